@@ -1,0 +1,126 @@
+//! Who may do what: roles of members, scopes of tokens, and what a skill and a version may be seen as.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! word_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            /// All of them, lowest first.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word that stands for it everywhere.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(format!(
+                        "`{}` is none of {}",
+                        other.escape_debug(),
+                        [$(concat!("`", $word, "`")),*].join(", "),
+                    )),
+                }
+            }
+        }
+    };
+}
+
+word_enum! {
+    /// What a member may do in a namespace and everything below it. Each role includes those before it.
+    Role {
+        /// Sees private skills.
+        Reader = "reader",
+        /// Publishes and yanks.
+        Publisher = "publisher",
+        /// Approves what others published.
+        Reviewer = "reviewer",
+        /// Manages members, policy and the signing secret.
+        Admin = "admin",
+        /// As admin, and may remove other owners.
+        Owner = "owner",
+    }
+}
+
+word_enum! {
+    /// What a token may be used for. What its user may do limits it further.
+    Scope {
+        /// Look and download.
+        Read = "read",
+        /// Publish and yank.
+        Publish = "publish",
+        /// Rate and review as a user.
+        Rate = "rate",
+        /// Approve.
+        Review = "review",
+        /// Manage orgs, members and tokens; the whole registry where the user is its admin.
+        Admin = "admin",
+    }
+}
+
+word_enum! {
+    /// Who sees a skill.
+    Visibility {
+        /// Everybody.
+        Public = "public",
+        /// Every signed-in caller.
+        Internal = "internal",
+        /// Members of the namespace.
+        Private = "private",
+    }
+}
+
+word_enum! {
+    /// Where a version stands.
+    VersionStatus {
+        /// Waits for approval; only reviewers see it.
+        Pending = "pending",
+        /// Found and downloaded.
+        Published = "published",
+        /// A reviewer refused it.
+        Rejected = "rejected",
+        /// Not found; downloaded only by its exact version, with a warning.
+        Yanked = "yanked",
+        /// Never downloaded.
+        Quarantined = "quarantined",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_ordered_and_words_round_trip() {
+        assert!(Role::Reader < Role::Publisher && Role::Publisher < Role::Reviewer);
+        assert!(Role::Reviewer < Role::Admin && Role::Admin < Role::Owner);
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse::<Role>().unwrap(), *role);
+        }
+        assert_eq!(
+            "king".parse::<Role>().unwrap_err(),
+            "`king` is none of `reader`, `publisher`, `reviewer`, `admin`, `owner`"
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! What the log holds: one entry for every change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Time;
+use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
+
+/// A change. The tag is the entry's kind; the rest its body. Bodies hold no name of a person, no text that a person
+/// wrote and no secret, so that an entry never has to be taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Event {
+    /// The registry began.
+    #[serde(rename = "log.genesis")]
+    Genesis,
+    /// A user was made.
+    #[serde(rename = "user.created")]
+    UserCreated {
+        /// The new user.
+        user: String,
+    },
+    /// A user was switched off, or on again.
+    #[serde(rename = "user.disabled")]
+    UserDisabled {
+        /// Whose.
+        user: String,
+        /// Off, or on again.
+        disabled: bool,
+    },
+    /// An org was made, or claimed by its first publisher.
+    #[serde(rename = "org.created")]
+    OrgCreated {
+        /// Its name.
+        org: String,
+    },
+    /// A user was given a role in a namespace, or another one.
+    #[serde(rename = "member.set")]
+    MemberSet {
+        /// Where.
+        namespace: String,
+        /// Who.
+        user: String,
+        /// As what.
+        role: Role,
+    },
+    /// A user's role in a namespace was taken away.
+    #[serde(rename = "member.removed")]
+    MemberRemoved {
+        /// Where.
+        namespace: String,
+        /// Who.
+        user: String,
+    },
+    /// A token was made.
+    #[serde(rename = "token.issued")]
+    TokenIssued {
+        /// The token's id, not the token.
+        token: String,
+        /// Whose.
+        user: String,
+        /// What for.
+        scopes: Vec<Scope>,
+        /// Bound to these namespaces; empty: to none.
+        namespaces: Vec<String>,
+    },
+    /// A token was revoked.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked {
+        /// The token's id.
+        token: String,
+    },
+    /// An org registered its signing secret, or replaced it.
+    #[serde(rename = "org.signing-secret-set")]
+    SigningSecretSet {
+        /// Whose.
+        org: String,
+    },
+    /// An org removed its signing secret.
+    #[serde(rename = "org.signing-secret-removed")]
+    SigningSecretRemoved {
+        /// Whose.
+        org: String,
+    },
+    /// A version was published.
+    #[serde(rename = "version.published")]
+    VersionPublished {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle.
+        digest: Digest,
+        /// Bytes of the bundle.
+        size: u64,
+        /// SHA-256 of the code.
+        code_hash: Digest,
+    },
+    /// A version was yanked.
+    #[serde(rename = "version.yanked")]
+    VersionYanked {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+    },
+    /// A yank was taken back.
+    #[serde(rename = "version.unyanked")]
+    VersionUnyanked {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+    },
+    /// A version was quarantined.
+    #[serde(rename = "version.quarantined")]
+    VersionQuarantined {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+    },
+    /// A quarantined version was released again.
+    #[serde(rename = "version.released")]
+    VersionReleased {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+    },
+    /// A skill is seen by others now.
+    #[serde(rename = "skill.visibility-changed")]
+    VisibilityChanged {
+        /// The skill.
+        skill: SkillId,
+        /// By whom.
+        visibility: Visibility,
+    },
+    /// A user rated a skill, for the first time or again.
+    #[serde(rename = "skill.rated")]
+    SkillRated {
+        /// The skill.
+        skill: SkillId,
+        /// In tenths: 10 to 50.
+        tenths: i64,
+    },
+    /// A user took a rating back.
+    #[serde(rename = "skill.unrated")]
+    SkillUnrated {
+        /// The skill.
+        skill: SkillId,
+    },
+}
+
+impl Event {
+    /// The skill that the change is about, if it is about one.
+    pub fn skill(&self) -> Option<&SkillId> {
+        match self {
+            Self::VersionPublished { skill, .. }
+            | Self::VersionYanked { skill, .. }
+            | Self::VersionUnyanked { skill, .. }
+            | Self::VersionQuarantined { skill, .. }
+            | Self::VersionReleased { skill, .. }
+            | Self::VisibilityChanged { skill, .. }
+            | Self::SkillRated { skill, .. }
+            | Self::SkillUnrated { skill } => Some(skill),
+            Self::Genesis
+            | Self::UserCreated { .. }
+            | Self::UserDisabled { .. }
+            | Self::OrgCreated { .. }
+            | Self::MemberSet { .. }
+            | Self::MemberRemoved { .. }
+            | Self::TokenIssued { .. }
+            | Self::TokenRevoked { .. }
+            | Self::SigningSecretSet { .. }
+            | Self::SigningSecretRemoved { .. } => None,
+        }
+    }
+
+    /// Whether it changes what callers may do or see, so that what is remembered of callers must go.
+    pub fn changes_access(&self) -> bool {
+        match self {
+            Self::UserCreated { .. }
+            | Self::UserDisabled { .. }
+            | Self::OrgCreated { .. }
+            | Self::MemberSet { .. }
+            | Self::MemberRemoved { .. }
+            | Self::TokenRevoked { .. }
+            | Self::SigningSecretSet { .. }
+            | Self::SigningSecretRemoved { .. } => true,
+            Self::Genesis | Self::TokenIssued { .. } => false,
+            about_a_skill => about_a_skill.skill().is_none(),
+        }
+    }
+}
+
+/// One entry of the log as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogEntry {
+    /// Its number: the first is 0, and none is missing.
+    pub index: i64,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub time: Time,
+    /// The id of the user who did it; none for the registry itself.
+    pub actor: Option<String>,
+    /// What was done.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub event: Event,
+}

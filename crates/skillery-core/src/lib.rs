@@ -1,0 +1,26 @@
+//! The words that both ends of Skillery share.
+//!
+//! Bytes in, values out: this crate does no I/O, reads no clock, draws no randomness and knows no runtime.
+//! What comes from outside is parsed here, once, into types that cannot hold a bad value.
+
+pub mod access;
+pub mod api;
+pub mod bundle;
+pub mod digest;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod problem;
+pub mod rating;
+pub mod signature;
+pub mod time;
+pub mod token;
+pub mod version;
+
+pub use crate::access::{Role, Scope, VersionStatus, Visibility};
+pub use crate::digest::Digest;
+pub use crate::id::{Namespace, Segment, SkillId};
+pub use crate::limits::Limits;
+pub use crate::problem::{Problem, ProblemCode};
+pub use crate::rating::Rating;
+pub use crate::version::{Version, VersionRequest};

@@ -1,0 +1,91 @@
+//! Every limit on input, in one place.
+//!
+//! What a name may be is fixed for all registries, so that every client accepts what any registry holds. The rest
+//! is a setting.
+
+use serde::{Deserialize, Serialize};
+
+/// Characters in one segment of a name.
+pub const MAX_SEGMENT_LENGTH: usize = 64;
+/// Segments in a namespace.
+pub const MAX_NAMESPACE_DEPTH: usize = 8;
+/// Characters in a whole skill id.
+pub const MAX_ID_LENGTH: usize = 255;
+/// Characters in a version.
+pub const MAX_VERSION_LENGTH: usize = 128;
+
+/// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The whole body of a request.
+    pub body_bytes: usize,
+    /// The `code` of a published skill.
+    pub code_bytes: usize,
+    /// One file of a bundle, unpacked.
+    pub file_bytes: usize,
+    /// All files of a bundle together, unpacked.
+    pub bundle_bytes: usize,
+    /// Files in a bundle.
+    pub bundle_files: usize,
+    /// A description.
+    pub description_length: usize,
+    /// A short text: licence, author, URL, token label, name of a person.
+    pub text_length: usize,
+    /// Tags of one version.
+    pub tags: usize,
+    /// One tag.
+    pub tag_length: usize,
+    /// A review's text.
+    pub review_length: usize,
+    /// A yank's or quarantine's reason.
+    pub reason_length: usize,
+    /// A search query.
+    pub query_length: usize,
+    /// Rows in one page of any listing.
+    pub page_rows: usize,
+    /// Rows in one page when the caller does not say.
+    pub default_page_rows: usize,
+    /// Rows that may be skipped before a page.
+    pub page_offset: usize,
+    /// Live tokens of one user.
+    pub tokens_per_user: usize,
+    /// Days until a token expires when the caller does not say.
+    pub default_token_days: u32,
+    /// Days until a token expires at most.
+    pub token_days: u32,
+    /// Seconds that one request may take.
+    pub request_seconds: u64,
+    /// Requests per second of one token, on average; a second's worth may come at once. 0 is no limit.
+    pub requests_per_second_per_token: u32,
+    /// Requests per second of one address without a token. 0 is no limit.
+    pub requests_per_second_per_address: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 2 * 1024 * 1024,
+            code_bytes: 1024 * 1024,
+            file_bytes: 16 * 1024 * 1024,
+            bundle_bytes: 50 * 1024 * 1024,
+            bundle_files: 1_000,
+            description_length: 4_096,
+            text_length: 1_024,
+            tags: 32,
+            tag_length: 64,
+            review_length: 10_000,
+            reason_length: 1_024,
+            query_length: 256,
+            page_rows: 200,
+            default_page_rows: 50,
+            page_offset: 100_000,
+            tokens_per_user: 1_000,
+            default_token_days: 90,
+            token_days: 3_650,
+            request_seconds: 30,
+            requests_per_second_per_token: 10_000,
+            requests_per_second_per_address: 0,
+        }
+    }
+}

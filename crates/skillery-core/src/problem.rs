@@ -1,0 +1,242 @@
+//! Problem details (RFC 9457) and the closed list of their codes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! problem_codes {
+    ($($variant:ident, $code:literal, $status:literal, $title:literal, $hint:literal;)*) => {
+        /// What went wrong, for programs. The list is closed: a client may match on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum ProblemCode {
+            $(#[doc = $title] #[serde(rename = $code)] $variant),*
+        }
+
+        impl ProblemCode {
+            /// All codes, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The code as it stands in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// The HTTP status that it is answered with.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// One line for people, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+
+            /// What to try.
+            pub fn hint(self) -> &'static str {
+                match self { $(Self::$variant => $hint),* }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    InvalidJson, "invalid-json", 400, "the body is not the JSON that this route takes",
+        "send UTF-8 JSON with `Content-Type: application/json`; the detail names the place";
+    InvalidParameter, "invalid-parameter", 400, "a parameter of the URL is not valid",
+        "the detail names the parameter and what it may be";
+    InvalidId, "invalid-id", 400, "the id of a skill or namespace is not valid",
+        "an id is `org/name`: segments of a-z, 0-9, `.`, `_`, `-`, at most 64 characters, beginning with a letter or digit";
+    InvalidVersion, "invalid-version", 400, "the version is not a semantic version",
+        "use `MAJOR.MINOR.PATCH`, for example 1.0.0";
+    UnknownField, "unknown-field", 422, "the body has a field that this route does not know",
+        "remove the field, or correct its spelling; the detail lists the known ones";
+    InvalidField, "invalid-field", 422, "a field of the body has a value that it may not have",
+        "the detail names the field and what it may be";
+    InvalidCode, "invalid-code", 422, "the code is not text that can be a skill",
+        "send non-empty UTF-8 without NUL characters";
+    CodeHashMismatch, "code-hash-mismatch", 422, "`code_hash` is not the SHA-256 of `code`",
+        "hash exactly the bytes that are sent, as UTF-8; or leave `code_hash` out";
+    SignatureMismatch, "signature-mismatch", 422, "the signature was not made with the org's signing secret",
+        "sign `skill_id:code_hash` with HMAC-SHA256 and the secret that the org registered";
+    InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
+        "send a finite number from 1 to 5, for example 4.5";
+    BodyTooLarge, "body-too-large", 413, "the body of the request is over the limit",
+        "send less; the detail has the limit in bytes";
+    CodeTooLarge, "code-too-large", 413, "the code is over the limit",
+        "split the skill, or ask the operator to raise `limits.code_bytes`";
+    UnsupportedMediaType, "unsupported-media-type", 415, "the body is not announced as JSON",
+        "send `Content-Type: application/json`";
+    Unauthenticated, "unauthenticated", 401, "this needs a token, and none was sent",
+        "send `Authorization: Bearer <token>`; make one with `skillery token create`";
+    InvalidToken, "invalid-token", 401, "the token is not known to this registry",
+        "check that it was copied whole and belongs to this registry";
+    TokenExpired, "token-expired", 401, "the token has expired",
+        "make a new one with `skillery token create`";
+    TokenRevoked, "token-revoked", 401, "the token was revoked",
+        "make a new one with `skillery token create`";
+    Forbidden, "forbidden", 403, "the caller's role does not allow this",
+        "ask an admin of the namespace for the role that the detail names";
+    InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",
+        "make a token with the scope that the detail names";
+    TokenOutOfBounds, "token-out-of-bounds", 403, "the token is bound to other namespaces",
+        "use a token that is bound to this namespace, or to none";
+    NamespaceManaged, "namespace-managed", 403, "nobody owns this org, and only admins make orgs here",
+        "ask an admin of the registry to make the org";
+    VersionQuarantined, "version-quarantined", 403, "the version is quarantined and is not handed out",
+        "install another version; the detail has the reason";
+    SkillNotFound, "skill-not-found", 404, "there is no such skill, or the caller may not see it",
+        "check the id (`org/name`) and the token";
+    VersionNotFound, "version-not-found", 404, "the skill has no such version",
+        "list the versions with `skillery info`";
+    OrgNotFound, "org-not-found", 404, "there is no such org, or the caller may not see it",
+        "check the name and the token";
+    UserNotFound, "user-not-found", 404, "there is no such user",
+        "check the name; an admin of the registry makes users";
+    MemberNotFound, "member-not-found", 404, "the user has no role of its own in this namespace",
+        "the role may come from a namespace above";
+    TokenNotFound, "token-not-found", 404, "there is no such token",
+        "list yours with `skillery token list`";
+    RouteNotFound, "route-not-found", 404, "there is nothing at this address",
+        "see /docs for every route";
+    MethodNotAllowed, "method-not-allowed", 405, "this address does not take this method",
+        "see /docs for every route";
+    RequestTimedOut, "request-timed-out", 408, "the request took too long",
+        "try again, with less in one request";
+    VersionExists, "version-exists", 409, "this version was published with other content, and versions never change",
+        "raise the version";
+    NameTaken, "name-taken", 409, "a name that differs only by `-`, `_` or `.` exists",
+        "use the existing spelling, or another name";
+    OrgExists, "org-exists", 409, "the org exists",
+        "choose another name";
+    UserExists, "user-exists", 409, "the user exists",
+        "choose another name";
+    LastOwner, "last-owner", 409, "an org must keep an owner",
+        "make somebody else the owner first";
+    RateLimited, "rate-limited", 429, "too many requests",
+        "wait as long as `Retry-After` says";
+    ContentDamaged, "content-damaged", 500, "the stored content does not have its digest, and is not handed out",
+        "tell the operator: `skillery admin doctor` finds damaged content, a backup has it whole";
+    ContentMissing, "content-missing", 500, "the stored content is missing",
+        "tell the operator: `skillery admin doctor` finds missing content, a backup has it";
+    Internal, "internal", 500, "the registry made a mistake",
+        "tell the operator the request id; the log has the cause";
+    DatabaseUnavailable, "database-unavailable", 503, "the database does not answer",
+        "try again in a moment";
+    StorageUnavailable, "storage-unavailable", 503, "the store of contents does not answer",
+        "try again in a moment";
+    Busy, "busy", 503, "the registry is busy with the same content, or is stopping",
+        "try again in a moment";
+    StorageFull, "storage-full", 507, "the disk of the registry is full",
+        "nothing was changed; tell the operator";
+}
+
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The body of every answer that is no success, as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// Where the code is explained: `/docs/errors#<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code's one line.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The code.
+    pub code: ProblemCode,
+    /// What was wrong this time.
+    pub detail: String,
+    /// What to try.
+    pub hint: String,
+    /// The `X-Request-Id` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Facts for programs: the field at fault, the limit, the known words.
+    #[serde(default, flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub facts: BTreeMap<String, serde_json::Value>,
+}
+
+impl Problem {
+    /// A problem of this code; `detail` says what was wrong this time.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/docs/errors#{code}"),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: detail.into(),
+            hint: code.hint().to_owned(),
+            request_id: None,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a fact for programs.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() {
+            formatter.write_str(&self.title)
+        } else {
+            formatter.write_str(&self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// `docs/ERRORS.md`, made from the list.
+pub fn errors_document() -> String {
+    let mut page = String::from(
+        "# Problem codes\n\n\
+         <!-- Made by `cargo xtask codegen` from crates/skillery-core/src/problem.rs; edit it there. -->\n\n\
+         Every answer that is no success is `application/problem+json` (RFC 9457) with one of these codes. Besides\n\
+         `type`, `title`, `status`, `code`, `detail`, `hint` and `request_id` a problem may hold facts for programs,\n\
+         such as `field` or `limit`.\n\n\
+         | code | status | what it means | what to try |\n| --- | --- | --- | --- |\n",
+    );
+    for code in ProblemCode::ALL {
+        page += &format!(
+            "| <a id=\"{code}\"></a>`{code}` | {} | {} | {} |\n",
+            code.status(),
+            code.title(),
+            code.hint()
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_the_list_is_reviewed() {
+        let unique: BTreeSet<_> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(unique.len(), ProblemCode::ALL.len());
+        insta::assert_snapshot!(errors_document());
+    }
+
+    #[test]
+    fn a_problem_in_json() {
+        let problem =
+            Problem::new(ProblemCode::UnknownField, "`colour` is not known").with("field", "colour");
+        insta::assert_json_snapshot!(problem);
+    }
+}
