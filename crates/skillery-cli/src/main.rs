@@ -1,1 +1,31 @@
-fn main() {}
+//! The program `skillery`: parse, dispatch, and turn what comes back into an exit code.
+//!
+//! A command says what it does in `commands/<verb>.rs`. What it prints goes through [`output`], what goes wrong
+//! through [`failure`]; neither this file nor a command knows HTTP, SQL, or a path inside the library.
+
+mod cli;
+mod commands;
+mod failure;
+mod interrupt;
+mod output;
+mod paging;
+mod progress;
+mod secret;
+mod session;
+mod settings;
+mod wanted;
+
+use std::process::ExitCode;
+
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match cli::parse(&arguments) {
+        Ok(cli) => commands::run(cli).into(),
+        Err(exit) => exit.into(),
+    }
+}

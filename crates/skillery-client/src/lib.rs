@@ -1,1 +1,31 @@
-//! placeholder
+//! Talks to a registry: find, fetch, verify, install, lock, publish. A library to embed.
+//!
+//! A [`Client`] sends requests and knows nothing of the disk; a [`Library`] keeps installed versions and asks a
+//! client for what it lacks; [`publish`](publish::publish) and [`verify`] stand between the two. What a registry
+//! answers is believed only as far as its digests fit. This crate must never run the code of a skill, and must
+//! never know how a registry stores anything.
+
+pub mod api;
+pub mod client;
+pub mod config;
+pub mod error;
+mod files;
+pub mod home;
+pub mod keys;
+pub mod library;
+pub mod lockfile;
+pub mod publish;
+mod retry;
+pub mod verify;
+
+pub use skillery_core::token::Secret;
+
+pub use crate::api::{Page, SearchQuery, Sort};
+pub use crate::client::Client;
+pub use crate::config::{Config, ConfigLayer};
+pub use crate::error::{Error, ExitClass, Result};
+pub use crate::home::Home;
+pub use crate::keys::Keys;
+pub use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, Update};
+pub use crate::lockfile::{LockedSkill, Lockfile};
+pub use crate::publish::{Draft, Published};

@@ -114,6 +114,10 @@ problem_codes! {
         "choose another name";
     LastOwner, "last-owner", 409, "an org must keep an owner",
         "make somebody else the owner first";
+    StatusConflict, "status-conflict", 409, "the version's status does not allow this",
+        "the detail names the status; look at it with `skillery info`";
+    SecretExists, "secret-exists", 409, "the org has a signing secret already",
+        "replace it without `only_if_none`";
     RateLimited, "rate-limited", 429, "too many requests",
         "wait as long as `Retry-After` says";
     ContentDamaged, "content-damaged", 500, "the stored content does not have its digest, and is not handed out",

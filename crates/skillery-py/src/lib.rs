@@ -1,1 +1,23 @@
-//! placeholder
+//! `orchestrator._native`: what the Python package cannot do in Python. Thin functions over the client and the
+//! runner; names, defaults and documentation are in Python.
+//!
+//! Whatever waits, for a registry, a disk or a skill, releases the interpreter's lock and still answers Ctrl-C.
+
+mod configuration;
+mod convert;
+mod failure;
+mod library;
+mod registry;
+mod run;
+mod runtime;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    configuration::add_to(module)?;
+    library::add_to(module)?;
+    module.add_class::<registry::Registry>()?;
+    run::add_to(module)
+}

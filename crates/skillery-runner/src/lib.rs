@@ -1,1 +1,53 @@
-//! placeholder
+//! Runs a skill, or a workflow of skills, for real: each step in a Python process of its own.
+//!
+//! What goes in is content that was verified already ([`SkillSource`]) and inputs; what comes out is an
+//! [`Outcome`] and a stream of [`Event`]s, of which terminal, JSON lines and Python are mere readers. A skill that
+//! fails is data, not an error: `Err` is for what could not be begun.
+//!
+//! The parts, from the pure to the real:
+//!
+//! - [`workflow`] is the document, [`plan`](crate::Workflow::validate) checks all of it before anything runs;
+//! - `template` and `fill` replace `${name}` by typed values;
+//! - `run` decides what may start, and keeps no process;
+//! - `step` repeats attempts, `attempt` is one worker process from birth to burial, `process` kills groups.
+//!
+//! This crate must never know a registry, a library folder, a terminal or a database: names are resolved to
+//! content by the caller's [`Resolver`], once per run, and that pins the versions.
+//!
+//! What a worker is kept from so far: the caller's environment, folder, descriptors and standard input; it has limits on time and
+//! sizes. It is *not* a sandbox yet: the code runs with the rights of the user who runs it.
+
+#[cfg(target_os = "linux")]
+mod attempt;
+#[cfg(target_os = "linux")]
+mod channel;
+mod event;
+mod fill;
+mod interpreter;
+mod options;
+mod outcome;
+#[cfg(target_os = "linux")]
+mod output;
+mod plan;
+mod problems;
+#[cfg(target_os = "linux")]
+mod process;
+mod run;
+mod skill;
+mod step;
+mod template;
+pub mod workflow;
+
+pub use tokio_util::sync::CancellationToken;
+
+pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream};
+pub use crate::interpreter::{Interpreter, InterpreterError};
+pub use crate::options::{RunLimits, RunOptions};
+pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
+pub use crate::problems::{Problem, ProblemKind, Problems};
+pub use crate::run::{RunError, run_skill, run_workflow};
+pub use crate::skill::{Resolver, SkillCode, SkillName, SkillReference, SkillSource};
+pub use crate::workflow::{OnError, Step, Workflow};
+
+/// Inputs and outputs by name.
+pub type Values = serde_json::Map<String, serde_json::Value>;

@@ -1,1 +1,34 @@
-//! placeholder
+//! The registry: HTTP in front, a database and a store of contents behind, a search index beside.
+//!
+//! `http/` alone knows HTTP, `db/` alone knows SQL, `blobs.rs` alone knows where contents lie. What has more than one
+//! caller is a function in a file of its name: `publish.rs`, `skill.rs`.
+
+mod access;
+pub mod admin;
+mod app;
+mod blobs;
+mod bootstrap;
+mod cache;
+mod counters;
+mod db;
+mod environment;
+mod failure;
+mod http;
+mod jobs;
+mod metrics;
+mod orgs;
+mod publish;
+mod search;
+mod secrets;
+mod serve;
+mod settings;
+mod skill;
+
+pub use app::StartError;
+pub use failure::Failure;
+pub use http::openapi::openapi_json;
+pub use serve::{Ready, ServeError, serve};
+pub use settings::{NamespacePolicy, Settings, SettingsError};
+
+#[cfg(test)]
+mod tests;

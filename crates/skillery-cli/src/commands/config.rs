@@ -1,0 +1,89 @@
+//! `skillery config`: what this program is configured to do, and where that is kept.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use skillery_core::Namespace;
+
+use crate::failure::{CommandResult, Exit};
+use crate::session::Session;
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery config show                               what is in force, and nothing secret
+  skillery config path                               where it is kept")]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show what is in force: options, then variables, then the file, then the defaults
+    #[command(after_help = "\
+Examples:
+  skillery config show
+  REGISTRY_URL=https://registry.example.com skillery config show --json")]
+    Show,
+    /// Print the path of the configuration file
+    #[command(after_help = "\
+Examples:
+  skillery config path
+  $EDITOR \"$(skillery config path)\"")]
+    Path,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    registry: String,
+    signed_in: bool,
+    org: Option<Namespace>,
+    verify_signature: bool,
+    timeout_seconds: f64,
+    config: PathBuf,
+    keys: PathBuf,
+    library: PathBuf,
+    cache: PathBuf,
+}
+
+/// Runs it.
+pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
+    let home = session.home()?;
+    match args.command {
+        ConfigCommand::Path => {
+            let path = home.config_file();
+            session.output.show(&serde_json::json!({ "config": path }), |page| {
+                page.text(path.display().to_string());
+            })?;
+        }
+        ConfigCommand::Show => {
+            let config = session.config()?;
+            let shown = Shown {
+                registry: config.url.to_string(),
+                signed_in: config.token.is_some(),
+                org: config.org,
+                verify_signature: config.verify_signature,
+                timeout_seconds: config.timeout.as_secs_f64(),
+                config: home.config_file(),
+                keys: home.keys_file(),
+                library: home.library_folder(),
+                cache: home.cache_folder(),
+            };
+            session.output.show(&shown, |page| {
+                page.field("registry", &shown.registry);
+                page.field("token", if shown.signed_in { "set, not shown" } else { "none" });
+                page.field("org", shown.org.as_ref().map_or("none", |org| org.as_str()));
+                page.field("signatures", if shown.verify_signature { "required" } else { "not required" });
+                page.field("timeout", format!("{} s", shown.timeout_seconds));
+                page.field("config", shown.config.display().to_string());
+                page.field("keys", shown.keys.display().to_string());
+                page.field("library", shown.library.display().to_string());
+                page.field("cache", shown.cache.display().to_string());
+            })?;
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,146 @@
+//! `skillery info`: everything about a skill, and how to get it.
+
+use clap::Args;
+use serde::Serialize;
+use skillery_core::api::{Record, VersionDetail, VersionSummary};
+use skillery_core::{SkillId, Version, VersionStatus};
+
+use crate::commands::search::rating_text;
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Grid, Line, Page, Tone, counted, left, moment, right, size};
+use crate::session::Session;
+
+/// How many versions are listed; the rest is counted.
+const VERSIONS: u64 = 10;
+
+/// Arguments of `info`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery info acme/email_validator
+  skillery info acme/email_validator --version 1.0.0
+  skillery info acme/email_validator --json | jq -r .version.digest")]
+pub(crate) struct InfoArgs {
+    /// Which skill, `org/name`
+    id: SkillId,
+
+    /// Show this version [default: the latest]
+    #[arg(long, value_name = "VERSION")]
+    version: Option<Version>,
+}
+
+#[derive(Debug, Serialize)]
+struct Info {
+    /// Of the latest version.
+    skill: Record,
+    /// The one that was asked for.
+    version: VersionDetail,
+    /// The highest first.
+    versions: Vec<VersionSummary>,
+    versions_total: u64,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &InfoArgs) -> CommandResult {
+    let client = session.client()?;
+    let skill = client.skill(&args.id).await?;
+    let version = match &args.version {
+        Some(version) => version.clone(),
+        None => skill.version.parse().map_err(skillery_client::Error::from)?,
+    };
+    let first = skillery_client::Page { limit: Some(VERSIONS), offset: None };
+    let (versions, detail) =
+        tokio::try_join!(client.versions(&args.id, first), client.version(&args.id, &version))
+            .map_err(Failure::from)?;
+    let info = Info { skill, version: detail, versions: versions.versions, versions_total: versions.total };
+    session.output.show(&info, |page| {
+        describe(page, &info);
+        describe_versions(page, &info);
+        describe_install(page, &info, client.registry());
+    })?;
+    Ok(Exit::Done)
+}
+
+fn describe(page: &mut Page, info: &Info) {
+    let (skill, version) = (&info.skill, &info.version);
+    page.line(Line::default().name(&skill.id).plain(format!(" {}", version.summary.version)));
+    if !version.description.is_empty() {
+        page.text(&version.description);
+    }
+    if version.summary.status != VersionStatus::Published {
+        let reason = version.summary.reason.as_deref().unwrap_or("no reason given");
+        page.line(
+            Line::default()
+                .toned(Tone::Warning, format!("this version is {}", version.summary.status))
+                .plain(format!(": {reason}")),
+        );
+    }
+    page.blank();
+    page.field("rating", rating_text(skill.rating, skill.rating_count));
+    page.field("installs", skill.install_count.to_string());
+    page.field("author", &version.author);
+    page.field("license", &version.license);
+    if !version.tags.is_empty() {
+        page.field("tags", version.tags.join(", "));
+    }
+    for (name, value) in [("homepage", &version.homepage), ("repository", &version.repository)] {
+        if let Some(value) = value {
+            page.field(name, value);
+        }
+    }
+    page.field("visibility", version.visibility.as_str());
+    page.field(
+        "published",
+        format!("{} by {}", moment(&version.summary.created_at.to_string()), version.summary.publisher),
+    );
+    page.field("digest", version.summary.digest.to_string());
+    page.field("code hash", version.summary.code_hash.to_string());
+    page.field("log entry", version.log_position.to_string());
+    if version.signatures.is_empty() {
+        page.field("signature", "none");
+    }
+    for signature in &version.signatures {
+        page.field("signature", format!("{} ({})", signature.kind, signature.level));
+    }
+    for finding in &version.findings {
+        page.field("finding", format!("{}: {} ({})", finding.severity, finding.message, finding.rule));
+    }
+    page.blank();
+    page.heading("files");
+    for file in &version.files {
+        page.text(format!("  {:<40} {:>10}", file.path, size(file.size)));
+    }
+}
+
+fn describe_versions(page: &mut Page, info: &Info) {
+    page.blank();
+    page.heading("versions");
+    let mut grid =
+        Grid::new(&[left("VERSION"), left("STATUS"), right("SIZE"), left("PUBLISHER"), left("PUBLISHED")]);
+    for version in &info.versions {
+        grid.row([
+            version.version.to_string(),
+            version.status.to_string(),
+            size(version.size),
+            version.publisher.clone(),
+            moment(&version.created_at.to_string()),
+        ]);
+    }
+    page.grid(grid);
+    let more = info.versions_total.saturating_sub(info.versions.len() as u64);
+    if more > 0 {
+        page.text(format!("and {}", counted(more, "older version", "older versions")));
+    }
+}
+
+fn describe_install(page: &mut Page, info: &Info, registry: &str) {
+    let (id, version) = (&info.version.id, &info.version.summary.version);
+    let registry = registry.trim_end_matches('/');
+    page.blank();
+    page.heading("install");
+    page.text(format!("  skillery install {id}@{version}"));
+    page.text(format!("  python: download_registry_skill('{id}', version='{version}')"));
+    // A build's `+` means a space in a query.
+    let version = version.to_string().replace('+', "%2B");
+    page.text(format!("  curl '{registry}/api/v1/skills/{id}/download?version={version}'"));
+}

@@ -1,0 +1,188 @@
+//! `skillery install`: fetches skills into the local library, verifies and locks them.
+
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile};
+use skillery_core::VersionRequest;
+
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Line, Page, Tone};
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::wanted::Wanted;
+
+/// Arguments of `install`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery install acme/email_validator              the latest version
+  skillery install acme/email_validator@^1.2 acme/slugify@2.0.1
+  skillery install                                   what `skillery.lock` names
+  skillery install --frozen                          the same, and fail rather than change the lock
+  skillery install acme/email_validator --offline    what was downloaded earlier
+
+Each version is verified against its digests before it reaches the library. An interruption leaves the old
+state or the new one.")]
+pub(crate) struct InstallArgs {
+    /// Skills, `org/name`, with `@` and a version or a range where it should not be the latest
+    skills: Vec<Wanted>,
+
+    /// Install exactly what `skillery.lock` names
+    #[arg(long, conflicts_with = "no_lock")]
+    frozen: bool,
+
+    /// Ask no registry; install what was downloaded earlier
+    #[arg(long)]
+    offline: bool,
+
+    /// Neither read nor write `skillery.lock`
+    #[arg(long)]
+    no_lock: bool,
+
+    /// Refuse what is not signed with a known secret
+    #[arg(long)]
+    verify_signature: bool,
+}
+
+/// One thing to install.
+enum Step {
+    /// What a caller named.
+    Wanted(Wanted),
+    /// What the lock names.
+    Locked(LockedSkill),
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    skills: Vec<Installation>,
+    /// Whether `skillery.lock` was changed.
+    locked: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult {
+    let lock_path = Path::new(LOCK_FILE);
+    let lock = if args.no_lock { None } else { Lockfile::load(lock_path)? };
+    let steps = plan(args, lock.as_ref())?;
+    let config = session.config()?;
+    let (client, library) = (Client::new(&config)?, session.library()?);
+    let options = InstallOptions {
+        verify_signature: config.verify_signature || args.verify_signature,
+        offline: args.offline,
+    };
+
+    let skills = install_all(session, &client, &library, &steps, options).await?;
+    let locked = !args.no_lock && !args.frozen && write_lock(lock.unwrap_or_default(), &skills, lock_path)?;
+    let report = Report { skills, locked };
+    session.output.show(&report, |page| report.skills.iter().for_each(|skill| describe(page, skill)))?;
+    for skill in &report.skills {
+        if let Some(warning) = &skill.warning {
+            let manifest = &skill.installed.manifest;
+            session.output.warning(&format!("`{}` {}: {warning}", manifest.id, manifest.version));
+        }
+    }
+    if locked {
+        session.output.note(Line::default().toned(Tone::Faint, "locked in ").name(LOCK_FILE));
+    }
+    Ok(Exit::Done)
+}
+
+/// What to install, checked before anything is asked or changed.
+fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Vec<Step>, Failure> {
+    let needs_lock = args.frozen || args.skills.is_empty();
+    let lock = match lock {
+        Some(lock) => lock,
+        None if args.frozen => {
+            return Err(Failure::usage(format!("there is no `{LOCK_FILE}` here"))
+                .hint("`skillery install org/name` makes one"));
+        }
+        None if needs_lock => {
+            return Err(Failure::usage(format!(
+                "nothing to install: no skill is named, and there is no `{LOCK_FILE}` here"
+            ))
+            .hint("name a skill, for example `skillery install acme/email_validator`"));
+        }
+        None => &Lockfile::default(),
+    };
+    if args.skills.is_empty() {
+        return Ok(lock.skills().iter().cloned().map(Step::Locked).collect());
+    }
+    if !args.frozen {
+        return Ok(args.skills.iter().cloned().map(Step::Wanted).collect());
+    }
+    args.skills.iter().map(|wanted| frozen_step(wanted, lock)).collect()
+}
+
+fn frozen_step(wanted: &Wanted, lock: &Lockfile) -> Result<Step, Failure> {
+    let Some(locked) = lock.get(&wanted.id) else {
+        return Err(Failure::usage(format!("`{}` is not in `{LOCK_FILE}`", wanted.id))
+            .hint("leave `--frozen` out to lock it"));
+    };
+    let fits = wanted.request == VersionRequest::Latest
+        || wanted.request.choose(std::iter::once(&locked.version)).is_some();
+    if !fits {
+        return Err(Failure::usage(format!(
+            "`{LOCK_FILE}` has `{}` {}, which is not {}",
+            locked.id, locked.version, wanted.request
+        ))
+        .hint("leave `--frozen` out to lock another version"));
+    }
+    Ok(Step::Locked(locked.clone()))
+}
+
+async fn install_all(
+    session: &Session,
+    client: &Client,
+    library: &Library,
+    steps: &[Step],
+    options: InstallOptions,
+) -> Result<Vec<Installation>, Failure> {
+    let progress = Progress::bar(&session.output, steps.len());
+    let mut installed = Vec::with_capacity(steps.len());
+    for step in steps {
+        installed.push(match step {
+            Step::Wanted(wanted) => {
+                progress.message(&wanted.to_string());
+                library.install(client, &wanted.id, &wanted.request, options).await?
+            }
+            Step::Locked(locked) => {
+                progress.message(&format!("{}@{}", locked.id, locked.version));
+                library.install_locked(client, locked, options).await?
+            }
+        });
+        progress.step();
+    }
+    Ok(installed)
+}
+
+/// Locks what was installed. Whether that changed the file.
+pub(crate) fn write_lock(before: Lockfile, skills: &[Installation], path: &Path) -> Result<bool, Failure> {
+    let mut after = before.clone();
+    for skill in skills {
+        if let Some(locked) = LockedSkill::of(&skill.installed.manifest) {
+            after.insert(locked);
+        }
+    }
+    if after == before {
+        return Ok(false);
+    }
+    after.save(path)?;
+    Ok(true)
+}
+
+fn describe(page: &mut Page, skill: &Installation) {
+    let manifest = &skill.installed.manifest;
+    let done = if skill.added { "installed " } else { "is installed already: " };
+    let line = Line::default()
+        .toned(Tone::Good, done)
+        .name(manifest.id.as_str())
+        .plain(format!(" {}", manifest.version));
+    page.line(if skill.added && skill.from_cache {
+        line.plain(" from what was downloaded earlier")
+    } else {
+        line
+    });
+}

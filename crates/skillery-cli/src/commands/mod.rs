@@ -1,0 +1,115 @@
+//! Every command, and which function runs it.
+
+pub(crate) mod admin;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod info;
+pub(crate) mod install;
+pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod openapi;
+pub(crate) mod org;
+pub(crate) mod publish;
+pub(crate) mod rate;
+pub(crate) mod remove;
+pub(crate) mod reviews;
+pub(crate) mod search;
+pub(crate) mod serve;
+pub(crate) mod token;
+pub(crate) mod trending;
+pub(crate) mod update;
+pub(crate) mod user;
+pub(crate) mod verify;
+pub(crate) mod whoami;
+pub(crate) mod workflow;
+pub(crate) mod yank;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::interrupt;
+use crate::session::Session;
+
+/// Runs the command and says how it ended. What went wrong has been printed.
+pub(crate) fn run(cli: Cli) -> Exit {
+    let session = Session::new(cli.global);
+    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(until_interrupted(&session, &cli.command));
+            // Work on blocking threads is atomic or ours to abandon; nobody waits for it.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => {
+            Err(Failure::new(Exit::Failed, "runtime", "cannot start the program's threads").cause(&error))
+        }
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            session.output.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// Runs the command to its end, or drops it when the program is asked to stop. What a command changes is changed
+/// by one rename or one request, so that dropping it leaves the old state or the new one.
+async fn until_interrupted(session: &Session, command: &Command) -> CommandResult {
+    if session.global.verbose && !matches!(command, Command::Serve(_)) {
+        start_log();
+    }
+    if matches!(command, Command::Serve(_) | Command::Workflow(_)) {
+        // They stop by themselves: the one gracefully, the other with a report.
+        return dispatch(session, command).await;
+    }
+    tokio::select! {
+        biased;
+        result = dispatch(session, command) => result,
+        () = interrupt::requested() => {
+            session.output.note(crate::output::Line::default().plain("interrupted"));
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+async fn dispatch(session: &Session, command: &Command) -> CommandResult {
+    match command {
+        Command::Serve(args) => serve::run(session, args).await,
+        Command::Login(args) => login::run(session, args).await,
+        Command::Logout(args) => logout::run(session, args),
+        Command::Whoami(args) => whoami::run(session, args).await,
+        Command::Publish(args) => publish::run(session, args).await,
+        Command::Search(args) => search::run(session, args).await,
+        Command::Info(args) => info::run(session, args).await,
+        Command::Install(args) => install::run(session, args).await,
+        Command::Update(args) => update::run(session, args).await,
+        Command::List(args) => list::run(session, args),
+        Command::Remove(args) => remove::run(session, args),
+        Command::Verify(args) => verify::run(session, args).await,
+        Command::Rate(args) => rate::run(session, args).await,
+        Command::Reviews(args) => reviews::run(session, args).await,
+        Command::Trending(args) => trending::run(session, args).await,
+        Command::Yank(args) => yank::run(session, args).await,
+        Command::Org(args) => org::run(session, args).await,
+        Command::Token(args) => token::run(session, args).await,
+        Command::User(args) => user::run(session, args).await,
+        Command::Key(args) => key::run(session, args),
+        Command::Workflow(args) => workflow::run(session, args).await,
+        Command::Admin(args) => admin::run(session, args).await,
+        Command::Config(args) => config::run(session, args),
+        Command::Completions(args) => completions::run(session, args),
+        Command::Openapi(args) => openapi::run(session, args),
+    }
+}
+
+/// What the client and the runner do, on stderr. Libraries below them are left out: they may show headers.
+fn start_log() {
+    let filter = EnvFilter::new("off,skillery=debug,skillery_client=debug,skillery_runner=debug");
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only a second log could fail to start.
+    let _ = subscriber.with_ansi(false).without_time().try_init();
+}

@@ -1,0 +1,222 @@
+//! `skillery publish`: publishes a version of a skill from its Python file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use skillery_client::publish::{SecretOutcome, publish, read_code};
+use skillery_client::{Draft, Published, Secret};
+use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus, Visibility};
+
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Line, Page, Tone};
+use crate::progress::Progress;
+use crate::secret;
+use crate::session::Session;
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery publish email_validator.py --org acme --version 1.0.0
+  skillery publish validate.py --id acme/email/validator --version 1.1.0 --tag email --tag validation
+  skillery publish email_validator.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
+
+A version never changes: publishing the same bytes again is fine, other bytes are refused. The function that
+others call is the one named like the skill, else `main` or `run`, else the only public one.")]
+pub(crate) struct PublishArgs {
+    /// The Python file
+    file: PathBuf,
+
+    /// Under this id, `org/name`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["org", "name"])]
+    id: Option<SkillId>,
+
+    /// Into this namespace [default: the configured one]
+    #[arg(long, value_name = "NAMESPACE")]
+    org: Option<Namespace>,
+
+    /// Under this name [default: the file's, without `.py`]
+    #[arg(long, value_name = "NAME")]
+    name: Option<Segment>,
+
+    /// As this version, for example 1.0.0
+    #[arg(long, value_name = "VERSION")]
+    version: Version,
+
+    /// What the skill is for [default: the first line of the file's docstring]
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+
+    /// A topic to be found by (repeatable)
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+
+    /// The licence [default: MIT]
+    #[arg(long, value_name = "NAME")]
+    license: Option<String>,
+
+    /// The project's page
+    #[arg(long, value_name = "URL")]
+    homepage: Option<String>,
+
+    /// Where the source is kept
+    #[arg(long, value_name = "URL")]
+    repository: Option<String>,
+
+    /// The author [default: you]
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+
+    /// Who sees the skill: public, internal or private; only the first version sets it
+    #[arg(long, value_name = "WHO")]
+    visibility: Option<Visibility>,
+
+    /// Sign with the org's HMAC secret, read from standard input
+    #[arg(long, conflicts_with = "sign_secret_env")]
+    secret_stdin: bool,
+
+    /// Sign with the org's HMAC secret, read from this variable
+    #[arg(long, value_name = "VARIABLE")]
+    sign_secret_env: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    published: &'a Published,
+    /// SHA-256 of the bundle; null when the token may publish and not read.
+    digest: Option<Digest>,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult {
+    let secret = read_secret(args)?;
+    let code = read_code(&args.file)?;
+    let id = choose_id(session, args)?;
+    let draft = Draft {
+        description: args.description.clone().or_else(|| docstring_line(&code)).unwrap_or_default(),
+        tags: args.tags.clone(),
+        license: args.license.clone(),
+        homepage: args.homepage.clone(),
+        repository: args.repository.clone(),
+        author: args.author.clone(),
+        visibility: args.visibility,
+        ..Draft::new(id.clone(), args.version.clone(), code)
+    };
+    let client = session.client()?;
+    let progress = Progress::spinner(&session.output, &format!("publishing {id} {}", args.version));
+    let published = publish(&client, &session.home()?, draft, secret.as_ref()).await?;
+    // It is published already, so a token that may not look at it is no failure.
+    let digest = client.version(&id, &args.version).await.ok().map(|detail| detail.summary.digest);
+    drop(progress);
+
+    session
+        .output
+        .show(&Report { published: &published, digest }, |page| describe(page, &published, digest))?;
+    if let Some(SecretOutcome::Failed(reason)) = &published.secret {
+        session
+            .output
+            .warning(&format!("the signing secret was not registered for `{}`: {reason}", id.org()));
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {
+    let response = &published.response;
+    let done = match (response.status, published.created) {
+        (VersionStatus::Pending, _) => "waiting for approval: ",
+        (_, true) => "published ",
+        (_, false) => "was published already: ",
+    };
+    page.line(
+        Line::default().toned(Tone::Good, done).name(&response.id).plain(format!(" {}", response.version)),
+    );
+    if let Some(digest) = digest {
+        page.field("digest", digest.to_string());
+    }
+    page.field("code hash", published.code_hash.to_string());
+    if published.signature.is_some() {
+        page.field("signature", "hmac-sha256");
+    }
+    match published.secret {
+        Some(SecretOutcome::Registered) => {
+            page.field("secret", "registered for the org, so that its members can verify")
+        }
+        Some(SecretOutcome::NotAdmin) => {
+            page.field("secret", "kept here; only admins of the org register it")
+        }
+        Some(SecretOutcome::AlreadyRegistered | SecretOutcome::Failed(_)) | None => {}
+    }
+}
+
+fn read_secret(args: &PublishArgs) -> Result<Option<Secret>, Failure> {
+    match (&args.sign_secret_env, args.secret_stdin) {
+        (Some(variable), _) => secret::from_variable(variable).map(Some),
+        (None, true) => secret::from_stdin().map(Some),
+        (None, false) => Ok(None),
+    }
+}
+
+fn choose_id(session: &Session, args: &PublishArgs) -> Result<SkillId, Failure> {
+    if let Some(id) = &args.id {
+        return Ok(id.clone());
+    }
+    let namespace = match &args.org {
+        Some(namespace) => namespace.clone(),
+        None => session.config()?.org.ok_or_else(|| {
+            Failure::usage("the skill needs a namespace").hint(
+                "name it with `--org acme` or `--id acme/name`, or keep one with `skillery login --org acme`",
+            )
+        })?,
+    };
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => name_of(&args.file)?,
+    };
+    Ok(SkillId::new(&namespace, &name).map_err(skillery_client::Error::from)?)
+}
+
+fn name_of(file: &Path) -> Result<Segment, Failure> {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    stem.parse().map_err(|error| {
+        Failure::usage(format!("`{}` does not make a name for the skill", file.display()))
+            .cause(&error)
+            .hint("name it with `--name`")
+    })
+}
+
+/// The first line of the text in triple quotes that the file begins with, comments and blank lines aside.
+fn docstring_line(code: &str) -> Option<String> {
+    let mut rest = code.trim_start_matches('\u{feff}').trim_start();
+    while rest.starts_with('#') {
+        rest = rest.split_once('\n')?.1.trim_start();
+    }
+    let rest = rest.strip_prefix(['r', 'R', 'u', 'U']).unwrap_or(rest);
+    let quotes = [r#"""""#, "'''"].into_iter().find(|quotes| rest.starts_with(quotes))?;
+    let text = rest[quotes.len()..].split(quotes).next()?;
+    let line = text.trim().lines().next()?.trim_end();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docstrings() {
+        let cases = [
+            ("\"\"\"Validates addresses.\"\"\"\nx = 1\n", Some("Validates addresses.")),
+            ("#!/usr/bin/env python3\n# licence\n\n'''\n  First line\n  second\n'''\n", Some("First line")),
+            ("r\"\"\"Raw \\d\n\"\"\"", Some("Raw \\d")),
+            ("import re\n\"\"\"no docstring\"\"\"", None),
+            ("\"\"\"\"\"\"", None),
+            ("# only a comment", None),
+            ("", None),
+            ("\"\"\"never closed\nmore", Some("never closed")),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(docstring_line(code).as_deref(), expected, "{code:?}");
+        }
+    }
+}

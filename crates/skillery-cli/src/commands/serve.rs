@@ -1,0 +1,145 @@
+//! `skillery serve`: runs a registry until it is asked to stop.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use skillery_server::{Ready, Settings};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::interrupt;
+use crate::output::{Line, Tone};
+use crate::session::Session;
+use crate::settings::{self, DataArgs, ServerArgs};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery serve                                     on 127.0.0.1:8700, data in the platform's folder
+  skillery serve --data ./data --listen 0.0.0.0:8700
+  skillery serve --database postgres://skillery@db/skillery --log json
+  skillery serve --tls-cert chain.pem --tls-key key.pem --namespaces managed
+
+The first start makes an admin token, prints it once and keeps it in `<data>/admin-token`;
+`SKILLERY_ADMIN_TOKEN` sets it. Every option can stand in `skillery.toml` by its name, with `_` for `-`.")]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Write the log on stderr as lines for people, or as one JSON object a line
+    #[arg(long, value_name = "FORM", env = "SKILLERY_LOG", hide_env_values = true, default_value = "text")]
+    #[arg(help_heading = "Log")]
+    log: LogForm,
+
+    /// Log this much: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `skillery_server=debug`
+    #[arg(long, value_name = "LEVEL", env = "SKILLERY_LOG_LEVEL", hide_env_values = true)]
+    #[arg(help_heading = "Log", default_value = "info")]
+    log_level: String,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogForm {
+    Text,
+    Json,
+}
+
+/// What is printed when the registry answers.
+#[derive(Debug, Serialize)]
+struct Started {
+    url: String,
+    data: PathBuf,
+    config: Option<PathBuf>,
+    /// Only when it was just made.
+    admin_token: Option<String>,
+    admin_token_file: PathBuf,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &ServeArgs) -> CommandResult {
+    start_log(args)?;
+    let loaded = settings::load(&args.data, Some(&args.server))?;
+    let (data, config) = (loaded.settings.data.clone(), loaded.file);
+    let listen = loaded.settings.listen;
+    let on_ready = |ready: &Ready| announce(session, ready, data, config);
+    serve(loaded.settings, on_ready).await.map_err(|error| {
+        let failure =
+            Failure::new(Exit::Failed, "serve-error", format!("cannot serve: {error}")).cause_behind(&error);
+        match root_kind(&error) {
+            Some(io::ErrorKind::AddrInUse) => {
+                failure.hint(format!("something listens on {listen} already; choose another with `--listen`"))
+            }
+            Some(io::ErrorKind::PermissionDenied) => {
+                failure.hint("check who may write to the data folder, and listen on ports below 1024")
+            }
+            _ => failure,
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn serve(settings: Settings, on_ready: impl FnOnce(&Ready)) -> Result<(), skillery_server::ServeError> {
+    skillery_server::serve(settings, on_ready, interrupt::requested()).await
+}
+
+fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<PathBuf>) {
+    let started = Started {
+        url: ready.url.clone(),
+        data,
+        config,
+        admin_token: ready.admin_token.as_ref().map(|token| token.expose().to_owned()),
+        admin_token_file: ready.admin_token_file.clone(),
+    };
+    // Whoever started the server may have closed its output; the registry serves all the same.
+    let _ = session.output.show_line(&started, |page| {
+        page.line(Line::default().plain("skillery listens on ").name(&started.url));
+        page.blank();
+        page.field("data", started.data.display().to_string());
+        if let Some(config) = &started.config {
+            page.field("settings", config.display().to_string());
+        }
+        match &started.admin_token {
+            Some(token) => {
+                page.field("admin token", token);
+                page.field("", format!("shown this once, kept in {}", started.admin_token_file.display()));
+                page.blank();
+                page.line(
+                    Line::default()
+                        .plain("sign in with ")
+                        .toned(Tone::Good, format!("skillery login --registry {}", started.url)),
+                );
+            }
+            None => page.field("admin token", format!("in {}", started.admin_token_file.display())),
+        }
+        page.text("stop with Ctrl-C");
+    });
+}
+
+fn start_log(args: &ServeArgs) -> Result<(), Failure> {
+    // A single word sets the level of the registry; libraries say only what is wrong.
+    let filter = match args.log_level.as_str() {
+        level @ ("error" | "warn" | "info" | "debug" | "trace") => {
+            format!("warn,skillery={level},skillery_server={level}")
+        }
+        filter => filter.to_owned(),
+    };
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        Failure::usage(format!("`{}` is no log level and no filter", args.log_level)).cause(&error)
+    })?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match args.log {
+        LogForm::Text => subscriber.with_ansi(false).try_init(),
+        LogForm::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| Failure::new(Exit::Failed, "log-error", format!("cannot start the log: {error}")))
+}
+
+fn root_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.filter_map(|error| error.downcast_ref::<io::Error>()).last().map(io::Error::kind)
+}

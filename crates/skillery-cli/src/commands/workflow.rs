@@ -1,0 +1,318 @@
+//! `skillery workflow`: runs or checks a workflow of installed skills.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use skillery_client::verify::require_signature;
+use skillery_client::{Error, Library};
+use skillery_core::{Digest, VersionRequest};
+use skillery_runner::{
+    Event, EventKind, Interpreter, InterpreterError, Problem, ProblemKind, Problems, RunError, RunOptions,
+    RunReport, SkillCode, SkillReference, SkillSource, Status, StepReport, Values, Workflow, run_workflow,
+};
+
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::interrupt;
+use crate::output::{Grid, Line, Page, Tone, counted, left};
+use crate::progress::Progress;
+use crate::session::Session;
+
+/// Arguments of `workflow`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery workflow run validate.json --input email=a@example.com
+  skillery workflow validate validate.json")]
+pub(crate) struct WorkflowArgs {
+    #[command(subcommand)]
+    command: WorkflowCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkflowCommand {
+    /// Run a workflow; each step in a Python process of its own
+    Run(RunArgs),
+    /// Say everything that is wrong with a workflow, without running it
+    Validate(ValidateArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery workflow run validate.json --input email=a@example.com
+  skillery workflow run report.json --input 'rows:=[1, 2, 3]' --input title=Sums
+  skillery workflow run report.json --inputs-file inputs.json --json | jq '.steps[-1].output'
+
+The skills are those of the local library, checked against their digests. Exit code 1 when the workflow failed.")]
+struct RunArgs {
+    /// The workflow, JSON
+    file: PathBuf,
+
+    /// An input: `name=text`, or `name:=JSON` (repeatable)
+    #[arg(long = "input", short, value_name = "NAME=VALUE", value_parser = parse_input)]
+    inputs: Vec<(String, serde_json::Value)>,
+
+    /// A JSON object with inputs; `--input` wins over it
+    #[arg(long, value_name = "FILE")]
+    inputs_file: Option<PathBuf>,
+
+    /// Seconds for one attempt of a step that sets no limit
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    timeout: Duration,
+
+    /// How many steps may run at once [default: the number of processors]
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<NonZeroUsize>,
+
+    /// The Python to run with [default: `python3`]
+    #[arg(long, value_name = "FILE", env = "SKILLERY_PYTHON", hide_env_values = true)]
+    python: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery workflow validate validate.json
+  skillery workflow validate validate.json --json | jq '.problems'
+
+Exit code 1 when something is wrong.")]
+struct ValidateArgs {
+    /// The workflow, JSON
+    file: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct Validated<'a> {
+    workflow: &'a str,
+    ok: bool,
+    problems: &'a [Problem],
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &WorkflowArgs) -> CommandResult {
+    match &args.command {
+        WorkflowCommand::Run(args) => run_file(session, args).await,
+        WorkflowCommand::Validate(args) => validate(session, args),
+    }
+}
+
+fn validate(session: &Session, args: &ValidateArgs) -> CommandResult {
+    let workflow: Workflow = read_json(&args.file, "a workflow")?;
+    let problems = workflow.validate().err().map(|problems| problems.problems).unwrap_or_default();
+    let report = Validated { workflow: &workflow.name, ok: problems.is_empty(), problems: &problems };
+    session.output.show(&report, |page| {
+        for problem in &problems {
+            page.line(Line::default().toned(Tone::Bad, "- ").plain(problem.to_string()));
+        }
+        let count = problems.len() as u64;
+        page.line(if problems.is_empty() {
+            let steps = counted(workflow.steps.len() as u64, "step", "steps");
+            Line::default().toned(Tone::Good, "valid: ").name(&workflow.name).plain(format!(", {steps}"))
+        } else {
+            Line::default()
+                .toned(Tone::Bad, counted(count, "problem", "problems"))
+                .plain(" in ")
+                .name(&workflow.name)
+        });
+    })?;
+    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
+    let workflow: Workflow = read_json(&args.file, "a workflow")?;
+    let mut inputs: Values = match &args.inputs_file {
+        Some(file) => read_json(file, "a JSON object of inputs")?,
+        None => Values::new(),
+    };
+    inputs.extend(args.inputs.iter().cloned());
+
+    let library = session.library()?;
+    let verify_signature = session.config()?.verify_signature;
+    let interpreter = match &args.python {
+        Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
+        None => None,
+    };
+    let defaults = RunOptions::default();
+    let options = RunOptions {
+        interpreter,
+        jobs: args.jobs.unwrap_or(defaults.jobs),
+        timeout: args.timeout,
+        ..defaults
+    };
+
+    let cancel = options.cancel.clone();
+    let on_interrupt = tokio::spawn(async move {
+        interrupt::requested().await;
+        cancel.cancel();
+    });
+    let progress = Arc::new(Progress::bar(&session.output, workflow.steps.len()));
+    let resolve = |reference: &SkillReference| resolve(&library, reference, verify_signature);
+    let followed = Arc::clone(&progress);
+    let events = move |event: Event| follow(&followed, &event);
+    let report = run_workflow(&workflow, inputs, &resolve, &options, &events).await;
+    on_interrupt.abort();
+    drop((events, progress));
+
+    let report = report.map_err(not_begun)?;
+    session.output.show(&report, |page| describe(page, &report))?;
+    Ok(match report.status {
+        Status::Success => Exit::Done,
+        Status::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    })
+}
+
+fn follow(progress: &Progress, event: &Event) {
+    match &event.kind {
+        EventKind::StepStarted { step, .. } => progress.message(step),
+        EventKind::StepFinished { .. } => progress.step(),
+        _ => {}
+    }
+}
+
+/// The content that a step names: as it was published, and signed where that is wanted.
+fn resolve(
+    library: &Library,
+    reference: &SkillReference,
+    verify_signature: bool,
+) -> Result<SkillSource, String> {
+    let request = match &reference.version {
+        VersionRequest::Latest => None,
+        request => Some(request),
+    };
+    let read = || -> Result<SkillSource, Error> {
+        let installed = library.get(&reference.name.to_string(), request)?;
+        let verified = library.verify(&installed)?;
+        let manifest = installed.manifest;
+        if verify_signature {
+            require_signature(verified.signature_state, &manifest.id, &manifest.version)?;
+        }
+        // What runs are the bytes that were checked, whatever happens to the file meanwhile.
+        let code = skillery_client::publish::read_code(&installed.code_path)?;
+        if Digest::of(code.as_bytes()) != manifest.code_hash {
+            return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
+        }
+        Ok(SkillSource {
+            id: manifest.id.to_string(),
+            version: manifest.version,
+            code: SkillCode::Text(code),
+        })
+    };
+    read().map_err(|error| error.to_string())
+}
+
+fn describe(page: &mut Page, report: &RunReport) {
+    let (tone, word) = match report.status {
+        Status::Success => (Tone::Good, "succeeded"),
+        Status::Cancelled => (Tone::Warning, "was cancelled"),
+        _ => (Tone::Bad, "failed"),
+    };
+    page.line(
+        Line::default()
+            .name(&report.workflow)
+            .toned(tone, format!(" {word}"))
+            .plain(format!(" in {:.0} ms", report.latency_ms)),
+    );
+    page.blank();
+    let mut grid = Grid::new(&[left("STEP"), left("STATUS"), left("SKILL"), left("VERSION"), left("TIME")]);
+    for StepReport { name, outcome } in &report.steps {
+        let time =
+            if outcome.attempts == 0 { "-".to_owned() } else { format!("{:.0} ms", outcome.latency_ms) };
+        grid.row([name, outcome.status.as_str(), &outcome.skill, &outcome.version, &time]);
+    }
+    page.grid(grid);
+    for StepReport { name, outcome } in &report.steps {
+        page.blank();
+        page.heading(name);
+        match (&outcome.error, &outcome.reason) {
+            (Some(error), _) => {
+                page.line(
+                    Line::default()
+                        .toned(Tone::Bad, format!("  {}", error.kind))
+                        .plain(format!(": {}", error.message)),
+                );
+                page.indented(error.traceback.as_deref().unwrap_or_default());
+            }
+            (None, Some(reason)) => page.indented(reason),
+            (None, None) => page.indented(&serde_json::to_string_pretty(&outcome.output).unwrap_or_default()),
+        }
+        for (stream, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+            if !text.is_empty() {
+                page.line(Line::default().toned(Tone::Faint, format!("  {stream}:")));
+                page.indented(text);
+            }
+        }
+    }
+}
+
+fn not_begun(error: RunError) -> Failure {
+    let hint = error.hint();
+    let failure = match error {
+        RunError::Interpreter(error) => no_interpreter(error),
+        RunError::Invalid(Problems { workflow, problems }) => {
+            let missing = problems.iter().all(|problem| problem.kind == ProblemKind::SkillNotFound);
+            let (exit, code) = if missing {
+                (Exit::NotFound, "skill-not-installed")
+            } else {
+                (Exit::Usage, "invalid-workflow")
+            };
+            let failure = Failure::new(exit, code, format!("workflow `{workflow}` cannot run"));
+            problems.iter().fold(failure, |failure, problem| failure.because(problem.to_string()))
+        }
+    };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn no_interpreter(error: InterpreterError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Failed, "no-python", error.to_string()).cause_behind(&error).hint(hint)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
+    let text = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::new(Exit::Usage, "invalid-json", format!("`{}` is not {what}", path.display())).cause(&error)
+    })
+}
+
+fn parse_input(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (name, value) = text.split_once('=').ok_or("use `name=text` or `name:=JSON`")?;
+    let (name, value) = match name.strip_suffix(':') {
+        Some(name) => (
+            name,
+            serde_json::from_str(value).map_err(|error| format!("no JSON stands behind `:=`: {error}"))?,
+        ),
+        None => (name, serde_json::Value::from(value)),
+    };
+    if name.is_empty() { Err("the input has no name".to_owned()) } else { Ok((name.to_owned(), value)) }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "use a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "use a number of seconds above 0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_texts_or_json() {
+        assert_eq!(parse_input("a=1").unwrap(), ("a".into(), serde_json::json!("1")));
+        assert_eq!(parse_input("a:=[1, 2]").unwrap(), ("a".into(), serde_json::json!([1, 2])));
+        assert_eq!(parse_input("a=b=c").unwrap(), ("a".into(), serde_json::json!("b=c")));
+        for bad in ["a", "=1", ":=1", "a:=one"] {
+            assert!(parse_input(bad).is_err(), "{bad}");
+        }
+    }
+}

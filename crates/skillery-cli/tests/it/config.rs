@@ -1,0 +1,69 @@
+//! Signing in and out, and where that is kept.
+
+use crate::support::{Place, Server, snapshot};
+
+#[test]
+fn a_token_is_kept_for_its_owner_only() {
+    let server = Server::start();
+    let mut place = server.place();
+    let token = server.admin_token.clone();
+    place.unset("REGISTRY_TOKEN");
+    place.unset("REGISTRY_URL");
+    let login = ["login", "--token-stdin", "--registry", &server.url, "--org", "acme"];
+
+    snapshot!("login-wrong-token", place.run_with_input(login, "not-a-token\n").fails(3));
+    assert!(!place.home().join("config.toml").exists());
+    snapshot!("login-empty", place.run_with_input(login, "\n").fails(2));
+    snapshot!("login-no-terminal", place.run(["login", "--registry", &server.url]).fails(2));
+    snapshot!("login", place.run_with_input(login, &format!("{token}\n")).ok());
+    let file = place.home().join("config.toml");
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&token));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    snapshot!("whoami", place.run(["whoami"]).ok());
+    snapshot!("config-show", place.run(["config", "show"]).ok());
+    snapshot!("config-show-json", place.run(["config", "show", "--json"]).ok());
+    snapshot!("config-path", place.run(["config", "path"]).ok());
+    snapshot!("logout", place.run(["logout"]).ok());
+    snapshot!("logout-again", place.run(["logout"]).ok());
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("sky_"));
+    place.run(["whoami"]).fails(3);
+}
+
+#[test]
+fn an_option_wins_over_a_variable_and_a_variable_over_the_file() {
+    let mut place = Place::new();
+    std::fs::create_dir_all(place.home()).unwrap();
+    std::fs::write(place.home().join("config.toml"), "url = \"http://file.example\"\n").unwrap();
+    let registry = |place: &Place, arguments: &[&str]| {
+        let run = place.run(["config", "show", "--json"].iter().chain(arguments)).ok();
+        run.json()["registry"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(registry(&place, &[]), "http://file.example/");
+    place.set("SKILLERY_REGISTRY", "http://variable.example");
+    assert_eq!(registry(&place, &[]), "http://variable.example/");
+    assert_eq!(registry(&place, &["--registry", "http://option.example"]), "http://option.example/");
+}
+
+#[test]
+fn a_broken_configuration_is_told_without_its_token() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.home()).unwrap();
+    let broken = "token = \"sky_pat_0000000000000000000000000000000000\" url\n";
+    std::fs::write(place.home().join("config.toml"), broken).unwrap();
+    snapshot!("broken-config", place.run(["whoami"]).fails(2));
+}
+
+#[test]
+fn colours_only_where_they_are_wanted() {
+    let mut place = Place::new();
+    assert!(!place.run(["logout"]).ok().stdout.contains('\u{1b}'));
+    assert!(place.run(["config", "show", "--color", "always"]).ok().stdout.contains("\u{1b}["));
+    assert!(place.run(["config", "show", "--help", "--color", "always"]).ok().stdout.contains("\u{1b}["));
+    assert!(!place.run(["config", "show", "--color", "never"]).ok().stdout.contains('\u{1b}'));
+    place.set("NO_COLOR", "1");
+    assert!(!place.run(["config", "show"]).ok().stdout.contains('\u{1b}'));
+}

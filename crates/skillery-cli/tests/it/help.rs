@@ -1,0 +1,51 @@
+//! The help of every command, as a person reads it.
+
+use crate::support::{Place, snapshot};
+
+/// Every command, found in the help of the one above it.
+fn commands(place: &Place, path: &[String]) -> Vec<Vec<String>> {
+    let mut found = vec![path.to_vec()];
+    let help = place.run(path.iter().map(String::as_str).chain(["--help"])).ok();
+    let inner = help.stdout.lines().skip_while(|line| *line != "Commands:").skip(1);
+    for line in inner.take_while(|line| line.starts_with("  ")) {
+        let Some(name) = line.strip_prefix("  ").filter(|line| !line.starts_with(' ')) else { continue };
+        let name = name.split_whitespace().next().unwrap_or_default();
+        if name != "help" {
+            found.extend(commands(place, &[path, &[name.to_owned()]].concat()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let place = Place::new();
+    let all = commands(&place, &[]);
+    assert!(all.len() > 50, "{}", all.len());
+    for path in all {
+        let run = place.run(path.iter().map(String::as_str).chain(["--help"])).ok();
+        assert!(run.stdout.contains("\nExamples:\n"), "{path:?}");
+        let name = std::iter::once("skillery".to_owned()).chain(path).collect::<Vec<_>>().join("-");
+        snapshot!(name, run);
+    }
+}
+
+#[test]
+fn the_openapi_document_is_printed() {
+    let run = Place::new().run(["openapi"]).ok();
+    assert_eq!(run.json()["info"]["title"].as_str().map(str::is_empty), Some(false));
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = place.run(["completions", shell]).ok();
+        assert!(run.stdout.contains("skillery") && run.stdout.contains("trending"), "{shell}");
+    }
+}
+
+#[test]
+fn no_command_is_wrong_usage() {
+    snapshot!("no-command", Place::new().run::<&str>([]).fails(2));
+}

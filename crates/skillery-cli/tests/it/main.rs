@@ -1,0 +1,13 @@
+//! Runs the real program against a real registry, and looks at exit codes, output, and what is on disk.
+
+mod accounts;
+mod config;
+mod exit_codes;
+mod help;
+mod hostile;
+mod interrupt;
+mod library;
+mod main_job;
+mod serve;
+mod support;
+mod workflow;

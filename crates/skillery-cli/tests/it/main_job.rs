@@ -1,0 +1,118 @@
+//! The main job, as the guide tells it: publish, search, look, install, run, rate.
+
+use crate::support::{Server, VALIDATOR, snapshot};
+
+#[test]
+fn publish_search_install_run_rate() {
+    let server = Server::start();
+    let place = server.place();
+    place.write("email_validator.py", VALIDATOR);
+
+    let publish = ["publish", "email_validator.py", "--org", "acme", "--version", "1.0.0", "--tag", "email"];
+    snapshot!("publish", place.run(publish).ok());
+    snapshot!("publish-again", place.run(publish).ok());
+    snapshot!("search", place.run(["search", "email"]).ok());
+    snapshot!("search-nothing", place.run(["search", "spreadsheet", "--tag", "office"]).ok());
+    snapshot!("install", place.run(["install", "acme/email_validator@^1"]).ok());
+    snapshot!("install-again", place.run(["install", "acme/email_validator@^1"]).ok());
+    snapshot!("lock", place.run(["list"]).ok());
+    snapshot!("verify", place.run(["verify"]).ok());
+
+    place.write(
+        "validate.json",
+        r#"{"name": "validate_emails", "steps": [
+            {"name": "validate", "skill": "email_validator", "inputs": {"email": "${email}"}}]}"#,
+    );
+    let workflow = ["workflow", "run", "validate.json", "--input", "email=a@example.com"];
+    snapshot!("workflow", place.run(workflow).ok());
+
+    let rate = ["rate", "acme/email_validator", "4.5", "--review", "Works great, fast validation"];
+    snapshot!("rate", place.run(rate).ok());
+    snapshot!("reviews", place.run(["reviews", "acme/email_validator"]).ok());
+    snapshot!("trending", place.run(["trending"]).ok());
+    snapshot!("info", place.run(["info", "acme/email_validator"]).ok());
+    snapshot!("remove", place.run(["remove", "acme/email_validator"]).ok());
+    snapshot!("list-nothing", place.run(["list"]).ok());
+}
+
+#[test]
+fn results_for_programs() {
+    let server = Server::start();
+    let place = server.place();
+    place.write("email_validator.py", VALIDATOR);
+    place.write(
+        "validate.json",
+        r#"{"name": "validate_emails", "steps": [
+            {"name": "validate", "skill": "acme/email_validator@1", "inputs": {"email": "${email}"}}]}"#,
+    );
+    let id = "acme/email_validator";
+    let runs: &[(&str, &[&str])] = &[
+        ("json-publish", &["publish", "email_validator.py", "--org", "acme", "--version", "1.0.0"]),
+        ("json-search", &["search", "email"]),
+        ("json-info", &["info", id]),
+        ("json-install", &["install", id]),
+        ("json-list", &["list"]),
+        ("json-verify", &["verify"]),
+        ("json-update", &["update"]),
+        ("json-workflow-validate", &["workflow", "validate", "validate.json"]),
+        ("json-workflow-run", &["workflow", "run", "validate.json", "--input", "email=a@example.com"]),
+        ("json-rate", &["rate", id, "4.5"]),
+        ("json-reviews", &["reviews", id]),
+        ("json-rate-undo", &["rate", id, "--undo"]),
+        ("json-trending", &["trending"]),
+        ("json-yank", &["yank", id, "1.0.0", "--reason", "too strict"]),
+        ("json-yank-undo", &["yank", id, "1.0.0", "--undo"]),
+        ("json-whoami", &["whoami"]),
+        ("json-remove", &["remove", id]),
+    ];
+    for (name, arguments) in runs {
+        let run = place.run(arguments.iter().chain(&["--json"])).ok();
+        run.json();
+        assert_eq!(run.stderr, "", "{name}");
+        snapshot!(*name, run);
+    }
+}
+
+#[test]
+fn more_than_one_page() {
+    let server = Server::start();
+    let place = server.place();
+    for name in ["one", "two", "three"] {
+        place.publish(&format!("acme/{name}"), "1.0.0");
+    }
+    snapshot!("first-page", place.run(["search", "--sort", "name", "--limit", "2"]).ok());
+    snapshot!("last-page", place.run(["search", "--sort", "name", "--limit", "2", "--offset", "2"]).ok());
+    snapshot!("behind-the-last-page", place.run(["search", "--offset", "20"]).ok());
+    snapshot!("quiet", place.run(["search", "--sort", "name", "--limit", "2", "--quiet"]).ok());
+}
+
+#[test]
+fn signed_skills() {
+    use crate::support::SECRET;
+
+    let server = Server::start();
+    let mut place = server.place();
+    place.set("REGISTRY_VERIFY_SIGNATURE", "true");
+    place.set("ACME_SECRET", SECRET);
+    place.write("signed.py", VALIDATOR);
+    place.publish("acme/unsigned", "1.0.0");
+    let publish =
+        ["publish", "signed.py", "--org", "acme", "--version", "1.0.0", "--sign-secret-env", "ACME_SECRET"];
+    snapshot!("signed-publish", place.run(publish).ok());
+    snapshot!("signed-install", place.run(["install", "acme/signed"]).ok());
+    snapshot!("unsigned-install", place.run(["install", "acme/unsigned"]).fails(1));
+    assert!(place.run(["info", "acme/signed"]).ok().stdout.contains("legacy-integrity-only"));
+
+    // A stranger has to get the secret from the org.
+    let mut stranger = server.place();
+    stranger.unset("REGISTRY_TOKEN");
+    stranger.set("REGISTRY_VERIFY_SIGNATURE", "true");
+    snapshot!("stranger-install", stranger.run(["install", "acme/signed"]).fails(1));
+    snapshot!("key-add", stranger.run_with_input(["key", "add", "acme", "--secret-stdin"], SECRET).ok());
+    snapshot!("key-list", stranger.run(["key", "list"]).ok());
+    stranger.run(["install", "acme/signed"]).ok();
+    snapshot!("key-remove", stranger.run(["key", "remove", "acme"]).ok());
+    snapshot!("key-remove-again", stranger.run(["key", "remove", "acme"]).fails(4));
+    stranger.run_with_input(["key", "add", "acme", "--secret-stdin"], "another secret").ok();
+    snapshot!("wrong-secret", stranger.run(["install", "acme/signed", "--no-lock"]).fails(1));
+}

@@ -1,0 +1,114 @@
+//! Workflows of installed skills, run for real.
+
+use crate::support::{Place, Server, snapshot};
+
+const TWO_STEPS: &str = r#"{
+    "name": "greetings",
+    "steps": [
+        {"name": "shout", "skill": "shout", "inputs": {"text": "${text}", "times": "${times}"}},
+        {"name": "count", "skill": "acme/count@^1", "inputs": {"text": "${shout_output}"}}
+    ]
+}"#;
+
+fn with_skills(server: &Server) -> Place {
+    let place = server.place();
+    place.publish_code(
+        "acme/shout",
+        "1.0.0",
+        "def shout(text, times=1):\n    print('shouting')\n    return text.upper() * times\n",
+    );
+    place.publish_code("acme/count", "1.0.0", "def count(text):\n    return {'length': len(text)}\n");
+    place.publish_code("acme/broken", "1.0.0", "def broken():\n    raise ValueError('it does not work')\n");
+    place.run(["install", "acme/shout", "acme/count", "acme/broken"]).ok();
+    place.write("two-steps.json", TWO_STEPS);
+    place
+}
+
+#[test]
+fn steps_pass_values_on() {
+    let server = Server::start();
+    let place = with_skills(&server);
+    let run = ["workflow", "run", "two-steps.json"];
+    let inputs = ["--input", "text=hey", "--input", "times:=2"];
+    snapshot!("two-steps", place.run(run.iter().chain(&inputs)).ok());
+    let report = place.run(run.iter().chain(&inputs).chain(&["--json"])).ok().json();
+    assert_eq!(report["steps"][1]["output"], serde_json::json!({"length": 6}));
+
+    place.write("inputs.json", r#"{"text": "from a file", "times": 1}"#);
+    let report = place
+        .run(run.iter().chain(&["--inputs-file", "inputs.json", "-i", "text=abc", "--json"]))
+        .ok()
+        .json();
+    assert_eq!(report["steps"][0]["output"], "ABC");
+}
+
+#[test]
+fn a_step_that_fails_is_1() {
+    let server = Server::start();
+    let place = with_skills(&server);
+    place.write(
+        "failing.json",
+        r#"{"name": "failing", "steps": [
+            {"name": "first", "skill": "broken"},
+            {"name": "second", "skill": "count", "inputs": {"text": "${first_output}"}}]}"#,
+    );
+    snapshot!("failing", place.run(["workflow", "run", "failing.json"]).fails(1));
+    snapshot!("validate-good", place.run(["workflow", "validate", "failing.json"]).ok());
+}
+
+#[test]
+fn what_cannot_run_says_why() {
+    let server = Server::start();
+    let place = with_skills(&server);
+    place.write("not-json.json", "{");
+    place.write("not-a-workflow.json", r#"{"name": "x", "stages": []}"#);
+    place.write(
+        "bad.json",
+        r#"{"name": "bad", "steps": [
+            {"name": "one", "skill": "Not A Skill", "inputs": {"a": "${two_output}"}},
+            {"name": "two", "skill": "shout", "inputs": {"a": "${"}},
+            {"name": "two", "skill": "shout"}]}"#,
+    );
+    place
+        .write("missing.json", r#"{"name": "missing", "steps": [{"name": "one", "skill": "acme/missing"}]}"#);
+    snapshot!("not-json", place.run(["workflow", "run", "not-json.json"]).fails(2));
+    snapshot!("not-a-workflow", place.run(["workflow", "validate", "not-a-workflow.json"]).fails(2));
+    snapshot!("bad", place.run(["workflow", "run", "bad.json"]).fails(2));
+    snapshot!("validate-bad", place.run(["workflow", "validate", "bad.json"]).fails(1));
+    snapshot!("missing", place.run(["workflow", "run", "missing.json"]).fails(4));
+    snapshot!("missing-input", place.run(["workflow", "run", "two-steps.json"]).fails(2));
+    snapshot!("bad-input", place.run(["workflow", "run", "two-steps.json", "-i", "text"]).fails(2));
+    snapshot!(
+        "no-python",
+        place
+            .run([
+                "workflow",
+                "run",
+                "two-steps.json",
+                "-i",
+                "text=a",
+                "-i",
+                "times:=1",
+                "--python",
+                "/no/such/python"
+            ])
+            .fails(1)
+    );
+}
+
+#[test]
+fn altered_code_does_not_run() {
+    let server = Server::start();
+    let place = with_skills(&server);
+    let listed = place.run(["list", "--json"]).ok().json();
+    for skill in listed["skills"].as_array().unwrap() {
+        let code = skill["code_path"].as_str().unwrap();
+        let mut permissions = std::fs::metadata(code).unwrap().permissions();
+        #[expect(clippy::permissions_set_readonly_false, reason = "the library may write-protect its files")]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(code, permissions).unwrap();
+        std::fs::write(code, "def shout(text, times):\n    return 'evil'\n").unwrap();
+    }
+    let run = place.run(["workflow", "run", "two-steps.json", "-i", "text=a", "-i", "times:=1"]);
+    assert!(run.code == Some(2) && run.stderr.contains("digest"), "{}", run.report());
+}

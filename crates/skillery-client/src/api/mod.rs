@@ -1,0 +1,28 @@
+//! One method for each route of the registry, on [`Client`](crate::Client).
+
+mod accounts;
+mod log;
+mod ratings;
+mod search;
+mod skills;
+mod versions;
+
+pub use self::search::{SearchQuery, Sort};
+pub use self::skills::PublishAnswer;
+
+use crate::client::Call;
+
+/// Which part of a listing to get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Rows; the registry's default when left out.
+    pub limit: Option<u64>,
+    /// Rows to skip.
+    pub offset: Option<u64>,
+}
+
+impl Page {
+    fn add_to(self, call: Call) -> Call {
+        call.query("limit", self.limit).query("offset", self.offset)
+    }
+}

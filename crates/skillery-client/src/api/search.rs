@@ -1,0 +1,119 @@
+//! `GET /skills`: find skills.
+
+use std::fmt;
+use std::str::FromStr;
+
+use skillery_core::Namespace;
+use skillery_core::api::{Record, SearchResponse};
+
+use crate::api::Page;
+use crate::client::{Call, Client};
+use crate::error::Result;
+
+/// The most rows that any registry puts on one page.
+const PAGE_ROWS: u64 = 200;
+
+/// In which order skills are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// How well they fit.
+    Relevance,
+    /// How often they were downloaded.
+    Installs,
+    /// How often they were downloaded lately.
+    Trending,
+    /// How they were rated.
+    Rating,
+    /// When they were last published.
+    Updated,
+    /// By id.
+    Name,
+}
+
+impl Sort {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::Relevance, Self::Installs, Self::Trending, Self::Rating, Self::Updated, Self::Name];
+
+    /// The word that the registry knows it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Relevance => "relevance",
+            Self::Installs => "installs",
+            Self::Trending => "trending",
+            Self::Rating => "rating",
+            Self::Updated => "updated",
+            Self::Name => "name",
+        }
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().find(|sort| sort.as_str() == text).copied().ok_or_else(|| {
+            let known: Vec<String> = Self::ALL.iter().map(|sort| format!("`{sort}`")).collect();
+            format!("`{}` is none of {}", text.escape_debug(), known.join(", "))
+        })
+    }
+}
+
+/// What to look for. What is left out does not narrow the search.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchQuery {
+    /// Words of name, tags, description and text.
+    pub q: String,
+    /// All of these must be there.
+    pub tags: Vec<String>,
+    /// This namespace and what is below it.
+    pub org: Option<Namespace>,
+    /// From 0 to 5.
+    pub min_rating: Option<f64>,
+    /// The order; `relevance` with words, `installs` without, when left out.
+    pub sort: Option<Sort>,
+    /// Which part of what is found.
+    pub page: Page,
+}
+
+impl Client {
+    /// One page of a search.
+    pub async fn search(&self, query: &SearchQuery) -> Result<SearchResponse> {
+        let words = Some(query.q.trim()).filter(|words| !words.is_empty());
+        let tags = Some(query.tags.join(",")).filter(|tags| !tags.is_empty());
+        let call = Call::get(&["skills"])
+            .query("q", words)
+            .query("tags", tags)
+            .query("org", query.org.as_ref())
+            .query("min_rating", query.min_rating)
+            .query("sort", query.sort);
+        self.json(query.page.add_to(call)).await
+    }
+
+    /// As many skills as `limit` says, from as many pages as that takes.
+    pub async fn search_many(&self, query: &SearchQuery, limit: u64) -> Result<SearchResponse> {
+        let mut query = query.clone();
+        let first = query.page.offset.unwrap_or(0);
+        let mut skills: Vec<Record> = Vec::new();
+        loop {
+            let missing = limit.saturating_sub(skills.len() as u64);
+            query.page = Page {
+                limit: Some(missing.clamp(1, PAGE_ROWS)),
+                offset: Some(first + skills.len() as u64).filter(|offset| *offset > 0),
+            };
+            let page = self.search(&query).await?;
+            let got = page.skills.len() as u64;
+            skills.extend(page.skills);
+            if got < PAGE_ROWS || got >= missing {
+                skills.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                return Ok(SearchResponse { total: page.total, skills });
+            }
+        }
+    }
+}

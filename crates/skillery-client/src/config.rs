@@ -1,0 +1,257 @@
+//! Which registry to talk to, and how: what the file says, overridden by the environment.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use skillery_core::Namespace;
+use skillery_core::token::Secret;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::files::{self, Readers};
+use crate::home::Home;
+
+/// Where a registry listens that was started without any setting.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:8700/";
+
+/// How long a request may take when nothing is configured.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest time limit: a day.
+const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
+
+/// The connection to one registry. `Debug` does not show the token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The registry, without `/api/v1`.
+    pub url: Url,
+    /// Who is asking.
+    pub token: Option<Secret>,
+    /// The namespace of a skill that is published without one.
+    pub org: Option<Namespace>,
+    /// Install only what is signed with a known secret.
+    pub verify_signature: bool,
+    /// How long a request may take, retries included.
+    pub timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let url = Url::parse(DEFAULT_URL).unwrap_or_else(|_| unreachable!("the default URL is one"));
+        Self { url, token: None, org: None, verify_signature: false, timeout: DEFAULT_TIMEOUT }
+    }
+}
+
+impl Config {
+    /// The defaults, what the file of this home says, and what the environment says, each overriding the one before.
+    pub fn load(home: &Home) -> Result<Self> {
+        let file = ConfigLayer::read(home)?;
+        let environment = ConfigLayer::environment()?;
+        Ok(Self::default().with(&file).with(&environment))
+    }
+
+    /// This configuration, overridden by what the layer sets.
+    #[must_use]
+    pub fn with(mut self, layer: &ConfigLayer) -> Self {
+        if let Some(url) = &layer.url {
+            self.url = url.clone();
+        }
+        if let Some(token) = &layer.token {
+            self.token = Some(token.clone());
+        }
+        if let Some(org) = &layer.org {
+            self.org = Some(org.clone());
+        }
+        if let Some(verify_signature) = layer.verify_signature {
+            self.verify_signature = verify_signature;
+        }
+        if let Some(timeout) = layer.timeout {
+            self.timeout = timeout;
+        }
+        self
+    }
+}
+
+/// What one source says; what it does not set is left to the others. `Debug` does not show the token.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConfigLayer {
+    /// The registry.
+    pub url: Option<Url>,
+    /// Who is asking.
+    pub token: Option<Secret>,
+    /// The namespace of a skill that is published without one.
+    pub org: Option<Namespace>,
+    /// Install only what is signed with a known secret.
+    pub verify_signature: Option<bool>,
+    /// How long a request may take.
+    pub timeout: Option<Duration>,
+}
+
+impl ConfigLayer {
+    /// What the file of this home says; nothing when there is no file.
+    pub fn read(home: &Home) -> Result<Self> {
+        let path = home.config_file();
+        let text = match fs_err::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(Error::disk("read the configuration")(error)),
+        };
+        Self::parse(&text, &path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        // The parser's message repeats the line at fault, which may be the one with the token.
+        let form: FileForm = toml::from_str(text).map_err(|error| Error::BadFile {
+            path: path.display().to_string(),
+            source: without_source_line(&error, text).into(),
+        })?;
+        let named = |name: &str| format!("`{name}` in {}", path.display());
+        Ok(Self {
+            url: form.url.map(|url| parse_url(&url, &named("url"))).transpose()?,
+            token: form.token.map(|token| parse_token(&token, &named("token"))).transpose()?,
+            org: form.org.map(|org| parse_org(&org, &named("org"))).transpose()?,
+            verify_signature: form.verify_signature,
+            timeout: form.timeout.map(|seconds| parse_timeout(seconds, &named("timeout"))).transpose()?,
+        })
+    }
+
+    /// What the variables of this process say. An empty variable says nothing.
+    pub fn environment() -> Result<Self> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// What variables say, looked up by name.
+    pub fn from_variables(look_up: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| {
+                look_up(name)
+                    .filter(|value| !value.trim().is_empty())
+                    .map(|value| (format!("`{name}`"), value))
+            })
+        };
+        Ok(Self {
+            url: first(&["REGISTRY_URL", "SKILLERY_REGISTRY"])
+                .map(|(name, url)| parse_url(&url, &name))
+                .transpose()?,
+            token: first(&["REGISTRY_TOKEN", "SKILLERY_TOKEN"])
+                .map(|(name, token)| parse_token(&token, &name))
+                .transpose()?,
+            org: first(&["REGISTRY_ORG"]).map(|(name, org)| parse_org(&org, &name)).transpose()?,
+            verify_signature: first(&["REGISTRY_VERIFY_SIGNATURE"])
+                .map(|(name, word)| parse_bool(&word, &name))
+                .transpose()?,
+            timeout: None,
+        })
+    }
+
+    /// Changes the file of this home: what the closure leaves alone stays. The file is readable by its owner only.
+    pub fn update(home: &Home, change: impl FnOnce(&mut Self)) -> Result<Self> {
+        let _lock = home.lock()?;
+        let mut layer = Self::read(home)?;
+        change(&mut layer);
+        layer.write(home)?;
+        Ok(layer)
+    }
+
+    fn write(&self, home: &Home) -> Result<()> {
+        let form = FileForm {
+            url: self.url.as_ref().map(Url::to_string),
+            token: self.token.as_ref().map(|token| token.expose().to_owned()),
+            org: self.org.as_ref().map(ToString::to_string),
+            verify_signature: self.verify_signature,
+            timeout: self.timeout.map(|timeout| timeout.as_secs_f64()),
+        };
+        let text = toml::to_string(&form).map_err(Error::internal("write the configuration as TOML"))?;
+        files::write_atomically(&home.config_file(), text.as_bytes(), Readers::Owner)
+            .map_err(Error::disk(format!("write {}", home.config_file().display())))
+    }
+
+    /// Whatever `other` sets, set here too.
+    pub fn merge(&mut self, other: Self) {
+        let Self { url, token, org, verify_signature, timeout } = other;
+        self.url = url.or(self.url.take());
+        self.token = token.or(self.token.take());
+        self.org = org.or(self.org.take());
+        self.verify_signature = verify_signature.or(self.verify_signature);
+        self.timeout = timeout.or(self.timeout);
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_signature: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<f64>,
+}
+
+/// What a TOML parser said, with the number of the line instead of its text.
+pub(crate) fn without_source_line(error: &toml::de::Error, text: &str) -> String {
+    let line = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .map_or(1, |before| before.matches('\n').count() + 1);
+    // The message may quote a value; only its kind is repeated here.
+    let message =
+        error.message().split(['`', '"']).next().unwrap_or_default().trim_end_matches([' ', ':', ',']);
+    format!("line {line}: {message}")
+}
+
+/// Parses the address of a registry. `what` names the argument in the error.
+pub fn parse_url(text: &str, what: &str) -> Result<Url> {
+    let bad = |reason: &str| Err(Error::invalid(what, reason));
+    let Ok(mut url) = Url::parse(text.trim()) else {
+        return bad("it is not a URL such as `https://registry.example.com`");
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return bad("a registry's URL begins with `http://` or `https://`");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return bad("a URL with a user or password would show them; use a token");
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/api/v1").unwrap_or(path).trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Parses a token: printable ASCII, as it goes into a header. `what` names the argument in the error.
+pub fn parse_token(text: &str, what: &str) -> Result<Secret> {
+    let token = text.trim();
+    if token.is_empty() || !token.chars().all(|character| character.is_ascii_graphic()) {
+        return Err(Error::invalid(what, "a token is printable ASCII without spaces"));
+    }
+    Ok(Secret::new(token))
+}
+
+/// Parses a namespace. `what` names the argument in the error.
+pub fn parse_org(text: &str, what: &str) -> Result<Namespace> {
+    text.trim().trim_end_matches('/').parse().map_err(|error| Error::invalid(what, format!("{error}")))
+}
+
+/// Parses a number of seconds, more than 0 and at most a day. `what` names the argument in the error.
+pub fn parse_timeout(seconds: f64, what: &str) -> Result<Duration> {
+    if seconds > 0.0 && seconds <= MAX_TIMEOUT_SECONDS {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(Error::invalid(what, "a timeout is a number of seconds, more than 0 and at most 86400"))
+    }
+}
+
+fn parse_bool(text: &str, what: &str) -> Result<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(Error::invalid(what, "it is neither `true` nor `false`")),
+    }
+}

@@ -1,0 +1,66 @@
+//! Where a client keeps its things. The only place that knows their names.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// The variable that moves the home.
+pub const HOME_VARIABLE: &str = "SKILLERY_HOME";
+
+/// The folder of one user: configuration, keys, library and cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// `SKILLERY_HOME`, or `skillery` in the platform's data folder.
+    pub fn locate() -> Result<Self> {
+        if let Some(path) = std::env::var_os(HOME_VARIABLE).filter(|path| !path.is_empty()) {
+            return std::path::absolute(path)
+                .map(Self)
+                .map_err(Error::disk(format!("find the folder that `{HOME_VARIABLE}` names")));
+        }
+        let strategy =
+            etcetera::choose_base_strategy().map_err(Error::internal("find the home folder of this user"))?;
+        Ok(Self(strategy.data_dir().join("skillery")))
+    }
+
+    /// This folder, whatever the environment says.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// The signing secrets.
+    pub fn keys_file(&self) -> PathBuf {
+        self.0.join("keys.toml")
+    }
+
+    /// The installed skills.
+    pub fn library_folder(&self) -> PathBuf {
+        self.0.join("library")
+    }
+
+    /// What was downloaded.
+    pub fn cache_folder(&self) -> PathBuf {
+        self.0.join("cache")
+    }
+
+    /// Makes the folder, for its owner only, and waits until no other process changes the configuration or the keys.
+    pub(crate) fn lock(&self) -> Result<files::FileLock> {
+        files::create_private_folder(&self.0).map_err(Error::disk(format!("make {}", self.0.display())))?;
+        let path = self.0.join(".lock");
+        files::lock(&path).map_err(Error::disk(format!("lock {}", path.display())))
+    }
+}

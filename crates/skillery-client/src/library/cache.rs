@@ -1,0 +1,93 @@
+//! What was downloaded, by registry, id and version, so that it installs again without the registry.
+//!
+//! An entry is checked each time it is used, as if it had just come over the network. It never holds a secret.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use skillery_core::{SkillId, Version};
+
+use crate::error::{Error, Result};
+use crate::files::{self, Readers};
+use crate::library::manifest::Manifest;
+
+/// Entries below one root.
+#[derive(Debug, Clone)]
+pub(super) struct Cache {
+    root: PathBuf,
+}
+
+/// A download that was verified when it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) manifest: Manifest,
+    pub(super) code: String,
+}
+
+impl Cache {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn folder(&self, registry: &str, id: &SkillId) -> PathBuf {
+        let root = self.root.join(escaped(registry));
+        id.key().split('/').fold(root, |folder, segment| folder.join(segment))
+    }
+
+    fn path(&self, registry: &str, id: &SkillId, version: &Version) -> PathBuf {
+        self.folder(registry, id).join(format!("@{version}.json"))
+    }
+
+    pub(super) fn put(&self, registry: &str, entry: &Entry) -> Result<()> {
+        let path = self.path(registry, &entry.manifest.id, &entry.manifest.version);
+        let bytes = serde_json::to_vec(entry).map_err(Error::internal("write a cache entry as JSON"))?;
+        let write = || {
+            files::create_private_folder(path.parent().unwrap_or(&self.root))?;
+            files::write_atomically(&path, &bytes, Readers::Owner)
+        };
+        write().map_err(Error::disk("keep a download in the cache"))
+    }
+
+    /// An entry; a damaged one is as good as none.
+    pub(super) fn get(&self, registry: &str, id: &SkillId, version: &Version) -> Option<Entry> {
+        let bytes = fs::read(self.path(registry, id, version)).ok()?;
+        let entry: Entry = serde_json::from_slice(&bytes)
+            .inspect_err(|error| tracing::warn!(%id, %version, %error, "passing over a damaged cache entry"))
+            .ok()?;
+        (entry.manifest.id.key() == id.key() && entry.manifest.version == *version).then_some(entry)
+    }
+
+    /// The versions that there are entries of.
+    pub(super) fn versions(&self, registry: &str, id: &SkillId) -> Vec<Version> {
+        let Ok(entries) = fs::read_dir(self.folder(registry, id)) else { return Vec::new() };
+        entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                Path::new(&name).to_str()?.strip_prefix('@')?.strip_suffix(".json")?.parse().ok()
+            })
+            .collect()
+    }
+
+    pub(super) fn remove(&self, registry: &str, id: &SkillId, version: &Version) -> Result<()> {
+        match fs::remove_file(self.path(registry, id, version)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::disk("remove a cache entry")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An address as the name of a folder: what is not a letter, a digit, `.` or `-` becomes `%` and its number.
+fn escaped(registry: &str) -> String {
+    registry
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
+            other => format!("%{other:02x}"),
+        })
+        .collect()
+}

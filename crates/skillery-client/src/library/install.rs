@@ -1,0 +1,273 @@
+//! Installing: ask the registry, verify, put on disk. Nothing unverified reaches the disk.
+
+use skillery_core::api::DownloadResponse;
+use skillery_core::token::Secret;
+use skillery_core::{Digest, SkillId, Version, VersionRequest};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::keys::Keys;
+use crate::library::cache::Entry;
+use crate::library::manifest::{Installation, Installed, Manifest};
+use crate::library::{Library, blocking, now};
+use crate::lockfile::LockedSkill;
+use crate::verify::{self, SignatureState};
+
+/// How to install.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InstallOptions {
+    /// Install only what is signed with a known secret.
+    pub verify_signature: bool,
+    /// Ask no registry: install what was downloaded earlier.
+    pub offline: bool,
+}
+
+/// A verified version, from wherever it came.
+struct Fetched {
+    entry: Entry,
+    from_cache: bool,
+    warning: Option<String>,
+}
+
+impl Library {
+    /// Installs the version that the registry chooses for the request, and makes it the current one. Where the
+    /// registry cannot be reached, the highest version that was downloaded earlier and fits stands in.
+    pub async fn install(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Installation> {
+        let fetched = self.fetch(client, id, request, options).await?;
+        self.put(client.registry().to_owned(), fetched).await
+    }
+
+    /// Installs exactly what a lock file names. What the library has already is used without asking anybody.
+    pub async fn install_locked(
+        &self,
+        client: &Client,
+        locked: &LockedSkill,
+        options: InstallOptions,
+    ) -> Result<Installation> {
+        if let Some(installation) = self.use_present(client, locked.clone(), options).await? {
+            return Ok(installation);
+        }
+        let request = VersionRequest::Exact(locked.version.clone());
+        let fetched = match self.cached(client, &locked.id, &request, options).await {
+            Ok(fetched) if fetched.entry.manifest.digest == locked.digest => fetched,
+            _ => self.fetch(client, &locked.id, &request, options).await?,
+        };
+        check_locked(locked, fetched.entry.manifest.digest)?;
+        self.put(client.registry().to_owned(), fetched).await
+    }
+
+    async fn use_present(
+        &self,
+        client: &Client,
+        locked: LockedSkill,
+        options: InstallOptions,
+    ) -> Result<Option<Installation>> {
+        let (library, registry) = (self.clone(), client.registry().to_owned());
+        blocking(move || {
+            let Ok(Some(installed)) = library.store.read(&locked.id, &locked.version) else {
+                return Ok(None);
+            };
+            check_locked(&locked, installed.manifest.digest)?;
+            if library.store.digest(&installed)? != locked.digest {
+                return Ok(None);
+            }
+            let Manifest { id, version, .. } = &installed.manifest;
+            if options.verify_signature {
+                let state = library.signature_state(&registry, &installed.manifest)?;
+                if state == SignatureState::Unchecked {
+                    // The registry may hand out the secret.
+                    return Ok(None);
+                }
+                verify::require_signature(state, id, version)?;
+            }
+            library.store.writer()?.set_current(id, version)?;
+            let installed = Installed { current: true, ..installed };
+            Ok(Some(Installation { installed, added: false, from_cache: true, warning: None }))
+        })
+        .await
+    }
+
+    async fn fetch(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Fetched> {
+        if options.offline {
+            return self.cached(client, id, request, options).await;
+        }
+        match self.download(client, id, request, options).await {
+            Err(error) if error.is_unreachable() => match self.cached(client, id, request, options).await {
+                Ok(fetched) => Ok(fetched),
+                // Why the registry does not answer is of more use than that nothing is cached.
+                Err(Error::NotCached { .. }) => Err(error),
+                Err(other) => Err(other),
+            },
+            other => other,
+        }
+    }
+
+    async fn download(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Fetched> {
+        let download = client.download(id, request).await?;
+        let version: Version = download
+            .version
+            .parse()
+            .map_err(|error| client.bad_answer(format!("the version does not parse: {error}")))?;
+        let detail = client.version(id, &version).await?;
+        let checked = verify::check_download(client.registry(), id, request, &download, &detail)?;
+        let DownloadResponse { code, signature, secret, warning, .. } = download;
+        let mut secrets = self.secrets_of(client, id).await?;
+        if secrets.is_empty() {
+            // What the user holds is believed; what the registry hands out only where the user holds nothing.
+            secrets.extend(secret.map(Secret::new));
+        }
+        let state = verify::signature_state(&checked.id, &checked.code_hash, signature.as_deref(), &secrets);
+        if options.verify_signature {
+            verify::require_signature(state, &checked.id, &checked.version)?;
+        }
+        let manifest = Manifest {
+            id: checked.id,
+            version: checked.version,
+            digest: checked.digest,
+            code_hash: checked.code_hash,
+            signature,
+            signature_state: state,
+            registry: Some(client.registry().to_owned()),
+            installed_at: now(),
+            description: detail.description,
+            tags: detail.tags,
+            author: detail.author,
+            license: detail.license,
+            homepage: detail.homepage,
+            repository: detail.repository,
+        };
+        let entry = Entry { manifest, code };
+        Ok(Fetched { entry, from_cache: false, warning })
+    }
+
+    /// The highest version that fits and was downloaded earlier.
+    async fn cached(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Fetched> {
+        let (library, registry, id, request) =
+            (self.clone(), client.registry().to_owned(), id.clone(), request.clone());
+        blocking(move || {
+            let present = library.present(&registry, &id)?;
+            let mut versions = library.cache.versions(&registry, &id);
+            versions.extend(present.iter().map(|installed| installed.manifest.version.clone()));
+            loop {
+                let Some(version) = request.choose(versions.iter()).cloned() else {
+                    return Err(Error::NotCached { id, request: request.to_string(), registry });
+                };
+                let entry = library.cache.get(&registry, &id, &version).or_else(|| {
+                    present.iter().find(|installed| installed.manifest.version == version).and_then(entry_of)
+                });
+                if let Some(entry) = entry {
+                    library.check_entry(&registry, &entry, options)?;
+                    return Ok(Fetched { entry, from_cache: true, warning: None });
+                }
+                versions.retain(|other| *other != version);
+            }
+        })
+        .await
+    }
+
+    /// What the library has of a skill from this registry: as good as a cache, should that have been cleared.
+    fn present(&self, registry: &str, id: &SkillId) -> Result<Vec<Installed>> {
+        let mut present = self.store.versions(id)?;
+        present.retain(|installed| installed.manifest.registry.as_deref() == Some(registry));
+        Ok(present)
+    }
+
+    fn check_entry(&self, registry: &str, entry: &Entry, options: InstallOptions) -> Result<()> {
+        rebuilt(entry)?;
+        if options.verify_signature {
+            let state = self.signature_state(registry, &entry.manifest)?;
+            verify::require_signature(state, &entry.manifest.id, &entry.manifest.version)?;
+        }
+        Ok(())
+    }
+
+    async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
+        let library = self.clone();
+        blocking(move || {
+            let Fetched { entry, from_cache, warning } = fetched;
+            let files = rebuilt(&entry)?.files;
+            let Manifest { id, version, .. } = &entry.manifest;
+            let writer = library.store.writer()?;
+            let added = writer.add(&files, &entry.manifest)?;
+            writer.set_current(id, version)?;
+            drop(writer);
+            if !from_cache && let Err(error) = library.cache.put(&registry, &entry) {
+                // The skill is installed; only installing it again needs the registry.
+                tracing::warn!(%error, "the download is not kept");
+            }
+            let installed = library
+                .store
+                .read(id, version)?
+                .ok_or_else(|| Error::NotInstalled { name: format!("{id}@{version}") })?;
+            Ok(Installation { installed, added, from_cache, warning })
+        })
+        .await
+    }
+
+    /// What a signature is worth with the secrets that are held now; without any, what it was worth when it came,
+    /// as the digests are those of then.
+    pub(super) fn signature_state(&self, registry: &str, manifest: &Manifest) -> Result<SignatureState> {
+        let Manifest { id, code_hash, signature, signature_state, .. } = manifest;
+        let secrets = self.secrets(registry, id)?;
+        Ok(match verify::signature_state(id, code_hash, signature.as_deref(), &secrets) {
+            SignatureState::Unchecked => *signature_state,
+            other => other,
+        })
+    }
+
+    async fn secrets_of(&self, client: &Client, id: &SkillId) -> Result<Vec<Secret>> {
+        let (library, registry, id) = (self.clone(), client.registry().to_owned(), id.clone());
+        blocking(move || library.secrets(&registry, &id)).await
+    }
+
+    /// The secrets that this user holds to verify a skill with.
+    fn secrets(&self, registry: &str, id: &SkillId) -> Result<Vec<Secret>> {
+        Ok(Keys::load(&self.home)?.secrets(registry, id.org()).to_vec())
+    }
+}
+
+fn entry_of(installed: &Installed) -> Option<Entry> {
+    let code = fs_err::read_to_string(&installed.code_path).ok()?;
+    Some(Entry { manifest: installed.manifest.clone(), code })
+}
+
+fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
+    let Manifest { id, version, digest, code_hash, description, license, .. } = &entry.manifest;
+    let checked =
+        verify::check_code(id.clone(), version.clone(), description, license, &entry.code, *digest)?;
+    if checked.code_hash != *code_hash {
+        return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
+    }
+    Ok(checked)
+}
+
+fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {
+    if digest == locked.digest {
+        return Ok(());
+    }
+    Err(verify::digest_mismatch(locked.id.clone(), locked.version.clone(), locked.digest, digest))
+}

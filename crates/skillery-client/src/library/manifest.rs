@@ -1,0 +1,70 @@
+//! What the library knows about an installed version: `skill.json` beside the version's files.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use skillery_core::time::Time;
+use skillery_core::{Digest, SkillId, Version};
+
+use crate::verify::SignatureState;
+
+/// What is said about a version, kept beside its files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The skill.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// SHA-256 of the code.
+    pub code_hash: Digest,
+    /// The publisher's HMAC signature.
+    pub signature: Option<String>,
+    /// What the signature was worth when the version came: a member's secret is only there while the registry is.
+    pub signature_state: SignatureState,
+    /// Where it was downloaded from; nothing for what was made here.
+    pub registry: Option<String>,
+    /// When it was downloaded or made.
+    pub installed_at: Time,
+    /// What it is for.
+    pub description: String,
+    /// Topics.
+    pub tags: Vec<String>,
+    /// The author.
+    pub author: String,
+    /// Licence.
+    pub license: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where the source is kept.
+    pub repository: Option<String>,
+}
+
+/// A version in the library.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Installed {
+    /// What is said about it.
+    #[serde(flatten)]
+    pub manifest: Manifest,
+    /// The folder with its files.
+    pub path: PathBuf,
+    /// The Python file.
+    pub code_path: PathBuf,
+    /// Whether it is the version that a request without one gets.
+    pub current: bool,
+}
+
+/// What installing led to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Installation {
+    /// What is in the library now.
+    #[serde(flatten)]
+    pub installed: Installed,
+    /// False when the library had exactly this version already.
+    pub added: bool,
+    /// Whether it came from this machine, because the registry was not, or could not be, asked.
+    pub from_cache: bool,
+    /// Why the version should not be used, where its publisher yanked it.
+    pub warning: Option<String>,
+}

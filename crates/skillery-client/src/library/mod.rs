@@ -1,0 +1,64 @@
+//! The local library: every installed version of every skill, on disk.
+//!
+//! `store` knows the disk, `cache` what was downloaded, `install` what to ask a registry; the rest is in the file
+//! of its name. What is there is found without a registry.
+
+mod cache;
+mod find;
+mod install;
+mod local;
+mod manifest;
+mod remove;
+mod rollback;
+mod store;
+mod update;
+mod verify;
+
+use skillery_core::time::Time;
+
+use crate::error::{Error, Result};
+use crate::home::Home;
+
+pub use self::install::InstallOptions;
+pub use self::local::{LOCAL_NAMESPACE, LocalChange, LocalSkill, local_id};
+pub use self::manifest::{Installation, Installed, Manifest};
+pub use self::remove::Removed;
+pub use self::update::Update;
+pub use self::verify::{InstalledCode, RegistryView, Verified};
+
+use self::cache::Cache;
+use self::store::Store;
+
+/// The installed skills of one home. Cheap to clone; any number of processes may use the same home.
+#[derive(Debug, Clone)]
+pub struct Library {
+    home: Home,
+    store: Store,
+    cache: Cache,
+}
+
+impl Library {
+    /// The library of this home. Nothing is read or made yet.
+    pub fn new(home: Home) -> Self {
+        let store = Store::new(home.library_folder());
+        let cache = Cache::new(home.cache_folder());
+        Self { home, store, cache }
+    }
+
+    /// Where it is kept.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+}
+
+/// Runs what waits for the disk where it may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal("work on the library"))?
+}
+
+/// This machine's clock.
+fn now() -> Time {
+    Time::from_micros(jiff::Timestamp::now().as_microsecond())
+}

@@ -1,0 +1,354 @@
+//! The library's folders. The only place that knows where a version is kept.
+//!
+//! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py` and `skill.json`; beside the
+//! versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
+//! is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
+//! one. A version appears and disappears by one rename.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::{Digest, Limits, SkillId, Version};
+
+use crate::error::{Error, Result};
+use crate::files::{self, FileLock, Readers};
+use crate::library::manifest::{Installed, Manifest};
+use crate::verify;
+
+const MANIFEST_FILE: &str = "skill.json";
+const CURRENT_FILE: &str = "@current";
+const SCRATCH_FOLDER: &str = ".scratch";
+const LOCK_FILE: &str = ".lock";
+/// Python makes it when a skill is imported.
+const BYTECODE_FOLDER: &str = "__pycache__";
+
+/// Folders of versions below one root.
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    root: PathBuf,
+}
+
+/// Keeps other writers out until it is dropped. Readers need no lock: they see what renames left.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    store: &'a Store,
+    _lock: FileLock,
+}
+
+impl Store {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn skill_folder(&self, id: &SkillId) -> PathBuf {
+        id.key().split('/').fold(self.root.clone(), |folder, segment| folder.join(segment))
+    }
+
+    fn version_folder(&self, id: &SkillId, version: &Version) -> PathBuf {
+        self.skill_folder(id).join(format!("@{version}"))
+    }
+
+    /// What the library has of this version.
+    pub(super) fn read(&self, id: &SkillId, version: &Version) -> Result<Option<Installed>> {
+        let Some(manifest) = self.manifest(id, version)? else { return Ok(None) };
+        let current = self.current(id)?;
+        Ok(Some(self.installed(manifest, current.as_ref())))
+    }
+
+    fn manifest(&self, id: &SkillId, version: &Version) -> Result<Option<Manifest>> {
+        let path = self.version_folder(id, version).join(MANIFEST_FILE);
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::BadFile { path: path.display().to_string(), source: error.into() })?;
+        // Two versions that differ only by capitals share a folder on some file systems.
+        Ok((manifest.version == *version && manifest.id.key() == id.key()).then_some(manifest))
+    }
+
+    fn installed(&self, manifest: Manifest, current: Option<&Version>) -> Installed {
+        let path = self.version_folder(&manifest.id, &manifest.version);
+        Installed {
+            code_path: bundle::code_path(&manifest.id)
+                .split('/')
+                .fold(path.clone(), |path, part| path.join(part)),
+            current: current == Some(&manifest.version),
+            path,
+            manifest,
+        }
+    }
+
+    /// All versions of a skill that are there, the highest first.
+    pub(super) fn versions(&self, id: &SkillId) -> Result<Vec<Installed>> {
+        let current = self.current(id)?;
+        let mut found = Vec::new();
+        for version in self.version_numbers(id)? {
+            match self.manifest(id, &version) {
+                Ok(Some(manifest)) => found.push(self.installed(manifest, current.as_ref())),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "passing over a version of the library"),
+            }
+        }
+        Ok(found)
+    }
+
+    fn version_numbers(&self, id: &SkillId) -> Result<Vec<Version>> {
+        let mut versions: Vec<Version> = names_in(&self.skill_folder(id))?
+            .iter()
+            .filter_map(|name| name.strip_prefix('@')?.parse().ok())
+            .collect();
+        versions.sort_by(|left, right| right.cmp(left));
+        Ok(versions)
+    }
+
+    /// The version that a request without one gets: the one that was chosen, else the highest.
+    pub(super) fn current(&self, id: &SkillId) -> Result<Option<Version>> {
+        let versions = self.version_numbers(id)?;
+        let chosen = read_if_there(&self.skill_folder(id).join(CURRENT_FILE))?
+            .and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse::<Version>().ok())
+            .filter(|chosen| versions.contains(chosen));
+        let highest = || versions.iter().find(|version| !version.is_prerelease()).or(versions.first());
+        Ok(chosen.or_else(|| highest().cloned()))
+    }
+
+    /// All skills that have a version, by key.
+    pub(super) fn skills(&self) -> Result<Vec<SkillId>> {
+        let mut found = Vec::new();
+        self.walk(&self.root, &mut Vec::new(), &mut found)?;
+        found.sort();
+        Ok(found)
+    }
+
+    fn walk(&self, folder: &Path, segments: &mut Vec<String>, found: &mut Vec<SkillId>) -> Result<()> {
+        let mut is_skill = false;
+        for name in names_in(folder)? {
+            if name.starts_with('@') {
+                is_skill |= name != CURRENT_FILE;
+            } else if !name.starts_with('.') && segments.len() <= skillery_core::limits::MAX_NAMESPACE_DEPTH {
+                segments.push(name);
+                self.walk(&folder.join(&segments[segments.len() - 1]), segments, found)?;
+                segments.pop();
+            }
+        }
+        if is_skill && let Ok(key) = segments.join("/").parse::<SkillId>() {
+            // The folder has the key; the manifest has the spelling.
+            if let Some(installed) = self.versions(&key)?.into_iter().next() {
+                found.push(installed.manifest.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of a version, as they are on disk now, without what this library or Python added.
+    pub(super) fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
+        let mut files = Vec::new();
+        collect(&installed.path, "", &mut files)?;
+        files.retain(|file| file.path != MANIFEST_FILE);
+        Ok(files)
+    }
+
+    /// The digest of the files that are on disk now.
+    pub(super) fn digest(&self, installed: &Installed) -> Result<Digest> {
+        verify::digest_of(self.files(installed)?)
+    }
+
+    /// Waits for other writers, and clears away what an interrupted one left.
+    pub(super) fn writer(&self) -> Result<Writer<'_>> {
+        files::create_private_folder(&self.root)
+            .map_err(Error::disk(format!("make {}", self.root.display())))?;
+        let path = self.root.join(LOCK_FILE);
+        let lock = files::lock(&path).map_err(Error::disk(format!("lock {}", path.display())))?;
+        let scratch = self.root.join(SCRATCH_FOLDER);
+        if scratch.exists() {
+            fs::remove_dir_all(&scratch).map_err(Error::disk("clear away an interrupted installation"))?;
+        }
+        Ok(Writer { store: self, _lock: lock })
+    }
+}
+
+impl Writer<'_> {
+    /// Puts a version where readers find it, if it is not there already. Whether it was added. Other content under
+    /// the same version is refused, unless it is a damaged copy of the same.
+    pub(super) fn add(&self, files: &[BundleFile], manifest: &Manifest) -> Result<bool> {
+        let target = self.store.version_folder(&manifest.id, &manifest.version);
+        let present = self.store.read(&manifest.id, &manifest.version).unwrap_or_else(|error| {
+            tracing::warn!(%error, "replacing a damaged version of the library");
+            None
+        });
+        if let Some(present) = present {
+            if present.manifest.digest != manifest.digest {
+                let origin = present.manifest.registry.as_deref().map_or_else(
+                    || "in the library, made here,".to_owned(),
+                    |registry| format!("in the library, from {registry},"),
+                );
+                let Manifest { id, version, .. } = manifest.clone();
+                return Err(Error::ContentDiffers { id, version, place: origin });
+            }
+            if self.store.digest(&present).is_ok_and(|digest| digest == manifest.digest) {
+                if manifest.registry.is_some() && present.manifest.registry != manifest.registry {
+                    // It was made here, and is now known to be what a registry has.
+                    write_manifest(&target, manifest)?;
+                }
+                return Ok(false);
+            }
+        }
+        let fresh = self.scratch("new")?;
+        write_version(&fresh, files, manifest).map_err(Error::disk("write the files of a skill"))?;
+        self.discard(&target)?;
+        let folder = self.store.skill_folder(&manifest.id);
+        let put = || {
+            files::create_private_folder(&folder)?;
+            fs::rename(&fresh, &target)?;
+            files::sync_folder(&folder)
+        };
+        put().map_err(Error::disk("put a skill into the library"))?;
+        Ok(true)
+    }
+
+    /// Makes a version the one that a request without one gets.
+    pub(super) fn set_current(&self, id: &SkillId, version: &Version) -> Result<()> {
+        let path = self.store.skill_folder(id).join(CURRENT_FILE);
+        files::write_atomically(&path, format!("{version}\n").as_bytes(), Readers::Mask)
+            .map_err(Error::disk("choose the current version of a skill"))
+    }
+
+    /// Takes a version away.
+    pub(super) fn remove(&self, id: &SkillId, version: &Version) -> Result<()> {
+        self.discard(&self.store.version_folder(id, version))?;
+        if self.store.version_numbers(id)?.is_empty() {
+            self.tidy(id);
+        }
+        Ok(())
+    }
+
+    /// Removes the pointer of a skill without versions, and the folders above it that have become empty.
+    fn tidy(&self, id: &SkillId) {
+        let mut folder = self.store.skill_folder(id);
+        let _ = fs::remove_file(folder.join(CURRENT_FILE));
+        while folder != self.store.root && fs::remove_dir(&folder).is_ok() {
+            folder.pop();
+        }
+    }
+
+    fn scratch(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.store.root.join(SCRATCH_FOLDER);
+        files::create_private_folder(&folder).map_err(Error::disk(format!("make {}", folder.display())))?;
+        Ok(folder.join(name))
+    }
+
+    /// Moves a folder out of sight by one rename, then deletes it at leisure.
+    fn discard(&self, folder: &Path) -> Result<()> {
+        let old = self.scratch("old")?;
+        match fs::rename(folder, &old) {
+            Ok(()) => fs::remove_dir_all(&old).map_err(Error::disk("delete a version of the library")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::disk("take a version out of the library")(error)),
+        }
+    }
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(Error::internal("write a manifest as JSON"))?;
+    files::write_atomically(&folder.join(MANIFEST_FILE), &bytes, Readers::Mask)
+        .map_err(Error::disk("write what is known about a skill"))
+}
+
+fn write_version(folder: &Path, files: &[BundleFile], manifest: &Manifest) -> io::Result<()> {
+    fs::create_dir(folder)?;
+    let mut folders = vec![folder.to_owned()];
+    for file in files {
+        let path = file.path.split('/').fold(folder.to_owned(), |path, part| path.join(part));
+        let parent = path.parent().unwrap_or(folder).to_owned();
+        fs::create_dir_all(&parent)?;
+        write_synced(&path, &file.bytes, file.executable)?;
+        folders.push(parent);
+    }
+    write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
+    folders.dedup();
+    folders.iter().try_for_each(|folder| files::sync_folder(folder))
+}
+
+fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(if executable { 0o755 } else { 0o644 });
+    }
+    #[cfg(not(unix))]
+    let _ = executable;
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Reads a folder's files, up to the limits of a bundle: what is on disk may have been altered to anything.
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {
+    let limits = Limits::default();
+    let too_much = || Error::invalid(format!("`{}`", folder.display()), "it holds more than a skill may");
+    for name in names_in(folder)? {
+        let path = folder.join(&name);
+        let metadata = fs::symlink_metadata(&path).map_err(Error::disk("read a skill of the library"))?;
+        if metadata.is_dir() {
+            if name != BYTECODE_FOLDER {
+                collect(&path, &format!("{prefix}{name}/"), files)?;
+            }
+            continue;
+        }
+        if !metadata.is_file()
+            || files.len() >= limits.bundle_files
+            || metadata.len() > limits.file_bytes as u64
+        {
+            return Err(too_much());
+        }
+        let bytes = fs::read(&path).map_err(Error::disk("read a skill of the library"))?;
+        files.push(BundleFile {
+            path: format!("{prefix}{name}"),
+            executable: is_executable(&metadata),
+            bytes,
+        });
+    }
+    Ok(())
+}
+
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(Error::disk("read the library")(error)),
+    }
+}
+
+/// The names in a folder; none when there is no such folder.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let read = match fs::read_dir(folder) {
+        Ok(read) => read,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(Error::disk("read the library")(error)),
+    };
+    let mut names = Vec::new();
+    for entry in read {
+        let entry = entry.map_err(Error::disk("read the library"))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}

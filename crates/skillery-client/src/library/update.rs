@@ -1,0 +1,78 @@
+//! Updating an installed skill to what its registry has now.
+
+use serde::Serialize;
+use skillery_core::{SkillId, Version, VersionRequest, VersionStatus};
+
+use crate::api::Page;
+use crate::client::Client;
+use crate::error::Result;
+use crate::library::{InstallOptions, Installation, Installed, Library, blocking};
+
+/// What updating a skill led to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Update {
+    /// The version before.
+    pub from: Version,
+    /// The version now: the same where there was nothing newer.
+    pub to: Version,
+    /// What was installed, if there was something newer.
+    pub installation: Option<Installation>,
+    /// Why nothing can be newer: the skill was made here, or came from another registry.
+    pub passed_over: Option<String>,
+}
+
+impl Library {
+    /// Installs the highest version that fits the request, where that is above the current one. Never goes down:
+    /// that is what rolling back is for.
+    pub async fn update(
+        &self,
+        client: &Client,
+        name: &str,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Update> {
+        let (library, wanted) = (self.clone(), name.to_owned());
+        let current: Installed = blocking(move || library.get(&wanted, None)).await?;
+        let from = current.manifest.version;
+        let unchanged = |passed_over: Option<String>| Update {
+            from: from.clone(),
+            to: from.clone(),
+            installation: None,
+            passed_over,
+        };
+        match current.manifest.registry.as_deref() {
+            Some(registry) if registry == client.registry() => {}
+            Some(registry) => return Ok(unchanged(Some(format!("it came from {registry}")))),
+            None => return Ok(unchanged(Some("it was made here".to_owned()))),
+        }
+        let id = current.manifest.id;
+        let Some(to) = newest(client, &id, request).await?.filter(|to| *to > from) else {
+            return Ok(unchanged(None));
+        };
+        let installation = self.install(client, &id, &VersionRequest::Exact(to.clone()), options).await?;
+        Ok(Update { from, to, installation: Some(installation), passed_over: None })
+    }
+}
+
+/// The highest published version that fits. Asking for the listing counts as no install.
+async fn newest(client: &Client, id: &SkillId, request: &VersionRequest) -> Result<Option<Version>> {
+    if let VersionRequest::Exact(version) = request {
+        return Ok(Some(version.clone()));
+    }
+    let mut offset = 0;
+    let mut published: Vec<Version> = Vec::new();
+    loop {
+        let page = client.versions(id, Page { limit: Some(200), offset: Some(offset) }).await?;
+        offset += page.versions.len() as u64;
+        let done = page.versions.is_empty() || offset >= page.total;
+        let fit = page.versions.into_iter().filter(|version| version.status == VersionStatus::Published);
+        published.extend(fit.map(|version| version.version));
+        // The highest come first, so that the first page with one that fits has the one to take.
+        if let Some(version) = request.choose(published.iter()) {
+            return Ok(Some(version.clone()));
+        }
+        if done {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `skillery.lock`: exactly which versions a project uses, so that everybody installs the same bytes.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use skillery_core::{Digest, SkillId, Version};
+
+use crate::error::{Error, Result};
+use crate::files::{self, Readers};
+use crate::library::Manifest;
+
+/// The file's name.
+pub const LOCK_FILE: &str = "skillery.lock";
+
+/// The form that is written.
+const FORMAT: u32 = 1;
+
+const HEAD: &str = "# Made by `skillery install`. Keep it in version control, and do not edit it.\n";
+
+/// One version of one skill, pinned by its digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSkill {
+    /// The skill.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// SHA-256 of the code.
+    pub code_hash: Digest,
+    /// Where it came from.
+    pub registry: String,
+}
+
+/// The locked skills of a project, by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lockfile {
+    skills: Vec<LockedSkill>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    version: u32,
+    #[serde(default, rename = "skill", skip_serializing_if = "Vec::is_empty")]
+    skills: Vec<LockedSkill>,
+}
+
+impl Lockfile {
+    /// Reads a lock file; nothing when there is none.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        let text = match fs_err::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::disk("read the lock file")(error)),
+        };
+        let bad = |reason: String| Error::BadFile { path: path.display().to_string(), source: reason.into() };
+        let form: FileForm = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        if form.version != FORMAT {
+            return Err(bad(format!("its format is {}, and this program reads {FORMAT}", form.version)));
+        }
+        let mut lockfile = Self::default();
+        for skill in form.skills {
+            if lockfile.get(&skill.id).is_some() {
+                return Err(bad(format!("`{}` is in it twice", skill.id)));
+            }
+            lockfile.insert(skill);
+        }
+        Ok(Some(lockfile))
+    }
+
+    /// Writes the file: the old one or the new one, never half. The same skills give the same bytes.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let form = FileForm { version: FORMAT, skills: self.skills.clone() };
+        let body = toml::to_string(&form).map_err(Error::internal("write the lock file as TOML"))?;
+        files::write_atomically(path, format!("{HEAD}{body}").as_bytes(), Readers::Mask)
+            .map_err(Error::disk(format!("write {}", path.display())))
+    }
+
+    /// All skills, by id.
+    pub fn skills(&self) -> &[LockedSkill] {
+        &self.skills
+    }
+
+    /// What is locked for a skill.
+    pub fn get(&self, id: &SkillId) -> Option<&LockedSkill> {
+        self.skills.iter().find(|skill| skill.id.key() == id.key())
+    }
+
+    /// Locks a version, in place of the one that was locked before.
+    pub fn insert(&mut self, skill: LockedSkill) {
+        self.remove(&skill.id);
+        let place = self.skills.partition_point(|other| other.id < skill.id);
+        self.skills.insert(place, skill);
+    }
+
+    /// Locks a skill no more. Whether it was.
+    pub fn remove(&mut self, id: &SkillId) -> bool {
+        let before = self.skills.len();
+        self.skills.retain(|skill| skill.id.key() != id.key());
+        self.skills.len() < before
+    }
+}
+
+impl LockedSkill {
+    /// What to lock for an installed version; nothing for one that was made here, as nobody else can get it.
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        Some(Self {
+            id: manifest.id.clone(),
+            version: manifest.version.clone(),
+            digest: manifest.digest,
+            code_hash: manifest.code_hash,
+            registry: manifest.registry.clone()?,
+        })
+    }
+}

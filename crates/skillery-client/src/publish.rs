@@ -1,0 +1,194 @@
+//! Publishing: from code and what is said about it to a signed request, and the secret that goes with it.
+
+use std::path::Path;
+
+use serde::Serialize;
+use skillery_core::api::{PublishRequest, PublishResponse};
+use skillery_core::token::Secret;
+use skillery_core::{Digest, Namespace, Role, Segment, SkillId, Version, Visibility, signature};
+
+use crate::client::Client;
+use crate::error::{Error, ExitClass, Result};
+use crate::home::Home;
+use crate::keys::{self, Keys};
+
+/// A version that is to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Under which id.
+    pub id: SkillId,
+    /// As which version.
+    pub version: Version,
+    /// The Python source.
+    pub code: String,
+    /// What it is for.
+    pub description: String,
+    /// Topics.
+    pub tags: Vec<String>,
+    /// Licence; `MIT` when left out.
+    pub license: Option<String>,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where the source is kept.
+    pub repository: Option<String>,
+    /// The author; the caller's name when left out.
+    pub author: Option<String>,
+    /// Who sees the skill, if this is its first version.
+    pub visibility: Option<Visibility>,
+}
+
+/// What became of a signing secret that was given when publishing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "reason")]
+pub enum SecretOutcome {
+    /// The org has it now, so that its members can verify.
+    Registered,
+    /// The org had one already; the registry checked the signature against it.
+    AlreadyRegistered,
+    /// Only admins of the org register its secret.
+    NotAdmin,
+    /// The version is published, and the secret was not registered.
+    Failed(String),
+}
+
+/// A version that was published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Published {
+    /// What the registry answered.
+    #[serde(flatten)]
+    pub response: PublishResponse,
+    /// False when the registry had exactly this version already.
+    pub created: bool,
+    /// SHA-256 of the code.
+    pub code_hash: Digest,
+    /// The signature, if it was signed.
+    pub signature: Option<String>,
+    /// What became of the secret, if one was given.
+    pub secret: Option<SecretOutcome>,
+}
+
+impl Draft {
+    /// A draft with nothing but what every skill has.
+    pub fn new(id: SkillId, version: Version, code: impl Into<String>) -> Self {
+        Self {
+            id,
+            version,
+            code: code.into(),
+            description: String::new(),
+            tags: Vec::new(),
+            license: None,
+            homepage: None,
+            repository: None,
+            author: None,
+            visibility: None,
+        }
+    }
+
+    fn into_request(self, code_hash: Digest, signature: Option<String>) -> PublishRequest {
+        PublishRequest {
+            name: Some(self.id.name().to_owned()),
+            org: Some(self.id.namespace().to_string()),
+            id: self.id.into(),
+            version: self.version.into(),
+            description: self.description,
+            code_hash: Some(code_hash.to_string()),
+            signature,
+            tags: self.tags,
+            license: self.license,
+            homepage: self.homepage,
+            repository: self.repository,
+            author: self.author,
+            visibility: self.visibility,
+            code: self.code,
+        }
+    }
+}
+
+/// Reads the code of a skill from a file: UTF-8, not empty, without NUL.
+pub fn read_code(path: &Path) -> Result<String> {
+    let shown = format!("`{}`", path.display());
+    let metadata = fs_err::metadata(path).map_err(Error::disk("read the code of the skill"))?;
+    if metadata.is_dir() {
+        return Err(Error::invalid(shown, "it is a folder; name the Python file of the skill"));
+    }
+    let bytes = fs_err::read(path).map_err(Error::disk("read the code of the skill"))?;
+    let Ok(code) = String::from_utf8(bytes) else {
+        return Err(Error::invalid(shown, "it is not UTF-8 text"));
+    };
+    check_code(&code).map_err(|reason| Error::invalid(shown, reason))?;
+    Ok(code)
+}
+
+/// Says early what the registry would say.
+pub(crate) fn check_code(code: &str) -> Result<(), &'static str> {
+    if code.trim().is_empty() {
+        return Err("it is empty");
+    }
+    if code.contains('\0') {
+        return Err("it has a NUL character");
+    }
+    Ok(())
+}
+
+/// Publishes a version. With a secret it is signed here; the secret is then kept in this home, and registered for
+/// the org where the caller is its admin and it has none, so that its members can verify.
+///
+/// The commit point is the registry's answer: what fails after it does not undo the publishing.
+pub async fn publish(
+    client: &Client,
+    home: &Home,
+    draft: Draft,
+    secret: Option<&Secret>,
+) -> Result<Published> {
+    client.need_token("publishing")?;
+    check_code(&draft.code).map_err(|reason| Error::invalid("the code", reason))?;
+    let code_hash = Digest::of(draft.code.as_bytes());
+    let id = draft.id.clone();
+    let signature = match secret {
+        None => None,
+        Some(secret) => {
+            keys::check(secret)?;
+            Some(signature::sign(&id, &code_hash, secret.expose()))
+        }
+    };
+    let answer = client.publish(&draft.into_request(code_hash, signature.clone())).await?;
+    let secret = match secret {
+        None => None,
+        Some(secret) => {
+            let (home, registry, org, kept) =
+                (home.clone(), client.registry().to_owned(), id.org().to_owned(), secret.clone());
+            crate::library::blocking(move || Keys::add(&home, &registry, &org, &kept)).await?;
+            Some(register_secret(client, id.org(), secret).await)
+        }
+    };
+    Ok(Published { response: answer.response, created: answer.created, code_hash, signature, secret })
+}
+
+async fn register_secret(client: &Client, org: &str, secret: &Secret) -> SecretOutcome {
+    match try_to_register(client, org, secret).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.exit_class() == ExitClass::NotAllowed => SecretOutcome::NotAdmin,
+        Err(error) => SecretOutcome::Failed(error.to_string()),
+    }
+}
+
+async fn try_to_register(client: &Client, org: &str, secret: &Secret) -> Result<SecretOutcome> {
+    let org: Segment = org.parse()?;
+    if client.org(&org).await?.signing_secret {
+        return Ok(SecretOutcome::AlreadyRegistered);
+    }
+    let caller = client.whoami().await?;
+    let namespace: Namespace = org.as_str().parse()?;
+    let is_this_org =
+        |text: &str| text.parse::<Namespace>().is_ok_and(|other| other.key() == namespace.key());
+    let admin = caller.site_admin
+        || caller
+            .memberships
+            .iter()
+            .any(|membership| is_this_org(&membership.namespace) && membership.role >= Role::Admin);
+    if !admin {
+        return Ok(SecretOutcome::NotAdmin);
+    }
+    client.set_signing_secret(&org, secret, true).await?;
+    Ok(SecretOutcome::Registered)
+}

@@ -1,0 +1,139 @@
+//! Whether what came is what was published. Pure: digests and signatures in, a verdict out.
+//!
+//! A registry's answer is believed as far as this module agrees. It reads no file and asks nobody.
+
+use serde::{Deserialize, Serialize};
+use skillery_core::api::{DownloadResponse, VersionDetail};
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::token::Secret;
+use skillery_core::{Digest, SkillId, Version, VersionRequest, signature};
+
+use crate::error::{Error, Result};
+
+/// What is known about a version's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureState {
+    /// There is none.
+    Unsigned,
+    /// It fits a secret that is known here.
+    Verified,
+    /// There is one, and no secret to check it with.
+    Unchecked,
+    /// There is one, and it fits no secret that is known here.
+    Bad,
+}
+
+/// A version whose digests were found to be right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The skill, as it was first spelled.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// SHA-256 of the code.
+    pub code_hash: Digest,
+    /// The files of the bundle, rebuilt here.
+    pub files: Vec<BundleFile>,
+}
+
+/// Checks a download against the version's own page, which came with another request: the code has the digest that
+/// both name, and the bundle that is rebuilt here has the digest that both name.
+pub fn check_download(
+    registry: &str,
+    wanted: &SkillId,
+    request: &VersionRequest,
+    download: &DownloadResponse,
+    detail: &VersionDetail,
+) -> Result<Checked> {
+    let bad_answer = |reason: String| Error::BadAnswer { url: registry.to_owned(), reason };
+    let id: SkillId =
+        download.id.parse().map_err(|error| bad_answer(format!("the id does not parse: {error}")))?;
+    let version: Version = download
+        .version
+        .parse()
+        .map_err(|error| bad_answer(format!("the version does not parse: {error}")))?;
+    if id.key() != wanted.key() || detail.id != id {
+        return Err(bad_answer(format!("it is about `{id}`, and `{wanted}` was asked for")));
+    }
+    let fits = match request {
+        VersionRequest::Latest => true,
+        VersionRequest::Exact(exact) => *exact == version,
+        VersionRequest::Range(range) => range.matches(version.semver()),
+    };
+    if !fits || detail.summary.version != version {
+        return Err(bad_answer(format!("it is about version {version}, and {request} was asked for")));
+    }
+    let parse = |name: &str, text: &str| {
+        text.parse::<Digest>().map_err(|_| bad_answer(format!("`{name}` is no SHA-256 digest")))
+    };
+    let named_code_hash = parse("code_hash", &download.code_hash)?;
+    let named_digest = parse("digest", &download.digest)?;
+    let checked =
+        check_code(id, version, &detail.description, &detail.license, &download.code, named_digest)?;
+    if checked.code_hash != named_code_hash || checked.code_hash != detail.summary.code_hash {
+        return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
+    }
+    if checked.digest != detail.summary.digest {
+        return Err(digest_mismatch(checked.id, checked.version, detail.summary.digest, checked.digest));
+    }
+    Ok(checked)
+}
+
+/// Rebuilds the bundle of a code, and checks that it has this digest.
+pub fn check_code(
+    id: SkillId,
+    version: Version,
+    description: &str,
+    license: &str,
+    code: &str,
+    expected: Digest,
+) -> Result<Checked> {
+    let files = bundle::from_code(&id, &version, description, license, code);
+    let digest = digest_of(files.clone())?;
+    if digest != expected {
+        return Err(digest_mismatch(id, version, expected, digest));
+    }
+    Ok(Checked { id, version, digest, code_hash: Digest::of(code.as_bytes()), files })
+}
+
+/// The digest of the bundle of these files.
+pub fn digest_of(files: Vec<BundleFile>) -> Result<Digest> {
+    bundle::pack(files).map(|bytes| bundle::digest(&bytes)).map_err(Error::internal("pack a bundle"))
+}
+
+pub(crate) fn digest_mismatch(id: SkillId, version: Version, expected: Digest, found: Digest) -> Error {
+    Error::DigestMismatch { id, version, expected: expected.to_string(), found: found.to_string() }
+}
+
+/// What a signature is worth with these secrets.
+pub fn signature_state(
+    id: &SkillId,
+    code_hash: &Digest,
+    signature: Option<&str>,
+    secrets: &[Secret],
+) -> SignatureState {
+    match signature {
+        None => SignatureState::Unsigned,
+        Some(_) if secrets.is_empty() => SignatureState::Unchecked,
+        Some(text)
+            if secrets.iter().any(|secret| signature::verify(id, code_hash, secret.expose(), text)) =>
+        {
+            SignatureState::Verified
+        }
+        Some(_) => SignatureState::Bad,
+    }
+}
+
+/// Refuses all but a verified signature: one that is missing is as bad as one that does not fit.
+pub fn require_signature(state: SignatureState, id: &SkillId, version: &Version) -> Result<()> {
+    let (id, version) = (id.clone(), version.clone());
+    match state {
+        SignatureState::Verified => Ok(()),
+        SignatureState::Unsigned => Err(Error::SignatureMissing { id, version }),
+        SignatureState::Bad => Err(Error::SignatureMismatch { id, version }),
+        SignatureState::Unchecked => Err(Error::SecretUnknown { org: id.org().to_owned(), id, version }),
+    }
+}

@@ -1,0 +1,212 @@
+//! One registry: what the Python class `SkillRegistry` asks it.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use serde::Deserialize;
+use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
+use skillery_client::publish::{publish, read_code};
+use skillery_client::{
+    Client, Config, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret, Sort,
+};
+use skillery_core::{Rating, SkillId, VersionRequest, Visibility};
+
+use crate::convert::{parsed, serialized};
+use crate::failure;
+use crate::runtime::{wait, wait_for_disk};
+
+/// A configured connection.
+#[pyclass(frozen, module = "orchestrator._native")]
+pub(crate) struct Registry {
+    config: Config,
+    /// With the process that made it: connections do not survive a fork.
+    client: Mutex<Option<(u32, Client)>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DraftForm {
+    id: String,
+    version: String,
+    code_path: PathBuf,
+    description: String,
+    tags: Vec<String>,
+    license: Option<String>,
+    homepage: Option<String>,
+    repository: Option<String>,
+    author: Option<String>,
+    visibility: Option<Visibility>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchForm {
+    query: String,
+    tags: Vec<String>,
+    org: Option<String>,
+    min_rating: Option<f64>,
+    sort: Option<String>,
+    limit: u64,
+    offset: u64,
+}
+
+#[pymethods]
+impl Registry {
+    #[new]
+    #[pyo3(signature = (url, token, verify_signature, timeout))]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        token: Option<&str>,
+        verify_signature: bool,
+        timeout: f64,
+    ) -> PyResult<Self> {
+        let config = || -> Result<Config, Error> {
+            Ok(Config {
+                url: parse_url(url, "`url`")?,
+                token: token
+                    .filter(|token| !token.trim().is_empty())
+                    .map(|token| parse_token(token, "`token`"))
+                    .transpose()?,
+                org: None,
+                verify_signature,
+                timeout: parse_timeout(timeout, "`timeout`")?,
+            })
+        };
+        let config = config().map_err(|error| failure::raise(py, &error))?;
+        Ok(Self { config, client: Mutex::new(None) })
+    }
+
+    /// Publishes what the JSON says; with a secret, signed.
+    #[pyo3(signature = (draft, secret=None))]
+    fn publish<'py>(
+        &self,
+        py: Python<'py>,
+        draft: &str,
+        secret: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let form: DraftForm = parsed(draft, "the skill")?;
+        let client = self.client(py)?;
+        let published = wait(py, async move {
+            client.need_token("publishing")?;
+            let draft = form.read()?;
+            publish(&client, &Home::locate()?, draft, secret.map(Secret::new).as_ref()).await
+        })?;
+        serialized(py, &published)
+    }
+
+    /// Finds skills; the JSON says which.
+    fn search<'py>(&self, py: Python<'py>, query: &str) -> PyResult<Bound<'py, PyAny>> {
+        let form: SearchForm = parsed(query, "the search")?;
+        let client = self.client(py)?;
+        let limit = form.limit;
+        let found = wait(py, async move { client.search_many(&form.read()?, limit).await })?;
+        serialized(py, &found.skills)
+    }
+
+    /// The record of a skill, or `None`.
+    fn skill<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (client, id) = (self.client(py)?, id.to_owned());
+        let found = wait(py, async move {
+            match client.skill(&id.parse()?).await {
+                Ok(record) => Ok(Some(record)),
+                Err(error) if error.code() == "skill-not-found" => Ok(None),
+                Err(error) => Err(error),
+            }
+        })?;
+        found.map(|record| serialized(py, &record)).transpose()
+    }
+
+    /// Verifies and installs a version, and says what is installed now.
+    #[pyo3(signature = (id, version=None))]
+    fn install<'py>(&self, py: Python<'py>, id: &str, version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let (client, id, version) = (self.client(py)?, id.to_owned(), version.unwrap_or("latest").to_owned());
+        let options = InstallOptions { verify_signature: self.config.verify_signature, offline: false };
+        let installation = wait(py, async move {
+            let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
+            Library::new(Home::locate()?).install(&client, &id, &request, options).await
+        })?;
+        serialized(py, &installation)
+    }
+
+    /// Rates a skill as the token's user.
+    #[pyo3(signature = (id, rating, review=None))]
+    fn rate<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        rating: f64,
+        review: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, id) = (self.client(py)?, id.to_owned());
+        let rated = wait(py, async move {
+            let id: SkillId = id.parse()?;
+            let rating = Rating::try_from(rating)
+                .map_err(|error| Error::Invalid { what: "`rating`".to_owned(), reason: error.to_string() })?;
+            client.rate(&id, rating, review.as_deref()).await
+        })?;
+        serialized(py, &rated)
+    }
+
+    /// Average, histogram, and one page of reviews.
+    #[pyo3(signature = (id, limit=None, offset=None))]
+    fn ratings<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        limit: Option<u64>,
+        offset: Option<u64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, id) = (self.client(py)?, id.to_owned());
+        let ratings = wait(py, async move { client.ratings(&id.parse()?, Page { limit, offset }).await })?;
+        serialized(py, &ratings)
+    }
+}
+
+impl Registry {
+    fn client(&self, py: Python<'_>) -> PyResult<Client> {
+        let process = std::process::id();
+        let made = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((owner, client)) = made
+            && owner == process
+        {
+            return Ok(client);
+        }
+        let config = self.config.clone();
+        let client = wait_for_disk(py, move || Client::new(&config))?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some((process, client.clone()));
+        Ok(client)
+    }
+}
+
+impl DraftForm {
+    fn read(self) -> Result<Draft, Error> {
+        Ok(Draft {
+            id: self.id.parse()?,
+            version: self.version.parse()?,
+            code: read_code(&self.code_path)?,
+            description: self.description,
+            tags: self.tags,
+            license: self.license,
+            homepage: self.homepage,
+            repository: self.repository,
+            author: self.author,
+            visibility: self.visibility,
+        })
+    }
+}
+
+impl SearchForm {
+    fn read(self) -> Result<SearchQuery, Error> {
+        let sort = self.sort.map(|sort| sort.parse::<Sort>()).transpose();
+        Ok(SearchQuery {
+            q: self.query,
+            tags: self.tags,
+            org: self.org.map(|org| parse_org(&org, "`org`")).transpose()?,
+            min_rating: self.min_rating,
+            sort: sort.map_err(|reason| Error::Invalid { what: "`sort`".to_owned(), reason })?,
+            page: Page { limit: None, offset: Some(self.offset) },
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Workflows: checked at once, run beside the interpreter, told about by calling back.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde::Deserialize;
+use skillery_client::library::LOCAL_NAMESPACE;
+use skillery_client::{Home, Library};
+use skillery_core::VersionRequest;
+use skillery_runner::{
+    CancellationToken, Event, Interpreter, InterpreterError, Problems, RunError, RunOptions, RunReport,
+    SkillCode, SkillReference, SkillSource, Values, Workflow, run_workflow,
+};
+
+use crate::convert::{parsed, serialized};
+use crate::failure::{raise, raise_as};
+use crate::runtime::runtime;
+
+pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Run>()?;
+    module.add_function(wrap_pyfunction!(validate_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(start_workflow, module)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionsForm {
+    python: Option<PathBuf>,
+    timeout_seconds: Option<f64>,
+    jobs: Option<NonZeroUsize>,
+    verify_signature: bool,
+}
+
+/// A workflow that runs, or has ended.
+#[pyclass(frozen, module = "orchestrator._native")]
+pub(crate) struct Run {
+    cancel: CancellationToken,
+}
+
+#[pymethods]
+impl Run {
+    /// Kills what runs and skips the rest; the run then ends, and says so as always.
+    fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Raises what is wrong with a document, all of it at once.
+#[pyfunction]
+fn validate_workflow(py: Python<'_>, workflow: &str) -> PyResult<()> {
+    let workflow: Workflow = parsed(workflow, "the workflow")?;
+    workflow.validate().map_err(|problems| raise_problems(py, &problems, None))
+}
+
+/// Starts a workflow and returns at once. `on_done` is called with the report and `None`, or with `None` and the
+/// exception; `on_event`, where it is given, with each event before that. Both are called from another thread.
+#[pyfunction]
+#[pyo3(signature = (workflow, inputs, options, on_done, on_event=None))]
+fn start_workflow(
+    py: Python<'_>,
+    workflow: &str,
+    inputs: &str,
+    options: &str,
+    on_done: Py<PyAny>,
+    on_event: Option<Py<PyAny>>,
+) -> PyResult<Run> {
+    let workflow: Workflow = parsed(workflow, "the workflow")?;
+    let inputs: Values = parsed(inputs, "`inputs`")?;
+    let form: OptionsForm = parsed(options, "the options")?;
+    let library = Library::new(Home::locate().map_err(|error| raise(py, &error))?);
+    let mut options = RunOptions::default();
+    options.jobs = form.jobs.unwrap_or(options.jobs);
+    if let Some(seconds) = form.timeout_seconds {
+        options.timeout =
+            Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero()).ok_or_else(
+                || raise_as(py, "invalid", "invalid-input", "`timeout_seconds` is a number above 0", None),
+            )?;
+    }
+    let cancel = options.cancel.clone();
+    runtime()?.spawn(async move {
+        let resolve = |reference: &SkillReference| resolve(&library, reference, form.verify_signature);
+        let events = |event: Event| {
+            if let Some(on_event) = &on_event {
+                tell(on_event, &event);
+            }
+        };
+        let outcome = match interpreter(form.python.as_deref()).await {
+            Ok(interpreter) => {
+                options.interpreter = Some(interpreter);
+                run_workflow(&workflow, inputs, &resolve, &options, &events).await
+            }
+            Err(error) => Err(RunError::Interpreter(error)),
+        };
+        finish(&on_done, outcome);
+    });
+    Ok(Run { cancel })
+}
+
+/// The content that a step names, as it was installed.
+fn resolve(
+    library: &Library,
+    reference: &SkillReference,
+    verify_signature: bool,
+) -> Result<SkillSource, String> {
+    let request = match &reference.version {
+        VersionRequest::Latest => None,
+        request => Some(request),
+    };
+    let installed = library
+        .code(&reference.name.to_string(), request, verify_signature)
+        .map_err(|error| error.to_string())?;
+    let id = installed.manifest.id;
+    let bare = installed.manifest.registry.is_none() && id.namespace().as_str() == LOCAL_NAMESPACE;
+    Ok(SkillSource {
+        id: if bare { id.name().to_owned() } else { id.to_string() },
+        version: installed.manifest.version,
+        code: SkillCode::Text(installed.code),
+    })
+}
+
+/// Asking an interpreter for its version starts it once; it is asked once per process.
+async fn interpreter(python: Option<&Path>) -> Result<Interpreter, InterpreterError> {
+    static KNOWN: Mutex<Option<HashMap<PathBuf, Interpreter>>> = Mutex::new(None);
+    let Some(path) = python else { return Interpreter::discover().await };
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(interpreter) = known().as_ref().and_then(|known| known.get(path)) {
+        return Ok(interpreter.clone());
+    }
+    let interpreter = Interpreter::at(path).await?;
+    known().get_or_insert_default().insert(path.to_owned(), interpreter.clone());
+    Ok(interpreter)
+}
+
+/// A reader that raises has only itself to tell; the run goes on.
+fn tell(on_event: &Py<PyAny>, event: &Event) {
+    Python::try_attach(|py| {
+        let told = serialized(py, event).and_then(|event| on_event.call1(py, (event,)));
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
+    });
+}
+
+fn finish(on_done: &Py<PyAny>, outcome: Result<RunReport, RunError>) {
+    // Nothing is left to tell an interpreter that is shutting down.
+    Python::try_attach(|py| {
+        let called = match outcome {
+            Ok(report) => serialized(py, &report).and_then(|report| on_done.call1(py, (report, py.None()))),
+            Err(error) => on_done.call1(py, (py.None(), raise_run(py, &error).into_value(py))),
+        };
+        if let Err(error) = called {
+            error.write_unraisable(py, None);
+        }
+    });
+}
+
+fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
+    match error {
+        RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
+        RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
+    }
+}
+
+fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
+    let exception = raise_as(py, "workflow", "invalid-workflow", &problems.to_string(), hint);
+    let list = serialized(py, &problems.problems).unwrap_or_else(|_| PyDict::new(py).into_any());
+    // An exception that cannot keep the list still says it.
+    let _ = exception.value(py).setattr("problems", list);
+    exception
+}

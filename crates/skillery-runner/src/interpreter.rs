@@ -1,0 +1,122 @@
+//! Which Python runs the skills.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// The oldest Python that skills may count on.
+const MINIMUM: (u32, u32) = (3, 9);
+/// How long an interpreter may take to tell its version; one that hangs is not one.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+const PROBE: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)";
+
+/// A Python that was asked for its version and is new enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    path: PathBuf,
+    version: String,
+}
+
+/// There is no Python that could run skills.
+#[derive(Debug, thiserror::Error)]
+pub enum InterpreterError {
+    /// The program cannot be started.
+    #[error("cannot start the Python interpreter `{}`", path.display())]
+    NotFound {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program starts, but does not behave like Python.
+    #[error("`{}` does not answer like a Python interpreter: {what}", path.display())]
+    NotPython {
+        /// The program.
+        path: PathBuf,
+        /// What it did.
+        what: String,
+    },
+    /// Older than 3.9.
+    #[error("`{}` is Python {version}, and skills need {}.{} or newer", path.display(), MINIMUM.0, MINIMUM.1)]
+    TooOld {
+        /// The program.
+        path: PathBuf,
+        /// Its version.
+        version: String,
+    },
+    /// Running skills needs what only Linux has so far.
+    #[error("running skills is not supported on this system")]
+    Unsupported,
+}
+
+impl InterpreterError {
+    /// What to try.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unsupported => "run skills on Linux",
+            _ => "install Python 3.9 or newer, or set `SKILLERY_PYTHON` to its path",
+        }
+    }
+}
+
+impl Interpreter {
+    /// The Python that `SKILLERY_PYTHON` names, or `python3` from the search path.
+    pub async fn discover() -> Result<Self, InterpreterError> {
+        let path = std::env::var_os("SKILLERY_PYTHON").filter(|path| !path.is_empty());
+        Self::at(Path::new(&path.unwrap_or_else(|| OsString::from("python3")))).await
+    }
+
+    /// This Python. Asks it for its version.
+    pub async fn at(path: &Path) -> Result<Self, InterpreterError> {
+        if cfg!(not(target_os = "linux")) {
+            return Err(InterpreterError::Unsupported);
+        }
+        // The worker starts in a folder of its own, where a relative path would mean something else.
+        let path = if path.components().count() > 1 {
+            &std::path::absolute(path).unwrap_or(path.to_owned())
+        } else {
+            path
+        };
+        let not_found = |source| InterpreterError::NotFound { path: path.to_owned(), source };
+        let not_python = |what: String| InterpreterError::NotPython { path: path.to_owned(), what };
+        let child = tokio::process::Command::new(path)
+            .args(["-I", "-S", "-c", PROBE])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(not_found)?;
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, child.wait_with_output())
+            .await
+            .map_err(|_| not_python("it does not end".to_owned()))?
+            .map_err(not_found)?;
+        if !answer.status.success() {
+            return Err(not_python(answer.status.to_string()));
+        }
+        let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
+        let mut lines = answer.lines();
+        let version = lines.next().unwrap_or_default().to_owned();
+        let mut numbers = version.split('.').map(str::parse::<u32>);
+        let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+            return Err(not_python("it prints no version".to_owned()));
+        };
+        if (major, minor) < MINIMUM {
+            return Err(InterpreterError::TooOld { path: path.to_owned(), version });
+        }
+        // A version manager puts a script before the real interpreter, which would run at each step and set variables.
+        let executable = lines.next().map(PathBuf::from).filter(|executable| executable.is_absolute());
+        Ok(Self { path: executable.unwrap_or_else(|| path.to_owned()), version })
+    }
+
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its version, for example `3.11.7`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}

@@ -1,0 +1,68 @@
+//! What the caller of a run may set.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::interpreter::Interpreter;
+
+/// How to run. The default is right for most.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The Python to run with; found by [`Interpreter::discover`] when there is none.
+    pub interpreter: Option<Interpreter>,
+    /// How many steps may run at once; as many as there are processors.
+    pub jobs: NonZeroUsize,
+    /// The time limit of an attempt whose step sets none.
+    pub timeout: Duration,
+    /// How long a process may take to end between being asked to and being killed.
+    pub grace: Duration,
+    /// Bounds on sizes.
+    pub limits: RunLimits,
+    /// The run's id, where it is the caller's; a new one otherwise.
+    pub run_id: Option<String>,
+    /// Cancelling it kills what runs and skips the rest. Dropping the future of the run kills too, but reports nothing.
+    pub cancel: CancellationToken,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            interpreter: None,
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            timeout: Duration::from_secs(60),
+            grace: Duration::from_millis(500),
+            limits: RunLimits::default(),
+            run_id: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+}
+
+/// How big things may be, in bytes. What is over is an outcome that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLimits {
+    /// The source of a skill.
+    pub code_bytes: usize,
+    /// The inputs of a step, as JSON.
+    pub input_bytes: usize,
+    /// What a step returns, as JSON.
+    pub output_bytes: usize,
+    /// What an attempt writes to standard output and standard error together.
+    pub log_bytes: usize,
+    /// How much of the end of each is kept in the outcome.
+    pub tail_bytes: usize,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            code_bytes: 16 * 1024 * 1024,
+            input_bytes: 16 * 1024 * 1024,
+            output_bytes: 16 * 1024 * 1024,
+            log_bytes: 4 * 1024 * 1024,
+            tail_bytes: 16 * 1024,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How a step and a run ended. Data, not errors.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Values;
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Status {
+    /// The function returned, and what it returned is JSON.
+    Success,
+    /// The code raised, exited, crashed, broke a limit on size, or could not be called as the step calls it.
+    Failed,
+    /// The time limit passed, and the process with all its children was killed.
+    TimedOut,
+    /// It was never started; the reason says why.
+    Skipped,
+    /// It was running when the run was cancelled, and was killed.
+    Cancelled,
+}
+
+impl Status {
+    /// The word as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// Why a step did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    /// The class of the Python exception (`ValueError`), or one of the runner's own words: `bad-inputs`, `bad-result`,
+    /// `no-entry-function`, `missing-value`, `timed-out`, `cancelled`, `exited`, `killed`, `inputs-too-large`,
+    /// `result-too-large`, `log-too-large`, `bad-protocol`, `could-not-start`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, in one sentence or as the exception says it.
+    pub message: String,
+    /// The skill's own frames, for an exception that the skill raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceback: Option<String>,
+}
+
+impl StepError {
+    pub(crate) fn new(kind: &str, message: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), message: message.into(), traceback: None }
+    }
+}
+
+/// What came of one step, or of one skill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What the function returned; null unless it succeeded.
+    pub output: Value,
+    /// Why it did not succeed.
+    pub error: Option<StepError>,
+    /// Why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The skill that ran: `org/name`, or a local name.
+    pub skill: String,
+    /// The version that ran.
+    pub version: String,
+    /// The inputs with their references replaced; empty for a step that was never started.
+    pub inputs: Values,
+    /// Milliseconds of the last attempt, the start of its process included.
+    pub latency_ms: f64,
+    /// How often it was started.
+    pub attempts: u32,
+    /// The end of what the last attempt wrote to standard output.
+    pub stdout: String,
+    /// The end of what the last attempt wrote to standard error.
+    pub stderr: String,
+}
+
+/// A step's outcome with its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step.
+    pub name: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of a whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The run; every event has it too.
+    pub run_id: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// `success`, `failed` or `cancelled`. A failed step that says `on_error: continue` does not fail the run.
+    pub status: Status,
+    /// Milliseconds from the first step's start to the last one's end.
+    pub latency_ms: f64,
+    /// Every step, in the order of the document.
+    pub steps: Vec<StepReport>,
+}
+
+impl RunReport {
+    /// The outcome of a step.
+    pub fn step(&self, name: &str) -> Option<&Outcome> {
+        self.steps.iter().find(|step| step.name == name).map(|step| &step.outcome)
+    }
+}

@@ -1,0 +1,323 @@
+//! What runs when. Decides on outcomes alone, and holds no process.
+//!
+//! The steps fall into groups that run one after the other: a step that is not parallel is a group, and so are parallel
+//! steps that stand together. Within a group, what a step refers to goes before it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use skillery_core::time::Time;
+
+use crate::Values;
+use crate::event::{Event, EventKind, EventSink, PlannedStep};
+use crate::fill::Scope;
+use crate::interpreter::{Interpreter, InterpreterError};
+use crate::options::RunOptions;
+use crate::outcome::{Outcome, RunReport, Status, StepReport};
+use crate::plan::{MAX_PROBLEMS, Plan, PlanStep, check};
+use crate::problems::{Problem, ProblemKind, Problems};
+use crate::skill::{Pinned, Resolver, SkillReference, SkillSource};
+use crate::step::{StepRun, milliseconds, not_started, run_step};
+use crate::workflow::{OnError, Workflow};
+
+/// Why a run could not begin. Nothing has run then.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The workflow, its inputs or its skills.
+    #[error(transparent)]
+    Invalid(#[from] Problems),
+    /// There is no Python to run with.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+}
+
+impl RunError {
+    /// What to try.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid(problems) => problems
+                .problems
+                .iter()
+                .any(|problem| problem.kind == ProblemKind::SkillNotFound)
+                .then_some("install the missing skills with `skillery install`"),
+            Self::Interpreter(error) => Some(error.hint()),
+        }
+    }
+}
+
+/// Runs a workflow. The skills are resolved and read once, before the first step; every problem is found then too.
+///
+/// The future does the work itself: dropping it kills what runs.
+pub async fn run_workflow(
+    workflow: &Workflow,
+    inputs: Values,
+    resolve: &Resolver<'_>,
+    options: &RunOptions,
+    events: &EventSink<'_>,
+) -> Result<RunReport, RunError> {
+    let (plan, skills) = prepare(workflow, &inputs, resolve, options)?;
+    let interpreter = interpreter(options).await?;
+    let context = Context::new(options, events, &interpreter);
+    Ok(execute(&context, &workflow.name, inputs, &plan, &skills).await)
+}
+
+/// Runs one skill alone, as a step of that name. Inputs are taken as they are: a `${` in them has no meaning.
+pub async fn run_skill(
+    skill: &SkillSource,
+    inputs: Values,
+    options: &RunOptions,
+    events: &EventSink<'_>,
+) -> Result<Outcome, RunError> {
+    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|message| Problems {
+        workflow: skill.id.clone(),
+        problems: vec![Problem { step: None, kind: ProblemKind::SkillUnreadable, message }],
+    })?;
+    let interpreter = interpreter(options).await?;
+    let context = Context::new(options, events, &interpreter);
+    let name = skill.name();
+    let started = Instant::now();
+    context.tell(EventKind::RunStarted {
+        workflow: name.to_owned(),
+        inputs: inputs.clone(),
+        steps: vec![planned(name, &pinned)],
+    });
+    let step = StepRun {
+        name,
+        skill: &pinned,
+        inputs,
+        retries: 0,
+        retry_delay: std::time::Duration::ZERO,
+        timeout: options.timeout,
+    };
+    let outcome = run_step(&context, step).await;
+    context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: outcome.clone() });
+    let status = match outcome.status {
+        Status::Success | Status::Cancelled => outcome.status,
+        _ => Status::Failed,
+    };
+    context.tell(EventKind::RunFinished { status, latency_ms: milliseconds(started.elapsed()) });
+    Ok(outcome)
+}
+
+/// What every step of a run shares.
+pub(crate) struct Context<'a> {
+    run_id: String,
+    events: &'a EventSink<'a>,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) interpreter: &'a Interpreter,
+}
+
+impl<'a> Context<'a> {
+    fn new(options: &'a RunOptions, events: &'a EventSink<'a>, interpreter: &'a Interpreter) -> Self {
+        let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+        Self { run_id, events, options, interpreter }
+    }
+
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let time = Time::from_micros(jiff::Timestamp::now().as_microsecond());
+        (self.events)(Event { run_id: self.run_id.clone(), time, kind });
+    }
+}
+
+async fn interpreter(options: &RunOptions) -> Result<Interpreter, InterpreterError> {
+    match &options.interpreter {
+        Some(interpreter) => Ok(interpreter.clone()),
+        None => Interpreter::discover().await,
+    }
+}
+
+fn planned(name: &str, skill: &Pinned) -> PlannedStep {
+    PlannedStep { name: name.to_owned(), skill: skill.id.clone(), version: skill.version.clone() }
+}
+
+/// Checks the workflow and reads its skills; the problems of both are told together.
+fn prepare(
+    workflow: &Workflow,
+    inputs: &Values,
+    resolve: &Resolver<'_>,
+    options: &RunOptions,
+) -> Result<(Plan, Vec<Arc<Pinned>>), Problems> {
+    let checked = check(workflow, Some(inputs));
+    let mut known: HashMap<&str, Result<Arc<Pinned>, (ProblemKind, String)>> = HashMap::new();
+    let mut skills = Vec::new();
+    let mut missing = Vec::new();
+    for step in &workflow.steps {
+        // What does not parse is a problem of the check already.
+        let Ok(reference) = step.skill.parse::<SkillReference>() else { continue };
+        let pinned = known.entry(&step.skill).or_insert_with(|| {
+            let source = resolve(&reference).map_err(|why| (ProblemKind::SkillNotFound, why))?;
+            let pinned = Pinned::read(&source, options.limits.code_bytes);
+            pinned.map(Arc::new).map_err(|why| (ProblemKind::SkillUnreadable, why))
+        });
+        match pinned {
+            Ok(pinned) => skills.push(Arc::clone(pinned)),
+            Err((kind, why)) => missing.push(Problem {
+                step: Some(step.name.clone()),
+                kind: *kind,
+                message: format!("skill `{reference}`: {why}"),
+            }),
+        }
+    }
+    match checked {
+        Ok(plan) if missing.is_empty() => Ok((plan, skills)),
+        Ok(_) => {
+            missing.truncate(MAX_PROBLEMS);
+            Err(Problems { workflow: workflow.name.clone(), problems: missing })
+        }
+        Err(mut problems) => {
+            problems.problems.append(&mut missing);
+            problems.problems.truncate(MAX_PROBLEMS);
+            Err(problems)
+        }
+    }
+}
+
+async fn execute(
+    context: &Context<'_>,
+    name: &str,
+    inputs: Values,
+    plan: &Plan,
+    skills: &[Arc<Pinned>],
+) -> RunReport {
+    let started = Instant::now();
+    let names: Vec<String> = plan.steps.iter().map(|step| step.name.clone()).collect();
+    context.tell(EventKind::RunStarted {
+        workflow: name.to_owned(),
+        inputs: inputs.clone(),
+        steps: names.iter().zip(skills).map(|(name, skill)| planned(name, skill)).collect(),
+    });
+    let mut run =
+        Run { context, plan, skills, inputs: &inputs, names: &names, outcomes: Vec::new(), stopped: None };
+    run.outcomes.resize_with(plan.steps.len(), || None);
+    let mut start = 0;
+    for group in plan.steps.chunk_by(|one, next| one.parallel && next.parallel) {
+        run.group((start..start + group.len()).collect()).await;
+        start += group.len();
+    }
+    let status = run.status();
+    let outcomes = run.outcomes;
+    let latency_ms = milliseconds(started.elapsed());
+    context.tell(EventKind::RunFinished { status, latency_ms });
+    RunReport {
+        run_id: context.run_id.clone(),
+        workflow: name.to_owned(),
+        status,
+        latency_ms,
+        steps: names
+            .into_iter()
+            .zip(outcomes)
+            .filter_map(|(name, outcome)| Some(StepReport { name, outcome: outcome? }))
+            .collect(),
+    }
+}
+
+struct Run<'a> {
+    context: &'a Context<'a>,
+    plan: &'a Plan,
+    skills: &'a [Arc<Pinned>],
+    inputs: &'a Values,
+    names: &'a [String],
+    outcomes: Vec<Option<Outcome>>,
+    /// Why nothing more is started.
+    stopped: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Runs steps of which none waits for a later group, as many at once as there are jobs.
+    async fn group(&mut self, mut waiting: Vec<usize>) {
+        let context = self.context;
+        let jobs = context.options.jobs.get();
+        let mut running = FuturesUnordered::new();
+        loop {
+            // A step that is skipped may be what the next one waited for.
+            let mut at = 0;
+            while at < waiting.len() && (running.len() < jobs || self.is_over()) {
+                let position = waiting[at];
+                match self.next(position) {
+                    Next::Wait => at += 1,
+                    Next::Ended(outcome) => {
+                        waiting.remove(at);
+                        self.finish(position, outcome);
+                    }
+                    Next::Start(step) => {
+                        waiting.remove(at);
+                        running.push(async move { (position, run_step(context, step).await) });
+                    }
+                }
+            }
+            match running.next().await {
+                Some((position, outcome)) => self.finish(position, outcome),
+                None => return,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopped.is_some() || self.context.options.cancel.is_cancelled()
+    }
+
+    fn next(&self, position: usize) -> Next<'a> {
+        let step: &'a PlanStep = &self.plan.steps[position];
+        let skill: &'a Pinned = &self.skills[position];
+        let skipped = |reason: String| Next::Ended(not_started(skill, Status::Skipped, None, Some(reason)));
+        if self.context.options.cancel.is_cancelled() {
+            return skipped("the run was cancelled".to_owned());
+        }
+        if let Some(reason) = &self.stopped {
+            return skipped(reason.clone());
+        }
+        if step.after.iter().any(|before| self.outcomes[*before].is_none()) {
+            return Next::Wait;
+        }
+        for (before, why) in &step.requires {
+            if let Some(outcome) = &self.outcomes[*before]
+                && outcome.status != Status::Success
+            {
+                return skipped(format!("{why}, and step `{}` is `{}`", self.names[*before], outcome.status));
+            }
+        }
+        let scope = Scope { inputs: self.inputs, outcomes: &self.outcomes, names: self.names };
+        match scope.fill(&step.inputs) {
+            Err(error) => Next::Ended(not_started(skill, Status::Failed, Some(error), None)),
+            Ok(inputs) => Next::Start(StepRun {
+                name: &step.name,
+                skill,
+                inputs,
+                retries: step.retries,
+                retry_delay: step.retry_delay,
+                timeout: step.timeout.unwrap_or(self.context.options.timeout),
+            }),
+        }
+    }
+
+    fn finish(&mut self, position: usize, outcome: Outcome) {
+        let step = &self.plan.steps[position];
+        let fails = matches!(outcome.status, Status::Failed | Status::TimedOut);
+        if fails && step.on_error != OnError::Continue && self.stopped.is_none() {
+            self.stopped = Some(format!("step `{}` is `{}`", step.name, outcome.status));
+        }
+        self.context.tell(EventKind::StepFinished { step: step.name.clone(), outcome: outcome.clone() });
+        self.outcomes[position] = Some(outcome);
+    }
+
+    fn status(&self) -> Status {
+        if self.stopped.is_some() {
+            return Status::Failed;
+        }
+        // A run that was over before it was cancelled is not cancelled.
+        let cut_short = self.outcomes.iter().flatten().any(|outcome| {
+            outcome.status == Status::Cancelled
+                || (outcome.status == Status::Skipped && self.context.options.cancel.is_cancelled())
+        });
+        if cut_short { Status::Cancelled } else { Status::Success }
+    }
+}
+
+enum Next<'a> {
+    Wait,
+    Ended(Outcome),
+    Start(StepRun<'a>),
+}

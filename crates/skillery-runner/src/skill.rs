@@ -1,0 +1,147 @@
+//! What is run, and how a workflow names it.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use skillery_core::{Segment, SkillId, Version, VersionRequest};
+
+/// The code of one version of a skill. The caller has checked its digest and, where it wants to, its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillSource {
+    /// `org/name`, or the bare name of a skill that only this machine knows.
+    pub id: String,
+    /// The version that a run is pinned to.
+    pub version: Version,
+    /// The Python source.
+    pub code: SkillCode,
+}
+
+impl SkillSource {
+    /// The last segment of the id, which the skill's function is looked up by.
+    pub fn name(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or(&self.id)
+    }
+}
+
+/// Where the Python source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkillCode {
+    /// The source itself.
+    Text(String),
+    /// A file, read when the run begins, and not again.
+    File(PathBuf),
+}
+
+/// How a step names its skill: `name`, `org/name`, with `@version` or `@range` behind it if need be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillReference {
+    /// Which skill.
+    pub name: SkillName,
+    /// Which version; the latest that is installed when the step does not say.
+    pub version: VersionRequest,
+}
+
+/// A skill's name with or without its namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SkillName {
+    /// The last segment alone, for the caller to find.
+    Name(Segment),
+    /// The whole id.
+    Id(SkillId),
+}
+
+/// Turns the reference of a step into content. The text of its `Err` is shown behind the step's and the skill's
+/// name, so it says only why. Called once for each distinct reference of a run, before anything runs.
+pub type Resolver<'a> = dyn Fn(&SkillReference) -> Result<SkillSource, String> + Send + Sync + 'a;
+
+/// A skill as a run holds it: the content is in memory, so that nothing can change it before the last step.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// What tracebacks call the file.
+    pub(crate) file: String,
+    pub(crate) code: String,
+}
+
+impl Pinned {
+    /// Reads the content.
+    pub(crate) fn read(source: &SkillSource, most: usize) -> Result<Self, String> {
+        let name = source.name().to_owned();
+        let (file, code) = match &source.code {
+            SkillCode::Text(code) => (format!("{}.py", name.replace(['-', '.'], "_")), code.clone()),
+            SkillCode::File(path) => (path.display().to_string(), read_text(path, most)?),
+        };
+        if code.len() > most {
+            return Err(format!("its code is over {most} bytes"));
+        }
+        Ok(Self { id: source.id.clone(), name, version: source.version.to_string(), file, code })
+    }
+}
+
+fn read_text(path: &Path, most: usize) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
+    let mut bytes = Vec::new();
+    // One byte more than may be, so that a file that grows meanwhile is noticed too.
+    let read = std::fs::File::open(path).map_err(failed)?.take(most as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))
+}
+
+impl FromStr for SkillReference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, version) = text.split_once('@').unwrap_or((text, ""));
+        let name = if name.contains('/') {
+            name.parse().map(SkillName::Id)
+        } else {
+            name.parse().map(SkillName::Name)
+        };
+        if text.ends_with('@') {
+            return Err("nothing stands behind the `@`".to_owned());
+        }
+        Ok(Self {
+            name: name.map_err(|error| error.to_string())?,
+            version: version
+                .parse()
+                .map_err(|error: skillery_core::version::VersionError| error.to_string())?,
+        })
+    }
+}
+
+impl fmt::Display for SkillName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Name(name) => name.as_str(),
+            Self::Id(id) => id.as_str(),
+        })
+    }
+}
+
+impl fmt::Display for SkillReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            VersionRequest::Latest => self.name.fmt(formatter),
+            version => write!(formatter, "{}@{version}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        for text in ["slugify", "acme/slugify", "acme/text/slugify@1.0.0", "slugify@^1.2"] {
+            assert_eq!(text.parse::<SkillReference>().unwrap().to_string(), text);
+        }
+        for text in ["", "@1.0.0", "slugify@", "Slugify", "acme//x", "a@b@c", "slugify@one"] {
+            assert!(text.parse::<SkillReference>().is_err(), "{text}");
+        }
+    }
+}

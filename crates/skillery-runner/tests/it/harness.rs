@@ -1,0 +1,167 @@
+//! One helper for all tests: skills by name, a run, what came of it, and every event.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use skillery_runner::{
+    Event, EventKind, Interpreter, Outcome, RunError, RunOptions, RunReport, SkillCode, SkillSource, Status,
+    Values, Workflow, run_skill, run_workflow,
+};
+
+pub(crate) struct Harness {
+    skills: BTreeMap<String, String>,
+    pub(crate) options: RunOptions,
+    /// Called with every event, before the run goes on.
+    pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
+    events: Mutex<Vec<Event>>,
+}
+
+impl Harness {
+    pub(crate) fn new() -> Self {
+        Self {
+            skills: BTreeMap::new(),
+            options: RunOptions::default(),
+            on_event: Box::new(|_| ()),
+            events: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn skill(mut self, name: &str, code: &str) -> Self {
+        self.skills.insert(name.to_owned(), code.to_owned());
+        self
+    }
+
+    pub(crate) async fn run(&self, workflow: Value, inputs: Value) -> RunReport {
+        self.try_run(workflow, inputs).await.unwrap()
+    }
+
+    pub(crate) async fn try_run(&self, workflow: Value, inputs: Value) -> Result<RunReport, RunError> {
+        let workflow: Workflow = serde_json::from_value(workflow).unwrap();
+        let resolve = |reference: &skillery_runner::SkillReference| {
+            let name = reference.name.to_string();
+            match self.skills.get(&name) {
+                Some(code) => Ok(source(&name, code)),
+                None => Err("it is not installed".to_owned()),
+            }
+        };
+        run_workflow(&workflow, values(inputs), &resolve, &self.options, &self.sink()).await
+    }
+
+    pub(crate) fn sink(&self) -> impl Fn(Event) + Send + Sync {
+        |event| {
+            (self.on_event)(&event);
+            self.events.lock().unwrap().push(event);
+        }
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
+    }
+
+    /// The words of the events, without what differs from run to run.
+    pub(crate) fn story(&self) -> Vec<String> {
+        let told = |event: Event| match event.kind {
+            EventKind::RunStarted { .. } => "run started".to_owned(),
+            EventKind::StepStarted { step, attempt, .. } => format!("{step} started ({attempt})"),
+            EventKind::StepOutput { step, stream, text } => format!("{step} {stream:?} {text:?}"),
+            EventKind::StepRetrying { step, attempt, .. } => format!("{step} failed ({attempt}), again"),
+            EventKind::StepFinished { step, outcome } => format!("{step} finished: {}", outcome.status),
+            EventKind::RunFinished { status, .. } => format!("run finished: {status}"),
+            other => format!("{other:?}"),
+        };
+        self.events().into_iter().map(told).collect()
+    }
+}
+
+pub(crate) fn values(value: Value) -> Values {
+    serde_json::from_value(value).unwrap()
+}
+
+pub(crate) fn source(name: &str, code: &str) -> SkillSource {
+    SkillSource {
+        id: format!("acme/{name}"),
+        version: "1.0.0".parse().unwrap(),
+        code: SkillCode::Text(code.to_owned()),
+    }
+}
+
+/// Runs one skill called `subject`.
+pub(crate) async fn run(code: &str, inputs: Value) -> Outcome {
+    run_with(code, inputs, &RunOptions::default()).await
+}
+
+pub(crate) async fn run_with(code: &str, inputs: Value, options: &RunOptions) -> Outcome {
+    let options = RunOptions { interpreter: Some(interpreter().await), ..options.clone() };
+    run_skill(&source("subject", code), values(inputs), &options, &|_| ()).await.unwrap()
+}
+
+/// Asking a Python for its version once is enough for one test.
+async fn interpreter() -> Interpreter {
+    static FOUND: tokio::sync::OnceCell<Interpreter> = tokio::sync::OnceCell::const_new();
+    FOUND.get_or_init(async || Interpreter::discover().await.unwrap()).await.clone()
+}
+
+/// What the skill returned; panics with the outcome when it returned nothing.
+pub(crate) async fn output(code: &str, inputs: Value) -> Value {
+    let outcome = run(code, inputs).await;
+    assert_eq!(outcome.status, Status::Success, "{outcome:?}");
+    outcome.output
+}
+
+/// `type: message` of a failure.
+pub(crate) async fn failure(code: &str, inputs: Value) -> String {
+    described(&run(code, inputs).await)
+}
+
+pub(crate) fn described(outcome: &Outcome) -> String {
+    let error = outcome.error.as_ref().unwrap_or_else(|| panic!("{outcome:?}"));
+    format!("{}: {}: {}", outcome.status, error.kind, error.message)
+}
+
+/// A folder that skills and tests meet in.
+pub(crate) struct Meeting(tempfile::TempDir);
+
+impl Meeting {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn inputs(&self) -> Value {
+        json!({ "folder": self.0.path() })
+    }
+
+    /// Waits until the file is there, and gives what it holds.
+    pub(crate) async fn arrival(&self, name: &str) -> String {
+        loop {
+            match std::fs::read_to_string(self.path(name)) {
+                Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                _ => look_again_soon().await,
+            }
+        }
+    }
+}
+
+/// Waits until no process has this id any more.
+pub(crate) async fn gone(id: &str) {
+    while is_alive(id) {
+        look_again_soon().await;
+    }
+}
+
+/// The file system tells nobody; a loop without a pause would keep the others from getting there.
+async fn look_again_soon() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Whether the process is there and is not just waiting to be reaped.
+fn is_alive(id: &str) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else { return false };
+    !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X'])
+}

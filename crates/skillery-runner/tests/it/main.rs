@@ -1,0 +1,9 @@
+//! Everything here starts real Python processes, through the crate's public functions.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod ends;
+mod entry;
+mod harness;
+mod results;
+mod workflows;

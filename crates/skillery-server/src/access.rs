@@ -1,0 +1,154 @@
+//! Who the caller is, and what the caller may do: the one place where that is decided.
+//!
+//! What a caller may do is what the user's role allows, and the token's scopes, and the token's bounds.
+
+use std::sync::Arc;
+
+use skillery_core::id::key_contains;
+use skillery_core::{Namespace, ProblemCode, Role, Scope, SkillId, Visibility};
+
+use crate::db::accounts::{TokenRow, UserRow};
+use crate::db::skills::SkillRow;
+use crate::failure::{Failure, Result};
+
+/// A signed-in user with the token of this request.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user.
+    pub user: UserRow,
+    /// The token.
+    pub token: TokenRow,
+    /// The user's roles by namespace key.
+    pub roles: Vec<(String, Role)>,
+}
+
+/// Whoever made the request.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    identity: Option<Arc<Identity>>,
+}
+
+impl Identity {
+    /// Whether an admin of the registry who may use that now.
+    pub fn is_site_admin(&self) -> bool {
+        self.user.site_admin && self.has(Scope::Admin) && self.token.namespaces.is_empty()
+    }
+
+    /// Whether the token has this scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.token.scopes.contains(&scope)
+    }
+
+    /// Whether the token may be used for the namespace with this key.
+    pub fn is_within_bounds(&self, namespace: &str) -> bool {
+        self.token.namespaces.is_empty()
+            || self.token.namespaces.iter().any(|bound| key_contains(bound, namespace))
+    }
+
+    /// The highest role in the namespace with this key, held there or above.
+    pub fn role_in(&self, namespace: &str) -> Option<Role> {
+        if self.is_site_admin() {
+            return Some(Role::Owner);
+        }
+        self.roles.iter().filter(|(place, _)| key_contains(place, namespace)).map(|(_, role)| *role).max()
+    }
+}
+
+impl Caller {
+    /// A caller without a token.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// A caller with a token that is good.
+    pub fn signed_in(identity: Arc<Identity>) -> Self {
+        Self { identity: Some(identity) }
+    }
+
+    /// Who it is, if signed in.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// The user's id for the log.
+    pub fn user_id(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.user.id.as_str())
+    }
+
+    /// The identity, when the token has this scope.
+    pub fn require(&self, scope: Scope) -> Result<&Arc<Identity>> {
+        let identity =
+            self.identity.as_ref().ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
+        if identity.has(scope) {
+            return Ok(identity);
+        }
+        let problem = skillery_core::Problem::new(
+            ProblemCode::InsufficientScope,
+            format!("this needs a token with the scope `{scope}`"),
+        );
+        Err(problem.with("scope", scope.as_str()).into())
+    }
+
+    /// The identity, when it may act as `role` in the namespace.
+    pub fn require_role(&self, scope: Scope, role: Role, namespace: &Namespace) -> Result<&Arc<Identity>> {
+        let identity = self.require(scope)?;
+        let key = namespace.key();
+        check_bounds(identity, &key)?;
+        match identity.role_in(&key) {
+            Some(held) if held >= role => Ok(identity),
+            _ => Err(forbidden(role, namespace.as_str())),
+        }
+    }
+
+    /// The identity, when it is an admin of the registry.
+    pub fn require_site_admin(&self) -> Result<&Arc<Identity>> {
+        let identity = self.require(Scope::Admin)?;
+        if identity.is_site_admin() {
+            return Ok(identity);
+        }
+        Err(Failure::new(ProblemCode::Forbidden, "only admins of the registry may do this"))
+    }
+
+    /// Whether the caller sees things of this visibility in the namespace with this key.
+    pub fn sees(&self, visibility: Visibility, namespace: &str) -> bool {
+        let reads = || self.identity.as_ref().filter(|identity| identity.has(Scope::Read));
+        match visibility {
+            Visibility::Public => true,
+            Visibility::Internal => reads().is_some_and(|identity| identity.is_within_bounds(namespace)),
+            Visibility::Private => reads().is_some_and(|identity| {
+                identity.is_within_bounds(namespace) && identity.role_in(namespace).is_some()
+            }),
+        }
+    }
+
+    /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.
+    pub fn see(&self, id: &SkillId, skill: Option<SkillRow>) -> Result<SkillRow> {
+        skill
+            .filter(|skill| self.sees(skill.visibility, &skill.id.namespace().key()))
+            .ok_or_else(|| skill_not_found(id))
+    }
+}
+
+/// Whether the token may be used for the namespace with this key.
+pub fn check_bounds(identity: &Identity, namespace: &str) -> Result<()> {
+    if identity.is_within_bounds(namespace) {
+        return Ok(());
+    }
+    let detail = format!("the token is bound to {}", identity.token.namespaces.join(", "));
+    Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
+}
+
+/// The caller lacks this role.
+pub fn forbidden(role: Role, namespace: &str) -> Failure {
+    skillery_core::Problem::new(
+        ProblemCode::Forbidden,
+        format!("this needs the role `{role}` in `{namespace}`, or a higher one"),
+    )
+    .with("role", role.as_str())
+    .into()
+}
+
+/// There is no such skill, or the caller may not see it.
+pub fn skill_not_found(id: &SkillId) -> Failure {
+    Failure::new(ProblemCode::SkillNotFound, format!("there is no skill `{id}` here"))
+}

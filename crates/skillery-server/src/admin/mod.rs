@@ -1,0 +1,59 @@
+//! What an operator does to a registry from the command line: backup, restore, reindex, doctor.
+
+mod backup;
+mod doctor;
+mod restore;
+
+use serde::Serialize;
+
+use crate::app::{App, StartError};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::search;
+use crate::settings::Settings;
+
+pub use backup::{BackupReport, backup};
+pub use doctor::{Check, DoctorReport, doctor};
+pub use restore::{RestoreReport, restore};
+
+/// The work cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The registry cannot be opened.
+    #[error(transparent)]
+    Open(#[from] StartError),
+    /// A file cannot be read or written.
+    #[error("cannot read or write a file")]
+    File(#[from] std::io::Error),
+    /// The registry refused.
+    #[error("the registry cannot do this now")]
+    Registry(#[from] Failure),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What a reindex did.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReindexReport {
+    /// Skills in the new index.
+    pub skills: i64,
+    /// Log entries that it has.
+    pub log_entries: i64,
+}
+
+/// Builds the search index from nothing. The server must not run on the same data folder.
+pub async fn reindex(settings: &Settings) -> Result<ReindexReport, AdminError> {
+    let folder = settings.index_folder();
+    if folder.exists() {
+        fs_err::remove_dir_all(&folder)?;
+    }
+    let (app, _) = App::open(settings.clone(), Environment::default()).await?;
+    search::catch_up(&app).await?;
+    let report = ReindexReport {
+        skills: crate::db::skills::count(&app.db).await?,
+        log_entries: app.search.cursor().log,
+    };
+    app.db.close().await;
+    Ok(report)
+}

@@ -1,0 +1,188 @@
+//! The running registry: what every request and every job shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+use skillery_core::Digest;
+use skillery_core::event::Event;
+use tokio::sync::watch;
+
+use crate::access::Identity;
+use crate::blobs::Blobs;
+use crate::bootstrap;
+use crate::cache::Ready;
+use crate::counters::Counters;
+use crate::db::{self, Db};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::http::limiter::Limiter;
+use crate::metrics::Metrics;
+use crate::search::Search;
+use crate::secrets::{SecretKey, SecretKeyError};
+use crate::settings::{Settings, SettingsError};
+
+/// Callers that are remembered at most.
+const IDENTITIES: usize = 20_000;
+
+/// The registry.
+pub struct App {
+    /// How it runs.
+    pub settings: Settings,
+    /// Time and randomness.
+    pub environment: Environment,
+    /// The database.
+    pub db: Arc<Db>,
+    /// Contents.
+    pub blobs: Blobs,
+    /// The search index.
+    pub search: Search,
+    /// Ready answers.
+    pub ready: Arc<Ready>,
+    /// Who has called before.
+    pub identities: Arc<Identities>,
+    /// What is counted and not written yet.
+    pub counters: Counters,
+    /// Encrypts signing secrets.
+    pub secret_key: SecretKey,
+    /// Slows down who asks too much.
+    pub limiter: Limiter,
+    /// What operators watch.
+    pub metrics: Metrics,
+    stop: watch::Sender<bool>,
+}
+
+/// Callers by the hash of their token, as long as nothing changes what callers may do.
+pub struct Identities {
+    epoch: AtomicU64,
+    cache: Cache<Digest, (u64, Arc<Identity>)>,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Self { epoch: AtomicU64::new(0), cache: Cache::new(IDENTITIES) }
+    }
+}
+
+impl Identities {
+    /// How often access has changed. Read it before loading an identity.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The identity of this token, if it is remembered.
+    pub fn get(&self, hash: &Digest) -> Option<Arc<Identity>> {
+        self.cache.get(hash).filter(|(epoch, _)| *epoch == self.epoch()).map(|(_, identity)| identity)
+    }
+
+    /// Remembers an identity that was loaded at this epoch.
+    pub fn keep(&self, hash: Digest, epoch: u64, identity: Arc<Identity>) {
+        self.cache.insert(hash, (epoch, identity));
+    }
+
+    fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// The registry cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not go together.
+    #[error("the settings cannot be used")]
+    Settings(#[from] SettingsError),
+    /// A folder or file cannot be made or read.
+    #[error("cannot use `{path}`", path = .path.display())]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another server uses the same data folder.
+    #[error("another server uses the data folder `{0}`")]
+    InUse(String),
+    /// The database.
+    #[error("cannot open the database")]
+    Database(#[from] db::OpenError),
+    /// The key of the signing secrets.
+    #[error("cannot use the secret key")]
+    SecretKey(#[from] SecretKeyError),
+    /// Something later.
+    #[error("cannot prepare the registry")]
+    Prepare(#[from] Failure),
+}
+
+impl App {
+    /// Opens everything. The second part tells what the first start made.
+    pub async fn open(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<(Arc<Self>, bootstrap::AdminToken), StartError> {
+        settings.check()?;
+        let file_error = |path: std::path::PathBuf| move |source| StartError::File { path, source };
+        fs_err::create_dir_all(&settings.data).map_err(file_error(settings.data.clone()))?;
+        let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
+        let identities = Arc::new(Identities::default());
+        let on_commit = {
+            let (ready, identities) = (Arc::clone(&ready), Arc::clone(&identities));
+            move |entries: &[db::Committed]| {
+                entries.iter().for_each(|entry| forget(&ready, &identities, &entry.event));
+            }
+        };
+        let db = Db::open(&settings, &environment, on_commit).await?;
+        let blob_folder = settings.blob_folder();
+        let blobs = Blobs::open(&blob_folder).map_err(file_error(blob_folder))?;
+        let secret_key = SecretKey::open(&settings.secret_key_file(), &environment)?;
+        let registry = bootstrap::genesis(&db, &environment, &secret_key).await?;
+        let admin_token = bootstrap::admin_token(&db, &environment, &settings).await?;
+        let search = Search::open(&settings.index_folder(), &registry, db.size())?;
+        let limiter = Limiter::new(&settings.limits);
+        let (stop, _) = watch::channel(false);
+        let app = Self {
+            settings,
+            environment,
+            db,
+            blobs,
+            search,
+            ready,
+            identities,
+            counters: Counters::default(),
+            secret_key,
+            limiter,
+            metrics: Metrics::default(),
+            stop,
+        };
+        Ok((Arc::new(app), admin_token))
+    }
+
+    /// A change was committed somewhere: what is remembered of it must go.
+    pub fn forget(&self, event: &Event) {
+        forget(&self.ready, &self.identities, event);
+    }
+
+    /// Tells everything that runs beside requests to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Whether the app is to end.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits until the app is to end.
+    pub async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        let _ = stop.wait_for(|stopping| *stopping).await;
+    }
+}
+
+fn forget(ready: &Ready, identities: &Identities, event: &Event) {
+    if let Some(skill) = event.skill() {
+        ready.content.raise(&skill.key());
+    }
+    if event.changes_access() {
+        identities.forget_all();
+    }
+}

@@ -1,0 +1,114 @@
+//! Downloads and token uses: counted in memory, written in batches.
+//!
+//! A clean stop writes what is left. After a crash the counts of the last second may be missing; nothing else is.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use skillery_core::Version;
+use skillery_core::time::Time;
+
+use crate::app::App;
+use crate::db::accounts;
+use crate::db::installs::{self, InstallKey};
+use crate::failure::Result;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+const HOUR_MICROS: i64 = 3_600_000_000;
+/// Skills in one transaction, so that other changes do not wait long.
+const CHUNK: usize = 500;
+
+/// What is not written yet.
+#[derive(Default)]
+pub struct Counters {
+    installs: Mutex<HashMap<InstallKey, i64>>,
+    token_uses: Mutex<HashMap<String, Time>>,
+}
+
+/// The day of a time: days since 1970 UTC.
+pub fn day_of(time: Time) -> i64 {
+    time.micros().div_euclid(DAY_MICROS)
+}
+
+impl Counters {
+    /// A download was answered with content.
+    pub fn count_install(&self, skill: &str, version: &Version) {
+        let version = version.to_string();
+        let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
+        *installs.entry(InstallKey { skill: skill.to_owned(), version }).or_default() += 1;
+    }
+
+    /// A token was used; kept to the hour, so that a busy token costs one write an hour.
+    pub fn note_use(&self, token: &str, last: Option<Time>, now: Time) {
+        let hour = Time::from_micros(now.micros() - now.micros().rem_euclid(HOUR_MICROS));
+        if last.is_none_or(|last| last < hour) {
+            self.token_uses.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned(), hour);
+        }
+    }
+
+    /// Whether there is something to write.
+    pub fn is_empty(&self) -> bool {
+        self.installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && self.token_uses.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn give_back(&self, batch: Vec<(InstallKey, i64)>) {
+        let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, downloads) in batch {
+            *installs.entry(key).or_default() += downloads;
+        }
+    }
+}
+
+/// Writes what was counted. What cannot be written is kept for the next time.
+pub async fn flush(app: &App) -> Result<()> {
+    let mut installs: Vec<(InstallKey, i64)> = {
+        let mut pending = app.counters.installs.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.drain().collect()
+    };
+    // In one order on every server, so that two of them never wait for each other.
+    installs.sort_by(|left, right| (&left.0.skill, &left.0.version).cmp(&(&right.0.skill, &right.0.version)));
+    while !installs.is_empty() {
+        let batch: Vec<_> = installs.drain(..installs.len().min(CHUNK)).collect();
+        let written = batch.clone();
+        let outcome = app
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let day = day_of(tx.now);
+                    installs::add(tx, day, &written).await
+                })
+            })
+            .await;
+        match outcome {
+            Ok(_) => {
+                for (key, _) in &batch {
+                    app.ready.counts.raise(&key.skill);
+                }
+                app.search.nudge();
+            }
+            Err(failure) => {
+                app.counters.give_back(batch);
+                app.counters.give_back(installs);
+                return Err(failure);
+            }
+        }
+    }
+    let uses: Vec<(String, Time)> = {
+        let mut pending = app.counters.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.drain().collect()
+    };
+    if !uses.is_empty() {
+        app.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    for (token, at) in uses {
+                        accounts::set_last_used(tx, &token, at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+    }
+    Ok(())
+}

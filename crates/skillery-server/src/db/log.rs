@@ -1,0 +1,64 @@
+//! The log: one entry for every change, numbered without gaps.
+
+use skillery_core::event::{Event, LogEntry};
+use skillery_core::time::Time;
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+
+use super::{Committed, Db, from_json};
+use crate::failure::Result;
+
+pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
+/// An update that changes nothing locks the row on PostgreSQL; SQLite holds its one write lock already.
+pub(super) const LOCK_HEAD: &str = "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at";
+pub(super) const SET_SIZE: &str = "UPDATE log_head SET size = $1, at = $2 WHERE id = 1";
+
+const COLUMNS: usize = 6;
+/// Rows in one statement: both databases take far more values, but a statement is kept for each number of rows.
+const ROWS: usize = 32;
+
+pub(super) async fn insert(
+    transaction: &mut Transaction<'static, Any>,
+    now: Time,
+    entries: &[Committed],
+) -> sqlx::Result<()> {
+    for chunk in entries.chunks(ROWS) {
+        let rows: Vec<String> = (0..chunk.len())
+            .map(|row| format!("({})", super::placeholders(row * COLUMNS + 1, COLUMNS)))
+            .collect();
+        let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body) VALUES {}", rows.join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for entry in chunk {
+            let body =
+                serde_json::to_value(&entry.event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+            let kind = body["kind"].as_str().unwrap_or_default().to_owned();
+            query = query
+                .bind(entry.index)
+                .bind(now.micros())
+                .bind(kind)
+                .bind(entry.actor.clone())
+                .bind(entry.event.skill().map(skillery_core::SkillId::key))
+                .bind(body.to_string());
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
+/// The first `limit` entries from number `from` on.
+pub async fn entries(db: &Db, from: i64, limit: i64) -> Result<Vec<LogEntry>> {
+    let rows = sqlx::query("SELECT idx, at, actor, body FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2")
+        .bind(from)
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(LogEntry {
+                index: row.try_get(0)?,
+                time: Time::from_micros(row.try_get(1)?),
+                actor: row.try_get(2)?,
+                event: from_json::<Event>(row.try_get(3)?)?,
+            })
+        })
+        .collect()
+}

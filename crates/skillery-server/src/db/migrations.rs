@@ -1,0 +1,20 @@
+//! The tables, and how older ones become these.
+//!
+//! A migration that has been released never changes; the next change is the next migration. The text runs on both
+//! databases.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, SqlSafeStr};
+
+const FIRST: &str = include_str!("migrations/0001_first.sql");
+
+/// Brings the tables to the newest form. A database that a newer program has written is refused.
+pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
+    let migrations =
+        vec![Migration::new(1, Cow::Borrowed("first"), MigrationType::Simple, FIRST.into_sql_str(), false)];
+    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
+    let mut connection = pool.acquire().await?;
+    migrator.run(&mut *connection).await
+}

@@ -1,0 +1,257 @@
+//! The database: the only room that knows SQL.
+//!
+//! Each statement is written once and runs on SQLite and on PostgreSQL. Ids are text, times are integers in
+//! microseconds, JSON is text; there are no booleans. Every change goes through [`Db::write`], which gathers
+//! concurrent changes into one transaction and numbers their log entries.
+
+pub mod accounts;
+pub mod contents;
+pub mod installs;
+pub mod log;
+pub mod migrations;
+pub mod orgs;
+pub mod ratings;
+pub mod registry;
+pub mod skills;
+pub mod versions;
+mod writer;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, Executor};
+use tokio::sync::{mpsc, watch};
+use url::Url;
+
+use crate::environment::Environment;
+use crate::failure::{Failure, Result};
+use crate::settings::Settings;
+pub use writer::{Committed, Tx};
+
+/// Which of the two databases it is, for the few places that must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Embedded: one file, one writer.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// Reading, writing, and the position that writing has reached.
+pub struct Db {
+    read: AnyPool,
+    write: AnyPool,
+    backend: Backend,
+    jobs: mpsc::Sender<writer::Job>,
+    /// Entries in the log, as far as this server has committed or seen.
+    size: AtomicI64,
+    changed: watch::Sender<i64>,
+}
+
+/// The database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It does not answer, or refuses.
+    #[error("cannot open the database at `{place}`")]
+    Connect {
+        /// The file, or the URL without its password.
+        place: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Its tables cannot be brought to the form that this program needs.
+    #[error("cannot bring the tables of the database to this program's form")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// It cannot be read.
+    #[error("cannot read the database")]
+    Read(#[source] sqlx::Error),
+}
+
+impl Db {
+    /// Opens the database of these settings, makes or upgrades its tables, and starts the writer. `on_commit` is called
+    /// after each commit and before anybody is told of it.
+    pub async fn open(
+        settings: &Settings,
+        environment: &Environment,
+        on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
+    ) -> Result<std::sync::Arc<Self>, OpenError> {
+        sqlx::any::install_default_drivers();
+        let (backend, url, place) = address(settings);
+        let (read, write) =
+            connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
+        migrations::run(&write).await.map_err(OpenError::Migrate)?;
+        let (jobs, queue) = mpsc::channel(4_096);
+        let (changed, _) = watch::channel(0);
+        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size: AtomicI64::new(0), changed });
+        let size = db.read_log_size().await.map_err(OpenError::Read)?;
+        db.saw_size(size);
+        writer::start(
+            std::sync::Arc::downgrade(&db),
+            db.write.clone(),
+            backend,
+            environment.clone(),
+            queue,
+            on_commit,
+        );
+        Ok(db)
+    }
+
+    /// For statements that change nothing.
+    pub fn reader(&self) -> &AnyPool {
+        &self.read
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Entries in the log that this server knows to be committed.
+    pub fn size(&self) -> i64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// Tells when [`Db::size`] grows.
+    pub fn changes(&self) -> watch::Receiver<i64> {
+        self.changed.subscribe()
+    }
+
+    /// Notes that the log has so many entries.
+    pub fn saw_size(&self, size: i64) {
+        let before = self.size.fetch_max(size, Ordering::AcqRel);
+        if size > before {
+            self.changed.send_replace(size);
+        }
+    }
+
+    /// Waits for the writer to finish what it has, and closes all connections.
+    pub async fn close(&self) {
+        self.write.close().await;
+        self.read.close().await;
+    }
+
+    async fn read_log_size(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar::<_, i64>(log::SIZE).fetch_one(&self.read).await
+    }
+
+    /// Looks how far the log is by now; other servers write it too.
+    pub async fn refresh_size(&self) -> Result<i64> {
+        let size = self.read_log_size().await?;
+        self.saw_size(size);
+        Ok(size)
+    }
+
+    /// Writes a consistent copy of an embedded database to `file`, which must not exist.
+    pub async fn copy_to(&self, file: &std::path::Path) -> Result<()> {
+        sqlx::query("VACUUM INTO $1").bind(file.display().to_string()).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// Whether the database answers and, where it can tell, is whole.
+    pub async fn check(&self) -> Result<String> {
+        match self.backend {
+            Backend::Sqlite => {
+                Ok(sqlx::query_scalar::<_, String>("PRAGMA integrity_check").fetch_one(&self.read).await?)
+            }
+            Backend::Postgres => {
+                sqlx::query_scalar::<_, i64>(log::SIZE).fetch_one(&self.read).await?;
+                Ok("ok".to_owned())
+            }
+        }
+    }
+}
+
+/// Backend, connection URL, and a name of the place that shows no password.
+fn address(settings: &Settings) -> (Backend, String, String) {
+    match &settings.database {
+        Some(url) => {
+            let shown = Url::parse(url).map_or_else(
+                |_| "postgres://…".to_owned(),
+                |mut parsed| {
+                    let _ = parsed.set_password(None);
+                    parsed.set_query(None);
+                    parsed.to_string()
+                },
+            );
+            (Backend::Postgres, url.clone(), shown)
+        }
+        None => {
+            let file = std::path::absolute(settings.sqlite_file()).unwrap_or_else(|_| settings.sqlite_file());
+            let url = Url::from_file_path(&file)
+                .map(|url| format!("sqlite://{}?mode=rwc", url.path()))
+                .unwrap_or_else(|()| format!("sqlite://{}?mode=rwc", file.display()));
+            (Backend::Sqlite, url, file.display().to_string())
+        }
+    }
+}
+
+async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Result<(AnyPool, AnyPool)> {
+    let options: AnyConnectOptions = url.parse()?;
+    let pool = || {
+        AnyPoolOptions::new()
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(backend == Backend::Postgres)
+            .max_lifetime(None)
+            .idle_timeout(match backend {
+                Backend::Sqlite => None,
+                Backend::Postgres => Some(Duration::from_secs(300)),
+            })
+    };
+    match backend {
+        Backend::Sqlite => {
+            let write = pool()
+                .max_connections(1)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection
+                            .execute(
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                                 PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000; \
+                                 PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000",
+                            )
+                            .await?;
+                        Ok(())
+                    })
+                })
+                .connect_with(options.clone())
+                .await?;
+            let read = pool()
+                .max_connections(settings.read_connections)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection
+                            .execute("PRAGMA query_only = ON; PRAGMA busy_timeout = 10000; PRAGMA cache_size = -8000")
+                            .await?;
+                        Ok(())
+                    })
+                })
+                .connect_with(options)
+                .await?;
+            Ok((read, write))
+        }
+        Backend::Postgres => {
+            let write = pool().max_connections(2).connect_with(options.clone()).await?;
+            let read = pool().max_connections(settings.read_connections.max(4)).connect_with(options).await?;
+            Ok((read, write))
+        }
+    }
+}
+
+/// `$1, $2, …` for so many values, from `first` on.
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads JSON that this program has written.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(Failure::internal)
+}
+
+/// Reads a word or number that this program has written.
+pub(crate) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| Failure::internal(format!("the database holds `{text}`: {error}")))
+}

@@ -1,0 +1,158 @@
+//! Orgs, their members and their signing secrets.
+
+use skillery_core::api::Member;
+use skillery_core::time::Time;
+use skillery_core::{Namespace, Role};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, parsed, placeholders};
+use crate::failure::Result;
+
+/// An org.
+#[derive(Debug, Clone)]
+pub struct OrgRow {
+    /// As it was first spelled.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// The encrypted signing secret.
+    pub signing_secret: Option<String>,
+}
+
+fn org_row(row: &AnyRow) -> Result<OrgRow> {
+    Ok(OrgRow {
+        name: row.try_get(0)?,
+        created_at: Time::from_micros(row.try_get(1)?),
+        signing_secret: row.try_get(2)?,
+    })
+}
+
+/// The org with this key.
+pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Result<Option<OrgRow>> {
+    let row = sqlx::query("SELECT name, created_at, signing_secret FROM orgs WHERE key = $1")
+        .bind(key.to_owned())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(org_row).transpose()
+}
+
+/// Every org by name.
+pub async fn all(db: &Db) -> Result<Vec<OrgRow>> {
+    sqlx::query("SELECT name, created_at, signing_secret FROM orgs ORDER BY key")
+        .fetch_all(db.reader())
+        .await?
+        .iter()
+        .map(org_row)
+        .collect()
+}
+
+/// Adds an org.
+pub async fn insert(tx: &mut Tx, key: &str, name: &str) -> Result<OrgRow> {
+    let now = tx.now;
+    sqlx::query("INSERT INTO orgs (key, name, created_at) VALUES ($1, $2, $3)")
+        .bind(key.to_owned())
+        .bind(name.to_owned())
+        .bind(now.micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(OrgRow { name: name.to_owned(), created_at: now, signing_secret: None })
+}
+
+/// Sets or removes the encrypted signing secret.
+pub async fn set_signing_secret(tx: &mut Tx, key: &str, encrypted: Option<&str>) -> Result<()> {
+    sqlx::query("UPDATE orgs SET signing_secret = $2 WHERE key = $1")
+        .bind(key.to_owned())
+        .bind(encrypted.map(str::to_owned))
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// The user's own role in this namespace, not one from above.
+pub async fn own_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<Option<Role>> {
+    let role =
+        sqlx::query_scalar::<_, String>("SELECT role FROM members WHERE namespace = $1 AND user_id = $2")
+            .bind(namespace.key())
+            .bind(user.to_owned())
+            .fetch_optional(tx.connection())
+            .await?;
+    role.as_deref().map(parsed).transpose()
+}
+
+/// Gives a user a role in a namespace, in place of an earlier one.
+pub async fn set_member(tx: &mut Tx, namespace: &Namespace, user: &str, role: Role) -> Result<()> {
+    let key = namespace.key();
+    let org = key.split('/').next().unwrap_or(&key).to_owned();
+    sqlx::query(
+        "INSERT INTO members (namespace, user_id, org, role) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (namespace, user_id) DO UPDATE SET role = $4",
+    )
+    .bind(key.clone())
+    .bind(user.to_owned())
+    .bind(org)
+    .bind(role.as_str())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Takes a user's own role in a namespace away.
+pub async fn remove_member(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<()> {
+    sqlx::query("DELETE FROM members WHERE namespace = $1 AND user_id = $2")
+        .bind(namespace.key())
+        .bind(user.to_owned())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// How many owners an org has.
+pub async fn owners(tx: &mut Tx, org: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar::<_, i64>(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE namespace = $1 AND role = 'owner'",
+    )
+    .bind(org.to_owned())
+    .fetch_one(tx.connection())
+    .await?)
+}
+
+/// One page of who has a role in a namespace: there, or in one above it. And how many there are.
+pub async fn members(db: &Db, namespace: &Namespace, limit: i64, offset: i64) -> Result<(u64, Vec<Member>)> {
+    let key = namespace.key();
+    let parsed_key: Namespace = parsed(&key)?;
+    let places: Vec<String> = parsed_key.self_and_ancestors().map(str::to_owned).collect();
+    let list = placeholders(1, places.len());
+    let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE namespace IN ({list})"
+    )));
+    let mut page = sqlx::query(AssertSqlSafe(format!(
+        "SELECT u.name, m.namespace, m.role FROM members m JOIN users u ON u.id = m.user_id \
+         WHERE m.namespace IN ({list}) ORDER BY m.namespace, u.key LIMIT ${} OFFSET ${}",
+        places.len() + 1,
+        places.len() + 2,
+    )));
+    for place in &places {
+        count = count.bind(place.clone());
+        page = page.bind(place.clone());
+    }
+    let total = count.fetch_one(db.reader()).await?;
+    let rows = page.bind(limit).bind(offset).fetch_all(db.reader()).await?;
+    let members = rows
+        .iter()
+        .map(|row| {
+            Ok(Member { user: row.try_get(0)?, namespace: row.try_get(1)?, role: parsed(row.try_get(2)?)? })
+        })
+        .collect::<Result<_>>()?;
+    Ok((u64::try_from(total).unwrap_or(0), members))
+}
+
+/// Skills of an org by who sees them: namespace key, visibility, and how many.
+pub async fn skill_counts(db: &Db) -> Result<Vec<(String, String, String, i64)>> {
+    Ok(sqlx::query_as(
+        "SELECT org, namespace, visibility, CAST(COUNT(*) AS BIGINT) FROM skills \
+         WHERE latest IS NOT NULL GROUP BY org, namespace, visibility",
+    )
+    .fetch_all(db.reader())
+    .await?)
+}

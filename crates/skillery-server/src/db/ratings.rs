@@ -1,0 +1,110 @@
+//! Ratings: one per user and skill, with exact sums beside the skill.
+
+use skillery_core::Rating;
+use skillery_core::api::{RatingsResponse, Review};
+use skillery_core::time::Time;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{Db, Tx};
+use crate::failure::Result;
+
+/// The average and count after a change.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// Mean; 0 when there are none.
+    pub average: f64,
+    /// Ratings.
+    pub count: i64,
+}
+
+/// Sets the user's rating of a skill, in place of an earlier one.
+pub async fn set(tx: &mut Tx, key: &str, user: &str, rating: Rating, review: &str) -> Result<Sums> {
+    let before = find(tx, key, user).await?;
+    let now = tx.now.micros();
+    sqlx::query(
+        "INSERT INTO ratings (skill, user_id, tenths, review, at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (skill, user_id) DO UPDATE SET tenths = $3, review = $4, at = $5",
+    )
+    .bind(key.to_owned())
+    .bind(user.to_owned())
+    .bind(rating.tenths())
+    .bind(review.to_owned())
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    if let Some(before) = before {
+        add(tx, key, before, -1).await?;
+    }
+    add(tx, key, rating, 1).await
+}
+
+/// Takes the user's rating back. None when there was none.
+pub async fn remove(tx: &mut Tx, key: &str, user: &str) -> Result<Option<Sums>> {
+    let Some(before) = find(tx, key, user).await? else { return Ok(None) };
+    sqlx::query("DELETE FROM ratings WHERE skill = $1 AND user_id = $2")
+        .bind(key.to_owned())
+        .bind(user.to_owned())
+        .execute(tx.connection())
+        .await?;
+    add(tx, key, before, -1).await.map(Some)
+}
+
+async fn find(tx: &mut Tx, key: &str, user: &str) -> Result<Option<Rating>> {
+    let tenths = sqlx::query_scalar::<_, i64>("SELECT tenths FROM ratings WHERE skill = $1 AND user_id = $2")
+        .bind(key.to_owned())
+        .bind(user.to_owned())
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(tenths.and_then(Rating::from_tenths))
+}
+
+async fn add(tx: &mut Tx, key: &str, rating: Rating, sign: i64) -> Result<Sums> {
+    // The column's name comes from a number between 1 and 5.
+    let text = format!(
+        "UPDATE skills SET rating_sum = rating_sum + $2, rating_count = rating_count + $3, \
+         stars_{stars} = stars_{stars} + $3 WHERE key = $1 RETURNING rating_sum, rating_count",
+        stars = rating.stars(),
+    );
+    let (sum, count): (i64, i64) = sqlx::query_as(AssertSqlSafe(text))
+        .bind(key.to_owned())
+        .bind(sign * rating.tenths())
+        .bind(sign)
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(Sums { average: Rating::average(sum, count), count })
+}
+
+/// One page of a skill's ratings, the newest first.
+pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<RatingsResponse> {
+    let sums = sqlx::query(
+        "SELECT rating_sum, rating_count, stars_1, stars_2, stars_3, stars_4, stars_5 FROM skills WHERE key = $1",
+    )
+    .bind(key.to_owned())
+    .fetch_one(db.reader())
+    .await?;
+    let rows = sqlx::query(
+        "SELECT u.name, r.tenths, r.review, r.at FROM ratings r JOIN users u ON u.id = r.user_id \
+         WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3",
+    )
+    .bind(key.to_owned())
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
+    let histogram = (1..=5_usize)
+        .map(|stars| Ok((stars.to_string(), sums.try_get::<i64, _>(stars + 1)?)))
+        .collect::<Result<_>>()?;
+    let reviews = rows
+        .iter()
+        .map(|row| {
+            Ok(Review {
+                author: row.try_get(0)?,
+                rating: row.try_get::<i64, _>(1)? as f64 / 10.0,
+                text: row.try_get(2)?,
+                created_at: Time::from_micros(row.try_get(3)?).to_string(),
+            })
+        })
+        .collect::<Result<_>>()?;
+    let count = sums.try_get(1)?;
+    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews })
+}

@@ -1,0 +1,29 @@
+//! Facts about the registry itself, by name.
+
+use super::Tx;
+use crate::failure::Result;
+
+/// The registry's id, which an index remembers whose it is by.
+pub const ID: &str = "registry-id";
+/// The fingerprint of the key that encrypts signing secrets.
+pub const SECRET_KEY: &str = "secret-key";
+
+/// What is stored by this name.
+pub async fn value(tx: &mut Tx, name: &str) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar::<_, String>("SELECT value FROM settings WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
+/// Stores a value by this name.
+pub async fn set(tx: &mut Tx, name: &str, value: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
+    )
+    .bind(name.to_owned())
+    .bind(value.to_owned())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}

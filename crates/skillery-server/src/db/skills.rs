@@ -1,0 +1,190 @@
+//! Skills: the row that all versions of one skill share.
+
+use skillery_core::api::Record;
+use skillery_core::time::Time;
+use skillery_core::{Rating, SkillId, Version, Visibility};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, from_json, parsed, placeholders};
+use crate::failure::Result;
+
+/// What decides who may see a skill, and where it stands.
+#[derive(Debug, Clone)]
+pub struct SkillRow {
+    /// The id as it was first spelled.
+    pub id: SkillId,
+    /// A number of its own, for the search index.
+    pub number: i64,
+    /// Who sees it.
+    pub visibility: Visibility,
+    /// The version that a request without one gets.
+    pub latest: Option<Version>,
+    /// When its first version was published.
+    pub created_at: Time,
+}
+
+/// A skill with its latest version: all that the API shows of it, and all that the search index keeps.
+#[derive(Debug, Clone)]
+pub struct FullSkill {
+    /// The skill.
+    pub skill: SkillRow,
+    /// As the API shows it; none while it has no latest version.
+    pub record: Option<Record>,
+    /// Words of the latest version's content.
+    pub words: String,
+    /// When the latest version was published.
+    pub updated_at: Time,
+}
+
+const ROW: &str = "id, number, visibility, latest, created_at";
+
+/// The skill with this key.
+pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Result<Option<SkillRow>> {
+    let row = sqlx::query(AssertSqlSafe(format!("SELECT {ROW} FROM skills WHERE key = $1")))
+        .bind(key.to_owned())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(skill_row).transpose()
+}
+
+fn skill_row(row: &AnyRow) -> Result<SkillRow> {
+    Ok(SkillRow {
+        id: parsed(row.try_get(0)?)?,
+        number: row.try_get(1)?,
+        visibility: parsed(row.try_get(2)?)?,
+        latest: row.try_get::<Option<String>, _>(3)?.as_deref().map(parsed).transpose()?,
+        created_at: Time::from_micros(row.try_get(4)?),
+    })
+}
+
+const FULL: &str = "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.rating_sum, s.rating_count, \
+    s.install_count, s.updated_at, v.description, v.code_hash, v.signature, v.tags, v.author, v.license, v.homepage, \
+    v.repository, v.words FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
+
+fn full_skill(row: &AnyRow) -> Result<FullSkill> {
+    let skill = skill_row(row)?;
+    let updated_at = Time::from_micros(row.try_get(8)?);
+    let (rating_sum, rating_count): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
+    let record = match &skill.latest {
+        None => None,
+        Some(latest) => Some(Record {
+            id: skill.id.to_string(),
+            name: skill.id.name().to_owned(),
+            org: skill.id.namespace().to_string(),
+            version: latest.to_string(),
+            description: row.try_get(9)?,
+            code_hash: row.try_get(10)?,
+            signature: row.try_get(11)?,
+            tags: from_json(row.try_get(12)?)?,
+            rating: Rating::average(rating_sum, rating_count),
+            rating_count,
+            install_count: row.try_get(7)?,
+            created_at: skill.created_at.to_string(),
+            updated_at: updated_at.to_string(),
+            author: row.try_get(13)?,
+            license: row.try_get(14)?,
+            homepage: row.try_get(15)?,
+            repository: row.try_get(16)?,
+        }),
+    };
+    let words = row.try_get::<Option<String>, _>(17)?.unwrap_or_default();
+    Ok(FullSkill { skill, record, words, updated_at })
+}
+
+/// The skill with this key and its latest version.
+pub async fn full(db: &Db, key: &str) -> Result<Option<FullSkill>> {
+    let row = sqlx::query(AssertSqlSafe(format!("{FULL} WHERE s.key = $1")))
+        .bind(key.to_owned())
+        .fetch_optional(db.reader())
+        .await?;
+    row.as_ref().map(full_skill).transpose()
+}
+
+/// The skill with this number and its latest version.
+pub async fn full_by_number(db: &Db, number: i64) -> Result<Option<FullSkill>> {
+    let row = sqlx::query(AssertSqlSafe(format!("{FULL} WHERE s.number = $1")))
+        .bind(number)
+        .fetch_optional(db.reader())
+        .await?;
+    row.as_ref().map(full_skill).transpose()
+}
+
+/// Those of these skills that exist. At most a few hundred keys at once.
+pub async fn full_many(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!("{FULL} WHERE s.key IN ({})", placeholders(1, keys.len()));
+    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    for key in keys {
+        query = query.bind(key.clone());
+    }
+    query.fetch_all(db.reader()).await?.iter().map(full_skill).collect()
+}
+
+/// Skills with a number above `number`, by number: for walking over all of them.
+pub async fn full_after(db: &Db, number: i64, limit: i64) -> Result<Vec<FullSkill>> {
+    sqlx::query(AssertSqlSafe(format!("{FULL} WHERE s.number > $1 ORDER BY s.number LIMIT $2")))
+        .bind(number)
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?
+        .iter()
+        .map(full_skill)
+        .collect()
+}
+
+/// Adds a skill without versions.
+pub async fn insert(tx: &mut Tx, id: &SkillId, visibility: Visibility) -> Result<SkillRow> {
+    let now = tx.now;
+    let number: i64 = sqlx::query_scalar(
+        "INSERT INTO skills (key, number, id, namespace, org, visibility, created_at, updated_at, rating_sum, \
+         rating_count, stars_1, stars_2, stars_3, stars_4, stars_5, install_count, install_position) \
+         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $6, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM skills \
+         RETURNING number",
+    )
+    .bind(id.key())
+    .bind(id.to_string())
+    .bind(id.namespace().key())
+    .bind(org_key(id))
+    .bind(visibility.as_str())
+    .bind(now.micros())
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(SkillRow { id: id.clone(), number, visibility, latest: None, created_at: now })
+}
+
+fn org_key(id: &SkillId) -> String {
+    let key = id.key();
+    key.split('/').next().unwrap_or(&key).to_owned()
+}
+
+/// Sets what a request without a version gets.
+pub async fn set_latest(tx: &mut Tx, key: &str, latest: Option<&Version>) -> Result<()> {
+    let now = tx.now.micros();
+    sqlx::query("UPDATE skills SET latest = $2, updated_at = $3 WHERE key = $1")
+        .bind(key.to_owned())
+        .bind(latest.map(Version::to_string))
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Sets who sees a skill.
+pub async fn set_visibility(tx: &mut Tx, key: &str, visibility: Visibility) -> Result<()> {
+    sqlx::query("UPDATE skills SET visibility = $2 WHERE key = $1")
+        .bind(key.to_owned())
+        .bind(visibility.as_str())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// How many skills there are.
+pub async fn count(db: &Db) -> Result<i64> {
+    Ok(sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM skills")
+        .fetch_one(db.reader())
+        .await?)
+}

@@ -1,0 +1,214 @@
+//! Versions of skills. What was published of one never changes; only its status does.
+
+use skillery_core::api::{FileSummary, VersionSummary};
+use skillery_core::time::Time;
+use skillery_core::{Digest, Version, VersionRequest, VersionStatus};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, from_json, parsed, skills};
+use crate::failure::{Failure, Result};
+
+/// A version as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionRow {
+    /// The version.
+    pub version: Version,
+    /// Where it stands.
+    pub status: VersionStatus,
+    /// SHA-256 of the bundle: where its bytes are.
+    pub digest: Digest,
+    /// Bytes of the bundle.
+    pub size: i64,
+    /// SHA-256 of the code.
+    pub code_hash: Digest,
+    /// The publisher's HMAC.
+    pub signature: Option<String>,
+    /// What the skill is for.
+    pub description: String,
+    /// Topics.
+    pub tags: Vec<String>,
+    /// The author.
+    pub author: String,
+    /// Licence.
+    pub license: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where the source is kept.
+    pub repository: Option<String>,
+    /// The files of the bundle.
+    pub files: Vec<FileSummary>,
+    /// Words of the content, for the search index.
+    pub words: String,
+    /// The publisher's user id.
+    pub publisher: String,
+    /// When it was published.
+    pub created_at: Time,
+    /// Why it was yanked or quarantined.
+    pub reason: Option<String>,
+    /// The number of the log entry that published it.
+    pub log_position: i64,
+}
+
+const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
+    homepage, repository, files, words, publisher, created_at, reason, log_position";
+
+fn version_row(row: &AnyRow) -> Result<VersionRow> {
+    Ok(VersionRow {
+        version: parsed(row.try_get(0)?)?,
+        status: parsed(row.try_get(1)?)?,
+        digest: parsed(row.try_get(2)?)?,
+        size: row.try_get(3)?,
+        code_hash: parsed(row.try_get(4)?)?,
+        signature: row.try_get(5)?,
+        description: row.try_get(6)?,
+        tags: from_json(row.try_get(7)?)?,
+        author: row.try_get(8)?,
+        license: row.try_get(9)?,
+        homepage: row.try_get(10)?,
+        repository: row.try_get(11)?,
+        files: from_json(row.try_get(12)?)?,
+        words: row.try_get(13)?,
+        publisher: row.try_get(14)?,
+        created_at: Time::from_micros(row.try_get(15)?),
+        reason: row.try_get(16)?,
+        log_position: row.try_get(17)?,
+    })
+}
+
+/// This version of the skill with this key.
+pub async fn find(
+    executor: impl Executor<'_, Database = Any>,
+    key: &str,
+    version: &Version,
+) -> Result<Option<VersionRow>> {
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM versions WHERE skill = $1 AND version = $2"
+    )))
+    .bind(key.to_owned())
+    .bind(version.to_string())
+    .fetch_optional(executor)
+    .await?;
+    row.as_ref().map(version_row).transpose()
+}
+
+/// All versions of a skill with their status, the highest first.
+pub async fn statuses(
+    executor: impl Executor<'_, Database = Any>,
+    key: &str,
+) -> Result<Vec<(Version, VersionStatus)>> {
+    let rows: Vec<(String, String)> = sqlx::query_as("SELECT version, status FROM versions WHERE skill = $1")
+        .bind(key.to_owned())
+        .fetch_all(executor)
+        .await?;
+    let mut statuses = rows
+        .iter()
+        .map(|(version, status)| Ok((parsed(version)?, parsed(status)?)))
+        .collect::<Result<Vec<(Version, VersionStatus)>>>()?;
+    statuses.sort_by(|left, right| right.0.cmp(&left.0));
+    Ok(statuses)
+}
+
+/// The version that a request without one gets.
+pub fn latest(statuses: &[(Version, VersionStatus)]) -> Option<&Version> {
+    VersionRequest::Latest.choose(published(statuses))
+}
+
+/// Those that are found and downloaded.
+pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = &Version> {
+    statuses.iter().filter(|(_, status)| *status == VersionStatus::Published).map(|(version, _)| version)
+}
+
+const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason \
+    FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
+
+fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
+    Ok(VersionSummary {
+        version: parsed(row.try_get(0)?)?,
+        status: parsed(row.try_get(1)?)?,
+        digest: parsed(row.try_get(2)?)?,
+        size: u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0),
+        code_hash: parsed(row.try_get(4)?)?,
+        publisher: row.try_get(5)?,
+        created_at: Time::from_micros(row.try_get(6)?),
+        reason: row.try_get(7)?,
+    })
+}
+
+/// All versions of a skill for a listing, in no order.
+pub async fn summaries(db: &Db, key: &str) -> Result<Vec<VersionSummary>> {
+    let rows = sqlx::query(SUMMARY).bind(key.to_owned()).fetch_all(db.reader()).await?;
+    rows.iter().map(version_summary).collect()
+}
+
+/// One version as a listing shows it.
+pub async fn summary(db: &Db, key: &str, version: &Version) -> Result<Option<VersionSummary>> {
+    let row = sqlx::query(AssertSqlSafe(format!("{SUMMARY} AND v.version = $2")))
+        .bind(key.to_owned())
+        .bind(version.to_string())
+        .fetch_optional(db.reader())
+        .await?;
+    row.as_ref().map(version_summary).transpose()
+}
+
+/// Adds a version.
+pub async fn insert(tx: &mut Tx, key: &str, row: &VersionRow) -> Result<()> {
+    let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
+    sqlx::query(
+        "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, author, \
+         license, homepage, repository, files, words, publisher, created_at, reason, log_position) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+    )
+    .bind(key.to_owned())
+    .bind(row.version.to_string())
+    .bind(row.status.as_str())
+    .bind(row.digest.to_string())
+    .bind(row.size)
+    .bind(row.code_hash.to_string())
+    .bind(row.signature.clone())
+    .bind(row.description.clone())
+    .bind(json(serde_json::to_string(&row.tags))?)
+    .bind(row.author.clone())
+    .bind(row.license.clone())
+    .bind(row.homepage.clone())
+    .bind(row.repository.clone())
+    .bind(json(serde_json::to_string(&row.files))?)
+    .bind(row.words.clone())
+    .bind(row.publisher.clone())
+    .bind(row.created_at.micros())
+    .bind(row.reason.clone())
+    .bind(row.log_position)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Sets where a version stands, and which version is the latest by that.
+pub async fn set_status(
+    tx: &mut Tx,
+    key: &str,
+    version: &Version,
+    status: VersionStatus,
+    reason: Option<&str>,
+) -> Result<()> {
+    sqlx::query("UPDATE versions SET status = $3, reason = $4 WHERE skill = $1 AND version = $2")
+        .bind(key.to_owned())
+        .bind(version.to_string())
+        .bind(status.as_str())
+        .bind(reason.map(str::to_owned))
+        .execute(tx.connection())
+        .await?;
+    let statuses = statuses(tx.connection(), key).await?;
+    skills::set_latest(tx, key, latest(&statuses)).await
+}
+
+/// Every digest that some version needs, in pages: those above `after`.
+pub async fn digests_after(db: &Db, after: &str, limit: i64) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar::<_, String>(
+        "SELECT DISTINCT digest FROM versions WHERE digest > $1 ORDER BY digest LIMIT $2",
+    )
+    .bind(after.to_owned())
+    .bind(limit)
+    .fetch_all(db.reader())
+    .await?)
+}

@@ -1,0 +1,191 @@
+//! The one writer: gathers concurrent changes into one transaction, numbers their log entries, and tells nobody before
+//! the commit is durable.
+//!
+//! The commit of the transaction is the moment at which a change happens. The head row of the log is locked first, so
+//! that numbers are in commit order and none is missing, with several servers too.
+
+use std::sync::{Arc, Weak};
+
+use futures_util::future::BoxFuture;
+use skillery_core::event::Event;
+use skillery_core::time::Time;
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Backend, Db, log};
+use crate::environment::Environment;
+use crate::failure::{Failure, Result};
+use skillery_core::ProblemCode;
+
+/// How many changes share a commit at most.
+const BATCH: usize = 256;
+
+/// One change under way: the connection, the time, and the entries that it appends.
+pub struct Tx {
+    transaction: Transaction<'static, Any>,
+    /// The time of everything in this transaction; never before that of an earlier entry.
+    pub now: Time,
+    base: i64,
+    entries: Vec<Committed>,
+}
+
+/// A log entry of a transaction.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Its number.
+    pub index: i64,
+    /// The id of the user who did it.
+    pub actor: Option<String>,
+    /// What was done.
+    pub event: Event,
+}
+
+impl Tx {
+    /// The connection, for statements.
+    pub fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    /// Appends an entry to the log, and returns its number.
+    pub fn append(&mut self, actor: Option<&str>, event: Event) -> i64 {
+        let index = self.base + self.entries.len() as i64;
+        self.entries.push(Committed { index, actor: actor.map(str::to_owned), event });
+        index
+    }
+}
+
+/// What a finished change leaves: a function that answers its caller once the commit is known.
+type Answer = Box<dyn FnOnce(Option<Failure>) + Send>;
+/// A change. It answers by itself when it fails.
+pub(super) type Job = Box<dyn for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<Answer, Answer>> + Send>;
+
+impl Db {
+    /// Makes a change: `change` runs in a transaction, together with others that wait. When it fails nothing of it
+    /// remains. It returns only when the commit is durable.
+    pub async fn write<T, F>(&self, change: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T>> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            Box::pin(async move {
+                match change(tx).await {
+                    Ok(value) => Ok(Box::new(move |failure: Option<Failure>| {
+                        let _ = sender.send(failure.map_or(Ok(value), Err));
+                    }) as Answer),
+                    Err(failure) => Err(Box::new(move |_: Option<Failure>| {
+                        let _ = sender.send(Err(failure));
+                    }) as Answer),
+                }
+            })
+        });
+        let stopped = || Failure::new(ProblemCode::Busy, "the registry is stopping");
+        self.jobs.send(job).await.map_err(|_| stopped())?;
+        receiver
+            .await
+            .map_err(|_| Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"))?
+    }
+}
+
+/// Starts the writer. It ends when the last sender of `queue` is gone.
+pub(super) fn start(
+    db: Weak<Db>,
+    pool: AnyPool,
+    backend: Backend,
+    environment: Environment,
+    mut queue: mpsc::Receiver<Job>,
+    on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
+) {
+    tokio::spawn(async move {
+        let mut jobs = Vec::with_capacity(BATCH);
+        let mut last_time = Time::default();
+        while queue.recv_many(&mut jobs, BATCH).await > 0 {
+            let mut answers = Vec::with_capacity(jobs.len());
+            let outcome =
+                commit(&pool, backend, &environment, &mut last_time, jobs.drain(..), &mut answers).await;
+            match outcome {
+                Ok((size, entries)) => {
+                    on_commit(&entries);
+                    if let Some(db) = db.upgrade() {
+                        db.saw_size(size);
+                    }
+                    answers.into_iter().for_each(|answer| answer(None));
+                }
+                Err(error) => fail_all(&error, answers),
+            }
+        }
+    });
+}
+
+/// Everybody in the batch learns that nothing was written.
+fn fail_all(error: &Arc<sqlx::Error>, answers: Vec<Answer>) {
+    let code = if is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
+    for answer in answers {
+        answer(Some(Failure::caused(code, "nothing was written", Arc::clone(error))));
+    }
+}
+
+fn is_full(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|database| {
+        matches!(database.code().as_deref(), Some("13" | "53100"))
+            || database.message().contains("database or disk is full")
+    })
+}
+
+async fn commit(
+    pool: &AnyPool,
+    backend: Backend,
+    environment: &Environment,
+    last_time: &mut Time,
+    jobs: impl Iterator<Item = Job> + Send,
+    answers: &mut Vec<Answer>,
+) -> std::result::Result<(i64, Vec<Committed>), Arc<sqlx::Error>> {
+    let mut tx = match begin(pool, backend, environment, last_time).await {
+        Ok(tx) => tx,
+        Err(error) => {
+            // The jobs are dropped unrun, and their callers told that nothing was written.
+            return Err(Arc::new(error));
+        }
+    };
+    for job in jobs {
+        let entries = tx.entries.len();
+        tx.connection().execute("SAVEPOINT job").await?;
+        match job(&mut tx).await {
+            Ok(answer) => {
+                tx.connection().execute("RELEASE SAVEPOINT job").await?;
+                answers.push(answer);
+            }
+            Err(answer) => {
+                tx.entries.truncate(entries);
+                answer(None);
+                tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
+                tx.connection().execute("RELEASE SAVEPOINT job").await?;
+            }
+        }
+    }
+    let Tx { mut transaction, now, base, entries } = tx;
+    let size = base + entries.len() as i64;
+    if !entries.is_empty() {
+        log::insert(&mut transaction, now, &entries).await?;
+        sqlx::query(log::SET_SIZE).bind(size).bind(now.micros()).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    *last_time = now;
+    Ok((size, entries))
+}
+
+async fn begin(
+    pool: &AnyPool,
+    backend: Backend,
+    environment: &Environment,
+    last_time: &Time,
+) -> sqlx::Result<Tx> {
+    let mut transaction = match backend {
+        Backend::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
+        Backend::Postgres => pool.begin().await?,
+    };
+    let (base, head_time): (i64, i64) = sqlx::query_as(log::LOCK_HEAD).fetch_one(&mut *transaction).await?;
+    let now = environment.now().max(*last_time).max(Time::from_micros(head_time));
+    Ok(Tx { transaction, now, base, entries: Vec::new() })
+}

@@ -1,0 +1,18 @@
+//! The API, version 1: one file for each thing that can be asked.
+
+pub mod download;
+pub mod log;
+pub mod members;
+pub mod orgs;
+pub mod publish;
+pub mod rate;
+pub mod ratings;
+pub mod search;
+pub mod show;
+pub mod signing_secret;
+pub mod status;
+pub mod tokens;
+pub mod users;
+pub mod versions;
+pub mod visibility;
+pub mod whoami;

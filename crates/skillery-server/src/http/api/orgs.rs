@@ -1,0 +1,127 @@
+//! `GET` and `POST /api/v1/orgs`, `GET /api/v1/orgs/{org}`
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{CreateOrgRequest, OrgSummary, OrgsResponse};
+use skillery_core::{Namespace, Problem, ProblemCode, Scope};
+
+use crate::access::Caller;
+use crate::app::App;
+use crate::db::{accounts, orgs};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, created, json};
+use crate::settings::NamespacePolicy;
+
+/// Orgs that the caller knows of: with a skill that the caller sees, or a role in them.
+#[utoipa::path(
+    get, path = "/api/v1/orgs", tag = "orgs",
+    params(
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = OrgsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call) -> Result<Response> {
+    let page = call.page()?;
+    let known = known(&call.app, &call.caller).await?;
+    let total = known.len() as u64;
+    let orgs = known.into_iter().skip(page.offset).take(page.limit).collect();
+    json(StatusCode::OK, &OrgsResponse { total, orgs })
+}
+
+/// One org.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{org}", tag = "orgs",
+    params(("org" = String, Path, description = "its name")),
+    responses((status = 200, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
+    let key = org.key();
+    let known = known(&call.app, &call.caller).await?;
+    let found = known.into_iter().find(|summary| accounts::name_key(&summary.name) == key);
+    json(StatusCode::OK, &found.ok_or_else(|| org_not_found(org))?)
+}
+
+/// Makes an org. On an open registry everybody may; on a managed one only admins of the registry.
+#[utoipa::path(
+    post, path = "/api/v1/orgs", tag = "orgs", security(("token" = ["admin"])), request_body = CreateOrgRequest,
+    responses((status = 201, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn create(call: Call) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, request) = call.json::<CreateOrgRequest>().await?;
+    let identity = caller.require(Scope::Admin)?;
+    if app.settings.namespaces == NamespacePolicy::Managed {
+        caller.require_site_admin()?;
+    }
+    let org: Namespace = request.name.parse().map_err(|error: skillery_core::id::IdError| {
+        Failure::new(ProblemCode::InvalidId, error.to_string())
+    })?;
+    if org.depth() != 1 {
+        return Err(Failure::new(
+            ProblemCode::InvalidId,
+            "an org is one segment; what lies below needs no making",
+        ));
+    }
+    crate::access::check_bounds(identity, &org.key())?;
+    let actor = identity.user.id.clone();
+    let owner = match &request.owner {
+        Some(name) if accounts::name_key(name) != accounts::name_key(&identity.user.name) => {
+            caller.require_site_admin()?;
+            let found = accounts::user_by_name(app.db.reader(), name).await?;
+            found
+                .ok_or_else(|| {
+                    Failure::new(
+                        ProblemCode::UserNotFound,
+                        format!("there is no user `{}`", name.escape_debug()),
+                    )
+                })?
+                .id
+        }
+        _ => actor.clone(),
+    };
+    let row = app
+        .db
+        .write(move |tx| Box::pin(async move { crate::orgs::create(tx, &org, &actor, &owner).await }))
+        .await?;
+    let summary = OrgSummary { name: row.name, created_at: row.created_at, signing_secret: false, skills: 0 };
+    created(&format!("/api/v1/orgs/{}", summary.name), &summary)
+}
+
+/// There is no such org, or the caller may not know of it.
+pub(super) fn org_not_found(org: &Namespace) -> Failure {
+    Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
+}
+
+async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db).await? {
+        let visibility = visibility.parse().map_err(Failure::internal)?;
+        if caller.sees(visibility, &namespace) {
+            *counts.entry(org).or_default() += count;
+        }
+    }
+    let is_member = |key: &str| {
+        caller.identity().is_some_and(|identity| {
+            identity.has(Scope::Read)
+                && (identity.is_site_admin()
+                    || identity.roles.iter().any(|(place, _)| skillery_core::id::key_contains(key, place)))
+        })
+    };
+    let rows = orgs::all(&app.db).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let key = accounts::name_key(&row.name);
+            let skills = counts.get(&key).copied();
+            (skills.is_some() || is_member(&key)).then(|| OrgSummary {
+                name: row.name,
+                created_at: row.created_at,
+                signing_secret: row.signing_secret.is_some(),
+                skills: skills.unwrap_or(0),
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,82 @@
+//! `POST` and `DELETE /api/v1/skills/{id}/rate`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{RateRequest, RateResponse};
+use skillery_core::event::Event;
+use skillery_core::{Problem, ProblemCode, Rating, Scope, SkillId};
+
+use crate::access::skill_not_found;
+use crate::db::{ratings, skills};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, done, json};
+use crate::skill;
+
+/// Rates a skill, in place of the caller's earlier rating.
+#[utoipa::path(
+    post, path = "/api/v1/skills/{id}/rate", tag = "ratings", request_body = RateRequest,
+    params(("id" = String, Path, description = "`org/name`")), security(("token" = ["rate"])),
+    responses(
+        (status = 200, body = RateResponse),
+        (status = 422, description = "`invalid-rating`, `unknown-field`, `invalid-field`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
+    call.caller.require(Scope::Rate)?;
+    let (app, caller, request) = call.json::<RateRequest>().await?;
+    let rating = Rating::try_from(request.rating)
+        .map_err(|error| Failure::new(ProblemCode::InvalidRating, error.to_string()))?;
+    let review = request.review.unwrap_or_default();
+    let longest = app.settings.limits.review_length;
+    if review.chars().count() > longest || review.contains('\0') {
+        let problem = Problem::new(
+            ProblemCode::InvalidField,
+            format!("`review` is longer than {longest} characters, or has a NUL"),
+        );
+        return Err(problem.with("field", "review").into());
+    }
+    let skill = skill::find(&app, &caller, id).await?;
+    let user = caller.user_id().unwrap_or_default().to_owned();
+    let id = skill.id;
+    let sums = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let key = id.key();
+                skills::find(tx.connection(), &key).await?.ok_or_else(|| skill_not_found(&id))?;
+                let sums = ratings::set(tx, &key, &user, rating, review.trim()).await?;
+                tx.append(Some(&user), Event::SkillRated { skill: id, tenths: rating.tenths() });
+                Ok(sums)
+            })
+        })
+        .await?;
+    json(
+        StatusCode::OK,
+        &RateResponse { success: true, average_rating: sums.average, rating_count: sums.count },
+    )
+}
+
+/// Takes the caller's rating back. Nothing happens when there is none.
+#[utoipa::path(
+    delete, path = "/api/v1/skills/{id}/rate", tag = "ratings",
+    params(("id" = String, Path, description = "`org/name`")), security(("token" = ["rate"])),
+    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn unrate(call: &Call, id: &SkillId) -> Result<Response> {
+    call.caller.require(Scope::Rate)?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let user = call.caller.user_id().unwrap_or_default().to_owned();
+    call.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                if ratings::remove(tx, &skill.id.key(), &user).await?.is_some() {
+                    tx.append(Some(&user), Event::SkillUnrated { skill: skill.id });
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(done())
+}

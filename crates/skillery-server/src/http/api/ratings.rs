@@ -1,0 +1,28 @@
+//! `GET /api/v1/skills/{id}/ratings`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::RatingsResponse;
+use skillery_core::{Problem, SkillId};
+
+use crate::db::ratings as table;
+use crate::failure::Result;
+use crate::http::call::{Call, json};
+use crate::skill;
+
+/// A skill's ratings, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/ratings", tag = "ratings",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = RatingsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn ratings(call: &Call, id: &SkillId) -> Result<Response> {
+    let page = call.page()?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let ratings = table::page(&call.app.db, &skill.id.key(), page.limit as i64, page.offset as i64).await?;
+    json(StatusCode::OK, &ratings)
+}

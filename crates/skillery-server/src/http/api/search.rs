@@ -1,0 +1,81 @@
+//! `GET /api/v1/skills`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::{BufMut, BytesMut};
+use skillery_core::api::SearchResponse;
+use skillery_core::{Namespace, Problem};
+
+use crate::failure::Result;
+use crate::http::call::{Call, invalid_parameter, ready_json};
+use crate::search::{SearchQuery, Sort};
+use crate::skill;
+
+/// Searches the skills that the caller sees, by their latest versions.
+#[utoipa::path(
+    get, path = "/api/v1/skills", tag = "skills",
+    params(
+        ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas"),
+        ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
+        ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
+        ("sort" = Option<String>, Query, description = "`relevance` (default with `q`), `installs` (default without), `trending` (of the last seven days), `rating`, `updated`, `name`"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses(
+        (status = 200, body = SearchResponse),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn search(call: &Call) -> Result<Response> {
+    let query = query(call)?;
+    // What was acknowledged before this search started is found by it.
+    call.app.search.wait_for(call.app.db.size()).await?;
+    // A search takes well under a millisecond, less than handing it to another thread and back is worth.
+    let found = call.app.search.find(&query)?;
+    let records = skill::records(&call.app, &call.caller, &found.numbers).await?;
+    let mut body = BytesMut::with_capacity(64 + records.iter().map(|record| record.len() + 1).sum::<usize>());
+    body.put(format!("{{\"total\":{},\"skills\":[", found.total).as_bytes());
+    for (position, record) in records.iter().enumerate() {
+        if position > 0 {
+            body.put_u8(b',');
+        }
+        body.put(record.clone());
+    }
+    body.put(&b"]}"[..]);
+    Ok(ready_json(StatusCode::OK, body.freeze()))
+}
+
+fn query(call: &Call) -> Result<SearchQuery> {
+    let words = call.parameter("q").unwrap_or_default();
+    let longest = call.app.settings.limits.query_length;
+    if words.chars().count() > longest {
+        return Err(invalid_parameter("q", &format!("it is longer than {longest} characters")));
+    }
+    let tags: Vec<String> = call
+        .all("tags")
+        .flat_map(|tags| tags.split(',').map(|tag| tag.trim().to_owned()).collect::<Vec<_>>())
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    let most = call.app.settings.limits.tags;
+    if tags.len() > most {
+        return Err(invalid_parameter("tags", &format!("at most {most} tags can be asked for")));
+    }
+    let min_rating = call.parsed::<f64>("min_rating")?;
+    if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
+        return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));
+    }
+    let page = call.page()?;
+    let default = if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
+    Ok(SearchQuery {
+        tags,
+        namespace: call.parsed::<Namespace>("org")?,
+        min_rating,
+        sort: call.parsed::<Sort>("sort")?.unwrap_or(default),
+        limit: page.limit,
+        offset: page.offset,
+        caller: call.caller.clone(),
+        words,
+    })
+}

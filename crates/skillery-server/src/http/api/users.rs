@@ -1,0 +1,101 @@
+//! `GET` and `POST /api/v1/users`, `PATCH /api/v1/users/{user}`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{CreateUserRequest, UpdateUserRequest, UsersResponse};
+use skillery_core::event::Event;
+use skillery_core::{Problem, ProblemCode, Segment};
+
+use crate::db::accounts;
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, created, json};
+
+/// Everybody who has an account, by name.
+#[utoipa::path(
+    get, path = "/api/v1/users", tag = "accounts", security(("token" = ["admin"])),
+    params(
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = UsersResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call) -> Result<Response> {
+    call.caller.require_site_admin()?;
+    let page = call.page()?;
+    let (total, rows) = accounts::users(&call.app.db, page.limit as i64, page.offset as i64).await?;
+    json(
+        StatusCode::OK,
+        &UsersResponse { total, users: rows.iter().map(accounts::UserRow::summary).collect() },
+    )
+}
+
+/// Makes a user. A token for the user is made with `POST /api/v1/tokens`.
+#[utoipa::path(
+    post, path = "/api/v1/users", tag = "accounts", security(("token" = ["admin"])), request_body = CreateUserRequest,
+    responses((status = 201, body = skillery_core::api::UserSummary),
+              (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn create(call: Call) -> Result<Response> {
+    call.caller.require_site_admin()?;
+    let (app, caller, request) = call.json::<CreateUserRequest>().await?;
+    let actor = caller.require_site_admin()?.user.id.clone();
+    let name: Segment = request.name.parse().map_err(|error: skillery_core::id::IdError| {
+        Failure::new(ProblemCode::InvalidId, error.to_string())
+    })?;
+    let id = app.environment.new_id();
+    let user = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(existing) = accounts::user_by_name(tx.connection(), name.as_str()).await? {
+                    return Err(Failure::new(
+                        ProblemCode::UserExists,
+                        format!("there is `{}` already", existing.name),
+                    ));
+                }
+                let user = accounts::insert_user(tx, id, name.as_str(), request.site_admin).await?;
+                tx.append(Some(&actor), Event::UserCreated { user: user.id.clone() });
+                Ok(user)
+            })
+        })
+        .await?;
+    created(&format!("/api/v1/users/{}", user.name), &user.summary())
+}
+
+/// Switches a user off, so that every token of the user is refused; or on again.
+#[utoipa::path(
+    patch, path = "/api/v1/users/{user}", tag = "accounts", security(("token" = ["admin"])), request_body = UpdateUserRequest,
+    params(("user" = String, Path, description = "the user's name")),
+    responses((status = 200, body = skillery_core::api::UserSummary),
+              (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn update(call: Call, name: &str) -> Result<Response> {
+    call.caller.require_site_admin()?;
+    let (app, caller, request) = call.json::<UpdateUserRequest>().await?;
+    let identity = caller.require_site_admin()?;
+    if request.disabled && accounts::name_key(name) == accounts::name_key(&identity.user.name) {
+        return Err(Failure::new(ProblemCode::Forbidden, "nobody switches off their own account"));
+    }
+    let (actor, name) = (identity.user.id.clone(), name.to_owned());
+    let user = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let found = accounts::user_by_name(tx.connection(), &name).await?;
+                let mut user = found.ok_or_else(|| {
+                    Failure::new(
+                        ProblemCode::UserNotFound,
+                        format!("there is no user `{}`", name.escape_debug()),
+                    )
+                })?;
+                if user.disabled_at.is_some() != request.disabled {
+                    accounts::set_disabled(tx, &mut user, request.disabled).await?;
+                    let event = Event::UserDisabled { user: user.id.clone(), disabled: request.disabled };
+                    tx.append(Some(&actor), event);
+                }
+                Ok(user)
+            })
+        })
+        .await?;
+    json(StatusCode::OK, &user.summary())
+}

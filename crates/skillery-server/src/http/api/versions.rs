@@ -1,0 +1,80 @@
+//! `GET /api/v1/skills/{id}/versions` and `…/versions/{version}`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{SignatureSummary, VersionDetail, VersionsResponse};
+use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
+
+use crate::db::versions as table;
+use crate::failure::Result;
+use crate::http::call::{Call, json};
+use crate::skill;
+
+/// All versions of a skill with where they stand, the highest first.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions", tag = "skills",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = VersionsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
+    let page = call.page()?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let namespace = skill.id.namespace().key();
+    let mut versions = table::summaries(&call.app.db, &skill.id.key()).await?;
+    versions.retain(|version| skill::sees_status(&call.caller, &namespace, version.status));
+    versions.sort_by(|left, right| right.version.cmp(&left.version));
+    let total = versions.len() as u64;
+    let versions = versions.into_iter().skip(page.offset).take(page.limit).collect();
+    let latest = skill.latest.as_ref().map(ToString::to_string);
+    json(StatusCode::OK, &VersionsResponse { id: skill.id.to_string(), total, latest, versions })
+}
+
+/// Everything about one version.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}", tag = "skills",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("version" = String, Path, description = "a semantic version"),
+    ),
+    responses((status = 200, body = VersionDetail), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let namespace = skill.id.namespace().key();
+    let not_found = || skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone()));
+    let key = skill.id.key();
+    let row = table::find(call.app.db.reader(), &key, version)
+        .await?
+        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .ok_or_else(not_found)?;
+    let summary = table::summary(&call.app.db, &key, version).await?.ok_or_else(not_found)?;
+    let signatures = row
+        .signature
+        .map(|value| SignatureSummary {
+            kind: "hmac-sha256".to_owned(),
+            level: signature::LEGACY_LEVEL.to_owned(),
+            value,
+        })
+        .into_iter()
+        .collect();
+    let detail = VersionDetail {
+        id: skill.id.clone(),
+        summary,
+        description: row.description,
+        tags: row.tags,
+        author: row.author,
+        license: row.license,
+        homepage: row.homepage,
+        repository: row.repository,
+        visibility: skill.visibility,
+        files: row.files,
+        signatures,
+        findings: Vec::new(),
+        log_position: row.log_position,
+    };
+    json(StatusCode::OK, &detail)
+}

@@ -1,0 +1,38 @@
+//! `PUT /api/v1/skills/{id}/visibility`
+
+use axum::response::Response;
+use skillery_core::api::VisibilityRequest;
+use skillery_core::event::Event;
+use skillery_core::{Problem, Role, Scope, SkillId};
+
+use crate::db::skills;
+use crate::failure::Result;
+use crate::http::call::{Call, done};
+use crate::skill;
+
+/// Sets who sees a skill. For admins of its namespace.
+#[utoipa::path(
+    put, path = "/api/v1/skills/{id}/visibility", tag = "skills", request_body = VisibilityRequest,
+    params(("id" = String, Path, description = "`org/name`")), security(("token" = ["admin"])),
+    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn set(call: Call, id: &SkillId) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, request) = call.json::<VisibilityRequest>().await?;
+    let skill = skill::find(&app, &caller, id).await?;
+    let identity = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
+    let user = identity.user.id.clone();
+    if skill.visibility != request.visibility {
+        app.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    skills::set_visibility(tx, &skill.id.key(), request.visibility).await?;
+                    let event = Event::VisibilityChanged { skill: skill.id, visibility: request.visibility };
+                    tx.append(Some(&user), event);
+                    Ok(())
+                })
+            })
+            .await?;
+    }
+    Ok(done())
+}

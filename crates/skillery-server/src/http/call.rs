@@ -1,0 +1,236 @@
+//! One request under way, and the few forms of an answer.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use skillery_core::{Problem, ProblemCode};
+
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::{Failure, Result};
+
+/// A request with who makes it.
+pub struct Call {
+    /// The registry.
+    pub app: Arc<App>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The head of the request.
+    pub head: Parts,
+    /// A body cannot be shared between threads by itself, and routes that do not read it share the call.
+    body: Mutex<Body>,
+}
+
+/// Rows of a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// How many at most.
+    pub limit: usize,
+    /// How many come before.
+    pub offset: usize,
+}
+
+impl Call {
+    /// A request that the middleware has passed.
+    pub fn new(app: Arc<App>, request: Request) -> Self {
+        let (mut head, body) = request.into_parts();
+        let caller = head.extensions.remove::<Caller>().unwrap_or_default();
+        Self { app, caller, head, body: Mutex::new(body) }
+    }
+
+    /// The method; HEAD is answered as GET.
+    pub fn method(&self) -> Method {
+        if self.is_head() { Method::GET } else { self.head.method.clone() }
+    }
+
+    /// Whether only the head of the answer is wanted.
+    pub fn is_head(&self) -> bool {
+        self.head.method == Method::HEAD
+    }
+
+    /// All values of a parameter of the URL.
+    pub fn all<'call>(&'call self, name: &'call str) -> impl Iterator<Item = Cow<'call, str>> {
+        let query = self.head.uri.query().unwrap_or_default();
+        url::form_urlencoded::parse(query.as_bytes())
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// A parameter of the URL, the last where it is repeated; none when it is missing or empty.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.all(name).last().filter(|value| !value.is_empty()).map(Cow::into_owned)
+    }
+
+    /// A parameter of the URL as a value.
+    pub fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>>
+    where
+        T::Err: Display,
+    {
+        self.parameter(name)
+            .map(|text| text.parse().map_err(|error: T::Err| invalid_parameter(name, &error.to_string())))
+            .transpose()
+    }
+
+    /// `limit` and `offset`.
+    pub fn page(&self) -> Result<Page> {
+        let limits = &self.app.settings.limits;
+        let limit = self.parsed::<usize>("limit")?.unwrap_or(limits.default_page_rows);
+        let offset = self.parsed::<usize>("offset")?.unwrap_or(0);
+        if limit > limits.page_rows {
+            return Err(invalid_parameter(
+                "limit",
+                &format!("at most {} rows make a page", limits.page_rows),
+            ));
+        }
+        if offset > limits.page_offset {
+            return Err(invalid_parameter(
+                "offset",
+                &format!("at most {} rows can be passed over", limits.page_offset),
+            ));
+        }
+        Ok(Page { limit, offset })
+    }
+
+    /// The body as JSON of this type. Returns the rest of the call, too.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<(Arc<App>, Caller, T)> {
+        let announced =
+            self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if media_type != "application/json" && !media_type.ends_with("+json") {
+            return Err(Failure::new(
+                ProblemCode::UnsupportedMediaType,
+                format!("`{}` was sent", media_type.escape_debug()),
+            ));
+        }
+        let limit = self.app.settings.limits.body_bytes;
+        let bytes = read(self.body.into_inner().unwrap_or_else(PoisonError::into_inner), limit).await?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| json_failure(&error))?;
+        Ok((self.app, self.caller, value))
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes> {
+    use http_body_util::{BodyExt, LengthLimitError, Limited};
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            let problem =
+                Problem::new(ProblemCode::BodyTooLarge, format!("the body has more than {limit} bytes"));
+            Err(problem.with("limit", limit).into())
+        }
+        Err(error) => Err(Failure::caused(ProblemCode::InvalidJson, "the body did not arrive whole", error)),
+    }
+}
+
+fn json_failure(error: &serde_json::Error) -> Failure {
+    let text = error.to_string();
+    let code = match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => ProblemCode::InvalidJson,
+        Category::Data if text.starts_with("unknown field") => ProblemCode::UnknownField,
+        Category::Data => ProblemCode::InvalidField,
+    };
+    let mut problem = Problem::new(code, text.clone());
+    if let Some(field) = text.split('`').nth(1).filter(|_| text.contains(" field `")) {
+        problem = problem.with("field", field);
+    }
+    problem.into()
+}
+
+/// A parameter of the URL is not what it may be.
+pub fn invalid_parameter(name: &str, detail: &str) -> Failure {
+    Problem::new(ProblemCode::InvalidParameter, format!("`{name}`: {detail}")).with("parameter", name).into()
+}
+
+/// The name of the route that answered, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteName(pub &'static str);
+
+/// What caused a failure, for the log line of the request.
+#[derive(Debug, Clone)]
+pub struct Cause(pub Arc<str>);
+
+/// The answer of a route: its success, or its problem.
+pub fn answer(route: &'static str, result: Result<Response>) -> Response {
+    let mut response = result.unwrap_or_else(problem);
+    response.extensions_mut().insert(RouteName(route));
+    response
+}
+
+/// A problem as an answer. The middleware adds the request id.
+pub fn problem(failure: Failure) -> Response {
+    let Failure { problem, source } = failure;
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert("www-authenticate", HeaderValue::from_static("Bearer realm=\"skillery\""));
+    }
+    if matches!(
+        problem.code,
+        ProblemCode::Busy | ProblemCode::DatabaseUnavailable | ProblemCode::StorageUnavailable
+    ) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    for (fact, header) in [("retry_after", "retry-after"), ("allow", "allow")] {
+        let value = problem
+            .facts
+            .get(fact)
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            headers.insert(header, value);
+        }
+    }
+    if let Some(source) = source {
+        let mut causes = source.to_string();
+        let mut next = source.source();
+        while let Some(cause) = next {
+            causes += &format!(": {cause}");
+            next = cause.source();
+        }
+        response.extensions_mut().insert(Cause(causes.into()));
+    }
+    response.extensions_mut().insert(problem);
+    response
+}
+
+/// JSON with this status.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response> {
+    let bytes = serde_json::to_vec(value).map_err(Failure::internal)?;
+    Ok(ready_json(status, Bytes::from(bytes)))
+}
+
+/// JSON that is ready.
+pub fn ready_json(status: StatusCode, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 201 with where the new thing is.
+pub fn created<T: Serialize>(location: &str, value: &T) -> Result<Response> {
+    let mut response = json(StatusCode::CREATED, value)?;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// 204.
+pub fn done() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

@@ -1,0 +1,215 @@
+//! The documentation that the registry serves of itself: every route and every problem code.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde_json::Value;
+use skillery_core::ProblemCode;
+
+use super::call::ready_json;
+use super::openapi;
+use crate::failure::{Failure, Result};
+
+/// One way to call one address.
+struct Operation {
+    method: String,
+    path: String,
+    summary: String,
+    scopes: Vec<String>,
+    parameters: Vec<Parameter>,
+    body: Option<String>,
+    responses: Vec<Answer>,
+}
+
+struct Parameter {
+    name: String,
+    place: String,
+    kind: String,
+    description: String,
+}
+
+struct Answer {
+    status: String,
+    description: String,
+    body: Option<String>,
+}
+
+struct Group {
+    name: String,
+    operations: Vec<Operation>,
+}
+
+struct Form {
+    name: String,
+    description: String,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: String,
+    kind: String,
+    required: bool,
+    description: String,
+}
+
+#[derive(Template)]
+#[template(path = "api.html")]
+struct ApiPage {
+    version: &'static str,
+    groups: Vec<Group>,
+    forms: Vec<Form>,
+}
+
+#[derive(Template)]
+#[template(path = "errors.html")]
+struct ErrorsPage {
+    codes: &'static [ProblemCode],
+}
+
+/// The OpenAPI document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, description = "this document", body = Object)))]
+pub fn openapi() -> Result<Response> {
+    let mut response = ready_json(StatusCode::OK, Bytes::from_static(openapi::document().as_bytes()));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}
+
+/// The OpenAPI document as a page.
+#[utoipa::path(get, path = "/docs", tag = "operations",
+    responses((status = 200, description = "every route", body = String, content_type = "text/html")))]
+pub fn api() -> Result<Response> {
+    let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
+    page(&ApiPage { version: env!("CARGO_PKG_VERSION"), groups: groups(&document), forms: forms(&document) })
+}
+
+/// Every problem code as a page.
+#[utoipa::path(get, path = "/docs/errors", tag = "operations",
+    responses((status = 200, description = "every problem code", body = String, content_type = "text/html")))]
+pub fn errors() -> Result<Response> {
+    page(&ErrorsPage { codes: ProblemCode::ALL })
+}
+
+fn page(template: &impl Template) -> Result<Response> {
+    let text = template.render().map_err(Failure::internal)?;
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn groups(document: &Value) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let name = text(&operation["tags"][0]);
+            let operation = one(path, method, operation);
+            match groups.iter_mut().find(|group| group.name == name) {
+                Some(group) => group.operations.push(operation),
+                None => groups.push(Group { name, operations: vec![operation] }),
+            }
+        }
+    }
+    groups
+}
+
+fn one(path: &str, method: &str, operation: &Value) -> Operation {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    Operation {
+        method: method.to_uppercase(),
+        path: path.to_owned(),
+        summary: [text(&operation["summary"]), text(&operation["description"])].join(" ").trim().to_owned(),
+        scopes: list(&operation["security"])
+            .iter()
+            .flat_map(|need| list(&need["token"]))
+            .map(|scope| text(&scope))
+            .collect(),
+        parameters: list(&operation["parameters"])
+            .iter()
+            .map(|parameter| Parameter {
+                name: text(&parameter["name"]),
+                place: text(&parameter["in"]),
+                kind: kind(&parameter["schema"]),
+                description: text(&parameter["description"]),
+            })
+            .collect(),
+        body: form_name(&operation["requestBody"]["content"]),
+        responses: operation["responses"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(status, answer)| Answer {
+                status: status.clone(),
+                description: text(&answer["description"]),
+                body: form_name(&answer["content"]),
+            })
+            .collect(),
+    }
+}
+
+fn form_name(content: &Value) -> Option<String> {
+    let content = content.as_object()?.values().next()?;
+    let reference = content["schema"]["$ref"].as_str()?;
+    reference.rsplit('/').next().map(str::to_owned)
+}
+
+fn kind(schema: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return reference.rsplit('/').next().unwrap_or(reference).to_owned();
+    }
+    if let Some(choices) = schema["oneOf"].as_array().or_else(|| schema["allOf"].as_array()) {
+        return choices.iter().map(kind).filter(|kind| kind != "null").collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return values.iter().map(|value| format!("\"{}\"", text(value))).collect::<Vec<_>>().join(" | ");
+    }
+    let names: Vec<String> = match &schema["type"] {
+        Value::Array(names) => names.iter().map(text).collect(),
+        name => vec![text(name)],
+    };
+    let name = names.join(" or ");
+    if name.starts_with("array") { format!("list of {}", kind(&schema["items"])) } else { name }
+}
+
+fn forms(document: &Value) -> Vec<Form> {
+    let schemas = document["components"]["schemas"].as_object();
+    schemas
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| Form {
+            name: name.clone(),
+            description: text(&schema["description"]),
+            fields: fields(schema),
+        })
+        .collect()
+}
+
+fn fields(schema: &Value) -> Vec<Field> {
+    let mut all: Vec<Field> = schema["allOf"].as_array().into_iter().flatten().flat_map(fields).collect();
+    if all.is_empty() && schema["properties"].is_null() && !schema["enum"].is_null() {
+        all.push(Field {
+            name: String::new(),
+            kind: kind(schema),
+            required: true,
+            description: String::new(),
+        });
+    }
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        all.push(Field {
+            name: name.clone(),
+            kind: kind(property),
+            required: required.contains(&name.as_str()),
+            description: text(&property["description"]),
+        });
+    }
+    all
+}

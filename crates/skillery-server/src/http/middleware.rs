@@ -1,0 +1,221 @@
+//! Around every request: its id, who makes it, its time limit, the headers of its answer, its log line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use skillery_core::token::{Secret, checksum_fits};
+use skillery_core::{Problem, ProblemCode};
+
+use super::call::{Cause, RouteName, problem};
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::db::accounts;
+use crate::failure::{Failure, Result};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers of every answer. There is nothing here that a browser should run, frame or guess.
+const SECURITY: &[(&str, &str)] = &[
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+];
+
+/// Runs a request.
+pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let path = tracing::enabled!(tracing::Level::WARN).then(|| request.uri().path().to_owned());
+    let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let admitted = if is_open { Ok(()) } else { admit(&app, &mut request).await };
+    let mut response = match admitted {
+        Ok(()) => {
+            let limit = Duration::from_secs(app.settings.limits.request_seconds);
+            match tokio::time::timeout(limit, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    let detail = format!("it took over {} s", limit.as_secs());
+                    problem(Failure::new(ProblemCode::RequestTimedOut, detail))
+                }
+            }
+        }
+        Err(failure) => problem(failure),
+    };
+    finish(&app, &mut response, &id);
+    let route = response.extensions().get::<RouteName>().map_or("none", |route| route.0);
+    let elapsed = started.elapsed();
+    app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
+    log(&response, &method, path.as_deref(), &id, elapsed);
+    response
+}
+
+fn static_method(method: &axum::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Who asks, and whether one more request is welcome.
+async fn admit(app: &App, request: &mut Request) -> Result<()> {
+    let caller = match bearer(request.headers())? {
+        Some(token) => {
+            let caller = authenticate(app, &token).await?;
+            if let Some(identity) = caller.identity() {
+                app.limiter.check_token(&identity.token.id)?;
+            }
+            caller
+        }
+        None => {
+            if let Some(address) = address(app, request) {
+                app.limiter.check_address(address)?;
+            }
+            let is_api = request.uri().path().starts_with("/api/");
+            if is_api && !app.settings.anonymous_reads {
+                return Err(Failure::new(
+                    ProblemCode::Unauthenticated,
+                    "this registry answers signed-in callers only",
+                ));
+            }
+            Caller::anonymous()
+        }
+    };
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+fn address(app: &App, request: &Request) -> Option<IpAddr> {
+    if app.settings.trust_forwarded {
+        // The last entry is the one that the nearest proxy wrote.
+        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back()?;
+        if let Ok(address) = forwarded.to_str().ok()?.rsplit(',').next()?.trim().parse() {
+            return Some(address);
+        }
+    }
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<Secret>> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    });
+    match token {
+        Some(token) if !token.is_empty() && token.len() <= 512 => Ok(Some(Secret::new(token))),
+        _ => {
+            Err(Failure::new(ProblemCode::InvalidToken, "the header must be `Authorization: Bearer <token>`"))
+        }
+    }
+}
+
+async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
+    if token.expose().starts_with("sky_") && !checksum_fits(token.expose()) {
+        return Err(Failure::new(
+            ProblemCode::InvalidToken,
+            "the token's checksum does not fit; it was not copied whole",
+        ));
+    }
+    let hash = token.hash();
+    let identity = match app.identities.get(&hash) {
+        Some(identity) => identity,
+        None => {
+            let epoch = app.identities.epoch();
+            let found = accounts::token_by_hash(app.db.reader(), &hash).await?;
+            let (token, user) = found.ok_or_else(|| Failure::new(ProblemCode::InvalidToken, ""))?;
+            let roles = accounts::roles(app.db.reader(), &user.id).await?;
+            let identity = Arc::new(Identity { user, token, roles });
+            app.identities.keep(hash, epoch, Arc::clone(&identity));
+            identity
+        }
+    };
+    let now = app.environment.now();
+    if identity.token.revoked_at.is_some() || identity.user.disabled_at.is_some() {
+        return Err(Failure::new(ProblemCode::TokenRevoked, ""));
+    }
+    if let Some(expired) = identity.token.expires_at.filter(|expires| *expires <= now) {
+        return Err(Failure::new(ProblemCode::TokenExpired, format!("it expired at {expired}")));
+    }
+    app.counters.note_use(&identity.token.id, identity.token.last_used_at, now);
+    Ok(Caller::signed_in(identity))
+}
+
+/// The caller's own id where it is short and plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |text: &&str| {
+        (8..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    match given.filter(plain) {
+        Some(id) => id.to_owned(),
+        None => format!("{}-{:x}", prefix(), NEXT.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+/// Tells this process's requests from those of others and of other starts.
+fn prefix() -> &'static str {
+    static PREFIX: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PREFIX.get_or_init(|| hex::encode(crate::environment::Environment::default().random::<6>()))
+}
+
+fn finish(app: &App, response: &mut Response, id: &str) {
+    if let Some(mut details) = response.extensions_mut().remove::<Box<Problem>>() {
+        details.request_id = Some(id.to_owned());
+        if let Some(url) = &app.settings.public_url {
+            details.kind = format!("{}{}", url.as_str().trim_end_matches('/'), details.kind);
+        }
+        let bytes = serde_json::to_vec(&details).unwrap_or_default();
+        *response.body_mut() = Body::from(bytes);
+        // The body replaces an empty one, whose length may already be noted.
+        response.headers_mut().remove("content-length");
+    }
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        if !headers.contains_key(*name) {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(VARY, HeaderValue::from_static("authorization"));
+    }
+    if app.settings.tls_cert.is_some() {
+        headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+fn log(response: &Response, method: &axum::http::Method, path: Option<&str>, id: &str, elapsed: Duration) {
+    let status = response.status().as_u16();
+    let millis = elapsed.as_secs_f64() * 1_000.0;
+    let cause = response.extensions().get::<Cause>().map(|cause| &*cause.0);
+    if status >= 500 {
+        tracing::error!(%method, path, status, millis, id, cause, "request failed");
+    } else if let Some(cause) = cause {
+        tracing::warn!(%method, path, status, millis, id, cause, "request refused");
+    } else {
+        tracing::debug!(%method, path, status, millis, id, "request");
+    }
+}

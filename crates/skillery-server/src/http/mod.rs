@@ -1,0 +1,12 @@
+//! HTTP: the only room that knows requests, answers and status codes.
+
+pub mod api;
+pub mod call;
+pub mod docs;
+pub mod limiter;
+mod middleware;
+pub mod openapi;
+pub mod ops;
+pub mod router;
+
+pub use router::router;

@@ -1,0 +1,83 @@
+//! The OpenAPI document, made from the code.
+
+use std::sync::OnceLock;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{api, docs, ops};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Skillery",
+        description = "A registry for the skills of AI agents. Every answer that is no success is `application/problem+json`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        api::search::search,
+        api::publish::publish,
+        api::show::show,
+        api::download::download,
+        api::versions::list,
+        api::versions::show,
+        api::status::yank,
+        api::status::unyank,
+        api::status::quarantine,
+        api::status::release,
+        api::visibility::set,
+        api::rate::rate,
+        api::rate::unrate,
+        api::ratings::ratings,
+        api::whoami::whoami,
+        api::tokens::list,
+        api::tokens::create,
+        api::tokens::revoke,
+        api::users::list,
+        api::users::create,
+        api::users::update,
+        api::orgs::list,
+        api::orgs::create,
+        api::orgs::show,
+        api::members::list,
+        api::members::set,
+        api::members::remove,
+        api::signing_secret::set,
+        api::signing_secret::remove,
+        api::log::list,
+        ops::healthz,
+        ops::readyz,
+        ops::metrics,
+        docs::openapi,
+        docs::api,
+        docs::errors,
+    ),
+    modifiers(&Tokens),
+)]
+struct Document;
+
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of this registry, `sky_…`"))
+            .build();
+        document
+            .components
+            .get_or_insert_with(Default::default)
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document as JSON text, made once.
+pub fn document() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(openapi_json)
+}
+
+/// The document as JSON text, with two blanks for each level.
+pub fn openapi_json() -> String {
+    Document::openapi().to_pretty_json().unwrap_or_default() + "\n"
+}

@@ -1,0 +1,60 @@
+//! What operators and balancers ask: alive, ready, metrics.
+
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use skillery_core::ProblemCode;
+
+use super::call::{Call, json};
+use crate::db::skills;
+use crate::failure::{Failure, Result};
+
+/// What a health check answers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: &'static str,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+fn ok() -> Result<Response> {
+    json(StatusCode::OK, &Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Whether the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+pub fn healthz() -> Result<Response> {
+    ok()
+}
+
+/// Whether requests can be answered: the database answers and the search index is there.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses(
+    (status = 200, body = Health),
+    (status = 503, description = "not ready, or stopping", body = skillery_core::Problem),
+))]
+pub async fn readyz(call: &Call) -> Result<Response> {
+    if call.app.is_stopping() {
+        return Err(Failure::new(ProblemCode::Busy, "the registry is stopping"));
+    }
+    call.app.db.refresh_size().await?;
+    if call.app.search.is_building() {
+        return Err(Failure::new(ProblemCode::Busy, "the search index is being built"));
+    }
+    ok()
+}
+
+/// Counters and histograms for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses(
+    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+))]
+pub async fn metrics(call: &Call) -> Result<Response> {
+    let app = &call.app;
+    let skills = skills::count(&app.db).await?;
+    let page = app.metrics.page(app.db.size(), app.search.cursor().log, skills).map_err(Failure::internal)?;
+    let mut response = page.into_response();
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}

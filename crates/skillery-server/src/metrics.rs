@@ -1,0 +1,111 @@
+//! What operators watch: counters and histograms in the form of Prometheus.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answer {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+/// All metrics.
+pub struct Metrics {
+    registry: Registry,
+    answers: Family<Answer, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    downloads: Counter,
+    published: Counter,
+    log_size: Gauge<i64>,
+    index_position: Gauge<i64>,
+    skills: Gauge<i64>,
+    collected: Counter<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("skillery");
+        let metrics = Self {
+            answers: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.5, 12))),
+            downloads: Counter::default(),
+            published: Counter::default(),
+            log_size: Gauge::default(),
+            index_position: Gauge::default(),
+            skills: Gauge::default(),
+            collected: Counter::default(),
+            registry: Registry::default(),
+        };
+        registry.register("http_requests", "Answers by route, method and status", metrics.answers.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Seconds until a request was answered",
+            Unit::Seconds,
+            metrics.seconds.clone(),
+        );
+        registry.register("downloads", "Downloads answered with content", metrics.downloads.clone());
+        registry.register(
+            "versions_published",
+            "Versions published by this server",
+            metrics.published.clone(),
+        );
+        registry.register("log_entries", "Entries in the log", metrics.log_size.clone());
+        registry.register(
+            "index_position",
+            "Log entries that the search index has",
+            metrics.index_position.clone(),
+        );
+        registry.register("skills", "Skills in the registry", metrics.skills.clone());
+        registry.register(
+            "contents_collected",
+            "Contents removed since no version needed them",
+            metrics.collected.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// A request was answered.
+    pub fn answered(&self, route: &'static str, method: &'static str, status: u16, seconds: f64) {
+        self.answers.get_or_create(&Answer { route, method, status }).inc();
+        self.seconds.get_or_create(&Route { route }).observe(seconds);
+    }
+
+    /// A download was answered with content.
+    pub fn downloaded(&self) {
+        self.downloads.inc();
+    }
+
+    /// A version was published.
+    pub fn published(&self) {
+        self.published.inc();
+    }
+
+    /// A content was collected.
+    pub fn collected(&self) {
+        self.collected.inc();
+    }
+
+    /// The page that Prometheus reads.
+    pub fn page(&self, log_size: i64, index_position: i64, skills: i64) -> Result<String, std::fmt::Error> {
+        self.log_size.set(log_size);
+        self.index_position.set(index_position);
+        self.skills.set(skills);
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+}

@@ -1,0 +1,153 @@
+//! Following the log: what changes goes from the caches at once, and into the index in batches.
+//!
+//! The follower never fails for good: what it cannot do now it does at the next turn, from its cursor.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use skillery_core::event::LogEntry;
+
+use super::{Cursor, Document};
+use crate::app::App;
+use crate::counters::day_of;
+use crate::db::{installs, log, skills};
+use crate::failure::{Failure, Result};
+
+/// How often the log is looked at when nothing is heard: other servers may have written it.
+const TURN: Duration = Duration::from_millis(250);
+/// How long changes are gathered before the index is written, while no search waits for them.
+const GATHER: Duration = Duration::from_millis(150);
+/// Entries read at once.
+const ENTRIES: i64 = 1_000;
+/// Skills read at once.
+const SKILLS: usize = 200;
+/// The trend is of so many days.
+const TREND_DAYS: i64 = 7;
+
+/// Follows until the app stops.
+pub async fn run(app: Arc<App>) {
+    let mut changes = app.db.changes();
+    let mut cached = app.db.size();
+    loop {
+        tokio::select! {
+            () = app.stopping() => return,
+            _ = changes.changed() => {
+                tokio::select! {
+                    () = tokio::time::sleep(GATHER) => {}
+                    () = app.search.urgent.notified() => {}
+                }
+            }
+            () = app.search.urgent.notified() => {}
+            () = app.search.work.notified() => {}
+            () = tokio::time::sleep(TURN) => {}
+        }
+        if let Err(failure) = turn(&app, &mut cached).await {
+            tracing::warn!(%failure, cause = ?failure.source, "the log cannot be followed now; trying again");
+            tokio::time::sleep(TURN).await;
+        }
+    }
+}
+
+async fn turn(app: &App, cached: &mut i64) -> Result<()> {
+    let size = app.db.refresh_size().await?;
+    forget(app, cached, size).await?;
+    catch_up(app).await
+}
+
+/// Drops what other servers have changed from this one's caches.
+async fn forget(app: &App, cached: &mut i64, size: i64) -> Result<()> {
+    while *cached < size {
+        let entries = log::entries(&app.db, *cached, ENTRIES).await?;
+        let Some(last) = entries.last() else { break };
+        let next = last.index + 1;
+        for LogEntry { event, .. } in &entries {
+            app.forget(event);
+        }
+        *cached = next;
+    }
+    Ok(())
+}
+
+/// Brings the index to the end of the log and of the install counts.
+pub async fn catch_up(app: &App) -> Result<()> {
+    if app.search.is_building() {
+        return build(app).await;
+    }
+    let cursor = app.search.cursor();
+    let target = Cursor { log: app.db.size(), installs: installs::position(&app.db).await? };
+    if target == cursor {
+        return Ok(());
+    }
+    let mut keys = BTreeSet::new();
+    let mut position = cursor.log;
+    while position < target.log {
+        let entries = log::entries(&app.db, position, ENTRIES.min(target.log - position)).await?;
+        let Some(last) = entries.last() else { break };
+        position = last.index + 1;
+        keys.extend(entries.iter().filter_map(|entry| entry.event.skill()).map(skillery_core::SkillId::key));
+    }
+    if target.installs > cursor.installs {
+        for key in installs::changed_after(&app.db, cursor.installs, target.installs).await? {
+            app.ready.counts.raise(&key);
+            keys.insert(key);
+        }
+    }
+    let keys: Vec<String> = keys.into_iter().collect();
+    for chunk in keys.chunks(SKILLS) {
+        let documents = with_trend(app, skills::full_many(&app.db, chunk).await?).await?;
+        put(app, documents).await?;
+    }
+    finish(app, target).await
+}
+
+/// Builds the index from nothing.
+async fn build(app: &App) -> Result<()> {
+    // What is written while this runs is followed afterwards, from here.
+    let target = Cursor { log: app.db.refresh_size().await?, installs: installs::position(&app.db).await? };
+    let index = Arc::clone(&app.search.index);
+    blocking(move || index.clear()).await?;
+    let mut number = 0;
+    loop {
+        let page = skills::full_after(&app.db, number, SKILLS as i64).await?;
+        let Some(last) = page.last() else { break };
+        number = last.skill.number;
+        put(app, with_trend(app, page).await?).await?;
+    }
+    finish(app, target).await?;
+    tracing::info!(entries = target.log, "the search index is built");
+    Ok(())
+}
+
+async fn with_trend(app: &App, skills: Vec<skills::FullSkill>) -> Result<Vec<Document>> {
+    let keys: Vec<String> = skills
+        .iter()
+        .filter(|skill| skill.record.as_ref().is_some_and(|record| record.install_count > 0))
+        .map(|skill| skill.skill.id.key())
+        .collect();
+    let first_day = day_of(app.environment.now()) - TREND_DAYS + 1;
+    let recent: std::collections::HashMap<String, i64> =
+        installs::since(&app.db, first_day, &keys).await?.into_iter().collect();
+    Ok(skills
+        .into_iter()
+        .map(|skill| Document { recent: recent.get(&skill.skill.id.key()).copied().unwrap_or(0), skill })
+        .collect())
+}
+
+async fn put(app: &App, documents: Vec<Document>) -> Result<()> {
+    let index = Arc::clone(&app.search.index);
+    blocking(move || index.put(&documents)).await
+}
+
+async fn finish(app: &App, target: Cursor) -> Result<()> {
+    let index = Arc::clone(&app.search.index);
+    blocking(move || index.commit(target).inspect_err(|_| index.rollback())).await?;
+    app.search.building.store(false, Ordering::Release);
+    app.search.applied.send_replace(target);
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?
+}

@@ -1,0 +1,232 @@
+//! The index on disk: its fields, its cursor, and how documents come in.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use skillery_core::id::SkillId;
+use tantivy::directory::MmapDirectory;
+use tantivy::schema::{
+    FAST, Field, IndexRecordOption, NumericOptions, STRING, Schema, TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer};
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term};
+
+use crate::db::skills::FullSkill;
+use crate::failure::{Failure, Result};
+
+/// The name of the folder holds the form of the index: another form is another folder.
+const FORM: &str = "v1";
+/// Bytes that the writer gathers before it writes a segment by itself.
+const WRITER_BYTES: usize = 24 * 1024 * 1024;
+/// Words are compared in this form: split at everything but letters and digits, lower case, English stems.
+pub(super) const STEMMED: &str = "stemmed";
+/// As [`STEMMED`], but whole words: for completing the last one.
+pub(super) const WHOLE: &str = "whole";
+
+/// How far the index has followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Entries of the log.
+    pub log: i64,
+    /// Position of the install counts.
+    pub installs: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    registry: String,
+    cursor: Cursor,
+}
+
+/// What becomes of a skill in the index.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The skill.
+    pub skill: FullSkill,
+    /// Downloads in the last seven days.
+    pub recent: i64,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Fields {
+    pub(super) key: Field,
+    pub(super) number: Field,
+    pub(super) name: Field,
+    pub(super) exact: Field,
+    pub(super) tags: Field,
+    pub(super) description: Field,
+    pub(super) body: Field,
+    pub(super) words: Field,
+    pub(super) tag: Field,
+    pub(super) namespace: Field,
+    pub(super) visibility: Field,
+    pub(super) rating: Field,
+    pub(super) rating_count: Field,
+    pub(super) installs: Field,
+    pub(super) recent: Field,
+    pub(super) updated: Field,
+}
+
+/// The index.
+pub struct Index {
+    pub(super) fields: Fields,
+    pub(super) reader: IndexReader,
+    pub(super) inner: tantivy::Index,
+    writer: Mutex<IndexWriter>,
+    registry: String,
+}
+
+fn text(tokenizer: &str) -> TextOptions {
+    TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(IndexRecordOption::WithFreqs),
+    )
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let number = || NumericOptions::default().set_fast();
+    let fields = Fields {
+        key: builder.add_text_field("key", STRING | FAST),
+        number: builder.add_u64_field("number", number()),
+        name: builder.add_text_field("name", text(STEMMED)),
+        exact: builder.add_text_field("exact", STRING),
+        tags: builder.add_text_field("tags", text(STEMMED)),
+        description: builder.add_text_field("description", text(STEMMED)),
+        body: builder.add_text_field("body", text(STEMMED)),
+        words: builder.add_text_field("words", text(WHOLE)),
+        tag: builder.add_text_field("tag", STRING),
+        namespace: builder.add_text_field("namespace", STRING),
+        visibility: builder.add_text_field("visibility", STRING),
+        rating: builder.add_f64_field("rating", number()),
+        rating_count: builder.add_u64_field("rating_count", number()),
+        installs: builder.add_u64_field("installs", number()),
+        recent: builder.add_u64_field("recent", number()),
+        updated: builder.add_u64_field("updated", number()),
+    };
+    (builder.build(), fields)
+}
+
+impl Index {
+    /// Opens the index, or makes an empty one. The cursor is none when it must be built from nothing.
+    pub fn open(folder: &Path, registry: &str) -> Result<(Self, Option<Cursor>)> {
+        let place = folder.join(FORM);
+        match Self::try_open(&place, registry) {
+            Ok((index, Some(cursor))) => Ok((index, Some(cursor))),
+            outcome => {
+                if let Err(failure) = outcome {
+                    tracing::warn!(error = ?failure.source, "the search index cannot be opened, and is built anew");
+                }
+                if place.exists() {
+                    fs_err::remove_dir_all(&place).map_err(Failure::internal)?;
+                }
+                let (index, _) = Self::try_open(&place, registry)?;
+                Ok((index, None))
+            }
+        }
+    }
+
+    fn try_open(place: &Path, registry: &str) -> Result<(Self, Option<Cursor>)> {
+        fs_err::create_dir_all(place).map_err(Failure::internal)?;
+        let (schema, fields) = schema();
+        let directory = MmapDirectory::open(place).map_err(Failure::internal)?;
+        let inner = tantivy::Index::open_or_create(directory, schema).map_err(Failure::internal)?;
+        let whole = || {
+            TextAnalyzer::builder(SimpleTokenizer::default())
+                .filter(RemoveLongFilter::limit(64))
+                .filter(LowerCaser)
+        };
+        inner.tokenizers().register(WHOLE, whole().build());
+        inner.tokenizers().register(STEMMED, whole().filter(Stemmer::new(Language::English)).build());
+        let reader = inner
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()
+            .map_err(Failure::internal)?;
+        let writer = inner.writer_with_num_threads(1, WRITER_BYTES).map_err(Failure::internal)?;
+        let payload = inner.load_metas().map_err(Failure::internal)?.payload;
+        let cursor = payload
+            .and_then(|payload| serde_json::from_str::<Payload>(&payload).ok())
+            .filter(|payload| payload.registry == registry)
+            .map(|payload| payload.cursor);
+        let index = Self { fields, reader, inner, writer: Mutex::new(writer), registry: registry.to_owned() };
+        Ok((index, cursor))
+    }
+
+    /// Puts documents in place of those with the same key. They are found after [`Index::commit`]. Blocks.
+    pub fn put(&self, documents: &[Document]) -> Result<()> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        for document in documents {
+            writer.delete_term(Term::from_field_text(self.fields.key, &document.skill.skill.id.key()));
+            if let Some(document) = self.document(document) {
+                writer.add_document(document).map_err(Failure::internal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the index. Blocks.
+    pub fn clear(&self) -> Result<()> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.delete_all_documents().map_err(Failure::internal)?;
+        Ok(())
+    }
+
+    /// Makes what was put durable and found, together with the cursor. Blocks.
+    pub fn commit(&self, cursor: Cursor) -> Result<()> {
+        let payload = serde_json::to_string(&Payload { registry: self.registry.clone(), cursor })
+            .map_err(Failure::internal)?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commit = writer.prepare_commit().map_err(Failure::internal)?;
+        commit.set_payload(&payload);
+        commit.commit().map_err(Failure::internal)?;
+        drop(writer);
+        self.reader.reload().map_err(Failure::internal)
+    }
+
+    /// Forgets what was put since the last commit. Blocks.
+    pub fn rollback(&self) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = writer.rollback() {
+            tracing::error!(%error, "the search index cannot be rolled back");
+        }
+    }
+
+    fn document(&self, document: &Document) -> Option<TantivyDocument> {
+        let Document { skill, recent } = document;
+        let record = skill.record.as_ref()?;
+        let fields = &self.fields;
+        let id: &SkillId = &skill.skill.id;
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+        let mut entry = TantivyDocument::default();
+        entry.add_text(fields.key, id.key());
+        entry.add_u64(fields.number, unsigned(skill.skill.number));
+        entry.add_text(fields.name, id.as_str());
+        entry.add_text(fields.exact, exact(id.as_str()));
+        entry.add_text(fields.exact, exact(id.name()));
+        entry.add_text(fields.words, id.as_str());
+        for tag in &record.tags {
+            entry.add_text(fields.tags, tag);
+            entry.add_text(fields.words, tag);
+            entry.add_text(fields.tag, tag.to_lowercase());
+        }
+        entry.add_text(fields.description, &record.description);
+        entry.add_text(fields.words, &record.description);
+        entry.add_text(fields.body, &skill.words);
+        for namespace in id.namespace().self_and_ancestors() {
+            entry.add_text(fields.namespace, exact(namespace));
+        }
+        entry.add_text(fields.visibility, skill.skill.visibility.as_str());
+        entry.add_f64(fields.rating, record.rating);
+        entry.add_u64(fields.rating_count, unsigned(record.rating_count));
+        entry.add_u64(fields.installs, unsigned(record.install_count));
+        entry.add_u64(fields.recent, unsigned(*recent));
+        entry.add_u64(fields.updated, unsigned(skill.updated_at.micros()));
+        Some(entry)
+    }
+}
+
+/// A name as it is compared: lower case, `_` and `.` as `-`.
+pub(super) fn exact(name: &str) -> String {
+    name.trim().to_lowercase().replace(['_', '.'], "-")
+}

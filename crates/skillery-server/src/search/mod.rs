@@ -1,0 +1,84 @@
+//! Search: an index of every skill's latest version, kept by following the log.
+//!
+//! The index is a copy. It can be deleted at any time and is built anew from the database; its cursor is stored in the
+//! same commit as its documents.
+
+mod follow;
+mod index;
+mod query;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use skillery_core::ProblemCode;
+use tokio::sync::{Notify, watch};
+
+use crate::failure::{Failure, Result};
+pub use follow::{catch_up, run};
+pub use index::{Cursor, Document, Index};
+pub use query::{Found, SearchQuery, Sort};
+
+/// How long a search waits for changes that were acknowledged before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The index, and how far it has followed the log.
+pub struct Search {
+    index: Arc<Index>,
+    applied: watch::Sender<Cursor>,
+    building: AtomicBool,
+    work: Notify,
+    urgent: Notify,
+}
+
+impl Search {
+    /// Opens the index in this folder. One that belongs to another registry, or has another form, is emptied.
+    pub fn open(folder: &Path, registry: &str, log_size: i64) -> Result<Self> {
+        let (index, cursor) = Index::open(folder, registry)?;
+        // A cursor ahead of the log means that the database was restored from an older backup.
+        let usable = cursor.filter(|cursor| cursor.log <= log_size);
+        let (applied, _) = watch::channel(usable.unwrap_or_default());
+        Ok(Self {
+            index: Arc::new(index),
+            applied,
+            building: AtomicBool::new(usable.is_none()),
+            work: Notify::new(),
+            urgent: Notify::new(),
+        })
+    }
+
+    /// How far the index has followed.
+    pub fn cursor(&self) -> Cursor {
+        *self.applied.borrow()
+    }
+
+    /// Whether the index is being built from nothing.
+    pub fn is_building(&self) -> bool {
+        self.building.load(Ordering::Acquire)
+    }
+
+    /// There may be something to follow.
+    pub fn nudge(&self) {
+        self.work.notify_one();
+    }
+
+    /// Waits until the index has everything up to this size of the log.
+    pub async fn wait_for(&self, size: i64) -> Result<()> {
+        if self.cursor().log >= size && !self.is_building() {
+            return Ok(());
+        }
+        self.urgent.notify_one();
+        let mut applied = self.applied.subscribe();
+        let caught_up = applied.wait_for(|cursor| cursor.log >= size && !self.is_building());
+        match tokio::time::timeout(PATIENCE, caught_up).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Failure::new(ProblemCode::Busy, "the search index is still being built")),
+        }
+    }
+
+    /// The numbers of the skills on this page, and how many there are on all.
+    pub fn find(&self, query: &SearchQuery) -> Result<Found> {
+        self.index.find(query)
+    }
+}

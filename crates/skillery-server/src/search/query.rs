@@ -1,0 +1,308 @@
+//! What is searched for, and how it becomes a query of the index.
+
+use std::ops::Bound;
+use std::str::FromStr;
+
+use skillery_core::id::key_contains;
+use skillery_core::{Namespace, Visibility};
+use tantivy::collector::sort_key::{SortBySimilarityScore, SortByStaticFastValue, SortByString};
+use tantivy::collector::{Count, TopDocs};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, RangeQuery, TermQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocAddress, Order, Searcher, Term};
+
+use super::index::{Index, STEMMED, WHOLE, exact};
+use crate::access::Caller;
+use crate::failure::{Failure, Result};
+
+/// Words of a query that count; the rest is passed over.
+const MAX_WORDS: usize = 16;
+/// How many words the last one may be completed to.
+const MAX_COMPLETIONS: usize = 32;
+/// A last word of fewer characters is not completed.
+const MIN_PREFIX: usize = 2;
+
+/// The order of what is found. Ties are always broken the same way, so that pages fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The best match first; the default with words.
+    Relevance,
+    /// The most installed first; the default without.
+    Installs,
+    /// The most installed in the last seven days first.
+    Trending,
+    /// The best rated first, of these the most often rated.
+    Rating,
+    /// The last changed first.
+    Updated,
+    /// By id.
+    Name,
+}
+
+impl FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "relevance" => Ok(Self::Relevance),
+            "installs" => Ok(Self::Installs),
+            "trending" => Ok(Self::Trending),
+            "rating" => Ok(Self::Rating),
+            "updated" => Ok(Self::Updated),
+            "name" => Ok(Self::Name),
+            other => Err(format!(
+                "`{}` is none of `relevance`, `installs`, `trending`, `rating`, `updated`, `name`",
+                other.escape_debug()
+            )),
+        }
+    }
+}
+
+/// A search.
+#[derive(Debug, Clone)]
+pub struct SearchQuery {
+    /// Words that must all be found; the last may be the beginning of one.
+    pub words: String,
+    /// Tags that must all be there.
+    pub tags: Vec<String>,
+    /// A namespace; what lies below belongs to it.
+    pub namespace: Option<Namespace>,
+    /// The least average rating.
+    pub min_rating: Option<f64>,
+    /// The order.
+    pub sort: Sort,
+    /// Rows.
+    pub limit: usize,
+    /// Rows before.
+    pub offset: usize,
+    /// Who asks; only what the caller sees is found or counted.
+    pub caller: Caller,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// On all pages.
+    pub total: usize,
+    /// Numbers of the skills of this page, in order.
+    pub numbers: Vec<i64>,
+}
+
+type Clauses = Vec<(Occur, Box<dyn Query>)>;
+
+impl Index {
+    /// Searches.
+    pub fn find(&self, query: &SearchQuery) -> Result<Found> {
+        let searcher = self.reader.searcher();
+        let mut clauses = self.word_clauses(&searcher, &query.words)?;
+        clauses.extend(self.filters(query));
+        if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
+            clauses.push((Occur::Must, Box::new(AllQuery)));
+        }
+        let built: Box<dyn Query> = match clauses.len() {
+            1 => clauses.remove(0).1,
+            _ => Box::new(BooleanQuery::new(clauses)),
+        };
+        let (total, addresses) = self.collect(&searcher, &*built, query).map_err(Failure::internal)?;
+        let mut columns = Vec::new();
+        for segment in searcher.segment_readers() {
+            columns.push(segment.fast_fields().u64("number").map_err(Failure::internal)?);
+        }
+        let numbers = addresses
+            .into_iter()
+            .filter_map(|address| columns[address.segment_ord as usize].first(address.doc_id))
+            .filter_map(|number| i64::try_from(number).ok())
+            .collect();
+        Ok(Found { total, numbers })
+    }
+
+    fn collect(
+        &self,
+        searcher: &Searcher,
+        built: &dyn Query,
+        query: &SearchQuery,
+    ) -> tantivy::Result<(usize, Vec<DocAddress>)> {
+        fn addresses<Key>(found: (usize, Vec<(Key, DocAddress)>)) -> (usize, Vec<DocAddress>) {
+            (found.0, found.1.into_iter().map(|(_, address)| address).collect())
+        }
+        if query.limit == 0 {
+            return Ok((searcher.search(built, &Count)?, Vec::new()));
+        }
+        let top = TopDocs::with_limit(query.limit).and_offset(query.offset);
+        let number = || (SortByStaticFastValue::<u64>::for_field("number"), Order::Asc);
+        let falling = |field: &str| (SortByStaticFastValue::<u64>::for_field(field), Order::Desc);
+        Ok(match query.sort {
+            Sort::Relevance => {
+                addresses(searcher.search(built, &(Count, top.order_by((SortBySimilarityScore, number()))))?)
+            }
+            Sort::Installs => {
+                addresses(searcher.search(built, &(Count, top.order_by((falling("installs"), number()))))?)
+            }
+            Sort::Trending => {
+                addresses(searcher.search(
+                    built,
+                    &(Count, top.order_by((falling("recent"), falling("installs"), number()))),
+                )?)
+            }
+            Sort::Rating => addresses(searcher.search(
+                built,
+                &(
+                    Count,
+                    top.order_by((
+                        (SortByStaticFastValue::<f64>::for_field("rating"), Order::Desc),
+                        falling("rating_count"),
+                        number(),
+                    )),
+                ),
+            )?),
+            Sort::Updated => {
+                addresses(searcher.search(built, &(Count, top.order_by((falling("updated"), number()))))?)
+            }
+            Sort::Name => addresses(
+                searcher
+                    .search(built, &(Count, top.order_by((SortByString::for_field("key"), Order::Asc))))?,
+            ),
+        })
+    }
+
+    /// One clause for each word: it must be found in some field, and counts the more the weightier the field is.
+    fn word_clauses(&self, searcher: &Searcher, words: &str) -> Result<Clauses> {
+        let stems = self.tokens(STEMMED, words)?;
+        let whole = self.tokens(WHOLE, words)?;
+        let fields = &self.fields;
+        let weights = [(fields.name, 4.0), (fields.tags, 3.0), (fields.description, 2.0), (fields.body, 1.0)];
+        let mut clauses: Clauses = Vec::new();
+        // A blank after the last word says that it is complete.
+        let is_open = words.chars().next_back().is_some_and(char::is_alphanumeric);
+        for (position, stem) in stems.iter().enumerate().take(MAX_WORDS) {
+            let mut places: Clauses = weights
+                .iter()
+                .map(|(field, weight)| (Occur::Should, boosted(*field, stem, *weight)))
+                .collect();
+            if is_open && position + 1 == stems.len() {
+                if let Some(prefix) = whole.last() {
+                    places.extend(
+                        self.completions(searcher, prefix)?
+                            .into_iter()
+                            .map(|word| (Occur::Should, boosted(fields.words, &word, 1.0))),
+                    );
+                }
+            }
+            clauses.push((Occur::Must, Box::new(BooleanQuery::new(places))));
+        }
+        if stems.is_empty() && !words.trim().is_empty() {
+            // Words without a letter or digit find nothing, rather than everything.
+            clauses.push((Occur::Must, Box::new(BooleanQuery::new(Vec::new()))));
+        }
+        if !stems.is_empty() {
+            clauses.push((Occur::Should, boosted(fields.exact, &exact(words), 8.0)));
+        }
+        Ok(clauses)
+    }
+
+    fn tokens(&self, tokenizer: &str, text: &str) -> Result<Vec<String>> {
+        let mut analyzer = self
+            .inner
+            .tokenizers()
+            .get(tokenizer)
+            .ok_or_else(|| Failure::internal(format!("no tokenizer `{tokenizer}`")))?;
+        let mut tokens = Vec::new();
+        analyzer.token_stream(text).process(&mut |token| tokens.push(token.text.clone()));
+        Ok(tokens)
+    }
+
+    /// Words of the index that begin with `prefix`, the prefix itself left out.
+    fn completions(&self, searcher: &Searcher, prefix: &str) -> Result<Vec<String>> {
+        let mut words = std::collections::BTreeSet::new();
+        if prefix.chars().count() < MIN_PREFIX {
+            return Ok(Vec::new());
+        }
+        for segment in searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.words).map_err(Failure::internal)?;
+            let mut stream =
+                inverted.terms().range().ge(prefix.as_bytes()).into_stream().map_err(Failure::internal)?;
+            let mut found = 0;
+            while found < MAX_COMPLETIONS && stream.advance() {
+                let Ok(word) = std::str::from_utf8(stream.key()) else { break };
+                if !word.starts_with(prefix) {
+                    break;
+                }
+                found += 1;
+                words.insert(word.to_owned());
+            }
+        }
+        Ok(words.into_iter().take(MAX_COMPLETIONS).collect())
+    }
+
+    fn filters(&self, query: &SearchQuery) -> Clauses {
+        let fields = &self.fields;
+        let unscored = |inner: Box<dyn Query>| Box::new(ConstScoreQuery::new(inner, 0.0)) as Box<dyn Query>;
+        let mut clauses: Clauses = Vec::new();
+        for tag in &query.tags {
+            clauses.push((Occur::Must, unscored(term(fields.tag, &tag.to_lowercase()))));
+        }
+        if let Some(namespace) = &query.namespace {
+            clauses.push((Occur::Must, unscored(term(fields.namespace, &namespace.key()))));
+        }
+        if let Some(least) = query.min_rating.filter(|least| *least > 0.0) {
+            let least = Bound::Included(Term::from_field_f64(fields.rating, least));
+            clauses.push((Occur::Must, unscored(Box::new(RangeQuery::new(least, Bound::Unbounded)))));
+        }
+        for visibility in [Visibility::Internal, Visibility::Private] {
+            let mut hidden: Clauses = vec![(Occur::Must, term(fields.visibility, visibility.as_str()))];
+            match seen_in(&query.caller, visibility) {
+                Seen::Everywhere => continue,
+                Seen::Below(namespaces) => hidden
+                    .extend(namespaces.iter().map(|place| (Occur::MustNot, term(fields.namespace, place)))),
+            }
+            clauses.push((Occur::MustNot, Box::new(BooleanQuery::new(hidden))));
+        }
+        clauses
+    }
+}
+
+enum Seen {
+    Everywhere,
+    Below(Vec<String>),
+}
+
+/// Where the caller sees skills of this visibility: [`Caller::sees`] as a list of namespaces.
+fn seen_in(caller: &Caller, visibility: Visibility) -> Seen {
+    let everywhere = vec![String::new()];
+    let Some(identity) = caller.identity().filter(|identity| identity.has(skillery_core::Scope::Read)) else {
+        return Seen::Below(Vec::new());
+    };
+    let bounds = if identity.token.namespaces.is_empty() {
+        everywhere.clone()
+    } else {
+        identity.token.namespaces.clone()
+    };
+    let roles = if visibility == Visibility::Internal || identity.is_site_admin() {
+        everywhere
+    } else {
+        identity.roles.iter().map(|(place, _)| place.clone()).collect()
+    };
+    let contains = |outer: &str, inner: &str| outer.is_empty() || key_contains(outer, inner);
+    let mut places = Vec::new();
+    for bound in &bounds {
+        for role in &roles {
+            if contains(bound, role) {
+                places.push(role.clone());
+            } else if contains(role, bound) {
+                places.push(bound.clone());
+            }
+        }
+    }
+    if places.iter().any(String::is_empty) { Seen::Everywhere } else { Seen::Below(places) }
+}
+
+fn term(field: Field, text: &str) -> Box<dyn Query> {
+    Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+}
+
+fn boosted(field: Field, text: &str, weight: f32) -> Box<dyn Query> {
+    let query = TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::WithFreqs);
+    Box::new(BoostQuery::new(Box::new(query), weight))
+}

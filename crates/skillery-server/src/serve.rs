@@ -1,0 +1,163 @@
+//! Starting the registry, and stopping it so that nothing is lost.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use skillery_core::token::Secret;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+use crate::app::{App, StartError};
+use crate::bootstrap::AdminToken;
+use crate::counters;
+use crate::environment::Environment;
+use crate::http::router;
+use crate::jobs;
+use crate::search;
+use crate::settings::Settings;
+
+/// The server accepts connections.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Where, for example `http://127.0.0.1:8700`.
+    pub url: String,
+    /// The admin token, when this start made it.
+    pub admin_token: Option<Secret>,
+    /// Where the admin token of the first start is kept.
+    pub admin_token_file: PathBuf,
+}
+
+/// The server cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The certificate or key cannot be used.
+    #[error("cannot use the TLS certificate `{cert}` with its key", cert = .cert.display())]
+    Tls {
+        /// Which certificate.
+        cert: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address cannot be used.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Accepting connections failed.
+    #[error("the server stopped")]
+    Run(#[source] std::io::Error),
+    /// What was counted could not be written at the stop.
+    #[error("not everything was written at the stop")]
+    Stop(#[source] crate::failure::Failure),
+}
+
+/// Seconds that a client gets for the head of a request.
+const HEAD_SECONDS: u64 = 15;
+
+/// Runs a registry until `stop` is done. `on_ready` is called once connections are accepted.
+pub async fn serve(
+    settings: Settings,
+    on_ready: impl FnOnce(&Ready),
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    // More than one crate may try to install it; the first one wins and is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    settings.check().map_err(StartError::from)?;
+    let tls = tls(&settings).await?;
+    let listen_error = |source| ServeError::Listen { address: settings.listen, source };
+    let listener = std::net::TcpListener::bind(settings.listen).map_err(listen_error)?;
+    listener.set_nonblocking(true).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let (app, admin_token) = App::open(settings, Environment::default()).await?;
+    let background = background(&app);
+
+    let handle = Handle::new();
+    let service = router(Arc::clone(&app))
+        .layer(cors(&app.settings))
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let ready = Ready {
+        url: app.settings.public_url.as_ref().map_or_else(
+            || format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
+            |url| url.as_str().trim_end_matches('/').to_owned(),
+        ),
+        admin_token: match admin_token {
+            AdminToken::Made(token) => Some(token),
+            AdminToken::Known => None,
+        },
+        admin_token_file: app.settings.admin_token_file(),
+    };
+    macro_rules! run {
+        ($server:expr) => {{
+            let mut server = $server.map_err(ServeError::Run)?.handle(handle.clone());
+            server
+                .http_builder()
+                .http1()
+                .timer(hyper_util::rt::TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(HEAD_SECONDS));
+            tokio::spawn(server.serve(service))
+        }};
+    }
+    let running = match tls {
+        Some(tls) => run!(axum_server::from_tcp_rustls(listener, tls)),
+        None => run!(axum_server::from_tcp(listener)),
+    };
+    on_ready(&ready);
+    tracing::info!(url = ready.url, "ready");
+
+    tokio::pin!(stop);
+    let mut running = running;
+    let outcome = tokio::select! {
+        () = &mut stop => {
+            tracing::info!("stopping");
+            handle.graceful_shutdown(Some(Duration::from_secs(app.settings.stop_seconds)));
+            (&mut running).await
+        }
+        ended = &mut running => ended,
+    };
+    app.stop();
+    for task in background {
+        let _ = task.await;
+    }
+    counters::flush(&app).await.map_err(ServeError::Stop)?;
+    app.db.close().await;
+    outcome.map_err(|error| ServeError::Run(std::io::Error::other(error)))?.map_err(ServeError::Run)
+}
+
+/// Everything that runs beside requests.
+fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
+    vec![
+        tokio::spawn(search::run(Arc::clone(app))),
+        tokio::spawn(jobs::flush_counters(Arc::clone(app))),
+        tokio::spawn(jobs::collect_contents(Arc::clone(app))),
+        tokio::spawn(jobs::tidy(Arc::clone(app))),
+    ]
+}
+
+async fn tls(settings: &Settings) -> Result<Option<RustlsConfig>, ServeError> {
+    let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) else { return Ok(None) };
+    let config = RustlsConfig::from_pem_file(cert, key).await;
+    config.map(Some).map_err(|source| ServeError::Tls { cert: cert.clone(), source })
+}
+
+fn cors(settings: &Settings) -> CorsLayer {
+    let layer = CorsLayer::new();
+    if settings.cors_origins.is_empty() {
+        return layer;
+    }
+    let origins = if settings.cors_origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(settings.cors_origins.iter().filter_map(|origin| origin.parse().ok()))
+    };
+    layer.allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(Any)
+}

@@ -1,0 +1,176 @@
+//! Every setting of the server, in one struct.
+//!
+//! The command line fills it from flags, the environment and `skillery.toml`; nothing else reads any of them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use skillery_core::Limits;
+use skillery_core::token::Secret;
+use url::Url;
+
+/// Who makes orgs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamespacePolicy {
+    /// The first publisher in an org that nobody owns becomes its owner.
+    #[default]
+    Open,
+    /// Only admins of the registry make orgs.
+    Managed,
+}
+
+/// How the server runs. `skillery.toml` has the same names.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where everything is kept that this server writes: database, contents, index, keys.
+    pub data: PathBuf,
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// `postgres://…`; none: SQLite in the data folder.
+    pub database: Option<String>,
+    /// The folder of contents; none: `blobs` in the data folder. Several servers share one.
+    pub blobs: Option<PathBuf>,
+    /// How the registry is reached from outside, where a proxy stands before it.
+    pub public_url: Option<Url>,
+    /// Certificate chain in PEM. With `tls_key` the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Who makes orgs.
+    pub namespaces: NamespacePolicy,
+    /// Whether callers without a token may look at public skills.
+    pub anonymous_reads: bool,
+    /// The admin token, 32 or more characters; none: made at the first start.
+    #[serde(skip)]
+    pub admin_token: Option<Secret>,
+    /// The file with the key that encrypts signing secrets; none: `secret-key` in the data folder. Several servers
+    /// on one database share one.
+    pub secret_key_file: Option<PathBuf>,
+    /// Origins whose pages may call the API from a browser; `*` for all. Empty: none.
+    pub cors_origins: Vec<String>,
+    /// Whether `X-Forwarded-For` is believed; only behind a proxy that sets it.
+    pub trust_forwarded: bool,
+    /// Seconds that requests under way get at a stop.
+    pub stop_seconds: u64,
+    /// Database connections for reading.
+    pub read_connections: u32,
+    /// Megabytes of ready answers to keep in memory.
+    pub cache_megabytes: u64,
+    /// Hours that content without a version is kept before it is collected.
+    pub orphan_hours: u64,
+    /// All limits on input.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("skillery-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8700)),
+            database: None,
+            blobs: None,
+            public_url: None,
+            tls_cert: None,
+            tls_key: None,
+            namespaces: NamespacePolicy::Open,
+            anonymous_reads: true,
+            admin_token: None,
+            secret_key_file: None,
+            cors_origins: Vec::new(),
+            trust_forwarded: false,
+            stop_seconds: 20,
+            read_connections: 4,
+            cache_megabytes: 64,
+            orphan_hours: 24,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is not there, or not readable.
+    #[error("cannot read the settings in `{path}`", path = .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has a name or value that is not known.
+    #[error("the settings in `{path}` are not valid", path = .path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// Two settings do not go together, or one is out of range.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Settings {
+    /// The defaults, with what `file` says in their place.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let Some(path) = file else { return Ok(Self::default()) };
+        let text = fs_err::read_to_string(path)
+            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| SettingsError::Parse { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// Whether the settings go together.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let invalid = |text: &str| Err(SettingsError::Invalid(text.to_owned()));
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return invalid("`tls_cert` and `tls_key` need each other");
+        }
+        if self.admin_token.as_ref().is_some_and(|token| token.expose().len() < 32) {
+            return invalid("the admin token has less than 32 characters");
+        }
+        if self.database.as_ref().is_some_and(|url| !is_postgres(url)) {
+            return invalid("`database` is no `postgres://` URL; leave it out for SQLite in the data folder");
+        }
+        if self.read_connections == 0 {
+            return invalid("`read_connections` must be at least 1");
+        }
+        if self.limits.page_rows == 0 || self.limits.default_page_rows == 0 {
+            return invalid("a page must have at least one row");
+        }
+        Ok(())
+    }
+
+    /// The folder of contents.
+    pub fn blob_folder(&self) -> PathBuf {
+        self.blobs.clone().unwrap_or_else(|| self.data.join("blobs"))
+    }
+
+    /// The file of the embedded database.
+    pub fn sqlite_file(&self) -> PathBuf {
+        self.data.join("registry.sqlite")
+    }
+
+    /// The folder of the search index.
+    pub fn index_folder(&self) -> PathBuf {
+        self.data.join("index")
+    }
+
+    /// Where the admin token of the first start is kept.
+    pub fn admin_token_file(&self) -> PathBuf {
+        self.data.join("admin-token")
+    }
+
+    /// The key that encrypts signing secrets.
+    pub fn secret_key_file(&self) -> PathBuf {
+        self.secret_key_file.clone().unwrap_or_else(|| self.data.join("secret-key"))
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}

@@ -1,0 +1,185 @@
+//! Loading skills and downloads as they are answered: from memory, else from the database and the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use skillery_core::api::DownloadResponse;
+use skillery_core::bundle;
+use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
+
+use crate::access::{Caller, skill_not_found};
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::cache::{CachedDownload, CachedSkill};
+use crate::db::skills::{self, FullSkill, SkillRow};
+use crate::db::versions::{self, VersionRow};
+use crate::failure::{Failure, Result};
+
+/// The skill, when it exists and the caller sees it.
+pub async fn load(app: &App, caller: &Caller, id: &SkillId) -> Result<Arc<CachedSkill>> {
+    let key = id.key();
+    let skill = match app.ready.skill(&key) {
+        Some(skill) => Some(skill),
+        None => {
+            let epoch = app.ready.epochs(&key);
+            skills::full(&app.db, &key).await?.map(|full| keep(app, full, epoch)).transpose()?
+        }
+    };
+    skill.filter(|skill| caller.sees(skill.visibility, &skill.namespace)).ok_or_else(|| skill_not_found(id))
+}
+
+/// Records of these skills, in order. Those that are gone, or that the caller does not see, are left out.
+pub async fn records(app: &App, caller: &Caller, numbers: &[i64]) -> Result<Vec<Bytes>> {
+    let mut records = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let skill = match app.ready.skill_by_number(*number) {
+            Some(skill) => skill,
+            None => match load_by_number(app, *number).await? {
+                Some(skill) => skill,
+                None => continue,
+            },
+        };
+        if caller.sees(skill.visibility, &skill.namespace) {
+            records.extend(skill.record.clone());
+        }
+    }
+    Ok(records)
+}
+
+async fn load_by_number(app: &App, number: i64) -> Result<Option<Arc<CachedSkill>>> {
+    // The epochs have to be from before the skill is read, and they go by its key: read it twice.
+    let Some(first) = skills::full_by_number(&app.db, number).await? else { return Ok(None) };
+    let key = first.skill.id.key();
+    let epoch = app.ready.epochs(&key);
+    skills::full(&app.db, &key).await?.map(|full| keep(app, full, epoch)).transpose()
+}
+
+fn keep(app: &App, full: FullSkill, epoch: (u64, u64)) -> Result<Arc<CachedSkill>> {
+    let record = full
+        .record
+        .as_ref()
+        .map(|record| serde_json::to_vec(record).map(Bytes::from).map_err(Failure::internal))
+        .transpose()?;
+    let FullSkill { skill: SkillRow { id, number, visibility, .. }, .. } = full;
+    let (key, namespace) = (id.key(), id.namespace().key());
+    let skill = Arc::new(CachedSkill { id, key, namespace, visibility, record, epoch });
+    app.ready.keep_skill(number, &skill);
+    Ok(skill)
+}
+
+/// A row of the skill, when it exists and the caller sees it, for what changes it or looks deeper.
+pub async fn find(app: &App, caller: &Caller, id: &SkillId) -> Result<SkillRow> {
+    let skill = skills::find(app.db.reader(), &id.key()).await?;
+    caller.see(id, skill)
+}
+
+/// The skill has no version that fits.
+pub fn version_not_found(id: &SkillId, request: &VersionRequest) -> Failure {
+    let detail = match request {
+        VersionRequest::Latest => {
+            format!("`{id}` has no version that is neither yanked nor a prerelease; ask for an exact one")
+        }
+        VersionRequest::Exact(version) => format!("`{id}` has no version {version}"),
+        VersionRequest::Range(range) => format!("`{id}` has no version that fits `{range}`"),
+    };
+    Failure::new(ProblemCode::VersionNotFound, detail)
+}
+
+/// Whether the caller may know of a version in this state. Those that wait for a decision, or were refused, are for
+/// members alone.
+pub fn sees_status(caller: &Caller, namespace: &str, status: VersionStatus) -> bool {
+    match status {
+        VersionStatus::Published | VersionStatus::Yanked | VersionStatus::Quarantined => true,
+        VersionStatus::Pending | VersionStatus::Rejected => {
+            caller.identity().is_some_and(|identity| identity.role_in(namespace).is_some())
+        }
+    }
+}
+
+/// The download of what was asked for. The caller is already known to see the skill.
+pub async fn download(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    request_text: &str,
+) -> Result<Arc<CachedDownload>> {
+    let key = id.key();
+    if let Some(download) = app.ready.download(&key, request_text) {
+        if caller.sees(download.visibility, &download.namespace) {
+            return Ok(download);
+        }
+        return Err(skill_not_found(id));
+    }
+    let request: VersionRequest =
+        request_text.parse().map_err(|error: skillery_core::version::VersionError| {
+            Failure::new(ProblemCode::InvalidVersion, error.to_string())
+        })?;
+    let epoch = app.ready.content.of(&key);
+    let skill = find(app, caller, id).await?;
+    let version = choose(app, &skill, &request).await?;
+    let row = versions::find(app.db.reader(), &key, &version)
+        .await?
+        .filter(|row| sees_status(caller, &skill.id.namespace().key(), row.status))
+        .ok_or_else(|| version_not_found(&skill.id, &request))?;
+    let is_public_status = matches!(row.status, VersionStatus::Published | VersionStatus::Yanked);
+    let answer = read(app, &skill, &row).await?;
+    let mut json = serde_json::to_vec(&answer).map_err(Failure::internal)?;
+    json.pop();
+    let download = Arc::new(CachedDownload {
+        namespace: skill.id.namespace().key(),
+        visibility: skill.visibility,
+        version,
+        open_json: Bytes::from(json),
+        epoch,
+        key,
+    });
+    if is_public_status {
+        app.ready.keep_download(request_text.to_owned(), &download);
+    }
+    Ok(download)
+}
+
+async fn choose(app: &App, skill: &SkillRow, request: &VersionRequest) -> Result<Version> {
+    let not_found = || version_not_found(&skill.id, request);
+    match request {
+        VersionRequest::Exact(version) => Ok(version.clone()),
+        VersionRequest::Latest => skill.latest.clone().ok_or_else(not_found),
+        VersionRequest::Range(_) => {
+            let statuses = versions::statuses(app.db.reader(), &skill.id.key()).await?;
+            request.choose(versions::published(&statuses)).cloned().ok_or_else(not_found)
+        }
+    }
+}
+
+async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadResponse> {
+    let warning = match row.status {
+        VersionStatus::Published | VersionStatus::Pending => None,
+        VersionStatus::Yanked => Some(match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{} {} was yanked: {reason}", skill.id, row.version),
+            None => format!("{} {} was yanked", skill.id, row.version),
+        }),
+        VersionStatus::Quarantined => {
+            let reason = row.reason.clone().unwrap_or_default();
+            let detail = format!("{} {} is quarantined: {reason}", skill.id, row.version);
+            return Err(Failure::new(ProblemCode::VersionQuarantined, detail));
+        }
+        VersionStatus::Rejected => {
+            return Err(version_not_found(&skill.id, &VersionRequest::Exact(row.version.clone())));
+        }
+    };
+    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
+    let damaged =
+        || Failure::caused(ProblemCode::ContentDamaged, "", format!("bundle {} has no code", row.digest));
+    let files = bundle::unpack(&packed, &app.settings.limits).map_err(Failure::internal)?;
+    let code = bundle::code_of(&files, &skill.id).ok_or_else(damaged)?;
+    Ok(DownloadResponse {
+        id: skill.id.to_string(),
+        version: row.version.to_string(),
+        code: String::from_utf8(code).map_err(|_| damaged())?,
+        code_hash: row.code_hash.to_string(),
+        signature: row.signature.clone(),
+        secret: None,
+        digest: row.digest.to_string(),
+        warning,
+    })
+}
