@@ -6,7 +6,6 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use skillery_core::token::Secret;
-use url::Url;
 
 use crate::commands;
 use crate::failure::{Exit, Failure};
@@ -24,8 +23,10 @@ Examples:
   skillery workflow run validate.json -i email=a@example.com
 
 Exit codes:
-  0 done, 1 the skill or a check failed, 2 wrong usage or input, 3 not allowed, 4 not found,
-  5 registry unreachable, 130 interrupted")]
+  0 done                     1 the skill, the workflow or a check failed
+  2 wrong usage or input     3 not allowed
+  4 not found                5 registry unreachable
+  130 interrupted")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -41,26 +42,14 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Talk to the registry at this address
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "SKILLERY_REGISTRY",
-        hide_env_values = true,
-        value_parser = parse_registry
-    )]
-    pub(crate) registry: Option<Url>,
+    /// Talk to the registry at this address [env: REGISTRY_URL or SKILLERY_REGISTRY]
+    // Parsed later: the parser of arguments would repeat a bad one, and with it a password.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) registry: Option<String>,
 
-    /// Sign in with this token; other users of the machine may see arguments, so prefer `skillery login`
-    #[arg(
-        long,
-        global = true,
-        value_name = "TOKEN",
-        env = "SKILLERY_TOKEN",
-        hide_env_values = true,
-        value_parser = parse_secret
-    )]
+    /// Sign in with this token, which other users of the machine may see here; prefer `skillery login`
+    /// [env: REGISTRY_TOKEN or SKILLERY_TOKEN]
+    #[arg(long, global = true, value_name = "TOKEN", value_parser = parse_secret)]
     pub(crate) token: Option<Secret>,
 
     /// Print only results, warnings and errors
@@ -202,14 +191,6 @@ fn usage_failure(error: &clap::Error) -> Failure {
     Failure::usage(message).hint(hint.unwrap_or_else(|| "try `--help`".to_owned()))
 }
 
-fn parse_registry(text: &str) -> Result<Url, String> {
-    // The option's name stands before it in the message already.
-    skillery_client::config::parse_url(text, "").map_err(|error| match error {
-        skillery_client::Error::Invalid { reason, .. } => reason,
-        other => other.to_string(),
-    })
-}
-
 fn parse_secret(text: &str) -> Result<Secret, String> {
     match text.trim() {
         "" => Err("the token is empty".to_owned()),
@@ -228,6 +209,9 @@ mod tests {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.starts_with("Examples:\n"), "`{path}` has no examples");
             assert!(command.get_about().is_some(), "`{path}` says nothing about itself");
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= 96, "an example of `{path}` would be wrapped: {line}");
+            }
             command.get_subcommands().for_each(|inner| walk(inner, &path));
         }
         Cli::command().debug_assert();

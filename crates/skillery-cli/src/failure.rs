@@ -119,8 +119,13 @@ impl Failure {
 
     /// As a program reads it.
     pub(crate) fn for_programs(&self) -> ErrorReport<'_> {
-        let (code, message, hint) = (self.code.as_str(), self.message(), self.hint_text());
+        let (code, message, hint) = (self.code(), self.message(), self.hint_text());
         ErrorReport { error: ErrorBody { code, message, hint, causes: self.causes().collect() } }
+    }
+
+    /// Which kind of failure it is, for programs.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
     }
 
     /// The exit code that stands for it.

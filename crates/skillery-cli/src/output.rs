@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
+use url::Url;
 
 use crate::cli::{ColorChoice, GlobalArgs};
 use crate::failure::{Exit, Failure};
@@ -110,7 +111,9 @@ impl Output {
         let mut page = Page::default();
         page.line(Line::default().toned(Tone::Bad, "error").plain(format!(": {}", failure.message())));
         for cause in failure.causes() {
-            page.line(Line::default().plain(format!("  caused by: {cause}")));
+            let mut lines = cause.lines();
+            page.text(format!("  caused by: {}", lines.next().unwrap_or_default()));
+            lines.for_each(|line| page.text(format!("    {line}")));
         }
         if let Some(hint) = failure.hint_text() {
             page.blank();
@@ -185,6 +188,12 @@ impl Line {
     #[must_use]
     pub(crate) fn plain(self, text: impl AsRef<str>) -> Self {
         self.toned(Tone::Plain, text)
+    }
+
+    /// Adds a command to try, in backticks.
+    #[must_use]
+    pub(crate) fn command(self, text: impl AsRef<str>) -> Self {
+        self.toned(Tone::Good, format!("`{}`", text.as_ref()))
     }
 
     /// Adds the name of a thing.
@@ -392,6 +401,11 @@ fn json_text<T: Serialize>(value: &T, pretty: bool) -> Result<String, Failure> {
     }
     text.push('\n');
     Ok(text)
+}
+
+/// A registry's address as people write it.
+pub(crate) fn registry_text(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
 }
 
 /// `1 version`, `2 versions`.

@@ -34,7 +34,7 @@ impl PageArgs {
         let line =
             Line::default().toned(Tone::Faint, format!("showing {}-{end} of {total}", self.offset + 1));
         session.output.note(if end < total {
-            line.plain("; for more: ").toned(Tone::Good, format!("--offset {end}"))
+            line.plain("; for more: ").command(format!("--offset {end}"))
         } else {
             line
         });

@@ -1,6 +1,7 @@
 //! What a command works with: the options that all commands share, where output goes, and, when asked for, the
 //! client, the library and the configuration.
 
+use skillery_client::config::parse_url;
 use skillery_client::{Client, Config, ConfigLayer, Error, ExitClass, Home, Library};
 
 use crate::cli::GlobalArgs;
@@ -29,8 +30,9 @@ impl Session {
 
     /// The connection: an option, else the environment, else the file, else the default.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let registry = self.global.registry.as_deref();
         let options = ConfigLayer {
-            url: self.global.registry.clone(),
+            url: registry.map(|url| parse_url(url, "`--registry`")).transpose()?,
             token: self.global.token.clone(),
             ..ConfigLayer::default()
         };
@@ -58,9 +60,12 @@ impl From<Error> for Failure {
             ExitClass::Unreachable => Exit::Unreachable,
         };
         let failure = Self::new(exit, error.code(), error.to_string()).cause_behind(&error);
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+        match error.code() {
+            // The client does not know by which of its doors it was reached.
+            "token-required" | "unauthenticated" => {
+                failure.hint("sign in with `skillery login`, or set `SKILLERY_TOKEN`")
+            }
+            _ => error.hint().into_iter().fold(failure, Failure::hint),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy as _;
 use skillery_core::token::Secret;
-use skillery_server::{NamespacePolicy, Settings};
+use skillery_server::{NamespacePolicy, Settings, SettingsError};
 use url::Url;
 
 use crate::failure::{Exit, Failure};
@@ -20,19 +20,19 @@ const FILE_NAME: &str = "skillery.toml";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataArgs {
-    /// Keep everything in this folder [default: `skillery/registry` in the platform's data folder]
+    /// The folder of all data [default: `skillery/registry` in the platform's data folder]
     #[arg(long, value_name = "DIR", env = "SKILLERY_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
 
-    /// Use this PostgreSQL, `postgres://user@host/name` [default: SQLite in the data folder]
+    /// A PostgreSQL database, `postgres://user@host/name` [default: SQLite in the data folder]
     #[arg(long, value_name = "URL", env = "SKILLERY_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
 
-    /// Keep contents in this folder [default: `blobs` in the data folder]
+    /// The folder of contents [default: `blobs` in the data folder]
     #[arg(long, value_name = "DIR", env = "SKILLERY_BLOBS", hide_env_values = true)]
     pub(crate) blobs: Option<PathBuf>,
 
-    /// Read settings from this file [default: `skillery.toml` in the data folder, or beside it]
+    /// A file with settings [default: `skillery.toml` in the data folder, or beside it]
     #[arg(long, value_name = "FILE", env = "SKILLERY_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
 }
@@ -116,9 +116,7 @@ pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loade
         None => default_folder()?,
     };
     let file = data.config.clone().or_else(|| find_file(&folder));
-    let mut settings = Settings::load(file.as_deref()).map_err(|error| {
-        Failure::new(Exit::Usage, "invalid-settings", error.to_string()).cause_behind(&error)
-    })?;
+    let mut settings = Settings::load(file.as_deref()).map_err(|error| not_valid(&error))?;
     // A file may name the folder; an argument or a variable wins over it.
     if data.data.is_some() || settings.data == Settings::default().data {
         settings.data = folder;
@@ -131,10 +129,17 @@ pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loade
     if let Some(token) = std::env::var(ADMIN_TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()) {
         settings.admin_token = Some(Secret::new(token));
     }
-    settings.check().map_err(|error| {
-        Failure::new(Exit::Usage, "invalid-settings", error.to_string()).cause_behind(&error)
-    })?;
+    settings.check().map_err(|error| not_valid(&error))?;
     Ok(Loaded { settings, file })
+}
+
+fn not_valid(error: &SettingsError) -> Failure {
+    let failure = Failure::new(Exit::Usage, "invalid-settings", error.to_string());
+    match error {
+        // The parser's own text repeats the line at fault, which may hold the password of a database.
+        SettingsError::Parse { source, .. } => failure.because(source.message().to_owned()),
+        other => failure.cause_behind(other),
+    }
 }
 
 fn apply(server: &ServerArgs, settings: &mut Settings) {

@@ -292,9 +292,7 @@ impl Error {
             Self::TimedOut { .. } => "raise the timeout, or check the registry's URL",
             Self::Redirected { .. } => "set the registry's URL to that address, if you trust it",
             Self::BadAnswer { .. } => "check the registry's URL: something else may answer there",
-            Self::TokenRequired { .. } => {
-                "set one with `configure_registry(token=...)`, `skillery login` or `REGISTRY_TOKEN`"
-            }
+            Self::TokenRequired { .. } => "set one with `skillery login` or `REGISTRY_TOKEN`",
             Self::Id(_) => "an id is `org/name`: segments of a-z, 0-9, `.`, `_` and `-`",
             Self::Version(_) => "use a version such as `1.0.0`, or a range such as `^1.2`",
             Self::Invalid { .. } | Self::Internal { .. } | Self::Disk { .. } => return None,

@@ -168,6 +168,8 @@ async fn register_secret(client: &Client, org: &str, secret: &Secret) -> SecretO
     match try_to_register(client, org, secret).await {
         Ok(outcome) => outcome,
         Err(error) if error.exit_class() == ExitClass::NotAllowed => SecretOutcome::NotAdmin,
+        // Somebody else was faster.
+        Err(error) if error.code() == "secret-exists" => SecretOutcome::AlreadyRegistered,
         Err(error) => SecretOutcome::Failed(error.to_string()),
     }
 }

@@ -1,14 +1,12 @@
 //! Which registry, from where: the file of the home and the environment.
 
 use pyo3::prelude::*;
-use skillery_client::Secret;
-use skillery_client::config::{DEFAULT_TIMEOUT, parse_org, parse_timeout, parse_token, parse_url};
-use skillery_client::{Config, ConfigLayer, Error, Home, Keys};
+use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
+use skillery_client::{Config, ConfigLayer, Error, Home, Keys, Secret};
 
 use crate::failure;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("DEFAULT_TIMEOUT", DEFAULT_TIMEOUT.as_secs())?;
     module.add_function(wrap_pyfunction!(load_configuration, module)?)?;
     module.add_function(wrap_pyfunction!(save_configuration, module)?)?;
     module.add_function(wrap_pyfunction!(add_signing_secret, module)?)
@@ -24,7 +22,7 @@ fn load_configuration(py: Python<'_>) -> PyResult<Settings> {
     load().map_err(|error: Error| failure::raise(py, &error))
 }
 
-/// Changes the file. What is `None` stays; an empty token or org is removed. Answers with what was set, normalised.
+/// Changes the file. What is `None` stays; an empty token or org is removed.
 #[pyfunction]
 #[pyo3(signature = (url=None, token=None, org=None, verify_signature=None, timeout=None))]
 fn save_configuration(

@@ -7,6 +7,7 @@ use serde::Serialize;
 use skillery_core::Namespace;
 
 use crate::failure::{CommandResult, Exit};
+use crate::output::registry_text;
 use crate::session::Session;
 
 /// Arguments of `config`.
@@ -62,7 +63,7 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
         ConfigCommand::Show => {
             let config = session.config()?;
             let shown = Shown {
-                registry: config.url.to_string(),
+                registry: registry_text(&config.url).to_owned(),
                 signed_in: config.token.is_some(),
                 org: config.org,
                 verify_signature: config.verify_signature,

@@ -21,11 +21,11 @@ Examples:
   skillery install acme/email_validator              the latest version
   skillery install acme/email_validator@^1.2 acme/slugify@2.0.1
   skillery install                                   what `skillery.lock` names
-  skillery install --frozen                          the same, and fail rather than change the lock
+  skillery install --frozen                          the same, and never change the lock
   skillery install acme/email_validator --offline    what was downloaded earlier
 
-Each version is verified against its digests before it reaches the library. An interruption leaves the old
-state or the new one.")]
+Each version is verified against its digests before it reaches the library. \
+An interruption leaves the old state or the new one.")]
 pub(crate) struct InstallArgs {
     /// Skills, `org/name`, with `@` and a version or a range where it should not be the latest
     skills: Vec<Wanted>,
@@ -80,8 +80,7 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     session.output.show(&report, |page| report.skills.iter().for_each(|skill| describe(page, skill)))?;
     for skill in &report.skills {
         if let Some(warning) = &skill.warning {
-            let manifest = &skill.installed.manifest;
-            session.output.warning(&format!("`{}` {}: {warning}", manifest.id, manifest.version));
+            session.output.warning(warning);
         }
     }
     if locked {

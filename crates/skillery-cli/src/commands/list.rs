@@ -5,7 +5,7 @@ use serde::Serialize;
 use skillery_client::{Installed, Library};
 
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Grid, Line, Tone, left, moment};
+use crate::output::{Grid, Line, left, moment};
 use crate::session::Session;
 
 /// Arguments of `list`.
@@ -33,9 +33,7 @@ pub(crate) fn run(session: &Session, args: &ListArgs) -> CommandResult {
     session.output.show(&Listed { skills: &skills }, |page| {
         if skills.is_empty() {
             page.line(
-                Line::default()
-                    .plain("nothing is installed; find skills with ")
-                    .toned(Tone::Good, "skillery search"),
+                Line::default().plain("nothing is installed; find skills with ").command("skillery search"),
             );
             return;
         }

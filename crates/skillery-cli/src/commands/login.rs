@@ -9,7 +9,7 @@ use skillery_client::{Client, ConfigLayer, Secret};
 use skillery_core::Namespace;
 
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Line, Tone};
+use crate::output::{Line, Tone, registry_text};
 use crate::secret;
 use crate::session::Session;
 
@@ -21,7 +21,8 @@ Examples:
   skillery login --registry https://registry.example.com --org acme
   skillery login --token-stdin < token.txt
 
-The token and the address are kept in a file that only you can read; `skillery config path` says where.")]
+The token and the address are kept in a file that only you can read; \
+`skillery config path` says where.")]
 pub(crate) struct LoginArgs {
     /// Read the token from standard input
     #[arg(long)]
@@ -59,7 +60,7 @@ pub(crate) async fn run(session: &Session, args: &LoginArgs) -> CommandResult {
         });
     })?;
     let result = LoggedIn {
-        registry: config.url.to_string(),
+        registry: registry_text(&config.url).to_owned(),
         user: who.user,
         org: layer.org,
         config: home.config_file(),

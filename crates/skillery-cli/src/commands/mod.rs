@@ -69,9 +69,10 @@ async fn until_interrupted(session: &Session, command: &Command) -> CommandResul
     tokio::select! {
         biased;
         result = dispatch(session, command) => result,
-        () = interrupt::requested() => {
-            session.output.note(crate::output::Line::default().plain("interrupted"));
-            Ok(Exit::Interrupted)
+        // Listening begins when the command first waits: a prompt before that is ended by Ctrl-C as the terminal
+        // expects.
+        () = async { interrupt::listen().await } => {
+            Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted"))
         }
     }
 }

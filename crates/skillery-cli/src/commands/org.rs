@@ -205,9 +205,7 @@ async fn list(session: &Session, page: PageArgs) -> CommandResult {
     let listed = session.client()?.orgs(page.page()).await?;
     session.output.show(&listed, |out| {
         if listed.orgs.is_empty() {
-            out.line(
-                Line::default().plain("no orgs; make one with ").toned(Tone::Good, "skillery org create"),
-            );
+            out.line(Line::default().plain("no orgs; make one with ").command("skillery org create"));
             return;
         }
         let mut grid = Grid::new(&[left("ORG"), right("SKILLS"), left("SIGNS"), left("SINCE")]);

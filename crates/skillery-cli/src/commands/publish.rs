@@ -19,11 +19,12 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   skillery publish email_validator.py --org acme --version 1.0.0
-  skillery publish validate.py --id acme/email/validator --version 1.1.0 --tag email --tag validation
-  skillery publish email_validator.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
+  skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
+  skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
 
-A version never changes: publishing the same bytes again is fine, other bytes are refused. The function that
-others call is the one named like the skill, else `main` or `run`, else the only public one.")]
+A version never changes: publishing the same bytes again is fine, other bytes are refused. \
+The function that others call is the one named like the skill, else `main` or `run`, \
+else the only public one.")]
 pub(crate) struct PublishArgs {
     /// The Python file
     file: PathBuf,
@@ -92,6 +93,7 @@ struct Report<'a> {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult {
     let secret = read_secret(args)?;
+    std::fs::metadata(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
     let code = read_code(&args.file)?;
     let id = choose_id(session, args)?;
     let draft = Draft {

@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session, args: &ReviewsArgs) -> CommandResult 
             page.line(
                 Line::default()
                     .plain("nobody has rated it; be the first with ")
-                    .toned(Tone::Good, format!("skillery rate {} 5", args.id)),
+                    .command(format!("skillery rate {} 5", args.id)),
             );
             return;
         }

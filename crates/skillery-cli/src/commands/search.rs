@@ -6,7 +6,7 @@ use skillery_core::Namespace;
 use skillery_core::api::Record;
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Page, Tone, left, right};
+use crate::output::{Grid, Line, Page, left, right};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
@@ -70,10 +70,10 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
             page.line(
                 Line::default()
                     .plain("try fewer words or filters, or see all with ")
-                    .toned(Tone::Good, "skillery search"),
+                    .command("skillery search"),
             );
         } else if found.total == 0 {
-            page.line(Line::default().plain("publish the first with ").toned(Tone::Good, "skillery publish"));
+            page.line(Line::default().plain("publish the first with ").command("skillery publish"));
         }
     })?;
     args.page.note(session, found.skills.len(), found.total);

@@ -1,7 +1,7 @@
 //! `skillery serve`: runs a registry until it is asked to stop.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
-use crate::output::{Line, Tone};
+use crate::output::Line;
 use crate::session::Session;
 use crate::settings::{self, DataArgs, ServerArgs};
 
@@ -18,13 +18,14 @@ use crate::settings::{self, DataArgs, ServerArgs};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery serve                                     on 127.0.0.1:8700, data in the platform's folder
+  skillery serve                                     on 127.0.0.1:8700
   skillery serve --data ./data --listen 0.0.0.0:8700
   skillery serve --database postgres://skillery@db/skillery --log json
   skillery serve --tls-cert chain.pem --tls-key key.pem --namespaces managed
 
-The first start makes an admin token, prints it once and keeps it in `<data>/admin-token`;
-`SKILLERY_ADMIN_TOKEN` sets it. Every option can stand in `skillery.toml` by its name, with `_` for `-`.")]
+The first start makes an admin token, prints it once and keeps it in `<data>/admin-token`; \
+`SKILLERY_ADMIN_TOKEN` sets it. The options of data and server can stand in `skillery.toml` too, \
+by their names with `_` for `-`; an option wins over a variable, a variable over the file.")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     data: DataArgs,
@@ -64,7 +65,7 @@ struct Started {
 pub(crate) async fn run(session: &Session, args: &ServeArgs) -> CommandResult {
     start_log(args)?;
     let loaded = settings::load(&args.data, Some(&args.server))?;
-    let (data, config) = (loaded.settings.data.clone(), loaded.file);
+    let (data, config) = (absolute(&loaded.settings.data), loaded.file.as_deref().map(absolute));
     let listen = loaded.settings.listen;
     let on_ready = |ready: &Ready| announce(session, ready, data, config);
     serve(loaded.settings, on_ready).await.map_err(|error| {
@@ -84,7 +85,17 @@ pub(crate) async fn run(session: &Session, args: &ServeArgs) -> CommandResult {
 }
 
 async fn serve(settings: Settings, on_ready: impl FnOnce(&Ready)) -> Result<(), skillery_server::ServeError> {
-    skillery_server::serve(settings, on_ready, interrupt::requested()).await
+    let interrupted = interrupt::listen();
+    let stop = async {
+        interrupted.await;
+        // Whoever asks twice does not want to wait for requests under way. Nothing acknowledged is lost by it.
+        let again = interrupt::listen();
+        tokio::spawn(async {
+            again.await;
+            std::process::exit(Exit::Interrupted.number().into());
+        });
+    };
+    skillery_server::serve(settings, on_ready, stop).await
 }
 
 fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<PathBuf>) {
@@ -93,7 +104,7 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
         data,
         config,
         admin_token: ready.admin_token.as_ref().map(|token| token.expose().to_owned()),
-        admin_token_file: ready.admin_token_file.clone(),
+        admin_token_file: absolute(&ready.admin_token_file),
     };
     // Whoever started the server may have closed its output; the registry serves all the same.
     let _ = session.output.show_line(&started, |page| {
@@ -111,13 +122,17 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
                 page.line(
                     Line::default()
                         .plain("sign in with ")
-                        .toned(Tone::Good, format!("skillery login --registry {}", started.url)),
+                        .command(format!("skillery login --registry {}", started.url)),
                 );
             }
             None => page.field("admin token", format!("in {}", started.admin_token_file.display())),
         }
         page.text("stop with Ctrl-C");
     });
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn start_log(args: &ServeArgs) -> Result<(), Failure> {

@@ -36,8 +36,8 @@ enum TokenCommand {
 #[command(after_help = "\
 Examples:
   skillery token create --label laptop
-  skillery token create --label ci --service --scope publish --namespace acme/email --expires-in-days 30
-  skillery token create --user alice --scope read --scope publish     (admins of the registry)
+  skillery token create --label ci --service --scope publish --namespace acme/email
+  skillery token create --user alice --scope read --scope publish
   skillery token create --label ci --scope publish --json | jq -r .token")]
 struct CreateArgs {
     /// What it is for, in your words

@@ -6,7 +6,7 @@ use skillery_core::Namespace;
 
 use crate::commands::search::skills_grid;
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Line, Tone};
+use crate::output::Line;
 use crate::session::Session;
 
 /// Arguments of `trending`.
@@ -37,9 +37,7 @@ pub(crate) async fn run(session: &Session, args: &TrendingArgs) -> CommandResult
     session.output.show(&found, |page| {
         if found.skills.is_empty() {
             page.line(
-                Line::default()
-                    .plain("no skills yet; publish the first with ")
-                    .toned(Tone::Good, "skillery publish"),
+                Line::default().plain("no skills yet; publish the first with ").command("skillery publish"),
             );
         } else {
             skills_grid(page, &found.skills);

@@ -19,14 +19,14 @@ use crate::wanted::InstalledName;
 Examples:
   skillery verify                                    everything that is installed
   skillery verify acme/email_validator
-  skillery verify --remote                           and ask the registry: same digest, not yanked?
+  skillery verify --remote                           and compare with the registry
 
 Exit code 1 when something differs.")]
 pub(crate) struct VerifyArgs {
     /// Skills, `org/name`, with `@` and a version where only that one should be checked; all when left out
     skills: Vec<InstalledName>,
 
-    /// Compare with the registry too
+    /// Ask the registry too: has it the same digest, and was the version yanked or quarantined?
     #[arg(long)]
     remote: bool,
 }
@@ -75,8 +75,8 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> CommandResult {
             (0, _) => Line::default().plain("nothing is installed"),
             (all, 0) => Line::default()
                 .plain(format!("{} as published", counted(all as u64, "version is", "versions are"))),
-            (all, bad) => Line::default()
-                .toned(Tone::Bad, format!("{bad} of {} differ", counted(all as u64, "version", "versions"))),
+            (all, 1) => Line::default().toned(Tone::Bad, format!("1 of {all} differs")),
+            (all, bad) => Line::default().toned(Tone::Bad, format!("{bad} of {all} differ")),
         });
     })?;
     Ok(if bad == 0 { Exit::Done } else { Exit::Failed })

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::commands::token::scopes_text;
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Line, Tone, moment};
+use crate::output::{Line, Tone, moment, registry_text};
 use crate::session::Session;
 
 /// Arguments of `whoami`.
@@ -20,7 +20,7 @@ pub(crate) async fn run(session: &Session, _: &WhoamiArgs) -> CommandResult {
     let config = session.config()?;
     let who = session.client()?.whoami().await?;
     session.output.show(&who, |page| {
-        let name = Line::default().name(&who.user).plain(" at ").plain(config.url.as_str());
+        let name = Line::default().name(&who.user).plain(" at ").plain(registry_text(&config.url));
         page.line(if who.site_admin { name.toned(Tone::Warning, " (admin of the registry)") } else { name });
         page.field("token", if who.token.label.is_empty() { &who.token.id } else { &who.token.label });
         page.field("scopes", scopes_text(&who.token.scopes));

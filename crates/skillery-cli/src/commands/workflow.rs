@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use skillery_client::publish::read_code;
 use skillery_client::verify::require_signature;
 use skillery_client::{Error, Library};
 use skillery_core::{Digest, VersionRequest};
@@ -45,9 +46,10 @@ enum WorkflowCommand {
 Examples:
   skillery workflow run validate.json --input email=a@example.com
   skillery workflow run report.json --input 'rows:=[1, 2, 3]' --input title=Sums
-  skillery workflow run report.json --inputs-file inputs.json --json | jq '.steps[-1].output'
+  skillery workflow run report.json --inputs-file in.json --json | jq '.steps[-1].output'
 
-The skills are those of the local library, checked against their digests. Exit code 1 when the workflow failed.")]
+The skills are those of the local library, checked against their digests. \
+Exit code 1 when the workflow failed.")]
 struct RunArgs {
     /// The workflow, JSON
     file: PathBuf,
@@ -145,19 +147,30 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
     };
 
     let cancel = options.cancel.clone();
+    let interrupted = interrupt::listen();
     let on_interrupt = tokio::spawn(async move {
-        interrupt::requested().await;
+        interrupted.await;
         cancel.cancel();
     });
     let progress = Arc::new(Progress::bar(&session.output, workflow.steps.len()));
-    let resolve = |reference: &SkillReference| resolve(&library, reference, verify_signature);
+    // A skill that is there and not whole is another failure than one that is missing.
+    let damaged = Mutex::new(None);
+    let resolve = |reference: &SkillReference| {
+        resolve(&library, reference, verify_signature).map_err(|error| {
+            let reason = error.to_string();
+            if let (false, Ok(mut damaged)) = (error.is_not_found(), damaged.lock()) {
+                damaged.get_or_insert(error);
+            }
+            reason
+        })
+    };
     let followed = Arc::clone(&progress);
     let events = move |event: Event| follow(&followed, &event);
     let report = run_workflow(&workflow, inputs, &resolve, &options, &events).await;
     on_interrupt.abort();
     drop((events, progress));
 
-    let report = report.map_err(not_begun)?;
+    let report = report.map_err(|error| not_begun(error, damaged.into_inner().ok().flatten()))?;
     session.output.show(&report, |page| describe(page, &report))?;
     Ok(match report.status {
         Status::Success => Exit::Done,
@@ -179,30 +192,23 @@ fn resolve(
     library: &Library,
     reference: &SkillReference,
     verify_signature: bool,
-) -> Result<SkillSource, String> {
+) -> Result<SkillSource, Error> {
     let request = match &reference.version {
         VersionRequest::Latest => None,
         request => Some(request),
     };
-    let read = || -> Result<SkillSource, Error> {
-        let installed = library.get(&reference.name.to_string(), request)?;
-        let verified = library.verify(&installed)?;
-        let manifest = installed.manifest;
-        if verify_signature {
-            require_signature(verified.signature_state, &manifest.id, &manifest.version)?;
-        }
-        // What runs are the bytes that were checked, whatever happens to the file meanwhile.
-        let code = skillery_client::publish::read_code(&installed.code_path)?;
-        if Digest::of(code.as_bytes()) != manifest.code_hash {
-            return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
-        }
-        Ok(SkillSource {
-            id: manifest.id.to_string(),
-            version: manifest.version,
-            code: SkillCode::Text(code),
-        })
-    };
-    read().map_err(|error| error.to_string())
+    let installed = library.get(&reference.name.to_string(), request)?;
+    let verified = library.verify(&installed)?;
+    let manifest = installed.manifest;
+    if verify_signature {
+        require_signature(verified.signature_state, &manifest.id, &manifest.version)?;
+    }
+    // What runs are the bytes that were checked, whatever happens to the file meanwhile.
+    let code = read_code(&installed.code_path)?;
+    if Digest::of(code.as_bytes()) != manifest.code_hash {
+        return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
+    }
+    Ok(SkillSource { id: manifest.id.to_string(), version: manifest.version, code: SkillCode::Text(code) })
 }
 
 fn describe(page: &mut Page, report: &RunReport) {
@@ -249,25 +255,37 @@ fn describe(page: &mut Page, report: &RunReport) {
     }
 }
 
-fn not_begun(error: RunError) -> Failure {
+/// Nothing has run: say why. `damaged` is what the library said of a skill that is there and cannot be used.
+fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
     let hint = error.hint();
-    let failure = match error {
-        RunError::Interpreter(error) => no_interpreter(error),
-        RunError::Invalid(Problems { workflow, problems }) => {
-            let missing = problems.iter().all(|problem| problem.kind == ProblemKind::SkillNotFound);
-            let (exit, code) = if missing {
-                (Exit::NotFound, "skill-not-installed")
-            } else {
-                (Exit::Usage, "invalid-workflow")
+    let Problems { workflow, problems } = match error {
+        RunError::Interpreter(error) => return no_interpreter(error),
+        RunError::Invalid(problems) => problems,
+    };
+    let all = |kind| problems.iter().all(|problem| problem.kind == kind);
+    let message = format!("workflow `{workflow}` cannot run");
+    let (failure, hint) = match damaged.map(Failure::from) {
+        Some(damaged) => {
+            let hint = match damaged.code() {
+                // What the client says of it is meant for a download.
+                "digest-mismatch" | "code-hash-mismatch" => {
+                    Some("the files were altered; install the skill again to put them right")
+                }
+                _ => damaged.hint_text(),
             };
-            let failure = Failure::new(exit, code, format!("workflow `{workflow}` cannot run"));
-            problems.iter().fold(failure, |failure, problem| failure.because(problem.to_string()))
+            (Failure::new(damaged.exit(), damaged.code(), message), hint.map(str::to_owned))
+        }
+        None if all(ProblemKind::SkillNotFound) => {
+            (Failure::new(Exit::NotFound, "skill-not-installed", message), hint.map(str::to_owned))
+        }
+        None => {
+            let inputs_hint = "give inputs with `--input name=text` or `--inputs-file`";
+            let hint = if all(ProblemKind::UnknownInput) { Some(inputs_hint) } else { hint };
+            (Failure::new(Exit::Usage, "invalid-workflow", message), hint.map(str::to_owned))
         }
     };
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    let failure = problems.iter().fold(failure, |failure, problem| failure.because(problem.to_string()));
+    hint.into_iter().fold(failure, Failure::hint)
 }
 
 fn no_interpreter(error: InterpreterError) -> Failure {

@@ -14,8 +14,8 @@ Examples:
   skillery yank acme/email_validator 1.0.0 --reason 'rejects good addresses'
   skillery yank acme/email_validator 1.0.0 --undo
 
-A yanked version is found no more, and is still downloaded, with a warning, by its exact version: what others
-have locked goes on working.")]
+A yanked version is found no more, and is still downloaded, with a warning, by its exact version: \
+what others have locked goes on working.")]
 pub(crate) struct YankArgs {
     /// Which skill, `org/name`
     id: SkillId,

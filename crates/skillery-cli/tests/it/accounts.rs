@@ -53,6 +53,19 @@ fn an_org_registers_its_signing_secret() {
     snapshot!("signing-secret-set", place.run_with_input(set, &format!("{SECRET}\n")).ok());
     assert!(place.run(["org", "show", "acme", "--json"]).ok().json()["signing_secret"].as_bool().unwrap());
     snapshot!("signing-secret-remove", place.run(["org", "signing-secret", "remove", "acme"]).ok());
+    snapshot!("json-signing-secret-set", place.run_with_input(set.iter().chain(&["--json"]), SECRET).ok());
+    let remove = ["org", "signing-secret", "remove", "acme", "--json"];
+    snapshot!("json-signing-secret-remove", place.run(remove).ok());
+    let add = ["key", "add", "other", "--secret-stdin", "--json"];
+    snapshot!("json-key-add", place.run_with_input(add, SECRET).ok());
+    snapshot!("json-key-remove", place.run(["key", "remove", "other", "--json"]).ok());
+    let file = place.home().join("keys.toml");
+    assert!(std::fs::read_to_string(&file).unwrap().contains(SECRET));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }
 
 #[test]
@@ -71,10 +84,12 @@ fn results_for_programs() {
         ("json-user-disable", &["user", "disable", "bob"]),
         ("json-user-enable", &["user", "enable", "bob"]),
         ("json-token-list", &["token", "list"]),
+        ("json-token-create", &["token", "create", "--label", "ci", "--service", "--namespace", "acme"]),
         ("json-key-list", &["key", "list"]),
     ];
     for (name, arguments) in runs {
         let run = place.run(arguments.iter().chain(&["--json"])).ok();
+        let run = if *name == "json-token-create" { run.reveals() } else { run };
         run.json();
         snapshot!(*name, run);
     }

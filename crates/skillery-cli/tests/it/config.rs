@@ -31,6 +31,10 @@ fn a_token_is_kept_for_its_owner_only() {
     snapshot!("logout-again", place.run(["logout"]).ok());
     assert!(!std::fs::read_to_string(&file).unwrap().contains("sky_"));
     place.run(["whoami"]).fails(3);
+    let in_json = login.iter().chain(&["--json"]);
+    snapshot!("json-login", place.run_with_input(in_json, &token).ok());
+    snapshot!("json-config-path", place.run(["config", "path", "--json"]).ok());
+    snapshot!("json-logout", place.run(["logout", "--json"]).ok());
 }
 
 #[test]
@@ -42,10 +46,10 @@ fn an_option_wins_over_a_variable_and_a_variable_over_the_file() {
         let run = place.run(["config", "show", "--json"].iter().chain(arguments)).ok();
         run.json()["registry"].as_str().unwrap().to_owned()
     };
-    assert_eq!(registry(&place, &[]), "http://file.example/");
+    assert_eq!(registry(&place, &[]), "http://file.example");
     place.set("SKILLERY_REGISTRY", "http://variable.example");
-    assert_eq!(registry(&place, &[]), "http://variable.example/");
-    assert_eq!(registry(&place, &["--registry", "http://option.example"]), "http://option.example/");
+    assert_eq!(registry(&place, &[]), "http://variable.example");
+    assert_eq!(registry(&place, &["--registry", "http://option.example"]), "http://option.example");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Runs the real program against a real registry, and looks at exit codes, output, and what is on disk.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends it")]
+
 mod accounts;
 mod config;
 mod exit_codes;

@@ -165,6 +165,14 @@ fn data_is_backed_up_and_restored() {
     signal(child.id(), "TERM");
     place.finish(child).ok();
 
+    for arguments in [["doctor", "--json"], ["reindex", "--json"]] {
+        snapshot!(format!("json-{}", arguments[0]), admin(&arguments).ok());
+    }
+    snapshot!("json-backup", admin(&["backup", "saved-again", "--json"]).ok());
+    let again = ["admin", "restore", "saved-again", "--data", "restored-again", "--json"];
+    snapshot!("json-restore", place.run(again).ok());
+    snapshot!("no-registry", place.run(["admin", "doctor", "--data", "nothing-here"]).fails(2));
+
     // A content that is altered on disk is found.
     let blobs = restored.join("blobs");
     let blob = find_file(&blobs).unwrap();

@@ -179,11 +179,13 @@ impl Place {
     }
 
     /// Runs the program to its end.
+    #[must_use]
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
         self.finish(self.command(arguments).spawn().unwrap())
     }
 
     /// Runs the program with this on its standard input.
+    #[must_use]
     pub(crate) fn run_with_input<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -195,6 +197,7 @@ impl Place {
     }
 
     /// Waits for a program that was started with [`Place::command`].
+    #[must_use]
     pub(crate) fn finish(&self, child: Child) -> Run {
         let output = child.wait_with_output().unwrap();
         Run {
@@ -208,7 +211,6 @@ impl Place {
 }
 
 /// What one run came to.
-#[must_use]
 pub(crate) struct Run {
     replacements: Vec<(String, String)>,
     pub(crate) code: Option<i32>,
@@ -300,11 +302,14 @@ pub(crate) use snapshot;
 
 /// What differs from run to run, beside addresses and paths.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
+    // Written down some time after the use.
+    (r#""last_used_at": (null|".*?")"#, r#""last_used_at": [TIME OR NULL]"#),
     (r"sky_(pat|svc)_[0-9A-Za-z]{36}", "[TOKEN]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
-    (r"127\.0\.0\.1:\d+", "[ADDRESS]"),
+    // Of the ports that the system chooses.
+    (r"127\.0\.0\.1:\d{5}", "[ADDRESS]"),
     (r#""latency_ms": \d+(\.\d+)?"#, r#""latency_ms": [MS]"#),
     (r"\d+ ms\b", "[MS] ms"),
     (r"\bin \d+(\.\d+)? s\b", "in [SECONDS] s"),

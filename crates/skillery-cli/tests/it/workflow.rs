@@ -109,6 +109,7 @@ fn altered_code_does_not_run() {
         std::fs::set_permissions(code, permissions).unwrap();
         std::fs::write(code, "def shout(text, times):\n    return 'evil'\n").unwrap();
     }
-    let run = place.run(["workflow", "run", "two-steps.json", "-i", "text=a", "-i", "times:=1"]);
-    assert!(run.code == Some(2) && run.stderr.contains("digest"), "{}", run.report());
+    let run = ["workflow", "run", "two-steps.json", "-i", "text=a", "-i", "times:=1"];
+    snapshot!("altered", place.run(run).fails(1));
+    assert_eq!(place.run(run.iter().chain(&["--json"])).fails(1).error()["code"], "digest-mismatch");
 }

@@ -139,6 +139,8 @@ async fn a_killed_runner_takes_its_workers_with_it() {
     let mut runner = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ends::helper_that_is_killed"])
         .env("SKILLERY_TEST_MEETING", meeting.path(""))
+        // Nobody is left to remove the folder of the worker.
+        .env("TMPDIR", meeting.path(""))
         .stdout(Stdio::null())
         .spawn()
         .unwrap();

@@ -4,6 +4,7 @@
 
 mod ends;
 mod entry;
+mod examples;
 mod harness;
 mod results;
 mod workflows;

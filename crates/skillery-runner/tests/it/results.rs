@@ -64,7 +64,7 @@ def subject(text):
     assert_eq!(described(&outcome), "failed: LookupError: no such thing");
     // Newer Pythons mark the place below the line.
     let traceback = outcome.error.unwrap().traceback.unwrap();
-    let lines: Vec<_> = traceback.lines().filter(|line| !line.trim_start().starts_with('^')).collect();
+    let lines: Vec<_> = traceback.lines().filter(|line| !line.trim_start().starts_with(['^', '~'])).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
         Traceback (most recent call last):
           File "subject.py", line 8, in subject

@@ -51,13 +51,15 @@ async fn next_position(tx: &mut Tx) -> Result<i64> {
     .await?)
 }
 
-/// Makes followers look again at the skills that were downloaded on `day`, as that day leaves the trend.
-pub async fn touch_day(tx: &mut Tx, day: i64) -> Result<()> {
+/// Makes followers look again at the skills that were downloaded after day `after` and up to day `until`.
+pub async fn touch_days(tx: &mut Tx, after: i64, until: i64) -> Result<()> {
     let position = next_position(tx).await?;
     sqlx::query(
-        "UPDATE skills SET install_position = $2 WHERE key IN (SELECT skill FROM installs WHERE day = $1)",
+        "UPDATE skills SET install_position = $3 \
+         WHERE key IN (SELECT skill FROM installs WHERE day > $1 AND day <= $2)",
     )
-    .bind(day)
+    .bind(after)
+    .bind(until)
     .bind(position)
     .execute(tx.connection())
     .await?;

@@ -2,7 +2,7 @@
 
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::{Committed, Db, from_json};
 use crate::failure::Result;
@@ -17,7 +17,7 @@ const COLUMNS: usize = 6;
 const ROWS: usize = 32;
 
 pub(super) async fn insert(
-    transaction: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     now: Time,
     entries: &[Committed],
 ) -> sqlx::Result<()> {
@@ -39,7 +39,7 @@ pub(super) async fn insert(
                 .bind(entry.event.skill().map(skillery_core::SkillId::key))
                 .bind(body.to_string());
         }
-        query.execute(&mut **transaction).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

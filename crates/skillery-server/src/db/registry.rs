@@ -7,6 +7,8 @@ use crate::failure::Result;
 pub const ID: &str = "registry-id";
 /// The fingerprint of the key that encrypts signing secrets.
 pub const SECRET_KEY: &str = "secret-key";
+/// The last day that has left the trend (days since 1970 UTC).
+pub const TREND_DAY: &str = "trend-day";
 
 /// What is stored by this name.
 pub async fn value(tx: &mut Tx, name: &str) -> Result<Option<String>> {

@@ -9,7 +9,8 @@ use std::sync::{Arc, Weak};
 use futures_util::future::BoxFuture;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
-use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Executor};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Backend, Db, log};
@@ -22,7 +23,7 @@ const BATCH: usize = 256;
 
 /// One change under way: the connection, the time, and the entries that it appends.
 pub struct Tx {
-    transaction: Transaction<'static, Any>,
+    connection: PoolConnection<Any>,
     /// The time of everything in this transaction; never before that of an earlier entry.
     pub now: Time,
     base: i64,
@@ -43,7 +44,7 @@ pub struct Committed {
 impl Tx {
     /// The connection, for statements.
     pub fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.transaction
+        &mut self.connection
     }
 
     /// Appends an entry to the log, and returns its number.
@@ -141,20 +142,44 @@ async fn commit(
     jobs: impl Iterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>), Arc<sqlx::Error>> {
-    let mut tx = match begin(pool, backend, environment, last_time).await {
-        Ok(tx) => tx,
-        Err(error) => {
-            // The jobs are dropped unrun, and their callers told that nothing was written.
-            return Err(Arc::new(error));
+    let mut tx = Tx { connection: pool.acquire().await?, now: *last_time, base: 0, entries: Vec::new() };
+    match run(&mut tx, backend, environment, jobs, answers).await {
+        Ok(size) => {
+            *last_time = tx.now;
+            Ok((size, tx.entries))
         }
+        Err(error) => {
+            // Some failures end the transaction by themselves and some do not: closing the connection ends it surely.
+            if let Err(error) = tx.connection.close().await {
+                tracing::debug!(%error, "a connection did not close well");
+            }
+            Err(Arc::new(error))
+        }
+    }
+}
+
+async fn run(
+    tx: &mut Tx,
+    backend: Backend,
+    environment: &Environment,
+    jobs: impl Iterator<Item = Job> + Send,
+    answers: &mut Vec<Answer>,
+) -> sqlx::Result<i64> {
+    let begin = match backend {
+        Backend::Sqlite => "BEGIN IMMEDIATE",
+        Backend::Postgres => "BEGIN",
     };
+    tx.connection().execute(begin).await?;
+    let (base, head_time): (i64, i64) = sqlx::query_as(log::LOCK_HEAD).fetch_one(tx.connection()).await?;
+    tx.base = base;
+    tx.now = environment.now().max(tx.now).max(Time::from_micros(head_time));
     for job in jobs {
         let entries = tx.entries.len();
         tx.connection().execute("SAVEPOINT job").await?;
-        match job(&mut tx).await {
+        match job(tx).await {
             Ok(answer) => {
-                tx.connection().execute("RELEASE SAVEPOINT job").await?;
                 answers.push(answer);
+                tx.connection().execute("RELEASE SAVEPOINT job").await?;
             }
             Err(answer) => {
                 tx.entries.truncate(entries);
@@ -164,28 +189,12 @@ async fn commit(
             }
         }
     }
-    let Tx { mut transaction, now, base, entries } = tx;
-    let size = base + entries.len() as i64;
-    if !entries.is_empty() {
-        log::insert(&mut transaction, now, &entries).await?;
-        sqlx::query(log::SET_SIZE).bind(size).bind(now.micros()).execute(&mut *transaction).await?;
+    let size = base + tx.entries.len() as i64;
+    if !tx.entries.is_empty() {
+        log::insert(&mut tx.connection, tx.now, &tx.entries).await?;
+        let now = tx.now.micros();
+        sqlx::query(log::SET_SIZE).bind(size).bind(now).execute(tx.connection()).await?;
     }
-    transaction.commit().await?;
-    *last_time = now;
-    Ok((size, entries))
-}
-
-async fn begin(
-    pool: &AnyPool,
-    backend: Backend,
-    environment: &Environment,
-    last_time: &Time,
-) -> sqlx::Result<Tx> {
-    let mut transaction = match backend {
-        Backend::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
-        Backend::Postgres => pool.begin().await?,
-    };
-    let (base, head_time): (i64, i64) = sqlx::query_as(log::LOCK_HEAD).fetch_one(&mut *transaction).await?;
-    let now = environment.now().max(*last_time).max(Time::from_micros(head_time));
-    Ok(Tx { transaction, now, base, entries: Vec::new() })
+    tx.connection().execute("COMMIT").await?;
+    Ok(size)
 }

@@ -9,15 +9,15 @@ pub use collect::collect;
 
 use crate::app::App;
 use crate::counters::{self, day_of};
-use crate::db::installs;
+use crate::db::{installs, registry};
+use crate::failure::Result;
+use crate::search::TREND_DAYS;
 
 /// How often what was counted is written.
 const FLUSH: Duration = Duration::from_millis(500);
 /// How often contents that nobody needs are looked for.
 const COLLECT: Duration = Duration::from_secs(3_600);
 const TIDY: Duration = Duration::from_secs(60);
-/// A day leaves the trend after so many days.
-const TREND_DAYS: i64 = 7;
 
 /// Writes counts every half second.
 pub async fn flush_counters(app: Arc<App>) {
@@ -47,23 +47,37 @@ pub async fn collect_contents(app: Arc<App>) {
     }
 }
 
-/// Forgets quiet callers every minute, and lets days leave the trend.
+/// Forgets quiet callers, and lets days leave the trend, every minute.
 pub async fn tidy(app: Arc<App>) {
-    let mut today = day_of(app.environment.now());
+    let mut today = 0;
     while pause(&app, TIDY).await {
         app.limiter.tidy();
         let day = day_of(app.environment.now());
         if day > today {
-            let outcome = app
-                .db
-                .write(move |tx| Box::pin(async move { installs::touch_day(tx, day - TREND_DAYS).await }))
-                .await;
-            match outcome {
+            match leave_trend(&app).await {
                 Ok(()) => today = day,
-                Err(failure) => tracing::warn!(%failure, "yesterday's trend stays for now"),
+                Err(failure) => tracing::warn!(%failure, "old days stay in the trend for now"),
             }
         }
     }
+}
+
+/// Makes followers look again at the skills that were downloaded on days that have left the trend. The database
+/// remembers up to which day that was done, so that no day is missed and no server does it twice.
+pub async fn leave_trend(app: &App) -> Result<()> {
+    let until = day_of(app.environment.now()) - TREND_DAYS;
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let done = registry::value(tx, registry::TREND_DAY).await?.and_then(|day| day.parse().ok());
+                if done.is_some_and(|done: i64| done >= until) {
+                    return Ok(());
+                }
+                installs::touch_days(tx, done.unwrap_or(i64::MIN), until).await?;
+                registry::set(tx, registry::TREND_DAY, &until.to_string()).await
+            })
+        })
+        .await
 }
 
 /// Waits; false when the app is to end.

@@ -24,7 +24,7 @@ const ENTRIES: i64 = 1_000;
 /// Skills read at once.
 const SKILLS: usize = 200;
 /// The trend is of so many days.
-const TREND_DAYS: i64 = 7;
+pub const TREND_DAYS: i64 = 7;
 
 /// Follows until the app stops.
 pub async fn run(app: Arc<App>) {

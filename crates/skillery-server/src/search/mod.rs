@@ -16,7 +16,7 @@ use skillery_core::ProblemCode;
 use tokio::sync::{Notify, watch};
 
 use crate::failure::{Failure, Result};
-pub use follow::{catch_up, run};
+pub use follow::{TREND_DAYS, catch_up, run};
 pub use index::{Cursor, Document, Index};
 pub use query::{Found, SearchQuery, Sort};
 

@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 /// Words of a query that count; the rest is passed over.
 const MAX_WORDS: usize = 16;
 /// How many words the last one may be completed to.
-const MAX_COMPLETIONS: usize = 32;
+const MAX_COMPLETIONS: usize = 256;
 /// A last word of fewer characters is not completed.
 const MIN_PREFIX: usize = 2;
 

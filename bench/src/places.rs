@@ -1,0 +1,53 @@
+//! Where things lie: the repository, what is built, and what the benchmarks keep between runs.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// A file or folder below `target/bench`. Its parent is made.
+pub fn kept(name: &str) -> Result<PathBuf> {
+    let place = root().join("target/bench").join(name);
+    if let Some(parent) = place.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    Ok(place)
+}
+
+/// A new, empty folder below `target/bench`, in place of an older one.
+pub fn emptied(name: &str) -> Result<PathBuf> {
+    let place = kept(name)?;
+    if place.exists() {
+        fs_err::remove_dir_all(&place)?;
+    }
+    fs_err::create_dir_all(&place)?;
+    Ok(place)
+}
+
+/// The program under test.
+pub fn skillery() -> PathBuf {
+    root().join("target/release/skillery")
+}
+
+/// Builds the program under test, if it is not up to date.
+pub fn build_skillery() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--quiet", "-p", "skillery-cli"])
+        .current_dir(root())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "`skillery` cannot be built");
+    Ok(())
+}
+
+/// An address on loopback that nobody listens on.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}

@@ -1,0 +1,91 @@
+"""Publish, find, rate, install and run the skills of AI agents.
+
+>>> from orchestrator.execution import configure_registry, search_registry
+>>> configure_registry(url="http://127.0.0.1:8700", token="sky_...", org="acme")  # doctest: +SKIP
+>>> search_registry(query="email", min_rating=3.5)  # doctest: +SKIP
+
+Three groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
+
+* a registry, :mod:`orchestrator.execution.skill_registry`;
+* the skills that are installed on this machine, :mod:`orchestrator.execution.skills`;
+* workflows of installed skills, :mod:`orchestrator.execution.workflows`.
+
+Importing this package loads nothing but these small modules: what does the work is loaded by the first call.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    RegistryError,
+    RegistryUnavailableError,
+    TokenRequiredError,
+    VerificationError,
+    WorkflowError,
+)
+from .skill_registry import (
+    RegistryConfig,
+    RegistrySkill,
+    SkillRegistry,
+    add_signing_secret,
+    configure_registry,
+    download_registry_skill,
+    get_registry_config,
+    get_registry_ratings,
+    get_registry_skill,
+    publish_skill,
+    rate_registry_skill,
+    search_registry,
+    trending_skills,
+)
+from .skills import (
+    Skill,
+    get_skill,
+    get_skill_versions,
+    list_skills,
+    remove_skill,
+    rollback_skill,
+    save_skill,
+    update_skill,
+)
+from .workflows import Workflow, add_step, create_workflow, execute_workflow, load_workflow, save_workflow
+
+__all__ = [
+    "InvalidInputError",
+    "NotAllowedError",
+    "NotFoundError",
+    "RegistryConfig",
+    "RegistryError",
+    "RegistrySkill",
+    "RegistryUnavailableError",
+    "Skill",
+    "SkillRegistry",
+    "TokenRequiredError",
+    "VerificationError",
+    "Workflow",
+    "WorkflowError",
+    "add_signing_secret",
+    "add_step",
+    "configure_registry",
+    "create_workflow",
+    "download_registry_skill",
+    "execute_workflow",
+    "get_registry_config",
+    "get_registry_ratings",
+    "get_registry_skill",
+    "get_skill",
+    "get_skill_versions",
+    "list_skills",
+    "load_workflow",
+    "publish_skill",
+    "rate_registry_skill",
+    "remove_skill",
+    "rollback_skill",
+    "save_skill",
+    "save_workflow",
+    "search_registry",
+    "trending_skills",
+    "update_skill",
+]

@@ -1,0 +1,42 @@
+"""What importing the package costs, by what it loads: counts do not depend on the machine."""
+
+
+def test_importing_loads_only_small_modules(python):
+    code = "import sys; before = set(sys.modules); import orchestrator.execution; print(*sorted(set(sys.modules) - before))"
+    loaded = set(python(code).split())
+    assert "orchestrator.execution.workflows" in loaded
+    assert loaded <= {
+        "__future__",
+        "orchestrator",
+        "orchestrator.execution",
+        "orchestrator.execution.errors",
+        "orchestrator.execution.skill_registry",
+        "orchestrator.execution.skills",
+        "orchestrator.execution.workflows",
+    }
+
+
+def test_the_package_is_typed_and_every_public_name_is_documented():
+    import os
+
+    import orchestrator
+    from orchestrator import execution
+
+    folder = os.path.dirname(orchestrator.__file__)
+    assert os.path.isfile(os.path.join(folder, "py.typed"))
+    assert os.path.isfile(os.path.join(folder, "_native.pyi"))
+    for name in execution.__all__:
+        assert getattr(execution, name).__doc__, name
+
+
+def test_the_stub_names_what_the_extension_has():
+    import os
+    import re
+
+    import orchestrator
+    from orchestrator import _native
+
+    with open(os.path.join(os.path.dirname(orchestrator.__file__), "_native.pyi")) as file:
+        stub = file.read()
+    stubbed = set(re.findall(r"^(?:def|class) (\w+)|^(VERSION)", stub, re.MULTILINE))
+    assert {first or second for first, second in stubbed} == {n for n in dir(_native) if not n.startswith("_")}

@@ -1,0 +1,98 @@
+//! Ratings and reviews.
+
+use serde_json::{Value, json};
+
+use super::{ADMIN, TestApp};
+
+const RATE: &str = "/api/v1/skills/acme/tool/rate";
+const RATINGS: &str = "/api/v1/skills/acme/tool/ratings";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_rating_for_each_user_with_exact_sums() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["read", "rate"]).await;
+    let bert = app.user("bert", &["rate"]).await;
+    let first = app.post(RATE, &anna, json!({ "rating": 4.5, "review": "Works great" })).await.is(200);
+    assert_eq!(first, json!({ "success": true, "average_rating": 4.5, "rating_count": 1 }));
+    app.app.environment.advance_seconds(1);
+    app.post(RATE, &bert, json!({ "rating": 1 })).await.is(200);
+    app.app.environment.advance_seconds(1);
+    // Again replaces.
+    let again = app.post(RATE, &anna, json!({ "rating": 3.04, "review": "Less great" })).await.is(200);
+    assert_eq!(again, json!({ "success": true, "average_rating": 2.0, "rating_count": 2 }));
+    insta::assert_json_snapshot!(app.get(RATINGS).await.is(200));
+    let record = app.get("/api/v1/skills/acme/tool").await.is(200);
+    assert_eq!((&record["rating"], &record["rating_count"]), (&json!(2.0), &json!(2)));
+    app.delete(RATE, &bert).await.is(204);
+    app.delete(RATE, &bert).await.is(204);
+    let ratings = app.get(RATINGS).await.is(200);
+    assert_eq!((&ratings["average"], &ratings["count"]), (&json!(3.0), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_come_in_pages_the_newest_first() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    for number in 0..5 {
+        let token = app.user(&format!("user{number}"), &["rate"]).await;
+        app.app.environment.advance_seconds(1);
+        app.post(RATE, &token, json!({ "rating": 5, "review": format!("review {number}") })).await.is(200);
+    }
+    let texts = |page: &Value| -> Vec<String> {
+        page["reviews"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|review| review["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(texts(&app.get(&format!("{RATINGS}?limit=2")).await.is(200)), ["review 4", "review 3"]);
+    assert_eq!(texts(&app.get(&format!("{RATINGS}?limit=2&offset=4")).await.is(200)), ["review 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_rating_is_refused() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    for bad in [0.0, 6.0, -1.0, 0.99, 5.01] {
+        app.post(RATE, ADMIN, json!({ "rating": bad })).await.fails(422, "invalid-rating");
+    }
+    app.post(RATE, ADMIN, json!({ "rating": "NaN" })).await.fails(422, "invalid-field");
+    app.post(RATE, ADMIN, json!({ "rating": 4, "stars": 4 })).await.fails(422, "unknown-field");
+    app.post(RATE, ADMIN, json!({ "rating": 4, "review": "x".repeat(10_001) }))
+        .await
+        .fails(422, "invalid-field");
+    app.post(RATE, "", json!({ "rating": 4 })).await.fails(401, "unauthenticated");
+    let reader = app.user("rita", &["read", "publish"]).await;
+    app.post(RATE, &reader, json!({ "rating": 4 })).await.fails(403, "insufficient-scope");
+    app.post("/api/v1/skills/acme/none/rate", ADMIN, json!({ "rating": 4 }))
+        .await
+        .fails(404, "skill-not-found");
+    assert_eq!(app.get(RATINGS).await.is(200)["count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_users_rate_at_once_and_the_sums_stay_exact() {
+    let app = std::sync::Arc::new(TestApp::new().await);
+    app.publish("acme/tool", "1.0.0").await;
+    let mut tokens = Vec::new();
+    for number in 0..10 {
+        tokens.push(app.user(&format!("user{number}"), &["rate"]).await);
+    }
+    let mut tasks = Vec::new();
+    for (number, token) in
+        tokens.iter().cloned().enumerate().flat_map(|user| [user.clone(), user.clone(), user])
+    {
+        let app = std::sync::Arc::clone(&app);
+        tasks.push(tokio::spawn(async move {
+            app.post(RATE, &token, json!({ "rating": number % 5 + 1 })).await.is(200);
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let ratings = app.get(RATINGS).await.is(200);
+    assert_eq!((&ratings["count"], &ratings["average"]), (&json!(10), &json!(3.0)));
+    assert_eq!(ratings["histogram"], json!({ "1": 2, "2": 2, "3": 2, "4": 2, "5": 2 }));
+}

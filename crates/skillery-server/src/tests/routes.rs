@@ -1,0 +1,91 @@
+//! Every route is documented, has a row that says who may, and keeps to it.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use skillery_core::Scope;
+
+use super::TestApp;
+use crate::http::router::{ROUTES, Who};
+
+fn document() -> Value {
+    serde_json::from_str(&crate::openapi_json()).unwrap()
+}
+
+#[test]
+fn the_document_and_the_table_of_routes_are_the_same() {
+    let document = document();
+    let mut documented = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            documented.insert((method.clone(), path.clone()));
+        }
+    }
+    let listed: BTreeSet<_> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(documented, listed);
+}
+
+#[test]
+fn the_document_is_reviewed() {
+    insta::assert_snapshot!(crate::openapi_json());
+}
+
+#[test]
+fn scopes_in_the_document_are_those_of_the_table() {
+    let document = document();
+    for (method, path, who) in ROUTES {
+        let documented = &document["paths"][path][method]["security"];
+        match who {
+            Who::Anyone | Who::Reader => assert!(documented.is_null(), "{method} {path}"),
+            Who::SignedIn => assert!(documented.is_array(), "{method} {path}"),
+            Who::Scope(scope) => {
+                assert_eq!(documented[0]["token"], json!([scope.as_str()]), "{method} {path}")
+            }
+            Who::SiteAdmin => assert_eq!(documented[0]["token"], json!(["admin"]), "{method} {path}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_route_refuses_who_may_not() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    // A token with every scope but the one in question.
+    app.user("anna", &["read"]).await;
+    app.member("acme", "anna", "owner").await;
+    for (method, path, who) in ROUTES {
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let address = path
+            .replace("{id}", "acme/tool")
+            .replace("{version}", "1.0.0")
+            .replace("{token}", "none")
+            .replace("{user}", "nobody")
+            .replace("{org}", "acme")
+            .replace("{namespace}", "acme");
+        let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
+        let anonymous = app.call(method.clone(), &address, "", body.clone()).await;
+        match who {
+            Who::Anyone | Who::Reader => assert_eq!(anonymous.status.as_u16(), 200, "{method} {path}"),
+            _ => {
+                anonymous.fails(401, "unauthenticated");
+            }
+        }
+        let (missing, code) = match who {
+            Who::Scope(scope) => (*scope, "insufficient-scope"),
+            Who::SiteAdmin => (Scope::Admin, "insufficient-scope"),
+            _ => continue,
+        };
+        let rest: Vec<&str> =
+            Scope::ALL.iter().filter(|scope| **scope != missing).map(|scope| scope.as_str()).collect();
+        let token = app.token(json!({ "user": "anna", "scopes": rest })).await;
+        app.call(method.clone(), &address, &token, body.clone()).await.fails(403, code);
+        if *who == Who::SiteAdmin {
+            // Every scope, and owner of the org, but no admin of the registry.
+            let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+            let token = app.token(json!({ "user": "anna", "scopes": all })).await;
+            app.call(method.clone(), &address, &token, body).await.fails(403, "forbidden");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Search.
+
+use serde_json::json;
+
+use super::{ADMIN, TestApp, skill};
+
+async fn publish(app: &TestApp, id: &str, description: &str, tags: &[&str], code: &str) {
+    let mut body = skill(id, "1.0.0");
+    body["description"] = json!(description);
+    body["tags"] = json!(tags);
+    body["code"] = json!(code);
+    body.as_object_mut().unwrap().remove("code_hash");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+}
+
+async fn library() -> TestApp {
+    let app = TestApp::new().await;
+    publish(
+        &app,
+        "acme/email_validator",
+        "Validates addresses",
+        &["email", "utility"],
+        "def email_validator(): pass",
+    )
+    .await;
+    publish(&app, "acme/email/sender", "Sends letters", &["mail"], "def sender(): pass").await;
+    publish(&app, "acme/reporter", "Writes reports by email", &["utility"], "def reporter(): pass").await;
+    publish(&app, "utils/hidden", "Does things", &[], "def hidden():\n    return 'email'\n").await;
+    publish(&app, "acme-two/other", "Nothing of the kind", &["Utility"], "def other(): pass").await;
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_sees_what_was_published_and_rated_before_it() {
+    let app = TestApp::new().await;
+    for number in 0..10 {
+        app.publish(&format!("acme/tool{number}"), "1.0.0").await;
+        assert_eq!(app.search("", "q=tool").await.1, number + 1);
+    }
+    app.post("/api/v1/skills/acme/tool3/rate", ADMIN, json!({ "rating": 5 })).await.is(200);
+    assert_eq!(app.search("", "q=tool&min_rating=4.5").await, (vec!["acme/tool3".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_have_weights() {
+    let app = library().await;
+    let (ids, total) = app.search("", "q=email").await;
+    assert_eq!(total, 4);
+    assert_eq!(ids.last().unwrap(), "utils/hidden", "what is only in the body comes last: {ids:?}");
+    assert_eq!(ids[0], "acme/email_validator", "{ids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_are_stemmed_all_must_match_and_the_last_is_completed() {
+    let app = library().await;
+    assert_eq!(app.search("", "q=validating").await.0, ["acme/email_validator"]);
+    assert_eq!(app.search("", "q=address").await.0, ["acme/email_validator"]);
+    assert_eq!(app.search("", "q=EMAIL%20reports").await.0, ["acme/reporter"]);
+    assert_eq!(app.search("", "q=email%20nonsense").await.1, 0);
+    assert_eq!(app.search("", "q=email%20repo").await.0, ["acme/reporter"]);
+    assert_eq!(app.search("", "q=addre").await.0, ["acme/email_validator"]);
+    assert_eq!(app.search("", "q=addre%20").await.1, 0, "a blank ends the word");
+    assert_eq!(app.search("", "q=acme/reporter").await.0, ["acme/reporter"]);
+    assert_eq!(app.search("", "q=!!!").await.1, 0);
+    assert_eq!(app.search("", "q=%22%20OR%20*%20AND%20(").await.1, 0, "no query language");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_namespaces_and_ratings_filter() {
+    let app = library().await;
+    assert_eq!(
+        app.search("", "tags=utility&sort=name").await.0,
+        ["acme-two/other", "acme/email_validator", "acme/reporter"]
+    );
+    assert_eq!(app.search("", "tags=utility,email").await.0, ["acme/email_validator"]);
+    assert_eq!(app.search("", "tags=utility&tags=email").await.1, 1);
+    assert_eq!(
+        app.search("", "org=acme&sort=name").await.0,
+        ["acme/email_validator", "acme/email/sender", "acme/reporter"]
+    );
+    assert_eq!(app.search("", "org=acme/email").await.0, ["acme/email/sender"]);
+    assert_eq!(app.search("", "org=nobody").await.1, 0);
+    app.post("/api/v1/skills/acme/reporter/rate", ADMIN, json!({ "rating": 4.4 })).await.is(200);
+    assert_eq!(app.search("", "min_rating=4.4").await.0, ["acme/reporter"]);
+    assert_eq!(app.search("", "min_rating=4.41").await.1, 0);
+    assert_eq!(app.search("", "min_rating=0").await.1, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sort_orders_and_pages_fit_together() {
+    let app = TestApp::new().await;
+    for number in 0..25 {
+        app.app.environment.advance_seconds(1);
+        app.publish(&format!("acme/tool{number:02}"), "1.0.0").await;
+    }
+    for _ in 0..2 {
+        app.get("/api/v1/skills/acme/tool07/download").await.is(200);
+    }
+    app.get("/api/v1/skills/acme/tool09/download").await.is(200);
+    app.post("/api/v1/skills/acme/tool11/rate", ADMIN, json!({ "rating": 5 })).await.is(200);
+    app.settle().await;
+    let first = async |query: &str| app.search("", query).await.0[0].clone();
+    assert_eq!(first("sort=installs").await, "acme/tool07");
+    assert_eq!(first("").await, "acme/tool07", "installs are the default without words");
+    assert_eq!(first("sort=trending").await, "acme/tool07");
+    assert_eq!(first("sort=rating").await, "acme/tool11");
+    assert_eq!(first("sort=updated").await, "acme/tool24");
+    assert_eq!(first("sort=name").await, "acme/tool00");
+    for sort in ["installs", "trending", "rating", "updated", "name", "relevance"] {
+        let mut paged = Vec::new();
+        for offset in [0, 10, 20] {
+            let (ids, total) = app.search("", &format!("q=tool&sort={sort}&limit=10&offset={offset}")).await;
+            assert_eq!(total, 25);
+            paged.extend(ids);
+        }
+        assert_eq!(paged, app.search("", &format!("q=tool&sort={sort}")).await.0, "{sort}");
+        let unique: std::collections::BTreeSet<_> = paged.iter().collect();
+        assert_eq!(unique.len(), 25, "{sort}");
+    }
+    // What was installed over a week ago does not trend.
+    app.app.environment.advance_seconds(9 * 86_400);
+    app.get("/api/v1/skills/acme/tool13/download").await.is(200);
+    crate::jobs::leave_trend(&app.app).await.unwrap();
+    app.settle().await;
+    assert_eq!(first("sort=trending").await, "acme/tool13");
+    assert_eq!(first("sort=installs").await, "acme/tool07");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_are_checked() {
+    let app = TestApp::new().await;
+    for query in [
+        "limit=-1",
+        "limit=201",
+        "limit=x",
+        "offset=-1",
+        "offset=100001",
+        "min_rating=6",
+        "min_rating=NaN",
+        "min_rating=x",
+        "sort=random",
+        "org=Acme",
+        "org=../x",
+        "q=".to_owned().leak(),
+    ] {
+        let answer = app.get(&format!("/api/v1/skills?{query}")).await;
+        if query == "q=" {
+            answer.is(200);
+        } else {
+            answer.fails(400, "invalid-parameter");
+        }
+    }
+    let long = "x".repeat(257);
+    app.get(&format!("/api/v1/skills?q={long}")).await.fails(400, "invalid-parameter");
+    assert_eq!(app.get("/api/v1/skills?limit=0").await.is(200), json!({ "total": 0, "skills": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_is_opened_again_and_rebuilt_when_it_is_gone() {
+    let app = library().await;
+    app.settle().await;
+    let cursor = app.app.search.cursor();
+    let app = app.crash_and_reopen().await;
+    assert!(!app.app.search.is_building());
+    assert_eq!(app.app.search.cursor(), cursor);
+    assert_eq!(app.search("", "q=email").await.1, 4);
+    let app =
+        app.crash_and_reopen_after(|settings| fs_err::remove_dir_all(settings.index_folder()).unwrap()).await;
+    assert_eq!(app.search("", "q=email").await.1, 4);
+    // A damaged one is as good as none.
+    let damage = |settings: &crate::settings::Settings| {
+        fs_err::write(settings.index_folder().join("v1").join("meta.json"), "{").unwrap();
+    };
+    let app = app.crash_and_reopen_after(damage).await;
+    assert_eq!(app.search("", "q=email").await.1, 4);
+    assert_eq!(app.app.search.cursor(), cursor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_database_see_each_other() {
+    if !super::is_postgres() {
+        // An embedded database has one server; this is about several.
+        return;
+    }
+    let one = TestApp::new().await;
+    let two = one.another().await;
+    one.publish("acme/tool", "1.0.0").await;
+    for server in [&one, &two] {
+        server.get("/api/v1/skills/acme/tool").await.is(200);
+    }
+    two.post("/api/v1/skills/acme/tool/rate", ADMIN, json!({ "rating": 5 })).await.is(200);
+    let user = one.user("anna", &["read", "publish"]).await;
+    two.get_as(&user, "/api/v1/whoami").await.is(200);
+    one.publish("acme/tool", "1.1.0").await;
+    // Nobody tells server two; it looks by itself.
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let version = two.get("/api/v1/skills/acme/tool").await.is(200)["version"].clone();
+        let found = two.search("", "q=tool&min_rating=5").await.1;
+        let rating = one.get("/api/v1/skills/acme/tool").await.is(200)["rating"].clone();
+        if version == "1.1.0" && found == 1 && rating == 5.0 {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{version} {found} {rating}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

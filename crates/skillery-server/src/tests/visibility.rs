@@ -1,0 +1,120 @@
+//! Who sees what: the same answer for what is not there and what the caller may not see.
+
+use axum::http::Method;
+use serde_json::json;
+
+use super::{ADMIN, TestApp, skill};
+
+async fn registry() -> (TestApp, String, String) {
+    let app = TestApp::new().await;
+    for (id, visibility) in
+        [("acme/open", "public"), ("acme/staff", "internal"), ("acme/email/secret", "private")]
+    {
+        let mut body = skill(id, "1.0.0");
+        body["visibility"] = json!(visibility);
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    }
+    let member = app.user("mia", &["read", "rate", "publish"]).await;
+    app.member("acme/email", "mia", "reader").await;
+    let stranger = app.user("sam", &["read", "rate", "publish"]).await;
+    (app, member, stranger)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn search_and_total_show_only_what_the_caller_sees() {
+    let (app, member, stranger) = registry().await;
+    let bound = app.token(json!({ "user": "mia", "scopes": ["read"], "namespaces": ["other"] })).await;
+    let narrow = app.token(json!({ "user": "mia", "scopes": ["publish"] })).await;
+    for (token, wanted) in [
+        ("", vec!["acme/open"]),
+        (stranger.as_str(), vec!["acme/open", "acme/staff"]),
+        (member.as_str(), vec!["acme/email/secret", "acme/open", "acme/staff"]),
+        (ADMIN, vec!["acme/email/secret", "acme/open", "acme/staff"]),
+        (bound.as_str(), vec!["acme/open"]),
+        (narrow.as_str(), vec!["acme/open"]),
+    ] {
+        let (ids, total) = app.search(token, "sort=name").await;
+        assert_eq!((ids, total), (wanted.iter().map(ToString::to_string).collect(), wanted.len() as u64));
+        assert_eq!(app.search(token, "q=texts").await.1, wanted.len() as u64);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_skill_answers_as_if_it_were_not_there() {
+    let (app, member, stranger) = registry().await;
+    let hidden = "/api/v1/skills/acme/email/secret";
+    let nowhere = "/api/v1/skills/acme/email/nothin";
+    for (method, suffix, body) in [
+        (Method::GET, "", None),
+        (Method::GET, "/download", None),
+        (Method::GET, "/ratings", None),
+        (Method::GET, "/versions", None),
+        (Method::GET, "/versions/1.0.0", None),
+        (Method::POST, "/rate", Some(json!({ "rating": 5 }))),
+        (Method::DELETE, "/rate", None),
+        (Method::PUT, "/versions/1.0.0/yank", Some(json!({}))),
+        (Method::DELETE, "/versions/1.0.0/yank", None),
+    ] {
+        let shown = |problem: serde_json::Value, id: &str| {
+            let mut problem = problem;
+            problem.as_object_mut().unwrap().remove("request_id");
+            problem.to_string().replace(id, "ID")
+        };
+        let one = app.call(method.clone(), &format!("{hidden}{suffix}"), &stranger, body.clone()).await;
+        let two = app.call(method.clone(), &format!("{nowhere}{suffix}"), &stranger, body.clone()).await;
+        assert_eq!(
+            shown(one.fails(404, "skill-not-found"), "acme/email/secret"),
+            shown(two.fails(404, "skill-not-found"), "acme/email/nothin"),
+        );
+        if suffix != "/versions/1.0.0/yank" {
+            let answer = app.call(method, &format!("{hidden}{suffix}"), &member, body).await;
+            assert!(answer.status.is_success(), "{suffix}: {answer:?}");
+        }
+    }
+    // Asked twice, so that what is remembered for one caller is not shown to the next.
+    app.get_as(&member, &format!("{hidden}/download")).await.is(200);
+    app.get(&format!("{hidden}/download")).await.fails(404, "skill-not-found");
+    app.get_as(&stranger, hidden).await.fails(404, "skill-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visibility_changes_at_once() {
+    let (app, member, stranger) = registry().await;
+    let path = "/api/v1/skills/acme/open/visibility";
+    app.put(path, &member, json!({ "visibility": "private" })).await.fails(403, "insufficient-scope");
+    app.get("/api/v1/skills/acme/open").await.is(200);
+    app.put(path, ADMIN, json!({ "visibility": "private" })).await.is(204);
+    app.get("/api/v1/skills/acme/open").await.fails(404, "skill-not-found");
+    app.get_as(&stranger, "/api/v1/skills/acme/open/download").await.fails(404, "skill-not-found");
+    assert_eq!(app.search("", "").await.1, 0);
+    app.put(path, ADMIN, json!({ "visibility": "public" })).await.is(204);
+    assert_eq!(app.search("", "").await.1, 1);
+    app.put(path, ADMIN, json!({ "visibility": "secret" })).await.fails(422, "invalid-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orgs_are_known_by_what_is_seen_of_them() {
+    let (app, member, stranger) = registry().await;
+    let mut body = skill("cellar/wine", "1.0.0");
+    body["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    app.get_as(&stranger, "/api/v1/orgs/cellar").await.fails(404, "org-not-found");
+    let listed = app.get_as(&stranger, "/api/v1/orgs").await.is(200);
+    assert_eq!((&listed["total"], &listed["orgs"][0]["skills"]), (&json!(1), &json!(2)));
+    assert_eq!(app.get_as(&member, "/api/v1/orgs/acme").await.is(200)["skills"], 3);
+    assert_eq!(app.get_as(ADMIN, "/api/v1/orgs").await.is(200)["total"], 2);
+    app.get_as(&stranger, "/api/v1/orgs/acme/members").await.fails(404, "org-not-found");
+    app.get_as(&member, "/api/v1/orgs/acme/members").await.fails(404, "org-not-found");
+    let members = app.get_as(&member, "/api/v1/orgs/acme/email/members").await.is(200);
+    assert_eq!(members["total"], 2, "those of the namespaces above count too: {members}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anonymous_reads_can_be_switched_off() {
+    let app = TestApp::with(|settings| settings.anonymous_reads = false).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.get("/api/v1/skills").await.fails(401, "unauthenticated");
+    app.get("/api/v1/skills/acme/tool").await.fails(401, "unauthenticated");
+    app.get_as(ADMIN, "/api/v1/skills/acme/tool").await.is(200);
+    app.get("/healthz").await.is(200);
+}
