@@ -60,7 +60,8 @@ impl Connection {
             self.read_more()?;
         };
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| bad("no status"))?;
+        let status =
+            head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| bad("no status"))?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
         if let Some(length) = length {
             let length: usize = length.trim().parse().map_err(|_| bad("no content-length"))?;

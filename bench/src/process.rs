@@ -1,6 +1,7 @@
 //! Programs that run beside the measurement, and their end: each is ended by its process id, whatever happens.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -118,15 +119,22 @@ pub fn end_all_on_signal() -> Result<()> {
     Ok(())
 }
 
+/// Whether this program may do everything here.
+pub fn is_root() -> bool {
+    fs_err::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
 /// Whether the program is there; where it is not and we may, it is installed from this package of Debian.
 pub fn ensure_program(program: &str, package: &str) -> Result<()> {
     let is_there = || {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     };
-    if !is_there() && nix::unistd::geteuid().is_root() {
+    if !is_there() && is_root() {
         eprintln!("  installing {package}");
-        for arguments in [&["-qq", "update"][..], &["-qq", "-y", "install", "--no-install-recommends", package]] {
+        for arguments in
+            [&["-qq", "update"][..], &["-qq", "-y", "install", "--no-install-recommends", package]]
+        {
             let _ = Command::new("apt-get").args(arguments).stdout(Stdio::null()).status();
         }
     }

@@ -13,10 +13,8 @@ use crate::rounds::Outcome;
 pub enum Target {
     /// This or more.
     AtLeast(f64),
-    /// Less than this, or this.
+    /// This or less.
     AtMost(f64),
-    /// Shown, but not judged.
-    None,
 }
 
 /// One comparison.
@@ -53,21 +51,15 @@ impl Row {
         match self.target {
             Target::AtLeast(least) => self.result >= least,
             Target::AtMost(most) => self.result <= most,
-            Target::None => true,
         }
     }
 
     fn cells(&self) -> [String; 6] {
-        let (target, met) = match self.target {
-            Target::AtLeast(least) => (format!(">= {least} {}", self.unit), self.is_met()),
-            Target::AtMost(most) => (format!("<= {most} {}", self.unit), self.is_met()),
-            Target::None => (String::new(), true),
+        let target = match self.target {
+            Target::AtLeast(least) => format!(">= {least} {}", self.unit),
+            Target::AtMost(most) => format!("<= {most} {}", self.unit),
         };
-        let met = match (self.target, met) {
-            (Target::None, _) => "",
-            (_, true) => "yes",
-            (_, false) => "NO",
-        };
+        let met = if self.is_met() { "yes" } else { "NO" };
         let result = format!("{} {}", short(self.result), self.unit);
         [self.work.clone(), self.ours.clone(), self.beside.clone(), result, target, met.to_owned()]
     }
@@ -117,14 +109,18 @@ impl Findings {
     fn table(&self) -> String {
         let mut lines = vec![HEAD.map(str::to_owned)];
         lines.extend(self.rows.iter().map(Row::cells));
-        let widths: Vec<usize> =
-            (0..HEAD.len()).map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..HEAD.len())
+            .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0))
+            .collect();
         let mut text = String::new();
         for (number, line) in lines.iter().enumerate() {
             let cells = line.iter().zip(&widths).map(|(cell, width)| format!(" {cell:width$} |"));
             text += &format!("|{}\n", cells.collect::<String>());
             if number == 0 {
-                text += &format!("|{}\n", widths.iter().map(|width| "-".repeat(width + 2) + "|").collect::<String>());
+                text += &format!(
+                    "|{}\n",
+                    widths.iter().map(|width| "-".repeat(width + 2) + "|").collect::<String>()
+                );
             }
         }
         for note in &self.notes {

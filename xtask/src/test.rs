@@ -81,7 +81,7 @@ fn python_tests() -> Result<()> {
     environment.install_wheel(false)?;
     Command::new(environment.program("python"))
         .args(["-m", "pytest", "--quiet", "crates/skillery-py/tests"])
-        .env("SKILLERY_BINARY", skillery_binary(false)?)
+        .env("SKILLERY_BIN", skillery_binary(false)?)
         .say_and_run()
 }
 

@@ -22,7 +22,8 @@ fn load_configuration(py: Python<'_>) -> PyResult<Settings> {
     load().map_err(|error: Error| failure::raise(py, &error))
 }
 
-/// Changes the file. What is `None` stays; an empty token or org is removed.
+/// Changes the file. What is `None` stays; an empty token or org is removed. Answers with URL, token and org as
+/// they were kept.
 #[pyfunction]
 #[pyo3(signature = (url=None, token=None, org=None, verify_signature=None, timeout=None))]
 fn save_configuration(
@@ -32,8 +33,8 @@ fn save_configuration(
     org: Option<&str>,
     verify_signature: Option<bool>,
     timeout: Option<f64>,
-) -> PyResult<()> {
-    let save = || -> Result<(), Error> {
+) -> PyResult<(Option<String>, Option<String>, Option<String>)> {
+    let save = || {
         let given =
             |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let layer = ConfigLayer {
@@ -43,6 +44,11 @@ fn save_configuration(
             verify_signature,
             timeout: timeout.map(|seconds| parse_timeout(seconds, "`timeout`")).transpose()?,
         };
+        let kept = (
+            layer.url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            layer.token.as_ref().map(|token| token.expose().to_owned()),
+            layer.org.as_ref().map(ToString::to_string),
+        );
         ConfigLayer::update(&Home::locate()?, |file| {
             if token.is_some() {
                 file.token = None;
@@ -52,9 +58,9 @@ fn save_configuration(
             }
             file.merge(layer);
         })?;
-        Ok(())
+        Ok(kept)
     };
-    save().map_err(|error| failure::raise(py, &error))
+    save().map_err(|error: Error| failure::raise(py, &error))
 }
 
 /// Keeps an org's signing secret, to verify what the org signed.

@@ -2,7 +2,7 @@
 
 
 def test_importing_loads_only_small_modules(python):
-    code = "import sys; before = set(sys.modules); import orchestrator.execution; print(*sorted(set(sys.modules) - before))"
+    code = "import sys; old = set(sys.modules); import orchestrator.execution; print(*(set(sys.modules) - old))"
     loaded = set(python(code).split())
     assert "orchestrator.execution.workflows" in loaded
     assert loaded <= {

@@ -48,7 +48,8 @@ def publish(code_file, name, version="1.0.0", code=EMAIL_CODE, **arguments):
 
 
 def test_a_published_skill_has_exactly_the_documented_attributes(configured, code_file):
-    skill = Skill("attributes", code_file(EMAIL_CODE), "1.2.3", "All of them", tags=["own"], homepage="https://a.example.com")
+    skill = Skill("attributes", code_file(EMAIL_CODE), "1.2.3", "All of them", tags=["own"])
+    skill.homepage = "https://a.example.com"
     published = publish_skill(skill, tags=["x", "y"], license="Apache-2.0", repository="https://b.example.com")
     assert list(vars(published)) == ATTRIBUTES
     assert (published.id, published.name, published.org) == ("acme/attributes", "attributes", "acme")
@@ -212,7 +213,16 @@ def test_search_and_trending(configured, code_file):
     counts = [skill.install_count for skill in trending_skills(limit=50)]
     assert counts == sorted(counts, reverse=True)
     assert len(trending_skills(2)) == 2
-    for arguments in ({"limit": -1}, {"limit": 2.5}, {"offset": -1}, {"tags": "found"}, {"sort": "x"}, {"org": "A"}, {"min_rating": 6}):
+    for arguments in (
+        {"limit": -1},
+        {"limit": 2.5},
+        {"offset": -1},
+        {"tags": "found"},
+        {"sort": "x"},
+        {"org": "A"},
+        {"min_rating": 6},
+        {"min_rating": float("nan")},
+    ):
         with pytest.raises(ValueError):
             search_registry(**arguments)
 

@@ -79,7 +79,16 @@ def test_a_failure_is_a_result(skill):
 
 def test_retries_and_time_limits(skill, tmp_path):
     marks = tmp_path / "marks"
-    skill("third_time", "def third_time(path):\n    with open(path, 'a+') as f:\n        f.write('x'); f.seek(0)\n        n = len(f.read())\n    assert n == 3\n    return n\n")
+    skill(
+        "third_time",
+        "def third_time(path):\n"
+        "    with open(path, 'a+') as file:\n"
+        "        file.write('x')\n"
+        "        file.seek(0)\n"
+        "        count = len(file.read())\n"
+        "    assert count == 3\n"
+        "    return count\n",
+    )
     skill("sleeps", "import time\ndef sleeps():\n    time.sleep(600)\n")
     w = create_workflow("patient")
     add_step(w, "try", "third_time", {"path": str(marks)}, retries=2, retry_delay=0.001)
@@ -131,7 +140,14 @@ def test_a_reader_that_raises_does_not_stop_the_run(skill):
 def test_cancelling_kills_what_runs(skill, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    skill("waits", "import os, time\ndef waits(path):\n    with open(path, 'w') as f:\n        f.write(str(os.getpid()))\n    time.sleep(600)\n")
+    skill(
+        "waits",
+        "import os, time\n"
+        "def waits(path):\n"
+        "    with open(path, 'w') as file:\n"
+        "        file.write(str(os.getpid()))\n"
+        "    time.sleep(600)\n",
+    )
     w = create_workflow("endless")
     add_step(w, "wait", "waits", {"path": str(fifo)})
 

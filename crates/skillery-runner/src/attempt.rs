@@ -161,6 +161,8 @@ impl Attempt<'_> {
         let folder = tempfile::Builder::new().prefix("skillery-").tempdir()?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let mut command = Command::new(self.interpreter.path());
+        // Isolated from variables, the folder and the user's own packages; those of the interpreter's environment can
+        // be imported, as skills may use what is installed beside it.
         command
             .args(["-I", "-B", "-X", "utf8", "-c", WORKER])
             .current_dir(folder.path())

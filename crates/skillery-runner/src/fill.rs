@@ -181,7 +181,7 @@ mod tests {
         let message = |output: Value, text: &str| filled(output, json!({}), json!(text)).unwrap_err().message;
         insta::assert_snapshot!(
             [
-                message(json!({"valid": true, "reason": ""}), "${validate_valib}"),
+                message(json!({"reason": "", "valid": true}), "${validate_valib}"),
                 message(json!([1, 2]), "${validate.output.2}"),
                 message(json!(true), "${validate.output.valid}"),
                 message(json!({}), "${validate_x}"),

@@ -15,7 +15,8 @@
 //! content by the caller's [`Resolver`], once per run, and that pins the versions.
 //!
 //! What a worker is kept from so far: the caller's environment, folder, descriptors and standard input; it has limits on time and
-//! sizes. It is *not* a sandbox yet: the code runs with the rights of the user who runs it.
+//! sizes. It is *not* a sandbox yet: the code runs with the rights of the user who runs it, and a child that begins
+//! a session of its own outlives its step.
 
 #[cfg(target_os = "linux")]
 mod attempt;

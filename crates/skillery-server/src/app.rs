@@ -50,6 +50,8 @@ pub struct App {
     /// What operators watch.
     pub metrics: Metrics,
     stop: watch::Sender<bool>,
+    /// Held as long as the app lives; the system releases it when the process ends, however it ends.
+    _lock: std::fs::File,
 }
 
 /// Callers by the hash of their token, as long as nothing changes what callers may do.
@@ -99,9 +101,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
-    /// Another server uses the same data folder.
-    #[error("another server uses the data folder `{0}`")]
-    InUse(String),
+    /// Another process uses the same data folder.
+    #[error("another server uses the data folder `{path}`", path = .0.display())]
+    InUse(std::path::PathBuf),
     /// The database.
     #[error("cannot open the database")]
     Database(#[from] db::OpenError),
@@ -122,6 +124,7 @@ impl App {
         settings.check()?;
         let file_error = |path: std::path::PathBuf| move |source| StartError::File { path, source };
         fs_err::create_dir_all(&settings.data).map_err(file_error(settings.data.clone()))?;
+        let lock = lock(&settings)?;
         let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
         let identities = Arc::new(Identities::default());
         let on_commit = {
@@ -152,6 +155,7 @@ impl App {
             limiter,
             metrics: Metrics::default(),
             stop,
+            _lock: lock,
         };
         Ok((Arc::new(app), admin_token))
     }
@@ -175,6 +179,23 @@ impl App {
     pub async fn stopping(&self) {
         let mut stop = self.stop.subscribe();
         let _ = stop.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// One process for each data folder: two would spoil each other's index.
+fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
+    let path = settings.data.join("lock");
+    let file_error = |source| StartError::File { path: path.clone(), source };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(file_error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(settings.data.clone())),
+        Err(std::fs::TryLockError::Error(source)) => Err(file_error(source)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use skillery_core::token::Secret;
@@ -82,8 +83,7 @@ pub async fn serve(
     let background = background(&app);
 
     let handle = Handle::new();
-    let service = router(Arc::clone(&app))
-        .layer(cors(&app.settings))
+    let service = with_cors(router(Arc::clone(&app)), &app.settings)
         .into_make_service_with_connect_info::<SocketAddr>();
     let ready = Ready {
         url: app.settings.public_url.as_ref().map_or_else(
@@ -149,15 +149,17 @@ async fn tls(settings: &Settings) -> Result<Option<RustlsConfig>, ServeError> {
     config.map(Some).map_err(|source| ServeError::Tls { cert: cert.clone(), source })
 }
 
-fn cors(settings: &Settings) -> CorsLayer {
-    let layer = CorsLayer::new();
+/// Pages of the configured origins may call the API; without any, no answer says a word about it.
+fn with_cors(router: Router, settings: &Settings) -> Router {
     if settings.cors_origins.is_empty() {
-        return layer;
+        return router;
     }
     let origins = if settings.cors_origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(settings.cors_origins.iter().filter_map(|origin| origin.parse().ok()))
     };
-    layer.allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(Any)
+    router.layer(
+        CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(Any),
+    )
 }

@@ -26,6 +26,9 @@ pub(crate) mod whoami;
 pub(crate) mod workflow;
 pub(crate) mod yank;
 
+use std::future::Future;
+use std::pin::Pin;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
@@ -66,15 +69,23 @@ async fn until_interrupted(session: &Session, command: &Command) -> CommandResul
         // They stop by themselves: the one gracefully, the other with a report.
         return dispatch(session, command).await;
     }
+    let interrupted: Pin<Box<dyn Future<Output = ()>>> = if may_ask(command) {
+        // Listening begins when the command first waits: a prompt before that is ended by Ctrl-C as the terminal
+        // expects.
+        Box::pin(async { interrupt::listen().await })
+    } else {
+        Box::pin(interrupt::listen())
+    };
     tokio::select! {
         biased;
         result = dispatch(session, command) => result,
-        // Listening begins when the command first waits: a prompt before that is ended by Ctrl-C as the terminal
-        // expects.
-        () = async { interrupt::listen().await } => {
-            Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted"))
-        }
+        () = interrupted => Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted")),
     }
+}
+
+/// Whether the command may ask for a secret on the terminal.
+fn may_ask(command: &Command) -> bool {
+    matches!(command, Command::Login(_) | Command::Key(_) | Command::Org(_))
 }
 
 async fn dispatch(session: &Session, command: &Command) -> CommandResult {

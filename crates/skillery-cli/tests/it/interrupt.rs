@@ -64,6 +64,7 @@ fn an_interrupted_install_leaves_the_old_state() {
         let run = place.finish(child);
         assert_eq!(run.code, code, "{}", run.report());
         assert_eq!(run.stdout, "");
+        assert_eq!(run.stderr, if name == "KILL" { "" } else { "error: interrupted\n" });
         assert_eq!(state(&place), before, "{name}");
         place.run(["verify"]).ok();
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod config;
+mod crash;
 mod exit_codes;
 mod help;
 mod hostile;

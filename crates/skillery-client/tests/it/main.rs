@@ -6,6 +6,7 @@ mod configuration;
 mod install;
 mod library;
 mod lockfile;
+mod registry;
 mod scripted;
 mod transport;
 

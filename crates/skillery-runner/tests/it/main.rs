@@ -1,5 +1,6 @@
 //! Everything here starts real Python processes, through the crate's public functions.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ends;

@@ -181,14 +181,15 @@ impl Index {
                 .iter()
                 .map(|(field, weight)| (Occur::Should, boosted(*field, stem, *weight)))
                 .collect();
-            if is_open && position + 1 == stems.len() {
-                if let Some(prefix) = whole.last() {
-                    places.extend(
-                        self.completions(searcher, prefix)?
-                            .into_iter()
-                            .map(|word| (Occur::Should, boosted(fields.words, &word, 1.0))),
-                    );
-                }
+            if is_open
+                && position + 1 == stems.len()
+                && let Some(prefix) = whole.last()
+            {
+                places.extend(
+                    self.completions(searcher, prefix)?
+                        .into_iter()
+                        .map(|word| (Occur::Should, boosted(fields.words, &word, 1.0))),
+                );
             }
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(places))));
         }

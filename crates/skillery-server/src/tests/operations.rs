@@ -101,3 +101,12 @@ async fn a_backup_restores_and_the_doctor_finds_damage() {
     let contents = report.checks.iter().find(|check| check.name == "contents").unwrap();
     assert!(!report.ok && contents.detail.contains(hex), "{contents:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_has_one_server() {
+    let app = TestApp::new().await;
+    let second = crate::app::App::open(app.app.settings.clone(), app.app.environment.clone()).await;
+    assert!(second.err().unwrap().to_string().contains("another server uses the data folder"));
+    app.publish("acme/tool", "1.0.0").await;
+    assert_eq!(app.search("", "q=tool").await.1, 1);
+}

@@ -80,7 +80,7 @@ _CLASSES = {
 _HINTS = {
     "token-required": "set one with `configure_registry(token=...)` or `REGISTRY_TOKEN`",
     "secret-unknown": "get the secret from the org and keep it with `add_signing_secret`, or use a token of a member",
-    "signature-missing": "ask its publisher to sign it, or use `configure_registry(verify_signature=False)` for testing",
+    "signature-missing": "ask its publisher to sign it, or, to test, use `configure_registry(verify_signature=False)`",
     "content-differs": "find out which is the right one; `remove_skill` takes away the one that is here",
     "not-installed": "list what there is with `list_skills`, or install it with `download_registry_skill`",
     "registry-timed-out": "raise it with `configure_registry(timeout=...)`, or check the registry's URL",

@@ -200,6 +200,10 @@ class SkillRegistry:
         """Finds skills. See :func:`search_registry`."""
         import json
 
+        if min_rating is not None and not 0 <= min_rating <= 5:
+            from .errors import InvalidInputError
+
+            raise InvalidInputError("`min_rating` is a number from 0 to 5", "invalid-input")
         form = {
             "query": query or "",
             "tags": list_of_texts(tags, "tags"),
@@ -285,9 +289,14 @@ def configure_registry(
     """
     from orchestrator import _native
 
-    _native.save_configuration(url, token, org, verify_signature, timeout)
-    given = {"url": url, "token": token, "org": org, "verify_signature": verify_signature, "timeout": timeout}
-    _configured.update({name: value for name, value in given.items() if value is not None})
+    kept = _native.save_configuration(url, token, org, verify_signature, timeout)
+    for name, given, value in zip(("url", "token", "org"), (url, token, org), kept):
+        if given is not None:
+            _configured[name] = value
+    if verify_signature is not None:
+        _configured["verify_signature"] = verify_signature
+    if timeout is not None:
+        _configured["timeout"] = timeout
     return get_registry_config()
 
 
@@ -302,8 +311,7 @@ def get_registry_config() -> RegistryConfig:
     url, token, org, verify_signature, timeout = _native.load_configuration()
     config = RegistryConfig(url, token, org, verify_signature, int(timeout) if timeout == int(timeout) else timeout)
     for name, value in _configured.items():
-        setattr(config, name, value if value != "" or name == "url" else None)
-    config.url = config.url.rstrip("/")
+        setattr(config, name, value)
     return config
 
 
@@ -454,8 +462,8 @@ def get_registry_ratings(
         offset: How many reviews to pass over.
 
     Returns:
-        A dict with ``average`` (0 to 5), ``count``, ``histogram`` (ratings by star, ``"1"`` to ``"5"``) and ``reviews``,
-        the newest first, each a dict with ``author``, ``rating``, ``text`` and ``created_at``.
+        A dict with ``average`` (0 to 5), ``count``, ``histogram`` (ratings by star, ``"1"`` to ``"5"``) and
+        ``reviews``, the newest first, each a dict with ``author``, ``rating``, ``text`` and ``created_at``.
 
     Raises:
         ValueError: If there is no such skill.

@@ -2,7 +2,8 @@
 
 Each step runs in a Python process of its own, with a time limit. In the inputs of a step, however deep, ``${name}``
 stands for an input of the workflow, ``${step_output}`` for what an earlier step returned, ``${step_key}`` or
-``${step.output.key}`` for a part of that. A text that is one reference becomes the typed value; ``$${`` is a plain ``${``.
+``${step.output.key}`` for a part of that. A text that is one reference becomes the typed value; ``$${`` is a plain
+``${``.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def add_step(
     Args:
         workflow: The workflow.
         step_name: What other steps call it: letters, digits, ``_`` and ``-``; unique in the workflow.
-        skill: The installed skill: its name or id, optionally with ``@version`` or ``@range``; or a :class:`Skill`, which
-            means exactly its version.
+        skill: The installed skill: its name or id, optionally with ``@version`` or ``@range``; or a :class:`Skill`,
+            which means exactly its version.
         inputs: The arguments of the skill's function, by name. Values that JSON has; texts may have references.
         on_error: What a failure means: ``stop`` skips the rest, ``continue`` only the steps that need this one,
             ``retry`` tries again three times and then stops.

@@ -48,11 +48,9 @@ async fn with_secret(call: &Call, id: &SkillId, download: &CachedDownload) -> Re
             && identity.is_within_bounds(&download.namespace)
             && identity.role_in(&download.namespace).is_some()
     });
-    if is_member {
-        if let Some((_, secret)) = call.app.signing_secret(id).await? {
-            body.put(&b",\"secret\":"[..]);
-            body.put(serde_json::to_vec(secret.expose()).map_err(Failure::internal)?.as_slice());
-        }
+    if is_member && let Some((_, secret)) = call.app.signing_secret(id).await? {
+        body.put(&b",\"secret\":"[..]);
+        body.put(serde_json::to_vec(secret.expose()).map_err(Failure::internal)?.as_slice());
     }
     body.put_u8(b'}');
     Ok(body.freeze())

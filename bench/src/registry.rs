@@ -1,0 +1,90 @@
+//! The registry under test: the release build, with default settings but for its folder and its port.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use skillery_core::api::PublishRequest;
+
+use crate::http::{self, Connection};
+use crate::process::Process;
+use crate::rounds::Sample;
+use crate::{places, workers};
+
+/// A registry that runs until this is dropped.
+pub struct Registry {
+    process: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+    token: String,
+}
+
+impl Registry {
+    /// Starts it on this folder, and waits until it is ready.
+    pub fn start(data: &Path) -> Result<Self> {
+        let address = places::free_address()?;
+        let mut command = Command::new(places::skillery());
+        command.arg("serve").arg("--data").arg(data).args(["--listen", &address.to_string()]);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SKILLERY_")) {
+            command.env_remove(name);
+        }
+        let mut process = Process::start("skillery", &mut command)?;
+        process.wait_until_ok(address, "/readyz")?;
+        let token = fs_err::read_to_string(data.join("admin-token"))?.trim().to_owned();
+        Ok(Self { process, address, token })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// Stops it as an operator would.
+    pub fn stop(self) -> Result<()> {
+        self.process.stop()
+    }
+
+    /// The request that publishes this.
+    pub fn publish_request(&self, skill: &PublishRequest) -> Result<Vec<u8>> {
+        Ok(http::send_json("POST", "/api/v1/skills", Some(&self.token), &serde_json::to_vec(skill)?))
+    }
+
+    /// The bodies that these paths are answered with.
+    pub fn bodies(&self, paths: &[String]) -> Result<Vec<Vec<u8>>> {
+        let mut connection = Connection::open(self.address)?;
+        let mut bodies = Vec::with_capacity(paths.len());
+        for path in paths {
+            let answer =
+                connection.exchange(&http::get(path)).with_context(|| format!("asking for {path}"))?;
+            ensure!(answer.status == 200, "{path} is answered with {}", answer.status);
+            bodies.push(answer.body);
+        }
+        Ok(bodies)
+    }
+
+    /// Waits until all that was published is found.
+    pub fn settle(&self) -> Result<()> {
+        self.bodies(&["/api/v1/skills?limit=1".to_owned()]).map(drop)
+    }
+}
+
+/// Sends these publishes on so many connections.
+pub fn publish(address: SocketAddr, publishers: usize, requests: &[Vec<u8>]) -> Result<Sample> {
+    workers::run(publishers, requests.len(), || {
+        let mut connection = Connection::open(address)?;
+        Ok(move |number: usize| {
+            let answer = connection.exchange(&requests[number])?;
+            let text = String::from_utf8_lossy(&answer.body);
+            ensure!(answer.status == 201, "a publish is answered with {}: {text}", answer.status);
+            Ok(())
+        })
+    })
+}
+
+/// The body of middling length, as the one that stands for all.
+pub fn middling(mut bodies: Vec<Vec<u8>>) -> Vec<u8> {
+    bodies.sort_by_key(Vec::len);
+    let middle = bodies.len() / 2;
+    bodies.into_iter().nth(middle).unwrap_or_default()
+}
