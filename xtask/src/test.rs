@@ -65,7 +65,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
 fn tests(which: &str, args: &[String]) -> Command {
     let mut command = cargo();
     if is_there("cargo-nextest", "--version") {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
         if let Some(package) = which.strip_prefix("--package=") {
             command.arg("--filterset").arg(format!("package({package})"));
         }

@@ -142,8 +142,8 @@ fn lints(file: &File) -> Vec<String> {
     if of_a_crate && !inherits { vec![file.path.clone()] } else { Vec::new() }
 }
 
-/// The lines of a crate's sections of dependencies.
-fn dependencies(file: &File) -> Vec<(usize, &str)> {
+/// The lines of a crate's sections of dependencies whose heading has this end.
+fn dependencies<'a>(file: &'a File, heading: &str) -> Vec<(usize, &'a str)> {
     if !file.path.ends_with("/Cargo.toml") {
         return Vec::new();
     }
@@ -151,7 +151,7 @@ fn dependencies(file: &File) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for (number, line) in file.text.lines().enumerate() {
         if line.starts_with('[') {
-            inside = line.ends_with("dependencies]");
+            inside = line.ends_with(heading);
         } else if inside && !line.trim().is_empty() && !line.starts_with('#') {
             found.push((number, line));
         }
@@ -160,7 +160,9 @@ fn dependencies(file: &File) -> Vec<(usize, &str)> {
 }
 
 fn versions(file: &File) -> Vec<String> {
-    let elsewhere = dependencies(file).into_iter().filter(|(_, line)| !line.contains("workspace = true"));
+    let elsewhere = dependencies(file, "dependencies]")
+        .into_iter()
+        .filter(|(_, line)| !line.contains("workspace = true"));
     elsewhere.map(|(number, _)| file.place(number)).collect()
 }
 
@@ -168,8 +170,10 @@ fn layers(file: &File) -> Vec<String> {
     let Some(folder) = file.path.strip_suffix("/Cargo.toml") else { return Vec::new() };
     let allowed = LAYERS.iter().find(|(name, _)| *name == folder).map_or(&[][..], |(_, allowed)| allowed);
     let name = |line: &str| line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned();
-    dependencies(file)
-        .into_iter()
+    // Tests may use more: those of the client talk to a real server.
+    let used = ["[dependencies]", ".dependencies]"].map(|heading| dependencies(file, heading));
+    used.into_iter()
+        .flatten()
         .filter(|(_, line)| line.starts_with("skillery-") && !allowed.contains(&name(line).as_str()))
         .map(|(number, _)| file.place(number))
         .collect()

@@ -130,7 +130,7 @@ problem_codes! {
         "try again in a moment";
     StorageUnavailable, "storage-unavailable", 503, "the store of contents does not answer",
         "try again in a moment";
-    Busy, "busy", 503, "the registry is busy with the same content, or is stopping",
+    Busy, "busy", 503, "the registry cannot do this right now",
         "try again in a moment";
     StorageFull, "storage-full", 507, "the disk of the registry is full",
         "nothing was changed; tell the operator";

@@ -1,11 +1,13 @@
-//! Workflows: checked at once, run beside the interpreter, told about by calling back.
+//! Workflows: checked at once, run beside the interpreter, told about to whoever waits.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
@@ -36,10 +38,18 @@ struct OptionsForm {
     verify_signature: bool,
 }
 
-/// A workflow that runs, or has ended.
+/// A workflow that runs, or has ended. Nothing of it ever calls Python: a thread that did would crash an interpreter
+/// that is shutting down.
 #[pyclass(frozen, module = "orchestrator._native")]
 pub(crate) struct Run {
     cancel: CancellationToken,
+    told: Mutex<Receiver<Told>>,
+}
+
+/// What a run tells its reader. The end is the last.
+enum Told {
+    Event(Box<Event>),
+    End(Result<RunReport, RunError>),
 }
 
 #[pymethods]
@@ -47,6 +57,18 @@ impl Run {
     /// Kills what runs and skips the rest; the run then ends, and says so as always.
     fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// Waits for what comes next: an event and `None`, or, at the end, `None` and the report. Raises where the run
+    /// could not begin. For one thread that is not the main one: Ctrl-C does not end it.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
+        let told = py.detach(|| self.told.lock().unwrap_or_else(PoisonError::into_inner).recv());
+        match told {
+            Ok(Told::Event(event)) => Ok((Some(serialized(py, &event)?), None)),
+            Ok(Told::End(Ok(report))) => Ok((None, Some(serialized(py, &report)?))),
+            Ok(Told::End(Err(error))) => Err(raise_run(py, &error)),
+            Err(RecvError) => Err(PyRuntimeError::new_err("the run has ended")),
+        }
     }
 }
 
@@ -57,17 +79,14 @@ fn validate_workflow(py: Python<'_>, workflow: &str) -> PyResult<()> {
     workflow.validate().map_err(|problems| raise_problems(py, &problems, None))
 }
 
-/// Starts a workflow and returns at once. `on_done` is called with the report and `None`, or with `None` and the
-/// exception; `on_event`, where it is given, with each event before that. Both are called from another thread.
+/// Starts a workflow and returns at once. Events are told only where they are wanted.
 #[pyfunction]
-#[pyo3(signature = (workflow, inputs, options, on_done, on_event=None))]
 fn start_workflow(
     py: Python<'_>,
     workflow: &str,
     inputs: &str,
     options: &str,
-    on_done: Py<PyAny>,
-    on_event: Option<Py<PyAny>>,
+    want_events: bool,
 ) -> PyResult<Run> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
     let inputs: Values = parsed(inputs, "`inputs`")?;
@@ -82,11 +101,13 @@ fn start_workflow(
             )?;
     }
     let cancel = options.cancel.clone();
+    let (tell, told) = channel();
     runtime()?.spawn(async move {
         let resolve = |reference: &SkillReference| resolve(&library, reference, form.verify_signature);
         let events = |event: Event| {
-            if let Some(on_event) = &on_event {
-                tell(on_event, &event);
+            if want_events {
+                // Nobody reads on after the reader is gone.
+                let _ = tell.send(Told::Event(Box::new(event)));
             }
         };
         let outcome = match interpreter(form.python.as_deref()).await {
@@ -96,9 +117,9 @@ fn start_workflow(
             }
             Err(error) => Err(RunError::Interpreter(error)),
         };
-        finish(&on_done, outcome);
+        let _ = tell.send(Told::End(outcome));
     });
-    Ok(Run { cancel })
+    Ok(Run { cancel, told: Mutex::new(told) })
 }
 
 /// The content that a step names, as it was installed.
@@ -134,29 +155,6 @@ async fn interpreter(python: Option<&Path>) -> Result<Interpreter, InterpreterEr
     let interpreter = Interpreter::at(path).await?;
     known().get_or_insert_default().insert(path.to_owned(), interpreter.clone());
     Ok(interpreter)
-}
-
-/// A reader that raises has only itself to tell; the run goes on.
-fn tell(on_event: &Py<PyAny>, event: &Event) {
-    Python::try_attach(|py| {
-        let told = serialized(py, event).and_then(|event| on_event.call1(py, (event,)));
-        if let Err(error) = told {
-            error.write_unraisable(py, None);
-        }
-    });
-}
-
-fn finish(on_done: &Py<PyAny>, outcome: Result<RunReport, RunError>) {
-    // Nothing is left to tell an interpreter that is shutting down.
-    Python::try_attach(|py| {
-        let called = match outcome {
-            Ok(report) => serialized(py, &report).and_then(|report| on_done.call1(py, (report, py.None()))),
-            Err(error) => on_done.call1(py, (py.None(), raise_run(py, &error).into_value(py))),
-        };
-        if let Err(error) = called {
-            error.write_unraisable(py, None);
-        }
-    });
 }
 
 fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {

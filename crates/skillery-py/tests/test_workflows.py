@@ -164,6 +164,40 @@ def test_cancelling_kills_what_runs(skill, tmp_path):
         os.kill(pid, 0)
 
 
+def test_an_interpreter_that_ends_right_after_a_run_ends_well(skill, python):
+    skill("calculator", CALC_CODE)
+    code = (
+        "import asyncio\n"
+        "from orchestrator.execution import *\n"
+        "w = create_workflow('short')\n"
+        "add_step(w, 'add', 'calculator', {'a': 1})\n"
+        "print(asyncio.run(execute_workflow(w, on_event=lambda event: None))['add']['output'])\n"
+    )
+    for _ in range(10):
+        assert python(code) == "1\n"
+
+
+def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    skill("waits", "import os\ndef waits(path):\n    open(path, 'w').write(str(os.getpid()))\n    open(path).read()\n")
+    code = (
+        "import asyncio\n"
+        "from orchestrator.execution import *\n"
+        "w = create_workflow('left')\n"
+        "add_step(w, 'wait', 'waits', {'path': %r})\n"
+        "loop = asyncio.new_event_loop()\n"
+        "run = execute_workflow(w)\n"
+        "task = loop.create_task(run)\n"
+        "print(loop.run_until_complete(loop.run_in_executor(None, open(%r).read)))\n"
+        "run.close()\n"
+        "loop.close()\n"
+    ) % (str(fifo), str(fifo))
+    pid = int(python(code))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 def test_many_workflows_at_once(skill):
     skill("calculator", CALC_CODE)
     w = create_workflow("many")

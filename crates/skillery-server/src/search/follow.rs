@@ -142,7 +142,7 @@ async fn put(app: &App, documents: Vec<Document>) -> Result<()> {
 
 async fn finish(app: &App, target: Cursor) -> Result<()> {
     let index = Arc::clone(&app.search.index);
-    blocking(move || index.commit(target).inspect_err(|_| index.rollback())).await?;
+    blocking(move || index.commit(target)).await?;
     app.search.building.store(false, Ordering::Release);
     app.search.applied.send_replace(target);
     Ok(())

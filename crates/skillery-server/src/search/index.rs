@@ -73,7 +73,8 @@ pub struct Index {
     pub(super) fields: Fields,
     pub(super) reader: IndexReader,
     pub(super) inner: tantivy::Index,
-    writer: Mutex<IndexWriter>,
+    /// None after a failure, for example of a full disk: a writer that failed once never writes again.
+    writer: Mutex<Option<IndexWriter>>,
     registry: String,
 }
 
@@ -149,47 +150,52 @@ impl Index {
             .and_then(|payload| serde_json::from_str::<Payload>(&payload).ok())
             .filter(|payload| payload.registry == registry)
             .map(|payload| payload.cursor);
-        let index = Self { fields, reader, inner, writer: Mutex::new(writer), registry: registry.to_owned() };
+        let index =
+            Self { fields, reader, inner, writer: Mutex::new(Some(writer)), registry: registry.to_owned() };
         Ok((index, cursor))
     }
 
     /// Puts documents in place of those with the same key. They are found after [`Index::commit`]. Blocks.
     pub fn put(&self, documents: &[Document]) -> Result<()> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        for document in documents {
-            writer.delete_term(Term::from_field_text(self.fields.key, &document.skill.skill.id.key()));
-            if let Some(document) = self.document(document) {
-                writer.add_document(document).map_err(Failure::internal)?;
+        self.write(|writer| {
+            for document in documents {
+                writer.delete_term(Term::from_field_text(self.fields.key, &document.skill.skill.id.key()));
+                if let Some(document) = self.document(document) {
+                    writer.add_document(document)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Empties the index. Blocks.
     pub fn clear(&self) -> Result<()> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.delete_all_documents().map_err(Failure::internal)?;
-        Ok(())
+        self.write(|writer| writer.delete_all_documents().map(|_| ()))
     }
 
     /// Makes what was put durable and found, together with the cursor. Blocks.
     pub fn commit(&self, cursor: Cursor) -> Result<()> {
         let payload = serde_json::to_string(&Payload { registry: self.registry.clone(), cursor })
             .map_err(Failure::internal)?;
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut commit = writer.prepare_commit().map_err(Failure::internal)?;
-        commit.set_payload(&payload);
-        commit.commit().map_err(Failure::internal)?;
-        drop(writer);
+        self.write(|writer| {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&payload);
+            commit.commit().map(|_| ())
+        })?;
         self.reader.reload().map_err(Failure::internal)
     }
 
-    /// Forgets what was put since the last commit. Blocks.
-    pub fn rollback(&self) {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = writer.rollback() {
-            tracing::error!(%error, "the search index cannot be rolled back");
-        }
+    /// Works with the writer. After a failure everything since the last commit is forgotten, and the next work gets a
+    /// new writer.
+    fn write<T>(&self, work: impl FnOnce(&mut IndexWriter) -> tantivy::Result<T>) -> Result<T> {
+        let mut place = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = match place.take() {
+            Some(writer) => writer,
+            None => self.inner.writer_with_num_threads(1, WRITER_BYTES).map_err(Failure::internal)?,
+        };
+        let value = work(&mut writer).map_err(Failure::internal)?;
+        *place = Some(writer);
+        Ok(value)
     }
 
     fn document(&self, document: &Document) -> Option<TantivyDocument> {

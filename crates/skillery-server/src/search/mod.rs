@@ -73,7 +73,13 @@ impl Search {
         let caught_up = applied.wait_for(|cursor| cursor.log >= size && !self.is_building());
         match tokio::time::timeout(PATIENCE, caught_up).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Failure::new(ProblemCode::Busy, "the search index is still being built")),
+            _ if self.is_building() => {
+                Err(Failure::new(ProblemCode::Busy, "the search index is still being built"))
+            }
+            _ => Err(Failure::new(
+                ProblemCode::Busy,
+                "the search index does not follow the registry right now",
+            )),
         }
     }
 

@@ -188,7 +188,8 @@ impl Index {
                 places.extend(
                     self.completions(searcher, prefix)?
                         .into_iter()
-                        .map(|word| (Occur::Should, boosted(fields.words, &word, 1.0))),
+                        // Each completion counts the same: how rare a longer word is says nothing.
+                        .map(|word| (Occur::Should, constant(term(fields.words, &word), 1.0))),
                 );
             }
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(places))));
@@ -239,7 +240,7 @@ impl Index {
 
     fn filters(&self, query: &SearchQuery) -> Clauses {
         let fields = &self.fields;
-        let unscored = |inner: Box<dyn Query>| Box::new(ConstScoreQuery::new(inner, 0.0)) as Box<dyn Query>;
+        let unscored = |inner| constant(inner, 0.0);
         let mut clauses: Clauses = Vec::new();
         for tag in &query.tags {
             clauses.push((Occur::Must, unscored(term(fields.tag, &tag.to_lowercase()))));
@@ -301,6 +302,10 @@ fn seen_in(caller: &Caller, visibility: Visibility) -> Seen {
 
 fn term(field: Field, text: &str) -> Box<dyn Query> {
     Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+}
+
+fn constant(query: Box<dyn Query>, score: f32) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(query, score))
 }
 
 fn boosted(field: Field, text: &str, weight: f32) -> Box<dyn Query> {

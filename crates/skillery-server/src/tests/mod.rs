@@ -118,7 +118,13 @@ impl TestApp {
     }
 
     async fn open(settings: Settings, environment: Environment, folder: Arc<TempDir>) -> Self {
-        let (app, _) = App::open(settings, environment).await.unwrap();
+        let app = loop {
+            // The last of the app before may still be on its way out on another thread.
+            match App::open(settings.clone(), environment.clone()).await {
+                Err(crate::app::StartError::InUse(_)) => tokio::task::yield_now().await,
+                outcome => break outcome.unwrap().0,
+            }
+        };
         tokio::spawn(search::run(Arc::clone(&app)));
         app.search.wait_for(0).await.unwrap();
         let router = router(Arc::clone(&app));

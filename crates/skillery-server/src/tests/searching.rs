@@ -205,3 +205,19 @@ async fn two_servers_on_one_database_see_each_other() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_cannot_be_written_goes_on_when_it_can() {
+    let app = TestApp::new().await;
+    app.publish("acme/one", "1.0.0").await;
+    assert_eq!(app.search("", "").await.1, 1);
+    // The disk under the index fails: its folder is away for a while.
+    let folder = app.app.settings.index_folder();
+    let away = folder.with_extension("away");
+    fs_err::rename(&folder, &away).unwrap();
+    app.publish("acme/two", "1.0.0").await;
+    assert!(crate::search::catch_up(&app.app).await.is_err());
+    assert!(crate::search::catch_up(&app.app).await.is_err());
+    fs_err::rename(&away, &folder).unwrap();
+    assert_eq!(app.search("", "").await.1, 2);
+}

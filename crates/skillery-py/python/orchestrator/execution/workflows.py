@@ -158,27 +158,11 @@ async def execute_workflow(
     """
     import asyncio
     import sys
+    import threading
 
     from orchestrator import _native
 
     from .skill_registry import get_registry_config
-
-    loop = asyncio.get_running_loop()
-    ended: "asyncio.Future[Dict[str, Any]]" = loop.create_future()
-
-    def end(report: Optional[Dict[str, Any]], error: Optional[BaseException]) -> None:
-        if ended.done():
-            return
-        if error is not None:
-            ended.set_exception(error)
-        else:
-            ended.set_result(report or {})
-
-    def in_loop(function: Callable[..., Any], *arguments: Any) -> None:
-        try:
-            loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # the loop was closed, so nobody waits any more
-            pass
 
     options = {
         "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
@@ -190,23 +174,39 @@ async def execute_workflow(
         _json(workflow.to_dict(), "the workflow"),
         _json(dict(inputs or {}), "`inputs`"),
         _json(options, "the options"),
-        lambda report, error: in_loop(end, report, error),
-        None if on_event is None else lambda event: in_loop(on_event, event),
+        on_event is not None,
     )
+    loop = asyncio.get_running_loop()
+    ended: "asyncio.Future[Dict[str, Any]]" = loop.create_future()
+
+    def read() -> None:
+        try:
+            while True:
+                event, report = run.next()
+                if event is None:
+                    loop.call_soon_threadsafe(ended.set_result, report)
+                    return
+                loop.call_soon_threadsafe(on_event, event)
+        except RuntimeError:  # the loop was closed, so nobody waits any more
+            run.cancel()
+        except Exception as error:
+            loop.call_soon_threadsafe(ended.set_exception, error)
+
+    # No daemon: the interpreter waits for it before it takes itself apart. It ends soon after the run is cancelled.
+    threading.Thread(target=read, name="orchestrator-run").start()
     try:
         report = await asyncio.shield(ended)
     except asyncio.CancelledError:
         run.cancel()
         while not ended.done():
             try:
-                await asyncio.shield(ended)
+                await asyncio.wait([ended])
             except asyncio.CancelledError:
                 continue
-            except Exception:
-                break
-        if not ended.cancelled():
-            ended.exception()  # or it would be called an exception that nobody looked at
+        ended.exception()  # or it would be called an exception that nobody looked at
         raise
+    finally:
+        run.cancel()  # for whoever closes the coroutine instead of cancelling its task
     return {step.pop("name"): step for step in report["steps"]}
 
 
