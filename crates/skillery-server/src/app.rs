@@ -21,9 +21,13 @@ use crate::metrics::Metrics;
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError};
 use crate::settings::{Settings, SettingsError};
+use crate::signing_secret::SigningSecret;
 
 /// Callers that are remembered at most.
 const IDENTITIES: usize = 20_000;
+
+/// Orgs whose signing secrets are remembered at most.
+const ORGS: usize = 10_000;
 
 /// The registry.
 pub struct App {
@@ -41,6 +45,8 @@ pub struct App {
     pub ready: Arc<Ready>,
     /// Who has called before.
     pub identities: Arc<Identities>,
+    /// Signing secrets by org, with the epoch of the identities at which they were looked up.
+    pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
     pub counters: Counters,
     /// Encrypts signing secrets.
@@ -150,6 +156,7 @@ impl App {
             search,
             ready,
             identities,
+            signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,
             limiter,

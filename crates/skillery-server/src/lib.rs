@@ -22,6 +22,7 @@ mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod signing_secret;
 mod skill;
 
 pub use app::StartError;

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use skillery_core::api::{FileSummary, PublishRequest, PublishResponse};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::event::Event;
-use skillery_core::token::Secret;
 use skillery_core::{
     Digest, Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionStatus, Visibility, signature,
 };
@@ -23,6 +22,7 @@ use crate::db::versions::VersionRow;
 use crate::db::{Tx, contents, orgs, skills, versions};
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
+use crate::signing_secret::{self, SigningSecret};
 
 /// How often a publish waits for the collector to be done with the same bytes.
 const COLLECTOR_TRIES: u32 = 20;
@@ -71,7 +71,7 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
         let (draft, identity) = (draft.clone(), Arc::clone(&identity));
         let policy = app.settings.namespaces;
         let secret = match draft.row.signature {
-            Some(_) => app.signing_secret(&draft.id).await?,
+            Some(_) => signing_secret::of(app, &draft.id).await?,
             None => None,
         };
         let outcome = app
@@ -89,19 +89,6 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
         }
     }
     Err(Failure::new(ProblemCode::Busy, "the same content is being collected"))
-}
-
-impl App {
-    /// The sealed signing secret of the skill's org, and the secret itself, if one is registered.
-    pub(crate) async fn signing_secret(&self, id: &SkillId) -> Result<Option<(String, Secret)>> {
-        let org = id.namespace().key();
-        let org = org.split('/').next().unwrap_or_default();
-        let Some(sealed) = orgs::find(self.db.reader(), org).await?.and_then(|org| org.signing_secret) else {
-            return Ok(None);
-        };
-        let secret = self.secret_key.open_sealed(org, &sealed)?;
-        Ok(Some((sealed, secret)))
-    }
 }
 
 fn invalid(field: &str, detail: impl Into<String>) -> Failure {
@@ -304,12 +291,12 @@ async fn insert(
     mut draft: Draft,
     identity: &Identity,
     policy: NamespacePolicy,
-    secret: Option<(String, Secret)>,
+    secret: Option<Arc<SigningSecret>>,
 ) -> Result<Outcome> {
     if contents::is_doomed(tx.connection(), &draft.row.digest).await? {
         return Ok(Outcome::Doomed);
     }
-    ensure_org(tx, &draft.id, identity, policy, secret.as_ref(), &draft.row).await?;
+    ensure_org(tx, &draft.id, identity, policy, secret.as_deref(), &draft.row).await?;
     let key = draft.id.key();
     let skill = match skills::find(tx.connection(), &key).await? {
         Some(skill) if skill.id != draft.id => {
@@ -346,7 +333,7 @@ async fn ensure_org(
     id: &SkillId,
     identity: &Identity,
     policy: NamespacePolicy,
-    secret: Option<&(String, Secret)>,
+    secret: Option<&SigningSecret>,
     row: &VersionRow,
 ) -> Result<()> {
     let namespace = id.namespace();
@@ -375,8 +362,8 @@ async fn ensure_org(
     check_role(&identity, id)?;
     match (&org.signing_secret, &row.signature) {
         (Some(sealed), Some(signature)) => {
-            let known = secret.filter(|(known, _)| known == sealed);
-            let Some((_, secret)) = known else {
+            let known = secret.filter(|secret| secret.sealed == *sealed);
+            let Some(SigningSecret { secret, .. }) = known else {
                 return Err(Failure::new(ProblemCode::Busy, "the org's signing secret has just changed"));
             };
             if signature::verify(id, &row.code_hash, secret.expose(), signature) {

@@ -10,7 +10,7 @@ use skillery_core::{Problem, Scope, SkillId};
 use crate::cache::CachedDownload;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, ready_json};
-use crate::skill;
+use crate::{signing_secret, skill};
 
 /// The code of a version. A download that is answered with content counts as an install.
 #[utoipa::path(
@@ -48,9 +48,9 @@ async fn with_secret(call: &Call, id: &SkillId, download: &CachedDownload) -> Re
             && identity.is_within_bounds(&download.namespace)
             && identity.role_in(&download.namespace).is_some()
     });
-    if is_member && let Some((_, secret)) = call.app.signing_secret(id).await? {
+    if is_member && let Some(registered) = signing_secret::of(&call.app, id).await? {
         body.put(&b",\"secret\":"[..]);
-        body.put(serde_json::to_vec(secret.expose()).map_err(Failure::internal)?.as_slice());
+        body.put(serde_json::to_vec(registered.secret.expose()).map_err(Failure::internal)?.as_slice());
     }
     body.put_u8(b'}');
     Ok(body.freeze())
