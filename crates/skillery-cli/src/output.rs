@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use url::Url;
@@ -340,10 +340,27 @@ impl Grid {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
+        keep_all_but_the_last(&mut table);
         for line in table.lines() {
             text.push_str(line.trim_end());
             text.push('\n');
         }
+    }
+}
+
+/// Lets the last column alone give way to a narrow terminal, as long as that leaves it readable: it holds the
+/// description, the others what one copies from.
+fn keep_all_but_the_last(table: &mut Table) {
+    const READABLE: usize = 12;
+    let Some(width) = table.width() else { return };
+    let widths = table.column_max_content_widths();
+    let Some((_, others)) = widths.split_last() else { return };
+    if others.iter().map(|width| usize::from(*width) + 2).sum::<usize>() + READABLE > usize::from(width) {
+        return;
+    }
+    let count = others.len();
+    for column in table.column_iter_mut().take(count) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
 }
 

@@ -24,6 +24,8 @@ fn a_token_is_kept_for_its_owner_only() {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
     snapshot!("whoami", place.run(["whoami"]).ok());
+    // What is said of the work holds no token; the run is searched for it.
+    assert_eq!(place.run(["whoami", "--verbose"]).ok().stdout, place.run(["whoami"]).ok().stdout);
     snapshot!("config-show", place.run(["config", "show"]).ok());
     snapshot!("config-show-json", place.run(["config", "show", "--json"]).ok());
     snapshot!("config-path", place.run(["config", "path"]).ok());
