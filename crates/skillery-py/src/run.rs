@@ -46,6 +46,9 @@ pub(crate) struct Run {
     told: Mutex<Receiver<Told>>,
 }
 
+/// A Python object, or `None`.
+type Object<'py> = Option<Bound<'py, PyAny>>;
+
 /// What a run tells its reader. The end is the last.
 enum Told {
     Event(Box<Event>),
@@ -61,7 +64,7 @@ impl Run {
 
     /// Waits for what comes next: an event and `None`, or, at the end, `None` and the report. Raises where the run
     /// could not begin. For one thread that is not the main one: Ctrl-C does not end it.
-    fn next<'py>(&self, py: Python<'py>) -> PyResult<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<(Object<'py>, Object<'py>)> {
         let told = py.detach(|| self.told.lock().unwrap_or_else(PoisonError::into_inner).recv());
         match told {
             Ok(Told::Event(event)) => Ok((Some(serialized(py, &event)?), None)),

@@ -66,13 +66,13 @@ def registry(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """An empty home, and no configuration from elsewhere."""
-    from orchestrator.execution import skill_registry
+    from orchestrator.execution import configuration, skill_registry
 
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "home"
     monkeypatch.setenv("SKILLERY_HOME", str(path))
-    monkeypatch.setattr(skill_registry, "_configured", {})
+    monkeypatch.setattr(configuration, "_configured", {})
     monkeypatch.setattr(skill_registry, "_latest", None)
     return path
 

@@ -180,7 +180,14 @@ def test_an_interpreter_that_ends_right_after_a_run_ends_well(skill, python):
 def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    skill("waits", "import os\ndef waits(path):\n    open(path, 'w').write(str(os.getpid()))\n    open(path).read()\n")
+    skill(
+        "waits",
+        "import os, time\n"
+        "def waits(path):\n"
+        "    with open(path, 'w') as file:\n"
+        "        file.write(str(os.getpid()))\n"
+        "    time.sleep(600)\n",
+    )
     code = (
         "import asyncio\n"
         "from orchestrator.execution import *\n"
@@ -189,7 +196,7 @@ def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python
         "loop = asyncio.new_event_loop()\n"
         "run = execute_workflow(w)\n"
         "task = loop.create_task(run)\n"
-        "print(loop.run_until_complete(loop.run_in_executor(None, open(%r).read)))\n"
+        "print(loop.run_until_complete(loop.run_in_executor(None, lambda: open(%r).read())))\n"
         "run.close()\n"
         "loop.close()\n"
     ) % (str(fifo), str(fifo))

@@ -15,6 +15,7 @@ Importing this package loads nothing but these small modules: what does the work
 
 from __future__ import annotations
 
+from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .errors import (
     InvalidInputError,
     NotAllowedError,
@@ -26,13 +27,10 @@ from .errors import (
     WorkflowError,
 )
 from .skill_registry import (
-    RegistryConfig,
     RegistrySkill,
     SkillRegistry,
     add_signing_secret,
-    configure_registry,
     download_registry_skill,
-    get_registry_config,
     get_registry_ratings,
     get_registry_skill,
     publish_skill,

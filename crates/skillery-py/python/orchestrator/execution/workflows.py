@@ -162,7 +162,7 @@ async def execute_workflow(
 
     from orchestrator import _native
 
-    from .skill_registry import get_registry_config
+    from .configuration import get_registry_config
 
     options = {
         "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
@@ -179,18 +179,22 @@ async def execute_workflow(
     loop = asyncio.get_running_loop()
     ended: "asyncio.Future[Dict[str, Any]]" = loop.create_future()
 
-    def read() -> None:
+    def tell(function: Callable[[Any], Any], argument: Any) -> None:
         try:
-            while True:
-                event, report = run.next()
-                if event is None:
-                    loop.call_soon_threadsafe(ended.set_result, report)
-                    return
-                loop.call_soon_threadsafe(on_event, event)
+            loop.call_soon_threadsafe(function, argument)
         except RuntimeError:  # the loop was closed, so nobody waits any more
             run.cancel()
-        except Exception as error:
-            loop.call_soon_threadsafe(ended.set_exception, error)
+
+    def read() -> None:
+        event: Any = True
+        while event is not None:
+            try:
+                event, report = run.next()
+            except Exception as error:
+                return tell(ended.set_exception, error)
+            if event is not None and on_event is not None:
+                tell(on_event, event)
+        tell(ended.set_result, report)
 
     # No daemon: the interpreter waits for it before it takes itself apart. It ends soon after the run is cancelled.
     threading.Thread(target=read, name="orchestrator-run").start()
