@@ -108,6 +108,10 @@ pub(crate) enum Command {
     Trending(commands::trending::TrendingArgs),
     /// Take a version back without deleting it
     Yank(commands::yank::YankArgs),
+    /// Keep a version from everybody (admins of the registry)
+    Quarantine(commands::quarantine::QuarantineArgs),
+    /// Set who sees a skill
+    Visibility(commands::visibility::VisibilityArgs),
     /// Manage orgs, their members and signing secrets
     Org(commands::org::OrgArgs),
     /// Manage your tokens
@@ -118,6 +122,8 @@ pub(crate) enum Command {
     Key(commands::key::KeyArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
+    /// Show what was changed, by whom and when (admins of the registry)
+    Log(commands::log::LogArgs),
     /// Look after a registry's data
     Admin(commands::admin::AdminArgs),
     /// Show what this program is configured to do

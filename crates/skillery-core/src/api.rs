@@ -1,10 +1,12 @@
 //! The bodies of requests and answers. Both ends use these types; the OpenAPI document is made from them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
+use crate::token::Secret;
 use crate::{Digest, Role, Scope, SkillId, Version, VersionStatus, Visibility};
 
 /// A skill as the guide's `RegistrySkill` lists it: these attributes and no other, since existing clients build
@@ -120,8 +122,8 @@ pub struct SearchResponse {
     pub skills: Vec<Record>,
 }
 
-/// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it. `Debug` does not show the secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DownloadResponse {
     /// `org/name`.
@@ -143,6 +145,23 @@ pub struct DownloadResponse {
     /// Why the version should not be used, where it was yanked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+}
+
+impl fmt::Debug for DownloadResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, version, code, code_hash, signature, secret, digest, warning } = self;
+        formatter
+            .debug_struct("DownloadResponse")
+            .field("id", id)
+            .field("version", version)
+            .field("code", code)
+            .field("code_hash", code_hash)
+            .field("signature", signature)
+            .field("secret", &secret.as_deref().map(Secret::new))
+            .field("digest", digest)
+            .field("warning", warning)
+            .finish()
+    }
 }
 
 /// `POST /api/v1/skills/{id}/rate`.
@@ -425,8 +444,8 @@ pub struct CreateTokenRequest {
     pub service: bool,
 }
 
-/// What a new token is answered with. The token itself is shown this once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a new token is answered with. The token itself is shown this once; `Debug` does not show it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateTokenResponse {
     /// The secret.
@@ -434,6 +453,17 @@ pub struct CreateTokenResponse {
     /// What a listing says of it.
     #[serde(flatten)]
     pub summary: TokenSummary,
+}
+
+impl fmt::Debug for CreateTokenResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, summary } = self;
+        formatter
+            .debug_struct("CreateTokenResponse")
+            .field("token", &Secret::new(token))
+            .field("summary", summary)
+            .finish()
+    }
 }
 
 /// A token in a listing, without its secret.
@@ -542,7 +572,7 @@ pub struct SetMemberRequest {
     pub role: Role,
 }
 
-/// `PUT /api/v1/orgs/{org}/signing-secret`.
+/// `PUT /api/v1/orgs/{org}/signing-secret`. Without `Debug`, so that nothing can show the secret.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -562,4 +592,38 @@ pub struct LogResponse {
     pub size: i64,
     /// Those of this page, in order.
     pub entries: Vec<crate::event::LogEntry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let download = DownloadResponse {
+            id: "acme/x".to_owned(),
+            version: "1.0.0".to_owned(),
+            code: "def x(): ...".to_owned(),
+            code_hash: String::new(),
+            signature: None,
+            secret: Some("hidden".to_owned()),
+            digest: String::new(),
+            warning: None,
+        };
+        let shown = format!("{download:?}");
+        assert!(shown.contains("secret: Some(***)") && !shown.contains("hidden"), "{shown}");
+        let summary = TokenSummary {
+            id: "1".to_owned(),
+            user: "alice".to_owned(),
+            label: String::new(),
+            scopes: vec![Scope::Read],
+            namespaces: Vec::new(),
+            created_at: Time::from_micros(0),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let shown = format!("{:?}", CreateTokenResponse { token: "hidden".to_owned(), summary });
+        assert!(shown.contains("token: ***") && !shown.contains("hidden"), "{shown}");
+    }
 }

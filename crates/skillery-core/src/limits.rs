@@ -11,6 +11,8 @@ pub const MAX_SEGMENT_LENGTH: usize = 64;
 pub const MAX_NAMESPACE_DEPTH: usize = 8;
 /// Characters in a whole skill id.
 pub const MAX_ID_LENGTH: usize = 255;
+/// Characters in a token that is sent.
+pub const MAX_TOKEN_LENGTH: usize = 512;
 /// Characters in a version.
 pub const MAX_VERSION_LENGTH: usize = 128;
 
@@ -48,12 +50,18 @@ pub struct Limits {
     pub default_page_rows: usize,
     /// Rows that may be skipped before a page.
     pub page_offset: usize,
+    /// Words of a search query that count.
+    pub query_words: usize,
+    /// Namespaces that one token is bound to.
+    pub token_namespaces: usize,
     /// Live tokens of one user.
     pub tokens_per_user: usize,
     /// Days until a token expires when the caller does not say.
     pub default_token_days: u32,
     /// Days until a token expires at most.
     pub token_days: u32,
+    /// Seconds that a client gets for the head of a request.
+    pub head_seconds: u64,
     /// Seconds that one request may take.
     pub request_seconds: u64,
     /// Requests per second of one token, on average; a second's worth may come at once. 0 is no limit.
@@ -80,9 +88,12 @@ impl Default for Limits {
             page_rows: 200,
             default_page_rows: 50,
             page_offset: 100_000,
+            query_words: 16,
+            token_namespaces: 100,
             tokens_per_user: 1_000,
             default_token_days: 90,
             token_days: 3_650,
+            head_seconds: 15,
             request_seconds: 30,
             requests_per_second_per_token: 10_000,
             requests_per_second_per_address: 0,

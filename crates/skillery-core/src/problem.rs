@@ -33,7 +33,7 @@ macro_rules! problem_codes {
                 match self { $(Self::$variant => $title),* }
             }
 
-            /// What to try.
+            /// What to try. It stands below the detail, in JSON as in a terminal, and does not speak of it.
             pub fn hint(self) -> &'static str {
                 match self { $(Self::$variant => $hint),* }
             }
@@ -43,17 +43,17 @@ macro_rules! problem_codes {
 
 problem_codes! {
     InvalidJson, "invalid-json", 400, "the body is not the JSON that this route takes",
-        "send UTF-8 JSON with `Content-Type: application/json`; the detail names the place";
+        "send UTF-8 JSON with `Content-Type: application/json`";
     InvalidParameter, "invalid-parameter", 400, "a parameter of the URL is not valid",
-        "the detail names the parameter and what it may be";
+        "correct the parameter, or leave it out; /docs says what each may be";
     InvalidId, "invalid-id", 400, "the id of a skill or namespace is not valid",
         "an id is `org/name`: segments of a-z, 0-9, `.`, `_`, `-`, at most 64 characters, beginning with a letter or digit";
     InvalidVersion, "invalid-version", 400, "the version is not a semantic version",
         "use `MAJOR.MINOR.PATCH`, for example 1.0.0";
     UnknownField, "unknown-field", 422, "the body has a field that this route does not know",
-        "remove the field, or correct its spelling; the detail lists the known ones";
+        "remove the field, or correct its spelling";
     InvalidField, "invalid-field", 422, "a field of the body has a value that it may not have",
-        "the detail names the field and what it may be";
+        "correct the field; /docs says what each may be";
     InvalidCode, "invalid-code", 422, "the code is not text that can be a skill",
         "send non-empty UTF-8 without NUL characters";
     CodeHashMismatch, "code-hash-mismatch", 422, "`code_hash` is not the SHA-256 of `code`",
@@ -63,7 +63,7 @@ problem_codes! {
     InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
         "send a finite number from 1 to 5, for example 4.5";
     BodyTooLarge, "body-too-large", 413, "the body of the request is over the limit",
-        "send less; the detail has the limit in bytes";
+        "send less, or ask the operator to raise `limits.body_bytes`";
     CodeTooLarge, "code-too-large", 413, "the code is over the limit",
         "split the skill, or ask the operator to raise `limits.code_bytes`";
     UnsupportedMediaType, "unsupported-media-type", 415, "the body is not announced as JSON",
@@ -77,15 +77,15 @@ problem_codes! {
     TokenRevoked, "token-revoked", 401, "the token was revoked",
         "make a new one with `skillery token create`";
     Forbidden, "forbidden", 403, "the caller's role does not allow this",
-        "ask an admin of the namespace for the role that the detail names";
+        "check with `skillery whoami` who you are, and ask an admin of the namespace, or of the registry";
     InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",
-        "make a token with the scope that the detail names";
+        "use a token with that scope; make one with `skillery token create --scope`";
     TokenOutOfBounds, "token-out-of-bounds", 403, "the token is bound to other namespaces",
         "use a token that is bound to this namespace, or to none";
     NamespaceManaged, "namespace-managed", 403, "nobody owns this org, and only admins make orgs here",
         "ask an admin of the registry to make the org";
     VersionQuarantined, "version-quarantined", 403, "the version is quarantined and is not handed out",
-        "install another version; the detail has the reason";
+        "install another version";
     SkillNotFound, "skill-not-found", 404, "there is no such skill, or the caller may not see it",
         "check the id (`org/name`) and the token";
     VersionNotFound, "version-not-found", 404, "the skill has no such version",
@@ -115,7 +115,7 @@ problem_codes! {
     LastOwner, "last-owner", 409, "an org must keep an owner",
         "make somebody else the owner first";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
-        "the detail names the status; look at it with `skillery info`";
+        "look at the versions and their status with `skillery info`";
     SecretExists, "secret-exists", 409, "the org has a signing secret already",
         "replace it without `only_if_none`";
     RateLimited, "rate-limited", 429, "too many requests",

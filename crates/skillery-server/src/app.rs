@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::search::Search;
-use crate::secrets::{SecretKey, SecretKeyError};
+use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
 
@@ -129,7 +129,7 @@ impl App {
     ) -> Result<(Arc<Self>, bootstrap::AdminToken), StartError> {
         settings.check()?;
         let file_error = |path: std::path::PathBuf| move |source| StartError::File { path, source };
-        fs_err::create_dir_all(&settings.data).map_err(file_error(settings.data.clone()))?;
+        make_private_folder(&settings.data).map_err(file_error(settings.data.clone()))?;
         let lock = lock(&settings)?;
         let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
         let identities = Arc::new(Identities::default());
@@ -145,7 +145,7 @@ impl App {
         let secret_key = SecretKey::open(&settings.secret_key_file(), &environment)?;
         let registry = bootstrap::genesis(&db, &environment, &secret_key).await?;
         let admin_token = bootstrap::admin_token(&db, &environment, &settings).await?;
-        let search = Search::open(&settings.index_folder(), &registry, db.size())?;
+        let search = Search::open(&settings.index_folder(), &registry, &db).await?;
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
         let app = Self {

@@ -35,6 +35,10 @@ pub async fn genesis(db: &Db, environment: &Environment, key: &SecretKey) -> Res
             Box::pin(async move {
                 if let Some(id) = registry::value(tx, registry::ID).await? {
                     let known = registry::value(tx, registry::SECRET_KEY).await?;
+                    if known.is_none() {
+                        // The operator has given the old key up.
+                        registry::set(tx, registry::SECRET_KEY, &fingerprint).await?;
+                    }
                     return Ok((id, known.is_none_or(|known| known == fingerprint)));
                 }
                 registry::set(tx, registry::ID, &id).await?;

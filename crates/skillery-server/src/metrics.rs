@@ -30,7 +30,6 @@ pub struct Metrics {
     published: Counter,
     log_size: Gauge<i64>,
     index_position: Gauge<i64>,
-    skills: Gauge<i64>,
     collected: Counter<u64, AtomicU64>,
 }
 
@@ -44,7 +43,6 @@ impl Default for Metrics {
             published: Counter::default(),
             log_size: Gauge::default(),
             index_position: Gauge::default(),
-            skills: Gauge::default(),
             collected: Counter::default(),
             registry: Registry::default(),
         };
@@ -67,7 +65,6 @@ impl Default for Metrics {
             "Log entries that the search index has",
             metrics.index_position.clone(),
         );
-        registry.register("skills", "Skills in the registry", metrics.skills.clone());
         registry.register(
             "contents_collected",
             "Contents removed since no version needed them",
@@ -100,10 +97,9 @@ impl Metrics {
     }
 
     /// The page that Prometheus reads.
-    pub fn page(&self, log_size: i64, index_position: i64, skills: i64) -> Result<String, std::fmt::Error> {
+    pub fn page(&self, log_size: i64, index_position: i64) -> Result<String, std::fmt::Error> {
         self.log_size.set(log_size);
         self.index_position.set(index_position);
-        self.skills.set(skills);
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
         Ok(page)

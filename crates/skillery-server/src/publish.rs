@@ -401,7 +401,12 @@ fn compare(skill: &skills::SkillRow, existing: &VersionRow, draft: &Draft) -> Re
     }
     let problem = Problem::new(
         ProblemCode::VersionExists,
-        format!("{} {} is published already, with another {}", skill.id, new.version, different.join(", ")),
+        format!(
+            "{} {} is published already, and differs in: {}",
+            skill.id,
+            new.version,
+            different.join(", ")
+        ),
     );
     Err(problem.with("different", different).into())
 }

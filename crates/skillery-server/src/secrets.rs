@@ -1,7 +1,7 @@
 //! Encryption of the orgs' signing secrets at rest: ChaCha20-Poly1305 with a key from a file of its own.
 //!
-//! A copy of the database alone does not give the secrets away. Losing the key loses the registered secrets, and
-//! nothing else: admins register them again.
+//! A copy of the database alone does not give the secrets away. Losing the key loses the registered secrets: the server
+//! refuses to start until the operator gives the old key up, and then admins register them again.
 
 use std::io::Write;
 use std::path::Path;
@@ -79,6 +79,15 @@ impl SecretKey {
         let plain = self.key.open_in_place(nonce, Aad::from(org.as_bytes()), rest).map_err(|_| broken())?;
         Ok(Secret::new(String::from_utf8(plain.to_vec()).map_err(|_| broken())?))
     }
+}
+
+/// Makes a folder, and those above it, that only this user can enter. One that exists stays as it is.
+pub fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Writes a file that only this user can read, durably, and never half.

@@ -62,9 +62,6 @@ pub enum ServeError {
     Stop(#[source] crate::failure::Failure),
 }
 
-/// Seconds that a client gets for the head of a request.
-const HEAD_SECONDS: u64 = 15;
-
 /// Runs a registry until `stop` is done. `on_ready` is called once connections are accepted.
 pub async fn serve(
     settings: Settings,
@@ -103,7 +100,7 @@ pub async fn serve(
                 .http_builder()
                 .http1()
                 .timer(hyper_util::rt::TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(HEAD_SECONDS));
+                .header_read_timeout(Duration::from_secs(app.settings.limits.head_seconds));
             tokio::spawn(server.serve(service))
         }};
     }

@@ -21,8 +21,9 @@ pub enum NamespacePolicy {
     Managed,
 }
 
-/// How the server runs. `skillery.toml` has the same names.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
+/// password.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where everything is kept that this server writes: database, contents, index, keys.

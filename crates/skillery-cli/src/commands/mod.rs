@@ -7,11 +7,13 @@ pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod openapi;
 pub(crate) mod org;
 pub(crate) mod publish;
+pub(crate) mod quarantine;
 pub(crate) mod rate;
 pub(crate) mod remove;
 pub(crate) mod reviews;
@@ -22,6 +24,7 @@ pub(crate) mod trending;
 pub(crate) mod update;
 pub(crate) mod user;
 pub(crate) mod verify;
+pub(crate) mod visibility;
 pub(crate) mod whoami;
 pub(crate) mod workflow;
 pub(crate) mod yank;
@@ -106,11 +109,14 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Reviews(args) => reviews::run(session, args).await,
         Command::Trending(args) => trending::run(session, args).await,
         Command::Yank(args) => yank::run(session, args).await,
+        Command::Quarantine(args) => quarantine::run(session, args).await,
+        Command::Visibility(args) => visibility::run(session, args).await,
         Command::Org(args) => org::run(session, args).await,
         Command::Token(args) => token::run(session, args).await,
         Command::User(args) => user::run(session, args).await,
         Command::Key(args) => key::run(session, args),
         Command::Workflow(args) => workflow::run(session, args).await,
+        Command::Log(args) => log::run(session, args).await,
         Command::Admin(args) => admin::run(session, args).await,
         Command::Config(args) => config::run(session, args),
         Command::Completions(args) => completions::run(session, args),

@@ -58,7 +58,8 @@ struct Started {
     config: Option<PathBuf>,
     /// Only when it was just made.
     admin_token: Option<String>,
-    admin_token_file: PathBuf,
+    /// None where there is no such file: the token was set, or belongs to data that was restored.
+    admin_token_file: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -104,7 +105,7 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
         data,
         config,
         admin_token: ready.admin_token.as_ref().map(|token| token.expose().to_owned()),
-        admin_token_file: absolute(&ready.admin_token_file),
+        admin_token_file: ready.admin_token_file.is_file().then(|| absolute(&ready.admin_token_file)),
     };
     // Whoever started the server may have closed its output; the registry serves all the same.
     let _ = session.output.show_line(&started, |page| {
@@ -114,10 +115,12 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
         if let Some(config) = &started.config {
             page.field("settings", config.display().to_string());
         }
-        match &started.admin_token {
-            Some(token) => {
+        let file = started.admin_token_file.as_ref().map(|file| file.display());
+        match (&started.admin_token, file) {
+            (Some(token), file) => {
                 page.field("admin token", token);
-                page.field("", format!("shown this once, kept in {}", started.admin_token_file.display()));
+                let kept = file.map(|file| format!(", kept in {file}")).unwrap_or_default();
+                page.field("", format!("shown this once{kept}"));
                 page.blank();
                 page.line(
                     Line::default()
@@ -125,7 +128,8 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
                         .command(format!("skillery login --registry {}", started.url)),
                 );
             }
-            None => page.field("admin token", format!("in {}", started.admin_token_file.display())),
+            (None, Some(file)) => page.field("admin token", format!("in {file}")),
+            (None, None) => {}
         }
         page.text("stop with Ctrl-C");
     });

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use skillery_client::publish::read_code;
-use skillery_client::verify::require_signature;
+use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
-use skillery_core::{Digest, VersionRequest};
+use skillery_core::VersionRequest;
 use skillery_runner::{
     Event, EventKind, Interpreter, InterpreterError, Problem, ProblemKind, Problems, RunError, RunOptions,
     RunReport, SkillCode, SkillReference, SkillSource, Status, StepReport, Values, Workflow, run_workflow,
@@ -187,7 +186,7 @@ fn follow(progress: &Progress, event: &Event) {
     }
 }
 
-/// The content that a step names: as it was published, and signed where that is wanted.
+/// The content that a step names: as it was installed, and signed where that is wanted and it came from a registry.
 fn resolve(
     library: &Library,
     reference: &SkillReference,
@@ -197,17 +196,8 @@ fn resolve(
         VersionRequest::Latest => None,
         request => Some(request),
     };
-    let installed = library.get(&reference.name.to_string(), request)?;
-    let verified = library.verify(&installed)?;
-    let manifest = installed.manifest;
-    if verify_signature {
-        require_signature(verified.signature_state, &manifest.id, &manifest.version)?;
-    }
-    // What runs are the bytes that were checked, whatever happens to the file meanwhile.
-    let code = read_code(&installed.code_path)?;
-    if Digest::of(code.as_bytes()) != manifest.code_hash {
-        return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
-    }
+    let InstalledCode { manifest, code } =
+        library.code(&reference.name.to_string(), request, verify_signature)?;
     Ok(SkillSource { id: manifest.id.to_string(), version: manifest.version, code: SkillCode::Text(code) })
 }
 

@@ -49,7 +49,7 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     if settings.database.is_none() && !settings.sqlite_file().exists() {
         return Err(AdminError::Refused(format!("there is no registry in `{}`", settings.data.display())));
     }
-    fs_err::create_dir_all(to)?;
+    crate::secrets::make_private_folder(to)?;
     let environment = Environment::default();
     let db =
         crate::db::Db::open(settings, &environment, |_| ()).await.map_err(crate::app::StartError::from)?;

@@ -44,11 +44,9 @@ pub struct ReindexReport {
 
 /// Builds the search index from nothing. The server must not run on the same data folder.
 pub async fn reindex(settings: &Settings) -> Result<ReindexReport, AdminError> {
-    let folder = settings.index_folder();
-    if folder.exists() {
-        fs_err::remove_dir_all(&folder)?;
-    }
+    // Opening takes the lock of the data folder, so that the index of a running server stays as it is.
     let (app, _) = App::open(settings.clone(), Environment::default()).await?;
+    app.search.start_over();
     search::catch_up(&app).await?;
     let report = ReindexReport {
         skills: crate::db::skills::count(&app.db).await?,

@@ -31,13 +31,14 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<RestoreReport, 
     if settings.database.is_none() && file.exists() {
         return Err(AdminError::Refused(format!("`{}` holds a registry already", settings.data.display())));
     }
-    if settings.secret_key_file().exists() {
-        return Err(AdminError::Refused(format!(
-            "`{}` exists already",
-            settings.secret_key_file().display()
-        )));
+    let key = fs_err::read_to_string(from.join(SECRET_KEY))?;
+    // The same key is there when an earlier restore was interrupted.
+    let key_file = settings.secret_key_file();
+    if key_file.exists() && fs_err::read_to_string(&key_file)?.trim() != key.trim() {
+        let detail = format!("`{}` exists already, with another key", key_file.display());
+        return Err(AdminError::Refused(detail));
     }
-    fs_err::create_dir_all(&settings.data)?;
+    crate::secrets::make_private_folder(&settings.data)?;
     let copies = Blobs::open(&from.join(CONTENTS))?;
     let blobs = Blobs::open(&settings.blob_folder())?;
     let mut contents = 0;
@@ -50,8 +51,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<RestoreReport, 
         let detail = format!("the backup should have {} contents, and has {contents}", backup.contents);
         return Err(AdminError::Refused(detail));
     }
-    let key = fs_err::read_to_string(from.join(SECRET_KEY))?;
-    crate::secrets::write_private(&settings.secret_key_file(), key.trim())?;
+    crate::secrets::write_private(&key_file, key.trim())?;
     if backup.database && settings.database.is_none() {
         // Under another name first, so that a half copy is never taken for a database.
         let half = file.with_extension("restoring");

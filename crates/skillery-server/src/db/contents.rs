@@ -3,10 +3,12 @@
 //! The collector marks a digest as doomed in a transaction that also sees that no version needs it. A publish of the
 //! same bytes that finds the mark waits and stores them again; one that committed before is seen by the collector.
 
-use skillery_core::Digest;
-use sqlx::{Any, Executor};
+use std::collections::HashSet;
 
-use super::{Db, Tx};
+use skillery_core::Digest;
+use sqlx::{Any, AssertSqlSafe, Executor};
+
+use super::{Db, Tx, placeholders};
 use crate::failure::Result;
 
 /// Whether the collector is about to remove this content.
@@ -16,6 +18,17 @@ pub async fn is_doomed(executor: impl Executor<'_, Database = Any>, digest: &Dig
         .fetch_optional(executor)
         .await?;
     Ok(found.is_some())
+}
+
+/// Those of these digests that no version needs now. At most a few hundred at once.
+pub async fn unneeded(db: &Db, digests: &[Digest]) -> Result<Vec<Digest>> {
+    let text = format!("SELECT digest FROM versions WHERE digest IN ({})", placeholders(1, digests.len()));
+    let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).persistent(false);
+    for digest in digests {
+        query = query.bind(digest.to_string());
+    }
+    let needed: HashSet<String> = query.fetch_all(db.reader()).await?.into_iter().collect();
+    Ok(digests.iter().filter(|digest| !needed.contains(&digest.to_string())).copied().collect())
 }
 
 /// Marks a digest for collection, unless some version needs it.

@@ -62,3 +62,12 @@ pub async fn entries(db: &Db, from: i64, limit: i64) -> Result<Vec<LogEntry>> {
         })
         .collect()
 }
+
+/// The time of the entry before number `index` in microseconds; 0 when there is none.
+pub async fn time_before(db: &Db, index: i64) -> Result<i64> {
+    let time = sqlx::query_scalar::<_, i64>("SELECT at FROM log WHERE idx = $1")
+        .bind(index - 1)
+        .fetch_optional(db.reader())
+        .await?;
+    Ok(time.unwrap_or(0))
+}

@@ -160,15 +160,16 @@ fn org_key(id: &SkillId) -> String {
     key.split('/').next().unwrap_or(&key).to_owned()
 }
 
-/// Sets what a request without a version gets.
+/// Sets what a request without a version gets. The skill was updated when that version was published.
 pub async fn set_latest(tx: &mut Tx, key: &str, latest: Option<&Version>) -> Result<()> {
-    let now = tx.now.micros();
-    sqlx::query("UPDATE skills SET latest = $2, updated_at = $3 WHERE key = $1")
-        .bind(key.to_owned())
-        .bind(latest.map(Version::to_string))
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "UPDATE skills SET latest = $2, updated_at = COALESCE( \
+         (SELECT created_at FROM versions WHERE skill = $1 AND version = $2), updated_at) WHERE key = $1",
+    )
+    .bind(key.to_owned())
+    .bind(latest.map(Version::to_string))
+    .execute(tx.connection())
+    .await?;
     Ok(())
 }
 

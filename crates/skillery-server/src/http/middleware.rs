@@ -11,6 +11,7 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
 use skillery_core::{Problem, ProblemCode};
 
@@ -120,7 +121,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
     match token {
-        Some(token) if !token.is_empty() && token.len() <= 512 => Ok(Some(Secret::new(token))),
+        Some(token) if !token.is_empty() && token.len() <= MAX_TOKEN_LENGTH => Ok(Some(Secret::new(token))),
         _ => {
             Err(Failure::new(ProblemCode::InvalidToken, "the header must be `Authorization: Bearer <token>`"))
         }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use skillery_core::ProblemCode;
 
 use super::call::{Call, json};
-use crate::db::skills;
 use crate::failure::{Failure, Result};
 
 /// What a health check answers.
@@ -42,17 +41,22 @@ pub async fn readyz(call: &Call) -> Result<Response> {
     if call.app.search.is_building() {
         return Err(Failure::new(ProblemCode::Busy, "the search index is being built"));
     }
+    if call.app.search.is_failing() {
+        return Err(Failure::new(
+            ProblemCode::Busy,
+            "the search index does not follow the registry right now",
+        ));
+    }
     ok()
 }
 
-/// Counters and histograms for Prometheus.
+/// Counters and histograms for Prometheus. They speak of the server, not of any skill.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
 ))]
 pub async fn metrics(call: &Call) -> Result<Response> {
     let app = &call.app;
-    let skills = skills::count(&app.db).await?;
-    let page = app.metrics.page(app.db.size(), app.search.cursor().log, skills).map_err(Failure::internal)?;
+    let page = app.metrics.page(app.db.size(), app.search.cursor().log).map_err(Failure::internal)?;
     let mut response = page.into_response();
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);

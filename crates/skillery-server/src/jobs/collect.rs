@@ -4,11 +4,13 @@ use futures_util::TryStreamExt;
 use skillery_core::Digest;
 
 use crate::app::App;
-use crate::blobs::BlobKey;
+use crate::blobs::{BlobKey, Stored};
 use crate::db::contents;
 use crate::failure::{Failure, Result};
 
 const HOUR_SECONDS: i64 = 3_600;
+/// Contents looked at together.
+const CHUNK: usize = 200;
 
 /// Removes contents that are older than the settings say and that no version needs. Returns how many.
 pub async fn collect(app: &App) -> Result<usize> {
@@ -20,17 +22,21 @@ pub async fn collect(app: &App) -> Result<usize> {
     }
     let age = i64::try_from(app.settings.orphan_hours).unwrap_or(i64::MAX).saturating_mul(HOUR_SECONDS);
     let oldest = app.environment.now().plus_seconds(-age);
-    let mut stored = app.blobs.list();
-    while let Some(content) = stored.try_next().await? {
-        if content.written_at > oldest {
-            continue;
-        }
-        let digest = content.digest();
-        let is_doomed =
-            app.db.write(move |tx| Box::pin(async move { contents::doom(tx, &digest).await })).await?;
-        if is_doomed {
-            remove(app, digest).await?;
-            count += 1;
+    let mut stored = app
+        .blobs
+        .list()
+        .try_filter(|content| std::future::ready(content.written_at <= oldest))
+        .try_chunks(CHUNK);
+    while let Some(chunk) = stored.try_next().await.map_err(|error| error.1)? {
+        let old: Vec<Digest> = chunk.iter().map(Stored::digest).collect();
+        // Most are needed: a look tells, and only the others take the writer's time.
+        for digest in contents::unneeded(&app.db, &old).await? {
+            let is_doomed =
+                app.db.write(move |tx| Box::pin(async move { contents::doom(tx, &digest).await })).await?;
+            if is_doomed {
+                remove(app, digest).await?;
+                count += 1;
+            }
         }
     }
     Ok(count)

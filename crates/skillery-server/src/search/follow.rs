@@ -43,7 +43,9 @@ pub async fn run(app: Arc<App>) {
             () = app.search.work.notified() => {}
             () = tokio::time::sleep(TURN) => {}
         }
-        if let Err(failure) = turn(&app, &mut cached).await {
+        let outcome = turn(&app, &mut cached).await;
+        app.search.failing.store(outcome.is_err(), Ordering::Release);
+        if let Err(failure) = outcome {
             tracing::warn!(%failure, cause = ?failure.source, "the log cannot be followed now; trying again");
             tokio::time::sleep(TURN).await;
         }
@@ -76,10 +78,11 @@ pub async fn catch_up(app: &App) -> Result<()> {
         return build(app).await;
     }
     let cursor = app.search.cursor();
-    let target = Cursor { log: app.db.size(), installs: installs::position(&app.db).await? };
-    if target == cursor {
+    let size = app.db.size();
+    if size == cursor.log && installs::position(&app.db).await? == cursor.installs {
         return Ok(());
     }
+    let target = target(app, size).await?;
     let mut keys = BTreeSet::new();
     let mut position = cursor.log;
     while position < target.log {
@@ -102,10 +105,15 @@ pub async fn catch_up(app: &App) -> Result<()> {
     finish(app, target).await
 }
 
+async fn target(app: &App, size: i64) -> Result<Cursor> {
+    let time = log::time_before(&app.db, size).await?;
+    Ok(Cursor { log: size, time, installs: installs::position(&app.db).await? })
+}
+
 /// Builds the index from nothing.
 async fn build(app: &App) -> Result<()> {
     // What is written while this runs is followed afterwards, from here.
-    let target = Cursor { log: app.db.refresh_size().await?, installs: installs::position(&app.db).await? };
+    let target = target(app, app.db.refresh_size().await?).await?;
     let index = Arc::clone(&app.search.index);
     blocking(move || index.clear()).await?;
     let mut number = 0;

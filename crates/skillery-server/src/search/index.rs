@@ -29,6 +29,8 @@ pub(super) const WHOLE: &str = "whole";
 pub struct Cursor {
     /// Entries of the log.
     pub log: i64,
+    /// The time of the last of them, in microseconds: tells this history from that of a restored database.
+    pub time: i64,
     /// Position of the install counts.
     pub installs: i64,
 }

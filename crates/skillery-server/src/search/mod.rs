@@ -15,6 +15,7 @@ use std::time::Duration;
 use skillery_core::ProblemCode;
 use tokio::sync::{Notify, watch};
 
+use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
 pub use follow::{TREND_DAYS, catch_up, run};
 pub use index::{Cursor, Document, Index};
@@ -28,21 +29,27 @@ pub struct Search {
     index: Arc<Index>,
     applied: watch::Sender<Cursor>,
     building: AtomicBool,
+    failing: AtomicBool,
     work: Notify,
     urgent: Notify,
 }
 
 impl Search {
-    /// Opens the index in this folder. One that belongs to another registry, or has another form, is emptied.
-    pub fn open(folder: &Path, registry: &str, log_size: i64) -> Result<Self> {
+    /// Opens the index in this folder. One that belongs to another registry or history, or has another form, is
+    /// emptied.
+    pub async fn open(folder: &Path, registry: &str, db: &Db) -> Result<Self> {
         let (index, cursor) = Index::open(folder, registry)?;
-        // A cursor ahead of the log means that the database was restored from an older backup.
-        let usable = cursor.filter(|cursor| cursor.log <= log_size);
+        let usable = match cursor {
+            // Another time at the cursor, or none: the database was restored from a backup.
+            Some(cursor) if log::time_before(db, cursor.log).await? == cursor.time => Some(cursor),
+            _ => None,
+        };
         let (applied, _) = watch::channel(usable.unwrap_or_default());
         Ok(Self {
             index: Arc::new(index),
             applied,
             building: AtomicBool::new(usable.is_none()),
+            failing: AtomicBool::new(false),
             work: Notify::new(),
             urgent: Notify::new(),
         })
@@ -56,6 +63,16 @@ impl Search {
     /// Whether the index is being built from nothing.
     pub fn is_building(&self) -> bool {
         self.building.load(Ordering::Acquire)
+    }
+
+    /// Builds the index from nothing at the next turn.
+    pub fn start_over(&self) {
+        self.building.store(true, Ordering::Release);
+    }
+
+    /// Whether the last turn failed, so that searches may lag behind.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
     }
 
     /// There may be something to follow.

@@ -17,8 +17,6 @@ use super::index::{Index, STEMMED, WHOLE, exact};
 use crate::access::Caller;
 use crate::failure::{Failure, Result};
 
-/// Words of a query that count; the rest is passed over.
-const MAX_WORDS: usize = 16;
 /// How many words the last one may be completed to.
 const MAX_COMPLETIONS: usize = 256;
 /// A last word of fewer characters is not completed.
@@ -65,6 +63,8 @@ impl FromStr for Sort {
 pub struct SearchQuery {
     /// Words that must all be found; the last may be the beginning of one.
     pub words: String,
+    /// Words that count; more are passed over.
+    pub max_words: usize,
     /// Tags that must all be there.
     pub tags: Vec<String>,
     /// A namespace; what lies below belongs to it.
@@ -96,7 +96,7 @@ impl Index {
     /// Searches.
     pub fn find(&self, query: &SearchQuery) -> Result<Found> {
         let searcher = self.reader.searcher();
-        let mut clauses = self.word_clauses(&searcher, &query.words)?;
+        let mut clauses = self.word_clauses(&searcher, query)?;
         clauses.extend(self.filters(query));
         if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
             clauses.push((Occur::Must, Box::new(AllQuery)));
@@ -168,7 +168,8 @@ impl Index {
     }
 
     /// One clause for each word: it must be found in some field, and counts the more the weightier the field is.
-    fn word_clauses(&self, searcher: &Searcher, words: &str) -> Result<Clauses> {
+    fn word_clauses(&self, searcher: &Searcher, query: &SearchQuery) -> Result<Clauses> {
+        let words = query.words.as_str();
         let stems = self.tokens(STEMMED, words)?;
         let whole = self.tokens(WHOLE, words)?;
         let fields = &self.fields;
@@ -176,7 +177,7 @@ impl Index {
         let mut clauses: Clauses = Vec::new();
         // A blank after the last word says that it is complete.
         let is_open = words.chars().next_back().is_some_and(char::is_alphanumeric);
-        for (position, stem) in stems.iter().enumerate().take(MAX_WORDS) {
+        for (position, stem) in stems.iter().enumerate().take(query.max_words) {
             let mut places: Clauses = weights
                 .iter()
                 .map(|(field, weight)| (Occur::Should, boosted(*field, stem, *weight)))

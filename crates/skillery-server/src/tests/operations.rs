@@ -16,7 +16,6 @@ async fn health_readiness_and_metrics() {
     for line in [
         "skillery_http_requests_total{route=\"/api/v1/skills/{id}\",method=\"GET\",status=\"404\"} 1",
         "skillery_versions_published_total 1",
-        "skillery_skills 1",
         "# EOF",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

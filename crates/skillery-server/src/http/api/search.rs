@@ -69,6 +69,7 @@ fn query(call: &Call) -> Result<SearchQuery> {
     let page = call.page()?;
     let default = if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
     Ok(SearchQuery {
+        max_words: call.app.settings.limits.query_words,
         tags,
         namespace: call.parsed::<Namespace>("org")?,
         min_rating,

@@ -54,7 +54,7 @@ pub async fn create(call: Call) -> Result<Response> {
         id: app.environment.new_id(),
         label: label(&request, &app.settings.limits)?,
         scopes: scopes(&request, identity)?,
-        namespaces: namespaces(&request, identity)?,
+        namespaces: namespaces(&request, identity, app.settings.limits.token_namespaces)?,
         created_at: app.environment.now(),
         expires_at: None,
         last_used_at: None,
@@ -176,12 +176,12 @@ fn scopes(request: &CreateTokenRequest, identity: &Identity) -> Result<Vec<Scope
     }
 }
 
-fn namespaces(request: &CreateTokenRequest, identity: &Identity) -> Result<Vec<String>> {
+fn namespaces(request: &CreateTokenRequest, identity: &Identity, most: usize) -> Result<Vec<String>> {
     if request.namespaces.is_empty() {
         return Ok(identity.token.namespaces.clone());
     }
-    if request.namespaces.len() > 100 {
-        return Err(invalid("namespaces", "a token can be bound to 100 namespaces at most".to_owned()));
+    if request.namespaces.len() > most {
+        return Err(invalid("namespaces", format!("a token can be bound to {most} namespaces at most")));
     }
     let mut keys = Vec::new();
     for name in &request.namespaces {
