@@ -101,7 +101,6 @@ impl Switch {
 }
 
 /// The settings, and which file they were read from.
-#[derive(Debug)]
 pub(crate) struct Loaded {
     /// All settings.
     pub(crate) settings: Settings,

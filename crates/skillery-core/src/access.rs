@@ -1,51 +1,6 @@
 //! Who may do what: roles of members, scopes of tokens, and what a skill and a version may be seen as.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-macro_rules! word_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            /// All of them, lowest first.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word that stands for it everywhere.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(format!(
-                        "`{}` is none of {}",
-                        other.escape_debug(),
-                        [$(concat!("`", $word, "`")),*].join(", "),
-                    )),
-                }
-            }
-        }
-    };
-}
+use crate::words::word_enum;
 
 word_enum! {
     /// What a member may do in a namespace and everything below it. Each role includes those before it.

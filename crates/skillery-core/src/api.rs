@@ -122,7 +122,7 @@ pub struct SearchResponse {
     pub skills: Vec<Record>,
 }
 
-/// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it. `Debug` does not show the secret.
+/// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DownloadResponse {
@@ -147,6 +147,7 @@ pub struct DownloadResponse {
     pub warning: Option<String>,
 }
 
+/// Shows everything but the secret.
 impl fmt::Debug for DownloadResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, version, code, code_hash, signature, secret, digest, warning } = self;
@@ -444,7 +445,7 @@ pub struct CreateTokenRequest {
     pub service: bool,
 }
 
-/// What a new token is answered with. The token itself is shown this once; `Debug` does not show it.
+/// What a new token is answered with. The token itself is shown this once.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateTokenResponse {
@@ -455,6 +456,7 @@ pub struct CreateTokenResponse {
     pub summary: TokenSummary,
 }
 
+/// Shows everything but the token.
 impl fmt::Debug for CreateTokenResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { token, summary } = self;
@@ -572,7 +574,8 @@ pub struct SetMemberRequest {
     pub role: Role,
 }
 
-/// `PUT /api/v1/orgs/{org}/signing-secret`. Without `Debug`, so that nothing can show the secret.
+// Without `Debug`, so that nothing can show the secret.
+/// `PUT /api/v1/orgs/{org}/signing-secret`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -13,9 +13,11 @@ pub mod limits;
 pub mod problem;
 pub mod rating;
 pub mod signature;
+pub mod sort;
 pub mod time;
 pub mod token;
 pub mod version;
+mod words;
 
 pub use crate::access::{Role, Scope, VersionStatus, Visibility};
 pub use crate::digest::Digest;
@@ -23,4 +25,5 @@ pub use crate::id::{Namespace, Segment, SkillId};
 pub use crate::limits::Limits;
 pub use crate::problem::{Problem, ProblemCode};
 pub use crate::rating::Rating;
+pub use crate::sort::Sort;
 pub use crate::version::{Version, VersionRequest};

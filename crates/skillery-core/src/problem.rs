@@ -45,7 +45,7 @@ problem_codes! {
     InvalidJson, "invalid-json", 400, "the body is not the JSON that this route takes",
         "send UTF-8 JSON with `Content-Type: application/json`";
     InvalidParameter, "invalid-parameter", 400, "a parameter of the URL is not valid",
-        "correct the parameter, or leave it out; /docs says what each may be";
+        "correct the parameter, or leave it out; `/docs` of the registry says what each may be";
     InvalidId, "invalid-id", 400, "the id of a skill or namespace is not valid",
         "an id is `org/name`: segments of a-z, 0-9, `.`, `_`, `-`, at most 64 characters, beginning with a letter or digit";
     InvalidVersion, "invalid-version", 400, "the version is not a semantic version",
@@ -53,7 +53,7 @@ problem_codes! {
     UnknownField, "unknown-field", 422, "the body has a field that this route does not know",
         "remove the field, or correct its spelling";
     InvalidField, "invalid-field", 422, "a field of the body has a value that it may not have",
-        "correct the field; /docs says what each may be";
+        "correct the field; `/docs` of the registry says what each may be";
     InvalidCode, "invalid-code", 422, "the code is not text that can be a skill",
         "send non-empty UTF-8 without NUL characters";
     CodeHashMismatch, "code-hash-mismatch", 422, "`code_hash` is not the SHA-256 of `code`",
@@ -77,9 +77,9 @@ problem_codes! {
     TokenRevoked, "token-revoked", 401, "the token was revoked",
         "make a new one with `skillery token create`";
     Forbidden, "forbidden", 403, "the caller's role does not allow this",
-        "check with `skillery whoami` who you are, and ask an admin of the namespace, or of the registry";
+        "look at your roles with `skillery whoami`; an admin of the namespace, or of the registry, gives others";
     InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",
-        "use a token with that scope; make one with `skillery token create --scope`";
+        "use a token with that scope; `skillery token create --scope` makes one";
     TokenOutOfBounds, "token-out-of-bounds", 403, "the token is bound to other namespaces",
         "use a token that is bound to this namespace, or to none";
     NamespaceManaged, "namespace-managed", 403, "nobody owns this org, and only admins make orgs here",

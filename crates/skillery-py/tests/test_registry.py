@@ -36,6 +36,7 @@ from orchestrator.execution import (
     search_registry,
     trending_skills,
 )
+from orchestrator.execution.errors import from_native
 
 ATTRIBUTES = (
     "id name org version description code_hash signature tags rating rating_count install_count created_at updated_at "
@@ -145,6 +146,21 @@ def test_code_that_cannot_be_read_is_an_error_that_names_it(configured, tmp_path
         publish_skill(Skill("nowhere", tmp_path / "nowhere.py"))
     with pytest.raises(ValueError, match="folder"):
         publish_skill(Skill("folder", tmp_path))
+
+
+@pytest.mark.parametrize(
+    "message, shown",
+    [
+        ("acme/email_validator 1.0.0 is quarantined", "acme/email_validator 1.0.0 is quarantined"),
+        ("email_validator is not here", "email_validator is not here"),
+        ("config.toml cannot be understood", "config.toml cannot be understood"),
+        ("`acme` has no namespace", "`acme` has no namespace"),
+        ("cannot read the code", "Cannot read the code"),
+        ("", ""),
+    ],
+)
+def test_a_message_never_changes_the_spelling_of_a_name(message, shown):
+    assert str(from_native("invalid", "invalid-input", message, None)) == shown
 
 
 def test_ids_are_checked_and_what_is_not_there_is_none(configured):

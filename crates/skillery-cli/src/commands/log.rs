@@ -1,12 +1,10 @@
 //! `skillery log`: shows what was changed in the registry, by whom and when.
 
 use clap::Args;
-use serde_json::Value;
-use skillery_core::api::LogResponse;
 use skillery_core::event::{Event, LogEntry};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Page, Tone, left, moment, right};
+use crate::output::{Grid, Line, Tone, counted, left, moment, right};
 use crate::session::Session;
 
 /// Arguments of `log`.
@@ -20,11 +18,68 @@ Examples:
 Every change appends one entry; none is altered or removed. An actor is the id of a user, as \
 entries hold no names of people. For admins of the registry.")]
 pub(crate) struct LogArgs {
-    /// Begin after the entry with this number [default: the first is shown too]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
-    after: Option<i64>,
+    /// Begin with the entry of this number; the first is 0
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+    after: i64,
 
     /// Show at most so many
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
     limit: u64,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
+    let log = session.client()?.log(args.after, Some(args.limit)).await?;
+    session.output.show(&log, |page| {
+        if log.entries.is_empty() {
+            let size = counted(log.size, "entry", "entries");
+            page.text(format!("no entry from {} on; the log has {size}", args.after));
+            return;
+        }
+        let columns = [right("NUMBER"), left("TIME"), left("ACTOR"), left("WHAT"), left("ABOUT")];
+        let mut grid = Grid::new(&columns);
+        for LogEntry { index, time, actor, event } in &log.entries {
+            let actor = actor.as_deref().unwrap_or("-");
+            grid.row([&index.to_string(), &moment(&time.to_string()), actor, &kind(event), &about(event)]);
+        }
+        page.grid(grid);
+    })?;
+    if let Some(next) = log.entries.last().map(|last| last.index + 1).filter(|next| *next < log.size) {
+        session.output.note(
+            Line::default()
+                .toned(Tone::Faint, format!("the log has {}", counted(log.size, "entry", "entries")))
+                .plain("; for more: ")
+                .command(format!("--after {next}")),
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// The word that stands for the change everywhere, for example `version.published`.
+fn kind(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap_or_default();
+    value["kind"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What was changed, short enough for a line of a table; JSON has all of it.
+fn about(event: &Event) -> String {
+    match event {
+        Event::Genesis => "-".to_owned(),
+        Event::UserCreated { user } => user.clone(),
+        Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
+        Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {
+            org.clone()
+        }
+        Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
+        Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
+        Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
+        Event::VersionPublished { skill, version, .. }
+        | Event::VersionYanked { skill, version }
+        | Event::VersionUnyanked { skill, version }
+        | Event::VersionQuarantined { skill, version }
+        | Event::VersionReleased { skill, version } => format!("{skill} {version}"),
+        Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
+        Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
+        Event::SkillUnrated { skill } => skill.to_string(),
+    }
 }

@@ -37,7 +37,11 @@ pub(crate) async fn run(session: &Session, args: &VisibilityArgs) -> CommandResu
     session.client()?.set_visibility(id, visibility).await?;
     session.output.show(&Changed { id, visibility }, |page| {
         page.line(
-            Line::default().name(id.as_str()).plain(" is ").toned(Tone::Good, visibility.as_str()).plain(" now"),
+            Line::default()
+                .name(id.as_str())
+                .plain(" is ")
+                .toned(Tone::Good, visibility.as_str())
+                .plain(" now"),
         );
     })?;
     Ok(Exit::Done)

@@ -126,6 +126,7 @@ fn a_yanked_version_installs_only_by_its_name_and_with_a_warning() {
     assert_eq!(installed["skills"][0]["version"], "1.0.0");
     snapshot!("install-yanked", place.run(["install", "acme/email_validator@1.1.0"]).ok());
     snapshot!("verify-remote-yanked", place.run(["verify", "--remote"]).fails(1));
+    place.wait_for_installs(ID, 2);
     snapshot!("info-yanked", place.run(["info", ID, "--version", "1.1.0"]).ok());
     snapshot!("yank-undo", place.run(["yank", ID, "1.1.0", "--undo"]).ok());
     snapshot!("install-no-such-version", place.run(["install", "acme/email_validator@^2"]).fails(4));

@@ -11,6 +11,7 @@ mod hostile;
 mod interrupt;
 mod library;
 mod main_job;
+mod moderation;
 mod serve;
 mod support;
 mod workflow;

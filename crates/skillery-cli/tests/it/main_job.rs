@@ -29,6 +29,7 @@ fn publish_search_install_run_rate() {
     let rate = ["rate", "acme/email_validator", "4.5", "--review", "Works great, fast validation"];
     snapshot!("rate", place.run(rate).ok());
     snapshot!("reviews", place.run(["reviews", "acme/email_validator"]).ok());
+    place.wait_for_installs("acme/email_validator", 2);
     snapshot!("trending", place.run(["trending"]).ok());
     snapshot!("info", place.run(["info", "acme/email_validator"]).ok());
     snapshot!("remove", place.run(["remove", "acme/email_validator"]).ok());
@@ -66,6 +67,9 @@ fn results_for_programs() {
         ("json-remove", &["remove", id]),
     ];
     for (name, arguments) in runs {
+        if *name == "json-trending" {
+            place.wait_for_installs(id, 1);
+        }
         let run = place.run(arguments.iter().chain(&["--json"])).ok();
         run.json();
         assert_eq!(run.stderr, "", "{name}");

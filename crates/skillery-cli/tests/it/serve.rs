@@ -38,6 +38,28 @@ fn the_first_start_tells_the_token_once() {
 }
 
 #[test]
+fn a_token_that_was_set_has_no_file() {
+    let mut place = Place::new();
+    place.replace(&place.work().join("data").display().to_string(), "[DATA]");
+    place.set("SKILLERY_ADMIN_TOKEN", "a token of more than thirty-two characters");
+    for (name, form) in [("start-with-token", "--quiet"), ("json-start-with-token", "--json")] {
+        let arguments = ["serve", "--data", "data", "--listen", "127.0.0.1:0", "--log-level", "error", form];
+        let mut child = place.command(arguments).spawn().unwrap();
+        // The last line of what is printed says how to stop it; the JSON is one line.
+        let mut lines = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        while !lines.contains("Ctrl-C") && !lines.starts_with('{') {
+            assert_ne!(stdout.read_line(&mut lines).unwrap(), 0, "{lines}");
+        }
+        signal(child.id(), "TERM");
+        let mut run = place.finish(child).ok();
+        run.stdout = lines;
+        snapshot!(name, run);
+    }
+    assert!(!place.work().join("data/admin-token").exists());
+}
+
+#[test]
 fn it_stops_when_it_is_asked_to() {
     let mut server = Server::start();
     server.place().publish("acme/x", "1.0.0");

@@ -161,6 +161,18 @@ impl Place {
         self.run(["publish", "published.py", "--id", id, "--version", version]).ok();
     }
 
+    /// Asks until the registry shows so many installs: it writes counts down some time after the downloads.
+    pub(crate) fn wait_for_installs(&self, id: &str, count: u64) {
+        for _ in 0..200 {
+            let shown = self.run(["info", id, "--json"]).ok().json()["skill"]["install_count"].as_u64();
+            assert!(shown <= Some(count), "{shown:?}");
+            if shown == Some(count) {
+                return;
+            }
+        }
+        panic!("{id} never had {count} installs");
+    }
+
     /// The program with these arguments, ready to start.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(PROGRAM);

@@ -1,5 +1,8 @@
 //! Workflows of installed skills, run for real.
 
+use skillery_client::library::{LocalSkill, local_id};
+use skillery_client::{Home, Library};
+
 use crate::support::{Place, Server, snapshot};
 
 const TWO_STEPS: &str = r#"{
@@ -111,5 +114,25 @@ fn altered_code_does_not_run() {
     }
     let run = ["workflow", "run", "two-steps.json", "-i", "text=a", "-i", "times:=1"];
     snapshot!("altered", place.run(run).fails(1));
-    assert_eq!(place.run(run.iter().chain(&["--json"])).fails(1).error()["code"], "digest-mismatch");
+    assert_eq!(place.run(run.iter().chain(&["--json"])).fails(1).error()["code"], "code-hash-mismatch");
+}
+
+#[test]
+fn where_signatures_are_wanted_what_was_made_here_needs_none() {
+    let server = Server::start();
+    let mut place = with_skills(&server);
+    place.set("REGISTRY_VERIFY_SIGNATURE", "true");
+    let code = "def double(number):\n    return 2 * number\n";
+    let double = LocalSkill::new(local_id("double").unwrap(), "1.0.0".parse().unwrap(), code);
+    Library::new(Home::at(place.home())).save(double).unwrap();
+    place.write(
+        "local.json",
+        r#"{"name": "local", "steps": [{"name": "double", "skill": "double", "inputs": {"number": 4}}]}"#,
+    );
+    let report = place.run(["workflow", "run", "local.json", "--json"]).ok().json();
+    assert_eq!(report["steps"][0]["output"], 8);
+
+    let run = ["workflow", "run", "two-steps.json", "-i", "text=a", "-i", "times:=1"];
+    snapshot!("unsigned", place.run(run).fails(1));
+    assert_eq!(place.run(run.iter().chain(&["--json"])).fails(1).error()["code"], "signature-missing");
 }

@@ -1,9 +1,7 @@
 //! `GET /skills`: find skills.
 
-use std::fmt;
-use std::str::FromStr;
-
 use skillery_core::Namespace;
+pub use skillery_core::Sort;
 use skillery_core::api::{Record, SearchResponse};
 
 use crate::api::Page;
@@ -12,58 +10,6 @@ use crate::error::Result;
 
 /// The most rows that any registry puts on one page.
 const PAGE_ROWS: u64 = 200;
-
-/// In which order skills are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// How well they fit.
-    Relevance,
-    /// How often they were downloaded.
-    Installs,
-    /// How often they were downloaded lately.
-    Trending,
-    /// How they were rated.
-    Rating,
-    /// When they were last published.
-    Updated,
-    /// By id.
-    Name,
-}
-
-impl Sort {
-    /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::Relevance, Self::Installs, Self::Trending, Self::Rating, Self::Updated, Self::Name];
-
-    /// The word that the registry knows it by.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Relevance => "relevance",
-            Self::Installs => "installs",
-            Self::Trending => "trending",
-            Self::Rating => "rating",
-            Self::Updated => "updated",
-            Self::Name => "name",
-        }
-    }
-}
-
-impl fmt::Display for Sort {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Sort {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.iter().find(|sort| sort.as_str() == text).copied().ok_or_else(|| {
-            let known: Vec<String> = Self::ALL.iter().map(|sort| format!("`{sort}`")).collect();
-            format!("`{}` is none of {}", text.escape_debug(), known.join(", "))
-        })
-    }
-}
 
 /// What to look for. What is left out does not narrow the search.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -36,6 +36,9 @@ struct Answer {
     body: Option<String>,
 }
 
+/// Groups in the order in which a newcomer meets them.
+const GROUPS: &[&str] = &["skills", "ratings", "orgs", "accounts", "operations"];
+
 struct Group {
     name: String,
     operations: Vec<Operation>,
@@ -117,6 +120,7 @@ fn groups(document: &Value) -> Vec<Group> {
             }
         }
     }
+    groups.sort_by_key(|group| GROUPS.iter().position(|name| *name == group.name).unwrap_or(GROUPS.len()));
     groups
 }
 

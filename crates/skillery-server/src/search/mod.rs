@@ -19,7 +19,7 @@ use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
 pub use follow::{TREND_DAYS, catch_up, run};
 pub use index::{Cursor, Document, Index};
-pub use query::{Found, SearchQuery, Sort};
+pub use query::{Found, SearchQuery};
 
 /// How long a search waits for changes that were acknowledged before it.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,10 +1,9 @@
 //! What is searched for, and how it becomes a query of the index.
 
 use std::ops::Bound;
-use std::str::FromStr;
 
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, Visibility};
+use skillery_core::{Namespace, Sort, Visibility};
 use tantivy::collector::sort_key::{SortBySimilarityScore, SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{
@@ -21,42 +20,6 @@ use crate::failure::{Failure, Result};
 const MAX_COMPLETIONS: usize = 256;
 /// A last word of fewer characters is not completed.
 const MIN_PREFIX: usize = 2;
-
-/// The order of what is found. Ties are always broken the same way, so that pages fit together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// The best match first; the default with words.
-    Relevance,
-    /// The most installed first; the default without.
-    Installs,
-    /// The most installed in the last seven days first.
-    Trending,
-    /// The best rated first, of these the most often rated.
-    Rating,
-    /// The last changed first.
-    Updated,
-    /// By id.
-    Name,
-}
-
-impl FromStr for Sort {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "relevance" => Ok(Self::Relevance),
-            "installs" => Ok(Self::Installs),
-            "trending" => Ok(Self::Trending),
-            "rating" => Ok(Self::Rating),
-            "updated" => Ok(Self::Updated),
-            "name" => Ok(Self::Name),
-            other => Err(format!(
-                "`{}` is none of `relevance`, `installs`, `trending`, `rating`, `updated`, `name`",
-                other.escape_debug()
-            )),
-        }
-    }
-}
 
 /// A search.
 #[derive(Debug, Clone)]

@@ -94,4 +94,10 @@ def from_native(kind: str, code: str, message: str, hint: Optional[str]) -> Regi
         message = "Skill not found in registry: " + message
     if hint is not None:
         hint = _HINTS.get(code, hint)
-    return _CLASSES.get(kind, RegistryError)(message[:1].upper() + message[1:], code, hint)
+    return _CLASSES.get(kind, RegistryError)(_sentence(message), code, hint)
+
+
+def _sentence(message: str) -> str:
+    """With a capital at its beginning where that is a plain word. An id, a path or a name stays as it is."""
+    first = message.partition(" ")[0].rstrip(",:;")
+    return message[:1].upper() + message[1:] if first.isalpha() and first.isascii() else message

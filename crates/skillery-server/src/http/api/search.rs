@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, BytesMut};
 use skillery_core::api::SearchResponse;
-use skillery_core::{Namespace, Problem};
+use skillery_core::{Namespace, Problem, Sort};
 
 use crate::failure::Result;
 use crate::http::call::{Call, invalid_parameter, ready_json};
-use crate::search::{SearchQuery, Sort};
+use crate::search::SearchQuery;
 use crate::skill;
 
 /// Searches the skills that the caller sees, by their latest versions.
