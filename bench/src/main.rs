@@ -51,6 +51,10 @@ struct Arguments {
     #[arg(long)]
     no_record: bool,
 
+    /// Measure the `target/release/skillery` that is there, up to date or not
+    #[arg(long)]
+    no_build: bool,
+
     /// Be the bare handler: answer everything with this file
     #[arg(long, hide = true, requires = "listen")]
     bare: Option<PathBuf>,
@@ -67,7 +71,9 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     process::end_all_on_signal()?;
-    places::build_skillery()?;
+    if !arguments.no_build {
+        places::build_skillery()?;
+    }
     let setup = Setup { rounds: arguments.rounds, seconds: arguments.seconds };
     let parts = if arguments.parts.is_empty() { Part::ALL.to_vec() } else { arguments.parts };
     let report = report::Report::begin(&setup);

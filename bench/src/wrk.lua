@@ -9,7 +9,6 @@ function setup(thread)
 end
 
 function init(args)
-  wrk.init(args)
   for path in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("GET", path)
   end

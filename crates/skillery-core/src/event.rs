@@ -149,6 +149,9 @@ pub enum Event {
         /// The skill.
         skill: SkillId,
     },
+    /// A kind that a newer program has written and this one does not know. It is never written.
+    #[serde(other, rename = "unknown")]
+    Unknown,
 }
 
 impl Event {
@@ -164,6 +167,7 @@ impl Event {
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill } => Some(skill),
             Self::Genesis
+            | Self::Unknown
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
             | Self::OrgCreated { .. }
@@ -179,7 +183,9 @@ impl Event {
     /// Whether it changes what callers may do or see, so that what is remembered of callers must go.
     pub fn changes_access(&self) -> bool {
         match self {
-            Self::UserCreated { .. }
+            // Better to look once too often.
+            Self::Unknown
+            | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
             | Self::OrgCreated { .. }
             | Self::MemberSet { .. }

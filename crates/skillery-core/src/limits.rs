@@ -50,6 +50,8 @@ pub struct Limits {
     pub default_page_rows: usize,
     /// Rows that may be skipped before a page.
     pub page_offset: usize,
+    /// Versions of one skill.
+    pub versions_per_skill: usize,
     /// Words of a search query that count.
     pub query_words: usize,
     /// Namespaces that one token is bound to.
@@ -87,7 +89,8 @@ impl Default for Limits {
             query_length: 256,
             page_rows: 200,
             default_page_rows: 50,
-            page_offset: 100_000,
+            page_offset: 10_000,
+            versions_per_skill: 5_000,
             query_words: 16,
             token_namespaces: 100,
             tokens_per_user: 1_000,

@@ -114,6 +114,8 @@ problem_codes! {
         "choose another name";
     LastOwner, "last-owner", 409, "an org must keep an owner",
         "make somebody else the owner first";
+    TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
+        "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
     SecretExists, "secret-exists", 409, "the org has a signing secret already",

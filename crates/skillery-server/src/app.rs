@@ -1,11 +1,11 @@
 //! The running registry: what every request and every job shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
-use skillery_core::Digest;
 use skillery_core::event::Event;
+use skillery_core::{Digest, SkillId};
 use tokio::sync::watch;
 
 use crate::access::Identity;
@@ -55,6 +55,7 @@ pub struct App {
     pub limiter: Limiter,
     /// What operators watch.
     pub metrics: Metrics,
+    draining: AtomicBool,
     stop: watch::Sender<bool>,
     /// Held as long as the app lives; the system releases it when the process ends, however it ends.
     _lock: std::fs::File,
@@ -136,7 +137,14 @@ impl App {
         let on_commit = {
             let (ready, identities) = (Arc::clone(&ready), Arc::clone(&identities));
             move |entries: &[db::Committed]| {
-                entries.iter().for_each(|entry| forget(&ready, &identities, &entry.event));
+                entries.iter().for_each(|entry| {
+                    forget(
+                        &ready,
+                        &identities,
+                        entry.event.skill().map(SkillId::key).as_deref(),
+                        &entry.event,
+                    )
+                });
             }
         };
         let db = Db::open(&settings, &environment, on_commit).await?;
@@ -161,6 +169,7 @@ impl App {
             secret_key,
             limiter,
             metrics: Metrics::default(),
+            draining: AtomicBool::new(false),
             stop,
             _lock: lock,
         };
@@ -168,8 +177,18 @@ impl App {
     }
 
     /// A change was committed somewhere: what is remembered of it must go.
-    pub fn forget(&self, event: &Event) {
-        forget(&self.ready, &self.identities, event);
+    pub fn forget(&self, skill: Option<&str>, event: &Event) {
+        forget(&self.ready, &self.identities, skill, event);
+    }
+
+    /// New requests should go elsewhere: readiness says so from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether new requests should go elsewhere.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire) || self.is_stopping()
     }
 
     /// Tells everything that runs beside requests to end.
@@ -206,9 +225,9 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
     }
 }
 
-fn forget(ready: &Ready, identities: &Identities, event: &Event) {
-    if let Some(skill) = event.skill() {
-        ready.content.raise(&skill.key());
+fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
+    if let Some(skill) = skill {
+        ready.content.raise(skill);
     }
     if event.changes_access() {
         identities.forget_all();

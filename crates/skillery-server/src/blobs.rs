@@ -3,7 +3,7 @@
 //! Bytes are written and synced before any row names them. What is read is checked against its digest; damaged bytes
 //! are never handed out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -53,6 +53,7 @@ pub struct Stored {
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    folder: PathBuf,
 }
 
 impl Blobs {
@@ -60,7 +61,7 @@ impl Blobs {
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         fs_err::create_dir_all(folder)?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(std::io::Error::other)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(store), folder: folder.to_owned() })
     }
 
     /// Stores bytes durably.
@@ -99,6 +100,31 @@ impl Blobs {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Failure::caused(ProblemCode::StorageUnavailable, "", error)),
         }
+    }
+
+    /// Removes files that were begun before this time and never finished: the store gives them a name of its own, and
+    /// does not list them.
+    pub async fn sweep(&self, before: Time) -> Result<()> {
+        let folder = self.folder.join("sha256");
+        let sweep = move || -> std::io::Result<()> {
+            if !folder.exists() {
+                return Ok(());
+            }
+            for shard in fs_err::read_dir(folder)? {
+                for file in fs_err::read_dir(shard?.path())? {
+                    let file = file?;
+                    let written = jiff::Timestamp::try_from(file.metadata()?.modified()?)
+                        .map_err(std::io::Error::other)?;
+                    let is_half = file.file_name().to_string_lossy().contains('#');
+                    if is_half && Time::from_micros(written.as_microsecond()) < before {
+                        fs_err::remove_file(file.path())?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        let outcome = tokio::task::spawn_blocking(sweep).await.map_err(Failure::internal)?;
+        outcome.map_err(|error| Failure::caused(ProblemCode::StorageUnavailable, "", error))
     }
 
     /// Everything that is stored, in no order. What is not one of ours is passed over.

@@ -81,11 +81,33 @@ pub async fn admin_token(
 
 async fn ensure(db: &Db, environment: &Environment, token: &Secret, label: &'static str) -> Result<()> {
     let hash = token.hash();
-    if accounts::token_by_hash(db.reader(), &hash).await?.is_some() {
-        return Ok(());
-    }
     let (user_id, token_id) = (environment.new_id(), environment.new_id());
-    db.write(move |tx| Box::pin(async move { insert(tx, user_id, token_id, &hash, label).await })).await
+    db.write(move |tx| Box::pin(async move { set(tx, user_id, token_id, &hash, label).await })).await
+}
+
+/// Makes this the one live token of its label.
+async fn set(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, label: &str) -> Result<()> {
+    let Some((token, user)) = accounts::token_by_hash(tx.connection(), hash).await? else {
+        return insert(tx, user_id, token_id, hash, label).await;
+    };
+    revoke_others(tx, &user.id, label, &token.id).await?;
+    if token.revoked_at.is_some() {
+        accounts::revive(tx, &token.id).await?;
+        let (token, user, scopes, namespaces) = (token.id, user.id, token.scopes, token.namespaces);
+        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces });
+    }
+    Ok(())
+}
+
+/// A token that was set from outside and is another now is not good any more.
+async fn revoke_others(tx: &mut Tx, user: &str, label: &str, kept: &str) -> Result<()> {
+    for old in accounts::live_with_label(tx, user, label).await? {
+        if old != kept {
+            accounts::revoke(tx, &old).await?;
+            tx.append(None, Event::TokenRevoked { token: old });
+        }
+    }
+    Ok(())
 }
 
 async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, label: &str) -> Result<()> {
@@ -97,11 +119,7 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
             user
         }
     };
-    // A token that was set from outside and is another now is not good any more.
-    for old in accounts::live_with_label(tx, &user.id, label).await? {
-        accounts::revoke(tx, &old).await?;
-        tx.append(None, Event::TokenRevoked { token: old });
-    }
+    revoke_others(tx, &user.id, label, &token_id).await?;
     let token = TokenRow {
         id: token_id,
         label: label.to_owned(),

@@ -22,7 +22,14 @@ const CHUNK: usize = 500;
 #[derive(Default)]
 pub struct Counters {
     installs: Mutex<HashMap<InstallKey, i64>>,
-    token_uses: Mutex<HashMap<String, Time>>,
+    token_uses: Mutex<HashMap<String, TokenUse>>,
+}
+
+/// The last use of a token, to the hour.
+#[derive(Debug, Clone, Copy)]
+struct TokenUse {
+    hour: Time,
+    written: bool,
 }
 
 /// The day of a time: days since 1970 UTC.
@@ -39,17 +46,48 @@ impl Counters {
     }
 
     /// A token was used; kept to the hour, so that a busy token costs one write an hour.
-    pub fn note_use(&self, token: &str, last: Option<Time>, now: Time) {
+    pub fn note_use(&self, token: &str, now: Time) {
         let hour = Time::from_micros(now.micros() - now.micros().rem_euclid(HOUR_MICROS));
-        if last.is_none_or(|last| last < hour) {
-            self.token_uses.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned(), hour);
+        let mut uses = self.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        match uses.get_mut(token) {
+            Some(known) if known.hour >= hour => {}
+            Some(known) => *known = TokenUse { hour, written: false },
+            None => {
+                uses.insert(token.to_owned(), TokenUse { hour, written: false });
+            }
         }
     }
 
     /// Whether there is something to write.
     pub fn is_empty(&self) -> bool {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-            && self.token_uses.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && !self
+                .token_uses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .any(|noted| !noted.written)
+    }
+
+    /// Uses that are to be written. Those of earlier hours that were written are forgotten here.
+    fn unwritten_uses(&self) -> Vec<(String, Time)> {
+        let mut uses = self.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newest) = uses.values().map(|noted| noted.hour).max() {
+            uses.retain(|_, noted| !noted.written || noted.hour == newest);
+        }
+        uses.iter()
+            .filter(|(_, noted)| !noted.written)
+            .map(|(token, noted)| (token.clone(), noted.hour))
+            .collect()
+    }
+
+    fn uses_are_written(&self, written: &[(String, Time)]) {
+        let mut uses = self.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (token, hour) in written {
+            if let Some(noted) = uses.get_mut(token) {
+                noted.written |= noted.hour == *hour;
+            }
+        }
     }
 
     fn give_back(&self, batch: Vec<(InstallKey, i64)>) {
@@ -94,21 +132,20 @@ pub async fn flush(app: &App) -> Result<()> {
             }
         }
     }
-    let uses: Vec<(String, Time)> = {
-        let mut pending = app.counters.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.drain().collect()
-    };
+    let uses = app.counters.unwritten_uses();
     if !uses.is_empty() {
+        let written = uses.clone();
         app.db
             .write(move |tx| {
                 Box::pin(async move {
-                    for (token, at) in uses {
+                    for (token, at) in written {
                         accounts::set_last_used(tx, &token, at).await?;
                     }
                     Ok(())
                 })
             })
             .await?;
+        app.counters.uses_are_written(&uses);
     }
     Ok(())
 }

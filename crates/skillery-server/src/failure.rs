@@ -60,26 +60,39 @@ impl Error for Failure {
 
 /// SQLITE_FULL, and PostgreSQL's `disk_full`.
 const FULL_CODES: &[&str] = &["13", "53100"];
-/// SQLITE_BUSY, SQLITE_IOERR, SQLITE_CANTOPEN; PostgreSQL's shutdown and connection classes.
-const GONE_CODES: &[&str] = &["5", "10", "14", "57P01", "57P02", "57P03", "53300"];
+/// SQLITE_BUSY, SQLITE_IOERR, SQLITE_CANTOPEN; PostgreSQL's time-outs, shutdowns and want of connections.
+const GONE_CODES: &[&str] = &["5", "10", "14", "25P03", "53300", "55P03", "57014", "57P01", "57P02", "57P03"];
+
+/// The primary code: SQLite puts details into the higher bits of its numbers.
+fn primary_code(error: &sqlx::Error) -> Option<String> {
+    let code = error.as_database_error()?.code()?.into_owned();
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => Some((number % 256).to_string()),
+        _ => Some(code),
+    }
+}
+
+/// Whether the disk under the database is full.
+pub fn is_full(error: &sqlx::Error) -> bool {
+    primary_code(error).is_some_and(|code| FULL_CODES.contains(&code.as_str()))
+}
+
+fn is_gone(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    matches!(
+        error,
+        E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) | E::Tls(_)
+    ) || primary_code(error).is_some_and(|code| GONE_CODES.contains(&code.as_str()) || code.starts_with("08"))
+}
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error as E;
-        let code = match &error {
-            E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) | E::Tls(_) => {
-                ProblemCode::DatabaseUnavailable
-            }
-            E::Database(database) => match database.code().as_deref() {
-                Some(code) if FULL_CODES.contains(&code) => ProblemCode::StorageFull,
-                Some(code) if GONE_CODES.contains(&code) || code.starts_with("08") => {
-                    ProblemCode::DatabaseUnavailable
-                }
-                _ if database.message().contains("database or disk is full") => ProblemCode::StorageFull,
-                _ if database.message().contains("disk I/O error") => ProblemCode::DatabaseUnavailable,
-                _ => ProblemCode::Internal,
-            },
-            _ => ProblemCode::Internal,
+        let code = if is_full(&error) {
+            ProblemCode::StorageFull
+        } else if is_gone(&error) {
+            ProblemCode::DatabaseUnavailable
+        } else {
+            ProblemCode::Internal
         };
         Self::caused(code, "", error)
     }

@@ -11,6 +11,7 @@ mod bootstrap;
 mod cache;
 mod counters;
 mod db;
+mod draft;
 mod environment;
 mod failure;
 mod http;
@@ -24,6 +25,7 @@ mod serve;
 mod settings;
 mod signing_secret;
 mod skill;
+mod text;
 
 pub use app::StartError;
 pub use failure::Failure;

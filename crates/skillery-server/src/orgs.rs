@@ -7,9 +7,16 @@ use crate::db::orgs::OrgRow;
 use crate::db::{Tx, orgs};
 use crate::failure::{Failure, Result};
 
+/// No org of a registry: the clients' own.
+const LOCAL: &str = "local";
+
 /// Makes an org with its first owner. Both are user ids.
 pub async fn create(tx: &mut Tx, org: &Namespace, actor: &str, owner: &str) -> Result<OrgRow> {
     let key = org.key();
+    if key == LOCAL {
+        let detail = format!("`{LOCAL}` is where clients keep what was never published");
+        return Err(Failure::new(ProblemCode::InvalidId, detail));
+    }
     if let Some(existing) = orgs::find(tx.connection(), &key).await? {
         let code =
             if existing.name == org.as_str() { ProblemCode::OrgExists } else { ProblemCode::NameTaken };

@@ -3,41 +3,31 @@
 //! Contents first, durably; then one transaction with the row and the log entry. That transaction's commit is the
 //! moment of publishing: what stops before it leaves at most a content that nobody needs, which is collected.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use skillery_core::api::{FileSummary, PublishRequest, PublishResponse};
+use skillery_core::api::{PublishRequest, PublishResponse};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::event::Event;
-use skillery_core::{
-    Digest, Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionStatus, Visibility, signature,
-};
+use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Visibility, signature};
 
 use crate::access::{Caller, Identity, check_bounds, forbidden};
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::db::versions::VersionRow;
 use crate::db::{Tx, contents, orgs, skills, versions};
+use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
 use crate::signing_secret::{self, SigningSecret};
+use crate::text::invalid;
 
 /// How often a publish waits for the collector to be done with the same bytes.
 const COLLECTOR_TRIES: u32 = 20;
 const COLLECTOR_WAIT: Duration = Duration::from_millis(50);
-/// Characters of words that are kept for the search index.
-const WORDS_LENGTH: usize = 2_000;
-
-/// A checked request: everything about the version but its place in the log.
-#[derive(Debug, Clone)]
-struct Draft {
-    id: SkillId,
-    visibility: Option<Visibility>,
-    has_author: bool,
-    row: VersionRow,
-}
+/// Bytes that take long enough to be worth another thread.
+const LARGE: usize = 64 * 1024;
 
 /// What publishing did.
 #[derive(Debug)]
@@ -48,6 +38,15 @@ pub enum Published {
     Again(PublishResponse),
 }
 
+/// What the transaction goes by besides the request.
+struct Rules {
+    policy: NamespacePolicy,
+    /// Versions that one skill may have.
+    versions: i64,
+    /// The number of collections when the content was stored.
+    stored_at: i64,
+}
+
 enum Outcome {
     Done(Published),
     Doomed,
@@ -56,27 +55,33 @@ enum Outcome {
 /// Publishes a version for the caller.
 pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Result<Published> {
     let identity = Arc::clone(caller.require(Scope::Publish)?);
-    let (draft, files) = check(request, &identity, &app.settings.limits)?;
+    let (draft, files) = draft::check(request, &identity, &app.settings.limits)?;
     check_bounds(&identity, &draft.id.namespace().key())?;
-    let packed = bundle::pack(files).map_err(Failure::internal)?;
-    let draft = with_bundle(draft, &packed);
+    let packed = pack(files).await?;
+    let draft = draft::with_bundle(draft, &packed);
     let key = BlobKey::Bundle(draft.row.digest);
-    // A look before the write spares the disk what the transaction would refuse.
+    // A look before the write spares the disk what the transaction would refuse. It asks the same whether the skill is
+    // there or not, so that the time it takes tells nothing of hidden ones.
     if let Some(published) = look(app, &identity, &draft).await? {
         return Ok(published);
     }
     let bytes = Bytes::from(packed);
     for _ in 0..COLLECTOR_TRIES {
+        let stored_at = contents::collections(app.db.reader()).await?;
         app.blobs.put(key, bytes.clone()).await?;
         let (draft, identity) = (draft.clone(), Arc::clone(&identity));
-        let policy = app.settings.namespaces;
+        let rules = Rules {
+            policy: app.settings.namespaces,
+            versions: app.settings.limits.versions_per_skill as i64,
+            stored_at,
+        };
         let secret = match draft.row.signature {
             Some(_) => signing_secret::of(app, &draft.id).await?,
             None => None,
         };
         let outcome = app
             .db
-            .write(move |tx| Box::pin(async move { insert(tx, draft, &identity, policy, secret).await }))
+            .write(move |tx| Box::pin(async move { insert(tx, draft, &identity, secret, &rules).await }))
             .await?;
         match outcome {
             Outcome::Done(published) => {
@@ -91,190 +96,66 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
     Err(Failure::new(ProblemCode::Busy, "the same content is being collected"))
 }
 
-fn invalid(field: &str, detail: impl Into<String>) -> Failure {
-    Problem::new(ProblemCode::InvalidField, detail).with("field", field).into()
-}
-
-fn check(request: PublishRequest, identity: &Identity, limits: &Limits) -> Result<(Draft, Vec<BundleFile>)> {
-    let id: SkillId = request.id.parse().map_err(|error: skillery_core::id::IdError| {
-        Failure::new(ProblemCode::InvalidId, error.to_string())
-    })?;
-    if request.name.as_ref().is_some_and(|name| name != id.name()) {
-        return Err(invalid("name", format!("`name` must be `{}`, the last segment of `id`", id.name())));
-    }
-    if request.org.as_ref().is_some_and(|org| *org != id.namespace().as_str()) {
-        return Err(invalid("org", format!("`org` must be `{}`, the namespace of `id`", id.namespace())));
-    }
-    let version: Version =
-        request.version.parse().map_err(|error: skillery_core::version::VersionError| {
-            Failure::new(ProblemCode::InvalidVersion, error.to_string())
-        })?;
-    let code_hash = check_code(&request.code, request.code_hash.as_deref(), limits)?;
-    let signature = request.signature.filter(|signature| !signature.is_empty());
-    if let Some(signature) = &signature {
-        let well_formed = signature.len() == 64 && signature.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !well_formed {
-            return Err(invalid("signature", "`signature` must be 64 hexadecimal digits: an HMAC-SHA256"));
-        }
-    }
-    check_text("description", &request.description, limits.description_length, true)?;
-    let author = request.author.filter(|author| !author.trim().is_empty());
-    let license =
-        request.license.filter(|license| !license.trim().is_empty()).unwrap_or_else(|| "MIT".to_owned());
-    for (field, text) in [("author", author.as_deref()), ("license", Some(license.as_str()))] {
-        check_text(field, text.unwrap_or_default(), limits.text_length, false)?;
-    }
-    let homepage = check_url("homepage", request.homepage, limits, &["http", "https"])?;
-    let repository = check_url("repository", request.repository, limits, &["http", "https", "git", "ssh"])?;
-    let tags = check_tags(request.tags, limits)?;
-    let files = bundle::from_code(&id, &version, &request.description, &license, &request.code);
-    let row = VersionRow {
-        status: VersionStatus::Published,
-        digest: code_hash,
-        size: 0,
-        code_hash,
-        signature,
-        description: request.description,
-        tags,
-        author: author.clone().unwrap_or_else(|| identity.user.name.clone()),
-        license,
-        homepage,
-        repository,
-        files: files.iter().map(summary).collect(),
-        words: words_of(&request.code),
-        publisher: identity.user.id.clone(),
-        created_at: Default::default(),
-        reason: None,
-        log_position: 0,
-        version,
+/// Packs files. Large ones are packed on a thread of their own, as it takes a while.
+async fn pack(files: Vec<BundleFile>) -> Result<Vec<u8>> {
+    let size: usize = files.iter().map(|file| file.bytes.len()).sum();
+    let packed = if size > LARGE {
+        tokio::task::spawn_blocking(move || bundle::pack(files)).await.map_err(Failure::internal)?
+    } else {
+        bundle::pack(files)
     };
-    Ok((Draft { id, visibility: request.visibility, has_author: author.is_some(), row }, files))
-}
-
-fn summary(file: &BundleFile) -> FileSummary {
-    FileSummary {
-        path: file.path.clone(),
-        size: file.bytes.len() as u64,
-        mode: if file.executable { "0755" } else { "0644" }.to_owned(),
-        digest: Digest::of(&file.bytes),
-    }
-}
-
-fn with_bundle(mut draft: Draft, packed: &[u8]) -> Draft {
-    draft.row.digest = bundle::digest(packed);
-    draft.row.size = packed.len() as i64;
-    draft
-}
-
-fn check_code(code: &str, code_hash: Option<&str>, limits: &Limits) -> Result<Digest> {
-    if code.len() > limits.code_bytes {
-        let problem = Problem::new(
-            ProblemCode::CodeTooLarge,
-            format!("`code` has {} bytes, the limit is {}", code.len(), limits.code_bytes),
-        );
-        return Err(problem.with("limit", limits.code_bytes).into());
-    }
-    if code.trim().is_empty() {
-        return Err(Failure::new(ProblemCode::InvalidCode, "`code` is empty"));
-    }
-    if let Some(position) = code.find('\0') {
-        return Err(Failure::new(
-            ProblemCode::InvalidCode,
-            format!("`code` has a NUL character at byte {position}"),
-        ));
-    }
-    let actual = Digest::of(code.as_bytes());
-    match code_hash.filter(|hash| !hash.is_empty()) {
-        None => Ok(actual),
-        Some(claimed) if claimed.parse() == Ok(actual) => Ok(actual),
-        Some(claimed) => {
-            let shown: String = claimed.chars().take(80).flat_map(char::escape_default).collect();
-            let problem = Problem::new(
-                ProblemCode::CodeHashMismatch,
-                format!("`code_hash` is {shown}, but the SHA-256 of `code` is {actual}"),
-            );
-            Err(problem.with("field", "code_hash").into())
-        }
-    }
-}
-
-fn check_text(field: &str, text: &str, limit: usize, lines: bool) -> Result<()> {
-    if text.chars().count() > limit {
-        return Err(invalid(field, format!("`{field}` is longer than {limit} characters")));
-    }
-    let bad = |character: char| match character {
-        '\n' | '\t' | '\r' => !lines,
-        // Characters that turn the direction of text around, or are not seen, make a text lie.
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => true,
-        other => other.is_control(),
-    };
-    match text.chars().find(|character| bad(*character)) {
-        None => Ok(()),
-        Some(found) => Err(invalid(
-            field,
-            format!("`{field}` has the character {}, which is not allowed", found.escape_unicode()),
-        )),
-    }
-}
-
-fn check_url(field: &str, text: Option<String>, limits: &Limits, schemes: &[&str]) -> Result<Option<String>> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    check_text(field, &text, limits.text_length, false)?;
-    let good = url::Url::parse(&text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
-    if good {
-        return Ok(Some(text));
-    }
-    Err(invalid(field, format!("`{field}` must be a URL with one of the schemes {}", schemes.join(", "))))
-}
-
-fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
-    if tags.len() > limits.tags {
-        return Err(invalid("tags", format!("there are {} tags, the limit is {}", tags.len(), limits.tags)));
-    }
-    let mut seen = BTreeSet::new();
-    let mut kept = Vec::with_capacity(tags.len());
-    for tag in tags {
-        check_text("tags", &tag, limits.tag_length, false)?;
-        if tag.trim() != tag || tag.is_empty() || tag.contains(',') {
-            return Err(invalid(
-                "tags",
-                format!("the tag `{}` is empty, or has a comma or outer blanks", tag.escape_debug()),
-            ));
-        }
-        if seen.insert(tag.to_lowercase()) {
-            kept.push(tag);
-        }
-    }
-    Ok(kept)
-}
-
-/// The different words of the content, in order, for the search index.
-fn words_of(code: &str) -> String {
-    let mut seen = BTreeSet::new();
-    let mut words = String::new();
-    for word in code.split(|character: char| !character.is_alphanumeric()) {
-        if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
-            continue;
-        }
-        if words.len() + word.len() > WORDS_LENGTH {
-            break;
-        }
-        if seen.insert(word) {
-            words.push_str(word);
-            words.push(' ');
-        }
-    }
-    words
+    packed.map_err(Failure::internal)
 }
 
 /// Answers a publish that repeats an earlier one, or contradicts it, without writing.
 async fn look(app: &App, identity: &Identity, draft: &Draft) -> Result<Option<Published>> {
     let key = draft.id.key();
+    match orgs::find(app.db.reader(), org_key(&key)).await? {
+        Some(org) => {
+            check_org_name(&org, &draft.id)?;
+            check_role(identity, &draft.id)?;
+        }
+        None => check_policy(identity, &draft.id, app.settings.namespaces)?,
+    }
     let Some(skill) = skills::find(app.db.reader(), &key).await? else { return Ok(None) };
-    check_role(identity, &draft.id)?;
+    check_skill(&skill, draft)?;
     match versions::find(app.db.reader(), &key, &draft.row.version).await? {
         Some(existing) => compare(&skill, &existing, draft).map(Some),
         None => Ok(None),
+    }
+}
+
+fn org_key(key: &str) -> &str {
+    key.split('/').next().unwrap_or(key)
+}
+
+fn check_org_name(org: &orgs::OrgRow, id: &SkillId) -> Result<()> {
+    if org.name == id.org() {
+        return Ok(());
+    }
+    Err(Failure::new(ProblemCode::NameTaken, format!("there is an org `{}` already", org.name)))
+}
+
+/// Nobody owns the org yet: may the caller become its owner?
+fn check_policy(identity: &Identity, id: &SkillId, policy: NamespacePolicy) -> Result<()> {
+    if policy == NamespacePolicy::Managed && !identity.is_site_admin() {
+        return Err(Failure::new(ProblemCode::NamespaceManaged, format!("there is no org `{}`", id.org())));
+    }
+    check_bounds(identity, org_key(&id.key()))
+}
+
+/// The skill is there already: is it the one that is meant, seen by whom the request says?
+fn check_skill(skill: &skills::SkillRow, draft: &Draft) -> Result<()> {
+    if skill.id != draft.id {
+        return Err(Failure::new(ProblemCode::NameTaken, format!("there is `{}` already", skill.id)));
+    }
+    match draft.visibility {
+        Some(wanted) if wanted != skill.visibility => {
+            let detail =
+                format!("`{}` is {}; `visibility` changes by its own route", skill.id, skill.visibility);
+            Err(invalid("visibility", detail))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -290,23 +171,27 @@ async fn insert(
     tx: &mut Tx,
     mut draft: Draft,
     identity: &Identity,
-    policy: NamespacePolicy,
     secret: Option<Arc<SigningSecret>>,
+    rules: &Rules,
 ) -> Result<Outcome> {
-    if contents::is_doomed(tx.connection(), &draft.row.digest).await? {
+    if !contents::is_safe(tx, &draft.row.digest, rules.stored_at).await? {
         return Ok(Outcome::Doomed);
     }
-    ensure_org(tx, &draft.id, identity, policy, secret.as_deref(), &draft.row).await?;
+    ensure_org(tx, &draft.id, identity, rules.policy, secret.as_deref(), &draft.row).await?;
     let key = draft.id.key();
     let skill = match skills::find(tx.connection(), &key).await? {
-        Some(skill) if skill.id != draft.id => {
-            return Err(Failure::new(ProblemCode::NameTaken, format!("there is `{}` already", skill.id)));
+        Some(skill) => {
+            check_skill(&skill, &draft)?;
+            skill
         }
-        Some(skill) => skill,
         None => skills::insert(tx, &draft.id, draft.visibility.unwrap_or(Visibility::Public)).await?,
     };
     if let Some(existing) = versions::find(tx.connection(), &key, &draft.row.version).await? {
         return compare(&skill, &existing, &draft).map(Outcome::Done);
+    }
+    if versions::count(tx.connection(), &key).await? >= rules.versions {
+        let detail = format!("`{}` has {} versions already", draft.id, rules.versions);
+        return Err(Failure::new(ProblemCode::TooManyVersions, detail));
     }
     draft.row.created_at = tx.now;
     draft.row.log_position = tx.append(
@@ -338,24 +223,15 @@ async fn ensure_org(
 ) -> Result<()> {
     let namespace = id.namespace();
     let key = namespace.key();
-    let org_key = key.split('/').next().unwrap_or(&key).to_owned();
-    let Some(org) = orgs::find(tx.connection(), &org_key).await? else {
-        if policy == NamespacePolicy::Managed && !identity.is_site_admin() {
-            return Err(Failure::new(
-                ProblemCode::NamespaceManaged,
-                format!("there is no org `{}`", id.org()),
-            ));
-        }
-        check_bounds(identity, &org_key)?;
+    let Some(org) = orgs::find(tx.connection(), org_key(&key)).await? else {
+        check_policy(identity, id, policy)?;
         let org: skillery_core::Namespace =
             id.org().parse().map_err(|error: skillery_core::id::IdError| {
                 Failure::new(ProblemCode::InvalidId, error.to_string())
             })?;
         return crate::orgs::create(tx, &org, &identity.user.id, &identity.user.id).await.map(|_| ());
     };
-    if org.name != id.org() {
-        return Err(Failure::new(ProblemCode::NameTaken, format!("there is an org `{}` already", org.name)));
-    }
+    check_org_name(&org, id)?;
     // Roles may have changed since the caller was looked up; those in this transaction count.
     let mut identity = identity.clone();
     identity.roles = crate::db::accounts::roles(tx.connection(), &identity.user.id).await?;

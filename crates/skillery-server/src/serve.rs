@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderName;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use skillery_core::token::Secret;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -62,6 +66,9 @@ pub enum ServeError {
     Stop(#[source] crate::failure::Failure),
 }
 
+/// How long each work beside the requests gets to end.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// Runs a registry until `stop` is done. `on_ready` is called once connections are accepted.
 pub async fn serve(
     settings: Settings,
@@ -96,10 +103,13 @@ pub async fn serve(
     macro_rules! run {
         ($server:expr) => {{
             let mut server = $server.map_err(ServeError::Run)?.handle(handle.clone());
+            // HTTP/1.1 alone: telling it from HTTP/2 would wait for a silent client without end, and a proxy in front
+            // speaks HTTP/2 to the world.
+            *server.http_builder() = Builder::new(TokioExecutor::new()).http1_only();
             server
                 .http_builder()
                 .http1()
-                .timer(hyper_util::rt::TokioTimer::new())
+                .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(app.settings.limits.head_seconds));
             tokio::spawn(server.serve(service))
         }};
@@ -116,16 +126,20 @@ pub async fn serve(
     let outcome = tokio::select! {
         () = &mut stop => {
             tracing::info!("stopping");
+            app.drain();
             handle.graceful_shutdown(Some(Duration::from_secs(app.settings.stop_seconds)));
             (&mut running).await
         }
         ended = &mut running => ended,
     };
     app.stop();
-    for task in background {
-        let _ = task.await;
-    }
+    // What was counted is written first: nothing that runs beside requests may hold it up.
     counters::flush(&app).await.map_err(ServeError::Stop)?;
+    for task in background {
+        if tokio::time::timeout(GOODBYE, task).await.is_err() {
+            tracing::warn!("work beside the requests was cut off");
+        }
+    }
     app.db.close().await;
     outcome.map_err(|error| ServeError::Run(std::io::Error::other(error)))?.map_err(ServeError::Run)
 }
@@ -133,6 +147,7 @@ pub async fn serve(
 /// Everything that runs beside requests.
 fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
     vec![
+        tokio::spawn(search::listen(Arc::clone(app))),
         tokio::spawn(search::run(Arc::clone(app))),
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
@@ -156,7 +171,9 @@ fn with_cors(router: Router, settings: &Settings) -> Router {
     } else {
         AllowOrigin::list(settings.cors_origins.iter().filter_map(|origin| origin.parse().ok()))
     };
-    router.layer(
-        CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(Any),
-    )
+    // `*` would not cover the header that holds the token.
+    let headers = [AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-request-id")];
+    let cors =
+        CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(headers).expose_headers(Any);
+    router.layer(cors.max_age(Duration::from_secs(3_600)))
 }

@@ -137,6 +137,14 @@ impl Settings {
         if self.database.as_ref().is_some_and(|url| !is_postgres(url)) {
             return invalid("`database` is no `postgres://` URL; leave it out for SQLite in the data folder");
         }
+        let is_origin = |origin: &String| {
+            origin == "*" || Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin)
+        };
+        if let Some(wrong) = self.cors_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(SettingsError::Invalid(format!(
+                "`cors_origins` has `{wrong}`, which is no origin like `https://example.org`"
+            )));
+        }
         if self.read_connections == 0 {
             return invalid("`read_connections` must be at least 1");
         }

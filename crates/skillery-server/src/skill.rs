@@ -96,7 +96,7 @@ pub fn sees_status(caller: &Caller, namespace: &str, status: VersionStatus) -> b
     }
 }
 
-/// The download of what was asked for. The caller is already known to see the skill.
+/// The download of what was asked for, when the caller sees the skill.
 pub async fn download(
     app: &App,
     caller: &Caller,

@@ -2,7 +2,7 @@
 
 use skillery_core::api::{TokenSummary, UserSummary};
 use skillery_core::time::Time;
-use skillery_core::{Digest, Role, Scope};
+use skillery_core::{Digest, Role, Scope, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -58,6 +58,10 @@ pub async fn user_by_name(
     executor: impl Executor<'_, Database = Any>,
     name: &str,
 ) -> Result<Option<UserRow>> {
+    // What is no name is nobody's; not every database takes it either.
+    if name.parse::<Segment>().is_err() {
+        return Ok(None);
+    }
     let row = sqlx::query(AssertSqlSafe(format!("SELECT {USER} FROM users WHERE key = $1")))
         .bind(name_key(name))
         .fetch_optional(executor)
@@ -68,7 +72,7 @@ pub async fn user_by_name(
 /// Some admin of the registry, if there is one.
 pub async fn any_site_admin(executor: impl Executor<'_, Database = Any>) -> Result<Option<UserRow>> {
     let row = sqlx::query(AssertSqlSafe(format!(
-        "SELECT {USER} FROM users WHERE site_admin = 1 ORDER BY created_at, id LIMIT 1"
+        "SELECT {USER} FROM users WHERE site_admin = 1 AND disabled_at IS NULL ORDER BY created_at, id LIMIT 1"
     )))
     .fetch_optional(executor)
     .await?;
@@ -192,6 +196,9 @@ pub async fn token_by_id(
     executor: impl Executor<'_, Database = Any>,
     id: &str,
 ) -> Result<Option<(TokenRow, String)>> {
+    if uuid::Uuid::try_parse(id).is_err() {
+        return Ok(None);
+    }
     let row = sqlx::query(AssertSqlSafe(format!("SELECT {TOKEN}, t.user_id FROM tokens t WHERE t.id = $1")))
         .bind(id.to_owned())
         .fetch_optional(executor)
@@ -250,7 +257,16 @@ pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenR
     Ok(())
 }
 
-/// Revokes a token, or all live tokens of a user with this label.
+/// Makes a revoked token good again.
+pub async fn revive(tx: &mut Tx, id: &str) -> Result<()> {
+    sqlx::query("UPDATE tokens SET revoked_at = NULL WHERE id = $1")
+        .bind(id.to_owned())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Revokes a token.
 pub async fn revoke(tx: &mut Tx, id: &str) -> Result<()> {
     let now = tx.now.micros();
     sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")

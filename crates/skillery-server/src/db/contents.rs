@@ -1,23 +1,36 @@
 //! Which contents are needed, and which are being collected.
 //!
-//! The collector marks a digest as doomed in a transaction that also sees that no version needs it. A publish of the
-//! same bytes that finds the mark waits and stores them again; one that committed before is seen by the collector.
+//! The collector marks a digest as doomed in a transaction that also sees that no version needs it; only who made the
+//! mark removes the bytes, and then the mark. A publish of the same bytes that finds the mark waits and stores them
+//! again. One whose bytes were stored before a collection ended, and so may be gone, sees that the number of collections
+//! has changed, and stores them again too.
 
 use std::collections::HashSet;
 
 use skillery_core::Digest;
+use skillery_core::time::Time;
 use sqlx::{Any, AssertSqlSafe, Executor};
 
 use super::{Db, Tx, placeholders};
 use crate::failure::Result;
 
-/// Whether the collector is about to remove this content.
-pub async fn is_doomed(executor: impl Executor<'_, Database = Any>, digest: &Digest) -> Result<bool> {
-    let found = sqlx::query_scalar::<_, i64>("SELECT at FROM doomed_contents WHERE digest = $1")
-        .bind(digest.to_string())
-        .fetch_optional(executor)
-        .await?;
-    Ok(found.is_some())
+/// How many collections have ended. Read it before storing a content.
+pub async fn collections(executor: impl Executor<'_, Database = Any>) -> Result<i64> {
+    Ok(sqlx::query_scalar::<_, i64>("SELECT collections FROM collector WHERE id = 1")
+        .fetch_one(executor)
+        .await?)
+}
+
+/// Whether a content that was stored at this number of collections is surely there, and stays.
+pub async fn is_safe(tx: &mut Tx, digest: &Digest, stored_at: i64) -> Result<bool> {
+    let collections = sqlx::query_scalar::<_, i64>(
+        "SELECT collections FROM collector \
+         WHERE id = 1 AND NOT EXISTS (SELECT digest FROM doomed_contents WHERE digest = $1)",
+    )
+    .bind(digest.to_string())
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(collections == Some(stored_at))
 }
 
 /// Those of these digests that no version needs now. At most a few hundred at once.
@@ -31,34 +44,61 @@ pub async fn unneeded(db: &Db, digests: &[Digest]) -> Result<Vec<Digest>> {
     Ok(digests.iter().filter(|digest| !needed.contains(&digest.to_string())).copied().collect())
 }
 
-/// Marks a digest for collection, unless some version needs it.
-pub async fn doom(tx: &mut Tx, digest: &Digest) -> Result<bool> {
-    let needed = sqlx::query_scalar::<_, String>("SELECT digest FROM versions WHERE digest = $1 LIMIT 1")
-        .bind(digest.to_string())
+async fn is_needed(tx: &mut Tx, digest: &str) -> Result<bool> {
+    let found = sqlx::query_scalar::<_, String>("SELECT digest FROM versions WHERE digest = $1 LIMIT 1")
+        .bind(digest.to_owned())
         .fetch_optional(tx.connection())
         .await?;
-    if needed.is_some() {
+    Ok(found.is_some())
+}
+
+/// Marks a digest for collection by this owner. False when some version needs it, or another has marked it.
+pub async fn doom(tx: &mut Tx, digest: &Digest, owner: &str) -> Result<bool> {
+    if is_needed(tx, &digest.to_string()).await? {
         return Ok(false);
     }
     let now = tx.now.micros();
-    sqlx::query("INSERT INTO doomed_contents (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING")
-        .bind(digest.to_string())
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
-    Ok(true)
+    let marked = sqlx::query(
+        "INSERT INTO doomed_contents (digest, owner, at) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+    )
+    .bind(digest.to_string())
+    .bind(owner.to_owned())
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(marked.rows_affected() == 1)
 }
 
 /// The content is gone; its bytes may be stored again.
-pub async fn collected(tx: &mut Tx, digest: &Digest) -> Result<()> {
-    sqlx::query("DELETE FROM doomed_contents WHERE digest = $1")
+pub async fn collected(tx: &mut Tx, digest: &Digest, owner: &str) -> Result<()> {
+    sqlx::query("DELETE FROM doomed_contents WHERE digest = $1 AND owner = $2")
         .bind(digest.to_string())
+        .bind(owner.to_owned())
+        .execute(tx.connection())
+        .await?;
+    sqlx::query("UPDATE collector SET collections = collections + 1 WHERE id = 1")
         .execute(tx.connection())
         .await?;
     Ok(())
 }
 
-/// Digests whose collection was begun and not finished.
-pub async fn doomed(db: &Db) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar::<_, String>("SELECT digest FROM doomed_contents").fetch_all(db.reader()).await?)
+/// Takes over the marks that were made before this time: their owner stopped before the end. Returns the digests that
+/// are still to be removed.
+pub async fn take_over(tx: &mut Tx, before: Time, owner: &str) -> Result<Vec<String>> {
+    let now = tx.now.micros();
+    let old = sqlx::query_scalar::<_, String>("SELECT digest FROM doomed_contents WHERE at < $1")
+        .bind(before.micros())
+        .fetch_all(tx.connection())
+        .await?;
+    let mut taken = Vec::new();
+    for digest in old {
+        let text = if is_needed(tx, &digest).await? {
+            "DELETE FROM doomed_contents WHERE digest = $1 AND owner <> $2 AND at < $3"
+        } else {
+            taken.push(digest.clone());
+            "UPDATE doomed_contents SET owner = $2, at = $3 WHERE digest = $1"
+        };
+        sqlx::query(text).bind(digest).bind(owner.to_owned()).bind(now).execute(tx.connection()).await?;
+    }
+    Ok(taken)
 }

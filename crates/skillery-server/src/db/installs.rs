@@ -73,7 +73,7 @@ pub async fn position(db: &Db) -> Result<i64> {
         .await?)
 }
 
-/// Keys of skills whose installs changed after `after`, with the positions, in order.
+/// Keys of skills whose installs changed after position `after` and up to `until`.
 pub async fn changed_after(db: &Db, after: i64, until: i64) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar::<_, String>(
         "SELECT key FROM skills WHERE install_position > $1 AND install_position <= $2",

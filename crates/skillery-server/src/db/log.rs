@@ -63,6 +63,31 @@ pub async fn entries(db: &Db, from: i64, limit: i64) -> Result<Vec<LogEntry>> {
         .collect()
 }
 
+/// What an entry has changed, for followers.
+#[derive(Debug)]
+pub struct Change {
+    /// The entry's number.
+    pub index: i64,
+    /// The key of the skill that it is about, if it is about one.
+    pub skill: Option<String>,
+    /// What was done.
+    pub event: Event,
+}
+
+/// The first `limit` changes from number `from` on.
+pub async fn changes(db: &Db, from: i64, limit: i64) -> Result<Vec<Change>> {
+    let rows = sqlx::query("SELECT idx, skill, body FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2")
+        .bind(from)
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Change { index: row.try_get(0)?, skill: row.try_get(1)?, event: from_json(row.try_get(2)?)? })
+        })
+        .collect()
+}
+
 /// The time of the entry before number `index` in microseconds; 0 when there is none.
 pub async fn time_before(db: &Db, index: i64) -> Result<i64> {
     let time = sqlx::query_scalar::<_, i64>("SELECT at FROM log WHERE idx = $1")

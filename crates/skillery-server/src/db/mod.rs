@@ -231,7 +231,22 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
             Ok((read, write))
         }
         Backend::Postgres => {
-            let write = pool().max_connections(2).connect_with(options.clone()).await?;
+            let write = pool()
+                .max_connections(2)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        // A server that freezes in a transaction must not hold up all others for ever.
+                        connection
+                            .execute(
+                                "SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
+                                 SET idle_in_transaction_session_timeout = '30s'",
+                            )
+                            .await?;
+                        Ok(())
+                    })
+                })
+                .connect_with(options.clone())
+                .await?;
             let read = pool().max_connections(settings.read_connections.max(4)).connect_with(options).await?;
             Ok((read, write))
         }

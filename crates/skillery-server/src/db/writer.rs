@@ -5,6 +5,7 @@
 //! that numbers are in commit order and none is missing, with several servers too.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use skillery_core::event::Event;
@@ -15,9 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Backend, Db, log};
 use crate::environment::Environment;
-use crate::failure::{Failure, Result};
+use crate::failure::{self, Failure, Result};
 use skillery_core::ProblemCode;
 
+/// How long a transaction may take. One that takes longer has lost its database.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How many changes share a commit at most.
 const BATCH: usize = 256;
 
@@ -57,7 +60,7 @@ impl Tx {
 
 /// What a finished change leaves: a function that answers its caller once the commit is known.
 type Answer = Box<dyn FnOnce(Option<Failure>) + Send>;
-/// A change. It answers by itself when it fails.
+/// A change. Done or refused, its caller is told after the commit.
 pub(super) type Job = Box<dyn for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<Answer, Answer>> + Send>;
 
 impl Db {
@@ -75,8 +78,10 @@ impl Db {
                     Ok(value) => Ok(Box::new(move |failure: Option<Failure>| {
                         let _ = sender.send(failure.map_or(Ok(value), Err));
                     }) as Answer),
-                    Err(failure) => Err(Box::new(move |_: Option<Failure>| {
-                        let _ = sender.send(Err(failure));
+                    Err(refused) => Err(Box::new(move |failure: Option<Failure>| {
+                        // Its own trouble with the database tells more than that of the whole transaction.
+                        let is_own = refused.problem.status >= 500;
+                        let _ = sender.send(Err(failure.filter(|_| !is_own).unwrap_or(refused)));
                     }) as Answer),
                 }
             })
@@ -98,7 +103,7 @@ pub(super) fn start(
     mut queue: mpsc::Receiver<Job>,
     on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
 ) {
-    tokio::spawn(async move {
+    let writer = tokio::spawn(async move {
         let mut jobs = Vec::with_capacity(BATCH);
         let mut last_time = Time::default();
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
@@ -113,25 +118,33 @@ pub(super) fn start(
                     }
                     answers.into_iter().for_each(|answer| answer(None));
                 }
-                Err(error) => fail_all(&error, answers),
+                Err(error) => {
+                    tracing::error!(%error, changes = answers.len(), "a transaction failed");
+                    fail_all(&error, answers);
+                }
             }
+        }
+    });
+    tokio::spawn(async move {
+        if writer.await.is_err_and(|error| error.is_panic()) {
+            // Without its writer the process can only pretend. A new start recovers.
+            tracing::error!("the writer ended by a mistake of this program");
+            std::process::abort();
         }
     });
 }
 
-/// Everybody in the batch learns that nothing was written.
+/// Everybody in the batch learns that the commit is not known to have happened.
 fn fail_all(error: &Arc<sqlx::Error>, answers: Vec<Answer>) {
-    let code = if is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
+    let code =
+        if failure::is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
     for answer in answers {
-        answer(Some(Failure::caused(code, "nothing was written", Arc::clone(error))));
+        answer(Some(Failure::caused(
+            code,
+            "it is not known whether the change was written",
+            Arc::clone(error),
+        )));
     }
-}
-
-fn is_full(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|database| {
-        matches!(database.code().as_deref(), Some("13" | "53100"))
-            || database.message().contains("database or disk is full")
-    })
 }
 
 async fn commit(
@@ -143,19 +156,18 @@ async fn commit(
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>), Arc<sqlx::Error>> {
     let mut tx = Tx { connection: pool.acquire().await?, now: *last_time, base: 0, entries: Vec::new() };
-    match run(&mut tx, backend, environment, jobs, answers).await {
-        Ok(size) => {
+    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, environment, jobs, answers)).await;
+    let error = match outcome {
+        Ok(Ok(size)) => {
             *last_time = tx.now;
-            Ok((size, tx.entries))
+            return Ok((size, tx.entries));
         }
-        Err(error) => {
-            // Some failures end the transaction by themselves and some do not: closing the connection ends it surely.
-            if let Err(error) = tx.connection.close().await {
-                tracing::debug!(%error, "a connection did not close well");
-            }
-            Err(Arc::new(error))
-        }
-    }
+        Ok(Err(error)) => error,
+        Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+    };
+    // Some failures end the transaction by themselves and some do not: without its connection it surely ends.
+    drop(tx.connection.detach());
+    Err(Arc::new(error))
 }
 
 async fn run(
@@ -183,7 +195,8 @@ async fn run(
             }
             Err(answer) => {
                 tx.entries.truncate(entries);
-                answer(None);
+                // A refusal may rest on what another change of this transaction did: it waits for the commit, too.
+                answers.push(answer);
                 tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
                 tx.connection().execute("RELEASE SAVEPOINT job").await?;
             }

@@ -134,18 +134,44 @@ async fn read(body: Body, limit: usize) -> Result<Bytes> {
     }
 }
 
+/// How much of what a caller sent is repeated in a problem.
+const SHOWN: usize = 200;
+
 fn json_failure(error: &serde_json::Error) -> Failure {
-    let text = error.to_string();
+    let text = without_value(&error.to_string());
     let code = match error.classify() {
         Category::Syntax | Category::Eof | Category::Io => ProblemCode::InvalidJson,
         Category::Data if text.starts_with("unknown field") => ProblemCode::UnknownField,
         Category::Data => ProblemCode::InvalidField,
     };
-    let mut problem = Problem::new(code, text.clone());
-    if let Some(field) = text.split('`').nth(1).filter(|_| text.contains(" field `")) {
+    let field = text.split('`').nth(1).filter(|_| text.contains(" field `")).map(shortened);
+    let mut problem = Problem::new(code, shortened(&text));
+    if let Some(field) = field {
         problem = problem.with("field", field);
     }
     problem.into()
+}
+
+/// A value may be a secret, and is not repeated.
+fn without_value(text: &str) -> String {
+    for kind in ["invalid type: string ", "invalid value: string "] {
+        if let Some(rest) = text.strip_prefix(kind)
+            && let Some(end) = rest.rfind("\", expected")
+        {
+            return format!("{kind}{}", &rest[end + 1..]).replace("string ,", "a string,");
+        }
+    }
+    text.to_owned()
+}
+
+/// The beginning and the end, as the place of the mistake stands at the end.
+fn shortened(text: &str) -> String {
+    let characters: Vec<char> = text.escape_debug().collect();
+    if characters.len() <= SHOWN * 2 {
+        return text.to_owned();
+    }
+    let (head, tail) = (&characters[..SHOWN], &characters[characters.len() - SHOWN..]);
+    format!("{} … {}", head.iter().collect::<String>(), tail.iter().collect::<String>())
 }
 
 /// A parameter of the URL is not what it may be.

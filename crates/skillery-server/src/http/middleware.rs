@@ -77,18 +77,25 @@ fn static_method(method: &axum::http::Method) -> &'static str {
 
 /// Who asks, and whether one more request is welcome.
 async fn admit(app: &App, request: &mut Request) -> Result<()> {
-    let caller = match bearer(request.headers())? {
-        Some(token) => {
-            let caller = authenticate(app, &token).await?;
+    let signed_in = match bearer(request.headers()) {
+        Ok(Some(token)) => authenticate(app, &token).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(failure) => Err(failure),
+    };
+    // Whoever shows no good token is limited by address: guessing is no way around the limit.
+    if !matches!(signed_in, Ok(Some(_)))
+        && let Some(address) = address(app, request)
+    {
+        app.limiter.check_address(address)?;
+    }
+    let caller = match signed_in? {
+        Some(caller) => {
             if let Some(identity) = caller.identity() {
                 app.limiter.check_token(&identity.token.id)?;
             }
             caller
         }
         None => {
-            if let Some(address) = address(app, request) {
-                app.limiter.check_address(address)?;
-            }
             let is_api = request.uri().path().starts_with("/api/");
             if is_api && !app.settings.anonymous_reads {
                 return Err(Failure::new(
@@ -104,13 +111,16 @@ async fn admit(app: &App, request: &mut Request) -> Result<()> {
 }
 
 fn address(app: &App, request: &Request) -> Option<IpAddr> {
-    if app.settings.trust_forwarded {
+    let forwarded = || -> Option<IpAddr> {
         // The last entry is the one that the nearest proxy wrote.
-        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back()?;
-        if let Ok(address) = forwarded.to_str().ok()?.rsplit(',').next()?.trim().parse() {
-            return Some(address);
-        }
-    }
+        let entries = request.headers().get_all("x-forwarded-for").iter().next_back()?;
+        entries.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
+    let believed = if app.settings.trust_forwarded { forwarded() } else { None };
+    believed.or_else(|| peer(request))
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
@@ -155,7 +165,7 @@ async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
     if let Some(expired) = identity.token.expires_at.filter(|expires| *expires <= now) {
         return Err(Failure::new(ProblemCode::TokenExpired, format!("it expired at {expired}")));
     }
-    app.counters.note_use(&identity.token.id, identity.token.last_used_at, now);
+    app.counters.note_use(&identity.token.id, now);
     Ok(Caller::signed_in(identity))
 }
 

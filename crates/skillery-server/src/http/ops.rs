@@ -34,7 +34,7 @@ pub fn healthz() -> Result<Response> {
     (status = 503, description = "not ready, or stopping", body = skillery_core::Problem),
 ))]
 pub async fn readyz(call: &Call) -> Result<Response> {
-    if call.app.is_stopping() {
+    if call.app.is_draining() {
         return Err(Failure::new(ProblemCode::Busy, "the registry is stopping"));
     }
     call.app.db.refresh_size().await?;

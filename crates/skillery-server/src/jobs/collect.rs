@@ -1,5 +1,7 @@
 //! Collecting contents that no version needs: what publishes that did not finish have left.
 
+use std::time::{Duration, Instant};
+
 use futures_util::TryStreamExt;
 use skillery_core::Digest;
 
@@ -11,17 +13,26 @@ use crate::failure::{Failure, Result};
 const HOUR_SECONDS: i64 = 3_600;
 /// Contents looked at together.
 const CHUNK: usize = 200;
+/// Who comes this long after the mark leaves the content to whoever takes the mark over, an hour after it was made.
+const LATE: Duration = Duration::from_secs(600);
 
 /// Removes contents that are older than the settings say and that no version needs. Returns how many.
 pub async fn collect(app: &App) -> Result<usize> {
-    // What an earlier collection began is finished first.
+    let owner = app.environment.new_id();
+    let now = app.environment.now();
     let mut count = 0;
-    for digest in contents::doomed(&app.db).await? {
-        remove(app, digest.parse().map_err(Failure::internal)?).await?;
-        count += 1;
+    let (marker, abandoned) = (owner.clone(), now.plus_seconds(-HOUR_SECONDS));
+    let marked = Instant::now();
+    let left = app
+        .db
+        .write(move |tx| Box::pin(async move { contents::take_over(tx, abandoned, &marker).await }))
+        .await?;
+    for digest in left {
+        count += remove(app, digest.parse().map_err(Failure::internal)?, &owner, marked).await?;
     }
     let age = i64::try_from(app.settings.orphan_hours).unwrap_or(i64::MAX).saturating_mul(HOUR_SECONDS);
-    let oldest = app.environment.now().plus_seconds(-age);
+    let oldest = now.plus_seconds(-age);
+    app.blobs.sweep(oldest).await?;
     let mut stored = app
         .blobs
         .list()
@@ -31,20 +42,30 @@ pub async fn collect(app: &App) -> Result<usize> {
         let old: Vec<Digest> = chunk.iter().map(Stored::digest).collect();
         // Most are needed: a look tells, and only the others take the writer's time.
         for digest in contents::unneeded(&app.db, &old).await? {
-            let is_doomed =
-                app.db.write(move |tx| Box::pin(async move { contents::doom(tx, &digest).await })).await?;
+            if app.is_stopping() {
+                return Ok(count);
+            }
+            let (marker, marked) = (owner.clone(), Instant::now());
+            let is_doomed = app
+                .db
+                .write(move |tx| Box::pin(async move { contents::doom(tx, &digest, &marker).await }))
+                .await?;
             if is_doomed {
-                remove(app, digest).await?;
-                count += 1;
+                count += remove(app, digest, &owner, marked).await?;
             }
         }
     }
     Ok(count)
 }
 
-async fn remove(app: &App, digest: Digest) -> Result<()> {
+/// Removes what this owner has marked at that time. Returns how many it were.
+async fn remove(app: &App, digest: Digest, owner: &str, marked: Instant) -> Result<usize> {
+    if marked.elapsed() > LATE {
+        return Ok(0);
+    }
     app.blobs.delete(BlobKey::Bundle(digest)).await?;
-    app.db.write(move |tx| Box::pin(async move { contents::collected(tx, &digest).await })).await?;
+    let owner = owner.to_owned();
+    app.db.write(move |tx| Box::pin(async move { contents::collected(tx, &digest, &owner).await })).await?;
     app.metrics.collected();
-    Ok(())
+    Ok(1)
 }

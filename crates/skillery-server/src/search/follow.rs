@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use skillery_core::event::LogEntry;
-
 use super::{Cursor, Document};
 use crate::app::App;
 use crate::counters::day_of;
@@ -26,10 +24,38 @@ const SKILLS: usize = 200;
 /// The trend is of so many days.
 pub const TREND_DAYS: i64 = 7;
 
-/// Follows until the app stops.
+/// Listens for what any server has changed, and drops it from this one's caches. It runs beside [`run`], so that what
+/// callers may do here never waits for the index.
+pub async fn listen(app: Arc<App>) {
+    let mut heard = app.db.size();
+    loop {
+        tokio::select! {
+            () = app.stopping() => return,
+            () = tokio::time::sleep(TURN) => {}
+        }
+        if let Err(failure) = hear(&app, &mut heard).await {
+            tracing::warn!(%failure, cause = ?failure.source, "the log cannot be read now; trying again");
+        }
+    }
+}
+
+async fn hear(app: &App, heard: &mut i64) -> Result<()> {
+    let size = app.db.refresh_size().await?;
+    while *heard < size {
+        let changes = log::changes(&app.db, *heard, ENTRIES).await?;
+        let Some(last) = changes.last() else { break };
+        let next = last.index + 1;
+        for change in &changes {
+            app.forget(change.skill.as_deref(), &change.event);
+        }
+        *heard = next;
+    }
+    Ok(())
+}
+
+/// Follows with the index until the app stops.
 pub async fn run(app: Arc<App>) {
     let mut changes = app.db.changes();
-    let mut cached = app.db.size();
     loop {
         tokio::select! {
             () = app.stopping() => return,
@@ -43,33 +69,13 @@ pub async fn run(app: Arc<App>) {
             () = app.search.work.notified() => {}
             () = tokio::time::sleep(TURN) => {}
         }
-        let outcome = turn(&app, &mut cached).await;
+        let outcome = catch_up(&app).await;
         app.search.failing.store(outcome.is_err(), Ordering::Release);
         if let Err(failure) = outcome {
-            tracing::warn!(%failure, cause = ?failure.source, "the log cannot be followed now; trying again");
+            tracing::warn!(%failure, cause = ?failure.source, "the index cannot follow now; trying again");
             tokio::time::sleep(TURN).await;
         }
     }
-}
-
-async fn turn(app: &App, cached: &mut i64) -> Result<()> {
-    let size = app.db.refresh_size().await?;
-    forget(app, cached, size).await?;
-    catch_up(app).await
-}
-
-/// Drops what other servers have changed from this one's caches.
-async fn forget(app: &App, cached: &mut i64, size: i64) -> Result<()> {
-    while *cached < size {
-        let entries = log::entries(&app.db, *cached, ENTRIES).await?;
-        let Some(last) = entries.last() else { break };
-        let next = last.index + 1;
-        for LogEntry { event, .. } in &entries {
-            app.forget(event);
-        }
-        *cached = next;
-    }
-    Ok(())
 }
 
 /// Brings the index to the end of the log and of the install counts.
@@ -86,10 +92,10 @@ pub async fn catch_up(app: &App) -> Result<()> {
     let mut keys = BTreeSet::new();
     let mut position = cursor.log;
     while position < target.log {
-        let entries = log::entries(&app.db, position, ENTRIES.min(target.log - position)).await?;
-        let Some(last) = entries.last() else { break };
+        let changes = log::changes(&app.db, position, ENTRIES.min(target.log - position)).await?;
+        let Some(last) = changes.last() else { break };
         position = last.index + 1;
-        keys.extend(entries.iter().filter_map(|entry| entry.event.skill()).map(skillery_core::SkillId::key));
+        keys.extend(changes.into_iter().filter_map(|change| change.skill));
     }
     if target.installs > cursor.installs {
         for key in installs::changed_after(&app.db, cursor.installs, target.installs).await? {
@@ -99,6 +105,9 @@ pub async fn catch_up(app: &App) -> Result<()> {
     }
     let keys: Vec<String> = keys.into_iter().collect();
     for chunk in keys.chunks(SKILLS) {
+        if app.is_stopping() {
+            return Ok(());
+        }
         let documents = with_trend(app, skills::full_many(&app.db, chunk).await?).await?;
         put(app, documents).await?;
     }
@@ -118,6 +127,9 @@ async fn build(app: &App) -> Result<()> {
     blocking(move || index.clear()).await?;
     let mut number = 0;
     loop {
+        if app.is_stopping() {
+            return Ok(());
+        }
         let page = skills::full_after(&app.db, number, SKILLS as i64).await?;
         let Some(last) = page.last() else { break };
         number = last.skill.number;

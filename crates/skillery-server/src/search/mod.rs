@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
-pub use follow::{TREND_DAYS, catch_up, run};
+pub use follow::{TREND_DAYS, catch_up, listen, run};
 pub use index::{Cursor, Document, Index};
 pub use query::{Found, SearchQuery};
 

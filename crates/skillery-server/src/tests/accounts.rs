@@ -195,4 +195,34 @@ async fn the_admin_token_can_be_replaced_from_outside() {
     assert!(matches!(outcome, crate::bootstrap::AdminToken::Known));
     app.get_as("another-admin-token-0123456789-0123456789", "/api/v1/users").await.is(200);
     app.get_as(ADMIN, "/api/v1/users").await.fails(401, "token-revoked");
+    // And set back: the old one is good again, the other is not.
+    crate::bootstrap::admin_token(&app.app.db, &environment, &app.app.settings).await.unwrap();
+    let restarted = app.crash_and_reopen().await;
+    restarted.get_as(ADMIN, "/api/v1/users").await.is(200);
+    let other = "another-admin-token-0123456789-0123456789";
+    restarted.get_as(other, "/api/v1/users").await.fails(401, "token-revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_no_database_takes() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.get_as(ADMIN, "/api/v1/tokens?user=%00").await.fails(404, "user-not-found");
+    app.delete("/api/v1/tokens/%00", ADMIN).await.fails(404, "token-not-found");
+    let off = Some(json!({ "disabled": true }));
+    app.call(axum::http::Method::PATCH, "/api/v1/users/a%00", ADMIN, off).await.fails(404, "user-not-found");
+    app.delete("/api/v1/orgs/acme/members/a%00", ADMIN).await.fails(404, "user-not-found");
+    app.post("/api/v1/tokens", ADMIN, json!({ "user": "a\u{0}" })).await.fails(404, "user-not-found");
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "x", "owner": "a\u{0}" }))
+        .await
+        .fails(404, "user-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_outlives_the_one_that_made_it() {
+    let app = TestApp::new().await;
+    app.user("anna", &["read"]).await;
+    let short = app.token(json!({ "user": "anna", "scopes": ["admin", "read"], "expires_in_days": 1 })).await;
+    let made = app.post("/api/v1/tokens", &short, json!({ "expires_in_days": 3_650 })).await.is(201);
+    assert_eq!(made["expires_at"], "2026-01-03T03:04:05Z");
 }

@@ -166,3 +166,55 @@ async fn too_many_requests_of_one_token() {
     refused.fails(429, "rate-limited");
     app.get("/api/v1/skills").await.is(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_repeats_little_and_no_value() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let long = "x".repeat(1_000_000);
+    for body in [json!({ "rating": long }), json!({ long: 1 })] {
+        let answer = app.post("/api/v1/skills/acme/tool/rate", ADMIN, body).await;
+        assert!(answer.status.as_u16() == 422 && answer.body.len() < 3_000, "{}", answer.body.len());
+    }
+    let secret = app
+        .put("/api/v1/orgs/acme/signing-secret", ADMIN, json!("hush-hush"))
+        .await
+        .fails(422, "invalid-field");
+    assert!(!secret.to_string().contains("hush"), "{secret}");
+    let token = "sky_pat_000000000000000000000000000000000000";
+    let answer = app.delete(&format!("/api/v1/tokens/{token}"), ADMIN).await.fails(404, "token-not-found");
+    assert!(!answer.to_string().contains("sky_"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_and_reasons_control_no_terminal() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    for text in ["\u{1b}]0;pwn\u{7}", "right \u{202e} to left", "a\u{0}b"] {
+        let rate = json!({ "rating": 5, "review": text });
+        app.post("/api/v1/skills/acme/tool/rate", ADMIN, rate).await.fails(422, "invalid-field");
+        let yank = "/api/v1/skills/acme/tool/versions/1.0.0/yank";
+        app.put(yank, ADMIN, json!({ "reason": text })).await.fails(422, "invalid-field");
+    }
+    let family = "\u{1f469}\u{200d}\u{1f467} and\ntwo lines";
+    app.post("/api/v1/skills/acme/tool/rate", ADMIN, json!({ "rating": 5, "review": family })).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_tokens_is_limited_by_address() {
+    let app = TestApp::with(|settings| {
+        settings.limits.requests_per_second_per_address = 3;
+        settings.trust_forwarded = true;
+    })
+    .await;
+    let mut refused = 0;
+    for _ in 0..50 {
+        let request = Request::get("/api/v1/skills")
+            .header("authorization", "Bearer guess")
+            .header("x-forwarded-for", "192.0.2.1")
+            .body(Body::empty());
+        refused += u32::from(app.send(request.unwrap()).await.status.as_u16() == 429);
+    }
+    assert!(refused > 10, "{refused}");
+    app.get_as(ADMIN, "/api/v1/skills").await.is(200);
+}

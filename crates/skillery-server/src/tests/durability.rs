@@ -95,16 +95,92 @@ async fn a_publish_waits_for_the_collector_of_the_same_bytes() {
         version["digest"].as_str().unwrap().parse::<Digest>().unwrap()
     };
     assert_ne!(twin, next);
-    let marked =
-        app.app.db.write(move |tx| Box::pin(async move { crate::db::contents::doom(tx, &next).await })).await;
+    let marked = app
+        .app
+        .db
+        .write(move |tx| Box::pin(async move { crate::db::contents::doom(tx, &next, "another").await }))
+        .await;
     assert!(marked.unwrap());
     let publish = {
         let app = Arc::clone(&app);
         tokio::spawn(async move { app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await })
     };
+    // Who made the mark has stopped; an hour later another takes over.
+    app.app.environment.advance_seconds(3_700);
     jobs::collect(&app.app).await.unwrap();
     publish.await.unwrap().is(201);
     app.get("/api/v1/skills/acme/tool/download?version=1.1.0").await.is(200);
+    // A mark of what a version needs by now is dropped, and the content stays.
+    assert_eq!(jobs::collect(&app.app).await.unwrap(), 0);
+    app.get("/api/v1/skills/acme/tool/download?version=1.1.0").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_was_stored_before_a_collection_ended_is_stored_again() {
+    let app = TestApp::new().await;
+    let digest = Digest::of(b"some bytes");
+    let before = crate::db::contents::collections(app.app.db.reader()).await.unwrap();
+    let outcome = app.app.db.write(move |tx| {
+        Box::pin(async move {
+            let safe = crate::db::contents::is_safe(tx, &digest, before).await?;
+            let doomed = crate::db::contents::doom(tx, &digest, "one").await?;
+            let again = crate::db::contents::doom(tx, &digest, "two").await?;
+            let marked = crate::db::contents::is_safe(tx, &digest, before).await?;
+            crate::db::contents::collected(tx, &digest, "one").await?;
+            Ok([safe, doomed, again, marked, crate::db::contents::is_safe(tx, &digest, before).await?])
+        })
+    });
+    assert_eq!(outcome.await.unwrap(), [true, true, false, false, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_were_begun_and_never_finished_are_swept() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let whole = file(&app, &digest(&app, "acme/tool").await);
+    let half = whole.with_file_name(format!("{}#1", whole.file_name().unwrap().to_string_lossy()));
+    fs_err::write(&half, "half").unwrap();
+    jobs::collect(&app.app).await.unwrap();
+    assert!(half.exists(), "it may still be written");
+    app.app.environment.advance_seconds(100 * 365 * 86_400);
+    jobs::collect(&app.app).await.unwrap();
+    assert!(!half.exists() && whole.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_a_newer_program_stops_nobody() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.app
+        .db
+        .write(|tx| {
+            Box::pin(async move {
+                let index = tx.append(None, skillery_core::event::Event::Genesis);
+                assert!(index > 0);
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    let size = app.log().await.len();
+    app.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE log SET kind = $1, body = $2 WHERE idx = $3")
+                    .bind("tea.made")
+                    .bind("{\"kind\":\"tea.made\",\"cups\":2}")
+                    .bind(size as i64 - 1)
+                    .execute(tx.connection())
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    app.publish("acme/other", "1.0.0").await;
+    assert_eq!(app.search("", "").await.1, 2);
+    assert_eq!(app.log().await[size - 1]["event"]["kind"], "unknown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,6 +125,7 @@ impl TestApp {
                 outcome => break outcome.unwrap().0,
             }
         };
+        tokio::spawn(search::listen(Arc::clone(&app)));
         tokio::spawn(search::run(Arc::clone(&app)));
         app.search.wait_for(0).await.unwrap();
         let router = router(Arc::clone(&app));

@@ -94,6 +94,9 @@ async fn a_name_that_looks_the_same_is_refused() {
     app.post("/api/v1/skills", ADMIN, skill("acme/email-validator", "2.0.0")).await.fails(409, "name-taken");
     app.publish("big_co/tool", "1.0.0").await;
     app.post("/api/v1/skills", ADMIN, skill("big-co/other", "1.0.0")).await.fails(409, "name-taken");
+    // The same version with another spelling is another name, not another content.
+    app.post("/api/v1/skills", ADMIN, skill("acme/email.validator", "1.0.0")).await.fails(409, "name-taken");
+    app.post("/api/v1/skills", ADMIN, skill("local/tool", "1.0.0")).await.fails(400, "invalid-id");
     // Looking is as forgiving as publishing is strict.
     let record = app.get("/api/v1/skills/acme/email.validator").await.is(200);
     assert_eq!(record["id"], "acme/email_validator");
@@ -276,4 +279,24 @@ async fn installs_are_counted_for_answers_with_content() {
     // A clean stop, or another server, sees them too.
     let app = app.crash_and_reopen().await;
     assert_eq!(app.get("/api/v1/skills/acme/tool").await.is(200)["install_count"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visibility_is_not_changed_by_the_way() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut body = skill("acme/tool", "1.1.0");
+    body["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, body.clone()).await.fails(422, "invalid-field");
+    body["visibility"] = json!("public");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_has_so_many_versions() {
+    let app = TestApp::with(|settings| settings.limits.versions_per_skill = 2).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "1.0.1").await;
+    app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.2")).await.fails(409, "too-many-versions");
+    app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.1")).await.is(200);
 }

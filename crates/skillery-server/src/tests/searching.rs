@@ -134,7 +134,7 @@ async fn parameters_are_checked() {
         "limit=201",
         "limit=x",
         "offset=-1",
-        "offset=100001",
+        "offset=10001",
         "min_rating=6",
         "min_rating=NaN",
         "min_rating=x",

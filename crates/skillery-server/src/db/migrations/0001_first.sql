@@ -140,5 +140,13 @@ INSERT INTO install_head (id, position) VALUES (1, 0);
 -- Contents that are being collected. A publish of the same bytes waits until the collector is done with them.
 CREATE TABLE doomed_contents (
     digest TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
     at BIGINT NOT NULL
 );
+
+-- Rises with each content that was collected.
+CREATE TABLE collector (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    collections BIGINT NOT NULL
+);
+INSERT INTO collector (id, collections) VALUES (1, 0);

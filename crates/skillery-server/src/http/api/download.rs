@@ -5,6 +5,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use skillery_core::api::DownloadResponse;
+use skillery_core::id::key_contains;
 use skillery_core::{Problem, Scope, SkillId};
 
 use crate::cache::CachedDownload;
@@ -39,14 +40,14 @@ pub async fn download(call: &Call, id: &SkillId) -> Result<Response> {
     Ok(response)
 }
 
-/// Members of the org get its signing secret too, if it registered one.
+/// Members get the org's signing secret too, if it registered one. Admins of the registry are no members by that.
 async fn with_secret(call: &Call, id: &SkillId, download: &CachedDownload) -> Result<Bytes> {
     let mut body = BytesMut::with_capacity(download.open_json.len() + 1);
     body.put(download.open_json.clone());
     let is_member = call.caller.identity().is_some_and(|identity| {
         identity.has(Scope::Read)
             && identity.is_within_bounds(&download.namespace)
-            && identity.role_in(&download.namespace).is_some()
+            && identity.roles.iter().any(|(place, _)| key_contains(place, &download.namespace))
     });
     if is_member && let Some(registered) = signing_secret::of(&call.app, id).await? {
         body.put(&b",\"secret\":"[..]);

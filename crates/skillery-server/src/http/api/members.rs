@@ -7,7 +7,7 @@ use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use super::orgs::org_not_found;
-use crate::access::Identity;
+use crate::access::{Identity, check_bounds};
 use crate::db::{Tx, accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
@@ -78,7 +78,9 @@ pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Respon
 pub async fn remove(call: &Call, namespace: &Namespace, user: &str) -> Result<Response> {
     let identity = call.caller.require(Scope::Admin)?;
     let is_self = accounts::name_key(user) == accounts::name_key(&identity.user.name);
-    if !is_self {
+    if is_self {
+        check_bounds(identity, &namespace.key())?;
+    } else {
         call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     }
     let (identity, namespace, user) = ((**identity).clone(), namespace.clone(), user.to_owned());

@@ -11,6 +11,7 @@ use crate::db::{ratings, skills};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
 use crate::skill;
+use crate::text::check_text;
 
 /// Rates a skill, in place of the caller's earlier rating.
 #[utoipa::path(
@@ -28,14 +29,7 @@ pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
     let rating = Rating::try_from(request.rating)
         .map_err(|error| Failure::new(ProblemCode::InvalidRating, error.to_string()))?;
     let review = request.review.unwrap_or_default();
-    let longest = app.settings.limits.review_length;
-    if review.chars().count() > longest || review.contains('\0') {
-        let problem = Problem::new(
-            ProblemCode::InvalidField,
-            format!("`review` is longer than {longest} characters, or has a NUL"),
-        );
-        return Err(problem.with("field", "review").into());
-    }
+    check_text("review", &review, app.settings.limits.review_length, true)?;
     let skill = skill::find(&app, &caller, id).await?;
     let user = caller.user_id().unwrap_or_default().to_owned();
     let id = skill.id;

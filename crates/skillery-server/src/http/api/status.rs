@@ -14,6 +14,7 @@ use crate::db::versions;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::skill;
+use crate::text::check_text;
 
 /// Yanks a version: it is not found any more, and downloaded only by its exact version, with a warning.
 #[utoipa::path(
@@ -149,13 +150,6 @@ async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
 }
 
 fn check(app: &App, request: ReasonRequest) -> Result<Option<String>> {
-    let longest = app.settings.limits.reason_length;
-    if request.reason.chars().count() > longest || request.reason.chars().any(|character| character == '\0') {
-        let problem = Problem::new(
-            ProblemCode::InvalidField,
-            format!("`reason` is longer than {longest} characters, or has a NUL"),
-        );
-        return Err(problem.with("field", "reason").into());
-    }
+    check_text("reason", &request.reason, app.settings.limits.reason_length, true)?;
     Ok(Some(request.reason))
 }

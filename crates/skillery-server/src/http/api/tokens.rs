@@ -60,6 +60,7 @@ pub async fn create(call: Call) -> Result<Response> {
         last_used_at: None,
         revoked_at: None,
     };
+    let parent = identity.token.expires_at;
     let (hash, most, actor, owner) =
         (secret.hash(), app.settings.limits.tokens_per_user as i64, identity.user.id.clone(), user.clone());
     let row = app
@@ -72,7 +73,9 @@ pub async fn create(call: Call) -> Result<Response> {
                         format!("the user has {most} live tokens already"),
                     ));
                 }
-                let expires_at = Some(tx.now.plus_seconds(i64::from(days) * DAY_SECONDS));
+                // No token outlives the one that made it.
+                let expires_at = tx.now.plus_seconds(i64::from(days) * DAY_SECONDS);
+                let expires_at = Some(parent.map_or(expires_at, |parent| expires_at.min(parent)));
                 let row = TokenRow { created_at: tx.now, expires_at, ..row };
                 accounts::insert_token(tx, &owner.id, &hash, &row).await?;
                 let (token, user) = (row.id.clone(), owner.id);
@@ -101,8 +104,7 @@ pub async fn revoke(call: &Call, id: &str) -> Result<Response> {
         Some(identity) => identity,
         None => call.caller.require(Scope::Admin)?,
     };
-    let not_found =
-        || Failure::new(ProblemCode::TokenNotFound, format!("there is no token `{}`", id.escape_debug()));
+    let not_found = || Failure::new(ProblemCode::TokenNotFound, "the caller has no token with this id");
     let (row, owner) = accounts::token_by_id(call.app.db.reader(), id).await?.ok_or_else(not_found)?;
     if owner != identity.user.id && !identity.is_site_admin() {
         return Err(not_found());

@@ -1,0 +1,187 @@
+//! Checking a request to publish: everything that needs no database.
+
+use std::collections::BTreeSet;
+
+use skillery_core::api::{FileSummary, PublishRequest};
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::{Digest, Limits, Problem, ProblemCode, SkillId, Version, VersionStatus, Visibility};
+
+use crate::access::Identity;
+use crate::db::versions::VersionRow;
+use crate::failure::{Failure, Result};
+use crate::text::{check_text, invalid};
+
+/// Characters of words that are kept for the search index.
+const WORDS_LENGTH: usize = 2_000;
+
+/// A checked request: everything about the version but its place in the log.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The id as it was sent.
+    pub id: SkillId,
+    /// Who is to see the skill, if the request says so.
+    pub visibility: Option<Visibility>,
+    /// Whether the request names the author.
+    pub has_author: bool,
+    /// What is to be stored.
+    pub row: VersionRow,
+}
+
+/// Checks a request, and makes the files of its bundle.
+pub fn check(
+    request: PublishRequest,
+    identity: &Identity,
+    limits: &Limits,
+) -> Result<(Draft, Vec<BundleFile>)> {
+    let id: SkillId = request.id.parse().map_err(|error: skillery_core::id::IdError| {
+        Failure::new(ProblemCode::InvalidId, error.to_string())
+    })?;
+    if request.name.as_ref().is_some_and(|name| name != id.name()) {
+        return Err(invalid("name", format!("`name` must be `{}`, the last segment of `id`", id.name())));
+    }
+    if request.org.as_ref().is_some_and(|org| *org != id.namespace().as_str()) {
+        return Err(invalid("org", format!("`org` must be `{}`, the namespace of `id`", id.namespace())));
+    }
+    let version: Version =
+        request.version.parse().map_err(|error: skillery_core::version::VersionError| {
+            Failure::new(ProblemCode::InvalidVersion, error.to_string())
+        })?;
+    let code_hash = check_code(&request.code, request.code_hash.as_deref(), limits)?;
+    let signature = request.signature.filter(|signature| !signature.is_empty());
+    if let Some(signature) = &signature {
+        let well_formed = signature.len() == 64 && signature.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !well_formed {
+            return Err(invalid("signature", "`signature` must be 64 hexadecimal digits: an HMAC-SHA256"));
+        }
+    }
+    check_text("description", &request.description, limits.description_length, true)?;
+    let author = request.author.filter(|author| !author.trim().is_empty());
+    let license =
+        request.license.filter(|license| !license.trim().is_empty()).unwrap_or_else(|| "MIT".to_owned());
+    for (field, text) in [("author", author.as_deref()), ("license", Some(license.as_str()))] {
+        check_text(field, text.unwrap_or_default(), limits.text_length, false)?;
+    }
+    let homepage = check_url("homepage", request.homepage, limits, &["http", "https"])?;
+    let repository = check_url("repository", request.repository, limits, &["http", "https", "git", "ssh"])?;
+    let tags = check_tags(request.tags, limits)?;
+    let files = bundle::from_code(&id, &version, &request.description, &license, &request.code);
+    let row = VersionRow {
+        status: VersionStatus::Published,
+        digest: code_hash,
+        size: 0,
+        code_hash,
+        signature,
+        description: request.description,
+        tags,
+        author: author.clone().unwrap_or_else(|| identity.user.name.clone()),
+        license,
+        homepage,
+        repository,
+        files: files.iter().map(summary).collect(),
+        words: words_of(&request.code),
+        publisher: identity.user.id.clone(),
+        created_at: Default::default(),
+        reason: None,
+        log_position: 0,
+        version,
+    };
+    Ok((Draft { id, visibility: request.visibility, has_author: author.is_some(), row }, files))
+}
+
+fn summary(file: &BundleFile) -> FileSummary {
+    FileSummary {
+        path: file.path.clone(),
+        size: file.bytes.len() as u64,
+        mode: if file.executable { "0755" } else { "0644" }.to_owned(),
+        digest: Digest::of(&file.bytes),
+    }
+}
+
+/// Notes the bundle that the files were packed to.
+pub fn with_bundle(mut draft: Draft, packed: &[u8]) -> Draft {
+    draft.row.digest = bundle::digest(packed);
+    draft.row.size = packed.len() as i64;
+    draft
+}
+
+fn check_code(code: &str, code_hash: Option<&str>, limits: &Limits) -> Result<Digest> {
+    if code.len() > limits.code_bytes {
+        let problem = Problem::new(
+            ProblemCode::CodeTooLarge,
+            format!("`code` has {} bytes, the limit is {}", code.len(), limits.code_bytes),
+        );
+        return Err(problem.with("limit", limits.code_bytes).into());
+    }
+    if code.trim().is_empty() {
+        return Err(Failure::new(ProblemCode::InvalidCode, "`code` is empty"));
+    }
+    if let Some(position) = code.find('\0') {
+        return Err(Failure::new(
+            ProblemCode::InvalidCode,
+            format!("`code` has a NUL character at byte {position}"),
+        ));
+    }
+    let actual = Digest::of(code.as_bytes());
+    match code_hash.filter(|hash| !hash.is_empty()) {
+        None => Ok(actual),
+        Some(claimed) if claimed.parse() == Ok(actual) => Ok(actual),
+        Some(claimed) => {
+            let shown: String = claimed.chars().take(80).flat_map(char::escape_default).collect();
+            let problem = Problem::new(
+                ProblemCode::CodeHashMismatch,
+                format!("`code_hash` is {shown}, but the SHA-256 of `code` is {actual}"),
+            );
+            Err(problem.with("field", "code_hash").into())
+        }
+    }
+}
+
+fn check_url(field: &str, text: Option<String>, limits: &Limits, schemes: &[&str]) -> Result<Option<String>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    check_text(field, &text, limits.text_length, false)?;
+    let good = url::Url::parse(&text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
+    if good {
+        return Ok(Some(text));
+    }
+    Err(invalid(field, format!("`{field}` must be a URL with one of the schemes {}", schemes.join(", "))))
+}
+
+fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
+    if tags.len() > limits.tags {
+        return Err(invalid("tags", format!("there are {} tags, the limit is {}", tags.len(), limits.tags)));
+    }
+    let mut seen = BTreeSet::new();
+    let mut kept = Vec::with_capacity(tags.len());
+    for tag in tags {
+        check_text("tags", &tag, limits.tag_length, false)?;
+        if tag.trim() != tag || tag.is_empty() || tag.contains(',') {
+            return Err(invalid(
+                "tags",
+                format!("the tag `{}` is empty, or has a comma or outer blanks", tag.escape_debug()),
+            ));
+        }
+        if seen.insert(tag.to_lowercase()) {
+            kept.push(tag);
+        }
+    }
+    Ok(kept)
+}
+
+/// The different words of the content, in order, for the search index.
+fn words_of(code: &str) -> String {
+    let mut seen = BTreeSet::new();
+    let mut words = String::new();
+    for word in code.split(|character: char| !character.is_alphanumeric()) {
+        if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
+            continue;
+        }
+        if words.len() + word.len() > WORDS_LENGTH {
+            break;
+        }
+        if seen.insert(word) {
+            words.push_str(word);
+            words.push(' ');
+        }
+    }
+    words
+}
