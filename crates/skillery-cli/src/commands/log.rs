@@ -64,7 +64,7 @@ fn kind(event: &Event) -> String {
 /// What was changed, short enough for a line of a table; JSON has all of it.
 fn about(event: &Event) -> String {
     match event {
-        Event::Genesis => "-".to_owned(),
+        Event::Genesis | Event::Unknown => "-".to_owned(),
         Event::UserCreated { user } => user.clone(),
         Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
         Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {
