@@ -18,13 +18,14 @@ const EMPTY_WORDS: &[&str] = &[
 
 /// What skills and queries are made from.
 pub struct Corpus {
-    descriptions: Vec<&'static str>,
+    /// Each with its words.
+    descriptions: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Corpus {
     /// From the descriptions of this repository.
     pub fn new() -> Self {
-        Self { descriptions: DESCRIPTIONS.lines().collect() }
+        Self { descriptions: DESCRIPTIONS.lines().map(|line| (line, words_of(line))).collect() }
     }
 
     /// Skill `number`, with code of exactly so many bytes.
@@ -55,7 +56,7 @@ impl Corpus {
     /// The first half of one description and the second half of another.
     fn description(&self, rng: &mut Rng) -> String {
         let mut half = |second: bool| {
-            let words: Vec<&str> = self.any(rng).split(' ').collect();
+            let words: Vec<&str> = self.any(rng).0.split(' ').collect();
             let (front, back) = words.split_at(words.len() / 2);
             if second { back.join(" ") } else { front.join(" ") }
         };
@@ -63,8 +64,8 @@ impl Corpus {
         front + " " + &half(true)
     }
 
-    fn any(&self, rng: &mut Rng) -> &'static str {
-        self.descriptions[rng.usize(..self.descriptions.len())]
+    fn any(&self, rng: &mut Rng) -> &(&'static str, Vec<String>) {
+        &self.descriptions[rng.usize(..self.descriptions.len())]
     }
 
     /// Python that does next to nothing, in the words of skills.
@@ -74,9 +75,8 @@ impl Corpus {
         );
         let mut function = String::new();
         for number in 0.. {
-            let doc = self.description(rng);
-            let words = words_of(&doc);
-            let (verb, thing, item) = (pick(rng, &words), pick(rng, &words), pick(rng, &words));
+            let (doc, words) = self.any(rng);
+            let (verb, thing, item) = (pick(rng, words), pick(rng, words), pick(rng, words));
             function.clear();
             let _ = write!(
                 function,

@@ -74,6 +74,7 @@ fn main() -> Result<ExitCode> {
     if !arguments.no_build {
         places::build_skillery()?;
     }
+    let _lock = places::lock()?;
     let setup = Setup { rounds: arguments.rounds, seconds: arguments.seconds };
     let parts = if arguments.parts.is_empty() { Part::ALL.to_vec() } else { arguments.parts };
     let report = report::Report::begin(&setup);

@@ -30,6 +30,16 @@ pub fn emptied(name: &str) -> Result<PathBuf> {
     Ok(place)
 }
 
+/// Waits until no other benchmark runs in this repository, and keeps others waiting while the file is held.
+pub fn lock() -> Result<std::fs::File> {
+    let file = fs_err::File::create(kept("lock")?)?.into_file();
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another benchmark to end");
+        file.lock()?;
+    }
+    Ok(file)
+}
+
 /// The program under test.
 pub fn skillery() -> PathBuf {
     root().join("target/release/skillery")

@@ -1,6 +1,7 @@
 //! Results as a table, on the terminal and in `bench/RESULTS.md`.
 
 use std::io::Write;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -158,8 +159,10 @@ impl Report {
         );
         let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned();
         let settings = format!(
-            "{} rounds in turns after one to warm up, {} s of each load of reads; medians; load average before: {load}",
-            setup.rounds, setup.seconds
+            "version {}; {} rounds in turns after one to warm up, {} s of each load of reads; medians; load average before: {load}",
+            version().unwrap_or_else(|| "unknown".to_owned()),
+            setup.rounds,
+            setup.seconds
         );
         Self { date: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string(), machine, settings }
     }
@@ -183,6 +186,13 @@ impl Report {
         write!(file, "\n## {date} `{}`\n\n{machine}; {settings}.\n\n{table}", part.name())?;
         Ok(())
     }
+}
+
+/// The commit that is measured, and whether there was more than it.
+fn version() -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git.args(["describe", "--always", "--dirty"]).current_dir(places::root()).output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned()).filter(|version| !version.is_empty())
 }
 
 const INTRODUCTION: &str = "\

@@ -10,13 +10,16 @@ use bytes::Bytes;
 use skillery_core::api::{PublishRequest, PublishResponse};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::event::Event;
-use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Visibility, signature};
+use skillery_core::id::IdError;
+use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, SkillId, Visibility, signature};
 
 use crate::access::{Caller, Identity, check_bounds, forbidden};
 use crate::app::App;
 use crate::blobs::BlobKey;
+use crate::db::orgs::OrgRow;
+use crate::db::publishing::{Situation, situation};
 use crate::db::versions::VersionRow;
-use crate::db::{Tx, contents, orgs, skills, versions};
+use crate::db::{Tx, skills, versions};
 use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
@@ -60,20 +63,21 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
     let packed = pack(files).await?;
     let draft = draft::with_bundle(draft, &packed);
     let key = BlobKey::Bundle(draft.row.digest);
-    // A look before the write spares the disk what the transaction would refuse. It asks the same whether the skill is
-    // there or not, so that the time it takes tells nothing of hidden ones.
-    if let Some(published) = look(app, &identity, &draft).await? {
-        return Ok(published);
-    }
     let bytes = Bytes::from(packed);
     for _ in 0..COLLECTOR_TRIES {
-        let stored_at = contents::collections(app.db.reader()).await?;
+        // A look before the write spares the disk what the transaction would refuse. It asks the same whether the skill
+        // is there or not, so that the time it takes tells nothing of hidden ones.
+        let situation = look(app.db.reader(), &identity, &draft).await?;
+        check_situation(&situation, &identity, &draft, app.settings.namespaces)?;
+        if let Some(skill) = situation.skill.filter(|_| situation.has_version) {
+            return compare_with_stored(app.db.reader(), &skill, &draft).await;
+        }
         app.blobs.put(key, bytes.clone()).await?;
         let (draft, identity) = (draft.clone(), Arc::clone(&identity));
         let rules = Rules {
             policy: app.settings.namespaces,
             versions: app.settings.limits.versions_per_skill as i64,
-            stored_at,
+            stored_at: situation.collections,
         };
         let secret = match draft.row.signature {
             Some(_) => signing_secret::of(app, &draft.id).await?,
@@ -107,21 +111,43 @@ async fn pack(files: Vec<BundleFile>) -> Result<Vec<u8>> {
     packed.map_err(Failure::internal)
 }
 
-/// Answers a publish that repeats an earlier one, or contradicts it, without writing.
-async fn look(app: &App, identity: &Identity, draft: &Draft) -> Result<Option<Published>> {
-    let key = draft.id.key();
-    match orgs::find(app.db.reader(), org_key(&key)).await? {
+async fn look(
+    executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+    identity: &Identity,
+    draft: &Draft,
+) -> Result<Situation> {
+    situation(executor, &draft.id, &draft.row.version, &draft.row.digest, &identity.user.id).await
+}
+
+/// Whether the caller may publish this, as things stand.
+fn check_situation(
+    situation: &Situation,
+    identity: &Identity,
+    draft: &Draft,
+    policy: NamespacePolicy,
+) -> Result<()> {
+    match &situation.org {
         Some(org) => {
-            check_org_name(&org, &draft.id)?;
-            check_role(identity, &draft.id)?;
+            check_org_name(org, &draft.id)?;
+            if !situation.may_publish && !identity.is_site_admin() {
+                return Err(forbidden(Role::Publisher, draft.id.namespace().as_str()));
+            }
         }
-        None => check_policy(identity, &draft.id, app.settings.namespaces)?,
+        None => check_policy(identity, &draft.id, policy)?,
     }
-    let Some(skill) = skills::find(app.db.reader(), &key).await? else { return Ok(None) };
-    check_skill(&skill, draft)?;
-    match versions::find(app.db.reader(), &key, &draft.row.version).await? {
-        Some(existing) => compare(&skill, &existing, draft).map(Some),
-        None => Ok(None),
+    situation.skill.as_ref().map_or(Ok(()), |skill| check_skill(skill, draft))
+}
+
+/// Answers a publish that repeats an earlier one, or contradicts it.
+async fn compare_with_stored(
+    executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+    skill: &skills::SkillRow,
+    draft: &Draft,
+) -> Result<Published> {
+    let version = &draft.row.version;
+    match versions::find(executor, &draft.id.key(), version).await? {
+        Some(existing) => compare(skill, &existing, draft),
+        None => Err(Failure::internal(format!("{} {version} was there a moment ago", draft.id))),
     }
 }
 
@@ -129,7 +155,7 @@ fn org_key(key: &str) -> &str {
     key.split('/').next().unwrap_or(key)
 }
 
-fn check_org_name(org: &orgs::OrgRow, id: &SkillId) -> Result<()> {
+fn check_org_name(org: &OrgRow, id: &SkillId) -> Result<()> {
     if org.name == id.org() {
         return Ok(());
     }
@@ -159,14 +185,6 @@ fn check_skill(skill: &skills::SkillRow, draft: &Draft) -> Result<()> {
     }
 }
 
-fn check_role(identity: &Identity, id: &SkillId) -> Result<()> {
-    let namespace = id.namespace();
-    match identity.role_in(&namespace.key()) {
-        Some(role) if role >= Role::Publisher => Ok(()),
-        _ => Err(forbidden(Role::Publisher, namespace.as_str())),
-    }
-}
-
 async fn insert(
     tx: &mut Tx,
     mut draft: Draft,
@@ -174,25 +192,33 @@ async fn insert(
     secret: Option<Arc<SigningSecret>>,
     rules: &Rules,
 ) -> Result<Outcome> {
-    if !contents::is_safe(tx, &draft.row.digest, rules.stored_at).await? {
+    // Things may have changed since the look; how they stand in this transaction counts.
+    let situation = look(tx.connection(), identity, &draft).await?;
+    if situation.is_doomed || situation.collections != rules.stored_at {
         return Ok(Outcome::Doomed);
     }
-    ensure_org(tx, &draft.id, identity, rules.policy, secret.as_deref(), &draft.row).await?;
-    let key = draft.id.key();
-    let skill = match skills::find(tx.connection(), &key).await? {
-        Some(skill) => {
-            check_skill(&skill, &draft)?;
-            skill
-        }
-        None => skills::insert(tx, &draft.id, draft.visibility.unwrap_or(Visibility::Public)).await?,
-    };
-    if let Some(existing) = versions::find(tx.connection(), &key, &draft.row.version).await? {
-        return compare(&skill, &existing, &draft).map(Outcome::Done);
+    check_situation(&situation, identity, &draft, rules.policy)?;
+    match &situation.org {
+        Some(org) => check_signature(org, &draft, secret.as_deref())?,
+        None => claim_org(tx, &draft.id, identity).await?,
     }
-    if versions::count(tx.connection(), &key).await? >= rules.versions {
+    let key = draft.id.key();
+    if let Some(skill) = situation.skill.as_ref().filter(|_| situation.has_version) {
+        return compare_with_stored(tx.connection(), skill, &draft).await.map(Outcome::Done);
+    }
+    if situation.versions >= rules.versions {
         let detail = format!("`{}` has {} versions already", draft.id, rules.versions);
         return Err(Failure::new(ProblemCode::TooManyVersions, detail));
     }
+    let version = draft.row.version.clone();
+    let is_stable = !version.is_prerelease();
+    let (skill, is_new) = match situation.skill {
+        Some(skill) => (skill, false),
+        None => {
+            let visibility = draft.visibility.unwrap_or(Visibility::Public);
+            (skills::insert(tx, &draft.id, visibility, Some(&version).filter(|_| is_stable)).await?, true)
+        }
+    };
     draft.row.created_at = tx.now;
     draft.row.log_position = tx.append(
         Some(&identity.user.id),
@@ -205,54 +231,31 @@ async fn insert(
         },
     );
     versions::insert(tx, &key, &draft.row).await?;
-    let version = &draft.row.version;
-    if !version.is_prerelease() && skill.latest.as_ref().is_none_or(|latest| version > latest) {
-        skills::set_latest(tx, &key, Some(version)).await?;
+    if !is_new && is_stable && skill.latest.as_ref().is_none_or(|latest| version > *latest) {
+        skills::set_latest(tx, &key, Some(&version)).await?;
     }
     Ok(Outcome::Done(Published::New(response(&skill, &draft.row))))
 }
 
-/// The org exists and the caller may publish in it; or nobody owns it, and the caller becomes its owner.
-async fn ensure_org(
-    tx: &mut Tx,
-    id: &SkillId,
-    identity: &Identity,
-    policy: NamespacePolicy,
-    secret: Option<&SigningSecret>,
-    row: &VersionRow,
-) -> Result<()> {
-    let namespace = id.namespace();
-    let key = namespace.key();
-    let Some(org) = orgs::find(tx.connection(), org_key(&key)).await? else {
-        check_policy(identity, id, policy)?;
-        let org: skillery_core::Namespace =
-            id.org().parse().map_err(|error: skillery_core::id::IdError| {
-                Failure::new(ProblemCode::InvalidId, error.to_string())
-            })?;
-        return crate::orgs::create(tx, &org, &identity.user.id, &identity.user.id).await.map(|_| ());
+/// Nobody owns the org: its first publisher becomes its owner.
+async fn claim_org(tx: &mut Tx, id: &SkillId, identity: &Identity) -> Result<()> {
+    let org: Namespace =
+        id.org().parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))?;
+    crate::orgs::create(tx, &org, &identity.user.id, &identity.user.id).await?;
+    Ok(())
+}
+
+/// A signature must fit where the org registered its secret.
+fn check_signature(org: &OrgRow, draft: &Draft, secret: Option<&SigningSecret>) -> Result<()> {
+    let (Some(sealed), Some(signature)) = (&org.signing_secret, &draft.row.signature) else { return Ok(()) };
+    let Some(known) = secret.filter(|secret| secret.sealed == *sealed) else {
+        return Err(Failure::new(ProblemCode::Busy, "the org's signing secret has just changed"));
     };
-    check_org_name(&org, id)?;
-    // Roles may have changed since the caller was looked up; those in this transaction count.
-    let mut identity = identity.clone();
-    identity.roles = crate::db::accounts::roles(tx.connection(), &identity.user.id).await?;
-    check_role(&identity, id)?;
-    match (&org.signing_secret, &row.signature) {
-        (Some(sealed), Some(signature)) => {
-            let known = secret.filter(|secret| secret.sealed == *sealed);
-            let Some(SigningSecret { secret, .. }) = known else {
-                return Err(Failure::new(ProblemCode::Busy, "the org's signing secret has just changed"));
-            };
-            if signature::verify(id, &row.code_hash, secret.expose(), signature) {
-                Ok(())
-            } else {
-                Err(Failure::new(
-                    ProblemCode::SignatureMismatch,
-                    format!("the signature does not fit `{id}`"),
-                ))
-            }
-        }
-        _ => Ok(()),
+    if signature::verify(&draft.id, &draft.row.code_hash, known.secret.expose(), signature) {
+        return Ok(());
     }
+    let detail = format!("the signature does not fit `{}`", draft.id);
+    Err(Failure::new(ProblemCode::SignatureMismatch, detail))
 }
 
 /// A version is there already: the same one answers as the first time, another one is refused.

@@ -158,7 +158,12 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
 async fn tls(settings: &Settings) -> Result<Option<RustlsConfig>, ServeError> {
     let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) else { return Ok(None) };
     let config = RustlsConfig::from_pem_file(cert, key).await;
-    config.map(Some).map_err(|source| ServeError::Tls { cert: cert.clone(), source })
+    let config = config.map_err(|source| ServeError::Tls { cert: cert.clone(), source })?;
+    // What is offered is what is spoken.
+    let mut inner = (*config.get_inner()).clone();
+    inner.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.reload_from_config(Arc::new(inner));
+    Ok(Some(config))
 }
 
 /// Pages of the configured origins may call the API; without any, no answer says a word about it.

@@ -9,28 +9,17 @@ use std::collections::HashSet;
 
 use skillery_core::Digest;
 use skillery_core::time::Time;
-use sqlx::{Any, AssertSqlSafe, Executor};
+use sqlx::AssertSqlSafe;
 
 use super::{Db, Tx, placeholders};
 use crate::failure::Result;
 
-/// How many collections have ended. Read it before storing a content.
-pub async fn collections(executor: impl Executor<'_, Database = Any>) -> Result<i64> {
+/// How many collections have ended.
+#[cfg(test)]
+pub async fn collections(db: &Db) -> Result<i64> {
     Ok(sqlx::query_scalar::<_, i64>("SELECT collections FROM collector WHERE id = 1")
-        .fetch_one(executor)
+        .fetch_one(db.reader())
         .await?)
-}
-
-/// Whether a content that was stored at this number of collections is surely there, and stays.
-pub async fn is_safe(tx: &mut Tx, digest: &Digest, stored_at: i64) -> Result<bool> {
-    let collections = sqlx::query_scalar::<_, i64>(
-        "SELECT collections FROM collector \
-         WHERE id = 1 AND NOT EXISTS (SELECT digest FROM doomed_contents WHERE digest = $1)",
-    )
-    .bind(digest.to_string())
-    .fetch_optional(tx.connection())
-    .await?;
-    Ok(collections == Some(stored_at))
 }
 
 /// Those of these digests that no version needs now. At most a few hundred at once.

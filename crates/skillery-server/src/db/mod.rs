@@ -10,6 +10,7 @@ pub mod installs;
 pub mod log;
 pub mod migrations;
 pub mod orgs;
+pub mod publishing;
 pub mod ratings;
 pub mod registry;
 pub mod skills;

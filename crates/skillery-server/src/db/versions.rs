@@ -151,14 +151,6 @@ pub async fn summary(db: &Db, key: &str, version: &Version) -> Result<Option<Ver
     row.as_ref().map(version_summary).transpose()
 }
 
-/// How many versions a skill has.
-pub async fn count(executor: impl Executor<'_, Database = Any>, key: &str) -> Result<i64> {
-    Ok(sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = $1")
-        .bind(key.to_owned())
-        .fetch_one(executor)
-        .await?)
-}
-
 /// Adds a version.
 pub async fn insert(tx: &mut Tx, key: &str, row: &VersionRow) -> Result<()> {
     let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);

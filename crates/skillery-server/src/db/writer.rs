@@ -185,22 +185,26 @@ async fn run(
     let (base, head_time): (i64, i64) = sqlx::query_as(log::LOCK_HEAD).fetch_one(tx.connection()).await?;
     tx.base = base;
     tx.now = environment.now().max(tx.now).max(Time::from_micros(head_time));
+    // Ending one savepoint and beginning the next goes in one message.
+    let mut step = "SAVEPOINT job";
     for job in jobs {
         let entries = tx.entries.len();
-        tx.connection().execute("SAVEPOINT job").await?;
+        tx.connection().execute(step).await?;
         match job(tx).await {
             Ok(answer) => {
                 answers.push(answer);
-                tx.connection().execute("RELEASE SAVEPOINT job").await?;
+                step = "RELEASE SAVEPOINT job; SAVEPOINT job";
             }
             Err(answer) => {
                 tx.entries.truncate(entries);
                 // A refusal may rest on what another change of this transaction did: it waits for the commit, too.
                 answers.push(answer);
-                tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
-                tx.connection().execute("RELEASE SAVEPOINT job").await?;
+                step = "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job; SAVEPOINT job";
             }
         }
+    }
+    if step.starts_with("ROLLBACK") {
+        tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
     }
     let size = base + tx.entries.len() as i64;
     if !tx.entries.is_empty() {

@@ -15,8 +15,9 @@ use crate::failure::{Failure, Result};
 
 /// How often the log is looked at when nothing is heard: other servers may have written it.
 const TURN: Duration = Duration::from_millis(250);
-/// How long changes are gathered before the index is written, while no search waits for them.
-const GATHER: Duration = Duration::from_millis(150);
+/// How long changes are gathered before the index is written, while no search waits for them. Each commit syncs a
+/// dozen files, in the way of publishes that sync theirs.
+const GATHER: Duration = Duration::from_secs(2);
 /// Entries read at once.
 const ENTRIES: i64 = 1_000;
 /// Skills read at once.
