@@ -173,6 +173,11 @@ fn shown(text: &str) -> String {
     shown
 }
 
+/// Whether the word, or one that compares equal, is in the list.
+fn is_reserved(word: &str, list: &[&str]) -> bool {
+    list.contains(&word) || (word.contains(['_', '.']) && list.contains(&fold(word).as_str()))
+}
+
 /// `-`, `_` and `.` compare equal.
 fn fold(text: &str) -> String {
     text.chars().map(|character| if matches!(character, '_' | '.') { '-' } else { character }).collect()
@@ -238,7 +243,7 @@ impl FromStr for Namespace {
                 other => other,
             })?;
             let reserved = if position == 0 { RESERVED_ORGS } else { RESERVED_NAMES };
-            if reserved.contains(&segment) || reserved.contains(&fold(segment).as_str()) {
+            if is_reserved(segment, reserved) {
                 return Err(IdError::Reserved(segment.to_owned()));
             }
         }
@@ -303,7 +308,7 @@ impl FromStr for SkillId {
             IdError::EmptySegment(_) => IdError::EmptySegment(shown(text)),
             other => other,
         })?;
-        if RESERVED_NAMES.contains(&name) || RESERVED_NAMES.contains(&fold(name).as_str()) {
+        if is_reserved(name, RESERVED_NAMES) {
             return Err(IdError::Reserved(name.to_owned()));
         }
         if text.len() > MAX_ID_LENGTH {

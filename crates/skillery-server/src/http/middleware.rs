@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -23,14 +26,20 @@ use crate::failure::{Failure, Result};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Headers of every answer. There is nothing here that a browser should run, frame or guess.
-const SECURITY: &[(&str, &str)] = &[
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+/// Headers of every answer: there is nothing here that a browser should guess the kind of, or tell others about.
+const ALWAYS: [(HeaderName, HeaderValue); 2] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+/// Headers of what a browser shows: nothing in it runs, and nobody frames it.
+const SHOWN: [(HeaderName, HeaderValue); 2] = [
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
-        "content-security-policy",
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
+             form-action 'none'",
+        ),
     ),
 ];
 
@@ -201,9 +210,13 @@ fn finish(app: &App, response: &mut Response, id: &str) {
         response.headers_mut().remove("content-length");
     }
     let headers = response.headers_mut();
-    for (name, value) in SECURITY {
-        if !headers.contains_key(*name) {
-            headers.insert(*name, HeaderValue::from_static(value));
+    for (name, value) in ALWAYS {
+        headers.insert(name, value);
+    }
+    // JSON is data to a browser that must not guess; everything else might be shown.
+    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+        for (name, value) in SHOWN {
+            headers.insert(name, value);
         }
     }
     if !headers.contains_key(CACHE_CONTROL) {

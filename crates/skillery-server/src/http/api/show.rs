@@ -1,7 +1,6 @@
 //! `GET /api/v1/skills/{id}`
 
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use skillery_core::api::Record;
 use skillery_core::{Problem, SkillId, VersionRequest};
@@ -24,7 +23,5 @@ pub async fn show(call: &Call, id: &SkillId) -> Result<Response> {
     let skill = skill::load(&call.app, &call.caller, id).await?;
     let record =
         skill.record.clone().ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Latest))?;
-    let mut response = ready_json(StatusCode::OK, record);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(ready_json(StatusCode::OK, record))
 }
