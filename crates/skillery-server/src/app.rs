@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
@@ -39,6 +40,8 @@ pub struct App {
     pub db: Arc<Db>,
     /// Contents.
     pub blobs: Blobs,
+    /// What concurrent publishes do together.
+    pub publishing: Publishing,
     /// The search index.
     pub search: Search,
     /// Ready answers.
@@ -149,11 +152,16 @@ impl App {
         };
         let db = Db::open(&settings, &environment, on_commit).await?;
         let blob_folder = settings.blob_folder();
-        let blobs = Blobs::open(&blob_folder).map_err(file_error(blob_folder))?;
+        let blobs = Blobs::open_with_journal(&blob_folder, &settings.journal_folder())
+            .map_err(file_error(blob_folder))?;
         let secret_key = SecretKey::open(&settings.secret_key_file(), &environment)?;
         let registry = bootstrap::genesis(&db, &environment, &secret_key).await?;
         let admin_token = bootstrap::admin_token(&db, &environment, &settings).await?;
         let search = Search::open(&settings.index_folder(), &registry, &db).await?;
+        let publishing = Publishing::new(
+            &db,
+            Rules { policy: settings.namespaces, versions: settings.limits.versions_per_skill as i64 },
+        );
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
         let app = Self {
@@ -161,6 +169,7 @@ impl App {
             environment,
             db,
             blobs,
+            publishing,
             search,
             ready,
             identities,

@@ -2,16 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use skillery_core::{Problem, ProblemCode};
 
 /// A problem to answer with, and what caused it. The cause is logged, never answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     /// What the caller gets.
     pub problem: Box<Problem>,
     /// What the operator gets.
-    pub source: Option<Box<dyn Error + Send + Sync>>,
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
@@ -26,7 +27,7 @@ impl Failure {
         detail: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { problem: Box::new(Problem::new(code, detail)), source: Some(source.into()) }
+        Self { problem: Box::new(Problem::new(code, detail)), source: Some(source.into().into()) }
     }
 
     /// The registry's own mistake.

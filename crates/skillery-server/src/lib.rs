@@ -1,6 +1,6 @@
 //! The registry: HTTP in front, a database and a store of contents behind, a search index beside.
 //!
-//! `http/` alone knows HTTP, `db/` alone knows SQL, `blobs.rs` alone knows where contents lie. What has more than one
+//! `http/` alone knows HTTP, `db/` alone knows SQL, `blobs/` alone knows where contents lie. What has more than one
 //! caller is a function in a file of its name: `publish.rs`, `skill.rs`.
 
 mod access;
@@ -14,6 +14,7 @@ mod db;
 mod draft;
 mod environment;
 mod failure;
+mod gather;
 mod http;
 mod jobs;
 mod metrics;

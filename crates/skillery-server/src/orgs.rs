@@ -10,13 +10,19 @@ use crate::failure::{Failure, Result};
 /// No org of a registry: the clients' own.
 const LOCAL: &str = "local";
 
-/// Makes an org with its first owner. Both are user ids.
-pub async fn create(tx: &mut Tx, org: &Namespace, actor: &str, owner: &str) -> Result<OrgRow> {
-    let key = org.key();
+/// Whether an org may have this key.
+pub fn check_name(key: &str) -> Result<()> {
     if key == LOCAL {
         let detail = format!("`{LOCAL}` is where clients keep what was never published");
         return Err(Failure::new(ProblemCode::InvalidId, detail));
     }
+    Ok(())
+}
+
+/// Makes an org with its first owner. Both are user ids.
+pub async fn create(tx: &mut Tx, org: &Namespace, actor: &str, owner: &str) -> Result<OrgRow> {
+    let key = org.key();
+    check_name(&key)?;
     if let Some(existing) = orgs::find(tx.connection(), &key).await? {
         let code =
             if existing.name == org.as_str() { ProblemCode::OrgExists } else { ProblemCode::NameTaken };

@@ -140,6 +140,10 @@ pub async fn serve(
             tracing::warn!("work beside the requests was cut off");
         }
     }
+    if let Err(failure) = app.blobs.settle().await {
+        // Nothing is lost: the journal keeps what the next start will write.
+        tracing::warn!(%failure, "the journal of contents stays");
+    }
     app.db.close().await;
     outcome.map_err(|error| ServeError::Run(std::io::Error::other(error)))?.map_err(ServeError::Run)
 }

@@ -159,6 +159,11 @@ impl Settings {
         self.blobs.clone().unwrap_or_else(|| self.data.join("blobs"))
     }
 
+    /// The folder of the contents' journal: this server's own, wherever the contents are.
+    pub fn journal_folder(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+
     /// The file of the embedded database.
     pub fn sqlite_file(&self) -> PathBuf {
         self.data.join("registry.sqlite")

@@ -4,7 +4,7 @@ use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json};
+use super::{Committed, Db, from_json, pieces, tuples};
 use crate::failure::Result;
 
 pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
@@ -12,22 +12,16 @@ pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
 pub(super) const LOCK_HEAD: &str = "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at";
 pub(super) const SET_SIZE: &str = "UPDATE log_head SET size = $1, at = $2 WHERE id = 1";
 
-const COLUMNS: usize = 6;
-/// Rows in one statement: both databases take far more values, but a statement is kept for each number of rows.
-const ROWS: usize = 32;
-
 pub(super) async fn insert(
     connection: &mut AnyConnection,
     now: Time,
     entries: &[Committed],
 ) -> sqlx::Result<()> {
-    for chunk in entries.chunks(ROWS) {
-        let rows: Vec<String> = (0..chunk.len())
-            .map(|row| format!("({})", super::placeholders(row * COLUMNS + 1, COLUMNS)))
-            .collect();
-        let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body) VALUES {}", rows.join(", "));
+    for piece in pieces(entries) {
+        let rows = tuples(1, piece.len(), 6, "");
+        let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body) VALUES {rows}");
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for entry in chunk {
+        for entry in piece {
             let body =
                 serde_json::to_value(&entry.event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
             let kind = body["kind"].as_str().unwrap_or_default().to_owned();

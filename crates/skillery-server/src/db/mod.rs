@@ -259,6 +259,26 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
+/// Rows of one statement at most.
+pub(crate) const ROWS: usize = 32;
+
+/// Cuts rows into pieces of 32, 16, 8, 4, 2 or 1: a statement is prepared and kept for each length.
+pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let length = 1_usize << rest.len().checked_ilog2()?.min(ROWS.ilog2());
+        let (piece, after) = rest.split_at(length);
+        rest = after;
+        Some(piece)
+    })
+}
+
+/// `($1, $2…), ($3, $4…), …` for so many rows of so many values each, from `$first` on; `more` ends each row.
+pub(crate) fn tuples(first: usize, rows: usize, values: usize, more: &str) -> String {
+    let row = |row: usize| format!("({}{more})", placeholders(first + row * values, values));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 /// Reads JSON that this program has written.
 pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(Failure::internal)

@@ -1,20 +1,36 @@
-//! Everything that a publish must know of the registry, in one look.
+//! Publishing many versions at once: everything that must be known of the registry in one look, and all rows in a few
+//! statements.
 //!
-//! A statement costs a message to the database's thread or process and back; a publish that asked one question at a
-//! time would spend most of its time in the one writer on that.
+//! A statement costs a message to the database's thread or process and back. One publish that asked one question at a
+//! time would spend most of its time in the one writer on that; many that ask and write together share the cost.
 
 use skillery_core::time::Time;
 use skillery_core::{Digest, Namespace, SkillId, Version};
-use sqlx::{Any, Executor, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::orgs::OrgRow;
-use super::parsed;
-use super::skills::SkillRow;
-use crate::failure::Result;
+use super::skills::{SkillRow, org_key};
+use super::versions::VersionRow;
+use super::{ROWS, Tx, parsed, pieces, tuples};
+use crate::failure::{Failure, Result};
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 
+/// What a publish asks about.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The skill, as it is to be spelled.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// The content.
+    pub digest: Digest,
+    /// The id of the user who publishes.
+    pub user: String,
+}
+
 /// How things stand for one version that is to be published.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Situation {
     /// How many collections of contents have ended.
     pub collections: i64,
@@ -30,55 +46,77 @@ pub struct Situation {
     pub versions: i64,
     /// Whether this version is one of them.
     pub has_version: bool,
+    /// The highest number that a skill has.
+    pub last_number: i64,
 }
 
-/// Looks. The placeholders from `$6` on are the namespace and those above it, filled up with empty texts.
-const SITUATION: &str = "SELECT c.collections, \
-    (SELECT CAST(COUNT(*) AS BIGINT) FROM doomed_contents WHERE digest = $1), \
-    (SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE user_id = $2 \
-     AND role IN ('publisher', 'reviewer', 'admin', 'owner') \
-     AND namespace IN ($6, $7, $8, $9, $10, $11, $12, $13)), \
-    (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = $3), \
-    (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = $3 AND version = $4), \
-    o.name, o.created_at, o.signing_secret, s.id, s.number, s.visibility, s.latest, s.created_at \
-    FROM collector c LEFT JOIN orgs o ON o.key = $5 LEFT JOIN skills s ON s.key = $3 WHERE c.id = 1";
+/// The names of what a question binds: the place of the question, five texts, and the namespace and those above it,
+/// filled up with empty texts.
+const ASKED: &str = "asked (place, digest, publisher, skill, version, org, n1, n2, n3, n4, n5, n6, n7, n8)";
+const VALUES: usize = 5 + MAX_NAMESPACE_DEPTH;
 
-/// How things stand for this version, this content and this user.
-pub async fn situation(
-    executor: impl Executor<'_, Database = Any>,
-    id: &SkillId,
-    version: &Version,
-    digest: &Digest,
-    user: &str,
-) -> Result<Situation> {
-    let namespace: Namespace = parsed(&id.namespace().key())?;
-    let mut query = sqlx::query(SITUATION)
-        .bind(digest.to_string())
-        .bind(user.to_owned())
-        .bind(id.key())
-        .bind(version.to_string())
-        .bind(namespace.org().to_owned());
-    let mut places: Vec<String> = namespace.self_and_ancestors().map(str::to_owned).collect();
-    places.resize(MAX_NAMESPACE_DEPTH, String::new());
-    for place in places {
-        query = query.bind(place);
+const LOOK: &str = "SELECT c.collections, \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM doomed_contents WHERE digest = asked.digest), \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE user_id = asked.publisher \
+     AND role IN ('publisher', 'reviewer', 'admin', 'owner') \
+     AND namespace IN (n1, n2, n3, n4, n5, n6, n7, n8)), \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = asked.skill), \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = asked.skill AND version = asked.version), \
+    (SELECT COALESCE(MAX(number), 0) FROM skills), \
+    o.name, o.created_at, o.signing_secret, s.id, s.number, s.visibility, s.latest, s.created_at \
+    FROM asked CROSS JOIN collector c LEFT JOIN orgs o ON o.key = asked.org LEFT JOIN skills s ON s.key = asked.skill \
+    WHERE c.id = 1 ORDER BY asked.place";
+
+/// How things stand for each of these.
+pub async fn situations(connection: &mut AnyConnection, questions: &[Question]) -> Result<Vec<Situation>> {
+    let mut situations = Vec::with_capacity(questions.len());
+    for piece in pieces(questions) {
+        let asked: Vec<String> = (0..piece.len())
+            .map(|place| format!("({place}, {})", super::placeholders(place * VALUES + 1, VALUES)))
+            .collect();
+        let text = format!("WITH {ASKED} AS (VALUES {}) {LOOK}", asked.join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for question in piece {
+            let namespace: Namespace = parsed(&question.id.namespace().key())?;
+            query = query
+                .bind(question.digest.to_string())
+                .bind(question.user.clone())
+                .bind(question.id.key())
+                .bind(question.version.to_string())
+                .bind(namespace.org().to_owned());
+            let mut places: Vec<String> = namespace.self_and_ancestors().map(str::to_owned).collect();
+            places.resize(MAX_NAMESPACE_DEPTH, String::new());
+            for place in places {
+                query = query.bind(place);
+            }
+        }
+        let rows = query.fetch_all(&mut *connection).await?;
+        if rows.len() != piece.len() {
+            return Err(Failure::internal(format!("{} questions have {} answers", piece.len(), rows.len())));
+        }
+        for row in &rows {
+            situations.push(situation(row)?);
+        }
     }
-    let row = query.fetch_one(executor).await?;
-    let org = match row.try_get::<Option<String>, _>(5)? {
+    Ok(situations)
+}
+
+fn situation(row: &AnyRow) -> Result<Situation> {
+    let org = match row.try_get::<Option<String>, _>(6)? {
         Some(name) => Some(OrgRow {
             name,
-            created_at: Time::from_micros(row.try_get(6)?),
-            signing_secret: row.try_get(7)?,
+            created_at: Time::from_micros(row.try_get(7)?),
+            signing_secret: row.try_get(8)?,
         }),
         None => None,
     };
-    let skill = match row.try_get::<Option<String>, _>(8)? {
+    let skill = match row.try_get::<Option<String>, _>(9)? {
         Some(id) => Some(SkillRow {
             id: parsed(&id)?,
-            number: row.try_get(9)?,
-            visibility: parsed(row.try_get(10)?)?,
-            latest: row.try_get::<Option<String>, _>(11)?.as_deref().map(parsed).transpose()?,
-            created_at: Time::from_micros(row.try_get(12)?),
+            number: row.try_get(10)?,
+            visibility: parsed(row.try_get(11)?)?,
+            latest: row.try_get::<Option<String>, _>(12)?.as_deref().map(parsed).transpose()?,
+            created_at: Time::from_micros(row.try_get(13)?),
         }),
         None => None,
     };
@@ -88,7 +126,114 @@ pub async fn situation(
         may_publish: row.try_get::<i64, _>(2)? > 0,
         versions: row.try_get(3)?,
         has_version: row.try_get::<i64, _>(4)? > 0,
+        last_number: row.try_get(5)?,
         org,
         skill,
     })
 }
+
+/// Rows that are written together.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Skills whose first version is among the versions.
+    pub skills: Vec<SkillRow>,
+    /// Versions, each with the key of its skill.
+    pub versions: Vec<(String, VersionRow)>,
+    /// Keys of skills that were there, with the version that is their latest from now on.
+    pub latest: Vec<(String, Version)>,
+}
+
+impl Rows {
+    /// Writes them.
+    pub async fn write(&self, tx: &mut Tx) -> Result<()> {
+        insert_skills(tx, &self.skills).await?;
+        insert_versions(tx, &self.versions).await?;
+        set_latest(tx, &self.latest).await
+    }
+}
+
+async fn insert_skills(tx: &mut Tx, skills: &[SkillRow]) -> Result<()> {
+    for piece in pieces(skills) {
+        let text = format!(
+            "INSERT INTO skills (key, number, id, namespace, org, visibility, latest, created_at, updated_at, \
+             rating_sum, rating_count, stars_1, stars_2, stars_3, stars_4, stars_5, install_count, install_position) \
+             VALUES {}",
+            tuples(1, piece.len(), 9, ", 0, 0, 0, 0, 0, 0, 0, 0, 0"),
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for skill in piece {
+            let created_at = skill.created_at.micros();
+            query = query
+                .bind(skill.id.key())
+                .bind(skill.number)
+                .bind(skill.id.to_string())
+                .bind(skill.id.namespace().key())
+                .bind(org_key(&skill.id))
+                .bind(skill.visibility.as_str())
+                .bind(skill.latest.as_ref().map(Version::to_string))
+                .bind(created_at)
+                .bind(created_at);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Result<()> {
+    let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
+    for piece in pieces(versions) {
+        let text = format!(
+            "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, \
+             author, license, homepage, repository, files, words, publisher, created_at, reason, log_position) \
+             VALUES {}",
+            tuples(1, piece.len(), 19, ""),
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (skill, row) in piece {
+            query = query
+                .bind(skill.clone())
+                .bind(row.version.to_string())
+                .bind(row.status.as_str())
+                .bind(row.digest.to_string())
+                .bind(row.size)
+                .bind(row.code_hash.to_string())
+                .bind(row.signature.clone())
+                .bind(row.description.clone())
+                .bind(json(serde_json::to_string(&row.tags))?)
+                .bind(row.author.clone())
+                .bind(row.license.clone())
+                .bind(row.homepage.clone())
+                .bind(row.repository.clone())
+                .bind(json(serde_json::to_string(&row.files))?)
+                .bind(row.words.clone())
+                .bind(row.publisher.clone())
+                .bind(row.created_at.micros())
+                .bind(row.reason.clone())
+                .bind(row.log_position);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Their latest versions are of this transaction, and so is their last change.
+async fn set_latest(tx: &mut Tx, latest: &[(String, Version)]) -> Result<()> {
+    let now = tx.now.micros();
+    for piece in pieces(latest) {
+        let text = format!(
+            "WITH chosen (skill, latest) AS (VALUES {}) UPDATE skills SET latest = chosen.latest, updated_at = ${} \
+             FROM chosen WHERE key = chosen.skill",
+            tuples(1, piece.len(), 2, ""),
+            piece.len() * 2 + 1,
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (skill, version) in piece {
+            query = query.bind(skill.clone()).bind(version.to_string());
+        }
+        query.bind(now).execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Versions that are published in one transaction at most.
+pub const TOGETHER: usize = 2 * ROWS;

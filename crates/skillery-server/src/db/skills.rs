@@ -135,33 +135,8 @@ pub async fn full_after(db: &Db, number: i64, limit: i64) -> Result<Vec<FullSkil
         .collect()
 }
 
-/// Adds a skill whose first version is about to be added, and is the latest or not.
-pub async fn insert(
-    tx: &mut Tx,
-    id: &SkillId,
-    visibility: Visibility,
-    latest: Option<&Version>,
-) -> Result<SkillRow> {
-    let now = tx.now;
-    let number: i64 = sqlx::query_scalar(
-        "INSERT INTO skills (key, number, id, namespace, org, visibility, latest, created_at, updated_at, rating_sum, \
-         rating_count, stars_1, stars_2, stars_3, stars_4, stars_5, install_count, install_position) \
-         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $7, $6, $6, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM skills \
-         RETURNING number",
-    )
-    .bind(id.key())
-    .bind(id.to_string())
-    .bind(id.namespace().key())
-    .bind(org_key(id))
-    .bind(visibility.as_str())
-    .bind(now.micros())
-    .bind(latest.map(Version::to_string))
-    .fetch_one(tx.connection())
-    .await?;
-    Ok(SkillRow { id: id.clone(), number, visibility, latest: latest.cloned(), created_at: now })
-}
-
-fn org_key(id: &SkillId) -> String {
+/// The org that a skill belongs to.
+pub(super) fn org_key(id: &SkillId) -> String {
     let key = id.key();
     key.split('/').next().unwrap_or(&key).to_owned()
 }

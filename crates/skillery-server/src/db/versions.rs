@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::{Db, Tx, from_json, parsed, skills};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// A version as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,38 +149,6 @@ pub async fn summary(db: &Db, key: &str, version: &Version) -> Result<Option<Ver
         .fetch_optional(db.reader())
         .await?;
     row.as_ref().map(version_summary).transpose()
-}
-
-/// Adds a version.
-pub async fn insert(tx: &mut Tx, key: &str, row: &VersionRow) -> Result<()> {
-    let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
-    sqlx::query(
-        "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, author, \
-         license, homepage, repository, files, words, publisher, created_at, reason, log_position) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-    )
-    .bind(key.to_owned())
-    .bind(row.version.to_string())
-    .bind(row.status.as_str())
-    .bind(row.digest.to_string())
-    .bind(row.size)
-    .bind(row.code_hash.to_string())
-    .bind(row.signature.clone())
-    .bind(row.description.clone())
-    .bind(json(serde_json::to_string(&row.tags))?)
-    .bind(row.author.clone())
-    .bind(row.license.clone())
-    .bind(row.homepage.clone())
-    .bind(row.repository.clone())
-    .bind(json(serde_json::to_string(&row.files))?)
-    .bind(row.words.clone())
-    .bind(row.publisher.clone())
-    .bind(row.created_at.micros())
-    .bind(row.reason.clone())
-    .bind(row.log_position)
-    .execute(tx.connection())
-    .await?;
-    Ok(())
 }
 
 /// Sets where a version stands, and which version is the latest by that.

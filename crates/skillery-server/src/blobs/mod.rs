@@ -3,6 +3,8 @@
 //! Bytes are written and synced before any row names them. What is read is checked against its digest; damaged bytes
 //! are never handed out.
 
+mod journal;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +17,10 @@ use skillery_core::time::Time;
 use skillery_core::{Digest, ProblemCode};
 
 use crate::failure::{Failure, Result};
+use journal::Journal;
+
+/// Contents of more bytes are written by themselves: their bytes cost more than their syncs.
+const SMALL: usize = 256 * 1024;
 
 /// What is stored, and so where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,18 @@ impl BlobKey {
     }
 }
 
+/// The file of this content in the folder of all.
+fn file_of(folder: &Path, key: BlobKey) -> PathBuf {
+    folder.join(key.path().as_ref())
+}
+
+/// What a file is called until it is whole: as the store calls its own, so that one sweep finds both.
+fn unfinished(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("#journal");
+    name.into()
+}
+
 /// One stored content in a listing.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -54,6 +72,7 @@ pub struct Stored {
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     folder: PathBuf,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Blobs {
@@ -61,15 +80,37 @@ impl Blobs {
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         fs_err::create_dir_all(folder)?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(std::io::Error::other)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), folder: folder.to_owned() })
+        Ok(Self { store: Arc::new(store), folder: folder.to_owned(), journal: None })
+    }
+
+    /// The store in this folder, with a journal in `journal` that makes small contents durable together. What a crash
+    /// has left in the journal is stored first. Only one process may use a journal.
+    pub fn open_with_journal(folder: &Path, journal: &Path) -> std::io::Result<Self> {
+        let mut blobs = Self::open(folder)?;
+        blobs.journal = Some(Arc::new(Journal::open(journal, folder)?));
+        Ok(blobs)
     }
 
     /// Stores bytes durably.
     pub async fn put(&self, key: BlobKey, bytes: Bytes) -> Result<()> {
+        match &self.journal {
+            Some(journal) if bytes.len() <= SMALL => journal.put(key, bytes).await.map_err(write_failure),
+            _ => self.put_alone(key, bytes).await,
+        }
+    }
+
+    /// Makes the files of all contents durable, so that a start finds nothing in the journal.
+    pub async fn settle(&self) -> Result<()> {
+        match &self.journal {
+            Some(journal) => journal.settle().await.map_err(write_failure),
+            None => Ok(()),
+        }
+    }
+
+    async fn put_alone(&self, key: BlobKey, bytes: Bytes) -> Result<()> {
         match self.store.put(&key.path(), bytes.into()).await {
             Ok(_) => Ok(()),
-            Err(error) if is_full(&error) => Err(Failure::caused(ProblemCode::StorageFull, "", error)),
-            Err(error) => Err(Failure::caused(ProblemCode::StorageUnavailable, "", error)),
+            Err(error) => Err(write_failure(error)),
         }
     }
 
@@ -148,6 +189,11 @@ impl Stored {
     pub fn digest(&self) -> Digest {
         self.key.digest()
     }
+}
+
+fn write_failure(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    let code = if is_full(&error) { ProblemCode::StorageFull } else { ProblemCode::StorageUnavailable };
+    Failure::caused(code, "", error)
 }
 
 fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -1,0 +1,273 @@
+//! The transaction of publishing: many publishes that came together, each judged by how things stand in it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use skillery_core::event::Event;
+use skillery_core::id::IdError;
+use skillery_core::{Namespace, ProblemCode, Role, SkillId, Visibility, signature};
+
+use super::compare::{Published, compare, response};
+use crate::access::{Identity, check_bounds, forbidden};
+use crate::db::orgs::OrgRow;
+use crate::db::publishing::{Question, Rows, Situation, situations};
+use crate::db::skills::SkillRow;
+use crate::db::{Tx, versions};
+use crate::draft::Draft;
+use crate::failure::{Failure, Result};
+use crate::settings::NamespacePolicy;
+use crate::signing_secret::SigningSecret;
+use crate::text::invalid;
+
+/// What every publish goes by.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Who may claim an org.
+    pub policy: NamespacePolicy,
+    /// Versions that one skill may have.
+    pub versions: i64,
+}
+
+/// A publish whose content is stored.
+pub struct Entry {
+    /// The checked request.
+    pub draft: Draft,
+    /// Who publishes.
+    pub identity: Arc<Identity>,
+    /// The org's signing secret, as far as it was known before the transaction.
+    pub secret: Option<Arc<SigningSecret>>,
+    /// The number of collections when the content was stored.
+    pub stored_at: i64,
+}
+
+impl Entry {
+    /// What it asks of the database.
+    pub fn question(&self) -> Question {
+        question(&self.draft, &self.identity)
+    }
+}
+
+/// What publishing this asks of the database.
+pub fn question(draft: &Draft, identity: &Identity) -> Question {
+    Question {
+        id: draft.id.clone(),
+        version: draft.row.version.clone(),
+        digest: draft.row.digest,
+        user: identity.user.id.clone(),
+    }
+}
+
+/// What became of an entry.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is published.
+    Done(Published),
+    /// Its content is being collected, or may have been: it must be stored again.
+    Doomed,
+}
+
+/// Publishes these. A refusal is one entry's own; an error is everybody's, and nothing remains.
+pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<Vec<Result<Outcome>>> {
+    let mut outcomes: Vec<Option<Result<Outcome>>> = entries.iter().map(|_| None).collect();
+    let mut waiting: Vec<(usize, Entry)> = entries.into_iter().enumerate().collect();
+    while !waiting.is_empty() {
+        let questions: Vec<Question> = waiting.iter().map(|(_, entry)| entry.question()).collect();
+        let situations = situations(tx.connection(), &questions).await?;
+        let mut round = Round::default();
+        let mut later = Vec::new();
+        for ((place, entry), situation) in waiting.into_iter().zip(situations) {
+            // What another entry of this round changes, this one must see.
+            if round.touches(&entry, &situation) {
+                later.push((place, entry));
+                continue;
+            }
+            outcomes[place] = Some(match check(&entry, &situation, rules) {
+                Ok(Step::Write) => Ok(Outcome::Done(round.write(tx, entry, situation).await?)),
+                Ok(Step::Compare(skill)) => {
+                    let key = entry.draft.id.key();
+                    let version = &entry.draft.row.version;
+                    let existing = versions::find(tx.connection(), &key, version).await?;
+                    compare(&skill, existing, &entry.draft).map(Outcome::Done)
+                }
+                Ok(Step::StoreAgain) => Ok(Outcome::Doomed),
+                Err(refused) => Err(refused),
+            });
+        }
+        round.rows.write(tx).await?;
+        waiting = later;
+    }
+    let missing = || Err(Failure::internal("a publish was passed over"));
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect())
+}
+
+/// What is to be done with an entry.
+enum Step {
+    StoreAgain,
+    Compare(SkillRow),
+    Write,
+}
+
+fn check(entry: &Entry, situation: &Situation, rules: &Rules) -> Result<Step> {
+    let draft = &entry.draft;
+    if situation.is_doomed || situation.collections != entry.stored_at {
+        return Ok(Step::StoreAgain);
+    }
+    check_situation(situation, &entry.identity, draft, rules.policy)?;
+    if let Some(org) = &situation.org {
+        check_signature(org, draft, entry.secret.as_deref())?;
+    }
+    if let Some(skill) = situation.skill.as_ref().filter(|_| situation.has_version) {
+        return Ok(Step::Compare(skill.clone()));
+    }
+    if situation.versions >= rules.versions {
+        let detail = format!("`{}` has {} versions already", draft.id, rules.versions);
+        return Err(Failure::new(ProblemCode::TooManyVersions, detail));
+    }
+    Ok(Step::Write)
+}
+
+/// Entries that know nothing of each other, and the rows that they leave.
+#[derive(Default)]
+struct Round {
+    rows: Rows,
+    /// Keys of skills and of new orgs.
+    touched: HashSet<String>,
+    new_skills: i64,
+}
+
+impl Round {
+    /// Whether an earlier entry of this round may change how things stand for this one.
+    fn touches(&mut self, entry: &Entry, situation: &Situation) -> bool {
+        let key = entry.draft.id.key();
+        let org = org_key(&key);
+        if self.touched.contains(&key) || self.touched.contains(org) {
+            return true;
+        }
+        if situation.org.is_none() {
+            self.touched.insert(org.to_owned());
+        }
+        self.touched.insert(key);
+        false
+    }
+
+    /// Takes the rows of a version that is published, and its log entry.
+    async fn write(&mut self, tx: &mut Tx, mut entry: Entry, situation: Situation) -> Result<Published> {
+        let identity = Arc::clone(&entry.identity);
+        let draft = &mut entry.draft;
+        if situation.org.is_none() {
+            claim_org(tx, &draft.id, &identity).await?;
+        }
+        draft.row.created_at = tx.now;
+        draft.row.log_position = tx.append(
+            Some(&identity.user.id),
+            Event::VersionPublished {
+                skill: draft.id.clone(),
+                version: draft.row.version.clone(),
+                digest: draft.row.digest,
+                size: u64::try_from(draft.row.size).unwrap_or(0),
+                code_hash: draft.row.code_hash,
+            },
+        );
+        let key = draft.id.key();
+        let version = &draft.row.version;
+        let is_stable = !version.is_prerelease();
+        let published = match situation.skill {
+            Some(skill) => {
+                if is_stable && skill.latest.as_ref().is_none_or(|latest| version > latest) {
+                    self.rows.latest.push((key.clone(), version.clone()));
+                }
+                response(&skill, &draft.row)
+            }
+            None => {
+                self.new_skills += 1;
+                let skill = SkillRow {
+                    id: draft.id.clone(),
+                    number: situation.last_number + self.new_skills,
+                    visibility: draft.visibility.unwrap_or(Visibility::Public),
+                    latest: Some(version.clone()).filter(|_| is_stable),
+                    created_at: tx.now,
+                };
+                let response = response(&skill, &draft.row);
+                self.rows.skills.push(skill);
+                response
+            }
+        };
+        self.rows.versions.push((key, entry.draft.row));
+        Ok(Published::New(published))
+    }
+}
+
+/// Whether the caller may publish this, as things stand.
+pub fn check_situation(
+    situation: &Situation,
+    identity: &Identity,
+    draft: &Draft,
+    policy: NamespacePolicy,
+) -> Result<()> {
+    match &situation.org {
+        Some(org) => {
+            check_org_name(org, &draft.id)?;
+            if !situation.may_publish && !identity.is_site_admin() {
+                return Err(forbidden(Role::Publisher, draft.id.namespace().as_str()));
+            }
+        }
+        None => check_policy(identity, &draft.id, policy)?,
+    }
+    situation.skill.as_ref().map_or(Ok(()), |skill| check_skill(skill, draft))
+}
+
+fn org_key(key: &str) -> &str {
+    key.split('/').next().unwrap_or(key)
+}
+
+fn check_org_name(org: &OrgRow, id: &SkillId) -> Result<()> {
+    if org.name == id.org() {
+        return Ok(());
+    }
+    Err(Failure::new(ProblemCode::NameTaken, format!("there is an org `{}` already", org.name)))
+}
+
+/// Nobody owns the org yet: may the caller become its owner?
+fn check_policy(identity: &Identity, id: &SkillId, policy: NamespacePolicy) -> Result<()> {
+    if policy == NamespacePolicy::Managed && !identity.is_site_admin() {
+        return Err(Failure::new(ProblemCode::NamespaceManaged, format!("there is no org `{}`", id.org())));
+    }
+    crate::orgs::check_name(org_key(&id.key()))?;
+    check_bounds(identity, org_key(&id.key()))
+}
+
+/// The skill is there already: is it the one that is meant, seen by whom the request says?
+fn check_skill(skill: &SkillRow, draft: &Draft) -> Result<()> {
+    if skill.id != draft.id {
+        return Err(Failure::new(ProblemCode::NameTaken, format!("there is `{}` already", skill.id)));
+    }
+    match draft.visibility {
+        Some(wanted) if wanted != skill.visibility => {
+            let detail =
+                format!("`{}` is {}; `visibility` changes by its own route", skill.id, skill.visibility);
+            Err(invalid("visibility", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nobody owns the org: its first publisher becomes its owner.
+async fn claim_org(tx: &mut Tx, id: &SkillId, identity: &Identity) -> Result<()> {
+    let org: Namespace =
+        id.org().parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))?;
+    crate::orgs::create(tx, &org, &identity.user.id, &identity.user.id).await?;
+    Ok(())
+}
+
+/// A signature must fit where the org registered its secret.
+fn check_signature(org: &OrgRow, draft: &Draft, secret: Option<&SigningSecret>) -> Result<()> {
+    let (Some(sealed), Some(signature)) = (&org.signing_secret, &draft.row.signature) else { return Ok(()) };
+    let Some(known) = secret.filter(|secret| secret.sealed == *sealed) else {
+        return Err(Failure::new(ProblemCode::Busy, "the org's signing secret has just changed"));
+    };
+    if signature::verify(&draft.id, &draft.row.code_hash, known.secret.expose(), signature) {
+        return Ok(());
+    }
+    let detail = format!("the signature does not fit `{}`", draft.id);
+    Err(Failure::new(ProblemCode::SignatureMismatch, detail))
+}

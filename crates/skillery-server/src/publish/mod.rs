@@ -1,0 +1,87 @@
+//! Publishing a version.
+//!
+//! Contents first, durably; then one transaction with the row and the log entry. That transaction's commit is the
+//! moment of publishing: what stops before it leaves at most a content that nobody needs, which is collected.
+
+mod compare;
+mod insert;
+mod together;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use skillery_core::api::PublishRequest;
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::{ProblemCode, Scope};
+
+use crate::access::{Caller, check_bounds};
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::db::versions;
+use crate::draft;
+use crate::failure::{Failure, Result};
+use crate::signing_secret;
+pub use compare::Published;
+pub use insert::Rules;
+use insert::{Entry, Outcome, check_situation, question};
+pub use together::Publishing;
+
+/// How often a publish waits for the collector to be done with the same bytes.
+const COLLECTOR_TRIES: u32 = 20;
+const COLLECTOR_WAIT: Duration = Duration::from_millis(50);
+/// Bytes that take long enough to be worth another thread.
+const LARGE: usize = 64 * 1024;
+
+/// Publishes a version for the caller.
+pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Result<Published> {
+    let identity = Arc::clone(caller.require(Scope::Publish)?);
+    let (draft, files) = draft::check(request, &identity, &app.settings.limits)?;
+    check_bounds(&identity, &draft.id.namespace().key())?;
+    let packed = pack(files).await?;
+    let draft = draft::with_bundle(draft, &packed);
+    let key = BlobKey::Bundle(draft.row.digest);
+    let bytes = Bytes::from(packed);
+    for _ in 0..COLLECTOR_TRIES {
+        // A look before the write spares the disk what the transaction would refuse. It asks the same whether the skill
+        // is there or not, so that the time it takes tells nothing of hidden ones.
+        let situation = app.publishing.look(question(&draft, &identity)).await?;
+        check_situation(&situation, &identity, &draft, app.settings.namespaces)?;
+        if let Some(skill) = situation.skill.filter(|_| situation.has_version) {
+            let existing = versions::find(app.db.reader(), &draft.id.key(), &draft.row.version).await?;
+            return compare::compare(&skill, existing, &draft);
+        }
+        app.blobs.put(key, bytes.clone()).await?;
+        let secret = match draft.row.signature {
+            Some(_) => signing_secret::of(app, &draft.id).await?,
+            None => None,
+        };
+        let entry = Entry {
+            draft: draft.clone(),
+            identity: Arc::clone(&identity),
+            secret,
+            stored_at: situation.collections,
+        };
+        match app.publishing.insert(entry).await? {
+            Outcome::Done(published) => {
+                if matches!(published, Published::New(_)) {
+                    app.metrics.published();
+                }
+                return Ok(published);
+            }
+            Outcome::Doomed => tokio::time::sleep(COLLECTOR_WAIT).await,
+        }
+    }
+    Err(Failure::new(ProblemCode::Busy, "the same content is being collected"))
+}
+
+/// Packs files. Large ones are packed on a thread of their own, as it takes a while.
+async fn pack(files: Vec<BundleFile>) -> Result<Vec<u8>> {
+    let size: usize = files.iter().map(|file| file.bytes.len()).sum();
+    let packed = if size > LARGE {
+        tokio::task::spawn_blocking(move || bundle::pack(files)).await.map_err(Failure::internal)?
+    } else {
+        bundle::pack(files)
+    };
+    packed.map_err(Failure::internal)
+}

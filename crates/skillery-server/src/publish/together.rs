@@ -1,0 +1,47 @@
+//! Publishing together: publishes that come at the same time look and write as one.
+
+use std::sync::Arc;
+
+use super::insert::{Entry, Outcome, Rules, insert};
+use crate::db::Db;
+use crate::db::publishing::{Question, Situation, TOGETHER, situations};
+use crate::failure::Result;
+use crate::gather::Gather;
+
+/// Gathers what concurrent publishes ask of the database.
+pub struct Publishing {
+    looks: Gather<Question, Situation>,
+    inserts: Gather<Entry, Outcome>,
+}
+
+impl Publishing {
+    /// Starts gathering.
+    pub fn new(db: &Arc<Db>, rules: Rules) -> Self {
+        let (reader, writer) = (Arc::clone(db), Arc::clone(db));
+        Self {
+            looks: Gather::new(TOGETHER, move |questions| {
+                let db = Arc::clone(&reader);
+                Box::pin(async move {
+                    let mut connection = db.reader().acquire().await?;
+                    Ok(situations(&mut connection, &questions).await?.into_iter().map(Ok).collect())
+                })
+            }),
+            inserts: Gather::new(TOGETHER, move |entries| {
+                let (db, rules) = (Arc::clone(&writer), rules.clone());
+                Box::pin(async move {
+                    db.write(move |tx| Box::pin(async move { insert(tx, entries, &rules).await })).await
+                })
+            }),
+        }
+    }
+
+    /// How things stand for this question.
+    pub async fn look(&self, question: Question) -> Result<Situation> {
+        self.looks.ask(question).await
+    }
+
+    /// Publishes what is checked and whose content is stored.
+    pub async fn insert(&self, entry: Entry) -> Result<Outcome> {
+        self.inserts.ask(entry).await
+    }
+}
