@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::{HashSet, HashSetExt};
 use skillery_core::api::{FileSummary, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{Digest, Limits, Problem, ProblemCode, SkillId, Version, VersionStatus, Visibility};
@@ -169,8 +170,8 @@ fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
 
 /// The different words of the content, in order, for the search index.
 fn words_of(code: &str) -> String {
-    let mut seen = BTreeSet::new();
-    let mut words = String::new();
+    let mut seen = HashSet::<&str>::new();
+    let mut words = String::with_capacity(WORDS_LENGTH);
     for word in code.split(|character: char| !character.is_alphanumeric()) {
         if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
             continue;

@@ -10,7 +10,11 @@ use crate::failure::Result;
 pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
 /// An update that changes nothing locks the row on PostgreSQL; SQLite holds its one write lock already.
 pub(super) const LOCK_HEAD: &str = "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at";
-pub(super) const SET_SIZE: &str = "UPDATE log_head SET size = $1, at = $2 WHERE id = 1";
+
+/// The statement that ends the log at this size.
+pub(super) fn set_size(size: i64, now: Time) -> String {
+    format!("UPDATE log_head SET size = {size}, at = {} WHERE id = 1", now.micros())
+}
 
 pub(super) async fn insert(
     connection: &mut AnyConnection,

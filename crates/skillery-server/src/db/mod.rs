@@ -259,14 +259,15 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Rows of one statement at most.
-pub(crate) const ROWS: usize = 32;
+/// Lengths of statements with many rows: enough of them that most need two statements, and few enough to keep them all
+/// prepared.
+const LENGTHS: &[usize] = &[64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
-/// Cuts rows into pieces of 32, 16, 8, 4, 2 or 1: a statement is prepared and kept for each length.
+/// Cuts rows into pieces of such lengths.
 pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
     std::iter::from_fn(move || {
-        let length = 1_usize << rest.len().checked_ilog2()?.min(ROWS.ilog2());
+        let length = *LENGTHS.iter().find(|length| **length <= rest.len())?;
         let (piece, after) = rest.split_at(length);
         rest = after;
         Some(piece)

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::orgs::OrgRow;
 use super::skills::{SkillRow, org_key};
 use super::versions::VersionRow;
-use super::{ROWS, Tx, parsed, pieces, tuples};
+use super::{Tx, parsed, pieces, tuples};
 use crate::failure::{Failure, Result};
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 
@@ -236,4 +236,4 @@ async fn set_latest(tx: &mut Tx, latest: &[(String, Version)]) -> Result<()> {
 }
 
 /// Versions that are published in one transaction at most.
-pub const TOGETHER: usize = 2 * ROWS;
+pub const TOGETHER: usize = 64;

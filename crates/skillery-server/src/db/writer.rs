@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Executor};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Backend, Db, log};
@@ -152,7 +152,7 @@ async fn commit(
     backend: Backend,
     environment: &Environment,
     last_time: &mut Time,
-    jobs: impl Iterator<Item = Job> + Send,
+    jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>), Arc<sqlx::Error>> {
     let mut tx = Tx { connection: pool.acquire().await?, now: *last_time, base: 0, entries: Vec::new() };
@@ -174,22 +174,28 @@ async fn run(
     tx: &mut Tx,
     backend: Backend,
     environment: &Environment,
-    jobs: impl Iterator<Item = Job> + Send,
+    jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> sqlx::Result<i64> {
     let begin = match backend {
         Backend::Sqlite => "BEGIN IMMEDIATE",
         Backend::Postgres => "BEGIN",
     };
-    tx.connection().execute(begin).await?;
-    let (base, head_time): (i64, i64) = sqlx::query_as(log::LOCK_HEAD).fetch_one(tx.connection()).await?;
+    // Statements without values go together in one message.
+    let begin = AssertSqlSafe(format!("{begin}; {}", log::LOCK_HEAD));
+    let head = sqlx::raw_sql(begin).fetch_all(tx.connection()).await?;
+    let head = head.first().ok_or(sqlx::Error::RowNotFound)?;
+    let (base, head_time): (i64, i64) = (head.try_get(0)?, head.try_get(1)?);
     tx.base = base;
     tx.now = environment.now().max(tx.now).max(Time::from_micros(head_time));
-    // Ending one savepoint and beginning the next goes in one message.
+    // A change that is alone needs no savepoint: the transaction is its own.
+    let is_alone = jobs.len() == 1;
     let mut step = "SAVEPOINT job";
     for job in jobs {
         let entries = tx.entries.len();
-        tx.connection().execute(step).await?;
+        if !is_alone {
+            tx.connection().execute(step).await?;
+        }
         match job(tx).await {
             Ok(answer) => {
                 answers.push(answer);
@@ -199,6 +205,10 @@ async fn run(
                 tx.entries.truncate(entries);
                 // A refusal may rest on what another change of this transaction did: it waits for the commit, too.
                 answers.push(answer);
+                if is_alone {
+                    tx.connection().execute("ROLLBACK").await?;
+                    return Ok(base);
+                }
                 step = "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job; SAVEPOINT job";
             }
         }
@@ -207,11 +217,11 @@ async fn run(
         tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
     }
     let size = base + tx.entries.len() as i64;
+    let mut end = "COMMIT".to_owned();
     if !tx.entries.is_empty() {
         log::insert(&mut tx.connection, tx.now, &tx.entries).await?;
-        let now = tx.now.micros();
-        sqlx::query(log::SET_SIZE).bind(size).bind(now).execute(tx.connection()).await?;
+        end = format!("{}; {end}", log::set_size(size, tx.now));
     }
-    tx.connection().execute("COMMIT").await?;
+    sqlx::raw_sql(AssertSqlSafe(end)).execute(tx.connection()).await?;
     Ok(size)
 }
