@@ -9,7 +9,7 @@ use crate::places;
 use crate::registry::{self, Registry};
 
 /// Raised when the same number makes another skill than before.
-const GENERATION: &str = "2";
+const GENERATION: &str = "3";
 const PUBLISHERS: usize = 64;
 /// Requests that are made before they are sent.
 const AT_ONCE: usize = 10_000;

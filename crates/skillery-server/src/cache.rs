@@ -4,11 +4,12 @@
 //! the epoch before anybody is told of it, and an entry of an older epoch is loaded again. So no reader can put an
 //! old answer back.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use skillery_core::{SkillId, Version, Visibility};
@@ -23,7 +24,7 @@ pub struct Epochs {
 
 impl Default for Epochs {
     fn default() -> Self {
-        Self { counters: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(), hasher: RandomState::new() }
+        Self { counters: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(), hasher: RandomState::default() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Starting the registry, and stopping it so that nothing is lost.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::HeaderName;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum_server::Handle;
@@ -14,13 +14,15 @@ use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use skillery_core::token::Secret;
+use tower::Layer;
+use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::app::{App, StartError};
 use crate::bootstrap::AdminToken;
 use crate::counters;
 use crate::environment::Environment;
-use crate::http::router;
+use crate::http::Door;
 use crate::jobs;
 use crate::search;
 use crate::settings::Settings;
@@ -87,8 +89,10 @@ pub async fn serve(
     let background = background(&app);
 
     let handle = Handle::new();
-    let service = with_cors(router(Arc::clone(&app)), &app.settings)
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let (door, cors) = (Door::new(Arc::clone(&app)), cors(&app.settings));
+    let service = tower::service_fn(move |peer: SocketAddr| {
+        std::future::ready(Ok::<_, Infallible>(option_layer(cors.clone()).layer(door.with_peer(peer))))
+    });
     let ready = Ready {
         url: app.settings.public_url.as_ref().map_or_else(
             || format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
@@ -171,9 +175,9 @@ async fn tls(settings: &Settings) -> Result<Option<RustlsConfig>, ServeError> {
 }
 
 /// Pages of the configured origins may call the API; without any, no answer says a word about it.
-fn with_cors(router: Router, settings: &Settings) -> Router {
+fn cors(settings: &Settings) -> Option<CorsLayer> {
     if settings.cors_origins.is_empty() {
-        return router;
+        return None;
     }
     let origins = if settings.cors_origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
@@ -184,5 +188,5 @@ fn with_cors(router: Router, settings: &Settings) -> Router {
     let headers = [AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-request-id")];
     let cors =
         CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(headers).expose_headers(Any);
-    router.layer(cors.max_age(Duration::from_secs(3_600)))
+    Some(cors.max_age(Duration::from_secs(3_600)))
 }

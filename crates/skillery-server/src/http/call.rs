@@ -6,10 +6,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
@@ -44,9 +43,7 @@ pub struct Page {
 
 impl Call {
     /// A request that the middleware has passed.
-    pub fn new(app: Arc<App>, request: Request) -> Self {
-        let (mut head, body) = request.into_parts();
-        let caller = head.extensions.remove::<Caller>().unwrap_or_default();
+    pub fn new(app: Arc<App>, caller: Caller, head: Parts, body: Body) -> Self {
         Self { app, caller, head, body: Mutex::new(body) }
     }
 
@@ -179,20 +176,9 @@ pub fn invalid_parameter(name: &str, detail: &str) -> Failure {
     Problem::new(ProblemCode::InvalidParameter, format!("`{name}`: {detail}")).with("parameter", name).into()
 }
 
-/// The name of the route that answered, for the metrics.
-#[derive(Debug, Clone, Copy)]
-pub struct RouteName(pub &'static str);
-
 /// What caused a failure, for the log line of the request.
 #[derive(Debug, Clone)]
 pub struct Cause(pub Arc<str>);
-
-/// The answer of a route: its success, or its problem.
-pub fn answer(route: &'static str, result: Result<Response>) -> Response {
-    let mut response = result.unwrap_or_else(problem);
-    response.extensions_mut().insert(RouteName(route));
-    response
-}
 
 /// A problem as an answer. The middleware adds the request id.
 pub fn problem(failure: Failure) -> Response {
@@ -239,11 +225,17 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response> {
     Ok(ready_json(status, Bytes::from(bytes)))
 }
 
+/// Headers that an answer has with those of the middleware and of the connection, more or less.
+const HEADERS: usize = 12;
+
 /// JSON that is ready.
 pub fn ready_json(status: StatusCode, bytes: Bytes) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Room for what the middleware adds.
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
     response
 }
 

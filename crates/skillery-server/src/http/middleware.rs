@@ -1,24 +1,25 @@
 //! Around every request: its id, who makes it, its time limit, the headers of its answer, its log line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
 use skillery_core::{Problem, ProblemCode};
 
-use super::call::{Cause, RouteName, problem};
+use super::call::{Call, Cause, problem};
+use super::router::dispatch;
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts;
@@ -43,36 +44,48 @@ const SHOWN: [(HeaderName, HeaderValue); 2] = [
     ),
 ];
 
-/// Runs a request.
-pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// Runs a request that came from this address.
+pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Response {
     let started = Instant::now();
-    let id = request_id(request.headers());
-    let method = request.method().clone();
-    let path = tracing::enabled!(tracing::Level::WARN).then(|| request.uri().path().to_owned());
-    let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
-    let admitted = if is_open { Ok(()) } else { admit(&app, &mut request).await };
-    let mut response = match admitted {
-        Ok(()) => {
+    let (head, body) = request.into_parts();
+    let id = request_id(&head.headers);
+    let (method, uri) = (head.method.clone(), head.uri.clone());
+    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
+    let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(&app, peer, &head).await };
+    let (route, mut response) = match admitted {
+        Ok(caller) => {
             let limit = Duration::from_secs(app.settings.limits.request_seconds);
-            match tokio::time::timeout(limit, next.run(request)).await {
-                Ok(response) => response,
+            let call = Call::new(Arc::clone(&app), caller, head, body);
+            match tokio::time::timeout(limit, dispatch(call)).await {
+                Ok(answered) => answered,
                 Err(_) => {
                     let detail = format!("it took over {} s", limit.as_secs());
-                    problem(Failure::new(ProblemCode::RequestTimedOut, detail))
+                    ("none", problem(Failure::new(ProblemCode::RequestTimedOut, detail)))
                 }
             }
         }
-        Err(failure) => problem(failure),
+        Err(failure) => ("none", problem(failure)),
     };
     finish(&app, &mut response, &id);
-    let route = response.extensions().get::<RouteName>().map_or("none", |route| route.0);
+    if method == Method::HEAD {
+        without_body(&mut response);
+    }
     let elapsed = started.elapsed();
     app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
-    log(&response, &method, path.as_deref(), &id, elapsed);
+    log(&response, &method, uri.path(), &id, elapsed);
     response
 }
 
-fn static_method(method: &axum::http::Method) -> &'static str {
+/// The answer to HEAD is that to GET without its body.
+fn without_body(response: &mut Response) {
+    let length = HttpBody::size_hint(response.body()).exact();
+    *response.body_mut() = Body::empty();
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+fn static_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
@@ -85,52 +98,40 @@ fn static_method(method: &axum::http::Method) -> &'static str {
 }
 
 /// Who asks, and whether one more request is welcome.
-async fn admit(app: &App, request: &mut Request) -> Result<()> {
-    let signed_in = match bearer(request.headers()) {
+async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> {
+    let signed_in = match bearer(&head.headers) {
         Ok(Some(token)) => authenticate(app, &token).await.map(Some),
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
     // Whoever shows no good token is limited by address: guessing is no way around the limit.
     if !matches!(signed_in, Ok(Some(_)))
-        && let Some(address) = address(app, request)
+        && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_address(address)?;
     }
-    let caller = match signed_in? {
+    match signed_in? {
         Some(caller) => {
             if let Some(identity) = caller.identity() {
                 app.limiter.check_token(&identity.token.id)?;
             }
-            caller
+            Ok(caller)
         }
-        None => {
-            let is_api = request.uri().path().starts_with("/api/");
-            if is_api && !app.settings.anonymous_reads {
-                return Err(Failure::new(
-                    ProblemCode::Unauthenticated,
-                    "this registry answers signed-in callers only",
-                ));
-            }
-            Caller::anonymous()
+        None if !app.settings.anonymous_reads && head.uri.path().starts_with("/api/") => {
+            Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
-    };
-    request.extensions_mut().insert(caller);
-    Ok(())
+        None => Ok(Caller::anonymous()),
+    }
 }
 
-fn address(app: &App, request: &Request) -> Option<IpAddr> {
+fn address(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
     let forwarded = || -> Option<IpAddr> {
         // The last entry is the one that the nearest proxy wrote.
-        let entries = request.headers().get_all("x-forwarded-for").iter().next_back()?;
+        let entries = headers.get_all("x-forwarded-for").iter().next_back()?;
         entries.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
     };
     let believed = if app.settings.trust_forwarded { forwarded() } else { None };
-    believed.or_else(|| peer(request))
-}
-
-fn peer(request: &Request) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+    believed.or(peer)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<Secret>> {
@@ -231,7 +232,7 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     }
 }
 
-fn log(response: &Response, method: &axum::http::Method, path: Option<&str>, id: &str, elapsed: Duration) {
+fn log(response: &Response, method: &Method, path: &str, id: &str, elapsed: Duration) {
     let status = response.status().as_u16();
     let millis = elapsed.as_secs_f64() * 1_000.0;
     let cause = response.extensions().get::<Cause>().map(|cause| &*cause.0);

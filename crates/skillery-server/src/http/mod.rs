@@ -3,10 +3,11 @@
 pub mod api;
 pub mod call;
 pub mod docs;
+mod door;
 pub mod limiter;
 mod middleware;
 pub mod openapi;
 pub mod ops;
 pub mod router;
 
-pub use router::router;
+pub use door::Door;

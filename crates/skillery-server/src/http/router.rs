@@ -4,21 +4,16 @@
 //! id are reserved and can be no part of one.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
 use axum::http::Method;
 use axum::response::Response;
-use axum::routing::any;
+use percent_encoding::percent_decode_str;
 use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::call::{Call, answer};
-use super::{api, docs, middleware, ops};
-use crate::app::App;
+use super::call::{Call, problem};
+use super::{api, docs, ops};
 use crate::failure::{Failure, Result};
 
 /// Who may call a route at all; what the caller may do there is decided by `access.rs`.
@@ -78,99 +73,88 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/log", Who::SiteAdmin),
 ];
 
-/// The routes as a service.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/healthz", any(fixed))
-        .route("/readyz", any(fixed))
-        .route("/metrics", any(fixed))
-        .route("/openapi.json", any(fixed))
-        .route("/docs", any(fixed))
-        .route("/docs/errors", any(fixed))
-        .route("/api/v1/skills", any(fixed))
-        .route("/api/v1/skills/{*rest}", any(below_skills))
-        .route("/api/v1/whoami", any(fixed))
-        .route("/api/v1/tokens", any(fixed))
-        .route("/api/v1/tokens/{token}", any(one_token))
-        .route("/api/v1/users", any(fixed))
-        .route("/api/v1/users/{user}", any(one_user))
-        .route("/api/v1/orgs", any(fixed))
-        .route("/api/v1/orgs/{*rest}", any(below_orgs))
-        .route("/api/v1/log", any(fixed))
-        .fallback(nothing)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), middleware::around))
-        .with_state(app)
-}
+/// A route's name and its answer.
+pub type Answered = (&'static str, Response);
 
-async fn fixed(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = Call::new(app, request);
+/// Answers a call by the route that it asks for. What is rarely asked for is boxed, so that the rest stays small.
+pub async fn dispatch(call: Call) -> Answered {
     let path = call.head.uri.path();
-    let method = call.method();
-    let found = ROUTES.iter().find(|(_, route, _)| *route == path).map(|(_, route, _)| *route);
-    let result = match (path, &method) {
-        ("/healthz", &Method::GET) => ops::healthz(),
-        ("/readyz", &Method::GET) => ops::readyz(&call).await,
-        ("/metrics", &Method::GET) => ops::metrics(&call).await,
-        ("/openapi.json", &Method::GET) => docs::openapi(),
-        ("/docs", &Method::GET) => docs::api(),
-        ("/docs/errors", &Method::GET) => docs::errors(),
-        ("/api/v1/skills", &Method::GET) => api::search::search(&call).await,
-        ("/api/v1/skills", &Method::POST) => api::publish::publish(call).await,
-        ("/api/v1/whoami", &Method::GET) => api::whoami::whoami(&call),
-        ("/api/v1/tokens", &Method::GET) => api::tokens::list(&call).await,
-        ("/api/v1/tokens", &Method::POST) => api::tokens::create(call).await,
-        ("/api/v1/users", &Method::GET) => api::users::list(&call).await,
-        ("/api/v1/users", &Method::POST) => api::users::create(call).await,
-        ("/api/v1/orgs", &Method::GET) => api::orgs::list(&call).await,
-        ("/api/v1/orgs", &Method::POST) => api::orgs::create(call).await,
-        ("/api/v1/log", &Method::GET) => api::log::list(&call).await,
-        _ => Err(not_allowed(found.unwrap_or_default())),
-    };
-    answer(found.unwrap_or("none"), result)
+    if let Some(rest) = below(path, "/api/v1/skills/") {
+        let asked =
+            percent_decode_str(rest).decode_utf8().map_err(|_| not_utf8()).and_then(|rest| asked(&rest));
+        return match asked {
+            Ok(asked) if asked.route == SHOW && call.method() == Method::GET => {
+                answer(SHOW, api::show::show(&call, &asked.id).await)
+            }
+            Ok(asked) => answer(asked.route, Box::pin(skill(call, asked)).await),
+            Err(failure) => answer(SHOW, Err(failure)),
+        };
+    }
+    Box::pin(other(call)).await
 }
 
-async fn one_token(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
-    const ROUTE: &str = "/api/v1/tokens/{token}";
-    let call = Call::new(app, request);
-    let result = match (path, call.method()) {
-        (Ok(Path(token)), Method::DELETE) => api::tokens::revoke(&call, &token).await,
-        (Ok(_), _) => Err(not_allowed(ROUTE)),
-        (Err(rejection), _) => Err(bad_path(&rejection)),
-    };
-    answer(ROUTE, result)
+fn answer(route: &'static str, result: Result<Response>) -> Answered {
+    (route, result.unwrap_or_else(problem))
 }
 
-async fn one_user(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
-    const ROUTE: &str = "/api/v1/users/{user}";
-    let call = Call::new(app, request);
-    let result = match (path, call.method()) {
-        (Ok(Path(user)), Method::PATCH) => api::users::update(call, &user).await,
-        (Ok(_), _) => Err(not_allowed(ROUTE)),
-        (Err(rejection), _) => Err(bad_path(&rejection)),
-    };
-    answer(ROUTE, result)
+/// What stands behind this prefix, if something does.
+fn below<'path>(path: &'path str, prefix: &str) -> Option<&'path str> {
+    path.strip_prefix(prefix).filter(|rest| !rest.is_empty())
 }
 
-async fn below_skills(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
-    let call = Call::new(app, request);
-    let rest = match path {
-        Ok(Path(rest)) => rest,
-        Err(rejection) => return answer("/api/v1/skills/{id}", Err(bad_path(&rejection))),
-    };
-    let (route, result) = skill_route(call, &rest).await;
-    answer(route, result)
+async fn other(call: Call) -> Answered {
+    let path = call.head.uri.path().to_owned();
+    if let Some(rest) = below(&path, "/api/v1/orgs/") {
+        return match percent_decode_str(rest).decode_utf8() {
+            Ok(rest) => below_orgs(call, &rest).await,
+            Err(_) => answer(ORG, Err(not_utf8())),
+        };
+    }
+    for (prefix, route) in [("/api/v1/tokens/", TOKEN), ("/api/v1/users/", USER)] {
+        if let Some(rest) = below(&path, prefix).filter(|rest| !rest.contains('/')) {
+            return match percent_decode_str(rest).decode_utf8() {
+                Ok(name) => answer(route, one(call, route, &name).await),
+                Err(_) => answer(route, Err(not_utf8())),
+            };
+        }
+    }
+    match ROUTES.iter().find(|(_, route, _)| *route == path) {
+        Some((_, route, _)) => answer(route, fixed(call, route).await),
+        None => nothing(),
+    }
+}
+
+const TOKEN: &str = "/api/v1/tokens/{token}";
+const USER: &str = "/api/v1/users/{user}";
+
+async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
+    match (route, call.method()) {
+        (TOKEN, Method::DELETE) => api::tokens::revoke(&call, name).await,
+        (USER, Method::PATCH) => api::users::update(call, name).await,
+        _ => Err(not_allowed(route)),
+    }
+}
+
+async fn fixed(call: Call, route: &'static str) -> Result<Response> {
+    match (route, call.method()) {
+        ("/healthz", Method::GET) => ops::healthz(),
+        ("/readyz", Method::GET) => ops::readyz(&call).await,
+        ("/metrics", Method::GET) => ops::metrics(&call).await,
+        ("/openapi.json", Method::GET) => docs::openapi(),
+        ("/docs", Method::GET) => docs::api(),
+        ("/docs/errors", Method::GET) => docs::errors(),
+        ("/api/v1/skills", Method::GET) => api::search::search(&call).await,
+        ("/api/v1/skills", Method::POST) => api::publish::publish(call).await,
+        ("/api/v1/whoami", Method::GET) => api::whoami::whoami(&call),
+        ("/api/v1/tokens", Method::GET) => api::tokens::list(&call).await,
+        ("/api/v1/tokens", Method::POST) => api::tokens::create(call).await,
+        ("/api/v1/users", Method::GET) => api::users::list(&call).await,
+        ("/api/v1/users", Method::POST) => api::users::create(call).await,
+        ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
+        ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
+        ("/api/v1/log", Method::GET) => api::log::list(&call).await,
+        _ => Err(not_allowed(route)),
+    }
 }
 
 const SHOW: &str = "/api/v1/skills/{id}";
@@ -201,25 +185,28 @@ fn take_apart<'path>(
     }
 }
 
-async fn skill_route(call: Call, rest: &str) -> (&'static str, Result<Response>) {
-    let segments: Vec<&str> = rest.split('/').collect();
-    let (route, id, version) = take_apart(&segments);
-    (route, skill_answer(call, route, id, version).await)
+/// What is asked for below `/api/v1/skills/`.
+struct Asked {
+    route: &'static str,
+    id: SkillId,
+    version: Option<Version>,
 }
 
-async fn skill_answer(
-    call: Call,
-    route: &'static str,
-    id: &[&str],
-    version: Option<&str>,
-) -> Result<Response> {
-    let id: SkillId = parsed(id)?;
+fn asked(rest: &str) -> Result<Asked> {
+    let segments: Vec<&str> = rest.split('/').collect();
+    let (route, id, version) = take_apart(&segments);
+    // The id's segments stand together at the beginning, with a slash behind each.
+    let length = id.iter().map(|segment| segment.len() + 1).sum::<usize>().saturating_sub(1);
     let version = version
         .map(str::parse::<Version>)
         .transpose()
-        .map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()))?;
+        .map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()));
+    Ok(Asked { route, id: parsed(&rest[..length])?, version: version? })
+}
+
+async fn skill(call: Call, asked: Asked) -> Result<Response> {
+    let Asked { route, id, version } = asked;
     match (route, call.method(), version) {
-        (SHOW, Method::GET, _) => api::show::show(&call, &id).await,
         (DOWNLOAD, Method::GET, _) => api::download::download(&call, &id).await,
         (RATE, Method::POST, _) => api::rate::rate(call, &id).await,
         (RATE, Method::DELETE, _) => api::rate::unrate(&call, &id).await,
@@ -235,16 +222,7 @@ async fn skill_answer(
     }
 }
 
-async fn below_orgs(
-    State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
-    let call = Call::new(app, request);
-    let rest = match path {
-        Ok(Path(rest)) => rest,
-        Err(rejection) => return answer("/api/v1/orgs/{org}", Err(bad_path(&rejection))),
-    };
+async fn below_orgs(call: Call, rest: &str) -> Answered {
     let segments: Vec<&str> = rest.split('/').collect();
     let method = call.method();
     let (route, namespace, user): (&str, &[&str], &str) = match segments.as_slice() {
@@ -252,10 +230,10 @@ async fn below_orgs(
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
         [_] => (ORG, &segments, ""),
-        _ => return nothing().await,
+        _ => return nothing(),
     };
     let result = async {
-        let namespace: Namespace = parsed(namespace)?;
+        let namespace: Namespace = parsed(&namespace.join("/"))?;
         match (route, method) {
             (ORG, Method::GET) => api::orgs::show(&call, &namespace).await,
             (MEMBERS, Method::GET) => api::members::list(&call, &namespace).await,
@@ -274,7 +252,7 @@ const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";
 
-async fn nothing() -> Response {
+fn nothing() -> Answered {
     answer("none", Err(not_found()))
 }
 
@@ -297,13 +275,10 @@ fn not_allowed(route: &str) -> Failure {
         .into()
 }
 
-fn bad_path(rejection: &PathRejection) -> Failure {
-    Failure::new(ProblemCode::InvalidId, rejection.body_text())
+fn not_utf8() -> Failure {
+    Failure::new(ProblemCode::InvalidId, "the address is not UTF-8")
 }
 
-fn parsed<T: FromStr<Err = IdError>>(segments: &[&str]) -> Result<T> {
-    segments
-        .join("/")
-        .parse()
-        .map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
+fn parsed<T: FromStr<Err = IdError>>(text: &str) -> Result<T> {
+    text.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Tests through the outermost door of this crate: the real router, a real database, real files.
+//! Tests through the outermost door of this crate: the real door, a real database, real files.
 //!
 //! They run on SQLite, and with `SKILLERY_TEST_DATABASE=postgres://…` on PostgreSQL: each test in a schema of its own.
 
@@ -16,7 +16,6 @@ mod visibility;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -30,7 +29,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::environment::Environment;
-use crate::http::router;
+use crate::http::Door;
 use crate::settings::Settings;
 use crate::{counters, search};
 
@@ -41,7 +40,7 @@ const START: i64 = 1_767_323_045_000_000;
 /// A registry with its own folder and database.
 pub(crate) struct TestApp {
     pub(crate) app: Arc<App>,
-    router: Router,
+    door: Door,
     folder: Arc<TempDir>,
 }
 
@@ -128,8 +127,8 @@ impl TestApp {
         tokio::spawn(search::listen(Arc::clone(&app)));
         tokio::spawn(search::run(Arc::clone(&app)));
         app.search.wait_for(0).await.unwrap();
-        let router = router(Arc::clone(&app));
-        Self { app, router, folder }
+        let door = Door::new(Arc::clone(&app));
+        Self { app, door, folder }
     }
 
     /// Another server on the same database and contents, with its own index.
@@ -163,7 +162,7 @@ impl TestApp {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.door.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         Answer {
             status: head.status,
