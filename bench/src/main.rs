@@ -88,5 +88,6 @@ fn main() -> Result<ExitCode> {
             report.record(part, &findings)?;
         }
     }
+    places::remove_fresh()?;
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

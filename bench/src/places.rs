@@ -30,6 +30,25 @@ pub fn emptied(name: &str) -> Result<PathBuf> {
     Ok(place)
 }
 
+/// A new, empty folder with another path in each run. ext4 is slow to make files for minutes after many were removed, so
+/// what earlier runs have left is removed only by [`remove_fresh`].
+pub fn fresh(name: &str) -> Result<PathBuf> {
+    let place = kept(FRESH)?.join(std::process::id().to_string()).join(name);
+    fs_err::create_dir_all(&place)?;
+    Ok(place)
+}
+
+/// Removes the fresh folders of this run and of those that were cut off.
+pub fn remove_fresh() -> Result<()> {
+    let place = kept(FRESH)?;
+    if place.exists() {
+        fs_err::remove_dir_all(place)?;
+    }
+    Ok(())
+}
+
+const FRESH: &str = "fresh";
+
 /// Waits until no other benchmark runs in this repository, and keeps others waiting while the file is held.
 pub fn lock() -> Result<std::fs::File> {
     let file = fs_err::File::create(kept("lock")?)?.into_file();

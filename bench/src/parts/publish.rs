@@ -21,8 +21,8 @@ const VERDACCIO_COUNT: usize = 400;
 
 pub fn run(setup: &Setup) -> Result<Findings> {
     let corpus = Corpus::new();
-    let registry = Registry::start(&places::emptied("publish/data")?)?;
-    let folder = places::emptied("publish/files")?;
+    let registry = Registry::start(&places::fresh("publish/data")?)?;
+    let folder = places::fresh("publish/files")?;
     let npm = Verdaccio::start("publish", true)?;
 
     // Everything that is sent is made before the clock runs.

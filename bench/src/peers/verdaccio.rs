@@ -37,11 +37,11 @@ pub struct Verdaccio {
 }
 
 impl Verdaccio {
-    /// Starts it on the storage of this name, which is emptied first where `fresh`.
+    /// Starts it on the storage of this name, which is a new one where `fresh`.
     pub fn start(storage: &str, fresh: bool) -> Result<Self> {
         install()?;
         let name = format!("verdaccio/{storage}");
-        let place = if fresh { places::emptied(&name)? } else { places::kept(&name)? };
+        let place = if fresh { places::fresh(&name)? } else { places::kept(&name)? };
         fs_err::create_dir_all(&place)?;
         fs_err::write(place.join("config.yaml"), CONFIGURATION)?;
         let address = places::free_address()?;
