@@ -15,6 +15,8 @@ use quick_cache::sync::Cache;
 use skillery_core::{SkillId, Version, Visibility};
 
 const SHARDS: usize = 4_096;
+/// Keys that are remembered for each skill that may be: they are short, and spare a search a look into the database.
+const KEYS_FOR_EACH: usize = 4;
 
 /// Counts the changes of things by name. Names share counters; a shared one only costs a needless look.
 pub struct Epochs {
@@ -99,8 +101,9 @@ pub struct Ready {
     pub content: Epochs,
     /// Changes of install counts, by key.
     pub counts: Epochs,
-    by_key: Cache<String, Arc<CachedSkill>, ByBytes>,
-    by_number: Cache<i64, Arc<CachedSkill>, ByBytes>,
+    skills: Cache<String, Arc<CachedSkill>, ByBytes>,
+    /// Keys by number; neither ever changes.
+    keys: Cache<i64, Arc<str>>,
     downloads: Cache<(String, String), Arc<CachedDownload>, ByBytes>,
 }
 
@@ -111,8 +114,8 @@ impl Ready {
         Self {
             content: Epochs::default(),
             counts: Epochs::default(),
-            by_key: Cache::with_weighter(items, bytes / 4, ByBytes),
-            by_number: Cache::with_weighter(items, bytes / 4, ByBytes),
+            skills: Cache::with_weighter(items, bytes / 2, ByBytes),
+            keys: Cache::new(items * KEYS_FOR_EACH),
             downloads: Cache::with_weighter(items, bytes / 2, ByBytes),
         }
     }
@@ -128,18 +131,22 @@ impl Ready {
 
     /// The skill with this key, if it is ready.
     pub fn skill(&self, key: &str) -> Option<Arc<CachedSkill>> {
-        self.fresh(self.by_key.get(key))
+        self.fresh(self.skills.get(key))
     }
 
-    /// The skill with this number, if it is ready.
-    pub fn skill_by_number(&self, number: i64) -> Option<Arc<CachedSkill>> {
-        self.fresh(self.by_number.get(&number))
+    /// The key of the skill with this number, if it is known.
+    pub fn key_of(&self, number: i64) -> Option<Arc<str>> {
+        self.keys.get(&number)
+    }
+
+    /// Remembers the key of a number.
+    pub fn keep_key(&self, number: i64, key: &str) {
+        self.keys.insert(number, Arc::from(key));
     }
 
     /// Keeps a skill ready.
-    pub fn keep_skill(&self, number: i64, skill: &Arc<CachedSkill>) {
-        self.by_key.insert(skill.key.clone(), Arc::clone(skill));
-        self.by_number.insert(number, Arc::clone(skill));
+    pub fn keep_skill(&self, skill: &Arc<CachedSkill>) {
+        self.skills.insert(skill.key.clone(), Arc::clone(skill));
     }
 
     /// The download of what was asked for in these words, if it is ready.

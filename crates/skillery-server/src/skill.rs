@@ -1,5 +1,6 @@
 //! Loading skills and downloads as they are answered: from memory, else from the database and the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,28 +31,42 @@ pub async fn load(app: &App, caller: &Caller, id: &SkillId) -> Result<Arc<Cached
 
 /// Records of these skills, in order. Those that are gone, or that the caller does not see, are left out.
 pub async fn records(app: &App, caller: &Caller, numbers: &[i64]) -> Result<Vec<Bytes>> {
-    let mut records = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        let skill = match app.ready.skill_by_number(*number) {
-            Some(skill) => skill,
-            None => match load_by_number(app, *number).await? {
-                Some(skill) => skill,
-                None => continue,
-            },
-        };
-        if caller.sees(skill.visibility, &skill.namespace) {
-            records.extend(skill.record.clone());
+    let keys = keys_of(app, numbers).await?;
+    let mut skills: HashMap<&str, Arc<CachedSkill>> = HashMap::with_capacity(keys.len());
+    let mut missing = Vec::new();
+    for key in keys.iter().flatten() {
+        match app.ready.skill(key) {
+            Some(skill) => drop(skills.insert(key, skill)),
+            None => missing.push(key),
         }
     }
-    Ok(records)
+    let epochs: HashMap<&str, (u64, u64)> =
+        missing.iter().map(|key| (&***key, app.ready.epochs(key))).collect();
+    let wanted: Vec<String> = missing.iter().map(|key| key.to_string()).collect();
+    for full in skills::records(&app.db, &wanted).await? {
+        if let Some((key, epoch)) = epochs.get_key_value(&*full.skill.id.key()) {
+            skills.insert(key, keep(app, full, *epoch)?);
+        }
+    }
+    let found = keys.iter().flatten().filter_map(|key| skills.get(&**key));
+    Ok(found
+        .filter(|skill| caller.sees(skill.visibility, &skill.namespace))
+        .filter_map(|skill| skill.record.clone())
+        .collect())
 }
 
-async fn load_by_number(app: &App, number: i64) -> Result<Option<Arc<CachedSkill>>> {
-    // The epochs have to be from before the skill is read, and they go by its key: read it twice.
-    let Some(first) = skills::full_by_number(&app.db, number).await? else { return Ok(None) };
-    let key = first.skill.id.key();
-    let epoch = app.ready.epochs(&key);
-    skills::full(&app.db, &key).await?.map(|full| keep(app, full, epoch)).transpose()
+/// The keys of these numbers, where they are a skill's.
+async fn keys_of(app: &App, numbers: &[i64]) -> Result<Vec<Option<Arc<str>>>> {
+    let mut keys: Vec<Option<Arc<str>>> = numbers.iter().map(|number| app.ready.key_of(*number)).collect();
+    let unknown: Vec<i64> =
+        numbers.iter().zip(&keys).filter(|(_, key)| key.is_none()).map(|(number, _)| *number).collect();
+    for (number, key) in skills::keys_of(&app.db, &unknown).await? {
+        app.ready.keep_key(number, &key);
+        for (place, _) in numbers.iter().enumerate().filter(|(_, other)| **other == number) {
+            keys[place] = Some(Arc::from(key.as_str()));
+        }
+    }
+    Ok(keys)
 }
 
 fn keep(app: &App, full: FullSkill, epoch: (u64, u64)) -> Result<Arc<CachedSkill>> {
@@ -60,10 +75,10 @@ fn keep(app: &App, full: FullSkill, epoch: (u64, u64)) -> Result<Arc<CachedSkill
         .as_ref()
         .map(|record| serde_json::to_vec(record).map(Bytes::from).map_err(Failure::internal))
         .transpose()?;
-    let FullSkill { skill: SkillRow { id, number, visibility, .. }, .. } = full;
+    let FullSkill { skill: SkillRow { id, visibility, .. }, .. } = full;
     let (key, namespace) = (id.key(), id.namespace().key());
     let skill = Arc::new(CachedSkill { id, key, namespace, visibility, record, epoch });
-    app.ready.keep_skill(number, &skill);
+    app.ready.keep_skill(&skill);
     Ok(skill)
 }
 

@@ -6,7 +6,7 @@ use skillery_core::{Rating, SkillId, Version, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, parsed, placeholders};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// What decides who may see a skill, and where it stands.
@@ -101,26 +101,44 @@ pub async fn full(db: &Db, key: &str) -> Result<Option<FullSkill>> {
     row.as_ref().map(full_skill).transpose()
 }
 
-/// The skill with this number and its latest version.
-pub async fn full_by_number(db: &Db, number: i64) -> Result<Option<FullSkill>> {
-    let row = sqlx::query(AssertSqlSafe(format!("{FULL} WHERE s.number = $1")))
-        .bind(number)
-        .fetch_optional(db.reader())
-        .await?;
-    row.as_ref().map(full_skill).transpose()
+/// Those of these skills that exist, with the words of their content.
+pub async fn full_many(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
+    many(db, FULL, keys).await
 }
 
-/// Those of these skills that exist. At most a few hundred keys at once.
-pub async fn full_many(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
+/// Those of these skills that exist, without the words of their content.
+pub async fn records(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
+    many(db, &FULL.replace("v.words", "CAST(NULL AS TEXT)"), keys).await
+}
+
+async fn many(db: &Db, select: &str, keys: &[String]) -> Result<Vec<FullSkill>> {
+    let mut found = Vec::with_capacity(keys.len());
+    for piece in pieces(keys) {
+        let text = format!("{select} WHERE s.key IN ({})", placeholders(1, piece.len()));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for key in piece {
+            query = query.bind(key.clone());
+        }
+        for row in query.fetch_all(db.reader()).await? {
+            found.push(full_skill(&row)?);
+        }
     }
-    let text = format!("{FULL} WHERE s.key IN ({})", placeholders(1, keys.len()));
-    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
-    for key in keys {
-        query = query.bind(key.clone());
+    Ok(found)
+}
+
+/// The keys of those of these numbers that are a skill's.
+pub async fn keys_of(db: &Db, numbers: &[i64]) -> Result<Vec<(i64, String)>> {
+    let mut found = Vec::with_capacity(numbers.len());
+    for piece in pieces(numbers) {
+        let text =
+            format!("SELECT number, key FROM skills WHERE number IN ({})", placeholders(1, piece.len()));
+        let mut query = sqlx::query_as(AssertSqlSafe(text));
+        for number in piece {
+            query = query.bind(*number);
+        }
+        found.extend(query.fetch_all(db.reader()).await?);
     }
-    query.fetch_all(db.reader()).await?.iter().map(full_skill).collect()
+    Ok(found)
 }
 
 /// Skills with a number above `number`, by number: for walking over all of them.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Cursor, Document};
 use crate::app::App;
@@ -18,6 +18,8 @@ const TURN: Duration = Duration::from_millis(250);
 /// How long changes are gathered before the index is written, while no search waits for them. Each commit syncs a
 /// dozen files, in the way of publishes that sync theirs.
 const GATHER: Duration = Duration::from_secs(2);
+/// How long nothing has to change for the index to be tidied.
+const QUIET: Duration = Duration::from_secs(5);
 /// Entries read at once.
 const ENTRIES: i64 = 1_000;
 /// Skills read at once.
@@ -57,7 +59,15 @@ async fn hear(app: &App, heard: &mut i64) -> Result<()> {
 /// Follows with the index until the app stops.
 pub async fn run(app: Arc<App>) {
     let mut changes = app.db.changes();
+    let mut quiet_since = Some(Instant::now());
     loop {
+        if quiet_since.is_some_and(|since| since.elapsed() > QUIET) {
+            quiet_since = None;
+            if let Err(failure) = tidy(&app).await {
+                tracing::warn!(%failure, cause = ?failure.source, "the index cannot be tidied");
+            }
+        }
+        let before = app.search.cursor();
         tokio::select! {
             () = app.stopping() => return,
             _ = changes.changed() => {
@@ -72,6 +82,9 @@ pub async fn run(app: Arc<App>) {
         }
         let outcome = catch_up(&app).await;
         app.search.failing.store(outcome.is_err(), Ordering::Release);
+        if app.search.cursor() != before {
+            quiet_since = Some(Instant::now());
+        }
         if let Err(failure) = outcome {
             tracing::warn!(%failure, cause = ?failure.source, "the index cannot follow now; trying again");
             tokio::time::sleep(TURN).await;
@@ -159,6 +172,12 @@ async fn with_trend(app: &App, skills: Vec<skills::FullSkill>) -> Result<Vec<Doc
 async fn put(app: &App, documents: Vec<Document>) -> Result<()> {
     let index = Arc::clone(&app.search.index);
     blocking(move || index.put(&documents)).await
+}
+
+/// Joins what many small changes have left in the index.
+pub async fn tidy(app: &App) -> Result<bool> {
+    let index = Arc::clone(&app.search.index);
+    blocking(move || index.tidy()).await
 }
 
 async fn finish(app: &App, target: Cursor) -> Result<()> {

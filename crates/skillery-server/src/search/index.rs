@@ -19,6 +19,8 @@ use crate::failure::{Failure, Result};
 const FORM: &str = "v1";
 /// Bytes that the writer gathers before it writes a segment by itself.
 const WRITER_BYTES: usize = 24 * 1024 * 1024;
+/// Segments of fewer documents are joined when nothing else is to be done: a larger one takes seconds.
+const SMALL_SEGMENT: u32 = 50_000;
 /// Words are compared in this form: split at everything but letters and digits, lower case, English stems.
 pub(super) const STEMMED: &str = "stemmed";
 /// As [`STEMMED`], but whole words: for completing the last one.
@@ -185,6 +187,33 @@ impl Index {
             commit.commit().map(|_| ())
         })?;
         self.reader.reload().map_err(Failure::internal)
+    }
+
+    /// How many segments a search looks into.
+    #[cfg(test)]
+    pub fn segments(&self) -> usize {
+        self.reader.searcher().segment_readers().len()
+    }
+
+    /// Joins small segments, so that a search has fewer to look into. False when there are none to join. Blocks.
+    pub fn tidy(&self) -> Result<bool> {
+        let segments = self.inner.searchable_segment_metas().map_err(Failure::internal)?;
+        let small: Vec<_> = segments
+            .iter()
+            .filter(|segment| segment.num_docs() < SMALL_SEGMENT)
+            .map(|segment| segment.id())
+            .collect();
+        if small.len() < 2 {
+            return Ok(false);
+        }
+        let joined = self.write(|writer| Ok(writer.merge(&small)))?.wait();
+        // Documents that come in make the writer join some of them by itself, which is as good.
+        if let Err(error) = joined {
+            tracing::debug!(%error, "segments of the index stay apart for now");
+            return Ok(false);
+        }
+        self.reader.reload().map_err(Failure::internal)?;
+        Ok(true)
     }
 
     /// Works with the writer. After a failure everything since the last commit is forgotten, and the next work gets a

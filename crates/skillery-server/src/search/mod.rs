@@ -17,6 +17,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
+#[cfg(test)]
+pub use follow::tidy;
 pub use follow::{TREND_DAYS, catch_up, listen, run};
 pub use index::{Cursor, Document, Index};
 pub use query::{Found, SearchQuery};
@@ -53,6 +55,12 @@ impl Search {
             work: Notify::new(),
             urgent: Notify::new(),
         })
+    }
+
+    /// How many segments a search looks into.
+    #[cfg(test)]
+    pub fn segments(&self) -> usize {
+        self.index.segments()
     }
 
     /// How far the index has followed.

@@ -7,7 +7,8 @@ use skillery_core::{Namespace, Sort, Visibility};
 use tantivy::collector::sort_key::{SortBySimilarityScore, SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, RangeQuery, TermQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, Query, RangeQuery,
+    TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocAddress, Order, Searcher, Term};
@@ -16,8 +17,6 @@ use super::index::{Index, STEMMED, WHOLE, exact};
 use crate::access::Caller;
 use crate::failure::{Failure, Result};
 
-/// How many words the last one may be completed to.
-const MAX_COMPLETIONS: usize = 256;
 /// A last word of fewer characters is not completed.
 const MIN_PREFIX: usize = 2;
 
@@ -59,7 +58,7 @@ impl Index {
     /// Searches.
     pub fn find(&self, query: &SearchQuery) -> Result<Found> {
         let searcher = self.reader.searcher();
-        let mut clauses = self.word_clauses(&searcher, query)?;
+        let mut clauses = self.word_clauses(query)?;
         clauses.extend(self.filters(query));
         if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
             clauses.push((Occur::Must, Box::new(AllQuery)));
@@ -131,7 +130,7 @@ impl Index {
     }
 
     /// One clause for each word: it must be found in some field, and counts the more the weightier the field is.
-    fn word_clauses(&self, searcher: &Searcher, query: &SearchQuery) -> Result<Clauses> {
+    fn word_clauses(&self, query: &SearchQuery) -> Result<Clauses> {
         let words = query.words.as_str();
         let stems = self.tokens(STEMMED, words)?;
         let whole = self.tokens(WHOLE, words)?;
@@ -148,13 +147,10 @@ impl Index {
             if is_open
                 && position + 1 == stems.len()
                 && let Some(prefix) = whole.last()
+                && prefix.chars().count() >= MIN_PREFIX
             {
-                places.extend(
-                    self.completions(searcher, prefix)?
-                        .into_iter()
-                        // Each completion counts the same: how rare a longer word is says nothing.
-                        .map(|word| (Occur::Should, constant(term(fields.words, &word), 1.0))),
-                );
+                // Each completion counts the same: how rare a longer word is says nothing.
+                places.push((Occur::Should, begins_with(fields.words, prefix)));
             }
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(places))));
         }
@@ -177,29 +173,6 @@ impl Index {
         let mut tokens = Vec::new();
         analyzer.token_stream(text).process(&mut |token| tokens.push(token.text.clone()));
         Ok(tokens)
-    }
-
-    /// Words of the index that begin with `prefix`, the prefix itself left out.
-    fn completions(&self, searcher: &Searcher, prefix: &str) -> Result<Vec<String>> {
-        let mut words = std::collections::BTreeSet::new();
-        if prefix.chars().count() < MIN_PREFIX {
-            return Ok(Vec::new());
-        }
-        for segment in searcher.segment_readers() {
-            let inverted = segment.inverted_index(self.fields.words).map_err(Failure::internal)?;
-            let mut stream =
-                inverted.terms().range().ge(prefix.as_bytes()).into_stream().map_err(Failure::internal)?;
-            let mut found = 0;
-            while found < MAX_COMPLETIONS && stream.advance() {
-                let Ok(word) = std::str::from_utf8(stream.key()) else { break };
-                if !word.starts_with(prefix) {
-                    break;
-                }
-                found += 1;
-                words.insert(word.to_owned());
-            }
-        }
-        Ok(words.into_iter().take(MAX_COMPLETIONS).collect())
     }
 
     fn filters(&self, query: &SearchQuery) -> Clauses {
@@ -266,6 +239,12 @@ fn seen_in(caller: &Caller, visibility: Visibility) -> Seen {
 
 fn term(field: Field, text: &str) -> Box<dyn Query> {
     Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+}
+
+fn begins_with(field: Field, prefix: &str) -> Box<dyn Query> {
+    let (first, behind) = (Term::from_field_text(field, prefix), format!("{prefix}{}", char::MAX));
+    let behind = Term::from_field_text(field, &behind);
+    Box::new(InvertedIndexRangeQuery::new(Bound::Included(first), Bound::Excluded(behind)))
 }
 
 fn constant(query: Box<dyn Query>, score: f32) -> Box<dyn Query> {

@@ -221,3 +221,23 @@ async fn an_index_that_cannot_be_written_goes_on_when_it_can() {
     fs_err::rename(&away, &folder).unwrap();
     assert_eq!(app.search("", "").await.1, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_index_is_joined_and_finds_the_same() {
+    let app = TestApp::new().await;
+    for number in 0..5 {
+        app.publish(&format!("acme/tool{number}"), "1.0.0").await;
+        assert_eq!(app.search("", "q=tool").await.1, number + 1);
+    }
+    let before = app.search("", "q=tool&sort=name").await;
+    assert!(app.app.search.segments() > 1);
+    assert!(crate::search::tidy(&app.app).await.unwrap());
+    assert_eq!(app.app.search.segments(), 1);
+    assert_eq!(app.search("", "q=tool&sort=name").await, before);
+    assert!(!crate::search::tidy(&app.app).await.unwrap(), "there is nothing left to join");
+    // The cursor is still there: a new start follows from it.
+    let app = app.crash_and_reopen().await;
+    assert!(!app.app.search.is_building());
+    app.publish("acme/tool5", "1.0.0").await;
+    assert_eq!(app.search("", "q=tool").await.1, 6);
+}
