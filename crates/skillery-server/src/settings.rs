@@ -84,7 +84,7 @@ impl Default for Settings {
             trust_forwarded: false,
             stop_seconds: 20,
             read_connections: 4,
-            cache_megabytes: 64,
+            cache_megabytes: 128,
             orphan_hours: 24,
             limits: Limits::default(),
         }
