@@ -59,7 +59,8 @@ pub fn code_path(id: &SkillId) -> String {
 /// Packs files into the canonical ZIP. The same files give the same bytes.
 pub fn pack(mut files: Vec<BundleFile>) -> Result<Vec<u8>, BundleError> {
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let size: usize = files.iter().map(|file| file.bytes.len() / 2 + 256).sum();
+    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(size)));
     for file in &files {
         check_path(&file.path)?;
         let (method, level) = match file.bytes.len() {

@@ -172,7 +172,11 @@ fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
 fn words_of(code: &str) -> String {
     let mut seen = HashSet::<&str>::new();
     let mut words = String::with_capacity(WORDS_LENGTH);
-    for word in code.split(|character: char| !character.is_alphanumeric()) {
+    // Most code is ASCII, which is told apart without a look into tables.
+    let is_part = |character: char| {
+        if character.is_ascii() { character.is_ascii_alphanumeric() } else { character.is_alphanumeric() }
+    };
+    for word in code.split(|character: char| !is_part(character)) {
         if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
             continue;
         }

@@ -3,6 +3,9 @@
 //! While that work runs the next questions gather, so that no caller waits for company, and the more there are the
 //! less each costs.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,12 +33,9 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
             while waiting.recv_many(&mut gathered, most).await > 0 {
                 let (questions, callers): (Vec<Q>, Vec<oneshot::Sender<Result<A>>>) =
                     gathered.drain(..).unzip();
-                // In a task of its own: who asks next is answered even if a mistake in here ends it.
-                let outcome = match tokio::spawn(work(questions)).await {
-                    Ok(outcome) => outcome,
-                    Err(error) => Err(Failure::internal(error)),
-                };
-                match outcome {
+                // A mistake in there must not end this task: who asks next is to be answered.
+                let outcome = AssertUnwindSafe(work(questions)).catch_unwind().await;
+                match outcome.unwrap_or_else(|_| Err(Failure::internal("work for many callers panicked"))) {
                     Ok(answers) => callers.into_iter().zip(answers).for_each(|(caller, answer)| {
                         let _ = caller.send(answer);
                     }),

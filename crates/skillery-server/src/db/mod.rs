@@ -208,7 +208,7 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
                         connection
                             .execute(
                                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                                 PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000; \
+                                 PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 12000; \
                                  PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000",
                             )
                             .await?;

@@ -63,7 +63,7 @@ pub enum Outcome {
     /// It is published.
     Done(Published),
     /// Its content is being collected, or may have been: it must be stored again.
-    Doomed,
+    Doomed(Box<Draft>),
 }
 
 /// Publishes these. A refusal is one entry's own; an error is everybody's, and nothing remains.
@@ -89,7 +89,7 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
                     let existing = versions::find(tx.connection(), &key, version).await?;
                     compare(&skill, existing, &entry.draft).map(Outcome::Done)
                 }
-                Ok(Step::StoreAgain) => Ok(Outcome::Doomed),
+                Ok(Step::StoreAgain) => Ok(Outcome::Doomed(Box::new(entry.draft))),
                 Err(refused) => Err(refused),
             });
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use skillery_core::api::PublishRequest;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{ProblemCode, Scope};
+use skillery_core::{ProblemCode, Role, Scope};
 
 use crate::access::{Caller, check_bounds};
 use crate::app::App;
@@ -39,29 +39,34 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
     let (draft, files) = draft::check(request, &identity, &app.settings.limits)?;
     check_bounds(&identity, &draft.id.namespace().key())?;
     let packed = pack(files).await?;
-    let draft = draft::with_bundle(draft, &packed);
+    let mut draft = draft::with_bundle(draft, &packed);
     let key = BlobKey::Bundle(draft.row.digest);
     let bytes = Bytes::from(packed);
-    for _ in 0..COLLECTOR_TRIES {
-        // A look before the write spares the disk what the transaction would refuse. It asks the same whether the skill
-        // is there or not, so that the time it takes tells nothing of hidden ones.
-        let situation = app.publishing.look(question(&draft, &identity)).await?;
-        check_situation(&situation, &identity, &draft, app.settings.namespaces)?;
-        if let Some(skill) = situation.skill.filter(|_| situation.has_version) {
-            let existing = versions::find(app.db.reader(), &draft.id.key(), &draft.row.version).await?;
-            return compare::compare(&skill, existing, &draft);
-        }
+    let may_publish =
+        identity.role_in(&draft.id.namespace().key()).is_some_and(|role| role >= Role::Publisher);
+    for attempt in 0..COLLECTOR_TRIES {
+        // A look before the write spares the disk what the transaction would refuse. Whoever may publish there needs
+        // none; everybody else is asked the same whether the skill is there or not, so that the time it takes tells
+        // nothing of hidden ones.
+        let stored_at = match app.publishing.collections().filter(|_| may_publish && attempt == 0) {
+            Some(collections) => collections,
+            None => {
+                let situation = app.publishing.look(question(&draft, &identity)).await?;
+                check_situation(&situation, &identity, &draft, app.settings.namespaces)?;
+                if let Some(skill) = situation.skill.filter(|_| situation.has_version) {
+                    let existing =
+                        versions::find(app.db.reader(), &draft.id.key(), &draft.row.version).await?;
+                    return compare::compare(&skill, existing, &draft);
+                }
+                situation.collections
+            }
+        };
         app.blobs.put(key, bytes.clone()).await?;
         let secret = match draft.row.signature {
             Some(_) => signing_secret::of(app, &draft.id).await?,
             None => None,
         };
-        let entry = Entry {
-            draft: draft.clone(),
-            identity: Arc::clone(&identity),
-            secret,
-            stored_at: situation.collections,
-        };
+        let entry = Entry { draft, identity: Arc::clone(&identity), secret, stored_at };
         match app.publishing.insert(entry).await? {
             Outcome::Done(published) => {
                 if matches!(published, Published::New(_)) {
@@ -69,7 +74,10 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
                 }
                 return Ok(published);
             }
-            Outcome::Doomed => tokio::time::sleep(COLLECTOR_WAIT).await,
+            Outcome::Doomed(again) => {
+                draft = *again;
+                tokio::time::sleep(COLLECTOR_WAIT).await;
+            }
         }
     }
     Err(Failure::new(ProblemCode::Busy, "the same content is being collected"))

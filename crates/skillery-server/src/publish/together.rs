@@ -1,6 +1,7 @@
 //! Publishing together: publishes that come at the same time look and write as one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::insert::{Entry, Outcome, Rules, insert};
 use crate::db::Db;
@@ -12,7 +13,11 @@ use crate::gather::Gather;
 pub struct Publishing {
     looks: Gather<Question, Situation>,
     inserts: Gather<Entry, Outcome>,
+    /// The highest number of collections seen. One that is out of date makes a publish store its content again.
+    collections: AtomicI64,
 }
+
+const UNKNOWN: i64 = -1;
 
 impl Publishing {
     /// Starts gathering.
@@ -32,12 +37,20 @@ impl Publishing {
                     db.write(move |tx| Box::pin(async move { insert(tx, entries, &rules).await })).await
                 })
             }),
+            collections: AtomicI64::new(UNKNOWN),
         }
+    }
+
+    /// How many collections had ended at some time before now, if it is known.
+    pub fn collections(&self) -> Option<i64> {
+        Some(self.collections.load(Ordering::Acquire)).filter(|collections| *collections != UNKNOWN)
     }
 
     /// How things stand for this question.
     pub async fn look(&self, question: Question) -> Result<Situation> {
-        self.looks.ask(question).await
+        let situation = self.looks.ask(question).await?;
+        self.collections.fetch_max(situation.collections, Ordering::AcqRel);
+        Ok(situation)
     }
 
     /// Publishes what is checked and whose content is stored.
