@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Setup;
 use crate::corpus::Corpus;
-use crate::peers::verdaccio::{self, Verdaccio};
+use crate::peers::verdaccio::Verdaccio;
 use crate::registry::{self, Registry};
 use crate::report::{Findings, Row};
 use crate::rounds::{Sample, interleaved};
@@ -56,7 +56,7 @@ pub fn run(setup: &Setup) -> Result<Findings> {
                 Box::new(|| {
                     let requests: Vec<_> = next(&mut packages, VERDACCIO_COUNT)
                         .map(|number| {
-                            verdaccio::request(number, corpus.skill(number, CODE_BYTES).code.as_bytes())
+                            npm.publish_request(number, corpus.skill(number, CODE_BYTES).code.as_bytes())
                         })
                         .collect();
                     npm.publish(&requests)

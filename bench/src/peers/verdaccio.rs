@@ -17,14 +17,23 @@ use crate::{places, workers};
 /// has; the version is the one that the tag stands for.
 const MANIFEST: &str = r#"{"private": true, "dependencies": {"verdaccio": "6.8.0"}, "overrides": {"node-fetch": "2.6.7"}}
 "#;
-/// Everybody may publish, nothing is fetched from elsewhere; the rest is verdaccio's default.
+/// Signed-in users publish, as ours do and as is verdaccio's default; their tokens are JWT, which its manual recommends and
+/// which are cheap to check. Nothing is fetched from elsewhere.
 const CONFIGURATION: &str = "\
 storage: ./storage
 uplinks: {}
+auth:
+  htpasswd:
+    file: ./htpasswd
+security:
+  api:
+    legacy: false
+    jwt:
+      sign: { expiresIn: 29d }
 packages:
   '**':
     access: $all
-    publish: $all
+    publish: $authenticated
 log: { type: stdout, format: pretty, level: warn }
 ";
 const PUBLISHERS: usize = 16;
@@ -34,6 +43,7 @@ pub struct Verdaccio {
     _process: Process,
     /// Where it listens.
     pub address: SocketAddr,
+    token: String,
 }
 
 impl Verdaccio {
@@ -53,7 +63,8 @@ impl Verdaccio {
             .current_dir(&place);
         let mut process = Process::start("verdaccio", &mut command)?;
         process.wait_until_ok(address, "/-/ping")?;
-        Ok(Self { _process: process, address })
+        let token = sign_in(address)?;
+        Ok(Self { _process: process, address, token })
     }
 
     /// Starts it with so many small packages; they are published once and kept.
@@ -65,10 +76,16 @@ impl Verdaccio {
         }
         eprintln!("  publishing {count} packages to verdaccio, once");
         let verdaccio = Self::start(&storage, true)?;
-        let requests: Vec<_> = (0..count).map(|number| request(number, b"module.exports = 1\n")).collect();
+        let requests: Vec<_> =
+            (0..count).map(|number| verdaccio.publish_request(number, b"module.exports = 1\n")).collect();
         verdaccio.publish(&requests)?;
         fs_err::write(marker, "")?;
         Ok(verdaccio)
+    }
+
+    /// The request that publishes a package with this content.
+    pub fn publish_request(&self, number: usize, content: &[u8]) -> Vec<u8> {
+        request(number, content, &self.token)
     }
 
     /// Publishes all of these, sixteen at once.
@@ -90,8 +107,19 @@ pub fn package_path(number: usize) -> String {
     format!("/package-{number}")
 }
 
+/// Registers the one user, or signs in again, as `npm login` does. Returns the token.
+fn sign_in(address: SocketAddr) -> Result<String> {
+    let user = json!({ "name": "bench", "password": "a long enough password" });
+    let request = http::send_json("PUT", "/-/user/org.couchdb.user:bench", None, user.to_string().as_bytes());
+    let answer = Connection::open(address)?.exchange(&request)?;
+    let body: serde_json::Value =
+        serde_json::from_slice(&answer.body).context("verdaccio signs nobody in")?;
+    let token = body["token"].as_str().with_context(|| format!("verdaccio signs nobody in: {body}"))?;
+    Ok(token.to_owned())
+}
+
 /// The request that publishes a package with this content, as npm sends it.
-pub fn request(number: usize, content: &[u8]) -> Vec<u8> {
+fn request(number: usize, content: &[u8], token: &str) -> Vec<u8> {
     let name = format!("package-{number}");
     let file = format!("{name}-1.0.0.tgz");
     let sha1 = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, content);
@@ -109,7 +137,7 @@ pub fn request(number: usize, content: &[u8]) -> Vec<u8> {
             "content_type": "application/octet-stream", "data": STANDARD.encode(content), "length": content.len(),
         } },
     });
-    http::send_json("PUT", &package_path(number), None, body.to_string().as_bytes())
+    http::send_json("PUT", &package_path(number), Some(token), body.to_string().as_bytes())
 }
 
 fn install() -> Result<()> {

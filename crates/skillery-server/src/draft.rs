@@ -78,7 +78,7 @@ pub fn check(
         license,
         homepage,
         repository,
-        files: files.iter().map(summary).collect(),
+        files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
         words: words_of(&request.code),
         publisher: identity.user.id.clone(),
         created_at: Default::default(),
@@ -89,12 +89,13 @@ pub fn check(
     Ok((Draft { id, visibility: request.visibility, has_author: author.is_some(), row }, files))
 }
 
-fn summary(file: &BundleFile) -> FileSummary {
+fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {
+    let is_code = file.bytes == code.as_bytes();
     FileSummary {
         path: file.path.clone(),
         size: file.bytes.len() as u64,
         mode: if file.executable { "0755" } else { "0644" }.to_owned(),
-        digest: Digest::of(&file.bytes),
+        digest: if is_code { code_hash } else { Digest::of(&file.bytes) },
     }
 }
 
@@ -172,11 +173,9 @@ fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
 fn words_of(code: &str) -> String {
     let mut seen = HashSet::<&str>::new();
     let mut words = String::with_capacity(WORDS_LENGTH);
-    // Most code is ASCII, which is told apart without a look into tables.
-    let is_part = |character: char| {
-        if character.is_ascii() { character.is_ascii_alphanumeric() } else { character.is_alphanumeric() }
-    };
-    for word in code.split(|character: char| !is_part(character)) {
+    // Bytes of characters beyond ASCII count as letters here: most are, and a wrong word harms nobody.
+    for word in code.as_bytes().split(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()) {
+        let Ok(word) = std::str::from_utf8(word) else { continue };
         if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
             continue;
         }

@@ -3,8 +3,12 @@
 //! A file of its own costs each content two syncs, its own and its folder's, and a disk does only so many in a second.
 //! So the bytes of all writes that wait go into one file, the journal, which is synced once for all of them; only then
 //! each gets its own file, unsynced, and its caller an answer. When the journal is full, or nothing has come for a
-//! while, all those files are synced in one go, and the journal is dropped. A start writes again what a journal holds,
-//! so that a content that was acknowledged survives a loss of power at any moment.
+//! while, all those files are synced in one go, and the journal is done with. A start writes again what a journal
+//! holds, so that a content that was acknowledged survives a loss of power at any moment.
+//!
+//! One thread appends and syncs, the next one makes the files of what is synced. The file of a journal that is done with
+//! is written over by a later one: to sync a file that does not grow, the disk has only the bytes to write. What an
+//! earlier journal has left behind the end is harmless: at worst it brings back a content that was collected.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -26,6 +30,8 @@ const FULL: u64 = 16 * 1024 * 1024;
 const BATCH: usize = 256;
 /// How long nothing has to come for the files to be synced.
 const QUIET: Duration = Duration::from_secs(5);
+/// What the file of a journal that is done with is called until the next one.
+const SPARE: &str = "spare";
 /// Before the bytes of each content: their digest, and their count as eight bytes, the lowest first.
 const HEAD: usize = DIGEST + 8;
 const DIGEST: usize = 32;
@@ -44,7 +50,7 @@ struct Put {
     done: oneshot::Sender<Outcome>,
 }
 
-/// Writes small contents, on a thread of its own that ends when this is dropped.
+/// Writes small contents, on threads of its own that end when this is dropped.
 pub(super) struct Journal {
     queue: Sender<Message>,
 }
@@ -60,9 +66,12 @@ impl Journal {
             number = left;
             place.replay(&path)?;
         }
-        let writer = Writer { folder: folder.to_owned(), place, number, current: None, settling: None };
+        let (places, placed) = mpsc::channel();
+        let placer = Placer { folder: folder.to_owned(), place, settling: None };
+        std::thread::Builder::new().name("contents".to_owned()).spawn(move || placer.run(&placed))?;
+        let appender = Appender { folder: folder.to_owned(), number, current: None, places };
         let (queue, messages) = mpsc::channel();
-        std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&messages))?;
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || appender.run(&messages))?;
         Ok(Self { queue })
     }
 
@@ -106,7 +115,11 @@ struct Generation {
 impl Generation {
     fn create(folder: &Path, number: u64) -> io::Result<Self> {
         let path = folder.join(format!("{number:020}"));
-        let file = File::options().write(true).create_new(true).open(&path)?;
+        match std::fs::rename(folder.join(SPARE), &path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = File::options().write(true).create(true).truncate(false).open(&path)?;
         sync_folder(folder)?;
         Ok(Self { file, path, length: 0 })
     }
@@ -223,21 +236,30 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
-struct Writer {
+/// Appends to the journal, and syncs it.
+struct Appender {
     folder: PathBuf,
-    place: Place,
     number: u64,
     current: Option<Generation>,
-    settling: Option<JoinHandle<Outcome>>,
+    places: Sender<Work>,
 }
 
-impl Writer {
+/// What the second thread gets.
+enum Work {
+    /// These are synced in the journal, or are not.
+    Put(Vec<Put>, Outcome),
+    /// This journal is done with once the files of its contents are synced.
+    Settle(Generation),
+    /// Tell when all of that is done.
+    Tell(oneshot::Sender<Outcome>),
+}
+
+impl Appender {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
             let first = match messages.recv_timeout(QUIET) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
-                    // Whoever settles it logs what goes wrong; the next turn tries again.
                     self.settle();
                     continue;
                 }
@@ -251,29 +273,21 @@ impl Writer {
                     Message::Settle(done) => settles.push(done),
                 }
             }
-            self.write(puts);
-            for done in settles {
-                self.settle();
-                let _ = done.send(self.settled());
+            if !puts.is_empty() {
+                let outcome = self.current().and_then(|journal| journal.append(&puts)).map_err(Arc::new);
+                self.hand_on(Work::Put(puts, outcome));
             }
+            if !settles.is_empty() || self.current.as_ref().is_some_and(|journal| journal.length >= FULL) {
+                self.settle();
+            }
+            settles.into_iter().for_each(|done| self.hand_on(Work::Tell(done)));
         }
         self.settle();
-        let _ = self.settled();
     }
 
-    fn write(&mut self, puts: Vec<Put>) {
-        if puts.is_empty() {
-            return;
-        }
-        let appended = self.current().and_then(|journal| journal.append(&puts)).map_err(Arc::new);
-        for put in puts {
-            let outcome =
-                appended.clone().and_then(|()| self.place.put(put.key, &put.bytes).map_err(Arc::new));
-            let _ = put.done.send(outcome);
-        }
-        if self.current.as_ref().is_some_and(|journal| journal.length >= FULL) {
-            self.settle();
-        }
+    /// The second thread ends after this one; if it ended by a mistake, whoever waits is told so by that.
+    fn hand_on(&self, work: Work) {
+        let _ = self.places.send(work);
     }
 
     fn current(&mut self) -> io::Result<&mut Generation> {
@@ -286,15 +300,47 @@ impl Writer {
         }
     }
 
-    /// Begins to sync the files of the current journal; writes go on meanwhile, into the next one.
+    /// What comes from now on goes into the next journal.
     fn settle(&mut self) {
-        let Some(full) = self.current.take() else { return };
+        if let Some(full) = self.current.take() {
+            self.hand_on(Work::Settle(full));
+        }
+    }
+}
+
+/// Makes the files of what is in the journal.
+struct Placer {
+    folder: PathBuf,
+    place: Place,
+    settling: Option<JoinHandle<Outcome>>,
+}
+
+impl Placer {
+    fn run(mut self, work: &Receiver<Work>) {
+        for work in work {
+            match work {
+                Work::Put(puts, appended) => {
+                    for put in puts {
+                        let place = || self.place.put(put.key, &put.bytes).map_err(Arc::new);
+                        let _ = put.done.send(appended.clone().and_then(|()| place()));
+                    }
+                }
+                Work::Settle(full) => self.settle(full),
+                Work::Tell(done) => {
+                    let _ = done.send(self.settled());
+                }
+            }
+        }
+        let _ = self.settled();
+    }
+
+    /// Begins to sync the files of this journal; writes go on meanwhile.
+    fn settle(&mut self, full: Generation) {
         // One at a time: who writes faster than the disk waits here.
         let _ = self.settled();
-        let place = self.place.clone();
+        let (place, spare) = (self.place.clone(), self.folder.join(SPARE));
         self.settling = Some(std::thread::spawn(move || {
-            let outcome = place.sync(&full.path).and_then(|()| fs_err::remove_file(&full.path));
-            outcome.map_err(|error| {
+            place.sync(&full.path).and_then(|()| fs_err::rename(&full.path, spare)).map_err(|error| {
                 // The journal stays, and the next start writes its contents again.
                 tracing::error!(%error, "contents cannot be synced");
                 Arc::new(error)
@@ -347,6 +393,15 @@ mod tests {
         assert_eq!(generations(&copy).unwrap()[0].0, number + 1);
         again.settle().await.unwrap();
         assert!(generations(&copy).unwrap().is_empty());
+
+        // The next journal is written over the one before, of which an end stays.
+        again.put(key(b"much longer"), "much longer".into()).await.unwrap();
+        again.settle().await.unwrap();
+        again.put(key(b"six"), "six".into()).await.unwrap();
+        let (_, file) = generations(&copy).unwrap().remove(0);
+        let left = fs_err::read(file).unwrap();
+        assert!(left.len() > HEAD + 3);
+        assert_eq!(records(&left).map(|(_, bytes)| bytes).collect::<Vec<_>>(), [b"six"]);
     }
 
     #[tokio::test]
