@@ -75,6 +75,7 @@ fn main() -> Result<ExitCode> {
         places::build_skillery()?;
     }
     let _lock = places::lock()?;
+    places::remove_fresh()?;
     let setup = Setup { rounds: arguments.rounds, seconds: arguments.seconds };
     let parts = if arguments.parts.is_empty() { Part::ALL.to_vec() } else { arguments.parts };
     let report = report::Report::begin(&setup);

@@ -54,6 +54,10 @@ impl Verdaccio {
         let place = if fresh { places::fresh(&name)? } else { places::kept(&name)? };
         fs_err::create_dir_all(&place)?;
         fs_err::write(place.join("config.yaml"), CONFIGURATION)?;
+        // The user is registered anew; one that is there already would have to sign in another way.
+        if place.join("htpasswd").exists() {
+            fs_err::remove_file(place.join("htpasswd"))?;
+        }
         let address = places::free_address()?;
         let mut command = Command::new("node");
         command
@@ -75,7 +79,8 @@ impl Verdaccio {
             return Self::start(&storage, false);
         }
         eprintln!("  publishing {count} packages to verdaccio, once");
-        let verdaccio = Self::start(&storage, true)?;
+        places::emptied(&format!("verdaccio/{storage}"))?;
+        let verdaccio = Self::start(&storage, false)?;
         let requests: Vec<_> =
             (0..count).map(|number| verdaccio.publish_request(number, b"module.exports = 1\n")).collect();
         verdaccio.publish(&requests)?;

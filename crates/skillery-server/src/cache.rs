@@ -15,8 +15,6 @@ use quick_cache::sync::Cache;
 use skillery_core::{SkillId, Version, Visibility};
 
 const SHARDS: usize = 4_096;
-/// Keys that are remembered for each skill that may be: they are short, and spare a search a look into the database.
-const KEYS_FOR_EACH: usize = 4;
 
 /// Counts the changes of things by name. Names share counters; a shared one only costs a needless look.
 pub struct Epochs {
@@ -115,7 +113,7 @@ impl Ready {
             content: Epochs::default(),
             counts: Epochs::default(),
             skills: Cache::with_weighter(items, bytes / 2, ByBytes),
-            keys: Cache::new(items * KEYS_FOR_EACH),
+            keys: Cache::new(items),
             downloads: Cache::with_weighter(items, bytes / 2, ByBytes),
         }
     }

@@ -173,9 +173,13 @@ fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
 fn words_of(code: &str) -> String {
     let mut seen = HashSet::<&str>::new();
     let mut words = String::with_capacity(WORDS_LENGTH);
-    // Bytes of characters beyond ASCII count as letters here: most are, and a wrong word harms nobody.
-    for word in code.as_bytes().split(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()) {
-        let Ok(word) = std::str::from_utf8(word) else { continue };
+    // Most code is ASCII, where letters are told from signs without a look into tables.
+    let ascii = code.is_ascii();
+    let is_sign = |character: char| match ascii {
+        true => !character.is_ascii_alphanumeric(),
+        false => !character.is_alphanumeric(),
+    };
+    for word in code.split(is_sign) {
         if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! The registry: HTTP in front, a database and a store of contents behind, a search index beside.
 //!
 //! `http/` alone knows HTTP, `db/` alone knows SQL, `blobs/` alone knows where contents lie. What has more than one
-//! caller is a function in a file of its name: `publish.rs`, `skill.rs`.
+//! caller is a function in a file of its name: `publish/`, `skill.rs`.
 
 mod access;
 pub mod admin;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use skillery_core::Digest;
@@ -28,8 +28,8 @@ use super::{BlobKey, file_of};
 const FULL: u64 = 16 * 1024 * 1024;
 /// Contents that share one sync at most.
 const BATCH: usize = 256;
-/// How long nothing has to come for the files to be synced.
-const QUIET: Duration = Duration::from_secs(5);
+/// How long contents are in the journal alone, more or less.
+const AGE: Duration = Duration::from_secs(5);
 /// What the file of a journal that is done with is called until the next one.
 const SPARE: &str = "spare";
 /// Before the bytes of each content: their digest, and their count as eight bytes, the lowest first.
@@ -52,7 +52,22 @@ struct Put {
 
 /// Writes small contents, on threads of its own that end when this is dropped.
 pub(super) struct Journal {
-    queue: Sender<Message>,
+    queue: Option<Sender<Message>>,
+    threads: Option<JoinHandle<()>>,
+}
+
+impl Drop for Journal {
+    /// Waits until nothing works on the folder any more: who drops this may let another process have it.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(threads) = self.threads.take() {
+            let _ = threads.join();
+        }
+    }
+}
+
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
 }
 
 impl Journal {
@@ -64,15 +79,22 @@ impl Journal {
         let mut number = 0;
         for (left, path) in generations(folder)? {
             number = left;
-            place.replay(&path)?;
+            if let Err(error) = place.replay(&path) {
+                // On a full disk what can be read is still to be served.
+                tracing::error!(%error, journal = %path.display(), "contents cannot be written again and stay in the journal");
+            }
         }
         let (places, placed) = mpsc::channel();
-        let placer = Placer { folder: folder.to_owned(), place, settling: None };
-        std::thread::Builder::new().name("contents".to_owned()).spawn(move || placer.run(&placed))?;
+        let placer = Placer { folder: folder.to_owned(), place, settling: None, failed: None };
+        let placer = thread("contents").spawn(move || placer.run(&placed))?;
         let appender = Appender { folder: folder.to_owned(), number, current: None, places };
         let (queue, messages) = mpsc::channel();
-        std::thread::Builder::new().name("journal".to_owned()).spawn(move || appender.run(&messages))?;
-        Ok(Self { queue })
+        let threads = thread("journal").spawn(move || {
+            appender.run(&messages);
+            // It ends as the other end of its channel is gone.
+            let _ = placer.join();
+        })?;
+        Ok(Self { queue: Some(queue), threads: Some(threads) })
     }
 
     /// Writes these bytes durably, and makes their file.
@@ -88,7 +110,7 @@ impl Journal {
     async fn ask(&self, message: impl FnOnce(oneshot::Sender<Outcome>) -> Message) -> Outcome {
         let ended = || Arc::new(io::Error::other("the journal of contents has ended"));
         let (done, outcome) = oneshot::channel();
-        self.queue.send(message(done)).map_err(|_| ended())?;
+        self.queue.as_ref().ok_or_else(ended)?.send(message(done)).map_err(|_| ended())?;
         outcome.await.map_err(|_| ended())?
     }
 }
@@ -110,6 +132,7 @@ struct Generation {
     file: File,
     path: PathBuf,
     length: u64,
+    begun: Instant,
 }
 
 impl Generation {
@@ -121,7 +144,7 @@ impl Generation {
         }
         let file = File::options().write(true).create(true).truncate(false).open(&path)?;
         sync_folder(folder)?;
-        Ok(Self { file, path, length: 0 })
+        Ok(Self { file, path, length: 0, begun: Instant::now() })
     }
 
     /// Appends the contents of these writes, and syncs.
@@ -188,19 +211,25 @@ impl Place {
                 if fs_err::read(&path).is_ok_and(|stored| stored == bytes) {
                     return Ok(());
                 }
-                let repaired = super::unfinished(&path);
-                fs_err::write(&repaired, bytes)?;
-                fs_err::rename(&repaired, &path)
+                self.replace(&path, bytes)
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs_err::create_dir_all(path.parent().unwrap_or(&self.root))?;
+        let written = super::unfinished(path);
+        fs_err::write(&written, bytes)?;
+        fs_err::rename(&written, path)
     }
 
     /// Writes again what this journal holds, and drops it.
     fn replay(&mut self, journal: &Path) -> io::Result<()> {
         let stored = fs_err::read(journal)?;
         for (digest, bytes) in records(&stored) {
-            self.put(BlobKey::Bundle(digest), bytes)?;
+            // Without a look at what is there: after a failure of the disk memory may have what the disk has not.
+            self.replace(&file_of(&self.root, BlobKey::Bundle(digest)), bytes)?;
         }
         self.sync(journal)?;
         fs_err::remove_file(journal)
@@ -257,7 +286,7 @@ enum Work {
 impl Appender {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            let first = match messages.recv_timeout(QUIET) {
+            let first = match messages.recv_timeout(AGE) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
                     self.settle();
@@ -277,7 +306,8 @@ impl Appender {
                 let outcome = self.current().and_then(|journal| journal.append(&puts)).map_err(Arc::new);
                 self.hand_on(Work::Put(puts, outcome));
             }
-            if !settles.is_empty() || self.current.as_ref().is_some_and(|journal| journal.length >= FULL) {
+            let is_due = |journal: &Generation| journal.length >= FULL || journal.begun.elapsed() >= AGE;
+            if !settles.is_empty() || self.current.as_ref().is_some_and(is_due) {
                 self.settle();
             }
             settles.into_iter().for_each(|done| self.hand_on(Work::Tell(done)));
@@ -313,6 +343,8 @@ struct Placer {
     folder: PathBuf,
     place: Place,
     settling: Option<JoinHandle<Outcome>>,
+    /// Once files could not be synced no later answer of the system can be believed: the journals stay.
+    failed: Option<Arc<io::Error>>,
 }
 
 impl Placer {
@@ -337,20 +369,31 @@ impl Placer {
     /// Begins to sync the files of this journal; writes go on meanwhile.
     fn settle(&mut self, full: Generation) {
         // One at a time: who writes faster than the disk waits here.
-        let _ = self.settled();
+        if self.settled().is_err() {
+            return;
+        }
         let (place, spare) = (self.place.clone(), self.folder.join(SPARE));
-        self.settling = Some(std::thread::spawn(move || {
-            place.sync(&full.path).and_then(|()| fs_err::rename(&full.path, spare)).map_err(|error| {
-                // The journal stays, and the next start writes its contents again.
-                tracing::error!(%error, "contents cannot be synced");
-                Arc::new(error)
-            })
-        }));
+        let work =
+            move || place.sync(&full.path).and_then(|()| fs_err::rename(&full.path, spare)).map_err(Arc::new);
+        match thread("settle").spawn(work) {
+            Ok(settling) => self.settling = Some(settling),
+            Err(error) => self.fail(Arc::new(error)),
+        }
+    }
+
+    fn fail(&mut self, error: Arc<io::Error>) {
+        tracing::error!(%error, "contents cannot be synced; the next start writes them again");
+        self.failed = Some(error);
     }
 
     fn settled(&mut self) -> Outcome {
-        let Some(settling) = self.settling.take() else { return Ok(()) };
-        settling.join().unwrap_or_else(|_| Err(Arc::new(io::Error::other("syncing contents panicked"))))
+        if let Some(settling) = self.settling.take() {
+            let panicked = |_| Err(Arc::new(io::Error::other("syncing contents panicked")));
+            if let Err(error) = settling.join().unwrap_or_else(panicked) {
+                self.fail(error);
+            }
+        }
+        self.failed.clone().map_or(Ok(()), Err)
     }
 }
 

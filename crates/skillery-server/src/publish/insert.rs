@@ -71,13 +71,16 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
     let mut outcomes: Vec<Option<Result<Outcome>>> = entries.iter().map(|_| None).collect();
     let mut waiting: Vec<(usize, Entry)> = entries.into_iter().enumerate().collect();
     while !waiting.is_empty() {
-        let questions: Vec<Question> = waiting.iter().map(|(_, entry)| entry.question()).collect();
+        // What another entry of this round changes, this one must see: one entry of each skill, and one that claims an
+        // org, in each round.
+        let mut skills = HashSet::new();
+        let (now, mut later): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(_, entry)| skills.insert(entry.draft.id.key()));
+        let questions: Vec<Question> = now.iter().map(|(_, entry)| entry.question()).collect();
         let situations = situations(tx.connection(), &questions).await?;
         let mut round = Round::default();
-        let mut later = Vec::new();
-        for ((place, entry), situation) in waiting.into_iter().zip(situations) {
-            // What another entry of this round changes, this one must see.
-            if round.touches(&entry, &situation) {
+        for ((place, entry), situation) in now.into_iter().zip(situations) {
+            if round.claims_again(&entry, &situation) {
                 later.push((place, entry));
                 continue;
             }
@@ -130,24 +133,15 @@ fn check(entry: &Entry, situation: &Situation, rules: &Rules) -> Result<Step> {
 #[derive(Default)]
 struct Round {
     rows: Rows,
-    /// Keys of skills and of new orgs.
-    touched: HashSet<String>,
+    /// Keys of orgs that are claimed.
+    claimed: HashSet<String>,
     new_skills: i64,
 }
 
 impl Round {
-    /// Whether an earlier entry of this round may change how things stand for this one.
-    fn touches(&mut self, entry: &Entry, situation: &Situation) -> bool {
-        let key = entry.draft.id.key();
-        let org = org_key(&key);
-        if self.touched.contains(&key) || self.touched.contains(org) {
-            return true;
-        }
-        if situation.org.is_none() {
-            self.touched.insert(org.to_owned());
-        }
-        self.touched.insert(key);
-        false
+    /// Whether an earlier entry of this round may have claimed the org of this one.
+    fn claims_again(&mut self, entry: &Entry, situation: &Situation) -> bool {
+        situation.org.is_none() && !self.claimed.insert(org_key(&entry.draft.id.key()).to_owned())
     }
 
     /// Takes the rows of a version that is published, and its log entry.

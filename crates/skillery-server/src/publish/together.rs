@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use skillery_core::ProblemCode;
 
 use super::insert::{Entry, Outcome, Rules, insert};
 use crate::db::Db;
 use crate::db::publishing::{Question, Situation, TOGETHER, situations};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::gather::Gather;
 
 /// Gathers what concurrent publishes ask of the database.
@@ -18,6 +21,8 @@ pub struct Publishing {
 }
 
 const UNKNOWN: i64 = -1;
+/// How long a look may take: the next ones wait for it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Publishing {
     /// Starts gathering.
@@ -27,8 +32,14 @@ impl Publishing {
             looks: Gather::new(TOGETHER, move |questions| {
                 let db = Arc::clone(&reader);
                 Box::pin(async move {
-                    let mut connection = db.reader().acquire().await?;
-                    Ok(situations(&mut connection, &questions).await?.into_iter().map(Ok).collect())
+                    let look = async {
+                        let mut connection = db.reader().acquire().await?;
+                        situations(&mut connection, &questions).await
+                    };
+                    match tokio::time::timeout(PATIENCE, look).await {
+                        Ok(situations) => Ok(situations?.into_iter().map(Ok).collect()),
+                        Err(late) => Err(Failure::caused(ProblemCode::DatabaseUnavailable, "", late)),
+                    }
                 })
             }),
             inserts: Gather::new(TOGETHER, move |entries| {

@@ -60,12 +60,19 @@ async fn hear(app: &App, heard: &mut i64) -> Result<()> {
 pub async fn run(app: Arc<App>) {
     let mut changes = app.db.changes();
     let mut quiet_since = Some(Instant::now());
+    let mut joining = None;
     loop {
-        if quiet_since.is_some_and(|since| since.elapsed() > QUIET) {
+        let is_joining =
+            joining.as_ref().is_some_and(|task: &tokio::task::JoinHandle<()>| !task.is_finished());
+        if !is_joining && quiet_since.is_some_and(|since| since.elapsed() > QUIET) {
             quiet_since = None;
-            if let Err(failure) = tidy(&app).await {
-                tracing::warn!(%failure, cause = ?failure.source, "the index cannot be tidied");
-            }
+            // Beside the following: nobody's search waits for it.
+            let app = Arc::clone(&app);
+            joining = Some(tokio::spawn(async move {
+                if let Err(failure) = tidy(&app).await {
+                    tracing::warn!(%failure, cause = ?failure.source, "the index cannot be tidied");
+                }
+            }));
         }
         let before = app.search.cursor();
         tokio::select! {

@@ -21,6 +21,8 @@ const FORM: &str = "v1";
 const WRITER_BYTES: usize = 24 * 1024 * 1024;
 /// Segments of fewer documents are joined when nothing else is to be done: a larger one takes seconds.
 const SMALL_SEGMENT: u32 = 50_000;
+/// Documents of segments that are joined at once at most.
+const MOST_JOINED: u32 = 100_000;
 /// Words are compared in this form: split at everything but letters and digits, lower case, English stems.
 pub(super) const STEMMED: &str = "stemmed";
 /// As [`STEMMED`], but whole words: for completing the last one.
@@ -198,11 +200,8 @@ impl Index {
     /// Joins small segments, so that a search has fewer to look into. False when there are none to join. Blocks.
     pub fn tidy(&self) -> Result<bool> {
         let segments = self.inner.searchable_segment_metas().map_err(Failure::internal)?;
-        let small: Vec<_> = segments
-            .iter()
-            .filter(|segment| segment.num_docs() < SMALL_SEGMENT)
-            .map(|segment| segment.id())
-            .collect();
+        let sizes = segments.iter().map(|segment| (segment.num_docs(), segment.id())).collect();
+        let small = worth_joining(sizes);
         if small.len() < 2 {
             return Ok(false);
         }
@@ -263,7 +262,43 @@ impl Index {
     }
 }
 
+/// Which segments are joined: small ones, and no large one for the sake of a few documents, or every change would rewrite
+/// the whole index.
+fn worth_joining<Id>(mut segments: Vec<(u32, Id)>) -> Vec<Id> {
+    segments.retain(|(documents, _)| *documents < SMALL_SEGMENT);
+    segments.sort_by_key(|(documents, _)| *documents);
+    let mut below = 0;
+    let mut count = 0;
+    for (place, (documents, _)) in segments.iter().enumerate() {
+        if place > 0 && *documents <= 4 * below && below + documents <= MOST_JOINED {
+            count = place + 1;
+        }
+        below += documents;
+    }
+    segments.truncate(count);
+    segments.into_iter().map(|(_, id)| id).collect()
+}
+
 /// A name as it is compared: lower case, `_` and `.` as `-`.
 pub(super) fn exact(name: &str) -> String {
     name.trim().to_lowercase().replace(['_', '.'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_large_segment_is_joined_for_the_sake_of_a_few_documents() {
+        let joined = |sizes: &[u32]| {
+            worth_joining(sizes.iter().map(|size| (*size, *size)).collect()).into_iter().sum::<u32>()
+        };
+        assert_eq!(joined(&[2_361, 3_201, 4_438]), 10_000);
+        assert_eq!(joined(&[40_000, 1]), 0);
+        assert_eq!(joined(&[40_000, 1, 1]), 2);
+        assert_eq!(joined(&[80_000, 5, 6]), 11);
+        assert_eq!(joined(&[40_000, 40_000, 40_000]), 80_000);
+        assert_eq!(joined(&[]), 0);
+        assert_eq!(joined(&[7]), 0);
+    }
 }
