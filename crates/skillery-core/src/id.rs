@@ -204,6 +204,11 @@ impl Namespace {
         fold(&self.0)
     }
 
+    /// The key of the org.
+    pub fn org_key(&self) -> String {
+        fold(self.org())
+    }
+
     /// This namespace and every one above it, the deepest first: `acme/email`, `acme`.
     pub fn self_and_ancestors(&self) -> impl Iterator<Item = &str> {
         let mut rest = Some(self.0.as_str());
@@ -289,6 +294,11 @@ impl SkillId {
     /// What two ids that may not exist beside each other have in common.
     pub fn key(&self) -> String {
         fold(&self.0)
+    }
+
+    /// The key of the org.
+    pub fn org_key(&self) -> String {
+        fold(self.org())
     }
 }
 

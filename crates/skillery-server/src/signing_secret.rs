@@ -20,8 +20,7 @@ pub struct SigningSecret {
 
 /// The signing secret of the skill's org, if one is registered.
 pub async fn of(app: &App, id: &SkillId) -> Result<Option<Arc<SigningSecret>>> {
-    let key = id.key();
-    let org = key.split('/').next().unwrap_or(&key);
+    let org = &*id.org_key();
     // Whatever changes access, a new secret too, raises this epoch.
     let epoch = app.identities.epoch();
     if let Some((known_at, known)) = app.signing_secrets.get(org)

@@ -108,10 +108,7 @@ impl Blobs {
     }
 
     async fn put_alone(&self, key: BlobKey, bytes: Bytes) -> Result<()> {
-        match self.store.put(&key.path(), bytes.into()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(write_failure(error)),
-        }
+        self.store.put(&key.path(), bytes.into()).await.map(drop).map_err(write_failure)
     }
 
     /// The bytes, checked against their digest.

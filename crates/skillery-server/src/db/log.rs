@@ -2,6 +2,7 @@
 
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::{Committed, Db, from_json, pieces, tuples};
@@ -42,14 +43,17 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// These columns of the first `limit` entries from number `from` on.
+async fn page(db: &Db, columns: &str, from: i64, limit: i64) -> sqlx::Result<Vec<AnyRow>> {
+    let text = format!("SELECT {columns} FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2");
+    sqlx::query(AssertSqlSafe(text)).bind(from).bind(limit).fetch_all(db.reader()).await
+}
+
 /// The first `limit` entries from number `from` on.
 pub async fn entries(db: &Db, from: i64, limit: i64) -> Result<Vec<LogEntry>> {
-    let rows = sqlx::query("SELECT idx, at, actor, body FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2")
-        .bind(from)
-        .bind(limit)
-        .fetch_all(db.reader())
-        .await?;
-    rows.iter()
+    page(db, "idx, at, actor, body", from, limit)
+        .await?
+        .iter()
         .map(|row| {
             Ok(LogEntry {
                 index: row.try_get(0)?,
@@ -74,12 +78,9 @@ pub struct Change {
 
 /// The first `limit` changes from number `from` on.
 pub async fn changes(db: &Db, from: i64, limit: i64) -> Result<Vec<Change>> {
-    let rows = sqlx::query("SELECT idx, skill, body FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2")
-        .bind(from)
-        .bind(limit)
-        .fetch_all(db.reader())
-        .await?;
-    rows.iter()
+    page(db, "idx, skill, body", from, limit)
+        .await?
+        .iter()
         .map(|row| {
             Ok(Change { index: row.try_get(0)?, skill: row.try_get(1)?, event: from_json(row.try_get(2)?)? })
         })

@@ -187,10 +187,22 @@ fn address(settings: &Settings) -> (Backend, String, String) {
     }
 }
 
+/// What each connection begins with.
+const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+    PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 12000; PRAGMA journal_size_limit = 67108864; \
+    PRAGMA cache_size = -16000";
+const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 10000; PRAGMA cache_size = -8000";
+/// A server that freezes in a transaction must not hold up all others for ever.
+const POSTGRES_WRITER: &str = "SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
+    SET idle_in_transaction_session_timeout = '30s'";
+const POSTGRES_READER: &str = "SET statement_timeout = '30s'";
+
+/// The connections for reading, and those for writing.
 async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Result<(AnyPool, AnyPool)> {
     let options: AnyConnectOptions = url.parse()?;
-    let pool = || {
+    let pool = |connections: u32, first: &'static str| {
         AnyPoolOptions::new()
+            .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .test_before_acquire(backend == Backend::Postgres)
             .max_lifetime(None)
@@ -198,60 +210,18 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
                 Backend::Sqlite => None,
                 Backend::Postgres => Some(Duration::from_secs(300)),
             })
+            .after_connect(move |connection, _| {
+                Box::pin(async move { connection.execute(first).await.map(drop) })
+            })
+            .connect_with(options.clone())
     };
-    match backend {
-        Backend::Sqlite => {
-            let write = pool()
-                .max_connections(1)
-                .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection
-                            .execute(
-                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                                 PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 12000; \
-                                 PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000",
-                            )
-                            .await?;
-                        Ok(())
-                    })
-                })
-                .connect_with(options.clone())
-                .await?;
-            let read = pool()
-                .max_connections(settings.read_connections)
-                .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection
-                            .execute("PRAGMA query_only = ON; PRAGMA busy_timeout = 10000; PRAGMA cache_size = -8000")
-                            .await?;
-                        Ok(())
-                    })
-                })
-                .connect_with(options)
-                .await?;
-            Ok((read, write))
-        }
-        Backend::Postgres => {
-            let write = pool()
-                .max_connections(2)
-                .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        // A server that freezes in a transaction must not hold up all others for ever.
-                        connection
-                            .execute(
-                                "SET lock_timeout = '15s'; SET statement_timeout = '30s'; \
-                                 SET idle_in_transaction_session_timeout = '30s'",
-                            )
-                            .await?;
-                        Ok(())
-                    })
-                })
-                .connect_with(options.clone())
-                .await?;
-            let read = pool().max_connections(settings.read_connections.max(4)).connect_with(options).await?;
-            Ok((read, write))
-        }
-    }
+    let readers = settings.read_connections;
+    // The writer comes first, as it makes the file.
+    let (write, read) = match backend {
+        Backend::Sqlite => (pool(1, SQLITE_WRITER).await?, pool(readers, SQLITE_READER).await?),
+        Backend::Postgres => (pool(2, POSTGRES_WRITER).await?, pool(readers.max(4), POSTGRES_READER).await?),
+    };
+    Ok((read, write))
 }
 
 /// `$1, $2, …` for so many values, from `first` on.

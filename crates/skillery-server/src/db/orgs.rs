@@ -82,15 +82,13 @@ pub async fn own_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<
 
 /// Gives a user a role in a namespace, in place of an earlier one.
 pub async fn set_member(tx: &mut Tx, namespace: &Namespace, user: &str, role: Role) -> Result<()> {
-    let key = namespace.key();
-    let org = key.split('/').next().unwrap_or(&key).to_owned();
     sqlx::query(
         "INSERT INTO members (namespace, user_id, org, role) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (namespace, user_id) DO UPDATE SET role = $4",
     )
-    .bind(key.clone())
+    .bind(namespace.key())
     .bind(user.to_owned())
-    .bind(org)
+    .bind(namespace.org_key())
     .bind(role.as_str())
     .execute(tx.connection())
     .await?;

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::orgs::OrgRow;
-use super::skills::{SkillRow, org_key};
+use super::skills::SkillRow;
 use super::versions::VersionRow;
 use super::{Tx, parsed, pieces, tuples};
 use crate::failure::{Failure, Result};
@@ -168,7 +168,7 @@ async fn insert_skills(tx: &mut Tx, skills: &[SkillRow]) -> Result<()> {
                 .bind(skill.number)
                 .bind(skill.id.to_string())
                 .bind(skill.id.namespace().key())
-                .bind(org_key(&skill.id))
+                .bind(skill.id.org_key())
                 .bind(skill.visibility.as_str())
                 .bind(skill.latest.as_ref().map(Version::to_string))
                 .bind(created_at)

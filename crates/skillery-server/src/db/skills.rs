@@ -153,12 +153,6 @@ pub async fn full_after(db: &Db, number: i64, limit: i64) -> Result<Vec<FullSkil
         .collect()
 }
 
-/// The org that a skill belongs to.
-pub(super) fn org_key(id: &SkillId) -> String {
-    let key = id.key();
-    key.split('/').next().unwrap_or(&key).to_owned()
-}
-
 /// Sets what a request without a version gets. The skill was updated when that version was published.
 pub async fn set_latest(tx: &mut Tx, key: &str, latest: Option<&Version>) -> Result<()> {
     sqlx::query(

@@ -71,8 +71,8 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
     let mut outcomes: Vec<Option<Result<Outcome>>> = entries.iter().map(|_| None).collect();
     let mut waiting: Vec<(usize, Entry)> = entries.into_iter().enumerate().collect();
     while !waiting.is_empty() {
-        // What another entry of this round changes, this one must see: one entry of each skill, and one that claims an
-        // org, in each round.
+        // What another entry of this round changes, this one must see: each round has one entry of each skill, and none
+        // for an org that another entry of it has claimed.
         let mut skills = HashSet::new();
         let (now, mut later): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(_, entry)| skills.insert(entry.draft.id.key()));
@@ -80,7 +80,7 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
         let situations = situations(tx.connection(), &questions).await?;
         let mut round = Round::default();
         for ((place, entry), situation) in now.into_iter().zip(situations) {
-            if round.claims_again(&entry, &situation) {
+            if situation.org.is_none() && round.claimed.contains(&entry.draft.id.org_key()) {
                 later.push((place, entry));
                 continue;
             }
@@ -139,17 +139,13 @@ struct Round {
 }
 
 impl Round {
-    /// Whether an earlier entry of this round may have claimed the org of this one.
-    fn claims_again(&mut self, entry: &Entry, situation: &Situation) -> bool {
-        situation.org.is_none() && !self.claimed.insert(org_key(&entry.draft.id.key()).to_owned())
-    }
-
     /// Takes the rows of a version that is published, and its log entry.
     async fn write(&mut self, tx: &mut Tx, mut entry: Entry, situation: Situation) -> Result<Published> {
         let identity = Arc::clone(&entry.identity);
         let draft = &mut entry.draft;
         if situation.org.is_none() {
             claim_org(tx, &draft.id, &identity).await?;
+            self.claimed.insert(draft.id.org_key());
         }
         draft.row.created_at = tx.now;
         draft.row.log_position = tx.append(
@@ -210,10 +206,6 @@ pub fn check_situation(
     situation.skill.as_ref().map_or(Ok(()), |skill| check_skill(skill, draft))
 }
 
-fn org_key(key: &str) -> &str {
-    key.split('/').next().unwrap_or(key)
-}
-
 fn check_org_name(org: &OrgRow, id: &SkillId) -> Result<()> {
     if org.name == id.org() {
         return Ok(());
@@ -226,8 +218,9 @@ fn check_policy(identity: &Identity, id: &SkillId, policy: NamespacePolicy) -> R
     if policy == NamespacePolicy::Managed && !identity.is_site_admin() {
         return Err(Failure::new(ProblemCode::NamespaceManaged, format!("there is no org `{}`", id.org())));
     }
-    crate::orgs::check_name(org_key(&id.key()))?;
-    check_bounds(identity, org_key(&id.key()))
+    let org = id.org_key();
+    crate::orgs::check_name(&org)?;
+    check_bounds(identity, &org)
 }
 
 /// The skill is there already: is it the one that is meant, seen by whom the request says?

@@ -116,9 +116,7 @@ async fn prepare(
     namespace: &Namespace,
     user: &str,
 ) -> Result<(Identity, accounts::UserRow, Option<Role>)> {
-    let key = namespace.key();
-    let org = key.split('/').next().unwrap_or(&key);
-    orgs::find(tx.connection(), org).await?.ok_or_else(|| org_not_found(namespace))?;
+    orgs::find(tx.connection(), &namespace.org_key()).await?.ok_or_else(|| org_not_found(namespace))?;
     identity.roles = accounts::roles(tx.connection(), &identity.user.id).await?;
     let target = accounts::user_by_name(tx.connection(), user).await?.ok_or_else(|| {
         Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", user.escape_debug()))

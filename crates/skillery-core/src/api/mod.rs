@@ -1,0 +1,51 @@
+//! The bodies of requests and answers. Both ends use these types; the OpenAPI document is made from them.
+
+mod accounts;
+mod log;
+mod orgs;
+mod ratings;
+mod skills;
+mod versions;
+
+pub use accounts::*;
+pub use log::*;
+pub use orgs::*;
+pub use ratings::*;
+pub use skills::*;
+pub use versions::*;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+    use crate::time::Time;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let download = DownloadResponse {
+            id: "acme/x".to_owned(),
+            version: "1.0.0".to_owned(),
+            code: "def x(): ...".to_owned(),
+            code_hash: String::new(),
+            signature: None,
+            secret: Some("hidden".to_owned()),
+            digest: String::new(),
+            warning: None,
+        };
+        let shown = format!("{download:?}");
+        assert!(shown.contains("secret: Some(***)") && !shown.contains("hidden"), "{shown}");
+        let summary = TokenSummary {
+            id: "1".to_owned(),
+            user: "alice".to_owned(),
+            label: String::new(),
+            scopes: vec![Scope::Read],
+            namespaces: Vec::new(),
+            created_at: Time::from_micros(0),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let shown = format!("{:?}", CreateTokenResponse { token: "hidden".to_owned(), summary });
+        assert!(shown.contains("token: ***") && !shown.contains("hidden"), "{shown}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Ratings and reviews.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /api/v1/skills/{id}/rate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RateRequest {
+    /// From 1 to 5, kept to one decimal.
+    pub rating: f64,
+    /// What the user thinks of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+}
+
+/// What a rating is answered with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RateResponse {
+    /// Always true; a failure is a problem.
+    pub success: bool,
+    /// The mean with this rating.
+    pub average_rating: f64,
+    /// Ratings with this one.
+    pub rating_count: i64,
+}
+
+/// `GET /api/v1/skills/{id}/ratings`: one page, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RatingsResponse {
+    /// Mean of all ratings; 0 when there are none.
+    pub average: f64,
+    /// Ratings.
+    pub count: i64,
+    /// How many gave 1 to 5 stars, halves rounded up.
+    pub histogram: BTreeMap<String, i64>,
+    /// Ratings of this page, with their texts.
+    pub reviews: Vec<Review>,
+}
+
+/// One user's rating.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Review {
+    /// The user's name.
+    pub author: String,
+    /// 1 to 5.
+    pub rating: f64,
+    /// What the user wrote; empty when nothing.
+    pub text: String,
+    /// When it was given or last replaced (RFC 3339).
+    pub created_at: String,
+}

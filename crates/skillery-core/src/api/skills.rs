@@ -1,0 +1,164 @@
+//! Skills: publishing, showing, searching, downloading.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::token::Secret;
+use crate::{VersionStatus, Visibility};
+
+/// A skill as the guide's `RegistrySkill` lists it: these attributes and no other, since existing clients build
+/// their object from the keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Record {
+    /// `org/name`.
+    pub id: String,
+    /// The last segment of the id.
+    pub name: String,
+    /// The namespace: all segments but the last.
+    pub org: String,
+    /// The latest version.
+    pub version: String,
+    /// What the skill is for.
+    pub description: String,
+    /// SHA-256 of the code, 64 hexadecimal digits.
+    pub code_hash: String,
+    /// The publisher's HMAC-SHA256 over `id:code_hash`, if there is one.
+    pub signature: Option<String>,
+    /// Topics.
+    pub tags: Vec<String>,
+    /// Mean of all ratings, 1 to 5; 0 when there are none.
+    pub rating: f64,
+    /// Ratings.
+    pub rating_count: i64,
+    /// Downloads that were answered with content.
+    pub install_count: i64,
+    /// When the first version was published (RFC 3339).
+    pub created_at: String,
+    /// When the latest version was published (RFC 3339).
+    pub updated_at: String,
+    /// The author; the publisher's name when none was given.
+    pub author: String,
+    /// Licence, for example `MIT`.
+    pub license: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where the source is kept.
+    pub repository: Option<String>,
+}
+
+/// `POST /api/v1/skills`: a version to publish. A field that is not listed here is refused by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PublishRequest {
+    /// `org/name`.
+    pub id: String,
+    /// Must be the id's last segment when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Must be the id's namespace when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// A semantic version.
+    pub version: String,
+    /// What the skill is for.
+    #[serde(default)]
+    pub description: String,
+    /// Checked against `code` when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_hash: Option<String>,
+    /// HMAC-SHA256 of `id:code_hash`; checked where the org registered its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// Topics.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Licence; `MIT` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// The project's page, `http` or `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// Where the source is kept, a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The author; the caller's name when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Who sees the skill. Only the first version of a skill sets it; later it has its own route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// The Python source.
+    pub code: String,
+}
+
+/// What a publish is answered with: 201, or 200 for the identical version again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PublishResponse {
+    /// The id, as the skill was first spelled.
+    pub id: String,
+    /// The version.
+    pub version: String,
+    /// `published`, or `pending` where it needs approval.
+    pub status: VersionStatus,
+    /// When the skill was first published.
+    pub created_at: String,
+    /// When this version was published.
+    pub updated_at: String,
+}
+
+/// `GET /api/v1/skills`: one page of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchResponse {
+    /// How many skills fit, on all pages.
+    pub total: u64,
+    /// Those of this page.
+    pub skills: Vec<Record>,
+}
+
+/// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DownloadResponse {
+    /// `org/name`.
+    pub id: String,
+    /// The version that the request chose.
+    pub version: String,
+    /// The Python source.
+    pub code: String,
+    /// SHA-256 of `code`.
+    pub code_hash: String,
+    /// The publisher's signature, as it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The org's signing secret; only members of the org get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// SHA-256 of the version's bundle.
+    pub digest: String,
+    /// Why the version should not be used, where it was yanked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// Shows everything but the secret.
+impl fmt::Debug for DownloadResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, version, code, code_hash, signature, secret, digest, warning } = self;
+        formatter
+            .debug_struct("DownloadResponse")
+            .field("id", id)
+            .field("version", version)
+            .field("code", code)
+            .field("code_hash", code_hash)
+            .field("signature", signature)
+            .field("secret", &secret.as_deref().map(Secret::new))
+            .field("digest", digest)
+            .field("warning", warning)
+            .finish()
+    }
+}

@@ -1,0 +1,139 @@
+//! Versions, their files, and what is decided about them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Time;
+use crate::{Digest, SkillId, Version, VersionStatus, Visibility};
+
+/// `GET /api/v1/skills/{id}/versions`: one page, the highest version first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionsResponse {
+    /// `org/name`.
+    pub id: String,
+    /// Versions on all pages.
+    pub total: u64,
+    /// The version that a request without one gets.
+    pub latest: Option<String>,
+    /// Those of this page.
+    pub versions: Vec<VersionSummary>,
+}
+
+/// One version in a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionSummary {
+    /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub version: Version,
+    /// Where it stands.
+    pub status: VersionStatus,
+    /// SHA-256 of the bundle.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub digest: Digest,
+    /// Bytes of the bundle.
+    pub size: u64,
+    /// SHA-256 of the code.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub code_hash: Digest,
+    /// The publisher's name.
+    pub publisher: String,
+    /// When it was published.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Time,
+    /// Why it was yanked or quarantined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `GET /api/v1/skills/{id}/versions/{version}`: everything about one version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionDetail {
+    /// `org/name`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: SkillId,
+    /// What a listing says of it.
+    #[serde(flatten)]
+    pub summary: VersionSummary,
+    /// What the skill is for.
+    pub description: String,
+    /// Topics.
+    pub tags: Vec<String>,
+    /// The author.
+    pub author: String,
+    /// Licence.
+    pub license: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where the source is kept.
+    pub repository: Option<String>,
+    /// Who sees the skill.
+    pub visibility: Visibility,
+    /// The files of the bundle.
+    pub files: Vec<FileSummary>,
+    /// Signatures.
+    pub signatures: Vec<SignatureSummary>,
+    /// What scanners found.
+    pub findings: Vec<Finding>,
+    /// The number of the log entry that published it.
+    pub log_position: i64,
+}
+
+/// One file of a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileSummary {
+    /// Relative, with `/`.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// `0644` or `0755`.
+    pub mode: String,
+    /// SHA-256.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub digest: Digest,
+}
+
+/// One signature of a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignatureSummary {
+    /// `hmac-sha256`.
+    pub kind: String,
+    /// What it is worth: `legacy-integrity-only`.
+    pub level: String,
+    /// The signature.
+    pub value: String,
+}
+
+/// Something a scanner found in a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: String,
+    /// `info`, `low`, `medium`, `high` or `critical`.
+    pub severity: String,
+    /// What was found, in a sentence.
+    pub message: String,
+}
+
+/// A reason, for a yank or a quarantine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReasonRequest {
+    /// Shown to whoever asks for the version.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// `PUT /api/v1/skills/{id}/visibility`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VisibilityRequest {
+    /// Who sees the skill from now on.
+    pub visibility: Visibility,
+}
