@@ -89,7 +89,10 @@ async fn database() -> Option<String> {
     let schema = format!("test_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::SeqCst));
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).execute(&mut connection).await.unwrap();
+    // One of this name is left of an earlier process that had the same number.
+    for statement in [format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")] {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
     let separator = if url.contains('?') { '&' } else { '?' };
     Some(format!("{url}{separator}options[search_path]={schema}&application_name={schema}"))
