@@ -9,9 +9,10 @@ use tantivy::directory::MmapDirectory;
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, NumericOptions, STRING, Schema, TextFieldIndexing, TextOptions,
 };
-use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer};
+use tantivy::tokenizer::{LowerCaser, RemoveLongFilter, SimpleTokenizer, TextAnalyzer};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term};
 
+use super::stems::Stems;
 use crate::db::skills::FullSkill;
 use crate::failure::{Failure, Result};
 
@@ -85,9 +86,12 @@ pub struct Index {
 }
 
 fn text(tokenizer: &str) -> TextOptions {
-    TextOptions::default().set_indexing_options(
-        TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(IndexRecordOption::WithFreqs),
-    )
+    words(tokenizer, IndexRecordOption::WithFreqs)
+}
+
+fn words(tokenizer: &str, kept: IndexRecordOption) -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(kept);
+    TextOptions::default().set_indexing_options(indexing)
 }
 
 fn schema() -> (Schema, Fields) {
@@ -100,8 +104,9 @@ fn schema() -> (Schema, Fields) {
         exact: builder.add_text_field("exact", STRING),
         tags: builder.add_text_field("tags", text(STEMMED)),
         description: builder.add_text_field("description", text(STEMMED)),
-        body: builder.add_text_field("body", text(STEMMED)),
-        words: builder.add_text_field("words", text(WHOLE)),
+        // Each different word stands there once.
+        body: builder.add_text_field("body", words(STEMMED, IndexRecordOption::Basic)),
+        words: builder.add_text_field("words", words(WHOLE, IndexRecordOption::Basic)),
         tag: builder.add_text_field("tag", STRING),
         namespace: builder.add_text_field("namespace", STRING),
         visibility: builder.add_text_field("visibility", STRING),
@@ -144,7 +149,7 @@ impl Index {
                 .filter(LowerCaser)
         };
         inner.tokenizers().register(WHOLE, whole().build());
-        inner.tokenizers().register(STEMMED, whole().filter(Stemmer::new(Language::English)).build());
+        inner.tokenizers().register(STEMMED, whole().filter(Stems::new()).build());
         let reader = inner
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)

@@ -6,6 +6,7 @@
 mod follow;
 mod index;
 mod query;
+mod stems;
 
 use std::path::Path;
 use std::sync::Arc;
