@@ -1,36 +1,45 @@
 //! One worker process: request in, reply out, whatever the skill does in between.
 //!
-//! Four things are watched at once: the channel, the two outputs, the process, and the clock. The first that decides ends
-//! the attempt, and then nothing of the process is left.
+//! Four things are watched at once: the channel, the two outputs, what the parent tells of the process, and the clock. The
+//! first that decides ends the attempt, and then nothing of the process is left.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::Values;
 use crate::channel::{Channel, Message};
+use crate::denial::Denial;
 use crate::event::Stream;
-use crate::interpreter::Interpreter;
+use crate::judge::{Judge, Judged};
 use crate::options::RunLimits;
-use crate::outcome::{Status, StepError};
+use crate::outcome::StepError;
 use crate::output::Outputs;
-use crate::process::Group;
+use crate::parent::Told;
+use crate::policy::Grants;
 use crate::skill::Pinned;
 use crate::step::Attempted;
+use crate::workers::{Kind, Worker, Workers};
 
-const WORKER: &str = include_str!("python/worker.py");
 /// What a reply has besides the output: an error with message and traceback, escaped.
 const REPLY_OVERHEAD: usize = 1024 * 1024;
+/// How long the parent may take to tell that a killed worker is gone.
+const BURIAL: Duration = Duration::from_secs(5);
+/// Open files, processes with their threads, and bytes in a file, of one worker.
+const FILES: u64 = 256;
+const PROCESSES: u64 = 64;
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What one attempt needs.
 pub(crate) struct Attempt<'a> {
-    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) workers: &'a Workers,
+    pub(crate) kind: &'a Kind,
     pub(crate) skill: &'a Pinned,
     pub(crate) inputs: &'a Values,
     pub(crate) timeout: Duration,
@@ -42,27 +51,26 @@ pub(crate) struct Attempt<'a> {
 #[derive(Serialize)]
 struct Request<'a> {
     name: &'a str,
-    file: &'a str,
+    path: &'a str,
     code: &'a str,
     output_bytes: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reply {
-    #[serde(default)]
-    output: Value,
-    error: Option<StepError>,
-    #[serde(default)]
-    retry: bool,
+    environment: BTreeMap<String, String>,
+    memory: u64,
+    seconds: u64,
+    files: u64,
+    processes: u64,
+    file_bytes: u64,
 }
 
 /// What ended an attempt.
-enum End {
+pub(crate) enum End {
     Reply(Vec<u8>),
     /// The process ended, and there was no whole reply.
-    Silence,
+    Silence(Option<ExitStatus>),
+    /// There was no process.
+    Never(String),
     BadReply,
+    OutOfMemory(u64),
     LogTooLarge,
     TimedOut,
     Cancelled,
@@ -77,68 +85,108 @@ impl From<Message> for End {
     }
 }
 
+/// Told what the skill was kept from, as it tries.
+pub(crate) type OnDenial<'a> = dyn Fn(&Denial) + Send + Sync + 'a;
+
 /// Told what the skill writes, as it writes it.
 pub(crate) type OnOutput<'a> = dyn Fn(Stream, String) + Send + Sync + 'a;
 
 impl Attempt<'_> {
     /// Runs the skill once. Dropping the future kills the process and everything that it started.
-    pub(crate) async fn run(&self, on_output: &OnOutput<'_>) -> Attempted {
+    pub(crate) async fn run(&self, on_output: &OnOutput<'_>, on_denial: &OnDenial<'_>) -> Attempted {
         let request = match self.request() {
             Ok(request) => request,
             Err(refused) => return Attempted::refused(refused, false),
         };
         let started = Instant::now();
-        let (group, mut channel, mut outputs) = match self.spawn(request, on_output) {
-            Ok(spawned) => spawned,
-            Err(error) => {
-                let message = format!("cannot start a Python process: {error}");
-                return Attempted::refused(StepError::new("could-not-start", message), true);
-            }
+        let could_not_start = |error: &dyn std::fmt::Display| {
+            let message = format!("cannot start a Python process: {error}");
+            Attempted::refused(StepError::new("could-not-start", message), true)
         };
+        let mut worker = match self.workers.take(self.kind).await {
+            Ok(worker) => worker,
+            Err(error) => return could_not_start(&error),
+        };
+        let begun = worker.ends.take().ok_or_else(|| io::Error::other("the worker was used before"));
+        let begun = begun.and_then(|ends| {
+            let channel = Channel::new(ends.channel, &request, self.limits.output_bytes + REPLY_OVERHEAD)?;
+            Ok((channel, Outputs::new(ends.stdout, ends.stderr, self.limits, on_output)?, ends.reply))
+        });
+        let (mut channel, mut outputs, large) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return could_not_start(&error),
+        };
+        let mut watch = Watch { worker, denials: Vec::new(), on_denial };
 
         let mut end = tokio::select! {
             message = channel.message() => message.into(),
             () = outputs.flood() => End::LogTooLarge,
-            () = group.ended() => End::Silence,
+            gone = watch.gone() => gone,
             () = tokio::time::sleep(self.timeout) => End::TimedOut,
             () = self.cancel.cancelled() => End::Cancelled,
         };
         let latency = started.elapsed();
 
         if matches!(end, End::TimedOut | End::Cancelled) {
-            group.ask_to_end();
+            watch.worker.ask_to_end();
             tokio::select! {
-                () = group.ended() => {}
+                _ = watch.gone() => {}
                 () = outputs.flood() => {}
                 () = tokio::time::sleep(self.grace) => {}
             }
         }
-        let status = group.bury().await;
+        // Whoever is not told within this time kills by dropping: then the parent itself hangs.
+        watch.worker.kill();
+        let status = match &end {
+            End::Silence(status) => *status,
+            _ => {
+                let _ = tokio::time::timeout(BURIAL, watch.gone()).await;
+                None
+            }
+        };
 
-        // Nobody of the group can write any more, so what is left ends at once; only a process that left the group
-        // could hold the ends open, and that one is not waited for.
-        if matches!(end, End::Silence)
-            && let Ok(message) = tokio::time::timeout(self.grace, channel.rest()).await
+        // Nobody of the worker can write any more, so what is left ends at once.
+        if matches!(end, End::Silence(_))
+            && let Ok(Some(message)) = tokio::time::timeout(self.grace, channel.rest()).await
         {
-            end = message.map_or(End::Silence, End::from);
+            end = message.into();
         }
         if let Ok(true) = tokio::time::timeout(self.grace, outputs.rest()).await
-            && matches!(end, End::Reply(_) | End::Silence)
+            && matches!(end, End::Reply(_) | End::Silence(_))
         {
             end = End::LogTooLarge;
         }
+        if matches!(&end, End::Reply(reply) if reply.is_empty()) {
+            end = read_large(large, self.limits.output_bytes + REPLY_OVERHEAD);
+        }
         let (stdout, stderr) = outputs.finish();
-        let (status, output, error, retry) = self.judge(end, status);
+        let denials = std::mem::take(&mut watch.denials);
+        let Judged { status, output, error, retry } = Judge {
+            denials: &denials,
+            timeout: self.timeout,
+            limits: self.limits,
+            grants: &self.kind.grants,
+        }
+        .judge(end, status);
         Attempted { status, output, error, retry, latency, stdout, stderr }
     }
 
     /// The two messages that a worker begins with: what to run, and the inputs.
     fn request(&self) -> Result<[Vec<u8>; 2], StepError> {
+        let grants = &self.kind.grants;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let request = Request {
             name: &self.skill.name,
-            file: &self.skill.file,
+            path: &self.skill.path,
             code: &self.skill.code,
             output_bytes: self.limits.output_bytes,
+            environment: environment(grants),
+            memory: grants.memory_bytes,
+            // The clock ends what takes too long; this ends it even where nobody looks at the clock.
+            seconds: (self.timeout.as_secs() + 1).saturating_mul(processors as u64) + 1,
+            files: FILES,
+            processes: PROCESSES,
+            file_bytes: FILE_BYTES,
         };
         let not_json =
             |error| StepError::new("bad-inputs", format!("the inputs cannot be written as JSON: {error}"));
@@ -151,98 +199,53 @@ impl Attempt<'_> {
         }
         Ok([request, inputs])
     }
+}
 
-    /// A process with a folder of its own, one channel, and nothing else of ours.
-    fn spawn<'o>(
-        &self,
-        request: [Vec<u8>; 2],
-        on_output: &'o OnOutput<'o>,
-    ) -> io::Result<(Group, Channel, Outputs<'o>)> {
-        let folder = tempfile::Builder::new().prefix("skillery-").tempdir()?;
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        let mut command = Command::new(self.interpreter.path());
-        // Isolated from variables, the folder and the user's own packages; those of the interpreter's environment can
-        // be imported, as skills may use what is installed beside it.
-        command
-            .args(["-I", "-B", "-X", "utf8", "-c", WORKER])
-            .current_dir(folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
-            .env("LANG", "C.UTF-8")
-            .env("HOME", folder.path())
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let (group, pipes) = Group::spawn(command, folder)?;
-        let channel = Channel::new(ours, &request, self.limits.output_bytes + REPLY_OVERHEAD)?;
-        Ok((group, channel, Outputs::new(pipes, self.limits, on_output)?))
-    }
+/// A worker, and what is told of it.
+struct Watch<'a> {
+    worker: Worker,
+    denials: Vec<Denial>,
+    on_denial: &'a OnDenial<'a>,
+}
 
-    fn judge(&self, end: End, status: io::Result<ExitStatus>) -> (Status, Value, Option<StepError>, bool) {
-        let failed = |kind: &str, message: String, retry: bool| {
-            (Status::Failed, Value::Null, Some(StepError::new(kind, message)), retry)
-        };
-        match end {
-            End::Reply(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(Reply { output, error: None, .. }) => (Status::Success, output, None, false),
-                Ok(Reply { error, retry, .. }) => (Status::Failed, Value::Null, error, retry),
-                Err(error) => {
-                    failed("bad-protocol", format!("the reply of the process cannot be read: {error}"), false)
+impl Watch<'_> {
+    /// Ends when nothing of the worker is left.
+    async fn gone(&mut self) -> End {
+        loop {
+            match self.worker.told.recv().await {
+                Some(Told::Ended(status)) => return End::Silence(Some(ExitStatus::from_raw(status))),
+                Some(Told::Failed(why)) => return End::Never(why),
+                Some(Told::Memory(bytes)) => {
+                    // Its processes are killed; that they are gone is told too.
+                    while !matches!(self.worker.told.recv().await, Some(Told::Ended(_)) | None) {}
+                    return End::OutOfMemory(bytes);
                 }
-            },
-            End::BadReply => {
-                failed("bad-protocol", "the process did not reply as it should".to_owned(), false)
-            }
-            End::LogTooLarge => {
-                let most = self.limits.log_bytes;
-                failed(
-                    "log-too-large",
-                    format!("the skill wrote more than {most} bytes to its outputs"),
-                    false,
-                )
-            }
-            End::TimedOut => {
-                let message =
-                    format!("the skill did not end within {} s, and was killed", self.timeout.as_secs_f64());
-                (Status::TimedOut, Value::Null, Some(StepError::new("timed-out", message)), true)
-            }
-            End::Cancelled => {
-                let error = StepError::new("cancelled", "the run was cancelled, and the skill was killed");
-                (Status::Cancelled, Value::Null, Some(error), false)
-            }
-            End::Silence => {
-                let status = match status {
-                    Ok(status) => status,
-                    Err(error) => {
-                        return failed(
-                            "killed",
-                            format!("the process ended, nobody knows how: {error}"),
-                            true,
-                        );
-                    }
-                };
-                match (status.signal(), status.code()) {
-                    (Some(signal), _) => {
-                        failed("killed", format!("the process was killed by {}", signal_name(signal)), true)
-                    }
-                    (None, code) => {
-                        let code = code.unwrap_or_default();
-                        failed(
-                            "exited",
-                            format!("the process exited with status {code} before the function returned"),
-                            true,
-                        )
+                Some(Told::Denied(call)) => {
+                    if let Some(denial) = Denial::of_call(call) {
+                        (self.on_denial)(&denial);
+                        self.denials.push(denial);
                     }
                 }
+                None => return End::Silence(None),
             }
         }
     }
 }
 
-fn signal_name(number: i32) -> String {
-    match nix::sys::signal::Signal::try_from(number) {
-        Ok(signal) => signal.as_str().to_owned(),
-        Err(_) => format!("signal {number}"),
+/// What a skill finds in its environment.
+fn environment(grants: &Grants) -> BTreeMap<String, String> {
+    let mut environment = grants.variables();
+    for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8")] {
+        environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+    environment
+}
+
+fn read_large(file: OwnedFd, most: usize) -> End {
+    let mut file = std::fs::File::from(file);
+    let mut bytes = Vec::new();
+    match file.rewind().and_then(|()| file.take(most as u64 + 1).read_to_end(&mut bytes)) {
+        Ok(size) if size <= most => End::Reply(bytes),
+        _ => End::BadReply,
     }
 }

@@ -5,6 +5,8 @@ use skillery_core::time::Time;
 
 use crate::Values;
 use crate::outcome::{Outcome, Status, StepError};
+use crate::policy::Rule;
+use crate::sandbox::Layers;
 
 /// Where the events of a run go. Called in order, from the task of the run, which waits for it: a sink that
 /// writes to a disk has written before anything else starts. A slow reader belongs behind a channel.
@@ -35,6 +37,8 @@ pub enum EventKind {
         inputs: Values,
         /// What will run.
         steps: Vec<PlannedStep>,
+        /// What keeps the skills in, as far as it holds on this machine.
+        sandbox: Layers,
     },
     /// An attempt begins.
     StepStarted {
@@ -53,6 +57,15 @@ pub enum EventKind {
         stream: Stream,
         /// Whole lines where that can be; bytes that are not UTF-8 are replaced.
         text: String,
+    },
+    /// The sandbox refused something. The skill may go on without it.
+    StepDenied {
+        /// The step.
+        step: String,
+        /// Which rule.
+        rule: Rule,
+        /// The system call.
+        what: String,
     },
     /// An attempt failed, and there will be another.
     StepRetrying {

@@ -1,21 +1,21 @@
 //! Which Python runs the skills.
 
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 /// The oldest Python that skills may count on.
-const MINIMUM: (u32, u32) = (3, 9);
+pub(crate) const MINIMUM: (u32, u32) = (3, 9);
 /// How long an interpreter may take to tell its version; one that hangs is not one.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 const PROBE: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)";
 
-/// A Python that was asked for its version and is new enough.
+/// A Python interpreter. Its version is known when it has been started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpreter {
     path: PathBuf,
-    version: String,
 }
 
 /// There is no Python that could run skills.
@@ -67,17 +67,28 @@ impl Interpreter {
         Self::at(Path::new(&path.unwrap_or_else(|| OsString::from("python3")))).await
     }
 
-    /// This Python. Asks it for its version.
+    /// This Python: a path, or a name from the search path. A script, which a version manager may put in its place, is
+    /// asked for the interpreter that it starts.
     pub async fn at(path: &Path) -> Result<Self, InterpreterError> {
         if cfg!(not(target_os = "linux")) {
             return Err(InterpreterError::Unsupported);
         }
-        // The worker starts in a folder of its own, where a relative path would mean something else.
-        let path = if path.components().count() > 1 {
-            &std::path::absolute(path).unwrap_or(path.to_owned())
-        } else {
-            path
-        };
+        let found =
+            find(path).map_err(|source| InterpreterError::NotFound { path: path.to_owned(), source })?;
+        if is_script(&found) { Self::asked(&found).await } else { Ok(Self { path: found }) }
+    }
+
+    /// One that was found before.
+    pub(crate) fn known(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    async fn asked(path: &Path) -> Result<Self, InterpreterError> {
         let not_found = |source| InterpreterError::NotFound { path: path.to_owned(), source };
         let not_python = |what: String| InterpreterError::NotPython { path: path.to_owned(), what };
         let child = tokio::process::Command::new(path)
@@ -98,25 +109,41 @@ impl Interpreter {
         let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
         let mut lines = answer.lines();
         let version = lines.next().unwrap_or_default().to_owned();
-        let mut numbers = version.split('.').map(str::parse::<u32>);
-        let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
-            return Err(not_python("it prints no version".to_owned()));
-        };
-        if (major, minor) < MINIMUM {
-            return Err(InterpreterError::TooOld { path: path.to_owned(), version });
+        match is_new_enough(&version) {
+            None => return Err(not_python("it prints no version".to_owned())),
+            Some(false) => return Err(InterpreterError::TooOld { path: path.to_owned(), version }),
+            Some(true) => {}
         }
-        // A version manager puts a script before the real interpreter, which would run at each step and set variables.
         let executable = lines.next().map(PathBuf::from).filter(|executable| executable.is_absolute());
-        Ok(Self { path: executable.unwrap_or_else(|| path.to_owned()), version })
+        Ok(Self { path: executable.unwrap_or_else(|| path.to_owned()) })
     }
+}
 
-    /// The program.
-    pub fn path(&self) -> &Path {
-        &self.path
+/// Whether a version, as Python tells it, is new enough.
+fn is_new_enough(version: &str) -> Option<bool> {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor) >= MINIMUM),
+        _ => None,
     }
+}
 
-    /// Its version, for example `3.11.7`.
-    pub fn version(&self) -> &str {
-        &self.version
+/// The file behind a path, or behind a name in the search path; absolute, with its links, as an environment is known by
+/// the link in it.
+fn find(path: &Path) -> io::Result<PathBuf> {
+    let absent = || io::Error::from(io::ErrorKind::NotFound);
+    if path.components().count() > 1 {
+        let path = std::path::absolute(path)?;
+        return if path.is_file() { Ok(path) } else { Err(absent()) };
     }
+    let places = std::env::var_os("PATH").ok_or_else(absent)?;
+    std::env::split_paths(&places)
+        .map(|place| place.join(path))
+        .find(|path| path.is_file())
+        .ok_or_else(absent)
+}
+
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"#!"
 }

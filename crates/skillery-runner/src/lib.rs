@@ -18,25 +18,27 @@
 //! sizes. It is *not* a sandbox yet: the code runs with the rights of the user who runs it, and a child that begins
 //! a session of its own outlives its step.
 
-#[cfg(target_os = "linux")]
 mod attempt;
-#[cfg(target_os = "linux")]
 mod channel;
+mod denial;
 mod event;
 mod fill;
+mod filter;
 mod interpreter;
+mod judge;
 mod options;
 mod outcome;
-#[cfg(target_os = "linux")]
 mod output;
+mod parent;
 mod plan;
+mod policy;
 mod problems;
-#[cfg(target_os = "linux")]
-mod process;
 mod run;
+mod sandbox;
 mod skill;
 mod step;
 mod template;
+mod workers;
 pub mod workflow;
 
 pub use tokio_util::sync::CancellationToken;
@@ -45,9 +47,12 @@ pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream};
 pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
+pub use crate::policy::{Grants, Rule};
 pub use crate::problems::{Problem, ProblemKind, Problems};
 pub use crate::run::{RunError, run_skill, run_workflow};
+pub use crate::sandbox::{Layers, Sandbox, SandboxError};
 pub use crate::skill::{Resolver, SkillCode, SkillName, SkillReference, SkillSource};
+pub use crate::workers::Workers;
 pub use crate::workflow::{OnError, Step, Workflow};
 
 /// Inputs and outputs by name.

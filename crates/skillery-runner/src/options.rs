@@ -6,12 +6,18 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::interpreter::Interpreter;
+use crate::sandbox::Sandbox;
+use crate::workers::Workers;
 
 /// How to run. The default is right for most.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// The Python to run with; found by [`Interpreter::discover`] when there is none.
     pub interpreter: Option<Interpreter>,
+    /// Where the workers come from; share them between runs, so that they are warm.
+    pub workers: Workers,
+    /// What keeps skills in.
+    pub sandbox: Sandbox,
     /// How many steps may run at once; as many as there are processors.
     pub jobs: NonZeroUsize,
     /// The time limit of an attempt whose step sets none.
@@ -30,6 +36,8 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             interpreter: None,
+            workers: Workers::default(),
+            sandbox: Sandbox::default(),
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(500),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Values;
+use crate::policy::Rule;
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +19,10 @@ pub enum Status {
     Failed,
     /// The time limit passed, and the process with all its children was killed.
     TimedOut,
+    /// It needed more memory than it was granted.
+    OutOfMemory,
+    /// It failed for something that the sandbox did not let it do; the error has the rule.
+    Denied,
     /// It was never started; the reason says why.
     Skipped,
     /// It was running when the run was cancelled, and was killed.
@@ -31,9 +36,18 @@ impl Status {
             Self::Success => "success",
             Self::Failed => "failed",
             Self::TimedOut => "timed-out",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Denied => "denied",
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
         }
+    }
+}
+
+impl Status {
+    /// Whether the step ran and came to nothing.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::OutOfMemory | Self::Denied)
     }
 }
 
@@ -48,7 +62,7 @@ impl fmt::Display for Status {
 pub struct StepError {
     /// The class of the Python exception (`ValueError`), or one of the runner's own words: `bad-inputs`, `bad-result`,
     /// `no-entry-function`, `missing-value`, `timed-out`, `cancelled`, `exited`, `killed`, `inputs-too-large`,
-    /// `result-too-large`, `log-too-large`, `bad-protocol`, `could-not-start`.
+    /// `result-too-large`, `log-too-large`, `out-of-memory`, `bad-protocol`, `could-not-start`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What happened, in one sentence or as the exception says it.
@@ -56,11 +70,19 @@ pub struct StepError {
     /// The skill's own frames, for an exception that the skill raised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceback: Option<String>,
+    /// Which rule of the sandbox was in the way, for a step that was denied something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
 }
 
 impl StepError {
     pub(crate) fn new(kind: &str, message: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), message: message.into(), traceback: None }
+        Self { kind: kind.to_owned(), message: message.into(), traceback: None, rule: None }
+    }
+
+    pub(crate) fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
     }
 }
 

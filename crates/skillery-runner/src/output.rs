@@ -3,22 +3,22 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{ChildStderr, ChildStdout};
+use tokio::net::unix::pipe::Receiver;
 
 use crate::attempt::OnOutput;
 use crate::event::Stream;
 use crate::options::RunLimits;
-use crate::process::Pipes;
 
 /// A line longer than this is told in pieces.
 const MAX_LINE: usize = 8 * 1024;
 
 /// Both outputs of a worker.
 pub(crate) struct Outputs<'a> {
-    stdout: Output<ChildStdout>,
-    stderr: Output<ChildStderr>,
+    stdout: Output<Receiver>,
+    stderr: Output<Receiver>,
     /// Bytes that may still come.
     left: usize,
     too_large: bool,
@@ -26,10 +26,16 @@ pub(crate) struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    pub(crate) fn new(pipes: Pipes, limits: &RunLimits, on_output: &'a OnOutput<'a>) -> io::Result<Self> {
+    pub(crate) fn new(
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+        limits: &RunLimits,
+        on_output: &'a OnOutput<'a>,
+    ) -> io::Result<Self> {
+        let open = |pipe| Receiver::from_owned_fd(pipe).map(Some);
         Ok(Self {
-            stdout: Output::new(Stream::Stdout, pipes.stdout.map(ChildStdout::from_std).transpose()?, limits),
-            stderr: Output::new(Stream::Stderr, pipes.stderr.map(ChildStderr::from_std).transpose()?, limits),
+            stdout: Output::new(Stream::Stdout, open(stdout)?, limits),
+            stderr: Output::new(Stream::Stderr, open(stderr)?, limits),
             left: limits.log_bytes,
             too_large: false,
             on_output,

@@ -3,7 +3,7 @@
 //! The steps fall into groups that run one after the other: a step that is not parallel is a group, and so are parallel
 //! steps that stand together. Within a group, what a step refers to goes before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,10 +17,14 @@ use crate::fill::Scope;
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, RunReport, Status, StepReport};
+use crate::parent::ParentError;
 use crate::plan::{MAX_PROBLEMS, Plan, PlanStep, check};
+use crate::policy::Grants;
 use crate::problems::{Problem, ProblemKind, Problems};
+use crate::sandbox::{Layers, SandboxError};
 use crate::skill::{Pinned, Resolver, SkillReference, SkillSource};
 use crate::step::{StepRun, milliseconds, not_started, run_step};
+use crate::workers::Kind;
 use crate::workflow::{OnError, Workflow};
 
 /// Why a run could not begin. Nothing has run then.
@@ -32,6 +36,18 @@ pub enum RunError {
     /// There is no Python to run with.
     #[error(transparent)]
     Interpreter(#[from] InterpreterError),
+    /// Skills cannot be kept in on this machine.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+impl From<ParentError> for RunError {
+    fn from(error: ParentError) -> Self {
+        match error {
+            ParentError::Interpreter(error) => Self::Interpreter(error),
+            ParentError::Sandbox(error) => Self::Sandbox(error),
+        }
+    }
 }
 
 impl RunError {
@@ -44,6 +60,7 @@ impl RunError {
                 .any(|problem| problem.kind == ProblemKind::SkillNotFound)
                 .then_some("install the missing skills with `skillery install`"),
             Self::Interpreter(error) => Some(error.hint()),
+            Self::Sandbox(error) => Some(error.hint()),
         }
     }
 }
@@ -59,8 +76,7 @@ pub async fn run_workflow(
     events: &EventSink<'_>,
 ) -> Result<RunReport, RunError> {
     let (plan, skills) = prepare(workflow, &inputs, resolve, options)?;
-    let interpreter = interpreter(options).await?;
-    let context = Context::new(options, events, &interpreter);
+    let context = Context::prepare(options, events, skills.iter().map(|skill| &skill.grants)).await?;
     Ok(execute(&context, &workflow.name, inputs, &plan, &skills).await)
 }
 
@@ -75,14 +91,14 @@ pub async fn run_skill(
         workflow: skill.id.clone(),
         problems: vec![Problem { step: None, kind: ProblemKind::SkillUnreadable, message }],
     })?;
-    let interpreter = interpreter(options).await?;
-    let context = Context::new(options, events, &interpreter);
+    let context = Context::prepare(options, events, [&pinned.grants]).await?;
     let name = skill.name();
     let started = Instant::now();
     context.tell(EventKind::RunStarted {
         workflow: name.to_owned(),
         inputs: inputs.clone(),
         steps: vec![planned(name, &pinned)],
+        sandbox: context.layers.clone(),
     });
     let step = StepRun {
         name,
@@ -107,25 +123,44 @@ pub(crate) struct Context<'a> {
     run_id: String,
     events: &'a EventSink<'a>,
     pub(crate) options: &'a RunOptions,
-    pub(crate) interpreter: &'a Interpreter,
+    interpreter: Interpreter,
+    layers: Layers,
 }
 
 impl<'a> Context<'a> {
-    fn new(options: &'a RunOptions, events: &'a EventSink<'a>, interpreter: &'a Interpreter) -> Self {
+    /// Finds the interpreter, and sees to it that everything can be kept in before anything runs.
+    async fn prepare(
+        options: &'a RunOptions,
+        events: &'a EventSink<'a>,
+        granted: impl IntoIterator<Item = &Grants>,
+    ) -> Result<Self, RunError> {
         let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-        Self { run_id, events, options, interpreter }
+        let interpreter = match &options.interpreter {
+            Some(interpreter) => interpreter.clone(),
+            None => Interpreter::discover().await?,
+        };
+        let mut context = Self { run_id, events, options, interpreter, layers: Layers::default() };
+        let mut seen = HashSet::new();
+        for grants in granted {
+            if seen.insert(grants) {
+                context.layers = options.workers.prepare(&context.kind(grants)).await?;
+            }
+        }
+        Ok(context)
+    }
+
+    /// The workers that fit a skill.
+    pub(crate) fn kind(&self, grants: &Grants) -> Kind {
+        Kind {
+            interpreter: self.interpreter.path().to_owned(),
+            grants: grants.clone(),
+            sandbox: self.options.sandbox.clone(),
+        }
     }
 
     pub(crate) fn tell(&self, kind: EventKind) {
         let time = Time::from_micros(jiff::Timestamp::now().as_microsecond());
         (self.events)(Event { run_id: self.run_id.clone(), time, kind });
-    }
-}
-
-async fn interpreter(options: &RunOptions) -> Result<Interpreter, InterpreterError> {
-    match &options.interpreter {
-        Some(interpreter) => Ok(interpreter.clone()),
-        None => Interpreter::discover().await,
     }
 }
 
@@ -188,6 +223,7 @@ async fn execute(
         workflow: name.to_owned(),
         inputs: inputs.clone(),
         steps: names.iter().zip(skills).map(|(name, skill)| planned(name, skill)).collect(),
+        sandbox: context.layers.clone(),
     });
     let mut run =
         Run { context, plan, skills, inputs: &inputs, names: &names, outcomes: Vec::new(), stopped: None };
@@ -295,7 +331,7 @@ impl<'a> Run<'a> {
 
     fn finish(&mut self, position: usize, outcome: Outcome) {
         let step = &self.plan.steps[position];
-        let fails = matches!(outcome.status, Status::Failed | Status::TimedOut);
+        let fails = outcome.status.is_failure();
         if fails && step.on_error != OnError::Continue && self.stopped.is_none() {
             self.stopped = Some(format!("step `{}` is `{}`", step.name, outcome.status));
         }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use skillery_core::{Segment, SkillId, Version, VersionRequest};
 
+use crate::policy::Grants;
+
 /// The code of one version of a skill. The caller has checked its digest and, where it wants to, its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkillSource {
@@ -16,6 +18,8 @@ pub struct SkillSource {
     pub version: Version,
     /// The Python source.
     pub code: SkillCode,
+    /// What it may do.
+    pub grants: Grants,
 }
 
 impl SkillSource {
@@ -62,23 +66,32 @@ pub(crate) struct Pinned {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) version: String,
-    /// What tracebacks call the file.
-    pub(crate) file: String,
+    /// Where the file is, in the folder of the skill.
+    pub(crate) path: String,
     pub(crate) code: String,
+    pub(crate) grants: Grants,
 }
 
 impl Pinned {
     /// Reads the content.
     pub(crate) fn read(source: &SkillSource, most: usize) -> Result<Self, String> {
         let name = source.name().to_owned();
-        let (file, code) = match &source.code {
-            SkillCode::Text(code) => (format!("{}.py", name.replace(['-', '.'], "_")), code.clone()),
-            SkillCode::File(path) => (path.display().to_string(), read_text(path, most)?),
+        let code = match &source.code {
+            SkillCode::Text(code) => code.clone(),
+            SkillCode::File(path) => read_text(path, most)?,
         };
+        let path = format!("scripts/{name}.py");
         if code.len() > most {
             return Err(format!("its code is over {most} bytes"));
         }
-        Ok(Self { id: source.id.clone(), name, version: source.version.to_string(), file, code })
+        Ok(Self {
+            id: source.id.clone(),
+            name,
+            version: source.version.to_string(),
+            path,
+            code,
+            grants: source.grants.clone(),
+        })
     }
 }
 

@@ -133,16 +133,21 @@ async fn attempt(context: &Context<'_>, step: &StepRun<'_>) -> Attempted {
     let on_output = |stream, text| {
         context.tell(EventKind::StepOutput { step: step.name.to_owned(), stream, text });
     };
+    let on_denial = |denial: &crate::denial::Denial| {
+        let (rule, what) = (denial.rule, denial.what.clone());
+        context.tell(EventKind::StepDenied { step: step.name.to_owned(), rule, what });
+    };
     crate::attempt::Attempt {
-        interpreter: context.interpreter,
+        workers: &context.options.workers,
+        kind: &context.kind(&step.skill.grants),
         skill: step.skill,
         inputs: &step.inputs,
-        timeout: step.timeout,
+        timeout: step.skill.grants.timeout(step.timeout),
         grace: context.options.grace,
         limits: &context.options.limits,
         cancel: &context.options.cancel,
     }
-    .run(&on_output)
+    .run(&on_output, &on_denial)
     .await
 }
 

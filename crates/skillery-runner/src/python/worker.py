@@ -1,26 +1,30 @@
-"""One step in one process.
+"""One step in one process: forked by the parent, shut in, then told what to run.
 
-Started as `python -I -B -X utf8 -c <this text>` with one end of a socket pair as standard input. It reads what to
-run and the inputs, calls one function, writes one reply, and ends. Each message is a length (four bytes, big-endian)
-and JSON in UTF-8.
+Each message on the channel is a length (four bytes, big-endian) and JSON in UTF-8.
 
-request: {"name", "file", "code", "output_bytes"}
+request: {"name", "path", "code", "output_bytes", "environment", "memory", "seconds", "files", "processes", "file_bytes"}
 inputs:  {...}
-reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retry": bool}
+reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retry": bool, "cause"?}
+
+A reply of more than a megabyte goes into a file that the runner opened; its length is then 0.
 """
 
 import os
-
-# First of all: from here on, whoever kills this session kills everything that the skill will start.
-os.setsid()
-
-import json
+import resource
 import sys
 
-CHANNEL = 3
+import _json
+import _socket
+
+from . import kernel
+from . import rooms
+from .parent import read_json
+
+CHANNEL, REPLY, REPORT, HIGHEST = 3, 4, 5, 1024
 MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
 MAX_TRACEBACK = 32_768
+LARGE = 1 << 20
 
 
 class Refused(Exception):
@@ -31,23 +35,141 @@ class Refused(Exception):
         self.kind = kind
 
 
-def take_channel():
-    """Moves the socket away from standard input, and closes whatever else was inherited."""
-    for name in os.listdir("/dev/fd"):
-        if int(name) > 2:
-            try:
-                os.close(int(name))
-            except OSError:
-                pass
-    os.dup2(0, CHANNEL, inheritable=False)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    if nothing != 0:
-        os.close(nothing)
+def enter(parent, descriptors, report, scratch):
+    """Shuts this process in, waits for its step, runs it, and ends."""
+    try:
+        take_places(descriptors, report)
+        if parent.is_isolated:
+            begin_alone(parent)
+            folder, bundle = "/tmp", "/skill"
+        else:
+            kernel.call("prctl", kernel.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+            folder, bundle = scratch, scratch + "/skill"
+            os.mkdir(bundle)
+        kernel.call("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0)
+        give_up(parent)
+    except BaseException as error:
+        os.write(REPORT, b"!the sandbox cannot be set up: %s" % str(error).encode())
+        os._exit(1)
+    try:
+        run(parent, folder, bundle)
+    finally:
+        # Nothing may go back into the code of the parent.
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+
+
+def take_places(descriptors, report):
+    """Puts the descriptors of this worker in their places, and closes all others."""
+    os.setsid()
+    # Out of the way first, as one may stand where another belongs.
+    high = [os.dup2(descriptor, HIGHEST - 8 + at) for at, descriptor in enumerate([*descriptors, report.detach()])]
+    for place, descriptor in zip((CHANNEL, 1, 2, REPLY, REPORT), high):
+        os.dup2(descriptor, place, inheritable=place < CHANNEL)
+    os.closerange(REPORT + 1, HIGHEST)
+
+
+def begin_alone(parent):
+    """Namespaces of this worker alone. The mounts belong to the outer one, so that nothing here can take them away."""
+    kernel.call("unshare", kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
+    plan = parent.plan
+    rooms.build_private(parent.again, plan["scratch_bytes"], plan["bundle_bytes"], parent.processes)
+    kernel.call("unshare", kernel.CLONE_NEWUSER)
+    kernel.drop_capabilities()
+
+
+def give_up(parent):
+    """The filter of system calls: what it does not know is refused, and told to the parent."""
+    if parent.can_filter:
+        listener = kernel.filter_calls(parent.filter, True)
+        report = _socket.socket(fileno=REPORT)
+        report.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))])
+        report.close()
+        os.close(listener)
+    else:
+        os.write(REPORT, b".")
+        os.close(REPORT)
+
+
+def shut(parent, folder, bundle):
+    """Landlock: the last layer, when all files of the worker are in place."""
+    if not parent.landlock:
+        return
+    plan = parent.plan
+    if parent.is_isolated:
+        reads = ["/"]
+    else:
+        reads = ["/" + name for name in rooms.SYSTEM] + ["/etc/" + name for name in rooms.SETTINGS]
+        reads += parent.reads + ["/dev/" + name for name in rooms.DEVICES] + [bundle]
+    writes = [folder, *plan["writes"], *("/dev/" + name for name in rooms.DEVICES)]
+    if not parent.is_isolated:
+        writes[0] = folder + "/work"
+    kernel.landlock(parent.landlock, reads, writes, plan["subprocess"], [])
+
+
+def limit(request):
+    for name, most in (
+        ("AS", request["memory"]),
+        ("CPU", request["seconds"]),
+        ("NPROC", request["processes"]),
+        ("FSIZE", request["file_bytes"]),
+        ("NOFILE", request["files"]),
+        ("CORE", 0),
+        ("MEMLOCK", 0),
+        ("MSGQUEUE", 0),
+    ):
+        kind = getattr(resource, "RLIMIT_" + name, None)
+        if kind is None:
+            continue
+        before = resource.getrlimit(kind)[1]
+        most = most if before == resource.RLIM_INFINITY else min(most, before)
+        resource.setrlimit(kind, (most, most))
+
+
+def run(parent, folder, bundle):
+    request = read_message()
+    inputs = read_message()
+    path = os.path.join(bundle, request["path"])
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(request["code"])
+    if not parent.is_isolated:
+        folder = folder + "/work"
+        os.mkdir(folder)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(request["environment"], HOME=folder, TMPDIR=folder)
+    sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
+    sys.meta_path.append(Environment())
+    limit(request)
+    shut(parent, os.path.dirname(folder) if not parent.is_isolated else folder, bundle)
+    # What was printed before a crash or a time-out is not lost.
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+    reply(perform(request, inputs, path))
+
+
+class Environment:
+    """Finds what is installed beside the interpreter, which takes a while to set up: only when somebody asks for it."""
+
+    def __init__(self):
+        self.is_ready = False
+
+    def find_spec(self, name, path=None, target=None):
+        if self.is_ready or path is not None:
+            return None
+        self.is_ready = True
+        import site
+        from importlib.machinery import PathFinder
+
+        site.main()
+        return PathFinder.find_spec(name)
 
 
 def read_message():
-    return json.loads(read_exactly(int.from_bytes(read_exactly(4), "big")))
+    return read_json(read_exactly(int.from_bytes(read_exactly(4), "big")).decode())
 
 
 def read_exactly(size):
@@ -61,44 +183,31 @@ def read_exactly(size):
     return b"".join(pieces)
 
 
-def die_with_the_runner():
-    """Has the kernel kill the whole session when the other end of the channel closes, however that comes about."""
-    import fcntl
-    import signal
-    import socket
-
-    if not hasattr(fcntl, "F_SETSIG"):
-        set_signal = 10
-    else:
-        set_signal = fcntl.F_SETSIG
-    fcntl.fcntl(CHANNEL, set_signal, signal.SIGKILL)
-    fcntl.fcntl(CHANNEL, fcntl.F_SETOWN, -os.getpid())
-    fcntl.fcntl(CHANNEL, fcntl.F_SETFL, fcntl.fcntl(CHANNEL, fcntl.F_GETFL) | os.O_ASYNC)
-    # It may have closed before the kernel was told.
-    channel = socket.socket(fileno=CHANNEL)
-    try:
-        if channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
-            os._exit(0)
-    except BlockingIOError:
-        pass
-    channel.detach()
-
-
 def reply(message):
     """Writes the reply, and ends: threads and exit handlers of the skill have no say in that."""
-    import fcntl
-
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:
             pass
-    # A drained socket would count as a reason to kill.
-    fcntl.fcntl(CHANNEL, fcntl.F_SETFL, fcntl.fcntl(CHANNEL, fcntl.F_GETFL) & ~os.O_ASYNC)
-    rest = memoryview(len(message).to_bytes(4, "big") + message)
-    while rest:
-        rest = rest[os.write(CHANNEL, rest) :]
+    if len(message) > LARGE:
+        write(REPLY, message)
+        write(CHANNEL, bytes(4))
+    else:
+        write(CHANNEL, len(message).to_bytes(4, "big") + message)
     os._exit(0)
+
+
+def write(descriptor, content):
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def to_json(value):
+    """As text, of values that JSON has."""
+    encode = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
+    return "".join(encode(value, 0))
 
 
 def fold(name):
@@ -109,14 +218,10 @@ def quoted(names):
     return ", ".join("`%s`" % name for name in names)
 
 
-def load(request):
+def load(request, file):
     """Runs the file as a module that is not `__main__`, under a name that shadows no package."""
-    import linecache
-    import types
-
-    name, file, code = request["name"], request["file"], request["code"]
-    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
-    module = types.ModuleType("skill_" + fold(name))
+    name, code = request["name"], request["code"]
+    module = type(sys)("skill_" + fold(name))
     module.__file__ = file
     sys.modules[module.__name__] = module
     sys.argv = [file]
@@ -147,8 +252,27 @@ def find_entry(module, name):
     )
 
 
+def fits(function, inputs):
+    """Whether a plain function takes just these keywords: most do, and to know more takes a large module."""
+    if type(function) is not type(fits) or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return False
+    code = function.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    names, optional = code.co_varnames[:count], set(function.__kwdefaults__ or ())
+    if function.__defaults__:
+        optional.update(code.co_varnames[: code.co_argcount][-len(function.__defaults__) :])
+    takes_any = code.co_flags & 8
+    return (
+        not code.co_posonlyargcount
+        and all(name in inputs or name in optional for name in names)
+        and (takes_any or all(name in names for name in inputs))
+    )
+
+
 def bind(function, name, inputs):
     """Splits the inputs into positional and keyword arguments; says all that does not fit at once."""
+    if fits(function, inputs):
+        return [], inputs
     import inspect
 
     try:
@@ -257,11 +381,25 @@ def described(error, module_name, file):
     return {"type": name, "message": message[:MAX_MESSAGE], "traceback": text}
 
 
-def perform(request, inputs):
+def cause_of(error):
+    """What the system said no to, if that is why: for the runner to tell whether the sandbox was the reason."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, MemoryError):
+            return {"memory": True}
+        if isinstance(error, OSError) and error.errno:
+            path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
+            return {"errno": error.errno, "path": path and os.path.abspath(path), "seen": bool(path) and os.path.lexists(path)}
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def perform(request, inputs, file):
     """Calls the skill; what it does to this process, the runner sees from outside."""
-    module_name, file = "skill_" + fold(request["name"]), request["file"]
+    module_name = "skill_" + fold(request["name"])
     try:
-        module = load(request)
+        module = load(request, file)
         name, function = find_entry(module, request["name"])
         positional, keywords = bind(function, name, inputs)
         result = function(*positional, **keywords)
@@ -272,7 +410,7 @@ def perform(request, inputs):
                 return await result
 
             result = asyncio.run(wait())
-        text = json.dumps(as_json(result, "output"), ensure_ascii=False, allow_nan=False).encode()
+        text = to_json(as_json(result, "output")).encode()
         if len(text) > request["output_bytes"]:
             raise Refused(
                 "result-too-large",
@@ -283,25 +421,8 @@ def perform(request, inputs):
         failure = {"error": {"type": refusal.kind, "message": str(refusal)[:MAX_MESSAGE]}, "retry": False}
     except BaseException as error:
         broken = isinstance(error, SyntaxError) and error.filename == file
-        failure = {"error": described(error, module_name, file), "retry": not broken}
+        # What the skill holds may leave no room to say what happened.
+        cause = cause_of(error)
+        failure = {"error": described(error, module_name, file), "retry": not broken, "cause": cause}
     # Whatever a text of the skill's may hold, the reply is valid UTF-8.
-    return json.dumps(failure).encode("utf-8", "replace")
-
-
-def main():
-    take_channel()
-    request = read_message()
-    inputs = read_message()
-    die_with_the_runner()
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, ValueError, OSError):
-        pass
-    # What was printed before a crash or a time-out is not lost.
-    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    reply(perform(request, inputs))
-
-
-main()
+    return to_json(failure).encode("utf-8", "replace")

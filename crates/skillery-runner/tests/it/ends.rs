@@ -1,31 +1,36 @@
 //! However an attempt ends, nothing of it is left running.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use skillery_runner::{Interpreter, InterpreterError, RunOptions, Status, run_skill};
+use skillery_runner::{Grants, Interpreter, InterpreterError, RunOptions, SkillSource, Status, run_skill};
 
-use crate::harness::{Harness, Meeting, described, gone, run_with, source, values};
+use crate::harness::{Harness, Meeting, described, run_granted, run_with, source, unlocked, values};
 
-/// Starts a grandchild that ignores polite requests, says both process ids, and never ends.
+/// Starts a grandchild that ignores polite requests, and never ends. Both hold a lock; the file is there when they do.
 const HANGS: &str = "\
-import os, signal, subprocess, sys, time
+import fcntl, os, signal, subprocess, sys, time
 
 CHILD = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(3600)'
 
 def hangs(folder, stubborn=True):
-    child = subprocess.Popen([sys.executable, '-c', CHILD], stdout=subprocess.PIPE)
+    file = open(os.path.join(folder, 'lock'), 'w')
+    fcntl.flock(file, fcntl.LOCK_EX)
+    child = subprocess.Popen([sys.executable, '-c', CHILD], stdout=subprocess.PIPE, pass_fds=[file.fileno()], start_new_session=True)
     child.stdout.readline()
     if stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for name, number in (('child', child.pid), ('self', os.getpid())):
-        with open(os.path.join(folder, name), 'w') as file:
-            file.write('%d\\n' % number)
+    file.write('here\\n')
+    file.flush()
     while True:
         time.sleep(3600)
 ";
+
+/// `hangs`, with what it needs.
+fn hangs(meeting: &Meeting) -> SkillSource {
+    SkillSource { grants: meeting.grants(), ..source("hangs", HANGS) }
+}
 
 fn short(seconds: f64) -> RunOptions {
     RunOptions {
@@ -47,26 +52,27 @@ async fn an_endless_loop_is_timed_out() {
 #[tokio::test]
 async fn a_time_out_kills_what_the_skill_started() {
     let meeting = Meeting::new();
-    let skill = source("hangs", HANGS);
-    let outcome = run_skill(&skill, values(meeting.inputs()), &short(5.0), &|_| ()).await.unwrap();
+    let outcome = run_skill(&hangs(&meeting), values(meeting.inputs()), &short(5.0), &|_| ()).await.unwrap();
     assert_eq!(outcome.status, Status::TimedOut);
-    gone(&meeting.arrival("child").await).await;
-    gone(&meeting.arrival("self").await).await;
+    meeting.arrival("lock").await;
+    unlocked(&meeting.path("lock")).await;
 }
 
 #[tokio::test]
 async fn children_do_not_outlive_a_skill_that_succeeds() {
     let meeting = Meeting::new();
     let code = "\
-import subprocess, sys, threading, time
+import fcntl, os, subprocess, sys, threading, time
 def subject(folder):
-    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])
+    file = open(os.path.join(folder, 'lock'), 'w')
+    fcntl.flock(file, fcntl.LOCK_EX)
+    for session in (False, True):
+        subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'], pass_fds=[file.fileno()], start_new_session=session)
     threading.Thread(target=time.sleep, args=(3600,)).start()
-    return child.pid
 ";
-    let outcome = run_with(code, meeting.inputs(), &RunOptions::default()).await;
-    assert_eq!(outcome.status, Status::Success);
-    gone(&outcome.output.to_string()).await;
+    let outcome = run_granted(code, meeting.inputs(), &RunOptions::default(), meeting.grants()).await;
+    assert_eq!(outcome.status, Status::Success, "{outcome:?}");
+    unlocked(&meeting.path("lock")).await;
 }
 
 #[tokio::test]
@@ -78,7 +84,8 @@ def subject():
         time.sleep(3600)
     os._exit(4)
 ";
-    let outcome = run_with(code, json!({}), &RunOptions::default()).await;
+    let grants = Grants { subprocess: true, ..Grants::default() };
+    let outcome = run_granted(code, json!({}), &RunOptions::default(), grants).await;
     assert_eq!(
         described(&outcome),
         "failed: exited: the process exited with status 4 before the function returned"
@@ -88,19 +95,17 @@ def subject():
 #[tokio::test]
 async fn cancelling_kills_what_runs_and_skips_the_rest() {
     let meeting = Meeting::new();
-    let harness = Harness::new().skill("hangs", HANGS);
+    let harness = Harness::new().skill("hangs", HANGS).granted(meeting.grants());
     let workflow = json!({"name": "w", "steps": [
         {"name": "one", "skill": "hangs", "inputs": {"folder": "${folder}", "stubborn": false}},
         {"name": "two", "skill": "hangs", "inputs": {"folder": "${folder}"}},
     ]});
     let cancel = harness.options.cancel.clone();
-    let (report, child) = tokio::join!(harness.run(workflow, meeting.inputs()), async {
-        let child = meeting.arrival("child").await;
-        meeting.arrival("self").await;
+    let (report, ()) = tokio::join!(harness.run(workflow, meeting.inputs()), async {
+        meeting.arrival("lock").await;
         cancel.cancel();
-        child
     });
-    gone(&child).await;
+    unlocked(&meeting.path("lock")).await;
     assert_eq!(report.status, Status::Cancelled);
     assert_eq!(report.step("one").unwrap().status, Status::Cancelled);
     assert_eq!(report.step("two").unwrap().status, Status::Skipped);
@@ -111,17 +116,15 @@ async fn cancelling_kills_what_runs_and_skips_the_rest() {
 #[tokio::test]
 async fn dropping_the_run_kills_and_clears_up() {
     let meeting = Meeting::new();
-    let harness = Harness::new().skill("hangs", HANGS);
+    let harness = Harness::new().skill("hangs", HANGS).granted(meeting.grants());
     let workflow = json!({"name": "w", "steps": [
         {"name": "one", "skill": "hangs", "inputs": {"folder": "${folder}"}},
     ]});
-    let pids = tokio::select! {
+    tokio::select! {
         _ = harness.run(workflow, meeting.inputs()) => panic!("it never ends by itself"),
-        pids = async { [meeting.arrival("child").await, meeting.arrival("self").await] } => pids,
+        _ = meeting.arrival("lock") => {}
     };
-    for id in pids {
-        gone(&id).await;
-    }
+    unlocked(&meeting.path("lock")).await;
 }
 
 /// The other half of the next test: a process that runs a skill and is killed meanwhile.
@@ -129,7 +132,8 @@ async fn dropping_the_run_kills_and_clears_up() {
 async fn helper_that_is_killed() {
     let Some(folder) = std::env::var_os("SKILLERY_TEST_MEETING") else { return };
     let folder = folder.into_string().unwrap();
-    let skill = source("hangs", HANGS);
+    let grants = Grants { write: vec![folder.clone().into()], subprocess: true, ..Grants::default() };
+    let skill = SkillSource { grants, ..source("hangs", HANGS) };
     run_skill(&skill, values(json!({ "folder": folder })), &RunOptions::default(), &|_| ()).await.unwrap();
 }
 
@@ -144,20 +148,20 @@ async fn a_killed_runner_takes_its_workers_with_it() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let pids = [meeting.arrival("child").await, meeting.arrival("self").await];
+    meeting.arrival("lock").await;
     runner.kill().unwrap();
     runner.wait().unwrap();
-    for id in pids {
-        gone(&id).await;
-    }
+    unlocked(&meeting.path("lock")).await;
 }
 
 #[tokio::test]
-async fn the_folder_of_a_worker_is_removed() {
-    let code =
-        "import os\ndef subject():\n    open('x', 'w').close()\n    os.mkdir('y')\n    return os.getcwd()";
-    let outcome = run_with(code, json!({}), &RunOptions::default()).await;
-    assert!(!Path::new(outcome.output.as_str().unwrap()).exists());
+async fn nothing_is_left_in_the_folder_for_the_next_worker() {
+    let code = "import os\ndef subject():\n    before = os.listdir('.')\n    open('x', 'w').close()\n    os.mkdir('y')\n    return before";
+    let options = RunOptions::default();
+    for _ in 0..4 {
+        let outcome = run_with(code, json!({}), &options).await;
+        assert_eq!(outcome.output, json!([]), "{outcome:?}");
+    }
 }
 
 #[tokio::test]
@@ -178,5 +182,5 @@ async fn an_interpreter_is_asked_for_its_version() {
     script("exit 7");
     assert!(matches!(Interpreter::at(&path).await, Err(InterpreterError::NotPython { .. })));
     let found = Interpreter::discover().await.unwrap();
-    assert!(found.version().starts_with("3."), "{found:?}");
+    assert!(found.path().is_absolute(), "{found:?}");
 }

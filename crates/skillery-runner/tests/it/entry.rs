@@ -123,6 +123,7 @@ def subject():
     assert_eq!(found["names"], json!(["HOME", "LANG", "PATH", "TMPDIR"]));
     assert_eq!(found["stdin"], json!(""));
     assert_eq!(found["session"], json!(true));
-    assert_eq!(found["descriptors"], json!([0, 1, 2, 3]));
+    // The channel is the fourth, the file for a large reply the fifth.
+    assert_eq!(found["descriptors"], json!([0, 1, 2, 3, 4]));
     assert_eq!(found["files"], json!(["note"]));
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use skillery_runner::{
-    RunOptions, RunReport, SkillCode, SkillReference, SkillSource, Status, Workflow, run_skill, run_workflow,
+    Grants, RunOptions, RunReport, SkillCode, SkillReference, SkillSource, Status, Workflow, run_skill,
+    run_workflow,
 };
 
 use crate::harness::values;
@@ -15,7 +16,12 @@ fn examples() -> PathBuf {
 
 fn skill(name: &str) -> SkillSource {
     let code = SkillCode::File(examples().join("skills").join(format!("{name}.py")));
-    SkillSource { id: format!("examples/{name}"), version: "1.0.0".parse().unwrap(), code }
+    SkillSource {
+        id: format!("examples/{name}"),
+        version: "1.0.0".parse().unwrap(),
+        code,
+        grants: Grants::default(),
+    }
 }
 
 async fn output(name: &str, inputs: Value) -> Value {

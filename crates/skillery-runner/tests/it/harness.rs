@@ -1,19 +1,22 @@
 //! One helper for all tests: skills by name, a run, what came of it, and every event.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use skillery_runner::{
-    Event, EventKind, Interpreter, Outcome, RunError, RunOptions, RunReport, SkillCode, SkillSource, Status,
+    Event, EventKind, Grants, Outcome, RunError, RunOptions, RunReport, SkillCode, SkillSource, Status,
     Values, Workflow, run_skill, run_workflow,
 };
 
 pub(crate) struct Harness {
     skills: BTreeMap<String, String>,
     pub(crate) options: RunOptions,
+    /// What every skill is granted.
+    pub(crate) grants: Grants,
     /// Called with every event, before the run goes on.
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
     events: Mutex<Vec<Event>>,
@@ -24,6 +27,7 @@ impl Harness {
         Self {
             skills: BTreeMap::new(),
             options: RunOptions::default(),
+            grants: Grants::default(),
             on_event: Box::new(|_| ()),
             events: Mutex::default(),
         }
@@ -31,6 +35,11 @@ impl Harness {
 
     pub(crate) fn skill(mut self, name: &str, code: &str) -> Self {
         self.skills.insert(name.to_owned(), code.to_owned());
+        self
+    }
+
+    pub(crate) fn granted(mut self, grants: Grants) -> Self {
+        self.grants = grants;
         self
     }
 
@@ -43,7 +52,7 @@ impl Harness {
         let resolve = |reference: &skillery_runner::SkillReference| {
             let name = reference.name.to_string();
             match self.skills.get(&name) {
-                Some(code) => Ok(source(&name, code)),
+                Some(code) => Ok(SkillSource { grants: self.grants.clone(), ..source(&name, code) }),
                 None => Err("it is not installed".to_owned()),
             }
         };
@@ -85,6 +94,7 @@ pub(crate) fn source(name: &str, code: &str) -> SkillSource {
         id: format!("acme/{name}"),
         version: "1.0.0".parse().unwrap(),
         code: SkillCode::Text(code.to_owned()),
+        grants: Grants::default(),
     }
 }
 
@@ -94,14 +104,12 @@ pub(crate) async fn run(code: &str, inputs: Value) -> Outcome {
 }
 
 pub(crate) async fn run_with(code: &str, inputs: Value, options: &RunOptions) -> Outcome {
-    let options = RunOptions { interpreter: Some(interpreter().await), ..options.clone() };
-    run_skill(&source("subject", code), values(inputs), &options, &|_| ()).await.unwrap()
+    run_granted(code, inputs, options, Grants::default()).await
 }
 
-/// Asking a Python for its version once is enough for one test.
-async fn interpreter() -> Interpreter {
-    static FOUND: tokio::sync::OnceCell<Interpreter> = tokio::sync::OnceCell::const_new();
-    FOUND.get_or_init(async || Interpreter::discover().await.unwrap()).await.clone()
+pub(crate) async fn run_granted(code: &str, inputs: Value, options: &RunOptions, grants: Grants) -> Outcome {
+    let skill = SkillSource { grants, ..source("subject", code) };
+    run_skill(&skill, values(inputs), options, &|_| ()).await.unwrap()
 }
 
 /// What the skill returned; panics with the outcome when it returned nothing.
@@ -126,11 +134,19 @@ pub(crate) struct Meeting(tempfile::TempDir);
 
 impl Meeting {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        // Where the tests are root, the skills are not.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        Self(folder)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// Everything that a skill needs to meet somebody here.
+    pub(crate) fn grants(&self) -> Grants {
+        Grants { write: vec![self.0.path().to_owned()], subprocess: true, ..Grants::default() }
     }
 
     pub(crate) fn inputs(&self) -> Value {
@@ -148,9 +164,10 @@ impl Meeting {
     }
 }
 
-/// Waits until no process has this id any more.
-pub(crate) async fn gone(id: &str) {
-    while is_alive(id) {
+/// Waits until nobody holds the lock on this file any more: neither who took it nor who inherited it.
+pub(crate) async fn unlocked(path: &Path) {
+    let file = std::fs::File::open(path).unwrap();
+    while file.try_lock().is_err() {
         look_again_soon().await;
     }
 }
@@ -158,10 +175,4 @@ pub(crate) async fn gone(id: &str) {
 /// The file system tells nobody; a loop without a pause would keep the others from getting there.
 async fn look_again_soon() {
     tokio::time::sleep(Duration::from_millis(1)).await;
-}
-
-/// Whether the process is there and is not just waiting to be reaped.
-fn is_alive(id: &str) -> bool {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else { return false };
-    !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X'])
 }

@@ -201,14 +201,14 @@ async fn noise_on_the_channel_is_not_a_result() {
 }
 
 #[tokio::test]
-async fn a_file_is_read_and_shown_by_its_path() {
+async fn a_file_is_read_and_shown_by_its_place_in_the_skill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("code.py");
     std::fs::write(&path, "def subject():\n    raise KeyError(__file__)").unwrap();
     let mut skill = source("subject", "");
     skill.code = skillery_runner::SkillCode::File(path.clone());
     let outcome = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap();
-    assert_eq!(described(&outcome), format!("failed: KeyError: '{}'", path.display()));
+    assert_eq!(described(&outcome), "failed: KeyError: '/skill/scripts/subject.py'");
     std::fs::write(&path, b"\xff").unwrap();
     let error = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("is not UTF-8"), "{error}");

@@ -131,7 +131,7 @@ def flaky(folder):
         raise ConnectionError('try %d' % tries)
     return tries
 ";
-    let harness = Harness::new().skill("flaky", code);
+    let harness = Harness::new().skill("flaky", code).granted(meeting.grants());
     let workflow = json!({"name": "w", "steps": [
         {"name": "one", "skill": "flaky", "inputs": {"folder": "${folder}"}, "on_error": "retry", "retry_delay_seconds": 0.001},
     ]});
@@ -193,7 +193,8 @@ def rendezvous(folder, me, other):
 #[tokio::test]
 async fn parallel_steps_run_side_by_side() {
     let meeting = Meeting::new();
-    let mut harness = Harness::new().skill("rendezvous", RENDEZVOUS).skill("echo", ECHO);
+    let mut harness =
+        Harness::new().skill("rendezvous", RENDEZVOUS).skill("echo", ECHO).granted(meeting.grants());
     harness.options.jobs = NonZeroUsize::new(2).unwrap();
     let step = |name: &str, other: &str| {
         json!({"name": name, "skill": "rendezvous", "parallel": true,
@@ -242,7 +243,7 @@ def waits(folder):
     while not os.path.exists(os.path.join(folder, 'failed')):
         time.sleep(0.001)
 ";
-    let mut harness = basics().skill("waits", waits);
+    let mut harness = basics().skill("waits", waits).granted(meeting.grants());
     harness.options.jobs = NonZeroUsize::new(2).unwrap();
     let failed = meeting.path("failed");
     harness.on_event = Box::new(move |event| {

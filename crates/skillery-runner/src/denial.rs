@@ -1,0 +1,83 @@
+//! What a skill was kept from, told from what the kernel refused and from how Python failed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+use serde::Deserialize;
+
+use crate::filter;
+use crate::policy::Rule;
+
+/// One thing that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Denial {
+    pub(crate) rule: Rule,
+    /// The system call, or the path.
+    pub(crate) what: String,
+}
+
+/// Why an operation of Python's failed, as the worker saw it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Cause {
+    #[serde(default)]
+    pub(crate) memory: bool,
+    #[serde(default)]
+    errno: i32,
+    /// Absolute, as the worker saw it.
+    path: Option<String>,
+    /// Whether something is there for the worker.
+    #[serde(default)]
+    seen: bool,
+}
+
+impl Denial {
+    /// For a system call that the filter refused.
+    pub(crate) fn of_call(number: i64) -> Option<Self> {
+        static REFUSED: OnceLock<BTreeMap<i64, (Rule, &'static str)>> = OnceLock::new();
+        let (rule, name) = REFUSED.get_or_init(filter::refused).get(&number)?;
+        Some(Self { rule: *rule, what: (*name).to_owned() })
+    }
+
+    /// For an error of Python's, if the sandbox is why it came.
+    pub(crate) fn of_cause(cause: &Cause, calls: &[Self]) -> Option<Self> {
+        let error = Errno::from_raw(cause.errno);
+        let is_no = matches!(error, Errno::EPERM | Errno::EACCES | Errno::EROFS);
+        let Some(path) = &cause.path else {
+            return match error {
+                // Only these say no without a path.
+                Errno::EPERM | Errno::EACCES | Errno::ENOSYS => calls.last().cloned().or_else(|| {
+                    (error == Errno::EPERM).then(|| Self { rule: Rule::Signal, what: "kill".to_owned() })
+                }),
+                _ => None,
+            };
+        };
+        let denied = |rule| Some(Self { rule, what: path.clone() });
+        match error {
+            _ if is_no && cause.seen => denied(Rule::Write),
+            // Programs are files too.
+            _ if is_no && calls.last().is_some_and(|call| call.rule == Rule::Subprocess) => {
+                calls.last().cloned()
+            }
+            _ if is_no => denied(if exists(Path::new(path)) { Rule::Read } else { Rule::Write }),
+            Errno::ENOENT | Errno::ENOTDIR if exists(Path::new(path)) => denied(Rule::Read),
+            Errno::ENOENT | Errno::ENOTDIR if Path::new(path).parent().is_some_and(exists) => {
+                denied(Rule::Write)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether something is there for the runner, which the worker does not see.
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the sandbox denies {}: `{}`{}", self.rule, self.what, self.rule.hint())
+    }
+}

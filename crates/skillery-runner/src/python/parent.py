@@ -1,0 +1,409 @@
+"""The parent of workers: sets up what they share, and forks them ahead of need.
+
+Started with one end of a socket of whole messages as standard input. The first message is the plan, in JSON. It
+answers `hello` and JSON, or `refused` and a sentence. Then messages are words:
+
+    fork ID          with four descriptors: the channel, standard output, standard error, a file for a large reply
+    term ID          asks a worker's processes to end
+    kill ID          kills them
+and back:
+    ended ID STATUS  nothing of the worker is left; as `waitpid` tells it
+    failed ID WHY    there is no worker
+    denied ID CALL   the kernel refused a call, by its number
+    memory ID BYTES  the processes of the worker together had more than they may, and were killed
+
+When the other end closes, this process ends, and the kernel ends all that it started.
+"""
+
+import os
+import select
+import signal
+import struct
+import sys
+
+import _json
+import _socket
+import fcntl
+
+from . import kernel
+from . import rooms
+
+CONTROL = 3
+MOST_TOLD = 16
+# Milliseconds between two looks at the memory of processes that skills have started.
+LOOK = 100
+USUAL = (
+    "json", "re", "datetime", "collections", "functools", "itertools", "math", "random", "hashlib", "hmac", "base64",
+    "typing", "dataclasses", "enum", "pathlib", "string", "statistics", "decimal", "textwrap", "uuid", "csv", "io",
+    "urllib.parse", "traceback", "inspect", "linecache", "unicodedata", "html", "time", "copy", "tempfile", "contextlib",
+)  # fmt: skip
+
+
+class Refused(Exception):
+    pass
+
+
+class Context:
+    """What `_json` wants to know of a decoder and an encoder."""
+
+    strict = True
+    object_hook = object_pairs_hook = parse_constant = None
+    parse_float, parse_int = float, int
+    memo = {}
+
+
+def read_json(text):
+    return _json.make_scanner(Context)(text, 0)[0]
+
+
+def take_control():
+    """Moves the socket away from standard input, and closes whatever else was inherited."""
+    os.dup2(0, CONTROL, inheritable=False)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.closerange(CONTROL + 1, 1024)
+    return _socket.socket(fileno=CONTROL)
+
+
+class Worker:
+    def __init__(self, process, init, stack, scratch, report):
+        self.process = process
+        # What the process of its own namespace stands on; kept until that has ended.
+        self.init, self.stack = init, stack
+        self.scratch = scratch
+        self.report = report
+        self.failure = None
+        self.told = 0
+
+
+class Parent:
+    def __init__(self, control, plan):
+        self.control = control
+        self.plan = plan
+        self.workers = {}
+        self.poll = select.poll()
+        self.poll.register(CONTROL, select.POLLIN)
+        self.watched = {}
+        self.layers = {}
+        self.again = []
+        self.is_isolated = False
+        self.is_preloaded = False
+
+    # What the workers share.
+
+    def enter(self):
+        """Sets the layers up, from the outside in. With namespaces, the process that goes on is a child of the one that
+        was started; that one only waits."""
+        plan = self.plan
+        drops = os.getuid() == 0
+        if drops and not plan["uid"]:
+            raise Refused("skills never run as root, and there is no other user to run them as")
+        folders = rooms.interpreter_folders()
+        self.reads = folders + plan["reads"]
+        flags = 0
+        for flag in ("NEWUSER", "NEWNS", "NEWPID", "NEWNET", "NEWIPC", "NEWUTS", "NEWCGROUP"):
+            flags |= getattr(kernel, "CLONE_" + flag)
+        if plan["namespaces"]:
+            try:
+                self.isolate(flags, drops)
+                self.is_isolated = True
+            except OSError as error:
+                self.layers["namespaces"] = str(error)
+        else:
+            self.layers["namespaces"] = "switched off"
+        if not self.is_isolated:
+            if drops and os.getuid() == 0:
+                self.drop()
+            kernel.call("prctl", kernel.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.layers["user"] = "uid %d" % os.getuid()
+        kernel.call("prctl", kernel.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # Nobody looks into this process, or into one that still has its memory.
+        kernel.call("prctl", kernel.PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self.landlock = kernel.landlock_version() if plan["landlock"] else 0
+        self.layers["landlock"] = self.landlock or ("not in this kernel" if plan["landlock"] else "switched off")
+        self.can_filter = plan["seccomp"] and kernel.SECCOMP > 0 and kernel.can_notify()
+        if self.can_filter:
+            kernel.filter_calls(bytes.fromhex(plan["before"]), False)
+            self.filter = bytes.fromhex(plan["filter"])
+            self.layers["seccomp"] = True
+        else:
+            self.layers["seccomp"] = "not in this kernel" if plan["seccomp"] else "switched off"
+        self.layers["namespaces"] = self.is_isolated or self.layers["namespaces"]
+        missing = [
+            "%s (%s)" % (name, self.layers[name])
+            for name in ("namespaces", "landlock", "seccomp")
+            if isinstance(self.layers[name], str)
+        ]
+        if 0 < self.landlock < plan["landlock_floor"]:
+            missing.append("landlock (version %d of at least %d)" % (self.landlock, plan["landlock_floor"]))
+        if missing and not plan["weaker"]:
+            raise Refused("missing " + ", ".join(missing))
+
+    def isolate(self, flags, drops):
+        processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+        user, group = (self.plan["uid"], self.plan["gid"]) if drops else (os.getuid(), os.getgid())
+        if drops:
+            # Only this user may look into its own folders, so what is shown is put in place before it is given up.
+            kernel.call("unshare", kernel.CLONE_NEWNS)
+            self.again = rooms.build(self.reads, self.plan["writes"])
+            rooms.show_processes()
+            rooms.leave_old()
+            self.drop()
+        kernel.call("unshare", flags)
+        for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (user, user)), ("gid_map", "%d %d 1" % (group, group))):
+            file = os.open("self/" + name, os.O_WRONLY, dir_fd=processes)
+            os.write(file, text.encode())
+            os.close(file)
+        os.close(processes)
+        child = os.fork()
+        if child:
+            self.control.close()
+            os.waitpid(child, 0)
+            os._exit(0)
+        kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if not drops:
+            self.again = rooms.build(self.reads, self.plan["writes"])
+        self.processes = rooms.show_processes()
+        if not drops:
+            rooms.leave_old()
+        self.layers["proc"] = self.processes
+        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.processes else -1
+        if not self.processes:
+            raise OSError(1, "`/proc` cannot be mounted in a namespace")
+
+    def drop(self):
+        os.setgroups([])
+        os.setresgid(*[self.plan["gid"]] * 3)
+        os.setresuid(*[self.plan["uid"]] * 3)
+        kernel.call("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+    # Workers.
+
+    def tell(self, *words):
+        try:
+            self.control.send(" ".join(map(str, words)).encode())
+        except OSError:
+            os._exit(0)
+
+    def watch(self, descriptor, function, *arguments):
+        self.watched[descriptor] = (function, arguments)
+        self.poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor):
+        if descriptor in self.watched:
+            del self.watched[descriptor]
+            self.poll.unregister(descriptor)
+            os.close(descriptor)
+
+    def fork(self, number, descriptors):
+        from . import worker
+
+        init, stack, scratch = 0, None, None
+        ours, theirs = _socket.socketpair()
+        try:
+            if self.is_isolated:
+                kernel.call("unshare", kernel.CLONE_NEWPID)
+                init, stack = kernel.start_init()
+            else:
+                import tempfile
+
+                scratch = tempfile.mkdtemp(prefix="skillery-")
+            process = os.fork()
+        except OSError as error:
+            if init:
+                os.kill(init, signal.SIGKILL)
+                os.waitpid(init, 0)
+            self.tell("failed", number, error)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        finally:
+            if self.is_isolated and os.getpid() == 1:
+                kernel.call("setns", self.own, kernel.CLONE_NEWPID)
+        if process == 0:
+            ours.close()
+            worker.enter(self, descriptors, theirs, scratch)
+        theirs.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        report = ours.detach()
+        self.workers[number] = Worker(process, init, stack, scratch, report)
+        self.watch(os.pidfd_open(process), self.on_end, number)
+        self.watch(report, self.on_report, number)
+
+    def on_report(self, descriptor, number):
+        """The worker hands over the descriptor that refused calls are told on, or says why it cannot begin."""
+        report = _socket.socket(fileno=os.dup(descriptor))
+        text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4))
+        report.close()
+        self.unwatch(descriptor)
+        for _, _, data in ancillary:
+            self.watch(struct.unpack("i", data[:4])[0], self.on_denied, number)
+        if text[:1] == b"!":
+            self.workers[number].failure = text[1:].decode()
+
+    def on_denied(self, descriptor, number):
+        notice = bytearray(80)
+        try:
+            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, notice, True)
+        except OSError:
+            if number not in self.workers:
+                self.unwatch(descriptor)
+            return
+        identity, _, _, call = struct.unpack_from("=QIIi", notice)
+        known = call in self.plan["calls"]
+        answer = bytearray(struct.pack("=QqiI", identity, 0, -1 if known else -38, 0))
+        try:
+            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer, True)
+        except OSError:
+            pass
+        worker = self.workers.get(number)
+        if known and worker and worker.told < MOST_TOLD:
+            worker.told += 1
+            self.tell("denied", number, call)
+
+    def on_end(self, descriptor, number):
+        worker = self.workers[number]
+        self.unwatch(descriptor)
+        if worker.report in self.watched:
+            self.on_report(worker.report, number)
+        _, status = os.waitpid(worker.process, 0)
+        if worker.init:
+            os.kill(worker.init, signal.SIGKILL)
+            os.waitpid(worker.init, 0)
+        else:
+            self.kill_rest(worker.process)
+            import shutil
+
+            shutil.rmtree(worker.scratch, ignore_errors=True)
+        del self.workers[number]
+        if worker.failure:
+            self.tell("failed", number, worker.failure)
+        else:
+            self.tell("ended", number, status)
+
+    def kill_rest(self, process):
+        """Without a namespace: the group, and whoever left it and became a child of this process."""
+        try:
+            os.killpg(process, signal.SIGKILL)
+        except OSError:
+            pass
+        known = {worker.process for worker in self.workers.values()}
+        for _ in range(1000):
+            rest = [child for child in children(os.getpid()) if child not in known]
+            if not rest:
+                return
+            for child in rest:
+                try:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                except OSError:
+                    pass
+
+    def signal(self, number, kind):
+        worker = self.workers.get(number)
+        if not worker:
+            return
+        init = worker.init if kind == signal.SIGKILL else 0
+        for target, send in ((worker.process, os.killpg), (worker.process, os.kill), (init, os.kill)):
+            if target:
+                try:
+                    send(target, kind)
+                except OSError:
+                    pass
+
+    def look(self):
+        """Without a control group, only a look from outside tells what several processes have together."""
+        sizes = {}
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open("/proc/%s/stat" % name) as file:
+                        fields = file.read().rpartition(")")[2].split()
+                    sizes[int(name)] = (int(fields[1]), int(fields[21]) * 4096)
+                except (OSError, IndexError):
+                    pass
+        for number, worker in list(self.workers.items()):
+            roots, total = {worker.process, worker.init} - {0}, 0
+            for process, (_, size) in sizes.items():
+                above = process
+                while above in sizes and above not in roots:
+                    above = sizes[above][0]
+                if above in roots and process != worker.init:
+                    total += size
+            if total > self.plan["memory"]:
+                self.tell("memory", number, total)
+                self.signal(number, signal.SIGKILL)
+
+    def on_message(self):
+        try:
+            text, ancillary, _, _ = self.control.recvmsg(1024, _socket.CMSG_SPACE(16))
+        except InterruptedError:
+            return
+        if not text:
+            os._exit(0)
+        word, number = text.decode().split()
+        if word == "fork":
+            if self.workers and not self.is_preloaded:
+                self.preload()
+            self.fork(int(number), struct.unpack("4i", ancillary[0][2]))
+        else:
+            self.signal(int(number), signal.SIGTERM if word == "term" else signal.SIGKILL)
+
+    def preload(self):
+        """Imports the usual modules, so that no worker has to. The first worker does not wait for that."""
+        import gc
+        import importlib
+
+        for name in USUAL:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()
+        self.is_preloaded = True
+
+    def serve(self):
+        wait = LOOK if self.plan["subprocess"] else None
+        while True:
+            idle = self.poll.poll(0 if self.workers and not self.is_preloaded else wait)
+            if not idle and not self.is_preloaded:
+                self.preload()
+            for descriptor, _ in idle:
+                if descriptor == CONTROL:
+                    self.on_message()
+                elif descriptor in self.watched:
+                    function, arguments = self.watched[descriptor]
+                    function(descriptor, *arguments)
+            if wait and self.workers:
+                self.look()
+
+
+def children(process):
+    with open("/proc/%d/task/%d/children" % (process, process)) as file:
+        return [int(child) for child in file.read().split()]
+
+
+def main():
+    sys.dont_write_bytecode = True
+    control = take_control()
+    plan = read_json(control.recv(1 << 20).decode())
+    version = "%d.%d.%d" % sys.version_info[:3]
+    parent = Parent(control, plan)
+    try:
+        if sys.version_info < (3, 9):
+            raise Refused("old " + version)
+        # What lies outside is not there any more afterwards.
+        from . import worker  # noqa: F401
+
+        parent.enter()
+    except (Refused, OSError) as error:
+        control.send(b"refused %s" % str(error).encode())
+        os._exit(1)
+    layers = ",".join('"%s":%s' % (name, text_of(value)) for name, value in parent.layers.items())
+    control.send(('hello {"version":"%s","layers":{%s}}' % (version, layers)).encode())
+    parent.serve()
+
+
+def text_of(value):
+    if value is True or value is False:
+        return str(value).lower()
+    return _json.encode_basestring_ascii(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,122 @@
+"""The file system that skills see: a small root of its own, with what an interpreter needs, read-only."""
+
+import os
+import sys
+
+from . import kernel
+
+SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SETTINGS = ("ld.so.cache", "localtime", "ssl", "ca-certificates", "pki", "mime.types")
+DEVICES = ("null", "zero", "full", "random", "urandom")
+ACCOUNTS = {
+    "passwd": "skill:x:65534:65534:skill:/tmp:/usr/sbin/nologin\n",
+    "group": "skill:x:65534:\n",
+    "hosts": "127.0.0.1 localhost\n",
+}
+OLD = "/old"
+
+
+def interpreter_folders():
+    """The folders of the interpreter and of the environment that it was started in."""
+    found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    environment = os.path.dirname(os.path.dirname(sys.executable))
+    if os.path.exists(os.path.join(environment, "pyvenv.cfg")):
+        found.add(environment)
+    found.update(os.path.realpath(path) for path in list(found))
+    folders = sorted(path for path in found if path not in ("/", "/usr") and os.path.isdir(path))
+    return [path for path in folders if not any(path.startswith(other + "/") for other in folders)]
+
+
+def is_below(path, folder):
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def place_for(source, path):
+    """Makes what a mount on this path needs: a folder for a folder, a file for a file."""
+    if os.path.isdir(source):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "a"):
+            pass
+
+
+def build(reads, writes):
+    """Makes the new root, and leaves the old one. Returns what each worker must show again: pairs of where it is and
+    where it belongs, for folders that the worker's own `/tmp` hides."""
+    # Links are followed while they still lead where they should.
+    real = {path: OLD + os.path.realpath(path) for path in [*reads, *writes, *("/etc/" + name for name in SETTINGS)]}
+    kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,nr_inodes=1024,mode=755")
+    os.chdir("/tmp")
+    os.mkdir("old")
+    kernel.pivot_root(".", "old")
+    os.chdir("/")
+    for name in ("proc", "tmp", "skill", "etc", "dev", "again"):
+        os.mkdir("/" + name)
+    for name in SYSTEM:
+        path = "/" + name
+        if os.path.islink(OLD + path):
+            os.symlink(os.readlink(OLD + path), path)
+        elif os.path.isdir(OLD + path):
+            os.mkdir(path)
+            kernel.bind(OLD + path, path)
+    for name in SETTINGS:
+        path = "/etc/" + name
+        if os.path.exists(real[path]):
+            place_for(real[path], path)
+            kernel.bind(real[path], path)
+    for name, text in ACCOUNTS.items():
+        with open("/etc/" + name, "w") as file:
+            file.write(text)
+    for name in DEVICES:
+        path = "/dev/" + name
+        place_for(OLD + path, path)
+        kernel.bind(OLD + path, path, read_only=False, devices=True)
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("shm", "/tmp")):
+        os.symlink(target, "/dev/" + name)
+    again = []
+    for paths, read_only in ((reads, True), (writes, False)):
+        for path in paths:
+            source = real[path]
+            if not os.path.exists(source):
+                continue
+            if is_below(path, "/tmp"):
+                hidden = "/again/%d" % len(again)
+                again.append((hidden, path, os.path.isdir(source)))
+                place_for(source, hidden)
+                kernel.bind(source, hidden, read_only)
+            else:
+                place_for(source, path)
+                kernel.bind(source, path, read_only)
+    return again
+
+
+def show_processes():
+    """A `/proc` of the process namespace; whether the kernel lets us."""
+    try:
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    except OSError:
+        return False
+    return True
+
+
+def leave_old():
+    kernel.call("umount2", OLD.encode(), kernel.MNT_DETACH)
+    os.rmdir(OLD)
+    flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount(None, "/", None, flags)
+
+
+def build_private(again, scratch_bytes, bundle_bytes, processes):
+    """What one worker has for itself, in a namespace of mounts of its own."""
+    private = kernel.MS_NOSUID | kernel.MS_NODEV
+    if processes:
+        kernel.mount("proc", "/proc", "proc", private | kernel.MS_NOEXEC, "subset=pid")
+    kernel.mount("tmpfs", "/tmp", "tmpfs", private, "size=%d,nr_inodes=16384,mode=700" % scratch_bytes)
+    kernel.mount("tmpfs", "/skill", "tmpfs", private, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
+    for hidden, path, is_folder in again:
+        os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
+        if not is_folder:
+            open(path, "w").close()
+        kernel.mount(hidden, path, None, kernel.MS_BIND | kernel.MS_REC)

@@ -1,0 +1,84 @@
+//! What keeps skills in, as the caller wants it and as the kernel gives it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Which layers must hold. The default is all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sandbox {
+    /// Whether skills may run where a layer is missing. What held is told then, as always.
+    pub allow_weaker: bool,
+    /// A root, processes, network and users of their own.
+    pub namespaces: bool,
+    /// Rights to files, checked by the kernel on each access.
+    pub landlock: bool,
+    /// A list of system calls that are allowed.
+    pub seccomp: bool,
+    /// The user that skills run as, when the runner is root.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl Sandbox {
+    /// The oldest version of Landlock that is enough beside the other layers: the first that knows all rights to files.
+    pub const LANDLOCK_FLOOR: u32 = 5;
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            allow_weaker: false,
+            namespaces: true,
+            landlock: true,
+            seccomp: true,
+            uid: 65_534,
+            gid: 65_534,
+        }
+    }
+}
+
+/// What held of the sandbox, as the process that set it up tells it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Layers {
+    /// The version of the interpreter.
+    #[serde(default)]
+    pub python: String,
+    /// Each layer with `true`, its version, or a text that says why it is missing.
+    #[serde(flatten)]
+    pub layers: BTreeMap<String, Value>,
+}
+
+impl Layers {
+    /// Whether all that must hold does.
+    pub fn are_strict(&self) -> bool {
+        ["namespaces", "landlock", "seccomp"].iter().all(|name| {
+            self.layers.get(*name).is_some_and(|value| !value.is_string() && *value != Value::Bool(false))
+        })
+    }
+}
+
+/// Why skills cannot run safely here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxError {
+    /// A layer is missing.
+    #[error("the sandbox is not complete on this machine: {0}")]
+    Refused(String),
+    /// It could not be begun.
+    #[error("the sandbox cannot be set up: {0}")]
+    SetUp(String),
+}
+
+impl SandboxError {
+    /// What to try.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => {
+                "run `skillery doctor` to see what is missing; `--allow-weaker-sandbox` runs skills without it"
+            }
+            Self::SetUp(_) => "run `skillery doctor` to see what this machine has",
+        }
+    }
+}
