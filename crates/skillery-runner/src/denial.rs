@@ -31,6 +31,11 @@ pub(crate) struct Cause {
     /// Whether something is there for the worker.
     #[serde(default)]
     seen: bool,
+    /// Whether the folder of it is there for the worker.
+    #[serde(default)]
+    parent_seen: bool,
+    /// Whether it was to be opened for writing; none where it was not to be opened.
+    writing: Option<bool>,
 }
 
 impl Denial {
@@ -55,18 +60,21 @@ impl Denial {
             };
         };
         let denied = |rule| Some(Self { rule, what: path.clone() });
-        match error {
-            _ if is_no && cause.seen => denied(Rule::Write),
+        let path = Path::new(path);
+        let is_absent = matches!(error, Errno::ENOENT | Errno::ENOTDIR) && !cause.seen;
+        let is_hidden = is_absent && !cause.parent_seen;
+        if is_no && calls.last().is_some_and(|call| call.rule == Rule::Subprocess) {
             // Programs are files too.
-            _ if is_no && calls.last().is_some_and(|call| call.rule == Rule::Subprocess) => {
-                calls.last().cloned()
-            }
-            _ if is_no => denied(if exists(Path::new(path)) { Rule::Read } else { Rule::Write }),
-            Errno::ENOENT | Errno::ENOTDIR if exists(Path::new(path)) => denied(Rule::Read),
-            Errno::ENOENT | Errno::ENOTDIR if Path::new(path).parent().is_some_and(exists) => {
-                denied(Rule::Write)
-            }
-            _ => None,
+            calls.last().cloned()
+        } else if is_no && error != Errno::EROFS && path.starts_with("/proc") {
+            denied(Rule::Processes)
+        } else if is_no {
+            // What was not opened was to be changed.
+            denied(if cause.writing.unwrap_or(cause.seen) { Rule::Write } else { Rule::Read })
+        } else if is_hidden && path.parent().is_some_and(exists) || is_absent && exists(path) {
+            denied(if cause.writing == Some(true) { Rule::Write } else { Rule::Read })
+        } else {
+            None
         }
     }
 }

@@ -125,7 +125,13 @@ impl Judge<'_> {
                     retry: false,
                 }
             }
-            None => Judged { status: Status::Failed, output: Value::Null, error: Some(error), retry },
+            None => {
+                // The skill may have taken it for something else, or it may have nothing to do with it.
+                if let Some(denial) = self.denials.last() {
+                    error.message = format!("{} (before that, {denial})", error.message);
+                }
+                Judged { status: Status::Failed, output: Value::Null, error: Some(error), retry }
+            }
         }
     }
 

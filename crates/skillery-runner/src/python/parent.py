@@ -114,6 +114,12 @@ class Parent:
         if not self.is_isolated:
             if drops and os.getuid() == 0:
                 self.drop()
+            if not os.access(os.__file__, os.R_OK):
+                raise Refused("uid %d may not read the modules of %s" % (os.getuid(), sys.executable))
+            # There is no other root that would hide where they lie.
+            import shutil  # noqa: F401
+            import tempfile  # noqa: F401
+
             kernel.call("prctl", kernel.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.layers["user"] = "uid %d" % os.getuid()
         kernel.call("prctl", kernel.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -324,13 +330,17 @@ class Parent:
                 except (OSError, IndexError):
                     pass
         for number, worker in list(self.workers.items()):
-            roots, total = {worker.process, worker.init} - {0}, 0
-            for process, (_, size) in sizes.items():
+            roots, own = {worker.process, worker.init} - {0}, []
+            for process in sizes:
                 above = process
                 while above in sizes and above not in roots:
                     above = sizes[above][0]
                 if above in roots and process != worker.init:
-                    total += size
+                    own.append(process)
+            total = sum(sizes[process][1] for process in own)
+            if total > self.plan["memory"]:
+                # What they share was counted for each; to know better takes longer.
+                total = sum(map(proportional, own))
             if total > self.plan["memory"]:
                 self.tell("memory", number, total)
                 self.signal(number, signal.SIGKILL)
@@ -375,6 +385,15 @@ class Parent:
                     function(descriptor, *arguments)
             if wait and self.workers:
                 self.look()
+
+
+def proportional(process):
+    """Bytes of memory, where a page that several processes share counts for each in part."""
+    try:
+        with open("/proc/%d/smaps_rollup" % process) as file:
+            return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
+    except OSError:
+        return 0
 
 
 def children(process):

@@ -25,6 +25,7 @@ MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
 MAX_TRACEBACK = 32_768
 LARGE = 1 << 20
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Refused(Exception):
@@ -148,6 +149,7 @@ def run(parent, folder, bundle):
         stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
         setattr(sys, name, stream)
         setattr(sys, "__%s__" % name, stream)
+    sys.addaudithook(notice)
     reply(perform(request, inputs, path))
 
 
@@ -381,6 +383,17 @@ def described(error, module_name, file):
     return {"type": name, "message": message[:MAX_MESSAGE], "traceback": text}
 
 
+class Opened:
+    """The last file that was to be opened, as an error says which file, and not what for."""
+
+    path, flags = None, 0
+
+
+def notice(event, arguments):
+    if event == "open":
+        Opened.path, _, Opened.flags = arguments
+
+
 def cause_of(error):
     """What the system said no to, if that is why: for the runner to tell whether the sandbox was the reason."""
     seen = set()
@@ -389,8 +402,16 @@ def cause_of(error):
         if isinstance(error, MemoryError):
             return {"memory": True}
         if isinstance(error, OSError) and error.errno:
-            path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
-            return {"errno": error.errno, "path": path and os.path.abspath(path), "seen": bool(path) and os.path.lexists(path)}
+            if not isinstance(error.filename, (str, bytes)):
+                return {"errno": error.errno}
+            path = os.path.abspath(os.fsdecode(error.filename))
+            return {
+                "errno": error.errno,
+                "path": path,
+                "seen": os.path.lexists(path),
+                "parent_seen": os.path.isdir(os.path.dirname(path)),
+                "writing": bool(Opened.flags & WRITING) if Opened.path == error.filename else None,
+            }
         error = error.__cause__ or error.__context__
     return None
 

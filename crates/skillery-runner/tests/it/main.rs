@@ -3,9 +3,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod debug;
 mod ends;
 mod entry;
+mod escapes;
 mod examples;
 mod harness;
 mod results;

@@ -67,16 +67,16 @@ def subject(text):
     let lines: Vec<_> = traceback.lines().filter(|line| !line.trim_start().starts_with(['^', '~'])).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
         Traceback (most recent call last):
-          File "subject.py", line 8, in subject
+          File "/skill/scripts/subject.py", line 8, in subject
             return _inner(text)
-          File "subject.py", line 4, in _inner
+          File "/skill/scripts/subject.py", line 4, in _inner
             return json.loads(text)
         json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
 
         The above exception was the direct cause of the following exception:
 
         Traceback (most recent call last):
-          File "subject.py", line 10, in subject
+          File "/skill/scripts/subject.py", line 10, in subject
             raise LookupError('no such thing') from error
         LookupError: no such thing
         "#);
