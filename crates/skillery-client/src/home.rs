@@ -47,6 +47,16 @@ impl Home {
         self.0.join("keys.toml")
     }
 
+    /// What skills are granted when they run.
+    pub fn policy_file(&self) -> PathBuf {
+        self.0.join("policy.toml")
+    }
+
+    /// What running skills keeps between runs; all of it can be made again.
+    pub fn runner_folder(&self) -> PathBuf {
+        self.0.join("runner")
+    }
+
     /// The installed skills.
     pub fn library_folder(&self) -> PathBuf {
         self.0.join("library")

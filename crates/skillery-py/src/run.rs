@@ -15,8 +15,8 @@ use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, Interpreter, InterpreterError, Problems, RunError, RunOptions, RunReport,
-    SkillCode, SkillReference, SkillSource, Values, Workflow, run_workflow,
+    CancellationToken, Event, Interpreter, InterpreterError, Policy, Problems, RunError, RunOptions,
+    RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -36,6 +36,7 @@ struct OptionsForm {
     timeout_seconds: Option<f64>,
     jobs: Option<NonZeroUsize>,
     verify_signature: bool,
+    allow_weaker_sandbox: bool,
 }
 
 /// A workflow that runs, or has ended. Nothing of it ever calls Python: a thread that did would crash an interpreter
@@ -94,8 +95,15 @@ fn start_workflow(
     let workflow: Workflow = parsed(workflow, "the workflow")?;
     let inputs: Values = parsed(inputs, "`inputs`")?;
     let form: OptionsForm = parsed(options, "the options")?;
-    let library = Library::new(Home::locate().map_err(|error| raise(py, &error))?);
-    let mut options = RunOptions::default();
+    let home = Home::locate().map_err(|error| raise(py, &error))?;
+    let policy = Policy::read(&home.policy_file())
+        .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
+    let mut options = RunOptions {
+        workers: workers(&home),
+        sandbox: Sandbox { allow_weaker: form.allow_weaker_sandbox, ..Sandbox::default() },
+        ..RunOptions::default()
+    };
+    let library = Library::new(home);
     options.jobs = form.jobs.unwrap_or(options.jobs);
     if let Some(seconds) = form.timeout_seconds {
         options.timeout =
@@ -106,7 +114,8 @@ fn start_workflow(
     let cancel = options.cancel.clone();
     let (tell, told) = channel();
     runtime()?.spawn(async move {
-        let resolve = |reference: &SkillReference| resolve(&library, reference, form.verify_signature);
+        let resolve =
+            |reference: &SkillReference| resolve(&library, &policy, reference, form.verify_signature);
         let events = |event: Event| {
             if want_events {
                 // Nobody reads on after the reader is gone.
@@ -128,6 +137,7 @@ fn start_workflow(
 /// The content that a step names, as it was installed.
 fn resolve(
     library: &Library,
+    policy: &Policy,
     reference: &SkillReference,
     verify_signature: bool,
 ) -> Result<SkillSource, String> {
@@ -140,29 +150,38 @@ fn resolve(
         .map_err(|error| error.to_string())?;
     let id = installed.manifest.id;
     let bare = installed.manifest.registry.is_none() && id.namespace().as_str() == LOCAL_NAMESPACE;
-    Ok(SkillSource {
-        id: if bare { id.name().to_owned() } else { id.to_string() },
-        version: installed.manifest.version,
-        code: SkillCode::Text(installed.code),
-    })
+    let id = if bare { id.name().to_owned() } else { id.to_string() };
+    let grants = policy.grants(&id).clone();
+    Ok(SkillSource { id, version: installed.manifest.version, code: SkillCode::Text(installed.code), grants })
 }
 
-/// Asking an interpreter for its version starts it once; it is asked once per process.
-async fn interpreter(python: Option<&Path>) -> Result<Interpreter, InterpreterError> {
-    static KNOWN: Mutex<Option<HashMap<PathBuf, Interpreter>>> = Mutex::new(None);
-    let Some(path) = python else { return Interpreter::discover().await };
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(interpreter) = known().as_ref().and_then(|known| known.get(path)) {
-        return Ok(interpreter.clone());
+/// The workers of this process, warm from one run to the next.
+fn workers(home: &Home) -> Workers {
+    static KNOWN: Mutex<Option<HashMap<PathBuf, Workers>>> = Mutex::new(None);
+    let folder = home.runner_folder();
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    known.entry(folder.clone()).or_insert_with(|| Workers::with_cache(folder)).clone()
+}
+
+fn described(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
-    let interpreter = Interpreter::at(path).await?;
-    known().get_or_insert_default().insert(path.to_owned(), interpreter.clone());
-    Ok(interpreter)
+}
+
+async fn interpreter(python: Option<&Path>) -> Result<Interpreter, InterpreterError> {
+    match python {
+        Some(path) => Interpreter::at(path).await,
+        None => Interpreter::discover().await,
+    }
 }
 
 fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
     match error {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
+        RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
     }
 }

@@ -131,10 +131,10 @@ fn is_new_enough(version: &str) -> Option<bool> {
 /// The file behind a path, or behind a name in the search path; absolute, with its links, as an environment is known by
 /// the link in it.
 fn find(path: &Path) -> io::Result<PathBuf> {
-    let absent = || io::Error::from(io::ErrorKind::NotFound);
+    let absent = || io::Error::new(io::ErrorKind::NotFound, "the search path has no such program");
     if path.components().count() > 1 {
         let path = std::path::absolute(path)?;
-        return if path.is_file() { Ok(path) } else { Err(absent()) };
+        return std::fs::metadata(&path).map(|_| path);
     }
     let places = std::env::var_os("PATH").ok_or_else(absent)?;
     std::env::split_paths(&places)

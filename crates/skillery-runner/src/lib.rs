@@ -9,26 +9,34 @@
 //! - [`workflow`] is the document, [`plan`](crate::Workflow::validate) checks all of it before anything runs;
 //! - `template` and `fill` replace `${name}` by typed values;
 //! - `run` decides what may start, and keeps no process;
-//! - `step` repeats attempts, `attempt` is one worker process from birth to burial, `process` kills groups.
+//! - `step` repeats attempts, `attempt` is one worker from birth to burial, `judge` says what it came to;
+//! - `workers` keeps workers that wait, `parent` speaks with the process that they are forked from, whose side of it all
+//!   is in `python/`;
+//! - `sandbox`, `policy`, `filter` and `denial` are what keeps them in, and what they were kept from.
 //!
 //! This crate must never know a registry, a library folder, a terminal or a database: names are resolved to
-//! content by the caller's [`Resolver`], once per run, and that pins the versions.
+//! content by the caller's [`Resolver`], once per run, and that pins the versions and says what is granted.
 //!
-//! What a worker is kept from so far: the caller's environment, folder, descriptors and standard input; it has limits on time and
-//! sizes. It is *not* a sandbox yet: the code runs with the rights of the user who runs it, and a child that begins
-//! a session of its own outlives its step.
+//! `docs/design/sandbox.md` says what holds, on which kernels, and what does not.
 
+#[cfg(target_os = "linux")]
 mod attempt;
+#[cfg(target_os = "linux")]
 mod channel;
+#[cfg(target_os = "linux")]
 mod denial;
 mod event;
 mod fill;
+#[cfg(target_os = "linux")]
 mod filter;
 mod interpreter;
+#[cfg(target_os = "linux")]
 mod judge;
 mod options;
 mod outcome;
+#[cfg(target_os = "linux")]
 mod output;
+#[cfg(target_os = "linux")]
 mod parent;
 mod plan;
 mod policy;
@@ -38,6 +46,10 @@ mod sandbox;
 mod skill;
 mod step;
 mod template;
+#[cfg(target_os = "linux")]
+mod workers;
+#[cfg(not(target_os = "linux"))]
+#[path = "workers_elsewhere.rs"]
 mod workers;
 pub mod workflow;
 
@@ -47,7 +59,7 @@ pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream};
 pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
-pub use crate::policy::{Grants, Rule};
+pub use crate::policy::{Grants, Policy, PolicyError, Rule};
 pub use crate::problems::{Problem, ProblemKind, Problems};
 pub use crate::run::{RunError, run_skill, run_workflow};
 pub use crate::sandbox::{Layers, Sandbox, SandboxError};

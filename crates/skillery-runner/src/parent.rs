@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::filter;
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::policy::Grants;
-use crate::sandbox::{Layers, Sandbox, SandboxError};
+use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 
 const START: &str = "import sys; sys.path.insert(0, sys.argv[1]); from skillery_runner import parent; del sys.path[0]; parent.main()";
 /// How long an interpreter may take to start; one that hangs is not one.
@@ -84,15 +84,6 @@ pub(crate) struct Parent {
     layers: Layers,
 }
 
-/// Why there is no parent.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ParentError {
-    #[error(transparent)]
-    Interpreter(#[from] InterpreterError),
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-}
-
 impl Parent {
     /// Starts one and waits until it is ready. `modules` is the folder that the Python side lies in. Blocks.
     pub(crate) fn start(
@@ -100,14 +91,11 @@ impl Parent {
         modules: &Path,
         grants: &Grants,
         sandbox: &Sandbox,
-    ) -> Result<Self, ParentError> {
+    ) -> Result<Self, StartError> {
         let not_python = |what: String| {
-            ParentError::Interpreter(InterpreterError::NotPython {
-                path: interpreter.path().to_owned(),
-                what,
-            })
+            StartError::Interpreter(InterpreterError::NotPython { path: interpreter.path().to_owned(), what })
         };
-        let setup = |error: io::Error| ParentError::Sandbox(SandboxError::SetUp(error.to_string()));
+        let setup = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
         let plan = plan(grants, sandbox).map_err(|error| setup(io::Error::other(error)))?;
         let kind = SockType::SeqPacket;
         let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)

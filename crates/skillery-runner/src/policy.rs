@@ -1,12 +1,13 @@
 //! What a skill may do beyond computing, and what it was kept from.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 const MEBIBYTE: u64 = 1024 * 1024;
+const MEMORY_FLOOR: u64 = 64 * MEBIBYTE;
 
 /// What the caller grants to a skill. The default is nothing but processor time, memory and a scratch folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +31,19 @@ pub struct Grants {
     pub seconds: Option<u64>,
 }
 
+fn is_plain(path: &Path) -> bool {
+    path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
+}
+
+/// Whether granting the path would put something in the place of what a skill's root is made of.
+fn is_reserved(path: &Path) -> bool {
+    let whole = ["/", "/tmp", "/etc"].iter().any(|reserved| path == Path::new(reserved));
+    whole
+        || ["/proc", "/sys", "/dev", "/skill", "/again", "/old"]
+            .iter()
+            .any(|reserved| path.starts_with(reserved))
+}
+
 impl Default for Grants {
     fn default() -> Self {
         Self {
@@ -44,6 +58,22 @@ impl Default for Grants {
 }
 
 impl Grants {
+    fn check(&self) -> Result<(), String> {
+        if let Some(path) = self.read.iter().chain(&self.write).find(|path| !is_plain(path)) {
+            return Err(format!("`{}` is not an absolute path without `..`", path.display()));
+        }
+        if let Some(path) = self.read.iter().chain(&self.write).find(|path| is_reserved(path)) {
+            return Err(format!("`{}` is the sandbox's own, and cannot be granted", path.display()));
+        }
+        if self.memory_bytes < MEMORY_FLOOR {
+            return Err(format!("`memory_bytes` is at least {MEMORY_FLOOR}, which Python needs for itself"));
+        }
+        if self.seconds == Some(0) {
+            return Err("`seconds` is at least 1".to_owned());
+        }
+        Ok(())
+    }
+
     /// The time limit of an attempt: what the step says, or else the run, and never more than granted.
     pub(crate) fn timeout(&self, asked: Duration) -> Duration {
         self.seconds.map_or(asked, |seconds| asked.min(Duration::from_secs(seconds)))
@@ -53,6 +83,77 @@ impl Grants {
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let granted = self.environment.iter();
         granted.filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
+    }
+}
+
+/// What which skills are granted, as it stands in a file. The most particular entry counts, and it alone: that of the skill,
+/// else that of the nearest namespace, else the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// For skills that no other entry names.
+    pub default: Grants,
+    /// By namespace; also for those below it.
+    pub namespaces: BTreeMap<String, Grants>,
+    /// By the skill's id, or the name of a skill that only this machine knows.
+    pub skills: BTreeMap<String, Grants>,
+}
+
+/// A policy cannot be read. Nothing is granted then, and nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The file.
+    #[error("cannot read the policy `{}`", path.display())]
+    Unreadable {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What stands in it.
+    #[error("the policy `{}` is not valid: {what}", path.display())]
+    Invalid {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        what: String,
+    },
+}
+
+impl Policy {
+    /// Reads a policy, TOML. Without the file, nothing is granted to anybody.
+    pub fn read(path: &Path) -> Result<Self, PolicyError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(PolicyError::Unreadable { path: path.to_owned(), source }),
+        };
+        let invalid = |what: String| PolicyError::Invalid { path: path.to_owned(), what };
+        let policy: Self = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        for (name, grants) in policy.entries() {
+            grants.check().map_err(|what| invalid(format!("`{name}`: {what}")))?;
+        }
+        Ok(policy)
+    }
+
+    /// What a skill is granted.
+    pub fn grants(&self, id: &str) -> &Grants {
+        if let Some(grants) = self.skills.get(id) {
+            return grants;
+        }
+        let mut namespace = id;
+        while let Some((above, _)) = namespace.rsplit_once('/') {
+            if let Some(grants) = self.namespaces.get(above) {
+                return grants;
+            }
+            namespace = above;
+        }
+        &self.default
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &Grants)> {
+        let named = self.namespaces.iter().chain(&self.skills).map(|(name, grants)| (name.as_str(), grants));
+        std::iter::once(("default", &self.default)).chain(named)
     }
 }
 
@@ -105,5 +206,55 @@ impl Rule {
 impl std::fmt::Display for Rule {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_particular_entry_counts_alone() {
+        let text = "
+            [default]
+            seconds = 10
+            [namespaces.acme]
+            subprocess = true
+            [namespaces.'acme/data']
+            read = ['/srv']
+            [skills.'acme/data/csv']
+            memory_bytes = 1073741824
+        ";
+        let policy: Policy = toml::from_str(text).unwrap();
+        assert_eq!(policy.grants("other/x").seconds, Some(10));
+        assert_eq!(policy.grants("local").seconds, Some(10));
+        assert!(policy.grants("acme/x").subprocess);
+        assert_eq!(policy.grants("acme/data/deep/x").read, [PathBuf::from("/srv")]);
+        let csv = policy.grants("acme/data/csv");
+        assert_eq!((csv.memory_bytes, csv.read.len(), csv.seconds), (1 << 30, 0, None));
+    }
+
+    #[test]
+    fn what_cannot_be_granted_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.toml");
+        assert_eq!(Policy::read(&path).unwrap(), Policy::default());
+        for (text, said) in [
+            ("[default]\nread = ['data']", "`default`: `data` is not an absolute path without `..`"),
+            (
+                "[skills.x]\nwrite = ['/srv/../etc']",
+                "`x`: `/srv/../etc` is not an absolute path without `..`",
+            ),
+            (
+                "[skills.x]\nwrite = ['/proc/sys']",
+                "`x`: `/proc/sys` is the sandbox's own, and cannot be granted",
+            ),
+            ("[skills.x]\nmemory_bytes = 1", "`x`: `memory_bytes` is at least 67108864"),
+            ("[default]\nnetwork = true", "unknown field `network`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Policy::read(&path).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

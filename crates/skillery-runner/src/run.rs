@@ -17,11 +17,10 @@ use crate::fill::Scope;
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, RunReport, Status, StepReport};
-use crate::parent::ParentError;
 use crate::plan::{MAX_PROBLEMS, Plan, PlanStep, check};
 use crate::policy::Grants;
 use crate::problems::{Problem, ProblemKind, Problems};
-use crate::sandbox::{Layers, SandboxError};
+use crate::sandbox::{Layers, SandboxError, StartError};
 use crate::skill::{Pinned, Resolver, SkillReference, SkillSource};
 use crate::step::{StepRun, milliseconds, not_started, run_step};
 use crate::workers::Kind;
@@ -41,11 +40,11 @@ pub enum RunError {
     Sandbox(#[from] SandboxError),
 }
 
-impl From<ParentError> for RunError {
-    fn from(error: ParentError) -> Self {
+impl From<StartError> for RunError {
+    fn from(error: StartError) -> Self {
         match error {
-            ParentError::Interpreter(error) => Self::Interpreter(error),
-            ParentError::Sandbox(error) => Self::Sandbox(error),
+            StartError::Interpreter(error) => Self::Interpreter(error),
+            StartError::Sandbox(error) => Self::Sandbox(error),
         }
     }
 }
@@ -76,7 +75,8 @@ pub async fn run_workflow(
     events: &EventSink<'_>,
 ) -> Result<RunReport, RunError> {
     let (plan, skills) = prepare(workflow, &inputs, resolve, options)?;
-    let context = Context::prepare(options, events, skills.iter().map(|skill| &skill.grants)).await?;
+    let context =
+        Context::prepare(options, events, skills.iter().map(|skill| &skill.grants).collect()).await?;
     Ok(execute(&context, &workflow.name, inputs, &plan, &skills).await)
 }
 
@@ -91,7 +91,7 @@ pub async fn run_skill(
         workflow: skill.id.clone(),
         problems: vec![Problem { step: None, kind: ProblemKind::SkillUnreadable, message }],
     })?;
-    let context = Context::prepare(options, events, [&pinned.grants]).await?;
+    let context = Context::prepare(options, events, vec![&pinned.grants]).await?;
     let name = skill.name();
     let started = Instant::now();
     context.tell(EventKind::RunStarted {
@@ -132,7 +132,7 @@ impl<'a> Context<'a> {
     async fn prepare(
         options: &'a RunOptions,
         events: &'a EventSink<'a>,
-        granted: impl IntoIterator<Item = &Grants>,
+        granted: Vec<&Grants>,
     ) -> Result<Self, RunError> {
         let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let interpreter = match &options.interpreter {

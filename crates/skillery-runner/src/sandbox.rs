@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::interpreter::InterpreterError;
+
 /// Which layers must hold. The default is all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sandbox {
@@ -81,4 +83,13 @@ impl SandboxError {
             Self::SetUp(_) => "run `skillery doctor` to see what this machine has",
         }
     }
+}
+
+/// Why there is nothing to fork workers from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
 }

@@ -11,9 +11,10 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::interpreter::Interpreter;
-use crate::parent::{Parent, ParentError, Told};
+use crate::parent::{Parent, Told};
 use crate::policy::Grants;
-use crate::sandbox::{Layers, Sandbox};
+use crate::run::RunError;
+use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
@@ -68,14 +69,24 @@ impl Workers {
         Self { inner: Arc::new(Inner { cache: Some(folder.into()), ..Inner::default() }) }
     }
 
+    /// Starts what workers with these grants are forked from, as a run would, and tells what keeps them in.
+    pub async fn probe(&self, interpreter: &Interpreter, sandbox: &Sandbox) -> Result<Layers, RunError> {
+        let kind = Kind {
+            interpreter: interpreter.path().to_owned(),
+            grants: Grants::default(),
+            sandbox: sandbox.clone(),
+        };
+        Ok(self.prepare(&kind).await?)
+    }
+
     /// Starts the parent, where there is none yet, and tells what holds.
-    pub(crate) async fn prepare(&self, kind: &Kind) -> Result<Layers, ParentError> {
+    pub(crate) async fn prepare(&self, kind: &Kind) -> Result<Layers, StartError> {
         let crew = self.crew(kind);
         Ok(self.parent(kind, &crew).await?.layers().clone())
     }
 
     /// A worker that waits for its step, and has others forked for those that come.
-    pub(crate) async fn take(&self, kind: &Kind) -> Result<Worker, ParentError> {
+    pub(crate) async fn take(&self, kind: &Kind) -> Result<Worker, StartError> {
         let crew = self.crew(kind);
         let parent = self.parent(kind, &crew).await?;
         let is_current = |worker: &Worker| Arc::ptr_eq(&worker.parent, &parent);
@@ -84,8 +95,7 @@ impl Workers {
             waiting.retain(is_current);
             waiting.pop_front()
         };
-        let set_up =
-            |error: io::Error| ParentError::Sandbox(crate::sandbox::SandboxError::SetUp(error.to_string()));
+        let set_up = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
         let worker = match waiting {
             Some(worker) => worker,
             None => Worker::fork(&parent).map_err(set_up)?,
@@ -102,12 +112,12 @@ impl Workers {
         Arc::clone(crews.entry(kind.clone()).or_default())
     }
 
-    async fn parent(&self, kind: &Kind, crew: &Crew) -> Result<Arc<Parent>, ParentError> {
+    async fn parent(&self, kind: &Kind, crew: &Crew) -> Result<Arc<Parent>, StartError> {
         let mut parent = crew.parent.lock().await;
         if let Some(parent) = parent.as_ref().filter(|parent| !parent.has_ended()) {
             return Ok(Arc::clone(parent));
         }
-        let set_up = |what: String| ParentError::Sandbox(crate::sandbox::SandboxError::SetUp(what));
+        let set_up = |what: String| StartError::Sandbox(SandboxError::SetUp(what));
         let modules = self.modules().await.map_err(|error| set_up(error.to_string()))?.folder.clone();
         let kind = kind.clone();
         let started = tokio::task::spawn_blocking(move || {

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
@@ -119,6 +120,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Log(args) => log::run(session, args).await,
         Command::Admin(args) => admin::run(session, args).await,
         Command::Config(args) => config::run(session, args),
+        Command::Doctor(args) => doctor::run(session, args).await,
         Command::Completions(args) => completions::run(session, args),
         Command::Openapi(args) => openapi::run(session, args),
     }

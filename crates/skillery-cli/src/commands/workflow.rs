@@ -11,8 +11,9 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Event, EventKind, Interpreter, InterpreterError, Problem, ProblemKind, Problems, RunError, RunOptions,
-    RunReport, SkillCode, SkillReference, SkillSource, Status, StepReport, Values, Workflow, run_workflow,
+    Event, EventKind, Interpreter, InterpreterError, Policy, Problem, ProblemKind, Problems, RunError,
+    RunOptions, RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, StepReport, Values,
+    Workers, Workflow, run_workflow,
 };
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -47,8 +48,8 @@ Examples:
   skillery workflow run report.json --input 'rows:=[1, 2, 3]' --input title=Sums
   skillery workflow run report.json --inputs-file in.json --json | jq '.steps[-1].output'
 
-The skills are those of the local library, checked against their digests. \
-Exit code 1 when the workflow failed.")]
+The skills are those of the local library, checked against their digests. They run in a sandbox, and may do what the \
+policy grants. Exit code 1 when the workflow failed.")]
 struct RunArgs {
     /// The workflow, JSON
     file: PathBuf,
@@ -72,6 +73,14 @@ struct RunArgs {
     /// The Python to run with [default: `python3`]
     #[arg(long, value_name = "FILE", env = "SKILLERY_PYTHON", hide_env_values = true)]
     python: Option<PathBuf>,
+
+    /// What the skills may do, TOML [default: `policy.toml` in the home folder, else nothing]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Run even where this machine cannot keep the skills in completely
+    #[arg(long)]
+    allow_weaker_sandbox: bool,
 }
 
 #[derive(Debug, Args)]
@@ -137,9 +146,22 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
         None => None,
     };
+    let home = session.home()?;
+    let policy = match &args.policy {
+        // A file that was named is there.
+        Some(file) => std::fs::metadata(file)
+            .map_err(|error| Failure::file("read", file, &error))
+            .map(|_| file.clone())?,
+        None => home.policy_file(),
+    };
+    let policy = Policy::read(&policy).map_err(|error| {
+        Failure::new(Exit::Usage, "invalid-policy", error.to_string()).cause_behind(&error)
+    })?;
     let defaults = RunOptions::default();
     let options = RunOptions {
         interpreter,
+        workers: Workers::with_cache(home.runner_folder()),
+        sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
         jobs: args.jobs.unwrap_or(defaults.jobs),
         timeout: args.timeout,
         ..defaults
@@ -155,7 +177,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
     // A skill that is there and not whole is another failure than one that is missing.
     let damaged = Mutex::new(None);
     let resolve = |reference: &SkillReference| {
-        resolve(&library, reference, verify_signature).map_err(|error| {
+        resolve(&library, &policy, reference, verify_signature).map_err(|error| {
             let reason = error.to_string();
             if let (false, Ok(mut damaged)) = (error.is_not_found(), damaged.lock()) {
                 damaged.get_or_insert(error);
@@ -189,6 +211,7 @@ fn follow(progress: &Progress, event: &Event) {
 /// The content that a step names: as it was installed, and signed where that is wanted and it came from a registry.
 fn resolve(
     library: &Library,
+    policy: &Policy,
     reference: &SkillReference,
     verify_signature: bool,
 ) -> Result<SkillSource, Error> {
@@ -198,7 +221,9 @@ fn resolve(
     };
     let InstalledCode { manifest, code } =
         library.code(&reference.name.to_string(), request, verify_signature)?;
-    Ok(SkillSource { id: manifest.id.to_string(), version: manifest.version, code: SkillCode::Text(code) })
+    let id = manifest.id.to_string();
+    let grants = policy.grants(&id).clone();
+    Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
 }
 
 fn describe(page: &mut Page, report: &RunReport) {
@@ -250,6 +275,9 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
     let hint = error.hint();
     let Problems { workflow, problems } = match error {
         RunError::Interpreter(error) => return no_interpreter(error),
+        RunError::Sandbox(error) => {
+            return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
+        }
         RunError::Invalid(problems) => problems,
     };
     let all = |kind| problems.iter().all(|problem| problem.kind == kind);

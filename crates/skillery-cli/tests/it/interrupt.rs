@@ -84,14 +84,15 @@ fn an_interrupted_workflow_ends_what_it_runs() {
     place.run(["install", "acme/sleeper"]).ok();
     // The other end of a named pipe says when the step runs.
     let pipe = place.work().join("started");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(std::process::Command::new("mkfifo").args(["-m", "666"]).arg(&pipe).status().unwrap().success());
     place.write(
         "sleep.json",
         r#"{"name": "sleep", "steps": [{"name": "sleep", "skill": "sleeper", "inputs": {"path": "${path}"}}]}"#,
     );
+    place.write("policy.toml", &format!("[skills.'acme/sleeper']\nwrite = ['{}']\n", pipe.display()));
     let input = format!("path={}", pipe.display());
-    let child =
-        place.command(["workflow", "run", "sleep.json", "--input", &input, "--json"]).spawn().unwrap();
+    let run = ["workflow", "run", "sleep.json", "--policy", "policy.toml", "--input", &input, "--json"];
+    let child = place.command(run).spawn().unwrap();
     assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "started");
     signal(child.id(), "INT");
     let run = place.finish(child).fails(130);

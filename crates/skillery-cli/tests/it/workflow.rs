@@ -136,3 +136,43 @@ fn where_signatures_are_wanted_what_was_made_here_needs_none() {
     snapshot!("unsigned", place.run(run).fails(1));
     assert_eq!(place.run(run.iter().chain(&["--json"])).fails(1).error()["code"], "signature-missing");
 }
+
+#[test]
+fn what_a_skill_may_do_stands_in_the_policy() {
+    let server = Server::start();
+    let place = server.place();
+    place.publish_code("acme/reader", "1.0.0", "def reader(path):\n    return open(path).read()\n");
+    place.run(["install", "acme/reader"]).ok();
+    place.write("data.txt", "granted");
+    place.write(
+        "read.json",
+        r#"{"name": "read", "steps": [{"name": "read", "skill": "reader", "inputs": {"path": "${path}"}}]}"#,
+    );
+    let path = place.work().join("data.txt");
+    let input = format!("path={}", path.display());
+    let run = ["workflow", "run", "read.json", "--json", "--input", &input];
+    let report = place.run(run).fails(1).json();
+    assert_eq!(report["steps"][0]["status"], "denied");
+    assert_eq!(report["steps"][0]["error"]["rule"], "read");
+
+    place.write("policy.toml", &format!("[namespaces.acme]\nread = ['{}']\n", path.display()));
+    let report = place.run(run.iter().chain(&["--policy", "policy.toml"])).ok().json();
+    assert_eq!(report["steps"][0]["output"], "granted");
+
+    place.write("policy.toml", "[default]\nread = ['data.txt']\n");
+    snapshot!("invalid-policy", place.run(run.iter().chain(&["--policy", "policy.toml"])).fails(2));
+    snapshot!("no-policy", place.run(run.iter().chain(&["--policy", "missing.toml"])).fails(4));
+}
+
+#[test]
+fn the_doctor_tries_the_sandbox() {
+    let place = Place::new();
+    let report = place.run(["doctor", "--json"]).ok().json();
+    assert_eq!(report["ok"], true);
+    for layer in ["namespaces", "seccomp"] {
+        assert_eq!(report[layer], true, "{report}");
+    }
+    assert!(report["landlock"].as_u64().is_some_and(|version| version >= 5), "{report}");
+    let report = place.run(["doctor", "--json", "--python", "/no/such/python"]).fails(1).json();
+    assert_eq!(report["ok"], false);
+}

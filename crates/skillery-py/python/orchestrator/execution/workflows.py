@@ -1,6 +1,7 @@
 """Workflows: installed skills in an order, with the values that flow between them.
 
-Each step runs in a Python process of its own, with a time limit. In the inputs of a step, however deep, ``${name}``
+Each step runs in a Python process of its own, in a sandbox, with a time limit. What it may do beyond computing stands in
+``policy.toml`` in the home folder. In the inputs of a step, however deep, ``${name}``
 stands for an input of the workflow, ``${step_output}`` for what an earlier step returned, ``${step_key}`` or
 ``${step.output.key}`` for a part of that. A text that is one reference becomes the typed value; ``$${`` is a plain
 ``${``.
@@ -126,6 +127,7 @@ async def execute_workflow(
     timeout_seconds: Optional[float] = None,
     jobs: Optional[int] = None,
     on_event: Optional[Callable[[Dict[str, Any]], None]] = None,
+    allow_weaker_sandbox: bool = False,
 ) -> Dict[str, Dict[str, Any]]:
     """Runs a workflow of installed skills, for real. A step that fails is part of the result, and no exception.
 
@@ -137,24 +139,27 @@ async def execute_workflow(
         timeout_seconds: Seconds for one attempt of a step that sets none; 60 when left out.
         jobs: How many steps may run at once; as many as there are processors when left out.
         on_event: Called in the event loop with each event of the run, a dict whose ``event`` is ``run-started``,
-            ``step-started``, ``step-output``, ``step-retrying``, ``step-finished`` or ``run-finished``.
+            ``step-started``, ``step-output``, ``step-denied``, ``step-retrying``, ``step-finished`` or
+            ``run-finished``.
+        allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
 
     Returns:
         A dict with a dict for each step, by name, in order:
 
-        * ``status``: ``success``, ``failed``, ``timed-out``, ``skipped`` or ``cancelled``;
+        * ``status``: ``success``, ``failed``, ``timed-out``, ``out-of-memory``, ``denied``, ``skipped`` or ``cancelled``;
         * ``output``: what the skill's function returned;
         * ``skill`` and ``version``: what ran;
         * ``inputs``: the arguments, with their references replaced;
         * ``latency_ms``: milliseconds of the last attempt, the start of its process included;
         * ``attempts``: how often it was started;
         * ``stdout`` and ``stderr``: the end of what it wrote;
-        * ``error``: unless it succeeded, a dict with ``type``, ``message`` and perhaps ``traceback``, else ``None``;
+        * ``error``: unless it succeeded, a dict with ``type``, ``message`` and perhaps ``traceback`` and ``rule``, else
+          ``None``;
         * ``reason``: why it was skipped, if it was.
 
     Raises:
         WorkflowError: A ``ValueError``. If the workflow cannot begin, for example because a skill is not installed.
-        RegistryError: If there is no Python to run skills with.
+        RegistryError: If there is no Python to run skills with, or skills cannot be kept in on this machine.
     """
     import asyncio
     import sys
@@ -169,6 +174,7 @@ async def execute_workflow(
         "timeout_seconds": timeout_seconds,
         "jobs": jobs,
         "verify_signature": get_registry_config().verify_signature,
+        "allow_weaker_sandbox": allow_weaker_sandbox,
     }
     run = _native.start_workflow(
         _json(workflow.to_dict(), "the workflow"),

@@ -1,0 +1,30 @@
+//! Where skills cannot be run, there are no workers.
+
+use std::path::PathBuf;
+
+use crate::interpreter::InterpreterError;
+use crate::policy::Grants;
+use crate::sandbox::{Layers, Sandbox, StartError};
+
+/// Workers, on systems that have them.
+#[derive(Debug, Clone, Default)]
+pub struct Workers;
+
+/// What workers must have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Kind {
+    pub(crate) interpreter: PathBuf,
+    pub(crate) grants: Grants,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Workers {
+    /// Workers, on systems that have them.
+    pub fn with_cache(_: impl Into<PathBuf>) -> Self {
+        Self
+    }
+
+    pub(crate) async fn prepare(&self, _: &Kind) -> Result<Layers, StartError> {
+        Err(InterpreterError::Unsupported.into())
+    }
+}
