@@ -87,6 +87,18 @@ def configured(registry, home):
 
 
 @pytest.fixture
+def meeting(home, tmp_path):
+    """A folder that skills may write to, as the policy says."""
+    folder = tmp_path / "meeting"
+    folder.mkdir()
+    # Where the tests are root, the skills are not.
+    folder.chmod(0o777)
+    home.mkdir(exist_ok=True)
+    (home / "policy.toml").write_text("[default]\nwrite = ['{}']\n".format(folder))
+    return folder
+
+
+@pytest.fixture
 def code_file(tmp_path):
     """Makes a file of code and returns its path."""
 

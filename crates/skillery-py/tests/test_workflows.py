@@ -1,6 +1,7 @@
 """Workflows from Python: they really run."""
 
 import asyncio
+import fcntl
 import os
 
 import pytest
@@ -77,8 +78,8 @@ def test_a_failure_is_a_result(skill):
     assert [step["status"] for step in run(w).values()] == ["failed", "success", "skipped"]
 
 
-def test_retries_and_time_limits(skill, tmp_path):
-    marks = tmp_path / "marks"
+def test_retries_and_time_limits(skill, meeting):
+    marks = meeting / "marks"
     skill(
         "third_time",
         "def third_time(path):\n"
@@ -101,14 +102,22 @@ def test_retries_and_time_limits(skill, tmp_path):
     assert run(w, timeout_seconds=0.2)["slow"]["status"] == "timed-out"
 
 
-def test_parallel_steps_run_at_once(skill, tmp_path):
+def make_fifo(meeting):
+    """A named pipe that skills may open; its other end says when they run."""
+    fifo = meeting / "fifo"
+    os.mkfifo(fifo)
+    fifo.chmod(0o666)
+    return fifo
+
+
+def test_parallel_steps_run_at_once(skill, meeting):
     # Each waits for the other, so that neither ends if they run one after the other.
-    os.mkfifo(tmp_path / "fifo")
+    fifo = make_fifo(meeting)
     skill("reads", "def reads(path):\n    with open(path) as f:\n        return f.read()\n")
     skill("writes", "def writes(path):\n    with open(path, 'w') as f:\n        f.write('met')\n")
     w = create_workflow("meeting")
-    add_step(w, "reader", "reads", {"path": str(tmp_path / "fifo")}, parallel=True)
-    add_step(w, "writer", "writes", {"path": str(tmp_path / "fifo")}, parallel=True)
+    add_step(w, "reader", "reads", {"path": str(fifo)}, parallel=True)
+    add_step(w, "writer", "writes", {"path": str(fifo)}, parallel=True)
     assert run(w, jobs=2)["reader"]["output"] == "met"
 
 
@@ -137,31 +146,38 @@ def test_a_reader_that_raises_does_not_stop_the_run(skill):
     assert asyncio.run(main())["add"]["status"] == "success"
 
 
-def test_cancelling_kills_what_runs(skill, tmp_path):
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    skill(
-        "waits",
-        "import os, time\n"
-        "def waits(path):\n"
-        "    with open(path, 'w') as file:\n"
-        "        file.write(str(os.getpid()))\n"
-        "    time.sleep(600)\n",
-    )
+WAITS = """
+import fcntl, time
+def waits(path):
+    lock = open(path + '.lock', 'w')
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(path, 'w') as file:
+        file.write('here')
+    time.sleep(600)
+"""
+
+
+def assert_nobody_waits(fifo):
+    """The lock is free when no process has it open any more."""
+    with open("{}.lock".format(fifo)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_cancelling_kills_what_runs(skill, meeting):
+    fifo = make_fifo(meeting)
+    skill("waits", WAITS)
     w = create_workflow("endless")
     add_step(w, "wait", "waits", {"path": str(fifo)})
 
     async def main():
         task = asyncio.ensure_future(execute_workflow(w))
-        pid = int(await asyncio.get_running_loop().run_in_executor(None, fifo.read_text))
+        assert await asyncio.get_running_loop().run_in_executor(None, fifo.read_text) == "here"
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return pid
 
-    pid = asyncio.run(main())
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    asyncio.run(main())
+    assert_nobody_waits(fifo)
 
 
 def test_an_interpreter_that_ends_right_after_a_run_ends_well(skill, python):
@@ -177,17 +193,9 @@ def test_an_interpreter_that_ends_right_after_a_run_ends_well(skill, python):
         assert python(code) == "1\n"
 
 
-def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python, tmp_path):
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    skill(
-        "waits",
-        "import os, time\n"
-        "def waits(path):\n"
-        "    with open(path, 'w') as file:\n"
-        "        file.write(str(os.getpid()))\n"
-        "    time.sleep(600)\n",
-    )
+def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python, meeting):
+    fifo = make_fifo(meeting)
+    skill("waits", WAITS)
     code = (
         "import asyncio\n"
         "from orchestrator.execution import *\n"
@@ -200,9 +208,31 @@ def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(skill, python
         "run.close()\n"
         "loop.close()\n"
     ) % (str(fifo), str(fifo))
-    pid = int(python(code))
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert python(code) == "here\n"
+    with open("{}.lock".format(fifo)) as file:
+        # The kernel ends what the interpreter has left; the lock says when.
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def test_what_the_policy_does_not_grant_is_denied(skill, meeting, tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("secret")
+    skill("reads", "def reads(path):\n    return open(path).read()\n")
+    w = create_workflow("curious")
+    add_step(w, "read", "reads", {"path": str(outside)})
+    events = []
+    step = run(w, on_event=events.append)["read"]
+    assert (step["status"], step["error"]["rule"]) == ("denied", "read")
+    assert events[0]["sandbox"]["namespaces"] is True
+
+
+def test_a_policy_that_is_none_stops_the_run(skill, home):
+    skill("calculator", CALC_CODE)
+    (home / "policy.toml").write_text("[default]\nnetwork = true\n")
+    w = create_workflow("curious")
+    add_step(w, "add", "calculator")
+    with pytest.raises(ValueError, match="unknown field `network`"):
+        run(w)
 
 
 def test_many_workflows_at_once(skill):

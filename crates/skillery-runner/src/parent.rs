@@ -293,5 +293,7 @@ fn read(control: &OwnedFd, watchers: &Watchers, has_ended: &AtomicBool, mut chil
     // Whoever waits now waits no longer.
     *watchers.lock().unwrap_or_else(PoisonError::into_inner) = None;
     let _ = child.kill();
-    let _ = child.wait();
+    if let Some(said) = said(&mut child) {
+        tracing::debug!(%said, "the parent of the workers has ended");
+    }
 }

@@ -84,6 +84,7 @@ class Parent:
         self.poll = select.poll()
         self.poll.register(CONTROL, select.POLLIN)
         self.watched = {}
+        self.changes = 0
         self.layers = {}
         self.again = []
         self.is_isolated = False
@@ -192,11 +193,13 @@ class Parent:
             os._exit(0)
 
     def watch(self, descriptor, function, *arguments):
+        self.changes += 1
         self.watched[descriptor] = (function, arguments)
         self.poll.register(descriptor, select.POLLIN)
 
     def unwatch(self, descriptor):
         if descriptor in self.watched:
+            self.changes += 1
             del self.watched[descriptor]
             self.poll.unregister(descriptor)
             os.close(descriptor)
@@ -378,11 +381,15 @@ class Parent:
             if not idle and not self.is_preloaded:
                 self.preload()
             for descriptor, _ in idle:
+                before = self.changes
                 if descriptor == CONTROL:
                     self.on_message()
-                elif descriptor in self.watched:
+                else:
                     function, arguments = self.watched[descriptor]
                     function(descriptor, *arguments)
+                if self.changes != before:
+                    # The number of another descriptor in the list may stand for something new now.
+                    break
             if wait and self.workers:
                 self.look()
 
