@@ -6,6 +6,7 @@ mod import;
 mod publish;
 mod search;
 mod start;
+mod steps;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -27,6 +28,8 @@ pub enum Part {
     Start,
     /// `import orchestrator.execution`, beside an empty Python program
     Import,
+    /// Steps of workflows in the sandbox, beside bare forks and a bare start of Python
+    Steps,
 }
 
 /// How long to measure.
@@ -41,7 +44,7 @@ pub struct Setup {
 impl Part {
     /// Every part.
     pub const ALL: &[Self] =
-        &[Self::Get, Self::Search, Self::Publish, Self::Download, Self::Start, Self::Import];
+        &[Self::Get, Self::Search, Self::Publish, Self::Download, Self::Start, Self::Import, Self::Steps];
 
     /// As it is called on the command line.
     pub fn name(self) -> &'static str {
@@ -52,6 +55,7 @@ impl Part {
             Self::Download => "download",
             Self::Start => "start",
             Self::Import => "import",
+            Self::Steps => "steps",
         }
     }
 
@@ -64,6 +68,7 @@ impl Part {
             Self::Download => download::run(setup),
             Self::Start => start::run(setup),
             Self::Import => import::run(setup),
+            Self::Steps => steps::run(setup),
         }
     }
 }

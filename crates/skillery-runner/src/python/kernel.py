@@ -34,7 +34,11 @@ SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 MOUNT_SETATTR, LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 442, 444, 445, 446
 PIVOT_ROOT, SECCOMP = {"x86_64": (155, 317), "aarch64": (41, 277)}.get(os.uname().machine, (-1, -1))
 
-STACK = 65536
+SIGCHLD = 17
+LAST_CAPABILITY = 63
+# What waits and does nothing needs little room. Used again when its process has ended.
+STACK = 16384
+FREE_STACKS = []
 
 
 class Long(_ctypes._SimpleCData):
@@ -60,6 +64,9 @@ def address(name):
 FUNCTIONS = {
     name: Function(address(name)) for name in ("syscall", "mount", "umount2", "unshare", "setns", "prctl", "capset", "clone")
 }
+
+
+PAUSE = address("pause")
 
 
 def call(name, *arguments):
@@ -98,16 +105,16 @@ def start_init():
     """Process 1 of the process namespace that the next child begins. It does nothing but wait to be killed, which
     kills all others of the namespace. It shares the memory of this process, so that no page has to be copied.
     Returns its id and the memory that it stands on."""
-    stack = memory(bytes(STACK))
+    stack = FREE_STACKS.pop() if FREE_STACKS else memory(bytes(STACK))
     top = (_ctypes.addressof(stack) + STACK) & ~15
-    return call("clone", address("pause"), top, CLONE_VM | 17, None), stack
+    return call("clone", PAUSE, top, CLONE_VM | SIGCHLD, None), stack
 
 
 def drop_capabilities():
-    for capability in range(64):
-        try:
-            call("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0)
-        except OSError:
+    drop = FUNCTIONS["prctl"]
+    for capability in range(LAST_CAPABILITY + 1):
+        if drop(PR_CAPBSET_DROP, capability, 0, 0, 0) == -1:
+            # There are no more.
             break
     call("capset", struct.pack("=Ii", 0x20080522, 0), bytes(24))
 

@@ -72,7 +72,9 @@ class Worker:
         self.init, self.stack = init, stack
         self.scratch = scratch
         self.report = report
+        self.listener = -1
         self.failure = None
+        self.status = 0
         self.told = 0
 
 
@@ -88,7 +90,7 @@ class Parent:
         self.layers = {}
         self.again = []
         self.is_isolated = False
-        self.is_preloaded = False
+        self.usual = list(reversed(USUAL))
 
     # What the workers share.
 
@@ -245,19 +247,30 @@ class Parent:
         report = _socket.socket(fileno=os.dup(descriptor))
         text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4))
         report.close()
+        self.workers[number].report = -1
         self.unwatch(descriptor)
         for _, _, data in ancillary:
-            self.watch(struct.unpack("i", data[:4])[0], self.on_denied, number)
+            self.workers[number].listener = struct.unpack("i", data[:4])[0]
+            self.watch(self.workers[number].listener, self.on_denied, number)
         if text[:1] == b"!":
             self.workers[number].failure = text[1:].decode()
+
+    def on_silence(self, descriptor):
+        """Nobody is left who could say anything there; the number of the descriptor may soon stand for another."""
+        _, (number,) = self.watched[descriptor]
+        worker = self.workers.get(number)
+        if worker and worker.listener == descriptor:
+            worker.listener = -1
+        if worker and worker.report == descriptor:
+            worker.report = -1
+        self.unwatch(descriptor)
 
     def on_denied(self, descriptor, number):
         notice = bytearray(80)
         try:
             fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, notice, True)
         except OSError:
-            if number not in self.workers:
-                self.unwatch(descriptor)
+            # Who asked was killed meanwhile.
             return
         identity, _, _, call = struct.unpack_from("=QIIi", notice)
         known = call in self.plan["calls"]
@@ -276,20 +289,40 @@ class Parent:
         self.unwatch(descriptor)
         if worker.report in self.watched:
             self.on_report(worker.report, number)
-        _, status = os.waitpid(worker.process, 0)
+        process = worker.process
+        _, worker.status = os.waitpid(process, 0)
+        # Its number may soon be that of another.
+        worker.process = 0
         if worker.init:
             os.kill(worker.init, signal.SIGKILL)
-            os.waitpid(worker.init, 0)
+            self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
+            # Whoever could start no process has left none.
+            if not self.plan["subprocess"]:
+                self.tell_end(number, worker)
         else:
-            self.kill_rest(worker.process)
+            self.kill_rest(process)
             import shutil
 
             shutil.rmtree(worker.scratch, ignore_errors=True)
-        del self.workers[number]
+            self.unwatch(worker.listener)
+            del self.workers[number]
+            self.tell_end(number, worker)
+
+    def on_init_end(self, descriptor, number):
+        """The kernel has ended all that was in the namespace."""
+        worker = self.workers.pop(number)
+        self.unwatch(descriptor)
+        self.unwatch(worker.listener)
+        os.waitpid(worker.init, 0)
+        kernel.FREE_STACKS.append(worker.stack)
+        if self.plan["subprocess"]:
+            self.tell_end(number, worker)
+
+    def tell_end(self, number, worker):
         if worker.failure:
             self.tell("failed", number, worker.failure)
         else:
-            self.tell("ended", number, status)
+            self.tell("ended", number, worker.status)
 
     def kill_rest(self, process):
         """Without a namespace: the group, and whoever left it and became a child of this process."""
@@ -357,33 +390,34 @@ class Parent:
             os._exit(0)
         word, number = text.decode().split()
         if word == "fork":
-            if self.workers and not self.is_preloaded:
-                self.preload()
             self.fork(int(number), struct.unpack("4i", ancillary[0][2]))
         else:
             self.signal(int(number), signal.SIGTERM if word == "term" else signal.SIGKILL)
 
     def preload(self):
-        """Imports the usual modules, so that no worker has to. The first worker does not wait for that."""
-        import gc
-        import importlib
+        """Imports one of the usual modules, so that no worker has to. Workers that are forked before do not wait for it."""
+        if self.usual:
+            __import__(self.usual.pop())
+        else:
+            import gc
 
-        for name in USUAL:
-            importlib.import_module(name)
-        gc.collect()
-        gc.freeze()
-        self.is_preloaded = True
+            gc.collect()
+            gc.freeze()
+            self.usual = None
 
     def serve(self):
         wait = LOOK if self.plan["subprocess"] else None
         while True:
-            idle = self.poll.poll(0 if self.workers and not self.is_preloaded else wait)
-            if not idle and not self.is_preloaded:
+            has_time = self.workers and self.usual is not None
+            ready = self.poll.poll(0 if has_time else wait)
+            if has_time and not ready:
                 self.preload()
-            for descriptor, _ in idle:
+            for descriptor, events in ready:
                 before = self.changes
                 if descriptor == CONTROL:
                     self.on_message()
+                elif not events & select.POLLIN:
+                    self.on_silence(descriptor)
                 else:
                     function, arguments = self.watched[descriptor]
                     function(descriptor, *arguments)

@@ -1,0 +1,131 @@
+//! What a step costs, in the whole sandbox: beside a bare `os.fork` of the same interpreter, and beside its bare start.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use skillery_runner::{
+    Grants, Interpreter, RunOptions, SkillCode, SkillSource, Status, Values, Workers, run_skill,
+};
+use tokio::runtime::Runtime;
+
+use super::Setup;
+use crate::report::{Findings, Row, Target};
+use crate::rounds::{Sample, interleaved, percentile};
+
+/// Steps, or forks, of one contender in a round.
+const STEPS: u32 = 300;
+/// Starts of each in a round.
+const STARTS: u32 = 10;
+/// Forks a child that ends at once, and waits for it.
+const FORKS: &str = "\
+import os, sys, time
+for _ in range(int(sys.argv[1])):
+    begun = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(time.perf_counter() - begun)
+";
+
+pub fn run(setup: &Setup) -> Result<Findings> {
+    let runtime = Runtime::new()?;
+    let interpreter = runtime.block_on(Interpreter::discover())?;
+    let cache = tempfile::tempdir()?;
+    let options = RunOptions {
+        interpreter: Some(interpreter.clone()),
+        workers: Workers::with_cache(cache.path()),
+        ..RunOptions::default()
+    };
+    let ours = || steps(&runtime, &options);
+    let theirs = || forks(interpreter.path());
+    let outcomes =
+        interleaved(setup.rounds, vec![("skillery", Box::new(ours)), ("bare os.fork", Box::new(theirs))])?;
+    let [ours, theirs] = &outcomes[..] else { unreachable!("two contenders, two outcomes") };
+
+    let (mut cold, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=setup.rounds * STARTS {
+        let options = RunOptions { workers: Workers::with_cache(cache.path()), ..options.clone() };
+        let first = step(&runtime, &options)?;
+        drop(options);
+        let pass = start(interpreter.path())?;
+        if round > 0 {
+            cold.push(first);
+            bare.push(pass);
+            ratios.push(first / pass);
+        }
+    }
+    let middle = |values: &mut Vec<f64>| percentile(values, 50.0);
+    Ok(Findings {
+        rows: vec![
+            Row {
+                work: "a step after another, in the whole sandbox".to_owned(),
+                ours: format!("{:.2} ms, p99 {:.1} ms", 1_000.0 / ours.rate(), ours.p99_ms()),
+                beside: format!("bare `os.fork` and `waitpid`: {:.2} ms", 1_000.0 / theirs.rate()),
+                result: theirs.over(ours),
+                unit: "x",
+                target: Target::AtMost(3.0),
+            },
+            Row {
+                work: "the first step, with the start of everything".to_owned(),
+                ours: format!("{:.1} ms", middle(&mut cold)),
+                beside: format!("`python3 -I -S -c pass`: {:.1} ms", middle(&mut bare)),
+                result: middle(&mut ratios),
+                unit: "x",
+                target: Target::AtMost(2.0),
+            },
+        ],
+        notes: Vec::new(),
+    })
+}
+
+fn steps(runtime: &Runtime, options: &RunOptions) -> Result<Sample> {
+    let begun = Instant::now();
+    let mut millis = (0..STEPS).map(|_| step(runtime, options)).collect::<Result<Vec<_>>>()?;
+    Ok(sample(&mut millis, begun.elapsed().as_secs_f64()))
+}
+
+/// Runs a skill that does nothing; milliseconds.
+fn step(runtime: &Runtime, options: &RunOptions) -> Result<f64> {
+    let skill = SkillSource {
+        id: "bench/nothing".to_owned(),
+        version: "1.0.0".parse()?,
+        code: SkillCode::Text("def nothing():\n    return None\n".to_owned()),
+        grants: Grants::default(),
+    };
+    let begun = Instant::now();
+    let outcome = runtime.block_on(run_skill(&skill, Values::new(), options, &|_| ()))?;
+    ensure!(outcome.status == Status::Success, "the step ended otherwise: {outcome:?}");
+    Ok(begun.elapsed().as_secs_f64() * 1_000.0)
+}
+
+fn forks(python: &Path) -> Result<Sample> {
+    let output = Command::new(python)
+        .args(["-I", "-S", "-c", FORKS, &STEPS.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", python.display()))?;
+    ensure!(output.status.success(), "Python ends with {}", output.status);
+    let text = String::from_utf8(output.stdout)?;
+    let mut millis =
+        text.lines().map(|line| Ok(line.parse::<f64>()? * 1_000.0)).collect::<Result<Vec<_>>>()?;
+    let seconds = millis.iter().sum::<f64>() / 1_000.0;
+    Ok(sample(&mut millis, seconds))
+}
+
+fn sample(millis: &mut [f64], seconds: f64) -> Sample {
+    Sample {
+        rate: f64::from(STEPS) / seconds,
+        p50_ms: percentile(millis, 50.0),
+        p99_ms: percentile(millis, 99.0),
+    }
+}
+
+fn start(python: &Path) -> Result<f64> {
+    let begun = Instant::now();
+    let status = Command::new(python).args(["-I", "-S", "-c", "pass"]).stdin(Stdio::null()).status()?;
+    ensure!(status.success(), "Python ends with {status}");
+    Ok(begun.elapsed().as_secs_f64() * 1_000.0)
+}
