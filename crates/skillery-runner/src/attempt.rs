@@ -140,7 +140,9 @@ impl Attempt<'_> {
         let status = match &end {
             End::Silence(status) => *status,
             _ => {
-                let _ = tokio::time::timeout(BURIAL, watch.gone()).await;
+                if tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
+                    watch.worker.abandon_parent();
+                }
                 None
             }
         };

@@ -28,6 +28,9 @@ pub(crate) struct Cause {
     errno: i32,
     /// Absolute, as the worker saw it.
     path: Option<String>,
+    /// Whether it was a signal that could not be sent.
+    #[serde(default)]
+    signal: bool,
     /// Whether something is there for the worker.
     #[serde(default)]
     seen: bool,
@@ -54,7 +57,8 @@ impl Denial {
             return match error {
                 // Only these say no without a path.
                 Errno::EPERM | Errno::EACCES | Errno::ENOSYS => calls.last().cloned().or_else(|| {
-                    (error == Errno::EPERM).then(|| Self { rule: Rule::Signal, what: "kill".to_owned() })
+                    (error == Errno::EPERM && cause.signal)
+                        .then(|| Self { rule: Rule::Signal, what: "kill".to_owned() })
                 }),
                 _ => None,
             };
@@ -63,7 +67,8 @@ impl Denial {
         let path = Path::new(path);
         let is_absent = matches!(error, Errno::ENOENT | Errno::ENOTDIR) && !cause.seen;
         let is_hidden = is_absent && !cause.parent_seen;
-        if is_no && calls.last().is_some_and(|call| call.rule == Rule::Subprocess) {
+        let is_program = cause.writing.is_none() && !cause.seen;
+        if is_no && is_program && calls.last().is_some_and(|call| call.rule == Rule::Subprocess) {
             // Programs are files too.
             calls.last().cloned()
         } else if is_no && error != Errno::EROFS && path.starts_with("/proc") {

@@ -33,8 +33,10 @@ const fn argument(position: u32) -> u32 {
 
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541C;
-/// Of the flags of `clone`: those that begin namespaces.
-const NAMESPACES: u32 = 0x7E02_0080;
+/// Of the flags of `clone`: those that begin namespaces, and the one that makes a child of somebody else.
+const NAMESPACES: u32 = 0x7E02_0080 | libc::CLONE_PARENT.unsigned_abs();
+const SOCKET_TYPE: u32 = 0xF;
+const STREAM: u32 = libc::SOCK_STREAM.unsigned_abs();
 
 macro_rules! calls {
     ($($name:ident)*) => { &[$((libc::$name, stringify!($name))),*] };
@@ -45,10 +47,9 @@ type Calls = &'static [(i64, &'static str)];
 const ALLOWED: Calls = calls! {
     SYS_read SYS_write SYS_close SYS_fstat SYS_lseek SYS_mmap SYS_mprotect SYS_munmap SYS_brk SYS_rt_sigaction
     SYS_rt_sigprocmask SYS_rt_sigreturn SYS_pread64 SYS_pwrite64 SYS_readv SYS_writev SYS_preadv SYS_pwritev
-    SYS_preadv2 SYS_pwritev2 SYS_sched_yield SYS_mremap SYS_msync SYS_mincore SYS_madvise SYS_shmget SYS_shmat SYS_shmctl
-    SYS_shmdt SYS_semget SYS_semop SYS_semctl SYS_semtimedop SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl SYS_dup SYS_dup3
-    SYS_nanosleep SYS_getitimer SYS_setitimer SYS_getpid SYS_sendfile SYS_socketpair SYS_connect SYS_accept SYS_accept4
-    SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shutdown SYS_bind SYS_listen
+    SYS_preadv2 SYS_pwritev2 SYS_sched_yield SYS_mremap SYS_msync SYS_mincore SYS_madvise SYS_semget SYS_semop SYS_semctl SYS_semtimedop SYS_dup SYS_dup3
+    SYS_nanosleep SYS_getitimer SYS_setitimer SYS_getpid SYS_sendfile
+    SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shutdown
     SYS_getsockname SYS_getpeername SYS_setsockopt SYS_getsockopt SYS_exit SYS_exit_group SYS_wait4 SYS_waitid SYS_uname
     SYS_fcntl SYS_flock SYS_fsync SYS_fdatasync SYS_sync_file_range SYS_truncate SYS_ftruncate SYS_getdents64 SYS_getcwd
     SYS_chdir SYS_fchdir SYS_fchmod SYS_fchmodat SYS_fchown SYS_fchownat SYS_umask SYS_gettimeofday SYS_getrlimit
@@ -68,7 +69,7 @@ const ALLOWED: Calls = calls! {
     SYS_renameat2 SYS_linkat SYS_symlinkat SYS_readlinkat SYS_faccessat SYS_faccessat2 SYS_statx SYS_pselect6 SYS_ppoll
     SYS_splice SYS_tee SYS_vmsplice SYS_utimensat SYS_signalfd4 SYS_timerfd_create SYS_timerfd_settime
     SYS_timerfd_gettime SYS_eventfd2 SYS_fallocate SYS_pipe2 SYS_inotify_init1 SYS_inotify_add_watch SYS_inotify_rm_watch
-    SYS_getcpu SYS_get_mempolicy SYS_set_mempolicy SYS_mbind SYS_getrandom SYS_memfd_create SYS_membarrier SYS_copy_file_range SYS_pkey_mprotect
+    SYS_getcpu SYS_get_mempolicy SYS_set_mempolicy SYS_mbind SYS_getrandom SYS_membarrier SYS_copy_file_range SYS_pkey_mprotect
     SYS_pkey_alloc SYS_pkey_free SYS_rseq SYS_pidfd_open SYS_pidfd_send_signal SYS_close_range SYS_landlock_create_ruleset
     SYS_landlock_add_rule SYS_landlock_restrict_self SYS_mq_open SYS_mq_unlink SYS_mq_timedsend SYS_mq_timedreceive
     SYS_mq_notify SYS_mq_getsetattr SYS_ioprio_get SYS_ioprio_set
@@ -87,7 +88,13 @@ const ALLOWED_HERE: Calls = calls! { SYS_renameat };
 const OTHER_PROCESSES: Calls = calls! {
     SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd SYS_kcmp SYS_process_madvise
 };
-const NETWORK: Calls = calls! { SYS_socket };
+const NETWORK: Calls = calls! {
+    SYS_socket SYS_socketpair SYS_connect SYS_bind SYS_listen SYS_accept SYS_accept4
+};
+/// Memory that no limit counts.
+const MEMORY: Calls = calls! {
+    SYS_memfd_create SYS_shmget SYS_shmat SYS_shmctl SYS_shmdt SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl
+};
 const SIGNALS: Calls = calls! { SYS_kill };
 const SUBPROCESS: Calls = calls! { SYS_clone SYS_execve SYS_execveat };
 #[cfg(target_arch = "x86_64")]
@@ -114,6 +121,7 @@ pub(crate) fn refused() -> BTreeMap<i64, (Rule, &'static str)> {
         (SUBPROCESS, Rule::Subprocess),
         (SUBPROCESS_HERE, Rule::Subprocess),
         (KERNEL, Rule::Kernel),
+        (MEMORY, Rule::Kernel),
     ];
     all.into_iter()
         .flat_map(|(calls, rule)| {
@@ -157,6 +165,16 @@ pub(crate) fn main(subprocess: bool) -> Vec<u8> {
     ));
     // Process 1 is not the skill's.
     program.extend(for_call(libc::SYS_kill, [load(argument(0)), jump(BPF_JEQ, 1, 0, 1), end(USER_NOTIF)]));
+    // Others would take an address, also that of a socket which lies in a folder that may be read.
+    program.extend(for_call(
+        libc::SYS_socketpair,
+        [
+            load(argument(1)),
+            instruction(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE),
+            jump(BPF_JEQ, STREAM, 1, 0),
+            end(USER_NOTIF),
+        ],
+    ));
     // Nobody types into a terminal.
     let typing = one_of(&[TIOCSTI, TIOCLINUX], USER_NOTIF);
     program.extend(for_call(libc::SYS_ioctl, [vec![load(argument(1))], typing].concat()));
@@ -265,7 +283,8 @@ mod tests {
 
     #[test]
     fn every_number_has_the_answer_of_its_list() {
-        let conditional = [libc::SYS_clone, libc::SYS_kill, libc::SYS_ioctl].map(number);
+        let conditional =
+            [libc::SYS_clone, libc::SYS_kill, libc::SYS_ioctl, libc::SYS_socketpair].map(number);
         for subprocess in [false, true] {
             let program = main(subprocess);
             let mut allowed: BTreeSet<u32> =
@@ -300,6 +319,10 @@ mod tests {
         }
         let kill = |process| answer(&strict, number(libc::SYS_kill), [process, 9]);
         assert_eq!((kill(1), kill(2), kill(u32::MAX)), (USER_NOTIF, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW));
+        assert_eq!(clone(&granted, libc::CLONE_PARENT.unsigned_abs() | 0x11), USER_NOTIF);
+        let pair = |kind: i32| answer(&strict, number(libc::SYS_socketpair), [1, kind.unsigned_abs()]);
+        assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), SECCOMP_RET_ALLOW);
+        assert_eq!((pair(libc::SOCK_DGRAM), pair(libc::SOCK_SEQPACKET)), (USER_NOTIF, USER_NOTIF));
         let ioctl = |request| answer(&strict, number(libc::SYS_ioctl), [0, request]);
         assert_eq!((ioctl(TIOCSTI), ioctl(0x5401)), (USER_NOTIF, SECCOMP_RET_ALLOW));
         assert_ne!(answer(&before(), number(libc::SYS_clone3), [0, 0]), SECCOMP_RET_ALLOW);

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,15 @@ use crate::interpreter::{Interpreter, InterpreterError};
 use crate::policy::Grants;
 use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 
-const START: &str = "import sys; sys.path.insert(0, sys.argv[1]); from skillery_runner import parent; del sys.path[0]; parent.main()";
+/// The first message is the folder of the modules: what stands in the arguments, workers could read.
+const START: &str = "\
+import sys, _socket
+control = _socket.socket(fileno=0)
+sys.path.insert(0, control.recv(4096).decode())
+control.detach()
+from skillery_runner import parent
+del sys.path[0], control
+parent.main()";
 /// How long an interpreter may take to start; one that hangs is not one.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than any message of the parent.
@@ -102,17 +111,20 @@ impl Parent {
             .map_err(|error| setup(error.into()))?;
         let mut child = Command::new(interpreter.path())
             .args(["-I", "-S", "-X", "utf8", "-c", START])
-            .arg(modules)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("LANG", "C.UTF-8")
             .current_dir("/")
+            // Ctrl-C on a terminal is for the runner, which asks the workers to end.
+            .process_group(0)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| InterpreterError::NotFound { path: interpreter.path().to_owned(), source })?;
-        let answer = send(ours.as_fd(), &plan, &[]).and_then(|()| receive(&ours, Some(START_TIMEOUT)));
+        let folder = modules.as_os_str().as_encoded_bytes();
+        let told = send(ours.as_fd(), folder, &[]).and_then(|()| send(ours.as_fd(), &plan, &[]));
+        let answer = told.and_then(|()| receive(&ours, Some(START_TIMEOUT)));
         let hello = match answer.as_deref() {
             Ok([]) | Err(_) => {
                 let _ = child.kill();
@@ -179,6 +191,12 @@ impl Parent {
         self.order("kill", number);
     }
 
+    /// Gives it up: it does not do what it is told. Ends it, with all its workers.
+    pub(crate) fn abandon(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        let _ = shutdown(self.control.as_raw_fd(), Shutdown::Both);
+    }
+
     fn order(&self, word: &str, number: u64) {
         // Where the parent is gone, so are its workers.
         let _ = send(self.control.as_fd(), format!("{word} {number}").as_bytes(), &[]);
@@ -228,7 +246,13 @@ fn said(child: &mut Child) -> Option<String> {
 fn send(control: BorrowedFd<'_>, message: &[u8], descriptors: &[RawFd]) -> io::Result<()> {
     let rights = [ControlMessage::ScmRights(descriptors)];
     let rights = if descriptors.is_empty() { &[][..] } else { &rights };
-    sendmsg::<()>(control.as_raw_fd(), &[IoSlice::new(message)], rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    sendmsg::<()>(
+        control.as_raw_fd(),
+        &[IoSlice::new(message)],
+        rights,
+        MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+        None,
+    )?;
     Ok(())
 }
 

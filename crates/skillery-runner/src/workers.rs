@@ -92,7 +92,10 @@ impl Workers {
         let is_current = |worker: &Worker| Arc::ptr_eq(&worker.parent, &parent);
         let waiting = {
             let mut waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.retain(is_current);
+            // One that came to an end while it waited is of no use.
+            waiting.retain_mut(|worker| {
+                is_current(worker) && worker.told.is_empty() && !worker.told.is_closed()
+            });
             waiting.pop_front()
         };
         let set_up = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
@@ -102,7 +105,9 @@ impl Workers {
         };
         let mut waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.len() < AHEAD {
-            waiting.push_back(Worker::fork(&parent).map_err(set_up)?);
+            // Who comes next tries again, and is told why not.
+            let Ok(worker) = Worker::fork(&parent) else { break };
+            waiting.push_back(worker);
         }
         Ok(worker)
     }
@@ -206,6 +211,11 @@ impl Worker {
     /// Asks every process of the worker to end.
     pub(crate) fn ask_to_end(&self) {
         self.parent.ask_to_end(self.number);
+    }
+
+    /// Gives up the parent of this worker, and all others of it.
+    pub(crate) fn abandon_parent(&self) {
+        self.parent.abandon();
     }
 
     /// Kills every process of the worker.

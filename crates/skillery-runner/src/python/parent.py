@@ -16,6 +16,7 @@ When the other end closes, this process ends, and the kernel ends all that it st
 """
 
 import os
+import resource
 import select
 import signal
 import struct
@@ -61,7 +62,7 @@ def take_control():
     os.dup2(0, CONTROL, inheritable=False)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.closerange(CONTROL + 1, 1024)
+    kernel.close_from(CONTROL + 1)
     return _socket.socket(fileno=CONTROL)
 
 
@@ -89,7 +90,7 @@ class Parent:
         self.changes = 0
         self.layers = {}
         self.again = []
-        self.is_isolated = False
+        self.is_isolated = self.has_begun = False
         self.usual = list(reversed(USUAL))
 
     # What the workers share.
@@ -111,6 +112,9 @@ class Parent:
                 self.isolate(flags, drops)
                 self.is_isolated = True
             except OSError as error:
+                if self.has_begun:
+                    # There is no way back to what this process was.
+                    raise Refused("missing namespaces (%s)" % error)
                 self.layers["namespaces"] = str(error)
         else:
             self.layers["namespaces"] = "switched off"
@@ -154,11 +158,13 @@ class Parent:
         if drops:
             # Only this user may look into its own folders, so what is shown is put in place before it is given up.
             kernel.call("unshare", kernel.CLONE_NEWNS)
+            self.has_begun = True
             self.again = rooms.build(self.reads, self.plan["writes"])
             rooms.show_processes()
             rooms.leave_old()
             self.drop()
         kernel.call("unshare", flags)
+        self.has_begun = True
         for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (user, user)), ("gid_map", "%d %d 1" % (group, group))):
             file = os.open("self/" + name, os.O_WRONLY, dir_fd=processes)
             os.write(file, text.encode())
@@ -166,19 +172,30 @@ class Parent:
         os.close(processes)
         child = os.fork()
         if child:
-            self.control.close()
-            os.waitpid(child, 0)
-            os._exit(0)
+            self.wait_outside(child)
         kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if not drops:
             self.again = rooms.build(self.reads, self.plan["writes"])
         self.processes = rooms.show_processes()
         if not drops:
             rooms.leave_old()
+        rooms.show_to_parent(self.again)
         self.layers["proc"] = self.processes
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.processes else -1
         if not self.processes:
             raise OSError(1, "`/proc` cannot be mounted in a namespace")
+
+    def wait_outside(self, child):
+        """Ends with the child, and sees to its end when the runner has gone, even where the child hangs."""
+        waiting = select.poll()
+        waiting.register(CONTROL, 0)
+        process = os.pidfd_open(child)
+        waiting.register(process, select.POLLIN)
+        if process not in [descriptor for descriptor, _ in waiting.poll()]:
+            waiting.unregister(CONTROL)
+            if not waiting.poll(1000):
+                os.kill(child, signal.SIGKILL)
+        os._exit(0)
 
     def drop(self):
         os.setgroups([])
@@ -210,8 +227,8 @@ class Parent:
         from . import worker
 
         init, stack, scratch = 0, None, None
-        ours, theirs = _socket.socketpair()
         try:
+            ours, theirs = _socket.socketpair()
             if self.is_isolated:
                 kernel.call("unshare", kernel.CLONE_NEWPID)
                 init, stack = kernel.start_init()
@@ -245,7 +262,10 @@ class Parent:
     def on_report(self, descriptor, number):
         """The worker hands over the descriptor that refused calls are told on, or says why it cannot begin."""
         report = _socket.socket(fileno=os.dup(descriptor))
-        text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4))
+        try:
+            text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4), _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            text, ancillary = b"", []
         report.close()
         self.workers[number].report = -1
         self.unwatch(descriptor)
@@ -253,7 +273,7 @@ class Parent:
             self.workers[number].listener = struct.unpack("i", data[:4])[0]
             self.watch(self.workers[number].listener, self.on_denied, number)
         if text[:1] == b"!":
-            self.workers[number].failure = text[1:].decode()
+            self.workers[number].failure = text[1:].decode(errors="replace")
 
     def on_silence(self, descriptor):
         """Nobody is left who could say anything there; the number of the descriptor may soon stand for another."""
@@ -303,7 +323,10 @@ class Parent:
             self.kill_rest(process)
             import shutil
 
-            shutil.rmtree(worker.scratch, ignore_errors=True)
+            try:
+                shutil.rmtree(worker.scratch, ignore_errors=True)
+            except RecursionError:
+                pass
             self.unwatch(worker.listener)
             del self.workers[number]
             self.tell_end(number, worker)
@@ -360,10 +383,11 @@ class Parent:
         for name in os.listdir("/proc"):
             if name.isdigit():
                 try:
-                    with open("/proc/%s/stat" % name) as file:
-                        fields = file.read().rpartition(")")[2].split()
+                    # A process may give itself any name, and any bytes for one.
+                    with open("/proc/%s/stat" % name, "rb") as file:
+                        fields = file.read().rpartition(b")")[2].split()
                     sizes[int(name)] = (int(fields[1]), int(fields[21]) * 4096)
-                except (OSError, IndexError):
+                except (OSError, ValueError, IndexError):
                     pass
         for number, worker in list(self.workers.items()):
             roots, own = {worker.process, worker.init} - {0}, []
@@ -397,7 +421,11 @@ class Parent:
     def preload(self):
         """Imports one of the usual modules, so that no worker has to. Workers that are forked before do not wait for it."""
         if self.usual:
-            __import__(self.usual.pop())
+            try:
+                __import__(self.usual.pop())
+            except Exception:
+                # An interpreter may come without some of them.
+                pass
         else:
             import gc
 
@@ -444,6 +472,10 @@ def children(process):
 
 def main():
     sys.dont_write_bytecode = True
+    os.umask(0o022)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = take_control()
     plan = read_json(control.recv(1 << 20).decode())
     version = "%d.%d.%d" % sys.version_info[:3]

@@ -33,8 +33,11 @@ def is_below(path, folder):
 
 def place_for(source, path):
     """Makes what a mount on this path needs: a folder for a folder, a file for a file."""
+    if os.path.exists(path):
+        # It lies in a folder that is shown already, and may not be changed there.
+        return
     if os.path.isdir(source):
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path)
     else:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "a"):
@@ -80,7 +83,7 @@ def build(reads, writes):
         for path in paths:
             source = real[path]
             if not os.path.exists(source):
-                continue
+                raise FileNotFoundError(2, "`%s` is granted, and is not there" % path)
             if is_below(path, "/tmp"):
                 hidden = "/again/%d" % len(again)
                 again.append((hidden, path, os.path.isdir(source)))
@@ -115,8 +118,20 @@ def build_private(again, scratch_bytes, bundle_bytes, processes):
         kernel.mount("proc", "/proc", "proc", private | kernel.MS_NOEXEC, "subset=pid")
     kernel.mount("tmpfs", "/tmp", "tmpfs", private, "size=%d,nr_inodes=16384,mode=700" % scratch_bytes)
     kernel.mount("tmpfs", "/skill", "tmpfs", private, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
+    show_again(again)
+
+
+def show_again(again):
+    """In a `/tmp` that can be written to."""
     for hidden, path, is_folder in again:
         os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
         if not is_folder:
             open(path, "w").close()
         kernel.mount(hidden, path, None, kernel.MS_BIND | kernel.MS_REC)
+
+
+def show_to_parent(again):
+    """The interpreter's own modules, where they lie in `/tmp`."""
+    if again:
+        kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
+        show_again(again)

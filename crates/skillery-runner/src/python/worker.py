@@ -15,12 +15,14 @@ import sys
 
 import _json
 import _socket
+import fcntl
 
 from . import kernel
 from . import rooms
 from .parent import read_json
 
-CHANNEL, REPLY, REPORT, HIGHEST = 3, 4, 5, 1024
+CHANNEL, REPLY, REPORT = 3, 4, 5
+OUT_OF_THE_WAY = 16
 MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
 MAX_TRACEBACK = 32_768
@@ -38,8 +40,10 @@ class Refused(Exception):
 
 def enter(parent, descriptors, report, scratch):
     """Shuts this process in, waits for its step, runs it, and ends."""
+    is_shut, report = False, report.detach()
     try:
         take_places(descriptors, report)
+        report = REPORT
         if parent.is_isolated:
             begin_alone(parent)
             folder, bundle = "/tmp", "/skill"
@@ -49,14 +53,15 @@ def enter(parent, descriptors, report, scratch):
             os.mkdir(bundle)
         kernel.call("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0)
         give_up(parent)
-    except BaseException as error:
-        os.write(REPORT, b"!the sandbox cannot be set up: %s" % str(error).encode())
-        os._exit(1)
-    try:
+        is_shut = True
         run(parent, folder, bundle)
+    except BaseException as error:
+        if is_shut:
+            sys.excepthook(*sys.exc_info())
+        else:
+            os.write(report, b"!the sandbox cannot be set up: %s" % str(error).encode())
     finally:
         # Nothing may go back into the code of the parent.
-        sys.excepthook(*sys.exc_info())
         os._exit(1)
 
 
@@ -64,10 +69,10 @@ def take_places(descriptors, report):
     """Puts the descriptors of this worker in their places, and closes all others."""
     os.setsid()
     # Out of the way first, as one may stand where another belongs.
-    high = [os.dup2(descriptor, HIGHEST - 8 + at) for at, descriptor in enumerate([*descriptors, report.detach()])]
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, OUT_OF_THE_WAY) for descriptor in (*descriptors, report)]
     for place, descriptor in zip((CHANNEL, 1, 2, REPLY, REPORT), high):
         os.dup2(descriptor, place, inheritable=place < CHANNEL)
-    os.closerange(REPORT + 1, HIGHEST)
+    kernel.close_from(REPORT + 1)
 
 
 def begin_alone(parent):
@@ -384,14 +389,18 @@ def described(error, module_name, file):
 
 
 class Opened:
-    """The last file that was to be opened, as an error says which file, and not what for."""
+    """The last file that was to be opened, as an error says which file, and not what for. And whether a signal was to be
+    sent since, as that error says nothing at all."""
 
-    path, flags = None, 0
+    path, flags, signal = None, 0, False
 
 
 def notice(event, arguments):
     if event == "open":
         Opened.path, _, Opened.flags = arguments
+        Opened.signal = False
+    elif event in ("os.kill", "os.killpg"):
+        Opened.signal = True
 
 
 def cause_of(error):
@@ -403,7 +412,7 @@ def cause_of(error):
             return {"memory": True}
         if isinstance(error, OSError) and error.errno:
             if not isinstance(error.filename, (str, bytes)):
-                return {"errno": error.errno}
+                return {"errno": error.errno, "signal": Opened.signal}
             path = os.path.abspath(os.fsdecode(error.filename))
             return {
                 "errno": error.errno,

@@ -106,6 +106,8 @@ async fn there_is_no_network() {
     let _listener = UnixListener::bind(&path).unwrap();
     let connect = format!("socket.socket(socket.AF_UNIX).connect({:?})", path.to_str().unwrap());
     denied(&attempt(&connect).await, Rule::Network);
+    // A socket that takes an address could reach one in a folder that may be read.
+    denied(&attempt("socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)").await, Rule::Network);
     // What programs use among themselves is there.
     let pair = "left, right = socket.socketpair()\nleft.send(b'x')\nreturn right.recv(1).decode()";
     assert_eq!(attempt(pair).await.output, json!("x"));
@@ -130,6 +132,10 @@ async fn the_kernel_offers_no_more_than_skills_need() {
         libc::SYS_init_module,
         libc::SYS_personality,
         libc::SYS_seccomp,
+        // Memory that no limit would count.
+        libc::SYS_memfd_create,
+        libc::SYS_shmget,
+        libc::SYS_msgget,
     ] {
         denied(&attempt(&format!("call({number}, 0, 0, 0, 0, 0)")).await, Rule::Kernel);
     }
@@ -141,6 +147,11 @@ async fn the_kernel_offers_no_more_than_skills_need() {
     assert_eq!(unknown.error.unwrap().message, "[Errno 38] Function not implemented");
     let identity = "return [os.getuid(), os.geteuid()]";
     assert_eq!(attempt(identity).await.output, json!([65_534, 65_534]));
+    // Not every no is the sandbox's.
+    assert_eq!(
+        attempt("os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))").await.status,
+        Status::Failed
+    );
     let become_root = attempt("os.setuid(0)").await;
     assert_ne!(become_root.status, Status::Success);
     let capabilities =
@@ -177,6 +188,25 @@ async fn a_fork_bomb_ends_at_a_bound() {
     )
     .await;
     assert_eq!(threads.status, Status::Failed);
+}
+
+#[tokio::test]
+async fn a_skill_does_no_harm_to_those_that_share_its_parent() {
+    let grants = Grants { subprocess: true, ..Grants::default() };
+    let options = RunOptions::default();
+    let run = async |body: &str| run_granted(&skill(body), json!({}), &options, grants.clone()).await;
+    // A child of the parent's, which nobody would wait for.
+    let sibling = format!("call({}, 0x8000 | 17, 0, 0, 0, 0)", libc::SYS_clone);
+    denied(&run(&sibling).await, Rule::Subprocess);
+    // A name that is no text, while the parent looks at what processes have.
+    let named = run("LIBC.prctl(15, b'\\xff\\xfe) 1 (', 0, 0, 0)\ntime.sleep(0.5)\nreturn 1").await;
+    assert_eq!(named.output, json!(1), "{named:#?}");
+    for signal in ["tkill(1, 2)", "tgkill(1, 1, 2)"] {
+        let (name, arguments) = signal.split_once('(').unwrap();
+        let number = if name == "tkill" { libc::SYS_tkill } else { libc::SYS_tgkill };
+        run(&format!("LIBC.syscall({number}, {arguments}")).await;
+    }
+    assert_eq!(run("return 2").await.output, json!(2));
 }
 
 #[tokio::test]
@@ -221,6 +251,19 @@ async fn secrets_of_the_environment_are_not_inherited() {
         run_granted(&skill("return dict(os.environ)"), json!({}), &RunOptions::default(), grants).await;
     assert_eq!(outcome.output["CARGO_PKG_NAME"], json!("skillery-runner"));
     assert_eq!(outcome.output["HOME"], json!("/tmp"));
+}
+
+#[tokio::test]
+async fn what_is_granted_may_lie_in_what_is_shown_already() {
+    let path = "/usr/lib/os-release";
+    let grants = Grants { read: vec![path.into()], ..Grants::default() };
+    let code = skill(&format!("return len(open({path:?}).read())"));
+    let outcome = run_granted(&code, json!({}), &RunOptions::default(), grants).await;
+    assert_eq!(outcome.status, Status::Success, "{outcome:#?}");
+    let missing = Grants { read: vec!["/no/such/file".into()], ..Grants::default() };
+    let skill = SkillSource { grants: missing, ..source("subject", "def subject(): return 1") };
+    let error = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("`/no/such/file` is granted, and is not there"), "{error}");
 }
 
 #[tokio::test]

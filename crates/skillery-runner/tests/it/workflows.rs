@@ -209,6 +209,19 @@ async fn parallel_steps_run_side_by_side() {
 }
 
 #[tokio::test]
+async fn many_steps_at_once_do_not_get_in_each_others_way() {
+    let mut harness = Harness::new().skill("echo", ECHO);
+    harness.options.jobs = NonZeroUsize::new(8).unwrap();
+    let steps: Vec<_> = (0..60)
+        .map(|number| json!({"name": format!("s{number}"), "skill": "echo", "inputs": {"n": number}, "parallel": true}))
+        .collect();
+    let report = harness.run(json!({"name": "w", "steps": steps}), json!({})).await;
+    for (number, step) in report.steps.iter().enumerate() {
+        assert_eq!(step.outcome.output, json!({"n": number}), "{:#?}", step.outcome);
+    }
+}
+
+#[tokio::test]
 async fn a_parallel_step_waits_for_what_it_refers_to_and_a_plain_one_for_all() {
     let mut harness = Harness::new().skill("echo", ECHO);
     harness.options.jobs = NonZeroUsize::new(4).unwrap();
