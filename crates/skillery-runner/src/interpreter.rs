@@ -79,6 +79,7 @@ impl Interpreter {
     }
 
     /// One that was found before.
+    #[cfg(target_os = "linux")]
     pub(crate) fn known(path: PathBuf) -> Self {
         Self { path }
     }

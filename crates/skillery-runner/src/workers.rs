@@ -19,9 +19,10 @@ use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
 
-const MODULES: [(&str, &str); 5] = [
+const MODULES: [(&str, &str); 6] = [
     ("__init__.py", ""),
     ("kernel.py", include_str!("python/kernel.py")),
+    ("memory.py", include_str!("python/memory.py")),
     ("parent.py", include_str!("python/parent.py")),
     ("rooms.py", include_str!("python/rooms.py")),
     ("worker.py", include_str!("python/worker.py")),

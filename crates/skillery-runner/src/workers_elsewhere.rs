@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::interpreter::InterpreterError;
+use crate::interpreter::{Interpreter, InterpreterError};
 use crate::policy::Grants;
+use crate::run::RunError;
 use crate::sandbox::{Layers, Sandbox, StartError};
 
 /// Workers, on systems that have them.
@@ -22,6 +23,11 @@ impl Workers {
     /// Workers, on systems that have them.
     pub fn with_cache(_: impl Into<PathBuf>) -> Self {
         Self
+    }
+
+    /// What keeps skills in: nothing, as none run.
+    pub async fn probe(&self, _: &Interpreter, _: &Sandbox) -> Result<Layers, RunError> {
+        Err(InterpreterError::Unsupported.into())
     }
 
     pub(crate) async fn prepare(&self, _: &Kind) -> Result<Layers, StartError> {

@@ -89,7 +89,7 @@ fn an_interrupted_workflow_ends_what_it_runs() {
         "sleep.json",
         r#"{"name": "sleep", "steps": [{"name": "sleep", "skill": "sleeper", "inputs": {"path": "${path}"}}]}"#,
     );
-    place.write("policy.toml", &format!("[skills.'acme/sleeper']\nwrite = ['{}']\n", pipe.display()));
+    place.write("policy.toml", format!("[skills.'acme/sleeper']\nwrite = ['{}']\n", pipe.display()));
     let input = format!("path={}", pipe.display());
     let run = ["workflow", "run", "sleep.json", "--policy", "policy.toml", "--input", &input, "--json"];
     let child = place.command(run).spawn().unwrap();

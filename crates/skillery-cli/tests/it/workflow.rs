@@ -155,7 +155,7 @@ fn what_a_skill_may_do_stands_in_the_policy() {
     assert_eq!(report["steps"][0]["status"], "denied");
     assert_eq!(report["steps"][0]["error"]["rule"], "read");
 
-    place.write("policy.toml", &format!("[namespaces.acme]\nread = ['{}']\n", path.display()));
+    place.write("policy.toml", format!("[namespaces.acme]\nread = ['{}']\n", path.display()));
     let report = place.run(run.iter().chain(&["--policy", "policy.toml"])).ok().json();
     assert_eq!(report["steps"][0]["output"], "granted");
 

@@ -27,6 +27,7 @@ import _socket
 import fcntl
 
 from . import kernel
+from . import memory
 from . import rooms
 
 CONTROL = 3
@@ -378,29 +379,8 @@ class Parent:
                     pass
 
     def look(self):
-        """Without a control group, only a look from outside tells what several processes have together."""
-        sizes = {}
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                try:
-                    # A process may give itself any name, and any bytes for one.
-                    with open("/proc/%s/stat" % name, "rb") as file:
-                        fields = file.read().rpartition(b")")[2].split()
-                    sizes[int(name)] = (int(fields[1]), int(fields[21]) * 4096)
-                except (OSError, ValueError, IndexError):
-                    pass
         for number, worker in list(self.workers.items()):
-            roots, own = {worker.process, worker.init} - {0}, []
-            for process in sizes:
-                above = process
-                while above in sizes and above not in roots:
-                    above = sizes[above][0]
-                if above in roots and process != worker.init:
-                    own.append(process)
-            total = sum(sizes[process][1] for process in own)
-            if total > self.plan["memory"]:
-                # What they share was counted for each; to know better takes longer.
-                total = sum(map(proportional, own))
+            total = memory.held({worker.process, worker.init} - {0}, worker.init, self.plan["memory"])
             if total > self.plan["memory"]:
                 self.tell("memory", number, total)
                 self.signal(number, signal.SIGKILL)
@@ -454,15 +434,6 @@ class Parent:
                     break
             if wait and self.workers:
                 self.look()
-
-
-def proportional(process):
-    """Bytes of memory, where a page that several processes share counts for each in part."""
-    try:
-        with open("/proc/%d/smaps_rollup" % process) as file:
-            return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
-    except OSError:
-        return 0
 
 
 def children(process):
