@@ -12,21 +12,22 @@ use crate::report::{Findings, Row, Target};
 use crate::rounds::percentile;
 
 const IMPORT: &str = "import orchestrator.execution";
+const EMPTY: &[&str] = &["-c", "pass"];
 /// Starts of each in a round: one takes milliseconds.
 const STARTS: u32 = 10;
 
 pub fn run(setup: &Setup) -> Result<Findings> {
     let python = places::root().join("target/venv/bin/python");
-    if let Err(error) = millis(&python, IMPORT) {
+    if let Err(error) = millis(&python, &["-c", IMPORT]) {
         let note =
             format!("`{IMPORT}` was not measured: {error:#}. Build the wheel into `target/venv` first.");
         return Ok(Findings { rows: Vec::new(), notes: vec![note] });
     }
-    millis(&python, "pass")?;
+    millis(&python, EMPTY)?;
     let (mut with, mut without, mut more) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..setup.rounds * STARTS {
-        with.push(millis(&python, IMPORT)?);
-        without.push(millis(&python, "pass")?);
+        with.push(millis(&python, &["-c", IMPORT])?);
+        without.push(millis(&python, EMPTY)?);
         more.extend(with.last().zip(without.last()).map(|(with, without)| with - without));
     }
     let middle = |values: &mut Vec<f64>| percentile(values, 50.0);
@@ -43,12 +44,12 @@ pub fn run(setup: &Setup) -> Result<Findings> {
     })
 }
 
-/// How long Python takes for this program.
-fn millis(python: &Path, program: &str) -> Result<f64> {
+/// How long Python takes with these arguments.
+pub(super) fn millis(python: &Path, arguments: &[&str]) -> Result<f64> {
     ensure!(python.exists(), "there is no {}", python.display());
     let begun = Instant::now();
     let mut command = Command::new(python);
-    command.args(["-c", program]).current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
     let status = command.status().with_context(|| format!("cannot run {}", python.display()))?;
     ensure!(status.success(), "Python ends with {status}");
     Ok(begun.elapsed().as_secs_f64() * 1_000.0)

@@ -11,6 +11,7 @@ use skillery_runner::{
 use tokio::runtime::Runtime;
 
 use super::Setup;
+use super::import::millis;
 use crate::report::{Findings, Row, Target};
 use crate::rounds::{Sample, interleaved, percentile};
 
@@ -50,7 +51,7 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         let options = RunOptions { workers: Workers::with_cache(cache.path()), ..options.clone() };
         let first = step(&runtime, &options)?;
         drop(options);
-        let pass = start(interpreter.path())?;
+        let pass = millis(interpreter.path(), &["-I", "-S", "-c", "pass"])?;
         if round > 0 {
             cold.push(first);
             bare.push(pass);
@@ -121,11 +122,4 @@ fn sample(millis: &mut [f64], seconds: f64) -> Sample {
         p50_ms: percentile(millis, 50.0),
         p99_ms: percentile(millis, 99.0),
     }
-}
-
-fn start(python: &Path) -> Result<f64> {
-    let begun = Instant::now();
-    let status = Command::new(python).args(["-I", "-S", "-c", "pass"]).stdin(Stdio::null()).status()?;
-    ensure!(status.success(), "Python ends with {status}");
-    Ok(begun.elapsed().as_secs_f64() * 1_000.0)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, Interpreter, InterpreterError, Policy, Problems, RunError, RunOptions,
-    RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
+    CancellationToken, Event, Interpreter, Policy, Problems, RunError, RunOptions, RunReport, Sandbox,
+    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -122,7 +122,7 @@ fn start_workflow(
                 let _ = tell.send(Told::Event(Box::new(event)));
             }
         };
-        let outcome = match interpreter(form.python.as_deref()).await {
+        let outcome = match Interpreter::at_or_discover(form.python.as_deref()).await {
             Ok(interpreter) => {
                 options.interpreter = Some(interpreter);
                 run_workflow(&workflow, inputs, &resolve, &options, &events).await
@@ -168,13 +168,6 @@ fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
-    }
-}
-
-async fn interpreter(python: Option<&Path>) -> Result<Interpreter, InterpreterError> {
-    match python {
-        Some(path) => Interpreter::at(path).await,
-        None => Interpreter::discover().await,
     }
 }
 

@@ -135,17 +135,10 @@ impl Attempt<'_> {
                 () = tokio::time::sleep(self.grace) => {}
             }
         }
-        // Whoever is not told within this time kills by dropping: then the parent itself hangs.
         watch.worker.kill();
-        let status = match &end {
-            End::Silence(status) => *status,
-            _ => {
-                if tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
-                    watch.worker.abandon_parent();
-                }
-                None
-            }
-        };
+        if !matches!(end, End::Silence(_)) && tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
+            watch.worker.abandon_parent();
+        }
 
         // Nobody of the worker can write any more, so what is left ends at once.
         if matches!(end, End::Silence(_))
@@ -169,7 +162,7 @@ impl Attempt<'_> {
             limits: self.limits,
             grants: &self.kind.grants,
         }
-        .judge(end, status);
+        .judge(end);
         Attempted { status, output, error, retry, latency, stdout, stderr }
     }
 

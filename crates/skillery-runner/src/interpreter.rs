@@ -61,6 +61,14 @@ impl InterpreterError {
 }
 
 impl Interpreter {
+    /// This Python where there is one, else [`Interpreter::discover`].
+    pub async fn at_or_discover(path: Option<&Path>) -> Result<Self, InterpreterError> {
+        match path {
+            Some(path) => Self::at(path).await,
+            None => Self::discover().await,
+        }
+    }
+
     /// The Python that `SKILLERY_PYTHON` names, or `python3` from the search path.
     pub async fn discover() -> Result<Self, InterpreterError> {
         let path = std::env::var_os("SKILLERY_PYTHON").filter(|path| !path.is_empty());

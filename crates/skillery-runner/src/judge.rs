@@ -52,7 +52,7 @@ impl Judged {
 }
 
 impl Judge<'_> {
-    pub(crate) fn judge(&self, end: End, status: Option<ExitStatus>) -> Judged {
+    pub(crate) fn judge(&self, end: End) -> Judged {
         match end {
             End::Reply(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(Reply { output, error: None, .. }) => {
@@ -97,7 +97,7 @@ impl Judge<'_> {
                 "the run was cancelled, and the skill was killed",
                 false,
             ),
-            End::Silence(_) => self.silent(status),
+            End::Silence(status) => self.silent(status),
         }
     }
 

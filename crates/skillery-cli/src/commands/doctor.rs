@@ -82,11 +82,7 @@ pub(crate) async fn run(session: &Session, args: &DoctorArgs) -> CommandResult {
 }
 
 async fn look(args: &DoctorArgs) -> Report {
-    let interpreter = match &args.python {
-        Some(path) => Interpreter::at(path).await,
-        None => Interpreter::discover().await,
-    };
-    let interpreter = match interpreter {
+    let interpreter = match Interpreter::at_or_discover(args.python.as_deref()).await {
         Ok(interpreter) => interpreter,
         Err(error) => {
             return Report {
