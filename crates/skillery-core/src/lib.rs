@@ -12,6 +12,7 @@ pub mod id;
 pub mod limits;
 pub mod problem;
 pub mod rating;
+pub mod script;
 pub mod signature;
 pub mod sort;
 pub mod time;

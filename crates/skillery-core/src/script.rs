@@ -1,0 +1,178 @@
+//! What a skill's Python file says of itself: the block of PEP 723 (`# /// script`), and in it the table
+//! `[tool.skillery]`. Asking grants nothing: what a skill may do is for the caller's policy to say.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of the block. One that is longer is refused.
+const MAX_BLOCK: usize = 256 * 1024;
+/// Entries of each list.
+const MAX_ENTRIES: usize = 1_000;
+const OPENING: &str = "# /// script";
+const CLOSING: &str = "# ///";
+
+/// What a skill asks for, and what it builds on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manifest {
+    /// What it needs to do its work.
+    pub permissions: Permissions,
+    /// Skills that it calls: `org/name`, with `@version` or `@range` behind it where it matters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
+}
+
+/// What a skill needs beside processor time, the default of memory and seconds, and its own files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Permissions {
+    /// Files and folders that it reads, absolute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<PathBuf>,
+    /// Files and folders that it writes to, absolute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<PathBuf>,
+    /// Hosts that it connects to over TCP: `host:port`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Environment variables of the caller.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    /// Whether it starts other programs.
+    #[serde(skip_serializing_if = "is_false")]
+    pub subprocess: bool,
+    /// Bytes of memory, where the default is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Seconds for one attempt, where the default is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Packages from PyPI, each pinned and with its hashes, as in a requirements file of pip's:
+    /// `six==1.16.0 --hash=sha256:…`. Everything that they need in turn must be listed too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// Why what a file says of itself cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct ManifestError {
+    /// In the Python file, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    #[serde(default)]
+    tool: Tool,
+}
+
+#[derive(Default, Deserialize)]
+struct Tool {
+    #[serde(default)]
+    skillery: Manifest,
+}
+
+impl Manifest {
+    /// Reads it from the source of a skill; nothing is asked for where there is no block.
+    pub fn of_code(code: &str) -> Result<Self, ManifestError> {
+        let Some((first_line, text)) = block(code)? else { return Ok(Self::default()) };
+        let manifest = toml::from_str::<Block>(&text).map_err(|error| {
+            let before =
+                error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
+            ManifestError { line: first_line + before, what: error.message().to_owned() }
+        })?;
+        let manifest = manifest.tool.skillery;
+        let Permissions { read, write, hosts, environment, packages, .. } = &manifest.permissions;
+        let counts =
+            [read.len(), write.len(), hosts.len(), environment.len(), packages.len(), manifest.skills.len()];
+        if counts.iter().any(|count| *count > MAX_ENTRIES) {
+            let what = format!("a list of `[tool.skillery]` has over {MAX_ENTRIES} entries");
+            return Err(ManifestError { line: first_line, what });
+        }
+        Ok(manifest)
+    }
+}
+
+/// The TOML of the block, and the number of its first line.
+fn block(code: &str) -> Result<Option<(usize, String)>, ManifestError> {
+    let lines: Vec<&str> = code.lines().collect();
+    let mut openings =
+        lines.iter().enumerate().filter(|(_, line)| line.trim_end() == OPENING).map(|(at, _)| at);
+    let Some(opening) = openings.next() else { return Ok(None) };
+    // As the specification has it: up to the last closing line of an unbroken run of comments.
+    let run = lines[opening + 1..].iter().take_while(|line| **line == "#" || line.starts_with("# ")).count();
+    let body = &lines[opening + 1..opening + 1 + run];
+    let wrong = |line: usize, what: &str| Err(ManifestError { line: line + 1, what: what.to_owned() });
+    let Some(closing) = body.iter().rposition(|line| line.trim_end() == CLOSING) else {
+        return wrong(opening, "the block `# /// script` has no closing `# ///`");
+    };
+    if let Some(second) = openings.find(|at| *at > opening + 1 + closing) {
+        return wrong(second, "there is a second block `# /// script`");
+    }
+    let mut text = String::new();
+    for line in &body[..closing] {
+        text.push_str(line.strip_prefix("# ").unwrap_or_default());
+        text.push('\n');
+    }
+    if text.len() > MAX_BLOCK {
+        return wrong(opening, "the block `# /// script` is too long");
+    }
+    Ok(Some((opening + 2, text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_read() {
+        let code = "\
+#!/usr/bin/env python3
+# /// script
+# requires-python = \">=3.9\"
+# dependencies = [\"six\"]
+#
+# [tool.skillery]
+# skills = [\"acme/slugify@^1\"]
+#
+# [tool.skillery.permissions]
+# hosts = [\"api.example.com:443\"]
+# subprocess = true
+# ///
+def main(): ...
+";
+        let manifest = Manifest::of_code(code).unwrap();
+        assert_eq!(manifest.skills, ["acme/slugify@^1"]);
+        assert_eq!(manifest.permissions.hosts, ["api.example.com:443"]);
+        assert!(manifest.permissions.subprocess);
+        assert_eq!(Manifest::of_code("def main(): ...\n").unwrap(), Manifest::default());
+        assert_eq!(Manifest::of_code(&code.replace('\n', "\r\n")).unwrap(), manifest);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_line() {
+        let said = |code: &str| Manifest::of_code(code).unwrap_err().to_string();
+        assert_eq!(
+            said("x = 1\n# /// script\n# [tool]\n"),
+            "line 2: the block `# /// script` has no closing `# ///`"
+        );
+        assert_eq!(
+            said("# /// script\n# [tool.skillery]\n# skilz = []\n# ///\n"),
+            "line 3: unknown field `skilz`, expected `permissions` or `skills`"
+        );
+        assert!(said("# /// script\n# a = \n# ///\n").starts_with("line 2: "));
+        assert_eq!(
+            said("# /// script\n# ///\nx = 1\n# /// script\n# ///\n"),
+            "line 4: there is a second block `# /// script`"
+        );
+    }
+}
