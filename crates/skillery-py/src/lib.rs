@@ -10,6 +10,7 @@ mod library;
 mod registry;
 mod run;
 mod runtime;
+mod workflows;
 
 use pyo3::prelude::*;
 
@@ -19,5 +20,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     configuration::add_to(module)?;
     library::add_to(module)?;
     module.add_class::<registry::Registry>()?;
-    run::add_to(module)
+    run::add_to(module)?;
+    workflows::add_to(module)
 }

@@ -1,6 +1,6 @@
 //! Workflows: checked at once, run beside the interpreter, told about to whoever waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvError, channel};
@@ -12,11 +12,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
 use skillery_client::library::LOCAL_NAMESPACE;
-use skillery_client::{Home, Library};
+use skillery_client::{Home, Library, SavedWorkflows};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, Interpreter, Policy, Problems, RunError, RunOptions, RunReport, Sandbox,
-    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
+    CancellationToken, Event, History, HistoryError, Interpreter, Policy, Problems, RunError, RunOptions,
+    RunReport, Sandbox, Secrets, SkillCode, SkillReference, SkillSource, Values, Workers, Workflow,
+    WorkflowLoader, resume_workflow, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -25,8 +26,8 @@ use crate::runtime::runtime;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Run>()?;
-    module.add_function(wrap_pyfunction!(validate_workflow, module)?)?;
-    module.add_function(wrap_pyfunction!(start_workflow, module)?)
+    module.add_function(wrap_pyfunction!(start_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(resume_run, module)?)
 }
 
 #[derive(Deserialize)]
@@ -37,6 +38,11 @@ struct OptionsForm {
     jobs: Option<NonZeroUsize>,
     verify_signature: bool,
     allow_weaker_sandbox: bool,
+    /// Where the workflows that are steps are looked up.
+    folder: PathBuf,
+    secrets: BTreeMap<String, String>,
+    /// Whether what happens is kept, so that the run can be resumed.
+    keep: bool,
 }
 
 /// A workflow that runs, or has ended. Nothing of it ever calls Python: a thread that did would crash an interpreter
@@ -76,11 +82,10 @@ impl Run {
     }
 }
 
-/// Raises what is wrong with a document, all of it at once.
-#[pyfunction]
-fn validate_workflow(py: Python<'_>, workflow: &str) -> PyResult<()> {
-    let workflow: Workflow = parsed(workflow, "the workflow")?;
-    workflow.validate().map_err(|problems| raise_problems(py, &problems, None))
+/// What is run: a workflow from its beginning, or the rest of a run.
+enum Work {
+    Workflow(Workflow, Values),
+    Rest(String),
 }
 
 /// Starts a workflow and returns at once. Events are told only where they are wanted.
@@ -94,13 +99,26 @@ fn start_workflow(
 ) -> PyResult<Run> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
     let inputs: Values = parsed(inputs, "`inputs`")?;
-    let form: OptionsForm = parsed(options, "the options")?;
+    start(py, Work::Workflow(workflow, inputs), parsed(options, "the options")?, want_events)
+}
+
+/// Goes on with a run and returns at once.
+#[pyfunction]
+fn resume_run(py: Python<'_>, run_id: String, options: &str, want_events: bool) -> PyResult<Run> {
+    start(py, Work::Rest(run_id), parsed(options, "the options")?, want_events)
+}
+
+fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> PyResult<Run> {
     let home = Home::locate().map_err(|error| raise(py, &error))?;
     let policy = Policy::read(&home.policy_file())
         .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
+    let history = History::at(home.runs_folder());
     let mut options = RunOptions {
         workers: workers(&home),
         sandbox: Sandbox { allow_weaker: form.allow_weaker_sandbox, ..Sandbox::default() },
+        secrets: Secrets::or_of_environment(form.secrets),
+        workflows: WorkflowLoader::of_files(form.folder, SavedWorkflows::new(&home).folder()),
+        history: form.keep.then(|| history.clone()),
         ..RunOptions::default()
     };
     let library = Library::new(home);
@@ -125,7 +143,14 @@ fn start_workflow(
         let outcome = match Interpreter::at_or_discover(form.python.as_deref()).await {
             Ok(interpreter) => {
                 options.interpreter = Some(interpreter);
-                run_workflow(&workflow, inputs, &resolve, &options, &events).await
+                match work {
+                    Work::Workflow(workflow, inputs) => {
+                        run_workflow(&workflow, inputs, &resolve, &options, &events).await
+                    }
+                    Work::Rest(run_id) => {
+                        resume_workflow(&history, &run_id, &resolve, &options, &events).await
+                    }
+                }
             }
             Err(error) => Err(RunError::Interpreter(error)),
         };
@@ -176,10 +201,21 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
+        RunError::History(cause) => raise_history(py, cause),
     }
 }
 
-fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
+/// The exception for what the history cannot do.
+pub(crate) fn raise_history(py: Python<'_>, error: &HistoryError) -> PyErr {
+    let kind = match error {
+        HistoryError::NotFound(_) => "not-found",
+        HistoryError::Ambiguous(_) | HistoryError::Running(_) | HistoryError::Ended(_) => "invalid",
+        HistoryError::Disk { .. } | HistoryError::Damaged { .. } => "failed",
+    };
+    raise_as(py, kind, error.code(), &described(error), None)
+}
+
+pub(crate) fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
     let exception = raise_as(py, "workflow", "invalid-workflow", &problems.to_string(), hint);
     let list = serialized(py, &problems.problems).unwrap_or_else(|_| PyDict::new(py).into_any());
     // An exception that cannot keep the list still says it.

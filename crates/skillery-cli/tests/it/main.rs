@@ -6,6 +6,7 @@ mod accounts;
 mod config;
 mod crash;
 mod exit_codes;
+mod flows;
 mod help;
 mod hostile;
 mod interrupt;

@@ -31,6 +31,8 @@ pub(super) fn run(session: &Session, args: &CancelArgs) -> CommandResult {
     let history = history(session)?;
     let report = Report { run_id: history.find(&args.run)? };
     history.cancel(&report.run_id)?;
-    session.output.show(&report, |page| page.line(Line::default().plain("asked to end: ").name(&report.run_id)))?;
+    session
+        .output
+        .show(&report, |page| page.line(Line::default().plain("asked to end: ").name(&report.run_id)))?;
     Ok(Exit::Done)
 }
