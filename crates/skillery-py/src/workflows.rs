@@ -10,7 +10,7 @@ use crate::run::{raise_history, raise_problems};
 use crate::runtime::wait_for_disk;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(validate_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(check_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(parse_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(draw_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(workflow_save, module)?)?;
@@ -24,11 +24,12 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run_prune, module)?)
 }
 
-/// Raises what is wrong with a document, all of it at once.
+/// A document in the one form that there is of each. Raises what is wrong with it, all of it at once.
 #[pyfunction]
-fn validate_workflow(py: Python<'_>, workflow: &str) -> PyResult<()> {
+fn check_workflow<'py>(py: Python<'py>, workflow: &str) -> PyResult<Bound<'py, PyAny>> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
-    workflow.validate().map_err(|problems| raise_problems(py, &problems, None))
+    workflow.validate().map_err(|problems| raise_problems(py, &problems, None))?;
+    serialized(py, &workflow)
 }
 
 /// A document as it stands in YAML or JSON, checked.

@@ -11,6 +11,7 @@ def test_importing_loads_only_small_modules(python):
         "orchestrator.execution",
         "orchestrator.execution.configuration",
         "orchestrator.execution.errors",
+        "orchestrator.execution.runs",
         "orchestrator.execution.skill_registry",
         "orchestrator.execution.skills",
         "orchestrator.execution.workflows",

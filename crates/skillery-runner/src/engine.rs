@@ -329,7 +329,8 @@ impl<'a> Level<'a> {
                 stopped.get_or_insert_with(|| format!("item {index} is `{}`", done.outcome.status));
             }
             if !done.is_kept {
-                self.context.tell(EventKind::StepFinished { step: name, outcome: Box::new(done.outcome.clone()) });
+                self.context
+                    .tell(EventKind::StepFinished { step: name, outcome: Box::new(done.outcome.clone()) });
             }
             outcomes[index] = Some(done.outcome);
         }

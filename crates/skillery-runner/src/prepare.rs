@@ -247,7 +247,9 @@ impl Preparer<'_> {
     fn secrets(&mut self, inputs: &Values) -> Secrets {
         let names: Vec<String> = self.secret_names.iter().cloned().collect();
         let secrets = self.options.secrets.of_names(&names);
-        let mut refuse = |message: String| self.problems.push(Problem::new(ProblemKind::BadSecret, message));
+        let mut refuse = |message: String| {
+            self.problems.push(Problem::new(ProblemKind::BadSecret, message).at(&["secrets"]));
+        };
         for name in &names {
             match secrets.value(name) {
                 None => refuse(format!("the secret `{name}` was not given")),

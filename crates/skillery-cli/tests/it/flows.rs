@@ -6,7 +6,7 @@ use serde_json::Value;
 use skillery_client::library::{LocalSkill, local_id};
 use skillery_client::{Home, Library};
 
-use crate::support::{Place, signal, snapshot};
+use crate::support::{Place, Server, signal, snapshot};
 
 const FLOW: &str = "\
 # yaml-language-server: $schema=workflow.schema.json
@@ -231,4 +231,23 @@ fn a_run_is_cancelled_from_another_terminal() {
     let last = lines.last().unwrap();
     assert!(last.contains("run-finished") && last.contains("cancelled"), "{last}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn skills_that_are_missing_are_installed_and_a_registry_that_is_down_stops_nothing() {
+    let mut server = Server::start();
+    let place = server.place();
+    place.publish_code("acme/double", "1.0.0", "def double(number):\n    return 2 * number\n");
+    place
+        .write("flow.yaml", "name: w\nsteps:\n  - {name: one, skill: acme/double@^1, inputs: {number: 4}}\n");
+    snapshot!("not-installed", place.run(["workflow", "run", "flow.yaml"]).fails(4));
+    let run = ["workflow", "run", "flow.yaml", "--install", "--json"];
+    assert_eq!(place.run(run).ok().json()["steps"][0]["output"], 8);
+    server.stop();
+    assert_eq!(place.run(run).ok().json()["steps"][0]["output"], 8);
+    // What was downloaded earlier is as good as what is installed.
+    place.run(["remove", "acme/double"]).ok();
+    assert_eq!(place.run(run).ok().json()["steps"][0]["output"], 8);
+    place.write("other.yaml", "name: w\nsteps:\n  - {name: one, skill: acme/other, inputs: {}}\n");
+    snapshot!("registry-down", place.run(["workflow", "run", "other.yaml", "--install"]).fails(5));
 }

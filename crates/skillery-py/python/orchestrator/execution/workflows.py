@@ -183,8 +183,9 @@ def add_step(
 
     document = workflow.to_dict()
     document["steps"] = [*workflow.steps, step]
-    _native.validate_workflow(_json(document, "the step"))
-    workflow.steps.append(step)
+    checked = _native.check_workflow(_json(document, "the step"))
+    workflow.steps.append(checked["steps"][-1])
+    workflow.inputs = checked.get("inputs")
     return workflow
 
 
@@ -203,9 +204,8 @@ def save_workflow(workflow: Workflow, path: Optional[PathLike] = None) -> None:
 
     from orchestrator import _native
 
-    document = _json(workflow.to_dict(), "the workflow")
-    _native.validate_workflow(document)
-    text = json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
+    document = _native.check_workflow(_json(workflow.to_dict(), "the workflow"))
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if path is None:
         _native.workflow_save(workflow.name, text)
     else:
