@@ -93,7 +93,7 @@ def test_workflows_are_kept_by_name(skills, tmp_path):
     (tmp_path / "outer.yaml").write_text("name: outer\nsteps:\n  - {name: sub, workflow: inner.yaml, inputs: {n: 5}}\n")
     assert run(load_workflow(tmp_path / "outer.yaml"))["sub"]["output"] == {"total": 10}
     (tmp_path / "typo.yaml").write_text("name: typo\nsteps:\n  - name: one\n    skil: echo\n")
-    with pytest.raises(WorkflowError, match="line 4, column 5: unknown field `skil`"):
+    with pytest.raises(WorkflowError, match="ine 4, column 5: unknown field `skil`"):
         load_workflow(tmp_path / "typo.yaml")
 
 
