@@ -1,6 +1,7 @@
 //! What the caller of a run may set.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,9 @@ pub struct RunOptions {
     pub grace: Duration,
     /// Bounds on sizes.
     pub limits: RunLimits,
+    /// Where packages that skills ask for are installed, once for each set; only this user may write there. Without one,
+    /// such skills are refused.
+    pub environments: Option<PathBuf>,
     /// The run's id, where it is the caller's; a new one otherwise.
     pub run_id: Option<String>,
     /// Cancelling it kills what runs and skips the rest. Dropping the future of the run kills too, but reports nothing.
@@ -42,6 +46,7 @@ impl Default for RunOptions {
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(500),
             limits: RunLimits::default(),
+            environments: None,
             run_id: None,
             cancel: CancellationToken::new(),
         }

@@ -32,6 +32,10 @@ pub enum ProblemKind {
     SkillNotFound,
     /// The content of the skill cannot be read.
     SkillUnreadable,
+    /// What the skill says of itself cannot be read.
+    BadManifest,
+    /// The skill asks for what the policy does not grant.
+    NotGranted,
     /// A number is out of its range.
     BadNumber,
     /// A `${` without its end, or with something in it that is no name.
@@ -53,6 +57,19 @@ pub struct Problems {
     pub workflow: String,
     /// In the order of the document.
     pub problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// What to try.
+    pub fn hint(&self) -> Option<&'static str> {
+        let has = |kind| self.problems.iter().any(|problem| problem.kind == kind);
+        if has(ProblemKind::SkillNotFound) {
+            return Some("install the missing skills with `skillery install`");
+        }
+        has(ProblemKind::NotGranted).then_some(
+            "see what skills ask for with `skillery policy show`, and grant it with `skillery policy grant SKILL --asked`",
+        )
+    }
 }
 
 impl fmt::Display for Problem {

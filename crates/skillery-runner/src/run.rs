@@ -17,8 +17,8 @@ use crate::fill::Scope;
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, RunReport, Status, StepReport};
+use crate::packages::{Packages, PackagesError};
 use crate::plan::{MAX_PROBLEMS, Plan, PlanStep, check};
-use crate::policy::Grants;
 use crate::problems::{Problem, ProblemKind, Problems};
 use crate::sandbox::{Layers, SandboxError, StartError};
 use crate::skill::{Pinned, Resolver, SkillReference, SkillSource};
@@ -38,6 +38,9 @@ pub enum RunError {
     /// Skills cannot be kept in on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Packages that a skill asks for cannot be had.
+    #[error(transparent)]
+    Packages(#[from] PackagesError),
 }
 
 impl From<StartError> for RunError {
@@ -53,11 +56,8 @@ impl RunError {
     /// What to try.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Invalid(problems) => problems
-                .problems
-                .iter()
-                .any(|problem| problem.kind == ProblemKind::SkillNotFound)
-                .then_some("install the missing skills with `skillery install`"),
+            Self::Invalid(problems) => problems.hint(),
+            Self::Packages(error) => error.hint(),
             Self::Interpreter(error) => Some(error.hint()),
             Self::Sandbox(error) => Some(error.hint()),
         }
@@ -75,8 +75,7 @@ pub async fn run_workflow(
     events: &EventSink<'_>,
 ) -> Result<RunReport, RunError> {
     let (plan, skills) = prepare(workflow, &inputs, resolve, options)?;
-    let context =
-        Context::prepare(options, events, skills.iter().map(|skill| &skill.grants).collect()).await?;
+    let context = Context::prepare(options, events, skills.iter().map(Arc::as_ref)).await?;
     Ok(execute(&context, &workflow.name, inputs, &plan, &skills).await)
 }
 
@@ -87,11 +86,11 @@ pub async fn run_skill(
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
-    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|message| Problems {
+    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|(kind, message)| Problems {
         workflow: skill.id.clone(),
-        problems: vec![Problem { step: None, kind: ProblemKind::SkillUnreadable, message }],
+        problems: vec![Problem { step: None, kind, message }],
     })?;
-    let context = Context::prepare(options, events, vec![&pinned.grants]).await?;
+    let context = Context::prepare(options, events, [&pinned]).await?;
     let name = skill.name();
     let started = Instant::now();
     context.tell(EventKind::RunStarted {
@@ -106,7 +105,7 @@ pub async fn run_skill(
         inputs,
         retries: 0,
         retry_delay: std::time::Duration::ZERO,
-        timeout: options.timeout,
+        timeout: pinned.timeout(None, options.timeout),
     };
     let outcome = run_step(&context, step).await;
     context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: outcome.clone() });
@@ -125,6 +124,7 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a RunOptions,
     interpreter: Interpreter,
     layers: Layers,
+    packages: Packages,
 }
 
 impl<'a> Context<'a> {
@@ -132,28 +132,35 @@ impl<'a> Context<'a> {
     async fn prepare(
         options: &'a RunOptions,
         events: &'a EventSink<'a>,
-        granted: Vec<&Grants>,
+        skills: impl IntoIterator<Item = &'a Pinned>,
     ) -> Result<Self, RunError> {
         let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let interpreter = match &options.interpreter {
             Some(interpreter) => interpreter.clone(),
             None => Interpreter::discover().await?,
         };
-        let mut context = Self { run_id, events, options, interpreter, layers: Layers::default() };
-        let mut seen = HashSet::new();
-        for grants in granted {
-            if seen.insert(grants) {
-                context.layers = options.workers.prepare(&context.kind(grants)).await?;
-            }
+        let (layers, packages) = (Layers::default(), Packages::default());
+        let mut context = Self { run_id, events, options, interpreter, layers, packages };
+        let (mut packages, mut seen) = (Packages::default(), HashSet::new());
+        let mut skills: Vec<&Pinned> = skills.into_iter().collect();
+        skills.retain(|skill| seen.insert((&skill.grants, &skill.packages)));
+        for skill in &skills {
+            let tell = |kind| context.tell(kind);
+            packages.provide(skill, options, &context.interpreter, &tell).await?;
+        }
+        context.packages = packages;
+        for skill in skills {
+            context.layers = options.workers.prepare(&context.kind(skill)).await?;
         }
         Ok(context)
     }
 
     /// The workers that fit a skill.
-    pub(crate) fn kind(&self, grants: &Grants) -> Kind {
+    pub(crate) fn kind(&self, skill: &Pinned) -> Kind {
         Kind {
             interpreter: self.interpreter.path().to_owned(),
-            grants: grants.clone(),
+            grants: skill.grants.clone(),
+            packages: self.packages.folder(skill),
             sandbox: self.options.sandbox.clone(),
         }
     }
@@ -179,16 +186,18 @@ fn prepare(
     let mut known: HashMap<&str, Result<Arc<Pinned>, (ProblemKind, String)>> = HashMap::new();
     let mut skills = Vec::new();
     let mut missing = Vec::new();
+    let mut told = HashSet::new();
     for step in &workflow.steps {
         // What does not parse is a problem of the check already.
         let Ok(reference) = step.skill.parse::<SkillReference>() else { continue };
         let pinned = known.entry(&step.skill).or_insert_with(|| {
             let source = resolve(&reference).map_err(|why| (ProblemKind::SkillNotFound, why))?;
-            let pinned = Pinned::read(&source, options.limits.code_bytes);
-            pinned.map(Arc::new).map_err(|why| (ProblemKind::SkillUnreadable, why))
+            Pinned::read(&source, options.limits.code_bytes).map(Arc::new)
         });
         match pinned {
             Ok(pinned) => skills.push(Arc::clone(pinned)),
+            // What a skill is not granted is told once, however many steps it has.
+            Err((ProblemKind::NotGranted, why)) if !told.insert(why.clone()) => {}
             Err((kind, why)) => missing.push(Problem {
                 step: Some(step.name.clone()),
                 kind: *kind,
@@ -324,7 +333,7 @@ impl<'a> Run<'a> {
                 inputs,
                 retries: step.retries,
                 retry_delay: step.retry_delay,
-                timeout: step.timeout.unwrap_or(self.context.options.timeout),
+                timeout: skill.timeout(step.timeout, self.context.options.timeout),
             }),
         }
     }
