@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Key(commands::key::KeyArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
+    /// Show and change what skills may do
+    Policy(commands::policy::PolicyArgs),
     /// Say what keeps skills in on this machine
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)

@@ -100,6 +100,7 @@ fn start_workflow(
         .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
     let mut options = RunOptions {
         workers: workers(&home),
+        environments: Some(home.environments_folder()),
         sandbox: Sandbox { allow_weaker: form.allow_weaker_sandbox, ..Sandbox::default() },
         ..RunOptions::default()
     };
@@ -175,6 +176,7 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
     match error {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
+        RunError::Packages(cause) => raise_as(py, "failed", "no-packages", &described(cause), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
     }
 }

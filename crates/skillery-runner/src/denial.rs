@@ -33,6 +33,9 @@ pub(crate) struct Cause {
     /// Whether it was a signal that could not be sent.
     #[serde(default)]
     signal: bool,
+    /// Whether it was a socket that could not be made.
+    #[serde(default)]
+    socket: bool,
     /// The host, or its address, that was to be reached last, and its port; 0 where that is not known.
     #[serde(default)]
     address: Option<(String, u16)>,
@@ -57,6 +60,9 @@ impl Denial {
     /// For an error of Python's, if the sandbox is why it came.
     pub(crate) fn of_cause(cause: &Cause, calls: &[Self], hosts: &[String]) -> Option<Self> {
         let error = Errno::from_raw(cause.errno);
+        if cause.socket && error == Errno::EACCES && cause.path.is_none() {
+            return Some(Self { rule: Rule::Network, what: "socket".to_owned() });
+        }
         if let Some(denial) = Self::of_host(cause, calls, hosts) {
             return Some(denial);
         }

@@ -69,7 +69,7 @@ pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
 pub use crate::packages::{PackagesError, installer};
-pub use crate::permissions::{Settled, in_words, settle};
+pub use crate::permissions::{Settled, granted_in_words, in_words, settle};
 pub use crate::policy::{Grants, Policy, PolicyError, Rule};
 pub use crate::policy_text::{Entry, set_entry};
 pub use crate::problems::{Problem, ProblemKind, Problems};

@@ -137,6 +137,24 @@ pub fn in_words(asks: &Permissions) -> Vec<String> {
     words
 }
 
+/// What is granted in words, an entry for each thing that is not granted to everybody.
+pub fn granted_in_words(grants: &Grants) -> Vec<String> {
+    let Grants { read, write, hosts, environment, subprocess, packages, memory_bytes, seconds } =
+        grants.clone();
+    let mut words = in_words(&Permissions {
+        read,
+        write,
+        hosts,
+        environment,
+        subprocess,
+        memory_bytes: (memory_bytes != Grants::default().memory_bytes).then_some(memory_bytes),
+        seconds,
+        packages: Vec::new(),
+    });
+    words.extend(packages.then(|| "have the packages that it asks for".to_owned()));
+    words
+}
+
 /// What keeps a skill from running, with what the policy would have to say.
 pub(crate) fn refusal(id: &str, granted: &Grants, missing: &Permissions) -> String {
     let mut entry = granted.with(missing).entry(id);

@@ -156,7 +156,25 @@ mine = { seconds = 5 }
         let text = set_entry(&text, &skill("local/mine"), Some(&mine)).unwrap();
         let data = Grants { write: vec!["/srv/out".into()], memory_bytes: 1 << 30, ..Grants::default() };
         let text = set_entry(&text, &Entry::Namespace("acme/data".into()), Some(&data)).unwrap();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        # What mine may do.
+        [default]
+        seconds = 30 # enough
+
+        [skills."acme/report"]
+        # Tables only.
+        read = [
+          '/srv/tables', # big
+        ]
+        hosts = ["a:1"]
+
+        [namespaces."acme/data"]
+        write = ["/srv/out"]
+        memory_bytes = 1073741824
+
+        [skills]
+        mine = { seconds = 5, packages = true }
+        "#);
         let policy = Policy::parse(&text).unwrap();
         assert_eq!(policy.grants("acme/report"), &report);
         assert_eq!(policy.grants("mine"), &mine);

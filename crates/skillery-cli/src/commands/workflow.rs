@@ -11,11 +11,12 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Event, EventKind, Interpreter, InterpreterError, Policy, Problem, ProblemKind, Problems, RunError,
-    RunOptions, RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, StepReport, Values,
-    Workers, Workflow, run_workflow,
+    Event, EventKind, Interpreter, InterpreterError, PackagesError, Policy, Problem, ProblemKind, Problems,
+    RunError, RunOptions, RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, StepReport,
+    Values, Workers, Workflow, run_workflow,
 };
 
+use crate::consent::{self, Consent};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
 use crate::output::{Grid, Line, Page, Tone, counted, left};
@@ -147,16 +148,18 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         None => None,
     };
     let home = session.home()?;
-    let policy = match &args.policy {
+    let policy_file = match &args.policy {
         // A file that was named is there.
         Some(file) => std::fs::metadata(file)
             .map_err(|error| Failure::file("read", file, &error))
             .map(|_| file.clone())?,
         None => home.policy_file(),
     };
-    let policy = Policy::read(&policy).map_err(|error| {
-        Failure::new(Exit::Usage, "invalid-policy", error.to_string()).cause_behind(&error)
-    })?;
+    let policy = consent::read(&policy_file)?;
+    let named = workflow.steps.iter().filter_map(|step| step.skill.parse::<SkillReference>().ok());
+    let skills: Vec<SkillSource> =
+        named.filter_map(|skill| resolve(&library, &policy, &skill, verify_signature).ok()).collect();
+    let Consent { policy, hint } = consent::seek(session, &policy_file, policy, &skills)?;
     let defaults = RunOptions::default();
     let options = RunOptions {
         interpreter,
@@ -164,6 +167,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
         jobs: args.jobs.unwrap_or(defaults.jobs),
         timeout: args.timeout,
+        environments: Some(home.environments_folder()),
         ..defaults
     };
 
@@ -191,7 +195,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
     on_interrupt.abort();
     drop((events, progress));
 
-    let report = report.map_err(|error| not_begun(error, damaged.into_inner().ok().flatten()))?;
+    let report = report.map_err(|error| not_begun(error, damaged.into_inner().ok().flatten(), hint))?;
     session.output.show(&report, |page| describe(page, &report))?;
     Ok(match report.status {
         Status::Success => Exit::Done,
@@ -202,6 +206,9 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
 
 fn follow(progress: &Progress, event: &Event) {
     match &event.kind {
+        EventKind::PackagesStarted { tool, .. } => {
+            progress.message(&format!("installing packages with {tool}"))
+        }
         EventKind::StepStarted { step, .. } => progress.message(step),
         EventKind::StepFinished { .. } => progress.step(),
         _ => {}
@@ -271,13 +278,15 @@ fn describe(page: &mut Page, report: &RunReport) {
 }
 
 /// Nothing has run: say why. `damaged` is what the library said of a skill that is there and cannot be used.
-fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
+/// `to_grant` is how to grant what is asked for.
+fn not_begun(error: RunError, damaged: Option<Error>, to_grant: Option<String>) -> Failure {
     let hint = error.hint();
     let Problems { workflow, problems } = match error {
         RunError::Interpreter(error) => return no_interpreter(error),
         RunError::Sandbox(error) => {
             return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
         }
+        RunError::Packages(error) => return no_packages(&error),
         RunError::Invalid(problems) => problems,
     };
     let all = |kind| problems.iter().all(|problem| problem.kind == kind);
@@ -296,6 +305,9 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
         None if all(ProblemKind::SkillNotFound) => {
             (Failure::new(Exit::NotFound, "skill-not-installed", message), hint.map(str::to_owned))
         }
+        None if all(ProblemKind::NotGranted) => {
+            (Failure::new(Exit::NotAllowed, "not-granted", message), to_grant.or(hint.map(str::to_owned)))
+        }
         None => {
             let inputs_hint = "give inputs with `--input name=text` or `--inputs-file`";
             let hint = if all(ProblemKind::UnknownInput) { Some(inputs_hint) } else { hint };
@@ -309,6 +321,12 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
 fn no_interpreter(error: InterpreterError) -> Failure {
     let hint = error.hint();
     Failure::new(Exit::Failed, "no-python", error.to_string()).cause_behind(&error).hint(hint)
+}
+
+fn no_packages(error: &PackagesError) -> Failure {
+    let exit = if matches!(error, PackagesError::Cancelled) { Exit::Interrupted } else { Exit::Failed };
+    let failure = Failure::new(exit, "no-packages", error.to_string()).cause_behind(error);
+    error.hint().into_iter().fold(failure, Failure::hint)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {

@@ -89,13 +89,14 @@ def readable(text):
 
 
 class Wanted:
-    """The last host that was asked for, as an error does not say which."""
+    """The last host that was asked for, as an error does not say which; whether a socket was wanted since."""
 
-    address = None
+    address, socket = None, False
 
 
 def notice(event, arguments):
     """Hears of an event of the interpreter that has to do with sockets."""
+    Wanted.socket = event == "socket.__new__"
     if event == "socket.connect":
         remember(arguments[1])
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
@@ -109,3 +110,7 @@ def remember(address):
             host = host.decode("ascii", "replace")
         if isinstance(host, str):
             Wanted.address = [host[:255], port if isinstance(port, int) and 0 <= port < 65536 else 0]
+
+
+def wanted():
+    return {"socket": Wanted.socket, "address": Wanted.address}

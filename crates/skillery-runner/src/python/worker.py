@@ -417,7 +417,7 @@ def cause_of(error):
             return {"memory": True}
         if isinstance(error, OSError) and error.errno:
             if not isinstance(error.filename, (str, bytes)):
-                return {"errno": error.errno, "signal": Opened.signal, "address": network.Wanted.address}
+                return {"errno": error.errno, "signal": Opened.signal, **network.wanted()}
             path = os.path.abspath(os.fsdecode(error.filename))
             return {
                 "errno": error.errno,

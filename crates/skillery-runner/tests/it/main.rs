@@ -8,5 +8,7 @@ mod entry;
 mod escapes;
 mod examples;
 mod harness;
+mod network;
+mod permissions;
 mod results;
 mod workflows;
