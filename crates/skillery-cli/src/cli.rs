@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Workflow(commands::workflow::WorkflowArgs),
     /// Show and change what skills may do
     Policy(commands::policy::PolicyArgs),
+    /// List and clear the packages that were installed for skills
+    Packages(commands::packages::PackagesArgs),
     /// Say what keeps skills in on this machine
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)

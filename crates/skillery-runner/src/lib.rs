@@ -41,6 +41,7 @@ mod options;
 mod outcome;
 #[cfg(target_os = "linux")]
 mod output;
+mod package_sets;
 mod packages;
 #[cfg(target_os = "linux")]
 mod parent;
@@ -68,6 +69,7 @@ pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream};
 pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
+pub use crate::package_sets::{PackageSet, package_sets, prune_packages};
 pub use crate::packages::{PackagesError, installer};
 pub use crate::permissions::{Settled, granted_in_words, in_words, settle};
 pub use crate::policy::{Grants, Policy, PolicyError, Rule};

@@ -27,10 +27,10 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the end of what a tool said that are shown.
 const TAIL: usize = 2_000;
-const REQUIREMENTS: &str = "requirements.txt";
+pub(crate) const REQUIREMENTS: &str = "requirements.txt";
 const INSTALLED: &str = "packages";
-const LOCK: &str = ".lock";
-const SCRATCH: &str = ".new-";
+pub(crate) const LOCK: &str = ".lock";
+pub(crate) const SCRATCH: &str = ".new-";
 const IDENTITY: &str = "import sys; print(sys.version, sys.implementation.cache_tag, sys.platform)";
 
 /// Why packages cannot be had. Nothing is left of the attempt, and nothing has run.

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -185,4 +186,36 @@ fn whoever_waits_for_packages_can_stop() {
     signal(child.id(), "INT");
     snapshot!("interrupted", place.finish(child).fails(130));
     assert_eq!(sets(&place), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn sets_that_nobody_uses_are_removed() {
+    let place = with_index();
+    snapshot!("list-nothing", place.run(["packages", "list"]).ok());
+    snapshot!("prune-nothing", place.run(["packages", "prune"]).ok());
+    skill(&place, "old", &[&make(&place, "wheel", "one", "1.0")], "import one\nreturn one.VERSION");
+    skill(&place, "new", &[&make(&place, "wheel", "two", "2.0")], "import two\nreturn two.VERSION");
+    run(&place, "old").ok();
+    run(&place, "new").ok();
+    let used = |package: &str| {
+        let sets = place.run(["packages", "list", "--json"]).ok().json();
+        let sets = sets["sets"].as_array().unwrap().clone();
+        let set = sets.iter().find(|set| set["packages"] == json!([package])).unwrap();
+        PathBuf::from(set["folder"].as_str().unwrap()).join("requirements.txt")
+    };
+    let days_ago = |days: u64| SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
+    let old = std::fs::File::options().append(true).open(used("one==1.0")).unwrap();
+    old.set_modified(days_ago(30)).unwrap();
+    let new = std::fs::File::options().append(true).open(used("two==2.0")).unwrap();
+    new.set_modified(days_ago(29)).unwrap();
+    // What was left by an installation that was killed.
+    std::fs::create_dir(place.home().join("environments/.new-left")).unwrap();
+    snapshot!("prune", place.run(["packages", "prune"]).ok());
+    assert_eq!(sets(&place).len(), 1);
+    // A run that has it uses it.
+    assert_eq!(run(&place, "new").ok().json()["steps"][0]["output"], "2.0");
+    snapshot!("prune-used", place.run(["packages", "prune", "--unused-days", "1"]).ok());
+    assert_eq!(run(&place, "old").ok().json()["steps"][0]["output"], "1.0");
+    assert_eq!(sets(&place).len(), 2);
+    assert_eq!(place.run(["packages", "prune", "--unused-days", "0"]).fails(2).code, Some(2));
 }
