@@ -46,11 +46,11 @@ fn with_index() -> Place {
     let mut place = Place::new();
     let index = place.work().join("wheels");
     std::fs::create_dir(&index).unwrap();
-    for tool in ["PIP", "UV"] {
-        place.set(&format!("{tool}_NO_INDEX"), "1");
-        place.set(&format!("{tool}_FIND_LINKS"), index.to_str().unwrap());
-    }
+    place.set("PIP_NO_INDEX", "1");
+    place.set("PIP_FIND_LINKS", index.to_str().unwrap());
     place.set("PIP_NO_CACHE_DIR", "1");
+    place.write("uv.toml", format!("no-index = true\nfind-links = [{index:?}]\n"));
+    place.set("UV_CONFIG_FILE", place.work().join("uv.toml").to_str().unwrap());
     std::fs::create_dir_all(place.home()).unwrap();
     std::fs::write(place.home().join("policy.toml"), "[namespaces.acme]\npackages = true\n").unwrap();
     place
@@ -176,8 +176,8 @@ fn whoever_waits_for_packages_can_stop() {
     // A registry of packages that never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/simple", silent.local_addr().unwrap());
-    for tool in ["PIP", "UV"] {
-        place.unset(&format!("{tool}_NO_INDEX"));
+    for (tool, only_local) in [("PIP", "PIP_NO_INDEX"), ("UV", "UV_CONFIG_FILE")] {
+        place.unset(only_local);
         place.set(&format!("{tool}_INDEX_URL"), &url);
     }
     skill(&place, "waits", &[&format!("one==1.0 --hash=sha256:{}", "0".repeat(64))], "return 1");

@@ -4,7 +4,9 @@ What arrives there the runner copies to the real host and back; nothing else can
 `name` (none for an address, which stands for itself), `address`, `ports`.
 """
 
+import errno
 import struct
+import time
 
 import _socket
 import fcntl
@@ -40,11 +42,23 @@ def listen(hosts):
             add(device, number, family, address)
         for port in host["ports"]:
             listener = _socket.socket(family, _socket.SOCK_STREAM)
-            listener.bind((address, port))
+            bind(listener, address, port)
             listener.listen(BACKLOG)
             sockets.append(listener)
     device.close()
     return sockets
+
+
+def bind(listener, address, port):
+    """The kernel takes a moment until an address of version 6 that was added can be used."""
+    for _ in range(1000):
+        try:
+            return listener.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+        time.sleep(0.001)
+    raise OSError(errno.EADDRNOTAVAIL, "`%s` cannot be an address of the sandbox" % address)
 
 
 def add(device, number, family, address):
