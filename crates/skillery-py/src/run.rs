@@ -15,8 +15,8 @@ use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, Interpreter, Policy, Problems, RunError, RunOptions, RunReport, Sandbox,
-    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
+    CancellationToken, Event, Interpreter, Policy, ProblemKind, Problems, RunError, RunOptions, RunReport,
+    Sandbox, SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -182,7 +182,9 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
 }
 
 fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
-    let exception = raise_as(py, "workflow", "invalid-workflow", &problems.to_string(), hint);
+    let lacks_grants = problems.problems.iter().all(|problem| problem.kind == ProblemKind::NotGranted);
+    let code = if lacks_grants { "not-granted" } else { "invalid-workflow" };
+    let exception = raise_as(py, "workflow", code, &problems.to_string(), hint);
     let list = serialized(py, &problems.problems).unwrap_or_else(|_| PyDict::new(py).into_any());
     // An exception that cannot keep the list still says it.
     let _ = exception.value(py).setattr("problems", list);

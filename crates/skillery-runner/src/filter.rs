@@ -181,6 +181,7 @@ pub(crate) fn main(subprocess: bool, hosts: bool) -> Vec<u8> {
     ));
     if hosts {
         program.extend(for_call(libc::SYS_socket, stream_over_ip()));
+        program.extend(for_call(libc::SYS_setsockopt, plain_options()));
     }
     // Nobody types into a terminal.
     let typing = one_of(&[TIOCSTI, TIOCLINUX], USER_NOTIF);
@@ -207,6 +208,17 @@ fn stream_over_ip() -> Vec<Instruction> {
         jump(BPF_JEQ, 0, 2, 0),
         jump(BPF_JEQ, libc::IPPROTO_TCP.unsigned_abs(), 1, 0),
         refused,
+    ]
+}
+
+/// Other protocols on top of TCP are parts of the kernel that no client needs.
+fn plain_options() -> Vec<Instruction> {
+    vec![
+        load(argument(1)),
+        jump(BPF_JEQ, libc::IPPROTO_TCP.unsigned_abs(), 0, 3),
+        load(argument(2)),
+        jump(BPF_JEQ, libc::TCP_ULP.unsigned_abs(), 0, 1),
+        end(SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()),
     ]
 }
 
@@ -383,6 +395,16 @@ mod tests {
         for family in [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_VSOCK, libc::AF_PACKET] {
             assert_eq!(socket(&with, family, libc::SOCK_STREAM, 0), refused);
         }
+        let option = |level: i32, option: i32| {
+            let arguments = [0, level.unsigned_abs(), option.unsigned_abs()];
+            answer(&with, number(libc::SYS_setsockopt), arguments)
+        };
+        assert_eq!(option(libc::IPPROTO_TCP, libc::TCP_NODELAY), SECCOMP_RET_ALLOW);
+        assert_eq!(option(libc::SOL_SOCKET, libc::TCP_ULP), SECCOMP_RET_ALLOW);
+        assert_eq!(
+            option(libc::IPPROTO_TCP, libc::TCP_ULP),
+            SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()
+        );
         let plain = |program: &[u8], call| answer(program, number(call), [0, 0, 0]);
         assert_eq!(plain(&without, libc::SYS_connect), USER_NOTIF);
         assert_eq!(plain(&with, libc::SYS_connect), SECCOMP_RET_ALLOW);

@@ -140,7 +140,7 @@ async def execute_workflow(
         jobs: How many steps may run at once; as many as there are processors when left out.
         on_event: Called in the event loop with each event of the run, a dict whose ``event`` is ``run-started``,
             ``step-started``, ``step-output``, ``step-denied``, ``step-retrying``, ``step-finished`` or
-            ``run-finished``.
+            ``run-finished``; before it ``packages-started`` and ``packages-finished`` where packages are installed.
         allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
 
     Returns:
