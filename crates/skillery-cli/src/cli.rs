@@ -122,6 +122,10 @@ pub(crate) enum Command {
     Key(commands::key::KeyArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
+    /// Show and change what skills may do
+    Policy(commands::policy::PolicyArgs),
+    /// List and clear the packages that were installed for skills
+    Packages(commands::packages::PackagesArgs),
     /// Say what keeps skills in on this machine
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)

@@ -5,6 +5,7 @@
 
 mod cli;
 mod commands;
+mod consent;
 mod failure;
 mod interrupt;
 mod output;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Readers};
 
 /// The variable that moves the home.
 pub const HOME_VARIABLE: &str = "SKILLERY_HOME";
@@ -67,6 +67,11 @@ impl Home {
         self.0.join("workflows")
     }
 
+    /// Packages that skills ask for, a folder for each set of them; all of it can be made again.
+    pub fn environments_folder(&self) -> PathBuf {
+        self.0.join("environments")
+    }
+
     /// The installed skills.
     pub fn library_folder(&self) -> PathBuf {
         self.0.join("library")
@@ -75,6 +80,27 @@ impl Home {
     /// What was downloaded.
     pub fn cache_folder(&self) -> PathBuf {
         self.0.join("cache")
+    }
+
+    /// Changes a policy, that of this home or another one. Its text goes in, empty where there is none, and what comes out is
+    /// written, for its owner only. No other process changes one meanwhile.
+    pub fn change_policy<E: From<Error>>(
+        &self,
+        file: &Path,
+        change: impl FnOnce(&str) -> std::result::Result<String, E>,
+    ) -> std::result::Result<(), E> {
+        let _lock = self.lock()?;
+        let text = match fs_err::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::disk(format!("read {}", file.display()))(error).into()),
+        };
+        let changed = change(&text)?;
+        if changed != text {
+            files::write_atomically(file, changed.as_bytes(), Readers::Owner)
+                .map_err(Error::disk(format!("write {}", file.display())))?;
+        }
+        Ok(())
     }
 
     /// Makes the folder, for its owner only, and waits until no other process changes the configuration or the keys.

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_ID_LENGTH, MAX_NAMESPACE_DEPTH, MAX_SEGMENT_LENGTH};
 
+/// The namespace of skills that only one machine knows, and names without it.
+pub const LOCAL_NAMESPACE: &str = "local";
+
 /// Words that stand after a skill id in a route, and so can be no segment behind the first.
 pub const RESERVED_NAMES: &[&str] = &[
     "all",

@@ -77,20 +77,24 @@ struct Block {
 
 #[derive(Default, Deserialize)]
 struct Tool {
-    #[serde(default)]
-    skillery: Manifest,
+    skillery: Option<Manifest>,
 }
 
 impl Manifest {
     /// Reads it from the source of a skill; nothing is asked for where there is no block.
     pub fn of_code(code: &str) -> Result<Self, ManifestError> {
-        let Some((first_line, text)) = block(code)? else { return Ok(Self::default()) };
+        Ok(Self::find(code)?.unwrap_or_default())
+    }
+
+    /// Reads it from the source of a skill; none where the file has no `[tool.skillery]`, and so does not say.
+    pub fn find(code: &str) -> Result<Option<Self>, ManifestError> {
+        let Some((first_line, text)) = block(code)? else { return Ok(None) };
         let manifest = toml::from_str::<Block>(&text).map_err(|error| {
             let before =
                 error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
             ManifestError { line: first_line + before, what: error.message().to_owned() }
         })?;
-        let manifest = manifest.tool.skillery;
+        let Some(manifest) = manifest.tool.skillery else { return Ok(None) };
         let Permissions { read, write, hosts, environment, packages, .. } = &manifest.permissions;
         let counts =
             [read.len(), write.len(), hosts.len(), environment.len(), packages.len(), manifest.skills.len()];
@@ -98,7 +102,7 @@ impl Manifest {
             let what = format!("a list of `[tool.skillery]` has over {MAX_ENTRIES} entries");
             return Err(ManifestError { line: first_line, what });
         }
-        Ok(manifest)
+        Ok(Some(manifest))
     }
 }
 
@@ -155,6 +159,9 @@ def main(): ...
         assert_eq!(manifest.permissions.hosts, ["api.example.com:443"]);
         assert!(manifest.permissions.subprocess);
         assert_eq!(Manifest::of_code("def main(): ...\n").unwrap(), Manifest::default());
+        assert_eq!(Manifest::find("# /// script\n# dependencies = []\n# ///\n").unwrap(), None);
+        let asks_for_nothing = Manifest::find("# /// script\n# [tool.skillery]\n# ///\n").unwrap();
+        assert_eq!(asks_for_nothing, Some(Manifest::default()));
         assert_eq!(Manifest::of_code(&code.replace('\n', "\r\n")).unwrap(), manifest);
     }
 

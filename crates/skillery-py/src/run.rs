@@ -15,9 +15,9 @@ use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library, SavedWorkflows};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, History, HistoryError, Interpreter, Policy, Problems, RunError, RunOptions,
-    RunReport, Sandbox, Secrets, SkillCode, SkillReference, SkillSource, Values, Workers, Workflow,
-    WorkflowLoader, resume_workflow, run_workflow,
+    CancellationToken, Event, History, HistoryError, Interpreter, Policy, ProblemKind, Problems, RunError,
+    RunOptions, RunReport, Sandbox, Secrets, SkillCode, SkillReference, SkillSource, Values, Workers,
+    Workflow, WorkflowLoader, resume_workflow, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -115,6 +115,7 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
     let history = History::at(home.runs_folder());
     let mut options = RunOptions {
         workers: workers(&home),
+        environments: Some(home.environments_folder()),
         sandbox: Sandbox { allow_weaker: form.allow_weaker_sandbox, ..Sandbox::default() },
         secrets: Secrets::or_of_environment(form.secrets),
         workflows: WorkflowLoader::of_files(form.folder, SavedWorkflows::new(&home).folder()),
@@ -200,6 +201,7 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
     match error {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
+        RunError::Packages(cause) => raise_as(py, "failed", "no-packages", &described(cause), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
         RunError::History(cause) => raise_history(py, cause),
     }
@@ -216,7 +218,9 @@ pub(crate) fn raise_history(py: Python<'_>, error: &HistoryError) -> PyErr {
 }
 
 pub(crate) fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
-    let exception = raise_as(py, "workflow", "invalid-workflow", &problems.to_string(), hint);
+    let lacks_grants = problems.problems.iter().all(|problem| problem.kind == ProblemKind::NotGranted);
+    let code = if lacks_grants { "not-granted" } else { "invalid-workflow" };
+    let exception = raise_as(py, "workflow", code, &problems.to_string(), hint);
     let list = serialized(py, &problems.problems).unwrap_or_else(|_| PyDict::new(py).into_any());
     // An exception that cannot keep the list still says it.
     let _ = exception.value(py).setattr("problems", list);

@@ -2,7 +2,9 @@
 
 import asyncio
 import fcntl
+import http.server
 import os
+import threading
 
 import pytest
 
@@ -224,6 +226,39 @@ def test_what_the_policy_does_not_grant_is_denied(skill, meeting, tmp_path):
     step = run(w, on_event=events.append)["read"]
     assert (step["status"], step["error"]["rule"]) == ("denied", "read")
     assert events[0]["sandbox"]["namespaces"] is True
+
+
+def test_what_is_asked_for_is_granted_before_anything_runs(skill, home):
+    class Hello(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"hello")
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = "hello.localhost:{}".format(server.server_port)
+    code = "# /// script\n# [tool.skillery.permissions]\n# hosts = ['{0}']\n# ///\nimport urllib.request\n" + (
+        "def fetches():\n    return urllib.request.urlopen('http://{0}').read().decode()\n"
+    )
+    skill("fetches", code.format(host))
+    w = create_workflow("fetching")
+    add_step(w, "fetch", "fetches")
+    with pytest.raises(WorkflowError, match="connect to `{}`".format(host)) as raised:
+        run(w)
+    assert raised.value.code == "not-granted"
+    assert [problem["kind"] for problem in raised.value.problems] == ["not-granted"]
+    assert "skillery policy grant" in raised.value.hint
+    # With its namespace, or without it.
+    for name in ("fetches", "local/fetches"):
+        home.mkdir(exist_ok=True)
+        (home / "policy.toml").write_text("[skills.'{}']\nhosts = ['{}']\n".format(name, host))
+        assert run(w)["fetch"]["output"] == "hello"
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_policy_that_is_none_stops_the_run(skill, home):

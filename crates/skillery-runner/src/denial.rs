@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -9,6 +10,7 @@ use nix::errno::Errno;
 use serde::Deserialize;
 
 use crate::filter;
+use crate::hosts::places;
 use crate::policy::Rule;
 
 /// One thing that was refused.
@@ -31,6 +33,12 @@ pub(crate) struct Cause {
     /// Whether it was a signal that could not be sent.
     #[serde(default)]
     signal: bool,
+    /// Whether it was a socket that could not be made.
+    #[serde(default)]
+    socket: bool,
+    /// The host, or its address, that was to be reached last, and its port; 0 where that is not known.
+    #[serde(default)]
+    address: Option<(String, u16)>,
     /// Whether something is there for the worker.
     #[serde(default)]
     seen: bool,
@@ -50,8 +58,14 @@ impl Denial {
     }
 
     /// For an error of Python's, if the sandbox is why it came.
-    pub(crate) fn of_cause(cause: &Cause, calls: &[Self]) -> Option<Self> {
+    pub(crate) fn of_cause(cause: &Cause, calls: &[Self], hosts: &[String]) -> Option<Self> {
         let error = Errno::from_raw(cause.errno);
+        if cause.socket && error == Errno::EACCES && cause.path.is_none() {
+            return Some(Self { rule: Rule::Network, what: "socket".to_owned() });
+        }
+        if let Some(denial) = Self::of_host(cause, calls, hosts) {
+            return Some(denial);
+        }
         let is_no = matches!(error, Errno::EPERM | Errno::EACCES | Errno::EROFS);
         let Some(path) = &cause.path else {
             return match error {
@@ -81,6 +95,33 @@ impl Denial {
         } else {
             None
         }
+    }
+}
+
+impl Denial {
+    /// For a host that could not be found or reached, if that is because it is not granted.
+    fn of_host(cause: &Cause, calls: &[Self], hosts: &[String]) -> Option<Self> {
+        let error = Errno::from_raw(cause.errno);
+        let (name, port) = cause.address.as_ref().filter(|_| cause.path.is_none())?;
+        let is_why = match error {
+            Errno::EPERM => calls.last().is_some_and(|call| call.rule == Rule::Network),
+            Errno::EACCES | Errno::ECONNREFUSED | Errno::ENETUNREACH | Errno::EHOSTUNREACH => true,
+            // Of the search for a name, whose errors have numbers of their own.
+            _ => cause.errno < 0,
+        };
+        let places = places(hosts);
+        let known = places.iter().find(|place| {
+            place.name.as_deref() == Some(&name.to_ascii_lowercase())
+                || name.parse::<IpAddr>().is_ok_and(|address| address == place.address)
+        });
+        let is_granted = known.is_some_and(|place| *port == 0 || place.ports.contains(port));
+        let name = known.and_then(|place| place.name.as_ref()).unwrap_or(name);
+        let what = match (*port, name.contains(':')) {
+            (0, _) => name.clone(),
+            (port, true) => format!("[{name}]:{port}"),
+            (port, false) => format!("{name}:{port}"),
+        };
+        (is_why && !is_granted).then_some(Self { rule: Rule::Network, what })
     }
 }
 

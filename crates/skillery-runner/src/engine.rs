@@ -241,7 +241,7 @@ impl<'a> Level<'a> {
             self.context.tell(EventKind::StepKept { step: name.to_owned() });
             return Done { outcome, is_kept: true };
         }
-        let timeout = step.timeout.unwrap_or(self.context.options.timeout);
+        let timeout = skill.timeout(step.timeout, self.context.options.timeout);
         let step = StepRun { name, skill, inputs, retry: &step.retry, timeout };
         run_step(self.context, step).await.into()
     }

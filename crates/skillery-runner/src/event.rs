@@ -30,6 +30,18 @@ pub struct Event {
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EventKind {
+    /// Packages that skills ask for are not there yet, and are installed; before the run starts.
+    PackagesStarted {
+        /// Which, with their versions.
+        packages: Vec<String>,
+        /// What installs them.
+        tool: String,
+    },
+    /// The packages are there.
+    PackagesFinished {
+        /// Milliseconds that it took.
+        latency_ms: f64,
+    },
     /// The workflow is valid, every skill was found, its version is pinned.
     RunStarted {
         /// The workflow's name, or the skill's for a skill that runs alone.

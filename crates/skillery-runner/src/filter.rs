@@ -140,10 +140,14 @@ pub(crate) fn before() -> Vec<u8> {
     bytes(&program)
 }
 
-/// The list of what is allowed; for all else the parent is asked.
-pub(crate) fn main(subprocess: bool) -> Vec<u8> {
+/// The list of what is allowed; for all else the parent is asked. With `hosts`, connections over TCP may be made: what they
+/// reach is for the network to say that the process is in.
+pub(crate) fn main(subprocess: bool, hosts: bool) -> Vec<u8> {
     let mut allowed: BTreeSet<u32> =
         [ALLOWED, ALLOWED_HERE].into_iter().flatten().map(|(call, _)| number(*call)).collect();
+    if hosts {
+        allowed.insert(number(libc::SYS_connect));
+    }
     if subprocess {
         let more = SUBPROCESS.iter().chain(SUBPROCESS_HERE).map(|(call, _)| number(*call));
         allowed.extend(more.filter(|call| *call != number(libc::SYS_clone)));
@@ -175,11 +179,47 @@ pub(crate) fn main(subprocess: bool) -> Vec<u8> {
             end(USER_NOTIF),
         ],
     ));
+    if hosts {
+        program.extend(for_call(libc::SYS_socket, stream_over_ip()));
+        program.extend(for_call(libc::SYS_setsockopt, plain_options()));
+    }
     // Nobody types into a terminal.
     let typing = one_of(&[TIOCSTI, TIOCLINUX], USER_NOTIF);
     program.extend(for_call(libc::SYS_ioctl, [vec![load(argument(1))], typing].concat()));
     program.extend(ranges(&allowed));
     bytes(&program)
+}
+
+/// Whether a socket is one for TCP, and not for its likes that other rules do not know. All others fail, and nobody is told:
+/// the C library itself tries some when it looks for a name.
+fn stream_over_ip() -> Vec<Instruction> {
+    let (four, six) = (libc::AF_INET.unsigned_abs(), libc::AF_INET6.unsigned_abs());
+    let refused = end(SECCOMP_RET_ERRNO | libc::EACCES.unsigned_abs());
+    vec![
+        load(argument(0)),
+        jump(BPF_JEQ, four, 2, 0),
+        jump(BPF_JEQ, six, 1, 0),
+        refused,
+        load(argument(1)),
+        instruction(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE),
+        jump(BPF_JEQ, STREAM, 1, 0),
+        refused,
+        load(argument(2)),
+        jump(BPF_JEQ, 0, 2, 0),
+        jump(BPF_JEQ, libc::IPPROTO_TCP.unsigned_abs(), 1, 0),
+        refused,
+    ]
+}
+
+/// Other protocols on top of TCP are parts of the kernel that no client needs.
+fn plain_options() -> Vec<Instruction> {
+    vec![
+        load(argument(1)),
+        jump(BPF_JEQ, libc::IPPROTO_TCP.unsigned_abs(), 0, 3),
+        load(argument(2)),
+        jump(BPF_JEQ, libc::TCP_ULP.unsigned_abs(), 0, 1),
+        end(SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()),
+    ]
 }
 
 /// From the highest bound down: whoever is at or above it has the answer of its range.
@@ -250,7 +290,7 @@ mod tests {
     use super::*;
 
     /// What the kernel would answer.
-    fn answer(program: &[u8], call: u32, arguments: [u32; 2]) -> u32 {
+    fn answer(program: &[u8], call: u32, arguments: [u32; 3]) -> u32 {
         let (mut at, mut held) = (0, 0_u32);
         loop {
             let step = &program[at * 8..at * 8 + 8];
@@ -264,6 +304,7 @@ mod tests {
                         ARCHITECTURE_AT => ARCHITECTURE,
                         16 => arguments[0],
                         24 => arguments[1],
+                        32 => arguments[2],
                         other => panic!("{other}"),
                     };
                     continue;
@@ -286,7 +327,7 @@ mod tests {
         let conditional =
             [libc::SYS_clone, libc::SYS_kill, libc::SYS_ioctl, libc::SYS_socketpair].map(number);
         for subprocess in [false, true] {
-            let program = main(subprocess);
+            let program = main(subprocess, false);
             let mut allowed: BTreeSet<u32> =
                 [ALLOWED, ALLOWED_HERE].into_iter().flatten().map(|(call, _)| number(*call)).collect();
             if subprocess {
@@ -296,7 +337,7 @@ mod tests {
             for call in (0..1_000).chain([0x4000_0000, 0x4000_0001, u32::MAX]) {
                 if !conditional.contains(&call) {
                     let expected = if allowed.contains(&call) { SECCOMP_RET_ALLOW } else { USER_NOTIF };
-                    assert_eq!(answer(&program, call, [0, 0]), expected, "{call}");
+                    assert_eq!(answer(&program, call, [0, 0, 0]), expected, "{call}");
                 }
             }
         }
@@ -305,8 +346,8 @@ mod tests {
     #[test]
     fn some_calls_depend_on_their_arguments() {
         let thread = libc::CLONE_THREAD.unsigned_abs();
-        let (strict, granted) = (main(false), main(true));
-        let clone = |program: &[u8], flags| answer(program, number(libc::SYS_clone), [flags, 0]);
+        let (strict, granted) = (main(false, false), main(true, false));
+        let clone = |program: &[u8], flags| answer(program, number(libc::SYS_clone), [flags, 0, 0]);
         assert_eq!(clone(&strict, thread | 0x11), SECCOMP_RET_ALLOW);
         assert_eq!(clone(&strict, 0x11), USER_NOTIF);
         assert_eq!(clone(&granted, 0x11), SECCOMP_RET_ALLOW);
@@ -317,14 +358,58 @@ mod tests {
             assert_eq!(clone(&strict, thread | flags), USER_NOTIF);
             assert_eq!(clone(&granted, flags), USER_NOTIF);
         }
-        let kill = |process| answer(&strict, number(libc::SYS_kill), [process, 9]);
+        let kill = |process| answer(&strict, number(libc::SYS_kill), [process, 9, 0]);
         assert_eq!((kill(1), kill(2), kill(u32::MAX)), (USER_NOTIF, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW));
         assert_eq!(clone(&granted, libc::CLONE_PARENT.unsigned_abs() | 0x11), USER_NOTIF);
-        let pair = |kind: i32| answer(&strict, number(libc::SYS_socketpair), [1, kind.unsigned_abs()]);
+        let pair = |kind: i32| answer(&strict, number(libc::SYS_socketpair), [1, kind.unsigned_abs(), 0]);
         assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), SECCOMP_RET_ALLOW);
         assert_eq!((pair(libc::SOCK_DGRAM), pair(libc::SOCK_SEQPACKET)), (USER_NOTIF, USER_NOTIF));
-        let ioctl = |request| answer(&strict, number(libc::SYS_ioctl), [0, request]);
+        let ioctl = |request| answer(&strict, number(libc::SYS_ioctl), [0, request, 0]);
         assert_eq!((ioctl(TIOCSTI), ioctl(0x5401)), (USER_NOTIF, SECCOMP_RET_ALLOW));
-        assert_ne!(answer(&before(), number(libc::SYS_clone3), [0, 0]), SECCOMP_RET_ALLOW);
+        assert_ne!(answer(&before(), number(libc::SYS_clone3), [0, 0, 0]), SECCOMP_RET_ALLOW);
+    }
+
+    #[test]
+    fn with_hosts_there_is_tcp_and_nothing_else() {
+        let (without, with) = (main(false, false), main(false, true));
+        let socket = |program: &[u8], family: i32, kind: i32, protocol: i32| {
+            let arguments = [family, kind, protocol].map(i32::unsigned_abs);
+            answer(program, number(libc::SYS_socket), arguments)
+        };
+        let refused = SECCOMP_RET_ERRNO | libc::EACCES.unsigned_abs();
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            for protocol in [0, libc::IPPROTO_TCP] {
+                assert_eq!(socket(&with, family, kind, protocol), SECCOMP_RET_ALLOW);
+                assert_eq!(socket(&without, family, kind, protocol), USER_NOTIF);
+            }
+            for (kind, protocol) in [
+                (kind, libc::IPPROTO_MPTCP),
+                (kind, libc::IPPROTO_SCTP),
+                (libc::SOCK_DGRAM, 0),
+                (libc::SOCK_RAW, libc::IPPROTO_TCP),
+            ] {
+                assert_eq!(socket(&with, family, kind, protocol), refused);
+            }
+        }
+        for family in [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_VSOCK, libc::AF_PACKET] {
+            assert_eq!(socket(&with, family, libc::SOCK_STREAM, 0), refused);
+        }
+        let option = |level: i32, option: i32| {
+            let arguments = [0, level.unsigned_abs(), option.unsigned_abs()];
+            answer(&with, number(libc::SYS_setsockopt), arguments)
+        };
+        assert_eq!(option(libc::IPPROTO_TCP, libc::TCP_NODELAY), SECCOMP_RET_ALLOW);
+        assert_eq!(option(libc::SOL_SOCKET, libc::TCP_ULP), SECCOMP_RET_ALLOW);
+        assert_eq!(
+            option(libc::IPPROTO_TCP, libc::TCP_ULP),
+            SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()
+        );
+        let plain = |program: &[u8], call| answer(program, number(call), [0, 0, 0]);
+        assert_eq!(plain(&without, libc::SYS_connect), USER_NOTIF);
+        assert_eq!(plain(&with, libc::SYS_connect), SECCOMP_RET_ALLOW);
+        for call in [libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4] {
+            assert_eq!(plain(&with, call), USER_NOTIF);
+        }
     }
 }

@@ -86,12 +86,6 @@ impl Interpreter {
         if is_script(&found) { Self::asked(&found).await } else { Ok(Self { path: found }) }
     }
 
-    /// One that was found before.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn known(path: PathBuf) -> Self {
-        Self { path }
-    }
-
     /// The program.
     pub fn path(&self) -> &Path {
         &self.path
@@ -139,7 +133,7 @@ fn is_new_enough(version: &str) -> Option<bool> {
 
 /// The file behind a path, or behind a name in the search path; absolute, with its links, as an environment is known by
 /// the link in it.
-fn find(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn find(path: &Path) -> io::Result<PathBuf> {
     let absent = || io::Error::new(io::ErrorKind::NotFound, "the search path has no such program");
     if path.components().count() > 1 {
         let path = std::path::absolute(path)?;

@@ -114,7 +114,7 @@ impl Judge<'_> {
                 retry: false,
             };
         }
-        let denial = cause.and_then(|cause| Denial::of_cause(cause, self.denials));
+        let denial = cause.and_then(|cause| Denial::of_cause(cause, self.denials, &self.grants.hosts));
         match denial {
             Some(denial) => {
                 error.message = format!("{} ({denial})", error.message);

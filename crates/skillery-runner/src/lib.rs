@@ -12,7 +12,9 @@
 //! - `step` repeats attempts, `attempt` is one worker from birth to burial, `judge` says what it came to;
 //! - `workers` keeps workers that wait, `parent` speaks with the process that they are forked from, whose side of it all
 //!   is in `python/`;
-//! - `sandbox`, `policy`, `filter` and `denial` are what keeps them in, and what they were kept from.
+//! - `sandbox`, `policy`, `filter` and `denial` are what keeps them in, and what they were kept from;
+//! - `permissions` compares what a skill asks for with what it is granted, `hosts` and `network` are the way to hosts,
+//!   `requirement` and `packages` the way to packages.
 //!
 //! This crate must never know a registry, a library folder, a terminal or a database: names are resolved to
 //! content by the caller's [`Resolver`], once per run, and that pins the versions and says what is granted.
@@ -35,24 +37,32 @@ mod fill;
 mod filter;
 mod graph;
 mod history;
+mod hosts;
 mod inputs;
 mod interpreter;
 mod journal;
 #[cfg(target_os = "linux")]
 mod judge;
 mod loader;
+#[cfg(target_os = "linux")]
+mod network;
 mod options;
 mod outcome;
 #[cfg(target_os = "linux")]
 mod output;
+mod package_sets;
+mod packages;
 #[cfg(target_os = "linux")]
 mod parent;
+mod permissions;
 mod plan;
 mod policy;
+mod policy_text;
 mod prepare;
 mod problems;
 mod redact;
 mod repeat;
+mod requirement;
 mod run;
 mod sandbox;
 mod skill;
@@ -75,7 +85,11 @@ pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::loader::{LoadedWorkflow, WorkflowLoader, is_saved_name};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
+pub use crate::package_sets::{PackageSet, package_sets, prune_packages};
+pub use crate::packages::{PackagesError, installer};
+pub use crate::permissions::{Settled, granted_in_words, in_words, settle};
 pub use crate::policy::{Grants, Policy, PolicyError, Rule};
+pub use crate::policy_text::{Entry, set_entry};
 pub use crate::problems::{Problem, ProblemKind, Problems};
 pub use crate::redact::Secrets;
 pub use crate::repeat::{Foreach, Retry};

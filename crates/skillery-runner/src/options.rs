@@ -1,6 +1,7 @@
 //! What the caller of a run may set.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,9 @@ pub struct RunOptions {
     pub grace: Duration,
     /// Bounds on sizes.
     pub limits: RunLimits,
+    /// Where packages that skills ask for are installed, once for each set; only this user may write there. Without one,
+    /// such skills are refused.
+    pub environments: Option<PathBuf>,
     /// The run's id, where it is the caller's; a new one otherwise.
     pub run_id: Option<String>,
     /// Values for the secrets that workflows name.
@@ -51,6 +55,7 @@ impl Default for RunOptions {
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(500),
             limits: RunLimits::default(),
+            environments: None,
             run_id: None,
             secrets: Secrets::default(),
             workflows: WorkflowLoader::default(),

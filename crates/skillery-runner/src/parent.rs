@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +21,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::filter;
-use crate::interpreter::{Interpreter, InterpreterError};
-use crate::policy::Grants;
+use crate::hosts::{Place, places};
+use crate::interpreter::InterpreterError;
+use crate::network::{Network, receive_with_sockets};
 use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
+use crate::workers::Kind;
 
 /// The first message is the folder of the modules: what stands in the arguments, workers could read.
 const START: &str = "\
@@ -46,8 +48,10 @@ const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
 struct Plan<'a> {
     uid: u32,
     gid: u32,
-    reads: &'a [std::path::PathBuf],
-    writes: &'a [std::path::PathBuf],
+    reads: Vec<&'a PathBuf>,
+    writes: &'a [PathBuf],
+    packages: Vec<&'a PathBuf>,
+    hosts: Vec<Place>,
     subprocess: bool,
     memory: u64,
     scratch_bytes: u64,
@@ -94,22 +98,18 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// Starts one and waits until it is ready. `modules` is the folder that the Python side lies in. Blocks.
-    pub(crate) fn start(
-        interpreter: &Interpreter,
-        modules: &Path,
-        grants: &Grants,
-        sandbox: &Sandbox,
-    ) -> Result<Self, StartError> {
-        let not_python = |what: String| {
-            StartError::Interpreter(InterpreterError::NotPython { path: interpreter.path().to_owned(), what })
-        };
+    /// Starts one and waits until it is ready. `modules` is the folder that the Python side lies in. Blocks, in a runtime,
+    /// which then carries what its workers say to hosts.
+    pub(crate) fn start(kind: &Kind, modules: &Path) -> Result<Self, StartError> {
+        let path = || kind.interpreter.clone();
+        let not_python =
+            |what: String| StartError::Interpreter(InterpreterError::NotPython { path: path(), what });
         let setup = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
-        let plan = plan(grants, sandbox).map_err(|error| setup(io::Error::other(error)))?;
-        let kind = SockType::SeqPacket;
-        let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
+        let plan = plan(kind).map_err(|error| setup(io::Error::other(error)))?;
+        let whole = SockType::SeqPacket;
+        let (ours, theirs) = socketpair(AddressFamily::Unix, whole, None, SockFlag::SOCK_CLOEXEC)
             .map_err(|error| setup(error.into()))?;
-        let mut child = Command::new(interpreter.path())
+        let mut child = Command::new(&kind.interpreter)
             .args(["-I", "-S", "-X", "utf8", "-c", START])
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -121,31 +121,30 @@ impl Parent {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|source| InterpreterError::NotFound { path: interpreter.path().to_owned(), source })?;
+            .map_err(|source| InterpreterError::NotFound { path: path(), source })?;
         let folder = modules.as_os_str().as_encoded_bytes();
         let told = send(ours.as_fd(), folder, &[]).and_then(|()| send(ours.as_fd(), &plan, &[]));
-        let answer = told.and_then(|()| receive(&ours, Some(START_TIMEOUT)));
-        let hello = match answer.as_deref() {
-            Ok([]) | Err(_) => {
+        let answer = told.and_then(|()| receive_with_sockets(&ours, START_TIMEOUT, MESSAGE));
+        let (hello, sockets) = match answer {
+            Ok((text, sockets)) if !text.is_empty() => (String::from_utf8_lossy(&text).into_owned(), sockets),
+            _ => {
                 let _ = child.kill();
                 let what = said(&mut child).unwrap_or_else(|| "it does not answer".to_owned());
                 return Err(not_python(what));
             }
-            Ok(text) => String::from_utf8_lossy(text).into_owned(),
         };
         if let Some(why) = hello.strip_prefix("refused ") {
             let _ = child.wait();
             return Err(match why.strip_prefix("old ") {
-                Some(version) => InterpreterError::TooOld {
-                    path: interpreter.path().to_owned(),
-                    version: version.to_owned(),
+                Some(version) => {
+                    InterpreterError::TooOld { path: path(), version: version.to_owned() }.into()
                 }
-                .into(),
                 None => SandboxError::Refused(why.to_owned()).into(),
             });
         }
         let text = hello.strip_prefix("hello ").unwrap_or_default();
         let hello: Hello = serde_json::from_str(text).map_err(|error| not_python(error.to_string()))?;
+        let network = Network::start(&kind.grants.hosts, sockets).map_err(setup)?;
         let (watchers, has_ended) = (Watchers::default(), Arc::new(AtomicBool::new(false)));
         *watchers.lock().unwrap_or_else(PoisonError::into_inner) = Some(HashMap::new());
         let reader = ours.try_clone().map_err(setup)?;
@@ -153,7 +152,7 @@ impl Parent {
             .name("workers".to_owned())
             .spawn({
                 let (watchers, has_ended) = (Arc::clone(&watchers), Arc::clone(&has_ended));
-                move || read(&reader, &watchers, &has_ended, child)
+                move || read(&reader, &watchers, &has_ended, &network, child)
             })
             .map_err(setup)?;
         let layers = Layers { python: hello.version, ..hello.layers };
@@ -209,12 +208,15 @@ impl Drop for Parent {
     }
 }
 
-fn plan(grants: &Grants, sandbox: &Sandbox) -> Result<Vec<u8>, String> {
+fn plan(kind: &Kind) -> Result<Vec<u8>, String> {
+    let Kind { grants, packages, sandbox, .. } = kind;
     let plan = Plan {
         uid: sandbox.uid,
         gid: sandbox.gid,
-        reads: &grants.read,
+        reads: grants.read.iter().chain(packages).collect(),
         writes: &grants.write,
+        packages: packages.iter().collect(),
+        hosts: places(&grants.hosts),
         subprocess: grants.subprocess,
         memory: grants.memory_bytes,
         scratch_bytes: SCRATCH_BYTES,
@@ -225,7 +227,7 @@ fn plan(grants: &Grants, sandbox: &Sandbox) -> Result<Vec<u8>, String> {
         weaker: sandbox.allow_weaker,
         landlock_floor: Sandbox::LANDLOCK_FLOOR,
         before: hex::encode(filter::before()),
-        filter: hex::encode(filter::main(grants.subprocess)),
+        filter: hex::encode(filter::main(grants.subprocess, !grants.hosts.is_empty())),
         calls: filter::refused().into_keys().collect(),
     };
     serde_json::to_vec(&plan).map_err(|error| error.to_string())
@@ -257,12 +259,7 @@ fn send(control: BorrowedFd<'_>, message: &[u8], descriptors: &[RawFd]) -> io::R
 }
 
 /// One message; empty at the end.
-fn receive(control: &OwnedFd, timeout: Option<Duration>) -> io::Result<Vec<u8>> {
-    use nix::sys::socket::{setsockopt, sockopt::ReceiveTimeout};
-    use nix::sys::time::{TimeVal, TimeValLike};
-
-    let seconds = timeout.map_or(0, |timeout| timeout.as_secs().cast_signed());
-    setsockopt(control, ReceiveTimeout, &TimeVal::seconds(seconds))?;
+fn receive(control: &OwnedFd) -> io::Result<Vec<u8>> {
     let mut message = vec![0; MESSAGE];
     let count = loop {
         let mut pieces = [IoSliceMut::new(&mut message)];
@@ -276,9 +273,9 @@ fn receive(control: &OwnedFd, timeout: Option<Duration>) -> io::Result<Vec<u8>> 
 }
 
 /// Tells the watchers what comes, until nothing can come any more.
-fn read(control: &OwnedFd, watchers: &Watchers, has_ended: &AtomicBool, mut child: Child) {
+fn read(control: &OwnedFd, watchers: &Watchers, has_ended: &AtomicBool, network: &Network, mut child: Child) {
     loop {
-        let message = match receive(control, None) {
+        let message = match receive(control) {
             Ok(message) if !message.is_empty() => message,
             _ => break,
         };
@@ -288,6 +285,10 @@ fn read(control: &OwnedFd, watchers: &Watchers, has_ended: &AtomicBool, mut chil
             break;
         };
         let rest = words.next().unwrap_or_default();
+        if word == "closed" {
+            network.close(rest);
+            continue;
+        }
         let told = match word {
             "ended" => rest.parse().map(Told::Ended).ok(),
             "failed" => Some(Told::Failed(rest.to_owned())),

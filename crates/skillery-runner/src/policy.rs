@@ -5,9 +5,16 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use skillery_core::id::LOCAL_NAMESPACE;
+use skillery_core::script::Permissions;
+
+use crate::hosts::{Host, MAX_HOSTS};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 const MEMORY_FLOOR: u64 = 64 * MEBIBYTE;
+const DEFAULT_MEMORY: u64 = 512 * MEBIBYTE;
+/// Seconds that an attempt may take when nothing else is granted.
+pub(crate) const DEFAULT_SECONDS: u64 = 60;
 
 /// What the caller grants to a skill. The default is nothing but processor time, memory and a scratch folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,16 +26,34 @@ pub struct Grants {
     /// Files and folders that it may read and write, absolute; with all below them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub write: Vec<PathBuf>,
-    /// Environment variables of the caller that it is given.
+    /// Hosts that it may connect to over TCP: `host:port`, exactly.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Environment variables of the caller that it is given, where they are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     /// Whether it may start other programs and processes.
+    #[serde(skip_serializing_if = "is_false")]
     pub subprocess: bool,
+    /// Whether it is given the packages that its manifest asks for.
+    #[serde(skip_serializing_if = "is_false")]
+    pub packages: bool,
     /// Bytes of memory: of address space for each process, and of what all of them hold together.
+    #[serde(skip_serializing_if = "is_default_memory")]
     pub memory_bytes: u64,
     /// The longest an attempt may take, where the step does not say less.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_default_memory(bytes: &u64) -> bool {
+    *bytes == DEFAULT_MEMORY
 }
 
 fn is_plain(path: &Path) -> bool {
@@ -49,29 +74,83 @@ impl Default for Grants {
         Self {
             read: Vec::new(),
             write: Vec::new(),
+            hosts: Vec::new(),
             environment: Vec::new(),
             subprocess: false,
-            memory_bytes: 512 * MEBIBYTE,
+            packages: false,
+            memory_bytes: DEFAULT_MEMORY,
             seconds: None,
         }
     }
 }
 
+fn both<T: Clone + PartialEq>(these: &[T], those: &[T]) -> Vec<T> {
+    let mut all = these.to_vec();
+    all.extend(those.iter().filter(|one| !these.contains(one)).cloned());
+    all
+}
+
 impl Grants {
-    fn check(&self) -> Result<(), String> {
-        if let Some(path) = self.read.iter().chain(&self.write).find(|path| !is_plain(path)) {
-            return Err(format!("`{}` is not an absolute path without `..`", path.display()));
+    /// The first value that cannot be granted, and why.
+    pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        for path in self.read.iter().chain(&self.write) {
+            let shown = path.display().to_string();
+            if !is_plain(path) {
+                return Err((shown.clone(), format!("`{shown}` is not an absolute path without `..`")));
+            }
+            if is_reserved(path) {
+                return Err((
+                    shown.clone(),
+                    format!("`{shown}` is the sandbox's own, and cannot be granted"),
+                ));
+            }
         }
-        if let Some(path) = self.read.iter().chain(&self.write).find(|path| is_reserved(path)) {
-            return Err(format!("`{}` is the sandbox's own, and cannot be granted", path.display()));
+        for host in &self.hosts {
+            host.parse::<Host>().map_err(|why| (host.clone(), format!("`{host}`: {why}")))?;
+        }
+        if self.hosts.len() > MAX_HOSTS {
+            return Err(("hosts".to_owned(), format!("`hosts` has at most {MAX_HOSTS} entries")));
+        }
+        if let Some(name) = self.environment.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
+        {
+            return Err((name.clone(), format!("`{name}` is not the name of an environment variable")));
         }
         if self.memory_bytes < MEMORY_FLOOR {
-            return Err(format!("`memory_bytes` is at least {MEMORY_FLOOR}, which Python needs for itself"));
+            let why = format!("`memory_bytes` is at least {MEMORY_FLOOR}, which Python needs for itself");
+            return Err(("memory_bytes".to_owned(), why));
         }
         if self.seconds == Some(0) {
-            return Err("`seconds` is at least 1".to_owned());
+            return Err(("seconds".to_owned(), "`seconds` is at least 1".to_owned()));
         }
         Ok(())
+    }
+
+    /// These, and what is asked for as well.
+    #[must_use]
+    pub fn with(&self, asked: &Permissions) -> Self {
+        let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages } =
+            asked;
+        Self {
+            read: both(&self.read, read),
+            write: both(&self.write, write),
+            hosts: both(&self.hosts, hosts),
+            environment: both(&self.environment, environment),
+            subprocess: self.subprocess || *subprocess,
+            packages: self.packages || !packages.is_empty(),
+            memory_bytes: memory_bytes.unwrap_or_default().max(self.memory_bytes),
+            seconds: seconds
+                .filter(|seconds| *seconds > self.seconds.unwrap_or(DEFAULT_SECONDS))
+                .or(self.seconds),
+        }
+    }
+
+    /// The entry of a policy that grants these to a skill.
+    pub(crate) fn entry(&self, id: &str) -> String {
+        #[derive(Serialize)]
+        struct Entries<'a> {
+            skills: BTreeMap<&'a str, &'a Grants>,
+        }
+        toml::to_string(&Entries { skills: BTreeMap::from([(id, self)]) }).unwrap_or_default()
     }
 
     /// The time limit of an attempt: what the step says, or else the run, and never more than granted.
@@ -128,30 +207,43 @@ impl Policy {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(PolicyError::Unreadable { path: path.to_owned(), source }),
         };
-        let invalid = |what: String| PolicyError::Invalid { path: path.to_owned(), what };
-        let policy: Self = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        Self::parse(&text).map_err(|what| PolicyError::Invalid { path: path.to_owned(), what })
+    }
+
+    /// Reads the text of a policy; says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let policy: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for (name, grants) in policy.entries() {
-            grants.check().map_err(|what| invalid(format!("`{name}`: {what}")))?;
+            grants.check().map_err(|(_, what)| format!("`{name}`: {what}"))?;
         }
         Ok(policy)
     }
 
-    /// What a skill is granted.
+    /// What a skill is granted. One that only this machine knows may be named with or without its namespace.
     pub fn grants(&self, id: &str) -> &Grants {
-        if let Some(grants) = self.skills.get(id) {
+        let local = if id.contains('/') { None } else { Some(format!("{LOCAL_NAMESPACE}/{id}")) };
+        let whole = local.as_deref().unwrap_or(id);
+        let bare = whole.strip_prefix(LOCAL_NAMESPACE).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(grants) = self.skills.get(whole).or_else(|| self.skills.get(bare?)) {
             return grants;
         }
-        let mut namespace = id;
-        while let Some((above, _)) = namespace.rsplit_once('/') {
-            if let Some(grants) = self.namespaces.get(above) {
+        whole.rsplit_once('/').map_or(&self.default, |(namespace, _)| self.grants_below(namespace))
+    }
+
+    /// What skills of a namespace are granted that have no entry of their own.
+    pub fn grants_below(&self, namespace: &str) -> &Grants {
+        let mut namespace = Some(namespace);
+        while let Some(here) = namespace {
+            if let Some(grants) = self.namespaces.get(here) {
                 return grants;
             }
-            namespace = above;
+            namespace = here.rsplit_once('/').map(|(above, _)| above);
         }
         &self.default
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&str, &Grants)> {
+    /// Every entry with its name; the default first.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Grants)> {
         let named = self.namespaces.iter().chain(&self.skills).map(|(name, grants)| (name.as_str(), grants));
         std::iter::once(("default", &self.default)).chain(named)
     }
@@ -198,7 +290,8 @@ impl Rule {
             Self::Read => "; grant `read` for the path to allow it",
             Self::Write => "; grant `write` for the path to allow it",
             Self::Subprocess => "; grant `subprocess` to allow it",
-            Self::Network | Self::Processes | Self::Signal | Self::Kernel => "; no skill may do that",
+            Self::Network => "; grant the host with its port under `hosts` to allow it over TCP",
+            Self::Processes | Self::Signal | Self::Kernel => "; no skill may do that",
         }
     }
 }
@@ -229,6 +322,11 @@ mod tests {
         assert_eq!(policy.grants("other/x").seconds, Some(10));
         assert_eq!(policy.grants("local").seconds, Some(10));
         assert!(policy.grants("acme/x").subprocess);
+        let local: Policy =
+            toml::from_str("[skills.mine]\nseconds = 1\n[skills.'local/other']\nseconds = 2").unwrap();
+        for (id, seconds) in [("mine", 1), ("local/mine", 1), ("other", 2), ("local/other", 2)] {
+            assert_eq!(local.grants(id).seconds, Some(seconds), "{id}");
+        }
         assert_eq!(policy.grants("acme/data/deep/x").read, [PathBuf::from("/srv")]);
         let csv = policy.grants("acme/data/csv");
         assert_eq!((csv.memory_bytes, csv.read.len(), csv.seconds), (1 << 30, 0, None));
@@ -250,6 +348,7 @@ mod tests {
                 "`x`: `/proc/sys` is the sandbox's own, and cannot be granted",
             ),
             ("[skills.x]\nmemory_bytes = 1", "`x`: `memory_bytes` is at least 67108864"),
+            ("[skills.x]\nhosts = ['a']", "`x`: `a`: a host is written `host:port`"),
             ("[default]\nnetwork = true", "unknown field `network`"),
         ] {
             std::fs::write(&path, text).unwrap();

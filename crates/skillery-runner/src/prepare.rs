@@ -78,7 +78,11 @@ pub(crate) fn prepare(
         _ => {
             // Two steps may name one workflow, and each finds the same wrong with it.
             let mut seen = HashSet::new();
-            problems.retain(|problem: &Problem| seen.insert(problem.to_string()));
+            problems.retain(|problem: &Problem| match problem.kind {
+                // What a skill is not granted is told once, however many steps it has.
+                ProblemKind::NotGranted => seen.insert(problem.message.clone()),
+                _ => seen.insert(problem.to_string()),
+            });
             problems.truncate(MAX_PROBLEMS);
             Err(Problems { workflow: workflow.name.clone(), problems })
         }
@@ -180,7 +184,7 @@ impl Preparer<'_> {
         let because = |why: String| format!("skill `{wanted}`: {why}");
         let source = (self.resolve)(wanted).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
         let pinned = Pinned::read(&source, self.options.limits.code_bytes)
-            .map_err(|why| (ProblemKind::SkillUnreadable, because(why)))?;
+            .map_err(|(kind, why)| (kind, because(why)))?;
         if pin.is_some_and(|pin| pin.code_hash != pinned.code_hash) {
             let why = "its code is not what the run began with".to_owned();
             return Err((ProblemKind::SkillChanged, because(why)));

@@ -74,6 +74,10 @@ pub enum ProblemKind {
     BadStep,
     /// `when` is not a condition.
     BadCondition,
+    /// What the skill says of itself cannot be read.
+    BadManifest,
+    /// The skill asks for what the policy does not grant.
+    NotGranted,
     /// A number is out of its range.
     BadNumber,
     /// A `${` without its end, or with something in it that is no name.
@@ -107,6 +111,19 @@ pub struct Problems {
     pub workflow: String,
     /// In the order of the document.
     pub problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// What to try.
+    pub fn hint(&self) -> Option<&'static str> {
+        let has = |kind| self.problems.iter().any(|problem| problem.kind == kind);
+        if has(ProblemKind::SkillNotFound) {
+            return Some("install the missing skills with `skillery install`");
+        }
+        has(ProblemKind::NotGranted).then_some(
+            "see what skills ask for with `skillery policy show`, and grant it with `skillery policy grant SKILL --asked`",
+        )
+    }
 }
 
 impl fmt::Display for Problem {

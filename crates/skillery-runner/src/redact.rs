@@ -84,7 +84,10 @@ impl Secrets {
             EventKind::StepDenied { what, .. } => *what = self.text(what),
             EventKind::StepRetrying { error, .. } => self.hide_in_error(error),
             EventKind::StepFinished { outcome, .. } => self.hide_in_outcome(outcome),
-            EventKind::StepKept { .. } | EventKind::RunFinished { .. } => {}
+            EventKind::PackagesStarted { .. }
+            | EventKind::PackagesFinished { .. }
+            | EventKind::StepKept { .. }
+            | EventKind::RunFinished { .. } => {}
         }
     }
 

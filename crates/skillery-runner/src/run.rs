@@ -16,9 +16,9 @@ use crate::interpreter::{Interpreter, InterpreterError};
 use crate::journal::Journal;
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, RunReport, Status};
-use crate::policy::Grants;
+use crate::packages::{Packages, PackagesError};
 use crate::prepare::{Preparation, Prepared, Work, prepare};
-use crate::problems::{Problem, ProblemKind, Problems};
+use crate::problems::{Problem, Problems};
 use crate::redact::Secrets;
 use crate::repeat::Retry;
 use crate::sandbox::{Layers, SandboxError, StartError};
@@ -42,6 +42,9 @@ pub enum RunError {
     /// Skills cannot be kept in on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Packages that a skill asks for cannot be had.
+    #[error(transparent)]
+    Packages(#[from] PackagesError),
     /// What happens could not be kept, or there is no such run.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -60,11 +63,8 @@ impl RunError {
     /// What to try.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Invalid(problems) => problems
-                .problems
-                .iter()
-                .any(|problem| problem.kind == ProblemKind::SkillNotFound)
-                .then_some("install the missing skills with `skillery install`"),
+            Self::Invalid(problems) => problems.hint(),
+            Self::Packages(error) => error.hint(),
             Self::Interpreter(error) => Some(error.hint()),
             Self::Sandbox(error) => Some(error.hint()),
             Self::History(HistoryError::Disk { .. } | HistoryError::Damaged { .. }) => None,
@@ -85,7 +85,7 @@ pub async fn run_workflow(
 ) -> Result<RunReport, RunError> {
     let preparation = prepare(workflow, &inputs, resolve, options, None)?;
     let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let mut context = Context::prepare(run_id, options, events, &preparation.prepared.grants()).await?;
+    let mut context = Context::prepare(run_id, options, events, preparation.prepared.skills()).await?;
     let Preparation { prepared, pins, workflows, secrets } = preparation;
     context.secrets = secrets;
     if let Some(history) = &options.history {
@@ -119,8 +119,8 @@ pub async fn resume_workflow(
     }
     let record = &past.record;
     let preparation = prepare(&record.workflow, &record.inputs, resolve, options, Some(record))?;
-    let grants = preparation.prepared.grants();
-    let mut context = Context::prepare(run_id.to_owned(), options, events, &grants).await?;
+    let mut context =
+        Context::prepare(run_id.to_owned(), options, events, preparation.prepared.skills()).await?;
     context.secrets = preparation.secrets;
     context.done = past.done();
     context.journal = Some(journal);
@@ -134,12 +134,12 @@ pub async fn run_skill(
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
-    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|message| Problems {
+    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|(kind, message)| Problems {
         workflow: skill.id.clone(),
-        problems: vec![Problem::new(ProblemKind::SkillUnreadable, message)],
+        problems: vec![Problem::new(kind, message)],
     })?;
     let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let context = Context::prepare(run_id, options, events, &[&pinned.grants]).await?;
+    let context = Context::prepare(run_id, options, events, vec![&pinned]).await?;
     let name = skill.name();
     let started = Instant::now();
     context.tell(EventKind::RunStarted {
@@ -150,7 +150,8 @@ pub async fn run_skill(
         resumed: false,
     });
     let retry = Retry::none();
-    let step = StepRun { name, skill: &pinned, inputs, retry: &retry, timeout: options.timeout };
+    let timeout = pinned.timeout(None, options.timeout);
+    let step = StepRun { name, skill: &pinned, inputs, retry: &retry, timeout };
     let outcome = run_step(&context, step).await;
     context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: Box::new(outcome.clone()) });
     let status = match outcome.status {
@@ -168,6 +169,7 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a RunOptions,
     interpreter: Interpreter,
     layers: Layers,
+    packages: Packages,
     secrets: Secrets,
     /// What came of steps in an earlier part of the run.
     done: BTreeMap<String, Outcome>,
@@ -184,7 +186,7 @@ impl<'a> Context<'a> {
         run_id: String,
         options: &'a RunOptions,
         events: &'a EventSink<'a>,
-        granted: &[&Grants],
+        mut skills: Vec<&Pinned>,
     ) -> Result<Self, RunError> {
         let interpreter = match &options.interpreter {
             Some(interpreter) => interpreter.clone(),
@@ -196,26 +198,32 @@ impl<'a> Context<'a> {
             options,
             interpreter,
             layers: Layers::default(),
+            packages: Packages::default(),
             secrets: Secrets::default(),
             done: BTreeMap::new(),
             journal: None,
             broken: OnceLock::new(),
             jobs: Semaphore::new(options.jobs.get().min(Semaphore::MAX_PERMITS)),
         };
-        let mut seen = HashSet::new();
-        for grants in granted {
-            if seen.insert(*grants) {
-                context.layers = options.workers.prepare(&context.kind(grants)).await?;
-            }
+        let (mut packages, mut seen) = (Packages::default(), HashSet::new());
+        skills.retain(|skill| seen.insert((&skill.grants, &skill.packages)));
+        for skill in &skills {
+            let tell = |kind| context.tell(kind);
+            packages.provide(skill, options, &context.interpreter, &tell).await?;
+        }
+        context.packages = packages;
+        for skill in skills {
+            context.layers = options.workers.prepare(&context.kind(skill)).await?;
         }
         Ok(context)
     }
 
     /// The workers that fit a skill.
-    pub(crate) fn kind(&self, grants: &Grants) -> Kind {
+    pub(crate) fn kind(&self, skill: &Pinned) -> Kind {
         Kind {
             interpreter: self.interpreter.path().to_owned(),
-            grants: grants.clone(),
+            grants: skill.grants.clone(),
+            packages: self.packages.folder(skill),
             sandbox: self.options.sandbox.clone(),
         }
     }
@@ -287,16 +295,16 @@ fn planned(name: &str, skill: &Pinned) -> PlannedStep {
 }
 
 impl Prepared {
-    /// What the skills of all levels are granted.
-    fn grants(&self) -> Vec<&Grants> {
-        let mut grants = Vec::new();
+    /// The skills of all levels.
+    fn skills(&self) -> Vec<&Pinned> {
+        let mut skills: Vec<&Pinned> = Vec::new();
         for work in &self.work {
             match work {
-                Work::Skill(skill) => grants.push(&skill.grants),
-                Work::Workflow(workflow) => grants.extend(workflow.grants()),
+                Work::Skill(skill) => skills.push(skill),
+                Work::Workflow(workflow) => skills.extend(workflow.skills()),
             }
         }
-        grants
+        skills
     }
 
     /// The skills of all levels, by the full names of their steps.

@@ -1,13 +1,19 @@
 //! What is run, and how a workflow names it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use skillery_core::script::Permissions;
 use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
 
+use crate::permissions::{Settled, refusal, settle};
 use crate::policy::Grants;
+use crate::problems::ProblemKind;
+use crate::requirement::Requirement;
 
 /// The code of one version of a skill. The caller has checked its digest and, where it wants to, its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +24,7 @@ pub struct SkillSource {
     pub version: Version,
     /// The Python source.
     pub code: SkillCode,
-    /// What it may do.
+    /// What the policy grants it. What its manifest does not ask for, it does not have.
     pub grants: Grants,
 }
 
@@ -70,20 +76,32 @@ pub(crate) struct Pinned {
     pub(crate) path: String,
     pub(crate) code: String,
     pub(crate) code_hash: Digest,
+    /// What it has: what it asks for and is granted.
     pub(crate) grants: Grants,
+    /// The packages that it has.
+    pub(crate) packages: BTreeSet<Requirement>,
+    /// How long an attempt may take, where the skill says so.
+    seconds: Option<u64>,
 }
 
 impl Pinned {
-    /// Reads the content.
-    pub(crate) fn read(source: &SkillSource, most: usize) -> Result<Self, String> {
+    /// Reads the content, and sees to it that all that it asks for is granted.
+    pub(crate) fn read(source: &SkillSource, most: usize) -> Result<Self, (ProblemKind, String)> {
+        let unreadable = |why| (ProblemKind::SkillUnreadable, why);
         let name = source.name().to_owned();
         let code = match &source.code {
             SkillCode::Text(code) => code.clone(),
-            SkillCode::File(path) => read_text(path, most)?,
+            SkillCode::File(path) => read_text(path, most).map_err(unreadable)?,
         };
         let path = format!("scripts/{name}.py");
         if code.len() > most {
-            return Err(format!("its code is over {most} bytes"));
+            return Err(unreadable(format!("its code is over {most} bytes")));
+        }
+        let Settled { asks, missing, grants, packages } = settle(&code, &source.grants).map_err(|error| {
+            (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
+        })?;
+        if missing != Permissions::default() {
+            return Err((ProblemKind::NotGranted, refusal(&source.id, &source.grants, &missing)));
         }
         Ok(Self {
             id: source.id.clone(),
@@ -92,8 +110,16 @@ impl Pinned {
             path,
             code_hash: Digest::of(code.as_bytes()),
             code,
-            grants: source.grants.clone(),
+            grants,
+            packages,
+            seconds: asks.and_then(|asks| asks.seconds),
         })
+    }
+
+    /// How long an attempt may take: what the step says, or else the skill, or else the run; never more than granted.
+    pub(crate) fn timeout(&self, step: Option<Duration>, run: Duration) -> Duration {
+        let asked = step.or(self.seconds.map(Duration::from_secs));
+        self.grants.timeout(asked.unwrap_or(run))
     }
 }
 

@@ -109,10 +109,10 @@ async fn attempt(context: &Context<'_>, step: &StepRun<'_>) -> Attempted {
     };
     crate::attempt::Attempt {
         workers: &context.options.workers,
-        kind: &context.kind(&step.skill.grants),
+        kind: &context.kind(step.skill),
         skill: step.skill,
         inputs: &step.inputs,
-        timeout: step.skill.grants.timeout(step.timeout),
+        timeout: step.timeout,
         grace: context.options.grace,
         limits: &context.options.limits,
         cancel: &context.options.cancel,

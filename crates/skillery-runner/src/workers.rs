@@ -19,10 +19,11 @@ use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
 
-const MODULES: [(&str, &str); 6] = [
+const MODULES: [(&str, &str); 7] = [
     ("__init__.py", ""),
     ("kernel.py", include_str!("python/kernel.py")),
     ("memory.py", include_str!("python/memory.py")),
+    ("network.py", include_str!("python/network.py")),
     ("parent.py", include_str!("python/parent.py")),
     ("rooms.py", include_str!("python/rooms.py")),
     ("worker.py", include_str!("python/worker.py")),
@@ -47,6 +48,8 @@ struct Inner {
 pub(crate) struct Kind {
     pub(crate) interpreter: PathBuf,
     pub(crate) grants: Grants,
+    /// The folder of packages that they have.
+    pub(crate) packages: Option<PathBuf>,
     pub(crate) sandbox: Sandbox,
 }
 
@@ -75,6 +78,7 @@ impl Workers {
         let kind = Kind {
             interpreter: interpreter.path().to_owned(),
             grants: Grants::default(),
+            packages: None,
             sandbox: sandbox.clone(),
         };
         Ok(self.prepare(&kind).await?)
@@ -126,9 +130,7 @@ impl Workers {
         let set_up = |what: String| StartError::Sandbox(SandboxError::SetUp(what));
         let modules = self.modules().await.map_err(|error| set_up(error.to_string()))?.folder.clone();
         let kind = kind.clone();
-        let started = tokio::task::spawn_blocking(move || {
-            Parent::start(&Interpreter::known(kind.interpreter), &modules, &kind.grants, &kind.sandbox)
-        });
+        let started = tokio::task::spawn_blocking(move || Parent::start(&kind, &modules));
         let started = Arc::new(started.await.map_err(|error| set_up(error.to_string()))??);
         *parent = Some(Arc::clone(&started));
         Ok(started)

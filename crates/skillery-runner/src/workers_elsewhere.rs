@@ -16,6 +16,8 @@ pub struct Workers;
 pub(crate) struct Kind {
     pub(crate) interpreter: PathBuf,
     pub(crate) grants: Grants,
+    /// The folder of packages that they have.
+    pub(crate) packages: Option<PathBuf>,
     pub(crate) sandbox: Sandbox,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use skillery_runner::{Interpreter, Layers, RunError, Sandbox, Workers};
+use skillery_runner::{Interpreter, Layers, RunError, Sandbox, Workers, installer};
 
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Tone, left};
@@ -33,6 +33,8 @@ struct Report {
     interpreter: Option<PathBuf>,
     #[serde(flatten)]
     layers: Layers,
+    /// What would install packages for skills.
+    installer: Option<String>,
     problem: Option<String>,
 }
 
@@ -51,6 +53,8 @@ pub(crate) async fn run(session: &Session, args: &DoctorArgs) -> CommandResult {
     session.output.show(&report, |page| {
         if let Some(interpreter) = &report.interpreter {
             page.field("interpreter", format!("{} ({})", interpreter.display(), report.layers.python));
+            let none = "neither `uv` nor `pip`: skills that ask for packages are refused";
+            page.field("packages", report.installer.as_deref().unwrap_or(none));
         }
         let mut grid = Grid::new(&[left("LAYER"), left("STATE"), left("WHAT IT GIVES")]);
         for (name, purpose) in LAYERS {
@@ -89,24 +93,27 @@ async fn look(args: &DoctorArgs) -> Report {
                 ok: false,
                 interpreter: None,
                 layers: Layers::default(),
+                installer: None,
                 problem: Some(error.to_string()),
             };
         }
     };
     let path = Some(interpreter.path().to_owned());
+    let installer = installer(&interpreter).await;
     let probe = async |sandbox| Workers::default().probe(&interpreter, &sandbox).await;
     // First as skills are run; then, to see what there is, with whatever holds.
     match probe(Sandbox::default()).await {
-        Ok(layers) => Report { ok: true, interpreter: path, layers, problem: None },
+        Ok(layers) => Report { ok: true, interpreter: path, layers, installer, problem: None },
         Err(error @ RunError::Sandbox(_)) => {
             let layers =
                 probe(Sandbox { allow_weaker: true, ..Sandbox::default() }).await.unwrap_or_default();
-            Report { ok: false, interpreter: path, layers, problem: Some(error.to_string()) }
+            Report { ok: false, interpreter: path, layers, installer, problem: Some(error.to_string()) }
         }
         Err(error) => Report {
             ok: false,
             interpreter: path,
             layers: Layers::default(),
+            installer,
             problem: Some(error.to_string()),
         },
     }

@@ -13,6 +13,8 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod openapi;
 pub(crate) mod org;
+pub(crate) mod packages;
+pub(crate) mod policy;
 pub(crate) mod publish;
 pub(crate) mod quarantine;
 pub(crate) mod rate;
@@ -117,6 +119,8 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::User(args) => user::run(session, args).await,
         Command::Key(args) => key::run(session, args),
         Command::Workflow(args) => workflow::run(session, args).await,
+        Command::Packages(args) => packages::run(session, args),
+        Command::Policy(args) => policy::run(session, args),
         Command::Log(args) => log::run(session, args).await,
         Command::Admin(args) => admin::run(session, args).await,
         Command::Config(args) => config::run(session, args),

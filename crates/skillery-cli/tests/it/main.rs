@@ -13,6 +13,8 @@ mod interrupt;
 mod library;
 mod main_job;
 mod moderation;
+mod packages;
+mod policy;
 mod serve;
 mod support;
 mod workflow;

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+pub use skillery_core::id::LOCAL_NAMESPACE;
 use skillery_core::version::BumpPart;
 use skillery_core::{Digest, Namespace, Segment, SkillId, Version};
 
@@ -11,9 +12,6 @@ use crate::library::store::Writer;
 use crate::library::{Library, now};
 use crate::verify::SignatureState;
 use crate::{publish, verify};
-
-/// Where a skill is kept that was saved under a bare name.
-pub const LOCAL_NAMESPACE: &str = "local";
 
 /// A version to save.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ and back:
     ended ID STATUS  nothing of the worker is left; as `waitpid` tells it
     failed ID WHY    there is no worker
     denied ID CALL   the kernel refused a call, by its number
+    closed 0 ONE OTHER …  connections that nobody inside holds any more, each by its two addresses
     memory ID BYTES  the processes of the worker together had more than they may, and were killed
 
 When the other end closes, this process ends, and the kernel ends all that it started.
@@ -28,6 +29,7 @@ import fcntl
 
 from . import kernel
 from . import memory
+from . import network
 from . import rooms
 
 CONTROL = 3
@@ -152,6 +154,8 @@ class Parent:
             missing.append("landlock (version %d of at least %d)" % (self.landlock, plan["landlock_floor"]))
         if missing and not plan["weaker"]:
             raise Refused("missing " + ", ".join(missing))
+        if plan["hosts"] and not self.is_isolated:
+            raise Refused("hosts are granted, and without namespaces nothing would keep skills from all others")
 
     def isolate(self, flags, drops):
         processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
@@ -160,7 +164,7 @@ class Parent:
             # Only this user may look into its own folders, so what is shown is put in place before it is given up.
             kernel.call("unshare", kernel.CLONE_NEWNS)
             self.has_begun = True
-            self.again = rooms.build(self.reads, self.plan["writes"])
+            self.again = rooms.build(self.reads, self.plan["writes"], network.settings(self.plan["hosts"]))
             rooms.show_processes()
             rooms.leave_old()
             self.drop()
@@ -176,7 +180,7 @@ class Parent:
             self.wait_outside(child)
         kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if not drops:
-            self.again = rooms.build(self.reads, self.plan["writes"])
+            self.again = rooms.build(self.reads, self.plan["writes"], network.settings(self.plan["hosts"]))
         self.processes = rooms.show_processes()
         if not drops:
             rooms.leave_old()
@@ -343,6 +347,9 @@ class Parent:
             self.tell_end(number, worker)
 
     def tell_end(self, number, worker):
+        closed = network.orphans() if self.plan["hosts"] else []
+        if closed:
+            self.tell("closed", 0, *closed)
         if worker.failure:
             self.tell("failed", number, worker.failure)
         else:
@@ -458,11 +465,16 @@ def main():
         from . import worker  # noqa: F401
 
         parent.enter()
+        sockets = network.listen(plan["hosts"]) if plan["hosts"] else []
     except (Refused, OSError) as error:
         control.send(b"refused %s" % str(error).encode())
         os._exit(1)
     layers = ",".join('"%s":%s' % (name, text_of(value)) for name, value in parent.layers.items())
-    control.send(('hello {"version":"%s","layers":{%s}}' % (version, layers)).encode())
+    hello = 'hello {"version":"%s","layers":{%s}}' % (version, layers)
+    rights = struct.pack("%di" % len(sockets), *[socket.fileno() for socket in sockets])
+    control.sendmsg([hello.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if sockets else [])
+    # They are the runner's now.
+    del sockets
     parent.serve()
 
 

@@ -44,8 +44,8 @@ def place_for(source, path):
             pass
 
 
-def build(reads, writes):
-    """Makes the new root, and leaves the old one. Returns what each worker must show again: pairs of where it is and
+def build(reads, writes, settings):
+    """Makes the new root, with more files for `/etc`, and leaves the old one. Returns what each worker must show again: pairs of where it is and
     where it belongs, for folders that the worker's own `/tmp` hides."""
     # Links are followed while they still lead where they should.
     real = {path: OLD + os.path.realpath(path) for path in [*reads, *writes, *("/etc/" + name for name in SETTINGS)]}
@@ -69,7 +69,7 @@ def build(reads, writes):
         if os.path.exists(real[path]):
             place_for(real[path], path)
             kernel.bind(real[path], path)
-    for name, text in ACCOUNTS.items():
+    for name, text in {**ACCOUNTS, **settings}.items():
         with open("/etc/" + name, "w") as file:
             file.write(text)
     for name in DEVICES:

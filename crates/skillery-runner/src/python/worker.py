@@ -18,6 +18,7 @@ import _socket
 import fcntl
 
 from . import kernel
+from . import network
 from . import rooms
 from .parent import read_json
 
@@ -110,7 +111,8 @@ def shut(parent, folder, bundle):
     writes = [folder, *plan["writes"], *("/dev/" + name for name in rooms.DEVICES)]
     if not parent.is_isolated:
         writes[0] = folder + "/work"
-    kernel.landlock(parent.landlock, reads, writes, plan["subprocess"], [])
+    ports = [port for host in plan["hosts"] for port in host["ports"]]
+    kernel.landlock(parent.landlock, reads, writes, plan["subprocess"], ports)
 
 
 def limit(request):
@@ -146,6 +148,7 @@ def run(parent, folder, bundle):
     os.environ.clear()
     os.environ.update(request["environment"], HOME=folder, TMPDIR=folder)
     sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
+    sys.path += parent.plan["packages"]
     sys.meta_path.append(Environment())
     limit(request)
     shut(parent, os.path.dirname(folder) if not parent.is_isolated else folder, bundle)
@@ -401,6 +404,8 @@ def notice(event, arguments):
         Opened.signal = False
     elif event in ("os.kill", "os.killpg"):
         Opened.signal = True
+    elif event.startswith("socket."):
+        network.notice(event, arguments)
 
 
 def cause_of(error):
@@ -412,7 +417,7 @@ def cause_of(error):
             return {"memory": True}
         if isinstance(error, OSError) and error.errno:
             if not isinstance(error.filename, (str, bytes)):
-                return {"errno": error.errno, "signal": Opened.signal}
+                return {"errno": error.errno, "signal": Opened.signal, **network.wanted()}
             path = os.path.abspath(os.fsdecode(error.filename))
             return {
                 "errno": error.errno,

@@ -10,5 +10,7 @@ mod examples;
 mod flow;
 mod harness;
 mod history;
+mod network;
+mod permissions;
 mod results;
 mod workflows;

@@ -31,8 +31,8 @@ pub(super) struct ResumeArgs {
 pub(super) async fn run(session: &Session, args: &ResumeArgs) -> CommandResult {
     let history = history(session)?;
     let run_id = history.find(&args.run)?;
-    let steps = history.read(&run_id)?.record.workflow.steps.len();
-    let mut running = Running::prepare(session, &args.running, steps).await?;
+    let workflow = history.read(&run_id)?.record.workflow;
+    let mut running = Running::prepare(session, &args.running, &workflow).await?;
     running.options.secrets = Secrets::or_of_environment(BTreeMap::new());
     let resolve = |reference: &_| running.resolve(reference);
     let events = |event| running.see(&event);

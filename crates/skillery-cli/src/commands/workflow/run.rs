@@ -68,7 +68,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> CommandResult {
     if args.install {
         missing::install(session, workflow).await?;
     }
-    let mut running = Running::prepare(session, &args.running, workflow.steps.len()).await?;
+    let mut running = Running::prepare(session, &args.running, workflow).await?;
     running.options.workflows = source::loader(&session.home()?, folder);
     running.options.secrets = secrets;
     let resolve = |reference: &_| running.resolve(reference);

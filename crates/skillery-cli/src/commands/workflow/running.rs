@@ -10,12 +10,13 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Event, Interpreter, InterpreterError, Policy, ProblemKind, Problems, RunError, RunOptions, RunReport,
-    Sandbox, SkillCode, SkillReference, SkillSource, Status, Workers,
+    Event, Interpreter, InterpreterError, PackagesError, Policy, ProblemKind, Problems, RunError, RunOptions,
+    RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, Workers, Workflow,
 };
 use tokio::task::JoinHandle;
 
 use super::{history, report, show, view::View};
+use crate::consent::{self, Consent};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
 use crate::session::Session;
@@ -55,6 +56,8 @@ pub(super) struct Running<'a> {
     pub(super) options: RunOptions,
     library: Library,
     policy: Policy,
+    /// How to grant what is asked for, where it is not.
+    to_grant: Option<String>,
     verify_signature: bool,
     /// What the library said of a skill that is there and cannot be used.
     damaged: Mutex<Option<Error>>,
@@ -63,18 +66,25 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Reads the policy, finds the interpreter, and listens for Ctrl-C.
+    /// Reads the policy, asks for what it lacks, finds the interpreter, and listens for Ctrl-C.
     pub(super) async fn prepare(
         session: &'a Session,
         args: &'a RunningArgs,
-        steps: usize,
+        workflow: &Workflow,
     ) -> Result<Self, Failure> {
         let home = session.home()?;
         let interpreter = match &args.python {
             Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
             None => None,
         };
-        let policy = policy(&home, args)?;
+        let library = session.library()?;
+        let verify_signature = session.config()?.verify_signature;
+        let file = policy_file(&home, args)?;
+        let policy = consent::read(&file)?;
+        let named = workflow.steps.iter().filter_map(|step| step.skill.as_ref()?.parse().ok());
+        let skills: Vec<SkillSource> =
+            named.filter_map(|skill| find(&library, &policy, &skill, verify_signature).ok()).collect();
+        let Consent { policy, hint: to_grant } = consent::seek(session, &file, policy, &skills)?;
         let defaults = RunOptions::default();
         let options = RunOptions {
             interpreter,
@@ -83,6 +93,7 @@ impl<'a> Running<'a> {
             jobs: args.jobs.unwrap_or(defaults.jobs),
             timeout: args.timeout,
             history: Some(history(session)?),
+            environments: Some(home.environments_folder()),
             ..defaults
         };
         let cancel = options.cancel.clone();
@@ -95,33 +106,26 @@ impl<'a> Running<'a> {
             session,
             args,
             options,
-            library: session.library()?,
+            library,
             policy,
-            verify_signature: session.config()?.verify_signature,
+            to_grant,
+            verify_signature,
             damaged: Mutex::new(None),
-            view: View::new(&session.output, steps),
+            view: View::new(&session.output, workflow.steps.len()),
             on_interrupt,
         })
     }
 
-    /// The content that a step names: as it was installed, and signed where that is wanted and it came from a registry.
+    /// The content that a step names.
     pub(super) fn resolve(&self, reference: &SkillReference) -> Result<SkillSource, String> {
-        let request = match &reference.version {
-            VersionRequest::Latest => None,
-            request => Some(request),
-        };
-        let found = self.library.code(&reference.name.to_string(), request, self.verify_signature);
-        let InstalledCode { manifest, code } = found.map_err(|error| {
+        find(&self.library, &self.policy, reference, self.verify_signature).map_err(|error| {
             let reason = error.to_string();
             // A skill that is there and not whole is another failure than one that is missing.
             if let (false, Ok(mut damaged)) = (error.is_not_found(), self.damaged.lock()) {
                 damaged.get_or_insert(error);
             }
             reason
-        })?;
-        let id = manifest.id.to_string();
-        let grants = self.policy.grants(&id).clone();
-        Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
+        })
     }
 
     /// Follows what happens.
@@ -138,7 +142,7 @@ impl<'a> Running<'a> {
         self.on_interrupt.abort();
         drop(self.view);
         let damaged = self.damaged.into_inner().ok().flatten();
-        let report = ended.map_err(|error| not_begun(error, damaged))?;
+        let report = ended.map_err(|error| not_begun(error, damaged, self.to_grant))?;
         if !self.args.events {
             self.session.output.show(&report, |page| report::whole(page, &report))?;
         }
@@ -150,26 +154,44 @@ impl<'a> Running<'a> {
     }
 }
 
-fn policy(home: &Home, args: &RunningArgs) -> Result<Policy, Failure> {
-    let file = match &args.policy {
-        // A file that was named is there.
-        Some(file) => std::fs::metadata(file)
-            .map_err(|error| Failure::file("read", file, &error))
-            .map(|_| file.clone())?,
-        None => home.policy_file(),
+/// As it was installed, and signed where that is wanted and it came from a registry.
+fn find(
+    library: &Library,
+    policy: &Policy,
+    reference: &SkillReference,
+    verify_signature: bool,
+) -> Result<SkillSource, Error> {
+    let request = match &reference.version {
+        VersionRequest::Latest => None,
+        request => Some(request),
     };
-    Policy::read(&file)
-        .map_err(|error| Failure::new(Exit::Usage, "invalid-policy", error.to_string()).cause_behind(&error))
+    let InstalledCode { manifest, code } =
+        library.code(&reference.name.to_string(), request, verify_signature)?;
+    let id = manifest.id.to_string();
+    let grants = policy.grants(&id).clone();
+    Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
+}
+
+fn policy_file(home: &Home, args: &RunningArgs) -> Result<PathBuf, Failure> {
+    match &args.policy {
+        // A file that was named is there.
+        Some(file) => {
+            std::fs::metadata(file).map_err(|error| Failure::file("read", file, &error)).map(|_| file.clone())
+        }
+        None => Ok(home.policy_file()),
+    }
 }
 
 /// Nothing has run: say why. `damaged` is what the library said of a skill that is there and cannot be used.
-fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
+/// `to_grant` is how to grant what is asked for.
+fn not_begun(error: RunError, damaged: Option<Error>, to_grant: Option<String>) -> Failure {
     let hint = error.hint();
     let Problems { workflow, problems } = match error {
         RunError::Interpreter(error) => return no_interpreter(error),
         RunError::Sandbox(error) => {
             return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
         }
+        RunError::Packages(error) => return no_packages(&error),
         RunError::History(error) => return error.into(),
         RunError::Invalid(problems) => problems,
     };
@@ -188,6 +210,9 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
         }
         None if all(&[ProblemKind::SkillNotFound]) => {
             (Failure::new(Exit::NotFound, "skill-not-installed", message), hint.map(str::to_owned))
+        }
+        None if all(&[ProblemKind::NotGranted]) => {
+            (Failure::new(Exit::NotAllowed, "not-granted", message), to_grant.or(hint.map(str::to_owned)))
         }
         None => {
             let about_inputs = [ProblemKind::UnknownInput, ProblemKind::MissingInput, ProblemKind::BadInput];
@@ -208,6 +233,12 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
 fn no_interpreter(error: InterpreterError) -> Failure {
     let hint = error.hint();
     Failure::new(Exit::Failed, "no-python", error.to_string()).cause_behind(&error).hint(hint)
+}
+
+fn no_packages(error: &PackagesError) -> Failure {
+    let exit = if matches!(error, PackagesError::Cancelled) { Exit::Interrupted } else { Exit::Failed };
+    let failure = Failure::new(exit, "no-packages", error.to_string()).cause_behind(error);
+    error.hint().into_iter().fold(failure, Failure::hint)
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

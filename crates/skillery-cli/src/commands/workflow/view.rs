@@ -26,7 +26,7 @@ impl View {
             if output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let bar = all.add(ProgressBar::new(steps as u64));
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} steps, {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} steps, {elapsed} {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(TURN);
@@ -59,6 +59,10 @@ impl View {
                 self.count(step);
             }
             EventKind::StepKept { step } => self.count(step),
+            EventKind::PackagesStarted { tool, .. } => {
+                self.bar.set_message(safe(&format!("installing packages with {tool}")));
+            }
+            EventKind::PackagesFinished { .. } => self.bar.set_message(""),
             _ => {}
         }
     }

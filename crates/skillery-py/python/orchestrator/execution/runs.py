@@ -41,7 +41,8 @@ async def execute_workflow(
             that name. They are taken out of everything that the run tells, returns or keeps.
         on_event: Called in the event loop with each event of the run, a dict whose ``event`` is ``run-started``,
             ``step-started``, ``step-output``, ``step-denied``, ``step-retrying``, ``step-kept``, ``step-finished`` or
-            ``run-finished``, and whose ``run_id`` is what :func:`resume_workflow` takes.
+            ``run-finished``, and whose ``run_id`` is what :func:`resume_workflow` takes; before it ``packages-started`` and
+            ``packages-finished`` where packages are installed.
         keep: Whether what happens is kept, so that the run can be resumed and looked at.
         allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
 
