@@ -33,6 +33,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "ratings",
     "signatures",
     "signing-secret",
+    "usage",
     "versions",
     "visibility",
     "yank",
