@@ -122,6 +122,10 @@ pub(crate) enum Command {
     Key(commands::key::KeyArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
+    /// Show how installed skills do: runs, success, time, rating
+    Stats(commands::stats::StatsArgs),
+    /// Show which installed skills need which
+    Tree(commands::tree::TreeArgs),
     /// Say what keeps skills in on this machine
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod failure;
 mod interrupt;
+mod metrics;
 mod output;
 mod paging;
 mod progress;

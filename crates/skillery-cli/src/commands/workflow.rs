@@ -18,6 +18,7 @@ use skillery_runner::{
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
+use crate::metrics;
 use crate::output::{Grid, Line, Page, Tone, counted, left};
 use crate::progress::Progress;
 use crate::session::Session;
@@ -186,13 +187,20 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         })
     };
     let followed = Arc::clone(&progress);
-    let events = move |event: Event| follow(&followed, &event);
+    let recorder = metrics::recorder(session)?;
+    let events = move |event: Event| {
+        metrics::record(&recorder, &event);
+        follow(&followed, &event);
+    };
     let report = run_workflow(&workflow, inputs, &resolve, &options, &events).await;
     on_interrupt.abort();
     drop((events, progress));
 
     let report = report.map_err(|error| not_begun(error, damaged.into_inner().ok().flatten()))?;
     session.output.show(&report, |page| describe(page, &report))?;
+    if report.status != Status::Cancelled {
+        metrics::share(session).await;
+    }
     Ok(match report.status {
         Status::Success => Exit::Done,
         Status::Cancelled => Exit::Interrupted,

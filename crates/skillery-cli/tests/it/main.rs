@@ -13,5 +13,7 @@ mod library;
 mod main_job;
 mod moderation;
 mod serve;
+mod stats;
 mod support;
+mod tree;
 mod workflow;
