@@ -4,10 +4,11 @@
 >>> configure_registry(url="http://127.0.0.1:8700", token="sky_...", org="acme")  # doctest: +SKIP
 >>> search_registry(query="email", min_rating=3.5)  # doctest: +SKIP
 
-Three groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
+Groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
 
 * a registry, :mod:`orchestrator.execution.skill_registry`;
-* the skills that are installed on this machine, :mod:`orchestrator.execution.skills`;
+* the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
+  :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`.
 
 Importing this package loads nothing but these small modules: what does the work is loaded by the first call.
@@ -16,6 +17,12 @@ Importing this package loads nothing but these small modules: what does the work
 from __future__ import annotations
 
 from .configuration import RegistryConfig, configure_registry, get_registry_config
+from .dependencies import (
+    get_dependency_graph,
+    get_dependency_order,
+    get_skill_dependents,
+    visualize_dependency_graph,
+)
 from .errors import (
     InvalidInputError,
     NotAllowedError,
@@ -25,6 +32,15 @@ from .errors import (
     TokenRequiredError,
     VerificationError,
     WorkflowError,
+)
+from .metrics import (
+    SkillMetrics,
+    get_all_metrics,
+    get_skill_metrics,
+    get_top_skills,
+    print_metrics_report,
+    rate_skill,
+    record_skill_execution,
 )
 from .skill_registry import (
     RegistrySkill,
@@ -41,6 +57,7 @@ from .skill_registry import (
 from .skills import (
     Skill,
     get_skill,
+    get_skill_version,
     get_skill_versions,
     list_skills,
     remove_skill,
@@ -59,6 +76,7 @@ __all__ = [
     "RegistrySkill",
     "RegistryUnavailableError",
     "Skill",
+    "SkillMetrics",
     "SkillRegistry",
     "TokenRequiredError",
     "VerificationError",
@@ -70,15 +88,25 @@ __all__ = [
     "create_workflow",
     "download_registry_skill",
     "execute_workflow",
+    "get_all_metrics",
+    "get_dependency_graph",
+    "get_dependency_order",
     "get_registry_config",
     "get_registry_ratings",
     "get_registry_skill",
     "get_skill",
+    "get_skill_dependents",
+    "get_skill_metrics",
+    "get_skill_version",
     "get_skill_versions",
+    "get_top_skills",
     "list_skills",
     "load_workflow",
+    "print_metrics_report",
     "publish_skill",
     "rate_registry_skill",
+    "rate_skill",
+    "record_skill_execution",
     "remove_skill",
     "rollback_skill",
     "save_skill",
@@ -86,4 +114,5 @@ __all__ = [
     "search_registry",
     "trending_skills",
     "update_skill",
+    "visualize_dependency_graph",
 ]
