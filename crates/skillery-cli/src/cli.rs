@@ -126,6 +126,10 @@ pub(crate) enum Command {
     Policy(commands::policy::PolicyArgs),
     /// List and clear the packages that were installed for skills
     Packages(commands::packages::PackagesArgs),
+    /// Show how installed skills do: runs, success, time, rating
+    Stats(commands::stats::StatsArgs),
+    /// Show which installed skills need which
+    Tree(commands::tree::TreeArgs),
     /// Say what keeps skills in on this machine
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)

@@ -46,6 +46,11 @@ impl Output {
         self.stderr.terminal && !self.quiet && !self.json
     }
 
+    /// Whether the result is looked at by a person, who sees more in a bar than in a number.
+    pub(crate) fn draws_bars(&self) -> bool {
+        self.stdout.terminal && !self.json
+    }
+
     /// Prints a command's result: as JSON, or as the page that `describe` makes of it.
     pub(crate) fn show<T: Serialize>(
         &self,

@@ -34,12 +34,21 @@ pub struct Config {
     pub verify_signature: bool,
     /// How long a request may take, retries included.
     pub timeout: Duration,
+    /// Whether a registry is told how often its skills are run here.
+    pub share_usage: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let url = Url::parse(DEFAULT_URL).unwrap_or_else(|_| unreachable!("the default URL is one"));
-        Self { url, token: None, org: None, verify_signature: false, timeout: DEFAULT_TIMEOUT }
+        Self {
+            url,
+            token: None,
+            org: None,
+            verify_signature: false,
+            timeout: DEFAULT_TIMEOUT,
+            share_usage: false,
+        }
     }
 }
 
@@ -69,6 +78,9 @@ impl Config {
         if let Some(timeout) = layer.timeout {
             self.timeout = timeout;
         }
+        if let Some(share_usage) = layer.share_usage {
+            self.share_usage = share_usage;
+        }
         self
     }
 }
@@ -86,6 +98,8 @@ pub struct ConfigLayer {
     pub verify_signature: Option<bool>,
     /// How long a request may take.
     pub timeout: Option<Duration>,
+    /// Whether a registry is told how often its skills are run here.
+    pub share_usage: Option<bool>,
 }
 
 impl ConfigLayer {
@@ -113,6 +127,7 @@ impl ConfigLayer {
             org: form.org.map(|org| parse_org(&org, &named("org"))).transpose()?,
             verify_signature: form.verify_signature,
             timeout: form.timeout.map(|seconds| parse_timeout(seconds, &named("timeout"))).transpose()?,
+            share_usage: form.share_usage,
         })
     }
 
@@ -142,6 +157,9 @@ impl ConfigLayer {
                 .map(|(name, word)| parse_bool(&word, &name))
                 .transpose()?,
             timeout: None,
+            share_usage: first(&["SKILLERY_SHARE_USAGE"])
+                .map(|(name, word)| parse_bool(&word, &name))
+                .transpose()?,
         })
     }
 
@@ -154,6 +172,33 @@ impl ConfigLayer {
         Ok(layer)
     }
 
+    /// Sets one setting by its name in the file, or, without a value, leaves it to the others again. A token is not set
+    /// like this: it is kept by signing in.
+    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+        let what = format!("`{name}`");
+        match name {
+            "url" => self.url = value.map(|text| parse_url(text, &what)).transpose()?,
+            "org" => self.org = value.map(|text| parse_org(text, &what)).transpose()?,
+            "verify_signature" => {
+                self.verify_signature = value.map(|text| parse_bool(text, &what)).transpose()?;
+            }
+            "share_usage" => self.share_usage = value.map(|text| parse_bool(text, &what)).transpose()?,
+            "timeout" => {
+                let seconds = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
+                self.timeout = value.map(|text| parse_timeout(seconds(text), &what)).transpose()?;
+            }
+            "token" => return Err(Error::invalid(what, "a token is kept with `skillery login`")),
+            other => {
+                let known = "`url`, `org`, `verify_signature`, `timeout`, `share_usage`";
+                return Err(Error::invalid(
+                    format!("`{}`", other.escape_debug()),
+                    format!("the settings are {known}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn write(&self, home: &Home) -> Result<()> {
         let form = FileForm {
             url: self.url.as_ref().map(Url::to_string),
@@ -161,6 +206,7 @@ impl ConfigLayer {
             org: self.org.as_ref().map(ToString::to_string),
             verify_signature: self.verify_signature,
             timeout: self.timeout.map(|timeout| timeout.as_secs_f64()),
+            share_usage: self.share_usage,
         };
         let text = toml::to_string(&form).map_err(Error::internal("write the configuration as TOML"))?;
         files::write_atomically(&home.config_file(), text.as_bytes(), Readers::Owner)
@@ -169,12 +215,13 @@ impl ConfigLayer {
 
     /// Whatever `other` sets, set here too.
     pub fn merge(&mut self, other: Self) {
-        let Self { url, token, org, verify_signature, timeout } = other;
+        let Self { url, token, org, verify_signature, timeout, share_usage } = other;
         self.url = url.or(self.url.take());
         self.token = token.or(self.token.take());
         self.org = org.or(self.org.take());
         self.verify_signature = verify_signature.or(self.verify_signature);
         self.timeout = timeout.or(self.timeout);
+        self.share_usage = share_usage.or(self.share_usage);
     }
 }
 
@@ -191,6 +238,8 @@ struct FileForm {
     verify_signature: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_usage: Option<bool>,
 }
 
 /// What a TOML parser said, with the number of the line instead of its text.
@@ -248,7 +297,8 @@ pub fn parse_timeout(seconds: f64, what: &str) -> Result<Duration> {
     }
 }
 
-fn parse_bool(text: &str, what: &str) -> Result<bool> {
+/// Parses a switch. `what` names the argument in the error.
+pub fn parse_bool(text: &str, what: &str) -> Result<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),

@@ -186,6 +186,12 @@ pub enum Error {
         /// The skills that have the name.
         candidates: Vec<SkillId>,
     },
+    /// Skills that call each other in a circle cannot be put in an order.
+    #[error("skills depend on each other in a circle: {}", arrows(.path))]
+    DependencyCycle {
+        /// The skills, each of which lists the next; the first is the last, too.
+        path: Vec<SkillId>,
+    },
     /// A file that this crate wrote, or a person, cannot be understood.
     #[error("{path} cannot be understood")]
     BadFile {
@@ -217,6 +223,11 @@ pub enum Error {
 
 fn listed<T: std::fmt::Display>(things: &[T]) -> String {
     things.iter().map(|thing| format!("`{thing}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// `a -> b -> a`.
+pub(crate) fn arrows(path: &[SkillId]) -> String {
+    path.iter().map(SkillId::as_str).collect::<Vec<_>>().join(" -> ")
 }
 
 /// What an error means for whoever called the program: the exit codes of the command line.
@@ -281,6 +292,7 @@ impl Error {
             Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
+            Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
             Self::Disk { .. } => "disk",
             Self::Internal { .. } => "internal",
@@ -323,6 +335,9 @@ impl Error {
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
+            Self::DependencyCycle { .. } => {
+                "take one of them out of `skills` in the `[tool.skillery]` of another"
+            }
             Self::BadFile { .. } => "correct the file, or remove it",
         })
     }
@@ -341,6 +356,7 @@ impl Error {
             | Self::Version(_)
             | Self::Invalid { .. }
             | Self::Ambiguous { .. }
+            | Self::DependencyCycle { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {

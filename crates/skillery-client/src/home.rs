@@ -77,6 +77,11 @@ impl Home {
         self.0.join("library")
     }
 
+    /// What is known of how installed skills do.
+    pub fn metrics_folder(&self) -> PathBuf {
+        self.0.join("metrics")
+    }
+
     /// What was downloaded.
     pub fn cache_folder(&self) -> PathBuf {
         self.0.join("cache")

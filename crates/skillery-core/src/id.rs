@@ -36,6 +36,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "ratings",
     "signatures",
     "signing-secret",
+    "usage",
     "versions",
     "visibility",
     "yank",

@@ -58,6 +58,10 @@ pub struct Limits {
     pub token_namespaces: usize,
     /// Live tokens of one user.
     pub tokens_per_user: usize,
+    /// Entries of one report of usage.
+    pub usage_entries: usize,
+    /// Runs that one entry of it may count.
+    pub usage_runs: u64,
     /// Days until a token expires when the caller does not say.
     pub default_token_days: u32,
     /// Days until a token expires at most.
@@ -94,6 +98,8 @@ impl Default for Limits {
             query_words: 16,
             token_namespaces: 100,
             tokens_per_user: 1_000,
+            usage_entries: 500,
+            usage_runs: 1_000_000,
             default_token_days: 90,
             token_days: 3_650,
             head_seconds: 15,

@@ -43,6 +43,7 @@ fn save_configuration(
             org: given(org).map(|org| parse_org(&org, "`org`")).transpose()?,
             verify_signature,
             timeout: timeout.map(|seconds| parse_timeout(seconds, "`timeout`")).transpose()?,
+            ..ConfigLayer::default()
         };
         let kept = (
             layer.url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),

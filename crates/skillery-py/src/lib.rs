@@ -6,7 +6,9 @@
 mod configuration;
 mod convert;
 mod failure;
+mod graph;
 mod library;
+mod metrics;
 mod registry;
 mod run;
 mod runtime;
@@ -19,6 +21,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     configuration::add_to(module)?;
     library::add_to(module)?;
+    graph::add_to(module)?;
+    metrics::add_to(module)?;
     module.add_class::<registry::Registry>()?;
     run::add_to(module)?;
     workflows::add_to(module)

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use serde::Deserialize;
 use skillery_client::library::{LocalChange, LocalSkill, local_id};
 use skillery_client::publish::read_code;
-use skillery_client::{Error, Home, Library};
+use skillery_client::{Error, Home, Installed, Library};
 use skillery_core::version::BumpPart;
 use skillery_core::{Version, VersionRequest};
 
@@ -16,6 +16,7 @@ use crate::runtime::wait_for_disk;
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(list, module)?)?;
     module.add_function(wrap_pyfunction!(get, module)?)?;
+    module.add_function(wrap_pyfunction!(get_version, module)?)?;
     module.add_function(wrap_pyfunction!(versions, module)?)?;
     module.add_function(wrap_pyfunction!(save, module)?)?;
     module.add_function(wrap_pyfunction!(change, module)?)?;
@@ -46,7 +47,7 @@ struct ChangeForm {
     license: Option<String>,
 }
 
-fn library() -> Result<Library, Error> {
+pub(crate) fn library() -> Result<Library, Error> {
     Ok(Library::new(Home::locate()?))
 }
 
@@ -63,13 +64,27 @@ fn list(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn get<'py>(py: Python<'py>, name: String, version: Option<String>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let found = wait_for_disk(py, move || {
         let request: Option<VersionRequest> = version.map(|version| version.parse()).transpose()?;
-        match library()?.get(&name, request.as_ref()) {
-            Ok(installed) => Ok(Some(installed)),
-            Err(Error::NotInstalled { .. } | Error::VersionNotInstalled { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        look_up(&name, request.as_ref())
     })?;
     found.map(|installed| serialized(py, &installed)).transpose()
+}
+
+/// Exactly this version of a skill, or `None`.
+#[pyfunction(name = "library_get_version")]
+fn get_version<'py>(py: Python<'py>, name: String, version: String) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let found = wait_for_disk(py, move || {
+        let version: Version = version.parse()?;
+        look_up(&name, Some(&VersionRequest::Exact(version)))
+    })?;
+    found.map(|installed| serialized(py, &installed)).transpose()
+}
+
+fn look_up(name: &str, request: Option<&VersionRequest>) -> Result<Option<Installed>, Error> {
+    match library()?.get(name, request) {
+        Ok(installed) => Ok(Some(installed)),
+        Err(Error::NotInstalled { .. } | Error::VersionNotInstalled { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Every version of a skill, the highest first; none for a skill that is not there.

@@ -69,9 +69,9 @@ impl Registry {
                     .filter(|token| !token.trim().is_empty())
                     .map(|token| parse_token(token, "`token`"))
                     .transpose()?,
-                org: None,
                 verify_signature,
                 timeout: parse_timeout(timeout, "`timeout`")?,
+                ..Config::default()
             })
         };
         let config = config().map_err(|error| failure::raise(py, &error))?;

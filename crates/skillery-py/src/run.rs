@@ -22,6 +22,7 @@ use skillery_runner::{
 
 use crate::convert::{parsed, serialized};
 use crate::failure::{raise, raise_as};
+use crate::metrics;
 use crate::runtime::runtime;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -135,7 +136,9 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
     runtime()?.spawn(async move {
         let resolve =
             |reference: &SkillReference| resolve(&library, &policy, reference, form.verify_signature);
+        let recorder = metrics::recorder(library.home());
         let events = |event: Event| {
+            metrics::record(&recorder, &event);
             if want_events {
                 // Nobody reads on after the reader is gone.
                 let _ = tell.send(Told::Event(Box::new(event)));
@@ -156,6 +159,7 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
             Err(error) => Err(RunError::Interpreter(error)),
         };
         let _ = tell.send(Told::End(outcome));
+        metrics::share(library.home()).await;
     });
     Ok(Run { cancel, told: Mutex::new(told) })
 }

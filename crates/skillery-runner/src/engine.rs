@@ -280,7 +280,6 @@ impl<'a> Level<'a> {
         };
         outcome.steps = level.reports();
         outcome.inputs = inputs;
-        outcome.attempts = 1;
         outcome.latency_ms = milliseconds(started.elapsed());
         outcome
     }
@@ -338,7 +337,6 @@ impl<'a> Level<'a> {
         let skipped = || self.blank(at, Status::Skipped).with_reason(reason.clone());
         let items = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(skipped)).collect();
         let mut outcome = self.gathered(at, items);
-        outcome.attempts = 1;
         outcome.latency_ms = milliseconds(started.elapsed());
         outcome
     }

@@ -13,7 +13,8 @@ use crate::db::accounts;
 use crate::db::installs::{self, InstallKey};
 use crate::failure::Result;
 
-const DAY_MICROS: i64 = 86_400_000_000;
+/// Microseconds of a day.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Skills in one transaction, so that other changes do not wait long.
 const CHUNK: usize = 500;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use skillery_client::ConfigLayer;
 use skillery_core::Namespace;
 
-use crate::failure::{CommandResult, Exit};
-use crate::output::registry_text;
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Line, Tone, registry_text};
 use crate::session::Session;
 
 /// Arguments of `config`.
@@ -15,7 +16,8 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   skillery config show                               what is in force, and nothing secret
-  skillery config path                               where it is kept")]
+  skillery config path                               where it is kept
+  skillery config set share_usage true               keep a setting")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -29,6 +31,29 @@ Examples:
   skillery config show
   REGISTRY_URL=https://registry.example.com skillery config show --json")]
     Show,
+    /// Keep a setting in the configuration file
+    #[command(after_help = "\
+Examples:
+  skillery config set url https://registry.example.com
+  skillery config set timeout 60
+  skillery config set share_usage true
+
+Settings: url, org, verify_signature, timeout, share_usage. A token is kept with `skillery login`.")]
+    Set {
+        /// Which setting
+        name: String,
+        /// Its value
+        value: String,
+    },
+    /// Take a setting out of the configuration file
+    #[command(after_help = "\
+Examples:
+  skillery config unset org
+  skillery config unset share_usage")]
+    Unset {
+        /// Which setting
+        name: String,
+    },
     /// Print the path of the configuration file
     #[command(after_help = "\
 Examples:
@@ -44,6 +69,7 @@ struct Shown {
     org: Option<Namespace>,
     verify_signature: bool,
     timeout_seconds: f64,
+    share_usage: bool,
     config: PathBuf,
     keys: PathBuf,
     library: PathBuf,
@@ -53,7 +79,9 @@ struct Shown {
 /// Runs it.
 pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
     let home = session.home()?;
-    match args.command {
+    match &args.command {
+        ConfigCommand::Set { name, value } => change(session, name, Some(value))?,
+        ConfigCommand::Unset { name } => change(session, name, None)?,
         ConfigCommand::Path => {
             let path = home.config_file();
             session.output.show(&serde_json::json!({ "config": path }), |page| {
@@ -68,6 +96,7 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 org: config.org,
                 verify_signature: config.verify_signature,
                 timeout_seconds: config.timeout.as_secs_f64(),
+                share_usage: config.share_usage,
                 config: home.config_file(),
                 keys: home.keys_file(),
                 library: home.library_folder(),
@@ -79,6 +108,10 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 page.field("org", shown.org.as_ref().map_or("none", |org| org.as_str()));
                 page.field("signatures", if shown.verify_signature { "required" } else { "not required" });
                 page.field("timeout", format!("{} s", shown.timeout_seconds));
+                page.field(
+                    "usage",
+                    if shown.share_usage { "shared with the registry" } else { "not shared" },
+                );
                 page.field("config", shown.config.display().to_string());
                 page.field("keys", shown.keys.display().to_string());
                 page.field("library", shown.library.display().to_string());
@@ -87,4 +120,17 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
         }
     }
     Ok(Exit::Done)
+}
+
+fn change(session: &Session, name: &str, value: Option<&str>) -> Result<(), Failure> {
+    let home = session.home()?;
+    // Looked at first, so that what is not valid makes no file.
+    ConfigLayer::default().set(name, value)?;
+    let mut outcome = Ok(());
+    ConfigLayer::update(&home, |layer| outcome = layer.set(name, value))?;
+    outcome?;
+    session.output.show(&serde_json::json!({ "setting": name, "value": value }), |page| {
+        let line = Line::default().toned(Tone::Good, if value.is_some() { "set " } else { "unset " });
+        page.line(line.name(name).plain(value.map(|value| format!(" to {value}")).unwrap_or_default()));
+    })
 }

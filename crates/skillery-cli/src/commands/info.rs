@@ -2,10 +2,12 @@
 
 use clap::Args;
 use serde::Serialize;
-use skillery_core::api::{Record, VersionDetail, VersionSummary};
-use skillery_core::{SkillId, Version, VersionStatus};
+use skillery_client::{Client, Error};
+use skillery_core::api::{Record, VersionDetail, VersionSummary, VersionUsage};
+use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use crate::commands::search::rating_text;
+use crate::commands::stats::milliseconds;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, counted, left, moment, right, size};
 use crate::session::Session;
@@ -38,6 +40,8 @@ struct Info {
     /// The highest first.
     versions: Vec<VersionSummary>,
     versions_total: u64,
+    /// What users told of runs, of those versions that they told of; the highest first.
+    usage: Vec<VersionUsage>,
 }
 
 /// Runs it.
@@ -49,16 +53,37 @@ pub(crate) async fn run(session: &Session, args: &InfoArgs) -> CommandResult {
         None => skill.version.parse().map_err(skillery_client::Error::from)?,
     };
     let first = skillery_client::Page { limit: Some(VERSIONS), offset: None };
-    let (versions, detail) =
-        tokio::try_join!(client.versions(&args.id, first), client.version(&args.id, &version))
-            .map_err(Failure::from)?;
-    let info = Info { skill, version: detail, versions: versions.versions, versions_total: versions.total };
+    let (versions, detail, usage) = tokio::try_join!(
+        client.versions(&args.id, first),
+        client.version(&args.id, &version),
+        usage(&client, &args.id, first)
+    )
+    .map_err(Failure::from)?;
+    let (versions, versions_total) = (versions.versions, versions.total);
+    let info = Info { skill, version: detail, versions, versions_total, usage };
     session.output.show(&info, |page| {
         describe(page, &info);
         describe_versions(page, &info);
+        describe_usage(page, &info);
         describe_install(page, &info, client.registry());
     })?;
     Ok(Exit::Done)
+}
+
+/// What users told of runs. A registry of an earlier release does not know.
+async fn usage(
+    client: &Client,
+    id: &SkillId,
+    page: skillery_client::Page,
+) -> skillery_client::Result<Vec<VersionUsage>> {
+    match client.usage(id, page).await {
+        Err(Error::Problem(problem))
+            if matches!(problem.code, ProblemCode::RouteNotFound | ProblemCode::InvalidId) =>
+        {
+            Ok(Vec::new())
+        }
+        other => other.map(|usage| usage.versions),
+    }
 }
 
 fn describe(page: &mut Page, info: &Info) {
@@ -131,6 +156,33 @@ fn describe_versions(page: &mut Page, info: &Info) {
     if more > 0 {
         page.text(format!("and {}", counted(more, "older version", "older versions")));
     }
+}
+
+fn describe_usage(page: &mut Page, info: &Info) {
+    if info.usage.is_empty() {
+        return;
+    }
+    page.blank();
+    page.heading("usage, as users told");
+    let mut grid = Grid::new(&[
+        left("VERSION"),
+        right("RUNS"),
+        right("SUCCEEDED"),
+        right("FAILED"),
+        right("MEAN TIME"),
+        left("LAST DAY"),
+    ]);
+    for usage in &info.usage {
+        grid.row([
+            usage.version.to_string(),
+            usage.runs.to_string(),
+            usage.succeeded.to_string(),
+            usage.failed.to_string(),
+            usage.latency_ms_mean.map_or_else(|| "-".to_owned(), milliseconds),
+            usage.last_day.clone(),
+        ]);
+    }
+    page.grid(grid);
 }
 
 fn describe_install(page: &mut Page, info: &Info, registry: &str) {

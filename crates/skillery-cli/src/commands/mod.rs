@@ -22,7 +22,9 @@ pub(crate) mod remove;
 pub(crate) mod reviews;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod stats;
 pub(crate) mod token;
+pub(crate) mod tree;
 pub(crate) mod trending;
 pub(crate) mod update;
 pub(crate) mod user;
@@ -121,6 +123,8 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Workflow(args) => workflow::run(session, args).await,
         Command::Packages(args) => packages::run(session, args),
         Command::Policy(args) => policy::run(session, args),
+        Command::Stats(args) => stats::run(session, args).await,
+        Command::Tree(args) => tree::run(session, args),
         Command::Log(args) => log::run(session, args).await,
         Command::Admin(args) => admin::run(session, args).await,
         Command::Config(args) => config::run(session, args),

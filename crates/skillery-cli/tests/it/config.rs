@@ -40,6 +40,40 @@ fn a_token_is_kept_for_its_owner_only() {
 }
 
 #[test]
+fn a_setting_is_kept_and_taken_out_again() {
+    let mut place = Place::new();
+    snapshot!("config-set", place.run(["config", "set", "share_usage", "true"]).ok());
+    let shares = |place: &Place| place.run(["config", "show", "--json"]).ok().json()["share_usage"].clone();
+    assert_eq!(shares(&place), true);
+    place.set("SKILLERY_SHARE_USAGE", "no");
+    assert_eq!(shares(&place), false);
+    place.unset("SKILLERY_SHARE_USAGE");
+    place.run(["config", "set", "timeout", "1.5", "--json"]).ok();
+    place.run(["config", "set", "org", "acme/email"]).ok();
+    place.run(["config", "set", "url", "https://registry.example.com"]).ok();
+    place.run(["config", "set", "verify_signature", "on"]).ok();
+    let shown = place.run(["config", "show", "--json"]).ok().json();
+    assert_eq!((&shown["timeout_seconds"], &shown["org"]), (&1.5.into(), &"acme/email".into()));
+    snapshot!("config-unset", place.run(["config", "unset", "share_usage"]).ok());
+    assert_eq!(shares(&place), false);
+    let before = std::fs::read(place.home().join("config.toml")).unwrap();
+    let bad = [
+        ("share_usage", "perhaps"),
+        ("timeout", "soon"),
+        ("timeout", "-1"),
+        ("url", "registry.example.com"),
+        ("org", "Acme"),
+        ("token", "sky"),
+        ("colour", "blue"),
+    ];
+    let told = bad.map(|(name, value)| {
+        place.run(["config", "set", "--", name, value]).fails(2).report().replace("exit code: 2\n", "")
+    });
+    insta::assert_snapshot!("config-set-bad", told.concat());
+    assert_eq!(std::fs::read(place.home().join("config.toml")).unwrap(), before);
+}
+
+#[test]
 fn an_option_wins_over_a_variable_and_a_variable_over_the_file() {
     let mut place = Place::new();
     std::fs::create_dir_all(place.home()).unwrap();

@@ -16,5 +16,7 @@ mod moderation;
 mod packages;
 mod policy;
 mod serve;
+mod stats;
 mod support;
+mod tree;
 mod workflow;

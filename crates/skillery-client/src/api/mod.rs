@@ -5,6 +5,7 @@ mod log;
 mod ratings;
 mod search;
 mod skills;
+mod usage;
 mod versions;
 
 pub use self::search::{SearchQuery, Sort};

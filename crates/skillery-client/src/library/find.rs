@@ -59,6 +59,7 @@ impl Library {
     }
 }
 
-fn fold(name: &str) -> String {
+/// `-`, `_` and `.` compare equal.
+pub(crate) fn fold(name: &str) -> String {
     name.replace(['_', '.'], "-")
 }

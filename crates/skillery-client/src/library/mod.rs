@@ -5,6 +5,8 @@
 
 mod cache;
 mod find;
+mod graph;
+mod graph_text;
 mod install;
 mod local;
 mod manifest;
@@ -19,6 +21,9 @@ use skillery_core::time::Time;
 use crate::error::{Error, Result};
 use crate::home::Home;
 
+pub(crate) use self::find::fold;
+pub use self::graph::{Dependency, Dependent, Graph, Node, State};
+pub use self::graph_text::GraphFormat;
 pub use self::install::InstallOptions;
 pub use self::local::{LOCAL_NAMESPACE, LocalChange, LocalSkill, local_id};
 pub use self::manifest::{Installation, Installed, Manifest};

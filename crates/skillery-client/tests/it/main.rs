@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is not as it should be")]
 
 mod configuration;
+mod graph;
 mod install;
 mod library;
 mod lockfile;
+mod metrics;
 mod registry;
 mod scripted;
 mod transport;
+mod usage;
 
 use skillery_client::Home;
 

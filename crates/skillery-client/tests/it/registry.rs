@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::TestHome;
 
 /// A registry in a thread of this process, which stops with the test.
-struct Registry {
+pub(crate) struct Registry {
     test: TestHome,
     config: Config,
     running: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
@@ -23,16 +23,12 @@ struct Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            drop(stop);
-            let ended = thread.join();
-            assert!(ended.is_ok() || std::thread::panicking(), "the registry panicked");
-        }
+        self.stop();
     }
 }
 
 impl Registry {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let test = TestHome::new();
         let token = "the-admin-token-of-these-tests-0123456789";
         let settings = Settings {
@@ -59,16 +55,30 @@ impl Registry {
         Self { test, config, running: Some((stop, thread)) }
     }
 
-    fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         Client::new(&self.config).unwrap()
     }
 
-    fn stranger(&self) -> Client {
+    /// Asks it to stop, and waits until it has. Its folder stays.
+    pub(crate) fn stop(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the registry panicked");
+        }
+    }
+
+    pub(crate) fn with_wrong_token(&self) -> Client {
+        let token = Some(Secret::new("sky_pat_wrong"));
+        Client::new(&Config { token, ..self.config.clone() }).unwrap()
+    }
+
+    pub(crate) fn stranger(&self) -> Client {
         Client::new(&Config { token: None, ..self.config.clone() }).unwrap()
     }
 
     /// A new user with a token that may do this.
-    async fn user(&self, name: &str, scopes: &[Scope]) -> Client {
+    pub(crate) async fn user(&self, name: &str, scopes: &[Scope]) -> Client {
         let admin = self.admin();
         admin.create_user(&CreateUserRequest { name: name.into(), site_admin: false }).await.unwrap();
         let request = CreateTokenRequest {
@@ -80,7 +90,7 @@ impl Registry {
         Client::new(&Config { token: Some(token), ..self.config.clone() }).unwrap()
     }
 
-    fn home(&self, name: &str) -> Home {
+    pub(crate) fn home(&self, name: &str) -> Home {
         Home::at(self.test.path().join(name))
     }
 }
@@ -93,7 +103,7 @@ fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
 
-fn draft(skill: &str, number: &str) -> Draft {
+pub(crate) fn draft(skill: &str, number: &str) -> Draft {
     Draft {
         description: "Says \"hello\"\nin two lines: é".into(),
         tags: vec!["greeting".into()],
@@ -101,7 +111,7 @@ fn draft(skill: &str, number: &str) -> Draft {
     }
 }
 
-const PLAIN: InstallOptions = InstallOptions { verify_signature: false, offline: false };
+pub(crate) const PLAIN: InstallOptions = InstallOptions { verify_signature: false, offline: false };
 const VERIFY: InstallOptions = InstallOptions { verify_signature: true, offline: false };
 
 #[tokio::test]

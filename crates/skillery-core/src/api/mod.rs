@@ -5,6 +5,7 @@ mod log;
 mod orgs;
 mod ratings;
 mod skills;
+mod usage;
 mod versions;
 
 pub use accounts::*;
@@ -12,6 +13,7 @@ pub use log::*;
 pub use orgs::*;
 pub use ratings::*;
 pub use skills::*;
+pub use usage::*;
 pub use versions::*;
 
 #[cfg(test)]

@@ -9,11 +9,16 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, SqlSafeStr};
 
 const FIRST: &str = include_str!("migrations/0001_first.sql");
+const USAGE: &str = include_str!("migrations/0002_usage.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
-    let migrations =
-        vec![Migration::new(1, Cow::Borrowed("first"), MigrationType::Simple, FIRST.into_sql_str(), false)];
+    let migrations = [(1, "first", FIRST), (2, "usage", USAGE)]
+        .into_iter()
+        .map(|(number, name, text)| {
+            Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+        })
+        .collect::<Vec<_>>();
     let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
     let mut connection = pool.acquire().await?;
     migrator.run(&mut *connection).await

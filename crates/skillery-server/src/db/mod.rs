@@ -14,6 +14,7 @@ pub mod publishing;
 pub mod ratings;
 pub mod registry;
 pub mod skills;
+pub mod usage;
 pub mod versions;
 mod writer;
 

@@ -29,6 +29,8 @@ use super::{api, docs, ops};
         api::rate::rate,
         api::rate::unrate,
         api::ratings::ratings,
+        api::usage::report,
+        api::usage::show,
         api::whoami::whoami,
         api::tokens::list,
         api::tokens::create,

@@ -48,6 +48,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("delete", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("get", "/api/v1/skills/{id}/ratings", Who::Reader),
+    ("get", "/api/v1/skills/{id}/usage", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}", Who::Reader),
     ("put", "/api/v1/skills/{id}/versions/{version}/yank", Who::Scope(Publish)),
@@ -55,6 +56,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("put", "/api/v1/skills/{id}/versions/{version}/quarantine", Who::SiteAdmin),
     ("delete", "/api/v1/skills/{id}/versions/{version}/quarantine", Who::SiteAdmin),
     ("put", "/api/v1/skills/{id}/visibility", Who::Scope(Admin)),
+    ("post", "/api/v1/usage", Who::Scope(Read)),
     ("get", "/api/v1/whoami", Who::SignedIn),
     ("get", "/api/v1/tokens", Who::Scope(Read)),
     ("post", "/api/v1/tokens", Who::Scope(Admin)),
@@ -145,6 +147,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/docs/errors", Method::GET) => docs::errors(),
         ("/api/v1/skills", Method::GET) => api::search::search(&call).await,
         ("/api/v1/skills", Method::POST) => api::publish::publish(call).await,
+        ("/api/v1/usage", Method::POST) => api::usage::report(call).await,
         ("/api/v1/whoami", Method::GET) => api::whoami::whoami(&call),
         ("/api/v1/tokens", Method::GET) => api::tokens::list(&call).await,
         ("/api/v1/tokens", Method::POST) => api::tokens::create(call).await,
@@ -161,6 +164,7 @@ const SHOW: &str = "/api/v1/skills/{id}";
 const DOWNLOAD: &str = "/api/v1/skills/{id}/download";
 const RATE: &str = "/api/v1/skills/{id}/rate";
 const RATINGS: &str = "/api/v1/skills/{id}/ratings";
+const USAGE: &str = "/api/v1/skills/{id}/usage";
 const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
 const VERSION: &str = "/api/v1/skills/{id}/versions/{version}";
@@ -180,6 +184,7 @@ fn take_apart<'path>(
         [id @ .., "download"] if id.len() >= 2 => (DOWNLOAD, id, None),
         [id @ .., "rate"] if id.len() >= 2 => (RATE, id, None),
         [id @ .., "ratings"] if id.len() >= 2 => (RATINGS, id, None),
+        [id @ .., "usage"] if id.len() >= 2 => (USAGE, id, None),
         [id @ .., "visibility"] if id.len() >= 2 => (VISIBILITY, id, None),
         id => (SHOW, id, None),
     }
@@ -211,6 +216,7 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (RATE, Method::POST, _) => api::rate::rate(call, &id).await,
         (RATE, Method::DELETE, _) => api::rate::unrate(&call, &id).await,
         (RATINGS, Method::GET, _) => api::ratings::ratings(&call, &id).await,
+        (USAGE, Method::GET, _) => api::usage::show(&call, &id).await,
         (VISIBILITY, Method::PUT, _) => api::visibility::set(call, &id).await,
         (VERSIONS, Method::GET, _) => api::versions::list(&call, &id).await,
         (VERSION, Method::GET, Some(version)) => api::versions::show(&call, &id, &version).await,

@@ -11,6 +11,7 @@ mod rating;
 mod routes;
 mod searching;
 mod signing;
+mod usage;
 mod visibility;
 
 use std::sync::Arc;

@@ -48,6 +48,7 @@ async fn a_hidden_skill_answers_as_if_it_were_not_there() {
         (Method::GET, "", None),
         (Method::GET, "/download", None),
         (Method::GET, "/ratings", None),
+        (Method::GET, "/usage", None),
         (Method::GET, "/versions", None),
         (Method::GET, "/versions/1.0.0", None),
         (Method::POST, "/rate", Some(json!({ "rating": 5 }))),

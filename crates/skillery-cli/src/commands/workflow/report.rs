@@ -59,7 +59,11 @@ fn rows(grid: &mut Grid, prefix: &str, steps: &[StepReport]) {
 }
 
 fn row(grid: &mut Grid, name: &str, outcome: &Outcome) {
-    let time = if outcome.attempts == 0 { "-".to_owned() } else { format!("{:.0} ms", outcome.latency_ms) };
+    let time = match outcome.latency_ms {
+        // It never began.
+        0.0 => "-".to_owned(),
+        latency_ms => format!("{latency_ms:.0} ms"),
+    };
     let version = if outcome.version.is_empty() { "-" } else { &outcome.version };
     let status = match outcome.attempts {
         0 | 1 => outcome.status.as_str().to_owned(),

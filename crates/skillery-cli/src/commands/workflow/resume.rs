@@ -37,5 +37,5 @@ pub(super) async fn run(session: &Session, args: &ResumeArgs) -> CommandResult {
     let resolve = |reference: &_| running.resolve(reference);
     let events = |event| running.see(&event);
     let ended = resume_workflow(&history, &run_id, &resolve, &running.options, &events).await;
-    running.end(ended)
+    running.end(ended).await
 }

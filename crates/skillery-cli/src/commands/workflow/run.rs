@@ -81,7 +81,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> CommandResult {
         }
         other => other,
     });
-    running.end(ended)
+    running.end(ended).await
 }
 
 fn inputs(workflow: &Workflow, args: &RunArgs) -> Result<Values, Failure> {

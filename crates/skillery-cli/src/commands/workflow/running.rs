@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use skillery_client::library::InstalledCode;
+use skillery_client::metrics::Recorder;
 use skillery_client::{Error, Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
@@ -19,6 +20,7 @@ use super::{history, report, show, view::View};
 use crate::consent::{self, Consent};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
+use crate::metrics;
 use crate::session::Session;
 
 /// How to run.
@@ -62,6 +64,7 @@ pub(super) struct Running<'a> {
     /// What the library said of a skill that is there and cannot be used.
     damaged: Mutex<Option<Error>>,
     view: View,
+    recorder: Recorder,
     on_interrupt: JoinHandle<()>,
 }
 
@@ -112,6 +115,7 @@ impl<'a> Running<'a> {
             verify_signature,
             damaged: Mutex::new(None),
             view: View::new(&session.output, workflow.steps.len()),
+            recorder: metrics::recorder(session)?,
             on_interrupt,
         })
     }
@@ -130,6 +134,7 @@ impl<'a> Running<'a> {
 
     /// Follows what happens.
     pub(super) fn see(&self, event: &Event) {
+        metrics::record(&self.recorder, event);
         self.view.see(event);
         if self.args.events {
             // Who does not read on will not read the report either, and is told then.
@@ -138,13 +143,16 @@ impl<'a> Running<'a> {
     }
 
     /// Tells what came of it.
-    pub(super) fn end(self, ended: Result<RunReport, RunError>) -> CommandResult {
+    pub(super) async fn end(self, ended: Result<RunReport, RunError>) -> CommandResult {
         self.on_interrupt.abort();
         drop(self.view);
         let damaged = self.damaged.into_inner().ok().flatten();
         let report = ended.map_err(|error| not_begun(error, damaged, self.to_grant))?;
         if !self.args.events {
             self.session.output.show(&report, |page| report::whole(page, &report))?;
+        }
+        if report.status != Status::Cancelled {
+            metrics::share(self.session).await;
         }
         Ok(match report.status {
             Status::Success => Exit::Done,

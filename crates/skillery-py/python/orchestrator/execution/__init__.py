@@ -4,10 +4,11 @@
 >>> configure_registry(url="http://127.0.0.1:8700", token="sky_...", org="acme")  # doctest: +SKIP
 >>> search_registry(query="email", min_rating=3.5)  # doctest: +SKIP
 
-Three groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
+Groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
 
 * a registry, :mod:`orchestrator.execution.skill_registry`;
-* the skills that are installed on this machine, :mod:`orchestrator.execution.skills`;
+* the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
+  :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
   :mod:`orchestrator.execution.runs`.
 
@@ -17,6 +18,12 @@ Importing this package loads nothing but these small modules: what does the work
 from __future__ import annotations
 
 from .configuration import RegistryConfig, configure_registry, get_registry_config
+from .dependencies import (
+    get_dependency_graph,
+    get_dependency_order,
+    get_skill_dependents,
+    visualize_dependency_graph,
+)
 from .errors import (
     InvalidInputError,
     NotAllowedError,
@@ -26,6 +33,15 @@ from .errors import (
     TokenRequiredError,
     VerificationError,
     WorkflowError,
+)
+from .metrics import (
+    SkillMetrics,
+    get_all_metrics,
+    get_skill_metrics,
+    get_top_skills,
+    print_metrics_report,
+    rate_skill,
+    record_skill_execution,
 )
 from .runs import (
     cancel_workflow_run,
@@ -50,6 +66,7 @@ from .skill_registry import (
 from .skills import (
     Skill,
     get_skill,
+    get_skill_version,
     get_skill_versions,
     list_skills,
     remove_skill,
@@ -77,6 +94,7 @@ __all__ = [
     "RegistrySkill",
     "RegistryUnavailableError",
     "Skill",
+    "SkillMetrics",
     "SkillRegistry",
     "TokenRequiredError",
     "VerificationError",
@@ -90,19 +108,29 @@ __all__ = [
     "delete_workflow",
     "download_registry_skill",
     "execute_workflow",
+    "get_all_metrics",
+    "get_dependency_graph",
+    "get_dependency_order",
     "get_registry_config",
     "get_registry_ratings",
     "get_registry_skill",
     "get_skill",
+    "get_skill_dependents",
+    "get_skill_metrics",
+    "get_skill_version",
     "get_skill_versions",
+    "get_top_skills",
     "get_workflow_run",
     "list_skills",
     "list_workflow_runs",
     "list_workflows",
     "load_workflow",
+    "print_metrics_report",
     "prune_workflow_runs",
     "publish_skill",
     "rate_registry_skill",
+    "rate_skill",
+    "record_skill_execution",
     "remove_skill",
     "resume_workflow",
     "rollback_skill",
@@ -111,5 +139,6 @@ __all__ = [
     "search_registry",
     "trending_skills",
     "update_skill",
+    "visualize_dependency_graph",
     "visualize_workflow",
 ]

@@ -153,6 +153,25 @@ def list_skills() -> List[Skill]:
     return [Skill._installed(fields) for fields in _native.library_list()]
 
 
+def get_skill_version(name: str, version: str) -> Optional[Skill]:
+    """Looks up exactly one version of an installed skill.
+
+    Args:
+        name: Its id, or its name alone where only one installed skill has it.
+        version: The version; a range is none.
+
+    Returns:
+        The skill in this version, or ``None`` when that is not installed.
+
+    Raises:
+        ValueError: If several installed skills have the name, or the text is no name or no version.
+    """
+    from orchestrator import _native
+
+    found = _native.library_get_version(name, version)
+    return None if found is None else Skill._installed(found)
+
+
 def get_skill_versions(name: str) -> List[str]:
     """Lists the installed versions of a skill.
 

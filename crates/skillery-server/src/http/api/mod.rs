@@ -12,6 +12,7 @@ pub mod show;
 pub mod signing_secret;
 pub mod status;
 pub mod tokens;
+pub mod usage;
 pub mod users;
 pub mod versions;
 pub mod visibility;
