@@ -176,6 +176,8 @@ pub enum Rule {
     Signal,
     /// To use a part of the kernel that no skill needs.
     Kernel,
+    /// To call a skill that its file does not name.
+    Skills,
 }
 
 impl Rule {
@@ -189,6 +191,7 @@ impl Rule {
             Self::Processes => "processes",
             Self::Signal => "signal",
             Self::Kernel => "kernel",
+            Self::Skills => "skills",
         }
     }
 
@@ -198,6 +201,9 @@ impl Rule {
             Self::Read => "; grant `read` for the path to allow it",
             Self::Write => "; grant `write` for the path to allow it",
             Self::Subprocess => "; grant `subprocess` to allow it",
+            Self::Skills => {
+                "; name it in `skills` of `[tool.skillery]` in the file of the caller to allow it"
+            }
             Self::Network | Self::Processes | Self::Signal | Self::Kernel => "; no skill may do that",
         }
     }

@@ -30,8 +30,10 @@ pub enum ProblemKind {
     BadSkill,
     /// No skill of that name or version is installed.
     SkillNotFound,
-    /// The content of the skill cannot be read.
+    /// The content of the skill, or what it says of itself, cannot be read.
     SkillUnreadable,
+    /// Skills call too many others.
+    SkillCount,
     /// A number is out of its range.
     BadNumber,
     /// A `${` without its end, or with something in it that is no name.

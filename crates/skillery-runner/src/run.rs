@@ -3,7 +3,7 @@
 //! The steps fall into groups that run one after the other: a step that is not parallel is a group, and so are parallel
 //! steps that stand together. Within a group, what a step refers to goes before it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +12,10 @@ use futures_util::stream::FuturesUnordered;
 use skillery_core::time::Time;
 
 use crate::Values;
+use crate::bridge::Bridge;
+use crate::callable::{Callable, Pins};
 use crate::event::{Event, EventKind, EventSink, PlannedStep};
+use crate::executor::{Executor, ExecutorError};
 use crate::fill::Scope;
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::options::RunOptions;
@@ -38,6 +41,9 @@ pub enum RunError {
     /// Skills cannot be kept in on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The other machines cannot be reached, or do not fit.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
 }
 
 impl From<StartError> for RunError {
@@ -60,6 +66,7 @@ impl RunError {
                 .then_some("install the missing skills with `skillery install`"),
             Self::Interpreter(error) => Some(error.hint()),
             Self::Sandbox(error) => Some(error.hint()),
+            Self::Executor(error) => Some(error.hint()),
         }
     }
 }
@@ -74,25 +81,60 @@ pub async fn run_workflow(
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<RunReport, RunError> {
-    let (plan, skills) = prepare(workflow, &inputs, resolve, options)?;
-    let context =
-        Context::prepare(options, events, skills.iter().map(|skill| &skill.grants).collect()).await?;
+    let (plan, skills, callable) = prepare(workflow, &inputs, resolve, options)?;
+    let granted = skills.iter().map(|skill| &skill.grants).collect();
+    let context = Context::prepare(options, events, granted, callable).await?;
     Ok(execute(&context, &workflow.name, inputs, &plan, &skills).await)
 }
 
-/// Runs one skill alone, as a step of that name. Inputs are taken as they are: a `${` in them has no meaning.
+/// Runs one skill alone, as a step of its name. Inputs are taken as they are: a `${` in them has no meaning. For a skill that
+/// calls no others.
 pub async fn run_skill(
     skill: &SkillSource,
     inputs: Values,
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
-    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|message| Problems {
-        workflow: skill.id.clone(),
-        problems: vec![Problem { step: None, kind: ProblemKind::SkillUnreadable, message }],
+    let none = |_: &SkillReference| Err("there are no other skills in this run".to_owned());
+    let pinned = Pinned::read(skill, options.limits.code_bytes)
+        .map_err(|why| alone(&skill.id, ProblemKind::SkillUnreadable, why))?;
+    let pins = Pins::new(&none, options.limits.code_bytes);
+    run_pinned(Arc::new(pinned), inputs, pins, options, events).await
+}
+
+/// [`run_skill`], of a skill that is found as those of a workflow are, with all that it calls.
+pub async fn run_skill_named(
+    reference: &SkillReference,
+    inputs: Values,
+    resolve: &Resolver<'_>,
+    options: &RunOptions,
+    events: &EventSink<'_>,
+) -> Result<Outcome, RunError> {
+    let mut pins = Pins::new(resolve, options.limits.code_bytes);
+    let pinned = pins.get(reference).map_err(|(kind, why)| {
+        alone(&reference.name.to_string(), kind, format!("skill `{reference}`: {why}"))
     })?;
-    let context = Context::prepare(options, events, vec![&pinned.grants]).await?;
-    let name = skill.name();
+    run_pinned(pinned, inputs, pins, options, events).await
+}
+
+fn alone(skill: &str, kind: ProblemKind, message: String) -> Problems {
+    Problems { workflow: skill.to_owned(), problems: vec![Problem { step: None, kind, message }] }
+}
+
+async fn run_pinned(
+    pinned: Arc<Pinned>,
+    inputs: Values,
+    mut pins: Pins<'_>,
+    options: &RunOptions,
+    events: &EventSink<'_>,
+) -> Result<Outcome, RunError> {
+    let steps = std::iter::once((None, Arc::clone(&pinned)));
+    let (callable, problems) = Callable::find(steps, &mut pins, options.limits.call_depth);
+    if !problems.is_empty() {
+        return Err(Problems { workflow: pinned.id.clone(), problems }.into());
+    }
+    let context = Context::prepare(options, events, vec![&pinned.grants], callable).await?;
+    let name = pinned.name.as_str();
     let started = Instant::now();
     context.tell(EventKind::RunStarted {
         workflow: name.to_owned(),
@@ -125,28 +167,58 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a RunOptions,
     interpreter: Interpreter,
     layers: Layers,
+    /// What skills may call.
+    pub(crate) callable: Callable,
+    /// The way to the machines that attempts are made on, where that is not this one.
+    pub(crate) bridge: Option<Bridge>,
+    /// What environment variables are, where they are those of another machine.
+    pub(crate) environment: Option<BTreeMap<String, String>>,
 }
 
 impl<'a> Context<'a> {
     /// Finds the interpreter, and sees to it that everything can be kept in before anything runs.
-    async fn prepare(
+    pub(crate) async fn prepare(
         options: &'a RunOptions,
         events: &'a EventSink<'a>,
         granted: Vec<&Grants>,
+        callable: Callable,
     ) -> Result<Self, RunError> {
         let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-        let interpreter = match &options.interpreter {
-            Some(interpreter) => interpreter.clone(),
-            None => Interpreter::discover().await?,
+        let interpreter = match (&options.executor, &options.interpreter) {
+            (Executor::Dask(cluster), _) => cluster.python.clone(),
+            (Executor::Here, Some(interpreter)) => interpreter.clone(),
+            (Executor::Here, None) => Interpreter::discover().await?,
         };
-        let mut context = Self { run_id, events, options, interpreter, layers: Layers::default() };
-        let mut seen = HashSet::new();
-        for grants in granted {
-            if seen.insert(grants) {
-                context.layers = options.workers.prepare(&context.kind(grants)).await?;
+        let mut context = Self {
+            run_id,
+            events,
+            options,
+            interpreter,
+            layers: Layers::default(),
+            callable: Callable::default(),
+            bridge: None,
+            environment: None,
+        };
+        if let Executor::Dask(cluster) = &options.executor {
+            let bridge = Bridge::start(cluster, &options.sandbox).await?;
+            context.layers = bridge.layers().clone();
+            context.bridge = Some(bridge);
+        } else {
+            let mut seen = HashSet::new();
+            for grants in granted.into_iter().chain(callable.grants()) {
+                if seen.insert(grants) {
+                    context.layers = options.workers.prepare(&context.kind(grants)).await?;
+                }
             }
         }
-        Ok(context)
+        Ok(Self { callable, ..context })
+    }
+
+    /// The environment variables that are granted and set.
+    pub(crate) fn variables(&self, grants: &Grants) -> BTreeMap<String, String> {
+        let Some(environment) = &self.environment else { return grants.variables() };
+        let granted = grants.environment.iter();
+        granted.filter_map(|name| Some((name.clone(), environment.get(name)?.clone()))).collect()
     }
 
     /// The workers that fit a skill.
@@ -174,30 +246,30 @@ fn prepare(
     inputs: &Values,
     resolve: &Resolver<'_>,
     options: &RunOptions,
-) -> Result<(Plan, Vec<Arc<Pinned>>), Problems> {
+) -> Result<(Plan, Vec<Arc<Pinned>>, Callable), Problems> {
     let checked = check(workflow, Some(inputs));
-    let mut known: HashMap<&str, Result<Arc<Pinned>, (ProblemKind, String)>> = HashMap::new();
-    let mut skills = Vec::new();
+    let mut pins = Pins::new(resolve, options.limits.code_bytes);
+    let (mut skills, mut callers) = (Vec::new(), Vec::new());
     let mut missing = Vec::new();
     for step in &workflow.steps {
         // What does not parse is a problem of the check already.
         let Ok(reference) = step.skill.parse::<SkillReference>() else { continue };
-        let pinned = known.entry(&step.skill).or_insert_with(|| {
-            let source = resolve(&reference).map_err(|why| (ProblemKind::SkillNotFound, why))?;
-            let pinned = Pinned::read(&source, options.limits.code_bytes);
-            pinned.map(Arc::new).map_err(|why| (ProblemKind::SkillUnreadable, why))
-        });
-        match pinned {
-            Ok(pinned) => skills.push(Arc::clone(pinned)),
+        match pins.get(&reference) {
+            Ok(pinned) => {
+                callers.push((Some(step.name.clone()), Arc::clone(&pinned)));
+                skills.push(pinned);
+            }
             Err((kind, why)) => missing.push(Problem {
                 step: Some(step.name.clone()),
-                kind: *kind,
+                kind,
                 message: format!("skill `{reference}`: {why}"),
             }),
         }
     }
+    let (callable, uncallable) = Callable::find(callers.into_iter(), &mut pins, options.limits.call_depth);
+    missing.extend(uncallable);
     match checked {
-        Ok(plan) if missing.is_empty() => Ok((plan, skills)),
+        Ok(plan) if missing.is_empty() => Ok((plan, skills, callable)),
         Ok(_) => {
             missing.truncate(MAX_PROBLEMS);
             Err(Problems { workflow: workflow.name.clone(), problems: missing })

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use skillery_core::{Segment, SkillId, Version, VersionRequest};
 
 use crate::policy::Grants;
@@ -61,7 +62,7 @@ pub enum SkillName {
 pub type Resolver<'a> = dyn Fn(&SkillReference) -> Result<SkillSource, String> + Send + Sync + 'a;
 
 /// A skill as a run holds it: the content is in memory, so that nothing can change it before the last step.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pinned {
     pub(crate) id: String,
     pub(crate) name: String,

@@ -15,8 +15,9 @@ use skillery_runner::{
 pub(crate) struct Harness {
     skills: BTreeMap<String, String>,
     pub(crate) options: RunOptions,
-    /// What every skill is granted.
+    /// What every skill is granted that is granted nothing else.
     pub(crate) grants: Grants,
+    own_grants: BTreeMap<String, Grants>,
     /// Called with every event, before the run goes on.
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
     events: Mutex<Vec<Event>>,
@@ -28,6 +29,7 @@ impl Harness {
             skills: BTreeMap::new(),
             options: RunOptions::default(),
             grants: Grants::default(),
+            own_grants: BTreeMap::new(),
             on_event: Box::new(|_| ()),
             events: Mutex::default(),
         }
@@ -43,6 +45,12 @@ impl Harness {
         self
     }
 
+    /// What this skill is granted, and no other.
+    pub(crate) fn granted_to(mut self, name: &str, grants: Grants) -> Self {
+        self.own_grants.insert(name.to_owned(), grants);
+        self
+    }
+
     pub(crate) async fn run(&self, workflow: Value, inputs: Value) -> RunReport {
         self.try_run(workflow, inputs).await.unwrap()
     }
@@ -50,9 +58,11 @@ impl Harness {
     pub(crate) async fn try_run(&self, workflow: Value, inputs: Value) -> Result<RunReport, RunError> {
         let workflow: Workflow = serde_json::from_value(workflow).unwrap();
         let resolve = |reference: &skillery_runner::SkillReference| {
-            let name = reference.name.to_string();
-            match self.skills.get(&name) {
-                Some(code) => Ok(SkillSource { grants: self.grants.clone(), ..source(&name, code) }),
+            let id = reference.name.to_string();
+            let name = id.strip_prefix("acme/").unwrap_or(&id);
+            let grants = self.own_grants.get(name).unwrap_or(&self.grants).clone();
+            match self.skills.get(name) {
+                Some(code) => Ok(SkillSource { grants, ..source(name, code) }),
                 None => Err("it is not installed".to_owned()),
             }
         };
