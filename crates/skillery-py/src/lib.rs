@@ -5,6 +5,7 @@
 
 mod configuration;
 mod convert;
+mod elsewhere;
 mod failure;
 mod library;
 mod registry;
@@ -19,5 +20,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     configuration::add_to(module)?;
     library::add_to(module)?;
     module.add_class::<registry::Registry>()?;
+    elsewhere::add_to(module)?;
     run::add_to(module)
 }

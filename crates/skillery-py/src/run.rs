@@ -10,13 +10,14 @@ use std::time::Duration;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, Interpreter, Policy, Problems, RunError, RunOptions, RunReport, Sandbox,
-    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, run_workflow,
+    CancellationToken, Cluster, Event, Executor, ExecutorError, Interpreter, Outcome, Policy, Problems,
+    RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode, SkillReference, SkillSource,
+    Values, Workers, Workflow, run_skill_named, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -26,7 +27,8 @@ use crate::runtime::runtime;
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Run>()?;
     module.add_function(wrap_pyfunction!(validate_workflow, module)?)?;
-    module.add_function(wrap_pyfunction!(start_workflow, module)?)
+    module.add_function(wrap_pyfunction!(start_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(start_skill, module)?)
 }
 
 #[derive(Deserialize)]
@@ -37,6 +39,8 @@ struct OptionsForm {
     jobs: Option<NonZeroUsize>,
     verify_signature: bool,
     allow_weaker_sandbox: bool,
+    executor: Option<String>,
+    executor_python: Option<PathBuf>,
 }
 
 /// A workflow that runs, or has ended. Nothing of it ever calls Python: a thread that did would crash an interpreter
@@ -53,7 +57,21 @@ type Object<'py> = Option<Bound<'py, PyAny>>;
 /// What a run tells its reader. The end is the last.
 enum Told {
     Event(Box<Event>),
-    End(Result<RunReport, RunError>),
+    End(Result<Ended, RunError>),
+}
+
+/// What came of a run.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ended {
+    Workflow(RunReport),
+    Skill(Box<Outcome>),
+}
+
+/// What is run.
+enum Subject {
+    Workflow(Workflow),
+    Skill(SkillReference),
 }
 
 #[pymethods]
@@ -93,8 +111,25 @@ fn start_workflow(
     want_events: bool,
 ) -> PyResult<Run> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
+    start(py, Subject::Workflow(workflow), inputs, options, want_events)
+}
+
+/// Starts a skill alone and returns at once. Events are told only where they are wanted.
+#[pyfunction]
+fn start_skill(py: Python<'_>, skill: &str, inputs: &str, options: &str, want_events: bool) -> PyResult<Run> {
+    let reference = skill.parse().map_err(|why: String| {
+        raise_as(py, "invalid", "invalid-input", &format!("`{skill}` is not a skill: {why}"), None)
+    })?;
+    start(py, Subject::Skill(reference), inputs, options, want_events)
+}
+
+fn start(py: Python<'_>, subject: Subject, inputs: &str, options: &str, want_events: bool) -> PyResult<Run> {
     let inputs: Values = parsed(inputs, "`inputs`")?;
     let form: OptionsForm = parsed(options, "the options")?;
+    let scheduler: Option<SchedulerAddress> =
+        form.executor.as_deref().map(str::parse).transpose().map_err(|error: ExecutorError| {
+            raise_as(py, "invalid", "invalid-executor", &error.to_string(), Some(error.hint()))
+        })?;
     let home = Home::locate().map_err(|error| raise(py, &error))?;
     let policy = Policy::read(&home.policy_file())
         .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
@@ -122,13 +157,26 @@ fn start_workflow(
                 let _ = tell.send(Told::Event(Box::new(event)));
             }
         };
-        let outcome = match Interpreter::at_or_discover(form.python.as_deref()).await {
-            Ok(interpreter) => {
-                options.interpreter = Some(interpreter);
-                run_workflow(&workflow, inputs, &resolve, &options, &events).await
+        let outcome = async {
+            match scheduler {
+                Some(scheduler) => {
+                    let python = Interpreter::at_or_discover(form.executor_python.as_deref()).await?;
+                    options.executor = Executor::Dask(Cluster { scheduler, python });
+                }
+                None => {
+                    options.interpreter = Some(Interpreter::at_or_discover(form.python.as_deref()).await?);
+                }
             }
-            Err(error) => Err(RunError::Interpreter(error)),
+            Ok(match &subject {
+                Subject::Workflow(workflow) => {
+                    Ended::Workflow(run_workflow(workflow, inputs, &resolve, &options, &events).await?)
+                }
+                Subject::Skill(skill) => {
+                    Ended::Skill(Box::new(run_skill_named(skill, inputs, &resolve, &options, &events).await?))
+                }
+            })
         };
+        let outcome = outcome.await;
         let _ = tell.send(Told::End(outcome));
     });
     Ok(Run { cancel, told: Mutex::new(told) })
@@ -156,7 +204,7 @@ fn resolve(
 }
 
 /// The workers of this process, warm from one run to the next.
-fn workers(home: &Home) -> Workers {
+pub(crate) fn workers(home: &Home) -> Workers {
     static KNOWN: Mutex<Option<HashMap<PathBuf, Workers>>> = Mutex::new(None);
     let folder = home.runner_folder();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,7 +212,7 @@ fn workers(home: &Home) -> Workers {
     known.entry(folder.clone()).or_insert_with(|| Workers::with_cache(folder)).clone()
 }
 
-fn described(error: &dyn std::error::Error) -> String {
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
@@ -176,6 +224,7 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
+        RunError::Executor(cause) => raise_as(py, "failed", "no-executor", &cause.to_string(), error.hint()),
     }
 }
 

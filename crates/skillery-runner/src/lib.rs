@@ -65,7 +65,7 @@ pub use tokio_util::sync::CancellationToken;
 
 pub use crate::elsewhere::{probe, run_attempt};
 pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream, is_call};
-pub use crate::executor::{Cluster, Executor, ExecutorError};
+pub use crate::executor::{Cluster, Executor, ExecutorError, SchedulerAddress};
 pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};

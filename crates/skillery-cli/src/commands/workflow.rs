@@ -11,9 +11,9 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Event, EventKind, Interpreter, InterpreterError, Policy, Problem, ProblemKind, Problems, RunError,
-    RunOptions, RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, StepReport, Values,
-    Workers, Workflow, run_workflow,
+    Cluster, Event, EventKind, Executor, Interpreter, InterpreterError, Policy, Problem, ProblemKind,
+    Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode, SkillReference,
+    SkillSource, Status, StepReport, Values, Workers, Workflow, is_call, run_workflow,
 };
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -47,6 +47,7 @@ Examples:
   skillery workflow run validate.json --input email=a@example.com
   skillery workflow run report.json --input 'rows:=[1, 2, 3]' --input title=Sums
   skillery workflow run report.json --inputs-file in.json --json | jq '.steps[-1].output'
+  skillery workflow run report.json --executor dask://scheduler.example.com:8786 --jobs 64
 
 The skills are those of the local library, checked against their digests. They run in a sandbox, and may do what the \
 policy grants. Exit code 1 when the workflow failed.")]
@@ -81,6 +82,14 @@ struct RunArgs {
     /// Run even where this machine cannot keep the skills in completely
     #[arg(long)]
     allow_weaker_sandbox: bool,
+
+    /// Where steps run: `dask://host:port`, the scheduler of a Dask cluster [default: this machine]
+    #[arg(long, value_name = "ADDRESS")]
+    executor: Option<SchedulerAddress>,
+
+    /// The Python that speaks with the cluster; it has the packages `skillery` and `distributed` [default: `--python`]
+    #[arg(long, value_name = "FILE", requires = "executor")]
+    executor_python: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +155,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
         None => None,
     };
+    let executor = executor(args).await?;
     let home = session.home()?;
     let policy = match &args.policy {
         // A file that was named is there.
@@ -162,6 +172,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
         interpreter,
         workers: Workers::with_cache(home.runner_folder()),
         sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
+        executor,
         jobs: args.jobs.unwrap_or(defaults.jobs),
         timeout: args.timeout,
         ..defaults
@@ -203,7 +214,7 @@ async fn run_file(session: &Session, args: &RunArgs) -> CommandResult {
 fn follow(progress: &Progress, event: &Event) {
     match &event.kind {
         EventKind::StepStarted { step, .. } => progress.message(step),
-        EventKind::StepFinished { .. } => progress.step(),
+        EventKind::StepFinished { step, .. } if !is_call(step) => progress.step(),
         _ => {}
     }
 }
@@ -278,6 +289,9 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
         RunError::Sandbox(error) => {
             return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
         }
+        RunError::Executor(error) => {
+            return Failure::new(Exit::Failed, "no-executor", error.to_string()).hint(error.hint());
+        }
         RunError::Invalid(problems) => problems,
     };
     let all = |kind| problems.iter().all(|problem| problem.kind == kind);
@@ -304,6 +318,13 @@ fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
     };
     let failure = problems.iter().fold(failure, |failure, problem| failure.because(problem.to_string()));
     hint.into_iter().fold(failure, Failure::hint)
+}
+
+async fn executor(args: &RunArgs) -> Result<Executor, Failure> {
+    let Some(scheduler) = args.executor.clone() else { return Ok(Executor::Here) };
+    let python = args.executor_python.as_ref().or(args.python.as_ref());
+    let python = Interpreter::at_or_discover(python.map(PathBuf::as_path)).await.map_err(no_interpreter)?;
+    Ok(Executor::Dask(Cluster { scheduler, python }))
 }
 
 fn no_interpreter(error: InterpreterError) -> Failure {

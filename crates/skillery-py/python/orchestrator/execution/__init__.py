@@ -8,13 +8,15 @@ Three groups of functions, which all raise the classes of :mod:`orchestrator.exe
 
 * a registry, :mod:`orchestrator.execution.skill_registry`;
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`;
-* workflows of installed skills, :mod:`orchestrator.execution.workflows`.
+* workflows of installed skills, :mod:`orchestrator.execution.workflows`, and one skill like a function,
+  :mod:`orchestrator.execution.calling`.
 
 Importing this package loads nothing but these small modules: what does the work is loaded by the first call.
 """
 
 from __future__ import annotations
 
+from .calling import execute_skill
 from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .errors import (
     InvalidInputError,
@@ -22,6 +24,7 @@ from .errors import (
     NotFoundError,
     RegistryError,
     RegistryUnavailableError,
+    SkillError,
     TokenRequiredError,
     VerificationError,
     WorkflowError,
@@ -59,6 +62,7 @@ __all__ = [
     "RegistrySkill",
     "RegistryUnavailableError",
     "Skill",
+    "SkillError",
     "SkillRegistry",
     "TokenRequiredError",
     "VerificationError",
@@ -69,6 +73,7 @@ __all__ = [
     "configure_registry",
     "create_workflow",
     "download_registry_skill",
+    "execute_skill",
     "execute_workflow",
     "get_registry_config",
     "get_registry_ratings",

@@ -128,6 +128,7 @@ async def execute_workflow(
     jobs: Optional[int] = None,
     on_event: Optional[Callable[[Dict[str, Any]], None]] = None,
     allow_weaker_sandbox: bool = False,
+    executor: Any = None,
 ) -> Dict[str, Dict[str, Any]]:
     """Runs a workflow of installed skills, for real. A step that fails is part of the result, and no exception.
 
@@ -142,6 +143,8 @@ async def execute_workflow(
             ``step-started``, ``step-output``, ``step-denied``, ``step-retrying``, ``step-finished`` or
             ``run-finished``.
         allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
+        executor: Where steps run: this machine when left out; ``dask://host:port``, the address of a Dask scheduler, or
+            a client of `distributed`. This Python then needs that package, and the workers this one.
 
     Returns:
         A dict with a dict for each step, by name, in order:
@@ -159,7 +162,8 @@ async def execute_workflow(
 
     Raises:
         WorkflowError: A ``ValueError``. If the workflow cannot begin, for example because a skill is not installed.
-        RegistryError: If there is no Python to run skills with, or skills cannot be kept in on this machine.
+        RegistryError: If there is no Python to run skills with, skills cannot be kept in on this machine, or the
+            executor cannot be used.
     """
     import asyncio
     import sys
@@ -168,6 +172,7 @@ async def execute_workflow(
     from orchestrator import _native
 
     from .configuration import get_registry_config
+    from .executors import executor_options
 
     options = {
         "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
@@ -175,6 +180,7 @@ async def execute_workflow(
         "jobs": jobs,
         "verify_signature": get_registry_config().verify_signature,
         "allow_weaker_sandbox": allow_weaker_sandbox,
+        **executor_options(executor),
     }
     run = _native.start_workflow(
         _json(workflow.to_dict(), "the workflow"),
