@@ -40,25 +40,30 @@ def hangs(folder):
 """
 
 
+#: What differs from run to run.
+TIMES = ("time", "run_id", "latency_ms", "delay_ms")
+
+
 class Cluster:
     """A scheduler, workers with one thread each, and a client that looks at them."""
 
-    def __init__(self, folder, workers=2, options=()):
+    def __init__(self, folder, workers=2, options=(), before=()):
         self.folder = folder
         file = str(folder / "scheduler.json")
         self.processes = []
         self.start("scheduler", "--port", "0", "--scheduler-file", file)
         for _ in range(workers):
-            self.start("worker", "--scheduler-file", file, "--nthreads", "1", "--no-nanny", *options)
+            self.start("worker", "--scheduler-file", file, "--nthreads", "1", "--no-nanny", *options, before=before)
         self.client = Client(scheduler_file=file, set_as_default=False)
-        self.client.wait_for_workers(workers) if workers else None
+        if workers:
+            self.client.wait_for_workers(workers)
         self.address = self.client.scheduler.address
         self.executor = self.address.replace("tcp://", "dask://")
 
-    def start(self, *words):
+    def start(self, *words, before=()):
         with open(str(self.folder / "log"), "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"],
+                [*before, sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"],
                 cwd=str(self.folder),
                 env={**os.environ, "SKILLERY_HOME": str(self.folder / "home"), "SECRET": "of the worker"},
                 stdin=subprocess.DEVNULL,
@@ -131,13 +136,13 @@ def unlocked(folder):
 
 
 def without_times(value):
-    """What does not differ from run to run."""
     if isinstance(value, dict):
-        return {key: without_times(item) for key, item in value.items() if key not in ("time", "run_id", "latency_ms")}
+        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def run(workflow, inputs=None, **options):
+    """What came of it, and what was told."""
     events = []
     results = asyncio.run(execute_workflow(workflow, inputs, on_event=events.append, **options))
     return without_times(results), without_times(events)
@@ -163,11 +168,8 @@ def test_results_and_events_are_those_of_this_machine(cluster, save, meeting, ho
     add_step(workflow, "slow", "slow", on_error="continue", timeout_seconds=0.5)
     add_step(workflow, "calls", "calls", {"told": "${tells_output}"})
 
-    for event in (here := run(workflow)[1]):
-        event.pop("delay_ms", None)
+    results_here, events_here = run(workflow)
     results, events = run(workflow, executor=cluster.executor)
-    for event in events:
-        event.pop("delay_ms", None)
     assert {name: result["status"] for name, result in results.items()} == {
         "tells": "success",
         "reads": "denied",
@@ -180,11 +182,12 @@ def test_results_and_events_are_those_of_this_machine(cluster, save, meeting, ho
     assert [event.get("step") for event in events if event["event"] == "step-output"] == [
         "tells", "tells", "calls/tells#1", "calls/tells#1",
     ]  # fmt: skip
-    assert steps(events) == steps(here)
-    assert events[0] == here[0]
+    assert results == results_here
+    assert events[0] == events_here[0]
+    assert by_step(events) == by_step(events_here)
 
 
-def steps(events):
+def by_step(events):
     """Of each step, what was told, in order; the two outputs of one step may come in either order."""
     told = {}
     for event in events[1:]:
@@ -292,7 +295,6 @@ def test_what_does_not_fit_is_said_before_anything_runs(own_cluster, save, tmp_p
     cluster = own_cluster(workers=1, options=["--preload", str(old)])
     error = refused(cluster.executor)
     assert "has version 0.0.1 of `skillery`, and this is version" in str(error)
-    cluster.processes.pop().kill()
 
 
 def test_a_cluster_without_workers_is_no_executor(own_cluster, save):
@@ -303,13 +305,25 @@ def test_a_cluster_without_workers_is_no_executor(own_cluster, save):
         run(workflow, executor=own_cluster(workers=0).executor)
 
 
-def test_a_worker_without_all_layers_refuses(own_cluster, save, tmp_path):
-    """Without user namespaces, as in some containers: the machine says so, and a retry may find another one."""
+def test_a_worker_whose_machine_lacks_a_layer_refuses(own_cluster, save):
+    save("double", "def double(number=1):\n    return number * 2\n")
+    workflow = create_workflow("w")
+    add_step(workflow, "double", "double", retries=1, retry_delay=0)
+    # In a namespace of users that may not make another one, as in some containers.
+    command = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\""
+    cluster = own_cluster(workers=1, before=["unshare", "--user", "--map-root-user", "sh", "-c", command, "sh"])
+    results, _ = run(workflow, executor=cluster.executor)
+    error = results["double"]["error"]
+    assert (results["double"]["attempts"], error["type"]) == (2, "could-not-start")
+    assert "the sandbox is not complete on this machine: missing namespaces" in error["message"]
+
+
+def test_a_worker_without_python_for_skills_is_told(own_cluster, save, tmp_path):
     save("double", "def double(number=1):\n    return number * 2\n")
     workflow = create_workflow("w")
     add_step(workflow, "double", "double")
-    weak = tmp_path / "weak.py"
-    weak.write_text("import os\nos.environ['SKILLERY_PYTHON'] = '/nowhere/python3'\n")
-    cluster = own_cluster(workers=1, options=["--preload", str(weak)])
+    lost = tmp_path / "lost.py"
+    lost.write_text("import os\nos.environ['SKILLERY_PYTHON'] = '/nowhere/python3'\n")
+    cluster = own_cluster(workers=1, options=["--preload", str(lost)])
     with pytest.raises(RegistryError, match="cannot run skills: .*nowhere"):
         run(workflow, executor=cluster.executor)

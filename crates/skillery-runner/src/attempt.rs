@@ -29,6 +29,8 @@ use crate::workers::{Kind, Worker};
 const REPLY_OVERHEAD: usize = 1024 * 1024;
 /// How long the parent may take to tell that a killed worker is gone.
 const BURIAL: Duration = Duration::from_secs(5);
+/// Of what one attempt is denied, what is told. The kernel's part alone never comes to so much.
+const MOST_DENIALS: usize = 64;
 /// Open files, processes with their threads, and bytes in a file, of one worker.
 const FILES: u64 = 256;
 const PROCESSES: u64 = 64;
@@ -251,8 +253,10 @@ impl Watch<'_> {
     }
 
     fn denied(&mut self, denial: Denial) {
-        (self.on_denial)(&denial);
-        self.denials.push(denial);
+        if self.denials.len() < MOST_DENIALS {
+            (self.on_denial)(&denial);
+            self.denials.push(denial);
+        }
     }
 }
 

@@ -11,9 +11,9 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Cluster, Event, EventKind, Executor, Interpreter, InterpreterError, Policy, Problem, ProblemKind,
-    Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode, SkillReference,
-    SkillSource, Status, StepReport, Values, Workers, Workflow, is_call, run_workflow,
+    Cluster, Event, EventKind, Executor, ExecutorError, Interpreter, InterpreterError, Policy, Problem,
+    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode,
+    SkillReference, SkillSource, Status, StepReport, Values, Workers, Workflow, is_call, run_workflow,
 };
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -84,7 +84,7 @@ struct RunArgs {
     allow_weaker_sandbox: bool,
 
     /// Where steps run: `dask://host:port`, the scheduler of a Dask cluster [default: this machine]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_executor)]
     executor: Option<SchedulerAddress>,
 
     /// The Python that speaks with the cluster; it has the packages `skillery` and `distributed` [default: `--python`]
@@ -349,6 +349,10 @@ fn parse_input(text: &str) -> Result<(String, serde_json::Value), String> {
         None => (name, serde_json::Value::from(value)),
     };
     if name.is_empty() { Err("the input has no name".to_owned()) } else { Ok((name.to_owned(), value)) }
+}
+
+fn parse_executor(text: &str) -> Result<SchedulerAddress, String> {
+    text.parse().map_err(|error: ExecutorError| format!("{error}; {}", error.hint()))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

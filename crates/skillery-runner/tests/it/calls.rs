@@ -134,6 +134,14 @@ async fn only_what_is_named_may_be_called() {
         assert!(harness.story().iter().any(|told| told.contains("rule: Skills, what: \"acme/double\"")));
         assert!(!harness.story().iter().any(|told| told.contains('#')), "{:?}", harness.story());
     }
+    // Who asks again and again is told each time, and nobody else is after a while.
+    let code = caller(
+        &[],
+        "def outer():\n    for _ in range(200):\n        try:\n            execute_skill('acme/double')\n        except SkillError as error:\n            last = error.status\n    return last\n",
+    );
+    let harness = Harness::new().skill("outer", &code);
+    assert_eq!(output(&harness, json!({})).await, json!("denied"));
+    assert_eq!(harness.story().iter().filter(|told| told.contains("rule: Skills")).count(), 64);
     // It may go on without.
     let code = caller(
         &["acme/other"],
@@ -321,7 +329,7 @@ async fn the_called_have_time_limits_of_their_own() {
 #[tokio::test]
 async fn what_is_missing_is_a_problem_before_anything_runs() {
     let code = caller(&["acme/middle"], "def outer(): ...\n");
-    let middle = caller(&["acme/gone@^2", "no skill"], "def middle(): ...\n");
+    let middle = caller(&["acme/gone@^2", "acme/Upper"], "def middle(): ...\n");
     let harness = Harness::new().skill("outer", &code).skill("middle", &middle);
     let workflow = json!({"name": "w", "steps": [{"name": "one", "skill": "outer"}]});
     let RunError::Invalid(problems) = harness.try_run(workflow.clone(), json!({})).await.unwrap_err() else {
@@ -330,7 +338,7 @@ async fn what_is_missing_is_a_problem_before_anything_runs() {
     insta::assert_snapshot!(problems, @"
     workflow `w` cannot run
     - step `one`: skill `acme/gone@^2`, which is called through `acme/outer` -> `acme/middle`: it is not installed
-    - step `one`: skill `no skill`, which is called through `acme/outer` -> `acme/middle`: segment `no skill` has the character `\u{20}`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
+    - step `one`: skill `acme/Upper`, which is called through `acme/outer` -> `acme/middle`: segment `Upper` has the character `U`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
     ");
     assert_eq!(problems.problems[0].kind, ProblemKind::SkillNotFound);
     assert!(harness.events().is_empty());
