@@ -44,7 +44,7 @@ enum Order<'a> {
 /// What the bridge says first.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Hello {
+enum Greeting {
     Hello(Known),
     /// The scheduler cannot be reached.
     Unreachable(String),
@@ -134,16 +134,16 @@ impl Bridge {
         });
         let mut lines = BufReader::new(stdout);
         order(&orders, &Order::Probe(sandbox));
-        let hello = tokio::time::timeout(START, read::<Hello>(&mut lines)).await;
+        let hello = tokio::time::timeout(START, read::<Greeting>(&mut lines)).await;
         let known = match hello {
-            Ok(Some(Hello::Hello(known))) => known,
-            Ok(Some(Hello::Unreachable(what))) => {
+            Ok(Some(Greeting::Hello(known))) => known,
+            Ok(Some(Greeting::Unreachable(what))) => {
                 return Err(ExecutorError::Unreachable {
                     scheduler: cluster.scheduler.as_str().to_owned(),
                     what,
                 });
             }
-            Ok(Some(Hello::Broken(what))) => return Err(broken(what)),
+            Ok(Some(Greeting::Broken(what))) => return Err(broken(what)),
             Ok(None) => return Err(broken(last_words(&mut child, &mut tasks, &complaint).await)),
             Err(_) => return Err(broken(format!("it says nothing for {} s", START.as_secs()))),
         };

@@ -33,7 +33,7 @@ fn a_skill_calls_another_one() {
     let report = place.run(["workflow", "run", "w.json", "--json"]).ok().json();
     assert_eq!(report["steps"][0]["output"], 20);
     save(&place, "wrong", &QUADRUPLE.replace("local/double@^1", "local/other"));
-    place.write("wrong.json", &WORKFLOW.replace("quadruple", "wrong"));
+    place.write("wrong.json", WORKFLOW.replace("quadruple", "wrong"));
     save(&place, "other", "def other(): ...\n");
     let report = place.run(["workflow", "run", "wrong.json", "--json"]).fails(1).json();
     assert_eq!(report["steps"][0]["status"], "denied");
@@ -43,7 +43,7 @@ fn a_skill_calls_another_one() {
 #[test]
 fn an_executor_that_cannot_be_used_is_said() {
     let place = Place::new();
-    place.write("w.json", &WORKFLOW.replace("quadruple", "double"));
+    place.write("w.json", WORKFLOW.replace("quadruple", "double"));
     save(&place, "double", "def double(number):\n    return number * 2\n");
     let run = ["workflow", "run", "w.json", "--executor"];
     snapshot!("no-executor", place.run(run.iter().chain(&["ray://127.0.0.1:1"])).fails(2));

@@ -338,7 +338,7 @@ async fn what_is_missing_is_a_problem_before_anything_runs() {
     insta::assert_snapshot!(problems, @"
     workflow `w` cannot run
     - step `one`: skill `acme/gone@^2`, which is called through `acme/outer` -> `acme/middle`: it is not installed
-    - step `one`: skill `acme/Upper`, which is called through `acme/outer` -> `acme/middle`: segment `Upper` has the character `U`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
+    - step `one`: skill `acme/Upper`, which is called through `acme/outer` -> `acme/middle`: segment `Upper` has the capital `U`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
     ");
     assert_eq!(problems.problems[0].kind, ProblemKind::SkillNotFound);
     assert!(harness.events().is_empty());
