@@ -118,7 +118,7 @@ impl Registry {
         let validate = "examples/workflows/validate_emails.json";
         self.skillery(&["workflow", "run", validate, "--input", "email_input=ada.lovelace@example.com"])?;
         let article = "article=Ask for password=hunter2-hunter2 at the desk. It works.";
-        let report = "examples/workflows/article_report.json";
+        let report = "examples/workflows/article_report.yaml";
         self.skillery(&["workflow", "run", report, "--input", "title=On Engines", "--input", article])?;
         self.skillery(&["rate", "acme/text_statistics", "4.5", "--review", "Counts what I wanted to know"])?;
         self.skillery(&["reviews", "acme/text_statistics"])?;

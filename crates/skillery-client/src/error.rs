@@ -156,6 +156,12 @@ pub enum Error {
         /// The registry.
         registry: String,
     },
+    /// No workflow of this name was saved.
+    #[error("no workflow `{name}` was saved")]
+    WorkflowNotSaved {
+        /// The name.
+        name: String,
+    },
     /// The library has no such skill.
     #[error("`{name}` is not in the library")]
     NotInstalled {
@@ -272,6 +278,7 @@ impl Error {
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
+            Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
             Self::BadFile { .. } => "bad-file",
@@ -312,6 +319,7 @@ impl Error {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
             Self::NotCached { .. } => "ask again when the registry can be reached",
+            Self::WorkflowNotSaved { .. } => "`skillery workflow list` lists what was saved",
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
@@ -335,7 +343,9 @@ impl Error {
             | Self::Ambiguous { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
-            Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } => ExitClass::NotFound,
+            Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {
+                ExitClass::NotFound
+            }
             Self::CodeHashMismatch { .. }
             | Self::DigestMismatch { .. }
             | Self::SignatureMissing { .. }

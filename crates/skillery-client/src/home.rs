@@ -57,6 +57,16 @@ impl Home {
         self.0.join("runner")
     }
 
+    /// Runs of workflows.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.0.join("runs")
+    }
+
+    /// Workflows that were saved by name.
+    pub fn workflows_folder(&self) -> PathBuf {
+        self.0.join("workflows")
+    }
+
     /// The installed skills.
     pub fn library_folder(&self) -> PathBuf {
         self.0.join("library")

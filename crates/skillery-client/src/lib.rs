@@ -17,6 +17,7 @@ pub mod lockfile;
 pub mod publish;
 mod retry;
 pub mod verify;
+pub mod workflows;
 
 pub use skillery_core::token::Secret;
 
@@ -29,3 +30,4 @@ pub use crate::keys::Keys;
 pub use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, Update};
 pub use crate::lockfile::{LockedSkill, Lockfile};
 pub use crate::publish::{Draft, Published};
+pub use crate::workflows::SavedWorkflows;

@@ -224,6 +224,7 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
+        RunError::History(cause) => raise_as(py, "failed", "no-history", &described(cause), error.hint()),
         RunError::Executor(cause) => raise_as(py, "failed", "no-executor", &cause.to_string(), error.hint()),
     }
 }

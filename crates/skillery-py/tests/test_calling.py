@@ -80,7 +80,7 @@ def test_what_cannot_begin_is_no_failure_of_a_skill(save):
     with pytest.raises(ValueError, match="`No skill` is not a skill"):
         execute_skill("No skill")
     save("quadruple", CALLS)
-    with pytest.raises(WorkflowError, match="skill `double`, which is called through `quadruple`: "):
+    with pytest.raises(WorkflowError, match="skill `double`: `double` is not in the library; it is called through `quadruple`"):
         execute_skill("quadruple", number=1)
     for executor, said in (("ray://h:1", "`ray://h:1` is no executor"), (7, "not of type `int`")):
         with pytest.raises(ValueError, match=said):

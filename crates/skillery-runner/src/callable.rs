@@ -14,15 +14,15 @@ use crate::skill::{Pinned, Resolver, SkillName, SkillReference};
 /// Skills that the steps of a run may call, directly or through each other.
 const MAX_SKILLS: usize = 1_000;
 
-/// Why there is no content for a reference.
-pub(crate) type Missing = (ProblemKind, String);
+/// The content of a reference, or why there is none.
+pub(crate) type Found = Result<Arc<Pinned>, (ProblemKind, String)>;
 
 /// The content of each reference of a run, asked for once.
 pub(crate) struct Pins<'a> {
     resolve: &'a Resolver<'a>,
     /// Bytes that the code of a skill may have.
     most: usize,
-    known: HashMap<String, Result<Arc<Pinned>, Missing>>,
+    known: HashMap<String, Found>,
 }
 
 impl<'a> Pins<'a> {
@@ -30,15 +30,29 @@ impl<'a> Pins<'a> {
         Self { resolve, most, known: HashMap::new() }
     }
 
-    /// What the reference stands for, in this run.
-    pub(crate) fn get(&mut self, reference: &SkillReference) -> Result<Arc<Pinned>, Missing> {
-        let find = || {
-            let source = (self.resolve)(reference).map_err(|why| (ProblemKind::SkillNotFound, why))?;
-            let pinned = Pinned::read(&source, self.most);
-            pinned.map(Arc::new).map_err(|why| (ProblemKind::SkillUnreadable, why))
-        };
-        self.known.entry(reference.to_string()).or_insert_with(find).clone()
+    /// What this stands for, in this run.
+    pub(crate) fn get(&mut self, written: &str) -> Found {
+        if let Some(found) = self.known.get(written) {
+            return found.clone();
+        }
+        let found = self.find(written);
+        self.known.insert(written.to_owned(), found.clone());
+        found
     }
+
+    fn find(&self, written: &str) -> Found {
+        let reference = parsed(written)?;
+        let because = |why: String| format!("skill `{reference}`: {why}");
+        let source = (self.resolve)(&reference).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
+        let pinned = Pinned::read(&source, self.most);
+        pinned.map(Arc::new).map_err(|why| (ProblemKind::SkillUnreadable, because(why)))
+    }
+}
+
+/// What a skill writes to name another one.
+pub(crate) fn parsed(written: &str) -> Result<SkillReference, (ProblemKind, String)> {
+    let not_a_skill = |why| format!("`{}` is not a skill: {why}", crate::template::cut(written));
+    written.parse().map_err(|why: String| (ProblemKind::BadSkill, not_a_skill(why)))
 }
 
 /// Who may call what.
@@ -79,21 +93,25 @@ struct Waiting {
 impl Callable {
     /// Finds everything that these skills may call. A call that is `depth` deep fails, so nothing is looked for from there on.
     pub(crate) fn find(
-        steps: impl Iterator<Item = (Option<String>, Arc<Pinned>)>,
-        pins: &mut Pins<'_>,
+        steps: Vec<(Option<String>, Arc<Pinned>)>,
+        find: &mut dyn FnMut(&str) -> Found,
         depth: usize,
     ) -> (Self, Vec<Problem>) {
         let mut found = Self::default();
         let mut problems = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();
         let mut seen = BTreeSet::new();
-        let mut waiting: VecDeque<Waiting> =
-            steps.map(|(step, skill)| Waiting { way: vec![skill.id.clone()], skill, step }).collect();
+        let mut waiting: VecDeque<Waiting> = steps
+            .into_iter()
+            .map(|(step, skill)| Waiting { way: vec![skill.id.clone()], skill, step })
+            .collect();
         while let Some(Waiting { skill, way, step }) = waiting.pop_front() {
             if way.len() > depth || !seen.insert(key(&skill)) {
                 continue;
             }
-            let mut problem = |kind, message| problems.push(Problem { step: step.clone(), kind, message });
+            let mut problem = |kind, message: String| {
+                problems.push(Problem { step: step.clone(), ..Problem::new(kind, message) })
+            };
             let manifest = match Manifest::of_code(&skill.code) {
                 Ok(manifest) => manifest,
                 Err(error) => {
@@ -105,15 +123,10 @@ impl Callable {
             let mut declared = Vec::new();
             for written in manifest.skills {
                 let through = way.join("` -> `");
-                let pinned = written.parse::<SkillReference>().map_err(|why| (ProblemKind::BadSkill, why));
-                let pinned = match pinned.and_then(|reference| pins.get(&reference)) {
+                let pinned = match find(&written) {
                     Ok(pinned) => pinned,
                     Err((kind, why)) => {
-                        let written = crate::template::cut(&written);
-                        problem(
-                            kind,
-                            format!("skill `{written}`, which is called through `{through}`: {why}"),
-                        );
+                        problem(kind, format!("{why}; it is called through `{through}`"));
                         continue;
                     }
                 };
@@ -243,9 +256,9 @@ mod tests {
             entry.map(|(_, skills)| source(reference, skills)).ok_or_else(|| "it is not installed".to_owned())
         };
         let mut pins = Pins::new(&resolve, 1 << 20);
-        let first = pins.get(&"acme/first".parse().unwrap()).unwrap();
-        let steps = [(Some("one".to_owned()), Arc::clone(&first))].into_iter();
-        let (callable, problems) = Callable::find(steps, &mut pins, 3);
+        let first = pins.get("acme/first").unwrap();
+        let steps = vec![(Some("one".to_owned()), Arc::clone(&first))];
+        let (callable, problems) = Callable::find(steps, &mut |written| pins.get(written), 3);
         (callable, problems, first)
     }
 
@@ -286,7 +299,7 @@ mod tests {
             told[1],
             (
                 ProblemKind::SkillNotFound,
-                "step `one`: skill `acme/gone@^2`, which is called through `acme/first` -> `acme/second`: it is not installed"
+                "step `one`: skill `acme/gone@^2`: it is not installed; it is called through `acme/first` -> `acme/second`"
                     .to_owned()
             )
         );

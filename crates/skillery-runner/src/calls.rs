@@ -247,17 +247,14 @@ impl Called<'_> {
             error = Some(StepError::new("cancelled", message));
         }
         Outcome {
-            status,
             output,
             error,
-            reason: None,
-            skill: self.skill.id.clone(),
-            version: self.skill.version.clone(),
             inputs,
             latency_ms: milliseconds(latency),
             attempts: 1,
             stdout,
             stderr,
+            ..Outcome::of(&self.skill.id, &self.skill.version, status)
         }
     }
 }

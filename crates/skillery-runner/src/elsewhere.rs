@@ -14,6 +14,7 @@ use crate::event::{Event, EventKind};
 use crate::interpreter::Interpreter;
 use crate::options::{RunLimits, RunOptions};
 use crate::outcome::StepError;
+use crate::repeat::Retry;
 use crate::run::Context;
 use crate::sandbox::{Layers, Sandbox};
 use crate::skill::Pinned;
@@ -167,17 +168,11 @@ async fn run(
             options.cancel.cancel();
         }
     };
-    let attempted = match Context::prepare(&options, &sink, vec![&skill.grants], callable).await {
+    let attempted = match Context::prepare(step.clone(), &options, &sink, &[&skill.grants], callable).await {
         Ok(mut context) => {
             context.environment = Some(environment);
-            let step = StepRun {
-                name: &step,
-                skill: &skill,
-                inputs,
-                retries: 0,
-                retry_delay: Duration::ZERO,
-                timeout,
-            };
+            let retry = Retry::none();
+            let step = StepRun { name: &step, skill: &skill, inputs, retry: &retry, timeout };
             attempt_of_step(&context, &step).await
         }
         // Another machine may have what this one lacks.

@@ -1,6 +1,7 @@
 //! The one stream that tells what happens in a run.
 
 use serde::{Deserialize, Serialize};
+use skillery_core::Digest;
 use skillery_core::time::Time;
 
 use crate::Values;
@@ -45,6 +46,9 @@ pub enum EventKind {
         steps: Vec<PlannedStep>,
         /// What keeps the skills in, as far as it holds on this machine.
         sandbox: Layers,
+        /// Whether it is the rest of a run that was begun before.
+        #[serde(default, skip_serializing_if = "is_false")]
+        resumed: bool,
     },
     /// An attempt begins.
     StepStarted {
@@ -84,7 +88,13 @@ pub enum EventKind {
         /// Milliseconds until the next one.
         delay_ms: f64,
     },
-    /// A step has its outcome; skipped steps too.
+    /// What came of a step in an earlier part of the run still holds, and it does not run again.
+    StepKept {
+        /// The step.
+        step: String,
+    },
+    /// A step has its outcome; skipped steps too. A step of a workflow that is a step itself is called `step/inner`, an item of
+    /// a `foreach` is `step[3]`.
     StepFinished {
         /// The step.
         step: String,
@@ -109,6 +119,13 @@ pub struct PlannedStep {
     pub skill: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of its code.
+    pub code_hash: Digest,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Which of the two the skill wrote to.

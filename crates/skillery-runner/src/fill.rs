@@ -1,28 +1,50 @@
 //! References replaced by values. Pure.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
 use crate::Values;
+use crate::condition::Condition;
 use crate::outcome::{Outcome, StepError};
-use crate::plan::{Field, Reference, Source};
+use crate::plan::{Field, Reference, Source, Templates};
+use crate::redact::Secrets;
 use crate::template::{Part, Template};
 
 /// What references can see.
+#[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) inputs: &'a Values,
     /// By position; a step that has not ended has none.
-    pub(crate) outcomes: &'a [Option<Outcome>],
+    pub(crate) outcomes: &'a [OnceLock<Outcome>],
     /// Names of the steps, for messages.
-    pub(crate) names: &'a [String],
+    pub(crate) names: &'a [&'a str],
+    pub(crate) secrets: &'a Secrets,
+    pub(crate) run_id: &'a str,
+    /// Within a `foreach`: the item and its position.
+    pub(crate) item: Option<(&'a Value, usize)>,
+}
+
+/// Why a condition cannot be judged.
+impl From<String> for StepError {
+    fn from(why: String) -> Self {
+        Self::new("bad-condition", format!("`when` cannot be judged: {why}"))
+    }
 }
 
 impl Scope<'_> {
     /// The inputs of a step, typed.
-    pub(crate) fn fill(&self, templates: &[(String, Template<Reference>)]) -> Result<Values, StepError> {
+    pub(crate) fn fill(&self, templates: &Templates) -> Result<Values, StepError> {
         templates.iter().map(|(key, template)| Ok((key.clone(), self.value(template)?))).collect()
     }
 
-    fn value(&self, template: &Template<Reference>) -> Result<Value, StepError> {
+    /// Whether a condition is true.
+    pub(crate) fn is_true(&self, condition: &Condition<Reference>) -> Result<bool, StepError> {
+        condition.is_true(|reference| self.look_up(reference))
+    }
+
+    /// A value with its references replaced.
+    pub(crate) fn value(&self, template: &Template<Reference>) -> Result<Value, StepError> {
         Ok(match template {
             Template::Literal(value) => value.clone(),
             Template::Whole(reference) => self.look_up(reference)?,
@@ -59,7 +81,7 @@ impl Scope<'_> {
             Source::Step(position, field) => {
                 let name = &self.names[*position];
                 let outcome = self.outcomes[*position]
-                    .as_ref()
+                    .get()
                     .ok_or_else(|| missing(format!("step `{name}` has not ended")))?;
                 match field {
                     Field::Output => (outcome.output.clone(), format!("the output of `{name}`")),
@@ -68,8 +90,21 @@ impl Scope<'_> {
                     // There is no error to look into when all is well, which a reference to it is there to find out.
                     Field::Error if outcome.error.is_none() => return Ok(Value::Null),
                     Field::Error => (json!(outcome.error), format!("the error of `{name}`")),
+                    Field::Items => (json!(outcome.items), format!("the items of `{name}`")),
                 }
             }
+            Source::Item | Source::Index => {
+                let (item, index) = self.item.ok_or_else(|| missing("there is no item".to_owned()))?;
+                match reference.source {
+                    Source::Index => (json!(index), "the index".to_owned()),
+                    _ => (item.clone(), format!("item {index}")),
+                }
+            }
+            Source::Secret(name) => {
+                let value = self.secrets.value(name).ok_or_else(|| missing("it was not given".to_owned()))?;
+                (value.into(), format!("the secret `{name}`"))
+            }
+            Source::RunId => (self.run_id.into(), "the run".to_owned()),
         };
         let mut here = &root;
         for key in &reference.path {
@@ -124,21 +159,17 @@ mod tests {
         workflow.steps.push(Step::new("last", "printer", values(json!({ "x": last }))));
         let inputs = values(inputs);
         let plan = check(&workflow, Some(&inputs)).unwrap();
-        let outcome = Outcome {
-            status: Status::Success,
-            output,
-            error: None,
-            reason: None,
-            skill: "acme/validator".to_owned(),
-            version: "1.2.3".to_owned(),
-            inputs: Values::new(),
-            latency_ms: 1.0,
-            attempts: 1,
-            stdout: String::new(),
-            stderr: String::new(),
+        let mut outcome = Outcome::of("acme/validator", "1.2.3", Status::Success);
+        outcome.output = output;
+        let outcomes = [OnceLock::from(outcome), OnceLock::new()];
+        let scope = Scope {
+            inputs: &inputs,
+            outcomes: &outcomes,
+            names: &["validate", "last"],
+            secrets: &Secrets::default(),
+            run_id: "run-1",
+            item: None,
         };
-        let names = ["validate".to_owned(), "last".to_owned()];
-        let scope = Scope { inputs: &inputs, outcomes: &[Some(outcome), None], names: &names };
         Ok(scope.fill(&plan.steps[1].inputs)?["x"].clone())
     }
 
@@ -154,6 +185,7 @@ mod tests {
             (json!("${validate.status}"), json!("success")),
             (json!("${validate.version}"), json!("1.2.3")),
             (json!("${validate.error.message}"), Value::Null),
+            (json!("${run.id}"), json!("run-1")),
             (json!("${count}"), json!(7)),
             (json!("${user.name}"), json!("Ada")),
             (

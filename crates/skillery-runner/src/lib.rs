@@ -21,6 +21,7 @@
 //!
 //! `docs/design/sandbox.md` says what holds, on which kernels, and what does not.
 
+mod alone;
 #[cfg(target_os = "linux")]
 mod attempt;
 mod bridge;
@@ -29,15 +30,22 @@ mod callable;
 mod calls;
 #[cfg(target_os = "linux")]
 mod channel;
+mod condition;
 #[cfg(target_os = "linux")]
 mod denial;
+mod document;
 mod elsewhere;
+mod engine;
 mod event;
 mod executor;
 mod fill;
 #[cfg(target_os = "linux")]
 mod filter;
+mod graph;
+mod history;
+mod inputs;
 mod interpreter;
+mod journal;
 #[cfg(target_os = "linux")]
 mod judge;
 mod options;
@@ -48,7 +56,10 @@ mod output;
 mod parent;
 mod plan;
 mod policy;
+mod prepare;
 mod problems;
+mod redact;
+mod repeat;
 mod run;
 mod sandbox;
 mod skill;
@@ -63,15 +74,22 @@ pub mod workflow;
 
 pub use tokio_util::sync::CancellationToken;
 
+pub use crate::alone::{run_skill, run_skill_named};
+pub use crate::document::{Document, DocumentError};
 pub use crate::elsewhere::{probe, run_attempt};
 pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream, is_call};
 pub use crate::executor::{Cluster, Executor, ExecutorError, SchedulerAddress};
+pub use crate::history::{History, HistoryError, Pin, Record, RunHistory, RunState, RunSummary};
+pub use crate::inputs::{InputSpec, InputType};
 pub use crate::interpreter::{Interpreter, InterpreterError};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
 pub use crate::policy::{Grants, Policy, PolicyError, Rule};
+pub use crate::prepare::{LoadedWorkflow, WorkflowLoader};
 pub use crate::problems::{Problem, ProblemKind, Problems};
-pub use crate::run::{RunError, run_skill, run_skill_named, run_workflow};
+pub use crate::redact::Secrets;
+pub use crate::repeat::{Foreach, Retry};
+pub use crate::run::{RunError, resume_workflow, run_workflow};
 pub use crate::sandbox::{Layers, Sandbox, SandboxError};
 pub use crate::skill::{Resolver, SkillCode, SkillName, SkillReference, SkillSource};
 pub use crate::workers::Workers;

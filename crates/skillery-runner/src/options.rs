@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::executor::Executor;
+use crate::history::History;
 use crate::interpreter::Interpreter;
+use crate::prepare::WorkflowLoader;
+use crate::redact::Secrets;
 use crate::sandbox::Sandbox;
 use crate::workers::Workers;
 
@@ -32,6 +35,12 @@ pub struct RunOptions {
     pub limits: RunLimits,
     /// The run's id, where it is the caller's; a new one otherwise.
     pub run_id: Option<String>,
+    /// Values for the secrets that workflows name.
+    pub secrets: Secrets,
+    /// Where a step's `workflow` is looked up.
+    pub workflows: WorkflowLoader,
+    /// Where what happens in a workflow is kept, so that it can be resumed; nowhere without it.
+    pub history: Option<History>,
     /// Cancelling it kills what runs and skips the rest. Dropping the future of the run kills too, but reports nothing.
     pub cancel: CancellationToken,
 }
@@ -48,6 +57,9 @@ impl Default for RunOptions {
             grace: Duration::from_millis(500),
             limits: RunLimits::default(),
             run_id: None,
+            secrets: Secrets::default(),
+            workflows: WorkflowLoader::default(),
+            history: None,
             cancel: CancellationToken::new(),
         }
     }

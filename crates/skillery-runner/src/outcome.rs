@@ -61,7 +61,7 @@ impl fmt::Display for Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
     /// The class of the Python exception (`ValueError`), or one of the runner's own words: `bad-inputs`, `bad-result`,
-    /// `no-entry-function`, `missing-value`, `timed-out`, `cancelled`, `exited`, `killed`, `inputs-too-large`,
+    /// `no-entry-function`, `missing-value`, `bad-condition`, `bad-items`, `items-failed`, `workflow-failed`, `timed-out`, `cancelled`, `exited`, `killed`, `inputs-too-large`,
     /// `result-too-large`, `log-too-large`, `out-of-memory`, `bad-protocol`, `could-not-start`, `lost`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -112,6 +112,52 @@ pub struct Outcome {
     pub stdout: String,
     /// The end of what the last attempt wrote to standard error.
     pub stderr: String,
+    /// For a step with `foreach`: what came of each item, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Outcome>,
+    /// For a step that is a workflow: what came of each of its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepReport>,
+    /// Whether a secret was taken out of the output, which is then not what later steps were given.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub redacted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Outcome {
+    /// An outcome that nothing ran for.
+    pub(crate) fn of(skill: &str, version: &str, status: Status) -> Self {
+        Self {
+            status,
+            output: Value::Null,
+            error: None,
+            reason: None,
+            skill: skill.to_owned(),
+            version: version.to_owned(),
+            inputs: Values::new(),
+            latency_ms: 0.0,
+            attempts: 0,
+            stdout: String::new(),
+            stderr: String::new(),
+            items: Vec::new(),
+            steps: Vec::new(),
+            redacted: false,
+        }
+    }
+
+    pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    pub(crate) fn with_error(mut self, error: StepError) -> Self {
+        self.error = Some(error);
+        self
+    }
 }
 
 /// A step's outcome with its name.

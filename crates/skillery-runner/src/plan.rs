@@ -1,99 +1,86 @@
 //! From the document to what can run: every name resolved, every edge known. Pure.
-//!
-//! Steps refer only upwards, so the order of the document is always a valid one, and a cycle can only be written
-//! with a reference downwards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+mod order;
+mod references;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::Values;
+use crate::condition::Condition;
+use crate::inputs::{self, Misfit};
 use crate::problems::{Problem, ProblemKind, Problems};
+use crate::repeat::{Foreach, MAX_ITEMS, Retry};
 use crate::skill::SkillReference;
 use crate::template::{Template, cut};
 use crate::workflow::{OnError, Step, Workflow};
 
+pub(crate) use self::references::{Field, Reference, Source};
+
 /// Steps in a workflow.
 pub(crate) const MAX_STEPS: usize = 10_000;
 const MAX_NAME: usize = 128;
-const MAX_RETRIES: u32 = 100;
-const MAX_DELAY_SECONDS: f64 = 3_600.0;
 const MAX_TIMEOUT_SECONDS: f64 = 7.0 * 86_400.0;
 /// More than this many problems help nobody.
 pub(crate) const MAX_PROBLEMS: usize = 100;
+/// The name of the input that a skill is given its idempotency key by.
+pub(crate) const KEY_INPUT: &str = "idempotency_key";
+
+/// Inputs of a step, or outputs of a workflow.
+pub(crate) type Templates = Vec<(String, Template<Reference>)>;
 
 /// A workflow that can run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// In the order of the document.
     pub(crate) steps: Vec<PlanStep>,
+    /// What it returns to the workflow that it is a step of; none for what its steps return.
+    pub(crate) outputs: Option<Templates>,
+    /// What it was given, with the defaults of what it was not.
+    pub(crate) inputs: Values,
 }
 
 /// A step with its names resolved to positions.
 #[derive(Debug)]
 pub(crate) struct PlanStep {
     pub(crate) name: String,
-    pub(crate) inputs: Vec<(String, Template<Reference>)>,
+    pub(crate) inputs: Templates,
+    pub(crate) when: Option<Condition<Reference>>,
+    pub(crate) foreach: Option<PlanForeach>,
+    pub(crate) key: Option<Template<Reference>>,
     /// Steps that must have ended before this one starts.
     pub(crate) after: BTreeSet<usize>,
     /// Those of them that must have succeeded, with the words why.
     pub(crate) requires: BTreeMap<usize, String>,
     pub(crate) on_error: OnError,
-    pub(crate) retries: u32,
-    pub(crate) retry_delay: Duration,
+    pub(crate) retry: Retry,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) parallel: bool,
 }
 
-/// What a `${...}` stands for.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Reference {
-    pub(crate) source: Source,
-    /// Keys and positions below the source.
-    pub(crate) path: Vec<String>,
-    /// As it was written.
-    pub(crate) text: String,
+#[derive(Debug)]
+pub(crate) struct PlanForeach {
+    pub(crate) items: Template<Reference>,
+    pub(crate) max_items: usize,
+    pub(crate) max_parallel: Option<usize>,
 }
 
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Source {
-    Input(String),
-    Step(usize, Field),
-}
-
-/// A part of a step's outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
-    Output,
-    Status,
-    Error,
-    Version,
-}
-
-impl Field {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "output" => Self::Output,
-            "status" => Self::Status,
-            "error" => Self::Error,
-            "version" => Self::Version,
-            _ => return None,
-        })
-    }
-
-    /// Whether there is something to refer to only when the step succeeded.
-    fn needs_success(self) -> bool {
-        self == Self::Output
-    }
-}
-
-/// Checks everything that can be known without the installed skills; without `inputs`, names that no step explains
-/// are taken for inputs.
+/// Checks everything that can be known without the installed skills; without `inputs`, also what depends on those is
+/// left open.
 pub(crate) fn check(workflow: &Workflow, inputs: Option<&Values>) -> Result<Plan, Problems> {
-    let mut checker = Checker { workflow, inputs, positions: HashMap::new(), problems: Vec::new() };
-    let steps = checker.run();
+    let mut checker = Checker {
+        workflow,
+        names: None,
+        positions: HashMap::new(),
+        edges: vec![BTreeSet::new(); workflow.steps.len().min(MAX_STEPS)],
+        problems: Vec::new(),
+    };
+    let inputs = checker.inputs(inputs);
+    let steps = checker.steps();
+    let outputs = checker.outputs();
     if checker.problems.is_empty() {
-        return Ok(Plan { steps });
+        return Ok(Plan { steps, outputs, inputs });
     }
     checker.problems.truncate(MAX_PROBLEMS);
     Err(Problems { workflow: cut(&workflow.name), problems: checker.problems })
@@ -101,279 +88,254 @@ pub(crate) fn check(workflow: &Workflow, inputs: Option<&Values>) -> Result<Plan
 
 struct Checker<'a> {
     workflow: &'a Workflow,
-    inputs: Option<&'a Values>,
+    /// Names of inputs, where they are known.
+    names: Option<BTreeSet<String>>,
     positions: HashMap<&'a str, usize>,
+    /// What each step waits for, also where the rest of it has no meaning.
+    edges: Vec<BTreeSet<usize>>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Checker<'a> {
-    fn run(&mut self) -> Vec<PlanStep> {
+    fn problem(&mut self, kind: ProblemKind, place: &[&str], message: impl Into<String>) {
+        self.problems.push(Problem::new(kind, message).at(place));
+    }
+
+    fn step_problem(&mut self, at: usize, kind: ProblemKind, place: &[&str], message: impl Into<String>) {
+        let problem = Problem::new(kind, message).of_step(&self.workflow.steps[at].name);
+        let position = at.to_string();
+        self.problems.push(problem.at(&[&["steps", &position], place].concat()));
+    }
+
+    /// The inputs as the run has them, and their names.
+    fn inputs(&mut self, given: Option<&Values>) -> Values {
+        let declared = self.workflow.inputs.as_ref();
+        if let Some(declared) = declared {
+            for (name, message) in inputs::wrong(declared) {
+                self.problem(ProblemKind::BadInput, &["inputs", name], message);
+            }
+        }
+        for (at, name) in self.workflow.secrets.iter().enumerate() {
+            let allowed = |character: char| character.is_ascii_alphanumeric() || character == '_';
+            if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
+                let message = format!("the secret `{}` is called by letters, digits and `_`", cut(name));
+                self.problem(ProblemKind::BadName, &["secrets", &at.to_string()], message);
+            }
+        }
+        let settled = given.map(|given| inputs::settle(declared, given));
+        self.names = match (declared, given) {
+            (Some(declared), _) => Some(declared.keys().cloned().collect()),
+            (None, Some(given)) => Some(given.keys().cloned().collect()),
+            (None, None) => None,
+        };
+        match settled {
+            None => Values::new(),
+            Some(Ok(values)) => values,
+            Some(Err(misfits)) => {
+                for misfit in misfits {
+                    let (kind, message) = match misfit {
+                        Misfit::Missing(message) => (ProblemKind::MissingInput, message),
+                        Misfit::Unknown(message) => (ProblemKind::UnknownInput, message),
+                        Misfit::Type(message) => (ProblemKind::BadInput, message),
+                    };
+                    self.problem(kind, &["inputs"], message);
+                }
+                Values::new()
+            }
+        }
+    }
+
+    fn steps(&mut self) -> Vec<PlanStep> {
         let workflow = self.workflow;
         if workflow.name.trim().is_empty() || workflow.name.chars().count() > MAX_NAME {
-            self.problem(None, ProblemKind::BadName, format!("the name has 1 to {MAX_NAME} characters"));
+            self.problem(ProblemKind::BadName, &["name"], format!("the name has 1 to {MAX_NAME} characters"));
         }
         match workflow.steps.len() {
-            0 => self.problem(None, ProblemKind::StepCount, "there are no steps".to_owned()),
+            0 => self.problem(ProblemKind::StepCount, &["steps"], "there are no steps"),
             count if count > MAX_STEPS => {
                 let message = format!("there are {count} steps, and {MAX_STEPS} is the most");
-                self.problem(None, ProblemKind::StepCount, message);
+                self.problem(ProblemKind::StepCount, &["steps"], message);
                 return Vec::new();
             }
             _ => {}
         }
-        for (position, step) in workflow.steps.iter().enumerate() {
-            self.check_name(position, step);
+        for (at, step) in workflow.steps.iter().enumerate() {
+            self.check_name(at, step);
         }
-        workflow.steps.iter().enumerate().filter_map(|(at, step)| self.check_step(at, step)).collect()
+        let steps: Vec<_> =
+            workflow.steps.iter().enumerate().map(|(at, step)| self.check_step(at, step)).collect();
+        order::add_barriers(&mut self.edges, &workflow.steps);
+        self.check_order();
+        let edges = std::mem::take(&mut self.edges);
+        steps
+            .into_iter()
+            .zip(edges)
+            .filter_map(|(step, after)| step.map(|step| PlanStep { after, ..step }))
+            .collect()
     }
 
-    fn problem(&mut self, step: Option<&str>, kind: ProblemKind, message: String) {
-        self.problems.push(Problem { step: step.map(cut), kind, message });
-    }
-
-    fn check_name(&mut self, position: usize, step: &'a Step) {
+    fn check_name(&mut self, at: usize, step: &'a Step) {
         let name = step.name.as_str();
+        let position = at.to_string();
+        let place = ["steps", &position, "name"];
         let allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
         if name.is_empty() || name.chars().count() > MAX_NAME || !name.chars().all(allowed) {
             let message = format!(
                 "the name of step {} is `{}`: use 1 to {MAX_NAME} letters, digits, `_` and `-`",
-                position + 1,
+                at + 1,
                 cut(name)
             );
-            self.problem(None, ProblemKind::BadName, message);
+            self.problem(ProblemKind::BadName, &place, message);
         } else if let Some(first) = self.positions.get(name) {
-            let message = format!("steps {} and {} are both called `{name}`", first + 1, position + 1);
-            self.problem(None, ProblemKind::DuplicateStep, message);
+            let message = format!("steps {} and {} are both called `{name}`", first + 1, at + 1);
+            self.problem(ProblemKind::DuplicateStep, &place, message);
         } else {
-            self.positions.insert(name, position);
+            self.positions.insert(name, at);
         }
     }
 
     /// Checks one step as far as it goes; `None` when a part of it has no meaning.
     fn check_step(&mut self, at: usize, step: &'a Step) -> Option<PlanStep> {
-        self.check_numbers(step);
-        if let Err(why) = step.skill.parse::<SkillReference>() {
-            let message = format!("`{}` is not a skill: {why}", cut(&step.skill));
-            self.problem(Some(&step.name), ProblemKind::BadSkill, message);
-        }
-        let mut after = BTreeSet::new();
+        self.check_work(at, step);
+        self.check_numbers(at, step);
         let mut requires = BTreeMap::new();
-        for need in &step.needs {
-            if let Some(position) = self.upper_step(at, need) {
-                after.insert(position);
+        for (number, need) in step.needs.iter().enumerate() {
+            if let Some(position) = self.step_called(at, &["needs", &number.to_string()], need) {
+                self.edges[at].insert(position);
                 requires.entry(position).or_insert_with(|| format!("it needs `{need}`"));
             }
         }
-        let mut inputs = Vec::new();
-        let mut complete = true;
+        let in_item = step.foreach.is_some();
+        let mut inputs = Some(Vec::new());
         for (key, value) in &step.inputs {
-            let mut messages = Vec::new();
-            let template = Template::parse(value, &mut messages);
-            complete &= messages.is_empty();
-            for message in messages {
-                self.problem(Some(&step.name), ProblemKind::BadReference, message);
-            }
-            match template.resolve(&mut |text| self.reference(at, text)) {
-                Some(template) => inputs.push((key.clone(), template)),
-                None => complete = false,
+            let template = self.template(at, &["inputs", key], value, in_item);
+            match (&mut inputs, template) {
+                (Some(inputs), Some(template)) => inputs.push((key.clone(), template)),
+                _ => inputs = None,
             }
         }
-        for (_, template) in &inputs {
-            template.each_reference(&mut |reference| {
-                if let Source::Step(position, field) = reference.source {
-                    after.insert(position);
-                    if field.needs_success() {
-                        requires
-                            .entry(position)
-                            .or_insert_with(|| format!("it refers to `${{{}}}`", reference.text));
-                    }
-                }
-            });
-        }
-        complete.then(|| PlanStep {
+        let key = step.idempotency_key.as_ref();
+        let key = key.map(|key| self.template(at, &["idempotency_key"], &Value::from(key.as_str()), in_item));
+        let foreach = step.foreach.as_ref().map(|foreach| self.foreach(at, foreach));
+        let when = step.when.as_ref().map(|when| self.condition(at, when));
+        let found = match (key, foreach, when) {
+            (Some(None), _, _) | (_, Some(None), _) | (_, _, Some(None)) => None,
+            (key, foreach, when) => Some((key.flatten(), foreach.flatten(), when.flatten())),
+        };
+        let ((key, foreach, when), inputs) = (found?, inputs?);
+        let mut see = |reference: &Reference| {
+            if let Source::Step(position, field) = reference.source
+                && field.needs_success()
+            {
+                requires.entry(position).or_insert_with(|| format!("it refers to `${{{}}}`", reference.text));
+            }
+        };
+        let whole = inputs.iter().map(|(_, template)| template).chain(&key);
+        whole.chain(foreach.as_ref().map(|foreach| &foreach.items)).for_each(|template| {
+            template.each_reference(&mut see);
+        });
+        when.iter().flat_map(Condition::references).for_each(&mut see);
+        Some(PlanStep {
             name: step.name.clone(),
             inputs,
-            after,
+            when,
+            foreach,
+            key,
+            after: BTreeSet::new(),
             requires,
             on_error: step.on_error,
-            retries: step.effective_retries(),
-            retry_delay: step.retry_delay(),
-            timeout: step.timeout(),
-            parallel: step.parallel,
+            retry: step.effective_retry(),
+            timeout: step.timeout_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         })
     }
 
-    fn check_numbers(&mut self, step: &Step) {
-        let mut bad = |message: String| self.problem(Some(&step.name), ProblemKind::BadNumber, message);
-        if step.effective_retries() > MAX_RETRIES {
-            bad(format!("`retries` is at most {MAX_RETRIES}"));
+    /// What the step runs: a skill, or a workflow.
+    fn check_work(&mut self, at: usize, step: &Step) {
+        match (&step.skill, &step.workflow) {
+            (Some(skill), None) => {
+                if let Err(why) = skill.parse::<SkillReference>() {
+                    let message = format!("`{}` is not a skill: {why}", cut(skill));
+                    self.step_problem(at, ProblemKind::BadSkill, &["skill"], message);
+                }
+            }
+            (None, Some(_)) => {
+                let set = [
+                    ("retry", step.retry.is_some() || step.on_error == OnError::Retry),
+                    ("timeout_seconds", step.timeout_seconds.is_some()),
+                    ("idempotency_key", step.idempotency_key.is_some()),
+                ];
+                for (name, _) in set.iter().filter(|(_, is_set)| *is_set) {
+                    let message = format!("`{name}` is for a skill; set it in the steps of the workflow");
+                    self.step_problem(at, ProblemKind::BadStep, &[name], message);
+                }
+            }
+            (None, None) => {
+                self.step_problem(at, ProblemKind::BadStep, &[], "it has neither `skill` nor `workflow`");
+            }
+            (Some(_), Some(_)) => {
+                let message = "it has `skill` and `workflow`, and can be only one of them";
+                self.step_problem(at, ProblemKind::BadStep, &["workflow"], message);
+            }
         }
-        if !(0.0..=MAX_DELAY_SECONDS).contains(&step.retry_delay_seconds) {
-            bad(format!("`retry_delay_seconds` is from 0 to {MAX_DELAY_SECONDS}"));
+        if step.idempotency_key.is_some() && step.inputs.contains_key(KEY_INPUT) {
+            let message = format!("the input `{KEY_INPUT}` is what `idempotency_key` gives");
+            self.step_problem(at, ProblemKind::BadStep, &["inputs", KEY_INPUT], message);
+        }
+    }
+
+    fn check_numbers(&mut self, at: usize, step: &Step) {
+        for message in step.retry.iter().flat_map(Retry::wrong) {
+            self.step_problem(at, ProblemKind::BadNumber, &["retry"], message);
         }
         if let Some(seconds) = step.timeout_seconds
             && !(seconds > 0.0 && seconds <= MAX_TIMEOUT_SECONDS)
         {
-            bad(format!("`timeout_seconds` is above 0 and at most {MAX_TIMEOUT_SECONDS}"));
+            let message = format!("`timeout_seconds` is above 0 and at most {MAX_TIMEOUT_SECONDS}");
+            self.step_problem(at, ProblemKind::BadNumber, &["timeout_seconds"], message);
+        }
+        if let Some(foreach) = &step.foreach
+            && !(1..=MAX_ITEMS).contains(&foreach.max_items)
+        {
+            let message = format!("`foreach.max_items` is from 1 to {MAX_ITEMS}");
+            self.step_problem(at, ProblemKind::BadNumber, &["foreach", "max_items"], message);
         }
     }
 
-    /// The position of a step that stands above this one; a problem otherwise.
-    fn upper_step(&mut self, at: usize, name: &str) -> Option<usize> {
-        let step = &self.workflow.steps[at].name;
-        let Some(&position) = self.positions.get(name) else {
-            let message = format!("there is no step `{}`", cut(name));
-            self.problem(Some(step), ProblemKind::UnknownStep, message);
-            return None;
+    fn foreach(&mut self, at: usize, foreach: &Foreach) -> Option<PlanForeach> {
+        let template = self.template(at, &["foreach"], &foreach.items, false)?;
+        let is_list = match &template {
+            Template::Whole(_) | Template::List(_) => true,
+            Template::Literal(value) => value.is_array(),
+            Template::Text(_) | Template::Object(_) => false,
         };
-        if position < at {
-            return Some(position);
-        }
-        if position == at {
-            self.problem(Some(step), ProblemKind::Cycle, "it waits for itself".to_owned());
+        if !is_list {
+            let message = "`foreach` is a list, or one reference to a list";
+            self.step_problem(at, ProblemKind::BadStep, &["foreach"], message);
             return None;
         }
-        match self.way(position, at) {
-            Some(way) => {
-                let message = format!("steps wait for each other: {}", way.join(" -> "));
-                self.problem(Some(step), ProblemKind::Cycle, message);
-            }
-            None => {
-                let message = format!("`{name}` stands further down; move it above this step");
-                self.problem(Some(step), ProblemKind::LaterStep, message);
-            }
-        }
-        None
-    }
-
-    /// The shortest way from one step along what it waits for to another, as the cycle that an edge back closes.
-    fn way(&self, from: usize, to: usize) -> Option<Vec<String>> {
-        if self.problems.len() > MAX_PROBLEMS {
-            return None;
-        }
-        let name = |position: usize| self.workflow.steps[position].name.clone();
-        let mut came_from = HashMap::from([(from, from)]);
-        let mut queue = VecDeque::from([from]);
-        while let Some(here) = queue.pop_front() {
-            if here == to {
-                let mut way = vec![name(to)];
-                let mut step = to;
-                while step != from {
-                    step = came_from[&step];
-                    way.push(name(step));
-                }
-                way.push(name(to));
-                way.reverse();
-                // It began at `to`, since the edge that is being checked goes from there to `from`.
-                return Some(way);
-            }
-            for next in self.written_edges(here) {
-                if let std::collections::hash_map::Entry::Vacant(entry) = came_from.entry(next) {
-                    entry.insert(here);
-                    queue.push_back(next);
-                }
-            }
-        }
-        None
-    }
-
-    /// The steps that a step waits for as far as it says so, in whatever direction.
-    fn written_edges(&self, at: usize) -> Vec<usize> {
-        let step = &self.workflow.steps[at];
-        let mut edges: Vec<usize> =
-            step.needs.iter().filter_map(|need| self.positions.get(need.as_str()).copied()).collect();
-        for value in step.inputs.values() {
-            Template::parse(value, &mut Vec::new()).each_reference(&mut |text: &String| {
-                let step = match text.split_once('.') {
-                    Some((first, _)) => self.positions.get(first).copied(),
-                    None => self.step_of_short_form(text).map(|(position, _)| position),
-                };
-                edges.extend(step);
-            });
-        }
-        edges
-    }
-
-    /// `step_output` and `step_key`: the step with the longest name that fits, and the rest.
-    fn step_of_short_form<'t>(&self, text: &'t str) -> Option<(usize, &'t str)> {
-        text.rmatch_indices('_').find_map(|(at, _)| {
-            let rest = &text[at + 1..];
-            let position = *self.positions.get(&text[..at])?;
-            (!rest.is_empty()).then_some((position, rest))
+        Some(PlanForeach {
+            items: template,
+            max_items: foreach.max_items,
+            max_parallel: foreach.max_parallel.map(std::num::NonZeroUsize::get),
         })
     }
 
-    /// Gives a reference its meaning. An input that the run was given comes before a step whose name fits too.
-    fn reference(&mut self, at: usize, text: String) -> Option<Reference> {
-        let mut path: Vec<String> = text.split('.').map(str::to_owned).collect();
-        let first = path.remove(0);
-        let given = self.inputs.is_some_and(|inputs| inputs.contains_key(&first));
-        if path.is_empty() {
-            if !given && let Some((position, rest)) = self.step_of_short_form(&text) {
-                let path = if rest == "output" { Vec::new() } else { vec![rest.to_owned()] };
-                // Without inputs, `${email_input}` above a step `email` is most likely an input.
-                if position < at || rest == "output" || self.inputs.is_some() {
-                    let name = self.workflow.steps[position].name.clone();
-                    let position = self.upper_step(at, &name)?;
-                    return Some(Reference { source: Source::Step(position, Field::Output), path, text });
-                }
+    fn outputs(&mut self) -> Option<Templates> {
+        let workflow = self.workflow;
+        if workflow.outputs.is_empty() || workflow.steps.len() > MAX_STEPS {
+            return None;
+        }
+        let mut outputs = Vec::new();
+        for (key, value) in &workflow.outputs {
+            let mut messages = Vec::new();
+            let template = Template::parse(value, &mut messages);
+            for message in messages {
+                self.problem(ProblemKind::BadReference, &["outputs", key], message);
             }
-        } else if self.positions.contains_key(first.as_str()) {
-            if let Some(field) = Field::parse(&path[0]) {
-                let position = self.upper_step(at, &first)?;
-                path.remove(0);
-                return Some(Reference { source: Source::Step(position, field), path, text });
-            }
-            if !given {
-                let message = format!(
-                    "`${{{text}}}`: a step has `output`, `status`, `error` and `version`; write `${{{first}.output.{}}}`",
-                    path.join(".")
-                );
-                self.problem(Some(&self.workflow.steps[at].name), ProblemKind::BadReference, message);
-                return None;
-            }
+            let place = ["outputs", key.as_str()];
+            let resolved = template.resolve(&mut |text| self.reference(None, &place, text, false));
+            outputs.extend(resolved.map(|template| (key.clone(), template)));
         }
-        if given || self.inputs.is_none() {
-            return Some(Reference { source: Source::Input(first), path, text });
-        }
-        let message = self.unknown(&text, &first, !path.is_empty());
-        let kind = if path.is_empty() { ProblemKind::UnknownInput } else { ProblemKind::UnknownStep };
-        self.problem(Some(&self.workflow.steps[at].name), kind, message);
-        None
-    }
-
-    fn unknown(&self, text: &str, first: &str, long: bool) -> String {
-        let inputs: Vec<String> = self
-            .inputs
-            .into_iter()
-            .flat_map(|inputs| inputs.keys())
-            .map(|key| format!("`{}`", cut(key)))
-            .collect();
-        let given = match inputs.len() {
-            0 => "no inputs were given".to_owned(),
-            _ => format!("the inputs are {}", inputs.join(", ")),
-        };
-        if self.positions.contains_key(first) && !long {
-            return format!(
-                "`${{{text}}}` is no input; write `${{{text}_output}}` for what the step returns"
-            );
-        }
-        format!("`${{{text}}}` is neither an input nor a part of a step: {given}")
-    }
-}
-
-impl<R> Template<R> {
-    fn each_reference(&self, each: &mut impl FnMut(&R)) {
-        match self {
-            Self::Literal(_) => {}
-            Self::Whole(reference) => each(reference),
-            Self::Text(parts) => parts.iter().for_each(|part| {
-                if let crate::template::Part::Reference(reference) = part {
-                    each(reference);
-                }
-            }),
-            Self::List(items) => items.iter().for_each(|item| item.each_reference(each)),
-            Self::Object(fields) => fields.iter().for_each(|(_, item)| item.each_reference(each)),
-        }
+        Some(outputs)
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::template::cut;
+
 /// One thing that keeps a workflow from running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -14,6 +16,42 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// What is wrong.
     pub message: String,
+    /// The keys that lead to it in the document.
+    #[serde(skip)]
+    pub place: Vec<String>,
+    /// The document, where it is not that of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in the document, from 1, where there is a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The column, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
+        Self {
+            step: None,
+            kind,
+            message: message.into(),
+            place: Vec::new(),
+            file: None,
+            line: None,
+            column: None,
+        }
+    }
+
+    pub(crate) fn of_step(mut self, name: &str) -> Self {
+        self.step = Some(cut(name));
+        self
+    }
+
+    pub(crate) fn at(mut self, place: &[&str]) -> Self {
+        self.place = place.iter().map(|key| (*key).to_owned()).collect();
+        self
+    }
 }
 
 /// The kinds of problems.
@@ -34,18 +72,34 @@ pub enum ProblemKind {
     SkillUnreadable,
     /// Skills call too many others.
     SkillCount,
+    /// A part of a step does not fit the rest of it.
+    BadStep,
+    /// `when` is not a condition.
+    BadCondition,
     /// A number is out of its range.
     BadNumber,
     /// A `${` without its end, or with something in it that is no name.
     BadReference,
     /// There is no such step.
     UnknownStep,
-    /// The step exists, but only further down.
-    LaterStep,
     /// Steps wait for each other.
     Cycle,
-    /// The run was not given this input.
+    /// There is no such input.
     UnknownInput,
+    /// The run was not given an input that it needs.
+    MissingInput,
+    /// An input is not of its type, or is declared in a way that makes no sense.
+    BadInput,
+    /// The inputs are more than a run takes.
+    InputsTooLarge,
+    /// The workflow names no such secret.
+    UnknownSecret,
+    /// The run was not given a secret, or one that cannot be kept secret.
+    BadSecret,
+    /// The workflow that a step names cannot be read, or is not there.
+    WorkflowUnreadable,
+    /// What a run began with is not what is installed now.
+    SkillChanged,
 }
 
 /// Every problem of a workflow; never none.
@@ -59,6 +113,12 @@ pub struct Problems {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(formatter, "`{file}`: ")?;
+        }
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(formatter, "line {line}, column {column}: ")?;
+        }
         match &self.step {
             Some(step) => write!(formatter, "step `{step}`: {}", self.message),
             None => formatter.write_str(&self.message),

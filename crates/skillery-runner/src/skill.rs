@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use skillery_core::{Segment, SkillId, Version, VersionRequest};
+use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
 
 use crate::policy::Grants;
 
@@ -70,6 +70,7 @@ pub(crate) struct Pinned {
     /// Where the file is, in the folder of the skill.
     pub(crate) path: String,
     pub(crate) code: String,
+    pub(crate) code_hash: Digest,
     pub(crate) grants: Grants,
 }
 
@@ -90,6 +91,7 @@ impl Pinned {
             name,
             version: source.version.to_string(),
             path,
+            code_hash: Digest::of(code.as_bytes()),
             code,
             grants: source.grants.clone(),
         })

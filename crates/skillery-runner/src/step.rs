@@ -8,19 +8,16 @@ use serde_json::Value;
 use crate::Values;
 use crate::event::EventKind;
 use crate::outcome::{Outcome, Status, StepError};
+use crate::repeat::Retry;
 use crate::run::Context;
 use crate::skill::Pinned;
-
-/// No wait between attempts is longer, however often it was doubled.
-const MAX_DELAY: Duration = Duration::from_secs(300);
 
 /// What is to be done for one step.
 pub(crate) struct StepRun<'a> {
     pub(crate) name: &'a str,
     pub(crate) skill: &'a Pinned,
     pub(crate) inputs: Values,
-    pub(crate) retries: u32,
-    pub(crate) retry_delay: Duration,
+    pub(crate) retry: &'a Retry,
     pub(crate) timeout: Duration,
 }
 
@@ -47,12 +44,13 @@ pub(crate) async fn run_step(context: &Context<'_>, step: StepRun<'_>) -> Outcom
             attempts,
             stdout: attempted.stdout.clone(),
             stderr: attempted.stderr.clone(),
+            ..Outcome::of("", "", status)
         };
         let Some(error) = &attempted.error else { return outcome(attempted.status, None) };
-        if !attempted.retry || attempts > step.retries {
+        if !attempted.retry || attempts > step.retry.limit {
             return outcome(attempted.status, attempted.error.clone());
         }
-        let delay = backoff(step.retry_delay, attempts, fastrand::f64());
+        let delay = step.retry.delay(attempts, fastrand::f64());
         context.tell(EventKind::StepRetrying {
             step: step.name.to_owned(),
             attempt: attempts,
@@ -66,34 +64,6 @@ pub(crate) async fn run_step(context: &Context<'_>, step: StepRun<'_>) -> Outcom
                 return outcome(Status::Cancelled, Some(StepError::new("cancelled", message)));
             }
         }
-    }
-}
-
-/// Doubled for each attempt, and up to a quarter more or less, so that steps that failed together do not all return together.
-fn backoff(first: Duration, attempts: u32, random: f64) -> Duration {
-    let doubled = first.saturating_mul(2_u32.saturating_pow(attempts - 1));
-    doubled.min(MAX_DELAY).mul_f64(0.75 + random / 2.0)
-}
-
-/// An outcome of a step that was never started.
-pub(crate) fn not_started(
-    skill: &Pinned,
-    status: Status,
-    error: Option<StepError>,
-    reason: Option<String>,
-) -> Outcome {
-    Outcome {
-        status,
-        output: Value::Null,
-        error,
-        reason,
-        skill: skill.id.clone(),
-        version: skill.version.clone(),
-        inputs: Values::new(),
-        latency_ms: 0.0,
-        attempts: 0,
-        stdout: String::new(),
-        stderr: String::new(),
     }
 }
 
@@ -177,19 +147,4 @@ pub(crate) async fn attempt_of_step(_: &Context<'_>, _: &StepRun<'_>) -> Attempt
         StepError::new("could-not-start", "running skills is not supported on this system"),
         false,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_five_minutes_and_vary_by_a_quarter() {
-        let second = Duration::from_secs(1);
-        assert_eq!(backoff(second, 1, 0.5), second);
-        assert_eq!(backoff(second, 4, 0.5), second * 8);
-        assert_eq!(backoff(second, 1, 0.0), Duration::from_millis(750));
-        assert_eq!(backoff(second, 100, 1.0), MAX_DELAY.mul_f64(1.25));
-        assert_eq!(backoff(Duration::ZERO, 3, 0.7), Duration::ZERO);
-    }
 }

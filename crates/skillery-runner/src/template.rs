@@ -69,6 +69,23 @@ impl<R> Template<R> {
     }
 }
 
+impl<R> Template<R> {
+    /// Calls this with every reference, from left to right.
+    pub(crate) fn each_reference(&self, each: &mut impl FnMut(&R)) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Whole(reference) => each(reference),
+            Self::Text(parts) => parts.iter().for_each(|part| {
+                if let Part::Reference(reference) = part {
+                    each(reference);
+                }
+            }),
+            Self::List(items) => items.iter().for_each(|item| item.each_reference(each)),
+            Self::Object(fields) => fields.iter().for_each(|(_, item)| item.each_reference(each)),
+        }
+    }
+}
+
 /// Like `collect`, but goes on behind a failure, so that every problem is found.
 fn all<T, S>(items: Vec<T>, each: impl FnMut(T) -> Option<S>) -> Option<Vec<S>> {
     let count = items.len();

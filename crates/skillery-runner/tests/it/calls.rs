@@ -1,7 +1,9 @@
 //! Skills that call skills: what they get, what they are kept from, and that nothing of them is left.
 
 use serde_json::{Value, json};
-use skillery_runner::{EventKind, Grants, Outcome, ProblemKind, Rule, RunError, Status, is_call};
+use skillery_runner::{
+    EventKind, Grants, History, Outcome, ProblemKind, Rule, RunError, Secrets, Status, is_call,
+};
 
 use crate::ends::HANGS;
 use crate::harness::{Harness, Meeting, described, unlocked};
@@ -337,8 +339,8 @@ async fn what_is_missing_is_a_problem_before_anything_runs() {
     };
     insta::assert_snapshot!(problems, @"
     workflow `w` cannot run
-    - step `one`: skill `acme/gone@^2`, which is called through `acme/outer` -> `acme/middle`: it is not installed
-    - step `one`: skill `acme/Upper`, which is called through `acme/outer` -> `acme/middle`: segment `Upper` has the capital `U`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
+    - step `one`: skill `acme/gone@^2`: it is not installed; it is called through `acme/outer` -> `acme/middle`
+    - step `one`: `acme/Upper` is not a skill: segment `Upper` has the capital `U`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit; it is called through `acme/outer` -> `acme/middle`
     ");
     assert_eq!(problems.problems[0].kind, ProblemKind::SkillNotFound);
     assert!(harness.events().is_empty());
@@ -419,4 +421,27 @@ def outer():
     let harness = Harness::new().skill("outer", &caller(&["acme/double"], body)).skill("double", DOUBLE);
     let told = described(&outer(&harness, json!({})).await);
     assert_eq!(told, "failed: exited: the process exited with status 3 before the function returned");
+}
+
+#[tokio::test]
+async fn what_is_called_is_pinned_with_the_run_and_secrets_stay_out_of_what_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = caller(
+        &["acme/double"],
+        "def outer(key):\n    execute_skill('double', number=key)\n    raise ValueError('not yet')\n",
+    );
+    let mut harness = Harness::new().skill("outer", &code).skill("double", DOUBLE);
+    harness.options.history = Some(History::at(folder.path().join("runs")));
+    harness.options.secrets = Secrets::new([("KEY".to_owned(), "a-long-secret".to_owned())].into());
+    let workflow = json!({"name": "w", "secrets": ["KEY"], "steps": [
+        {"name": "outer", "skill": "outer", "inputs": {"key": "${secrets.KEY}"}},
+    ]});
+    let report = harness.run(workflow, json!({})).await;
+    assert_eq!(report.status, Status::Failed);
+    assert!(harness.story().contains(&"outer/double#1 finished: success".to_owned()));
+    let told = serde_json::to_string(&harness.events()).unwrap();
+    assert!(!told.contains("a-long-secret"), "{told}");
+    harness.skills.insert("double".to_owned(), "def double(number): return 0".to_owned());
+    let RunError::Invalid(problems) = harness.resume(&report.run_id).await.unwrap_err() else { panic!() };
+    assert_eq!(problems.problems[0].kind, ProblemKind::SkillChanged, "{problems}");
 }

@@ -98,7 +98,7 @@ async fn cancelling_kills_what_runs_and_skips_the_rest() {
     let harness = Harness::new().skill("hangs", HANGS).granted(meeting.grants());
     let workflow = json!({"name": "w", "steps": [
         {"name": "one", "skill": "hangs", "inputs": {"folder": "${folder}", "stubborn": false}},
-        {"name": "two", "skill": "hangs", "inputs": {"folder": "${folder}"}},
+        {"name": "two", "skill": "hangs", "inputs": {"folder": "${folder}"}, "needs": ["one"]},
     ]});
     let cancel = harness.options.cancel.clone();
     let (report, ()) = tokio::join!(harness.run(workflow, meeting.inputs()), async {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use skillery_runner::{
-    Grants, RunOptions, RunReport, SkillCode, SkillReference, SkillSource, Status, Workflow, run_skill,
+    Document, Grants, RunOptions, RunReport, SkillCode, SkillReference, SkillSource, Status, run_skill,
     run_workflow,
 };
 
@@ -31,8 +31,8 @@ async fn output(name: &str, inputs: Value) -> Value {
 }
 
 async fn report(name: &str, inputs: Value) -> RunReport {
-    let text = std::fs::read_to_string(examples().join("workflows").join(format!("{name}.json"))).unwrap();
-    let workflow: Workflow = serde_json::from_str(&text).unwrap();
+    let text = std::fs::read_to_string(examples().join("workflows").join(name)).unwrap();
+    let workflow = Document::parse(&text).unwrap().workflow;
     workflow.validate().unwrap();
     let resolve = |reference: &SkillReference| Ok(skill(&reference.name.to_string()));
     run_workflow(&workflow, values(inputs), &resolve, &RunOptions::default(), &|_| ()).await.unwrap()
@@ -73,15 +73,16 @@ async fn skills() {
 
 #[tokio::test]
 async fn workflows() {
-    let run = report("validate_emails", json!({"email_input": "ada.lovelace@example.com"})).await;
+    let run = report("validate_emails.json", json!({"email_input": "ada.lovelace@example.com"})).await;
     assert_eq!(run.step("user_name").unwrap().output, json!("ada.lovelace"));
 
     let run = report(
-        "article_report",
-        json!({"title": "On Engines", "article": "The token=abcdef123 stays. Here."}),
+        "article_report.yaml",
+        json!({"title": "On Engines", "article": "The token=abcdef123 stays. Here.", "sections": ["One.", "Two. Three."]}),
     )
     .await;
     assert_eq!(run.status, Status::Success);
     assert_eq!(run.step("measure").unwrap().output["sentences"], json!(2));
     assert_eq!(run.step("slug").unwrap().output, json!("on-engines"));
+    assert_eq!(run.step("sections").unwrap().output[1]["sentences"], json!(2));
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use skillery_runner::{
-    Event, EventKind, Grants, Outcome, RunError, RunOptions, RunReport, SkillCode, SkillSource, Status,
-    Values, Workflow, run_skill, run_workflow,
+    Event, EventKind, Grants, Outcome, RunError, RunOptions, RunReport, SkillCode, SkillReference,
+    SkillSource, Status, Values, Workflow, resume_workflow, run_skill, run_workflow,
 };
 
 pub(crate) struct Harness {
-    skills: BTreeMap<String, String>,
+    pub(crate) skills: BTreeMap<String, String>,
     pub(crate) options: RunOptions,
     /// What every skill is granted that is granted nothing else.
     pub(crate) grants: Grants,
@@ -57,16 +57,27 @@ impl Harness {
 
     pub(crate) async fn try_run(&self, workflow: Value, inputs: Value) -> Result<RunReport, RunError> {
         let workflow: Workflow = serde_json::from_value(workflow).unwrap();
-        let resolve = |reference: &skillery_runner::SkillReference| {
-            let id = reference.name.to_string();
-            let name = id.strip_prefix("acme/").unwrap_or(&id);
-            let grants = self.own_grants.get(name).unwrap_or(&self.grants).clone();
-            match self.skills.get(name) {
-                Some(code) => Ok(SkillSource { grants, ..source(name, code) }),
-                None => Err("it is not installed".to_owned()),
-            }
-        };
+        let resolve = |reference: &SkillReference| self.resolve(reference);
         run_workflow(&workflow, values(inputs), &resolve, &self.options, &self.sink()).await
+    }
+
+    /// Goes on with a run of the harness's history.
+    pub(crate) async fn resume(&self, run_id: &str) -> Result<RunReport, RunError> {
+        let history = self.options.history.as_ref().unwrap();
+        let resolve = |reference: &SkillReference| self.resolve(reference);
+        resume_workflow(history, run_id, &resolve, &self.options, &self.sink()).await
+    }
+
+    fn resolve(&self, reference: &SkillReference) -> Result<SkillSource, String> {
+        let name = reference.name.to_string();
+        let name = name.strip_prefix("acme/").unwrap_or(&name);
+        match self.skills.get(name) {
+            Some(code) => {
+                let grants = self.own_grants.get(name).unwrap_or(&self.grants).clone();
+                Ok(SkillSource { grants, ..source(name, code) })
+            }
+            None => Err("it is not installed".to_owned()),
+        }
     }
 
     pub(crate) fn sink(&self) -> impl Fn(Event) + Send + Sync {
@@ -88,6 +99,7 @@ impl Harness {
             EventKind::StepOutput { step, stream, text } => format!("{step} {stream:?} {text:?}"),
             EventKind::StepRetrying { step, attempt, .. } => format!("{step} failed ({attempt}), again"),
             EventKind::StepFinished { step, outcome } => format!("{step} finished: {}", outcome.status),
+            EventKind::StepKept { step } => format!("{step} kept"),
             EventKind::RunFinished { status, .. } => format!("run finished: {status}"),
             other => format!("{other:?}"),
         };

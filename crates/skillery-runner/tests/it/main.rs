@@ -8,6 +8,8 @@ mod ends;
 mod entry;
 mod escapes;
 mod examples;
+mod flow;
 mod harness;
+mod history;
 mod results;
 mod workflows;

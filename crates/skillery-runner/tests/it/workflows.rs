@@ -68,8 +68,8 @@ async fn a_failure_stops_the_rest() {
         .run(
             json!({"name": "w", "steps": [
                 {"name": "one", "skill": "fails"},
-                {"name": "two", "skill": "echo"},
-                {"name": "three", "skill": "echo", "on_error": "continue", "parallel": true},
+                {"name": "two", "skill": "echo", "parallel": false},
+                {"name": "three", "skill": "echo", "on_error": "continue"},
             ]}),
             json!({}),
         )
@@ -133,7 +133,8 @@ def flaky(folder):
 ";
     let harness = Harness::new().skill("flaky", code).granted(meeting.grants());
     let workflow = json!({"name": "w", "steps": [
-        {"name": "one", "skill": "flaky", "inputs": {"folder": "${folder}"}, "on_error": "retry", "retry_delay_seconds": 0.001},
+        {"name": "one", "skill": "flaky", "inputs": {"folder": "${folder}"}, "on_error": "retry",
+         "retry": {"delay_seconds": 0.001}},
     ]});
     let report = harness.run(workflow, meeting.inputs()).await;
     assert_eq!(report.step("one").unwrap().output, json!(3));
@@ -156,8 +157,8 @@ async fn retries_end_and_then_the_workflow_stops() {
     let report = harness
         .run(
             json!({"name": "w", "steps": [
-                {"name": "one", "skill": "fails", "on_error": "retry", "retries": 1, "retry_delay_seconds": 0},
-                {"name": "two", "skill": "echo"},
+                {"name": "one", "skill": "fails", "retry": {"limit": 1, "delay_seconds": 0}},
+                {"name": "two", "skill": "echo", "parallel": false},
             ]}),
             json!({}),
         )
@@ -191,13 +192,13 @@ def rendezvous(folder, me, other):
 ";
 
 #[tokio::test]
-async fn parallel_steps_run_side_by_side() {
+async fn independent_steps_run_side_by_side() {
     let meeting = Meeting::new();
     let mut harness =
         Harness::new().skill("rendezvous", RENDEZVOUS).skill("echo", ECHO).granted(meeting.grants());
     harness.options.jobs = NonZeroUsize::new(2).unwrap();
     let step = |name: &str, other: &str| {
-        json!({"name": name, "skill": "rendezvous", "parallel": true,
+        json!({"name": name, "skill": "rendezvous",
                "inputs": {"folder": "${folder}", "me": name, "other": other}})
     };
     let workflow = json!({"name": "w", "steps": [
@@ -213,7 +214,7 @@ async fn many_steps_at_once_do_not_get_in_each_others_way() {
     let mut harness = Harness::new().skill("echo", ECHO);
     harness.options.jobs = NonZeroUsize::new(8).unwrap();
     let steps: Vec<_> = (0..60)
-        .map(|number| json!({"name": format!("s{number}"), "skill": "echo", "inputs": {"n": number}, "parallel": true}))
+        .map(|number| json!({"name": format!("s{number}"), "skill": "echo", "inputs": {"n": number}}))
         .collect();
     let report = harness.run(json!({"name": "w", "steps": steps}), json!({})).await;
     for (number, step) in report.steps.iter().enumerate() {
@@ -222,14 +223,14 @@ async fn many_steps_at_once_do_not_get_in_each_others_way() {
 }
 
 #[tokio::test]
-async fn a_parallel_step_waits_for_what_it_refers_to_and_a_plain_one_for_all() {
+async fn a_step_waits_for_what_it_refers_to_in_any_order_and_one_that_is_alone_for_all() {
     let mut harness = Harness::new().skill("echo", ECHO);
     harness.options.jobs = NonZeroUsize::new(4).unwrap();
     let workflow = json!({"name": "w", "steps": [
-        {"name": "a", "skill": "echo", "inputs": {"n": 1}, "parallel": true},
-        {"name": "b", "skill": "echo", "inputs": {"n": "${a.output.n}"}, "parallel": true},
-        {"name": "c", "skill": "echo", "parallel": true, "needs": ["b"]},
-        {"name": "d", "skill": "echo"},
+        {"name": "c", "skill": "echo", "needs": ["b"]},
+        {"name": "b", "skill": "echo", "inputs": {"n": "${a.output.n}"}},
+        {"name": "a", "skill": "echo", "inputs": {"n": 1}},
+        {"name": "d", "skill": "echo", "parallel": false},
     ]});
     let report = harness.run(workflow, json!({})).await;
     assert_eq!(report.status, Status::Success);
@@ -265,9 +266,9 @@ def waits(folder):
         }
     });
     let workflow = json!({"name": "w", "steps": [
-        {"name": "waits", "skill": "waits", "parallel": true, "inputs": {"folder": "${folder}"}},
-        {"name": "fails", "skill": "fails", "parallel": true},
-        {"name": "late", "skill": "echo", "parallel": true, "needs": ["waits"]},
+        {"name": "waits", "skill": "waits", "inputs": {"folder": "${folder}"}},
+        {"name": "fails", "skill": "fails"},
+        {"name": "late", "skill": "echo", "needs": ["waits"]},
     ]});
     let report = harness.run(workflow, meeting.inputs()).await;
     assert_eq!(statuses(&report), ["waits success", "fails failed", "late skipped"]);
@@ -279,7 +280,8 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_runs() {
     let workflow = json!({"name": "bad", "steps": [
         {"name": "a", "skill": "echo", "inputs": {"x": "${b_output}", "y": "${nobody.output}", "z": "${unclosed"}},
         {"name": "b", "skill": "echo", "needs": ["a", "ghost"]},
-        {"name": "b", "skill": "Echo!", "retries": 1000, "retry_delay_seconds": -1, "timeout_seconds": 0},
+        {"name": "b", "skill": "Echo!", "retry": {"limit": 1000, "delay_seconds": -1, "backoff": 0.5, "jitter": 2},
+         "timeout_seconds": 0},
         {"name": "not a name", "skill": "missing@^2", "inputs": {"x": "${emial}", "y": "${a b}"}},
         {"name": "c", "skill": "echo", "inputs": {"x": "${d.status}", "y": "${a}", "z": "${a.result}", "self": "${c_output}"}},
         {"name": "d", "skill": "echo"},
@@ -314,9 +316,9 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_runs() {
 async fn cycles_are_told_with_their_way() {
     let harness = basics();
     let workflow = json!({"name": "round", "steps": [
-        {"name": "a", "skill": "echo", "parallel": true, "inputs": {"x": "${c_output}"}},
-        {"name": "b", "skill": "echo", "parallel": true, "needs": ["a"]},
-        {"name": "c", "skill": "echo", "parallel": true, "inputs": {"x": "is ${b.output.x}"}},
+        {"name": "a", "skill": "echo", "inputs": {"x": "${c_output}"}},
+        {"name": "b", "skill": "echo", "needs": ["a"]},
+        {"name": "c", "skill": "echo", "inputs": {"x": "is ${b.output.x}"}},
     ]});
     insta::assert_snapshot!(harness.try_run(workflow, json!({})).await.unwrap_err(), @"
         workflow `round` cannot run
@@ -369,7 +371,9 @@ async fn reports_and_events_are_json() {
         harness.events().iter().map(|event| serde_json::to_value(event).unwrap()).collect();
     let kinds: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["run-started", "step-started", "step-finished", "run-finished"]);
-    assert_eq!(lines[0]["steps"], json!([{"name": "one", "skill": "acme/echo", "version": "1.0.0"}]));
+    let code_hash = skillery_core::Digest::of(ECHO.as_bytes());
+    let planned = json!({"name": "one", "skill": "acme/echo", "version": "1.0.0", "code_hash": code_hash});
+    assert_eq!(lines[0]["steps"], json!([planned]));
     assert!(lines.iter().all(|line| line["run_id"] == lines[0]["run_id"] && line["time"].is_string()));
     for (line, event) in lines.into_iter().zip(harness.events()) {
         assert_eq!(serde_json::from_value::<skillery_runner::Event>(line).unwrap(), event);

@@ -1,0 +1,244 @@
+//! What `run` and `resume` have in common: how to run, who follows, and what it means when nothing could begin.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use clap::Args;
+use skillery_client::library::InstalledCode;
+use skillery_client::{Error, Home, Library};
+use skillery_core::VersionRequest;
+use skillery_runner::{
+    Cluster, Event, Executor, ExecutorError, Interpreter, InterpreterError, Policy, ProblemKind, Problems,
+    RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode, SkillReference, SkillSource,
+    Status, Workers,
+};
+use tokio::task::JoinHandle;
+
+use super::{history, report, show, view::View};
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::interrupt;
+use crate::session::Session;
+
+/// How to run.
+#[derive(Debug, Args)]
+pub(super) struct RunningArgs {
+    /// Seconds for one attempt of a step that sets no limit
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    timeout: Duration,
+
+    /// How many steps may run at once [default: the number of processors]
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<NonZeroUsize>,
+
+    /// The Python to run with [default: `python3`]
+    #[arg(long, value_name = "FILE", env = "SKILLERY_PYTHON", hide_env_values = true)]
+    python: Option<PathBuf>,
+
+    /// What the skills may do, TOML [default: `policy.toml` in the home folder, else nothing]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Run even where this machine cannot keep the skills in completely
+    #[arg(long)]
+    allow_weaker_sandbox: bool,
+
+    /// Where steps run: `dask://host:port`, the scheduler of a Dask cluster [default: this machine]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_executor)]
+    executor: Option<SchedulerAddress>,
+
+    /// The Python that speaks with the cluster; it has the packages `skillery` and `distributed` [default: `--python`]
+    #[arg(long, value_name = "FILE", requires = "executor")]
+    executor_python: Option<PathBuf>,
+
+    /// Print every event as a line of JSON, as it happens, instead of the report
+    #[arg(long)]
+    events: bool,
+}
+
+/// Everything that a run of this session needs beside the workflow.
+pub(super) struct Running<'a> {
+    session: &'a Session,
+    args: &'a RunningArgs,
+    pub(super) options: RunOptions,
+    library: Library,
+    policy: Policy,
+    verify_signature: bool,
+    /// What the library said of a skill that is there and cannot be used.
+    damaged: Mutex<Option<Error>>,
+    view: View,
+    on_interrupt: JoinHandle<()>,
+}
+
+impl<'a> Running<'a> {
+    /// Reads the policy, finds the interpreter, and listens for Ctrl-C.
+    pub(super) async fn prepare(
+        session: &'a Session,
+        args: &'a RunningArgs,
+        steps: usize,
+    ) -> Result<Self, Failure> {
+        let home = session.home()?;
+        let interpreter = match &args.python {
+            Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
+            None => None,
+        };
+        let executor = executor(args).await?;
+        let policy = policy(&home, args)?;
+        let defaults = RunOptions::default();
+        let options = RunOptions {
+            interpreter,
+            workers: Workers::with_cache(home.runner_folder()),
+            sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
+            executor,
+            jobs: args.jobs.unwrap_or(defaults.jobs),
+            timeout: args.timeout,
+            history: Some(history(session)?),
+            ..defaults
+        };
+        let cancel = options.cancel.clone();
+        let interrupted = interrupt::listen();
+        let on_interrupt = tokio::spawn(async move {
+            interrupted.await;
+            cancel.cancel();
+        });
+        Ok(Self {
+            session,
+            args,
+            options,
+            library: session.library()?,
+            policy,
+            verify_signature: session.config()?.verify_signature,
+            damaged: Mutex::new(None),
+            view: View::new(&session.output, steps),
+            on_interrupt,
+        })
+    }
+
+    /// The content that a step names: as it was installed, and signed where that is wanted and it came from a registry.
+    pub(super) fn resolve(&self, reference: &SkillReference) -> Result<SkillSource, String> {
+        let request = match &reference.version {
+            VersionRequest::Latest => None,
+            request => Some(request),
+        };
+        let found = self.library.code(&reference.name.to_string(), request, self.verify_signature);
+        let InstalledCode { manifest, code } = found.map_err(|error| {
+            let reason = error.to_string();
+            // A skill that is there and not whole is another failure than one that is missing.
+            if let (false, Ok(mut damaged)) = (error.is_not_found(), self.damaged.lock()) {
+                damaged.get_or_insert(error);
+            }
+            reason
+        })?;
+        let id = manifest.id.to_string();
+        let grants = self.policy.grants(&id).clone();
+        Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
+    }
+
+    /// Follows what happens.
+    pub(super) fn see(&self, event: &Event) {
+        self.view.see(event);
+        if self.args.events {
+            // Who does not read on will not read the report either, and is told then.
+            let _ = show::print_event(self.session, event);
+        }
+    }
+
+    /// Tells what came of it.
+    pub(super) fn end(self, ended: Result<RunReport, RunError>) -> CommandResult {
+        self.on_interrupt.abort();
+        drop(self.view);
+        let damaged = self.damaged.into_inner().ok().flatten();
+        let report = ended.map_err(|error| not_begun(error, damaged))?;
+        if !self.args.events {
+            self.session.output.show(&report, |page| report::whole(page, &report))?;
+        }
+        Ok(match report.status {
+            Status::Success => Exit::Done,
+            Status::Cancelled => Exit::Interrupted,
+            _ => Exit::Failed,
+        })
+    }
+}
+
+fn policy(home: &Home, args: &RunningArgs) -> Result<Policy, Failure> {
+    let file = match &args.policy {
+        // A file that was named is there.
+        Some(file) => std::fs::metadata(file)
+            .map_err(|error| Failure::file("read", file, &error))
+            .map(|_| file.clone())?,
+        None => home.policy_file(),
+    };
+    Policy::read(&file)
+        .map_err(|error| Failure::new(Exit::Usage, "invalid-policy", error.to_string()).cause_behind(&error))
+}
+
+/// Nothing has run: say why. `damaged` is what the library said of a skill that is there and cannot be used.
+fn not_begun(error: RunError, damaged: Option<Error>) -> Failure {
+    let hint = error.hint();
+    let Problems { workflow, problems } = match error {
+        RunError::Interpreter(error) => return no_interpreter(error),
+        RunError::Sandbox(error) => {
+            return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
+        }
+        RunError::Executor(error) => {
+            return Failure::new(Exit::Failed, "no-executor", error.to_string()).hint(error.hint());
+        }
+        RunError::History(error) => return error.into(),
+        RunError::Invalid(problems) => problems,
+    };
+    let all = |kinds: &[ProblemKind]| problems.iter().all(|problem| kinds.contains(&problem.kind));
+    let message = format!("workflow `{workflow}` cannot run");
+    let (failure, hint) = match damaged.map(Failure::from) {
+        Some(damaged) => {
+            let hint = match damaged.code() {
+                // What the client says of it is meant for a download.
+                "digest-mismatch" | "code-hash-mismatch" => {
+                    Some("the files were altered; install the skill again to put them right")
+                }
+                _ => damaged.hint_text(),
+            };
+            (Failure::new(damaged.exit(), damaged.code(), message), hint.map(str::to_owned))
+        }
+        None if all(&[ProblemKind::SkillNotFound]) => {
+            (Failure::new(Exit::NotFound, "skill-not-installed", message), hint.map(str::to_owned))
+        }
+        None => {
+            let about_inputs = [ProblemKind::UnknownInput, ProblemKind::MissingInput, ProblemKind::BadInput];
+            let hint = if all(&about_inputs) {
+                Some("give inputs with `--input name=text` or `--inputs-file`")
+            } else if all(&[ProblemKind::BadSecret]) {
+                Some("set an environment variable of that name, or use `--secret-file`")
+            } else {
+                hint
+            };
+            (Failure::new(Exit::Usage, "invalid-workflow", message), hint.map(str::to_owned))
+        }
+    };
+    let failure = problems.iter().fold(failure, |failure, problem| failure.because(problem.to_string()));
+    hint.into_iter().fold(failure, Failure::hint)
+}
+
+async fn executor(args: &RunningArgs) -> Result<Executor, Failure> {
+    let Some(scheduler) = args.executor.clone() else { return Ok(Executor::Here) };
+    let python = args.executor_python.as_ref().or(args.python.as_ref());
+    let python = Interpreter::at_or_discover(python.map(PathBuf::as_path)).await.map_err(no_interpreter)?;
+    Ok(Executor::Dask(Cluster { scheduler, python }))
+}
+
+fn no_interpreter(error: InterpreterError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Failed, "no-python", error.to_string()).cause_behind(&error).hint(hint)
+}
+
+fn parse_executor(text: &str) -> Result<SchedulerAddress, String> {
+    text.parse().map_err(|error: ExecutorError| format!("{error}; {}", error.hint()))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "use a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "use a number of seconds above 0".to_owned())
+}

@@ -1,0 +1,343 @@
+//! Everything that a run needs, found and checked before anything runs: plans, skills in one version each, workflows
+//! that are steps, secrets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::Values;
+use crate::callable::{Callable, Found, parsed};
+use crate::document::Document;
+use crate::history::{Pin, Record};
+use crate::inputs::InputSpec;
+use crate::options::RunOptions;
+use crate::plan::{MAX_PROBLEMS, Plan, check};
+use crate::problems::{Problem, ProblemKind, Problems};
+use crate::redact::{MIN_LENGTH, Secrets};
+use crate::skill::{Pinned, Resolver, SkillReference};
+use crate::workflow::Workflow;
+
+/// How deep workflows may lie in each other.
+const MAX_DEPTH: usize = 8;
+/// What stands between the names of workflows that lie in each other.
+const WITHIN: &str = " > ";
+
+/// A workflow that a step names.
+#[derive(Debug)]
+pub struct LoadedWorkflow {
+    /// What it says.
+    pub document: Document,
+    /// What to call it in messages: its file, or its name.
+    pub file: String,
+    /// Where the workflows that it names itself are looked up.
+    pub folder: Option<PathBuf>,
+}
+
+type Load = dyn Fn(&str, Option<&Path>) -> Result<LoadedWorkflow, String> + Send + Sync;
+
+/// Finds the workflow that a step names, from the folder of the workflow that the step belongs to; that of the first
+/// one is none. The text of its `Err` says why there is none. The default finds nothing.
+#[derive(Clone, Default)]
+pub struct WorkflowLoader(Option<Arc<Load>>);
+
+impl WorkflowLoader {
+    /// A loader that asks this function.
+    pub fn new(
+        load: impl Fn(&str, Option<&Path>) -> Result<LoadedWorkflow, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(load)))
+    }
+
+    fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
+        match &self.0 {
+            Some(load) => load(name, folder),
+            None => Err("workflows as steps are not looked up here".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for WorkflowLoader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("WorkflowLoader").finish_non_exhaustive()
+    }
+}
+
+/// A workflow with everything that its steps run.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) name: String,
+    pub(crate) plan: Plan,
+    /// The declared inputs of a workflow that is a step; they are checked when it begins.
+    pub(crate) declared: Option<BTreeMap<String, InputSpec>>,
+    /// What each step runs, in the order of the plan.
+    pub(crate) work: Vec<Work>,
+}
+
+/// What a step runs.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Skill(Arc<Pinned>),
+    Workflow(Box<Prepared>),
+}
+
+/// All that was found.
+#[derive(Debug)]
+pub(crate) struct Preparation {
+    pub(crate) prepared: Prepared,
+    pub(crate) callable: Callable,
+    pub(crate) pins: BTreeMap<String, Pin>,
+    pub(crate) workflows: BTreeMap<String, Workflow>,
+    pub(crate) secrets: Secrets,
+}
+
+/// Checks a workflow and finds what it runs; all problems are told together. With a record, what is found must be what the
+/// run began with.
+pub(crate) fn prepare(
+    workflow: &Workflow,
+    inputs: &Values,
+    resolve: &Resolver<'_>,
+    options: &RunOptions,
+    record: Option<&Record>,
+) -> Result<Preparation, Problems> {
+    let mut preparer = Preparer {
+        resolve,
+        options,
+        record,
+        skills: HashMap::new(),
+        callers: Vec::new(),
+        pins: BTreeMap::new(),
+        workflows: BTreeMap::new(),
+        secret_names: BTreeSet::new(),
+        problems: Vec::new(),
+    };
+    preparer.check_size(inputs);
+    let prepared = preparer.workflow(workflow, Some(inputs), &Place::default());
+    let callable = preparer.callable();
+    let secrets = preparer.secrets(inputs);
+    let Preparer { pins, workflows, mut problems, .. } = preparer;
+    match prepared {
+        Some(prepared) if problems.is_empty() => {
+            Ok(Preparation { prepared, callable, pins, workflows, secrets })
+        }
+        _ => {
+            problems.truncate(MAX_PROBLEMS);
+            Err(Problems { workflow: workflow.name.clone(), problems })
+        }
+    }
+}
+
+/// Where a workflow was found.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    /// The names that lead to it.
+    names: Vec<String>,
+    folder: Option<PathBuf>,
+}
+
+struct Preparer<'a> {
+    resolve: &'a Resolver<'a>,
+    options: &'a RunOptions,
+    record: Option<&'a Record>,
+    /// By how they are referred to.
+    skills: HashMap<String, Found>,
+    /// The skills of steps, which may call others.
+    callers: Vec<(Option<String>, Arc<Pinned>)>,
+    pins: BTreeMap<String, Pin>,
+    workflows: BTreeMap<String, Workflow>,
+    secret_names: BTreeSet<String>,
+    problems: Vec<Problem>,
+}
+
+impl Preparer<'_> {
+    fn check_size(&mut self, inputs: &Values) {
+        let most = self.options.limits.input_bytes;
+        // To count what is written takes no memory.
+        let mut counted = Counted(0);
+        if serde_json::to_writer(&mut counted, inputs).is_ok() && counted.0 > most {
+            let message = format!("the inputs are {} bytes of JSON, and {most} is the most", counted.0);
+            self.problems.push(Problem::new(ProblemKind::InputsTooLarge, message));
+        }
+    }
+
+    /// One workflow; `None` where its problems keep it from running.
+    fn workflow(&mut self, workflow: &Workflow, inputs: Option<&Values>, place: &Place) -> Option<Prepared> {
+        self.secret_names.extend(workflow.secrets.iter().cloned());
+        let plan = match check(workflow, inputs) {
+            Ok(plan) => Some(plan),
+            Err(problems) => {
+                self.problems.extend(problems.problems);
+                None
+            }
+        };
+        let mut work = Vec::new();
+        for (at, step) in workflow.steps.iter().enumerate() {
+            let position = at.to_string();
+            let found = match (&step.skill, &step.workflow) {
+                (Some(skill), None) => self.skill(skill).map(|found| found.map(Work::Skill)),
+                (None, Some(name)) => {
+                    Some(self.nested(name, &step.inputs, place).map(|found| Work::Workflow(Box::new(found))))
+                }
+                // The check has said so already.
+                _ => None,
+            };
+            let key = if step.skill.is_some() { "skill" } else { "workflow" };
+            match found {
+                Some(Ok(found)) => {
+                    if let Work::Skill(skill) = &found {
+                        self.callers.push((Some(step.name.clone()), Arc::clone(skill)));
+                    }
+                    work.push(found);
+                }
+                Some(Err((kind, message))) => {
+                    let problem = Problem::new(kind, message).of_step(&step.name);
+                    self.problems.push(problem.at(&["steps", &position, key]));
+                }
+                None => {}
+            }
+        }
+        let plan = plan.filter(|plan| plan.steps.len() == work.len())?;
+        Some(Prepared { name: workflow.name.clone(), plan, declared: workflow.inputs.clone(), work })
+    }
+
+    /// What the skills of all steps may call.
+    fn callable(&mut self) -> Callable {
+        let callers = std::mem::take(&mut self.callers);
+        let depth = self.options.limits.call_depth;
+        let find =
+            &mut |written: &str| parsed(written).and_then(|reference| self.pinned(written, &reference));
+        let (callable, problems) = Callable::find(callers, find, depth);
+        self.problems.extend(problems);
+        callable
+    }
+
+    /// A skill in the version that this run has of it; `None` for what is no reference to one.
+    fn skill(&mut self, written: &str) -> Option<Found> {
+        let reference = written.parse::<SkillReference>().ok()?;
+        Some(self.pinned(written, &reference))
+    }
+
+    fn pinned(&mut self, written: &str, reference: &SkillReference) -> Found {
+        if let Some(found) = self.skills.get(written) {
+            return found.clone();
+        }
+        let found = self.find(written, reference);
+        if let Ok(pinned) = &found {
+            let pin = Pin {
+                skill: pinned.id.clone(),
+                version: pinned.version.clone(),
+                code_hash: pinned.code_hash,
+            };
+            self.pins.insert(written.to_owned(), pin);
+        }
+        self.skills.insert(written.to_owned(), found.clone());
+        found
+    }
+
+    fn find(&self, written: &str, reference: &SkillReference) -> Found {
+        let pin = self.record.and_then(|record| record.pins.get(written));
+        let of_pin = pin.and_then(|pin| format!("{}@{}", pin.skill, pin.version).parse().ok());
+        let wanted = of_pin.as_ref().unwrap_or(reference);
+        let because = |why: String| format!("skill `{wanted}`: {why}");
+        let source = (self.resolve)(wanted).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
+        let pinned = Pinned::read(&source, self.options.limits.code_bytes)
+            .map_err(|why| (ProblemKind::SkillUnreadable, because(why)))?;
+        if pin.is_some_and(|pin| pin.code_hash != pinned.code_hash) {
+            let why = "its code is not what the run began with".to_owned();
+            return Err((ProblemKind::SkillChanged, because(why)));
+        }
+        Ok(Arc::new(pinned))
+    }
+
+    /// A workflow that is a step. Its problems are told with the name of its file.
+    fn nested(
+        &mut self,
+        name: &str,
+        inputs: &Values,
+        place: &Place,
+    ) -> Result<Prepared, (ProblemKind, String)> {
+        let unreadable = |why: String| (ProblemKind::WorkflowUnreadable, format!("workflow `{name}`: {why}"));
+        let mut names = place.names.clone();
+        names.push(name.to_owned());
+        let chain = names.join(WITHIN);
+        if names.len() > MAX_DEPTH {
+            return Err(unreadable(format!("workflows lie in each other over {MAX_DEPTH} deep: {chain}")));
+        }
+        let recorded = self.record.and_then(|record| record.workflows.get(&chain));
+        let (workflow, document, file, folder) = match recorded {
+            Some(workflow) => (workflow.clone(), None, name.to_owned(), None),
+            None => {
+                let loaded =
+                    self.options.workflows.load(name, place.folder.as_deref()).map_err(unreadable)?;
+                let LoadedWorkflow { document, file, folder } = loaded;
+                (document.workflow.clone(), Some(document), file, folder)
+            }
+        };
+        let before = self.problems.len();
+        self.check_given(&workflow, inputs);
+        let prepared = self.workflow(&workflow, None, &Place { names, folder });
+        let mut found =
+            Problems { workflow: workflow.name.clone(), problems: self.problems.split_off(before) };
+        if let Some(document) = &document {
+            document.locate(&mut found);
+        }
+        for problem in &mut found.problems {
+            problem.file.get_or_insert_with(|| file.clone());
+        }
+        self.problems.append(&mut found.problems);
+        self.workflows.insert(chain, workflow);
+        prepared.ok_or_else(|| unreadable("it cannot run".to_owned()))
+    }
+
+    /// That a step gives a workflow what it declares, as far as names go; types are seen when values are there.
+    fn check_given(&mut self, workflow: &Workflow, given: &Values) {
+        let Some(declared) = &workflow.inputs else { return };
+        for (name, spec) in declared {
+            if !given.contains_key(name) && spec.default.is_none() {
+                let message = format!("the step does not give the input `{name}`");
+                self.problems.push(Problem::new(ProblemKind::MissingInput, message).at(&["inputs", name]));
+            }
+        }
+        for name in given.keys().filter(|name| !declared.contains_key(*name)) {
+            let message = format!("the step gives `{name}`, and the workflow has no such input");
+            self.problems.push(Problem::new(ProblemKind::UnknownInput, message).at(&["inputs"]));
+        }
+    }
+
+    /// The secrets that the workflows name.
+    fn secrets(&mut self, inputs: &Values) -> Secrets {
+        let names: Vec<String> = self.secret_names.iter().cloned().collect();
+        let secrets = self.options.secrets.of_names(&names);
+        let mut refuse = |message: String| self.problems.push(Problem::new(ProblemKind::BadSecret, message));
+        for name in &names {
+            match secrets.value(name) {
+                None => refuse(format!("the secret `{name}` was not given")),
+                Some(value) if value.trim().len() < MIN_LENGTH => refuse(format!(
+                    "the secret `{name}` has less than {MIN_LENGTH} characters, which cannot be kept out of texts"
+                )),
+                Some(_) => {}
+            }
+        }
+        let whole = Value::Object(inputs.clone());
+        if secrets.value_without(&whole) != whole {
+            refuse("an input holds a secret; refer to it as `${secrets.NAME}` instead".to_owned());
+        }
+        secrets
+    }
+}
+
+/// How many bytes were written to it.
+struct Counted(usize);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
