@@ -54,9 +54,10 @@ async fn run(
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
-    let steps = vec![(None, Arc::clone(&pinned))];
+    let at = Problem::new(ProblemKind::SkillUnreadable, "");
+    let mut callable = Callable::default();
     let find = &mut |written: &str| pins.get(written);
-    let (callable, problems) = Callable::find(steps, find, options.limits.call_depth);
+    let problems = callable.extend(vec![(at, Arc::clone(&pinned))], find, options.limits.call_depth);
     if !problems.is_empty() {
         return Err(Problems { workflow: pinned.id.clone(), problems }.into());
     }

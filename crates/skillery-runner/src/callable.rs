@@ -61,6 +61,12 @@ pub(crate) struct Callable {
     #[serde(serialize_with = "written", deserialize_with = "read")]
     skills: Vec<Arc<Pinned>>,
     by_caller: BTreeMap<String, Vec<Declared>>,
+    /// Of each skill among `skills`.
+    #[serde(skip)]
+    positions: HashMap<String, usize>,
+    /// How near to a step each skill was looked at.
+    #[serde(skip)]
+    depths: HashMap<String, usize>,
 }
 
 /// A skill that another one names as one that it calls.
@@ -87,31 +93,29 @@ struct Waiting {
     skill: Arc<Pinned>,
     /// Through which skills it was found, itself the last.
     way: Vec<String>,
-    step: Option<String>,
+    at: Problem,
 }
 
 impl Callable {
-    /// Finds everything that these skills may call. A call that is `depth` deep fails, so nothing is looked for from there on.
-    pub(crate) fn find(
-        steps: Vec<(Option<String>, Arc<Pinned>)>,
+    /// Finds everything that these skills may call. With each comes what a problem of it has besides kind and message. A call
+    /// that is `depth` deep fails, so nothing is looked for from there on.
+    pub(crate) fn extend(
+        &mut self,
+        steps: Vec<(Problem, Arc<Pinned>)>,
         find: &mut dyn FnMut(&str) -> Found,
         depth: usize,
-    ) -> (Self, Vec<Problem>) {
-        let mut found = Self::default();
+    ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut positions: HashMap<String, usize> = HashMap::new();
-        let mut seen = BTreeSet::new();
-        let mut waiting: VecDeque<Waiting> = steps
-            .into_iter()
-            .map(|(step, skill)| Waiting { way: vec![skill.id.clone()], skill, step })
-            .collect();
-        while let Some(Waiting { skill, way, step }) = waiting.pop_front() {
-            if way.len() > depth || !seen.insert(key(&skill)) {
+        let mut waiting: VecDeque<Waiting> =
+            steps.into_iter().map(|(at, skill)| Waiting { way: vec![skill.id.clone()], skill, at }).collect();
+        while let Some(Waiting { skill, way, at }) = waiting.pop_front() {
+            let caller = key(&skill);
+            let known = self.depths.get(&caller).is_some_and(|known| *known <= way.len());
+            if known || way.len() > depth {
                 continue;
             }
-            let mut problem = |kind, message: String| {
-                problems.push(Problem { step: step.clone(), ..Problem::new(kind, message) })
-            };
+            self.depths.insert(caller.clone(), way.len());
+            let mut problem = |kind, message| problems.push(Problem { kind, message, ..at.clone() });
             let manifest = match Manifest::of_code(&skill.code) {
                 Ok(manifest) => manifest,
                 Err(error) => {
@@ -130,25 +134,28 @@ impl Callable {
                         continue;
                     }
                 };
-                let position = *positions.entry(key(&pinned)).or_insert_with(|| {
-                    found.skills.push(Arc::clone(&pinned));
-                    found.skills.len() - 1
-                });
-                declared.push(Declared { written, skill: position });
                 let way = way.iter().cloned().chain([pinned.id.clone()]).collect();
-                waiting.push_back(Waiting { skill: pinned, way, step: step.clone() });
+                declared.push(Declared { written, skill: self.position(&pinned) });
+                waiting.push_back(Waiting { skill: pinned, way, at: at.clone() });
             }
-            if found.skills.len() > MAX_SKILLS {
+            if self.skills.len() > MAX_SKILLS {
                 let message =
                     format!("its skills may call more than {MAX_SKILLS} others, counted through each other");
                 problem(ProblemKind::SkillCount, message);
                 break;
             }
             if !declared.is_empty() {
-                found.by_caller.insert(key(&skill), declared);
+                self.by_caller.insert(caller, declared);
             }
         }
-        (found, problems)
+        problems
+    }
+
+    fn position(&mut self, skill: &Arc<Pinned>) -> usize {
+        *self.positions.entry(key(skill)).or_insert_with(|| {
+            self.skills.push(Arc::clone(skill));
+            self.skills.len() - 1
+        })
     }
 
     /// What all of them are granted.
@@ -188,7 +195,6 @@ impl Callable {
     /// The part that one skill can reach.
     pub(crate) fn reachable_from(&self, skill: &Pinned) -> Self {
         let mut part = Self::default();
-        let mut positions: HashMap<usize, usize> = HashMap::new();
         let mut callers = vec![key(skill)];
         while let Some(caller) = callers.pop() {
             if part.by_caller.contains_key(&caller) {
@@ -198,11 +204,7 @@ impl Callable {
             let mut kept = Vec::new();
             for Declared { written, skill } in declared {
                 let Some(pinned) = self.skills.get(*skill) else { continue };
-                let position = *positions.entry(*skill).or_insert_with(|| {
-                    part.skills.push(Arc::clone(pinned));
-                    part.skills.len() - 1
-                });
-                kept.push(Declared { written: written.clone(), skill: position });
+                kept.push(Declared { written: written.clone(), skill: part.position(pinned) });
                 callers.push(key(pinned));
             }
             part.by_caller.insert(caller, kept);
@@ -257,8 +259,9 @@ mod tests {
         };
         let mut pins = Pins::new(&resolve, 1 << 20);
         let first = pins.get("acme/first").unwrap();
-        let steps = vec![(Some("one".to_owned()), Arc::clone(&first))];
-        let (callable, problems) = Callable::find(steps, &mut |written| pins.get(written), 3);
+        let steps = vec![(Problem::new(ProblemKind::BadSkill, "").of_step("one"), Arc::clone(&first))];
+        let mut callable = Callable::default();
+        let problems = callable.extend(steps, &mut |written| pins.get(written), 3);
         (callable, problems, first)
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn prepare(
         options,
         record,
         skills: HashMap::new(),
-        callers: Vec::new(),
+        callable: Callable::default(),
         pins: BTreeMap::new(),
         workflows: BTreeMap::new(),
         secret_names: BTreeSet::new(),
@@ -115,9 +115,8 @@ pub(crate) fn prepare(
     };
     preparer.check_size(inputs);
     let prepared = preparer.workflow(workflow, Some(inputs), &Place::default());
-    let callable = preparer.callable();
     let secrets = preparer.secrets(inputs);
-    let Preparer { pins, workflows, mut problems, .. } = preparer;
+    let Preparer { callable, pins, workflows, mut problems, .. } = preparer;
     match prepared {
         Some(prepared) if problems.is_empty() => {
             Ok(Preparation { prepared, callable, pins, workflows, secrets })
@@ -143,8 +142,8 @@ struct Preparer<'a> {
     record: Option<&'a Record>,
     /// By how they are referred to.
     skills: HashMap<String, Found>,
-    /// The skills of steps, which may call others.
-    callers: Vec<(Option<String>, Arc<Pinned>)>,
+    /// What the skills of steps may call.
+    callable: Callable,
     pins: BTreeMap<String, Pin>,
     workflows: BTreeMap<String, Workflow>,
     secret_names: BTreeSet<String>,
@@ -172,7 +171,7 @@ impl Preparer<'_> {
                 None
             }
         };
-        let mut work = Vec::new();
+        let (mut work, mut callers) = (Vec::new(), Vec::new());
         for (at, step) in workflow.steps.iter().enumerate() {
             let position = at.to_string();
             let found = match (&step.skill, &step.workflow) {
@@ -187,7 +186,8 @@ impl Preparer<'_> {
             match found {
                 Some(Ok(found)) => {
                     if let Work::Skill(skill) = &found {
-                        self.callers.push((Some(step.name.clone()), Arc::clone(skill)));
+                        let at = Problem::new(ProblemKind::BadSkill, "").of_step(&step.name);
+                        callers.push((at.at(&["steps", &position, key]), Arc::clone(skill)));
                     }
                     work.push(found);
                 }
@@ -198,19 +198,20 @@ impl Preparer<'_> {
                 None => {}
             }
         }
+        self.find_callable(callers);
         let plan = plan.filter(|plan| plan.steps.len() == work.len())?;
         Some(Prepared { name: workflow.name.clone(), plan, declared: workflow.inputs.clone(), work })
     }
 
-    /// What the skills of all steps may call.
-    fn callable(&mut self) -> Callable {
-        let callers = std::mem::take(&mut self.callers);
+    /// Finds what the skills of a workflow's steps may call.
+    fn find_callable(&mut self, callers: Vec<(Problem, Arc<Pinned>)>) {
+        let mut callable = std::mem::take(&mut self.callable);
         let depth = self.options.limits.call_depth;
         let find =
             &mut |written: &str| parsed(written).and_then(|reference| self.pinned(written, &reference));
-        let (callable, problems) = Callable::find(callers, find, depth);
+        let problems = callable.extend(callers, find, depth);
         self.problems.extend(problems);
-        callable
+        self.callable = callable;
     }
 
     /// A skill in the version that this run has of it; `None` for what is no reference to one.
