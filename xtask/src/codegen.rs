@@ -37,7 +37,12 @@ pub(crate) fn check(skillery: &Path) -> Result<()> {
     Ok(())
 }
 
-fn documents(skillery: &Path) -> Result<[(&'static str, String); 2]> {
+fn documents(skillery: &Path) -> Result<[(&'static str, String); 3]> {
     let openapi = Command::new(skillery).arg("openapi").output_text()?;
-    Ok([("docs/ERRORS.md", skillery_core::problem::errors_document()), ("docs/openapi.json", openapi)])
+    let workflow = Command::new(skillery).args(["workflow", "schema"]).output_text()?;
+    Ok([
+        ("docs/ERRORS.md", skillery_core::problem::errors_document()),
+        ("docs/openapi.json", openapi),
+        ("docs/workflow.schema.json", workflow),
+    ])
 }

@@ -11,6 +11,7 @@ mod library;
 mod registry;
 mod run;
 mod runtime;
+mod workflows;
 
 use pyo3::prelude::*;
 
@@ -21,5 +22,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     library::add_to(module)?;
     module.add_class::<registry::Registry>()?;
     elsewhere::add_to(module)?;
-    run::add_to(module)
+    run::add_to(module)?;
+    workflows::add_to(module)
 }

@@ -1,6 +1,6 @@
 //! Workflows: checked at once, run beside the interpreter, told about to whoever waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvError, channel};
@@ -12,12 +12,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::{Deserialize, Serialize};
 use skillery_client::library::LOCAL_NAMESPACE;
-use skillery_client::{Home, Library};
+use skillery_client::{Home, Library, SavedWorkflows};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Cluster, Event, Executor, ExecutorError, Interpreter, Outcome, Policy, Problems,
-    RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode, SkillReference, SkillSource,
-    Values, Workers, Workflow, run_skill_named, run_workflow,
+    CancellationToken, Cluster, Event, Executor, ExecutorError, History, HistoryError, Interpreter, Outcome,
+    Policy, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, Secrets, SkillCode,
+    SkillReference, SkillSource, Values, Workers, Workflow, WorkflowLoader, resume_workflow, run_skill_named,
+    run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -26,8 +27,8 @@ use crate::runtime::runtime;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Run>()?;
-    module.add_function(wrap_pyfunction!(validate_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(start_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(resume_run, module)?)?;
     module.add_function(wrap_pyfunction!(start_skill, module)?)
 }
 
@@ -41,6 +42,11 @@ struct OptionsForm {
     allow_weaker_sandbox: bool,
     executor: Option<String>,
     executor_python: Option<PathBuf>,
+    /// Where the workflows that are steps are looked up.
+    folder: PathBuf,
+    secrets: BTreeMap<String, String>,
+    /// Whether what happens is kept, so that the run can be resumed.
+    keep: bool,
 }
 
 /// A workflow that runs, or has ended. Nothing of it ever calls Python: a thread that did would crash an interpreter
@@ -68,12 +74,6 @@ enum Ended {
     Skill(Box<Outcome>),
 }
 
-/// What is run.
-enum Subject {
-    Workflow(Workflow),
-    Skill(SkillReference),
-}
-
 #[pymethods]
 impl Run {
     /// Kills what runs and skips the rest; the run then ends, and says so as always.
@@ -94,11 +94,11 @@ impl Run {
     }
 }
 
-/// Raises what is wrong with a document, all of it at once.
-#[pyfunction]
-fn validate_workflow(py: Python<'_>, workflow: &str) -> PyResult<()> {
-    let workflow: Workflow = parsed(workflow, "the workflow")?;
-    workflow.validate().map_err(|problems| raise_problems(py, &problems, None))
+/// What is run: a workflow from its beginning, the rest of a run, or a skill alone.
+enum Work {
+    Workflow(Workflow, Values),
+    Rest(String),
+    Skill(SkillReference, Values),
 }
 
 /// Starts a workflow and returns at once. Events are told only where they are wanted.
@@ -111,21 +111,27 @@ fn start_workflow(
     want_events: bool,
 ) -> PyResult<Run> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
-    start(py, Subject::Workflow(workflow), inputs, options, want_events)
+    let inputs: Values = parsed(inputs, "`inputs`")?;
+    start(py, Work::Workflow(workflow, inputs), parsed(options, "the options")?, want_events)
+}
+
+/// Goes on with a run and returns at once.
+#[pyfunction]
+fn resume_run(py: Python<'_>, run_id: String, options: &str, want_events: bool) -> PyResult<Run> {
+    start(py, Work::Rest(run_id), parsed(options, "the options")?, want_events)
 }
 
 /// Starts a skill alone and returns at once. Events are told only where they are wanted.
 #[pyfunction]
 fn start_skill(py: Python<'_>, skill: &str, inputs: &str, options: &str, want_events: bool) -> PyResult<Run> {
-    let reference = skill.parse().map_err(|why: String| {
+    let reference: SkillReference = skill.parse().map_err(|why: String| {
         raise_as(py, "invalid", "invalid-input", &format!("`{skill}` is not a skill: {why}"), None)
     })?;
-    start(py, Subject::Skill(reference), inputs, options, want_events)
+    let inputs: Values = parsed(inputs, "`inputs`")?;
+    start(py, Work::Skill(reference, inputs), parsed(options, "the options")?, want_events)
 }
 
-fn start(py: Python<'_>, subject: Subject, inputs: &str, options: &str, want_events: bool) -> PyResult<Run> {
-    let inputs: Values = parsed(inputs, "`inputs`")?;
-    let form: OptionsForm = parsed(options, "the options")?;
+fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> PyResult<Run> {
     let scheduler: Option<SchedulerAddress> =
         form.executor.as_deref().map(str::parse).transpose().map_err(|error: ExecutorError| {
             raise_as(py, "invalid", "invalid-executor", &error.to_string(), Some(error.hint()))
@@ -133,9 +139,13 @@ fn start(py: Python<'_>, subject: Subject, inputs: &str, options: &str, want_eve
     let home = Home::locate().map_err(|error| raise(py, &error))?;
     let policy = Policy::read(&home.policy_file())
         .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
+    let history = History::at(home.runs_folder());
     let mut options = RunOptions {
         workers: workers(&home),
         sandbox: Sandbox { allow_weaker: form.allow_weaker_sandbox, ..Sandbox::default() },
+        secrets: Secrets::or_of_environment(form.secrets),
+        workflows: WorkflowLoader::of_files(form.folder, SavedWorkflows::new(&home).folder()),
+        history: form.keep.then(|| history.clone()),
         ..RunOptions::default()
     };
     let library = Library::new(home);
@@ -167,13 +177,16 @@ fn start(py: Python<'_>, subject: Subject, inputs: &str, options: &str, want_eve
                     options.interpreter = Some(Interpreter::at_or_discover(form.python.as_deref()).await?);
                 }
             }
-            Ok(match &subject {
-                Subject::Workflow(workflow) => {
-                    Ended::Workflow(run_workflow(workflow, inputs, &resolve, &options, &events).await?)
+            Ok(match work {
+                Work::Workflow(workflow, inputs) => {
+                    Ended::Workflow(run_workflow(&workflow, inputs, &resolve, &options, &events).await?)
                 }
-                Subject::Skill(skill) => {
-                    Ended::Skill(Box::new(run_skill_named(skill, inputs, &resolve, &options, &events).await?))
+                Work::Rest(run_id) => {
+                    Ended::Workflow(resume_workflow(&history, &run_id, &resolve, &options, &events).await?)
                 }
+                Work::Skill(skill, inputs) => Ended::Skill(Box::new(
+                    run_skill_named(&skill, inputs, &resolve, &options, &events).await?,
+                )),
             })
         };
         let outcome = outcome.await;
@@ -223,13 +236,23 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
     match error {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
-        RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
-        RunError::History(cause) => raise_as(py, "failed", "no-history", &described(cause), error.hint()),
         RunError::Executor(cause) => raise_as(py, "failed", "no-executor", &cause.to_string(), error.hint()),
+        RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
+        RunError::History(cause) => raise_history(py, cause),
     }
 }
 
-fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
+/// The exception for what the history cannot do.
+pub(crate) fn raise_history(py: Python<'_>, error: &HistoryError) -> PyErr {
+    let kind = match error {
+        HistoryError::NotFound(_) => "not-found",
+        HistoryError::Ambiguous(_) | HistoryError::Running(_) | HistoryError::Ended(_) => "invalid",
+        HistoryError::Disk { .. } | HistoryError::Damaged { .. } => "failed",
+    };
+    raise_as(py, kind, error.code(), &described(error), None)
+}
+
+pub(crate) fn raise_problems(py: Python<'_>, problems: &Problems, hint: Option<&str>) -> PyErr {
     let exception = raise_as(py, "workflow", "invalid-workflow", &problems.to_string(), hint);
     let list = serialized(py, &problems.problems).unwrap_or_else(|_| PyDict::new(py).into_any());
     // An exception that cannot keep the list still says it.

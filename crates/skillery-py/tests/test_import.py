@@ -12,6 +12,7 @@ def test_importing_loads_only_small_modules(python):
         "orchestrator.execution.calling",
         "orchestrator.execution.configuration",
         "orchestrator.execution.errors",
+        "orchestrator.execution.runs",
         "orchestrator.execution.skill_registry",
         "orchestrator.execution.skills",
         "orchestrator.execution.workflows",

@@ -75,7 +75,7 @@ async fn run(
     let retry = Retry::none();
     let step = StepRun { name, skill: &pinned, inputs, retry: &retry, timeout: options.timeout };
     let outcome = run_step(&context, step).await;
-    context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: outcome.clone() });
+    context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: Box::new(outcome.clone()) });
     let status = match outcome.status {
         Status::Success | Status::Cancelled => outcome.status,
         _ => Status::Failed,

@@ -217,7 +217,7 @@ impl Called<'_> {
         let timeout = self.timeout(call.seconds);
         let attempted = attempt_here(caller, &call.inputs, timeout, &self.cancel).await;
         let outcome = self.outcome(attempted, call.inputs);
-        context.tell(EventKind::StepFinished { step: self.name.clone(), outcome: outcome.clone() });
+        context.tell(EventKind::StepFinished { step: self.name.clone(), outcome: Box::new(outcome.clone()) });
         let answered = match &outcome.error {
             None => Answered::Output(&outcome.output),
             Some(error) => Answered::Error(Refusal {

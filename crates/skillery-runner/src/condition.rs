@@ -188,7 +188,15 @@ mod tests {
                 said(json!("${")),
             ]
             .join("\n"),
-            @""
+            @"
+        `when` is a text or a boolean
+        `${n} >` is not a condition: syntax error: unexpected end of input, expected expression
+        `${s} == success` is not a condition: `success` is no reference; write `${success}`, or `'success'` for a text
+        `'${s}' == 'x'` is not a condition: `${s}` stands in a text; write it without quotes
+        `${s} > 3 > ` is not a condition: syntax error: unexpected end of input, expected expression
+        invalid operation: tried to use + operator on unsupported types string and number
+        `${` has a `${` without its `}`; write `$${` for a plain one
+        "
         );
     }
 }

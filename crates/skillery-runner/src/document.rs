@@ -70,8 +70,9 @@ fn from_yaml(text: &str) -> Result<Workflow, DocumentError> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let location = error.location().unwrap_or(Location::UNKNOWN);
         let message = error.without_snippet().to_string();
-        // It ends with the place, which is told apart.
-        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+        // It ends with the place, which is told apart, and some with advice for programmers.
+        let message = message.split(" at line ").next().unwrap_or(&message);
+        let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message).to_owned();
         DocumentError { line: location.line().max(1), column: location.column().max(1), message }
     })
 }
@@ -289,7 +290,19 @@ steps:
                 said("a: &x [*x, *x]\n"),
             ]
             .join("\n"),
-            @""
+            @r#"
+        line 2, column 1: unknown field `stages`, expected one of name, description, inputs, secrets, steps, outputs
+        line 4, column 5: unknown field `skil`, expected one of name, skill, workflow, inputs, needs, when, foreach, on_error, retry, timeout_seconds, parallel, idempotency_key
+        line 3, column 17: invalid type: string "often", expected a number of retries, or `limit` and others by name
+        line 2, column 1: duplicate mapping key: name
+        line 1, column 7: expected string scalar
+        line 2, column 9: unknown field `stages`, expected one of `name`, `description`, `inputs`, `secrets`, `steps`, `outputs`
+        line 1, column 9: EOF while parsing a value
+        line 1, column 1: missing field `name`
+        line 1, column 1: unexpected end of input
+        line 3, column 2: tabs disallowed within this context (block indentation)
+        line 1, column 1: unknown field `a`, expected one of name, description, inputs, secrets, steps, outputs
+        "#
         );
     }
 }

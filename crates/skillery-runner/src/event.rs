@@ -99,7 +99,7 @@ pub enum EventKind {
         /// The step.
         step: String,
         /// What came of it.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     },
     /// Nothing runs any more.
     RunFinished {

@@ -129,7 +129,17 @@ steps:
     #[test]
     fn mermaid() {
         let workflow = Document::parse(FLOW).unwrap().workflow;
-        insta::assert_snapshot!(workflow.mermaid().unwrap(), @"");
+        insta::assert_snapshot!(workflow.mermaid().unwrap(), @r#"
+        flowchart LR
+            s0["rows<br/>acme/rows"]
+            s1["sum<br/>acme/sum<br/>for each item"]
+            s2[["mail<br/>mail &amp; &quot;more&quot;.yaml"]]
+            s3["tell<br/>acme/tell<br/>on a condition"]
+            s4["free<br/>acme/free"]
+            s0 --> s1
+            s1 --> s2
+            s1 -.-> s3
+        "#);
     }
 
     #[test]

@@ -425,7 +425,7 @@ impl RunHistory {
         for event in &self.events {
             match &event.kind {
                 EventKind::StepFinished { step, outcome } if !outcome.redacted => {
-                    done.insert(step.clone(), outcome.clone());
+                    done.insert(step.clone(), (**outcome).clone());
                 }
                 EventKind::StepStarted { step, .. } => {
                     done.remove(step);

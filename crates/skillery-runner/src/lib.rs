@@ -48,6 +48,7 @@ mod interpreter;
 mod journal;
 #[cfg(target_os = "linux")]
 mod judge;
+mod loader;
 mod options;
 mod outcome;
 #[cfg(target_os = "linux")]
@@ -82,10 +83,10 @@ pub use crate::executor::{Cluster, Executor, ExecutorError, SchedulerAddress};
 pub use crate::history::{History, HistoryError, Pin, Record, RunHistory, RunState, RunSummary};
 pub use crate::inputs::{InputSpec, InputType};
 pub use crate::interpreter::{Interpreter, InterpreterError};
+pub use crate::loader::{LoadedWorkflow, WorkflowLoader, is_saved_name};
 pub use crate::options::{RunLimits, RunOptions};
 pub use crate::outcome::{Outcome, RunReport, Status, StepError, StepReport};
 pub use crate::policy::{Grants, Policy, PolicyError, Rule};
-pub use crate::prepare::{LoadedWorkflow, WorkflowLoader};
 pub use crate::problems::{Problem, ProblemKind, Problems};
 pub use crate::redact::Secrets;
 pub use crate::repeat::{Foreach, Retry};

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::executor::Executor;
 use crate::history::History;
 use crate::interpreter::Interpreter;
-use crate::prepare::WorkflowLoader;
+use crate::loader::WorkflowLoader;
 use crate::redact::Secrets;
 use crate::sandbox::Sandbox;
 use crate::workers::Workers;

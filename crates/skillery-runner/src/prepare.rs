@@ -1,18 +1,17 @@
 //! Everything that a run needs, found and checked before anything runs: plans, skills in one version each, workflows
 //! that are steps, secrets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::Values;
 use crate::callable::{Callable, Found, parsed};
-use crate::document::Document;
 use crate::history::{Pin, Record};
 use crate::inputs::InputSpec;
+use crate::loader::LoadedWorkflow;
 use crate::options::RunOptions;
 use crate::plan::{MAX_PROBLEMS, Plan, check};
 use crate::problems::{Problem, ProblemKind, Problems};
@@ -24,46 +23,6 @@ use crate::workflow::Workflow;
 const MAX_DEPTH: usize = 8;
 /// What stands between the names of workflows that lie in each other.
 const WITHIN: &str = " > ";
-
-/// A workflow that a step names.
-#[derive(Debug)]
-pub struct LoadedWorkflow {
-    /// What it says.
-    pub document: Document,
-    /// What to call it in messages: its file, or its name.
-    pub file: String,
-    /// Where the workflows that it names itself are looked up.
-    pub folder: Option<PathBuf>,
-}
-
-type Load = dyn Fn(&str, Option<&Path>) -> Result<LoadedWorkflow, String> + Send + Sync;
-
-/// Finds the workflow that a step names, from the folder of the workflow that the step belongs to; that of the first
-/// one is none. The text of its `Err` says why there is none. The default finds nothing.
-#[derive(Clone, Default)]
-pub struct WorkflowLoader(Option<Arc<Load>>);
-
-impl WorkflowLoader {
-    /// A loader that asks this function.
-    pub fn new(
-        load: impl Fn(&str, Option<&Path>) -> Result<LoadedWorkflow, String> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Some(Arc::new(load)))
-    }
-
-    fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
-        match &self.0 {
-            Some(load) => load(name, folder),
-            None => Err("workflows as steps are not looked up here".to_owned()),
-        }
-    }
-}
-
-impl fmt::Debug for WorkflowLoader {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("WorkflowLoader").finish_non_exhaustive()
-    }
-}
 
 /// A workflow with everything that its steps run.
 #[derive(Debug)]
@@ -122,6 +81,9 @@ pub(crate) fn prepare(
             Ok(Preparation { prepared, callable, pins, workflows, secrets })
         }
         _ => {
+            // Two steps may name one workflow, and each finds the same wrong with it.
+            let mut seen = HashSet::new();
+            problems.retain(|problem: &Problem| seen.insert(problem.to_string()));
             problems.truncate(MAX_PROBLEMS);
             Err(Problems { workflow: workflow.name.clone(), problems })
         }
@@ -177,7 +139,8 @@ impl Preparer<'_> {
             let found = match (&step.skill, &step.workflow) {
                 (Some(skill), None) => self.skill(skill).map(|found| found.map(Work::Skill)),
                 (None, Some(name)) => {
-                    Some(self.nested(name, &step.inputs, place).map(|found| Work::Workflow(Box::new(found))))
+                    let found = self.nested(name, &step.inputs, place).transpose();
+                    found.map(|found| found.map(|found| Work::Workflow(Box::new(found))))
                 }
                 // The check has said so already.
                 _ => None,
@@ -252,13 +215,13 @@ impl Preparer<'_> {
         Ok(Arc::new(pinned))
     }
 
-    /// A workflow that is a step. Its problems are told with the name of its file.
+    /// A workflow that is a step; none where its problems keep it from running, which are told with the name of its file.
     fn nested(
         &mut self,
         name: &str,
         inputs: &Values,
         place: &Place,
-    ) -> Result<Prepared, (ProblemKind, String)> {
+    ) -> Result<Option<Prepared>, (ProblemKind, String)> {
         let unreadable = |why: String| (ProblemKind::WorkflowUnreadable, format!("workflow `{name}`: {why}"));
         let mut names = place.names.clone();
         names.push(name.to_owned());
@@ -289,7 +252,7 @@ impl Preparer<'_> {
         }
         self.problems.append(&mut found.problems);
         self.workflows.insert(chain, workflow);
-        prepared.ok_or_else(|| unreadable("it cannot run".to_owned()))
+        Ok(prepared)
     }
 
     /// That a step gives a workflow what it declares, as far as names go; types are seen when values are there.
@@ -311,7 +274,9 @@ impl Preparer<'_> {
     fn secrets(&mut self, inputs: &Values) -> Secrets {
         let names: Vec<String> = self.secret_names.iter().cloned().collect();
         let secrets = self.options.secrets.of_names(&names);
-        let mut refuse = |message: String| self.problems.push(Problem::new(ProblemKind::BadSecret, message));
+        let mut refuse = |message: String| {
+            self.problems.push(Problem::new(ProblemKind::BadSecret, message).at(&["secrets"]));
+        };
         for name in &names {
             match secrets.value(name) {
                 None => refuse(format!("the secret `{name}` was not given")),

@@ -158,7 +158,13 @@ fn is_reference(text: &str) -> bool {
 
 /// A foreign text made short enough for a message.
 pub(crate) fn cut(text: &str) -> String {
-    let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for character in text.chars().take(60) {
+        match character {
+            '"' | '\'' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
     if text.chars().nth(60).is_some() {
         shown.push('…');
     }

@@ -7,6 +7,7 @@ mod calling;
 mod config;
 mod crash;
 mod exit_codes;
+mod flows;
 mod help;
 mod hostile;
 mod interrupt;

@@ -62,7 +62,7 @@ async fn a_call_is_a_step_below_the_one_that_calls() {
     ]
     "#);
     let finished = harness.events().into_iter().find_map(|event| match event.kind {
-        EventKind::StepFinished { step, outcome } if is_call(&step) => Some(outcome),
+        EventKind::StepFinished { step, outcome } if is_call(&step) => Some(*outcome),
         _ => None,
     });
     let Some(Outcome { skill, version, inputs, output, stdout, .. }) = finished else { panic!() };

@@ -51,7 +51,7 @@ async fn a_condition_decides_whether_a_step_runs() {
         {"name": "after", "skill": "echo", "needs": ["many"]},
         {"name": "rescue", "skill": "echo", "when": "${n.status} != 'success'"},
         {"name": "broken", "skill": "echo", "when": "${n_output.deep} > 1", "on_error": "continue"},
-        {"name": "typed", "skill": "echo", "when": "${n_output} < 'x'", "on_error": "continue"},
+        {"name": "typed", "skill": "echo", "when": "${n_output} + 'x' == 1", "on_error": "continue"},
     ]});
     let report = basics().run(workflow, json!({"n": 3, "quiet": false})).await;
     assert_eq!(
@@ -118,7 +118,11 @@ async fn items_that_fail_are_told_apart() {
         let error = report.step(name).unwrap().error.clone().unwrap();
         format!("{}: {}", error.kind, error.message)
     };
-    insta::assert_snapshot!(["goes_on", "long", "text"].map(said).join("\n"), @"");
+    insta::assert_snapshot!(["goes_on", "long", "text"].map(said).join("\n"), @"
+    items-failed: 1 of 3 items failed; item 1: ValueError: not a number
+    bad-items: there are 3 items, and `max_items` is 2
+    bad-items: what `foreach` refers to is not a list
+    ");
     assert_eq!(report.status, Status::Failed);
 }
 
@@ -153,7 +157,7 @@ async fn a_workflow_can_be_a_step() {
     assert_eq!(statuses(&bad.steps), ["no failed", "late skipped"]);
     assert_eq!(bad.error.as_ref().unwrap().message, "step `no` is `failed`");
     let typed = report.step("typed").unwrap().error.clone().unwrap();
-    assert_eq!(typed.message, "the input `n` is an integer, and not `\\\"none\\\"`");
+    assert_eq!(typed.message, "the input `n` is an integer, and not `\"none\"`");
     assert_eq!(report.status, Status::Success);
     let names: Vec<String> = harness
         .events()
@@ -188,7 +192,19 @@ async fn workflows_that_cannot_be_steps_say_where() {
         {"name": "f"},
         {"name": "g", "workflow": "bad.yaml", "retry": 1, "inputs": {"n": 1}},
     ]});
-    insta::assert_snapshot!(harness.try_run(workflow, json!({})).await.unwrap_err(), @"");
+    insta::assert_snapshot!(harness.try_run(workflow, json!({})).await.unwrap_err(), @"
+    workflow `w` cannot run
+    - step `e`: it has `skill` and `workflow`, and can be only one of them
+    - step `f`: it has neither `skill` nor `workflow`
+    - step `g`: `retry` is for a skill; set it in the steps of the workflow
+    - `round.yaml`: line 3, column 29: step `again`: workflow `round.yaml`: workflows lie in each other over 8 deep: round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml
+    - step `b`: workflow `typo.yaml`: line 4, column 5: unknown field `skil`, expected one of name, skill, workflow, inputs, needs, when, foreach, on_error, retry, timeout_seconds, parallel, idempotency_key
+    - `bad.yaml`: line 2, column 13: the step does not give the input `n`
+    - `bad.yaml`: line 2, column 9: the step gives `k`, and the workflow has no such input
+    - `bad.yaml`: line 6, column 17: step `one`: `${m}` is neither an input nor a part of a step: the inputs are `n`
+    - `bad.yaml`: line 5, column 12: step `one`: skill `missing`: it is not installed
+    - step `d`: workflow `nowhere.yaml`: there is no such file
+    ");
 }
 
 #[tokio::test]
@@ -200,11 +216,20 @@ async fn inputs_have_types_and_defaults() {
     let report = harness.run(workflow.clone(), json!({"count": 3})).await;
     assert_eq!(output(&report, "one"), &json!({"c": 3, "t": "none"}));
     insta::assert_snapshot!(
-        harness.try_run(workflow, json!({"titel": "x", "title": 1})).await.unwrap_err(), @""
+        harness.try_run(workflow, json!({"titel": "x", "title": 1})).await.unwrap_err(), @"
+    workflow `w` cannot run
+    - the input `count` is missing: it is an integer
+    - the input `title` is a string, and not `1`
+    - there is no input `titel`; the inputs are `count`, `title`
+    "
     );
     let workflow = json!({"name": "w", "inputs": {"n": {"type": "integer", "default": "x"}},
         "steps": [{"name": "one", "skill": "echo", "inputs": {"c": "${m}"}}]});
-    insta::assert_snapshot!(harness.try_run(workflow, json!({})).await.unwrap_err(), @"");
+    insta::assert_snapshot!(harness.try_run(workflow, json!({})).await.unwrap_err(), @r#"
+    workflow `w` cannot run
+    - the default of the input `n` is an integer, and not `"x"`
+    - step `one`: `${m}` is neither an input nor a part of a step: the inputs are `n`
+    "#);
 }
 
 #[tokio::test]
@@ -261,7 +286,13 @@ async fn secrets_that_are_missing_or_no_secrets_are_refused() {
     let workflow = json!({"name": "w", "secrets": ["PIN", "GONE", "KEY"], "steps": [
         {"name": "one", "skill": "echo", "inputs": {"a": "${secrets.NAMELESS}"}},
     ]});
-    insta::assert_snapshot!(harness.try_run(workflow, json!({"x": "it is abcdefgh"})).await.unwrap_err(), @"");
+    insta::assert_snapshot!(harness.try_run(workflow, json!({"x": "it is abcdefgh"})).await.unwrap_err(), @"
+    workflow `w` cannot run
+    - step `one`: `${secrets.NAMELESS}`: the workflow has no secret `NAMELESS`; name it under `secrets`
+    - the secret `GONE` was not given
+    - the secret `PIN` has less than 6 characters, which cannot be kept out of texts
+    - an input holds a secret; refer to it as `${secrets.NAME}` instead
+    ");
 }
 
 #[tokio::test]

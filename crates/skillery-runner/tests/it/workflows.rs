@@ -288,25 +288,26 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_runs() {
     ]});
     let error = harness.try_run(workflow, json!({"email": "x"})).await.unwrap_err();
     insta::assert_snapshot!(error, @"
-        workflow `bad` cannot run
-        - steps 2 and 3 are both called `b`
-        - the name of step 4 is `not a name`: use 1 to 128 letters, digits, `_` and `-`
-        - step `a`: steps wait for each other: a -> b -> a
-        - step `a`: `${nobody.output}` is neither an input nor a part of a step: the inputs are `email`
-        - step `a`: `${unclosed` has a `${` without its `}`; write `$${` for a plain one
-        - step `b`: there is no step `ghost`
-        - step `b`: `retries` is at most 100
-        - step `b`: `retry_delay_seconds` is from 0 to 3600
-        - step `b`: `timeout_seconds` is above 0 and at most 604800
-        - step `b`: `Echo!` is not a skill: segment `Echo!` has the capital `E`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
-        - step `not a name`: `${emial}` is neither an input nor a part of a step: the inputs are `email`
-        - step `not a name`: `${a b}` is not a reference: use letters, digits, `_`, `-` and `.`, or write `$${` for a plain `${`
-        - step `c`: it waits for itself
-        - step `c`: `d` stands further down; move it above this step
-        - step `c`: `${a}` is no input; write `${a_output}` for what the step returns
-        - step `c`: `${a.result}`: a step has `output`, `status`, `error` and `version`; write `${a.output.result}`
-        - step `not a name`: skill `missing@^2`: it is not installed
-        ");
+    workflow `bad` cannot run
+    - steps 2 and 3 are both called `b`
+    - the name of step 4 is `not a name`: use 1 to 128 letters, digits, `_` and `-`
+    - step `a`: `${nobody.output}` is neither an input nor a part of a step: the inputs are `email`
+    - step `a`: `${unclosed` has a `${` without its `}`; write `$${` for a plain one
+    - step `b`: there is no step `ghost`
+    - step `b`: `Echo!` is not a skill: segment `Echo!` has the capital `E`; use a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit
+    - step `b`: `retry` is at most 100
+    - step `b`: `retry.delay_seconds` is from 0 to 3600
+    - step `b`: `retry.backoff` is from 1 to 100
+    - step `b`: `retry.jitter` is from 0 to 1
+    - step `b`: `timeout_seconds` is above 0 and at most 604800
+    - step `not a name`: `${emial}` is neither an input nor a part of a step: the inputs are `email`
+    - step `not a name`: `${a b}` is not a reference: use letters, digits, `_`, `-` and `.`, or write `$${` for a plain `${`
+    - step `c`: `${a}` is no input; write `${a_output}` for what the step returns
+    - step `c`: `${a.result}`: a step has `output`, `status`, `error`, `version` and `items`; write `${a.output.result}`
+    - step `a`: steps wait for each other: a -> b -> a
+    - step `c`: it waits for itself
+    - step `not a name`: skill `missing@^2`: it is not installed
+    ");
     assert!(harness.story().is_empty());
     let RunError::Invalid(problems) = error else { panic!("{error:?}") };
     insta::assert_snapshot!(serde_json::to_string(&problems.problems[0]).unwrap(), @r#"{"kind":"duplicate-step","message":"steps 2 and 3 are both called `b`"}"#);

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod graph;
+mod missing;
 mod prune;
 mod report;
 mod resume;

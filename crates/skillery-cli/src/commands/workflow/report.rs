@@ -2,7 +2,7 @@
 
 use skillery_runner::{Outcome, RunReport, Status, StepReport};
 
-use crate::output::{Grid, Line, Page, Tone, counted, left, right};
+use crate::output::{Grid, Line, Page, Tone, counted, left};
 
 /// Items and inner steps that are shown one by one; of more, only those that did not succeed.
 const MOST_SHOWN: usize = 20;
@@ -34,7 +34,7 @@ pub(super) fn whole(page: &mut Page, report: &RunReport) {
 
 /// The steps alone: a table, then each one's output or error.
 pub(super) fn steps(page: &mut Page, report: &RunReport) {
-    let mut grid = Grid::new(&[left("STEP"), left("STATUS"), left("SKILL"), left("VERSION"), right("TIME")]);
+    let mut grid = Grid::new(&[left("STEP"), left("STATUS"), left("SKILL"), left("VERSION"), left("TIME")]);
     rows(&mut grid, "", &report.steps);
     page.grid(grid);
     for StepReport { name, outcome } in &report.steps {

@@ -7,7 +7,7 @@ use clap::Args;
 use skillery_runner::{RunError, Secrets, Values, Workflow, run_workflow};
 
 use super::running::{Running, RunningArgs};
-use super::source;
+use super::{missing, source};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::session::Session;
 
@@ -21,7 +21,8 @@ Examples:
   skillery workflow run flow.yaml --input email=a@example.com
   skillery workflow run report.yaml --input 'rows:=[1, 2, 3]' --input title=Sums
   skillery workflow run report.yaml --inputs-file in.json --json | jq '.steps[-1].output'
-  skillery workflow run daily_report --events        a saved workflow; what happens, as lines of JSON
+  skillery workflow run daily_report --events        a saved one; events as lines of JSON
+  skillery workflow run flow.yaml --install          skills that are missing are installed first
   skillery workflow run flow.yaml --executor dask://scheduler.example.com:8786 --jobs 64
 
 The skills are those of the local library, checked against their digests. They run in a sandbox, and may do what the \
@@ -43,6 +44,10 @@ pub(super) struct RunArgs {
     #[arg(long = "secret-file", value_name = "NAME=FILE", value_parser = parse_secret_file)]
     secret_files: Vec<(String, PathBuf)>,
 
+    /// Install the skills that the workflow names and the local library lacks
+    #[arg(long)]
+    install: bool,
+
     #[command(flatten)]
     running: RunningArgs,
 }
@@ -61,6 +66,9 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> CommandResult {
     let workflow = &document.workflow;
     let inputs = inputs(workflow, args)?;
     let secrets = secrets(args)?;
+    if args.install {
+        missing::install(session, workflow).await?;
+    }
     let mut running = Running::prepare(session, &args.running, workflow.steps.len()).await?;
     running.options.workflows = source::loader(&session.home()?, folder);
     running.options.secrets = secrets;

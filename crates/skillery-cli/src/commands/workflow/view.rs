@@ -37,12 +37,10 @@ impl View {
     pub(super) fn see(&self, event: &Event) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {
-            EventKind::StepStarted { step, attempt, .. } => {
-                if running.len() < MOST_LINES {
-                    let line = running.entry(step.clone()).or_insert_with(|| self.line());
-                    let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                    line.set_message(safe(&format!("{step}{again}")));
-                }
+            EventKind::StepStarted { step, attempt, .. } if running.len() < MOST_LINES => {
+                let line = running.entry(step.clone()).or_insert_with(|| self.line());
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                line.set_message(safe(&format!("{step}{again}")));
             }
             EventKind::StepOutput { step, text, .. } => {
                 if let (Some(line), Some(last)) = (running.get(step), text.lines().last()) {

@@ -8,8 +8,8 @@ Three groups of functions, which all raise the classes of :mod:`orchestrator.exe
 
 * a registry, :mod:`orchestrator.execution.skill_registry`;
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`;
-* workflows of installed skills, :mod:`orchestrator.execution.workflows`, and one skill like a function,
-  :mod:`orchestrator.execution.calling`.
+* workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
+  :mod:`orchestrator.execution.runs`; one skill like a function, :mod:`orchestrator.execution.calling`.
 
 Importing this package loads nothing but these small modules: what does the work is loaded by the first call.
 """
@@ -28,6 +28,14 @@ from .errors import (
     TokenRequiredError,
     VerificationError,
     WorkflowError,
+)
+from .runs import (
+    cancel_workflow_run,
+    execute_workflow,
+    get_workflow_run,
+    list_workflow_runs,
+    prune_workflow_runs,
+    resume_workflow,
 )
 from .skill_registry import (
     RegistrySkill,
@@ -51,7 +59,16 @@ from .skills import (
     save_skill,
     update_skill,
 )
-from .workflows import Workflow, add_step, create_workflow, execute_workflow, load_workflow, save_workflow
+from .workflows import (
+    Workflow,
+    add_step,
+    create_workflow,
+    delete_workflow,
+    list_workflows,
+    load_workflow,
+    save_workflow,
+    visualize_workflow,
+)
 
 __all__ = [
     "InvalidInputError",
@@ -70,8 +87,10 @@ __all__ = [
     "WorkflowError",
     "add_signing_secret",
     "add_step",
+    "cancel_workflow_run",
     "configure_registry",
     "create_workflow",
+    "delete_workflow",
     "download_registry_skill",
     "execute_skill",
     "execute_workflow",
@@ -80,15 +99,21 @@ __all__ = [
     "get_registry_skill",
     "get_skill",
     "get_skill_versions",
+    "get_workflow_run",
     "list_skills",
+    "list_workflow_runs",
+    "list_workflows",
     "load_workflow",
+    "prune_workflow_runs",
     "publish_skill",
     "rate_registry_skill",
     "remove_skill",
+    "resume_workflow",
     "rollback_skill",
     "save_skill",
     "save_workflow",
     "search_registry",
     "trending_skills",
     "update_skill",
+    "visualize_workflow",
 ]

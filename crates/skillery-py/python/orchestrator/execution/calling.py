@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Mapping, Optional
@@ -44,13 +42,10 @@ def execute_skill(
             installed.
         RegistryError: If there is no Python to run skills with, or skills cannot be kept in on this machine.
     """
-    import sys
-
     from orchestrator import _native
 
-    from .configuration import get_registry_config
     from .errors import SkillError
-    from .executors import executor_options
+    from .runs import _options
     from .workflows import _json
 
     given = dict(inputs or {})
@@ -58,15 +53,8 @@ def execute_skill(
         if key in given:
             raise TypeError("the input `{}` is given twice".format(key))
     given.update(arguments)
-    options = {
-        "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
-        "timeout_seconds": timeout_seconds,
-        "jobs": None,
-        "verify_signature": get_registry_config().verify_signature,
-        "allow_weaker_sandbox": allow_weaker_sandbox,
-        **executor_options(executor),
-    }
-    run = _native.start_skill(name, _json(given, "`inputs`"), _json(options, "the options"), on_event is not None)
+    options = _options(timeout_seconds, None, None, None, False, allow_weaker_sandbox, executor)
+    run = _native.start_skill(name, _json(given, "`inputs`"), options, on_event is not None)
     outcome = _wait(run, on_event)
     error = outcome["error"]
     if error is not None:

@@ -1,8 +1,8 @@
-"""Workflows: installed skills in an order, with the values that flow between them.
+"""Workflows: installed skills in a graph, with the values that flow between them.
 
 Each step runs in a Python process of its own, in a sandbox, with a time limit. What it may do beyond computing stands in
 ``policy.toml`` in the home folder. In the inputs of a step, however deep, ``${name}``
-stands for an input of the workflow, ``${step_output}`` for what an earlier step returned, ``${step_key}`` or
+stands for an input of the workflow, ``${step_output}`` for what another step returned, ``${step_key}`` or
 ``${step.output.key}`` for a part of that. A text that is one reference becomes the typed value; ``$${`` is a plain
 ``${``.
 """
@@ -15,7 +15,7 @@ from .skills import Skill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Union
+    from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
     PathLike = Union[str, "os.PathLike[str]"]
 
@@ -26,17 +26,42 @@ class Workflow:
     Attributes:
         name: What it is called.
         description: What it is for.
-        steps: Its steps in order, each a dict as in the workflow's JSON.
+        steps: Its steps in order, each a dict as in the workflow's file.
+        inputs: What a run is given: types by name, or dicts with ``type``, ``description`` and ``default``; ``None`` for
+            whatever it is given.
+        secrets: Names of the secrets that steps refer to as ``${secrets.NAME}``.
+        outputs: What it returns where it is a step of another workflow; empty for the outputs of its steps.
+        folder: Where workflows that are steps are looked up; the working folder where it is ``None``.
     """
 
-    def __init__(self, name: str, description: str = "", steps: Optional[Iterable[Mapping[str, Any]]] = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str = "",
+        steps: Optional[Iterable[Mapping[str, Any]]] = None,
+        inputs: Optional[Mapping[str, Any]] = None,
+        secrets: Optional[Iterable[str]] = None,
+        outputs: Optional[Mapping[str, Any]] = None,
+    ) -> None:
         self.name = name
         self.description = description
         self.steps: List[Dict[str, Any]] = [dict(step) for step in steps or ()]
+        self.inputs: Optional[Dict[str, Any]] = None if inputs is None else dict(inputs)
+        self.secrets: List[str] = list(secrets or ())
+        self.outputs: Dict[str, Any] = dict(outputs or {})
+        self.folder: Optional[str] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """The document, as `skillery workflow run` reads it."""
-        return {"name": self.name, "description": self.description, "steps": self.steps}
+        document: Dict[str, Any] = {"name": self.name, "description": self.description}
+        if self.inputs is not None:
+            document["inputs"] = self.inputs
+        if self.secrets:
+            document["secrets"] = self.secrets
+        document["steps"] = self.steps
+        if self.outputs:
+            document["outputs"] = self.outputs
+        return document
 
     def __repr__(self) -> str:
         return "Workflow(name={!r}, steps={!r})".format(self.name, [step.get("name") for step in self.steps])
@@ -46,32 +71,56 @@ class Workflow:
 
     __hash__ = None  # type: ignore[assignment]
 
+    @classmethod
+    def _of_document(cls, document: Mapping[str, Any], folder: Optional[str]) -> Workflow:
+        names = ("name", "description", "steps", "inputs", "secrets", "outputs")
+        workflow = cls(**{name: document[name] for name in names if name in document})
+        workflow.folder = folder
+        return workflow
 
-def create_workflow(name: str, description: str = "") -> Workflow:
+
+def create_workflow(
+    name: str,
+    description: str = "",
+    *,
+    inputs: Optional[Mapping[str, Any]] = None,
+    secrets: Optional[Iterable[str]] = None,
+    outputs: Optional[Mapping[str, Any]] = None,
+) -> Workflow:
     """Begins a workflow.
 
     Args:
         name: What it is called.
         description: What it is for.
+        inputs: What a run is given, by name: ``string``, ``integer``, ``number``, ``boolean``, ``list``, ``object`` or
+            ``any``, or a dict with ``type``, ``description`` and ``default``. Without it, a run takes whatever it is given.
+        secrets: Names of the secrets that steps refer to as ``${secrets.NAME}``.
+        outputs: What it returns where it is a step of another workflow, with references as in a step's inputs.
 
     Returns:
         A workflow without steps.
     """
-    return Workflow(name, description)
+    return Workflow(name, description, inputs=inputs, secrets=secrets, outputs=outputs)
 
 
 def add_step(
     workflow: Workflow,
     step_name: str,
-    skill: Union[str, Skill],
+    skill: Union[str, Skill, None] = None,
     inputs: Optional[Mapping[str, Any]] = None,
     *,
     on_error: str = "stop",
     retries: Optional[int] = None,
     retry_delay: float = 1.0,
+    retry_backoff: float = 2.0,
+    retry_jitter: float = 0.25,
     timeout_seconds: Optional[float] = None,
     parallel: bool = False,
     needs: Optional[Iterable[str]] = None,
+    when: Union[str, bool, None] = None,
+    foreach: Any = None,
+    idempotency_key: Optional[str] = None,
+    subworkflow: Optional[str] = None,
 ) -> Workflow:
     """Adds a step to a workflow.
 
@@ -84,10 +133,19 @@ def add_step(
         on_error: What a failure means: ``stop`` skips the rest, ``continue`` only the steps that need this one,
             ``retry`` tries again three times and then stops.
         retries: How often to try again.
-        retry_delay: Seconds before the first retry; doubled for each further one.
+        retry_delay: Seconds before the first retry.
+        retry_backoff: What the wait is multiplied by from one retry to the next; none is longer than five minutes.
+        retry_jitter: How far a wait may be off, as a part of itself.
         timeout_seconds: Seconds for one attempt; 60 when nobody says.
-        parallel: Whether the step may run beside its neighbours that are parallel too.
-        needs: Steps that must have succeeded before, beside those that the inputs refer to.
+        parallel: Whether the step may run beside others, as soon as what it refers to has ended. A step that may not waits
+            for all above it, and all below wait for it.
+        needs: Steps that must have succeeded before, beside those that it refers to.
+        when: A reference, or an expression such as ``"${count_output} > 3"``; the step is skipped where it is not true.
+        foreach: A list, a reference to one, or a dict with ``items``, ``max_items`` (1,000 when left out) and
+            ``max_parallel``: the step runs for each item, ``${item}`` and ``${index}`` in its inputs, and returns a list.
+        idempotency_key: A text, with references, that the function is given as ``idempotency_key``; the same in each
+            attempt, also after a resumption.
+        subworkflow: Instead of a skill, a workflow: a file, or the name of one that was saved.
 
     Returns:
         The workflow.
@@ -95,169 +153,123 @@ def add_step(
     Raises:
         ValueError: If something is wrong with the step; it is not added then.
     """
-    step: Dict[str, Any] = {
-        "name": step_name,
-        "skill": "{}@{}".format(skill.id, skill.version) if isinstance(skill, Skill) else skill,
-        "inputs": dict(inputs or {}),
-        "on_error": on_error,
-        "retry_delay_seconds": retry_delay,
-    }
-    if retries is not None:
-        step["retries"] = retries
+    step: Dict[str, Any] = {"name": step_name}
+    if isinstance(skill, Skill):
+        step["skill"] = "{}@{}".format(skill.id, skill.version)
+    elif skill is not None:
+        step["skill"] = skill
+    if subworkflow is not None:
+        step["workflow"] = subworkflow
+    step["inputs"] = dict(inputs or {})
+    step["on_error"] = on_error
+    if retries is not None or (on_error == "retry" and subworkflow is None):
+        step["retry"] = {
+            "limit": 3 if retries is None else retries,
+            "delay_seconds": retry_delay,
+            "backoff": retry_backoff,
+            "jitter": retry_jitter,
+        }
     if timeout_seconds is not None:
         step["timeout_seconds"] = timeout_seconds
-    if parallel:
-        step["parallel"] = True
+    if not parallel:
+        step["parallel"] = False
     if needs:
         step["needs"] = [needs] if isinstance(needs, str) else list(needs)
+    for name, value in (("when", when), ("foreach", foreach), ("idempotency_key", idempotency_key)):
+        if value is not None:
+            step[name] = value
 
     from orchestrator import _native
 
     document = workflow.to_dict()
     document["steps"] = [*workflow.steps, step]
-    _native.validate_workflow(_json(document, "the step"))
-    workflow.steps.append(step)
+    checked = _native.check_workflow(_json(document, "the step"))
+    workflow.steps.append(checked["steps"][-1])
+    workflow.inputs = checked.get("inputs")
     return workflow
 
 
-async def execute_workflow(
-    workflow: Workflow,
-    inputs: Optional[Mapping[str, Any]] = None,
-    *,
-    timeout_seconds: Optional[float] = None,
-    jobs: Optional[int] = None,
-    on_event: Optional[Callable[[Dict[str, Any]], None]] = None,
-    allow_weaker_sandbox: bool = False,
-    executor: Any = None,
-) -> Dict[str, Dict[str, Any]]:
-    """Runs a workflow of installed skills, for real. A step that fails is part of the result, and no exception.
-
-    Cancelling the task kills what runs, and all its processes, before the cancellation goes on.
-
-    Args:
-        workflow: The workflow.
-        inputs: The workflow's inputs by name. Values that JSON has.
-        timeout_seconds: Seconds for one attempt of a step that sets none; 60 when left out.
-        jobs: How many steps may run at once; as many as there are processors when left out.
-        on_event: Called in the event loop with each event of the run, a dict whose ``event`` is ``run-started``,
-            ``step-started``, ``step-output``, ``step-denied``, ``step-retrying``, ``step-finished`` or
-            ``run-finished``.
-        allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
-        executor: Where steps run: this machine when left out; ``dask://host:port``, the address of a Dask scheduler, or
-            a client of `distributed`. This Python then needs that package, and the workers this one.
-
-    Returns:
-        A dict with a dict for each step, by name, in order:
-
-        * ``status``: ``success``, ``failed``, ``timed-out``, ``out-of-memory``, ``denied``, ``skipped`` or ``cancelled``;
-        * ``output``: what the skill's function returned;
-        * ``skill`` and ``version``: what ran;
-        * ``inputs``: the arguments, with their references replaced;
-        * ``latency_ms``: milliseconds of the last attempt, the start of its process included;
-        * ``attempts``: how often it was started;
-        * ``stdout`` and ``stderr``: the end of what it wrote;
-        * ``error``: unless it succeeded, a dict with ``type``, ``message`` and perhaps ``traceback`` and ``rule``, else
-          ``None``;
-        * ``reason``: why it was skipped, if it was.
-
-    Raises:
-        WorkflowError: A ``ValueError``. If the workflow cannot begin, for example because a skill is not installed.
-        RegistryError: If there is no Python to run skills with, skills cannot be kept in on this machine, or the
-            executor cannot be used.
-    """
-    import asyncio
-    import sys
-    import threading
-
-    from orchestrator import _native
-
-    from .configuration import get_registry_config
-    from .executors import executor_options
-
-    options = {
-        "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
-        "timeout_seconds": timeout_seconds,
-        "jobs": jobs,
-        "verify_signature": get_registry_config().verify_signature,
-        "allow_weaker_sandbox": allow_weaker_sandbox,
-        **executor_options(executor),
-    }
-    run = _native.start_workflow(
-        _json(workflow.to_dict(), "the workflow"),
-        _json(dict(inputs or {}), "`inputs`"),
-        _json(options, "the options"),
-        on_event is not None,
-    )
-    loop = asyncio.get_running_loop()
-    ended: "asyncio.Future[Dict[str, Any]]" = loop.create_future()
-
-    def tell(function: Callable[[Any], Any], argument: Any) -> None:
-        try:
-            loop.call_soon_threadsafe(function, argument)
-        except RuntimeError:  # the loop was closed, so nobody waits any more
-            run.cancel()
-
-    def read() -> None:
-        event: Any = True
-        while event is not None:
-            try:
-                event, report = run.next()
-            except Exception as error:
-                return tell(ended.set_exception, error)
-            if event is not None and on_event is not None:
-                tell(on_event, event)
-        tell(ended.set_result, report)
-
-    # No daemon: the interpreter waits for it before it takes itself apart. It ends soon after the run is cancelled.
-    threading.Thread(target=read, name="orchestrator-run").start()
-    try:
-        report = await asyncio.shield(ended)
-    except asyncio.CancelledError:
-        run.cancel()
-        while not ended.done():
-            try:
-                await asyncio.wait([ended])
-            except asyncio.CancelledError:
-                continue
-        ended.exception()  # or it would be called an exception that nobody looked at
-        raise
-    finally:
-        run.cancel()  # for whoever closes the coroutine instead of cancelling its task
-    return {step.pop("name"): step for step in report["steps"]}
-
-
-def save_workflow(workflow: Workflow, path: PathLike) -> None:
+def save_workflow(workflow: Workflow, path: Optional[PathLike] = None) -> None:
     """Writes a workflow as JSON, as `skillery workflow run` reads it.
 
     Args:
         workflow: The workflow.
-        path: The file; replaced if it is there.
-    """
-    import json
-
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(workflow.to_dict(), file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-
-
-def load_workflow(path: PathLike) -> Workflow:
-    """Reads a workflow that was written as JSON.
-
-    Args:
-        path: The file.
+        path: The file; replaced if it is there. Without it, the workflow is kept in the home folder under its name, which
+            then is like that of a skill: ``a-z``, ``0-9``, ``.``, ``_`` and ``-``.
 
     Raises:
-        ValueError: If something is wrong with the workflow.
+        ValueError: If something is wrong with the workflow, or its name is none to keep it under.
     """
     import json
 
     from orchestrator import _native
 
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    _native.validate_workflow(text)
-    document = json.loads(text)
-    return Workflow(document["name"], document.get("description", ""), document.get("steps"))
+    document = _native.check_workflow(_json(workflow.to_dict(), "the workflow"))
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if path is None:
+        _native.workflow_save(workflow.name, text)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def load_workflow(name: PathLike) -> Workflow:
+    """Reads a workflow, YAML or JSON.
+
+    Args:
+        name: The file, or the name that the workflow was saved under.
+
+    Raises:
+        ValueError: If something is wrong with the workflow, with line and column.
+        NotFoundError: If no workflow was saved under the name.
+    """
+    from orchestrator import _native
+
+    text = os.fspath(name)
+    if not os.path.exists(text) and os.sep not in text and not os.path.splitext(text)[1]:
+        return Workflow._of_document(_native.parse_workflow(_native.workflow_text(text)), None)
+    with open(text, encoding="utf-8") as file:
+        document = _native.parse_workflow(file.read())
+    return Workflow._of_document(document, os.path.dirname(os.path.abspath(text)))
+
+
+def list_workflows() -> List[str]:
+    """Lists the names of the workflows that were saved."""
+    from orchestrator import _native
+
+    return _native.workflow_list()
+
+
+def delete_workflow(name: str) -> bool:
+    """Deletes a workflow that was saved. Its runs stay.
+
+    Args:
+        name: The name.
+
+    Returns:
+        Whether there was one.
+    """
+    from orchestrator import _native
+
+    return _native.workflow_delete(name)
+
+
+def visualize_workflow(workflow: Workflow, format: str = "mermaid") -> str:
+    """Draws which step waits for which.
+
+    Args:
+        workflow: The workflow.
+        format: ``mermaid`` for Markdown, ``svg`` for a picture.
+
+    Returns:
+        The text of the drawing.
+
+    Raises:
+        ValueError: If something is wrong with the workflow.
+    """
+    from orchestrator import _native
+
+    return _native.draw_workflow(_json(workflow.to_dict(), "the workflow"), format)
 
 
 def _json(value: Any, what: str) -> str:
