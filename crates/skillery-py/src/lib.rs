@@ -5,6 +5,7 @@
 
 mod configuration;
 mod convert;
+mod elsewhere;
 mod failure;
 mod graph;
 mod library;
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     graph::add_to(module)?;
     metrics::add_to(module)?;
     module.add_class::<registry::Registry>()?;
+    elsewhere::add_to(module)?;
     run::add_to(module)?;
     workflows::add_to(module)
 }

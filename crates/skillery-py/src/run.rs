@@ -10,14 +10,15 @@ use std::time::Duration;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library, SavedWorkflows};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    CancellationToken, Event, History, HistoryError, Interpreter, Policy, ProblemKind, Problems, RunError,
-    RunOptions, RunReport, Sandbox, Secrets, SkillCode, SkillReference, SkillSource, Values, Workers,
-    Workflow, WorkflowLoader, resume_workflow, run_workflow,
+    CancellationToken, Cluster, Event, Executor, ExecutorError, History, HistoryError, Interpreter, Outcome,
+    Policy, ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, Secrets,
+    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, WorkflowLoader, resume_workflow,
+    run_skill_named, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -28,7 +29,8 @@ use crate::runtime::runtime;
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Run>()?;
     module.add_function(wrap_pyfunction!(start_workflow, module)?)?;
-    module.add_function(wrap_pyfunction!(resume_run, module)?)
+    module.add_function(wrap_pyfunction!(resume_run, module)?)?;
+    module.add_function(wrap_pyfunction!(start_skill, module)?)
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,8 @@ struct OptionsForm {
     jobs: Option<NonZeroUsize>,
     verify_signature: bool,
     allow_weaker_sandbox: bool,
+    executor: Option<String>,
+    executor_python: Option<PathBuf>,
     /// Where the workflows that are steps are looked up.
     folder: PathBuf,
     secrets: BTreeMap<String, String>,
@@ -60,7 +64,15 @@ type Object<'py> = Option<Bound<'py, PyAny>>;
 /// What a run tells its reader. The end is the last.
 enum Told {
     Event(Box<Event>),
-    End(Result<RunReport, RunError>),
+    End(Result<Ended, RunError>),
+}
+
+/// What came of a run.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ended {
+    Workflow(RunReport),
+    Skill(Box<Outcome>),
 }
 
 #[pymethods]
@@ -83,10 +95,11 @@ impl Run {
     }
 }
 
-/// What is run: a workflow from its beginning, or the rest of a run.
+/// What is run: a workflow from its beginning, the rest of a run, or a skill alone.
 enum Work {
     Workflow(Workflow, Values),
     Rest(String),
+    Skill(SkillReference, Values),
 }
 
 /// Starts a workflow and returns at once. Events are told only where they are wanted.
@@ -109,7 +122,21 @@ fn resume_run(py: Python<'_>, run_id: String, options: &str, want_events: bool) 
     start(py, Work::Rest(run_id), parsed(options, "the options")?, want_events)
 }
 
+/// Starts a skill alone and returns at once. Events are told only where they are wanted.
+#[pyfunction]
+fn start_skill(py: Python<'_>, skill: &str, inputs: &str, options: &str, want_events: bool) -> PyResult<Run> {
+    let reference: SkillReference = skill.parse().map_err(|why: String| {
+        raise_as(py, "invalid", "invalid-input", &format!("`{skill}` is not a skill: {why}"), None)
+    })?;
+    let inputs: Values = parsed(inputs, "`inputs`")?;
+    start(py, Work::Skill(reference, inputs), parsed(options, "the options")?, want_events)
+}
+
 fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> PyResult<Run> {
+    let scheduler: Option<SchedulerAddress> =
+        form.executor.as_deref().map(str::parse).transpose().map_err(|error: ExecutorError| {
+            raise_as(py, "invalid", "invalid-executor", &error.to_string(), Some(error.hint()))
+        })?;
     let home = Home::locate().map_err(|error| raise(py, &error))?;
     let policy = Policy::read(&home.policy_file())
         .map_err(|error| raise_as(py, "invalid", "invalid-policy", &described(&error), None))?;
@@ -144,20 +171,29 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
                 let _ = tell.send(Told::Event(Box::new(event)));
             }
         };
-        let outcome = match Interpreter::at_or_discover(form.python.as_deref()).await {
-            Ok(interpreter) => {
-                options.interpreter = Some(interpreter);
-                match work {
-                    Work::Workflow(workflow, inputs) => {
-                        run_workflow(&workflow, inputs, &resolve, &options, &events).await
-                    }
-                    Work::Rest(run_id) => {
-                        resume_workflow(&history, &run_id, &resolve, &options, &events).await
-                    }
+        let outcome = async {
+            match scheduler {
+                Some(scheduler) => {
+                    let python = Interpreter::at_or_discover(form.executor_python.as_deref()).await?;
+                    options.executor = Executor::Dask(Cluster { scheduler, python });
+                }
+                None => {
+                    options.interpreter = Some(Interpreter::at_or_discover(form.python.as_deref()).await?);
                 }
             }
-            Err(error) => Err(RunError::Interpreter(error)),
+            Ok(match work {
+                Work::Workflow(workflow, inputs) => {
+                    Ended::Workflow(run_workflow(&workflow, inputs, &resolve, &options, &events).await?)
+                }
+                Work::Rest(run_id) => {
+                    Ended::Workflow(resume_workflow(&history, &run_id, &resolve, &options, &events).await?)
+                }
+                Work::Skill(skill, inputs) => Ended::Skill(Box::new(
+                    run_skill_named(&skill, inputs, &resolve, &options, &events).await?,
+                )),
+            })
         };
+        let outcome = outcome.await;
         let _ = tell.send(Told::End(outcome));
         metrics::share(library.home()).await;
     });
@@ -186,7 +222,7 @@ fn resolve(
 }
 
 /// The workers of this process, warm from one run to the next.
-fn workers(home: &Home) -> Workers {
+pub(crate) fn workers(home: &Home) -> Workers {
     static KNOWN: Mutex<Option<HashMap<PathBuf, Workers>>> = Mutex::new(None);
     let folder = home.runner_folder();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +230,7 @@ fn workers(home: &Home) -> Workers {
     known.entry(folder.clone()).or_insert_with(|| Workers::with_cache(folder)).clone()
 }
 
-fn described(error: &dyn std::error::Error) -> String {
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
@@ -206,6 +242,7 @@ fn raise_run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Invalid(problems) => raise_problems(py, problems, error.hint()),
         RunError::Sandbox(cause) => raise_as(py, "failed", "no-sandbox", &cause.to_string(), error.hint()),
         RunError::Packages(cause) => raise_as(py, "failed", "no-packages", &described(cause), error.hint()),
+        RunError::Executor(cause) => raise_as(py, "failed", "no-executor", &cause.to_string(), error.hint()),
         RunError::Interpreter(cause) => raise_as(py, "failed", "no-python", &cause.to_string(), error.hint()),
         RunError::History(cause) => raise_history(py, cause),
     }

@@ -1,7 +1,7 @@
 //! One worker process: request in, reply out, whatever the skill does in between.
 //!
 //! Four things are watched at once: the channel, the two outputs, what the parent tells of the process, and the clock. The
-//! first that decides ends the attempt, and then nothing of the process is left.
+//! first that decides ends the attempt, and then nothing of the process is left. Skills that it calls run meanwhile.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
@@ -14,23 +14,23 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::Values;
+use crate::calls::{Begun, Caller, Calls};
 use crate::channel::{Channel, Message};
 use crate::denial::Denial;
 use crate::event::Stream;
 use crate::judge::{Judge, Judged};
-use crate::options::RunLimits;
 use crate::outcome::StepError;
 use crate::output::Outputs;
 use crate::parent::Told;
-use crate::policy::Grants;
-use crate::skill::Pinned;
 use crate::step::Attempted;
-use crate::workers::{Kind, Worker, Workers};
+use crate::workers::{Kind, Worker};
 
 /// What a reply has besides the output: an error with message and traceback, escaped.
 const REPLY_OVERHEAD: usize = 1024 * 1024;
 /// How long the parent may take to tell that a killed worker is gone.
 const BURIAL: Duration = Duration::from_secs(5);
+/// Of what one attempt is denied, what is told. The kernel's part alone never comes to so much.
+const MOST_DENIALS: usize = 64;
 /// Open files, processes with their threads, and bytes in a file, of one worker.
 const FILES: u64 = 256;
 const PROCESSES: u64 = 64;
@@ -38,13 +38,10 @@ const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What one attempt needs.
 pub(crate) struct Attempt<'a> {
-    pub(crate) workers: &'a Workers,
+    pub(crate) caller: Caller<'a>,
     pub(crate) kind: &'a Kind,
-    pub(crate) skill: &'a Pinned,
     pub(crate) inputs: &'a Values,
     pub(crate) timeout: Duration,
-    pub(crate) grace: Duration,
-    pub(crate) limits: &'a RunLimits,
     pub(crate) cancel: &'a CancellationToken,
 }
 
@@ -53,6 +50,7 @@ struct Request<'a> {
     name: &'a str,
     path: &'a str,
     code: &'a str,
+    input_bytes: usize,
     output_bytes: usize,
     environment: BTreeMap<String, String>,
     memory: u64,
@@ -80,7 +78,8 @@ impl From<Message> for End {
     fn from(message: Message) -> Self {
         match message {
             Message::Whole(bytes) => Self::Reply(bytes),
-            Message::TooLarge => Self::BadReply,
+            // Who is asked when a process has ended asks in vain.
+            Message::Call(_) | Message::Bad => Self::BadReply,
         }
     }
 }
@@ -98,68 +97,92 @@ impl Attempt<'_> {
             Ok(request) => request,
             Err(refused) => return Attempted::refused(refused, false),
         };
+        let options = self.caller.context.options;
         let started = Instant::now();
         let could_not_start = |error: &dyn std::fmt::Display| {
             let message = format!("cannot start a Python process: {error}");
             Attempted::refused(StepError::new("could-not-start", message), true)
         };
-        let mut worker = match self.workers.take(self.kind).await {
+        let mut worker = match options.workers.take(self.kind).await {
             Ok(worker) => worker,
             Err(error) => return could_not_start(&error),
         };
         let begun = worker.ends.take().ok_or_else(|| io::Error::other("the worker was used before"));
         let begun = begun.and_then(|ends| {
-            let channel = Channel::new(ends.channel, &request, self.limits.output_bytes + REPLY_OVERHEAD)?;
-            Ok((channel, Outputs::new(ends.stdout, ends.stderr, self.limits, on_output)?, ends.reply))
+            let most = options.limits.output_bytes.max(options.limits.input_bytes) + REPLY_OVERHEAD;
+            let channel = Channel::new(ends.channel, &request, most)?;
+            Ok((channel, Outputs::new(ends.stdout, ends.stderr, &options.limits, on_output)?, ends.reply))
         });
         let (mut channel, mut outputs, large) = match begun {
             Ok(begun) => begun,
             Err(error) => return could_not_start(&error),
         };
-        let mut watch = Watch { worker, denials: Vec::new(), on_denial };
+        let mut watch = Watch { worker, denials: Vec::new(), memory: None, on_denial };
+        let mut calls = Calls::new(self.caller, self.cancel, started + self.timeout);
+        let clock = tokio::time::sleep(self.timeout);
+        tokio::pin!(clock);
 
-        let mut end = tokio::select! {
-            message = channel.message() => message.into(),
-            () = outputs.flood() => End::LogTooLarge,
-            gone = watch.gone() => gone,
-            () = tokio::time::sleep(self.timeout) => End::TimedOut,
-            () = self.cancel.cancelled() => End::Cancelled,
+        let mut end = loop {
+            let answer = tokio::select! {
+                message = channel.message(), if calls.has_room() => match message {
+                    Message::Call(call) => match calls.begin(call) {
+                        Begun::Running => continue,
+                        Begun::Answered(answer) => answer,
+                        Begun::Denied(answer, denial) => {
+                            watch.denied(denial);
+                            answer
+                        }
+                    },
+                    last => break last.into(),
+                },
+                answer = calls.answer(), if calls.is_waiting() => answer,
+                () = outputs.flood() => break End::LogTooLarge,
+                gone = watch.gone() => break gone,
+                () = &mut clock => break End::TimedOut,
+                () = self.cancel.cancelled() => break End::Cancelled,
+            };
+            if channel.send(&answer).is_err() {
+                break End::BadReply;
+            }
         };
         let latency = started.elapsed();
 
-        if matches!(end, End::TimedOut | End::Cancelled) {
-            watch.worker.ask_to_end();
-            tokio::select! {
-                _ = watch.gone() => {}
-                () = outputs.flood() => {}
-                () = tokio::time::sleep(self.grace) => {}
+        let bury = async {
+            if matches!(end, End::TimedOut | End::Cancelled) {
+                watch.worker.ask_to_end();
+                tokio::select! {
+                    _ = watch.gone() => {}
+                    () = outputs.flood() => {}
+                    () = tokio::time::sleep(options.grace) => {}
+                }
             }
-        }
-        watch.worker.kill();
-        if !matches!(end, End::Silence(_)) && tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
-            watch.worker.abandon_parent();
-        }
+            watch.worker.kill();
+            if !matches!(end, End::Silence(_)) && tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
+                watch.worker.abandon_parent();
+            }
+        };
+        tokio::join!(bury, calls.end());
 
         // Nobody of the worker can write any more, so what is left ends at once.
         if matches!(end, End::Silence(_))
-            && let Ok(Some(message)) = tokio::time::timeout(self.grace, channel.rest()).await
+            && let Ok(Some(message)) = tokio::time::timeout(options.grace, channel.rest()).await
         {
             end = message.into();
         }
-        if let Ok(true) = tokio::time::timeout(self.grace, outputs.rest()).await
+        if let Ok(true) = tokio::time::timeout(options.grace, outputs.rest()).await
             && matches!(end, End::Reply(_) | End::Silence(_))
         {
             end = End::LogTooLarge;
         }
         if matches!(&end, End::Reply(reply) if reply.is_empty()) {
-            end = read_large(large, self.limits.output_bytes + REPLY_OVERHEAD);
+            end = read_large(large, options.limits.output_bytes + REPLY_OVERHEAD);
         }
         let (stdout, stderr) = outputs.finish();
         let denials = std::mem::take(&mut watch.denials);
         let Judged { status, output, error, retry } = Judge {
             denials: &denials,
             timeout: self.timeout,
-            limits: self.limits,
+            limits: &options.limits,
             grants: &self.kind.grants,
         }
         .judge(end);
@@ -168,14 +191,16 @@ impl Attempt<'_> {
 
     /// The two messages that a worker begins with: what to run, and the inputs.
     fn request(&self) -> Result<[Vec<u8>; 2], StepError> {
-        let grants = &self.kind.grants;
+        let Caller { context, skill, .. } = self.caller;
+        let (grants, limits) = (&self.kind.grants, &context.options.limits);
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let request = Request {
-            name: &self.skill.name,
-            path: &self.skill.path,
-            code: &self.skill.code,
-            output_bytes: self.limits.output_bytes,
-            environment: environment(grants),
+            name: &skill.name,
+            path: &skill.path,
+            code: &skill.code,
+            input_bytes: limits.input_bytes,
+            output_bytes: limits.output_bytes,
+            environment: environment(context.variables(grants)),
             memory: grants.memory_bytes,
             // The clock ends what takes too long; this ends it even where nobody looks at the clock.
             seconds: (self.timeout.as_secs() + 1).saturating_mul(processors as u64) + 1,
@@ -187,7 +212,7 @@ impl Attempt<'_> {
             |error| StepError::new("bad-inputs", format!("the inputs cannot be written as JSON: {error}"));
         let request = serde_json::to_vec(&request).map_err(not_json)?;
         let inputs = serde_json::to_vec(self.inputs).map_err(not_json)?;
-        let (size, most) = (inputs.len(), self.limits.input_bytes);
+        let (size, most) = (inputs.len(), limits.input_bytes);
         if size > most {
             let message = format!("the inputs are {size} bytes of JSON, and {most} is the most");
             return Err(StepError::new("inputs-too-large", message));
@@ -200,6 +225,8 @@ impl Attempt<'_> {
 struct Watch<'a> {
     worker: Worker,
     denials: Vec<Denial>,
+    /// Bytes, where its processes are being killed for too many.
+    memory: Option<u64>,
     on_denial: &'a OnDenial<'a>,
 }
 
@@ -208,28 +235,34 @@ impl Watch<'_> {
     async fn gone(&mut self) -> End {
         loop {
             match self.worker.told.recv().await {
-                Some(Told::Ended(status)) => return End::Silence(Some(ExitStatus::from_raw(status))),
-                Some(Told::Failed(why)) => return End::Never(why),
-                Some(Told::Memory(bytes)) => {
-                    // Its processes are killed; that they are gone is told too.
-                    while !matches!(self.worker.told.recv().await, Some(Told::Ended(_)) | None) {}
-                    return End::OutOfMemory(bytes);
+                Some(Told::Ended(status)) => {
+                    let silence = End::Silence(Some(ExitStatus::from_raw(status)));
+                    return self.memory.map_or(silence, End::OutOfMemory);
                 }
+                Some(Told::Failed(why)) => return End::Never(why),
+                // Its processes are killed; that they are gone is told too.
+                Some(Told::Memory(bytes)) => self.memory = Some(bytes),
                 Some(Told::Denied(call)) => {
                     if let Some(denial) = Denial::of_call(call) {
-                        (self.on_denial)(&denial);
-                        self.denials.push(denial);
+                        self.denied(denial);
                     }
                 }
-                None => return End::Silence(None),
+                None => return self.memory.map_or(End::Silence(None), End::OutOfMemory),
             }
+        }
+    }
+
+    fn denied(&mut self, denial: Denial) {
+        if self.denials.len() < MOST_DENIALS {
+            (self.on_denial)(&denial);
+            self.denials.push(denial);
         }
     }
 }
 
 /// What a skill finds in its environment.
-fn environment(grants: &Grants) -> BTreeMap<String, String> {
-    let mut environment = grants.variables();
+fn environment(granted: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut environment = granted;
     for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8")] {
         environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }

@@ -26,6 +26,9 @@ pub(crate) struct Denial {
 pub(crate) struct Cause {
     #[serde(default)]
     pub(crate) memory: bool,
+    /// Whether it was a call of a skill that the caller does not name.
+    #[serde(default)]
+    call: bool,
     #[serde(default)]
     errno: i32,
     /// Absolute, as the worker saw it.
@@ -59,6 +62,9 @@ impl Denial {
 
     /// For an error of Python's, if the sandbox is why it came.
     pub(crate) fn of_cause(cause: &Cause, calls: &[Self], hosts: &[String]) -> Option<Self> {
+        if cause.call {
+            return calls.iter().rfind(|call| call.rule == Rule::Skills).cloned();
+        }
         let error = Errno::from_raw(cause.errno);
         if cause.socket && error == Errno::EACCES && cause.path.is_none() {
             return Some(Self { rule: Rule::Network, what: "socket".to_owned() });

@@ -25,6 +25,12 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// Whether a step is a skill that another one called: `step/skill#1`, counted for each attempt of the step. It is below the one
+/// that stands before the last `/`, and its outcome is none of the workflow's.
+pub fn is_call(step: &str) -> bool {
+    step.contains('#')
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

@@ -10,6 +10,8 @@
 //! - `template` and `fill` replace `${name}` by typed values;
 //! - `run` decides what may start, and keeps no process;
 //! - `step` repeats attempts, `attempt` is one worker from birth to burial, `judge` says what it came to;
+//! - `callable` knows which skill may call which, `calls` runs them for each other;
+//! - `executor` says where attempts are made; `bridge` speaks with other machines, `elsewhere` is the same there;
 //! - `workers` keeps workers that wait, `parent` speaks with the process that they are forked from, whose side of it all
 //!   is in `python/`;
 //! - `sandbox`, `policy`, `filter` and `denial` are what keeps them in, and what they were kept from;
@@ -21,17 +23,23 @@
 //!
 //! `docs/design/sandbox.md` says what holds, on which kernels, and what does not.
 
+mod alone;
 #[cfg(target_os = "linux")]
 mod attempt;
+mod bridge;
+mod callable;
+#[cfg(target_os = "linux")]
+mod calls;
 #[cfg(target_os = "linux")]
 mod channel;
 mod condition;
 #[cfg(target_os = "linux")]
 mod denial;
-
 mod document;
+mod elsewhere;
 mod engine;
 mod event;
+mod executor;
 mod fill;
 #[cfg(target_os = "linux")]
 mod filter;
@@ -77,8 +85,11 @@ pub mod workflow;
 
 pub use tokio_util::sync::CancellationToken;
 
+pub use crate::alone::{run_skill, run_skill_named};
 pub use crate::document::{Document, DocumentError};
-pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream};
+pub use crate::elsewhere::{probe, run_attempt};
+pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream, is_call};
+pub use crate::executor::{Cluster, Executor, ExecutorError, SchedulerAddress};
 pub use crate::history::{History, HistoryError, Pin, Record, RunHistory, RunState, RunSummary};
 pub use crate::inputs::{InputSpec, InputType};
 pub use crate::interpreter::{Interpreter, InterpreterError};
@@ -93,7 +104,7 @@ pub use crate::policy_text::{Entry, set_entry};
 pub use crate::problems::{Problem, ProblemKind, Problems};
 pub use crate::redact::Secrets;
 pub use crate::repeat::{Foreach, Retry};
-pub use crate::run::{RunError, resume_workflow, run_skill, run_workflow};
+pub use crate::run::{RunError, resume_workflow, run_workflow};
 pub use crate::sandbox::{Layers, Sandbox, SandboxError};
 pub use crate::skill::{Resolver, SkillCode, SkillName, SkillReference, SkillSource};
 pub use crate::workers::Workers;

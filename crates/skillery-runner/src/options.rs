@@ -4,8 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::executor::Executor;
 use crate::history::History;
 use crate::interpreter::Interpreter;
 use crate::loader::WorkflowLoader;
@@ -22,6 +24,8 @@ pub struct RunOptions {
     pub workers: Workers,
     /// What keeps skills in.
     pub sandbox: Sandbox,
+    /// Where attempts are made.
+    pub executor: Executor,
     /// How many steps may run at once; as many as there are processors.
     pub jobs: NonZeroUsize,
     /// The time limit of an attempt whose step sets none.
@@ -51,6 +55,7 @@ impl Default for RunOptions {
             interpreter: None,
             workers: Workers::default(),
             sandbox: Sandbox::default(),
+            executor: Executor::Here,
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             timeout: Duration::from_secs(60),
             grace: Duration::from_millis(500),
@@ -65,8 +70,8 @@ impl Default for RunOptions {
     }
 }
 
-/// How big things may be, in bytes. What is over is an outcome that says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How big things may be, in bytes, and how many. What is over is an outcome that says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
     /// The source of a skill.
     pub code_bytes: usize,
@@ -78,6 +83,10 @@ pub struct RunLimits {
     pub log_bytes: usize,
     /// How much of the end of each is kept in the outcome.
     pub tail_bytes: usize,
+    /// How deep skills may call each other.
+    pub call_depth: usize,
+    /// How many calls run at once, of one attempt and, for each depth, below one step. Others wait.
+    pub calls_at_once: usize,
 }
 
 impl Default for RunLimits {
@@ -88,6 +97,8 @@ impl Default for RunLimits {
             output_bytes: 16 * 1024 * 1024,
             log_bytes: 4 * 1024 * 1024,
             tail_bytes: 16 * 1024,
+            call_depth: 8,
+            calls_at_once: 4,
         }
     }
 }

@@ -62,7 +62,7 @@ impl fmt::Display for Status {
 pub struct StepError {
     /// The class of the Python exception (`ValueError`), or one of the runner's own words: `bad-inputs`, `bad-result`,
     /// `no-entry-function`, `missing-value`, `bad-condition`, `bad-items`, `items-failed`, `workflow-failed`, `timed-out`, `cancelled`, `exited`, `killed`, `inputs-too-large`,
-    /// `result-too-large`, `log-too-large`, `out-of-memory`, `bad-protocol`, `could-not-start`.
+    /// `result-too-large`, `log-too-large`, `out-of-memory`, `bad-protocol`, `could-not-start`, `lost`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What happened, in one sentence or as the exception says it.

@@ -268,6 +268,8 @@ pub enum Rule {
     Signal,
     /// To use a part of the kernel that no skill needs.
     Kernel,
+    /// To call a skill that its file does not name.
+    Skills,
 }
 
 impl Rule {
@@ -281,6 +283,7 @@ impl Rule {
             Self::Processes => "processes",
             Self::Signal => "signal",
             Self::Kernel => "kernel",
+            Self::Skills => "skills",
         }
     }
 
@@ -291,6 +294,9 @@ impl Rule {
             Self::Write => "; grant `write` for the path to allow it",
             Self::Subprocess => "; grant `subprocess` to allow it",
             Self::Network => "; grant the host with its port under `hosts` to allow it over TCP",
+            Self::Skills => {
+                "; name it in `skills` of `[tool.skillery]` in the file of the caller to allow it"
+            }
             Self::Processes | Self::Signal | Self::Kernel => "; no skill may do that",
         }
     }

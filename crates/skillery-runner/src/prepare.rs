@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::Values;
+use crate::callable::{Callable, Found, parsed};
 use crate::history::{Pin, Record};
 use crate::inputs::InputSpec;
 use crate::loader::LoadedWorkflow;
@@ -45,6 +46,7 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct Preparation {
     pub(crate) prepared: Prepared,
+    pub(crate) callable: Callable,
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) workflows: BTreeMap<String, Workflow>,
     pub(crate) secrets: Secrets,
@@ -64,6 +66,7 @@ pub(crate) fn prepare(
         options,
         record,
         skills: HashMap::new(),
+        callable: Callable::default(),
         pins: BTreeMap::new(),
         workflows: BTreeMap::new(),
         secret_names: BTreeSet::new(),
@@ -72,9 +75,11 @@ pub(crate) fn prepare(
     preparer.check_size(inputs);
     let prepared = preparer.workflow(workflow, Some(inputs), &Place::default());
     let secrets = preparer.secrets(inputs);
-    let Preparer { pins, workflows, mut problems, .. } = preparer;
+    let Preparer { callable, pins, workflows, mut problems, .. } = preparer;
     match prepared {
-        Some(prepared) if problems.is_empty() => Ok(Preparation { prepared, pins, workflows, secrets }),
+        Some(prepared) if problems.is_empty() => {
+            Ok(Preparation { prepared, callable, pins, workflows, secrets })
+        }
         _ => {
             // Two steps may name one workflow, and each finds the same wrong with it.
             let mut seen = HashSet::new();
@@ -97,14 +102,14 @@ struct Place {
     folder: Option<PathBuf>,
 }
 
-type Found = Result<Arc<Pinned>, (ProblemKind, String)>;
-
 struct Preparer<'a> {
     resolve: &'a Resolver<'a>,
     options: &'a RunOptions,
     record: Option<&'a Record>,
     /// By how they are referred to.
     skills: HashMap<String, Found>,
+    /// What the skills of steps may call.
+    callable: Callable,
     pins: BTreeMap<String, Pin>,
     workflows: BTreeMap<String, Workflow>,
     secret_names: BTreeSet<String>,
@@ -132,7 +137,7 @@ impl Preparer<'_> {
                 None
             }
         };
-        let mut work = Vec::new();
+        let (mut work, mut callers) = (Vec::new(), Vec::new());
         for (at, step) in workflow.steps.iter().enumerate() {
             let position = at.to_string();
             let found = match (&step.skill, &step.workflow) {
@@ -146,7 +151,13 @@ impl Preparer<'_> {
             };
             let key = if step.skill.is_some() { "skill" } else { "workflow" };
             match found {
-                Some(Ok(found)) => work.push(found),
+                Some(Ok(found)) => {
+                    if let Work::Skill(skill) = &found {
+                        let at = Problem::new(ProblemKind::BadSkill, "").of_step(&step.name);
+                        callers.push((at.at(&["steps", &position, key]), Arc::clone(skill)));
+                    }
+                    work.push(found);
+                }
                 Some(Err((kind, message))) => {
                     let problem = Problem::new(kind, message).of_step(&step.name);
                     self.problems.push(problem.at(&["steps", &position, key]));
@@ -154,17 +165,33 @@ impl Preparer<'_> {
                 None => {}
             }
         }
+        self.find_callable(callers);
         let plan = plan.filter(|plan| plan.steps.len() == work.len())?;
         Some(Prepared { name: workflow.name.clone(), plan, declared: workflow.inputs.clone(), work })
     }
 
+    /// Finds what the skills of a workflow's steps may call.
+    fn find_callable(&mut self, callers: Vec<(Problem, Arc<Pinned>)>) {
+        let mut callable = std::mem::take(&mut self.callable);
+        let depth = self.options.limits.call_depth;
+        let find =
+            &mut |written: &str| parsed(written).and_then(|reference| self.pinned(written, &reference));
+        let problems = callable.extend(callers, find, depth);
+        self.problems.extend(problems);
+        self.callable = callable;
+    }
+
     /// A skill in the version that this run has of it; `None` for what is no reference to one.
     fn skill(&mut self, written: &str) -> Option<Found> {
-        if let Some(found) = self.skills.get(written) {
-            return Some(found.clone());
-        }
         let reference = written.parse::<SkillReference>().ok()?;
-        let found = self.find(written, &reference);
+        Some(self.pinned(written, &reference))
+    }
+
+    fn pinned(&mut self, written: &str, reference: &SkillReference) -> Found {
+        if let Some(found) = self.skills.get(written) {
+            return found.clone();
+        }
+        let found = self.find(written, reference);
         if let Ok(pinned) = &found {
             let pin = Pin {
                 skill: pinned.id.clone(),
@@ -174,7 +201,7 @@ impl Preparer<'_> {
             self.pins.insert(written.to_owned(), pin);
         }
         self.skills.insert(written.to_owned(), found.clone());
-        Some(found)
+        found
     }
 
     fn find(&self, written: &str, reference: &SkillReference) -> Found {

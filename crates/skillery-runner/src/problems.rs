@@ -68,8 +68,10 @@ pub enum ProblemKind {
     BadSkill,
     /// No skill of that name or version is installed.
     SkillNotFound,
-    /// The content of the skill cannot be read.
+    /// The content of the skill, or what it says of itself, cannot be read.
     SkillUnreadable,
+    /// Skills call too many others.
+    SkillCount,
     /// A part of a step does not fit the rest of it.
     BadStep,
     /// `when` is not a condition.

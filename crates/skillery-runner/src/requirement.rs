@@ -3,12 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 const HASH: &str = "--hash=sha256:";
 const MAX_HASHES: usize = 200;
 const MAX_WORD: usize = 128;
 
 /// One package in one version, with the digests that its files may have.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Requirement {
     /// In the form that package indexes compare names in.
     pub(crate) name: String,
@@ -51,6 +54,20 @@ impl FromStr for Requirement {
         hashes.sort_unstable();
         hashes.dedup();
         Ok(Self { name, version: version.to_owned(), hashes })
+    }
+}
+
+impl TryFrom<String> for Requirement {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Requirement> for String {
+    fn from(requirement: Requirement) -> Self {
+        requirement.to_string()
     }
 }
 

@@ -9,21 +9,24 @@ use skillery_core::time::Time;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Values;
+use crate::bridge::Bridge;
+use crate::callable::Callable;
 use crate::engine::Level;
 use crate::event::{Event, EventKind, EventSink, PlannedStep};
+use crate::executor::{Executor, ExecutorError};
 use crate::history::{History, HistoryError, Record};
 use crate::interpreter::{Interpreter, InterpreterError};
 use crate::journal::Journal;
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, RunReport, Status};
 use crate::packages::{Packages, PackagesError};
+use crate::policy::Grants;
 use crate::prepare::{Preparation, Prepared, Work, prepare};
-use crate::problems::{Problem, Problems};
+use crate::problems::Problems;
 use crate::redact::Secrets;
-use crate::repeat::Retry;
 use crate::sandbox::{Layers, SandboxError, StartError};
-use crate::skill::{Pinned, Resolver, SkillSource};
-use crate::step::{StepRun, milliseconds, run_step};
+use crate::skill::{Pinned, Resolver};
+use crate::step::milliseconds;
 use crate::workers::Kind;
 use crate::workflow::{OnError, Workflow};
 
@@ -45,6 +48,9 @@ pub enum RunError {
     /// Packages that a skill asks for cannot be had.
     #[error(transparent)]
     Packages(#[from] PackagesError),
+    /// The other machines cannot be reached, or do not fit.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
     /// What happens could not be kept, or there is no such run.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -67,6 +73,7 @@ impl RunError {
             Self::Packages(error) => error.hint(),
             Self::Interpreter(error) => Some(error.hint()),
             Self::Sandbox(error) => Some(error.hint()),
+            Self::Executor(error) => Some(error.hint()),
             Self::History(HistoryError::Disk { .. } | HistoryError::Damaged { .. }) => None,
             Self::History(_) => Some("`skillery workflow runs` lists the runs"),
         }
@@ -85,8 +92,8 @@ pub async fn run_workflow(
 ) -> Result<RunReport, RunError> {
     let preparation = prepare(workflow, &inputs, resolve, options, None)?;
     let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let mut context = Context::prepare(run_id, options, events, preparation.prepared.skills()).await?;
-    let Preparation { prepared, pins, workflows, secrets } = preparation;
+    let Preparation { prepared, callable, pins, workflows, secrets } = preparation;
+    let mut context = Context::prepare(run_id, options, events, prepared.skills(), callable).await?;
     context.secrets = secrets;
     if let Some(history) = &options.history {
         let record = Record {
@@ -119,47 +126,13 @@ pub async fn resume_workflow(
     }
     let record = &past.record;
     let preparation = prepare(&record.workflow, &record.inputs, resolve, options, Some(record))?;
+    let Preparation { prepared, callable, secrets, .. } = preparation;
     let mut context =
-        Context::prepare(run_id.to_owned(), options, events, preparation.prepared.skills()).await?;
-    context.secrets = preparation.secrets;
+        Context::prepare(run_id.to_owned(), options, events, prepared.skills(), callable).await?;
+    context.secrets = secrets;
     context.done = past.done();
     context.journal = Some(journal);
-    Ok(execute(&context, &preparation.prepared, true).await)
-}
-
-/// Runs one skill alone, as a step of that name. Inputs are taken as they are: a `${` in them has no meaning.
-pub async fn run_skill(
-    skill: &SkillSource,
-    inputs: Values,
-    options: &RunOptions,
-    events: &EventSink<'_>,
-) -> Result<Outcome, RunError> {
-    let pinned = Pinned::read(skill, options.limits.code_bytes).map_err(|(kind, message)| Problems {
-        workflow: skill.id.clone(),
-        problems: vec![Problem::new(kind, message)],
-    })?;
-    let run_id = options.run_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let context = Context::prepare(run_id, options, events, vec![&pinned]).await?;
-    let name = skill.name();
-    let started = Instant::now();
-    context.tell(EventKind::RunStarted {
-        workflow: name.to_owned(),
-        inputs: inputs.clone(),
-        steps: vec![planned(name, &pinned)],
-        sandbox: context.layers.clone(),
-        resumed: false,
-    });
-    let retry = Retry::none();
-    let timeout = pinned.timeout(None, options.timeout);
-    let step = StepRun { name, skill: &pinned, inputs, retry: &retry, timeout };
-    let outcome = run_step(&context, step).await;
-    context.tell(EventKind::StepFinished { step: name.to_owned(), outcome: Box::new(outcome.clone()) });
-    let status = match outcome.status {
-        Status::Success | Status::Cancelled => outcome.status,
-        _ => Status::Failed,
-    };
-    context.tell(EventKind::RunFinished { status, latency_ms: milliseconds(started.elapsed()) });
-    Ok(outcome)
+    Ok(execute(&context, &prepared, true).await)
 }
 
 /// What every step of a run shares.
@@ -168,8 +141,14 @@ pub(crate) struct Context<'a> {
     events: &'a EventSink<'a>,
     pub(crate) options: &'a RunOptions,
     interpreter: Interpreter,
-    layers: Layers,
+    pub(crate) layers: Layers,
     packages: Packages,
+    /// What skills may call.
+    pub(crate) callable: Callable,
+    /// The way to the machines that attempts are made on, where that is not this one.
+    pub(crate) bridge: Option<Bridge>,
+    /// What environment variables are, where they are those of another machine.
+    pub(crate) environment: Option<BTreeMap<String, String>>,
     secrets: Secrets,
     /// What came of steps in an earlier part of the run.
     done: BTreeMap<String, Outcome>,
@@ -182,15 +161,17 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Finds the interpreter, and sees to it that everything can be kept in before anything runs.
-    async fn prepare(
+    pub(crate) async fn prepare(
         run_id: String,
         options: &'a RunOptions,
         events: &'a EventSink<'a>,
         mut skills: Vec<&Pinned>,
+        callable: Callable,
     ) -> Result<Self, RunError> {
-        let interpreter = match &options.interpreter {
-            Some(interpreter) => interpreter.clone(),
-            None => Interpreter::discover().await?,
+        let interpreter = match (&options.executor, &options.interpreter) {
+            (Executor::Dask(cluster), _) => cluster.python.clone(),
+            (Executor::Here, Some(interpreter)) => interpreter.clone(),
+            (Executor::Here, None) => Interpreter::discover().await?,
         };
         let mut context = Self {
             run_id,
@@ -199,23 +180,41 @@ impl<'a> Context<'a> {
             interpreter,
             layers: Layers::default(),
             packages: Packages::default(),
+            callable: Callable::default(),
+            bridge: None,
+            environment: None,
             secrets: Secrets::default(),
             done: BTreeMap::new(),
             journal: None,
             broken: OnceLock::new(),
             jobs: Semaphore::new(options.jobs.get().min(Semaphore::MAX_PERMITS)),
         };
-        let (mut packages, mut seen) = (Packages::default(), HashSet::new());
-        skills.retain(|skill| seen.insert((&skill.grants, &skill.packages)));
-        for skill in &skills {
-            let tell = |kind| context.tell(kind);
-            packages.provide(skill, options, &context.interpreter, &tell).await?;
+        if let Executor::Dask(cluster) = &options.executor {
+            let bridge = Bridge::start(cluster, &options.sandbox).await?;
+            context.layers = bridge.layers().clone();
+            context.bridge = Some(bridge);
+        } else {
+            let (mut packages, mut seen) = (Packages::default(), HashSet::new());
+            skills.extend(callable.skills());
+            skills.retain(|skill| seen.insert((&skill.grants, &skill.packages)));
+            for skill in &skills {
+                let tell = |kind| context.tell(kind);
+                packages.provide(skill, options, &context.interpreter, &tell).await?;
+            }
+            context.packages = packages;
+            for skill in skills {
+                context.layers = options.workers.prepare(&context.kind(skill)).await?;
+            }
         }
-        context.packages = packages;
-        for skill in skills {
-            context.layers = options.workers.prepare(&context.kind(skill)).await?;
-        }
+        context.callable = callable;
         Ok(context)
+    }
+
+    /// The environment variables that are granted and set.
+    pub(crate) fn variables(&self, grants: &Grants) -> BTreeMap<String, String> {
+        let Some(environment) = &self.environment else { return grants.variables() };
+        let granted = grants.environment.iter();
+        granted.filter_map(|name| Some((name.clone(), environment.get(name)?.clone()))).collect()
     }
 
     /// The workers that fit a skill.
@@ -285,7 +284,7 @@ fn now() -> Time {
     Time::from_micros(jiff::Timestamp::now().as_microsecond())
 }
 
-fn planned(name: &str, skill: &Pinned) -> PlannedStep {
+pub(crate) fn planned(name: &str, skill: &Pinned) -> PlannedStep {
     PlannedStep {
         name: name.to_owned(),
         skill: skill.id.clone(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::interpreter::InterpreterError;
 
 /// Which layers must hold. The default is all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sandbox {
     /// Whether skills may run where a layer is missing. What held is told then, as always.
     pub allow_weaker: bool,
@@ -54,11 +54,33 @@ pub struct Layers {
 }
 
 impl Layers {
+    /// What holds in both places: of each layer what is less.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for (name, theirs) in other.layers {
+            match self.layers.get_mut(&name) {
+                Some(ours) if is_less(&theirs, ours) => *ours = theirs,
+                Some(_) => {}
+                None => {
+                    self.layers.insert(name, theirs);
+                }
+            }
+        }
+        self
+    }
+
     /// Whether all that must hold does.
     pub fn are_strict(&self) -> bool {
         ["namespaces", "landlock", "seccomp"].iter().all(|name| {
             self.layers.get(*name).is_some_and(|value| !value.is_string() && *value != Value::Bool(false))
         })
+    }
+}
+
+/// Whether a layer is missing, or older, where the other one is not.
+fn is_less(one: &Value, other: &Value) -> bool {
+    match (one.as_u64(), other.as_u64()) {
+        (Some(one), Some(other)) => one < other,
+        _ => (one.is_string() || *one == Value::Bool(false)) && !other.is_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use skillery_core::script::Permissions;
 use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
 
@@ -67,7 +68,7 @@ pub enum SkillName {
 pub type Resolver<'a> = dyn Fn(&SkillReference) -> Result<SkillSource, String> + Send + Sync + 'a;
 
 /// A skill as a run holds it: the content is in memory, so that nothing can change it before the last step.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pinned {
     pub(crate) id: String,
     pub(crate) name: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Values;
@@ -72,6 +73,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// What came of one attempt.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Attempted {
     pub(crate) status: Status,
     pub(crate) output: Value,
@@ -98,32 +100,48 @@ impl Attempted {
     }
 }
 
-#[cfg(target_os = "linux")]
+/// Here, or where the caller of the run wants it.
 async fn attempt(context: &Context<'_>, step: &StepRun<'_>) -> Attempted {
-    let on_output = |stream, text| {
-        context.tell(EventKind::StepOutput { step: step.name.to_owned(), stream, text });
-    };
-    let on_denial = |denial: &crate::denial::Denial| {
-        let (rule, what) = (denial.rule, denial.what.clone());
-        context.tell(EventKind::StepDenied { step: step.name.to_owned(), rule, what });
-    };
-    crate::attempt::Attempt {
-        workers: &context.options.workers,
-        kind: &context.kind(step.skill),
-        skill: step.skill,
-        inputs: &step.inputs,
-        timeout: step.timeout,
-        grace: context.options.grace,
-        limits: &context.options.limits,
-        cancel: &context.options.cancel,
+    if let Some(bridge) = &context.bridge {
+        return bridge.attempt(context, step).await;
     }
-    .run(&on_output, &on_denial)
-    .await
+    attempt_of_step(context, step).await
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) async fn attempt_of_step(context: &Context<'_>, step: &StepRun<'_>) -> Attempted {
+    let gates = crate::calls::Gates::default();
+    let caller =
+        crate::calls::Caller { context, name: step.name, skill: step.skill, depth: 0, gates: &gates };
+    attempt_here(caller, &step.inputs, step.timeout, &context.options.cancel).await
+}
+
+/// One attempt of a step, or of a skill that it calls. Boxed, as these go on below each other.
+#[cfg(target_os = "linux")]
+pub(crate) fn attempt_here<'a>(
+    caller: crate::calls::Caller<'a>,
+    inputs: &'a Values,
+    timeout: Duration,
+    cancel: &'a tokio_util::sync::CancellationToken,
+) -> std::pin::Pin<Box<dyn Future<Output = Attempted> + Send + 'a>> {
+    Box::pin(async move {
+        let (context, step) = (caller.context, caller.name);
+        let on_output = |stream, text| {
+            context.tell(EventKind::StepOutput { step: step.to_owned(), stream, text });
+        };
+        let on_denial = |denial: &crate::denial::Denial| {
+            let (rule, what) = (denial.rule, denial.what.clone());
+            context.tell(EventKind::StepDenied { step: step.to_owned(), rule, what });
+        };
+        let kind = context.kind(caller.skill);
+        let attempt = crate::attempt::Attempt { caller, kind: &kind, inputs, timeout, cancel };
+        attempt.run(&on_output, &on_denial).await
+    })
 }
 
 // No interpreter is accepted there, so this is never reached.
 #[cfg(not(target_os = "linux"))]
-async fn attempt(_: &Context<'_>, _: &StepRun<'_>) -> Attempted {
+pub(crate) async fn attempt_of_step(_: &Context<'_>, _: &StepRun<'_>) -> Attempted {
     Attempted::refused(
         StepError::new("could-not-start", "running skills is not supported on this system"),
         false,

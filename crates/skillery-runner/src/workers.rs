@@ -19,8 +19,9 @@ use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
 
-const MODULES: [(&str, &str); 7] = [
+const MODULES: [(&str, &str); 8] = [
     ("__init__.py", ""),
+    ("calls.py", include_str!("python/calls.py")),
     ("kernel.py", include_str!("python/kernel.py")),
     ("memory.py", include_str!("python/memory.py")),
     ("network.py", include_str!("python/network.py")),

@@ -2,8 +2,9 @@
 
 Each message on the channel is a length (four bytes, big-endian) and JSON in UTF-8.
 
-request: {"name", "path", "code", "output_bytes", "environment", "memory", "seconds", "files", "processes", "file_bytes"}
+request: {"name", "path", "code", "input_bytes", "output_bytes", "environment", "memory", "seconds", "files", "processes", "file_bytes"}
 inputs:  {...}
+calls:   see `calls.py`
 reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retry": bool, "cause"?}
 
 A reply of more than a megabyte goes into a file that the runner opened; its length is then 0.
@@ -17,6 +18,7 @@ import _json
 import _socket
 import fcntl
 
+from . import calls
 from . import kernel
 from . import network
 from . import rooms
@@ -150,6 +152,7 @@ def run(parent, folder, bundle):
     sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
     sys.path += parent.plan["packages"]
     sys.meta_path.append(Environment())
+    calls.State.most = request["input_bytes"]
     limit(request)
     shut(parent, os.path.dirname(folder) if not parent.is_isolated else folder, bundle)
     # What was printed before a crash or a time-out is not lost.
@@ -200,11 +203,12 @@ def reply(message):
             stream.flush()
         except Exception:
             pass
-    if len(message) > LARGE:
+    large = len(message) > LARGE
+    if large:
         write(REPLY, message)
-        write(CHANNEL, bytes(4))
-    else:
-        write(CHANNEL, len(message).to_bytes(4, "big") + message)
+    # Another thread may be in the middle of a call.
+    with calls.WRITING:
+        write(CHANNEL, bytes(4) if large else len(message).to_bytes(4, "big") + message)
     os._exit(0)
 
 
@@ -415,6 +419,8 @@ def cause_of(error):
         seen.add(id(error))
         if isinstance(error, MemoryError):
             return {"memory": True}
+        if isinstance(error, calls.SkillError) and error.undeclared:
+            return {"call": True}
         if isinstance(error, OSError) and error.errno:
             if not isinstance(error.filename, (str, bytes)):
                 return {"errno": error.errno, "signal": Opened.signal, **network.wanted()}

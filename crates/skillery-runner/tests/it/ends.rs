@@ -9,7 +9,7 @@ use skillery_runner::{Grants, Interpreter, InterpreterError, RunOptions, SkillSo
 use crate::harness::{Harness, Meeting, described, run_granted, run_with, source, unlocked, values};
 
 /// Starts a grandchild that ignores polite requests, and never ends. Both hold a lock; the file is there when they do.
-const HANGS: &str = "\
+pub(crate) const HANGS: &str = "\
 import fcntl, os, signal, subprocess, sys, time
 
 CHILD = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(3600)'

@@ -15,8 +15,9 @@ use skillery_runner::{
 pub(crate) struct Harness {
     pub(crate) skills: BTreeMap<String, String>,
     pub(crate) options: RunOptions,
-    /// What every skill is granted.
+    /// What every skill is granted that is granted nothing else.
     pub(crate) grants: Grants,
+    own_grants: BTreeMap<String, Grants>,
     /// Called with every event, before the run goes on.
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
     events: Mutex<Vec<Event>>,
@@ -28,6 +29,7 @@ impl Harness {
             skills: BTreeMap::new(),
             options: RunOptions::default(),
             grants: Grants::default(),
+            own_grants: BTreeMap::new(),
             on_event: Box::new(|_| ()),
             events: Mutex::default(),
         }
@@ -40,6 +42,12 @@ impl Harness {
 
     pub(crate) fn granted(mut self, grants: Grants) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// What this skill is granted, and no other.
+    pub(crate) fn granted_to(mut self, name: &str, grants: Grants) -> Self {
+        self.own_grants.insert(name.to_owned(), grants);
         self
     }
 
@@ -64,7 +72,10 @@ impl Harness {
         let name = reference.name.to_string();
         let name = name.strip_prefix("acme/").unwrap_or(&name);
         match self.skills.get(name) {
-            Some(code) => Ok(SkillSource { grants: self.grants.clone(), ..source(name, code) }),
+            Some(code) => {
+                let grants = self.own_grants.get(name).unwrap_or(&self.grants).clone();
+                Ok(SkillSource { grants, ..source(name, code) })
+            }
             None => Err("it is not installed".to_owned()),
         }
     }

@@ -23,6 +23,7 @@ Examples:
   skillery workflow run report.yaml --inputs-file in.json --json | jq '.steps[-1].output'
   skillery workflow run daily_report --events        a saved one; events as lines of JSON
   skillery workflow run flow.yaml --install          skills that are missing are installed first
+  skillery workflow run flow.yaml --executor dask://scheduler.example.com:8786 --jobs 64
 
 The skills are those of the local library, checked against their digests. They run in a sandbox, and may do what the \
 policy grants. Secrets that the workflow names come from environment variables of their names. \

@@ -11,8 +11,9 @@ use skillery_client::metrics::Recorder;
 use skillery_client::{Error, Home, Library};
 use skillery_core::VersionRequest;
 use skillery_runner::{
-    Event, Interpreter, InterpreterError, PackagesError, Policy, ProblemKind, Problems, RunError, RunOptions,
-    RunReport, Sandbox, SkillCode, SkillReference, SkillSource, Status, Workers, Workflow,
+    Cluster, Event, Executor, ExecutorError, Interpreter, InterpreterError, PackagesError, Policy,
+    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode,
+    SkillReference, SkillSource, Status, Workers, Workflow,
 };
 use tokio::task::JoinHandle;
 
@@ -45,6 +46,14 @@ pub(super) struct RunningArgs {
     /// Run even where this machine cannot keep the skills in completely
     #[arg(long)]
     allow_weaker_sandbox: bool,
+
+    /// Where steps run: `dask://host:port`, the scheduler of a Dask cluster [default: this machine]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_executor)]
+    executor: Option<SchedulerAddress>,
+
+    /// The Python that speaks with the cluster; it has the packages `skillery` and `distributed` [default: `--python`]
+    #[arg(long, value_name = "FILE", requires = "executor")]
+    executor_python: Option<PathBuf>,
 
     /// Print every event as a line of JSON, as it happens, instead of the report
     #[arg(long)]
@@ -80,6 +89,7 @@ impl<'a> Running<'a> {
             Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
             None => None,
         };
+        let executor = executor(args).await?;
         let library = session.library()?;
         let verify_signature = session.config()?.verify_signature;
         let file = policy_file(&home, args)?;
@@ -93,6 +103,7 @@ impl<'a> Running<'a> {
             interpreter,
             workers: Workers::with_cache(home.runner_folder()),
             sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
+            executor,
             jobs: args.jobs.unwrap_or(defaults.jobs),
             timeout: args.timeout,
             history: Some(history(session)?),
@@ -200,6 +211,9 @@ fn not_begun(error: RunError, damaged: Option<Error>, to_grant: Option<String>) 
             return Failure::new(Exit::Failed, "no-sandbox", error.to_string()).hint(error.hint());
         }
         RunError::Packages(error) => return no_packages(&error),
+        RunError::Executor(error) => {
+            return Failure::new(Exit::Failed, "no-executor", error.to_string()).hint(error.hint());
+        }
         RunError::History(error) => return error.into(),
         RunError::Invalid(problems) => problems,
     };
@@ -238,6 +252,13 @@ fn not_begun(error: RunError, damaged: Option<Error>, to_grant: Option<String>) 
     hint.into_iter().fold(failure, Failure::hint)
 }
 
+async fn executor(args: &RunningArgs) -> Result<Executor, Failure> {
+    let Some(scheduler) = args.executor.clone() else { return Ok(Executor::Here) };
+    let python = args.executor_python.as_ref().or(args.python.as_ref());
+    let python = Interpreter::at_or_discover(python.map(PathBuf::as_path)).await.map_err(no_interpreter)?;
+    Ok(Executor::Dask(Cluster { scheduler, python }))
+}
+
 fn no_interpreter(error: InterpreterError) -> Failure {
     let hint = error.hint();
     Failure::new(Exit::Failed, "no-python", error.to_string()).cause_behind(&error).hint(hint)
@@ -247,6 +268,10 @@ fn no_packages(error: &PackagesError) -> Failure {
     let exit = if matches!(error, PackagesError::Cancelled) { Exit::Interrupted } else { Exit::Failed };
     let failure = Failure::new(exit, "no-packages", error.to_string()).cause_behind(error);
     error.hint().into_iter().fold(failure, Failure::hint)
+}
+
+fn parse_executor(text: &str) -> Result<SchedulerAddress, String> {
+    text.parse().map_err(|error: ExecutorError| format!("{error}; {}", error.hint()))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

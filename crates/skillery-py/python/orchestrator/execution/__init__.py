@@ -10,13 +10,14 @@ Groups of functions, which all raise the classes of :mod:`orchestrator.execution
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
   :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
-  :mod:`orchestrator.execution.runs`.
+  :mod:`orchestrator.execution.runs`; one skill like a function, :mod:`orchestrator.execution.calling`.
 
 Importing this package loads nothing but these small modules: what does the work is loaded by the first call.
 """
 
 from __future__ import annotations
 
+from .calling import execute_skill
 from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .dependencies import (
     get_dependency_graph,
@@ -30,6 +31,7 @@ from .errors import (
     NotFoundError,
     RegistryError,
     RegistryUnavailableError,
+    SkillError,
     TokenRequiredError,
     VerificationError,
     WorkflowError,
@@ -94,6 +96,7 @@ __all__ = [
     "RegistrySkill",
     "RegistryUnavailableError",
     "Skill",
+    "SkillError",
     "SkillMetrics",
     "SkillRegistry",
     "TokenRequiredError",
@@ -107,6 +110,7 @@ __all__ = [
     "create_workflow",
     "delete_workflow",
     "download_registry_skill",
+    "execute_skill",
     "execute_workflow",
     "get_all_metrics",
     "get_dependency_graph",

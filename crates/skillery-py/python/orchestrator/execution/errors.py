@@ -66,6 +66,27 @@ class WorkflowError(RegistryError, ValueError):
     problems: "list[dict[str, Any]]" = []
 
 
+class SkillError(RegistryError):
+    """A skill that was called did not succeed.
+
+    Attributes:
+        status: How it ended: ``failed``, ``timed-out``, ``out-of-memory``, ``denied``, ``cancelled``.
+        type: The class of what it raised, or a word for what else went wrong.
+        message: What happened.
+        skill: The skill, as it was called.
+    """
+
+    def __init__(self, status: str, type: str, message: str, skill: str) -> None:
+        super().__init__("skill `{}` is `{}`: {}: {}".format(skill, status, type, message), "skill-" + status)
+        self.status = status
+        self.type = type
+        self.message = message
+        self.skill = skill
+
+    def __reduce__(self) -> Any:
+        return (type(self), (self.status, self.type, self.message, self.skill))
+
+
 _CLASSES = {
     "invalid": InvalidInputError,
     "token-required": TokenRequiredError,

@@ -27,6 +27,7 @@ async def execute_workflow(
     on_event: OnEvent = None,
     keep: bool = True,
     allow_weaker_sandbox: bool = False,
+    executor: Any = None,
 ) -> Dict[str, Dict[str, Any]]:
     """Runs a workflow of installed skills, for real. A step that fails is part of the result, and no exception.
 
@@ -45,6 +46,8 @@ async def execute_workflow(
             ``packages-finished`` where packages are installed.
         keep: Whether what happens is kept, so that the run can be resumed and looked at.
         allow_weaker_sandbox: Whether skills run even where this machine cannot keep them in completely.
+        executor: Where steps run: this machine when left out; ``dask://host:port``, the address of a Dask scheduler, or
+            a client of `distributed`. This Python then needs that package, and the workers this one.
 
     Returns:
         A dict with a dict for each step, by name, in order:
@@ -64,11 +67,12 @@ async def execute_workflow(
 
     Raises:
         WorkflowError: A ``ValueError``. If the workflow cannot begin, for example because a skill is not installed.
-        RegistryError: If there is no Python to run skills with, or skills cannot be kept in on this machine.
+        RegistryError: If there is no Python to run skills with, skills cannot be kept in on this machine, or the
+            executor cannot be used.
     """
     from orchestrator import _native
 
-    options = _options(timeout_seconds, jobs, secrets, workflow.folder, keep, allow_weaker_sandbox)
+    options = _options(timeout_seconds, jobs, secrets, workflow.folder, keep, allow_weaker_sandbox, executor)
     run = _native.start_workflow(
         _json(workflow.to_dict(), "the workflow"),
         _json(dict(inputs or {}), "`inputs`"),
@@ -86,6 +90,7 @@ async def resume_workflow(
     secrets: Optional[Mapping[str, str]] = None,
     on_event: OnEvent = None,
     allow_weaker_sandbox: bool = False,
+    executor: Any = None,
 ) -> Dict[str, Dict[str, Any]]:
     """Goes on with a run that was cut short, or tries again what failed. Steps that have succeeded do not run again, as
     long as what they were given is the same. Skills are those that the run began with, in the same versions.
@@ -97,6 +102,7 @@ async def resume_workflow(
         secrets: As for :func:`execute_workflow`; they were not kept.
         on_event: As for :func:`execute_workflow`.
         allow_weaker_sandbox: As for :func:`execute_workflow`.
+        executor: As for :func:`execute_workflow`.
 
     Returns:
         What :func:`execute_workflow` returns, of the whole run.
@@ -107,7 +113,7 @@ async def resume_workflow(
     """
     from orchestrator import _native
 
-    options = _options(timeout_seconds, jobs, secrets, None, True, allow_weaker_sandbox)
+    options = _options(timeout_seconds, jobs, secrets, None, True, allow_weaker_sandbox, executor)
     return await _follow(_native.resume_run(_native.run_find(run_id), options, on_event is not None), on_event)
 
 
@@ -182,10 +188,12 @@ def _options(
     folder: Optional[str],
     keep: bool,
     allow_weaker_sandbox: bool,
+    executor: Any,
 ) -> str:
     import sys
 
     from .configuration import get_registry_config
+    from .executors import executor_options
 
     options = {
         "python": os.environ.get("SKILLERY_PYTHON") or sys.executable or None,
@@ -193,6 +201,7 @@ def _options(
         "jobs": jobs,
         "verify_signature": get_registry_config().verify_signature,
         "allow_weaker_sandbox": allow_weaker_sandbox,
+        **executor_options(executor),
         "folder": folder or os.getcwd(),
         "secrets": dict(secrets or {}),
         "keep": keep,
