@@ -25,6 +25,8 @@ use crate::hosts::{Host, HostName, MAX_HOSTS, places};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a host may still send when the skill has said all that it will.
 const LINGER: Duration = Duration::from_secs(60);
+/// How long it usually takes at most until the other side ends, too.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// Connections at once of all workers of one parent. Others wait.
 const CONNECTIONS: usize = 64;
 
@@ -32,25 +34,31 @@ const CONNECTIONS: usize = 64;
 type Ends = (SocketAddr, SocketAddr);
 
 /// Connections of the workers of one parent. Dropping it ends them.
-#[derive(Debug)]
 pub(crate) struct Network {
     state: Arc<State>,
     _stop: DropGuard,
 }
 
-#[derive(Debug)]
 struct State {
     stop: CancellationToken,
+    /// Asks which connections nobody inside holds any more. To look takes the kernel milliseconds.
+    look: Box<dyn Fn() + Send + Sync>,
     free: Arc<Semaphore>,
     open: Mutex<HashMap<Ends, CancellationToken>>,
 }
 
 impl Network {
-    /// Accepts from now on. The sockets are those of the places of the hosts, in their order. In a runtime.
-    pub(crate) fn start(hosts: &[String], sockets: Vec<OwnedFd>) -> io::Result<Self> {
+    /// Accepts from now on. The sockets are those of the places of the hosts, in their order. `look` asks the parent for
+    /// what [`Network::close`] is told. In a runtime.
+    pub(crate) fn start(
+        hosts: &[String],
+        sockets: Vec<OwnedFd>,
+        look: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let state = Arc::new(State {
             stop: stop.clone(),
+            look: Box::new(look),
             free: Arc::new(Semaphore::new(CONNECTIONS)),
             open: Mutex::default(),
         });
@@ -75,6 +83,13 @@ impl Network {
             ));
         }
         Ok(network)
+    }
+
+    /// A worker has ended: what it left open is looked for.
+    pub(crate) fn look(&self) {
+        if !self.state.open().is_empty() {
+            (self.state.look)();
+        }
     }
 
     /// Ends connections that nobody inside holds any more: pairs of addresses, as the parent tells them.
@@ -118,7 +133,7 @@ async fn serve(state: Arc<State>, listener: TcpListener, target: Arc<Host>) {
         tokio::spawn(async move {
             tokio::select! {
                 () = end.cancelled() => {}
-                () = carry(skill, &target) => {}
+                () = carry(skill, &target, &state.look) => {}
             }
             state.open().remove(&ends);
             drop(permit);
@@ -127,7 +142,7 @@ async fn serve(state: Arc<State>, listener: TcpListener, target: Arc<Host>) {
 }
 
 /// Carries one connection to its end.
-async fn carry(mut skill: TcpStream, target: &Host) {
+async fn carry(mut skill: TcpStream, target: &Host, look: &(dyn Fn() + Send + Sync)) {
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect(target)).await;
     let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let mut host = match connected {
@@ -156,7 +171,9 @@ async fn carry(mut skill: TcpStream, target: &Host) {
     };
     tokio::pin!(up, down);
     tokio::select! {
-        sent = &mut up => if sent.is_ok() {
+        sent = &mut up => if sent.is_ok() && tokio::time::timeout(FAREWELL, &mut down).await.is_err() {
+            // Nobody may be there any more, or somebody who only listens.
+            look();
             let _ = tokio::time::timeout(LINGER, down).await;
         },
         sent = &mut down => if sent.is_ok() {

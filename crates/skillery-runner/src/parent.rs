@@ -144,7 +144,12 @@ impl Parent {
         }
         let text = hello.strip_prefix("hello ").unwrap_or_default();
         let hello: Hello = serde_json::from_str(text).map_err(|error| not_python(error.to_string()))?;
-        let network = Network::start(&kind.grants.hosts, sockets).map_err(setup)?;
+        let asker = ours.try_clone().map_err(setup)?;
+        let look = move || {
+            // Where the parent is gone, so are the connections.
+            let _ = send(asker.as_fd(), b"look 0", &[]);
+        };
+        let network = Network::start(&kind.grants.hosts, sockets, look).map_err(setup)?;
         let (watchers, has_ended) = (Watchers::default(), Arc::new(AtomicBool::new(false)));
         *watchers.lock().unwrap_or_else(PoisonError::into_inner) = Some(HashMap::new());
         let reader = ours.try_clone().map_err(setup)?;
@@ -301,6 +306,9 @@ fn read(control: &OwnedFd, watchers: &Watchers, has_ended: &AtomicBool, network:
             break;
         };
         let is_last = matches!(told, Told::Ended(_) | Told::Failed(_));
+        if is_last {
+            network.look();
+        }
         if let Some(watchers) = &mut *watchers.lock().unwrap_or_else(PoisonError::into_inner) {
             if let Some(watcher) = watchers.get(&number) {
                 // Nobody waits for a worker that was given up.

@@ -6,11 +6,12 @@ answers `hello` and JSON, or `refused` and a sentence. Then messages are words:
     fork ID          with four descriptors: the channel, standard output, standard error, a file for a large reply
     term ID          asks a worker's processes to end
     kill ID          kills them
+    look 0           asks for connections that nobody inside holds any more
 and back:
     ended ID STATUS  nothing of the worker is left; as `waitpid` tells it
     failed ID WHY    there is no worker
     denied ID CALL   the kernel refused a call, by its number
-    closed 0 ONE OTHER …  connections that nobody inside holds any more, each by its two addresses
+    closed 0 ONE OTHER …  those connections, each by its two addresses
     memory ID BYTES  the processes of the worker together had more than they may, and were killed
 
 When the other end closes, this process ends, and the kernel ends all that it started.
@@ -347,9 +348,6 @@ class Parent:
             self.tell_end(number, worker)
 
     def tell_end(self, number, worker):
-        closed = network.orphans() if self.plan["hosts"] else []
-        if closed:
-            self.tell("closed", 0, *closed)
         if worker.failure:
             self.tell("failed", number, worker.failure)
         else:
@@ -402,6 +400,8 @@ class Parent:
         word, number = text.decode().split()
         if word == "fork":
             self.fork(int(number), struct.unpack("4i", ancillary[0][2]))
+        elif word == "look":
+            self.tell("closed", 0, *network.orphans())
         else:
             self.signal(int(number), signal.SIGTERM if word == "term" else signal.SIGKILL)
 
