@@ -4,6 +4,7 @@ Started with one end of a socket of whole messages as standard input. The first 
 answers `hello` and JSON, or `refused` and a sentence. Then messages are words:
 
     fork ID          with four descriptors: the channel, standard output, standard error, a file for a large reply
+    use MODULE       imports a module of the standard library when there is time, for the workers to come
     term ID          asks a worker's processes to end
     kill ID          kills them
 and back:
@@ -15,14 +16,14 @@ and back:
 When the other end closes, this process ends, and the kernel ends all that it started.
 """
 
+import gc
 import os
-import resource
 import select
-import signal
 import struct
 import sys
 
 import _json
+import _signal as signal
 import _socket
 import fcntl
 
@@ -30,15 +31,14 @@ from . import kernel
 from . import memory
 from . import rooms
 
-CONTROL = 3
+# Where descriptors stand: in this process the first and the last two, in a worker all of them. Those between are held
+# free here, so that what comes from the runner never stands where a worker wants it.
+CONTROL = CHANNEL = 3
+REPLY, RULES, REPORT = 4, 5, 6
 MOST_TOLD = 16
 # Milliseconds between two looks at the memory of processes that skills have started.
 LOOK = 100
-USUAL = (
-    "json", "re", "datetime", "collections", "functools", "itertools", "math", "random", "hashlib", "hmac", "base64",
-    "typing", "dataclasses", "enum", "pathlib", "string", "statistics", "decimal", "textwrap", "uuid", "csv", "io",
-    "urllib.parse", "traceback", "inspect", "linecache", "unicodedata", "html", "time", "copy", "tempfile", "contextlib",
-)  # fmt: skip
+RIGHTS = _socket.CMSG_SPACE(16)
 
 
 class Refused(Exception):
@@ -54,8 +54,11 @@ class Context:
     memo = {}
 
 
+SCAN = _json.make_scanner(Context)
+
+
 def read_json(text):
-    return _json.make_scanner(Context)(text, 0)[0]
+    return SCAN(text, 0)[0]
 
 
 def take_control():
@@ -64,16 +67,17 @@ def take_control():
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     kernel.close_from(CONTROL + 1)
+    for place in (REPLY, RULES, REPORT):
+        os.dup2(0, place, inheritable=False)
     return _socket.socket(fileno=CONTROL)
 
 
 class Worker:
-    def __init__(self, process, init, stack, scratch, report):
+    def __init__(self, process, init, stack, scratch):
         self.process = process
         # What the process of its own namespace stands on; kept until that has ended.
         self.init, self.stack = init, stack
         self.scratch = scratch
-        self.report = report
         self.listener = -1
         self.failure = None
         self.status = 0
@@ -91,8 +95,11 @@ class Parent:
         self.changes = 0
         self.layers = {}
         self.again = []
+        self.dying = []
+        self.environment = {}
         self.is_isolated = self.has_begun = False
-        self.usual = list(reversed(USUAL))
+        # What is still to be done ahead, when there is time.
+        self.ahead = [worker.rehearse]
 
     # What the workers share.
 
@@ -137,7 +144,7 @@ class Parent:
         self.layers["landlock"] = self.landlock or ("not in this kernel" if plan["landlock"] else "switched off")
         self.can_filter = plan["seccomp"] and kernel.SECCOMP > 0 and kernel.can_notify()
         if self.can_filter:
-            kernel.filter_calls(bytes.fromhex(plan["before"]), False)
+            kernel.make(kernel.filter_calls(bytes.fromhex(plan["before"]), False))
             self.filter = bytes.fromhex(plan["filter"])
             self.layers["seccomp"] = True
         else:
@@ -182,9 +189,11 @@ class Parent:
             rooms.leave_old()
         rooms.show_to_parent(self.again)
         self.layers["proc"] = self.processes
-        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.processes else -1
         if not self.processes:
             raise OSError(1, "`/proc` cannot be mounted in a namespace")
+        self.apart = kernel.prepare("unshare", kernel.CLONE_NEWPID)
+        self.back = kernel.prepare("setns", os.open("/proc/self/ns/pid", os.O_RDONLY), kernel.CLONE_NEWPID)
+        kernel.hold_signals()
 
     def wait_outside(self, child):
         """Ends with the child, and sees to its end when the runner has gone, even where the child hangs."""
@@ -225,13 +234,12 @@ class Parent:
             os.close(descriptor)
 
     def fork(self, number, descriptors):
-        from . import worker
-
         init, stack, scratch = 0, None, None
+        process = -1
+        self.bury()
         try:
-            ours, theirs = _socket.socketpair()
             if self.is_isolated:
-                kernel.call("unshare", kernel.CLONE_NEWPID)
+                kernel.make(self.apart)
                 init, stack = kernel.start_init()
             else:
                 import tempfile
@@ -243,38 +251,36 @@ class Parent:
                 os.kill(init, signal.SIGKILL)
                 os.waitpid(init, 0)
             self.tell("failed", number, error)
-            for descriptor in descriptors:
-                os.close(descriptor)
             return
         finally:
-            if self.is_isolated and os.getpid() == 1:
-                kernel.call("setns", self.own, kernel.CLONE_NEWPID)
+            if process:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                if self.is_isolated:
+                    kernel.make(self.back)
         if process == 0:
-            ours.close()
-            worker.enter(self, descriptors, theirs, scratch)
-        theirs.close()
-        for descriptor in descriptors:
-            os.close(descriptor)
-        report = ours.detach()
-        self.workers[number] = Worker(process, init, stack, scratch, report)
+            worker.enter(self, number, descriptors, scratch)
+        self.workers[number] = Worker(process, init, stack, scratch)
         self.watch(os.pidfd_open(process), self.on_end, number)
-        self.watch(report, self.on_report, number)
 
-    def on_report(self, descriptor, number):
-        """The worker hands over the descriptor that refused calls are told on, or says why it cannot begin."""
-        report = _socket.socket(fileno=os.dup(descriptor))
-        try:
-            text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4), _socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            text, ancillary = b"", []
-        report.close()
-        self.workers[number].report = -1
-        self.unwatch(descriptor)
-        for _, _, data in ancillary:
-            self.workers[number].listener = struct.unpack("i", data[:4])[0]
-            self.watch(self.workers[number].listener, self.on_denied, number)
-        if text[:1] == b"!":
-            self.workers[number].failure = text[1:].decode(errors="replace")
+    def on_report(self, descriptor):
+        """Workers hand over the descriptors that refused calls are told on, or say why they cannot begin."""
+        while True:
+            try:
+                text, ancillary, _, _ = self.reports.recvmsg(4096, RIGHTS, _socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            number, _, failure = text.partition(b" !")
+            worker = self.workers.get(int(number))
+            for _, _, data in ancillary:
+                listener = int.from_bytes(data[:4], sys.byteorder)
+                if worker:
+                    worker.listener = listener
+                    self.watch(listener, self.on_denied, int(number))
+                else:
+                    os.close(listener)
+            if worker and failure:
+                worker.failure = failure.decode(errors="replace")
 
     def on_silence(self, descriptor):
         """Nobody is left who could say anything there; the number of the descriptor may soon stand for another."""
@@ -282,8 +288,6 @@ class Parent:
         worker = self.workers.get(number)
         if worker and worker.listener == descriptor:
             worker.listener = -1
-        if worker and worker.report == descriptor:
-            worker.report = -1
         self.unwatch(descriptor)
 
     def on_denied(self, descriptor, number):
@@ -308,18 +312,19 @@ class Parent:
     def on_end(self, descriptor, number):
         worker = self.workers[number]
         self.unwatch(descriptor)
-        if worker.report in self.watched:
-            self.on_report(worker.report, number)
+        # Why it could not begin may have been said since.
+        self.on_report(self.reports)
         process = worker.process
         _, worker.status = os.waitpid(process, 0)
         # Its number may soon be that of another.
         worker.process = 0
         if worker.init:
             os.kill(worker.init, signal.SIGKILL)
-            self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
-            # Whoever could start no process has left none.
-            if not self.plan["subprocess"]:
-                self.tell_end(number, worker)
+            if self.plan["subprocess"]:
+                self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
+                return
+            # Whoever could start no process has left none; what its namespaces held may go later.
+            self.dying.append((worker.init, worker.stack))
         else:
             self.kill_rest(process)
             import shutil
@@ -328,19 +333,27 @@ class Parent:
                 shutil.rmtree(worker.scratch, ignore_errors=True)
             except RecursionError:
                 pass
-            self.unwatch(worker.listener)
-            del self.workers[number]
-            self.tell_end(number, worker)
+        self.unwatch(worker.listener)
+        del self.workers[number]
+        self.tell_end(number, worker)
 
     def on_init_end(self, descriptor, number):
         """The kernel has ended all that was in the namespace."""
         worker = self.workers.pop(number)
         self.unwatch(descriptor)
         self.unwatch(worker.listener)
-        os.waitpid(worker.init, 0)
-        kernel.FREE_STACKS.append(worker.stack)
-        if self.plan["subprocess"]:
-            self.tell_end(number, worker)
+        self.dying.append((worker.init, worker.stack))
+        self.bury()
+        self.tell_end(number, worker)
+
+    def bury(self):
+        """What has ended is forgotten, and what it stood on is used again."""
+        dying, self.dying = self.dying, []
+        for init, stack in dying:
+            if os.waitpid(init, os.WNOHANG)[0]:
+                kernel.FREE_STACKS.append(stack)
+            else:
+                self.dying.append((init, stack))
 
     def tell_end(self, number, worker):
         if worker.failure:
@@ -387,39 +400,54 @@ class Parent:
 
     def on_message(self):
         try:
-            text, ancillary, _, _ = self.control.recvmsg(1024, _socket.CMSG_SPACE(16))
+            text, ancillary, _, _ = self.control.recvmsg(1024, RIGHTS)
         except InterruptedError:
             return
         if not text:
             os._exit(0)
-        word, number = text.decode().split()
+        word, what = text.decode().split()
         if word == "fork":
-            self.fork(int(number), struct.unpack("4i", ancillary[0][2]))
+            self.fork(int(what), struct.unpack("4i", ancillary[0][2]))
+        elif word == "use":
+            self.ahead.append(lambda: __import__(what))
         else:
-            self.signal(int(number), signal.SIGTERM if word == "term" else signal.SIGKILL)
+            self.signal(int(what), signal.SIGTERM if word == "term" else signal.SIGKILL)
 
-    def preload(self):
-        """Imports one of the usual modules, so that no worker has to. Workers that are forked before do not wait for it."""
-        if self.usual:
-            try:
-                __import__(self.usual.pop())
-            except Exception:
-                # An interpreter may come without some of them.
-                pass
-        else:
-            import gc
+    def prepare(self):
+        """What all workers do alike is put together here, and done for them as far as it can be."""
+        self.reports, self.report = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        os.dup2(self.report.fileno(), REPORT, inheritable=False)
+        self.report.close()
+        self.report = _socket.socket(fileno=REPORT)
+        self.poll.register(self.reports, select.POLLIN)
+        self.watched[self.reports.fileno()] = (self.on_report, ())
+        if self.is_isolated:
+            os.environ.update(HOME="/tmp", TMPDIR="/tmp")
+            self.environment = dict(os.environ)
+        self.prepared = worker.Prepared(self)
+        worker.open_outputs()
+        sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
+        # What is here now is never looked at again when memory is cleared up.
+        gc.disable()
+        gc.freeze()
 
-            gc.collect()
+    def do_ahead(self):
+        """Does one thing that workers will not have to do then. Those that are forked before do not wait for it."""
+        try:
+            self.ahead.pop()()
+        except Exception:
+            # An interpreter may come without some modules.
+            pass
+        if not self.ahead:
             gc.freeze()
-            self.usual = None
 
     def serve(self):
         wait = LOOK if self.plan["subprocess"] else None
         while True:
-            has_time = self.workers and self.usual is not None
+            has_time = self.workers and self.ahead
             ready = self.poll.poll(0 if has_time else wait)
             if has_time and not ready:
-                self.preload()
+                self.do_ahead()
             for descriptor, events in ready:
                 before = self.changes
                 if descriptor == CONTROL:
@@ -445,8 +473,7 @@ def main():
     sys.dont_write_bytecode = True
     os.umask(0o022)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    kernel.make(kernel.limit("NOFILE", kernel.INFINITY))
     control = take_control()
     plan = read_json(control.recv(1 << 20).decode())
     version = "%d.%d.%d" % sys.version_info[:3]
@@ -454,10 +481,8 @@ def main():
     try:
         if sys.version_info < (3, 9):
             raise Refused("old " + version)
-        # What lies outside is not there any more afterwards.
-        from . import worker  # noqa: F401
-
         parent.enter()
+        parent.prepare()
     except (Refused, OSError) as error:
         control.send(b"refused %s" % str(error).encode())
         os._exit(1)
@@ -470,3 +495,7 @@ def text_of(value):
     if value is True or value is False:
         return str(value).lower()
     return _json.encode_basestring_ascii(value) if isinstance(value, str) else str(value)
+
+
+# What lies outside is not there any more when it is needed; and what it needs is defined by now.
+from . import worker  # noqa: E402

@@ -2,7 +2,7 @@
 
 Each message on the channel is a length (four bytes, big-endian) and JSON in UTF-8.
 
-request: {"name", "path", "code", "output_bytes", "environment", "memory", "seconds", "files", "processes", "file_bytes"}
+request: {"name", "path", "code", "output_bytes", "environment", "seconds"}
 inputs:  {...}
 reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retry": bool, "cause"?}
 
@@ -10,23 +10,21 @@ A reply of more than a megabyte goes into a file that the runner opened; its len
 """
 
 import os
-import resource
 import sys
 
 import _json
 import _socket
-import fcntl
 
 from . import kernel
 from . import rooms
-from .parent import read_json
+from .parent import CHANNEL, REPLY, REPORT, RULES, read_json
 
-CHANNEL, REPLY, REPORT = 3, 4, 5
-OUT_OF_THE_WAY = 16
 MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
 MAX_TRACEBACK = 32_768
 LARGE = 1 << 20
+# Python makes what runs often faster, and writes that into its code.
+REHEARSALS = 10
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -38,124 +36,148 @@ class Refused(Exception):
         self.kind = kind
 
 
-def enter(parent, descriptors, report, scratch):
-    """Shuts this process in, waits for its step, runs it, and ends."""
-    is_shut, report = False, report.detach()
-    try:
-        take_places(descriptors, report)
-        report = REPORT
+class Prepared:
+    """What all workers of a parent do alike, put together once: whatever a worker does by itself, it does on pages that
+    are copied for it first."""
+
+    def __init__(self, parent):
+        plan = parent.plan
+        self.begin = self.shut = ()
+        self.own = []
         if parent.is_isolated:
-            begin_alone(parent)
-            folder, bundle = "/tmp", "/skill"
+            # Nobody can call what would be shared. Where calls are not refused, each has its own.
+            shared = 0 if parent.can_filter else kernel.CLONE_NEWIPC
+            self.begin = (
+                kernel.prepare("sigprocmask", kernel.SIG_SETMASK, kernel.NO_SIGNALS, None),
+                kernel.prepare("unshare", kernel.CLONE_NEWNS | shared),
+                *rooms.private(plan["scratch_bytes"], plan["bundle_bytes"], parent.processes),
+            )
+            # The mounts belong to the outer one, so that nothing here can take them away.
+            self.shut = (kernel.prepare("unshare", kernel.CLONE_NEWUSER), *kernel.without_capabilities())
         else:
-            kernel.call("prctl", kernel.PR_SET_PDEATHSIG, 9, 0, 0, 0)
-            folder, bundle = scratch, scratch + "/skill"
+            self.begin = (kernel.prepare("prctl", kernel.PR_SET_PDEATHSIG, 9, 0, 0, 0),)
+        self.shut = (*self.shut, kernel.prepare("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0))
+        self.filter = kernel.filter_calls(parent.filter, True) if parent.can_filter else None
+        self.end = (
+            # Nothing of the parent's is open any more then.
+            kernel.prepare("syscall", kernel.CLOSE_RANGE, REPORT, 0xFFFFFFFF, 0),
+            *(kernel.limit(name, most) for name, most in plan["limits"].items()),
+        )
+        self.rules = self.restrict = None
+        if parent.landlock:
+            self.prepare_rules(parent)
+
+    def prepare_rules(self, parent):
+        plan = parent.plan
+        self.rules = kernel.Rules(parent.landlock, plan["subprocess"])
+        if parent.is_isolated:
+            reads = ["/"]
+        else:
+            reads = ["/" + name for name in rooms.SYSTEM] + ["/etc/" + name for name in rooms.SETTINGS]
+            reads += parent.reads + ["/dev/" + name for name in rooms.DEVICES]
+        writes = [*plan["writes"], *("/dev/" + name for name in rooms.DEVICES)]
+        shared = [(path, self.rules.readable) for path in reads] + [(path, self.rules.writable) for path in writes]
+        allowed = [self.rules.allow(RULES, path, rights) for path, rights in shared]
+        self.allow = [call for call, place in filter(None, allowed)]
+        self.restrict = kernel.prepare("syscall", kernel.LANDLOCK_RESTRICT, RULES, 0)
+
+
+def enter(parent, number, descriptors, scratch):
+    """Shuts this process in, waits for its step, runs it, and ends."""
+    is_shut = False
+    prepared = parent.prepared
+    try:
+        take_places(descriptors)
+        folder, bundle = ("/tmp", "/skill") if parent.is_isolated else (scratch + "/work", scratch + "/skill")
+        kernel.make_all(prepared.begin)
+        rooms.show_again(parent.again)
+        if not parent.is_isolated:
+            os.mkdir(folder)
             os.mkdir(bundle)
-        kernel.call("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0)
-        give_up(parent)
+        if prepared.rules:
+            allow_files(prepared, folder, bundle, parent.is_isolated)
+        kernel.make_all(prepared.shut)
+        give_up(parent, number)
         is_shut = True
         run(parent, folder, bundle)
     except BaseException as error:
         if is_shut:
             sys.excepthook(*sys.exc_info())
         else:
-            os.write(report, b"!the sandbox cannot be set up: %s" % str(error).encode())
+            os.write(REPORT, b"%d !the sandbox cannot be set up: %s" % (number, str(error).encode()))
     finally:
         # Nothing may go back into the code of the parent.
         os._exit(1)
 
 
-def take_places(descriptors, report):
-    """Puts the descriptors of this worker in their places, and closes all others."""
+def take_places(descriptors):
+    """Puts the descriptors of this worker in their places, where none of them stands yet."""
     os.setsid()
-    # Out of the way first, as one may stand where another belongs.
-    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, OUT_OF_THE_WAY) for descriptor in (*descriptors, report)]
-    for place, descriptor in zip((CHANNEL, 1, 2, REPLY, REPORT), high):
-        os.dup2(descriptor, place, inheritable=place < CHANNEL)
-    kernel.close_from(REPORT + 1)
+    for place, descriptor in zip((CHANNEL, 1, 2, REPLY), descriptors):
+        os.dup2(descriptor, place, place < CHANNEL)
 
 
-def begin_alone(parent):
-    """Namespaces of this worker alone. The mounts belong to the outer one, so that nothing here can take them away."""
-    kernel.call("unshare", kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-    plan = parent.plan
-    rooms.build_private(parent.again, plan["scratch_bytes"], plan["bundle_bytes"], parent.processes)
-    kernel.call("unshare", kernel.CLONE_NEWUSER)
-    kernel.drop_capabilities()
+def allow_files(prepared, folder, bundle, is_isolated):
+    """What Landlock will leave to this worker. It holds when all files of the worker are in place."""
+    rules = kernel.make(prepared.rules.create)
+    os.dup2(rules, RULES, False)
+    kernel.make_all(prepared.allow)
+    own = [(folder, prepared.rules.writable)]
+    if not is_isolated:
+        own.append((bundle, prepared.rules.readable))
+    for path, rights in own:
+        kernel.make(prepared.rules.allow(RULES, path, rights)[0])
 
 
-def give_up(parent):
+def give_up(parent, number):
     """The filter of system calls: what it does not know is refused, and told to the parent."""
-    if parent.can_filter:
-        listener = kernel.filter_calls(parent.filter, True)
-        report = _socket.socket(fileno=REPORT)
-        report.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))])
-        report.close()
-        os.close(listener)
-    else:
-        os.write(REPORT, b".")
-        os.close(REPORT)
-
-
-def shut(parent, folder, bundle):
-    """Landlock: the last layer, when all files of the worker are in place."""
-    if not parent.landlock:
-        return
-    plan = parent.plan
-    if parent.is_isolated:
-        reads = ["/"]
-    else:
-        reads = ["/" + name for name in rooms.SYSTEM] + ["/etc/" + name for name in rooms.SETTINGS]
-        reads += parent.reads + ["/dev/" + name for name in rooms.DEVICES] + [bundle]
-    writes = [folder, *plan["writes"], *("/dev/" + name for name in rooms.DEVICES)]
-    if not parent.is_isolated:
-        writes[0] = folder + "/work"
-    kernel.landlock(parent.landlock, reads, writes, plan["subprocess"], [])
-
-
-def limit(request):
-    for name, most in (
-        ("AS", request["memory"]),
-        ("CPU", request["seconds"]),
-        ("NPROC", request["processes"]),
-        ("FSIZE", request["file_bytes"]),
-        ("NOFILE", request["files"]),
-        ("CORE", 0),
-        ("MEMLOCK", 0),
-        ("MSGQUEUE", 0),
-    ):
-        kind = getattr(resource, "RLIMIT_" + name, None)
-        if kind is None:
-            continue
-        before = resource.getrlimit(kind)[1]
-        most = most if before == resource.RLIM_INFINITY else min(most, before)
-        resource.setrlimit(kind, (most, most))
+    if parent.prepared.filter:
+        listener = kernel.make(parent.prepared.filter)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))]
+        parent.report.sendmsg([b"%d" % number], rights)
+    kernel.make_all(parent.prepared.end)
 
 
 def run(parent, folder, bundle):
     request = read_message()
     inputs = read_message()
-    path = os.path.join(bundle, request["path"])
-    os.makedirs(os.path.dirname(path))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(request["code"])
-    if not parent.is_isolated:
-        folder = folder + "/work"
-        os.mkdir(folder)
+    path = "%s/%s" % (bundle, request["path"])
+    put(path, request["code"].encode())
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(request["environment"], HOME=folder, TMPDIR=folder)
-    sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
-    sys.meta_path.append(Environment())
-    limit(request)
-    shut(parent, os.path.dirname(folder) if not parent.is_isolated else folder, bundle)
-    # What was printed before a crash or a time-out is not lost.
+    environment = dict(request["environment"], HOME=folder, TMPDIR=folder)
+    if environment != parent.environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.meta_path.append(ENVIRONMENT)
+    kernel.make(kernel.limit("CPU", request["seconds"]))
+    if parent.prepared.restrict:
+        # The last layer, when all files of the worker are in place.
+        kernel.make(parent.prepared.restrict)
+        os.close(RULES)
+    sys.addaudithook(notice)
+    reply(perform(request, inputs, path))
+
+
+def open_outputs():
+    """The outputs of workers, before there are any: on descriptors that will be theirs."""
+    # What it is now is what they take it for later: something like a pipe.
+    os.dup2(2, 1)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        # What was printed before a crash or a time-out is not lost.
         stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
         setattr(sys, name, stream)
         setattr(sys, "__%s__" % name, stream)
-    sys.addaudithook(notice)
-    reply(perform(request, inputs, path))
+
+
+def put(path, content):
+    """Writes a new file, and the folders that it lies in."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path))
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    write(file, content)
+    os.close(file)
 
 
 class Environment:
@@ -173,6 +195,9 @@ class Environment:
 
         site.main()
         return PathFinder.find_spec(name)
+
+
+ENVIRONMENT = Environment()
 
 
 def read_message():
@@ -213,8 +238,10 @@ def write(descriptor, content):
 
 def to_json(value):
     """As text, of values that JSON has."""
-    encode = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
-    return "".join(encode(value, 0))
+    return "".join(ENCODE(value, 0))
+
+
+ENCODE = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
 
 
 def fold(name):
@@ -423,6 +450,17 @@ def cause_of(error):
             }
         error = error.__cause__ or error.__context__
     return None
+
+
+def rehearse():
+    """Runs a step that does nothing, in the parent: what Python sets up at first use is there for all workers then."""
+    kept = sys.argv, dict(sys.modules)
+    for _ in range(REHEARSALS):
+        request = read_json('{"name": "rehearsal", "code": "def rehearsal():\\n    return None\\n", "output_bytes": 99}')
+        perform(request, read_json("{}"), "rehearsal")
+    sys.argv = kept[0]
+    for name in set(sys.modules) - set(kept[1]):
+        del sys.modules[name]
 
 
 def perform(request, inputs, file):
