@@ -19,12 +19,12 @@ When the other end closes, this process ends, and the kernel ends all that it st
 import gc
 import os
 import select
-import struct
 import sys
 
 import _json
 import _signal as signal
 import _socket
+import _struct as struct
 import fcntl
 
 from . import kernel
@@ -264,23 +264,24 @@ class Parent:
         self.watch(os.pidfd_open(process), self.on_end, number)
 
     def on_report(self, descriptor):
-        """Workers hand over the descriptors that refused calls are told on, or say why they cannot begin."""
-        while True:
-            try:
-                text, ancillary, _, _ = self.reports.recvmsg(4096, RIGHTS, _socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            number, _, failure = text.partition(b" !")
-            worker = self.workers.get(int(number))
-            for _, _, data in ancillary:
-                listener = int.from_bytes(data[:4], sys.byteorder)
-                if worker:
-                    worker.listener = listener
-                    self.watch(listener, self.on_denied, int(number))
-                else:
-                    os.close(listener)
-            if worker and failure:
-                worker.failure = failure.decode(errors="replace")
+        """Workers hand over the descriptors that refused calls are told on, or say why they cannot begin. Whether there
+        was something to read."""
+        try:
+            text, ancillary, _, _ = self.reports.recvmsg(4096, RIGHTS, _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        number, _, failure = text.partition(b" !")
+        worker = self.workers.get(int(number))
+        for _, _, data in ancillary:
+            listener = int.from_bytes(data[:4], sys.byteorder)
+            if worker:
+                worker.listener = listener
+                self.watch(listener, self.on_denied, int(number))
+            else:
+                os.close(listener)
+        if worker and failure:
+            worker.failure = failure.decode(errors="replace")
+        return True
 
     def on_silence(self, descriptor):
         """Nobody is left who could say anything there; the number of the descriptor may soon stand for another."""
@@ -312,10 +313,11 @@ class Parent:
     def on_end(self, descriptor, number):
         worker = self.workers[number]
         self.unwatch(descriptor)
-        # Why it could not begin may have been said since.
-        self.on_report(self.reports)
         process = worker.process
         _, worker.status = os.waitpid(process, 0)
+        # Why it could not begin may have been said since.
+        while worker.status and self.on_report(self.reports):
+            pass
         # Its number may soon be that of another.
         worker.process = 0
         if worker.init:
@@ -497,5 +499,5 @@ def text_of(value):
     return _json.encode_basestring_ascii(value) if isinstance(value, str) else str(value)
 
 
-# What lies outside is not there any more when it is needed; and what it needs is defined by now.
+# It needs what stands above, and this process needs it before the root changes.
 from . import worker  # noqa: E402

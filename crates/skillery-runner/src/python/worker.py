@@ -9,6 +9,7 @@ reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retr
 A reply of more than a megabyte goes into a file that the runner opened; its length is then 0.
 """
 
+import gc
 import os
 import sys
 
@@ -42,8 +43,7 @@ class Prepared:
 
     def __init__(self, parent):
         plan = parent.plan
-        self.begin = self.shut = ()
-        self.own = []
+        self.shut = ()
         if parent.is_isolated:
             # Nobody can call what would be shared. Where calls are not refused, each has its own.
             shared = 0 if parent.can_filter else kernel.CLONE_NEWIPC
@@ -60,7 +60,7 @@ class Prepared:
         self.filter = kernel.filter_calls(parent.filter, True) if parent.can_filter else None
         self.end = (
             # Nothing of the parent's is open any more then.
-            kernel.prepare("syscall", kernel.CLOSE_RANGE, REPORT, 0xFFFFFFFF, 0),
+            kernel.prepare("syscall", kernel.CLOSE_RANGE, REPORT if parent.landlock else RULES, 0xFFFFFFFF, 0),
             *(kernel.limit(name, most) for name, most in plan["limits"].items()),
         )
         self.rules = self.restrict = None
@@ -94,6 +94,8 @@ def enter(parent, number, descriptors, scratch):
         if not parent.is_isolated:
             os.mkdir(folder)
             os.mkdir(bundle)
+        # Where the code of a skill lies in most bundles.
+        os.mkdir(bundle + "/scripts")
         if prepared.rules:
             allow_files(prepared, folder, bundle, parent.is_isolated)
         kernel.make_all(prepared.shut)
@@ -126,7 +128,7 @@ def allow_files(prepared, folder, bundle, is_isolated):
     if not is_isolated:
         own.append((bundle, prepared.rules.readable))
     for path, rights in own:
-        kernel.make(prepared.rules.allow(RULES, path, rights)[0])
+        kernel.make(prepared.rules.allow(RULES, path, rights, True)[0])
 
 
 def give_up(parent, number):
@@ -155,6 +157,8 @@ def run(parent, folder, bundle):
         kernel.make(parent.prepared.restrict)
         os.close(RULES)
     sys.addaudithook(notice)
+    # The parent makes too little for it.
+    gc.enable()
     reply(perform(request, inputs, path))
 
 
@@ -259,7 +263,7 @@ def load(request, file):
     module.__file__ = file
     sys.modules[module.__name__] = module
     sys.argv = [file]
-    exec(compile(code, file, "exec", dont_inherit=True), module.__dict__)
+    exec(kernel.compile_file(code, file), module.__dict__)
     return module
 
 
