@@ -20,12 +20,13 @@ use crate::usual;
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
 
-const MODULES: [(&str, &str); 6] = [
+const MODULES: [(&str, &str); 7] = [
     ("__init__.py", ""),
     ("kernel.py", include_str!("python/kernel.py")),
     ("memory.py", include_str!("python/memory.py")),
     ("parent.py", include_str!("python/parent.py")),
     ("rooms.py", include_str!("python/rooms.py")),
+    ("shared.py", include_str!("python/shared.py")),
     ("worker.py", include_str!("python/worker.py")),
 ];
 

@@ -80,7 +80,7 @@ def address(name):
 
 FUNCTIONS = {
     name: Function(address(name))
-    for name in ("mount", "umount2", "unshare", "setns", "prctl", "capset", "clone", "prlimit", "sigprocmask")
+    for name in ("mount", "umount2", "unshare", "setns", "prctl", "capset", "clone", "prlimit", "sigprocmask", "ioctl")
 }
 FUNCTIONS["syscall"] = LongFunction(address("syscall"))
 
@@ -156,6 +156,11 @@ def memory(content):
     return Byte.from_buffer(bytearray(content))
 
 
+def address_of(content):
+    """Where a `bytearray` lies, for a call that writes to it."""
+    return _ctypes.addressof(Byte.from_buffer(content))
+
+
 def mount(source, target, kind, flags, options=None):
     make(mounting(source, target, kind, flags, options))
 
@@ -211,7 +216,7 @@ def without_capabilities():
 def limit(name, most):
     """The call that sets a limit, soft and hard, or lowers it no further where it is lower."""
     before = bytearray(16)
-    call("prlimit", 0, LIMITS[name], None, _ctypes.addressof(Byte.from_buffer(before)))
+    call("prlimit", 0, LIMITS[name], None, address_of(before))
     most = min(most, struct.unpack("=QQ", before)[1])
     return prepare("prlimit", 0, LIMITS[name], struct.pack("=QQ", most, most), None)
 

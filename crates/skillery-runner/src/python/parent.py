@@ -25,16 +25,13 @@ import _json
 import _signal as signal
 import _socket
 import _struct as struct
-import fcntl
 
 from . import kernel
 from . import memory
 from . import rooms
+from . import worker
+from .shared import CONTROL, REPORT, Prepared, open_outputs, read_json, take_control
 
-# Where descriptors stand: in this process the first and the last two, in a worker all of them. Those between are held
-# free here, so that what comes from the runner never stands where a worker wants it.
-CONTROL = CHANNEL = 3
-REPLY, RULES, REPORT = 4, 5, 6
 MOST_TOLD = 16
 # Milliseconds between two looks at the memory of processes that skills have started.
 LOOK = 100
@@ -43,33 +40,6 @@ RIGHTS = _socket.CMSG_SPACE(16)
 
 class Refused(Exception):
     pass
-
-
-class Context:
-    """What `_json` wants to know of a decoder and an encoder."""
-
-    strict = True
-    object_hook = object_pairs_hook = parse_constant = None
-    parse_float, parse_int = float, int
-    memo = {}
-
-
-SCAN = _json.make_scanner(Context)
-
-
-def read_json(text):
-    return SCAN(text, 0)[0]
-
-
-def take_control():
-    """Moves the socket away from standard input, and closes whatever else was inherited."""
-    os.dup2(0, CONTROL, inheritable=False)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    kernel.close_from(CONTROL + 1)
-    for place in (REPLY, RULES, REPORT):
-        os.dup2(0, place, inheritable=False)
-    return _socket.socket(fileno=CONTROL)
 
 
 class Worker:
@@ -294,7 +264,7 @@ class Parent:
     def on_denied(self, descriptor, number):
         notice = bytearray(80)
         try:
-            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, notice, True)
+            kernel.call("ioctl", descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, kernel.address_of(notice))
         except OSError:
             # Who asked was killed meanwhile.
             return
@@ -302,7 +272,7 @@ class Parent:
         known = call in self.plan["calls"]
         answer = bytearray(struct.pack("=QqiI", identity, 0, -1 if known else -38, 0))
         try:
-            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer, True)
+            kernel.call("ioctl", descriptor, kernel.SECCOMP_IOCTL_NOTIF_SEND, kernel.address_of(answer))
         except OSError:
             pass
         worker = self.workers.get(number)
@@ -320,14 +290,11 @@ class Parent:
             pass
         # Its number may soon be that of another.
         worker.process = 0
-        if worker.init:
+        if worker.init and self.plan["subprocess"]:
             os.kill(worker.init, signal.SIGKILL)
-            if self.plan["subprocess"]:
-                self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
-                return
-            # Whoever could start no process has left none; what its namespaces held may go later.
-            self.dying.append((worker.init, worker.stack))
-        else:
+            self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
+            return
+        if not worker.init:
             self.kill_rest(process)
             import shutil
 
@@ -335,9 +302,13 @@ class Parent:
                 shutil.rmtree(worker.scratch, ignore_errors=True)
             except RecursionError:
                 pass
+        self.tell_end(number, worker)
+        if worker.init:
+            # Whoever could start no process has left none; what its namespaces held may go later.
+            os.kill(worker.init, signal.SIGKILL)
+            self.dying.append((worker.init, worker.stack))
         self.unwatch(worker.listener)
         del self.workers[number]
-        self.tell_end(number, worker)
 
     def on_init_end(self, descriptor, number):
         """The kernel has ended all that was in the namespace."""
@@ -426,8 +397,8 @@ class Parent:
         if self.is_isolated:
             os.environ.update(HOME="/tmp", TMPDIR="/tmp")
             self.environment = dict(os.environ)
-        self.prepared = worker.Prepared(self)
-        worker.open_outputs()
+        self.prepared = Prepared(self)
+        open_outputs()
         sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
         # What is here now is never looked at again when memory is cleared up.
         gc.disable()
@@ -497,7 +468,3 @@ def text_of(value):
     if value is True or value is False:
         return str(value).lower()
     return _json.encode_basestring_ascii(value) if isinstance(value, str) else str(value)
-
-
-# It needs what stands above, and this process needs it before the root changes.
-from . import worker  # noqa: E402

@@ -57,7 +57,8 @@ async fn modules_that_skills_use_are_there_for_those_that_come() {
 #[tokio::test]
 async fn chance_is_another_one_in_each_worker() {
     let options = RunOptions::default();
-    let loaded = "import sys\nbefore = 'random' in sys.modules\nimport random\ndef subject():\n    return before\n";
+    let loaded =
+        "import sys\nbefore = 'random' in sys.modules\nimport random\ndef subject():\n    return before\n";
     assert_eq!(until(loaded, &json!(true), &options).await.status, Status::Success);
     let code = "import random\ndef subject():\n    return random.random()\n";
     let mut seen = BTreeSet::new();
