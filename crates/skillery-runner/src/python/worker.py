@@ -153,14 +153,18 @@ def read_message():
 
 
 def read_exactly(size):
-    pieces = []
-    while size:
-        piece = os.read(CHANNEL, min(size, 1 << 20))
+    pieces, rest = [], size
+    while True:
+        piece = os.read(CHANNEL, min(rest, LARGE))
+        if len(piece) == size:
+            # Most messages come as a whole.
+            return piece
+        pieces.append(piece)
+        rest -= len(piece)
+        if not rest:
+            return b"".join(pieces)
         if not piece:
             os._exit(0)
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def reply(message):
