@@ -42,42 +42,38 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         workers: Workers::with_cache(cache.path()),
         ..RunOptions::default()
     };
-    let run = || steps(&runtime, &options);
     let python = interpreter.path();
+    let prefect = Prefect::install(python)?;
     let outcomes = interleaved(
         setup.rounds,
-        vec![("skillery", Box::new(run)), ("bare os.fork", Box::new(|| forks(python)))],
+        vec![
+            ("skillery", Box::new(|| steps(&runtime, &options))),
+            ("bare os.fork", Box::new(|| forks(python))),
+            ("Prefect", Box::new(|| prefect.tasks(STEPS))),
+        ],
     )?;
-    let [ours, theirs] = &outcomes[..] else { unreachable!("two contenders, two outcomes") };
+    let [ours, theirs, tasks] = &outcomes[..] else { unreachable!("three contenders, three outcomes") };
 
     let (mut cold, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=setup.rounds * STARTS {
         let options = RunOptions { workers: Workers::with_cache(cache.path()), ..options.clone() };
         let first = step(&runtime, &options)?;
         drop(options);
-        let pass = millis(interpreter.path(), &["-I", "-S", "-c", "pass"])?;
+        let pass = millis(python, &["-I", "-S", "-c", "pass"])?;
         if round > 0 {
             cold.push(first);
             bare.push(pass);
             ratios.push(first / pass);
         }
     }
-    // Its server is never quite idle, so it runs beside nothing else.
-    let prefect = Prefect::start(python)?;
-    let outcomes = interleaved(
-        setup.rounds,
-        vec![("skillery", Box::new(run)), ("Prefect", Box::new(|| prefect.tasks(STEPS)))],
-    )?;
-    let [waiting, tasks] = &outcomes[..] else { unreachable!("two contenders, two outcomes") };
-    drop(prefect);
     let middle = |values: &mut Vec<f64>| percentile(values, 50.0);
     Ok(Findings {
         rows: vec![
             Row {
                 work: "a step with a worker that waits".to_owned(),
-                ours: format!("{:.2} ms", waiting.p50_ms()),
+                ours: format!("{:.2} ms", ours.p50_ms()),
                 beside: format!("a task in a flow of Prefect 3: {:.2} ms", tasks.p50_ms()),
-                result: waiting.p50_ms() / tasks.p50_ms(),
+                result: ours.p50_ms() / tasks.p50_ms(),
                 unit: "x",
                 target: Target::AtMost(0.1),
             },

@@ -36,31 +36,30 @@ for second in many(int(sys.argv[1])):
     print('task', second)
 ";
 
-/// A server of Prefect's, with a database of its own, and the interpreter that flows run with.
+/// Prefect, installed.
 pub struct Prefect {
-    _server: Process,
-    address: SocketAddr,
     place: PathBuf,
 }
 
 impl Prefect {
-    /// Installs it where it is missing, with this Python, and starts its server.
-    pub fn start(python: &Path) -> Result<Self> {
-        let place = install(python)?;
+    /// Installs it with this Python, where it is missing.
+    pub fn install(python: &Path) -> Result<Self> {
+        Ok(Self { place: install(python)? })
+    }
+
+    /// Runs a flow of so many tasks, beside a server with a database of its own. The server goes on with what a flow has
+    /// told it for a while after that has ended, so it ends with the flow and keeps nobody else from the processors.
+    pub fn tasks(&self, count: u32) -> Result<Sample> {
         let address = places::free_address()?;
-        let mut command = Command::new(place.join("bin/prefect"));
+        let mut command = Command::new(self.place.join("bin/prefect"));
         command.args(["server", "start", "--no-ui", "--host", "127.0.0.1", "--port"]);
         settings(command.arg(address.port().to_string()), address)?;
         let mut server = Process::start("prefect", &mut command)?;
         server.wait_until_ok(address, "/api/health")?;
-        Ok(Self { _server: server, address, place })
-    }
-
-    /// Runs a flow of so many tasks.
-    pub fn tasks(&self, count: u32) -> Result<Sample> {
         let mut command = Command::new(self.place.join("bin/python"));
-        settings(command.args(["-c", FLOW, &count.to_string()]), self.address)?;
+        settings(command.args(["-c", FLOW, &count.to_string()]), address)?;
         let output = command.stdin(Stdio::null()).output().context("cannot run a flow of Prefect")?;
+        drop(server);
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "the flow ends with {}: {said}", output.status);
         let text = String::from_utf8(output.stdout)?;
