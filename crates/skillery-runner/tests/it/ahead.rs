@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use skillery_runner::{Outcome, Rule, RunOptions, Status};
+use skillery_runner::{Rule, RunOptions, Status};
 
 use crate::harness::{run, run_with};
 
@@ -31,14 +31,14 @@ async fn what_workers_share_cannot_be_called() {
     }
 }
 
-/// Runs it with one parent until it returns this.
-async fn until(code: &str, expected: &serde_json::Value, options: &RunOptions) -> Outcome {
-    loop {
-        let outcome = run_with(code, json!({}), options).await;
-        if outcome.status != Status::Success || outcome.output == *expected {
-            return outcome;
+/// Runs it with one parent until it returns `true`: what is done ahead is done when there is time.
+async fn becomes_true(code: &str, options: &RunOptions) -> bool {
+    for _ in 0..1_000 {
+        if run_with(code, json!({}), options).await.output == json!(true) {
+            return true;
         }
     }
+    false
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn modules_that_skills_use_are_there_for_those_that_come() {
     let options = RunOptions::default();
     let code = "import sys\nbefore = 'hmac' in sys.modules\nimport hmac\ndef subject():\n    return before\n";
     assert_eq!(run_with(code, json!({}), &options).await.output, json!(false));
-    assert_eq!(until(code, &json!(true), &options).await.status, Status::Success);
+    assert!(becomes_true(code, &options).await);
     let other = "import sys\ndef subject():\n    return 'hmac' in sys.modules\n";
-    assert_eq!(until(other, &json!(true), &options).await.status, Status::Success);
+    assert!(becomes_true(other, &options).await);
     // What nobody uses, nobody carries.
     let unused = "import sys\ndef subject():\n    return 'decimal' in sys.modules\n";
     assert_eq!(run_with(unused, json!({}), &options).await.output, json!(false));
@@ -59,7 +59,7 @@ async fn chance_is_another_one_in_each_worker() {
     let options = RunOptions::default();
     let loaded =
         "import sys\nbefore = 'random' in sys.modules\nimport random\ndef subject():\n    return before\n";
-    assert_eq!(until(loaded, &json!(true), &options).await.status, Status::Success);
+    assert!(becomes_true(loaded, &options).await);
     let code = "import random\ndef subject():\n    return random.random()\n";
     let mut seen = BTreeSet::new();
     for _ in 0..4 {
