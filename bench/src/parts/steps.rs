@@ -1,4 +1,5 @@
-//! What a step costs, in the whole sandbox: beside a bare `os.fork` of the same interpreter, and beside its bare start.
+//! What a step costs, in the whole sandbox: beside a task of Prefect's, which has none, beside a bare `os.fork` of the same
+//! interpreter, and beside its bare start.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::Setup;
 use super::import::millis;
+use crate::peers::prefect::Prefect;
 use crate::report::{Findings, Row, Target};
 use crate::rounds::{Sample, interleaved, percentile};
 
@@ -40,18 +42,24 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         workers: Workers::with_cache(cache.path()),
         ..RunOptions::default()
     };
-    let ours = || steps(&runtime, &options);
-    let theirs = || forks(interpreter.path());
-    let outcomes =
-        interleaved(setup.rounds, vec![("skillery", Box::new(ours)), ("bare os.fork", Box::new(theirs))])?;
-    let [ours, theirs] = &outcomes[..] else { unreachable!("two contenders, two outcomes") };
+    let python = interpreter.path();
+    let prefect = Prefect::install(python)?;
+    let outcomes = interleaved(
+        setup.rounds,
+        vec![
+            ("skillery", Box::new(|| steps(&runtime, &options))),
+            ("bare os.fork", Box::new(|| forks(python))),
+            ("Prefect", Box::new(|| prefect.tasks(STEPS))),
+        ],
+    )?;
+    let [ours, theirs, tasks] = &outcomes[..] else { unreachable!("three contenders, three outcomes") };
 
     let (mut cold, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=setup.rounds * STARTS {
         let options = RunOptions { workers: Workers::with_cache(cache.path()), ..options.clone() };
         let first = step(&runtime, &options)?;
         drop(options);
-        let pass = millis(interpreter.path(), &["-I", "-S", "-c", "pass"])?;
+        let pass = millis(python, &["-I", "-S", "-c", "pass"])?;
         if round > 0 {
             cold.push(first);
             bare.push(pass);
@@ -61,6 +69,14 @@ pub fn run(setup: &Setup) -> Result<Findings> {
     let middle = |values: &mut Vec<f64>| percentile(values, 50.0);
     Ok(Findings {
         rows: vec![
+            Row {
+                work: "a step with a worker that waits".to_owned(),
+                ours: format!("{:.2} ms", ours.p50_ms()),
+                beside: format!("a task in a flow of Prefect 3: {:.2} ms", tasks.p50_ms()),
+                result: ours.p50_ms() / tasks.p50_ms(),
+                unit: "x",
+                target: Target::AtMost(0.1),
+            },
             Row {
                 work: "a step after another, in the whole sandbox".to_owned(),
                 ours: format!("{:.2} ms, p99 {:.1} ms", 1_000.0 / ours.rate(), ours.p99_ms()),

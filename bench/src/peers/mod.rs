@@ -1,4 +1,5 @@
 //! What a user would have instead, or what does only the plainest part of the work.
 
 pub mod nginx;
+pub mod prefect;
 pub mod verdaccio;

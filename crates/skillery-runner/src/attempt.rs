@@ -31,10 +31,8 @@ const REPLY_OVERHEAD: usize = 1024 * 1024;
 const BURIAL: Duration = Duration::from_secs(5);
 /// Of what one attempt is denied, what is told. The kernel's part alone never comes to so much.
 const MOST_DENIALS: usize = 64;
-/// Open files, processes with their threads, and bytes in a file, of one worker.
-const FILES: u64 = 256;
-const PROCESSES: u64 = 64;
-const FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// How long a worker that has replied may take to end by itself, which costs less than being killed.
+const LEAVE: Duration = Duration::from_millis(20);
 
 /// What one attempt needs.
 pub(crate) struct Attempt<'a> {
@@ -53,11 +51,7 @@ struct Request<'a> {
     input_bytes: usize,
     output_bytes: usize,
     environment: BTreeMap<String, String>,
-    memory: u64,
     seconds: u64,
-    files: u64,
-    processes: u64,
-    file_bytes: u64,
 }
 
 /// What ended an attempt.
@@ -103,7 +97,7 @@ impl Attempt<'_> {
             let message = format!("cannot start a Python process: {error}");
             Attempted::refused(StepError::new("could-not-start", message), true)
         };
-        let mut worker = match options.workers.take(self.kind).await {
+        let mut worker = match options.workers.take(self.kind, &self.caller.skill.code).await {
             Ok(worker) => worker,
             Err(error) => return could_not_start(&error),
         };
@@ -156,12 +150,18 @@ impl Attempt<'_> {
                     () = tokio::time::sleep(options.grace) => {}
                 }
             }
+            let has_left =
+                matches!(end, End::Reply(_)) && tokio::time::timeout(LEAVE, watch.gone()).await.is_ok();
+            if has_left {
+                return;
+            }
             watch.worker.kill();
             if !matches!(end, End::Silence(_)) && tokio::time::timeout(BURIAL, watch.gone()).await.is_err() {
                 watch.worker.abandon_parent();
             }
         };
         tokio::join!(bury, calls.end());
+        options.workers.fill(self.kind, &watch.worker);
 
         // Nobody of the worker can write any more, so what is left ends at once.
         if matches!(end, End::Silence(_))
@@ -201,12 +201,8 @@ impl Attempt<'_> {
             input_bytes: limits.input_bytes,
             output_bytes: limits.output_bytes,
             environment: environment(context.variables(grants)),
-            memory: grants.memory_bytes,
             // The clock ends what takes too long; this ends it even where nobody looks at the clock.
             seconds: (self.timeout.as_secs() + 1).saturating_mul(processors as u64) + 1,
-            files: FILES,
-            processes: PROCESSES,
-            file_bytes: FILE_BYTES,
         };
         let not_json =
             |error| StepError::new("bad-inputs", format!("the inputs cannot be written as JSON: {error}"));
@@ -233,6 +229,13 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Ends when nothing of the worker is left.
     async fn gone(&mut self) -> End {
+        let end = self.told().await;
+        self.worker.is_gone = true;
+        end
+    }
+
+    /// What the parent tells last.
+    async fn told(&mut self) -> End {
         loop {
             match self.worker.told.recv().await {
                 Some(Told::Ended(status)) => {

@@ -77,6 +77,8 @@ mod skill;
 mod step;
 mod template;
 #[cfg(target_os = "linux")]
+mod usual;
+#[cfg(target_os = "linux")]
 mod workers;
 #[cfg(not(target_os = "linux"))]
 #[path = "workers_elsewhere.rs"]

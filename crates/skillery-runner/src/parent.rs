@@ -3,7 +3,7 @@
 //! The two sides speak in messages over a socket; `python/parent.py` has the words. A thread reads them, so that a worker
 //! may wait for its end without a thread of its own. When this side closes, the kernel ends all that the other started.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -40,6 +40,10 @@ parent.main()";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than any message of the parent.
 const MESSAGE: usize = 64 * 1024;
+/// Open files, processes with their threads, and bytes in a file, of one worker.
+const FILES: u64 = 256;
+const PROCESSES: u64 = 64;
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
 const SCRATCH_BYTES: u64 = 64 * 1024 * 1024;
 const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -54,6 +58,8 @@ struct Plan<'a> {
     hosts: Vec<Place>,
     subprocess: bool,
     memory: u64,
+    /// What a worker may have of each, by the kernel's names.
+    limits: BTreeMap<&'static str, u64>,
     scratch_bytes: u64,
     bundle_bytes: u64,
     namespaces: bool,
@@ -95,6 +101,8 @@ pub(crate) struct Parent {
     next: AtomicU64,
     has_ended: Arc<AtomicBool>,
     layers: Layers,
+    /// Modules that it was told to import.
+    used: Mutex<HashSet<&'static str>>,
 }
 
 impl Parent {
@@ -161,7 +169,8 @@ impl Parent {
             })
             .map_err(setup)?;
         let layers = Layers { python: hello.version, ..hello.layers };
-        Ok(Self { control: ours, watchers, next: AtomicU64::new(1), has_ended, layers })
+        let (next, used) = (AtomicU64::new(1), Mutex::default());
+        Ok(Self { control: ours, watchers, next, has_ended, layers, used })
     }
 
     /// What this kernel enforces on its workers.
@@ -183,6 +192,17 @@ impl Parent {
         };
         send(self.control.as_fd(), format!("fork {number}").as_bytes(), &descriptors)?;
         Ok((number, told))
+    }
+
+    /// Has modules that skills use imported once, for the workers to come.
+    pub(crate) fn import(&self, modules: impl IntoIterator<Item = &'static str>) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for module in modules {
+            if used.insert(module) {
+                // Where the parent is gone, nobody needs it.
+                let _ = send(self.control.as_fd(), format!("use {module}").as_bytes(), &[]);
+            }
+        }
     }
 
     /// Asks the processes of a worker to end.
@@ -224,6 +244,15 @@ fn plan(kind: &Kind) -> Result<Vec<u8>, String> {
         hosts: places(&grants.hosts),
         subprocess: grants.subprocess,
         memory: grants.memory_bytes,
+        limits: BTreeMap::from([
+            ("AS", grants.memory_bytes),
+            ("NPROC", PROCESSES),
+            ("FSIZE", FILE_BYTES),
+            ("NOFILE", FILES),
+            ("CORE", 0),
+            ("MEMLOCK", 0),
+            ("MSGQUEUE", 0),
+        ]),
         scratch_bytes: SCRATCH_BYTES,
         bundle_bytes: BUNDLE_BYTES,
         namespaces: sandbox.namespaces,

@@ -15,11 +15,12 @@ use crate::parent::{Parent, Told};
 use crate::policy::Grants;
 use crate::run::RunError;
 use crate::sandbox::{Layers, Sandbox, SandboxError, StartError};
+use crate::usual;
 
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
 
-const MODULES: [(&str, &str); 8] = [
+const MODULES: [(&str, &str); 9] = [
     ("__init__.py", ""),
     ("calls.py", include_str!("python/calls.py")),
     ("kernel.py", include_str!("python/kernel.py")),
@@ -27,6 +28,7 @@ const MODULES: [(&str, &str); 8] = [
     ("network.py", include_str!("python/network.py")),
     ("parent.py", include_str!("python/parent.py")),
     ("rooms.py", include_str!("python/rooms.py")),
+    ("shared.py", include_str!("python/shared.py")),
     ("worker.py", include_str!("python/worker.py")),
 ];
 
@@ -91,10 +93,11 @@ impl Workers {
         Ok(self.parent(kind, &crew).await?.layers().clone())
     }
 
-    /// A worker that waits for its step, and has others forked for those that come.
-    pub(crate) async fn take(&self, kind: &Kind) -> Result<Worker, StartError> {
+    /// A worker that waits for this skill, and has another forked for the one that comes next.
+    pub(crate) async fn take(&self, kind: &Kind, code: &str) -> Result<Worker, StartError> {
         let crew = self.crew(kind);
         let parent = self.parent(kind, &crew).await?;
+        parent.import(usual::used_in(code));
         let is_current = |worker: &Worker| Arc::ptr_eq(&worker.parent, &parent);
         let waiting = {
             let mut waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,17 +108,21 @@ impl Workers {
             waiting.pop_front()
         };
         let set_up = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
-        let worker = match waiting {
-            Some(worker) => worker,
-            None => Worker::fork(&parent).map_err(set_up)?,
-        };
-        let mut waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while waiting.len() < AHEAD {
-            // Who comes next tries again, and is told why not.
-            let Ok(worker) = Worker::fork(&parent) else { break };
-            waiting.push_back(worker);
+        match waiting {
+            Some(worker) => {
+                crew.fill(&parent);
+                Ok(worker)
+            }
+            // Nothing else is forked before this one has begun: it is waited for already.
+            None => Worker::fork(&parent).map_err(set_up),
         }
-        Ok(worker)
+    }
+
+    /// Has workers forked for the steps that come, from the parent of one that has done its own.
+    pub(crate) fn fill(&self, kind: &Kind, done: &Worker) {
+        if !done.parent.has_ended() {
+            self.crew(kind).fill(&done.parent);
+        }
     }
 
     fn crew(&self, kind: &Kind) -> Arc<Crew> {
@@ -145,6 +152,17 @@ impl Workers {
                 .map_err(io::Error::other)?
         };
         self.inner.modules.get_or_try_init(write).await
+    }
+}
+
+impl Crew {
+    fn fill(&self, parent: &Arc<Parent>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while waiting.len() < AHEAD {
+            // Who comes next tries again, and is told why not.
+            let Ok(worker) = Worker::fork(parent) else { break };
+            waiting.push_back(worker);
+        }
     }
 }
 
@@ -187,6 +205,8 @@ pub(crate) struct Worker {
     pub(crate) told: UnboundedReceiver<Told>,
     /// The other ends of what the worker has; taken by whoever uses it.
     pub(crate) ends: Option<Ends>,
+    /// Whether nothing of it is left.
+    pub(crate) is_gone: bool,
 }
 
 /// What leads to and from a worker.
@@ -209,7 +229,7 @@ impl Worker {
             [theirs.as_raw_fd(), their_stdout.as_raw_fd(), their_stderr.as_raw_fd(), reply.as_raw_fd()];
         let (number, told) = parent.fork(descriptors)?;
         let ends = Ends { channel, stdout: stdout.into(), stderr: stderr.into(), reply };
-        Ok(Self { number, parent: Arc::clone(parent), told, ends: Some(ends) })
+        Ok(Self { number, parent: Arc::clone(parent), told, ends: Some(ends), is_gone: false })
     }
 
     /// Asks every process of the worker to end.
@@ -230,6 +250,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.kill();
+        if !self.is_gone {
+            self.kill();
+        }
     }
 }

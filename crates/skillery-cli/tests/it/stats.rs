@@ -143,8 +143,8 @@ fn with_skill(server: &Server) -> Place {
         "flow.json",
         r#"{"name": "flow", "steps": [
             {"name": "shout", "skill": "shout", "inputs": {"text": "a"}},
-            {"name": "broken", "skill": "broken"},
-            {"name": "never", "skill": "shout", "inputs": {"text": "b"}}]}"#,
+            {"name": "broken", "skill": "broken", "needs": ["shout"]},
+            {"name": "never", "skill": "shout", "inputs": {"text": "b"}, "parallel": false}]}"#,
     );
     place
 }

@@ -9,7 +9,6 @@ import struct
 import time
 
 import _socket
-import fcntl
 
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
 IFF_UP = 1
@@ -32,6 +31,9 @@ def settings(hosts):
 
 def listen(hosts):
     """Makes the hosts part of this network, and returns a socket for each of their ports, in their order."""
+    # Most parents have none, and need not load it.
+    import fcntl
+
     device = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     fcntl.ioctl(device, SIOCSIFFLAGS, struct.pack("16sh22x", LOOPBACK.encode(), IFF_UP))
     sockets = []
@@ -63,6 +65,8 @@ def bind(listener, address, port):
 
 def add(device, number, family, address):
     """Gives the loopback device an address that it does not have."""
+    import fcntl
+
     packed = _socket.inet_pton(family, address)
     if family == _socket.AF_INET6:
         if address != "::1":

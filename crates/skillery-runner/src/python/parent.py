@@ -4,6 +4,7 @@ Started with one end of a socket of whole messages as standard input. The first 
 answers `hello` and JSON, or `refused` and a sentence. Then messages are words:
 
     fork ID          with four descriptors: the channel, standard output, standard error, a file for a large reply
+    use MODULE       imports a module of the standard library when there is time, for the workers to come
     term ID          asks a worker's processes to end
     kill ID          kills them
     look 0           asks for connections that nobody inside holds any more
@@ -17,66 +18,39 @@ and back:
 When the other end closes, this process ends, and the kernel ends all that it started.
 """
 
+import gc
 import os
-import resource
 import select
-import signal
-import struct
 import sys
 
 import _json
+import _signal as signal
 import _socket
-import fcntl
+import _struct as struct
 
 from . import kernel
 from . import memory
 from . import network
 from . import rooms
+from . import worker
+from .shared import CONTROL, REPORT, Prepared, open_outputs, read_json, take_control
 
-CONTROL = 3
 MOST_TOLD = 16
 # Milliseconds between two looks at the memory of processes that skills have started.
 LOOK = 100
-USUAL = (
-    "json", "re", "datetime", "collections", "functools", "itertools", "math", "random", "hashlib", "hmac", "base64",
-    "typing", "dataclasses", "enum", "pathlib", "string", "statistics", "decimal", "textwrap", "uuid", "csv", "io",
-    "urllib.parse", "traceback", "inspect", "linecache", "unicodedata", "html", "time", "copy", "tempfile", "contextlib",
-)  # fmt: skip
+RIGHTS = _socket.CMSG_SPACE(16)
 
 
 class Refused(Exception):
     pass
 
 
-class Context:
-    """What `_json` wants to know of a decoder and an encoder."""
-
-    strict = True
-    object_hook = object_pairs_hook = parse_constant = None
-    parse_float, parse_int = float, int
-    memo = {}
-
-
-def read_json(text):
-    return _json.make_scanner(Context)(text, 0)[0]
-
-
-def take_control():
-    """Moves the socket away from standard input, and closes whatever else was inherited."""
-    os.dup2(0, CONTROL, inheritable=False)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    kernel.close_from(CONTROL + 1)
-    return _socket.socket(fileno=CONTROL)
-
-
 class Worker:
-    def __init__(self, process, init, stack, scratch, report):
+    def __init__(self, process, init, stack, scratch):
         self.process = process
         # What the process of its own namespace stands on; kept until that has ended.
         self.init, self.stack = init, stack
         self.scratch = scratch
-        self.report = report
         self.listener = -1
         self.failure = None
         self.status = 0
@@ -94,8 +68,11 @@ class Parent:
         self.changes = 0
         self.layers = {}
         self.again = []
+        self.dying = []
+        self.environment = {}
         self.is_isolated = self.has_begun = False
-        self.usual = list(reversed(USUAL))
+        # What is still to be done ahead, when there is time.
+        self.ahead = [worker.rehearse]
 
     # What the workers share.
 
@@ -140,7 +117,7 @@ class Parent:
         self.layers["landlock"] = self.landlock or ("not in this kernel" if plan["landlock"] else "switched off")
         self.can_filter = plan["seccomp"] and kernel.SECCOMP > 0 and kernel.can_notify()
         if self.can_filter:
-            kernel.filter_calls(bytes.fromhex(plan["before"]), False)
+            kernel.make(kernel.filter_calls(bytes.fromhex(plan["before"]), False))
             self.filter = bytes.fromhex(plan["filter"])
             self.layers["seccomp"] = True
         else:
@@ -187,9 +164,11 @@ class Parent:
             rooms.leave_old()
         rooms.show_to_parent(self.again)
         self.layers["proc"] = self.processes
-        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.processes else -1
         if not self.processes:
             raise OSError(1, "`/proc` cannot be mounted in a namespace")
+        self.apart = kernel.prepare("unshare", kernel.CLONE_NEWPID)
+        self.back = kernel.prepare("setns", os.open("/proc/self/ns/pid", os.O_RDONLY), kernel.CLONE_NEWPID)
+        kernel.hold_signals()
 
     def wait_outside(self, child):
         """Ends with the child, and sees to its end when the runner has gone, even where the child hangs."""
@@ -230,13 +209,12 @@ class Parent:
             os.close(descriptor)
 
     def fork(self, number, descriptors):
-        from . import worker
-
         init, stack, scratch = 0, None, None
+        process = -1
+        self.bury()
         try:
-            ours, theirs = _socket.socketpair()
             if self.is_isolated:
-                kernel.call("unshare", kernel.CLONE_NEWPID)
+                kernel.make(self.apart)
                 init, stack = kernel.start_init()
             else:
                 import tempfile
@@ -248,38 +226,37 @@ class Parent:
                 os.kill(init, signal.SIGKILL)
                 os.waitpid(init, 0)
             self.tell("failed", number, error)
-            for descriptor in descriptors:
-                os.close(descriptor)
             return
         finally:
-            if self.is_isolated and os.getpid() == 1:
-                kernel.call("setns", self.own, kernel.CLONE_NEWPID)
+            if process:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                if self.is_isolated:
+                    kernel.make(self.back)
         if process == 0:
-            ours.close()
-            worker.enter(self, descriptors, theirs, scratch)
-        theirs.close()
-        for descriptor in descriptors:
-            os.close(descriptor)
-        report = ours.detach()
-        self.workers[number] = Worker(process, init, stack, scratch, report)
+            worker.enter(self, number, descriptors, scratch)
+        self.workers[number] = Worker(process, init, stack, scratch)
         self.watch(os.pidfd_open(process), self.on_end, number)
-        self.watch(report, self.on_report, number)
 
-    def on_report(self, descriptor, number):
-        """The worker hands over the descriptor that refused calls are told on, or says why it cannot begin."""
-        report = _socket.socket(fileno=os.dup(descriptor))
+    def on_report(self, descriptor):
+        """Workers hand over the descriptors that refused calls are told on, or say why they cannot begin. Whether there
+        was something to read."""
         try:
-            text, ancillary, _, _ = report.recvmsg(4096, _socket.CMSG_SPACE(4), _socket.MSG_DONTWAIT)
+            text, ancillary, _, _ = self.reports.recvmsg(4096, RIGHTS, _socket.MSG_DONTWAIT)
         except BlockingIOError:
-            text, ancillary = b"", []
-        report.close()
-        self.workers[number].report = -1
-        self.unwatch(descriptor)
+            return False
+        number, _, failure = text.partition(b" !")
+        worker = self.workers.get(int(number))
         for _, _, data in ancillary:
-            self.workers[number].listener = struct.unpack("i", data[:4])[0]
-            self.watch(self.workers[number].listener, self.on_denied, number)
-        if text[:1] == b"!":
-            self.workers[number].failure = text[1:].decode(errors="replace")
+            listener = int.from_bytes(data[:4], sys.byteorder)
+            if worker:
+                worker.listener = listener
+                self.watch(listener, self.on_denied, int(number))
+            else:
+                os.close(listener)
+        if worker and failure:
+            worker.failure = failure.decode(errors="replace")
+        return True
 
     def on_silence(self, descriptor):
         """Nobody is left who could say anything there; the number of the descriptor may soon stand for another."""
@@ -287,14 +264,12 @@ class Parent:
         worker = self.workers.get(number)
         if worker and worker.listener == descriptor:
             worker.listener = -1
-        if worker and worker.report == descriptor:
-            worker.report = -1
         self.unwatch(descriptor)
 
     def on_denied(self, descriptor, number):
         notice = bytearray(80)
         try:
-            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, notice, True)
+            kernel.call("ioctl", descriptor, kernel.SECCOMP_IOCTL_NOTIF_RECV, kernel.address_of(notice))
         except OSError:
             # Who asked was killed meanwhile.
             return
@@ -302,7 +277,7 @@ class Parent:
         known = call in self.plan["calls"]
         answer = bytearray(struct.pack("=QqiI", identity, 0, -1 if known else -38, 0))
         try:
-            fcntl.ioctl(descriptor, kernel.SECCOMP_IOCTL_NOTIF_SEND, answer, True)
+            kernel.call("ioctl", descriptor, kernel.SECCOMP_IOCTL_NOTIF_SEND, kernel.address_of(answer))
         except OSError:
             pass
         worker = self.workers.get(number)
@@ -313,19 +288,18 @@ class Parent:
     def on_end(self, descriptor, number):
         worker = self.workers[number]
         self.unwatch(descriptor)
-        if worker.report in self.watched:
-            self.on_report(worker.report, number)
         process = worker.process
         _, worker.status = os.waitpid(process, 0)
+        # Why it could not begin may have been said since.
+        while worker.status and self.on_report(self.reports):
+            pass
         # Its number may soon be that of another.
         worker.process = 0
-        if worker.init:
+        if worker.init and self.plan["subprocess"]:
             os.kill(worker.init, signal.SIGKILL)
             self.watch(os.pidfd_open(worker.init), self.on_init_end, number)
-            # Whoever could start no process has left none.
-            if not self.plan["subprocess"]:
-                self.tell_end(number, worker)
-        else:
+            return
+        if not worker.init:
             self.kill_rest(process)
             import shutil
 
@@ -333,19 +307,31 @@ class Parent:
                 shutil.rmtree(worker.scratch, ignore_errors=True)
             except RecursionError:
                 pass
-            self.unwatch(worker.listener)
-            del self.workers[number]
-            self.tell_end(number, worker)
+        self.tell_end(number, worker)
+        if worker.init:
+            # Whoever could start no process has left none; what its namespaces held may go later.
+            os.kill(worker.init, signal.SIGKILL)
+            self.dying.append((worker.init, worker.stack))
+        self.unwatch(worker.listener)
+        del self.workers[number]
 
     def on_init_end(self, descriptor, number):
         """The kernel has ended all that was in the namespace."""
         worker = self.workers.pop(number)
         self.unwatch(descriptor)
         self.unwatch(worker.listener)
-        os.waitpid(worker.init, 0)
-        kernel.FREE_STACKS.append(worker.stack)
-        if self.plan["subprocess"]:
-            self.tell_end(number, worker)
+        self.dying.append((worker.init, worker.stack))
+        self.bury()
+        self.tell_end(number, worker)
+
+    def bury(self):
+        """What has ended is forgotten, and what it stood on is used again."""
+        dying, self.dying = self.dying, []
+        for init, stack in dying:
+            if os.waitpid(init, os.WNOHANG)[0]:
+                kernel.FREE_STACKS.append(stack)
+            else:
+                self.dying.append((init, stack))
 
     def tell_end(self, number, worker):
         if worker.failure:
@@ -392,41 +378,56 @@ class Parent:
 
     def on_message(self):
         try:
-            text, ancillary, _, _ = self.control.recvmsg(1024, _socket.CMSG_SPACE(16))
+            text, ancillary, _, _ = self.control.recvmsg(1024, RIGHTS)
         except InterruptedError:
             return
         if not text:
             os._exit(0)
-        word, number = text.decode().split()
+        word, what = text.decode().split()
         if word == "fork":
-            self.fork(int(number), struct.unpack("4i", ancillary[0][2]))
+            self.fork(int(what), struct.unpack("4i", ancillary[0][2]))
         elif word == "look":
             self.tell("closed", 0, *network.orphans())
+        elif word == "use":
+            self.ahead.append(lambda: __import__(what))
         else:
-            self.signal(int(number), signal.SIGTERM if word == "term" else signal.SIGKILL)
+            self.signal(int(what), signal.SIGTERM if word == "term" else signal.SIGKILL)
 
-    def preload(self):
-        """Imports one of the usual modules, so that no worker has to. Workers that are forked before do not wait for it."""
-        if self.usual:
-            try:
-                __import__(self.usual.pop())
-            except Exception:
-                # An interpreter may come without some of them.
-                pass
-        else:
-            import gc
+    def prepare(self):
+        """What all workers do alike is put together here, and done for them as far as it can be."""
+        self.reports, self.report = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        os.dup2(self.report.fileno(), REPORT, inheritable=False)
+        self.report.close()
+        self.report = _socket.socket(fileno=REPORT)
+        self.poll.register(self.reports, select.POLLIN)
+        self.watched[self.reports.fileno()] = (self.on_report, ())
+        if self.is_isolated:
+            os.environ.update(HOME="/tmp", TMPDIR="/tmp")
+            self.environment = dict(os.environ)
+        self.prepared = Prepared(self)
+        open_outputs()
+        sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
+        # What is here now is never looked at again when memory is cleared up.
+        gc.disable()
+        gc.freeze()
 
-            gc.collect()
+    def do_ahead(self):
+        """Does one thing that workers will not have to do then. Those that are forked before do not wait for it."""
+        try:
+            self.ahead.pop()()
+        except Exception:
+            # An interpreter may come without some modules.
+            pass
+        if not self.ahead:
             gc.freeze()
-            self.usual = None
 
     def serve(self):
         wait = LOOK if self.plan["subprocess"] else None
         while True:
-            has_time = self.workers and self.usual is not None
+            has_time = self.workers and self.ahead
             ready = self.poll.poll(0 if has_time else wait)
             if has_time and not ready:
-                self.preload()
+                self.do_ahead()
             for descriptor, events in ready:
                 before = self.changes
                 if descriptor == CONTROL:
@@ -452,8 +453,7 @@ def main():
     sys.dont_write_bytecode = True
     os.umask(0o022)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    kernel.make(kernel.limit("NOFILE", kernel.INFINITY))
     control = take_control()
     plan = read_json(control.recv(1 << 20).decode())
     version = "%d.%d.%d" % sys.version_info[:3]
@@ -461,11 +461,9 @@ def main():
     try:
         if sys.version_info < (3, 9):
             raise Refused("old " + version)
-        # What lies outside is not there any more afterwards.
-        from . import worker  # noqa: F401
-
         parent.enter()
         sockets = network.listen(plan["hosts"]) if plan["hosts"] else []
+        parent.prepare()
     except (Refused, OSError) as error:
         control.send(b"refused %s" % str(error).encode())
         os._exit(1)

@@ -111,14 +111,13 @@ def leave_old():
     kernel.mount(None, "/", None, flags)
 
 
-def build_private(again, scratch_bytes, bundle_bytes, processes):
-    """What one worker has for itself, in a namespace of mounts of its own."""
-    private = kernel.MS_NOSUID | kernel.MS_NODEV
+def private(scratch_bytes, bundle_bytes, processes):
+    """The calls that give one worker what it has for itself, in a namespace of mounts of its own."""
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV
     if processes:
-        kernel.mount("proc", "/proc", "proc", private | kernel.MS_NOEXEC, "subset=pid")
-    kernel.mount("tmpfs", "/tmp", "tmpfs", private, "size=%d,nr_inodes=16384,mode=700" % scratch_bytes)
-    kernel.mount("tmpfs", "/skill", "tmpfs", private, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
-    show_again(again)
+        yield kernel.mounting("proc", "/proc", "proc", flags | kernel.MS_NOEXEC, "subset=pid")
+    yield kernel.mounting("tmpfs", "/tmp", "tmpfs", flags, "size=%d,nr_inodes=16384,mode=700" % scratch_bytes)
+    yield kernel.mounting("tmpfs", "/skill", "tmpfs", flags, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
 
 
 def show_again(again):

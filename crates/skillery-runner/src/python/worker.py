@@ -2,7 +2,7 @@
 
 Each message on the channel is a length (four bytes, big-endian) and JSON in UTF-8.
 
-request: {"name", "path", "code", "input_bytes", "output_bytes", "environment", "memory", "seconds", "files", "processes", "file_bytes"}
+request: {"name", "path", "code", "input_bytes", "output_bytes", "environment", "seconds"}
 inputs:  {...}
 calls:   see `calls.py`
 reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retry": bool, "cause"?}
@@ -10,26 +10,25 @@ reply:   {"output": ...}  or  {"error": {"type", "message", "traceback"?}, "retr
 A reply of more than a megabyte goes into a file that the runner opened; its length is then 0.
 """
 
+import gc
 import os
-import resource
 import sys
 
 import _json
 import _socket
-import fcntl
 
 from . import calls
 from . import kernel
 from . import network
 from . import rooms
-from .parent import read_json
+from .shared import CHANNEL, REPLY, REPORT, RULES, read_json
 
-CHANNEL, REPLY, REPORT = 3, 4, 5
-OUT_OF_THE_WAY = 16
 MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
 MAX_TRACEBACK = 32_768
 LARGE = 1 << 20
+# Python makes what runs often faster, and writes that into its code.
+REHEARSALS = 10
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -41,127 +40,98 @@ class Refused(Exception):
         self.kind = kind
 
 
-def enter(parent, descriptors, report, scratch):
+def enter(parent, number, descriptors, scratch):
     """Shuts this process in, waits for its step, runs it, and ends."""
-    is_shut, report = False, report.detach()
+    is_shut = False
+    prepared = parent.prepared
     try:
-        take_places(descriptors, report)
-        report = REPORT
-        if parent.is_isolated:
-            begin_alone(parent)
-            folder, bundle = "/tmp", "/skill"
-        else:
-            kernel.call("prctl", kernel.PR_SET_PDEATHSIG, 9, 0, 0, 0)
-            folder, bundle = scratch, scratch + "/skill"
+        take_places(descriptors)
+        folder, bundle = ("/tmp", "/skill") if parent.is_isolated else (scratch + "/work", scratch + "/skill")
+        kernel.make_all(prepared.begin)
+        rooms.show_again(parent.again)
+        if not parent.is_isolated:
+            os.mkdir(folder)
             os.mkdir(bundle)
-        kernel.call("prctl", kernel.PR_SET_DUMPABLE, 1, 0, 0, 0)
-        give_up(parent)
+        # Where the code of a skill lies in most bundles.
+        os.mkdir(bundle + "/scripts")
+        if prepared.rules:
+            allow_files(prepared, folder, bundle, parent.is_isolated)
+        kernel.make_all(prepared.shut)
+        give_up(parent, number)
         is_shut = True
         run(parent, folder, bundle)
     except BaseException as error:
         if is_shut:
             sys.excepthook(*sys.exc_info())
         else:
-            os.write(report, b"!the sandbox cannot be set up: %s" % str(error).encode())
+            os.write(REPORT, b"%d !the sandbox cannot be set up: %s" % (number, str(error).encode()))
     finally:
         # Nothing may go back into the code of the parent.
         os._exit(1)
 
 
-def take_places(descriptors, report):
-    """Puts the descriptors of this worker in their places, and closes all others."""
+def take_places(descriptors):
+    """Puts the descriptors of this worker in their places, where none of them stands yet."""
     os.setsid()
-    # Out of the way first, as one may stand where another belongs.
-    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, OUT_OF_THE_WAY) for descriptor in (*descriptors, report)]
-    for place, descriptor in zip((CHANNEL, 1, 2, REPLY, REPORT), high):
-        os.dup2(descriptor, place, inheritable=place < CHANNEL)
-    kernel.close_from(REPORT + 1)
+    for place, descriptor in zip((CHANNEL, 1, 2, REPLY), descriptors):
+        os.dup2(descriptor, place, place < CHANNEL)
 
 
-def begin_alone(parent):
-    """Namespaces of this worker alone. The mounts belong to the outer one, so that nothing here can take them away."""
-    kernel.call("unshare", kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-    plan = parent.plan
-    rooms.build_private(parent.again, plan["scratch_bytes"], plan["bundle_bytes"], parent.processes)
-    kernel.call("unshare", kernel.CLONE_NEWUSER)
-    kernel.drop_capabilities()
+def allow_files(prepared, folder, bundle, is_isolated):
+    """What Landlock will leave to this worker. It holds when all files of the worker are in place."""
+    rules = kernel.make(prepared.rules.create)
+    os.dup2(rules, RULES, False)
+    kernel.make_all(prepared.allow)
+    own = [(folder, prepared.rules.writable)]
+    if not is_isolated:
+        own.append((bundle, prepared.rules.readable))
+    for path, rights in own:
+        kernel.make(prepared.rules.allow(RULES, path, rights, True)[0])
 
 
-def give_up(parent):
+def give_up(parent, number):
     """The filter of system calls: what it does not know is refused, and told to the parent."""
-    if parent.can_filter:
-        listener = kernel.filter_calls(parent.filter, True)
-        report = _socket.socket(fileno=REPORT)
-        report.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))])
-        report.close()
-        os.close(listener)
-    else:
-        os.write(REPORT, b".")
-        os.close(REPORT)
-
-
-def shut(parent, folder, bundle):
-    """Landlock: the last layer, when all files of the worker are in place."""
-    if not parent.landlock:
-        return
-    plan = parent.plan
-    if parent.is_isolated:
-        reads = ["/"]
-    else:
-        reads = ["/" + name for name in rooms.SYSTEM] + ["/etc/" + name for name in rooms.SETTINGS]
-        reads += parent.reads + ["/dev/" + name for name in rooms.DEVICES] + [bundle]
-    writes = [folder, *plan["writes"], *("/dev/" + name for name in rooms.DEVICES)]
-    if not parent.is_isolated:
-        writes[0] = folder + "/work"
-    ports = [port for host in plan["hosts"] for port in host["ports"]]
-    kernel.landlock(parent.landlock, reads, writes, plan["subprocess"], ports)
-
-
-def limit(request):
-    for name, most in (
-        ("AS", request["memory"]),
-        ("CPU", request["seconds"]),
-        ("NPROC", request["processes"]),
-        ("FSIZE", request["file_bytes"]),
-        ("NOFILE", request["files"]),
-        ("CORE", 0),
-        ("MEMLOCK", 0),
-        ("MSGQUEUE", 0),
-    ):
-        kind = getattr(resource, "RLIMIT_" + name, None)
-        if kind is None:
-            continue
-        before = resource.getrlimit(kind)[1]
-        most = most if before == resource.RLIM_INFINITY else min(most, before)
-        resource.setrlimit(kind, (most, most))
+    if parent.prepared.filter:
+        listener = kernel.make(parent.prepared.filter)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))]
+        parent.report.sendmsg([b"%d" % number], rights)
+    kernel.make_all(parent.prepared.end)
 
 
 def run(parent, folder, bundle):
     request = read_message()
     inputs = read_message()
-    path = os.path.join(bundle, request["path"])
-    os.makedirs(os.path.dirname(path))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(request["code"])
-    if not parent.is_isolated:
-        folder = folder + "/work"
-        os.mkdir(folder)
+    path = "%s/%s" % (bundle, request["path"])
+    put(path, request["code"].encode())
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(request["environment"], HOME=folder, TMPDIR=folder)
-    sys.path[:] = [place for place in sys.path if "python" in place and place.startswith((sys.base_prefix, sys.prefix))]
+    environment = dict(request["environment"], HOME=folder, TMPDIR=folder)
+    if environment != parent.environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    # Not before, as nothing of them may run in the parent.
     sys.path += parent.plan["packages"]
-    sys.meta_path.append(Environment())
+    sys.meta_path.append(ENVIRONMENT)
     calls.State.most = request["input_bytes"]
-    limit(request)
-    shut(parent, os.path.dirname(folder) if not parent.is_isolated else folder, bundle)
-    # What was printed before a crash or a time-out is not lost.
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        setattr(sys, name, stream)
-        setattr(sys, "__%s__" % name, stream)
+    kernel.make(kernel.limit("CPU", request["seconds"]))
+    if parent.prepared.restrict:
+        # The last layer, when all files of the worker are in place.
+        kernel.make(parent.prepared.restrict)
+        os.close(RULES)
     sys.addaudithook(notice)
+    # The parent makes too little for it.
+    gc.enable()
     reply(perform(request, inputs, path))
+
+
+def put(path, content):
+    """Writes a new file, and the folders that it lies in."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path))
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    write(file, content)
+    os.close(file)
 
 
 class Environment:
@@ -181,19 +151,26 @@ class Environment:
         return PathFinder.find_spec(name)
 
 
+ENVIRONMENT = Environment()
+
+
 def read_message():
     return read_json(read_exactly(int.from_bytes(read_exactly(4), "big")).decode())
 
 
 def read_exactly(size):
-    pieces = []
-    while size:
-        piece = os.read(CHANNEL, min(size, 1 << 20))
+    pieces, rest = [], size
+    while True:
+        piece = os.read(CHANNEL, min(rest, LARGE))
+        if len(piece) == size:
+            # Most messages come as a whole.
+            return piece
+        pieces.append(piece)
+        rest -= len(piece)
+        if not rest:
+            return b"".join(pieces)
         if not piece:
             os._exit(0)
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def reply(message):
@@ -220,8 +197,10 @@ def write(descriptor, content):
 
 def to_json(value):
     """As text, of values that JSON has."""
-    encode = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
-    return "".join(encode(value, 0))
+    return "".join(ENCODE(value, 0))
+
+
+ENCODE = _json.make_encoder(None, None, _json.encode_basestring, None, ":", ",", False, False, False)
 
 
 def fold(name):
@@ -239,7 +218,7 @@ def load(request, file):
     module.__file__ = file
     sys.modules[module.__name__] = module
     sys.argv = [file]
-    exec(compile(code, file, "exec", dont_inherit=True), module.__dict__)
+    exec(kernel.compile_file(code, file), module.__dict__)
     return module
 
 
@@ -434,6 +413,17 @@ def cause_of(error):
             }
         error = error.__cause__ or error.__context__
     return None
+
+
+def rehearse():
+    """Runs a step that does nothing, in the parent: what Python sets up at first use is there for all workers then."""
+    kept = sys.argv, dict(sys.modules)
+    for _ in range(REHEARSALS):
+        request = read_json('{"name": "rehearsal", "code": "def rehearsal():\\n    return None\\n", "output_bytes": 99}')
+        perform(request, read_json("{}"), "rehearsal")
+    sys.argv = kept[0]
+    for name in set(sys.modules) - set(kept[1]):
+        del sys.modules[name]
 
 
 def perform(request, inputs, file):

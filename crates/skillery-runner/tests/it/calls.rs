@@ -283,6 +283,7 @@ async fn the_end_of_the_caller_is_the_end_of_the_called() {
 
 #[tokio::test]
 async fn a_caller_that_returns_ends_what_it_called_in_a_thread() {
+    let meeting = Meeting::new();
     let code = caller(
         &["acme/hangs"],
         "\
@@ -294,7 +295,11 @@ def outer(folder):
     return 'done'
 ",
     );
-    let meeting = Meeting::new();
+    let asks = format!(
+        "# [tool.skillery.permissions]\n# read = ['{}']\n# ///\nfrom",
+        meeting.grants().write[0].display()
+    );
+    let code = code.replacen("# ///\nfrom", &asks, 1);
     let harness = Harness::new().skill("outer", &code).skill("hangs", HANGS).granted(meeting.grants());
     assert_eq!(output(&harness, meeting.inputs()).await, json!("done"));
     unlocked(&meeting.path("lock")).await;
@@ -349,8 +354,8 @@ async fn what_is_missing_is_a_problem_before_anything_runs() {
     let RunError::Invalid(problems) = harness.try_run(workflow, json!({})).await.unwrap_err() else {
         panic!()
     };
-    assert_eq!(problems.problems[0].kind, ProblemKind::SkillUnreadable);
-    assert!(problems.to_string().contains("its manifest cannot be read: line 3: "), "{problems}");
+    assert_eq!(problems.problems[0].kind, ProblemKind::BadManifest);
+    assert!(problems.to_string().contains("what it says of itself cannot be read: line 3: "), "{problems}");
 }
 
 #[tokio::test]
