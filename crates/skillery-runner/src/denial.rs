@@ -93,6 +93,11 @@ impl Denial {
             calls.last().cloned()
         } else if is_no && error != Errno::EROFS && path.starts_with("/proc") {
             denied(Rule::Processes)
+        } else if is_absent && path.starts_with("/proc") {
+            // Other processes are not there, whether the machine has them or not.
+            let process = path.components().nth(2).and_then(|part| part.as_os_str().to_str());
+            let is_process = process.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+            if is_process { denied(Rule::Processes) } else { None }
         } else if is_no {
             // What was not opened was to be changed.
             denied(if cause.writing.unwrap_or(cause.seen) { Rule::Write } else { Rule::Read })

@@ -132,7 +132,15 @@ impl Parent {
             .map_err(|source| InterpreterError::NotFound { path: path(), source })?;
         let folder = modules.as_os_str().as_encoded_bytes();
         let told = send(ours.as_fd(), folder, &[]).and_then(|()| send(ours.as_fd(), &plan, &[]));
-        let answer = told.and_then(|()| receive_with_sockets(&ours, START_TIMEOUT, MESSAGE));
+        let answer = match told {
+            // What it is told is one message, and the kernel takes none that is too large.
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(setup(io::Error::other("so much is granted that it cannot be told")));
+            }
+            told => told.and_then(|()| receive_with_sockets(&ours, START_TIMEOUT, MESSAGE)),
+        };
         let (hello, sockets) = match answer {
             Ok((text, sockets)) if !text.is_empty() => (String::from_utf8_lossy(&text).into_owned(), sockets),
             _ => {

@@ -82,6 +82,13 @@ async fn other_processes_are_out_of_sight_and_reach() {
     assert_eq!(listed.output, json!(["1", "2"]), "{listed:#?}");
     denied(&attempt("return open('/proc/1/environ').read()").await, Rule::Processes);
     denied(&attempt("return open('/proc/1/mem', 'rb').read(1)").await, Rule::Processes);
+    // What is not there says nothing of whether the machine has it.
+    for process in [std::process::id(), 4_000_000] {
+        let outcome = attempt(&format!("return open('/proc/{process}/environ').read()")).await;
+        denied(&outcome, Rule::Processes);
+    }
+    let absent = attempt("return open('/proc/self/fd/77').read()").await;
+    assert_eq!(absent.status, Status::Failed, "{absent:?}");
     assert_eq!(attempt("return os.getppid()").await.output, json!(0));
     denied(&attempt("os.kill(1, signal.SIGTERM)").await, Rule::Signal);
     let gone = attempt(&format!("os.kill({}, 9)", std::process::id())).await;
