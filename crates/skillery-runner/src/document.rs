@@ -1,6 +1,9 @@
 //! A workflow as text, YAML or JSON, with the place of each part of it: for errors that name line and column.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,8 @@ use crate::workflow::Workflow;
 
 /// Bytes of a document.
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
+/// Values and keys of a document.
+const MAX_NODES: usize = 5_000_000;
 
 /// A workflow, and where in its text everything stands.
 #[derive(Debug, Clone)]
@@ -41,11 +46,32 @@ impl Document {
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let is_json = text.trim_start().starts_with('{');
-        let workflow = if is_json { from_json(text)? } else { from_yaml(text)? };
+        let workflow = match (is_json, is_json.then(|| from_json(text))) {
+            (true, Some(Ok(workflow))) => {
+                // A key that stands twice is one too many there, too.
+                refuse_duplicates(text)?;
+                workflow
+            }
+            // Braces may also be YAML's.
+            (true, Some(Err(error))) => from_yaml(text).map_err(|_| error)?,
+            _ => from_yaml(text)?,
+        };
         // What could be read once is read again, and without places the errors are the same but for those.
         let root = serde_saphyr::from_str_with_options::<Spanned<Below>>(text, options());
         let root = root.map(Part::of).unwrap_or_default();
         Ok(Self { workflow, root })
+    }
+
+    /// The text of a file, as far as a document may go and one byte more, which [`Document::parse`] then refuses. Anything
+    /// but a file is refused: some never end.
+    pub fn read_file(path: &Path) -> io::Result<String> {
+        let file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let mut text = String::new();
+        file.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// Gives every problem the place in the text that it is about.
@@ -62,19 +88,37 @@ impl Document {
 }
 
 fn options() -> serde_saphyr::Options {
-    // `yes` and `on` are texts, as in YAML 1.2.
-    serde_saphyr::options! { strict_booleans: true, with_snippet: false }
+    // `yes` and `on` are texts, as in YAML 1.2. What is read is bounded already.
+    serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_events: MAX_NODES,
+            max_nodes: MAX_NODES,
+        },
+    }
 }
 
 fn from_yaml(text: &str) -> Result<Workflow, DocumentError> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-        let location = error.location().unwrap_or(Location::UNKNOWN);
-        let message = error.without_snippet().to_string();
-        // It ends with the place, which is told apart, and some with advice for programmers.
-        let message = message.split(" at line ").next().unwrap_or(&message);
-        let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message).to_owned();
-        DocumentError { line: location.line().max(1), column: location.column().max(1), message }
-    })
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| located(&error))
+}
+
+fn located(error: &serde_saphyr::Error) -> DocumentError {
+    let location = error.location().unwrap_or(Location::UNKNOWN);
+    let message = error.without_snippet().to_string();
+    // It ends with the place, which is told apart, and some with advice for programmers.
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message).to_owned();
+    DocumentError { line: location.line().max(1), column: location.column().max(1), message }
+}
+
+fn refuse_duplicates(text: &str) -> Result<(), DocumentError> {
+    match serde_saphyr::from_str_with_options::<Spanned<Below>>(text, options()) {
+        Err(error) if error.without_snippet().to_string().contains("duplicate mapping key") => {
+            Err(located(&error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn from_json(text: &str) -> Result<Workflow, DocumentError> {
@@ -261,6 +305,24 @@ steps:
         let json = serde_json::to_string(&yaml).unwrap();
         assert_eq!(Document::parse(&json).unwrap().workflow, yaml);
         assert_eq!(Document::parse(&json.replace("{\"name\"", "{\t\"name\"")).unwrap().workflow, yaml);
+    }
+
+    #[test]
+    fn braces_may_be_yaml_and_keys_stand_once() {
+        let flow = "{name: x, steps: [{name: one, skill: a}]}";
+        assert_eq!(Document::parse(flow).unwrap().workflow.steps[0].name, "one");
+        let twice = r#"{"name": "x", "steps": [{"name": "one", "skill": "a", "inputs": {"x": 1, "x": 2}}]}"#;
+        let error = Document::parse(twice).unwrap_err().to_string();
+        assert_eq!(error, "line 1, column 74: duplicate mapping key: x");
+    }
+
+    #[test]
+    fn many_steps_are_read() {
+        let steps: String = (0..10_000)
+            .map(|at| format!("  - name: s{at}\n    skill: a\n    inputs: {{a: 1, b: 2, c: 3, d: [1, 2, 3]}}\n    needs: []\n"))
+            .collect();
+        let document = Document::parse(&format!("name: x\nsteps:\n{steps}")).unwrap();
+        assert_eq!(document.workflow.steps.len(), 10_000);
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl<'a> Level<'a> {
         }
         if !done.is_kept {
             let name = format!("{}{}", self.prefix, step.name);
-            self.context.tell(EventKind::StepFinished { step: name, outcome: Box::new(outcome.clone()) });
+            self.context.tell(EventKind::StepFinished { step: name, outcome: Box::new(outcome.for_event()) });
         }
         // Each step ends once.
         let _ = self.outcomes[at].set(outcome);
@@ -328,8 +328,10 @@ impl<'a> Level<'a> {
                 stopped.get_or_insert_with(|| format!("item {index} is `{}`", done.outcome.status));
             }
             if !done.is_kept {
-                self.context
-                    .tell(EventKind::StepFinished { step: name, outcome: Box::new(done.outcome.clone()) });
+                self.context.tell(EventKind::StepFinished {
+                    step: name,
+                    outcome: Box::new(done.outcome.for_event()),
+                });
             }
             outcomes[index] = Some(done.outcome);
         }

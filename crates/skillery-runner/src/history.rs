@@ -5,7 +5,7 @@
 //! `events.jsonl` (one event a line), `lock` (held while the run goes on), and `cancel`, where somebody wants it to end.
 //! Everything is for its owner only. Secrets are in none of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use skillery_core::Digest;
 use skillery_core::time::Time;
 
 use crate::Values;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, is_call};
 use crate::journal::{Journal, is_locked, lock, private_file, private_folders};
 use crate::outcome::{Outcome, RunReport, Status, StepReport};
 use crate::workflow::Workflow;
@@ -214,17 +214,26 @@ impl History {
         let text = serde_json::to_vec(record)
             .map_err(|error| HistoryError::Damaged { path: path.clone(), why: error.to_string() })?;
         let write = || {
-            let mut file = private_file().create_new(true).open(&path)?;
+            // There is a run when all of it is there.
+            let new = folder.join("new");
+            let mut file = private_file().create_new(true).open(&new)?;
             file.write_all(&text)?;
-            file.sync_all()
+            file.sync_all()?;
+            fs::rename(new, &path)
         };
-        write().map_err(disk("write", &path))?;
+        if let Err(error) = write() {
+            let _ = fs::remove_dir_all(&folder);
+            return Err(disk("write", &path)(error));
+        }
         Journal::open(&folder, lock)
     }
 
     /// Takes up the journal of a run that nobody is at.
     pub(crate) fn take_up(&self, run_id: &str) -> Result<Journal, HistoryError> {
         let folder = self.run_folder(run_id);
+        if !folder.join(RUN_FILE).is_file() {
+            return Err(HistoryError::NotFound(run_id.to_owned()));
+        }
         let lock = lock(&folder, run_id)?;
         // Who wanted the earlier part to end has had their way.
         let _ = fs::remove_file(folder.join(CANCEL_FILE));
@@ -374,12 +383,18 @@ impl History {
             let is_old = || {
                 before.is_some_and(|before| self.record(&id).is_ok_and(|record| record.started_at < before))
             };
-            if (position < keep && !is_old()) || is_locked(&folder) {
+            if position < keep && !is_old() {
                 continue;
             }
+            // Nobody takes it up while it is taken away.
+            let Ok(_lock) = lock(&folder, &id) else { continue };
             // Without the record it is no run any more, wherever the rest of it is cut short.
-            fs::remove_file(folder.join(RUN_FILE)).map_err(disk("remove", &folder))?;
-            fs::remove_dir_all(&folder).map_err(disk("remove", &folder))?;
+            match fs::remove_file(folder.join(RUN_FILE)).and_then(|()| fs::remove_dir_all(&folder)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(disk("remove", &folder)(error));
+                }
+                _ => {}
+            }
             gone.push(id);
         }
         Ok(gone)
@@ -389,20 +404,18 @@ impl History {
 impl RunHistory {
     /// What came of the run so far, as its report would say it.
     pub fn report(&self) -> RunReport {
-        let mut last: BTreeMap<&str, &Outcome> = BTreeMap::new();
+        let mut told = Told::default();
         let mut latency_ms = 0.0;
         for event in &self.events {
             match &event.kind {
-                EventKind::StepFinished { step, outcome } => {
-                    last.insert(step, outcome);
-                }
+                EventKind::StepFinished { step, outcome } => told.hear(step, outcome),
                 EventKind::RunFinished { latency_ms: latency, .. } => latency_ms = *latency,
                 _ => {}
             }
         }
-        let steps = self.record.workflow.steps.iter().filter_map(|step| {
-            let outcome = (*last.get(step.name.as_str())?).clone();
-            Some(StepReport { name: step.name.clone(), outcome })
+        let steps = self.record.workflow.steps.iter();
+        let steps = steps.filter_map(|step| {
+            Some(StepReport { name: step.name.clone(), outcome: told.outcome(&step.name)? })
         });
         let status = match self.state {
             RunState::Success => Status::Success,
@@ -413,6 +426,7 @@ impl RunHistory {
             run_id: self.record.run_id.clone(),
             workflow: self.record.workflow.name.clone(),
             status,
+            reason: None,
             latency_ms,
             steps: steps.collect(),
         }
@@ -438,5 +452,44 @@ impl RunHistory {
         }
         done.retain(|_, outcome| outcome.attempts > 0);
         done
+    }
+}
+
+/// What was told last of each step, and which steps are parts of which.
+#[derive(Default)]
+struct Told<'a> {
+    last: HashMap<&'a str, &'a Outcome>,
+    /// The names of items and inner steps, by that of the step that they are parts of, as they were first told.
+    parts: HashMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Told<'a> {
+    fn hear(&mut self, step: &'a str, outcome: &'a Outcome) {
+        let is_new = self.last.insert(step, outcome).is_none();
+        if is_new
+            && !is_call(step)
+            && let Some(at) = step.rfind(['[', '/'])
+        {
+            self.parts.entry(&step[..at]).or_default().push(step);
+        }
+    }
+
+    /// The outcome of a step, with those of its parts.
+    fn outcome(&self, step: &str) -> Option<Outcome> {
+        let mut outcome = (*self.last.get(step)?).clone();
+        let mut items = Vec::new();
+        for part in self.parts.get(step).into_iter().flatten() {
+            let Some(found) = self.outcome(part) else { continue };
+            match part[step.len()..].strip_prefix('[') {
+                Some(index) => items.push((index.trim_end_matches(']').parse::<usize>().ok(), found)),
+                None => {
+                    let name = part[step.len() + 1..].to_owned();
+                    outcome.steps.push(StepReport { name, outcome: found });
+                }
+            }
+        }
+        items.sort_by_key(|(index, _)| *index);
+        outcome.items.extend(items.into_iter().map(|(_, item)| item));
+        Some(outcome)
     }
 }

@@ -131,6 +131,19 @@ impl InputType {
     }
 }
 
+/// What a value is, without showing it.
+fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// Why the inputs of a run do not fit; the name of the input is in the text.
 pub(crate) enum Misfit {
     Missing(String),
@@ -158,8 +171,9 @@ pub(crate) fn settle(
             }
             Some(value) if given.contains_key(name) && !spec.kind.takes(value) => {
                 let kind = spec.kind.described();
-                let found = cut(&value.to_string());
-                misfits.push(Misfit::Type(format!("the input `{name}` is {kind}, and not `{found}`")));
+                // The value may be a secret.
+                let found = described(value);
+                misfits.push(Misfit::Type(format!("the input `{name}` is {kind}, and not {found}")));
             }
             Some(value) => {
                 settled.insert(name.clone(), value.clone());
@@ -242,7 +256,7 @@ mod tests {
         assert_eq!(settle(json!({"count": 3})), r#"{"count":3,"extra":null,"title":"none"}"#);
         assert_eq!(
             settle(json!({"count": 1.5, "titel": 1})),
-            "the input `count` is an integer, and not `1.5`; there is no input `titel`; the inputs are `count`, \
+            "the input `count` is an integer, and not a number with a fraction; there is no input `titel`; the inputs are `count`, \
              `extra`, `title`"
         );
         assert_eq!(settle(json!({})), "the input `count` is missing: it is an integer");

@@ -45,7 +45,12 @@ impl Journal {
     pub(crate) fn append(&self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
-        (&self.events).write_all(&line)?;
+        let before = self.events.metadata()?.len();
+        if let Err(error) = (&self.events).write_all(&line) {
+            // Half a line would spoil the one that comes next.
+            let _ = self.events.set_len(before);
+            return Err(error);
+        }
         match event.kind {
             EventKind::StepStarted { .. } | EventKind::RunFinished { .. } => self.events.sync_data(),
             _ => Ok(()),

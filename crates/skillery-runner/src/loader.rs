@@ -43,7 +43,7 @@ impl WorkflowLoader {
                 let file = path.display().to_string();
                 (path, file)
             };
-            let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            let text = Document::read_file(&path).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound if is_saved_name(name) => {
                     "none was saved under this name".to_owned()
                 }

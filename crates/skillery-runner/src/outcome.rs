@@ -149,6 +149,27 @@ impl Outcome {
         }
     }
 
+    /// Without its items and steps, each of which is told by itself.
+    pub(crate) fn for_event(&self) -> Self {
+        let (items, steps) = (Vec::new(), Vec::new());
+        Self {
+            items,
+            steps,
+            status: self.status,
+            output: self.output.clone(),
+            error: self.error.clone(),
+            reason: self.reason.clone(),
+            skill: self.skill.clone(),
+            version: self.version.clone(),
+            inputs: self.inputs.clone(),
+            latency_ms: self.latency_ms,
+            attempts: self.attempts,
+            stdout: self.stdout.clone(),
+            stderr: self.stderr.clone(),
+            redacted: self.redacted,
+        }
+    }
+
     pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
@@ -179,6 +200,9 @@ pub struct RunReport {
     pub workflow: String,
     /// `success`, `failed` or `cancelled`. A failed step that says `on_error: continue` does not fail the run.
     pub status: Status,
+    /// Why the run failed, where that is not for one of its steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Milliseconds from the first step's start to the last one's end.
     pub latency_ms: f64,
     /// Every step, in the order of the document.

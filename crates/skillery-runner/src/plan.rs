@@ -97,11 +97,22 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
+    /// Whether more problems would help nobody.
+    fn has_enough(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     fn problem(&mut self, kind: ProblemKind, place: &[&str], message: impl Into<String>) {
+        if self.has_enough() {
+            return;
+        }
         self.problems.push(Problem::new(kind, message).at(place));
     }
 
     fn step_problem(&mut self, at: usize, kind: ProblemKind, place: &[&str], message: impl Into<String>) {
+        if self.has_enough() {
+            return;
+        }
         let problem = Problem::new(kind, message).of_step(&self.workflow.steps[at].name);
         let position = at.to_string();
         self.problems.push(problem.at(&[&["steps", &position], place].concat()));

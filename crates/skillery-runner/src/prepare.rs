@@ -13,7 +13,7 @@ use crate::history::{Pin, Record};
 use crate::inputs::InputSpec;
 use crate::loader::LoadedWorkflow;
 use crate::options::RunOptions;
-use crate::plan::{MAX_PROBLEMS, Plan, check};
+use crate::plan::{MAX_PROBLEMS, MAX_STEPS, Plan, check};
 use crate::problems::{Problem, ProblemKind, Problems};
 use crate::redact::{MIN_LENGTH, Secrets};
 use crate::skill::{Pinned, Resolver, SkillReference};
@@ -70,6 +70,7 @@ pub(crate) fn prepare(
         pins: BTreeMap::new(),
         workflows: BTreeMap::new(),
         secret_names: BTreeSet::new(),
+        steps: workflow.steps.len(),
         problems: Vec::new(),
     };
     preparer.check_size(inputs);
@@ -99,6 +100,8 @@ pub(crate) fn prepare(
 struct Place {
     /// The names that lead to it.
     names: Vec<String>,
+    /// The files that lead to it, as they were found.
+    files: Vec<String>,
     folder: Option<PathBuf>,
 }
 
@@ -113,6 +116,8 @@ struct Preparer<'a> {
     pins: BTreeMap<String, Pin>,
     workflows: BTreeMap<String, Workflow>,
     secret_names: BTreeSet<String>,
+    /// Of all workflows that were read.
+    steps: usize,
     problems: Vec<Problem>,
 }
 
@@ -233,6 +238,10 @@ impl Preparer<'_> {
         if names.len() > MAX_DEPTH {
             return Err(unreadable(format!("workflows lie in each other over {MAX_DEPTH} deep: {chain}")));
         }
+        if self.steps > MAX_STEPS {
+            // It was told already.
+            return Ok(None);
+        }
         let recorded = self.record.and_then(|record| record.workflows.get(&chain));
         let (workflow, document, file, folder) = match recorded {
             Some(workflow) => (workflow.clone(), None, name.to_owned(), None),
@@ -240,12 +249,20 @@ impl Preparer<'_> {
                 let loaded =
                     self.options.workflows.load(name, place.folder.as_deref()).map_err(unreadable)?;
                 let LoadedWorkflow { document, file, folder } = loaded;
+                if place.files.contains(&file) {
+                    return Err(unreadable(format!("workflows lie in themselves: {chain}")));
+                }
                 (document.workflow.clone(), Some(document), file, folder)
             }
         };
+        self.steps += workflow.steps.len();
+        if self.steps > MAX_STEPS {
+            return Err(unreadable(format!("all workflows together have more than {MAX_STEPS} steps")));
+        }
         let before = self.problems.len();
         self.check_given(&workflow, inputs);
-        let prepared = self.workflow(&workflow, None, &Place { names, folder });
+        let files = place.files.iter().chain([&file]).cloned().collect();
+        let prepared = self.workflow(&workflow, None, &Place { names, files, folder });
         let mut found =
             Problems { workflow: workflow.name.clone(), problems: self.problems.split_off(before) };
         if let Some(document) = &document {
@@ -284,8 +301,8 @@ impl Preparer<'_> {
         for name in &names {
             match secrets.value(name) {
                 None => refuse(format!("the secret `{name}` was not given")),
-                Some(value) if value.trim().len() < MIN_LENGTH => refuse(format!(
-                    "the secret `{name}` has less than {MIN_LENGTH} characters, which cannot be kept out of texts"
+                Some(value) if is_too_short(value) => refuse(format!(
+                    "the secret `{name}` has a line of less than {MIN_LENGTH} characters, which cannot be kept out of texts"
                 )),
                 Some(_) => {}
             }
@@ -296,6 +313,11 @@ impl Preparer<'_> {
         }
         secrets
     }
+}
+
+fn is_too_short(secret: &str) -> bool {
+    let mut lines = secret.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_none() || lines.any(|line| line.len() < MIN_LENGTH)
 }
 
 /// How many bytes were written to it.

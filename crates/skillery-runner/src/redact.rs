@@ -11,6 +11,8 @@ use crate::outcome::{Outcome, StepError};
 
 /// What is shorter would be found in texts that have nothing to do with it, and is soon guessed.
 pub(crate) const MIN_LENGTH: usize = 6;
+/// So many bytes of a secret are known again wherever they stand, in a text that was cut behind them.
+const BEGINNING: usize = 12;
 const STARS: &str = "***";
 
 /// Secrets by name. Their values are in no `Debug` output.
@@ -50,12 +52,19 @@ impl Secrets {
         Self::new(names.iter().filter_map(value).collect())
     }
 
-    /// The text without secrets.
+    /// The text without secrets, and without what is left of one where the text, or a part of it, was cut.
     pub(crate) fn text(&self, text: &str) -> String {
-        self.hidden.iter().fold(text.to_owned(), |text, secret| match text.contains(secret) {
-            true => text.replace(secret, STARS),
-            false => text,
-        })
+        let mut text = text.to_owned();
+        for secret in &self.hidden {
+            if text.contains(secret) {
+                text = text.replace(secret, STARS);
+            }
+        }
+        for secret in &self.hidden {
+            text = without_beginnings(text, secret);
+            text = without_ends(text, secret);
+        }
+        text
     }
 
     /// The value without secrets, in keys too.
@@ -121,13 +130,76 @@ impl Secrets {
     }
 }
 
-/// A secret as it may turn up: whole, each of its lines, and as JSON and Python write it.
+/// Takes the beginning of a secret out of a text that was cut behind it, wherever that is in the text.
+fn without_beginnings(mut text: String, secret: &str) -> String {
+    let start = boundary(secret, BEGINNING);
+    if secret.len() <= start {
+        return text;
+    }
+    let mut from = 0;
+    while let Some(at) = text[from..].find(&secret[..start]) {
+        let at = from + at;
+        let same = common(&text[at..], secret);
+        text.replace_range(at..at + same, STARS);
+        from = at + STARS.len();
+    }
+    text
+}
+
+/// Takes a part of a secret from the end of a text that was cut there, and the rest of one from its beginning.
+fn without_ends(mut text: String, secret: &str) -> String {
+    let parts = |part: &usize| *part >= MIN_LENGTH && secret.is_char_boundary(*part);
+    if let Some(part) = (1..secret.len()).rev().filter(parts).find(|part| text.ends_with(&secret[..*part])) {
+        text.truncate(text.len() - part);
+        text.push_str(STARS);
+    }
+    let rests = |from: &usize| secret.len() - *from >= MIN_LENGTH && secret.is_char_boundary(*from);
+    if let Some(from) = (1..secret.len()).filter(rests).find(|from| text.starts_with(&secret[*from..])) {
+        text.replace_range(..secret.len() - from, STARS);
+    }
+    text
+}
+
+/// How many bytes two texts have in common, in whole characters.
+fn common(one: &str, other: &str) -> usize {
+    let same = one.char_indices().zip(other.chars()).take_while(|((_, one), other)| one == other);
+    same.last().map_or(0, |((at, character), _)| at + character.len_utf8())
+}
+
+/// So many bytes, or a few more to the end of a character.
+fn boundary(text: &str, bytes: usize) -> usize {
+    (bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+/// A secret as it may turn up: whole, each of its lines, and as JSON and Python's `repr` write it.
 fn forms(value: &str) -> Vec<String> {
-    let escaped = Value::from(value).to_string();
-    let escaped = escaped.trim_matches('"').to_owned();
-    let lines = value.lines().map(|line| line.trim().to_owned());
-    let all = [value.to_owned(), value.trim().to_owned(), escaped].into_iter().chain(lines);
-    all.filter(|form| form.len() >= MIN_LENGTH).collect()
+    let json = Value::from(value).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let mut all = vec![value.to_owned(), value.trim().to_owned(), ascii(&json), json];
+    all.extend(value.lines().map(|line| line.trim().to_owned()));
+    // In single quotes where there are no others, or where there are both.
+    let escaped: String = value.escape_debug().collect();
+    all.push(escaped.replace("\\\"", "\""));
+    all.push(escaped.replace("\\'", "'").replace("\\\"", "\""));
+    all.push(value.replace('\\', "\\\\"));
+    all.retain(|form| form.len() >= MIN_LENGTH);
+    all
+}
+
+/// As JSON is written by whoever keeps to ASCII.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
 }
 
 impl fmt::Debug for Secrets {
@@ -148,14 +220,39 @@ mod tests {
         let secrets = Secrets::new(BTreeMap::from([("KEY".to_owned(), secret.to_owned())]));
         let shown = json!({
             "plain": secret, "hunter2": "x hunter2 y", "json": serde_json::to_string(secret).unwrap(),
-            "deep": [["line \"two\""]], "other": "hunter",
+            "deep": [["line \"two\""]], "other": "hunt",
         });
         assert_eq!(
             secrets.value_without(&shown),
-            json!({"plain": "***", "***": "x *** y", "json": "\"***\"", "deep": [["***"]], "other": "hunter"})
+            json!({"plain": "***", "***": "x *** y", "json": "\"***\"", "deep": [["***"]], "other": "hunt"})
         );
         assert_eq!(format!("{secrets:?}"), r#"{"KEY"}"#);
+        let accents =
+            Secrets::new(BTreeMap::from([("KEY".to_owned(), "pässwörd \u{1f40e} it's\"a\\b".to_owned())]));
+        for shown in [
+            r#""p\u00e4ssw\u00f6rd \ud83d\udc0e it's\"a\\b""#,
+            r#"'pässwörd \u{1f40e} it\'s"a\\b'"#,
+            "pässwörd \u{1f40e} it's\"a\\b",
+        ] {
+            let shown = shown.replace("\\u{1f40e}", "\u{1f40e}");
+            assert!(!accents.text(&shown).contains("ssw"), "{shown} -> {}", accents.text(&shown));
+        }
         let number = Secrets::new(BTreeMap::from([("PIN".to_owned(), "123456".to_owned())]));
         assert_eq!(number.value_without(&json!([123456, 1234567])), json!(["***", 1234567]));
+    }
+
+    #[test]
+    fn parts_of_secrets_are_found_where_a_text_was_cut() {
+        let secret = "ghp_0123456789abcdefghijKLMNOPQRSTUVWXYZ";
+        let secrets = Secrets::new(BTreeMap::from([("KEY".to_owned(), secret.to_owned())]));
+        for (text, expected) in [
+            (format!("not `{}…`", &secret[..30]), "not `***…`"),
+            (format!("a line and {}", &secret[..8]), "a line and ***"),
+            (format!("{} and more", &secret[25..]), "*** and more"),
+            (format!("{secret}{}", &secret[..20]), "******"),
+            ("ghp_ is how they begin".to_owned(), "ghp_ is how they begin"),
+        ] {
+            assert_eq!(secrets.text(&text), expected, "{text}");
+        }
     }
 }

@@ -342,7 +342,8 @@ async fn execute(context: &Context<'_>, prepared: &Prepared, resumed: bool) -> R
     for step in &mut steps {
         context.secrets.hide_in_outcome(&mut step.outcome);
     }
-    RunReport { run_id: context.run_id.clone(), workflow: prepared.name.clone(), status, latency_ms, steps }
+    let (run_id, workflow) = (context.run_id.clone(), prepared.name.clone());
+    RunReport { run_id, workflow, status, reason: context.broken(), latency_ms, steps }
 }
 
 /// Cancels the run when somebody asks for it through its history. Never ends, as the run is what ends.

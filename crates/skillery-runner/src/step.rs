@@ -31,6 +31,11 @@ pub(crate) async fn run_step(context: &Context<'_>, step: StepRun<'_>) -> Outcom
             attempt: attempts,
             inputs: step.inputs.clone(),
         });
+        if let Some(reason) = context.broken() {
+            // What is not kept does not happen.
+            let not_begun = Outcome::of(&step.skill.id, &step.skill.version, Status::Skipped);
+            return not_begun.with_reason(reason);
+        }
         let attempted = attempt(context, &step).await;
         let outcome = |status, error| Outcome {
             status,
@@ -57,6 +62,9 @@ pub(crate) async fn run_step(context: &Context<'_>, step: StepRun<'_>) -> Outcom
             error: error.clone(),
             delay_ms: milliseconds(delay),
         });
+        if context.broken().is_some() {
+            return outcome(attempted.status, attempted.error.clone());
+        }
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = context.options.cancel.cancelled() => {

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Bytes of a reference; names have fewer.
+const MAX_REFERENCE: usize = 1_024;
+
 /// An input of a step, with its references found.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Template<R> {
@@ -150,10 +153,13 @@ fn parse_text(text: &str, problems: &mut Vec<String>) -> Template<String> {
 }
 
 fn is_reference(text: &str) -> bool {
-    text.split('.').all(|segment| {
-        !segment.is_empty()
-            && segment.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'))
-    })
+    text.len() <= MAX_REFERENCE
+        && text.split('.').all(|segment| {
+            !segment.is_empty()
+                && segment
+                    .chars()
+                    .all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'))
+        })
 }
 
 /// A foreign text made short enough for a message.

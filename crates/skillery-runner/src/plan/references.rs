@@ -7,6 +7,9 @@ use crate::condition::Condition;
 use crate::problems::{Problem, ProblemKind};
 use crate::template::{Template, cut};
 
+/// Inputs that a message names.
+const MOST_NAMES: usize = 20;
+
 /// What a `${...}` stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reference {
@@ -176,6 +179,9 @@ impl Checker<'_> {
         if is_input || self.names.is_none() {
             return Some(Reference { source: Source::Input(first), path, text });
         }
+        if self.has_enough() {
+            return None;
+        }
         let message = self.unknown(&text, &first, !path.is_empty());
         let kind = if path.is_empty() { ProblemKind::UnknownInput } else { ProblemKind::UnknownStep };
         self.refuse(at, place, kind, message);
@@ -213,7 +219,12 @@ impl Checker<'_> {
     }
 
     fn unknown(&self, text: &str, first: &str, is_long: bool) -> String {
-        let names: Vec<String> = self.names.iter().flatten().map(|name| format!("`{}`", cut(name))).collect();
+        let all = self.names.iter().flatten();
+        let mut names: Vec<String> =
+            all.clone().take(MOST_NAMES).map(|name| format!("`{}`", cut(name))).collect();
+        if all.count() > MOST_NAMES {
+            names.push("…".to_owned());
+        }
         let given = match (names.len(), &self.workflow.inputs) {
             (0, None) => "no inputs were given".to_owned(),
             (0, Some(_)) => "the workflow has no inputs".to_owned(),

@@ -157,7 +157,7 @@ async fn a_workflow_can_be_a_step() {
     assert_eq!(statuses(&bad.steps), ["no failed", "late skipped"]);
     assert_eq!(bad.error.as_ref().unwrap().message, "step `no` is `failed`");
     let typed = report.step("typed").unwrap().error.clone().unwrap();
-    assert_eq!(typed.message, "the input `n` is an integer, and not `\"none\"`");
+    assert_eq!(typed.message, "the input `n` is an integer, and not a string");
     assert_eq!(report.status, Status::Success);
     let names: Vec<String> = harness
         .events()
@@ -197,7 +197,7 @@ async fn workflows_that_cannot_be_steps_say_where() {
     - step `e`: it has `skill` and `workflow`, and can be only one of them
     - step `f`: it has neither `skill` nor `workflow`
     - step `g`: `retry` is for a skill; set it in the steps of the workflow
-    - `round.yaml`: line 3, column 29: step `again`: workflow `round.yaml`: workflows lie in each other over 8 deep: round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml > round.yaml
+    - `round.yaml`: line 3, column 29: step `again`: workflow `round.yaml`: workflows lie in themselves: round.yaml > round.yaml
     - step `b`: workflow `typo.yaml`: line 4, column 5: unknown field `skil`, expected one of name, skill, workflow, inputs, needs, when, foreach, on_error, retry, timeout_seconds, parallel, idempotency_key
     - `bad.yaml`: line 2, column 13: the step does not give the input `n`
     - `bad.yaml`: line 2, column 9: the step gives `k`, and the workflow has no such input
@@ -219,7 +219,7 @@ async fn inputs_have_types_and_defaults() {
         harness.try_run(workflow, json!({"titel": "x", "title": 1})).await.unwrap_err(), @"
     workflow `w` cannot run
     - the input `count` is missing: it is an integer
-    - the input `title` is a string, and not `1`
+    - the input `title` is a string, and not an integer
     - there is no input `titel`; the inputs are `count`, `title`
     "
     );
@@ -277,6 +277,48 @@ def uses(key, folder):
 }
 
 #[tokio::test]
+async fn no_part_of_a_secret_is_left_where_texts_are_cut() {
+    let code = "\
+def cuts(key):
+    print('a' * 8150 + key)
+    print('b' * 16350 + key + 'c' * 16350)
+    raise ValueError('d' * 8170 + key)
+";
+    let mut harness = basics().skill("cuts", code);
+    let secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    harness.options.secrets = Secrets::new(BTreeMap::from([("KEY".to_owned(), secret.to_owned())]));
+    harness.options.workflows =
+        loader(&[("typed.yaml", "name: t\ninputs: {key: integer}\nsteps:\n  - {name: one, skill: echo}\n")]);
+    let workflow = json!({"name": "w", "secrets": ["KEY"], "steps": [
+        {"name": "one", "skill": "cuts", "inputs": {"key": "${secrets.KEY}"}, "on_error": "continue"},
+        {"name": "two", "workflow": "typed.yaml", "inputs": {"key": "${secrets.KEY}"}, "on_error": "continue"},
+    ]});
+    let report = harness.run(workflow, json!({})).await;
+    let told = format!("{} {}", json!(report), json!(harness.events()));
+    for at in 0..secret.len() - 6 {
+        assert!(!told.contains(&secret[at..at + 6]), "{}", &secret[at..at + 6]);
+    }
+}
+
+#[tokio::test]
+async fn numbers_are_passed_on_to_the_last_bit() {
+    let code = "\
+import random
+def floats():
+    random.seed(7)
+    numbers = [random.random() * 10 ** random.randint(-30, 30) for _ in range(2000)]
+    return {'numbers': numbers, 'written': [repr(number) for number in numbers]}
+";
+    let check = "def check(numbers, written): return [repr(number) for number in numbers] == written";
+    let harness = Harness::new().skill("floats", code).skill("check", check);
+    let workflow = json!({"name": "w", "steps": [
+        {"name": "one", "skill": "floats"},
+        {"name": "two", "skill": "check", "inputs": {"numbers": "${one_numbers}", "written": "${one_written}"}},
+    ]});
+    assert_eq!(output(&harness.run(workflow, json!({})).await, "two"), &json!(true));
+}
+
+#[tokio::test]
 async fn secrets_that_are_missing_or_no_secrets_are_refused() {
     let mut harness = basics();
     harness.options.secrets = Secrets::new(BTreeMap::from([
@@ -290,7 +332,7 @@ async fn secrets_that_are_missing_or_no_secrets_are_refused() {
     workflow `w` cannot run
     - step `one`: `${secrets.NAMELESS}`: the workflow has no secret `NAMELESS`; name it under `secrets`
     - the secret `GONE` was not given
-    - the secret `PIN` has less than 6 characters, which cannot be kept out of texts
+    - the secret `PIN` has a line of less than 6 characters, which cannot be kept out of texts
     - an input holds a secret; refer to it as `${secrets.NAME}` instead
     ");
 }

@@ -76,7 +76,17 @@ async fn a_run_that_failed_goes_on_where_it_failed() {
 
     let history = kept.history().read(&report.run_id).unwrap();
     assert_eq!(history.state, RunState::Success);
-    assert_eq!(history.report().step("c").unwrap().output, again.step("c").unwrap().output);
+    // What stands in events once is put together again.
+    for step in ["each", "c"] {
+        assert_eq!(history.report().step(step).unwrap().output, again.step(step).unwrap().output);
+    }
+    let items = history.report().step("each").unwrap().items.clone();
+    assert_eq!(items.iter().map(|item| &item.output).collect::<Vec<_>>(), ["x", "y"]);
+    let told = kept.harness.events().into_iter().filter_map(|event| match event.kind {
+        EventKind::StepFinished { step, outcome } if step == "each" => Some(outcome.items.len()),
+        _ => None,
+    });
+    assert!(told.eq([0, 0]));
     let error = kept.harness.resume(&report.run_id).await.unwrap_err();
     assert!(matches!(error, RunError::History(HistoryError::Ended(_))), "{error}");
     // What is not what the run began with is not run.
@@ -249,4 +259,20 @@ async fn a_history_that_cannot_be_written_keeps_a_run_from_beginning() {
     let error = kept.harness.try_run(workflow, json!({})).await.unwrap_err();
     assert!(matches!(error, RunError::History(HistoryError::Disk { .. })), "{error}");
     assert!(kept.harness.events().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_does_not_happen() {
+    let mut kept = kept();
+    // The journal of this run lies on a disk that is full.
+    let folder = kept._folder.path().join("runs").join("full");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.join("events.jsonl")).unwrap();
+    kept.harness.options.run_id = Some("full".to_owned());
+    let report = kept.harness.run(flow(), kept.meeting.inputs()).await;
+    assert_eq!(report.status, Status::Failed);
+    let reason = report.reason.clone().unwrap();
+    assert!(reason.contains("what happens cannot be kept: No space left on device"), "{reason}");
+    assert!(report.steps.iter().all(|step| step.outcome.status == Status::Skipped), "{report:#?}");
+    assert_eq!(kept.marks(), "");
 }

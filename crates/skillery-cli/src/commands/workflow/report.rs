@@ -20,6 +20,9 @@ pub(super) fn whole(page: &mut Page, report: &RunReport) {
             .toned(tone, format!(" {word}"))
             .plain(format!(" in {:.0} ms", report.latency_ms)),
     );
+    if let Some(reason) = &report.reason {
+        page.line(Line::default().toned(Tone::Bad, reason));
+    }
     page.blank();
     steps(page, report);
     if report.status != Status::Success {
