@@ -106,9 +106,27 @@ impl Manifest {
     }
 }
 
+/// The lines as Python has them: a line also ends with a carriage return alone.
+fn lines(code: &str) -> Vec<&str> {
+    let ends_with_return = code.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    ends_with_return.flat_map(|line| line.split('\r')).collect()
+}
+
+/// Whether a line is meant to open the block, by all but its spaces and case, and does not.
+fn is_nearly_opening(line: &str) -> bool {
+    let words = line.strip_prefix('#').and_then(|line| line.trim_start().strip_prefix("///"));
+    words.is_some_and(|word| word.trim().eq_ignore_ascii_case("script")) && line.trim_end() != OPENING
+}
+
 /// The TOML of the block, and the number of its first line.
 fn block(code: &str) -> Result<Option<(usize, String)>, ManifestError> {
-    let lines: Vec<&str> = code.lines().collect();
+    // A mark at the beginning of a file is no part of its first line.
+    let lines = lines(code.strip_prefix('\u{feff}').unwrap_or(code));
+    // Readers would take it for a block, and nothing of it would count.
+    if let Some(at) = lines.iter().position(|line| is_nearly_opening(line)) {
+        let what = format!("the block begins with `{OPENING}`, written exactly so");
+        return Err(ManifestError { line: at + 1, what });
+    }
     let mut openings =
         lines.iter().enumerate().filter(|(_, line)| line.trim_end() == OPENING).map(|(at, _)| at);
     let Some(opening) = openings.next() else { return Ok(None) };
@@ -162,7 +180,11 @@ def main(): ...
         assert_eq!(Manifest::find("# /// script\n# dependencies = []\n# ///\n").unwrap(), None);
         let asks_for_nothing = Manifest::find("# /// script\n# [tool.skillery]\n# ///\n").unwrap();
         assert_eq!(asks_for_nothing, Some(Manifest::default()));
-        assert_eq!(Manifest::of_code(&code.replace('\n', "\r\n")).unwrap(), manifest);
+        for end in ["\r\n", "\r"] {
+            assert_eq!(Manifest::of_code(&code.replace('\n', end)).unwrap(), manifest);
+        }
+        let (_, without_first) = code.split_once('\n').unwrap();
+        assert_eq!(Manifest::of_code(&format!("\u{feff}{without_first}")).unwrap(), manifest);
     }
 
     #[test]
@@ -181,5 +203,17 @@ def main(): ...
             said("# /// script\n# ///\nx = 1\n# /// script\n# ///\n"),
             "line 4: there is a second block `# /// script`"
         );
+        assert_eq!(said("x = 1\r# /// script\r# a = \r# ///\r").split(':').next(), Some("line 3"));
+        for opening in
+            ["#/// script", "# ///script", "#///script", "#  /// script", "# /// Script", "#\t///  SCRIPT "]
+        {
+            assert_eq!(
+                said(&format!("x = 1\n{opening}\n# [tool.skillery]\n# ///\n")),
+                "line 2: the block begins with `# /// script`, written exactly so"
+            );
+        }
+        for other in ["## /// script", "    # ///script", "# /// scripts", "# script", "# //// script"] {
+            assert_eq!(Manifest::find(&format!("{other}\n")).unwrap(), None);
+        }
     }
 }

@@ -22,6 +22,7 @@ use crate::judge::{Judge, Judged};
 use crate::outcome::StepError;
 use crate::output::Outputs;
 use crate::parent::Told;
+use crate::policy::MOST_SECONDS;
 use crate::step::Attempted;
 use crate::workers::{Kind, Worker};
 
@@ -112,7 +113,9 @@ impl Attempt<'_> {
             Err(error) => return could_not_start(&error),
         };
         let mut watch = Watch { worker, denials: Vec::new(), memory: None, on_denial };
-        let mut calls = Calls::new(self.caller, self.cancel, started + self.timeout);
+        // What no clock can tell comes from elsewhere: no plan has it.
+        let deadline = started + self.timeout.min(Duration::from_secs(MOST_SECONDS));
+        let mut calls = Calls::new(self.caller, self.cancel, deadline);
         let clock = tokio::time::sleep(self.timeout);
         tokio::pin!(clock);
 
@@ -202,7 +205,12 @@ impl Attempt<'_> {
             output_bytes: limits.output_bytes,
             environment: environment(context.variables(grants)),
             // The clock ends what takes too long; this ends it even where nobody looks at the clock.
-            seconds: (self.timeout.as_secs() + 1).saturating_mul(processors as u64) + 1,
+            seconds: self
+                .timeout
+                .as_secs()
+                .saturating_add(1)
+                .saturating_mul(processors as u64)
+                .saturating_add(1),
         };
         let not_json =
             |error| StepError::new("bad-inputs", format!("the inputs cannot be written as JSON: {error}"));

@@ -37,6 +37,8 @@ const TIOCLINUX: u32 = 0x541C;
 const NAMESPACES: u32 = 0x7E02_0080 | libc::CLONE_PARENT.unsigned_abs();
 const SOCKET_TYPE: u32 = 0xF;
 const STREAM: u32 = libc::SOCK_STREAM.unsigned_abs();
+/// Of the flags of `sendto` and its likes: connects with the first bytes, and the kernel forgets to ask Landlock.
+const FASTOPEN: u32 = libc::MSG_FASTOPEN.unsigned_abs();
 
 macro_rules! calls {
     ($($name:ident)*) => { &[$((libc::$name, stringify!($name))),*] };
@@ -174,6 +176,9 @@ pub(crate) fn main(subprocess: bool, hosts: bool) -> Vec<u8> {
     program.extend(for_call(
         libc::SYS_socketpair,
         [
+            load(argument(0)),
+            jump(BPF_JEQ, libc::AF_UNIX.unsigned_abs(), 1, 0),
+            end(USER_NOTIF),
             load(argument(1)),
             instruction(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE),
             jump(BPF_JEQ, STREAM, 1, 0),
@@ -183,6 +188,9 @@ pub(crate) fn main(subprocess: bool, hosts: bool) -> Vec<u8> {
     if hosts {
         program.extend(for_call(libc::SYS_socket, stream_over_ip()));
         program.extend(for_call(libc::SYS_setsockopt, plain_options()));
+        for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+            program.extend(for_call(call, without_connecting(flags)));
+        }
     }
     // Nobody types into a terminal.
     let typing = one_of(&[TIOCSTI, TIOCLINUX], USER_NOTIF);
@@ -220,6 +228,16 @@ fn plain_options() -> Vec<Instruction> {
         load(argument(2)),
         jump(BPF_JEQ, libc::TCP_ULP.unsigned_abs(), 0, 1),
         end(SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()),
+    ]
+}
+
+/// Who sends, sends to whom it has connected to. Libraries go on without, as where the kernel cannot do it.
+fn without_connecting(flags: u32) -> Vec<Instruction> {
+    vec![
+        load(argument(flags)),
+        instruction(BPF_ALU | BPF_AND | BPF_K, FASTOPEN),
+        jump(BPF_JEQ, 0, 1, 0),
+        end(SECCOMP_RET_ERRNO | libc::EOPNOTSUPP.unsigned_abs()),
     ]
 }
 
@@ -308,7 +326,7 @@ mod tests {
     use super::*;
 
     /// What the kernel would answer.
-    fn answer(program: &[u8], call: u32, arguments: [u32; 3]) -> u32 {
+    fn answer<const N: usize>(program: &[u8], call: u32, arguments: [u32; N]) -> u32 {
         let (mut at, mut held) = (0, 0_u32);
         loop {
             let step = &program[at * 8..at * 8 + 8];
@@ -323,6 +341,7 @@ mod tests {
                         16 => arguments[0],
                         24 => arguments[1],
                         32 => arguments[2],
+                        40 => arguments[3],
                         other => panic!("{other}"),
                     };
                     continue;
@@ -385,6 +404,10 @@ mod tests {
         assert_eq!(clone(&granted, libc::CLONE_PARENT.unsigned_abs() | 0x11), USER_NOTIF);
         let pair = |kind: i32| answer(&strict, number(libc::SYS_socketpair), [1, kind.unsigned_abs(), 0]);
         assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), SECCOMP_RET_ALLOW);
+        for family in [libc::AF_INET, libc::AF_TIPC, libc::AF_VSOCK] {
+            let arguments = [family.unsigned_abs(), STREAM, 0];
+            assert_eq!(answer(&strict, number(libc::SYS_socketpair), arguments), USER_NOTIF);
+        }
         assert_eq!((pair(libc::SOCK_DGRAM), pair(libc::SOCK_SEQPACKET)), (USER_NOTIF, USER_NOTIF));
         let ioctl = |request| answer(&strict, number(libc::SYS_ioctl), [0, request, 0]);
         assert_eq!((ioctl(TIOCSTI), ioctl(0x5401)), (USER_NOTIF, SECCOMP_RET_ALLOW));
@@ -427,6 +450,16 @@ mod tests {
             option(libc::IPPROTO_TCP, libc::TCP_ULP),
             SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()
         );
+        for (call, at) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+            let with_flags = |flags: i32| {
+                let mut arguments = [0; 4];
+                arguments[at] = flags.unsigned_abs();
+                answer(&with, number(call), arguments)
+            };
+            assert_eq!(with_flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT), SECCOMP_RET_ALLOW);
+            let unknown = SECCOMP_RET_ERRNO | libc::EOPNOTSUPP.unsigned_abs();
+            assert_eq!(with_flags(libc::MSG_NOSIGNAL | libc::MSG_FASTOPEN), unknown);
+        }
         let plain = |program: &[u8], call| answer(program, number(call), [0, 0, 0]);
         assert_eq!(plain(&without, libc::SYS_connect), USER_NOTIF);
         assert_eq!(plain(&with, libc::SYS_connect), SECCOMP_RET_ALLOW);

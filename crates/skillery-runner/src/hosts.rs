@@ -90,6 +90,9 @@ impl FromStr for Host {
         if name.address().is_some_and(|address| !is_of_one(address)) {
             return Err("the address is not that of one host".to_owned());
         }
+        if name.address().is_some_and(is_of_link) {
+            return Err("the address has a meaning on one link only".to_owned());
+        }
         Ok(Self { name, port })
     }
 }
@@ -98,6 +101,14 @@ impl FromStr for Host {
 fn is_of_one(address: IpAddr) -> bool {
     let is_mapped = matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
     !address.is_unspecified() && !address.is_multicast() && !is_mapped && address != Ipv4Addr::BROADCAST
+}
+
+/// Whether the address says nothing without a device that it is seen from.
+fn is_of_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 fn parse_name(name: &str) -> Result<String, String> {
@@ -173,6 +184,8 @@ mod tests {
             "[localhost]:80",
             "user@example.com:80",
             "255.255.255.255:1",
+            "169.254.169.254:80",
+            "[fe80::1]:80",
         ] {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }

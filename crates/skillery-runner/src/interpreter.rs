@@ -144,6 +144,7 @@ pub(crate) fn find(path: &Path) -> io::Result<PathBuf> {
         .map(|place| place.join(path))
         .find(|path| path.is_file())
         .ok_or_else(absent)
+        .and_then(std::path::absolute)
 }
 
 fn is_script(path: &Path) -> bool {

@@ -4,7 +4,7 @@
 //! needs to know nothing of it, and what is said is not looked into: TLS is between the skill and the host. A connection
 //! ends with the skill that made it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,17 +12,25 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::ifaddrs::getifaddrs;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::{AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::hosts::{Host, HostName, MAX_HOSTS, places};
 
 /// How long it may take to find a host and to be accepted there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What each address of a host has of that at least, however many come before it.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Addresses of one host that are tried.
+const ADDRESSES: usize = 16;
+/// Where a machine in a cloud is told its own secrets, beside an address of the link.
+const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 /// How long a host may still send when the skill has said all that it will.
 const LINGER: Duration = Duration::from_secs(60);
 /// How long it usually takes at most until the other side ends, too.
@@ -112,7 +120,6 @@ impl State {
 /// Accepts for one port of one host.
 async fn serve(state: Arc<State>, listener: TcpListener, target: Arc<Host>) {
     loop {
-        let Ok(permit) = Arc::clone(&state.free).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = state.stop.cancelled() => return,
@@ -129,6 +136,14 @@ async fn serve(state: Arc<State>, listener: TcpListener, target: Arc<Host>) {
         };
         let end = state.stop.child_token();
         state.open().insert(ends, end.clone());
+        // Only now, as a host that nobody connects to needs none.
+        let permit = tokio::select! {
+            permit = Arc::clone(&state.free).acquire_owned() => permit,
+            () = end.cancelled() => {
+                state.open().remove(&ends);
+                continue;
+            }
+        };
         let (state, target) = (Arc::clone(&state), Arc::clone(&target));
         tokio::spawn(async move {
             tokio::select! {
@@ -143,9 +158,7 @@ async fn serve(state: Arc<State>, listener: TcpListener, target: Arc<Host>) {
 
 /// Carries one connection to its end.
 async fn carry(mut skill: TcpStream, target: &Host, look: &(dyn Fn() + Send + Sync)) {
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect(target)).await;
-    let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    let mut host = match connected {
+    let mut host = match connect(target).await {
         Ok(host) => host,
         Err(error) => {
             tracing::debug!(%target, %error, "a skill cannot be connected");
@@ -171,10 +184,10 @@ async fn carry(mut skill: TcpStream, target: &Host, look: &(dyn Fn() + Send + Sy
     };
     tokio::pin!(up, down);
     tokio::select! {
-        sent = &mut up => if sent.is_ok() && tokio::time::timeout(FAREWELL, &mut down).await.is_err() {
+        sent = &mut up => if sent.is_ok() && timeout(FAREWELL, &mut down).await.is_err() {
             // Nobody may be there any more, or somebody who only listens.
             look();
-            let _ = tokio::time::timeout(LINGER, down).await;
+            let _ = timeout(LINGER, down).await;
         },
         sent = &mut down => if sent.is_ok() {
             let _ = up.await;
@@ -183,35 +196,60 @@ async fn carry(mut skill: TcpStream, target: &Host, look: &(dyn Fn() + Send + Sy
 }
 
 async fn connect(target: &Host) -> io::Result<TcpStream> {
-    let port = target.port;
+    let (port, end) = (target.port, Instant::now() + CONNECT_TIMEOUT);
     let addresses: Vec<SocketAddr> = match &target.name {
         HostName::Address(address) => vec![(*address, port).into()],
         name if name.is_localhost() => {
             vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
         }
         HostName::Name(name) => {
-            let found = tokio::net::lookup_host((name.as_str(), port)).await?;
-            found.filter(|address| !is_near(address.ip())).collect()
+            let found = timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((name.as_str(), port))).await??;
+            let own = own_addresses()?;
+            found.filter(|address| !is_near(address.ip(), &own)).take(ADDRESSES).collect()
         }
     };
     let mut last = io::Error::other("the name leads nowhere, or to this machine");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(host) => return Ok(host),
-            Err(error) => last = error,
+    let count = addresses.len();
+    for (tried, address) in addresses.into_iter().enumerate() {
+        let share = share(end.saturating_duration_since(Instant::now()), count - tried);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(host)) => return Ok(host),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
     Err(last)
 }
 
+/// How long the first of so many addresses is tried: one that does not answer must not hide the others.
+fn share(left: Duration, addresses: usize) -> Duration {
+    let addresses = u32::try_from(addresses.max(1)).unwrap_or(u32::MAX);
+    (left / addresses).max(ADDRESS_TIMEOUT)
+}
+
+/// The addresses that this machine has now.
+fn own_addresses() -> io::Result<HashSet<IpAddr>> {
+    let address = |interface: nix::ifaddrs::InterfaceAddress| {
+        let address = interface.address?;
+        let four = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        four.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    };
+    Ok(getifaddrs()?.filter_map(address).collect())
+}
+
 /// Whether an address is that of this machine or of its link: no name from elsewhere may lead there, whoever says so.
-fn is_near(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_loopback() || address.is_link_local() || address.is_unspecified(),
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unicast_link_local() || address.is_unspecified()
+fn is_near(address: IpAddr, own: &HashSet<IpAddr>) -> bool {
+    let address = address.to_canonical();
+    own.contains(&address)
+        || match address {
+            IpAddr::V4(address) => {
+                address.is_loopback() || address.is_link_local() || address.is_unspecified()
+            }
+            IpAddr::V6(address) => {
+                let is_of_link = address.is_unicast_link_local() || address == METADATA;
+                address.is_loopback() || is_of_link || address.is_unspecified()
+            }
         }
-    }
 }
 
 /// One message, and the sockets that come with it; empty at the end.
@@ -248,13 +286,45 @@ mod tests {
 
     #[test]
     fn names_from_elsewhere_do_not_lead_to_this_machine() {
-        for address in
-            ["127.0.0.1", "127.1.2.3", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "::ffff:127.0.0.1"]
-        {
-            assert!(is_near(address.parse().unwrap()), "{address}");
+        for address in [
+            "127.0.0.1",
+            "127.1.2.3",
+            "::1",
+            "169.254.169.254",
+            "fe80::1",
+            "0.0.0.0",
+            "::ffff:127.0.0.1",
+            "fd00:ec2::254",
+        ] {
+            assert!(is_near(address.parse().unwrap(), &HashSet::new()), "{address}");
         }
-        for address in ["10.0.0.1", "192.168.1.1", "203.0.113.7", "2001:db8::1"] {
-            assert!(!is_near(address.parse().unwrap()), "{address}");
+        let others = ["10.0.0.1", "192.168.1.1", "203.0.113.7", "2001:db8::1"];
+        for address in others {
+            assert!(!is_near(address.parse().unwrap(), &HashSet::new()), "{address}");
         }
+        let own = HashSet::from(others.map(|address| address.parse().unwrap()));
+        for address in others.into_iter().chain(["::ffff:10.0.0.1"]) {
+            assert!(is_near(address.parse().unwrap(), &own), "{address}");
+        }
+    }
+
+    #[test]
+    fn this_machine_knows_its_addresses() {
+        let own = own_addresses().unwrap();
+        assert!(own.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)), "{own:?}");
+        // Whoever can be listened on is this machine.
+        for address in own {
+            let is_of_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+            assert!(is_of_link || std::net::UdpSocket::bind((address, 0)).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn each_address_has_its_time() {
+        let seconds = Duration::from_secs;
+        assert_eq!(share(seconds(10), 1), seconds(10));
+        assert_eq!(share(seconds(10), 4), Duration::from_millis(2_500));
+        assert_eq!(share(seconds(10), 16), seconds(2));
+        assert_eq!(share(Duration::ZERO, 3), seconds(2));
     }
 }

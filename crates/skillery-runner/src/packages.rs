@@ -112,16 +112,19 @@ impl Tool {
         }
     }
 
-    /// The tool itself, for this interpreter.
+    /// The tool itself, for this interpreter. What lies in the folder of the caller has no part in it, least of all a
+    /// `pip.py`: that may have come with a skill.
     fn command(self, interpreter: &Interpreter) -> Command {
-        match self {
+        let mut command = match self {
             Self::Uv => Command::new("uv"),
             Self::Pip => {
                 let mut command = Command::new(interpreter.path());
-                command.args(["-m", "pip", "--disable-pip-version-check"]);
+                command.args(["-I", "-m", "pip", "--disable-pip-version-check"]);
                 command
             }
-        }
+        };
+        command.current_dir("/");
+        command
     }
 
     /// Installs what the file lists into a plain folder.
@@ -143,11 +146,14 @@ impl Tool {
             Self::Pip => {
                 command.args(["install", "--quiet", "--no-input", "--no-warn-script-location"]);
                 // Settings that do not go with a folder.
-                command.envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0")]);
+                command.envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PIP_DRY_RUN", "0")]);
+                for elsewhere in ["PIP_ROOT", "PIP_PREFIX", "PIP_TARGET"] {
+                    command.env_remove(elsewhere);
+                }
             }
         }
         command.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]);
-        command.arg(scratch.join(INSTALLED)).arg("-r").arg(scratch.join(REQUIREMENTS)).current_dir(scratch);
+        command.arg(scratch.join(INSTALLED)).arg("-r").arg(scratch.join(REQUIREMENTS));
         // Ctrl-C on a terminal is for the runner, which ends the tool.
         #[cfg(unix)]
         command.process_group(0);
@@ -276,6 +282,11 @@ impl Environment<'_> {
                 return Err(PackagesError::Refused { skill: skill.id.clone(), tool: tool.name(), said });
             }
         }
+        // A tool may say that all is well and have done nothing, as with a setting for a dry run.
+        if let Some(absent) = absent(&scratch.path().join(INSTALLED), skill) {
+            let said = format!("it does not complain, and `{}` is not there", absent.name);
+            return Err(PackagesError::Refused { skill: skill.id.clone(), tool: tool.name(), said });
+        }
         let (scratch, folder) = (scratch.keep(), self.folder.clone());
         let kept = tokio::task::spawn_blocking(move || {
             keep(&scratch, &folder).inspect_err(|_| {
@@ -301,11 +312,16 @@ impl Environment<'_> {
     }
 }
 
+/// The first package of a skill that was not installed.
+fn absent<'a>(installed: &Path, skill: &'a Pinned) -> Option<&'a Requirement> {
+    let entries = std::fs::read_dir(installed).into_iter().flatten().filter_map(Result::ok);
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    skill.packages.iter().find(|one| !names.iter().any(|name| one.is_installed_as(name)))
+}
+
 /// Makes what was installed durable and readable for the user that skills run as, and gives it its name.
 fn keep(scratch: &Path, folder: &Path) -> io::Result<()> {
     let installed = scratch.join(INSTALLED);
-    // Packages may be without any file.
-    std::fs::create_dir_all(&installed)?;
     #[cfg(unix)]
     for_all_to_read(&installed)?;
     #[cfg(target_os = "linux")]

@@ -151,11 +151,12 @@ impl Parent {
         };
         if let Some(why) = hello.strip_prefix("refused ") {
             let _ = child.wait();
-            return Err(match why.strip_prefix("old ") {
-                Some(version) => {
+            return Err(match why.split_once(' ') {
+                Some(("old", version)) => {
                     InterpreterError::TooOld { path: path(), version: version.to_owned() }.into()
                 }
-                None => SandboxError::Refused(why.to_owned()).into(),
+                Some(("grant", why)) => SandboxError::Grant(why.to_owned()).into(),
+                _ => SandboxError::Refused(why.to_owned()).into(),
             });
         }
         let text = hello.strip_prefix("hello ").unwrap_or_default();

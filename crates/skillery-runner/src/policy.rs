@@ -13,6 +13,10 @@ use crate::hosts::{Host, MAX_HOSTS};
 const MEBIBYTE: u64 = 1024 * 1024;
 const MEMORY_FLOOR: u64 = 64 * MEBIBYTE;
 const DEFAULT_MEMORY: u64 = 512 * MEBIBYTE;
+/// The longest that an attempt may take: a week.
+pub(crate) const MOST_SECONDS: u64 = 7 * 86_400;
+/// Paths in each list. Each of them is a mount of its own.
+const MAX_PATHS: usize = 256;
 /// Seconds that an attempt may take when nothing else is granted.
 pub(crate) const DEFAULT_SECONDS: u64 = 60;
 
@@ -93,6 +97,11 @@ fn both<T: Clone + PartialEq>(these: &[T], those: &[T]) -> Vec<T> {
 impl Grants {
     /// The first value that cannot be granted, and why.
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        for (list, paths) in [("read", &self.read), ("write", &self.write)] {
+            if paths.len() > MAX_PATHS {
+                return Err((list.to_owned(), format!("`{list}` has at most {MAX_PATHS} entries")));
+            }
+        }
         for path in self.read.iter().chain(&self.write) {
             let shown = path.display().to_string();
             if !is_plain(path) {
@@ -121,6 +130,10 @@ impl Grants {
         }
         if self.seconds == Some(0) {
             return Err(("seconds".to_owned(), "`seconds` is at least 1".to_owned()));
+        }
+        if self.seconds.is_some_and(|seconds| seconds > MOST_SECONDS) {
+            let why = format!("`seconds` is at most {MOST_SECONDS}, which is a week");
+            return Err(("seconds".to_owned(), why));
         }
         Ok(())
     }
@@ -153,9 +166,9 @@ impl Grants {
         toml::to_string(&Entries { skills: BTreeMap::from([(id, self)]) }).unwrap_or_default()
     }
 
-    /// The time limit of an attempt: what the step says, or else the run, and never more than granted.
+    /// The time limit of an attempt: what the step says, or else the run, and never more than granted, or than a week.
     pub(crate) fn timeout(&self, asked: Duration) -> Duration {
-        self.seconds.map_or(asked, |seconds| asked.min(Duration::from_secs(seconds)))
+        asked.min(Duration::from_secs(self.seconds.map_or(MOST_SECONDS, |seconds| seconds.min(MOST_SECONDS))))
     }
 
     /// The variables that are granted and set.
@@ -354,6 +367,11 @@ mod tests {
                 "`x`: `/proc/sys` is the sandbox's own, and cannot be granted",
             ),
             ("[skills.x]\nmemory_bytes = 1", "`x`: `memory_bytes` is at least 67108864"),
+            (
+                "[skills.x]\nseconds = 9223372036854775807",
+                "`x`: `seconds` is at most 604800, which is a week",
+            ),
+            ("[skills.x]\nhosts = ['169.254.169.254:80']", "the address has a meaning on one link only"),
             ("[skills.x]\nhosts = ['a']", "`x`: `a`: a host is written `host:port`"),
             ("[default]\nnetwork = true", "unknown field `network`"),
         ] {
@@ -361,5 +379,16 @@ mod tests {
             let error = Policy::read(&path).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
+        let many = Grants { write: vec!["/srv".into(); MAX_PATHS + 1], ..Grants::default() };
+        assert_eq!(many.check().unwrap_err().1, "`write` has at most 256 entries");
+    }
+
+    #[test]
+    fn no_attempt_takes_longer_than_a_week() {
+        let week = Duration::from_secs(MOST_SECONDS);
+        let forever = Grants { seconds: Some(u64::MAX), ..Grants::default() };
+        assert_eq!(forever.timeout(Duration::MAX), week);
+        assert_eq!(Grants::default().timeout(Duration::MAX), week);
+        assert_eq!(forever.timeout(Duration::from_secs(3)), Duration::from_secs(3));
     }
 }

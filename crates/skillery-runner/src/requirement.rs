@@ -57,6 +57,15 @@ impl FromStr for Requirement {
     }
 }
 
+impl Requirement {
+    /// Whether a folder of installed packages has this one in it, by the name of one of its entries. The version is not
+    /// compared: to the tool that installed it, `1.0` and `1.0.0` are the same.
+    pub(crate) fn is_installed_as(&self, entry: &str) -> bool {
+        let whole = entry.strip_suffix(".dist-info").and_then(|whole| whole.rsplit_once('-'));
+        whole.is_some_and(|(name, _)| parse_name(name).is_ok_and(|name| name == self.name))
+    }
+}
+
 impl TryFrom<String> for Requirement {
     type Error = String;
 
@@ -122,6 +131,20 @@ impl fmt::Display for Requirement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_installed_is_known_by_its_entry() {
+        let one: Requirement = format!("some-package==1.0 {HASH}{}", "a".repeat(64)).parse().unwrap();
+        for (entry, is_it) in [
+            ("some_package-1.0.dist-info", true),
+            ("Some.Package-1.0.0.dist-info", true),
+            ("some_package", false),
+            ("some_package-1.0.data", false),
+            ("some-1.0.dist-info", false),
+        ] {
+            assert_eq!(one.is_installed_as(entry), is_it, "{entry}");
+        }
+    }
 
     #[test]
     fn what_is_pinned_and_hashed_is_allowed_and_nothing_else() {

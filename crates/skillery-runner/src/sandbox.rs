@@ -90,6 +90,9 @@ pub enum SandboxError {
     /// A layer is missing.
     #[error("the sandbox is not complete on this machine: {0}")]
     Refused(String),
+    /// Something that is granted is not there, or cannot be shown. The machine is as it should be.
+    #[error("what is granted cannot be given: {0}")]
+    Grant(String),
     /// It could not be begun.
     #[error("the sandbox cannot be set up: {0}")]
     SetUp(String),
@@ -101,6 +104,9 @@ impl SandboxError {
         match self {
             Self::Refused(_) => {
                 "run `skillery doctor` to see what is missing; `--allow-weaker-sandbox` runs skills without it"
+            }
+            Self::Grant(_) => {
+                "make what is missing, or change the entry of the policy; `skillery policy show` prints it"
             }
             Self::SetUp(_) => "run `skillery doctor` to see what this machine has",
         }

@@ -94,6 +94,8 @@ impl Pinned {
             SkillCode::Text(code) => code.clone(),
             SkillCode::File(path) => read_text(path, most).map_err(unreadable)?,
         };
+        // Some editors put a mark in front of the first line, and Python skips it in files only.
+        let code = code.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(code);
         let path = format!("scripts/{name}.py");
         if code.len() > most {
             return Err(unreadable(format!("its code is over {most} bytes")));

@@ -56,6 +56,13 @@ fn with_index() -> Place {
     place
 }
 
+/// Where programs are found, but for `uv`, so that `pip` installs.
+fn path_without_uv() -> String {
+    let path = std::env::var_os("PATH").unwrap();
+    let places = std::env::split_paths(&path).filter(|place| !place.join("uv").exists());
+    std::env::join_paths(places).unwrap().into_string().unwrap()
+}
+
 /// Makes one, and gives what a manifest says to have it.
 fn make(place: &Place, kind: &str, name: &str, version: &str) -> String {
     let made = Command::new("python3")
@@ -136,6 +143,46 @@ fn what_cannot_be_installed_leaves_nothing() {
         assert!(error["hint"].as_str().unwrap().contains("needs a wheel"), "{error}");
         assert_eq!(sets(&place), [] as [PathBuf; 0], "{case}");
     }
+}
+
+#[test]
+fn what_was_not_installed_is_not_kept() {
+    let mut place = with_index();
+    // Settings that lead elsewhere, or nowhere.
+    place.set("PATH", &path_without_uv());
+    place.set("PIP_DRY_RUN", "1");
+    place.set("PIP_TARGET", place.work().join("elsewhere").to_str().unwrap());
+    place.set("PIP_PREFIX", place.work().join("elsewhere").to_str().unwrap());
+    place.set("PIP_ROOT", place.work().join("elsewhere").to_str().unwrap());
+    let one = make(&place, "wheel", "one", "1.0");
+    skill(&place, "settings", &[&one], "import one\nreturn one.VERSION");
+    let report = run(&place, "settings").ok().json();
+    assert_eq!(report["steps"][0]["output"], "1.0");
+
+    // A tool that does nothing, and does not complain.
+    let two = make(&place, "wheel", "two", "1.0");
+    skill(&place, "idle", &[&two], "return 1");
+    place.write("uv", "#!/bin/sh\necho uv 1\n");
+    let idle = place.work().join("uv");
+    std::fs::set_permissions(&idle, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.set("PATH", &format!("{}:{}", place.work().display(), path_without_uv()));
+    let error = run(&place, "idle").fails(1).error();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.ends_with("it does not complain, and `two` is not there"), "{message}");
+    assert_eq!(sets(&place).len(), 1);
+}
+
+#[test]
+fn what_lies_in_the_folder_of_the_caller_does_not_install() {
+    let mut place = with_index();
+    place.set("PATH", &path_without_uv());
+    let told = place.work().join("told");
+    place.write("pip.py", format!("open({told:?}, 'w')\nprint('pip 1')\n"));
+    place.run(["doctor"]).ok();
+    let one = make(&place, "wheel", "one", "1.0");
+    skill(&place, "uses", &[&one], "import one\nreturn one.VERSION");
+    run(&place, "uses").ok();
+    assert!(!told.exists());
 }
 
 #[test]

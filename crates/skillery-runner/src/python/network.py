@@ -10,6 +10,8 @@ import time
 
 import _socket
 
+from . import rooms
+
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
 IFF_UP = 1
 LOOPBACK, LOOPBACK_INDEX = "lo", 1
@@ -40,13 +42,16 @@ def listen(hosts):
     for number, host in enumerate(hosts):
         address = host["address"]
         family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
-        if not host["name"]:
-            add(device, number, family, address)
-        for port in host["ports"]:
-            listener = _socket.socket(family, _socket.SOCK_STREAM)
-            bind(listener, address, port)
-            listener.listen(BACKLOG)
-            sockets.append(listener)
+        try:
+            if not host["name"]:
+                add(device, number, family, address)
+            for port in host["ports"]:
+                listener = _socket.socket(family, _socket.SOCK_STREAM)
+                bind(listener, address, port)
+                listener.listen(BACKLOG)
+                sockets.append(listener)
+        except OSError as error:
+            raise rooms.BadGrant("`%s` cannot be a host of the sandbox (%s)" % (host["name"] or address, error))
     device.close()
     return sockets
 

@@ -464,8 +464,9 @@ def main():
         parent.enter()
         sockets = network.listen(plan["hosts"]) if plan["hosts"] else []
         parent.prepare()
-    except (Refused, OSError) as error:
-        control.send(b"refused %s" % str(error).encode())
+    except (Refused, rooms.BadGrant, OSError) as error:
+        word = "refused grant" if isinstance(error, rooms.BadGrant) else "refused"
+        control.send(("%s %s" % (word, error)).encode())
         os._exit(1)
     layers = ",".join('"%s":%s' % (name, text_of(value)) for name, value in parent.layers.items())
     hello = 'hello {"version":"%s","layers":{%s}}' % (version, layers)

@@ -16,6 +16,10 @@ ACCOUNTS = {
 OLD = "/old"
 
 
+class BadGrant(Exception):
+    """What is granted cannot be given. The machine is as it should be."""
+
+
 def interpreter_folders():
     """The folders of the interpreter and of the environment that it was started in."""
     found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
@@ -50,7 +54,7 @@ def build(reads, writes, settings):
     # Links are followed while they still lead where they should.
     real = {path: OLD + os.path.realpath(path) for path in [*reads, *writes, *("/etc/" + name for name in SETTINGS)]}
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,nr_inodes=1024,mode=755")
+    kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,nr_inodes=16384,mode=755")
     os.chdir("/tmp")
     os.mkdir("old")
     kernel.pivot_root(".", "old")
@@ -81,17 +85,17 @@ def build(reads, writes, settings):
     again = []
     for paths, read_only in ((reads, True), (writes, False)):
         for path in paths:
-            source = real[path]
+            source, shown = real[path], path
             if not os.path.exists(source):
-                raise FileNotFoundError(2, "`%s` is granted, and is not there" % path)
+                raise BadGrant("`%s` is granted, and is not there" % path)
             if is_below(path, "/tmp"):
-                hidden = "/again/%d" % len(again)
-                again.append((hidden, path, os.path.isdir(source)))
-                place_for(source, hidden)
-                kernel.bind(source, hidden, read_only)
-            else:
-                place_for(source, path)
-                kernel.bind(source, path, read_only)
+                shown = "/again/%d" % len(again)
+                again.append((shown, path, os.path.isdir(source)))
+            try:
+                place_for(source, shown)
+                kernel.bind(source, shown, read_only)
+            except OSError as error:
+                raise BadGrant("`%s` cannot be shown to a skill (%s)" % (path, error))
     return again
 
 

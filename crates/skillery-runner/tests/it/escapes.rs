@@ -270,7 +270,33 @@ async fn what_is_granted_may_lie_in_what_is_shown_already() {
     let missing = Grants { read: vec!["/no/such/file".into()], ..Grants::default() };
     let skill = SkillSource { grants: missing, ..source("subject", "def subject(): return 1") };
     let error = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap_err();
-    assert!(error.to_string().contains("`/no/such/file` is granted, and is not there"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "what is granted cannot be given: `/no/such/file` is granted, and is not there"
+    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("policy show")), "{error:?}");
+}
+
+#[tokio::test]
+async fn as_many_paths_as_may_be_granted_are_there() {
+    // Not in `/tmp`, where the way to a path takes no room.
+    let folder = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir_in("/var/tmp")
+        .unwrap();
+    let path = |number: usize| {
+        let path = folder.path().join(format!("{number}/a/b/c/d"));
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let grants = Grants {
+        read: (0..256).map(path).collect(),
+        write: (256..512).map(path).collect(),
+        ..Grants::default()
+    };
+    let code = skill(&format!("return len(os.listdir({:?}))", folder.path()));
+    let outcome = run_granted(&code, json!({}), &RunOptions::default(), grants).await;
+    assert_eq!(outcome.output, json!(512), "{outcome:#?}");
 }
 
 #[tokio::test]

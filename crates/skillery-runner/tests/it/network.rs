@@ -208,6 +208,40 @@ async fn nothing_else_is_reached() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_without_a_connection() {
+    let port = web();
+    let granted = hosts(&[&format!("one.localhost:{port}")]);
+    // Landlock would not see it.
+    let send = "try:\n    socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', 9))\nexcept OSError as error:\n    return error.errno";
+    let outcome = attempt(send, &granted).await;
+    assert_eq!(outcome.output, json!(libc::EOPNOTSUPP), "{outcome:#?}");
+    for family in [libc::AF_INET, libc::AF_TIPC] {
+        let pair = format!("socket.socketpair({family}, socket.SOCK_STREAM)");
+        for grants in [&granted, &Grants::default()] {
+            denied(&attempt(&pair, grants).await, "socketpair");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hosts_that_nobody_connects_to_take_no_room() {
+    let port = web();
+    let names: Vec<String> = (0..64).map(|number| format!("h{number}.localhost:{port}")).collect();
+    let granted = hosts(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let both = format!(
+        "first = socket.create_connection(('h7.localhost', {port}), 30)\n\
+         second = socket.create_connection(('h7.localhost', {port}), 30)\n\
+         found = []\n\
+         for one in (second, first):\n    \
+             one.sendall(b'GET /x HTTP/1.0\\r\\n\\r\\n')\n    \
+             found.append(one.recv(1000).decode().split()[1])\n\
+         return found"
+    );
+    let outcome = attempt(&both, &granted).await;
+    assert_eq!(outcome.output, json!(["200", "200"]), "{outcome:#?}");
+}
+
+#[tokio::test]
 async fn addresses_are_granted_as_they_are() {
     let granted = hosts(&["198.51.100.7:9", "[2001:db8::7]:9"]);
     for address in ["198.51.100.7", "2001:db8::7"] {

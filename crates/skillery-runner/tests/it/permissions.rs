@@ -79,6 +79,19 @@ async fn what_is_granted_and_not_asked_for_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_block_counts_however_its_lines_end() {
+    let environment = "import os\ndef subject(): return 'CARGO_PKG_NAME' in os.environ\n";
+    let granted = Grants { environment: vec!["CARGO_PKG_NAME".into()], ..Grants::default() };
+    let options = RunOptions::default();
+    let code = manifest("", environment);
+    for code in [code.replace('\n', "\r"), code.replace('\n', "\r\n"), format!("\u{feff}{code}")] {
+        let outcome = run_granted(&code, json!({}), &options, granted.clone()).await;
+        // It asks for nothing, so it has nothing of what is granted.
+        assert_eq!(outcome.output, json!(false), "{outcome:#?}");
+    }
+}
+
+#[tokio::test]
 async fn memory_and_time_are_what_is_asked_for_below_what_is_granted() {
     let limit = "import resource\ndef subject(): return resource.getrlimit(resource.RLIMIT_AS)[0]\n";
     let granted = Grants { memory_bytes: 2 << 30, seconds: Some(120), ..Grants::default() };
@@ -90,4 +103,10 @@ async fn memory_and_time_are_what_is_asked_for_below_what_is_granted() {
     let slow = "import threading\ndef subject(): return threading.Event().wait(0.5)\n";
     assert_eq!(run(&manifest("seconds = 90", slow)).await.output, json!(false));
     assert_eq!(run(&manifest("", slow)).await.status, Status::TimedOut);
+
+    // The longest that numbers can say.
+    let forever = Grants { seconds: Some(u64::MAX), ..Grants::default() };
+    let options = RunOptions { timeout: Duration::MAX, ..RunOptions::default() };
+    let outcome = run_granted("def subject(): return 1\n", json!({}), &options, forever).await;
+    assert_eq!(outcome.output, json!(1), "{outcome:#?}");
 }
