@@ -81,6 +81,8 @@ pub(crate) struct Pinned {
     pub(crate) grants: Grants,
     /// The packages that it has.
     pub(crate) packages: BTreeSet<Requirement>,
+    /// The skills that it calls, as it writes them.
+    pub(crate) skills: Vec<String>,
     /// How long an attempt may take, where the skill says so.
     seconds: Option<u64>,
 }
@@ -98,9 +100,10 @@ impl Pinned {
         if code.len() > most {
             return Err(unreadable(format!("its code is over {most} bytes")));
         }
-        let Settled { asks, missing, grants, packages } = settle(&code, &source.grants).map_err(|error| {
-            (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
-        })?;
+        let Settled { asks, missing, grants, packages, skills } =
+            settle(&code, &source.grants).map_err(|error| {
+                (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
+            })?;
         if missing != Permissions::default() {
             return Err((ProblemKind::NotGranted, refusal(&source.id, &source.grants, &missing)));
         }
@@ -113,6 +116,7 @@ impl Pinned {
             code,
             grants,
             packages,
+            skills,
             seconds: asks.and_then(|asks| asks.seconds),
         })
     }

@@ -19,6 +19,11 @@ fn caller(skills: &[&str], body: &str) -> String {
 
 const DOUBLE: &str = "def double(number):\n    print(number)\n    return number * 2\n";
 
+/// To call a skill, or those of a namespace, that may do more.
+fn calls(granted: &str) -> Grants {
+    Grants { skills: vec![granted.to_owned()], ..Grants::default() }
+}
+
 /// Runs `outer` alone.
 async fn outer(harness: &Harness, inputs: Value) -> Outcome {
     let given: Value = inputs
@@ -82,6 +87,19 @@ async fn each_has_its_own_grants() {
     let grants = Grants { read: vec![meeting.path("")], ..Grants::default() };
     let harness = Harness::new().skill("outer", &code).skill("reader", read);
     let harness = harness.granted_to("reader", grants.clone());
+    // By calling, it would gain what the policy gives to another.
+    let workflow = json!({"name": "w", "steps": [{"name": "outer", "skill": "outer"}]});
+    let RunError::Invalid(problems) = harness.try_run(workflow, json!({})).await.unwrap_err() else {
+        panic!()
+    };
+    insta::assert_snapshot!(problems, @r#"
+    workflow `w` cannot run
+    - step `outer`: skill `acme/outer`: it asks for what the policy does not grant: call the skill `acme/reader`; with this in the policy it has that:
+    [skills."acme/outer"]
+    skills = ["acme/reader"]
+    "#);
+    assert_eq!(problems.problems[0].kind, ProblemKind::NotGranted);
+    let harness = harness.granted_to("outer", calls("acme/reader"));
     let outcome = outer(&harness, meeting.inputs()).await;
     assert_eq!(outcome.error.as_ref().and_then(|error| error.rule), Some(Rule::Read), "{outcome:#?}");
     assert!(harness.story().contains(&"outer/reader#1 finished: success".to_owned()));
@@ -395,6 +413,80 @@ def outer(what):
         let told = described(&outer(&harness, json!({})).await);
         assert!(told.starts_with(&format!("failed: {said}")), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_a_skill_has_started_calls_nobody() {
+    // Before and after the skill itself has called.
+    let code = caller(
+        &["acme/double"],
+        "\
+import os
+def child():
+    reads, writes = os.pipe()
+    if not os.fork():
+        try:
+            execute_skill('double', number=1)
+        except SkillError as error:
+            os.write(writes, error.type.encode())
+        os._exit(0)
+    os.close(writes)
+    os.wait()
+    return os.read(reads, 100).decode()
+def outer():
+    return child(), execute_skill('double', number=2), child()
+",
+    );
+    let grants = Grants { subprocess: true, ..Grants::default() };
+    let asks = "# [tool.skillery.permissions]\n# subprocess = true\n# ///\nfrom";
+    let code = code.replacen("# ///\nfrom", asks, 1);
+    let harness = Harness::new().skill("outer", &code).skill("double", DOUBLE).granted_to("outer", grants);
+    assert_eq!(output(&harness, json!({})).await, json!(["bad-protocol", 4, "bad-protocol"]));
+}
+
+#[tokio::test]
+async fn a_reply_is_read_behind_calls_that_wait() {
+    let body = "\
+import os
+def outer(folder):
+    for number in range(5):
+        message = b'{\"call\":{\"id\":%d,\"skill\":\"hangs\",\"inputs\":{\"folder\":\"%s\"}}}' % (number, folder.encode())
+        os.write(3, len(message).to_bytes(4, 'big') + message)
+    return 'x' * 900_000
+";
+    let meeting = Meeting::new();
+    let harness = Harness::new().skill("outer", &caller(&["acme/hangs"], body)).skill("hangs", HANGS);
+    let mut harness = harness.granted_to("hangs", meeting.grants()).granted_to("outer", calls("acme"));
+    harness.options.limits.calls_at_once = 1;
+    let told = output(&harness, meeting.inputs()).await;
+    assert_eq!(told.as_str().map(str::len), Some(900_000));
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_calls() {
+    let code = caller(
+        &["acme/double"],
+        "def outer(text, times):\n    for _ in range(times):\n        execute_skill('double', number=text)\n    return 'done'\n",
+    );
+    let mut harness = Harness::new().skill("outer", &code).skill("double", "def double(number): ...\n");
+    harness.options.limits.calls = 3;
+    assert_eq!(output(&harness, json!({"text": "a", "times": 3})).await, json!("done"));
+    assert_eq!(
+        described(&outer(&harness, json!({"text": "a", "times": 4})).await),
+        "failed: too-many-calls: the skill, and those that it called, called more than 3 times"
+    );
+    harness.options.limits.call_bytes = 1000;
+    let text = "x".repeat(600);
+    assert_eq!(output(&harness, json!({"text": text, "times": 1})).await, json!("done"));
+    assert_eq!(
+        described(&outer(&harness, json!({"text": text, "times": 2})).await),
+        "failed: calls-too-large: what the skill called was told of in more than 1000 bytes"
+    );
+    // What is written counts.
+    harness.skills.insert("double".to_owned(), "def double(number):\n    print('x' * 2000)\n".to_owned());
+    assert_eq!(output(&harness, json!({"text": "a", "times": 1})).await, json!("done"));
+    let told = described(&outer(&harness, json!({"text": "a", "times": 2})).await);
+    assert!(told.starts_with("failed: calls-too-large: "), "{told}");
 }
 
 #[tokio::test]

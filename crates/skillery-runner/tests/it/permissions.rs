@@ -44,6 +44,30 @@ async fn what_is_asked_for_and_not_granted_keeps_everything_from_running() {
 }
 
 #[tokio::test]
+async fn what_is_put_in_the_place_of_what_is_granted_is_seen() {
+    let meeting = Meeting::new();
+    let granted = meeting.path("granted");
+    for (name, text) in [("one", "one"), ("two", "two"), ("three", "three")] {
+        std::fs::write(meeting.path(name), text).unwrap();
+    }
+    let code = format!("def subject(): return open({granted:?}).read()\n");
+    let grants = Grants { read: vec![granted.clone()], ..Grants::default() };
+    let options = RunOptions::default();
+    let read = async || run_granted(&code, json!({}), &options, grants.clone()).await.output;
+    std::fs::rename(meeting.path("one"), &granted).unwrap();
+    assert_eq!((read().await, read().await), (json!("one"), json!("one")));
+    std::fs::rename(meeting.path("two"), &granted).unwrap();
+    assert_eq!(read().await, json!("two"));
+    std::fs::remove_file(&granted).unwrap();
+    std::os::unix::fs::symlink(meeting.path("three"), &granted).unwrap();
+    assert_eq!(read().await, json!("three"));
+    std::fs::write(meeting.path("four"), "four").unwrap();
+    std::fs::remove_file(&granted).unwrap();
+    std::os::unix::fs::symlink(meeting.path("four"), &granted).unwrap();
+    assert_eq!(read().await, json!("four"));
+}
+
+#[tokio::test]
 async fn what_is_granted_and_not_asked_for_is_not_there() {
     let meeting = Meeting::new();
     std::fs::write(meeting.path("data"), "data").unwrap();
