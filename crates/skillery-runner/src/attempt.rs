@@ -22,6 +22,7 @@ use crate::judge::{Judge, Judged};
 use crate::outcome::StepError;
 use crate::output::Outputs;
 use crate::parent::Told;
+use crate::permissions::astray;
 use crate::step::Attempted;
 use crate::workers::{Kind, Worker};
 
@@ -93,6 +94,12 @@ impl Attempt<'_> {
             Ok(request) => request,
             Err(refused) => return Attempted::refused(refused, false),
         };
+        // A new parent would follow a link that another skill has put there since the run began.
+        let skill = self.caller.skill;
+        if let Some(path) = astray(&skill.grants, &skill.granted) {
+            let message = format!("`{}` leads out of what the policy grants by now", path.display());
+            return Attempted::refused(StepError::new("not-granted", message), false);
+        }
         let options = self.caller.context.options;
         let started = Instant::now();
         let could_not_start = |error: &dyn std::fmt::Display| {

@@ -136,7 +136,7 @@ impl Callable {
                 waiting.push_back(Waiting { skill: pinned, way, at: at.clone() });
             }
             if missing != Permissions::default() {
-                let why = refusal(&skill.id, &skill.grants, &missing);
+                let why = refusal(&skill.id, &skill.granted, &missing);
                 problem(ProblemKind::NotGranted, format!("skill `{}`: {why}", skill.id));
             }
             if self.skills.len() > MAX_SKILLS {

@@ -103,6 +103,15 @@ pub(crate) fn missing(asks: &Permissions, granted: &Grants) -> Permissions {
     }
 }
 
+/// A path that a skill has and that leads out of what it is granted by now: a link was put there meanwhile.
+#[cfg(target_os = "linux")]
+pub(crate) fn astray<'a>(has: &'a Grants, granted: &Grants) -> Option<&'a PathBuf> {
+    let readable: Vec<&PathBuf> = granted.read.iter().chain(&granted.write).collect();
+    let writable: Vec<&PathBuf> = granted.write.iter().collect();
+    let read = || has.read.iter().find(|path| !is_covered(path, &readable));
+    read().or_else(|| has.write.iter().find(|path| !is_covered(path, &writable)))
+}
+
 fn rest<T: Clone>(all: &[T], is_fine: impl Fn(&T) -> bool) -> Vec<T> {
     all.iter().filter(|one| !is_fine(one)).cloned().collect()
 }

@@ -79,6 +79,8 @@ pub(crate) struct Pinned {
     pub(crate) code_hash: Digest,
     /// What it has: what it asks for and is granted.
     pub(crate) grants: Grants,
+    /// What the policy grants it.
+    pub(crate) granted: Grants,
     /// The packages that it has.
     pub(crate) packages: BTreeSet<Requirement>,
     /// The skills that it calls, as it writes them.
@@ -115,6 +117,7 @@ impl Pinned {
             code_hash: Digest::of(code.as_bytes()),
             code,
             grants,
+            granted: source.grants.clone(),
             packages,
             skills,
             seconds: asks.and_then(|asks| asks.seconds),
