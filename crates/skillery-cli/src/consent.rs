@@ -4,8 +4,13 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use skillery_client::library::InstalledCode;
+use skillery_client::{Error, Library};
+use skillery_core::VersionRequest;
 use skillery_core::script::Permissions;
-use skillery_runner::{Entry, Policy, PolicyError, SkillCode, SkillSource, in_words, set_entry, settle};
+use skillery_runner::{
+    Entry, Policy, PolicyError, SkillCode, SkillReference, SkillSource, in_words, set_entry, settle_all,
+};
 
 use crate::failure::{Exit, Failure};
 use crate::output::{Line, Tone, counted};
@@ -24,14 +29,34 @@ pub(crate) struct Consent {
     pub(crate) hint: Option<String>,
 }
 
-/// Asks for what these skills are not granted, where there is somebody to ask. Blocks; Ctrl-C must still end the program.
+/// A skill as it was installed, and signed where that is wanted and it came from a registry.
+pub(crate) fn find(
+    library: &Library,
+    policy: &Policy,
+    reference: &SkillReference,
+    verify_signature: bool,
+) -> Result<SkillSource, Error> {
+    let request = match &reference.version {
+        VersionRequest::Latest => None,
+        request => Some(request),
+    };
+    let InstalledCode { manifest, code } =
+        library.code(&reference.name.to_string(), request, verify_signature)?;
+    let id = manifest.id.to_string();
+    let grants = policy.grants(&id).clone();
+    Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
+}
+
+/// Asks for what these skills, and those that they call, are not granted, where there is somebody to ask. Blocks; Ctrl-C must
+/// still end the program.
 pub(crate) fn seek(
     session: &Session,
     file: &Path,
     policy: Policy,
-    skills: &[SkillSource],
+    skills: &[SkillReference],
+    find: &dyn Fn(&Policy, &SkillReference) -> Option<SkillSource>,
 ) -> Result<Consent, Failure> {
-    let wanting = wanting(skills);
+    let wanting = wanting(skills, &|reference| find(&policy, reference));
     if wanting.is_empty() {
         return Ok(Consent { policy, hint: None });
     }
@@ -66,18 +91,15 @@ pub(crate) fn seek(
 }
 
 /// Each skill once; what cannot be read is for the run to tell.
-fn wanting(skills: &[SkillSource]) -> Vec<Wanting> {
-    let mut found: Vec<Wanting> = Vec::new();
-    for skill in skills {
-        let SkillCode::Text(code) = &skill.code else { continue };
-        let Ok(settled) = settle(code, &skill.grants) else { continue };
-        let version = skill.version.to_string();
-        let is_known = found.iter().any(|known| known.id == skill.id && known.version == version);
-        if settled.missing != Permissions::default() && !is_known {
-            found.push(Wanting { id: skill.id.clone(), version, missing: settled.missing });
-        }
-    }
-    found
+fn wanting(skills: &[SkillReference], find: &dyn Fn(&SkillReference) -> Option<SkillSource>) -> Vec<Wanting> {
+    let all = settle_all(skills, find).into_iter();
+    let wanting = all.filter(|(_, settled)| settled.missing != Permissions::default());
+    let wanting = wanting.map(|(skill, settled)| Wanting {
+        id: skill.id,
+        version: skill.version.to_string(),
+        missing: settled.missing,
+    });
+    wanting.collect()
 }
 
 fn is_yes(question: &str) -> Result<bool, Failure> {

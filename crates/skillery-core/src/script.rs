@@ -52,6 +52,9 @@ pub struct Permissions {
     /// `six==1.16.0 --hash=sha256:…`. Everything that they need in turn must be listed too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
+    /// Skills that it calls. They stand beside this table, as [`Manifest::skills`], and are filled in by who compares.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -150,7 +150,7 @@ def run(workflow, inputs=None, **options):
 
 def test_results_and_events_are_those_of_this_machine(cluster, save, meeting, home, monkeypatch):
     monkeypatch.setenv("SECRET", "of the caller")
-    (home / "policy.toml").write_text("[skills.tells]\nenvironment = ['SECRET']\nwrite = ['{}']\n".format(meeting))
+    (home / "policy.toml").write_text("[skills.tells]\nenvironment = ['SECRET']\nwrite = ['{}']\n[skills.calls]\nskills = ['tells']\n".format(meeting))
     save("tells", "import os, sys\ndef tells():\n    print('out')\n    print('err', file=sys.stderr)\n    return os.environ['SECRET']\n")
     save("reads", "def reads():\n    return open('/etc/shadow').read()\n")
     save("breaks", "def breaks():\n    raise ValueError('broken')\n")

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::Values;
-use crate::calls::{Begun, Caller, Calls};
+use crate::calls::{Begun, Caller, Calls, Over};
 use crate::channel::{Channel, Message};
 use crate::denial::Denial;
 use crate::event::Stream;
@@ -22,6 +22,7 @@ use crate::judge::{Judge, Judged};
 use crate::outcome::StepError;
 use crate::output::Outputs;
 use crate::parent::Told;
+use crate::permissions::astray;
 use crate::policy::MOST_SECONDS;
 use crate::step::Attempted;
 use crate::workers::{Kind, Worker};
@@ -65,6 +66,8 @@ pub(crate) enum End {
     BadReply,
     OutOfMemory(u64),
     LogTooLarge,
+    /// It, and those that it called, called too often or too much.
+    CallsOver(Over),
     TimedOut,
     Cancelled,
 }
@@ -92,6 +95,12 @@ impl Attempt<'_> {
             Ok(request) => request,
             Err(refused) => return Attempted::refused(refused, false),
         };
+        // A new parent would follow a link that another skill has put there since the run began.
+        let skill = self.caller.skill;
+        if let Some(path) = astray(&skill.grants, &skill.granted) {
+            let message = format!("`{}` leads out of what the policy grants by now", path.display());
+            return Attempted::refused(StepError::new("not-granted", message), false);
+        }
         let options = self.caller.context.options;
         let started = Instant::now();
         let could_not_start = |error: &dyn std::fmt::Display| {
@@ -119,17 +128,14 @@ impl Attempt<'_> {
         let clock = tokio::time::sleep(self.timeout);
         tokio::pin!(clock);
 
-        let mut end = loop {
+        let mut end = 'whole: loop {
             let answer = tokio::select! {
+                // Read also while no more may run: a reply may stand behind the calls that wait.
                 message = channel.message(), if calls.has_room() => match message {
-                    Message::Call(call) => match calls.begin(call) {
-                        Begun::Running => continue,
-                        Begun::Answered(answer) => answer,
-                        Begun::Denied(answer, denial) => {
-                            watch.denied(denial);
-                            answer
-                        }
-                    },
+                    Message::Call(call) => {
+                        calls.hold(call);
+                        Vec::new()
+                    }
                     last => break last.into(),
                 },
                 answer = calls.answer(), if calls.is_waiting() => answer,
@@ -138,7 +144,20 @@ impl Attempt<'_> {
                 () = &mut clock => break End::TimedOut,
                 () = self.cancel.cancelled() => break End::Cancelled,
             };
-            if channel.send(&answer).is_err() {
+            let mut answers = vec![answer];
+            while let Some(begun) = calls.begin_next() {
+                match begun {
+                    Begun::Running => {}
+                    Begun::Answered(answer) => answers.push(answer),
+                    Begun::Denied(answer, denial) => {
+                        watch.denied(denial);
+                        answers.push(answer);
+                    }
+                    Begun::Over(what) => break 'whole End::CallsOver(what),
+                }
+            }
+            answers.retain(|answer| !answer.is_empty());
+            if answers.iter().any(|answer| channel.send(answer).is_err()) {
                 break End::BadReply;
             }
         };
@@ -186,7 +205,7 @@ impl Attempt<'_> {
             denials: &denials,
             timeout: self.timeout,
             limits: &options.limits,
-            grants: &self.kind.grants,
+            grants: &self.caller.skill.grants,
         }
         .judge(end);
         Attempted { status, output, error, retry, latency, stdout, stderr }
@@ -195,7 +214,7 @@ impl Attempt<'_> {
     /// The two messages that a worker begins with: what to run, and the inputs.
     fn request(&self) -> Result<[Vec<u8>; 2], StepError> {
         let Caller { context, skill, .. } = self.caller;
-        let (grants, limits) = (&self.kind.grants, &context.options.limits);
+        let (grants, limits) = (&skill.grants, &context.options.limits);
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let request = Request {
             name: &skill.name,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use skillery_core::VersionRequest;
-use skillery_core::script::Manifest;
+use skillery_core::script::Permissions;
 
+use crate::calling::lacks_grant;
+use crate::permissions::refusal;
 use crate::problems::{Problem, ProblemKind};
 use crate::skill::{Pinned, Resolver, SkillName, SkillReference};
 
@@ -87,7 +89,7 @@ pub(crate) enum NotCallable {
     Ambiguous,
 }
 
-/// A skill whose manifest is still to be read.
+/// A skill of which it is still to be looked what it calls.
 struct Waiting {
     skill: Arc<Pinned>,
     /// Through which skills it was found, itself the last.
@@ -115,27 +117,27 @@ impl Callable {
             }
             self.depths.insert(caller.clone(), way.len());
             let mut problem = |kind, message| problems.push(Problem { kind, message, ..at.clone() });
-            let manifest = match Manifest::of_code(&skill.code) {
-                Ok(manifest) => manifest,
-                Err(error) => {
-                    let message = format!("skill `{}`: its manifest cannot be read: {error}", skill.id);
-                    problem(ProblemKind::SkillUnreadable, message);
-                    continue;
-                }
-            };
-            let mut declared = Vec::new();
-            for written in manifest.skills {
+            let (mut declared, mut missing) = (Vec::new(), Permissions::default());
+            for written in &skill.skills {
                 let through = way.join("` -> `");
-                let pinned = match find(&written) {
+                let pinned = match find(written) {
                     Ok(pinned) => pinned,
                     Err((kind, why)) => {
                         problem(kind, format!("{why}; it is called through `{through}`"));
                         continue;
                     }
                 };
+                let is_told = missing.skills.contains(&pinned.id);
+                if lacks_grant((&skill.id, &skill.grants), (&pinned.id, &pinned.grants)) && !is_told {
+                    missing.skills.push(pinned.id.clone());
+                }
                 let way = way.iter().cloned().chain([pinned.id.clone()]).collect();
-                declared.push(Declared { written, skill: self.position(&pinned) });
+                declared.push(Declared { written: written.clone(), skill: self.position(&pinned) });
                 waiting.push_back(Waiting { skill: pinned, way, at: at.clone() });
+            }
+            if missing != Permissions::default() {
+                let why = refusal(&skill.id, &skill.granted, &missing);
+                problem(ProblemKind::NotGranted, format!("skill `{}`: {why}", skill.id));
             }
             if self.skills.len() > MAX_SKILLS {
                 let message =

@@ -1,9 +1,11 @@
 //! Skills that a skill calls while it runs: each a step of its own below that of its caller, in a worker of its own, with its
 //! own grants. The caller waits; its clock goes on, and when it ends, so do they.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -17,6 +19,7 @@ use crate::callable::NotCallable;
 use crate::channel::Call;
 use crate::denial::Denial;
 use crate::event::EventKind;
+use crate::options::RunLimits;
 use crate::outcome::{Outcome, Status, StepError};
 use crate::policy::Rule;
 use crate::run::Context;
@@ -37,15 +40,46 @@ pub(crate) struct Caller<'a> {
 /// How many may run at once, counted for each depth below one step. With one count for all, those that wait for what they
 /// called could keep it from ever beginning.
 #[derive(Default)]
-pub(crate) struct Gates(OnceLock<Vec<Semaphore>>);
+pub(crate) struct Gates {
+    depths: OnceLock<Vec<Semaphore>>,
+    /// Calls that were begun, and bytes that were told of them.
+    count: AtomicUsize,
+    told: AtomicUsize,
+}
+
+/// What there was too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    Count,
+    Bytes,
+}
 
 impl Gates {
     fn at(&self, caller: &Caller<'_>) -> Option<&Semaphore> {
         let limits = &caller.context.options.limits;
         let new = || (0..limits.call_depth).map(|_| Semaphore::new(limits.calls_at_once.max(1))).collect();
-        self.0.get_or_init(new).get(caller.depth)
+        self.depths.get_or_init(new).get(caller.depth)
+    }
+
+    /// Counts what is told of a call. What comes to an end by itself may end; nothing more begins when it is too much.
+    pub(crate) fn told(&self, bytes: usize) {
+        self.told.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts one more call, where there may be one.
+    fn one_more(&self, limits: &RunLimits) -> Result<(), Over> {
+        if self.told.load(Ordering::Relaxed) > limits.call_bytes {
+            return Err(Over::Bytes);
+        }
+        if self.count.fetch_add(1, Ordering::Relaxed) >= limits.calls {
+            return Err(Over::Count);
+        }
+        Ok(())
     }
 }
+
+/// Bytes that a call takes beside those of its message, about.
+const HOLDING: usize = 512;
 
 /// What goes back to the caller, as a message.
 type Answer = Vec<u8>;
@@ -85,6 +119,9 @@ pub(crate) struct Calls<'a> {
     /// When the time of the caller is over.
     until: Instant,
     count: u32,
+    /// Calls that wait until more may run, and their bytes.
+    held: VecDeque<Call>,
+    held_bytes: usize,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send + 'a>>>,
 }
 
@@ -95,11 +132,21 @@ pub(crate) enum Begun {
     Answered(Answer),
     /// And the caller may not do that.
     Denied(Answer, Denial),
+    /// There may be no more.
+    Over(Over),
 }
 
 impl<'a> Calls<'a> {
     pub(crate) fn new(caller: Caller<'a>, cancel: &CancellationToken, until: Instant) -> Self {
-        Self { caller, cancel: cancel.child_token(), until, count: 0, running: FuturesUnordered::new() }
+        Self {
+            caller,
+            cancel: cancel.child_token(),
+            until,
+            count: 0,
+            held: VecDeque::new(),
+            held_bytes: 0,
+            running: FuturesUnordered::new(),
+        }
     }
 
     /// Whether something runs.
@@ -107,9 +154,25 @@ impl<'a> Calls<'a> {
         !self.running.is_empty()
     }
 
-    /// Whether more may be asked for. What is not read yet takes no room here.
+    /// Whether more may be asked for: up to the bytes of one whole call wait here. What is not read yet takes no room here.
     pub(crate) fn has_room(&self) -> bool {
-        self.running.len() < self.caller.context.options.limits.calls_at_once.max(1)
+        self.held_bytes <= self.caller.context.options.limits.input_bytes
+    }
+
+    /// Keeps a call until it can begin.
+    pub(crate) fn hold(&mut self, call: Call) {
+        self.held_bytes += call.bytes + HOLDING;
+        self.held.push_back(call);
+    }
+
+    /// Begins the call that has waited longest, where one waits and may run.
+    pub(crate) fn begin_next(&mut self) -> Option<Begun> {
+        if self.running.len() >= self.caller.context.options.limits.calls_at_once.max(1) {
+            return None;
+        }
+        let call = self.held.pop_front()?;
+        self.held_bytes -= call.bytes + HOLDING;
+        Some(self.begin(call))
     }
 
     /// The next answer, where something runs.
@@ -121,7 +184,7 @@ impl<'a> Calls<'a> {
     }
 
     /// Begins a call, or says why not.
-    pub(crate) fn begin(&mut self, call: Call) -> Begun {
+    fn begin(&mut self, call: Call) -> Begun {
         let limits = &self.caller.context.options.limits;
         let id = call.id;
         let failed = |kind: &str, message: &str| Begun::Answered(refused(id, kind, message, &call.skill));
@@ -156,6 +219,9 @@ impl<'a> Calls<'a> {
                 return Begun::Denied(encoded(id, Answered::Error(refusal)), denial);
             }
         };
+        if let Err(over) = self.caller.gates.one_more(limits) {
+            return Begun::Over(over);
+        }
         self.count += 1;
         let called = Called {
             caller: self.caller,
@@ -170,6 +236,7 @@ impl<'a> Calls<'a> {
 
     /// Ends all that still runs. Nobody is left to be answered.
     pub(crate) async fn end(&mut self) {
+        self.held.clear();
         if self.is_waiting() {
             self.cancel.cancel();
             while self.running.next().await.is_some() {}
@@ -202,6 +269,8 @@ impl Called<'_> {
         if permit.is_none() {
             return refused(call.id, "cancelled", "the skill that called it has ended", &call.skill);
         }
+        // It is told when it begins, and again when it ends.
+        self.caller.gates.told(2 * call.bytes);
         context.tell(EventKind::StepStarted {
             step: self.name.clone(),
             attempt: 1,
@@ -217,18 +286,23 @@ impl Called<'_> {
         let timeout = self.timeout(call.seconds);
         let attempted = attempt_here(caller, &call.inputs, timeout, &self.cancel).await;
         let outcome = self.outcome(attempted, call.inputs);
-        context.tell(EventKind::StepFinished { step: self.name.clone(), outcome: Box::new(outcome.clone()) });
         let answered = match &outcome.error {
             None => Answered::Output(&outcome.output),
-            Some(error) => Answered::Error(Refusal {
-                status: outcome.status,
-                kind: &error.kind,
-                message: &error.message,
-                skill: &call.skill,
-                undeclared: false,
-            }),
+            Some(error) => {
+                let (status, message) = for_caller(outcome.status, error);
+                Answered::Error(Refusal {
+                    status,
+                    kind: &error.kind,
+                    message,
+                    skill: &call.skill,
+                    undeclared: false,
+                })
+            }
         };
-        encoded(call.id, answered)
+        let answer = encoded(call.id, answered);
+        self.caller.gates.told(answer.len() + outcome.stdout.len() + outcome.stderr.len());
+        context.tell(EventKind::StepFinished { step: self.name.clone(), outcome: Box::new(outcome) });
+        answer
     }
 
     /// What the skill is granted, and no more than the caller has left or wants to wait.
@@ -256,6 +330,19 @@ impl Called<'_> {
             stderr,
             ..Outcome::of(&self.skill.id, &self.skill.version, status)
         }
+    }
+}
+
+/// What the caller is told of a failure. Whether a file that was not found is somewhere outside is for people to know, and not for
+/// a skill, which could look through the machine that way.
+fn for_caller(status: Status, error: &StepError) -> (Status, &str) {
+    let is_absent = matches!(error.kind.as_str(), "FileNotFoundError" | "NotADirectoryError");
+    match status {
+        Status::Denied if is_absent => {
+            let message = error.message.split(" (the sandbox denies ").next();
+            (Status::Failed, message.unwrap_or_default())
+        }
+        _ => (status, &error.message),
     }
 }
 

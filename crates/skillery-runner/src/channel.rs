@@ -41,6 +41,9 @@ pub(crate) struct Call {
     pub(crate) inputs: Values,
     /// The longest that the caller wants to wait.
     pub(crate) seconds: Option<f64>,
+    /// Of the message.
+    #[serde(skip)]
+    pub(crate) bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -129,5 +132,6 @@ fn understood(body: &[u8]) -> Message {
     if !body.starts_with(CALL) {
         return Message::Whole(body.to_vec());
     }
-    serde_json::from_slice(body).map_or(Message::Bad, |Called { call }| Message::Call(call))
+    let bytes = body.len();
+    serde_json::from_slice(body).map_or(Message::Bad, |Called { call }| Message::Call(Call { bytes, ..call }))
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::attempt::End;
+use crate::calls::Over;
 use crate::denial::{Cause, Denial};
 use crate::options::RunLimits;
 use crate::outcome::{Status, StepError};
@@ -78,6 +79,16 @@ impl Judge<'_> {
                     format!("the skill wrote more than {most} bytes to its outputs"),
                     false,
                 )
+            }
+            End::CallsOver(Over::Count) => {
+                let most = self.limits.calls;
+                let message = format!("the skill, and those that it called, called more than {most} times");
+                Judged::failed("too-many-calls", message, false)
+            }
+            End::CallsOver(Over::Bytes) => {
+                let most = self.limits.call_bytes;
+                let message = format!("what the skill called was told of in more than {most} bytes");
+                Judged::failed("calls-too-large", message, false)
             }
             End::TimedOut => {
                 let message =

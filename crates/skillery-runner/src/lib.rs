@@ -10,7 +10,7 @@
 //! - `template` and `fill` replace `${name}` by typed values;
 //! - `run` decides what may start, and keeps no process;
 //! - `step` repeats attempts, `attempt` is one worker from birth to burial, `judge` says what it came to;
-//! - `callable` knows which skill may call which, `calls` runs them for each other;
+//! - `callable` knows which skill may call which and `calling` which calls need a grant, `calls` runs them for each other;
 //! - `executor` says where attempts are made; `bridge` speaks with other machines, `elsewhere` is the same there;
 //! - `workers` keeps workers that wait, `parent` speaks with the process that they are forked from, whose side of it all
 //!   is in `python/`;
@@ -28,6 +28,7 @@ mod alone;
 mod attempt;
 mod bridge;
 mod callable;
+mod calling;
 #[cfg(target_os = "linux")]
 mod calls;
 #[cfg(target_os = "linux")]
@@ -88,6 +89,7 @@ pub mod workflow;
 pub use tokio_util::sync::CancellationToken;
 
 pub use crate::alone::{run_skill, run_skill_named};
+pub use crate::calling::settle_all;
 pub use crate::document::{Document, DocumentError};
 pub use crate::elsewhere::{probe, run_attempt};
 pub use crate::event::{Event, EventKind, EventSink, PlannedStep, Stream, is_call};

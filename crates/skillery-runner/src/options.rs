@@ -87,6 +87,10 @@ pub struct RunLimits {
     pub call_depth: usize,
     /// How many calls run at once, of one attempt and, for each depth, below one step. Others wait.
     pub calls_at_once: usize,
+    /// How many calls one attempt of a step may make, with all that is called in turn.
+    pub calls: usize,
+    /// What may be told of these calls: inputs, outputs and what they write.
+    pub call_bytes: usize,
 }
 
 impl Default for RunLimits {
@@ -99,6 +103,8 @@ impl Default for RunLimits {
             tail_bytes: 16 * 1024,
             call_depth: 8,
             calls_at_once: 4,
+            calls: 10_000,
+            call_bytes: 64 * 1024 * 1024,
         }
     }
 }

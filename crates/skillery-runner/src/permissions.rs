@@ -23,13 +23,18 @@ pub struct Settled {
     pub grants: Grants,
     /// Packages that it is given.
     pub(crate) packages: BTreeSet<Requirement>,
+    /// Skills that it calls, as it writes them.
+    pub(crate) skills: Vec<String>,
 }
 
-/// Compares what the code of a skill asks for with what it is granted.
+/// Compares what the code of a skill asks for with what it is granted. Which of the skills that it calls it must be granted
+/// is not known without them: [`settle_all`](crate::settle_all) says that.
 pub fn settle(code: &str, granted: &Grants) -> Result<Settled, ManifestError> {
-    let Some(Manifest { permissions: asks, .. }) = Manifest::find(code)? else {
+    let Some(Manifest { permissions: mut asks, skills }) = Manifest::find(code)? else {
         let (missing, packages) = (Permissions::default(), BTreeSet::new());
-        return Ok(Settled { asks: None, missing, grants: granted.clone(), packages });
+        // It names no skills, so it calls none.
+        let (grants, skills) = (Grants { skills: Vec::new(), ..granted.clone() }, Vec::new());
+        return Ok(Settled { asks: None, missing, grants, packages, skills });
     };
     let wrong = |(value, what): (String, String)| ManifestError { line: line_of(code, &value), what };
     let bare = Grants::default();
@@ -48,13 +53,15 @@ pub fn settle(code: &str, granted: &Grants) -> Result<Settled, ManifestError> {
         environment: without(&asked.environment, &missing.environment),
         subprocess: asked.subprocess && !missing.subprocess,
         packages: !packages.is_empty(),
+        skills: if skills.is_empty() { Vec::new() } else { granted.skills.clone() },
         memory_bytes: asks.memory_bytes.unwrap_or(granted.memory_bytes).min(granted.memory_bytes),
         seconds: match asks.seconds {
             Some(seconds) => Some(seconds.min(granted.seconds.unwrap_or(DEFAULT_SECONDS))),
             None => granted.seconds,
         },
     };
-    Ok(Settled { asks: Some(asks), missing, grants, packages })
+    asks.skills.clone_from(&skills);
+    Ok(Settled { asks: Some(asks), missing, grants, packages, skills })
 }
 
 fn packages(asked: &[String]) -> Result<BTreeSet<Requirement>, (String, String)> {
@@ -78,7 +85,7 @@ fn line_of(code: &str, value: &str) -> usize {
     holds.or_else(opens).map_or(1, |(at, _)| at + 1)
 }
 
-fn missing(asks: &Permissions, granted: &Grants) -> Permissions {
+pub(crate) fn missing(asks: &Permissions, granted: &Grants) -> Permissions {
     let readable: Vec<&PathBuf> = granted.read.iter().chain(&granted.write).collect();
     let writable: Vec<&PathBuf> = granted.write.iter().collect();
     let hosts: BTreeSet<Host> = granted.hosts.iter().filter_map(|host| host.parse().ok()).collect();
@@ -92,7 +99,17 @@ fn missing(asks: &Permissions, granted: &Grants) -> Permissions {
         memory_bytes: asks.memory_bytes.filter(|bytes| *bytes > granted.memory_bytes),
         seconds: asks.seconds.filter(|seconds| *seconds > granted.seconds.unwrap_or(DEFAULT_SECONDS)),
         packages: rest(&asks.packages, |_| granted.packages),
+        skills: Vec::new(),
     }
+}
+
+/// A path that a skill has and that leads out of what it is granted by now: a link was put there meanwhile.
+#[cfg(target_os = "linux")]
+pub(crate) fn astray<'a>(has: &'a Grants, granted: &Grants) -> Option<&'a PathBuf> {
+    let readable: Vec<&PathBuf> = granted.read.iter().chain(&granted.write).collect();
+    let writable: Vec<&PathBuf> = granted.write.iter().collect();
+    let read = || has.read.iter().find(|path| !is_covered(path, &readable));
+    read().or_else(|| has.write.iter().find(|path| !is_covered(path, &writable)))
 }
 
 fn rest<T: Clone>(all: &[T], is_fine: impl Fn(&T) -> bool) -> Vec<T> {
@@ -134,12 +151,13 @@ pub fn in_words(asks: &Permissions) -> Vec<String> {
     words.extend(asks.seconds.map(|seconds| format!("take {seconds} s for an attempt")));
     let package = |text: &String| text.split_whitespace().next().unwrap_or_default().to_owned();
     words.extend(asks.packages.iter().map(|text| format!("have the package `{}`", package(text))));
+    words.extend(asks.skills.iter().map(|skill| format!("call the skill `{skill}`")));
     words
 }
 
 /// What is granted in words, an entry for each thing that is not granted to everybody.
 pub fn granted_in_words(grants: &Grants) -> Vec<String> {
-    let Grants { read, write, hosts, environment, subprocess, packages, memory_bytes, seconds } =
+    let Grants { read, write, hosts, environment, subprocess, packages, skills, memory_bytes, seconds } =
         grants.clone();
     let mut words = in_words(&Permissions {
         read,
@@ -150,7 +168,9 @@ pub fn granted_in_words(grants: &Grants) -> Vec<String> {
         memory_bytes: (memory_bytes != Grants::default().memory_bytes).then_some(memory_bytes),
         seconds,
         packages: Vec::new(),
+        skills: Vec::new(),
     });
+    words.extend(skills.iter().map(|skill| format!("call `{skill}` and what is below it")));
     words.extend(packages.then(|| "have the packages that it asks for".to_owned()));
     words
 }
@@ -187,6 +207,7 @@ mod tests {
             environment: vec!["A".into(), "B".into()],
             subprocess: true,
             packages: true,
+            skills: Vec::new(),
             memory_bytes: 1 << 30,
             seconds: Some(120),
         };

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use skillery_core::Namespace;
 use skillery_core::id::LOCAL_NAMESPACE;
 use skillery_core::script::Permissions;
 
@@ -12,7 +13,7 @@ use crate::hosts::{Host, MAX_HOSTS};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 const MEMORY_FLOOR: u64 = 64 * MEBIBYTE;
-const DEFAULT_MEMORY: u64 = 512 * MEBIBYTE;
+pub(crate) const DEFAULT_MEMORY: u64 = 512 * MEBIBYTE;
 /// The longest that an attempt may take: a week.
 pub(crate) const MOST_SECONDS: u64 = 7 * 86_400;
 /// Paths in each list. Each of them is a mount of its own.
@@ -42,6 +43,10 @@ pub struct Grants {
     /// Whether it is given the packages that its manifest asks for.
     #[serde(skip_serializing_if = "is_false")]
     pub packages: bool,
+    /// Skills that it may call although they may do what it may not: ids, and namespaces with all below them. It must name
+    /// each of them in its manifest as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
     /// Bytes of memory: of address space for each process, and of what all of them hold together.
     #[serde(skip_serializing_if = "is_default_memory")]
     pub memory_bytes: u64,
@@ -82,6 +87,7 @@ impl Default for Grants {
             environment: Vec::new(),
             subprocess: false,
             packages: false,
+            skills: Vec::new(),
             memory_bytes: DEFAULT_MEMORY,
             seconds: None,
         }
@@ -124,6 +130,11 @@ impl Grants {
         {
             return Err((name.clone(), format!("`{name}` is not the name of an environment variable")));
         }
+        for skill in &self.skills {
+            skill.parse::<Namespace>().map_err(|why| {
+                (skill.clone(), format!("`{skill}` is neither the id of a skill nor a namespace: {why}"))
+            })?;
+        }
         if self.memory_bytes < MEMORY_FLOOR {
             let why = format!("`memory_bytes` is at least {MEMORY_FLOOR}, which Python needs for itself");
             return Err(("memory_bytes".to_owned(), why));
@@ -141,8 +152,17 @@ impl Grants {
     /// These, and what is asked for as well.
     #[must_use]
     pub fn with(&self, asked: &Permissions) -> Self {
-        let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages } =
-            asked;
+        let Permissions {
+            read,
+            write,
+            hosts,
+            environment,
+            subprocess,
+            memory_bytes,
+            seconds,
+            packages,
+            skills,
+        } = asked;
         Self {
             read: both(&self.read, read),
             write: both(&self.write, write),
@@ -150,6 +170,7 @@ impl Grants {
             environment: both(&self.environment, environment),
             subprocess: self.subprocess || *subprocess,
             packages: self.packages || !packages.is_empty(),
+            skills: both(&self.skills, skills),
             memory_bytes: memory_bytes.unwrap_or_default().max(self.memory_bytes),
             seconds: seconds
                 .filter(|seconds| *seconds > self.seconds.unwrap_or(DEFAULT_SECONDS))
@@ -373,6 +394,10 @@ mod tests {
             ),
             ("[skills.x]\nhosts = ['169.254.169.254:80']", "the address has a meaning on one link only"),
             ("[skills.x]\nhosts = ['a']", "`x`: `a`: a host is written `host:port`"),
+            (
+                "[skills.x]\nskills = ['acme/*']",
+                "`x`: `acme/*` is neither the id of a skill nor a namespace: ",
+            ),
             ("[default]\nnetwork = true", "unknown field `network`"),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -221,7 +221,14 @@ impl<'a> Context<'a> {
     pub(crate) fn kind(&self, skill: &Pinned) -> Kind {
         Kind {
             interpreter: self.interpreter.path().to_owned(),
-            grants: skill.grants.clone(),
+            grants: Grants {
+                // A worker is told of these when it begins, so its parent need not differ in them.
+                environment: Vec::new(),
+                seconds: None,
+                packages: false,
+                skills: Vec::new(),
+                ..skill.grants.clone()
+            },
             packages: self.packages.folder(skill),
             sandbox: self.options.sandbox.clone(),
         }

@@ -79,8 +79,12 @@ pub(crate) struct Pinned {
     pub(crate) code_hash: Digest,
     /// What it has: what it asks for and is granted.
     pub(crate) grants: Grants,
+    /// What the policy grants it.
+    pub(crate) granted: Grants,
     /// The packages that it has.
     pub(crate) packages: BTreeSet<Requirement>,
+    /// The skills that it calls, as it writes them.
+    pub(crate) skills: Vec<String>,
     /// How long an attempt may take, where the skill says so.
     seconds: Option<u64>,
 }
@@ -100,9 +104,10 @@ impl Pinned {
         if code.len() > most {
             return Err(unreadable(format!("its code is over {most} bytes")));
         }
-        let Settled { asks, missing, grants, packages } = settle(&code, &source.grants).map_err(|error| {
-            (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
-        })?;
+        let Settled { asks, missing, grants, packages, skills } =
+            settle(&code, &source.grants).map_err(|error| {
+                (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
+            })?;
         if missing != Permissions::default() {
             return Err((ProblemKind::NotGranted, refusal(&source.id, &source.grants, &missing)));
         }
@@ -114,7 +119,9 @@ impl Pinned {
             code_hash: Digest::of(code.as_bytes()),
             code,
             grants,
+            granted: source.grants.clone(),
             packages,
+            skills,
             seconds: asks.and_then(|asks| asks.seconds),
         })
     }

@@ -134,7 +134,10 @@ pub(crate) fn attempt_here<'a>(
 ) -> std::pin::Pin<Box<dyn Future<Output = Attempted> + Send + 'a>> {
     Box::pin(async move {
         let (context, step) = (caller.context, caller.name);
-        let on_output = |stream, text| {
+        let on_output = |stream, text: String| {
+            if caller.depth > 0 {
+                caller.gates.told(text.len());
+            }
             context.tell(EventKind::StepOutput { step: step.to_owned(), stream, text });
         };
         let on_denial = |denial: &crate::denial::Denial| {

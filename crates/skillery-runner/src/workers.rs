@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,8 @@ use crate::usual;
 
 /// Workers that wait in each parent.
 const AHEAD: usize = 2;
+/// Parents that are kept, beside those that are in use.
+const CREWS: usize = 16;
 
 const MODULES: [(&str, &str); 9] = [
     ("__init__.py", ""),
@@ -43,13 +46,21 @@ pub struct Workers {
 struct Inner {
     cache: Option<PathBuf>,
     modules: OnceCell<Modules>,
-    crews: Mutex<HashMap<Kind, Arc<Crew>>>,
+    crews: Mutex<Crews>,
+}
+
+#[derive(Debug, Default)]
+struct Crews {
+    /// With the number of the use that was its last.
+    by_kind: HashMap<Kind, (u64, Arc<Crew>)>,
+    uses: u64,
 }
 
 /// What workers must have in common to be forked from one parent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
     pub(crate) interpreter: PathBuf,
+    /// Without what a worker is only told when it begins.
     pub(crate) grants: Grants,
     /// The folder of packages that they have.
     pub(crate) packages: Option<PathBuf>,
@@ -58,9 +69,19 @@ pub(crate) struct Kind {
 
 #[derive(Debug, Default)]
 struct Crew {
-    parent: tokio::sync::Mutex<Option<Arc<Parent>>>,
+    parent: tokio::sync::Mutex<Option<Started>>,
     waiting: Mutex<VecDeque<Worker>>,
 }
+
+#[derive(Debug)]
+struct Started {
+    parent: Arc<Parent>,
+    /// What the granted paths led to then. The parent shows that for ever, whatever is put in its place.
+    places: Vec<Place>,
+}
+
+/// Device and number of a file or folder; none for what is not there.
+type Place = Option<(u64, u64)>;
 
 #[derive(Debug)]
 struct Modules {
@@ -127,20 +148,32 @@ impl Workers {
 
     fn crew(&self, kind: &Kind) -> Arc<Crew> {
         let mut crews = self.inner.crews.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(crews.entry(kind.clone()).or_default())
+        crews.uses += 1;
+        let uses = crews.uses;
+        let (last, crew) = crews.by_kind.entry(kind.clone()).or_default();
+        *last = uses;
+        let crew = Arc::clone(crew);
+        let gone = crews.shrink();
+        drop(crews);
+        // Its parent ends here.
+        drop(gone);
+        crew
     }
 
     async fn parent(&self, kind: &Kind, crew: &Crew) -> Result<Arc<Parent>, StartError> {
-        let mut parent = crew.parent.lock().await;
-        if let Some(parent) = parent.as_ref().filter(|parent| !parent.has_ended()) {
-            return Ok(Arc::clone(parent));
+        let mut current = crew.parent.lock().await;
+        let places = kind.places();
+        let is_good = |started: &&Started| !started.parent.has_ended() && started.places == places;
+        if let Some(started) = current.as_ref().filter(is_good) {
+            return Ok(Arc::clone(&started.parent));
         }
+        // One that shows what is there no more ends with the last worker that it has.
         let set_up = |what: String| StartError::Sandbox(SandboxError::SetUp(what));
         let modules = self.modules().await.map_err(|error| set_up(error.to_string()))?.folder.clone();
         let kind = kind.clone();
         let started = tokio::task::spawn_blocking(move || Parent::start(&kind, &modules));
         let started = Arc::new(started.await.map_err(|error| set_up(error.to_string()))??);
-        *parent = Some(Arc::clone(&started));
+        *current = Some(Started { parent: Arc::clone(&started), places });
         Ok(started)
     }
 
@@ -155,7 +188,37 @@ impl Workers {
     }
 }
 
+impl Kind {
+    /// What the granted paths lead to now.
+    fn places(&self) -> Vec<Place> {
+        let paths = self.grants.read.iter().chain(&self.grants.write).chain(&self.packages);
+        paths.map(|path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))).collect()
+    }
+}
+
+impl Crews {
+    /// Takes out those that were not used for the longest time, where there are too many and nobody uses them.
+    fn shrink(&mut self) -> Vec<Arc<Crew>> {
+        let mut gone = Vec::new();
+        while self.by_kind.len() > CREWS {
+            let unused = self.by_kind.iter().filter(|(_, (_, crew))| Crew::is_idle(crew));
+            let oldest = unused.min_by_key(|(_, (last, _))| *last).map(|(kind, _)| kind.clone());
+            let Some((_, crew)) = oldest.and_then(|kind| self.by_kind.remove(&kind)) else { break };
+            gone.push(crew);
+        }
+        gone
+    }
+}
+
 impl Crew {
+    /// Whether nobody waits for its parent, and all its workers wait.
+    fn is_idle(crew: &Arc<Self>) -> bool {
+        let waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let is_idle = |started: &Started| Arc::strong_count(&started.parent) <= 1 + waiting;
+        Arc::strong_count(crew) == 1
+            && crew.parent.try_lock().is_ok_and(|parent| parent.as_ref().is_none_or(is_idle))
+    }
+
     fn fill(&self, parent: &Arc<Parent>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.len() < AHEAD {
@@ -253,5 +316,35 @@ impl Drop for Worker {
         if !self.is_gone {
             self.kill();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn parents_that_nobody_uses_end_when_there_are_many() {
+        let workers = Workers::default();
+        let interpreter = Interpreter::discover().await.unwrap();
+        let kind = |number: u64| Kind {
+            interpreter: interpreter.path().to_owned(),
+            grants: Grants { memory_bytes: Grants::default().memory_bytes + number, ..Grants::default() },
+            packages: None,
+            sandbox: Sandbox { allow_weaker: true, ..Sandbox::default() },
+        };
+        workers.prepare(&kind(0)).await.unwrap();
+        // In use, so it stays although it is the oldest.
+        let used = workers.take(&kind(0), "").await.unwrap();
+        for number in 1..=CREWS as u64 + 2 {
+            workers.prepare(&kind(number)).await.unwrap();
+        }
+        let kept: Vec<u64> = {
+            let crews = workers.inner.crews.lock().unwrap();
+            (0..=CREWS as u64 + 2).filter(|number| crews.by_kind.contains_key(&kind(*number))).collect()
+        };
+        let expected: Vec<u64> = std::iter::once(0).chain(4..=CREWS as u64 + 2).collect();
+        assert_eq!(kept, expected);
+        assert!(!used.parent.has_ended());
     }
 }

@@ -7,9 +7,12 @@ use serde::Serialize;
 use skillery_client::{Home, Library};
 use skillery_core::script::Permissions;
 use skillery_core::{Namespace, SkillId};
-use skillery_runner::{Entry, Grants, Policy, Settled, granted_in_words, in_words, set_entry, settle};
+use skillery_runner::{
+    Entry, Grants, Policy, Settled, SkillReference, SkillSource, granted_in_words, in_words, set_entry,
+    settle, settle_all,
+};
 
-use crate::consent::{invalid, read};
+use crate::consent::{find, invalid, read};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, left};
 use crate::session::Session;
@@ -100,6 +103,10 @@ struct GrantArgs {
     #[arg(long)]
     packages: bool,
 
+    /// A skill to call that may do what the caller may not, or a namespace (repeatable)
+    #[arg(long = "skill", value_name = "SKILL_OR_NAMESPACE")]
+    skills: Vec<String>,
+
     /// Bytes of memory
     #[arg(long, value_name = "BYTES")]
     memory: Option<u64>,
@@ -170,7 +177,7 @@ fn entries(policy: &Policy) -> Vec<ShownEntry> {
 fn shown_skill(library: &Library, policy: &Policy, id: SkillId) -> Result<ShownSkill, Failure> {
     let installed = library.get(id.as_str(), None)?;
     let granted = policy.grants(id.as_str());
-    let settled = settled(library, &id, granted);
+    let settled = settled(library, policy, &id, granted);
     let (settled, problem) = match settled {
         Ok(settled) => (settled, None),
         Err(failure) => {
@@ -185,12 +192,22 @@ fn shown_skill(library: &Library, policy: &Policy, id: SkillId) -> Result<ShownS
 }
 
 /// What an installed skill asks for, beside what it is granted.
-fn settled(library: &Library, id: &SkillId, granted: &Grants) -> Result<Settled, Failure> {
+fn settled(library: &Library, policy: &Policy, id: &SkillId, granted: &Grants) -> Result<Settled, Failure> {
     let code = library.code(id.as_str(), None, false)?.code;
-    settle(&code, granted).map_err(|error| {
+    let mut settled = settle(&code, granted).map_err(|error| {
         let what = format!("what `{id}` says of itself cannot be read: {error}");
         Failure::new(Exit::Failed, "invalid-manifest", what)
-    })
+    })?;
+    let find = |reference: &SkillReference| {
+        let skill = find(library, policy, reference, false).ok()?;
+        let grants = if skill.id == id.as_str() { granted.clone() } else { skill.grants };
+        Some(SkillSource { grants, ..skill })
+    };
+    let named: Vec<SkillReference> = id.as_str().parse().into_iter().collect();
+    if let Some((_, with_calls)) = settle_all(&named, &find).into_iter().next() {
+        settled.missing.skills = with_calls.missing.skills;
+    }
+    Ok(settled)
 }
 
 fn describe(page: &mut Page, shown: &Shown<'_>) {
@@ -249,6 +266,7 @@ fn grant(session: &Session, home: &Home, file: &Path, args: &GrantArgs) -> Comma
         hosts: args.hosts.clone(),
         environment: args.environment.clone(),
         subprocess: args.subprocess,
+        skills: callable(&library, &args.skills)?,
         ..Permissions::default()
     };
     let is_nothing = more == Permissions::default() && !args.packages && !args.asked;
@@ -262,7 +280,7 @@ fn grant(session: &Session, home: &Home, file: &Path, args: &GrantArgs) -> Comma
             let policy = Policy::parse(&text).map_err(|what| invalid(file, &what))?;
             let mut grants = entry.grants(&policy).with(&more);
             if args.asked {
-                grants = grants.with(&asked(&library, entry)?);
+                grants = grants.with(&asked(&library, &policy, entry)?);
             }
             grants.packages |= args.packages;
             grants.memory_bytes = args.memory.unwrap_or(grants.memory_bytes);
@@ -274,17 +292,30 @@ fn grant(session: &Session, home: &Home, file: &Path, args: &GrantArgs) -> Comma
     changed(session, file, &entries, "granted ")
 }
 
+/// Skills and namespaces as the policy writes them.
+fn callable(library: &Library, names: &[String]) -> Result<Vec<String>, Failure> {
+    let name = |name: &String| {
+        Ok(match entry(library, name)? {
+            Entry::Skill(name) | Entry::Namespace(name) => name,
+        })
+    };
+    names.iter().map(name).collect()
+}
+
 /// What the installed skill asks for.
-fn asked(library: &Library, entry: &Entry) -> Result<Permissions, Failure> {
+fn asked(library: &Library, policy: &Policy, entry: &Entry) -> Result<Permissions, Failure> {
     let Entry::Skill(id) = entry else {
         return Err(Failure::usage(format!("`{entry}` is a namespace, and asks for nothing"))
             .hint("name the skills of it that should have what they ask for"));
     };
     let id = library.find(id)?;
-    settled(library, &id, &Grants::default())?.asks.ok_or_else(|| {
+    let Settled { asks, missing, .. } = settled(library, policy, &id, &Grants::default())?;
+    let asks = asks.ok_or_else(|| {
         Failure::usage(format!("`{id}` does not say what it needs"))
             .hint("grant by name what it should have; see `skillery policy grant --help`")
-    })
+    })?;
+    // Of the calls, those that need a grant.
+    Ok(Permissions { skills: missing.skills, ..asks })
 }
 
 fn revoke(session: &Session, home: &Home, file: &Path, names: &[String]) -> CommandResult {

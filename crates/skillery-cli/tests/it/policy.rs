@@ -177,3 +177,42 @@ sys.exit(os.waitstatus_to_exitcode(status))";
         .stderr(Stdio::piped());
     place.finish(command.spawn().unwrap())
 }
+
+const LENDS: &str = "\
+# /// script
+# [tool.skillery]
+# skills = ['acme/fetcher', 'quiet']
+# ///
+from orchestrator.execution import execute_skill
+
+def borrower():
+    return execute_skill('fetcher'), execute_skill('quiet')
+";
+
+#[test]
+fn who_would_gain_by_a_call_is_granted_it_or_does_not_run() {
+    let place = with_skills();
+    save(&place, "acme/borrower", LENDS);
+    place.write("borrow.json", r#"{"name": "borrow", "steps": [{"name": "one", "skill": "borrower"}]}"#);
+    let run = ["workflow", "run", "borrow.json"];
+    place.run(["policy", "grant", "acme/fetcher", "--asked"]).ok();
+    snapshot!("call-shown", place.run(["policy", "show", "borrower"]).ok());
+    snapshot!("call-refused", place.run(run).fails(3));
+    let denied = on_terminal(&place, "n", &run).fails(3);
+    assert!(denied.stdout.contains("acme/borrower 1.0.0 asks to"), "{}", denied.stdout);
+    assert!(denied.stdout.contains("  - call the skill `acme/fetcher`"), "{}", denied.stdout);
+    assert!(!denied.stdout.contains("acme/quiet"), "{}", denied.stdout);
+    place.run(["policy", "grant", "borrower", "--asked"]).ok();
+    let text = std::fs::read_to_string(place.home().join("policy.toml")).unwrap();
+    assert!(text.contains("[skills.\"acme/borrower\"]\nskills = [\"acme/fetcher\"]\n"), "{text}");
+    let report = place.run(run.iter().chain(&["--json"])).ok().json();
+    assert_eq!(report["steps"][0]["output"], serde_json::json!([0, 1]));
+
+    // One answer is enough for it and for what it calls.
+    place.run(["policy", "revoke", "borrower", "fetcher"]).ok();
+    let granted = on_terminal(&place, "y", &run).ok();
+    assert!(granted.stdout.contains("acme/fetcher 1.0.0 asks to"), "{}", granted.stdout);
+    place.run(["policy", "revoke", "borrower"]).ok();
+    snapshot!("call-granted", place.run(["policy", "grant", "borrower", "--skill", "acme/"]).ok());
+    place.run(run).ok();
+}

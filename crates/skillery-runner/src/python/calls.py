@@ -90,12 +90,12 @@ def execute_skill(
 
 def ask(worker, call, name):
     """Sends a call. What answers it sets is in the waiter when its lock can be had."""
+    # Before the lock, which somebody else may have held when this process was forked.
+    if State.process != os.getpid():
+        raise SkillError("failed", "bad-protocol", "only the process that a skill began in can call others", name)
     with STARTING:
         if not State.last:
-            State.process = os.getpid()
             _thread.start_new_thread(listen, (worker,))
-        if State.process != os.getpid():
-            raise SkillError("failed", "bad-protocol", "only the process that a skill began in can call others", name)
         State.last += 1
         number = State.last
         State.waiting[number] = waiter = Waiter()

@@ -112,6 +112,7 @@ def run(parent, folder, bundle):
     sys.path += parent.plan["packages"]
     sys.meta_path.append(ENVIRONMENT)
     calls.State.most = request["input_bytes"]
+    calls.State.process = os.getpid()
     kernel.make(kernel.limit("CPU", request["seconds"]))
     if parent.prepared.restrict:
         # The last layer, when all files of the worker are in place.

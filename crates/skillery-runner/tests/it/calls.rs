@@ -19,6 +19,11 @@ fn caller(skills: &[&str], body: &str) -> String {
 
 const DOUBLE: &str = "def double(number):\n    print(number)\n    return number * 2\n";
 
+/// To call a skill, or those of a namespace, that may do more.
+fn calls(granted: &str) -> Grants {
+    Grants { skills: vec![granted.to_owned()], ..Grants::default() }
+}
+
 /// Runs `outer` alone.
 async fn outer(harness: &Harness, inputs: Value) -> Outcome {
     let given: Value = inputs
@@ -82,6 +87,19 @@ async fn each_has_its_own_grants() {
     let grants = Grants { read: vec![meeting.path("")], ..Grants::default() };
     let harness = Harness::new().skill("outer", &code).skill("reader", read);
     let harness = harness.granted_to("reader", grants.clone());
+    // By calling, it would gain what the policy gives to another.
+    let workflow = json!({"name": "w", "steps": [{"name": "outer", "skill": "outer"}]});
+    let RunError::Invalid(problems) = harness.try_run(workflow, json!({})).await.unwrap_err() else {
+        panic!()
+    };
+    insta::assert_snapshot!(problems, @r#"
+    workflow `w` cannot run
+    - step `outer`: skill `acme/outer`: it asks for what the policy does not grant: call the skill `acme/reader`; with this in the policy it has that:
+    [skills."acme/outer"]
+    skills = ["acme/reader"]
+    "#);
+    assert_eq!(problems.problems[0].kind, ProblemKind::NotGranted);
+    let harness = harness.granted_to("outer", calls("acme/reader"));
     let outcome = outer(&harness, meeting.inputs()).await;
     assert_eq!(outcome.error.as_ref().and_then(|error| error.rule), Some(Rule::Read), "{outcome:#?}");
     assert!(harness.story().contains(&"outer/reader#1 finished: success".to_owned()));
@@ -398,6 +416,80 @@ def outer(what):
 }
 
 #[tokio::test]
+async fn a_process_that_a_skill_has_started_calls_nobody() {
+    // Before and after the skill itself has called.
+    let code = caller(
+        &["acme/double"],
+        "\
+import os
+def child():
+    reads, writes = os.pipe()
+    if not os.fork():
+        try:
+            execute_skill('double', number=1)
+        except SkillError as error:
+            os.write(writes, error.type.encode())
+        os._exit(0)
+    os.close(writes)
+    os.wait()
+    return os.read(reads, 100).decode()
+def outer():
+    return child(), execute_skill('double', number=2), child()
+",
+    );
+    let grants = Grants { subprocess: true, ..Grants::default() };
+    let asks = "# [tool.skillery.permissions]\n# subprocess = true\n# ///\nfrom";
+    let code = code.replacen("# ///\nfrom", asks, 1);
+    let harness = Harness::new().skill("outer", &code).skill("double", DOUBLE).granted_to("outer", grants);
+    assert_eq!(output(&harness, json!({})).await, json!(["bad-protocol", 4, "bad-protocol"]));
+}
+
+#[tokio::test]
+async fn a_reply_is_read_behind_calls_that_wait() {
+    let body = "\
+import os
+def outer(folder):
+    for number in range(5):
+        message = b'{\"call\":{\"id\":%d,\"skill\":\"hangs\",\"inputs\":{\"folder\":\"%s\"}}}' % (number, folder.encode())
+        os.write(3, len(message).to_bytes(4, 'big') + message)
+    return 'x' * 900_000
+";
+    let meeting = Meeting::new();
+    let harness = Harness::new().skill("outer", &caller(&["acme/hangs"], body)).skill("hangs", HANGS);
+    let mut harness = harness.granted_to("hangs", meeting.grants()).granted_to("outer", calls("acme"));
+    harness.options.limits.calls_at_once = 1;
+    let told = output(&harness, meeting.inputs()).await;
+    assert_eq!(told.as_str().map(str::len), Some(900_000));
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_calls() {
+    let code = caller(
+        &["acme/double"],
+        "def outer(text, times):\n    for _ in range(times):\n        execute_skill('double', number=text)\n    return 'done'\n",
+    );
+    let mut harness = Harness::new().skill("outer", &code).skill("double", "def double(number): ...\n");
+    harness.options.limits.calls = 3;
+    assert_eq!(output(&harness, json!({"text": "a", "times": 3})).await, json!("done"));
+    assert_eq!(
+        described(&outer(&harness, json!({"text": "a", "times": 4})).await),
+        "failed: too-many-calls: the skill, and those that it called, called more than 3 times"
+    );
+    harness.options.limits.call_bytes = 1000;
+    let text = "x".repeat(600);
+    assert_eq!(output(&harness, json!({"text": text, "times": 1})).await, json!("done"));
+    assert_eq!(
+        described(&outer(&harness, json!({"text": text, "times": 2})).await),
+        "failed: calls-too-large: what the skill called was told of in more than 1000 bytes"
+    );
+    // What is written counts.
+    harness.skills.insert("double".to_owned(), "def double(number):\n    print('x' * 2000)\n".to_owned());
+    assert_eq!(output(&harness, json!({"text": "a", "times": 1})).await, json!("done"));
+    let told = described(&outer(&harness, json!({"text": "a", "times": 2})).await);
+    assert!(told.starts_with("failed: calls-too-large: "), "{told}");
+}
+
+#[tokio::test]
 async fn garbage_on_the_channel_ends_the_attempt() {
     for message in [
         "b'{\"call\":{}}'",
@@ -449,4 +541,28 @@ async fn what_is_called_is_pinned_with_the_run_and_secrets_stay_out_of_what_is_t
     harness.skills.insert("double".to_owned(), "def double(number): return 0".to_owned());
     let RunError::Invalid(problems) = harness.resume(&report.run_id).await.unwrap_err() else { panic!() };
     assert_eq!(problems.problems[0].kind, ProblemKind::SkillChanged, "{problems}");
+}
+
+#[tokio::test]
+async fn nobody_learns_by_a_call_what_lies_outside() {
+    let meeting = Meeting::new();
+    std::fs::write(meeting.path("there"), "").unwrap();
+    let looks = "def looks(path): return open(path).read()";
+    let code = caller(
+        &["acme/looks"],
+        "def outer(paths):\n    told = []\n    for path in paths:\n        try:\n            execute_skill('looks', path=path)\n        \
+         except SkillError as error:\n            told.append([error.status, error.type, error.message.replace(path, 'PATH')])\n    return told\n",
+    );
+    let harness = Harness::new().skill("outer", &code).skill("looks", looks);
+    let paths = [meeting.path("there"), meeting.path("nowhere"), "/nowhere/at/all".into()];
+    let told = output(&harness, json!({ "paths": paths })).await;
+    let told = told.as_array().unwrap();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|one| one == &told[0]), "{told:#?}");
+    // For people it is told.
+    let is_told = harness.events().iter().any(|event| {
+        matches!(&event.kind,
+        EventKind::StepFinished { outcome, .. } if outcome.status == Status::Denied)
+    });
+    assert!(is_told);
 }

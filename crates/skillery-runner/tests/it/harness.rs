@@ -168,7 +168,12 @@ impl Meeting {
 
     /// Everything that a skill needs to meet somebody here.
     pub(crate) fn grants(&self) -> Grants {
-        Grants { write: vec![self.0.path().to_owned()], subprocess: true, ..Grants::default() }
+        Grants {
+            write: vec![self.0.path().to_owned()],
+            subprocess: true,
+            skills: vec!["acme".to_owned()],
+            ..Grants::default()
+        }
     }
 
     pub(crate) fn inputs(&self) -> Value {

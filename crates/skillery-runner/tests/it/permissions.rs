@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use skillery_runner::{Grants, ProblemKind, RunError, RunOptions, Status};
 
-use crate::harness::{Harness, Meeting, run_granted};
+use crate::harness::{Harness, Meeting, described, run_granted};
 
 fn manifest(lines: &str, body: &str) -> String {
     let lines: String = lines.lines().map(|line| format!("# {line}\n")).collect();
@@ -41,6 +41,56 @@ async fn what_is_asked_for_and_not_granted_keeps_everything_from_running() {
     - step `step4`: skill `three`: what it says of itself cannot be read: line 3: `relative` is not an absolute path without `..`
     "#);
     assert!(error.hint().unwrap().contains("skillery policy grant"));
+}
+
+#[tokio::test]
+async fn what_is_put_in_the_place_of_what_is_granted_is_seen() {
+    let meeting = Meeting::new();
+    let granted = meeting.path("granted");
+    for (name, text) in [("one", "one"), ("two", "two"), ("three", "three")] {
+        std::fs::write(meeting.path(name), text).unwrap();
+    }
+    let code = format!("def subject(): return open({granted:?}).read()\n");
+    let grants = Grants { read: vec![granted.clone()], ..Grants::default() };
+    let options = RunOptions::default();
+    let read = async || run_granted(&code, json!({}), &options, grants.clone()).await.output;
+    std::fs::rename(meeting.path("one"), &granted).unwrap();
+    assert_eq!((read().await, read().await), (json!("one"), json!("one")));
+    std::fs::rename(meeting.path("two"), &granted).unwrap();
+    assert_eq!(read().await, json!("two"));
+    std::fs::remove_file(&granted).unwrap();
+    std::os::unix::fs::symlink(meeting.path("three"), &granted).unwrap();
+    assert_eq!(read().await, json!("three"));
+    std::fs::write(meeting.path("four"), "four").unwrap();
+    std::fs::remove_file(&granted).unwrap();
+    std::os::unix::fs::symlink(meeting.path("four"), &granted).unwrap();
+    assert_eq!(read().await, json!("four"));
+}
+
+#[tokio::test]
+async fn a_link_that_is_put_there_meanwhile_leads_nowhere() {
+    let (meeting, outside) = (Meeting::new(), Meeting::new());
+    std::fs::write(meeting.path("data"), "data").unwrap();
+    std::fs::write(outside.path("secret"), "secret").unwrap();
+    let (data, secret) = (meeting.path("data"), outside.path("secret"));
+    let switch =
+        format!("import os\ndef switch():\n    os.remove({data:?})\n    os.symlink({secret:?}, {data:?})\n");
+    let read = format!("def read(): return open({data:?}).read()\n");
+    let read = manifest(&format!("read = ['{}']", data.display()), &read);
+    let grants = Grants { read: vec![meeting.path("")], ..Grants::default() };
+    let harness = Harness::new().skill("switch", &switch).skill("read", &read);
+    let harness = harness.granted_to("switch", meeting.grants()).granted_to("read", grants);
+    let workflow = json!({"name": "w", "steps": [
+        {"name": "before", "skill": "read"},
+        {"name": "switch", "skill": "switch", "needs": ["before"]},
+        {"name": "after", "skill": "read", "needs": ["switch"]},
+    ]});
+    let report = harness.run(workflow, json!({})).await;
+    assert_eq!(report.step("before").unwrap().output, json!("data"));
+    assert_eq!(report.step("switch").unwrap().status, Status::Success);
+    let told = described(report.step("after").unwrap());
+    assert!(told.starts_with("failed: not-granted: "), "{told}");
+    assert!(told.ends_with("leads out of what the policy grants by now"), "{told}");
 }
 
 #[tokio::test]

@@ -6,14 +6,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
-use skillery_client::library::InstalledCode;
 use skillery_client::metrics::Recorder;
 use skillery_client::{Error, Home, Library};
-use skillery_core::VersionRequest;
 use skillery_runner::{
     Cluster, Event, Executor, ExecutorError, Interpreter, InterpreterError, PackagesError, Policy,
-    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillCode,
-    SkillReference, SkillSource, Status, Workers, Workflow,
+    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillReference,
+    SkillSource, Status, Workers, Workflow,
 };
 use tokio::task::JoinHandle;
 
@@ -94,10 +92,11 @@ impl<'a> Running<'a> {
         let verify_signature = session.config()?.verify_signature;
         let file = policy_file(&home, args)?;
         let policy = consent::read(&file)?;
-        let named = workflow.steps.iter().filter_map(|step| step.skill.as_ref()?.parse().ok());
-        let skills: Vec<SkillSource> =
-            named.filter_map(|skill| find(&library, &policy, &skill, verify_signature).ok()).collect();
-        let Consent { policy, hint: to_grant } = consent::seek(session, &file, policy, &skills)?;
+        let named: Vec<SkillReference> =
+            workflow.steps.iter().filter_map(|step| step.skill.as_ref()?.parse().ok()).collect();
+        let installed =
+            |policy: &Policy, skill: &_| consent::find(&library, policy, skill, verify_signature).ok();
+        let Consent { policy, hint: to_grant } = consent::seek(session, &file, policy, &named, &installed)?;
         let defaults = RunOptions::default();
         let options = RunOptions {
             interpreter,
@@ -133,7 +132,7 @@ impl<'a> Running<'a> {
 
     /// The content that a step names.
     pub(super) fn resolve(&self, reference: &SkillReference) -> Result<SkillSource, String> {
-        find(&self.library, &self.policy, reference, self.verify_signature).map_err(|error| {
+        consent::find(&self.library, &self.policy, reference, self.verify_signature).map_err(|error| {
             let reason = error.to_string();
             // A skill that is there and not whole is another failure than one that is missing.
             if let (false, Ok(mut damaged)) = (error.is_not_found(), self.damaged.lock()) {
@@ -171,24 +170,6 @@ impl<'a> Running<'a> {
             _ => Exit::Failed,
         })
     }
-}
-
-/// As it was installed, and signed where that is wanted and it came from a registry.
-fn find(
-    library: &Library,
-    policy: &Policy,
-    reference: &SkillReference,
-    verify_signature: bool,
-) -> Result<SkillSource, Error> {
-    let request = match &reference.version {
-        VersionRequest::Latest => None,
-        request => Some(request),
-    };
-    let InstalledCode { manifest, code } =
-        library.code(&reference.name.to_string(), request, verify_signature)?;
-    let id = manifest.id.to_string();
-    let grants = policy.grants(&id).clone();
-    Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
 }
 
 fn policy_file(home: &Home, args: &RunningArgs) -> Result<PathBuf, Failure> {
