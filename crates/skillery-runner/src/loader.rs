@@ -54,7 +54,8 @@ impl WorkflowLoader {
         })
     }
 
-    pub(crate) fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
+    /// Finds a workflow, or says why there is none.
+    pub fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
         match &self.0 {
             Some(load) => load(name, folder),
             None => Err("workflows as steps are not looked up here".to_owned()),
@@ -70,5 +71,8 @@ impl fmt::Debug for WorkflowLoader {
 
 /// Whether a step's `workflow` is the name of one that was saved, and no file.
 pub fn is_saved_name(text: &str) -> bool {
-    !text.contains(['/', '\\']) && Path::new(text).extension().is_none()
+    // A name may have a dot in it, so that only these endings are those of files.
+    let ending = Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let is_file = ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    !text.contains(['/', '\\']) && !is_file
 }
