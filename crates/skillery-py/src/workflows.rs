@@ -4,9 +4,7 @@ use std::path::Path;
 
 use pyo3::prelude::*;
 use skillery_client::{Error, Home, SavedWorkflows};
-use skillery_runner::{
-    Document, DocumentError, History, HistoryError, Problems, Workflow, is_saved_name,
-};
+use skillery_runner::{Document, DocumentError, History, HistoryError, Problems, Workflow, is_saved_name};
 
 use crate::convert::{parsed, serialized};
 use crate::failure::{raise, raise_as};
@@ -83,7 +81,8 @@ fn workflow_save(py: Python<'_>, name: String, text: String) -> PyResult<()> {
     let workflow: Workflow = parsed(&text, "the workflow")?;
     let is_beside = |file: &&str| !is_saved_name(file) && Path::new(file).is_relative();
     if let Some(file) = workflow.steps.iter().filter_map(|step| step.workflow.as_deref()).find(is_beside) {
-        let message = format!("workflow `{name}` cannot be saved: `{file}` is a file, which is not saved with it");
+        let message =
+            format!("workflow `{name}` cannot be saved: `{file}` is a file, which is not saved with it");
         let hint = "save the workflows that are its steps first, and name them as they were saved";
         return Err(raise_as(py, "workflow", "invalid-workflow", &message, Some(hint)));
     }

@@ -238,7 +238,8 @@ fn cells(usage: &Usage, rating: Option<&LocalRating>) -> [String; 7] {
 
 fn rate(usage: &Usage) -> String {
     // Rounded down: only what never failed has 100 %. In whole numbers, as 0.29 * 100 is below 29.
-    let (succeeded, ended) = (u128::from(usage.succeeded), u128::from(usage.succeeded) + u128::from(usage.failed));
+    let (succeeded, ended) =
+        (u128::from(usage.succeeded), u128::from(usage.succeeded) + u128::from(usage.failed));
     (succeeded * 100).checked_div(ended).map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))
 }
 

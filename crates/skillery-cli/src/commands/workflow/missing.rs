@@ -39,10 +39,7 @@ pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Res
             let version = installation.installed.manifest.version.to_string();
             let how = if installation.from_cache { " (downloaded earlier)" } else { "" };
             session.output.note(
-                Line::default()
-                    .toned(Tone::Faint, "installed ")
-                    .name(format!("{id} {version}"))
-                    .plain(how),
+                Line::default().toned(Tone::Faint, "installed ").name(format!("{id} {version}")).plain(how),
             );
             progress.step();
         }
