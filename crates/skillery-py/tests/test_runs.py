@@ -89,6 +89,13 @@ def test_workflows_are_kept_by_name(skills, tmp_path):
     with pytest.raises(ValueError):
         save_workflow(create_workflow("Not A Name"))
 
+    (tmp_path / "inner.yaml").write_text(json.dumps(inner.to_dict()))
+    (tmp_path / "outer.yaml").write_text("name: outer\nsteps:\n  - {name: sub, workflow: inner.yaml, inputs: {n: 5}}\n")
+    assert run(load_workflow(tmp_path / "outer.yaml"))["sub"]["output"] == {"total": 10}
+    (tmp_path / "typo.yaml").write_text("name: typo\nsteps:\n  - name: one\n    skil: echo\n")
+    with pytest.raises(WorkflowError, match="ine 4, column 5: unknown field `skil`"):
+        load_workflow(tmp_path / "typo.yaml")
+
 
 def test_a_saved_name_may_have_a_dot_and_files_are_not_saved_with_a_workflow(skills):
     inner = create_workflow("daily.report")
@@ -113,13 +120,6 @@ def test_time_limits_make_sense_and_are_kept(skills, code_file):
     again = asyncio.run(resume_workflow("last"))
     assert first["one"]["status"] == again["one"]["status"] == "timed-out"
     assert first["one"]["error"]["message"] == again["one"]["error"]["message"]
-
-    (tmp_path / "inner.yaml").write_text(json.dumps(inner.to_dict()))
-    (tmp_path / "outer.yaml").write_text("name: outer\nsteps:\n  - {name: sub, workflow: inner.yaml, inputs: {n: 5}}\n")
-    assert run(load_workflow(tmp_path / "outer.yaml"))["sub"]["output"] == {"total": 10}
-    (tmp_path / "typo.yaml").write_text("name: typo\nsteps:\n  - name: one\n    skil: echo\n")
-    with pytest.raises(WorkflowError, match="ine 4, column 5: unknown field `skil`"):
-        load_workflow(tmp_path / "typo.yaml")
 
 
 def test_a_drawing(skills):
