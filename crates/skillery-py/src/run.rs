@@ -26,6 +26,9 @@ use crate::failure::{raise, raise_as};
 use crate::metrics;
 use crate::runtime::runtime;
 
+/// Seconds that an attempt may take, as for those of a document: a week.
+const MAX_TIMEOUT_SECONDS: f64 = 604_800.0;
+
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Run>()?;
     module.add_function(wrap_pyfunction!(start_workflow, module)?)?;
@@ -152,11 +155,12 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
     };
     let library = Library::new(home);
     options.jobs = form.jobs.unwrap_or(options.jobs);
+    let has_timeout = form.timeout_seconds.is_some();
     if let Some(seconds) = form.timeout_seconds {
-        options.timeout =
-            Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero()).ok_or_else(
-                || raise_as(py, "invalid", "invalid-input", "`timeout_seconds` is a number above 0", None),
-            )?;
+        options.timeout = timeout(seconds).ok_or_else(|| {
+            let message = format!("`timeout_seconds` is above 0 and at most {MAX_TIMEOUT_SECONDS}");
+            raise_as(py, "invalid", "invalid-input", &message, None)
+        })?;
     }
     let cancel = options.cancel.clone();
     let (tell, told) = channel();
@@ -186,6 +190,10 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
                     Ended::Workflow(run_workflow(&workflow, inputs, &resolve, &options, &events).await?)
                 }
                 Work::Rest(run_id) => {
+                    if !has_timeout {
+                        let record = history.read(&run_id).map_err(RunError::History)?.record;
+                        options.timeout = timeout(record.timeout_seconds).unwrap_or(options.timeout);
+                    }
                     Ended::Workflow(resume_workflow(&history, &run_id, &resolve, &options, &events).await?)
                 }
                 Work::Skill(skill, inputs) => Ended::Skill(Box::new(
@@ -198,6 +206,12 @@ fn start(py: Python<'_>, work: Work, form: OptionsForm, want_events: bool) -> Py
         metrics::share(library.home()).await;
     });
     Ok(Run { cancel, told: Mutex::new(told) })
+}
+
+/// How long an attempt may take, where the number makes sense.
+fn timeout(seconds: f64) -> Option<Duration> {
+    let timeout = Duration::try_from_secs_f64(seconds).ok()?;
+    (!timeout.is_zero() && seconds <= MAX_TIMEOUT_SECONDS).then_some(timeout)
 }
 
 /// The content that a step names, as it was installed.

@@ -1,8 +1,10 @@
 //! Workflows as documents and by name, and the runs that were kept: what the Python functions around a run ask.
 
+use std::path::Path;
+
 use pyo3::prelude::*;
 use skillery_client::{Error, Home, SavedWorkflows};
-use skillery_runner::{Document, DocumentError, History, HistoryError, Problems, Workflow};
+use skillery_runner::{Document, DocumentError, History, HistoryError, Problems, Workflow, is_saved_name};
 
 use crate::convert::{parsed, serialized};
 use crate::failure::{raise, raise_as};
@@ -13,6 +15,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(parse_workflow, module)?)?;
     module.add_function(wrap_pyfunction!(draw_workflow, module)?)?;
+    module.add_function(wrap_pyfunction!(is_name_of_saved, module)?)?;
     module.add_function(wrap_pyfunction!(workflow_save, module)?)?;
     module.add_function(wrap_pyfunction!(workflow_text, module)?)?;
     module.add_function(wrap_pyfunction!(workflow_list, module)?)?;
@@ -49,9 +52,10 @@ fn parse_workflow<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny
 #[pyfunction]
 fn draw_workflow(py: Python<'_>, workflow: &str, format: &str) -> PyResult<String> {
     let workflow: Workflow = parsed(workflow, "the workflow")?;
+    // A picture may take its time, and other threads go on meanwhile.
     let drawn = match format {
-        "mermaid" => workflow.mermaid(),
-        "svg" => workflow.svg(),
+        "mermaid" => py.detach(|| workflow.mermaid()),
+        "svg" => py.detach(|| workflow.svg()),
         _ => {
             let message = "`format` is `mermaid` or `svg`";
             return Err(raise_as(py, "invalid", "invalid-input", message, None));
@@ -64,9 +68,24 @@ fn saved() -> Result<SavedWorkflows, Error> {
     Ok(SavedWorkflows::new(&Home::locate()?))
 }
 
-/// Keeps a workflow under a name.
+/// Whether a workflow of this name is one that was saved, and no file.
+#[pyfunction]
+#[pyo3(name = "is_saved_name")]
+fn is_name_of_saved(text: &str) -> bool {
+    is_saved_name(text)
+}
+
+/// Keeps a workflow under a name. One whose steps name files would never run from there.
 #[pyfunction]
 fn workflow_save(py: Python<'_>, name: String, text: String) -> PyResult<()> {
+    let workflow: Workflow = parsed(&text, "the workflow")?;
+    let is_beside = |file: &&str| !is_saved_name(file) && Path::new(file).is_relative();
+    if let Some(file) = workflow.steps.iter().filter_map(|step| step.workflow.as_deref()).find(is_beside) {
+        let message =
+            format!("workflow `{name}` cannot be saved: `{file}` is a file, which is not saved with it");
+        let hint = "save the workflows that are its steps first, and name them as they were saved";
+        return Err(raise_as(py, "workflow", "invalid-workflow", &message, Some(hint)));
+    }
     wait_for_disk(py, move || saved()?.save(&name, &text).map(|_| ()))
 }
 

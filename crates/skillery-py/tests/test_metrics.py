@@ -111,6 +111,13 @@ def test_metrics_that_cannot_be_written_keep_no_run_from_going_on(calculator, ho
     assert raised.value.code == "disk" and not isinstance(raised.value, ValueError)
 
 
+def test_rates_are_rounded_down_and_no_further(calculator, capsys):
+    for number in range(100):
+        record_skill_execution("calculator", success=number < 29, latency_ms=1)
+    print_metrics_report()
+    assert "  29 %  " in capsys.readouterr().out
+
+
 def test_the_best_come_first_and_the_report_shows_them(calculator, code_file, capsys):
     print_metrics_report()
     assert capsys.readouterr().out == "Nothing ran yet.\n"

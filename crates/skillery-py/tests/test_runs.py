@@ -97,6 +97,31 @@ def test_workflows_are_kept_by_name(skills, tmp_path):
         load_workflow(tmp_path / "typo.yaml")
 
 
+def test_a_saved_name_may_have_a_dot_and_files_are_not_saved_with_a_workflow(skills):
+    inner = create_workflow("daily.report")
+    add_step(inner, "one", "double", {"n": 4})
+    save_workflow(inner)
+    assert run(load_workflow("daily.report"))["one"]["output"] == 8
+    outer = create_workflow("outer")
+    add_step(outer, "file", subworkflow="inner.yaml")
+    with pytest.raises(ValueError, match="`inner.yaml` is a file"):
+        save_workflow(outer)
+    assert "outer" not in list_workflows()
+
+
+def test_time_limits_make_sense_and_are_kept(skills, code_file):
+    w = create_workflow("flow")
+    save_skill(Skill("waits", code_file("import time\n\n\ndef waits():\n    time.sleep(3600)\n")))
+    add_step(w, "one", "waits")
+    for seconds in (1e19, 604801, 0, -1):
+        with pytest.raises(ValueError, match="at most 604800"):
+            run(w, timeout_seconds=seconds)
+    first = run(w, timeout_seconds=0.25)
+    again = asyncio.run(resume_workflow("last"))
+    assert first["one"]["status"] == again["one"]["status"] == "timed-out"
+    assert first["one"]["error"]["message"] == again["one"]["error"]["message"]
+
+
 def test_a_drawing(skills):
     w = create_workflow("flow")
     add_step(w, "a", "echo", parallel=True)

@@ -32,8 +32,8 @@ impl WorkflowLoader {
         Self(Some(Arc::new(load)))
     }
 
-    /// A loader of files. A name without an extension is that of a workflow in `saved`, `<name>.yaml`; anything else is a
-    /// path, from the folder of the workflow that names it. `folder` is that of the first.
+    /// A loader of files. What [`is_saved_name`] takes for a name is that of a workflow in `saved`, `<name>.yaml`; anything else is
+    /// a path, from the folder of the workflow that names it. `folder` is that of the first.
     pub fn of_files(folder: PathBuf, saved: PathBuf) -> Self {
         Self::new(move |name, beside| {
             let (path, file) = if is_saved_name(name) {
@@ -54,7 +54,8 @@ impl WorkflowLoader {
         })
     }
 
-    pub(crate) fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
+    /// Finds a workflow, or says why there is none.
+    pub fn load(&self, name: &str, folder: Option<&Path>) -> Result<LoadedWorkflow, String> {
         match &self.0 {
             Some(load) => load(name, folder),
             None => Err("workflows as steps are not looked up here".to_owned()),
@@ -70,5 +71,8 @@ impl fmt::Debug for WorkflowLoader {
 
 /// Whether a step's `workflow` is the name of one that was saved, and no file.
 pub fn is_saved_name(text: &str) -> bool {
-    !text.contains(['/', '\\']) && Path::new(text).extension().is_none()
+    // A name may have a dot in it, so that only these endings are those of files.
+    let ending = Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let is_file = ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    !text.contains(['/', '\\']) && !is_file
 }

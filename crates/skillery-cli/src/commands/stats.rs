@@ -237,8 +237,10 @@ fn cells(usage: &Usage, rating: Option<&LocalRating>) -> [String; 7] {
 }
 
 fn rate(usage: &Usage) -> String {
-    // Rounded down: only what never failed has 100 %.
-    usage.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0} %", (rate * 100.0).floor()))
+    // Rounded down: only what never failed has 100 %. In whole numbers, as 0.29 * 100 is below 29.
+    let (succeeded, ended) =
+        (u128::from(usage.succeeded), u128::from(usage.succeeded) + u128::from(usage.failed));
+    (succeeded * 100).checked_div(ended).map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))
 }
 
 fn with_bar(text: &str, part: u64, whole: u64, bars: bool) -> String {
@@ -336,6 +338,15 @@ mod tests {
         assert_eq!(lengths, [0, 1, 5, 10, 20, 20, 20]);
         assert_eq!(bar(51.0, 100.0), "██████████▎");
         assert_eq!(bar(1.0, 0.0), "");
+    }
+
+    #[test]
+    fn rates_are_rounded_down_and_no_further() {
+        let rate = |succeeded, failed| rate(&Usage { succeeded, failed, ..Usage::default() });
+        assert_eq!(rate(29, 71), "29 %");
+        assert_eq!(rate(999, 1), "99 %");
+        assert_eq!(rate(3, 0), "100 %");
+        assert_eq!(rate(0, 0), "-");
     }
 
     #[test]

@@ -251,3 +251,115 @@ fn skills_that_are_missing_are_installed_and_a_registry_that_is_down_stops_nothi
     place.write("other.yaml", "name: w\nsteps:\n  - {name: one, skill: acme/other, inputs: {}}\n");
     snapshot!("registry-down", place.run(["workflow", "run", "other.yaml", "--install"]).fails(5));
 }
+
+#[test]
+fn what_a_workflow_in_a_workflow_and_a_called_skill_need_is_installed_and_asked_for() {
+    let server = Server::start();
+    let place = server.place();
+    let calls = "\
+# /// script
+# [tool.skillery]
+# skills = ['acme/asks']
+# ///
+def calls():
+    return 1
+";
+    let asks = "# /// script\n# [tool.skillery.permissions]\n# subprocess = true\n# ///\ndef asks(): ...\n";
+    place.publish_code("acme/calls", "1.0.0", calls);
+    place.publish_code("acme/asks", "1.0.0", asks);
+    place.write("outer.yaml", "name: outer\nsteps:\n  - {name: one, workflow: inner.yaml}\n");
+    place.write("inner.yaml", "name: inner\nsteps:\n  - {name: two, skill: acme/calls}\n");
+    let run = ["workflow", "run", "outer.yaml", "--install", "--json"];
+    let refused = place.run(run).fails(3);
+    let error = refused.error();
+    assert_eq!(error["code"], "not-granted");
+    // That the skill that asks is named shows that it was looked at before the run.
+    assert!(error["hint"].as_str().unwrap().contains("grant acme/asks --asked"), "{error}");
+    place.run(["policy", "grant", "acme/asks", "--asked"]).ok();
+    assert_eq!(place.run(run).ok().json()["steps"][0]["output"]["two"], 1);
+}
+
+#[test]
+fn validating_sees_the_workflows_that_are_steps() {
+    let place = with_skills();
+    place.write(
+        "outer.yaml",
+        "name: outer\nsteps:\n  - {name: gone, workflow: gone.yaml}\n  - {name: one, workflow: sub/inner.yaml}\n  - {name: \
+         again, workflow: sub/inner.yaml}\n",
+    );
+    std::fs::create_dir(place.work().join("sub")).unwrap();
+    place.write("sub/inner.yaml", "name: inner\nsteps:\n  - {name: two, skill: double, needs: [three]}\n");
+    let report = place.run(["workflow", "validate", "outer.yaml", "--json"]).fails(1).json();
+    let problems: Vec<_> = report["problems"].as_array().unwrap().iter().collect();
+    assert_eq!(problems.len(), 2, "each once: {problems:?}");
+    let place_of =
+        |problem: &Value| (problem["step"].clone(), problem["line"].clone(), problem["column"].is_u64());
+    assert_eq!(place_of(problems[0]), ("gone".into(), 3.into(), true));
+    assert_eq!(problems[0]["kind"], "workflow-unreadable");
+    assert_eq!(place_of(problems[1]), ("two".into(), 3.into(), true));
+    assert_eq!(problems[1]["file"], "sub/inner.yaml");
+
+    place.write(
+        "round.yaml",
+        "name: round\nsteps:\n  - {name: one, workflow: round.yaml}\n  - {name: two, workflow: round.yaml}\n",
+    );
+    let report = place.run(["workflow", "validate", "round.yaml", "--json"]).fails(1).json();
+    assert!(report["problems"].to_string().contains("over 8 deep"), "{report}");
+    let steps: String = (0..200).map(|at| format!("  - {{name: s{at}, workflow: many.yaml}}\n")).collect();
+    place.write("many.yaml", format!("name: many\nsteps:\n{steps}"));
+    let report = place.run(["workflow", "validate", "many.yaml", "--json"]).fails(1).json();
+    assert!(report["problems"].to_string().contains("over 10000 steps"), "{report}");
+}
+
+#[test]
+fn a_run_that_is_resumed_has_its_time_limit_and_its_secrets() {
+    let place = Place::new();
+    save(&place, "waits", "import time\ndef waits(key):\n    time.sleep(3600)\n");
+    place.write(
+        "flow.yaml",
+        "name: w\nsecrets: [API_KEY]\nsteps:\n  - {name: one, skill: waits, inputs: {key: \"${secrets.API_KEY}\"}}\n",
+    );
+    place.write("key", "tr0ub4dor\n");
+    let secret = ["--secret-file", "API_KEY=key", "--json"];
+    let run = ["workflow", "run", "flow.yaml", "--timeout", "0.25"];
+    let first = place.run(run.iter().chain(&secret)).fails(1).json();
+    assert_eq!(first["steps"][0]["status"], "timed-out");
+    let resume = ["workflow", "resume", "last"];
+    let hint = place.run(resume.iter().chain(&["--json"])).fails(2).error()["hint"].to_string();
+    assert!(hint.contains("--secret-file"), "{hint}");
+    let again = place.run(resume.iter().chain(&secret)).fails(1).json();
+    assert_eq!(again["steps"][0]["error"]["message"], first["steps"][0]["error"]["message"]);
+    for seconds in ["1e19", "604801", "0", "-1", "nan"] {
+        let timeout = format!("--timeout={seconds}");
+        let refused = place.run(["workflow", "run", "flow.yaml", &timeout]).fails(2);
+        assert!(refused.stderr.contains("above 0 and at most 604800"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn files_without_an_end_are_refused() {
+    let place = with_skills();
+    for command in ["validate", "run"] {
+        let error = place.run(["workflow", command, "/dev/zero", "--json"]).fails(2).error();
+        assert!(error["message"].as_str().unwrap().contains("has over 16777216 bytes"), "{error}");
+    }
+    let run = ["workflow", "run", "flow.yaml", "--inputs-file", "/dev/zero", "--json"];
+    let error = place.run(run).fails(2).error();
+    assert!(error["message"].as_str().unwrap().contains("`/dev/zero` has over"), "{error}");
+}
+
+#[test]
+fn saved_workflows_may_have_a_dot_in_their_name_and_name_no_files() {
+    let place = with_skills();
+    let steps = "steps:\n  - {name: one, skill: double, inputs: {number: 4}}\n";
+    place.write("inner.yaml", format!("name: daily.report\n{steps}"));
+    place.run(["workflow", "save", "inner.yaml"]).ok();
+    assert_eq!(place.run(["workflow", "run", "daily.report", "--json"]).ok().json()["steps"][0]["output"], 8);
+    place.write("outer.yaml", "name: outer\nsteps:\n  - {name: one, workflow: daily.report}\n");
+    place.run(["workflow", "save", "outer.yaml"]).ok();
+    let report = place.run(["workflow", "run", "outer", "--json"]).ok().json();
+    assert_eq!(report["steps"][0]["output"]["one"], 8);
+    place.write("files.yaml", "name: files\nsteps:\n  - {name: one, workflow: inner.yaml}\n");
+    snapshot!("save-with-files", place.run(["workflow", "save", "files.yaml"]).fails(2));
+    place.run(["workflow", "run", "files.yaml"]).ok();
+}

@@ -140,6 +140,9 @@ impl Graph {
                 seen.insert(place);
                 next.push_back((place, true));
             }
+        }
+        // These come behind the skill itself, so that who needs both counts as one that needs it directly.
+        for (place, node) in self.skills.iter().enumerate() {
             // What does not fit is wanted all the same.
             for dependency in &node.dependencies {
                 if matches!(&dependency.state, State::Unsatisfied { id: wanted, .. } if wanted.key() == id.key())

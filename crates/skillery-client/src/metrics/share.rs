@@ -2,7 +2,8 @@
 //! nothing else. What was recorded before the user wanted that is not told, and nothing of other skills ever is.
 //!
 //! A report is written down with its number before it is sent, and taken away when it was answered. So one whose
-//! answer was lost is sent again, under the same number, and counts once.
+//! answer was lost is sent again, under the same number, and counts once. A report that is refused for what is in it is
+//! made smaller, down to the one version that the registry does not take, and that alone is forgotten.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,21 +44,31 @@ impl Metrics {
         client.need_token("sharing usage")?;
         let registry = client.registry().to_owned();
         let mut shared = Shared { registry: registry.clone(), runs: 0, versions: 0 };
+        let (mut most, mut refused) = (ENTRIES, None);
         for _ in 0..REPORTS {
             let (metrics, wanted) = (self.clone(), registry.clone());
-            let Some(report) = blocking(move || metrics.next_report(&wanted)).await? else { break };
-            let outcome = client.report_usage(&report).await;
-            if outcome.is_ok() {
-                shared.runs += report.entries.iter().map(|entry| entry.runs).sum::<u64>();
-                shared.versions += report.entries.len() as u64;
+            let Some(report) = blocking(move || metrics.next_report(&wanted, most)).await? else { break };
+            let count = report.entries.len();
+            match client.report_usage(&report).await {
+                Ok(()) => {
+                    shared.runs += report.entries.iter().map(|entry| entry.runs).sum::<u64>();
+                    shared.versions += count as u64;
+                    most = ENTRIES.min(most * 2);
+                }
+                Err(error) if is_hopeless(&error) && count > 1 => {
+                    most = count / 2;
+                    let (metrics, wanted) = (self.clone(), registry.clone());
+                    blocking(move || metrics.take_back(&wanted, &report.batch)).await?;
+                    continue;
+                }
+                Err(error) if is_hopeless(&error) => refused = refused.or(Some(error)),
+                Err(error) => return Err(error),
             }
-            if outcome.is_ok() || outcome.as_ref().is_err_and(is_hopeless) {
-                let (metrics, answered) = (self.clone(), registry.clone());
-                blocking(move || metrics.answered(&answered, &report.batch)).await?;
-            }
-            outcome?;
+            let (metrics, answered) = (self.clone(), registry.clone());
+            blocking(move || metrics.answered(&answered, &report.batch)).await?;
         }
-        Ok(shared)
+        // The others were told all the same.
+        refused.map_or(Ok(shared), Err)
     }
 
     /// Tells the client's registry, unless that was tried within the last hour, and gives up soon. Nobody is told of a
@@ -84,15 +95,15 @@ impl Metrics {
         Ok(has_news && !is_early)
     }
 
-    /// The report to send: the one that may have been lost, else one of what came since.
-    fn next_report(&self, registry: &str) -> Result<Option<UsageRequest>> {
+    /// The report to send: the one that may have been lost, else one of what came since, of at most so many versions.
+    fn next_report(&self, registry: &str, most: usize) -> Result<Option<UsageRequest>> {
         if !self.folder.exists() {
             return Ok(None);
         }
         self.change(|summary| {
             summary.tried.insert(registry.to_owned(), now());
             if summary.sent.get(registry).is_none_or(|report| report.entries.is_empty()) {
-                let entries = take_waiting(summary, registry);
+                let entries = take_waiting(summary, registry, most);
                 if entries.is_empty() {
                     summary.sent.remove(registry);
                     return None;
@@ -101,6 +112,21 @@ impl Metrics {
                 summary.sent.insert(registry.to_owned(), UsageRequest { batch, entries });
             }
             summary.sent.get(registry).cloned()
+        })
+    }
+
+    /// Puts what a report told back to what waits, for smaller reports.
+    fn take_back(&self, registry: &str, batch: &str) -> Result<()> {
+        self.change(|summary| {
+            if summary.sent.get(registry).is_none_or(|report| report.batch != batch) {
+                return;
+            }
+            let Some(report) = summary.sent.remove(registry) else { return };
+            let skills = summary.waiting.entry(registry.to_owned()).or_default();
+            for entry in report.entries {
+                let versions = skills.entry(entry.skill.clone()).or_default();
+                versions.entry(entry.version.clone()).or_insert_with(Counts::none).add(counts(&entry));
+            }
         })
     }
 
@@ -118,26 +144,37 @@ fn is_hopeless(error: &Error) -> bool {
     matches!(error, Error::Problem(problem) if matches!(problem.status, 400 | 413 | 422))
 }
 
-fn take_waiting(summary: &mut Summary, registry: &str) -> Vec<UsageEntry> {
+fn take_waiting(summary: &mut Summary, registry: &str, most: usize) -> Vec<UsageEntry> {
     let mut entries = Vec::new();
     let Some(skills) = summary.waiting.get_mut(registry) else { return entries };
     while let Some(mut skill) = skills.first_entry() {
         let id = skill.key().clone();
         while let Some((version, counts)) = skill.get_mut().pop_first() {
             entries.push(entry(&id, version, counts));
-            if entries.len() == ENTRIES {
+            if entries.len() == most {
                 break;
             }
         }
         if skill.get().is_empty() {
             skill.remove();
         }
-        if entries.len() == ENTRIES {
+        if entries.len() == most {
             break;
         }
     }
     summary.waiting.retain(|_, skills: &mut BTreeMap<_, _>| !skills.is_empty());
     entries
+}
+
+/// What an entry was made of, as far as it still says so.
+fn counts(entry: &UsageEntry) -> Counts {
+    let UsageEntry { runs, succeeded, failed, latency_ms_total, .. } = *entry;
+    Counts {
+        runs,
+        succeeded,
+        failed,
+        latency_us: latency_ms_total.map(|milliseconds| milliseconds.saturating_mul(1_000)),
+    }
 }
 
 fn entry(skill: &str, version: String, counts: Counts) -> UsageEntry {

@@ -84,6 +84,18 @@ fn the_other_way_round_who_needs_it() {
 }
 
 #[test]
+fn who_needs_it_directly_and_by_another_way_needs_it_directly() {
+    let test = TestHome::new();
+    let library = Library::new(test.home());
+    save(&library, "x/a", "1.0.0", &["x/z@>=2"]);
+    save(&library, "x/b", "1.0.0", &["x/a", "x/z"]);
+    save(&library, "x/z", "1.0.0", &[]);
+    let dependents = library.dependents("x/z").unwrap();
+    let told: Vec<_> = dependents.iter().map(|found| (found.id.as_str(), found.direct)).collect();
+    assert_eq!(told, [("x/a", true), ("x/b", true)]);
+}
+
+#[test]
 fn circles_are_told_with_their_path_and_have_no_order() {
     let test = TestHome::new();
     let library = Library::new(test.home());

@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) line: String,
     /// All headers, in lower case.
     pub(crate) head: String,
+    /// What came behind them.
+    pub(crate) body: String,
 }
 
 /// What to answer.
@@ -107,7 +109,8 @@ async fn read_request(mut stream: TcpStream) -> Option<(Request, TcpStream)> {
         }
     }
     let line = line.trim_end_matches(" HTTP/1.1").to_owned();
-    Some((Request { line, head: headers }, stream))
+    let body = String::from_utf8_lossy(&bytes[head_end + 4..]).into_owned();
+    Some((Request { line, head: headers, body }, stream))
 }
 
 async fn write_reply(mut stream: TcpStream, reply: Reply) {

@@ -166,3 +166,40 @@ async fn a_report_that_is_refused_for_good_is_not_sent_for_ever() {
     assert_eq!(metrics.share(&other.client()).await.unwrap().runs, 0);
     assert!(other.lines().is_empty());
 }
+
+#[tokio::test]
+async fn one_version_that_is_refused_takes_no_others_with_it() {
+    // Takes no more than 50 versions at once, and one of them never.
+    let answer = |request: &Request, _: usize| {
+        let is_refused =
+            request.body.matches("\"version\"").count() > 50 || request.body.contains("\"1.0.7\"");
+        let problem = Problem::new(ProblemCode::InvalidField, "`entries[0]`: not this one");
+        Some(match is_refused {
+            true => Reply::json(422, serde_json::to_string(&problem).unwrap()),
+            false => Reply::json(204, ""),
+        })
+    };
+    let server = Scripted::start(answer).await;
+    let test = TestHome::new();
+    let metrics = aside(&test.home(), server.client().registry(), 60);
+    let mut refusals = 0;
+    // What is too much for one go is told in the next.
+    while let Err(error) = metrics.share(&server.client()).await {
+        assert_eq!(error.code(), "invalid-field");
+        refusals += 1;
+    }
+    assert_eq!(refusals, 1, "told of once");
+    assert_eq!(metrics.share(&server.client()).await.unwrap().runs, 0);
+    let mut told: Vec<String> = Vec::new();
+    for request in server.requests() {
+        let report: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+        let entries = report["entries"].as_array().unwrap();
+        if entries.len() <= 50 && entries.iter().all(|entry| entry["version"] != "1.0.7") {
+            assert!(entries.iter().all(|entry| entry["runs"] == 1 && entry["latency_ms_total"] == 2));
+            told.extend(entries.iter().map(|entry| entry["version"].to_string()));
+        }
+    }
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 59);
+}

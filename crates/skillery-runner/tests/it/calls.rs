@@ -111,7 +111,7 @@ async fn each_has_its_own_grants() {
     );
     let harness = Harness::new().skill("outer", &code).skill("reader", read).granted_to("outer", grants);
     let told = output(&harness, meeting.inputs()).await;
-    assert_eq!(told, json!(["denied", "FileNotFoundError", "reader"]));
+    assert_eq!(told, json!(["failed", "FileNotFoundError", "reader"]));
 }
 
 #[tokio::test]

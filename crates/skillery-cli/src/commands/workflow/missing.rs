@@ -1,44 +1,63 @@
-//! Installs the skills that a workflow names and the library lacks.
+//! Installs the skills that a workflow leads to and the library lacks.
 
-use std::collections::BTreeSet;
+use std::collections::{HashSet, VecDeque};
 
-use skillery_client::{Client, InstallOptions};
+use skillery_client::{Client, InstallOptions, Library};
 use skillery_core::VersionRequest;
-use skillery_runner::{SkillName, SkillReference, Workflow};
+use skillery_runner::{SkillName, SkillReference};
 
+use super::walk;
 use crate::failure::Failure;
 use crate::output::{Line, Tone};
 use crate::progress::Progress;
 use crate::session::Session;
 
-/// Asks the registry for each skill that is not there in a version that fits. Where it cannot be reached, what was downloaded
-/// earlier stands in. A bare name is no skill of a registry, and stays missing.
-pub(super) async fn install(session: &Session, workflow: &Workflow) -> Result<(), Failure> {
+/// Asks the registry for each of these skills, and of those that they call, that is not there in a version that fits. Where
+/// it cannot be reached, what was downloaded earlier stands in. A bare name is no skill of a registry, and stays missing.
+pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Result<(), Failure> {
     let library = session.library()?;
-    let is_missing = |reference: &SkillReference| {
-        let request = (reference.version != VersionRequest::Latest).then_some(&reference.version);
-        library.get(&reference.name.to_string(), request).is_err_and(|error| error.is_not_found())
-    };
-    let written: BTreeSet<&str> = workflow.steps.iter().filter_map(|step| step.skill.as_deref()).collect();
-    let references = written.into_iter().filter_map(|text| text.parse::<SkillReference>().ok());
-    let missing: Vec<SkillReference> = references.filter(is_missing).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
     let config = session.config()?;
-    let client = Client::new(&config)?;
     let options = InstallOptions { verify_signature: config.verify_signature, offline: false };
-    let progress = Progress::bar(&session.output, missing.len());
-    for reference in missing {
-        let SkillName::Id(id) = &reference.name else { continue };
-        progress.message(id.as_str());
-        let installation = library.install(&client, id, &reference.version, options).await?;
-        let version = installation.installed.manifest.version.to_string();
-        let how = if installation.from_cache { " (downloaded earlier)" } else { "" };
-        session.output.note(
-            Line::default().toned(Tone::Faint, "installed ").name(format!("{id} {version}")).plain(how),
-        );
-        progress.step();
+    let is_missing = |reference: &SkillReference| {
+        let found = library.get(&reference.name.to_string(), request(reference));
+        found.is_err_and(|error| error.is_not_found())
+    };
+    let mut client = None;
+    let mut seen: HashSet<String> = skills.iter().map(ToString::to_string).collect();
+    let mut next: VecDeque<SkillReference> = skills.iter().cloned().collect();
+    let progress = Progress::bar(&session.output, skills.iter().filter(|skill| is_missing(skill)).count());
+    while let Some(reference) = next.pop_front() {
+        if is_missing(&reference) {
+            let SkillName::Id(id) = &reference.name else { continue };
+            progress.message(id.as_str());
+            // Without anything missing, nobody needs a registry.
+            let client = match &mut client {
+                Some(client) => client,
+                none => none.insert(Client::new(&config)?),
+            };
+            let installation = library.install(client, id, &reference.version, options).await?;
+            let version = installation.installed.manifest.version.to_string();
+            let how = if installation.from_cache { " (downloaded earlier)" } else { "" };
+            session.output.note(
+                Line::default().toned(Tone::Faint, "installed ").name(format!("{id} {version}")).plain(how),
+            );
+            progress.step();
+        }
+        for called in called(&library, &reference) {
+            if seen.len() < walk::MAX_SKILLS && seen.insert(called.to_string()) {
+                next.push_back(called);
+            }
+        }
     }
     Ok(())
+}
+
+fn request(reference: &SkillReference) -> Option<&VersionRequest> {
+    (reference.version != VersionRequest::Latest).then_some(&reference.version)
+}
+
+/// What a skill that is there calls. Whether it may run is asked later.
+fn called(library: &Library, reference: &SkillReference) -> Vec<SkillReference> {
+    let code = library.code(&reference.name.to_string(), request(reference), false);
+    code.map(|installed| walk::called(&installed.code)).unwrap_or_default()
 }

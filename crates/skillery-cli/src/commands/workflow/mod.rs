@@ -15,6 +15,7 @@ mod show;
 mod source;
 mod validate;
 mod view;
+mod walk;
 
 use clap::{Args, Subcommand};
 use skillery_runner::{History, HistoryError};

@@ -1,13 +1,12 @@
 //! `skillery workflow run`: runs a workflow of installed skills.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use skillery_runner::{RunError, Secrets, Values, Workflow, run_workflow};
+use skillery_runner::{RunError, Values, Workflow, run_workflow};
 
 use super::running::{Running, RunningArgs};
-use super::{missing, source};
+use super::{missing, source, walk};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::session::Session;
 
@@ -40,11 +39,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     inputs_file: Option<PathBuf>,
 
-    /// A secret that is not in the environment (repeatable)
-    #[arg(long = "secret-file", value_name = "NAME=FILE", value_parser = parse_secret_file)]
-    secret_files: Vec<(String, PathBuf)>,
-
-    /// Install the skills that the workflow names and the local library lacks
+    /// Install the skills that the workflow needs and the local library lacks
     #[arg(long)]
     install: bool,
 
@@ -65,13 +60,14 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> CommandResult {
     let source::Source { document, folder, .. } = source::read(session, &args.file)?;
     let workflow = &document.workflow;
     let inputs = inputs(workflow, args)?;
-    let secrets = secrets(args)?;
+    let loader = source::loader(&session.home()?, folder);
+    // What is wrong is told by the run, which sees all of it.
+    let skills = walk::workflows(&document, &loader).skills;
     if args.install {
-        missing::install(session, workflow).await?;
+        missing::install(session, &skills).await?;
     }
-    let mut running = Running::prepare(session, &args.running, workflow).await?;
-    running.options.workflows = source::loader(&session.home()?, folder);
-    running.options.secrets = secrets;
+    let mut running = Running::prepare(session, &args.running, &skills, workflow.steps.len()).await?;
+    running.options.workflows = loader;
     let resolve = |reference: &_| running.resolve(reference);
     let events = |event| running.see(&event);
     let ended = run_workflow(workflow, inputs, &resolve, &running.options, &events).await;
@@ -101,28 +97,11 @@ fn inputs(workflow: &Workflow, args: &RunArgs) -> Result<Values, Failure> {
 }
 
 fn read_inputs(file: &Path) -> Result<Values, Failure> {
-    let failed = |error: std::io::Error| Failure::file("read", file, &error);
-    let size = std::fs::metadata(file).map_err(failed)?.len();
-    if size > MAX_INPUTS {
-        let message = format!("`{}` is {size} bytes, and {MAX_INPUTS} is the most", file.display());
-        return Err(Failure::usage(message));
-    }
-    let text = std::fs::read(file).map_err(failed)?;
+    let text = source::read_at_most(file, MAX_INPUTS)?;
     serde_json::from_slice(&text).map_err(|error| {
         let message = format!("`{}` is not a JSON object of inputs", file.display());
         Failure::new(Exit::Usage, "invalid-json", message).cause(&error)
     })
-}
-
-fn secrets(args: &RunArgs) -> Result<Secrets, Failure> {
-    let mut by_name = BTreeMap::new();
-    for (name, file) in &args.secret_files {
-        let text = std::fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?;
-        // Editors end a file with a line's end, which is no part of the secret.
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        by_name.insert(name.clone(), text.strip_suffix('\r').unwrap_or(text).to_owned());
-    }
-    Ok(Secrets::or_of_environment(by_name))
 }
 
 fn parse_input(text: &str) -> Result<(String, Input), String> {
@@ -135,13 +114,6 @@ fn parse_input(text: &str) -> Result<(String, Input), String> {
         None => (name, Input::Text(value.to_owned())),
     };
     if name.is_empty() { Err("the input has no name".to_owned()) } else { Ok((name.to_owned(), value)) }
-}
-
-fn parse_secret_file(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
-        _ => Err("use `NAME=FILE`".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `run` and `resume` have in common: how to run, who follows, and what it means when nothing could begin.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -10,24 +11,33 @@ use skillery_client::metrics::Recorder;
 use skillery_client::{Error, Home, Library};
 use skillery_runner::{
     Cluster, Event, Executor, ExecutorError, Interpreter, InterpreterError, PackagesError, Policy,
-    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, SkillReference,
-    SkillSource, Status, Workers, Workflow,
+    ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, Secrets,
+    SkillReference, SkillSource, Status, Workers,
 };
 use tokio::task::JoinHandle;
 
-use super::{history, report, show, view::View};
+use super::{history, report, show, source, view::View};
 use crate::consent::{self, Consent};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
 use crate::metrics;
 use crate::session::Session;
 
+/// Seconds that an attempt may take, as for those of a document: a week.
+const MAX_TIMEOUT_SECONDS: f64 = 604_800.0;
+/// Bytes of a file with a secret.
+const MAX_SECRET: u64 = 1024 * 1024;
+
 /// How to run.
 #[derive(Debug, Args)]
 pub(super) struct RunningArgs {
-    /// Seconds for one attempt of a step that sets no limit
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
-    timeout: Duration,
+    /// Seconds for one attempt of a step that sets no limit [default: 60, or what a run that is resumed had]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(super) timeout: Option<Duration>,
+
+    /// A secret that is not in the environment (repeatable)
+    #[arg(long = "secret-file", value_name = "NAME=FILE", value_parser = parse_secret_file)]
+    secret_files: Vec<(String, PathBuf)>,
 
     /// How many steps may run at once [default: the number of processors]
     #[arg(long, value_name = "NUMBER")]
@@ -80,8 +90,10 @@ impl<'a> Running<'a> {
     pub(super) async fn prepare(
         session: &'a Session,
         args: &'a RunningArgs,
-        workflow: &Workflow,
+        named: &[SkillReference],
+        steps: usize,
     ) -> Result<Self, Failure> {
+        let secrets = secrets(args)?;
         let home = session.home()?;
         let interpreter = match &args.python {
             Some(path) => Some(Interpreter::at(path).await.map_err(no_interpreter)?),
@@ -92,11 +104,10 @@ impl<'a> Running<'a> {
         let verify_signature = session.config()?.verify_signature;
         let file = policy_file(&home, args)?;
         let policy = consent::read(&file)?;
-        let named: Vec<SkillReference> =
-            workflow.steps.iter().filter_map(|step| step.skill.as_ref()?.parse().ok()).collect();
         let installed =
             |policy: &Policy, skill: &_| consent::find(&library, policy, skill, verify_signature).ok();
-        let Consent { policy, hint: to_grant } = consent::seek(session, &file, policy, &named, &installed)?;
+        // What these call in turn is found there.
+        let Consent { policy, hint: to_grant } = consent::seek(session, &file, policy, named, &installed)?;
         let defaults = RunOptions::default();
         let options = RunOptions {
             interpreter,
@@ -104,7 +115,8 @@ impl<'a> Running<'a> {
             sandbox: Sandbox { allow_weaker: args.allow_weaker_sandbox, ..Sandbox::default() },
             executor,
             jobs: args.jobs.unwrap_or(defaults.jobs),
-            timeout: args.timeout,
+            timeout: args.timeout.unwrap_or(defaults.timeout),
+            secrets,
             history: Some(history(session)?),
             environments: Some(home.environments_folder()),
             ..defaults
@@ -124,7 +136,7 @@ impl<'a> Running<'a> {
             to_grant,
             verify_signature,
             damaged: Mutex::new(None),
-            view: View::new(&session.output, workflow.steps.len()),
+            view: View::new(&session.output, steps),
             recorder: metrics::recorder(session)?,
             on_interrupt,
         })
@@ -255,10 +267,28 @@ fn parse_executor(text: &str) -> Result<SchedulerAddress, String> {
     text.parse().map_err(|error: ExecutorError| format!("{error}; {}", error.hint()))
 }
 
+fn secrets(args: &RunningArgs) -> Result<Secrets, Failure> {
+    let mut by_name = BTreeMap::new();
+    for (name, file) in &args.secret_files {
+        let text = source::read_text(file, MAX_SECRET)?;
+        // Editors end a file with a line's end, which is no part of the secret.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        by_name.insert(name.clone(), text.strip_suffix('\r').unwrap_or(text).to_owned());
+    }
+    Ok(Secrets::or_of_environment(by_name))
+}
+
+fn parse_secret_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
+        _ => Err("use `NAME=FILE`".to_owned()),
+    }
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "use a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "use a number of seconds above 0".to_owned())
+        .filter(|duration| !duration.is_zero() && seconds <= MAX_TIMEOUT_SECONDS)
+        .ok_or_else(|| format!("use a number of seconds above 0 and at most {MAX_TIMEOUT_SECONDS}"))
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use skillery_runner::Problem;
 
-use super::source;
+use super::{source, walk};
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Line, Tone, counted};
 use crate::session::Session;
@@ -18,7 +18,7 @@ Examples:
   skillery workflow validate flow.yaml
   skillery workflow validate flow.yaml --json | jq '.problems'
 
-Each problem names its line and column. Exit code 1 when something is wrong.")]
+Each problem names its line and column, and its file where it is in a workflow that is a step. Exit code 1 when something is wrong.")]
 pub(super) struct ValidateArgs {
     /// The workflow: a YAML or JSON file, or the name of one that was saved
     file: PathBuf,
@@ -33,15 +33,9 @@ struct Validated<'a> {
 
 /// Runs it.
 pub(super) fn run(session: &Session, args: &ValidateArgs) -> CommandResult {
-    let document = source::read(session, &args.file)?.document;
+    let source::Source { document, folder, .. } = source::read(session, &args.file)?;
     let workflow = &document.workflow;
-    let problems = match workflow.validate() {
-        Ok(()) => Vec::new(),
-        Err(mut problems) => {
-            document.locate(&mut problems);
-            problems.problems
-        }
-    };
+    let problems = walk::workflows(&document, &source::loader(&session.home()?, folder)).problems;
     let report = Validated { workflow: &workflow.name, ok: problems.is_empty(), problems: &problems };
     session.output.show(&report, |page| {
         for problem in &problems {

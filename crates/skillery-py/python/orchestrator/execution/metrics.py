@@ -180,12 +180,13 @@ def print_metrics_report(limit: int = 20) -> None:
     rows = [("SKILL", "RUNS", "SUCCESS", "P50 MS", "P90 MS", "P99 MS", "RATING", "LAST USED")]
     for skill in skills:
         latency = skill.latency_ms or {}
+        ended = skill.succeeded + skill.failed
         rows.append(
             (
                 skill.id,
                 str(skill.runs),
-                # Rounded down: only what never failed has 100 %.
-                "-" if skill.success_rate is None else "{} %".format(int(skill.success_rate * 100)),
+                # Rounded down: only what never failed has 100 %. In whole numbers, as 0.29 * 100 is below 29.
+                "{} %".format(skill.succeeded * 100 // ended) if ended else "-",
                 *("{:.1f}".format(latency[part]) if latency else "-" for part in ("p50", "p90", "p99")),
                 "-" if skill.rating is None else "{:.1f}".format(skill.rating),
                 (skill.last_used or "-")[:10],

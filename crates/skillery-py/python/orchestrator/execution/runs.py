@@ -97,7 +97,7 @@ async def resume_workflow(
 
     Args:
         run_id: The run: its id, the beginning of it, or ``last``.
-        timeout_seconds: As for :func:`execute_workflow`.
+        timeout_seconds: Seconds for one attempt of a step that sets none; those of the run when left out.
         jobs: As for :func:`execute_workflow`.
         secrets: As for :func:`execute_workflow`; they were not kept.
         on_event: As for :func:`execute_workflow`.

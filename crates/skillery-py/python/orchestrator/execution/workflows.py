@@ -198,7 +198,8 @@ def save_workflow(workflow: Workflow, path: Optional[PathLike] = None) -> None:
             then is like that of a skill: ``a-z``, ``0-9``, ``.``, ``_`` and ``-``.
 
     Raises:
-        ValueError: If something is wrong with the workflow, or its name is none to keep it under.
+        ValueError: If something is wrong with the workflow, its name is none to keep it under, or, without ``path``, its
+            steps name workflows that are files, which are not kept with it.
     """
     import json
 
@@ -226,7 +227,7 @@ def load_workflow(name: PathLike) -> Workflow:
     from orchestrator import _native
 
     text = os.fspath(name)
-    if not os.path.exists(text) and os.sep not in text and not os.path.splitext(text)[1]:
+    if not os.path.exists(text) and _native.is_saved_name(text):
         return Workflow._of_document(_native.parse_workflow(_native.workflow_text(text)), None)
     with open(text, encoding="utf-8") as file:
         document = _native.parse_workflow(file.read())
