@@ -123,7 +123,14 @@ impl Callable {
                 let pinned = match find(written) {
                     Ok(pinned) => pinned,
                     Err((kind, why)) => {
-                        problem(kind, format!("{why}; it is called through `{through}`"));
+                        // What is to be put into the policy stands last, and alone.
+                        problem(
+                            kind,
+                            match why.contains('\n') {
+                                true => format!("called through `{through}`: {why}"),
+                                false => format!("{why}; it is called through `{through}`"),
+                            },
+                        );
                         continue;
                     }
                 };

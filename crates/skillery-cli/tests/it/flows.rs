@@ -274,8 +274,8 @@ def calls():
     let error = refused.error();
     assert_eq!(error["code"], "not-granted");
     // That the skill that asks is named shows that it was looked at before the run.
-    assert!(error["hint"].as_str().unwrap().contains("grant acme/asks --asked"), "{error}");
-    place.run(["policy", "grant", "acme/asks", "--asked"]).ok();
+    assert!(error["hint"].as_str().unwrap().contains("grant acme/calls acme/asks --asked"), "{error}");
+    place.run(["policy", "grant", "acme/calls", "acme/asks", "--asked"]).ok();
     assert_eq!(place.run(run).ok().json()["steps"][0]["output"]["two"], 1);
 }
 
