@@ -61,7 +61,7 @@ def test_lists_conditions_and_typed_inputs(skills):
     assert results["each"]["output"] == [2, 4, 6]
     assert [item["output"]["at"] for item in results["many"]["items"]] == [0, 1, 2]
     assert (results["few"]["status"], results["few"]["reason"]) == ("skipped", "its condition is not true")
-    with pytest.raises(WorkflowError, match="the input `numbers` is a list, and not `3`"):
+    with pytest.raises(WorkflowError, match="the input `numbers` is a list, and not an integer"):
         run(w, {"numbers": 3})
     with pytest.raises(WorkflowError, match="is not a condition"):
         add_step(w, "wrong", "echo", when="${each_output} >")
