@@ -40,7 +40,7 @@ pub struct Permissions {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     /// Whether it starts other programs.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub subprocess: bool,
     /// Bytes of memory, where the default is not enough.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,11 +55,6 @@ pub struct Permissions {
     /// Skills that it calls. They stand beside this table, as [`Manifest::skills`], and are filled in by who compares.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// Why what a file says of itself cannot be read.

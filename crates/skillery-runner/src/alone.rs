@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::Values;
-use crate::callable::{Callable, Pins};
+use crate::callable::Callable;
 use crate::event::{EventKind, EventSink};
 use crate::options::RunOptions;
 use crate::outcome::{Outcome, Status};
+use crate::pins::Pins;
 use crate::problems::{Problem, ProblemKind, Problems};
 use crate::repeat::Retry;
 use crate::run::{Context, RunError, planned};
@@ -24,7 +25,7 @@ pub async fn run_skill(
     let none = |_: &SkillReference| Err("there are no other skills in this run".to_owned());
     let pinned = Pinned::read(skill, options.limits.code_bytes)
         .map_err(|(kind, why)| problem(&skill.id, kind, why))?;
-    let pins = Pins::new(&none, options.limits.code_bytes);
+    let pins = Pins::new(&none, options.limits.code_bytes, None);
     run(Arc::new(pinned), inputs, pins, options, events).await
 }
 
@@ -36,7 +37,7 @@ pub async fn run_skill_named(
     options: &RunOptions,
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
-    let mut pins = Pins::new(resolve, options.limits.code_bytes);
+    let mut pins = Pins::new(resolve, options.limits.code_bytes, None);
     let pinned = pins
         .get(&reference.to_string())
         .map_err(|(kind, why)| problem(&reference.name.to_string(), kind, why))?;

@@ -9,52 +9,12 @@ use skillery_core::script::Permissions;
 
 use crate::calling::lacks_grant;
 use crate::permissions::refusal;
+use crate::pins::Found;
 use crate::problems::{Problem, ProblemKind};
-use crate::skill::{Pinned, Resolver, SkillName, SkillReference};
+use crate::skill::{Pinned, SkillName, SkillReference};
 
 /// Skills that the steps of a run may call, directly or through each other.
 const MAX_SKILLS: usize = 1_000;
-
-/// The content of a reference, or why there is none.
-pub(crate) type Found = Result<Arc<Pinned>, (ProblemKind, String)>;
-
-/// The content of each reference of a run, asked for once.
-pub(crate) struct Pins<'a> {
-    resolve: &'a Resolver<'a>,
-    /// Bytes that the code of a skill may have.
-    most: usize,
-    known: HashMap<String, Found>,
-}
-
-impl<'a> Pins<'a> {
-    pub(crate) fn new(resolve: &'a Resolver<'a>, most: usize) -> Self {
-        Self { resolve, most, known: HashMap::new() }
-    }
-
-    /// What this stands for, in this run.
-    pub(crate) fn get(&mut self, written: &str) -> Found {
-        if let Some(found) = self.known.get(written) {
-            return found.clone();
-        }
-        let found = self.find(written);
-        self.known.insert(written.to_owned(), found.clone());
-        found
-    }
-
-    fn find(&self, written: &str) -> Found {
-        let reference = parsed(written)?;
-        let because = |why: String| format!("skill `{reference}`: {why}");
-        let source = (self.resolve)(&reference).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
-        let pinned = Pinned::read(&source, self.most);
-        pinned.map(Arc::new).map_err(|(kind, why)| (kind, because(why)))
-    }
-}
-
-/// What a skill writes to name another one.
-pub(crate) fn parsed(written: &str) -> Result<SkillReference, (ProblemKind, String)> {
-    let not_a_skill = |why| format!("`{}` is not a skill: {why}", crate::template::cut(written));
-    written.parse().map_err(|why: String| (ProblemKind::BadSkill, not_a_skill(why)))
-}
 
 /// Who may call what.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -242,6 +202,7 @@ fn fold(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pins::Pins;
     use crate::policy::Grants;
     use crate::skill::{SkillCode, SkillSource};
 
@@ -266,7 +227,7 @@ mod tests {
             let entry = named.iter().find(|(known, _)| *known == name);
             entry.map(|(_, skills)| source(reference, skills)).ok_or_else(|| "it is not installed".to_owned())
         };
-        let mut pins = Pins::new(&resolve, 1 << 20);
+        let mut pins = Pins::new(&resolve, 1 << 20, None);
         let first = pins.get("acme/first").unwrap();
         let steps = vec![(Problem::new(ProblemKind::BadSkill, "").of_step("one"), Arc::clone(&first))];
         let mut callable = Callable::default();

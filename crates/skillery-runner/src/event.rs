@@ -59,7 +59,7 @@ pub enum EventKind {
         /// What keeps the skills in, as far as it holds on this machine.
         sandbox: Layers,
         /// Whether it is the rest of a run that was begun before.
-        #[serde(default, skip_serializing_if = "is_false")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
     },
     /// An attempt begins.
@@ -133,11 +133,6 @@ pub struct PlannedStep {
     pub version: String,
     /// SHA-256 of its code.
     pub code_hash: Digest,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// Which of the two the skill wrote to.

@@ -64,6 +64,7 @@ mod packages;
 #[cfg(target_os = "linux")]
 mod parent;
 mod permissions;
+mod pins;
 mod plan;
 mod policy;
 mod policy_text;

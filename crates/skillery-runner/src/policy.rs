@@ -38,10 +38,10 @@ pub struct Grants {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     /// Whether it may start other programs and processes.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub subprocess: bool,
     /// Whether it is given the packages that its manifest asks for.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub packages: bool,
     /// Skills that it may call although they may do what it may not: ids, and namespaces with all below them. It must name
     /// each of them in its manifest as well.
@@ -53,11 +53,6 @@ pub struct Grants {
     /// The longest an attempt may take, where the step does not say less.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

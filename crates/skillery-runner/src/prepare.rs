@@ -1,18 +1,19 @@
 //! Everything that a run needs, found and checked before anything runs: plans, skills in one version each, workflows
 //! that are steps, secrets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::Values;
-use crate::callable::{Callable, Found, parsed};
+use crate::callable::Callable;
 use crate::history::{Pin, Record};
 use crate::inputs::InputSpec;
 use crate::loader::LoadedWorkflow;
 use crate::options::RunOptions;
+use crate::pins::Pins;
 use crate::plan::{MAX_PROBLEMS, MAX_STEPS, Plan, check};
 use crate::problems::{Problem, ProblemKind, Problems};
 use crate::redact::{MIN_LENGTH, Secrets};
@@ -62,12 +63,10 @@ pub(crate) fn prepare(
     record: Option<&Record>,
 ) -> Result<Preparation, Problems> {
     let mut preparer = Preparer {
-        resolve,
         options,
         record,
-        skills: HashMap::new(),
+        pins: Pins::new(resolve, options.limits.code_bytes, record.map(|record| &record.pins)),
         callable: Callable::default(),
-        pins: BTreeMap::new(),
         workflows: BTreeMap::new(),
         secret_names: BTreeSet::new(),
         steps: workflow.steps.len(),
@@ -79,7 +78,7 @@ pub(crate) fn prepare(
     let Preparer { callable, pins, workflows, mut problems, .. } = preparer;
     match prepared {
         Some(prepared) if problems.is_empty() => {
-            Ok(Preparation { prepared, callable, pins, workflows, secrets })
+            Ok(Preparation { prepared, callable, pins: pins.pinned(), workflows, secrets })
         }
         _ => {
             // Two steps may name one workflow, and each finds the same wrong with it.
@@ -106,14 +105,11 @@ struct Place {
 }
 
 struct Preparer<'a> {
-    resolve: &'a Resolver<'a>,
     options: &'a RunOptions,
     record: Option<&'a Record>,
-    /// By how they are referred to.
-    skills: HashMap<String, Found>,
+    pins: Pins<'a>,
     /// What the skills of steps may call.
     callable: Callable,
-    pins: BTreeMap<String, Pin>,
     workflows: BTreeMap<String, Workflow>,
     secret_names: BTreeSet<String>,
     /// Of all workflows that were read.
@@ -146,7 +142,9 @@ impl Preparer<'_> {
         for (at, step) in workflow.steps.iter().enumerate() {
             let position = at.to_string();
             let found = match (&step.skill, &step.workflow) {
-                (Some(skill), None) => self.skill(skill).map(|found| found.map(Work::Skill)),
+                (Some(skill), None) if skill.parse::<SkillReference>().is_ok() => {
+                    Some(self.pins.get(skill).map(Work::Skill))
+                }
                 (None, Some(name)) => {
                     let found = self.nested(name, &step.inputs, place).transpose();
                     found.map(|found| found.map(|found| Work::Workflow(Box::new(found))))
@@ -177,51 +175,9 @@ impl Preparer<'_> {
 
     /// Finds what the skills of a workflow's steps may call.
     fn find_callable(&mut self, callers: Vec<(Problem, Arc<Pinned>)>) {
-        let mut callable = std::mem::take(&mut self.callable);
-        let depth = self.options.limits.call_depth;
-        let find =
-            &mut |written: &str| parsed(written).and_then(|reference| self.pinned(written, &reference));
-        let problems = callable.extend(callers, find, depth);
+        let find = &mut |written: &str| self.pins.get(written);
+        let problems = self.callable.extend(callers, find, self.options.limits.call_depth);
         self.problems.extend(problems);
-        self.callable = callable;
-    }
-
-    /// A skill in the version that this run has of it; `None` for what is no reference to one.
-    fn skill(&mut self, written: &str) -> Option<Found> {
-        let reference = written.parse::<SkillReference>().ok()?;
-        Some(self.pinned(written, &reference))
-    }
-
-    fn pinned(&mut self, written: &str, reference: &SkillReference) -> Found {
-        if let Some(found) = self.skills.get(written) {
-            return found.clone();
-        }
-        let found = self.find(written, reference);
-        if let Ok(pinned) = &found {
-            let pin = Pin {
-                skill: pinned.id.clone(),
-                version: pinned.version.clone(),
-                code_hash: pinned.code_hash,
-            };
-            self.pins.insert(written.to_owned(), pin);
-        }
-        self.skills.insert(written.to_owned(), found.clone());
-        found
-    }
-
-    fn find(&self, written: &str, reference: &SkillReference) -> Found {
-        let pin = self.record.and_then(|record| record.pins.get(written));
-        let of_pin = pin.and_then(|pin| format!("{}@{}", pin.skill, pin.version).parse().ok());
-        let wanted = of_pin.as_ref().unwrap_or(reference);
-        let because = |why: String| format!("skill `{wanted}`: {why}");
-        let source = (self.resolve)(wanted).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
-        let pinned = Pinned::read(&source, self.options.limits.code_bytes)
-            .map_err(|(kind, why)| (kind, because(why)))?;
-        if pin.is_some_and(|pin| pin.code_hash != pinned.code_hash) {
-            let why = "its code is not what the run began with".to_owned();
-            return Err((ProblemKind::SkillChanged, because(why)));
-        }
-        Ok(Arc::new(pinned))
     }
 
     /// A workflow that is a step; none where its problems keep it from running, which are told with the name of its file.
