@@ -25,6 +25,8 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // Steps that run side by side, and connections, need more than the thousand that most systems begin with.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let arguments: Vec<_> = std::env::args_os().collect();
     match cli::parse(&arguments) {
         Ok(cli) => commands::run(cli).into(),

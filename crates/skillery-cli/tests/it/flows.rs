@@ -44,6 +44,30 @@ fn with_skills() -> Place {
 }
 
 #[test]
+fn many_steps_at_once_have_the_files_that_they_need() {
+    let place = Place::new();
+    save(&place, "wait", "import time\ndef wait(number):\n    time.sleep(1)\n    return number\n");
+    place.write(
+        "flow.yaml",
+        "name: many\ninputs: {numbers: list}\nsteps:\n  - name: wait\n    skill: wait\n    foreach: \"${numbers}\"\n    inputs: {number: \"${item}\"}\n",
+    );
+    let numbers = serde_json::to_string(&(0..40).collect::<Vec<_>>()).unwrap();
+    let run = format!(
+        "ulimit -S -n 100 && exec \"$0\" workflow run flow.yaml --jobs 40 --json -i 'numbers={numbers}'"
+    );
+    let whole = place.command(["version"]);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &run])
+        .arg(whole.get_program())
+        .current_dir(whole.get_current_dir().unwrap())
+        .env_clear();
+    command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_yaml_file_runs_with_typed_inputs() {
     let place = with_skills();
     snapshot!(
