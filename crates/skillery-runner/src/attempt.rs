@@ -1,21 +1,26 @@
 //! One worker process: request in, reply out, whatever the skill does in between.
 //!
-//! Four things are watched at once: the channel, the two outputs, what the parent tells of the process, and the clock. The
-//! first that decides ends the attempt, and then nothing of the process is left. Skills that it calls run meanwhile.
+//! Watched at once are the channel, the two outputs, what the kernel refuses, what the parent tells of the process, and the
+//! clock. The first that decides ends the attempt, and then nothing of the process is left. Skills that it calls run meanwhile.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
-use std::os::fd::OwnedFd;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::LazyLock;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
+use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
 use crate::Values;
 use crate::calls::{Begun, Caller, Calls, Over};
-use crate::channel::{Channel, Message};
+use crate::channel::{Channel, Message, readable};
 use crate::denial::Denial;
 use crate::event::Stream;
 use crate::judge::{Judge, Judged};
@@ -33,6 +38,10 @@ const REPLY_OVERHEAD: usize = 1024 * 1024;
 const BURIAL: Duration = Duration::from_secs(5);
 /// Of what one attempt is denied, what is told. The kernel's part alone never comes to so much.
 const MOST_DENIALS: usize = 64;
+/// After which time the parent is asked whether a worker that has replied has ended. Before Linux 6.11, nobody else knows.
+const PATIENCE: Duration = Duration::from_millis(2);
+/// What takes longer is cleared away at once.
+const LONG: Duration = Duration::from_millis(100);
 /// How long a worker that has replied may take to end by itself, which costs less than being killed.
 const LEAVE: Duration = Duration::from_millis(20);
 
@@ -76,8 +85,9 @@ impl From<Message> for End {
     fn from(message: Message) -> Self {
         match message {
             Message::Whole(bytes) => Self::Reply(bytes),
-            // Who is asked when a process has ended asks in vain.
-            Message::Call(_) | Message::Bad => Self::BadReply,
+            Message::Never(why) => Self::Never(why),
+            // Whoever asks, or waits, when its process has ended does so in vain.
+            Message::Call(_) | Message::Ready(_) | Message::Bad | Message::Closed => Self::BadReply,
         }
     }
 }
@@ -121,7 +131,8 @@ impl Attempt<'_> {
             Ok(begun) => begun,
             Err(error) => return could_not_start(&error),
         };
-        let mut watch = Watch { worker, denials: Vec::new(), memory: None, on_denial };
+        let mut watch =
+            Watch { worker, refused: None, is_leaving: false, denials: Vec::new(), memory: None, on_denial };
         // What no clock can tell comes from elsewhere: no plan has it.
         let deadline = started + self.timeout.min(Duration::from_secs(MOST_SECONDS));
         let mut calls = Calls::new(self.caller, self.cancel, deadline);
@@ -130,8 +141,22 @@ impl Attempt<'_> {
 
         let mut end = 'whole: loop {
             let answer = tokio::select! {
+                // What it says last comes before its end.
+                biased;
                 // Read also while no more may run: a reply may stand behind the calls that wait.
                 message = channel.message(), if calls.has_room() => match message {
+                    Message::Ready(refused) => {
+                        if let Err(error) = watch.listen(refused) {
+                            break End::Never(error.to_string());
+                        }
+                        // It has its request, and works.
+                        options.workers.get_ready(self.kind);
+                        Vec::new()
+                    }
+                    Message::Closed => {
+                        watch.worker.watch();
+                        Vec::new()
+                    }
                     Message::Call(call) => {
                         calls.hold(call);
                         Vec::new()
@@ -173,7 +198,7 @@ impl Attempt<'_> {
                 }
             }
             let has_left =
-                matches!(end, End::Reply(_)) && tokio::time::timeout(LEAVE, watch.gone()).await.is_ok();
+                matches!(end, End::Reply(_)) && tokio::time::timeout(LEAVE, watch.left()).await.is_ok();
             if has_left {
                 return;
             }
@@ -183,17 +208,24 @@ impl Attempt<'_> {
             }
         };
         tokio::join!(bury, calls.end());
+        if watch.is_leaving && latency > LONG {
+            // Nothing else may happen for a while that would have the parent look.
+            watch.worker.watch();
+        }
+        // Not before, as it would keep this one from the processors.
         options.workers.fill(self.kind, &watch.worker);
-
-        // Nobody of the worker can write any more, so what is left ends at once.
+        // Nobody of the worker can write any more, so what is left ends at once; or is there already, where the worker's
+        // memory is still being taken away.
         if matches!(end, End::Silence(_))
             && let Ok(Some(message)) = tokio::time::timeout(options.grace, channel.rest()).await
         {
             end = message.into();
         }
-        if let Ok(true) = tokio::time::timeout(options.grace, outputs.rest()).await
-            && matches!(end, End::Reply(_) | End::Silence(_))
-        {
+        let is_too_large = match watch.is_leaving {
+            true => outputs.drain(),
+            false => tokio::time::timeout(options.grace, outputs.rest()).await == Ok(true),
+        };
+        if is_too_large && matches!(end, End::Reply(_) | End::Silence(_)) {
             end = End::LogTooLarge;
         }
         if matches!(&end, End::Reply(reply) if reply.is_empty()) {
@@ -215,7 +247,8 @@ impl Attempt<'_> {
     fn request(&self) -> Result<[Vec<u8>; 2], StepError> {
         let Caller { context, skill, .. } = self.caller;
         let (grants, limits) = (&skill.grants, &context.options.limits);
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        static PROCESSORS: LazyLock<usize> =
+            LazyLock::new(|| available_parallelism().map_or(1, NonZeroUsize::get));
         let request = Request {
             name: &skill.name,
             path: &skill.path,
@@ -228,7 +261,7 @@ impl Attempt<'_> {
                 .timeout
                 .as_secs()
                 .saturating_add(1)
-                .saturating_mul(processors as u64)
+                .saturating_mul(*PROCESSORS as u64)
                 .saturating_add(1),
         };
         let not_json =
@@ -247,6 +280,10 @@ impl Attempt<'_> {
 /// A worker, and what is told of it.
 struct Watch<'a> {
     worker: Worker,
+    /// Where its calls wait that the kernel refuses.
+    refused: Option<Refused>,
+    /// Whether all its processes are past anything that a skill could do.
+    is_leaving: bool,
     denials: Vec<Denial>,
     /// Bytes, where its processes are being killed for too many.
     memory: Option<u64>,
@@ -254,38 +291,126 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Ends when nothing of the worker is left.
-    async fn gone(&mut self) -> End {
-        let end = self.told().await;
-        self.worker.is_gone = true;
-        end
+    fn listen(&mut self, refused: Option<OwnedFd>) -> io::Result<()> {
+        if refused.is_none() || !self.worker.leaves_nothing() {
+            // Only the parent can tell when it has ended.
+            self.worker.watch();
+        }
+        let Some(refused) = refused else { return Ok(()) };
+        let calls = readable(refused)?;
+        self.refused = Some(Refused { calls, are_answered: false });
+        Ok(())
     }
 
-    /// What the parent tells last.
-    async fn told(&mut self) -> End {
+    /// Ends when nothing of the worker is left.
+    async fn gone(&mut self) -> End {
         loop {
-            match self.worker.told.recv().await {
-                Some(Told::Ended(status)) => {
-                    let silence = End::Silence(Some(ExitStatus::from_raw(status)));
-                    return self.memory.map_or(silence, End::OutOfMemory);
-                }
-                Some(Told::Failed(why)) => return End::Never(why),
-                // Its processes are killed; that they are gone is told too.
-                Some(Told::Memory(bytes)) => self.memory = Some(bytes),
-                Some(Told::Denied(call)) => {
-                    if let Some(denial) = Denial::of_call(call) {
-                        self.denied(denial);
-                    }
-                }
-                None => return self.memory.map_or(End::Silence(None), End::OutOfMemory),
+            if let Some(end) = self.told().await {
+                self.worker.is_gone = true;
+                return end;
+            }
+            if self.is_leaving {
+                self.worker.watch();
             }
         }
+    }
+
+    /// Ends when nothing of the worker can do anything any more, and all that it was refused is known. What it had may
+    /// still be taken away.
+    async fn left(&mut self) {
+        // As good as always that is so by now, and the runtime would have to be told first.
+        self.is_leaving |= self.refused.as_ref().is_some_and(Refused::is_over);
+        let patience = tokio::time::sleep(PATIENCE);
+        tokio::pin!(patience);
+        while !self.is_leaving {
+            tokio::select! {
+                end = self.told() => if end.is_some() {
+                    self.worker.is_gone = true;
+                    return;
+                },
+                () = &mut patience, if !patience.is_elapsed() => self.worker.watch(),
+            }
+        }
+        if !self.worker.leaves_nothing() {
+            self.gone().await;
+            return;
+        }
+        self.worker.is_gone = true;
+        // The parent tells of a refused call before the worker goes on.
+        self.worker.catch_up();
+        while let Ok(told) = self.worker.told.try_recv() {
+            self.take_in(Some(told));
+        }
+    }
+
+    /// Waits for one thing that is told; how the worker ended, when that is it.
+    async fn told(&mut self) -> Option<End> {
+        tokio::select! {
+            told = self.worker.told.recv() => self.take_in(told),
+            is_over = Refused::next(&mut self.refused), if !self.is_leaving => {
+                self.is_leaving = is_over;
+                match &self.refused {
+                    Some(refused) if !is_over => self.worker.refuse(refused.calls.as_fd()),
+                    _ => {}
+                }
+                None
+            }
+        }
+    }
+
+    fn take_in(&mut self, told: Option<Told>) -> Option<End> {
+        match told {
+            Some(Told::Ended(status)) => {
+                let silence = End::Silence(Some(ExitStatus::from_raw(status)));
+                return Some(self.memory.map_or(silence, End::OutOfMemory));
+            }
+            Some(Told::Failed(why)) => return Some(End::Never(why)),
+            // Its processes are killed; that they are gone is told too.
+            Some(Told::Memory(bytes)) => self.memory = Some(bytes),
+            Some(Told::Denied(call)) => {
+                if let Some(denial) = Denial::of_call(call) {
+                    self.denied(denial);
+                }
+            }
+            None => return Some(self.memory.map_or(End::Silence(None), End::OutOfMemory)),
+        }
+        None
     }
 
     fn denied(&mut self, denial: Denial) {
         if self.denials.len() < MOST_DENIALS {
             (self.on_denial)(&denial);
             self.denials.push(denial);
+        }
+    }
+}
+
+/// The descriptor that the kernel tells refused calls on, and that all which could make any has ended.
+struct Refused {
+    calls: AsyncFd<OwnedFd>,
+    /// Whether the parent has it, and answers.
+    are_answered: bool,
+}
+
+impl Refused {
+    /// Whether there can be no more.
+    fn is_over(&self) -> bool {
+        let mut calls = [PollFd::new(&self.calls, PollFlags::empty())];
+        let found = poll(&mut calls, Some(&Timespec::default()));
+        found == Ok(1) && calls[0].revents().contains(PollFlags::HUP)
+    }
+
+    /// Ends with the first call, and then when there can be no more; whether it is that.
+    async fn next(refused: &mut Option<Self>) -> bool {
+        let Some(refused) = refused else { return std::future::pending().await };
+        loop {
+            let Ok(mut guard) = refused.calls.readable().await else { return std::future::pending().await };
+            let is_over = guard.ready().is_read_closed();
+            guard.clear_ready();
+            if is_over || !refused.are_answered {
+                refused.are_answered = true;
+                return is_over;
+            }
         }
     }
 }

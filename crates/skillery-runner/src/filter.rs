@@ -220,15 +220,19 @@ fn stream_over_ip() -> Vec<Instruction> {
     ]
 }
 
-/// Other protocols on top of TCP are parts of the kernel that no client needs.
+/// Other protocols on top of TCP are parts of the kernel that no client needs. A socket that lingers keeps whoever closes it
+/// waiting, and that may be somebody else: a skill can send it away.
 fn plain_options() -> Vec<Instruction> {
-    vec![
-        load(argument(1)),
-        jump(BPF_JEQ, libc::IPPROTO_TCP.unsigned_abs(), 0, 3),
-        load(argument(2)),
-        jump(BPF_JEQ, libc::TCP_ULP.unsigned_abs(), 0, 1),
-        end(SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()),
-    ]
+    let without = |level: i32, option: i32| {
+        [
+            load(argument(1)),
+            jump(BPF_JEQ, level.unsigned_abs(), 0, 3),
+            load(argument(2)),
+            jump(BPF_JEQ, option.unsigned_abs(), 0, 1),
+            end(SECCOMP_RET_ERRNO | libc::ENOPROTOOPT.unsigned_abs()),
+        ]
+    };
+    [without(libc::IPPROTO_TCP, libc::TCP_ULP), without(libc::SOL_SOCKET, libc::SO_LINGER)].concat()
 }
 
 /// Who sends, sends to whom it has connected to. Libraries go on without, as where the kernel cannot do it.

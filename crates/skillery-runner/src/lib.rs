@@ -54,6 +54,8 @@ mod journal;
 mod judge;
 mod loader;
 #[cfg(target_os = "linux")]
+mod messages;
+#[cfg(target_os = "linux")]
 mod network;
 mod options;
 mod outcome;

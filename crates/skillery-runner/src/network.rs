@@ -5,23 +5,21 @@
 //! ends with the skill that made it.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::{AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::hosts::{Host, HostName, MAX_HOSTS, places};
+use crate::hosts::{Host, HostName, places};
 
 /// How long it may take to find a host and to be accepted there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +40,7 @@ const CONNECTIONS: usize = 64;
 type Ends = (SocketAddr, SocketAddr);
 
 /// Connections of the workers of one parent. Dropping it ends them.
+#[derive(Debug)]
 pub(crate) struct Network {
     state: Arc<State>,
     _stop: DropGuard,
@@ -108,6 +107,12 @@ impl Network {
                 end.cancel();
             }
         }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("State").field("open", &self.open).finish_non_exhaustive()
     }
 }
 
@@ -250,34 +255,6 @@ fn is_near(address: IpAddr, own: &HashSet<IpAddr>) -> bool {
                 address.is_loopback() || is_of_link || address.is_unspecified()
             }
         }
-}
-
-/// One message, and the sockets that come with it; empty at the end.
-pub(crate) fn receive_with_sockets(
-    control: &OwnedFd,
-    timeout: Duration,
-    most: usize,
-) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-    set_socket_timeout(control, Timeout::Recv, Some(timeout))?;
-    let mut message = vec![0; most];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_HOSTS))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let count = loop {
-        let pieces = &mut [IoSliceMut::new(&mut message)];
-        match recvmsg(control, pieces, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
-            Err(rustix::io::Errno::INTR) => {}
-            received => break received?.bytes,
-        }
-    };
-    message.truncate(count);
-    let mut sockets = Vec::new();
-    for came in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = came {
-            sockets.extend(descriptors);
-        }
-    }
-    set_socket_timeout(control, Timeout::Recv, None)?;
-    Ok((message, sockets))
 }
 
 #[cfg(test)]

@@ -56,8 +56,23 @@ impl<'a> Outputs<'a> {
                 count = self.stdout.read(self.on_output), if self.stdout.is_open() => count,
                 count = self.stderr.read(self.on_output), if self.stderr.is_open() => count,
             };
-            self.too_large = count > self.left;
-            self.left = self.left.saturating_sub(count);
+            self.count(count);
+        }
+        self.too_large
+    }
+
+    fn count(&mut self, count: usize) {
+        self.too_large = count > self.left;
+        self.left = self.left.saturating_sub(count);
+    }
+
+    /// Reads what is there, of a worker that can write no more; whether that was too much.
+    pub(crate) fn drain(&mut self) -> bool {
+        while !self.too_large
+            && let Some(count) =
+                self.stdout.read_now(self.on_output).or_else(|| self.stderr.read_now(self.on_output))
+        {
+            self.count(count);
         }
         self.too_large
     }
@@ -75,6 +90,28 @@ struct Output<P> {
     held: Vec<u8>,
     tail: VecDeque<u8>,
     tail_bytes: usize,
+}
+
+impl Output<Receiver> {
+    /// As [`read`](Self::read), and `None` where there is nothing to read now. What the runtime knows of the pipe may be older.
+    fn read_now(&mut self, on_output: &OnOutput<'_>) -> Option<usize> {
+        let pipe = self.pipe.as_ref()?;
+        let before = self.held.len();
+        self.held.resize(before + MAX_LINE, 0);
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut self.held[before..]));
+        self.held.truncate(before + *read.as_ref().unwrap_or(&0));
+        match read {
+            Err(rustix::io::Errno::AGAIN) => None,
+            Ok(0) | Err(_) => {
+                self.pipe = None;
+                Some(0)
+            }
+            Ok(count) => {
+                self.take_in(before, on_output);
+                Some(count)
+            }
+        }
+    }
 }
 
 impl<P: AsyncRead + Unpin> Output<P> {
@@ -98,6 +135,12 @@ impl<P: AsyncRead + Unpin> Output<P> {
             }
             Ok(count) => count,
         };
+        self.take_in(before, on_output);
+        count
+    }
+
+    /// Keeps what has come, and tells what are whole lines.
+    fn take_in(&mut self, before: usize, on_output: &OnOutput<'_>) {
         self.tail.extend(&self.held[before..]);
         let surplus = self.tail.len().saturating_sub(self.tail_bytes);
         self.tail.drain(..surplus);
@@ -111,7 +154,6 @@ impl<P: AsyncRead + Unpin> Output<P> {
             let told = std::mem::replace(&mut self.held, rest);
             on_output(self.stream, text(&told));
         }
-        count
     }
 
     fn finish(mut self, on_output: &OnOutput<'_>) -> String {

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -23,7 +24,7 @@ const AHEAD: usize = 2;
 /// Parents that are kept, beside those that are in use.
 const CREWS: usize = 16;
 
-const MODULES: [(&str, &str); 9] = [
+const MODULES: [(&str, &str); 10] = [
     ("__init__.py", ""),
     ("calls.py", include_str!("python/calls.py")),
     ("kernel.py", include_str!("python/kernel.py")),
@@ -32,6 +33,7 @@ const MODULES: [(&str, &str); 9] = [
     ("parent.py", include_str!("python/parent.py")),
     ("rooms.py", include_str!("python/rooms.py")),
     ("shared.py", include_str!("python/shared.py")),
+    ("supervisor.py", include_str!("python/supervisor.py")),
     ("worker.py", include_str!("python/worker.py")),
 ];
 
@@ -71,6 +73,8 @@ pub(crate) struct Kind {
 struct Crew {
     parent: tokio::sync::Mutex<Option<Started>>,
     waiting: Mutex<VecDeque<Worker>>,
+    /// For the worker that is forked next.
+    pipes: Mutex<Option<Pipes>>,
 }
 
 #[derive(Debug)]
@@ -120,29 +124,40 @@ impl Workers {
         let parent = self.parent(kind, &crew).await?;
         parent.import(usual::used_in(code));
         let is_current = |worker: &Worker| Arc::ptr_eq(&worker.parent, &parent);
-        let waiting = {
+        let (waiting, more) = {
             let mut waiting = crew.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             // One that came to an end while it waited is of no use.
-            waiting.retain_mut(|worker| {
-                is_current(worker) && worker.told.is_empty() && !worker.told.is_closed()
-            });
-            waiting.pop_front()
+            waiting.retain_mut(|worker| is_current(worker) && worker.is_good());
+            (waiting.pop_front(), waiting.len())
         };
         let set_up = |error: io::Error| StartError::Sandbox(SandboxError::SetUp(error.to_string()));
         match waiting {
             Some(worker) => {
-                crew.fill(&parent);
+                // Where another waits, what is forked next does not keep this one from the processors.
+                if more == 0 {
+                    crew.fill(&parent);
+                }
                 Ok(worker)
             }
             // Nothing else is forked before this one has begun: it is waited for already.
-            None => Worker::fork(&parent).map_err(set_up),
+            None => crew.fork(&parent).map_err(set_up),
         }
     }
 
-    /// Has workers forked for the steps that come, from the parent of one that has done its own.
+    /// Has workers forked for the steps that come, from the parent of one that has replied.
     pub(crate) fn fill(&self, kind: &Kind, done: &Worker) {
         if !done.parent.has_ended() {
             self.crew(kind).fill(&done.parent);
+        }
+    }
+
+    /// Makes what the worker needs that is forked next: while a step runs, there is time for that.
+    pub(crate) fn get_ready(&self, kind: &Kind) {
+        let crew = self.crew(kind);
+        let mut pipes = crew.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        if pipes.is_none() {
+            // Who forks tries again, and is told why not.
+            *pipes = Pipes::new().ok();
         }
     }
 
@@ -223,9 +238,14 @@ impl Crew {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.len() < AHEAD {
             // Who comes next tries again, and is told why not.
-            let Ok(worker) = Worker::fork(parent) else { break };
+            let Ok(worker) = self.fork(parent) else { break };
             waiting.push_back(worker);
         }
+    }
+
+    fn fork(&self, parent: &Arc<Parent>) -> io::Result<Worker> {
+        let ready = self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Worker::fork(parent, ready.map_or_else(Pipes::new, Ok)?)
     }
 }
 
@@ -268,7 +288,7 @@ pub(crate) struct Worker {
     pub(crate) told: UnboundedReceiver<Told>,
     /// The other ends of what the worker has; taken by whoever uses it.
     pub(crate) ends: Option<Ends>,
-    /// Whether nothing of it is left.
+    /// Whether nothing of it is left that could do anything.
     pub(crate) is_gone: bool,
 }
 
@@ -282,17 +302,45 @@ pub(crate) struct Ends {
     pub(crate) reply: OwnedFd,
 }
 
-impl Worker {
-    fn fork(parent: &Arc<Parent>) -> io::Result<Self> {
-        let (channel, theirs) = std::os::unix::net::UnixStream::pair()?;
-        let (stdout, their_stdout) = io::pipe()?;
-        let (stderr, their_stderr) = io::pipe()?;
+/// What leads to and from a worker, with the ends that are the worker's.
+#[derive(Debug)]
+struct Pipes {
+    ours: Ends,
+    channel: std::os::unix::net::UnixStream,
+    stdout: io::PipeWriter,
+    stderr: io::PipeWriter,
+}
+
+impl Pipes {
+    fn new() -> io::Result<Self> {
+        let (ours, channel) = std::os::unix::net::UnixStream::pair()?;
+        let (our_stdout, stdout) = io::pipe()?;
+        let (our_stderr, stderr) = io::pipe()?;
         let reply = memfd_create("reply", MFdFlags::MFD_CLOEXEC)?;
-        let descriptors =
-            [theirs.as_raw_fd(), their_stdout.as_raw_fd(), their_stderr.as_raw_fd(), reply.as_raw_fd()];
+        let ours = Ends { channel: ours, stdout: our_stdout.into(), stderr: our_stderr.into(), reply };
+        Ok(Self { ours, channel, stdout, stderr })
+    }
+}
+
+impl Worker {
+    fn fork(parent: &Arc<Parent>, pipes: Pipes) -> io::Result<Self> {
+        let Pipes { ours: ends, channel, stdout, stderr } = pipes;
+        let descriptors = [channel.as_fd(), stdout.as_fd(), stderr.as_fd(), ends.reply.as_fd()];
         let (number, told) = parent.fork(descriptors)?;
-        let ends = Ends { channel, stdout: stdout.into(), stderr: stderr.into(), reply };
         Ok(Self { number, parent: Arc::clone(parent), told, ends: Some(ends), is_gone: false })
+    }
+
+    /// Whether it is still there.
+    fn is_good(&self) -> bool {
+        let Some(ends) = &self.ends else { return false };
+        let mut channel = [PollFd::new(&ends.channel, PollFlags::RDHUP)];
+        let is_open = poll(&mut channel, Some(&Timespec::default())) == Ok(0);
+        is_open && self.told.is_empty() && !self.told.is_closed()
+    }
+
+    /// Has its end told, which may have come.
+    pub(crate) fn watch(&self) {
+        self.parent.watch(self.number);
     }
 
     /// Asks every process of the worker to end.
@@ -305,6 +353,21 @@ impl Worker {
         self.parent.abandon();
     }
 
+    /// Whether nothing of it lasts longer than it can do anything.
+    pub(crate) fn leaves_nothing(&self) -> bool {
+        self.parent.leave_nothing
+    }
+
+    /// Has its calls refused that wait on this descriptor, from now on.
+    pub(crate) fn refuse(&self, calls: BorrowedFd<'_>) {
+        self.parent.refuse(self.number, calls);
+    }
+
+    /// Has all that the parent has told so far reach [`told`](Self::told).
+    pub(crate) fn catch_up(&self) {
+        self.parent.catch_up();
+    }
+
     /// Kills every process of the worker.
     pub(crate) fn kill(&self) {
         self.parent.kill(self.number);
@@ -313,7 +376,9 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if !self.is_gone {
+        if self.is_gone {
+            self.parent.forget(self.number);
+        } else {
             self.kill();
         }
     }

@@ -47,7 +47,12 @@ use crate::session::Session;
 /// Runs the command and says how it ended. What went wrong has been printed.
 pub(crate) fn run(cli: Cli) -> Exit {
     let session = Session::new(cli.global);
-    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = match cli.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        // What a command waits for reaches it without a detour over another thread, which steps are short enough to notice.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let result = match runtime.enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(until_interrupted(&session, &cli.command));
             // Work on blocking threads is atomic or ours to abandon; nobody waits for it.

@@ -112,7 +112,7 @@ def ask(worker, call, name):
 def listen(worker):
     """Hands out the answers."""
     while True:
-        answer = worker.read_message()
+        answer = worker.read_message(worker.CHANNEL)
         waiter = State.waiting.pop(answer["id"])
         waiter.answer = answer
         waiter.lock.release()

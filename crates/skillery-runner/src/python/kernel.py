@@ -22,7 +22,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP = 1, 4, 23, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS = 1, 4, 28
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
@@ -35,8 +35,15 @@ SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 CLOSE_RANGE, MOUNT_SETATTR, LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 436, 442, 444, 445, 446
 PIVOT_ROOT, SECCOMP = {"x86_64": (155, 317), "aarch64": (41, 277)}.get(os.uname().machine, (-1, -1))
 
+SCHED_OTHER, SCHED_BATCH = 0, 3
+# Of x86-64, as nobody else asks.
+MMAP, MPROTECT, MUNMAP, MREMAP, MADVISE = 9, 10, 11, 25, 28
+PROT_READ, PROT_WRITE, PROT_EXEC, MAP_PRIVATE, MAP_ANONYMOUS = 1, 2, 4, 2, 32
+MREMAP_MAYMOVE, MREMAP_FIXED, MADV_HUGEPAGE, MADV_COLLAPSE = 1, 2, 14, 25
+
 SIGCHLD = 17
-LAST_CAPABILITY = 63
+# Neither starting a program as root, nor becoming root or ceasing to be, nor asking for it gives a capability; locked.
+NO_ROOT = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x40 | 0x80
 SIG_SETMASK = 2
 ALL_SIGNALS, NO_SIGNALS = b"\xff" * 128, bytes(128)
 # Of limits, by the numbers of these architectures.
@@ -80,7 +87,10 @@ def address(name):
 
 FUNCTIONS = {
     name: Function(address(name))
-    for name in ("mount", "umount2", "unshare", "setns", "prctl", "capset", "clone", "prlimit", "sigprocmask", "ioctl")
+    for name in (
+        *("mount", "umount2", "unshare", "setns", "prctl", "capset", "clone", "prlimit", "sigprocmask", "ioctl"),
+        *("setsid", "sched_setscheduler", "dup3", "open", "close", "mkdir", "chdir", "sendmsg", "poll", "memmove"),
+    )
 }
 FUNCTIONS["syscall"] = LongFunction(address("syscall"))
 
@@ -197,28 +207,74 @@ def start_init():
     return call("clone", PAUSE, top, CLONE_VM | CLONE_FILES | SIGCHLD, None), stack
 
 
-def close_from(first):
-    """Closes all descriptors from this one on."""
-    call("syscall", CLOSE_RANGE, first, 0xFFFFFFFF, 0)
+def closing_from(first):
+    """The call that closes all descriptors from this one on."""
+    return prepare("syscall", CLOSE_RANGE, first, 0xFFFFFFFF, 0)
+
+
+def sending(socket, text, descriptors):
+    """The call that sends a message with descriptors."""
+    piece = memory(text)
+    pieces = memory(struct.pack("@PN", _ctypes.addressof(piece), len(text)))
+    # A header of its length, level and kind, and what it holds: `SCM_RIGHTS` at `SOL_SOCKET`.
+    rights = struct.pack("@Nii%di" % len(descriptors), 16 + 4 * len(descriptors), 1, 1, *descriptors)
+    rights += bytes(-len(rights) % 8)
+    control = memory(rights)
+    KEPT.extend((piece, pieces, control))
+    length = len(rights) if descriptors else 0
+    header = struct.pack("@PIPNPNi4x", 0, 0, _ctypes.addressof(pieces), 1, _ctypes.addressof(control), length, 0)
+    return prepare("sendmsg", socket, header, 0)
 
 
 def without_capabilities():
-    """The calls that take all of them away, and every way to gain one."""
-    calls = []
-    for capability in range(LAST_CAPABILITY + 1):
-        if FUNCTIONS["prctl"](PR_CAPBSET_READ, capability, 0, 0, 0) == -1:
-            # There are no more.
-            break
-        calls.append(prepare("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0))
-    return [*calls, prepare("capset", struct.pack("=Ii", 0x20080522, 0), bytes(24))]
+    """The calls that take all of them away. None is ever gained again: who is root has none here, and what files would
+    give, `no_new_privs` does not let them."""
+    return [prepare("prctl", PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0), prepare("capset", struct.pack("=Ii", 0x20080522, 0), bytes(24))]
+
+
+def hard_limit(name):
+    before = bytearray(16)
+    call("prlimit", 0, LIMITS[name], None, address_of(before))
+    return struct.unpack("=QQ", before)[1]
 
 
 def limit(name, most):
     """The call that sets a limit, soft and hard, or lowers it no further where it is lower."""
-    before = bytearray(16)
-    call("prlimit", 0, LIMITS[name], None, address_of(before))
-    most = min(most, struct.unpack("=QQ", before)[1])
+    most = min(most, hard_limit(name))
     return prepare("prlimit", 0, LIMITS[name], struct.pack("=QQ", most, most), None)
+
+
+def be_patient():
+    """Has this process take a processor from nobody when it wakes: steps are urgent, and what is done ahead of them is not.
+    Returns the calls with which a child takes its turn as all others do."""
+    batch, other = (prepare("sched_setscheduler", 0, policy, bytes(4)) for policy in (SCHED_BATCH, SCHED_OTHER))
+    try:
+        if os.sched_getscheduler(0) != SCHED_OTHER:
+            return []
+        make(batch)
+    except (OSError, AttributeError):
+        # Not every C library has it.
+        return []
+    return [other]
+
+
+PROCESSOR = bytearray(16)
+MOST_SECONDS = hard_limit("CPU")
+LIMIT_PROCESSOR = prepare("prlimit", 0, LIMITS["CPU"], address_of(PROCESSOR), None)
+
+
+def limit_processor(seconds):
+    """Sets how long this process may compute, which is known when a step begins."""
+    most = min(seconds, MOST_SECONDS)
+    struct.pack_into("=QQ", PROCESSOR, 0, most, most)
+    make(LIMIT_PROCESSOR)
+
+
+def wait_for(descriptor, milliseconds):
+    """The call that waits until there is something to read; it returns 0 if there is nothing by then."""
+    entry = memory(struct.pack("=ihh", descriptor, 1, 0))
+    KEPT.append(entry)
+    return prepare("poll", _ctypes.addressof(entry), 1, milliseconds)
 
 
 def filter_calls(program, listen):
@@ -262,15 +318,35 @@ class Rules:
         self.readable = READ_FILE | READ_DIR | (EXECUTE if execute else 0)
         self.writable = self.handled if execute else self.handled & ~EXECUTE
 
-    def allow(self, rules, path, rights, is_folder=False):
-        """The call that leaves these rights to a path, and the descriptor that it needs; none where it is not there."""
+    def allow(self, rules, path, rights):
+        """The call that leaves these rights to a path that is there now, which it holds open; none where it is not there."""
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
             return None
-        fitting = rights & self.handled if is_folder or os.path.isdir(path) else rights & self.handled & FOR_FILES
-        return prepare("syscall", LANDLOCK_ADD, rules, 1, struct.pack("=Qi", fitting, place), 0), place
+        return self.allow_place(rules, place, rights if os.path.isdir(path) else rights & FOR_FILES)
+
+    def allow_place(self, rules, place, rights):
+        """The call that leaves these rights to what a descriptor stands for then."""
+        return prepare("syscall", LANDLOCK_ADD, rules, 1, struct.pack("=Qi", rights & self.handled, place), 0)
 
     def connect(self, rules, port):
         """The call that leaves connections to a TCP port; rules know of ports from version 4 on."""
         return prepare("syscall", LANDLOCK_ADD, rules, 2, struct.pack("=QQ", 2, port), 0)
+
+
+def move_to_large_pages(first, last, size):
+    """Puts a copy of code in large pages in the place of the code, in one call of the kernel's. Nothing else may run meanwhile.
+    Both addresses are multiples of the size. Raises `OSError`, and then all is as it was."""
+    length = last - first
+    room = call("syscall", MMAP, 0, length + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    new = -(-room // size) * size
+    try:
+        call("syscall", MADVISE, new, length, MADV_HUGEPAGE)
+        FUNCTIONS["memmove"](Long(new), Long(first), Long(length))
+        call("syscall", MADVISE, new, length, MADV_COLLAPSE)
+        call("syscall", MPROTECT, new, length, PROT_READ | PROT_EXEC)
+        call("syscall", MREMAP, new, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, first)
+    finally:
+        # What has moved is not there any more.
+        call("syscall", MUNMAP, room, length + size)

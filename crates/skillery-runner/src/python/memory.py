@@ -2,6 +2,8 @@
 
 import os
 
+from . import kernel
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -36,3 +38,30 @@ def proportional(process):
             return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
     except OSError:
         return 0
+
+
+def use_large_pages(size):
+    """Has the interpreter's own code in large pages. A fork copies one entry for each of them, where it otherwise copies none, and
+    each worker is interrupted some fifty times to be shown code that this process has long seen."""
+    for first, last in interpreter_code():
+        first, last = -(-first // size) * size, last // size * size
+        if first < last:
+            kernel.move_to_large_pages(first, last, size)
+
+
+def interpreter_code():
+    """Where the code of the interpreter lies, and what cannot be changed beside it: pairs of addresses."""
+    found, before = [], None
+    with open("/proc/self/maps") as file:
+        lines = file.read().splitlines()
+    for line in lines:
+        words = line.split(None, 5)
+        path = words[5] if len(words) > 5 else ""
+        if words[1] in ("r--p", "r-xp") and "python" in os.path.basename(path):
+            first, last = (int(address, 16) for address in words[0].split("-"))
+            if before == (path, first):
+                found[-1] = found[-1][0], last
+            else:
+                found.append((first, last))
+            before = path, last
+    return found

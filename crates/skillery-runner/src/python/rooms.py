@@ -124,17 +124,28 @@ def private(scratch_bytes, bundle_bytes, processes):
     yield kernel.mounting("tmpfs", "/skill", "tmpfs", flags, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
 
 
-def show_again(again):
-    """In a `/tmp` that can be written to."""
+def showing_again(again):
+    """The calls that show, in a `/tmp` that can be written to, what it hides."""
+    made, shown = {"/tmp"}, []
     for hidden, path, is_folder in again:
-        os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
-        if not is_folder:
-            open(path, "w").close()
-        kernel.mount(hidden, path, None, kernel.MS_BIND | kernel.MS_REC)
+        # Whatever lies in a folder that is shown already is there.
+        is_there = any(is_below(path, folder) for folder in shown)
+        parts = [part for part in path.split("/") if part]
+        for end in range(2, len(parts) + is_folder):
+            folder = "/" + "/".join(parts[:end])
+            if not is_there and folder not in made:
+                made.add(folder)
+                yield kernel.prepare("mkdir", os.fsencode(folder), 0o755)
+        if is_folder:
+            shown.append(path)
+        elif not is_there:
+            # It is closed with all others.
+            yield kernel.prepare("open", os.fsencode(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        yield kernel.mounting(hidden, path, None, kernel.MS_BIND | kernel.MS_REC)
 
 
 def show_to_parent(again):
     """The interpreter's own modules, where they lie in `/tmp`."""
     if again:
         kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
-        show_again(again)
+        kernel.make_all(showing_again(again))

@@ -1,6 +1,7 @@
 """One step in one process: forked by the parent, shut in, then told what to run.
 
-Each message on the channel is a length (four bytes, big-endian) and JSON in UTF-8.
+The first message says that the worker waits, `+`, with the descriptor that refused calls are told on where there is one; or
+`!` and why it cannot begin. Each message after it is a length (four bytes, big-endian) and JSON in UTF-8.
 
 request: {"name", "path", "code", "input_bytes", "output_bytes", "environment", "seconds"}
 inputs:  {...}
@@ -15,13 +16,11 @@ import os
 import sys
 
 import _json
-import _socket
 
 from . import calls
 from . import kernel
 from . import network
-from . import rooms
-from .shared import CHANNEL, REPLY, REPORT, RULES, read_json
+from .shared import CHANNEL, REPLY, RULES, read_json
 
 MAX_DEPTH = 100
 MAX_MESSAGE = 8_192
@@ -40,88 +39,54 @@ class Refused(Exception):
         self.kind = kind
 
 
-def enter(parent, number, descriptors, scratch):
+def enter(parent, places, calls, folder, bundle):
     """Shuts this process in, waits for its step, runs it, and ends."""
-    is_shut = False
-    prepared = parent.prepared
+    has_channel = is_shut = False
     try:
-        take_places(descriptors)
-        folder, bundle = ("/tmp", "/skill") if parent.is_isolated else (scratch + "/work", scratch + "/skill")
-        kernel.make_all(prepared.begin)
-        rooms.show_again(parent.again)
-        if not parent.is_isolated:
-            os.mkdir(folder)
-            os.mkdir(bundle)
-        # Where the code of a skill lies in most bundles.
-        os.mkdir(bundle + "/scripts")
-        if prepared.rules:
-            allow_files(prepared, folder, bundle, parent.is_isolated)
-        kernel.make_all(prepared.shut)
-        give_up(parent, number)
+        kernel.make_all(places)
+        has_channel = True
+        kernel.make_all(calls)
         is_shut = True
         run(parent, folder, bundle)
     except BaseException as error:
         if is_shut:
             sys.excepthook(*sys.exc_info())
-        else:
-            os.write(REPORT, b"%d !the sandbox cannot be set up: %s" % (number, str(error).encode()))
+        elif has_channel:
+            os.write(CHANNEL, b"!the sandbox cannot be set up: " + str(error).encode())
     finally:
         # Nothing may go back into the code of the parent.
         os._exit(1)
 
 
-def take_places(descriptors):
-    """Puts the descriptors of this worker in their places, where none of them stands yet."""
-    os.setsid()
-    for place, descriptor in zip((CHANNEL, 1, 2, REPLY), descriptors):
-        os.dup2(descriptor, place, place < CHANNEL)
-
-
-def allow_files(prepared, folder, bundle, is_isolated):
-    """What Landlock will leave to this worker. It holds when all files of the worker are in place."""
-    rules = kernel.make(prepared.rules.create)
-    os.dup2(rules, RULES, False)
-    kernel.make_all(prepared.allow)
-    own = [(folder, prepared.rules.writable)]
-    if not is_isolated:
-        own.append((bundle, prepared.rules.readable))
-    for path, rights in own:
-        kernel.make(prepared.rules.allow(RULES, path, rights, True)[0])
-
-
-def give_up(parent, number):
-    """The filter of system calls: what it does not know is refused, and told to the parent."""
-    if parent.prepared.filter:
-        listener = kernel.make(parent.prepared.filter)
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))]
-        parent.report.sendmsg([b"%d" % number], rights)
-    kernel.make_all(parent.prepared.end)
-
-
 def run(parent, folder, bundle):
-    request = read_message()
-    inputs = read_message()
+    # What nobody has to be asked for. Not before, as nothing of the packages may run in the parent.
+    if parent.plan["packages"]:
+        sys.path += parent.plan["packages"]
+    calls.State.process = os.getpid()
+    # The parent makes too little for it.
+    gc.enable()
+    if not kernel.make(parent.prepared.wait):
+        # There is time, so what this process will touch is made its own before anybody waits for it.
+        rehearse(parent, 1)
+    request = read_message(CHANNEL)
+    inputs = read_message(CHANNEL)
     path = "%s/%s" % (bundle, request["path"])
     put(path, request["code"].encode())
-    os.chdir(folder)
-    environment = dict(request["environment"], HOME=folder, TMPDIR=folder)
-    if environment != parent.environment:
-        os.environ.clear()
-        os.environ.update(environment)
-    # Not before, as nothing of them may run in the parent.
-    sys.path += parent.plan["packages"]
-    sys.meta_path.append(ENVIRONMENT)
-    calls.State.most = request["input_bytes"]
-    calls.State.process = os.getpid()
-    kernel.make(kernel.limit("CPU", request["seconds"]))
+    settle(parent, request, folder)
     if parent.prepared.restrict:
         # The last layer, when all files of the worker are in place.
         kernel.make(parent.prepared.restrict)
         os.close(RULES)
-    sys.addaudithook(notice)
-    # The parent makes too little for it.
-    gc.enable()
     reply(perform(request, inputs, path))
+
+
+def settle(parent, request, folder):
+    environment = dict(request["environment"], HOME=folder, TMPDIR=folder)
+    if environment != parent.environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    calls.State.most = request["input_bytes"]
+    kernel.limit_processor(request["seconds"])
 
 
 def put(path, content):
@@ -142,7 +107,8 @@ class Environment:
         self.is_ready = False
 
     def find_spec(self, name, path=None, target=None):
-        if self.is_ready or path is not None:
+        # In the parent, nothing of it may run.
+        if self.is_ready or path is not None or not calls.State.process:
             return None
         self.is_ready = True
         import site
@@ -152,17 +118,14 @@ class Environment:
         return PathFinder.find_spec(name)
 
 
-ENVIRONMENT = Environment()
+def read_message(channel):
+    return read_json(read_exactly(channel, int.from_bytes(read_exactly(channel, 4), "big")).decode())
 
 
-def read_message():
-    return read_json(read_exactly(int.from_bytes(read_exactly(4), "big")).decode())
-
-
-def read_exactly(size):
+def read_exactly(channel, size):
     pieces, rest = [], size
     while True:
-        piece = os.read(CHANNEL, min(rest, LARGE))
+        piece = os.read(channel, min(rest, LARGE))
         if len(piece) == size:
             # Most messages come as a whole.
             return piece
@@ -176,11 +139,7 @@ def read_exactly(size):
 
 def reply(message):
     """Writes the reply, and ends: threads and exit handlers of the skill have no say in that."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
+    flush()
     large = len(message) > LARGE
     if large:
         write(REPLY, message)
@@ -190,8 +149,20 @@ def reply(message):
     os._exit(0)
 
 
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
 def write(descriptor, content):
-    rest = memoryview(content)
+    count = os.write(descriptor, content)
+    if count == len(content):
+        # Most is written at once.
+        return
+    rest = memoryview(content)[count:]
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
@@ -225,14 +196,10 @@ def load(request, file):
 
 def find_entry(module, name):
     """The function named like the skill, else `main` or `run`, else the only public one. Imported ones do not count."""
-    found = {
-        key: value
-        for key, value in vars(module).items()
-        if callable(value) and not isinstance(value, type) and getattr(value, "__module__", None) == module.__name__
-    }
-    for key, value in found.items():
-        if fold(key) == fold(name):
-            return key, value
+    here, key = module.__dict__, fold(name)
+    if key in here and is_entry(here[key], module):
+        return key, here[key]
+    found = {key: value for key, value in here.items() if is_entry(value, module)}
     for key in ("main", "run"):
         if key in found:
             return key, found[key]
@@ -244,6 +211,10 @@ def find_entry(module, name):
         "no-entry-function",
         "the skill has no function `%s`, `main` or `run`, and %s" % (fold(name), there),
     )
+
+
+def is_entry(value, module):
+    return callable(value) and not isinstance(value, type) and getattr(value, "__module__", None) == module.__name__
 
 
 def fits(function, inputs):
@@ -416,12 +387,32 @@ def cause_of(error):
     return None
 
 
-def rehearse():
-    """Runs a step that does nothing, in the parent: what Python sets up at first use is there for all workers then."""
+def install_hooks():
+    """What workers have, and nothing runs by in the parent."""
+    # A step may need what is installed beside the interpreter, and an error may not say what was wanted.
+    sys.meta_path.append(Environment())
+    sys.addaudithook(notice)
+
+
+def rehearse(parent, count=REHEARSALS):
+    """Runs a step that does nothing. In the parent: what Python and the C library set up at first use is there for all workers
+    then, and what they will look for is remembered."""
     kept = sys.argv, dict(sys.modules)
-    for _ in range(REHEARSALS):
-        request = read_json('{"name": "rehearsal", "code": "def rehearsal():\\n    return None\\n", "output_bytes": 99}')
-        perform(request, read_json("{}"), "rehearsal")
+    request = b'{"name":"rehearsal","path":"scripts/rehearsal.py","code":"def rehearsal():\\n    return None\\n","input_bytes":99,'
+    request += b'"output_bytes":99,"environment":{"LANG":"C.UTF-8","PATH":"/usr/local/bin:/usr/bin:/bin"},"seconds":123456789}'
+    reader, writer = os.pipe()
+    for _ in range(count):
+        for message in (request, b'{"rehearsal":1}'):
+            write(writer, len(message).to_bytes(4, "big") + message)
+        request_read = read_message(reader)
+        read_message(reader)
+        if parent.is_isolated:
+            settle(parent, dict(request_read, seconds=kernel.INFINITY), "/tmp")
+        perform(request_read, {}, "rehearsal")
+        flush()
+    os.close(reader)
+    os.close(writer)
+    os.getpid()
     sys.argv = kept[0]
     for name in set(sys.modules) - set(kept[1]):
         del sys.modules[name]

@@ -12,6 +12,7 @@ mod examples;
 mod flow;
 mod harness;
 mod history;
+mod neighbours;
 mod network;
 mod permissions;
 mod results;

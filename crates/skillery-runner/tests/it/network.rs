@@ -215,6 +215,10 @@ async fn nothing_is_sent_without_a_connection() {
     let send = "try:\n    socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', 9))\nexcept OSError as error:\n    return error.errno";
     let outcome = attempt(send, &granted).await;
     assert_eq!(outcome.output, json!(libc::EOPNOTSUPP), "{outcome:#?}");
+    // Nor does one wait for the other side when it is closed.
+    let linger = "try:\n    socket.socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 60, 0, 0, 0]))\nexcept OSError as error:\n    return error.errno";
+    let outcome = attempt(linger, &granted).await;
+    assert_eq!(outcome.output, json!(libc::ENOPROTOOPT), "{outcome:#?}");
     for family in [libc::AF_INET, libc::AF_TIPC] {
         let pair = format!("socket.socketpair({family}, socket.SOCK_STREAM)");
         for grants in [&granted, &Grants::default()] {
