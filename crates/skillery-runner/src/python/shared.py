@@ -14,8 +14,6 @@ from . import rooms
 # stand where it has just closed something: the kernel takes the lowest that is free.
 CONTROL = CHANNEL = 3
 REPLY, RULES, SPARE = 4, 5, 6
-
-
 # Milliseconds that a worker waits for its step before it rehearses one.
 WAIT = 5
 
