@@ -6,7 +6,6 @@ use std::path::Path;
 
 use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
-use skillery_core::VersionRequest;
 use skillery_core::script::Permissions;
 use skillery_runner::{
     Entry, Policy, PolicyError, SkillCode, SkillReference, SkillSource, in_words, set_entry, settle_all,
@@ -36,10 +35,7 @@ pub(crate) fn find(
     reference: &SkillReference,
     verify_signature: bool,
 ) -> Result<SkillSource, Error> {
-    let request = match &reference.version {
-        VersionRequest::Latest => None,
-        request => Some(request),
-    };
+    let request = reference.version.unless_latest();
     let InstalledCode { manifest, code } =
         library.code(&reference.name.to_string(), request, verify_signature)?;
     let id = manifest.id.to_string();

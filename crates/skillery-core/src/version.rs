@@ -158,6 +158,11 @@ impl fmt::Display for VersionRequest {
 }
 
 impl VersionRequest {
+    /// What is asked for; `None` where it is the latest, which is what everybody has who asks for nothing.
+    pub fn unless_latest(&self) -> Option<&Self> {
+        (*self != Self::Latest).then_some(self)
+    }
+
     /// The version to take of those that are published, and neither yanked nor quarantined. An exact request is
     /// the caller's to look up, as it may name a yanked version.
     pub fn choose<'a>(&self, published: impl Iterator<Item = &'a Version>) -> Option<&'a Version> {

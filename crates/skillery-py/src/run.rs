@@ -13,7 +13,6 @@ use pyo3::types::PyDict;
 use serde::{Deserialize, Serialize};
 use skillery_client::library::LOCAL_NAMESPACE;
 use skillery_client::{Home, Library, SavedWorkflows};
-use skillery_core::VersionRequest;
 use skillery_runner::{
     CancellationToken, Cluster, Event, Executor, ExecutorError, History, HistoryError, Interpreter, Outcome,
     Policy, ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, Secrets,
@@ -221,10 +220,7 @@ fn resolve(
     reference: &SkillReference,
     verify_signature: bool,
 ) -> Result<SkillSource, String> {
-    let request = match &reference.version {
-        VersionRequest::Latest => None,
-        request => Some(request),
-    };
+    let request = reference.version.unless_latest();
     let installed = library
         .code(&reference.name.to_string(), request, verify_signature)
         .map_err(|error| error.to_string())?;

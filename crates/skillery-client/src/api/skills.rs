@@ -31,10 +31,7 @@ impl Client {
 
     /// `GET /skills/{id}/download`. The answer is not verified here: see [`crate::verify`].
     pub async fn download(&self, id: &SkillId, version: &VersionRequest) -> Result<DownloadResponse> {
-        let version = match version {
-            VersionRequest::Latest => None,
-            other => Some(other),
-        };
+        let version = version.unless_latest();
         self.json(Call::of_skill(Method::GET, id, &["download"]).query("version", version)).await
     }
 

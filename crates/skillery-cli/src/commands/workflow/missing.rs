@@ -3,7 +3,6 @@
 use std::collections::{HashSet, VecDeque};
 
 use skillery_client::{Client, InstallOptions, Library};
-use skillery_core::VersionRequest;
 use skillery_runner::{SkillName, SkillReference};
 
 use super::walk;
@@ -19,7 +18,7 @@ pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Res
     let config = session.config()?;
     let options = InstallOptions { verify_signature: config.verify_signature, offline: false };
     let is_missing = |reference: &SkillReference| {
-        let found = library.get(&reference.name.to_string(), request(reference));
+        let found = library.get(&reference.name.to_string(), reference.version.unless_latest());
         found.is_err_and(|error| error.is_not_found())
     };
     let mut client = None;
@@ -52,12 +51,8 @@ pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Res
     Ok(())
 }
 
-fn request(reference: &SkillReference) -> Option<&VersionRequest> {
-    (reference.version != VersionRequest::Latest).then_some(&reference.version)
-}
-
 /// What a skill that is there calls. Whether it may run is asked later.
 fn called(library: &Library, reference: &SkillReference) -> Vec<SkillReference> {
-    let code = library.code(&reference.name.to_string(), request(reference), false);
+    let code = library.code(&reference.name.to_string(), reference.version.unless_latest(), false);
     code.map(|installed| walk::called(&installed.code)).unwrap_or_default()
 }
