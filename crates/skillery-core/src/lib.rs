@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 pub mod bundle;
+pub mod canonical;
 pub mod digest;
 pub mod event;
 pub mod id;
