@@ -24,6 +24,11 @@ impl Digest {
         Self(array)
     }
 
+    /// A digest that was computed elsewhere, as its 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

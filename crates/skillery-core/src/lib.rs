@@ -17,6 +17,7 @@ pub mod script;
 pub mod signature;
 pub mod sort;
 pub mod time;
+pub mod tlog;
 pub mod token;
 pub mod version;
 mod words;
