@@ -34,6 +34,8 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Call {
     method: Method,
+    /// What stands before the segments.
+    root: [&'static str; 2],
     segments: Vec<String>,
     query: Vec<(&'static str, String)>,
     body: Option<Bytes>,
@@ -99,6 +101,17 @@ impl Client {
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let answer = self.send(call).await?;
         self.parse(&answer)
+    }
+
+    /// Sends, and gives the body as it is.
+    pub(crate) async fn bytes(&self, call: Call) -> Result<Bytes> {
+        Ok(self.send(call).await?.body)
+    }
+
+    /// Sends, and reads the answer as text.
+    pub(crate) async fn text(&self, call: Call) -> Result<String> {
+        let body = self.bytes(call).await?;
+        String::from_utf8(body.into()).map_err(|_| self.bad_answer("it is not UTF-8"))
     }
 
     /// Sends, and expects nothing back.
@@ -192,7 +205,7 @@ impl Client {
             let mut path = url
                 .path_segments_mut()
                 .map_err(|()| Error::invalid("the registry's URL", "it cannot have a path"))?;
-            path.pop_if_empty().extend(["api", "v1"]);
+            path.pop_if_empty().extend(call.root);
             for segment in &call.segments {
                 // These would be left out of the path, and so name another route.
                 if matches!(segment.as_str(), "" | "." | "..") {
@@ -245,7 +258,13 @@ impl Call {
 
     fn new(method: Method, repeat: Repeat, segments: &[&str]) -> Self {
         let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
-        Self { method, segments, query: Vec::new(), body: None, repeat }
+        Self { method, root: ["api", "v1"], segments, query: Vec::new(), body: None, repeat }
+    }
+
+    /// A part of the log: `checkpoint`, or `tile/…`.
+    pub(crate) fn of_log(path: &str) -> Self {
+        let segments: Vec<&str> = path.split('/').collect();
+        Self { root: ["log", "v1"], ..Self::get(&segments) }
     }
 
     /// A call to a skill: its id, then what is asked of it.

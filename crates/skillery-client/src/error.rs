@@ -9,6 +9,8 @@ use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{Problem, SkillId, Version};
 
+use crate::log::LogError;
+
 /// The result of whatever this crate does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -136,6 +138,9 @@ pub enum Error {
         /// The version.
         version: Version,
     },
+    /// The log of the registry.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The library, or the cache, has other content under the same version.
     #[error("`{id}` {version} is {place} with other content, and versions never change")]
     ContentDiffers {
@@ -286,6 +291,7 @@ impl Error {
             Self::SignatureMissing { .. } => "signature-missing",
             Self::SignatureMismatch { .. } => "signature-mismatch",
             Self::SecretUnknown { .. } => "secret-unknown",
+            Self::Log(error) => error.code(),
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
@@ -327,6 +333,7 @@ impl Error {
             Self::SecretUnknown { .. } => {
                 "get the secret from the org and keep it with `skillery key add`, or use a token of a member"
             }
+            Self::Log(error) => error.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -368,6 +375,7 @@ impl Error {
             | Self::SignatureMismatch { .. }
             | Self::SecretUnknown { .. }
             | Self::ContentDiffers { .. }
+            | Self::Log(_)
             | Self::Disk { .. }
             | Self::Internal { .. } => ExitClass::Failed,
         }

@@ -71,3 +71,14 @@ pub(crate) fn lock(path: &Path) -> io::Result<FileLock> {
     }
     Ok(FileLock(file))
 }
+
+/// An address as the name of a folder: what is not a letter, a digit, `.` or `-` becomes `%` and its number.
+pub(crate) fn name_of(address: &str) -> String {
+    address
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
+            other => format!("%{other:02x}"),
+        })
+        .collect()
+}

@@ -82,6 +82,11 @@ impl Home {
         self.0.join("metrics")
     }
 
+    /// What is known of the log of a registry.
+    pub fn log_folder(&self, registry: &str) -> PathBuf {
+        self.0.join("logs").join(files::name_of(registry))
+    }
+
     /// What was downloaded.
     pub fn cache_folder(&self) -> PathBuf {
         self.0.join("cache")

@@ -155,6 +155,31 @@ pub enum Event {
 }
 
 impl Event {
+    /// The kind, as it stands in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Genesis => "log.genesis",
+            Self::UserCreated { .. } => "user.created",
+            Self::UserDisabled { .. } => "user.disabled",
+            Self::OrgCreated { .. } => "org.created",
+            Self::MemberSet { .. } => "member.set",
+            Self::MemberRemoved { .. } => "member.removed",
+            Self::TokenIssued { .. } => "token.issued",
+            Self::TokenRevoked { .. } => "token.revoked",
+            Self::SigningSecretSet { .. } => "org.signing-secret-set",
+            Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
+            Self::VersionPublished { .. } => "version.published",
+            Self::VersionYanked { .. } => "version.yanked",
+            Self::VersionUnyanked { .. } => "version.unyanked",
+            Self::VersionQuarantined { .. } => "version.quarantined",
+            Self::VersionReleased { .. } => "version.released",
+            Self::VisibilityChanged { .. } => "skill.visibility-changed",
+            Self::SkillRated { .. } => "skill.rated",
+            Self::SkillUnrated { .. } => "skill.unrated",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The skill that the change is about, if it is about one.
     pub fn skill(&self) -> Option<&SkillId> {
         match self {

@@ -27,6 +27,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "files",
     "findings",
     "install",
+    "log",
     "marketplace.json",
     "members",
     "policy",

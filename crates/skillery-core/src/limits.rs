@@ -16,6 +16,9 @@ pub const MAX_TOKEN_LENGTH: usize = 512;
 /// Characters in a version.
 pub const MAX_VERSION_LENGTH: usize = 128;
 
+/// Bytes of one entry of the log.
+pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
+
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -98,6 +98,8 @@ problem_codes! {
         "the role may come from a namespace above";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
+    NotInLog, "not-in-log", 404, "the log does not have this",
+        "look at `/log/v1/checkpoint` for how far the log is";
     RouteNotFound, "route-not-found", 404, "there is nothing at this address",
         "see /docs for every route";
     MethodNotAllowed, "method-not-allowed", 405, "this address does not take this method",

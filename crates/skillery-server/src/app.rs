@@ -23,6 +23,7 @@ use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
+use crate::tlog::{self, LogError, LogKey, LogKeyError, Seen, TileCache};
 
 /// Callers that are remembered at most.
 const IDENTITIES: usize = 20_000;
@@ -54,6 +55,12 @@ pub struct App {
     pub counters: Counters,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
+    /// Signs the log's checkpoints.
+    pub log_key: Arc<LogKey>,
+    /// Whole tiles of the log.
+    pub tiles: TileCache,
+    /// The newest checkpoint that was answered.
+    pub seen: Seen,
     /// Slows down who asks too much.
     pub limiter: Limiter,
     /// What operators watch.
@@ -120,6 +127,12 @@ pub enum StartError {
     /// The key of the signing secrets.
     #[error("cannot use the secret key")]
     SecretKey(#[from] SecretKeyError),
+    /// The key of the log.
+    #[error("cannot use the log key")]
+    LogKey(#[from] LogKeyError),
+    /// The log is not what it must be.
+    #[error("the log cannot be gone on with")]
+    Log(#[from] LogError),
     /// Something later.
     #[error("cannot prepare the registry")]
     Prepare(#[from] Failure),
@@ -150,7 +163,12 @@ impl App {
                 });
             }
         };
-        let db = Db::open(&settings, &environment, on_commit).await?;
+        let log_key = LogKey::of(&settings, &environment)?;
+        let db = Db::open(&settings, &environment, Arc::clone(&log_key), on_commit).await?;
+        let (tiles, seen) = (TileCache::default(), Seen::new(settings.seen_file()));
+        // Before anything is appended: what does not fit must not be signed on.
+        let size = tlog::check(&db, &tiles, &log_key).await??;
+        seen.check(&db, &tiles, size).await??;
         let blob_folder = settings.blob_folder();
         let blobs = Blobs::open_with_journal(&blob_folder, &settings.journal_folder())
             .map_err(file_error(blob_folder))?;
@@ -176,6 +194,9 @@ impl App {
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,
+            log_key,
+            tiles,
+            seen,
             limiter,
             metrics: Metrics::default(),
             draining: AtomicBool::new(false),

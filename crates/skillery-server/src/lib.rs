@@ -27,6 +27,7 @@ mod settings;
 mod signing_secret;
 mod skill;
 mod text;
+mod tlog;
 
 pub use app::StartError;
 pub use failure::Failure;

@@ -26,6 +26,7 @@ use crate::http::Door;
 use crate::jobs;
 use crate::search;
 use crate::settings::Settings;
+use crate::tlog;
 
 /// The server accepts connections.
 #[derive(Debug, Clone)]
@@ -157,6 +158,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
     vec![
         tokio::spawn(search::listen(Arc::clone(app))),
         tokio::spawn(search::run(Arc::clone(app))),
+        tokio::spawn(tlog::follow(Arc::clone(app))),
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
         tokio::spawn(jobs::tidy(Arc::clone(app))),

@@ -50,6 +50,12 @@ pub struct Settings {
     /// The file with the key that encrypts signing secrets; none: `secret-key` in the data folder. Several servers
     /// on one database share one.
     pub secret_key_file: Option<PathBuf>,
+    /// The file with the key that signs the log; none: `log-key` in the data folder. Several servers on one database
+    /// share one.
+    pub log_key_file: Option<PathBuf>,
+    /// What the log is called for ever, when its key is made; none: the public URL without its scheme and with `/log/v1`,
+    /// or a name made of a random number.
+    pub log_origin: Option<String>,
     /// Origins whose pages may call the API from a browser; `*` for all. Empty: none.
     pub cors_origins: Vec<String>,
     /// Whether `X-Forwarded-For` is believed; only behind a proxy that sets it.
@@ -80,6 +86,8 @@ impl Default for Settings {
             anonymous_reads: true,
             admin_token: None,
             secret_key_file: None,
+            log_key_file: None,
+            log_origin: None,
             cors_origins: Vec::new(),
             trust_forwarded: false,
             stop_seconds: 20,
@@ -177,6 +185,25 @@ impl Settings {
     /// Where the admin token of the first start is kept.
     pub fn admin_token_file(&self) -> PathBuf {
         self.data.join("admin-token")
+    }
+
+    /// The key that signs the log.
+    pub fn log_key_file(&self) -> PathBuf {
+        self.log_key_file.clone().unwrap_or_else(|| self.data.join("log-key"))
+    }
+
+    /// What the log is called when its key is made.
+    pub fn log_origin(&self) -> Option<String> {
+        self.log_origin.clone().or_else(|| {
+            let url = self.public_url.as_ref()?;
+            let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+            Some(format!("{}{port}{}/log/v1", url.host_str()?, url.path().trim_end_matches('/')))
+        })
+    }
+
+    /// The newest checkpoint that this server has answered.
+    pub fn seen_file(&self) -> PathBuf {
+        self.data.join("log-checkpoint")
     }
 
     /// The key that encrypts signing secrets.

@@ -32,7 +32,7 @@ impl Cache {
     }
 
     fn folder(&self, registry: &str, id: &SkillId) -> PathBuf {
-        let root = self.root.join(escaped(registry));
+        let root = self.root.join(files::name_of(registry));
         id.key().split('/').fold(root, |folder, segment| folder.join(segment))
     }
 
@@ -79,15 +79,4 @@ impl Cache {
             _ => Ok(()),
         }
     }
-}
-
-/// An address as the name of a folder: what is not a letter, a digit, `.` or `-` becomes `%` and its number.
-fn escaped(registry: &str) -> String {
-    registry
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
-            other => format!("%{other:02x}"),
-        })
-        .collect()
 }

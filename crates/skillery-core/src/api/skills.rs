@@ -108,6 +108,10 @@ pub struct PublishResponse {
     pub created_at: String,
     /// When this version was published.
     pub updated_at: String,
+    /// The number of the log entry that published it.
+    pub log_index: u64,
+    /// The proof that this entry is in the log, as `…/versions/{version}/proof` answers it.
+    pub proof: String,
 }
 
 /// `GET /api/v1/skills`: one page of a search.

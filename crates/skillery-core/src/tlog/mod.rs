@@ -82,6 +82,11 @@ impl Node {
     }
 }
 
+/// A proof needs a node that is not at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the root of subtree {} of level {} is missing", .0.index, .0.level)]
+pub struct MissingNode(pub Node);
+
 /// The right edge of a tree (its compact range): all that is needed to append to it and to know its root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edge {

@@ -1,4 +1,5 @@
-//! A backup: one folder with the database, the contents that it needs, and the secret key.
+//! A backup: one folder with the database, the contents that it needs, the secret key, and the key of the
+//! log.
 //!
 //! The database is copied first and in one moment; contents never change and are copied after, so that every row of
 //! the copy has its content. The server may run meanwhile.
@@ -14,10 +15,12 @@ use crate::db::{Backend, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::tlog::LogKey;
 
 pub(super) const DATABASE: &str = "registry.sqlite";
 pub(super) const CONTENTS: &str = "blobs";
 pub(super) const SECRET_KEY: &str = "secret-key";
+pub(super) const LOG_KEY: &str = "log-key";
 pub(super) const MANIFEST: &str = "backup.json";
 const PAGE: i64 = 1_000;
 
@@ -51,8 +54,10 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     }
     crate::secrets::make_private_folder(to)?;
     let environment = Environment::default();
-    let db =
-        crate::db::Db::open(settings, &environment, |_| ()).await.map_err(crate::app::StartError::from)?;
+    let key = LogKey::of(settings, &environment).map_err(crate::app::StartError::from)?;
+    let db = crate::db::Db::open(settings, &environment, key, |_| ())
+        .await
+        .map_err(crate::app::StartError::from)?;
     let embedded = db.backend() == Backend::Sqlite;
     let log_entries = db.size();
     if embedded {
@@ -84,6 +89,8 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     db.close().await;
     let key = fs_err::read_to_string(settings.secret_key_file())?;
     crate::secrets::write_private(&to.join(SECRET_KEY), key.trim())?;
+    let key = fs_err::read_to_string(settings.log_key_file())?;
+    crate::secrets::write_private(&to.join(LOG_KEY), key.trim())?;
     // The manifest comes last: a folder without one is no whole backup.
     let manifest = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
     crate::secrets::write_private(&to.join(MANIFEST), &manifest)?;

@@ -10,6 +10,7 @@ use crate::db::{log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::tlog::{self, LogKey};
 
 const PAGE: i64 = 1_000;
 
@@ -38,10 +39,14 @@ pub async fn doctor(settings: &Settings) -> Result<DoctorReport, AdminError> {
     if settings.database.is_none() && !settings.sqlite_file().exists() {
         return Err(AdminError::Refused(format!("there is no registry in `{}`", settings.data.display())));
     }
-    let db =
-        crate::db::Db::open(settings, &Environment::default(), |_| ()).await.map_err(StartError::from)?;
+    let environment = Environment::default();
+    let key = LogKey::of(settings, &environment).map_err(StartError::from)?;
+    let db = crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), |_| ())
+        .await
+        .map_err(StartError::from)?;
     let blobs = crate::blobs::Blobs::open(&settings.blob_folder())?;
-    let mut checks = vec![database(&db).await, whole_log(&db).await, contents(&db, &blobs).await];
+    let mut checks =
+        vec![database(&db).await, whole_log(&db).await, tree(&db, &key).await, contents(&db, &blobs).await];
     checks.extend(private_files(settings));
     db.close().await;
     Ok(DoctorReport { ok: checks.iter().all(|check| check.ok), checks })
@@ -82,6 +87,17 @@ async fn whole_log(db: &crate::db::Db) -> Check {
     }
 }
 
+/// Every entry is the one that the signed checkpoint covers.
+async fn tree(db: &crate::db::Db, key: &LogKey) -> Check {
+    match tlog::audit(db, key).await {
+        Ok(Ok(size)) => {
+            Check { name: "tree", ok: true, detail: format!("{size} entries as they were signed") }
+        }
+        Ok(Err(error)) => Check { name: "tree", ok: false, detail: error.to_string() },
+        Err(failure) => Check { name: "tree", ok: false, detail: told(&failure) },
+    }
+}
+
 /// Every content that a version needs is there and has its digest.
 async fn contents(db: &crate::db::Db, blobs: &crate::blobs::Blobs) -> Check {
     let look = async {
@@ -119,7 +135,12 @@ async fn contents(db: &crate::db::Db, blobs: &crate::blobs::Blobs) -> Check {
 #[cfg(unix)]
 fn private_files(settings: &Settings) -> Vec<Check> {
     use std::os::unix::fs::PermissionsExt;
-    [("secret key", settings.secret_key_file()), ("admin token", settings.admin_token_file())]
+    let files = [
+        ("secret key", settings.secret_key_file()),
+        ("log key", settings.log_key_file()),
+        ("admin token", settings.admin_token_file()),
+    ];
+    files
         .into_iter()
         .filter(|(_, file)| file.exists())
         .map(|(name, file)| {

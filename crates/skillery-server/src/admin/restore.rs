@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::AdminError;
-use super::backup::{BackupReport, CONTENTS, DATABASE, MANIFEST, SECRET_KEY};
+use super::backup::{BackupReport, CONTENTS, DATABASE, LOG_KEY, MANIFEST, SECRET_KEY};
 use crate::blobs::Blobs;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -31,12 +31,20 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<RestoreReport, 
     if settings.database.is_none() && file.exists() {
         return Err(AdminError::Refused(format!("`{}` holds a registry already", settings.data.display())));
     }
-    let key = fs_err::read_to_string(from.join(SECRET_KEY))?;
-    // The same key is there when an earlier restore was interrupted.
-    let key_file = settings.secret_key_file();
-    if key_file.exists() && fs_err::read_to_string(&key_file)?.trim() != key.trim() {
-        let detail = format!("`{}` exists already, with another key", key_file.display());
-        return Err(AdminError::Refused(detail));
+    let mut keys = Vec::new();
+    for (name, file) in [(SECRET_KEY, settings.secret_key_file()), (LOG_KEY, settings.log_key_file())] {
+        let copy = from.join(name);
+        // A backup of an older program has no key of the log; the next start makes one.
+        if name == LOG_KEY && !copy.exists() {
+            continue;
+        }
+        let key = fs_err::read_to_string(copy)?;
+        // The same key is there when an earlier restore was interrupted.
+        if file.exists() && fs_err::read_to_string(&file)?.trim() != key.trim() {
+            let detail = format!("`{}` exists already, with another key", file.display());
+            return Err(AdminError::Refused(detail));
+        }
+        keys.push((file, key));
     }
     crate::secrets::make_private_folder(&settings.data)?;
     let copies = Blobs::open(&from.join(CONTENTS))?;
@@ -51,7 +59,9 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<RestoreReport, 
         let detail = format!("the backup should have {} contents, and has {contents}", backup.contents);
         return Err(AdminError::Refused(detail));
     }
-    crate::secrets::write_private(&key_file, key.trim())?;
+    for (file, key) in keys {
+        crate::secrets::write_private(&file, key.trim())?;
+    }
     if backup.database && settings.database.is_none() {
         // Under another name first, so that a half copy is never taken for a database.
         let half = file.with_extension("restoring");

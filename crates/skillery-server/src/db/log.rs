@@ -1,46 +1,303 @@
 //! The log: one entry for every change, numbered without gaps.
 
+use std::collections::{BTreeSet, HashMap};
+
+use skillery_core::entry::Opening;
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
+use skillery_core::tlog::Edge;
+use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json, pieces, tuples};
-use crate::failure::Result;
+use super::{Committed, Db, from_json, parsed, pieces, placeholders, tuples};
+use crate::environment::Environment;
+use crate::failure::{Failure, Result};
+use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
+
+/// Entries that become leaves at once when a log gets its tree.
+const ADOPTED: i64 = 1_000;
 
 pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
 /// An update that changes nothing locks the row on PostgreSQL; SQLite holds its one write lock already.
-pub(super) const LOCK_HEAD: &str = "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at";
+pub(super) const LOCK_HEAD: &str =
+    "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at, edge, note";
 
-/// The statement that ends the log at this size.
-pub(super) fn set_size(size: i64, now: Time) -> String {
-    format!("UPDATE log_head SET size = {size}, at = {} WHERE id = 1", now.micros())
+/// Where the log ends.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The time of the last entry.
+    pub time: Time,
+    /// The tree over all entries.
+    pub edge: Edge,
+    /// Its signed checkpoint; empty in a database that an older program has written.
+    pub note: String,
 }
 
-pub(super) async fn insert(
+pub(super) fn head(row: &AnyRow) -> sqlx::Result<Head> {
+    let size: i64 = row.try_get(0)?;
+    let note: String = row.try_get(3)?;
+    let edge = match note.as_str() {
+        "" => Edge::default(),
+        _ => edge(size, row.try_get(2)?).map_err(|error| sqlx::Error::Decode(error.into()))?,
+    };
+    Ok(Head { time: Time::from_micros(row.try_get(1)?), edge, note })
+}
+
+fn edge(size: i64, text: &str) -> std::result::Result<Edge, String> {
+    let nodes: Vec<Digest> =
+        text.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>().map_err(
+            |error: skillery_core::digest::DigestError| format!("the edge of the log is damaged: {error}"),
+        )?;
+    let size = u64::try_from(size).map_err(|error| error.to_string())?;
+    Edge::from_parts(size, nodes).map_err(|error| format!("the edge of the log is damaged: {error}"))
+}
+
+/// The statement that ends the log with this batch. Its texts are digits, base64 and the plain name of the log, so that it
+/// needs no values and goes with the commit in one message.
+pub(super) fn set_head(batch: &Batch, now: Time) -> String {
+    let nodes: Vec<String> = batch.after.nodes().iter().map(ToString::to_string).collect();
+    format!(
+        "UPDATE log_head SET size = {}, at = {}, edge = '{}', note = '{}' WHERE id = 1",
+        batch.after.size(),
+        now.micros(),
+        nodes.join(" "),
+        batch.note,
+    )
+}
+
+/// Where the log ends now.
+pub async fn read_head(db: &Db) -> Result<Head> {
+    let text = "SELECT size, at, edge, note FROM log_head WHERE id = 1";
+    Ok(head(&sqlx::query(text).fetch_one(db.reader()).await?)?)
+}
+
+/// Makes these entries leaves of the tree, and writes them.
+pub(super) async fn append(
     connection: &mut AnyConnection,
+    before: Edge,
     now: Time,
     entries: &[Committed],
-) -> sqlx::Result<()> {
-    for piece in pieces(entries) {
-        let rows = tuples(1, piece.len(), 6, "");
-        let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body) VALUES {rows}");
+    key: &LogKey,
+    environment: &Environment,
+) -> sqlx::Result<Batch> {
+    let mut standings = standings(connection, entries).await?;
+    let drafts: Vec<Draft<'_>> =
+        entries.iter().map(|entry| Draft { actor: entry.actor.as_deref(), event: &entry.event }).collect();
+    let batch = seal(before, now, &drafts, &mut standings, key, environment)
+        .map_err(|failure| sqlx::Error::Encode(failure.to_string().into()))?;
+    let rows: Vec<(&Committed, &Opening)> = entries.iter().zip(&batch.openings).collect();
+    for piece in pieces(&rows) {
+        let rows = tuples(1, piece.len(), 7, "");
+        let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body, salt) VALUES {rows}");
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for entry in piece {
-            let body =
-                serde_json::to_value(&entry.event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-            let kind = body["kind"].as_str().unwrap_or_default().to_owned();
+        for (entry, opening) in piece {
             query = query
                 .bind(entry.index)
                 .bind(now.micros())
-                .bind(kind)
+                .bind(entry.event.kind())
                 .bind(entry.actor.clone())
                 .bind(entry.event.skill().map(skillery_core::SkillId::key))
-                .bind(body.to_string());
+                .bind(opening.entry.clone())
+                .bind(opening.salt.map(|salt| salt.to_string()));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    insert_nodes(connection, &batch).await?;
+    Ok(batch)
+}
+
+async fn insert_nodes(connection: &mut AnyConnection, batch: &Batch) -> sqlx::Result<()> {
+    for piece in pieces(&batch.tile_nodes()) {
+        let text =
+            format!("INSERT INTO log_nodes (level, idx, hash) VALUES {}", tuples(1, piece.len(), 3, ""));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (node, hash) in piece {
+            query = query
+                .bind(i64::from(node.level))
+                .bind(i64::try_from(node.index).unwrap_or(i64::MAX))
+                .bind(hash.to_string());
         }
         query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// How the skills of these entries stand.
+async fn standings(
+    connection: &mut AnyConnection,
+    entries: &[Committed],
+) -> sqlx::Result<HashMap<String, Standing>> {
+    let keys: BTreeSet<String> =
+        entries.iter().filter_map(|entry| entry.event.skill().map(skillery_core::SkillId::key)).collect();
+    let keys: Vec<String> = keys.into_iter().collect();
+    let mut standings = HashMap::new();
+    for piece in pieces(&keys) {
+        let text = format!(
+            "SELECT s.key, s.visibility, (SELECT MAX(idx) FROM log WHERE skill = s.key) FROM skills s \
+             WHERE s.key IN ({})",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for key in piece {
+            query = query.bind(key.clone());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            standings.insert(row.try_get(0)?, standing(row.try_get(1)?, row.try_get(2)?));
+        }
+    }
+    Ok(standings)
+}
+
+fn standing(visibility: &str, last: Option<i64>) -> Standing {
+    Standing {
+        last: last.and_then(|index| u64::try_from(index).ok()),
+        is_public: visibility == Visibility::Public.as_str(),
+    }
+}
+
+/// Gives a log that an older program has written its tree, or makes the tree of an empty one.
+pub(super) async fn adopt(
+    connection: &mut AnyConnection,
+    head: &Head,
+    size: i64,
+    key: &LogKey,
+    environment: &Environment,
+) -> sqlx::Result<()> {
+    let mut edge = Edge::default();
+    let mut note = key.sign(0, edge.root()).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let mut standings: HashMap<String, Standing> = HashMap::new();
+    let mut next = 0;
+    while next < size {
+        let rows = sqlx::query(
+            "SELECT l.idx, l.at, l.actor, l.body, s.visibility FROM log l LEFT JOIN skills s ON s.key = l.skill \
+             WHERE l.idx >= $1 ORDER BY l.idx LIMIT $2",
+        )
+        .bind(next)
+        .bind(ADOPTED)
+        .fetch_all(&mut *connection)
+        .await?;
+        if rows.is_empty() {
+            return Err(sqlx::Error::Decode(format!("entry {next} of the log is missing").into()));
+        }
+        for row in &rows {
+            let index: i64 = row.try_get(0)?;
+            if index != next {
+                return Err(sqlx::Error::Decode(format!("entry {next} of the log is missing").into()));
+            }
+            next += 1;
+            let event: Event = serde_json::from_str(row.try_get(3)?)
+                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            if let (Some(skill), Some(visibility)) = (event.skill(), row.try_get::<Option<&str>, _>(4)?) {
+                standings.entry(skill.key()).or_insert_with(|| standing(visibility, None));
+            }
+            let actor: Option<String> = row.try_get(2)?;
+            let draft = Draft { actor: actor.as_deref(), event: &event };
+            let time = Time::from_micros(row.try_get(1)?);
+            let batch = seal(edge, time, &[draft], &mut standings, key, environment)
+                .map_err(|failure| sqlx::Error::Encode(failure.to_string().into()))?;
+            for opening in &batch.openings {
+                sqlx::query("UPDATE log SET body = $2, salt = $3 WHERE idx = $1")
+                    .bind(index)
+                    .bind(opening.entry.clone())
+                    .bind(opening.salt.map(|salt| salt.to_string()))
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            insert_nodes(connection, &batch).await?;
+            edge = batch.after;
+            note = batch.note;
+        }
+    }
+    let batch = Batch::adopted(edge, note);
+    sqlx::raw_sql(AssertSqlSafe(set_head(&batch, head.time))).execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// The openings of the entries from number `from` on, `count` of them.
+pub async fn openings(db: &Db, from: u64, count: u64) -> Result<Vec<Opening>> {
+    let rows = page(db, "idx, body, salt", signed(from)?, signed(count)?).await?;
+    let openings = rows.iter().map(opening).collect::<Result<Vec<(u64, Opening)>>>()?;
+    let is_whole = openings.iter().zip(from..).all(|((index, _), wanted)| *index == wanted);
+    if is_whole && openings.len() as u64 == count {
+        return Ok(openings.into_iter().map(|(_, opening)| opening).collect());
+    }
+    Err(Failure::internal(format!("entries {from} to {} of the log are not all there", from + count)))
+}
+
+fn signed(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(Failure::internal)
+}
+
+fn opening(row: &AnyRow) -> Result<(u64, Opening)> {
+    let index = u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::internal)?;
+    let salt = row.try_get::<Option<&str>, _>(2)?.map(parsed).transpose()?;
+    Ok((index, Opening { entry: row.try_get(1)?, salt }))
+}
+
+/// The entries about the skill with this key, the newest first: at most `limit`, before number `before`.
+pub async fn of_skill(db: &Db, key: &str, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Opening)>> {
+    let rows = sqlx::query(
+        "SELECT idx, body, salt FROM log WHERE skill = $1 AND idx < $2 ORDER BY idx DESC LIMIT $3",
+    )
+    .bind(key.to_owned())
+    .bind(before.map_or(Ok(i64::MAX), signed)?)
+    .bind(limit as i64)
+    .fetch_all(db.reader())
+    .await?;
+    rows.iter().map(opening).collect()
+}
+
+/// Hidden entries from number `from` on, with the visibility and namespace of their skill: at most `limit`.
+pub async fn hidden(db: &Db, from: u64, limit: usize) -> Result<Vec<HiddenEntry>> {
+    let rows = sqlx::query(
+        "SELECT l.idx, l.body, l.salt, s.visibility, s.namespace FROM log l JOIN skills s ON s.key = l.skill \
+         WHERE l.idx >= $1 AND l.salt IS NOT NULL ORDER BY l.idx LIMIT $2",
+    )
+    .bind(signed(from)?)
+    .bind(limit as i64)
+    .fetch_all(db.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (index, opening) = opening(row)?;
+            Ok(HiddenEntry {
+                index,
+                opening,
+                visibility: parsed(row.try_get(3)?)?,
+                namespace: row.try_get(4)?,
+            })
+        })
+        .collect()
+}
+
+/// An entry that not everybody may see, and who may.
+#[derive(Debug, Clone)]
+pub struct HiddenEntry {
+    /// Its number.
+    pub index: u64,
+    /// What opens its leaf.
+    pub opening: Opening,
+    /// Who sees its skill.
+    pub visibility: Visibility,
+    /// The key of its skill's namespace.
+    pub namespace: String,
+}
+
+/// Roots of complete subtrees of this level, one of those that tiles hold: `count` of them from number `from` on.
+pub async fn nodes(db: &Db, level: u8, from: u64, count: u64) -> Result<Vec<Digest>> {
+    let texts = sqlx::query_scalar::<_, String>(
+        "SELECT hash FROM log_nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx",
+    )
+    .bind(i64::from(level))
+    .bind(signed(from)?)
+    .bind(signed(from + count)?)
+    .fetch_all(db.reader())
+    .await?;
+    if texts.len() as u64 != count {
+        return Err(Failure::internal(format!("nodes of level {level} of the log are not all there")));
+    }
+    texts.iter().map(|text| parsed(text)).collect()
 }
 
 /// These columns of the first `limit` entries from number `from` on.

@@ -29,6 +29,7 @@ use url::Url;
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
+use crate::tlog::LogKey;
 pub use writer::{Committed, Tx};
 
 /// Which of the two databases it is, for the few places that must know.
@@ -65,6 +66,9 @@ pub enum OpenError {
     /// Its tables cannot be brought to the form that this program needs.
     #[error("cannot bring the tables of the database to this program's form")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// Its log cannot be made a tree.
+    #[error("cannot make a tree of the log")]
+    Adopt(#[source] sqlx::Error),
     /// It cannot be read.
     #[error("cannot read the database")]
     Read(#[source] sqlx::Error),
@@ -76,6 +80,7 @@ impl Db {
     pub async fn open(
         settings: &Settings,
         environment: &Environment,
+        key: std::sync::Arc<LogKey>,
         on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> Result<std::sync::Arc<Self>, OpenError> {
         sqlx::any::install_default_drivers();
@@ -83,6 +88,7 @@ impl Db {
         let (read, write) =
             connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
         migrations::run(&write).await.map_err(OpenError::Migrate)?;
+        writer::adopt(&write, backend, &key, environment).await.map_err(OpenError::Adopt)?;
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
         let db = std::sync::Arc::new(Self { read, write, backend, jobs, size: AtomicI64::new(0), changed });
@@ -92,7 +98,7 @@ impl Db {
             std::sync::Arc::downgrade(&db),
             db.write.clone(),
             backend,
-            environment.clone(),
+            writer::Sealer { environment: environment.clone(), key },
             queue,
             on_commit,
         );

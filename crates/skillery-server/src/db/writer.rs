@@ -2,7 +2,8 @@
 //! the commit is durable.
 //!
 //! The commit of the transaction is the moment at which a change happens. The head row of the log is locked first, so
-//! that numbers are in commit order and none is missing, with several servers too.
+//! that numbers are in commit order and none is missing, with several servers too. The tree over the log grows in the same
+//! transaction, and so is never behind.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Backend, Db, log};
 use crate::environment::Environment;
 use crate::failure::{self, Failure, Result};
+use crate::tlog::{Batch, LogKey};
 use skillery_core::ProblemCode;
 
 /// How long a transaction may take. One that takes longer has lost its database.
@@ -31,6 +33,14 @@ pub struct Tx {
     pub now: Time,
     base: i64,
     entries: Vec<Committed>,
+}
+
+/// What entries are sealed with.
+pub(super) struct Sealer {
+    /// Time and salts.
+    pub environment: Environment,
+    /// What signs.
+    pub key: Arc<LogKey>,
 }
 
 /// A log entry of a transaction.
@@ -58,8 +68,10 @@ impl Tx {
     }
 }
 
+/// The entries that a commit has sealed; none when it appended nothing.
+pub type Sealed = Option<Arc<Batch>>;
 /// What a finished change leaves: a function that answers its caller once the commit is known.
-type Answer = Box<dyn FnOnce(Option<Failure>) + Send>;
+type Answer = Box<dyn FnOnce(Result<Sealed>) + Send>;
 /// A change. Done or refused, its caller is told after the commit.
 pub(super) type Job = Box<dyn for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<Answer, Answer>> + Send>;
 
@@ -71,17 +83,26 @@ impl Db {
         T: Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T>> + Send + 'static,
     {
+        self.write_sealed(change).await.map(|(value, _)| value)
+    }
+
+    /// As [`Db::write`], and gives what proves that the entries are in the log.
+    pub async fn write_sealed<T, F>(&self, change: F) -> Result<(T, Sealed)>
+    where
+        T: Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T>> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
             Box::pin(async move {
                 match change(tx).await {
-                    Ok(value) => Ok(Box::new(move |failure: Option<Failure>| {
-                        let _ = sender.send(failure.map_or(Ok(value), Err));
+                    Ok(value) => Ok(Box::new(move |outcome: Result<Sealed>| {
+                        let _ = sender.send(outcome.map(|sealed| (value, sealed)));
                     }) as Answer),
-                    Err(refused) => Err(Box::new(move |failure: Option<Failure>| {
+                    Err(refused) => Err(Box::new(move |outcome: Result<Sealed>| {
                         // Its own trouble with the database tells more than that of the whole transaction.
                         let is_own = refused.problem.status >= 500;
-                        let _ = sender.send(Err(failure.filter(|_| !is_own).unwrap_or(refused)));
+                        let _ = sender.send(Err(outcome.err().filter(|_| !is_own).unwrap_or(refused)));
                     }) as Answer),
                 }
             })
@@ -99,7 +120,7 @@ pub(super) fn start(
     db: Weak<Db>,
     pool: AnyPool,
     backend: Backend,
-    environment: Environment,
+    sealer: Sealer,
     mut queue: mpsc::Receiver<Job>,
     on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
 ) {
@@ -108,15 +129,14 @@ pub(super) fn start(
         let mut last_time = Time::default();
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
             let mut answers = Vec::with_capacity(jobs.len());
-            let outcome =
-                commit(&pool, backend, &environment, &mut last_time, jobs.drain(..), &mut answers).await;
+            let outcome = commit(&pool, backend, &sealer, &mut last_time, jobs.drain(..), &mut answers).await;
             match outcome {
-                Ok((size, entries)) => {
+                Ok((size, entries, sealed)) => {
                     on_commit(&entries);
                     if let Some(db) = db.upgrade() {
                         db.saw_size(size);
                     }
-                    answers.into_iter().for_each(|answer| answer(None));
+                    answers.into_iter().for_each(|answer| answer(Ok(sealed.clone())));
                 }
                 Err(error) => {
                     tracing::error!(%error, changes = answers.len(), "a transaction failed");
@@ -139,28 +159,25 @@ fn fail_all(error: &Arc<sqlx::Error>, answers: Vec<Answer>) {
     let code =
         if failure::is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
     for answer in answers {
-        answer(Some(Failure::caused(
-            code,
-            "it is not known whether the change was written",
-            Arc::clone(error),
-        )));
+        let detail = "it is not known whether the change was written";
+        answer(Err(Failure::caused(code, detail, Arc::clone(error))));
     }
 }
 
 async fn commit(
     pool: &AnyPool,
     backend: Backend,
-    environment: &Environment,
+    sealer: &Sealer,
     last_time: &mut Time,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
-) -> std::result::Result<(i64, Vec<Committed>), Arc<sqlx::Error>> {
+) -> std::result::Result<(i64, Vec<Committed>, Sealed), Arc<sqlx::Error>> {
     let mut tx = Tx { connection: pool.acquire().await?, now: *last_time, base: 0, entries: Vec::new() };
-    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, environment, jobs, answers)).await;
+    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, jobs, answers)).await;
     let error = match outcome {
-        Ok(Ok(size)) => {
+        Ok(Ok((size, sealed))) => {
             *last_time = tx.now;
-            return Ok((size, tx.entries));
+            return Ok((size, tx.entries, sealed));
         }
         Ok(Err(error)) => error,
         Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
@@ -173,21 +190,17 @@ async fn commit(
 async fn run(
     tx: &mut Tx,
     backend: Backend,
-    environment: &Environment,
+    sealer: &Sealer,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
-) -> sqlx::Result<i64> {
-    let begin = match backend {
-        Backend::Sqlite => "BEGIN IMMEDIATE",
-        Backend::Postgres => "BEGIN",
-    };
+) -> sqlx::Result<(i64, Sealed)> {
     // Statements without values go together in one message.
-    let begin = AssertSqlSafe(format!("{begin}; {}", log::LOCK_HEAD));
+    let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
     let head = sqlx::raw_sql(begin).fetch_all(tx.connection()).await?;
-    let head = head.first().ok_or(sqlx::Error::RowNotFound)?;
-    let (base, head_time): (i64, i64) = (head.try_get(0)?, head.try_get(1)?);
+    let head = log::head(head.first().ok_or(sqlx::Error::RowNotFound)?)?;
+    let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
     tx.base = base;
-    tx.now = environment.now().max(tx.now).max(Time::from_micros(head_time));
+    tx.now = sealer.environment.now().max(tx.now).max(head.time);
     // A change that is alone needs no savepoint: the transaction is its own.
     let is_alone = jobs.len() == 1;
     let mut step = "SAVEPOINT job";
@@ -207,7 +220,7 @@ async fn run(
                 answers.push(answer);
                 if is_alone {
                     tx.connection().execute("ROLLBACK").await?;
-                    return Ok(base);
+                    return Ok((base, None));
                 }
                 step = "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job; SAVEPOINT job";
             }
@@ -216,12 +229,45 @@ async fn run(
     if step.starts_with("ROLLBACK") {
         tx.connection().execute("ROLLBACK TO SAVEPOINT job").await?;
     }
-    let size = base + tx.entries.len() as i64;
-    let mut end = "COMMIT".to_owned();
-    if !tx.entries.is_empty() {
-        log::insert(&mut tx.connection, tx.now, &tx.entries).await?;
-        end = format!("{}; {end}", log::set_size(size, tx.now));
+    if tx.entries.is_empty() {
+        tx.connection().execute("COMMIT").await?;
+        return Ok((base, None));
     }
+    let Sealer { environment, key } = sealer;
+    let batch = log::append(&mut tx.connection, head.edge, tx.now, &tx.entries, key, environment).await?;
+    let end = format!("{}; COMMIT", log::set_head(&batch, tx.now));
     sqlx::raw_sql(AssertSqlSafe(end)).execute(tx.connection()).await?;
-    Ok(size)
+    Ok((base + tx.entries.len() as i64, Some(Arc::new(batch))))
+}
+
+/// Gives the log of an older program, and an empty one, its tree.
+pub(super) async fn adopt(
+    pool: &AnyPool,
+    backend: Backend,
+    key: &LogKey,
+    environment: &Environment,
+) -> sqlx::Result<()> {
+    let mut connection = pool.acquire().await?;
+    let outcome = async {
+        let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
+        let rows = sqlx::raw_sql(begin).fetch_all(&mut *connection).await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let head = log::head(row)?;
+        if head.note.is_empty() {
+            log::adopt(&mut connection, &head, row.try_get(0)?, key, environment).await?;
+        }
+        connection.execute("COMMIT").await.map(drop)
+    }
+    .await;
+    if outcome.is_err() {
+        drop(connection.detach());
+    }
+    outcome
+}
+
+fn begin(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "BEGIN IMMEDIATE",
+        Backend::Postgres => "BEGIN",
+    }
 }

@@ -117,11 +117,16 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
             }
             Ok(caller)
         }
-        None if !app.settings.anonymous_reads && head.uri.path().starts_with("/api/") => {
+        None if !app.settings.anonymous_reads && is_reading(head.uri.path()) => {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
         None => Ok(Caller::anonymous()),
     }
+}
+
+/// Whether the address is one of those that tell of skills, and not of the server or its documents.
+fn is_reading(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/log/")
 }
 
 fn address(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {

@@ -73,6 +73,12 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("put", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("get", "/api/v1/log", Who::SiteAdmin),
+    ("get", "/api/v1/log/key", Who::Reader),
+    ("get", "/api/v1/log/openings", Who::Reader),
+    ("get", "/api/v1/skills/{id}/log", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/proof", Who::Reader),
+    ("get", "/log/v1/checkpoint", Who::Reader),
+    ("get", "/log/v1/tile/{path}", Who::Reader),
 ];
 
 /// A route's name and its answer.
@@ -112,6 +118,13 @@ async fn other(call: Call) -> Answered {
             Err(_) => answer(ORG, Err(not_utf8())),
         };
     }
+    if let Some(path) = path.strip_prefix("/log/v1/").filter(|path| path.starts_with("tile/")) {
+        let result = match call.method() {
+            Method::GET => api::tlog::tile(&call, path).await,
+            _ => Err(not_allowed(TILE)),
+        };
+        return answer(TILE, result);
+    }
     for (prefix, route) in [("/api/v1/tokens/", TOKEN), ("/api/v1/users/", USER)] {
         if let Some(rest) = below(&path, prefix).filter(|rest| !rest.contains('/')) {
             return match percent_decode_str(rest).decode_utf8() {
@@ -127,6 +140,7 @@ async fn other(call: Call) -> Answered {
 }
 
 const TOKEN: &str = "/api/v1/tokens/{token}";
+const TILE: &str = "/log/v1/tile/{path}";
 const USER: &str = "/api/v1/users/{user}";
 
 async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
@@ -156,18 +170,23 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
+        ("/api/v1/log/key", Method::GET) => api::tlog::key(&call),
+        ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
+        ("/log/v1/checkpoint", Method::GET) => api::tlog::checkpoint(&call).await,
         _ => Err(not_allowed(route)),
     }
 }
 
 const SHOW: &str = "/api/v1/skills/{id}";
 const DOWNLOAD: &str = "/api/v1/skills/{id}/download";
+const LOG: &str = "/api/v1/skills/{id}/log";
 const RATE: &str = "/api/v1/skills/{id}/rate";
 const RATINGS: &str = "/api/v1/skills/{id}/ratings";
 const USAGE: &str = "/api/v1/skills/{id}/usage";
 const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
 const VERSION: &str = "/api/v1/skills/{id}/versions/{version}";
+const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
@@ -178,9 +197,11 @@ fn take_apart<'path>(
 ) -> (&'static str, &'path [&'path str], Option<&'path str>) {
     match segments {
         [id @ .., "versions", version, "yank"] if id.len() >= 2 => (YANK, id, Some(version)),
+        [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
         [id @ .., "versions", version] if id.len() >= 2 => (VERSION, id, Some(version)),
         [id @ .., "versions"] if id.len() >= 2 => (VERSIONS, id, None),
+        [id @ .., "log"] if id.len() >= 2 => (LOG, id, None),
         [id @ .., "download"] if id.len() >= 2 => (DOWNLOAD, id, None),
         [id @ .., "rate"] if id.len() >= 2 => (RATE, id, None),
         [id @ .., "ratings"] if id.len() >= 2 => (RATINGS, id, None),
@@ -220,6 +241,8 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (VISIBILITY, Method::PUT, _) => api::visibility::set(call, &id).await,
         (VERSIONS, Method::GET, _) => api::versions::list(&call, &id).await,
         (VERSION, Method::GET, Some(version)) => api::versions::show(&call, &id, &version).await,
+        (LOG, Method::GET, _) => api::tlog::of_skill(&call, &id).await,
+        (PROOF, Method::GET, Some(version)) => api::tlog::proof(&call, &id, &version).await,
         (YANK, Method::PUT, Some(version)) => api::status::yank(call, &id, &version).await,
         (YANK, Method::DELETE, Some(version)) => api::status::unyank(&call, &id, &version).await,
         (QUARANTINE, Method::PUT, Some(version)) => api::status::quarantine(call, &id, &version).await,

@@ -60,5 +60,7 @@ pub fn response(skill: &SkillRow, row: &VersionRow) -> PublishResponse {
         status: row.status,
         created_at: skill.created_at.to_string(),
         updated_at: row.created_at.to_string(),
+        log_index: u64::try_from(row.log_position).unwrap_or(0),
+        proof: String::new(),
     }
 }

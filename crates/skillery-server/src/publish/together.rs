@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use skillery_core::ProblemCode;
 
+use super::compare::Published;
 use super::insert::{Entry, Outcome, Rules, insert};
 use crate::db::Db;
 use crate::db::publishing::{Question, Situation, TOGETHER, situations};
 use crate::failure::{Failure, Result};
 use crate::gather::Gather;
+use crate::tlog::Batch;
 
 /// Gathers what concurrent publishes ask of the database.
 pub struct Publishing {
@@ -23,6 +25,17 @@ pub struct Publishing {
 const UNKNOWN: i64 = -1;
 /// How long a look may take: the next ones wait for it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Puts the proof that a new version is in the log into its answer.
+fn proven(outcome: Outcome, sealed: Option<&Batch>) -> Result<Outcome> {
+    match (outcome, sealed) {
+        (Outcome::Done(Published::New(mut response)), Some(batch)) => {
+            response.proof = batch.receipt(response.log_index)?.to_string();
+            Ok(Outcome::Done(Published::New(response)))
+        }
+        (outcome, _) => Ok(outcome),
+    }
+}
 
 impl Publishing {
     /// Starts gathering.
@@ -45,7 +58,10 @@ impl Publishing {
             inserts: Gather::new(TOGETHER, move |entries| {
                 let (db, rules) = (Arc::clone(&writer), rules.clone());
                 Box::pin(async move {
-                    db.write(move |tx| Box::pin(async move { insert(tx, entries, &rules).await })).await
+                    let (outcomes, sealed) = db
+                        .write_sealed(move |tx| Box::pin(async move { insert(tx, entries, &rules).await }))
+                        .await?;
+                    Ok(outcomes.into_iter().map(|outcome| proven(outcome?, sealed.as_deref())).collect())
                 })
             }),
             collections: AtomicI64::new(UNKNOWN),

@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_input;
 mod durability;
+mod log;
 mod operations;
 mod publishing;
 mod rating;
@@ -140,6 +141,7 @@ impl TestApp {
         let mut settings = self.app.settings.clone();
         settings.blobs = Some(settings.blob_folder());
         settings.secret_key_file = Some(settings.secret_key_file());
+        settings.log_key_file = Some(settings.log_key_file());
         settings.data = self.folder.path().join("another");
         Self::open(settings, self.app.environment.clone(), Arc::clone(&self.folder)).await
     }
@@ -151,6 +153,13 @@ impl TestApp {
 
     /// As [`TestApp::crash_and_reopen`], with something done to the disk in between.
     pub(crate) async fn crash_and_reopen_after(self, meanwhile: impl FnOnce(&Settings)) -> Self {
+        let (settings, environment, folder) = self.crash().await;
+        meanwhile(&settings);
+        Self::open(settings, environment, folder).await
+    }
+
+    /// Stops without any goodbye, and gives what a start needs.
+    pub(crate) async fn crash(self) -> (Settings, Environment, Arc<TempDir>) {
         let (settings, environment, folder) =
             (self.app.settings.clone(), self.app.environment.clone(), Arc::clone(&self.folder));
         self.app.stop();
@@ -161,8 +170,21 @@ impl TestApp {
         while weak.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
-        meanwhile(&settings);
-        Self::open(settings, environment, folder).await
+        (settings, environment, folder)
+    }
+
+    /// Runs a statement on the database, as somebody would who has got at it.
+    pub(crate) async fn tamper(&self, statement: String) {
+        self.app
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    sqlx::raw_sql(AssertSqlSafe(statement)).execute(tx.connection()).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -63,7 +63,8 @@ async fn each_route_refuses_who_may_not() {
             .replace("{token}", "none")
             .replace("{user}", "nobody")
             .replace("{org}", "acme")
-            .replace("{namespace}", "acme");
+            .replace("{namespace}", "acme")
+            .replace("{path}", "0/000.p/1");
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;
         match who {

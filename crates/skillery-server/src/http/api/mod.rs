@@ -11,6 +11,7 @@ pub mod search;
 pub mod show;
 pub mod signing_secret;
 pub mod status;
+pub mod tlog;
 pub mod tokens;
 pub mod usage;
 pub mod users;

@@ -8,6 +8,7 @@ use skillery_core::{Problem, VersionStatus};
 use crate::failure::Result;
 use crate::http::call::{Call, created, json};
 use crate::publish::{Published, publish as publish_version};
+use crate::tlog;
 
 /// Publishes a version. The same content again answers as the first time did, with 200.
 #[utoipa::path(
@@ -27,7 +28,10 @@ pub async fn publish(call: Call) -> Result<Response> {
     call.caller.require(skillery_core::Scope::Publish)?;
     let (app, caller, request) = call.json::<PublishRequest>().await?;
     match publish_version(&app, &caller, request).await? {
-        Published::Again(response) => json(StatusCode::OK, &response),
+        Published::Again(mut response) => {
+            response.proof = tlog::receipt(&app.db, &app.tiles, response.log_index).await?.to_string();
+            json(StatusCode::OK, &response)
+        }
         Published::New(response) if response.status == VersionStatus::Pending => {
             json(StatusCode::ACCEPTED, &response)
         }

@@ -1,0 +1,129 @@
+//! What can be wrong with a registry's log.
+
+use std::path::PathBuf;
+
+use skillery_core::{SkillId, Version};
+
+/// Why the log of a registry is not believed, or does not allow what was wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The registry has no log, or keeps it from this caller.
+    #[error("the registry at {registry} shows no log")]
+    NoLog {
+        /// The registry.
+        registry: String,
+    },
+    /// It is signed with another key than the one that is pinned.
+    #[error("the log of {registry} is not signed with the key that is pinned for it, {fingerprint}")]
+    OtherKey {
+        /// The registry.
+        registry: String,
+        /// The fingerprint of the pinned key.
+        fingerprint: String,
+    },
+    /// Two histories were shown.
+    #[error("the registry at {registry} has shown two different logs, which its key has both signed")]
+    Forked {
+        /// The registry.
+        registry: String,
+        /// The file with both signed checkpoints.
+        evidence: PathBuf,
+    },
+    /// What was there before is there no more.
+    #[error("the log of {registry} had {seen} entries before, and has {found} now")]
+    RolledBack {
+        /// The registry.
+        registry: String,
+        /// Entries of the newest checkpoint that was seen.
+        seen: u64,
+        /// Entries that it has now.
+        found: u64,
+        /// The file with both signed checkpoints.
+        evidence: PathBuf,
+    },
+    /// The tiles or entries that the registry shows are not those under its checkpoint.
+    #[error("what {registry} shows of its log is not what its checkpoint covers: {reason}")]
+    Broken {
+        /// The registry.
+        registry: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The log does not say what the registry says of a version.
+    #[error("the log does not have `{id}` {version} as it came: {reason}")]
+    NotLogged {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// What is missing or differs.
+        reason: String,
+    },
+    /// The log says that the version was taken back, and the registry does not.
+    #[error("`{id}` {version} was {status} by entry {index} of the log, and the registry offers it")]
+    Withdrawn {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// `yanked` or `quarantined`.
+        status: &'static str,
+        /// The entry.
+        index: u64,
+    },
+    /// The registry left entries about a skill out.
+    #[error("the registry at {registry} kept entry {index} of the log about `{id}` back")]
+    Withheld {
+        /// The registry.
+        registry: String,
+        /// The skill.
+        id: SkillId,
+        /// The entry.
+        index: u64,
+    },
+    /// What is on disk has no proof with it.
+    #[error("there is no proof from a log for `{id}` {version}")]
+    NoProof {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+    },
+}
+
+impl LogError {
+    /// What went wrong, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoLog { .. } => "log-missing",
+            Self::OtherKey { .. } => "log-key-changed",
+            Self::Forked { .. } => "log-forked",
+            Self::RolledBack { .. } => "log-rolled-back",
+            Self::Broken { .. } => "log-broken",
+            Self::NotLogged { .. } => "not-logged",
+            Self::Withdrawn { .. } => "version-withdrawn",
+            Self::Withheld { .. } => "log-entry-withheld",
+            Self::NoProof { .. } => "proof-missing",
+        }
+    }
+
+    /// What to try.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoLog { .. } => {
+                "check the URL and the token; for a registry without a log, set `require` to `hash`"
+            }
+            Self::OtherKey { .. } => {
+                "ask the operator for the key by another way; if it is right, pin it with `skillery log pin`"
+            }
+            Self::Forked { .. } | Self::RolledBack { .. } => {
+                "nothing from this registry is believed any more; `skillery log evidence` shows the proof and how others check it"
+            }
+            Self::Broken { .. } | Self::NotLogged { .. } | Self::Withheld { .. } => {
+                "nothing was installed; tell the registry's operator, and others who use it"
+            }
+            Self::Withdrawn { .. } => "install another version",
+            Self::NoProof { .. } => "install the version again, with the registry at hand",
+        }
+    }
+}

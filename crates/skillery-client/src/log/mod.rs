@@ -1,0 +1,230 @@
+//! Following the log of a registry: believing its key, not its answers.
+//!
+//! The client keeps the newest checkpoint that it has found good. Every later one must continue it, which is computed here
+//! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
+
+mod error;
+mod read;
+mod state;
+mod version;
+
+use std::collections::HashMap;
+
+use skillery_core::tlog::{Checkpoint, MissingNode, Node, Tile, VerifierKey, proof};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::home::Home;
+use crate::library::blocking;
+
+pub use self::error::LogError;
+use self::state::State;
+pub use self::version::{Logged, Offered};
+
+/// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
+/// newer one between the question and the answer.
+const TRIES: u32 = 3;
+
+/// The log of one registry, as far as this machine has followed it.
+#[derive(Debug)]
+pub struct Log {
+    client: Client,
+    state: State,
+    key: VerifierKey,
+    is_new: bool,
+    newest: Option<(Checkpoint, String)>,
+    /// Tiles of the newest checkpoint's tree that were found good.
+    tiles: HashMap<Tile, Vec<u8>>,
+}
+
+impl Log {
+    /// The log of the client's registry. `configured` is believed where it is given; otherwise the key that was pinned on
+    /// first contact; otherwise the key that the registry names is pinned with the first checkpoint that it signs.
+    pub async fn open(client: &Client, home: &Home, configured: Option<&VerifierKey>) -> Result<Self> {
+        let state = State::new(home, client.registry());
+        if let Some(evidence) = state.evidence() {
+            return Err(LogError::Forked { registry: client.registry().to_owned(), evidence }.into());
+        }
+        let pinned = state.key()?;
+        let (key, is_new) = match configured.cloned().or_else(|| pinned.clone()) {
+            Some(key) => {
+                let is_new = pinned.as_ref() != Some(&key);
+                (key, is_new)
+            }
+            None => (client.log_key().await?, true),
+        };
+        if pinned.is_some_and(|pinned| pinned != key) {
+            // What was seen under another key says nothing of this one.
+            state.forget()?;
+        }
+        Ok(Self { client: client.clone(), state, key, is_new, newest: None, tiles: HashMap::new() })
+    }
+
+    /// The key that its checkpoints are believed by.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Whether the key was not pinned on this machine before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The newest checkpoint, once [`Log::update`] has found one.
+    pub fn newest(&self) -> Option<&Checkpoint> {
+        self.newest.as_ref().map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The newest checkpoint with its signatures.
+    pub fn newest_note(&self) -> Option<&str> {
+        self.newest.as_ref().map(|(_, note)| note.as_str())
+    }
+
+    /// Forgets everything that is known of the log of this registry, the pinned key and evidence too.
+    pub fn forget(home: &Home, registry: &str) -> Result<()> {
+        State::new(home, registry).forget()
+    }
+
+    /// The file with the evidence that this registry has shown two logs, if it has.
+    pub fn evidence(home: &Home, registry: &str) -> Option<std::path::PathBuf> {
+        State::new(home, registry).evidence()
+    }
+
+    /// The key that is pinned for this registry.
+    pub fn pinned(home: &Home, registry: &str) -> Result<Option<VerifierKey>> {
+        State::new(home, registry).key()
+    }
+
+    /// Asks for the newest checkpoint, checks that it continues the one that is known, and keeps it.
+    pub async fn update(&mut self) -> Result<Checkpoint> {
+        for attempt in 1.. {
+            let note = self.client.checkpoint().await?;
+            let checkpoint = self.opened(&note)?;
+            if !self.continues(&checkpoint, &note, attempt == TRIES).await? {
+                continue;
+            }
+            if self.store(&checkpoint, &note).await? {
+                return Ok(checkpoint);
+            }
+        }
+        unreachable!("the attempts do not end by themselves")
+    }
+
+    /// A checkpoint that the pinned key has signed.
+    fn opened(&self, note: &str) -> Result<Checkpoint> {
+        match Checkpoint::open(note, &self.key) {
+            Ok((checkpoint, _)) => Ok(checkpoint),
+            Err(error) => {
+                tracing::debug!(%error, "the checkpoint is not believed");
+                let (registry, fingerprint) = (self.registry(), self.key.fingerprint());
+                Err(LogError::OtherKey { registry, fingerprint }.into())
+            }
+        }
+    }
+
+    /// Whether a checkpoint that the key has signed continues the newest that is known. False when one that is older
+    /// should be asked for again.
+    async fn continues(&mut self, checkpoint: &Checkpoint, note: &str, is_last: bool) -> Result<bool> {
+        let Some(known_note) = self.state.checkpoint()? else { return Ok(true) };
+        let known = self.opened(&known_note)?;
+        if checkpoint.size == known.size {
+            if checkpoint.root == known.root {
+                return Ok(true);
+            }
+            return Err(self.forked(&known_note, note)?);
+        }
+        if checkpoint.size < known.size {
+            if !is_last {
+                return Ok(false);
+            }
+            let (registry, seen, found) = (self.registry(), known.size, checkpoint.size);
+            let evidence = self.evidence_of(&known_note, note)?;
+            return Err(LogError::RolledBack { registry, seen, found, evidence }.into());
+        }
+        let nodes = proof::root_nodes(known.size);
+        let hashes = self.nodes(checkpoint, &nodes).await?;
+        let root = proof::root(known.size, |node| hashes.get(&node).copied().ok_or(MissingNode(node)))
+            .map_err(Error::internal("compute an older tree"))?;
+        if root == known.root { Ok(true) } else { Err(self.forked(&known_note, note)?) }
+    }
+
+    /// Checks another checkpoint that the key has signed, one that is not newer than the newest.
+    pub async fn check_older(&mut self, note: &str) -> Result<Checkpoint> {
+        let older = self.opened(note)?;
+        let (newest, newest_note) = self.newest_or_error()?;
+        if older.size > newest.size {
+            return Err(self.broken("a proof is newer than the checkpoint"));
+        }
+        let hashes = self.nodes(&newest, &proof::root_nodes(older.size)).await?;
+        let root = proof::root(older.size, |node| hashes.get(&node).copied().ok_or(MissingNode(node)))
+            .map_err(Error::internal("compute an older tree"))?;
+        if root == older.root { Ok(older) } else { Err(self.forked(note, &newest_note)?) }
+    }
+
+    /// Keeps a checkpoint that was found good. False when another process has kept a different one meanwhile, against
+    /// which it must be checked first.
+    async fn store(&mut self, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
+        let (state, key) = (self.state.clone(), self.key.clone());
+        let (checkpoint_of_new, note_of_new) = (checkpoint.clone(), note.to_owned());
+        let stored = blocking(move || {
+            let _lock = state.lock()?;
+            if state.key()?.as_ref() != Some(&key) {
+                state.pin(&key)?;
+            }
+            if let Some(known) = state.checkpoint()?
+                && let Ok((known, _)) = Checkpoint::open(&known, &key)
+                && known.size > checkpoint_of_new.size
+            {
+                return Ok(false);
+            }
+            state.keep(&note_of_new)?;
+            Ok(true)
+        })
+        .await?;
+        if stored {
+            if self.newest.as_ref().is_some_and(|(newest, _)| newest.size != checkpoint.size) {
+                self.tiles.retain(|tile, _| tile.is_full());
+            }
+            self.newest = Some((checkpoint.clone(), note.to_owned()));
+        }
+        Ok(stored)
+    }
+
+    fn newest_or_error(&self) -> Result<(Checkpoint, String)> {
+        self.newest.clone().ok_or_else(|| self.broken("no checkpoint was asked for yet"))
+    }
+
+    fn registry(&self) -> String {
+        self.client.registry().to_owned()
+    }
+
+    fn broken(&self, reason: impl Into<String>) -> Error {
+        LogError::Broken { registry: self.registry(), reason: reason.into() }.into()
+    }
+
+    fn forked(&self, one: &str, other: &str) -> Result<Error> {
+        let evidence = self.evidence_of(one, other)?;
+        Ok(LogError::Forked { registry: self.registry(), evidence }.into())
+    }
+
+    fn evidence_of(&self, one: &str, other: &str) -> Result<std::path::PathBuf> {
+        let text = format!(
+            "Two checkpoints of one log that do not go together.\n\
+             registry: {}\n\
+             key: {}\n\n\
+             ---- first ----\n{one}\n---- second ----\n{other}",
+            self.registry(),
+            self.key,
+        );
+        self.state.keep_evidence(&text)
+    }
+
+    /// The roots of these complete subtrees, proven by the root of this checkpoint.
+    async fn nodes(
+        &mut self,
+        checkpoint: &Checkpoint,
+        nodes: &[Node],
+    ) -> Result<HashMap<Node, skillery_core::Digest>> {
+        read::nodes(self, checkpoint, nodes).await
+    }
+}

@@ -1,0 +1,146 @@
+//! What a client remembers of a registry's log: the pinned key, the newest checkpoint, whole tiles. The only place that
+//! knows its files.
+//!
+//! `<home>/logs/<registry>/`: `key`, `checkpoint`, `heads.json`, `tiles/…`, and `fork-….evidence` where two checkpoints
+//! did not go together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use fs_err as fs;
+use skillery_core::SkillId;
+use skillery_core::tlog::{Tile, VerifierKey};
+
+use crate::error::{Error, Result};
+use crate::files::{self, FileLock, Readers};
+use crate::home::Home;
+
+/// The files of one registry's log.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// Those of this registry. Nothing is made yet.
+    pub(super) fn new(home: &Home, registry: &str) -> Self {
+        Self { folder: home.log_folder(registry) }
+    }
+
+    /// Makes the folder, and keeps other processes from changing it.
+    pub(super) fn lock(&self) -> Result<FileLock> {
+        let lock = || {
+            files::create_private_folder(&self.folder)?;
+            files::lock(&self.folder.join(".lock"))
+        };
+        lock().map_err(Error::disk(format!("lock {}", self.folder.display())))
+    }
+
+    /// The key that was pinned.
+    pub(super) fn key(&self) -> Result<Option<VerifierKey>> {
+        let path = self.folder.join("key");
+        let bad = |error| Error::BadFile { path: path.display().to_string(), source: Box::new(error) };
+        self.read("key")?.map(|text| text.trim().parse().map_err(bad)).transpose()
+    }
+
+    /// Pins a key.
+    pub(super) fn pin(&self, key: &VerifierKey) -> Result<()> {
+        self.write("key", format!("{key}\n").as_bytes())
+    }
+
+    /// The newest checkpoint that was found good, with its signatures.
+    pub(super) fn checkpoint(&self) -> Result<Option<String>> {
+        self.read("checkpoint")
+    }
+
+    /// Keeps a checkpoint.
+    pub(super) fn keep(&self, note: &str) -> Result<()> {
+        self.write("checkpoint", note.as_bytes())
+    }
+
+    /// The number of the last entry about each skill that was seen, by key.
+    pub(super) fn heads(&self) -> Result<BTreeMap<String, u64>> {
+        let Some(text) = self.read("heads.json")? else { return Ok(BTreeMap::new()) };
+        serde_json::from_str(&text).map_err(|error| Error::BadFile {
+            path: self.folder.join("heads.json").display().to_string(),
+            source: error.into(),
+        })
+    }
+
+    /// Remembers the last entry about a skill.
+    pub(super) fn keep_head(&self, id: &SkillId, index: u64) -> Result<()> {
+        let _lock = self.lock()?;
+        let mut heads = self.heads()?;
+        let head = heads.entry(id.key()).or_insert(index);
+        *head = index.max(*head);
+        let text = serde_json::to_vec(&heads).map_err(Error::internal("write what was seen of a log"))?;
+        self.write("heads.json", &text)
+    }
+
+    /// A whole tile; one that cannot be read is as good as none.
+    pub(super) fn tile(&self, tile: &Tile) -> Option<Vec<u8>> {
+        fs::read(self.folder.join(tile.path())).ok()
+    }
+
+    /// Keeps a whole tile. Without it, it is only asked for again.
+    pub(super) fn keep_tile(&self, tile: &Tile, bytes: &[u8]) {
+        let path = self.folder.join(tile.path());
+        let keep = || {
+            files::create_private_folder(path.parent().unwrap_or(&self.folder))?;
+            files::write_atomically(&path, bytes, Readers::Owner)
+        };
+        if let Err(error) = keep() {
+            tracing::debug!(%error, "a tile of the log is not kept");
+        }
+    }
+
+    /// Forgets a tile that was found to be damaged.
+    pub(super) fn drop_tile(&self, tile: &Tile) {
+        let _ = fs::remove_file(self.folder.join(tile.path()));
+    }
+
+    /// The evidence that the registry has shown two logs, the oldest if there is more than one.
+    pub(super) fn evidence(&self) -> Option<PathBuf> {
+        let entries = fs::read_dir(&self.folder).ok()?;
+        let mut files: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "evidence"))
+            .collect();
+        files.sort();
+        files.into_iter().next()
+    }
+
+    /// Writes two signed checkpoints that do not go together.
+    pub(super) fn keep_evidence(&self, text: &str) -> Result<PathBuf> {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let name = format!("fork-{now}.evidence");
+        self.write(&name, text.as_bytes())?;
+        Ok(self.folder.join(name))
+    }
+
+    /// Forgets everything about the log, the evidence too.
+    pub(super) fn forget(&self) -> Result<()> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::disk("forget a log")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<Option<String>> {
+        match fs::read_to_string(self.folder.join(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::disk("read what is known of a log")(error)),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            files::create_private_folder(&self.folder)?;
+            files::write_atomically(&self.folder.join(name), bytes, Readers::Owner)
+        };
+        write().map_err(Error::disk("write what is known of a log"))
+    }
+}

@@ -1,0 +1,156 @@
+//! `/log/v1/…`: the transparency log as others read it (C2SP tlog-tiles), and below `/api/v1` what proves one thing.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use skillery_core::api::{LogKeyResponse, LoggedEntry, OpeningsResponse, SkillLogResponse};
+use skillery_core::tlog::tile::{Resource, parse_path};
+use skillery_core::{Problem, ProblemCode, SkillId, Version, VersionRequest};
+
+use crate::db::{log, versions};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, invalid_parameter, json};
+use crate::{skill, tlog};
+
+/// The signed checkpoint of the log as it is now: a signed note (c2sp.org/tlog-checkpoint).
+#[utoipa::path(
+    get, path = "/log/v1/checkpoint", tag = "log",
+    responses(
+        (status = 200, description = "a signed note", body = String, content_type = "text/plain"),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn checkpoint(call: &Call) -> Result<Response> {
+    let head = log::read_head(&call.app.db).await?;
+    Ok(text(head.note, "no-cache"))
+}
+
+/// A tile of the tree, or a bundle of entries (c2sp.org/tlog-tiles). What follows `tile/` is a level and a number, or
+/// `entries` and a number: `0/x001/234`, `1/000.p/17`, `entries/000`.
+#[utoipa::path(
+    get, path = "/log/v1/tile/{path}", tag = "log",
+    params(("path" = String, Path, description = "level and number of the tile, or `entries` and a number")),
+    responses(
+        (status = 200, description = "hashes of 32 bytes; or entries, each after its length in two bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "`not-in-log`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn tile(call: &Call, path: &str) -> Result<Response> {
+    let app = &call.app;
+    let unknown = || Failure::new(ProblemCode::NotInLog, "the address is none of a tile");
+    let bytes = match parse_path(path).map_err(|_| unknown())? {
+        Resource::Checkpoint => return Err(unknown()),
+        Resource::Tile(tile) => tlog::tile(&app.db, &app.tiles, tile).await?,
+        Resource::Entries(tile) => tlog::entries(&app.db, tile).await?,
+    };
+    // Where readers must sign in, no store on the way may keep it for others.
+    let cache = match app.settings.anonymous_reads {
+        true => "public, max-age=31536000, immutable",
+        false => "private, max-age=31536000, immutable",
+    };
+    Ok(plain(bytes, "application/octet-stream", cache))
+}
+
+fn text(text: String, cache: &'static str) -> Response {
+    plain(text.into(), "text/plain; charset=utf-8", cache)
+}
+
+fn plain(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = StatusCode::OK;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The public key that the log is signed with.
+#[utoipa::path(
+    get, path = "/api/v1/log/key", tag = "log",
+    responses((status = 200, body = LogKeyResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub fn key(call: &Call) -> Result<Response> {
+    let key = call.app.log_key.verifier();
+    let body = LogKeyResponse {
+        origin: key.name().to_owned(),
+        key: key.to_string(),
+        fingerprint: key.fingerprint(),
+    };
+    json(StatusCode::OK, &body)
+}
+
+/// What opens those leaves that only say that something happened: of skills that the caller sees, in order.
+#[utoipa::path(
+    get, path = "/api/v1/log/openings", tag = "log",
+    params(
+        ("after" = Option<u64>, Query, description = "entries from this number on; 0 when left out"),
+        ("limit" = Option<u32>, Query, description = "rows to look at; 50 when left out, at most 200"),
+    ),
+    responses((status = 200, body = OpeningsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn openings(call: &Call) -> Result<Response> {
+    let page = call.page()?;
+    let after = call.parsed::<u64>("after")?.unwrap_or(0);
+    if i64::try_from(after).is_err() {
+        return Err(invalid_parameter("after", "it is too large"));
+    }
+    let hidden = log::hidden(&call.app.db, after, page.limit).await?;
+    let next = hidden.last().filter(|_| hidden.len() == page.limit).map(|last| last.index + 1);
+    let entries = hidden
+        .into_iter()
+        .filter(|entry| call.caller.sees(entry.visibility, &entry.namespace))
+        .map(|entry| LoggedEntry { index: entry.index, opening: entry.opening })
+        .collect();
+    json(StatusCode::OK, &OpeningsResponse { next, entries })
+}
+
+/// Everything that the log holds about a skill, the newest first. Each entry names the one before it.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/log", tag = "log",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("before" = Option<u64>, Query, description = "entries before this number only"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+    ),
+    responses((status = 200, body = SkillLogResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
+    let page = call.page()?;
+    let before = call.parsed::<u64>("before")?;
+    if before.is_some_and(|before| i64::try_from(before).is_err()) {
+        return Err(invalid_parameter("before", "it is too large"));
+    }
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let entries = log::of_skill(&call.app.db, &skill.id.key(), before, page.limit).await?;
+    let entries = entries.into_iter().map(|(index, opening)| LoggedEntry { index, opening }).collect();
+    json(StatusCode::OK, &SkillLogResponse { id: skill.id, entries })
+}
+
+/// The proof that a version's publication is in the log, with what was logged (c2sp.org/tlog-proof).
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/proof", tag = "log",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("version" = String, Path, description = "a semantic version"),
+    ),
+    responses(
+        (status = 200, description = "a proof that needs nobody to be checked", body = String, content_type = "text/plain"),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn proof(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let app = &call.app;
+    let skill = skill::find(app, &call.caller, id).await?;
+    let namespace = skill.id.namespace().key();
+    let row = versions::find(app.db.reader(), &skill.id.key(), version)
+        .await?
+        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+    let index = u64::try_from(row.log_position).map_err(Failure::internal)?;
+    let receipt = tlog::receipt(&app.db, &app.tiles, index).await?;
+    Ok(text(receipt.to_string(), "no-cache"))
+}

@@ -1,0 +1,41 @@
+//! The transparency log: the tree over the sequence, its signed checkpoints, and what proves that an entry is in it.
+//!
+//! Everything here is made from rows that are committed, so that it can be neither ahead of the database nor behind it.
+//! The arithmetic is in core.
+
+mod key;
+mod seal;
+mod seen;
+mod tree;
+
+pub use key::{LogKey, LogKeyError};
+pub use seal::{Batch, Draft, Standing, seal};
+pub use seen::{Seen, follow};
+pub use tree::{TileCache, audit, check, entries, receipt, tile};
+
+/// Levels of the tree in a tile.
+const TILE_HEIGHT: u8 = 8;
+
+/// The log is not what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The database was used with another key.
+    #[error("the log key is `{0}`, and the log is signed with another one")]
+    OtherKey(String),
+    /// The entries and the checkpoint do not go together.
+    #[error("the log does not fit its signed checkpoint: {0}")]
+    Broken(String),
+    /// The database has less than was shown to others.
+    #[error(
+        "the log has {size} entries, and this server has signed a log with {seen}: the database is an older copy"
+    )]
+    OlderCopy {
+        /// Entries in the database.
+        size: u64,
+        /// Entries of the newest checkpoint that this server knows to have been answered.
+        seen: u64,
+    },
+    /// The database has something else than was shown to others.
+    #[error("the first {0} entries of the log are not those that this server has signed before")]
+    Forked(u64),
+}

@@ -1,0 +1,85 @@
+//! The newest checkpoint that this server has answered, kept outside the database.
+//!
+//! A database that was restored from an older copy is whole in itself: only something outside can tell that it is old.
+//! Going on from it would sign a second history, which every client that has seen the first would take for fraud.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use skillery_core::tlog::checkpoint::Checkpoint;
+
+use super::{LogError, TileCache, tree};
+use crate::app::App;
+use crate::db::{Db, log};
+use crate::failure::Result;
+
+/// How often the file is brought up to date at most.
+const TURN: Duration = Duration::from_secs(1);
+
+/// The file with the checkpoint.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    file: PathBuf,
+}
+
+impl Seen {
+    /// The one of this file.
+    pub fn new(file: PathBuf) -> Self {
+        Self { file }
+    }
+
+    /// Whether the log in the database continues the one that this server has answered.
+    pub async fn check(
+        &self,
+        db: &Db,
+        cache: &TileCache,
+        size: u64,
+    ) -> Result<std::result::Result<(), LogError>> {
+        let Some(seen) = self.read() else { return Ok(Ok(())) };
+        if seen.size > size {
+            return Ok(Err(LogError::OlderCopy { size, seen: seen.size }));
+        }
+        if tree::root(db, cache, seen.size).await? != seen.root {
+            return Ok(Err(LogError::Forked(seen.size)));
+        }
+        Ok(Ok(()))
+    }
+
+    /// What was kept. A damaged file tells nothing, as one that is missing.
+    fn read(&self) -> Option<Checkpoint> {
+        let note = fs_err::read_to_string(&self.file).ok()?;
+        let text = note.split("\n\n").next()?;
+        format!("{text}\n").parse().ok()
+    }
+
+    /// Keeps this checkpoint.
+    pub fn keep(&self, note: &str) -> std::io::Result<()> {
+        let new = self.file.with_extension("new");
+        fs_err::write(&new, note)?;
+        fs_err::rename(&new, &self.file)
+    }
+}
+
+/// Keeps the newest checkpoint until the app stops.
+pub async fn follow(app: Arc<App>) {
+    let mut changes = app.db.changes();
+    loop {
+        let is_stopping = tokio::select! {
+            () = app.stopping() => true,
+            changed = changes.changed() => changed.is_err(),
+        };
+        if let Err(failure) = keep_newest(&app).await {
+            tracing::warn!(%failure, "the newest checkpoint cannot be kept; trying again");
+        }
+        if is_stopping {
+            return;
+        }
+        tokio::time::sleep(TURN).await;
+    }
+}
+
+async fn keep_newest(app: &App) -> Result<()> {
+    let head = log::read_head(&app.db).await?;
+    app.seen.keep(&head.note).map_err(crate::failure::Failure::internal)
+}

@@ -1,0 +1,195 @@
+//! Reading the tree: tiles, bundles of entries, proofs, and whether all of it fits.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use quick_cache::sync::Cache;
+use skillery_core::entry::Opening;
+use skillery_core::receipt::Receipt;
+use skillery_core::tlog::{
+    Checkpoint, Edge, MissingNode, Node, TILE_WIDTH, Tile, encode_entries, leaf_hash, node_in_tile, proof,
+};
+use skillery_core::{Digest, ProblemCode};
+
+use super::{LogError, LogKey, TILE_HEIGHT};
+use crate::db::{Db, log};
+use crate::failure::{Failure, Result};
+
+/// Whole tiles that are kept in memory at most, of 8 KiB each.
+const TILES: usize = 2_000;
+/// Entries that are read at once.
+const PAGE: u64 = 2_048;
+/// Up to so many entries, every one is hashed again at the start.
+const SMALL: u64 = 65_536;
+
+/// Whole tiles, by level and number. They never change.
+pub struct TileCache(Cache<(u8, u64), Bytes>);
+
+impl Default for TileCache {
+    fn default() -> Self {
+        Self(Cache::new(TILES))
+    }
+}
+
+/// The hashes of a tile, 32 bytes each.
+pub async fn tile(db: &Db, cache: &TileCache, tile: Tile) -> Result<Bytes> {
+    let key = (tile.level, tile.index);
+    if let Some(whole) = cache.0.get(&key) {
+        return Ok(whole.slice(..usize::from(tile.width) * 32));
+    }
+    check_there(db, tile).await?;
+    let first = tile.index * u64::from(TILE_WIDTH);
+    let hashes = match tile.level.checked_mul(TILE_HEIGHT) {
+        Some(0) => leaf_hashes(&log::openings(db, first, tile.width.into()).await?)?,
+        Some(level) => log::nodes(db, level, first, tile.width.into()).await?,
+        None => return Err(not_in_log(tile)),
+    };
+    let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.bytes()).collect();
+    let bytes = Bytes::from(bytes);
+    if tile.width == TILE_WIDTH {
+        cache.0.insert(key, bytes.clone());
+    }
+    Ok(bytes)
+}
+
+/// The leaves of a tile of the lowest level, each with its length before it.
+pub async fn entries(db: &Db, tile: Tile) -> Result<Bytes> {
+    check_there(db, tile).await?;
+    let openings = log::openings(db, tile.index * u64::from(TILE_WIDTH), tile.width.into()).await?;
+    let leaves = openings.iter().map(Opening::leaf).collect::<std::result::Result<Vec<_>, _>>();
+    let leaves = leaves.map_err(Failure::internal)?;
+    Ok(encode_entries(leaves.iter().map(Vec::as_slice)).map_err(Failure::internal)?.into())
+}
+
+/// A tile is there once the log has so many entries.
+async fn check_there(db: &Db, tile: Tile) -> Result<()> {
+    let end = tile
+        .index
+        .checked_mul(u64::from(TILE_WIDTH))
+        .and_then(|first| first.checked_add(tile.width.into()))
+        .and_then(|nodes| {
+            let bits = u32::from(tile.level) * u32::from(TILE_HEIGHT);
+            1_u64.checked_shl(bits).and_then(|leaves| nodes.checked_mul(leaves))
+        });
+    let is_there = |size: i64| end.is_some_and(|end| end <= u64::try_from(size).unwrap_or(0));
+    if is_there(db.size()) || is_there(db.refresh_size().await?) { Ok(()) } else { Err(not_in_log(tile)) }
+}
+
+fn not_in_log(tile: Tile) -> Failure {
+    Failure::new(ProblemCode::NotInLog, format!("the log has no `{}`", tile.path()))
+}
+
+fn leaf_hashes(openings: &[Opening]) -> Result<Vec<Digest>> {
+    let hashes = openings.iter().map(|opening| Ok(leaf_hash(&opening.leaf()?)));
+    hashes.collect::<std::result::Result<_, skillery_core::entry::EntryError>>().map_err(Failure::internal)
+}
+
+/// The roots of these complete subtrees, of a tree of this size.
+async fn read(db: &Db, cache: &TileCache, size: u64, nodes: &[Node]) -> Result<HashMap<Node, Digest>> {
+    let missing = |node: Node| Failure::internal(format!("{node:?} is not in a tree of {size} leaves"));
+    let of = |node: Node| Tile::of(node, size).map(|(tile, _)| tile).ok_or_else(|| missing(node));
+    let tiles = nodes.iter().map(|node| of(*node)).collect::<Result<BTreeSet<Tile>>>()?;
+    let mut bytes = HashMap::new();
+    for wanted in tiles {
+        bytes.insert(wanted, tile(db, cache, wanted).await?);
+    }
+    nodes
+        .iter()
+        .map(|node| {
+            let tile = of(*node)?;
+            let hash = bytes.get(&tile).and_then(|bytes| node_in_tile(&tile, bytes, *node));
+            Ok((*node, hash.ok_or_else(|| missing(*node))?))
+        })
+        .collect()
+}
+
+/// The root of the tree over the first `size` entries.
+pub async fn root(db: &Db, cache: &TileCache, size: u64) -> Result<Digest> {
+    let hashes = read(db, cache, size, &proof::root_nodes(size)).await?;
+    proof::root(size, |node| hashes.get(&node).copied().ok_or(MissingNode(node))).map_err(Failure::internal)
+}
+
+/// The proof that the entry of this number is in the log as it is now.
+pub async fn receipt(db: &Db, cache: &TileCache, index: u64) -> Result<Receipt> {
+    let head = log::read_head(db).await?;
+    let size = head.edge.size();
+    db.saw_size(i64::try_from(size).map_err(Failure::internal)?);
+    let opening = log::openings(db, index, 1).await?.pop();
+    let opening = opening.ok_or_else(|| Failure::internal(format!("entry {index} is missing")))?;
+    let nodes = proof::inclusion_nodes(index, size);
+    let hashes = read(db, cache, size, &nodes).await?;
+    let hashes =
+        proof::inclusion_proof(index, size, |node| hashes.get(&node).copied().ok_or(MissingNode(node)))
+            .map_err(Failure::internal)?;
+    Receipt::new(opening, index, hashes, &head.note).map_err(Failure::internal)
+}
+
+/// Whether the entries, the tree and the signed checkpoint fit, as far as a start looks: a small log as a whole, of a
+/// large one its whole tiles as they are and the entries behind them.
+pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::result::Result<u64, LogError>> {
+    let head = log::read_head(db).await?;
+    let checkpoint = match Checkpoint::open(&head.note, key.verifier()) {
+        Ok((checkpoint, _)) => checkpoint,
+        Err(_) => return Ok(Err(LogError::OtherKey(key.verifier().to_string()))),
+    };
+    let size = head.edge.size();
+    let broken = |what: String| Ok(Err(LogError::Broken(what)));
+    if checkpoint.size != size || checkpoint.root != head.edge.root() {
+        return broken("it does not fit the end that the database has for it".to_owned());
+    }
+    let found = match if size <= SMALL { rebuilt(db, size).await } else { root(db, cache, size).await } {
+        Ok(found) => found,
+        Err(failure) => return broken(failure.source.map_or_else(String::new, |source| source.to_string())),
+    };
+    if found != checkpoint.root {
+        return broken(format!(
+            "the root of its {size} entries is {found}, and {} is signed",
+            checkpoint.root
+        ));
+    }
+    Ok(Ok(size))
+}
+
+/// The root, from nothing but the entries.
+async fn rebuilt(db: &Db, size: u64) -> Result<Digest> {
+    let mut edge = Edge::default();
+    while edge.size() < size {
+        for hash in leaf_hashes(&log::openings(db, edge.size(), PAGE.min(size - edge.size())).await?)? {
+            edge.append(hash, |_, _| ());
+        }
+    }
+    Ok(edge.root())
+}
+
+/// Looks at every entry and every node: whether they are what the signed checkpoint covers.
+pub async fn audit(db: &Db, key: &LogKey) -> Result<std::result::Result<u64, LogError>> {
+    let size = match check(db, &TileCache::default(), key).await? {
+        Ok(size) => size,
+        broken => return Ok(broken),
+    };
+    let broken = |what: String| Ok(Err(LogError::Broken(what)));
+    let root = log::read_head(db).await?;
+    let mut edge = Edge::default();
+    let mut nodes = Vec::new();
+    // The log may grow meanwhile.
+    let end = root.edge.size().max(size);
+    while edge.size() < end {
+        let openings = log::openings(db, edge.size(), PAGE.min(end - edge.size())).await?;
+        for hash in leaf_hashes(&openings)? {
+            edge.append(hash, |node, hash| {
+                if node.level > 0 && node.level % TILE_HEIGHT == 0 {
+                    nodes.push((node, hash));
+                }
+            });
+        }
+        for (node, hash) in nodes.drain(..) {
+            if log::nodes(db, node.level, node.index, 1).await? != [hash] {
+                return broken(format!("node {} of level {} is another one", node.index, node.level));
+            }
+        }
+    }
+    if edge.root() != root.edge.root() {
+        return broken(format!("the root of its {end} entries is {}", edge.root()));
+    }
+    Ok(Ok(end))
+}
