@@ -7,6 +7,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_
 use reqwest::{Method, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use skillery_core::tlog::VerifierKey;
 use skillery_core::{Problem, SkillId};
 use url::Url;
 
@@ -28,6 +29,7 @@ pub struct Client {
     registry: String,
     authorization: Option<HeaderValue>,
     timeout: Duration,
+    log_key: Option<VerifierKey>,
 }
 
 /// One request, before it knows which registry it goes to.
@@ -78,12 +80,18 @@ impl Client {
             base: config.url.clone(),
             authorization,
             timeout: config.timeout,
+            log_key: config.log_key.clone(),
         })
     }
 
     /// The registry's address without a slash at its end: what libraries, caches, keys and lock files know it by.
     pub fn registry(&self) -> &str {
         &self.registry
+    }
+
+    /// The key that the registry's log is believed by, where one is configured.
+    pub fn configured_log_key(&self) -> Option<&VerifierKey> {
+        self.log_key.as_ref()
     }
 
     /// Whether requests are sent with a token.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::Namespace;
+use skillery_core::tlog::{KeyError, VerifierKey};
 use skillery_core::token::Secret;
 use url::Url;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::home::Home;
+use crate::require::{Require, RequireError};
 
 /// Where a registry listens that was started without any setting.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8700/";
@@ -36,6 +38,10 @@ pub struct Config {
     pub timeout: Duration,
     /// Whether a registry is told how often its skills are run here.
     pub share_usage: bool,
+    /// What must be known of a version before it is installed.
+    pub require: Require,
+    /// The key that the registry's log is believed by; none: the one of the first contact.
+    pub log_key: Option<VerifierKey>,
 }
 
 impl Default for Config {
@@ -48,6 +54,8 @@ impl Default for Config {
             verify_signature: false,
             timeout: DEFAULT_TIMEOUT,
             share_usage: false,
+            require: Require::default(),
+            log_key: None,
         }
     }
 }
@@ -63,8 +71,10 @@ impl Config {
     /// This configuration, overridden by what the layer sets.
     #[must_use]
     pub fn with(mut self, layer: &ConfigLayer) -> Self {
-        if let Some(url) = &layer.url {
+        if let Some(url) = layer.url.as_ref().filter(|url| **url != self.url) {
             self.url = url.clone();
+            // It is the key of the other registry.
+            self.log_key = None;
         }
         if let Some(token) = &layer.token {
             self.token = Some(token.clone());
@@ -80,6 +90,12 @@ impl Config {
         }
         if let Some(share_usage) = layer.share_usage {
             self.share_usage = share_usage;
+        }
+        if let Some(require) = layer.require {
+            self.require = require;
+        }
+        if let Some(log_key) = &layer.log_key {
+            self.log_key = Some(log_key.clone());
         }
         self
     }
@@ -100,6 +116,10 @@ pub struct ConfigLayer {
     pub timeout: Option<Duration>,
     /// Whether a registry is told how often its skills are run here.
     pub share_usage: Option<bool>,
+    /// What must be known of a version before it is installed.
+    pub require: Option<Require>,
+    /// The key that the registry's log is believed by.
+    pub log_key: Option<VerifierKey>,
 }
 
 impl ConfigLayer {
@@ -128,6 +148,8 @@ impl ConfigLayer {
             verify_signature: form.verify_signature,
             timeout: form.timeout.map(|seconds| parse_timeout(seconds, &named("timeout"))).transpose()?,
             share_usage: form.share_usage,
+            require: form.require.map(|words| parse_require(&words, &named("require"))).transpose()?,
+            log_key: form.log_key.map(|key| parse_log_key(&key, &named("log_key"))).transpose()?,
         })
     }
 
@@ -160,6 +182,12 @@ impl ConfigLayer {
             share_usage: first(&["SKILLERY_SHARE_USAGE"])
                 .map(|(name, word)| parse_bool(&word, &name))
                 .transpose()?,
+            require: first(&["SKILLERY_REQUIRE"])
+                .map(|(name, words)| parse_require(&words, &name))
+                .transpose()?,
+            log_key: first(&["SKILLERY_LOG_KEY"])
+                .map(|(name, key)| parse_log_key(&key, &name))
+                .transpose()?,
         })
     }
 
@@ -183,13 +211,16 @@ impl ConfigLayer {
                 self.verify_signature = value.map(|text| parse_bool(text, &what)).transpose()?;
             }
             "share_usage" => self.share_usage = value.map(|text| parse_bool(text, &what)).transpose()?,
+            "require" => self.require = value.map(|text| parse_require(text, &what)).transpose()?,
+            "log_key" => self.log_key = value.map(|text| parse_log_key(text, &what)).transpose()?,
             "timeout" => {
                 let seconds = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
                 self.timeout = value.map(|text| parse_timeout(seconds(text), &what)).transpose()?;
             }
             "token" => return Err(Error::invalid(what, "a token is kept with `skillery login`")),
             other => {
-                let known = "`url`, `org`, `verify_signature`, `timeout`, `share_usage`";
+                let known =
+                    "`url`, `org`, `verify_signature`, `timeout`, `share_usage`, `require`, `log_key`";
                 return Err(Error::invalid(
                     format!("`{}`", other.escape_debug()),
                     format!("the settings are {known}"),
@@ -207,6 +238,8 @@ impl ConfigLayer {
             verify_signature: self.verify_signature,
             timeout: self.timeout.map(|timeout| timeout.as_secs_f64()),
             share_usage: self.share_usage,
+            require: self.require.map(|require| require.to_string()),
+            log_key: self.log_key.as_ref().map(ToString::to_string),
         };
         let text = toml::to_string(&form).map_err(Error::internal("write the configuration as TOML"))?;
         files::write_atomically(&home.config_file(), text.as_bytes(), Readers::Owner)
@@ -215,13 +248,15 @@ impl ConfigLayer {
 
     /// Whatever `other` sets, set here too.
     pub fn merge(&mut self, other: Self) {
-        let Self { url, token, org, verify_signature, timeout, share_usage } = other;
+        let Self { url, token, org, verify_signature, timeout, share_usage, require, log_key } = other;
         self.url = url.or(self.url.take());
         self.token = token.or(self.token.take());
         self.org = org.or(self.org.take());
         self.verify_signature = verify_signature.or(self.verify_signature);
         self.timeout = timeout.or(self.timeout);
         self.share_usage = share_usage.or(self.share_usage);
+        self.require = require.or(self.require);
+        self.log_key = log_key.or(self.log_key.take());
     }
 }
 
@@ -240,6 +275,10 @@ struct FileForm {
     timeout: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     share_usage: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    require: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_key: Option<String>,
 }
 
 /// What a TOML parser said, with the number of the line instead of its text.
@@ -286,6 +325,16 @@ pub fn parse_token(text: &str, what: &str) -> Result<Secret> {
 /// Parses a namespace. `what` names the argument in the error.
 pub fn parse_org(text: &str, what: &str) -> Result<Namespace> {
     text.trim().trim_end_matches('/').parse().map_err(|error| Error::invalid(what, format!("{error}")))
+}
+
+/// Parses what an installation demands. `what` names the argument in the error.
+pub fn parse_require(text: &str, what: &str) -> Result<Require> {
+    text.parse().map_err(|error: RequireError| Error::invalid(what, error.to_string()))
+}
+
+/// Parses the public key of a log. `what` names the argument in the error.
+pub fn parse_log_key(text: &str, what: &str) -> Result<VerifierKey> {
+    text.trim().parse().map_err(|error: KeyError| Error::invalid(what, error.to_string()))
 }
 
 /// Parses a number of seconds, more than 0 and at most a day. `what` names the argument in the error.

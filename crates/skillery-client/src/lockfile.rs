@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use skillery_core::tlog::VerifierKey;
 use skillery_core::{Digest, SkillId, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::library::Manifest;
+use crate::log::{LogError, Offered, check_kept};
 
 /// The file's name.
 pub const LOCK_FILE: &str = "skillery.lock";
@@ -31,6 +33,15 @@ pub struct LockedSkill {
     pub code_hash: Digest,
     /// Where it came from.
     pub registry: String,
+    /// The key of the log that it was proven to be in: `origin+id+base64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_key: Option<String>,
+    /// The number of the log entry that published it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_index: Option<u64>,
+    /// The proof of that (c2sp.org/tlog-proof).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// The locked skills of a project, by id.
@@ -104,14 +115,36 @@ impl Lockfile {
 }
 
 impl LockedSkill {
-    /// What to lock for an installed version; nothing for one that was made here, as nobody else can get it.
-    pub fn of(manifest: &Manifest) -> Option<Self> {
+    /// What to lock for an installed version with its proof; nothing for one that was made here, as nobody else can get
+    /// it.
+    pub fn of(manifest: &Manifest, proof: Option<String>) -> Option<Self> {
         Some(Self {
             id: manifest.id.clone(),
             version: manifest.version.clone(),
             digest: manifest.digest,
             code_hash: manifest.code_hash,
             registry: manifest.registry.clone()?,
+            log_key: manifest.log_key.clone(),
+            log_index: manifest.log_index,
+            proof,
         })
+    }
+
+    /// The key of the log.
+    pub fn log_key(&self) -> Result<Option<VerifierKey>> {
+        let what = || format!("`log_key` of `{}` in `{LOCK_FILE}`", self.id);
+        self.log_key.as_deref().map(|key| crate::config::parse_log_key(key, &what())).transpose()
+    }
+
+    /// Checks the proof in the lock file by itself: that the version was published with these digests in the log of this
+    /// key.
+    pub fn check_proof(&self) -> Result<u64> {
+        let (id, version) = (&self.id, &self.version);
+        let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
+        let key = self.log_key()?.ok_or_else(no_proof)?;
+        let text = self.proof.as_deref().ok_or_else(no_proof)?;
+        let (digest, code_hash) = (self.digest, self.code_hash);
+        let offered = Offered { id, version, digest, code_hash, may_be_yanked: true };
+        Ok(check_kept(text, &key, &offered)?.0)
     }
 }

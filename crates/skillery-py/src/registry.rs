@@ -8,7 +8,7 @@ use serde::Deserialize;
 use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
 use skillery_client::publish::{publish, read_code};
 use skillery_client::{
-    Client, Config, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret, Sort,
+    Client, Config, ConfigLayer, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret, Sort,
 };
 use skillery_core::{Rating, SkillId, VersionRequest, Visibility};
 
@@ -63,15 +63,17 @@ impl Registry {
         timeout: f64,
     ) -> PyResult<Self> {
         let config = || -> Result<Config, Error> {
+            // What the caller has no word for is as it is configured.
+            let url = ConfigLayer { url: Some(parse_url(url, "`url`")?), ..ConfigLayer::default() };
+            let configured = Config::load(&Home::locate()?)?.with(&url);
             Ok(Config {
-                url: parse_url(url, "`url`")?,
                 token: token
                     .filter(|token| !token.trim().is_empty())
                     .map(|token| parse_token(token, "`token`"))
                     .transpose()?,
                 verify_signature,
                 timeout: parse_timeout(timeout, "`timeout`")?,
-                ..Config::default()
+                ..configured
             })
         };
         let config = config().map_err(|error| failure::raise(py, &error))?;
@@ -122,7 +124,7 @@ impl Registry {
     #[pyo3(signature = (id, version=None))]
     fn install<'py>(&self, py: Python<'py>, id: &str, version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let (client, id, version) = (self.client(py)?, id.to_owned(), version.unwrap_or("latest").to_owned());
-        let options = InstallOptions { verify_signature: self.config.verify_signature, offline: false };
+        let options = InstallOptions::of(&self.config);
         let installation = wait(py, async move {
             let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
             Library::new(Home::locate()?).install(&client, &id, &request, options).await

@@ -38,7 +38,7 @@ Examples:
   skillery config set timeout 60
   skillery config set share_usage true
 
-Settings: url, org, verify_signature, timeout, share_usage. A token is kept with `skillery login`.")]
+Settings: url, org, verify_signature, timeout, share_usage, require, log_key. A token is kept with `skillery login`.")]
     Set {
         /// Which setting
         name: String,
@@ -70,6 +70,8 @@ struct Shown {
     verify_signature: bool,
     timeout_seconds: f64,
     share_usage: bool,
+    require: String,
+    log_key: Option<String>,
     config: PathBuf,
     keys: PathBuf,
     library: PathBuf,
@@ -97,6 +99,8 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 verify_signature: config.verify_signature,
                 timeout_seconds: config.timeout.as_secs_f64(),
                 share_usage: config.share_usage,
+                require: config.require.to_string(),
+                log_key: config.log_key.as_ref().map(ToString::to_string),
                 config: home.config_file(),
                 keys: home.keys_file(),
                 library: home.library_folder(),
@@ -107,6 +111,8 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 page.field("token", if shown.signed_in { "set, not shown" } else { "none" });
                 page.field("org", shown.org.as_ref().map_or("none", |org| org.as_str()));
                 page.field("signatures", if shown.verify_signature { "required" } else { "not required" });
+                page.field("require", &shown.require);
+                page.field("log key", shown.log_key.as_deref().unwrap_or("that of the first contact"));
                 page.field("timeout", format!("{} s", shown.timeout_seconds));
                 page.field(
                     "usage",

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile};
+use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile, Require};
 use skillery_core::VersionRequest;
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -45,6 +45,11 @@ pub(crate) struct InstallArgs {
     /// Refuse what is not signed with a known secret
     #[arg(long)]
     verify_signature: bool,
+
+    /// What must be known of each: hash, logged, signed, approved, witnessed, with commas between them [default: as it is
+    /// configured, else logged]
+    #[arg(long, value_name = "WORDS")]
+    require: Option<Require>,
 }
 
 /// One thing to install.
@@ -69,16 +74,26 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     let steps = plan(args, lock.as_ref())?;
     let config = session.config()?;
     let (client, library) = (Client::new(&config)?, session.library()?);
+    let configured = InstallOptions::of(&config);
     let options = InstallOptions {
-        verify_signature: config.verify_signature || args.verify_signature,
+        verify_signature: configured.verify_signature || args.verify_signature,
+        require: args.require.unwrap_or(configured.require),
         offline: args.offline,
     };
 
     let skills = install_all(session, &client, &library, &steps, options).await?;
-    let locked = !args.no_lock && !args.frozen && write_lock(lock.unwrap_or_default(), &skills, lock_path)?;
+    let locked =
+        !args.no_lock && !args.frozen && write_lock(&library, lock.unwrap_or_default(), &skills, lock_path)?;
     let report = Report { skills, locked };
     session.output.show(&report, |page| report.skills.iter().for_each(|skill| describe(page, skill)))?;
     for skill in &report.skills {
+        if let Some(fingerprint) = &skill.new_log_key {
+            session.output.note(
+                Line::default()
+                    .toned(Tone::Faint, "first contact with the log of this registry; its key is pinned: ")
+                    .name(fingerprint),
+            );
+        }
         if let Some(warning) = &skill.warning {
             session.output.warning(warning);
         }
@@ -158,10 +173,16 @@ async fn install_all(
 }
 
 /// Locks what was installed. Whether that changed the file.
-pub(crate) fn write_lock(before: Lockfile, skills: &[Installation], path: &Path) -> Result<bool, Failure> {
+pub(crate) fn write_lock(
+    library: &Library,
+    before: Lockfile,
+    skills: &[Installation],
+    path: &Path,
+) -> Result<bool, Failure> {
     let mut after = before.clone();
     for skill in skills {
-        if let Some(locked) = LockedSkill::of(&skill.installed.manifest) {
+        let proof = library.proof_text(&skill.installed)?;
+        if let Some(locked) = LockedSkill::of(&skill.installed.manifest, proof) {
             after.insert(locked);
         }
     }

@@ -61,7 +61,7 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
 
     let config = session.config()?;
     let client = Client::new(&config)?;
-    let options = InstallOptions { verify_signature: config.verify_signature, offline: false };
+    let options = InstallOptions::of(&config);
     let progress = Progress::bar(&session.output, skills.len());
     let mut updates = Vec::with_capacity(skills.len());
     for (id, request) in skills {
@@ -79,7 +79,7 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
             .filter(in_lock)
             .filter_map(|updated| updated.update.installation.clone())
             .collect();
-        write_lock(lock, &installed, lock_path)?;
+        write_lock(&library, lock, &installed, lock_path)?;
     }
     session.output.show(&Report { skills: &updates }, |page| {
         if updates.is_empty() {

@@ -316,6 +316,10 @@ pub(crate) use snapshot;
 pub(crate) const FILTERS: &[(&str, &str)] = &[
     // Written down some time after the use.
     (r#""last_used_at": (null|".*?")"#, r#""last_used_at": [TIME OR NULL]"#),
+    // Keys and proofs of the log; before the patterns that are part of them.
+    (r"c2sp\.org/tlog-proof@v1[^\x22]*", "[PROOF]"),
+    (r"skillery/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[LOG KEY]"),
+    (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:[FINGERPRINT]"),
     (r"sky_(pat|svc)_[0-9A-Za-z]{36}", "[TOKEN]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]"),

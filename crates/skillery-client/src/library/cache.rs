@@ -24,6 +24,9 @@ pub(super) struct Cache {
 pub(super) struct Entry {
     pub(super) manifest: Manifest,
     pub(super) code: String,
+    /// The proof that it is in the log.
+    #[serde(default)]
+    pub(super) proof: Option<String>,
 }
 
 impl Cache {

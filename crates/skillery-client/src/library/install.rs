@@ -1,16 +1,21 @@
 //! Installing: ask the registry, verify, put on disk. Nothing unverified reaches the disk.
 
 use skillery_core::api::DownloadResponse;
+use skillery_core::tlog::VerifierKey;
 use skillery_core::token::Secret;
 use skillery_core::{Digest, SkillId, Version, VersionRequest};
 
 use crate::client::Client;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::keys::Keys;
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
+use crate::library::proof::may_be_yanked;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::LockedSkill;
+use crate::log::LogError;
+use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
 /// How to install.
@@ -18,8 +23,17 @@ use crate::verify::{self, SignatureState};
 pub struct InstallOptions {
     /// Install only what is signed with a known secret.
     pub verify_signature: bool,
+    /// What else must be known of a version.
+    pub require: Require,
     /// Ask no registry: install what was downloaded earlier.
     pub offline: bool,
+}
+
+impl InstallOptions {
+    /// As it is configured.
+    pub fn of(config: &Config) -> Self {
+        Self { verify_signature: config.verify_signature, require: config.require, offline: false }
+    }
 }
 
 /// A verified version, from wherever it came.
@@ -27,6 +41,7 @@ struct Fetched {
     entry: Entry,
     from_cache: bool,
     warning: Option<String>,
+    new_log_key: Option<String>,
 }
 
 impl Library {
@@ -39,7 +54,7 @@ impl Library {
         request: &VersionRequest,
         options: InstallOptions,
     ) -> Result<Installation> {
-        let fetched = self.fetch(client, id, request, options).await?;
+        let fetched = self.fetch(client, id, request, options, None).await?;
         self.put(client.registry().to_owned(), fetched).await
     }
 
@@ -56,7 +71,7 @@ impl Library {
         let request = VersionRequest::Exact(locked.version.clone());
         let fetched = match self.cached(client, &locked.id, &request, options).await {
             Ok(fetched) if fetched.entry.manifest.digest == locked.digest => fetched,
-            _ => self.fetch(client, &locked.id, &request, options).await?,
+            _ => self.fetch(client, &locked.id, &request, options, locked.log_key()?.as_ref()).await?,
         };
         check_locked(locked, fetched.entry.manifest.digest)?;
         self.put(client.registry().to_owned(), fetched).await
@@ -68,8 +83,9 @@ impl Library {
         locked: LockedSkill,
         options: InstallOptions,
     ) -> Result<Option<Installation>> {
-        let (library, registry) = (self.clone(), client.registry().to_owned());
+        let (library, client) = (self.clone(), client.clone());
         blocking(move || {
+            let registry = client.registry();
             let Ok(Some(installed)) = library.store.read(&locked.id, &locked.version) else {
                 return Ok(None);
             };
@@ -79,16 +95,31 @@ impl Library {
             }
             let Manifest { id, version, .. } = &installed.manifest;
             if options.verify_signature {
-                let state = library.signature_state(&registry, &installed.manifest)?;
+                let state = library.signature_state(registry, &installed.manifest)?;
                 if state == SignatureState::Unchecked {
                     // The registry may hand out the secret.
                     return Ok(None);
                 }
                 verify::require_signature(state, id, version)?;
             }
+            if options.require.logged {
+                let proof = library.store.proof(&installed)?;
+                match library.check_proof(&installed.manifest, proof.as_deref(), client.configured_log_key())
+                {
+                    // It was installed when nothing was to be proven.
+                    Err(Error::Log(LogError::NoProof { .. })) => return Ok(None),
+                    outcome => outcome?,
+                };
+            }
             library.store.writer()?.set_current(id, version)?;
             let installed = Installed { current: true, ..installed };
-            Ok(Some(Installation { installed, added: false, from_cache: true, warning: None }))
+            Ok(Some(Installation {
+                installed,
+                added: false,
+                from_cache: true,
+                new_log_key: None,
+                warning: None,
+            }))
         })
         .await
     }
@@ -99,11 +130,12 @@ impl Library {
         id: &SkillId,
         request: &VersionRequest,
         options: InstallOptions,
+        introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
         if options.offline {
             return self.cached(client, id, request, options).await;
         }
-        match self.download(client, id, request, options).await {
+        match self.download(client, id, request, options, introduced).await {
             Err(error) if error.is_unreachable() => match self.cached(client, id, request, options).await {
                 Ok(fetched) => Ok(fetched),
                 // Why the registry does not answer is of more use than that nothing is cached.
@@ -120,6 +152,7 @@ impl Library {
         id: &SkillId,
         request: &VersionRequest,
         options: InstallOptions,
+        introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
         let download = client.download(id, request).await?;
         let version: Version = download
@@ -138,7 +171,16 @@ impl Library {
         if options.verify_signature {
             verify::require_signature(state, &checked.id, &checked.version)?;
         }
+        let proven = match options.require.logged {
+            true => {
+                let may_be_yanked = may_be_yanked(request, warning.as_ref());
+                Some(self.prove(client, &checked, may_be_yanked, introduced).await?)
+            }
+            false => None,
+        };
         let manifest = Manifest {
+            log_key: proven.as_ref().map(|proven| proven.key.to_string()),
+            log_index: proven.as_ref().map(|proven| proven.index),
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
@@ -154,8 +196,10 @@ impl Library {
             homepage: detail.homepage,
             repository: detail.repository,
         };
-        let entry = Entry { manifest, code };
-        Ok(Fetched { entry, from_cache: false, warning })
+        let new_key = proven.as_ref().filter(|proven| proven.is_new);
+        let new_log_key = new_key.map(|proven| proven.key.fingerprint());
+        let entry = Entry { manifest, code, proof: proven.map(|proven| proven.receipt) };
+        Ok(Fetched { entry, from_cache: false, warning, new_log_key })
     }
 
     /// The highest version that fits and was downloaded earlier.
@@ -166,9 +210,9 @@ impl Library {
         request: &VersionRequest,
         options: InstallOptions,
     ) -> Result<Fetched> {
-        let (library, registry, id, request) =
-            (self.clone(), client.registry().to_owned(), id.clone(), request.clone());
+        let (library, client, id, request) = (self.clone(), client.clone(), id.clone(), request.clone());
         blocking(move || {
+            let registry = client.registry().to_owned();
             let present = library.present(&registry, &id)?;
             let mut versions = library.cache.versions(&registry, &id);
             versions.extend(present.iter().map(|installed| installed.manifest.version.clone()));
@@ -177,11 +221,12 @@ impl Library {
                     return Err(Error::NotCached { id, request: request.to_string(), registry });
                 };
                 let entry = library.cache.get(&registry, &id, &version).or_else(|| {
-                    present.iter().find(|installed| installed.manifest.version == version).and_then(entry_of)
+                    let same = |installed: &&Installed| installed.manifest.version == version;
+                    present.iter().find(same).and_then(|installed| library.entry_of(installed))
                 });
                 if let Some(entry) = entry {
-                    library.check_entry(&registry, &entry, options)?;
-                    return Ok(Fetched { entry, from_cache: true, warning: None });
+                    library.check_entry(&client, &entry, options)?;
+                    return Ok(Fetched { entry, from_cache: true, warning: None, new_log_key: None });
                 }
                 versions.retain(|other| *other != version);
             }
@@ -196,10 +241,13 @@ impl Library {
         Ok(present)
     }
 
-    fn check_entry(&self, registry: &str, entry: &Entry, options: InstallOptions) -> Result<()> {
+    fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
         rebuilt(entry)?;
+        if options.require.logged {
+            self.check_proof(&entry.manifest, entry.proof.as_deref(), client.configured_log_key())?;
+        }
         if options.verify_signature {
-            let state = self.signature_state(registry, &entry.manifest)?;
+            let state = self.signature_state(client.registry(), &entry.manifest)?;
             verify::require_signature(state, &entry.manifest.id, &entry.manifest.version)?;
         }
         Ok(())
@@ -208,11 +256,11 @@ impl Library {
     async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
         let library = self.clone();
         blocking(move || {
-            let Fetched { entry, from_cache, warning } = fetched;
+            let Fetched { entry, from_cache, warning, new_log_key } = fetched;
             let files = rebuilt(&entry)?.files;
             let Manifest { id, version, .. } = &entry.manifest;
             let writer = library.store.writer()?;
-            let added = writer.add(&files, &entry.manifest)?;
+            let added = writer.add(&files, &entry.manifest, entry.proof.as_deref())?;
             writer.set_current(id, version)?;
             drop(writer);
             if !from_cache && let Err(error) = library.cache.put(&registry, &entry) {
@@ -223,7 +271,7 @@ impl Library {
                 .store
                 .read(id, version)?
                 .ok_or_else(|| Error::NotInstalled { name: format!("{id}@{version}") })?;
-            Ok(Installation { installed, added, from_cache, warning })
+            Ok(Installation { installed, added, from_cache, new_log_key, warning })
         })
         .await
     }
@@ -239,6 +287,12 @@ impl Library {
         })
     }
 
+    fn entry_of(&self, installed: &Installed) -> Option<Entry> {
+        let code = fs_err::read_to_string(&installed.code_path).ok()?;
+        let proof = self.store.proof(installed).ok()?;
+        Some(Entry { manifest: installed.manifest.clone(), code, proof })
+    }
+
     async fn secrets_of(&self, client: &Client, id: &SkillId) -> Result<Vec<Secret>> {
         let (library, registry, id) = (self.clone(), client.registry().to_owned(), id.clone());
         blocking(move || library.secrets(&registry, &id)).await
@@ -248,11 +302,6 @@ impl Library {
     fn secrets(&self, registry: &str, id: &SkillId) -> Result<Vec<Secret>> {
         Ok(Keys::load(&self.home)?.secrets(registry, id.org()).to_vec())
     }
-}
-
-fn entry_of(installed: &Installed) -> Option<Entry> {
-    let code = fs_err::read_to_string(&installed.code_path).ok()?;
-    Some(Entry { manifest: installed.manifest.clone(), code })
 }
 
 fn rebuilt(entry: &Entry) -> Result<verify::Checked> {

@@ -92,6 +92,8 @@ impl Library {
             code_hash: Digest::of(code.as_bytes()),
             signature: None,
             signature_state: SignatureState::Unsigned,
+            log_key: None,
+            log_index: None,
             registry: None,
             installed_at: now(),
             id,
@@ -103,7 +105,7 @@ impl Library {
             homepage,
             repository,
         };
-        writer.add(&files, &manifest)?;
+        writer.add(&files, &manifest, None)?;
         writer.set_current(&manifest.id, &manifest.version)?;
         self.store.read(&manifest.id, &manifest.version)?.ok_or_else(|| missing(&manifest.id))
     }

@@ -23,6 +23,12 @@ pub struct Manifest {
     pub signature: Option<String>,
     /// What the signature was worth when the version came: a member's secret is only there while the registry is.
     pub signature_state: SignatureState,
+    /// The key of the log that it was proven to be in, if it was: `origin+id+base64`.
+    #[serde(default)]
+    pub log_key: Option<String>,
+    /// The number of the log entry that published it, if that was proven.
+    #[serde(default)]
+    pub log_index: Option<u64>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.
@@ -51,6 +57,8 @@ pub struct Installed {
     pub path: PathBuf,
     /// The Python file.
     pub code_path: PathBuf,
+    /// The proof that it is in the log, if there is one.
+    pub proof_path: Option<PathBuf>,
     /// Whether it is the version that a request without one gets.
     pub current: bool,
 }
@@ -65,6 +73,8 @@ pub struct Installation {
     pub added: bool,
     /// Whether it came from this machine, because the registry was not, or could not be, asked.
     pub from_cache: bool,
+    /// The fingerprint of the log's key, where this was the first contact with the log.
+    pub new_log_key: Option<String>,
     /// Why the version should not be used, where its publisher yanked it.
     pub warning: Option<String>,
 }

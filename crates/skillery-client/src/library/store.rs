@@ -1,7 +1,7 @@
 //! The library's folders. The only place that knows where a version is kept.
 //!
-//! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py` and `skill.json`; beside the
-//! versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
+//! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py`, `skill.json` and, where the version
+//! was proven to be in a log, `skill.tlog-proof`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
 //! is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
 //! one. A version appears and disappears by one rename.
 
@@ -18,6 +18,8 @@ use crate::library::manifest::{Installed, Manifest};
 use crate::verify;
 
 const MANIFEST_FILE: &str = "skill.json";
+/// The proof that the version is in the log of its registry. The ending is that of the form (c2sp.org/tlog-proof).
+const PROOF_FILE: &str = "skill.tlog-proof";
 const CURRENT_FILE: &str = "@current";
 const SCRATCH_FOLDER: &str = ".scratch";
 const LOCK_FILE: &str = ".lock";
@@ -73,6 +75,7 @@ impl Store {
                 .split('/')
                 .fold(path.clone(), |path, part| path.join(part)),
             current: current == Some(&manifest.version),
+            proof_path: manifest.log_index.is_some().then(|| path.join(PROOF_FILE)),
             path,
             manifest,
         }
@@ -143,8 +146,14 @@ impl Store {
     pub(super) fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
         let mut files = Vec::new();
         collect(&installed.path, "", &mut files)?;
-        files.retain(|file| file.path != MANIFEST_FILE);
+        files.retain(|file| file.path != MANIFEST_FILE && file.path != PROOF_FILE);
         Ok(files)
+    }
+
+    /// The proof that the version is in the log, if it has one.
+    pub(super) fn proof(&self, installed: &Installed) -> Result<Option<String>> {
+        let Some(bytes) = read_if_there(&installed.path.join(PROOF_FILE))? else { return Ok(None) };
+        Ok(String::from_utf8(bytes).ok())
     }
 
     /// The digest of the files that are on disk now.
@@ -169,7 +178,7 @@ impl Store {
 impl Writer<'_> {
     /// Puts a version where readers find it, if it is not there already. Whether it was added. Other content under
     /// the same version is refused, unless it is a damaged copy of the same.
-    pub(super) fn add(&self, files: &[BundleFile], manifest: &Manifest) -> Result<bool> {
+    pub(super) fn add(&self, files: &[BundleFile], manifest: &Manifest, proof: Option<&str>) -> Result<bool> {
         let target = self.store.version_folder(&manifest.id, &manifest.version);
         let present = self.store.read(&manifest.id, &manifest.version).unwrap_or_else(|error| {
             tracing::warn!(%error, "replacing a damaged version of the library");
@@ -185,15 +194,18 @@ impl Writer<'_> {
                 return Err(Error::ContentDiffers { id, version, place: origin });
             }
             if self.store.digest(&present).is_ok_and(|digest| digest == manifest.digest) {
-                if manifest.registry.is_some() && present.manifest.registry != manifest.registry {
-                    // It was made here, and is now known to be what a registry has.
-                    write_manifest(&target, manifest)?;
+                let is_other = |old: bool, new: bool| new && !old;
+                if is_other(present.manifest.registry == manifest.registry, manifest.registry.is_some())
+                    || is_other(present.manifest.log_key == manifest.log_key, manifest.log_key.is_some())
+                {
+                    // It was made here, or not proven yet, and more is known of it now.
+                    write_known(&target, manifest, proof)?;
                 }
                 return Ok(false);
             }
         }
         let fresh = self.scratch("new")?;
-        write_version(&fresh, files, manifest).map_err(Error::disk("write the files of a skill"))?;
+        write_version(&fresh, files, manifest, proof).map_err(Error::disk("write the files of a skill"))?;
         self.discard(&target)?;
         let folder = self.store.skill_folder(&manifest.id);
         let put = || {
@@ -247,13 +259,22 @@ impl Writer<'_> {
     }
 }
 
-fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<()> {
+fn write_known(folder: &Path, manifest: &Manifest, proof: Option<&str>) -> Result<()> {
+    if let Some(proof) = proof {
+        files::write_atomically(&folder.join(PROOF_FILE), proof.as_bytes(), Readers::Mask)
+            .map_err(Error::disk("write the proof of a skill"))?;
+    }
     let bytes = serde_json::to_vec_pretty(manifest).map_err(Error::internal("write a manifest as JSON"))?;
     files::write_atomically(&folder.join(MANIFEST_FILE), &bytes, Readers::Mask)
         .map_err(Error::disk("write what is known about a skill"))
 }
 
-fn write_version(folder: &Path, files: &[BundleFile], manifest: &Manifest) -> io::Result<()> {
+fn write_version(
+    folder: &Path,
+    files: &[BundleFile],
+    manifest: &Manifest,
+    proof: Option<&str>,
+) -> io::Result<()> {
     fs::create_dir(folder)?;
     let mut folders = vec![folder.to_owned()];
     for file in files {
@@ -262,6 +283,9 @@ fn write_version(folder: &Path, files: &[BundleFile], manifest: &Manifest) -> io
         fs::create_dir_all(&parent)?;
         write_synced(&path, &file.bytes, file.executable)?;
         folders.push(parent);
+    }
+    if let Some(proof) = proof {
+        write_synced(&folder.join(PROOF_FILE), proof.as_bytes(), false)?;
     }
     write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
     folders.dedup();

@@ -5,7 +5,7 @@ use skillery_core::{Digest, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::library::{Installed, Library, Manifest};
+use crate::library::{Installed, Library, Manifest, ProofView};
 use crate::verify::{self, SignatureState};
 
 /// What looking again at the disk found.
@@ -16,6 +16,8 @@ pub struct Verified {
     pub installed: Installed,
     /// What its signature is worth with the secrets that are held here.
     pub signature_state: SignatureState,
+    /// What the proof beside it says, where there is one.
+    pub proof: Option<ProofView>,
 }
 
 /// Code that may be run.
@@ -37,8 +39,8 @@ pub struct RegistryView {
 }
 
 impl Library {
-    /// Checks the files on disk against the digest that they were installed with, and the signature against the
-    /// secrets that are held here. A signature that does not fit is an error; one that is missing is reported.
+    /// Checks the files on disk against the digest that they were installed with, the signature against the secrets that
+    /// are held here, and the proof that is kept beside them against the key of the log. Nobody is asked. A signature that does not fit is an error; one that is missing is reported.
     pub fn verify(&self, installed: &Installed) -> Result<Verified> {
         let manifest = &installed.manifest;
         let digest = self.store.digest(installed)?;
@@ -59,7 +61,8 @@ impl Library {
             let (id, version) = (manifest.id.clone(), manifest.version.clone());
             return Err(Error::SignatureMismatch { id, version });
         }
-        Ok(Verified { installed: installed.clone(), signature_state })
+        let proof = self.proof(installed)?;
+        Ok(Verified { installed: installed.clone(), signature_state, proof })
     }
 
     /// The code of an installed version, to run it: the bytes that were installed, whatever happened to the file

@@ -19,7 +19,7 @@ use crate::library::blocking;
 
 pub use self::error::LogError;
 use self::state::State;
-pub use self::version::{Logged, Offered};
+pub use self::version::{Logged, Offered, check_kept};
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
 /// newer one between the question and the answer.
@@ -38,15 +38,18 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of the client's registry. `configured` is believed where it is given; otherwise the key that was pinned on
-    /// first contact; otherwise the key that the registry names is pinned with the first checkpoint that it signs.
-    pub async fn open(client: &Client, home: &Home, configured: Option<&VerifierKey>) -> Result<Self> {
+    /// The log of the client's registry. The configured key is believed where there is one; otherwise the one that was pinned
+    /// on first contact; otherwise `introduced`, which a lock file may do; otherwise the key that the registry names is
+    /// pinned with the first checkpoint that it signs.
+    pub async fn open(client: &Client, home: &Home, introduced: Option<&VerifierKey>) -> Result<Self> {
         let state = State::new(home, client.registry());
         if let Some(evidence) = state.evidence() {
             return Err(LogError::Forked { registry: client.registry().to_owned(), evidence }.into());
         }
         let pinned = state.key()?;
-        let (key, is_new) = match configured.cloned().or_else(|| pinned.clone()) {
+        let configured = client.configured_log_key().cloned();
+        let known = configured.or_else(|| pinned.clone()).or_else(|| introduced.cloned());
+        let (key, is_new) = match known {
             Some(key) => {
                 let is_new = pinned.as_ref() != Some(&key);
                 (key, is_new)

@@ -5,7 +5,7 @@ use skillery_core::api::LoggedEntry;
 use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
-use skillery_core::tlog::Node;
+use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
 use skillery_core::{Digest, SkillId, Version};
 
 use super::{Log, LogError, read};
@@ -183,8 +183,16 @@ fn not_logged(offered: &Offered<'_>, reason: String) -> Error {
     LogError::NotLogged { id: offered.id.clone(), version: offered.version.clone(), reason }.into()
 }
 
+/// Checks a proof without asking anybody: the log of this key has the version as it is offered.
+pub fn check_kept(text: &str, key: &VerifierKey, offered: &Offered<'_>) -> Result<(u64, Checkpoint)> {
+    let receipt: Receipt = text.parse().map_err(|error| not_logged(offered, format!("{error}")))?;
+    let (_, checkpoint) = receipt.verify(key).map_err(|error| not_logged(offered, format!("{error}")))?;
+    check_receipt(&receipt, offered)?;
+    Ok((receipt.index(), checkpoint))
+}
+
 /// Checks that a receipt is about the version, and says of it what is offered.
-pub fn check_receipt(receipt: &Receipt, offered: &Offered<'_>) -> Result<()> {
+fn check_receipt(receipt: &Receipt, offered: &Offered<'_>) -> Result<()> {
     let entry = receipt.entry().map_err(|error| not_logged(offered, error.to_string()))?;
     let Event::VersionPublished { skill, version, digest, code_hash, .. } = &entry.event else {
         return Err(not_logged(offered, format!("entry {} is no publication", receipt.index())));

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use skillery_client::{
-    Client, Error, InstallOptions, Installation, Keys, Library, LockedSkill, Secret, verify::SignatureState,
+    Client, Error, InstallOptions, Installation, Keys, Library, LockedSkill, Require, Secret,
+    verify::SignatureState,
 };
 use skillery_core::api::{DownloadResponse, VersionDetail, VersionSummary, VersionsResponse};
 use skillery_core::time::Time;
@@ -135,9 +136,11 @@ impl World {
     }
 }
 
-const PLAIN: InstallOptions = InstallOptions { verify_signature: false, offline: false };
-const VERIFY: InstallOptions = InstallOptions { verify_signature: true, offline: false };
-const OFFLINE: InstallOptions = InstallOptions { verify_signature: false, offline: true };
+/// The scripted registry has no log.
+const PLAIN: InstallOptions =
+    InstallOptions { verify_signature: false, require: Require::HASH, offline: false };
+const VERIFY: InstallOptions = InstallOptions { verify_signature: true, ..PLAIN };
+const OFFLINE: InstallOptions = InstallOptions { offline: true, ..PLAIN };
 
 #[tokio::test]
 async fn an_honest_answer_is_installed() {
@@ -193,8 +196,10 @@ async fn a_registry_that_changes_a_version_is_found_out() {
     assert_eq!(world.library().get("email_validator", None).unwrap(), before.installed);
     let error = world.library().compare(&world.client(), &before.installed).await.unwrap_err();
     assert_eq!(error.code(), "digest-mismatch");
-    let locked =
-        LockedSkill { digest: Digest::of(b"x"), ..LockedSkill::of(&before.installed.manifest).unwrap() };
+    let locked = LockedSkill {
+        digest: Digest::of(b"x"),
+        ..LockedSkill::of(&before.installed.manifest, None).unwrap()
+    };
     let error = world.library().install_locked(&world.client(), &locked, PLAIN).await.unwrap_err();
     assert_eq!(error.code(), "digest-mismatch");
 }
@@ -247,7 +252,7 @@ async fn what_was_downloaded_installs_without_the_registry() {
         world.install("latest", OFFLINE).await.unwrap().installed.manifest.version.to_string(),
         "1.2.0"
     );
-    let locked = LockedSkill::of(&newer.installed.manifest).unwrap();
+    let locked = LockedSkill::of(&newer.installed.manifest, None).unwrap();
     world.library().install_locked(&world.client(), &locked, PLAIN).await.unwrap();
     world.library().remove("email_validator", Some(&"1.0.0".parse().unwrap())).unwrap();
     assert_eq!(world.server.lines().len(), asked, "nobody was to be asked");

@@ -12,6 +12,9 @@ fn locked(id: &str, version: &str) -> LockedSkill {
         digest: Digest::of(b"bundle"),
         code_hash: Digest::of(b"code"),
         registry: "https://registry.example.com".into(),
+        log_key: None,
+        log_index: None,
+        proof: None,
     }
 }
 

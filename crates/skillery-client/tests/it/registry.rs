@@ -3,7 +3,8 @@
 use skillery_client::publish::{SecretOutcome, publish};
 use skillery_client::verify::SignatureState;
 use skillery_client::{
-    Client, Config, Draft, Home, InstallOptions, Keys, Library, LockedSkill, Page, SearchQuery, Secret, Sort,
+    Client, Config, Draft, Home, InstallOptions, Keys, Library, LockedSkill, Page, Require, SearchQuery,
+    Secret, Sort,
 };
 use skillery_core::api::{CreateOrgRequest, CreateTokenRequest, CreateUserRequest, UpdateUserRequest};
 use skillery_core::{
@@ -111,8 +112,9 @@ pub(crate) fn draft(skill: &str, number: &str) -> Draft {
     }
 }
 
-pub(crate) const PLAIN: InstallOptions = InstallOptions { verify_signature: false, offline: false };
-const VERIFY: InstallOptions = InstallOptions { verify_signature: true, offline: false };
+pub(crate) const PLAIN: InstallOptions =
+    InstallOptions { verify_signature: false, require: Require::LOGGED, offline: false };
+const VERIFY: InstallOptions = InstallOptions { verify_signature: true, ..PLAIN };
 
 #[tokio::test]
 async fn publish_find_install_and_lock() {
@@ -140,7 +142,9 @@ async fn publish_find_install_and_lock() {
     let view = library.compare(&client, &installed).await.unwrap();
     assert_eq!(view.status, VersionStatus::Published);
 
-    let locked = LockedSkill::of(&installed.manifest).unwrap();
+    let proof = library.proof_text(&installed).unwrap();
+    let locked = LockedSkill::of(&installed.manifest, proof).unwrap();
+    assert_eq!(locked.check_proof().unwrap(), installed.manifest.log_index.unwrap());
     let elsewhere = Library::new(registry.home("b"));
     let again = elsewhere.install_locked(&client, &locked, PLAIN).await.unwrap();
     assert!(again.added && !again.from_cache);

@@ -16,7 +16,7 @@ use crate::session::Session;
 pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Result<(), Failure> {
     let library = session.library()?;
     let config = session.config()?;
-    let options = InstallOptions { verify_signature: config.verify_signature, offline: false };
+    let options = InstallOptions::of(&config);
     let is_missing = |reference: &SkillReference| {
         let found = library.get(&reference.name.to_string(), reference.version.unless_latest());
         found.is_err_and(|error| error.is_not_found())

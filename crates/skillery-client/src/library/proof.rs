@@ -1,0 +1,118 @@
+//! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
+
+use skillery_core::VersionRequest;
+use skillery_core::tlog::VerifierKey;
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::library::manifest::Manifest;
+use crate::library::{Installed, Library};
+use crate::log::{Log, LogError, Offered, check_kept};
+use crate::verify::Checked;
+
+/// What an installation has proven.
+#[derive(Debug, Clone)]
+pub(super) struct Proven {
+    /// The proof.
+    pub(super) receipt: String,
+    /// The number of the entry.
+    pub(super) index: u64,
+    /// The key of the log.
+    pub(super) key: VerifierKey,
+    /// Whether the key was not pinned before.
+    pub(super) is_new: bool,
+}
+
+/// What a proof on this machine says.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ProofView {
+    /// The number of the entry that published the version.
+    pub index: u64,
+    /// Entries of the checkpoint that covers it.
+    pub size: u64,
+    /// The name of the log.
+    pub origin: String,
+    /// The fingerprint of its key.
+    pub fingerprint: String,
+}
+
+impl Library {
+    /// Checks that the log of the registry has a version as it came, and has not taken it back.
+    pub(super) async fn prove(
+        &self,
+        client: &Client,
+        checked: &Checked,
+        may_be_yanked: bool,
+        introduced: Option<&VerifierKey>,
+    ) -> Result<Proven> {
+        let mut log = Log::open(client, self.home(), introduced).await?;
+        let offered = Offered {
+            id: &checked.id,
+            version: &checked.version,
+            digest: checked.digest,
+            code_hash: checked.code_hash,
+            may_be_yanked,
+        };
+        let logged = log.check_version(&offered).await?;
+        Ok(Proven {
+            receipt: logged.receipt,
+            index: logged.index,
+            key: log.key().clone(),
+            is_new: log.is_new(),
+        })
+    }
+
+    /// Checks a proof that was kept, without asking anybody: with the key that is configured, else the pinned one, else
+    /// the one that the version was installed with.
+    pub(super) fn check_proof(
+        &self,
+        manifest: &Manifest,
+        proof: Option<&str>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<ProofView> {
+        let Manifest { id, version, .. } = manifest;
+        let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
+        let (Some(proof), Some(registry)) = (proof, &manifest.registry) else {
+            return Err(no_proof().into());
+        };
+        let key = match configured.cloned().or(Log::pinned(self.home(), registry)?) {
+            Some(key) => key,
+            None => {
+                let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
+                installed_with.parse().map_err(Error::internal("read the key of a log"))?
+            }
+        };
+        let offered = Offered {
+            id,
+            version,
+            digest: manifest.digest,
+            code_hash: manifest.code_hash,
+            may_be_yanked: true,
+        };
+        let (index, checkpoint) = check_kept(proof, &key, &offered)?;
+        Ok(ProofView {
+            index,
+            size: checkpoint.size,
+            origin: checkpoint.origin,
+            fingerprint: key.fingerprint(),
+        })
+    }
+
+    /// What the proof beside an installed version says, checked; nothing where there is none.
+    pub fn proof(&self, installed: &Installed) -> Result<Option<ProofView>> {
+        match self.store.proof(installed)? {
+            None if installed.manifest.log_index.is_none() => Ok(None),
+            proof => self.check_proof(&installed.manifest, proof.as_deref(), None).map(Some),
+        }
+    }
+
+    /// The text of the proof beside an installed version.
+    pub fn proof_text(&self, installed: &Installed) -> Result<Option<String>> {
+        self.store.proof(installed)
+    }
+}
+
+/// Whether a version that was yanked will do: it was asked for by its number, and the registry says that it was.
+pub(super) fn may_be_yanked(request: &VersionRequest, warning: Option<&String>) -> bool {
+    matches!(request, VersionRequest::Exact(_)) && warning.is_some()
+}
