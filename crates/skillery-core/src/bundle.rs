@@ -109,7 +109,8 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, BundleEr
     Ok(files)
 }
 
-fn check_path(path: &str) -> Result<(), BundleError> {
+/// Whether the path is one that a bundle may have.
+pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
         && path.len() <= 240
         && path.split('/').all(|part| {

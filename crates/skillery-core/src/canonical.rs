@@ -11,17 +11,23 @@ use serde_json::Value;
 pub const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 
 /// Why there is no canonical form, or why bytes are not in it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CanonicalError {
     /// The value cannot be JSON, or the bytes are no JSON of this shape: a key twice, a field that is not known.
     #[error("this is not the JSON that is expected: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     /// Numbers in canonical JSON are doubles, and this one would silently become another.
     #[error("the integer {0} is beyond 2^53 - 1, which canonical JSON cannot hold; write it as a text")]
     UnsafeInteger(String),
     /// The bytes mean the right thing and are written in another way, such as with spaces.
     #[error("the JSON is not in its canonical form (RFC 8785)")]
     NotCanonical,
+}
+
+impl From<serde_json::Error> for CanonicalError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
 }
 
 /// The canonical bytes of a value. Fails for integers beyond 2^53 - 1, for a key that comes twice, and for what is no

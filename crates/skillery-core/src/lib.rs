@@ -16,6 +16,7 @@ pub mod problem;
 pub mod rating;
 pub mod receipt;
 pub mod script;
+pub mod sign;
 pub mod signature;
 pub mod sort;
 pub mod time;

@@ -18,6 +18,12 @@ pub const MAX_VERSION_LENGTH: usize = 128;
 
 /// Bytes of one entry of the log.
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
+/// Bytes in the statement of a version: room for some 2,700 files with the longest paths, and many more with usual ones.
+pub const MAX_STATEMENT_LENGTH: usize = 1024 * 1024;
+/// Characters in the name by which a registry calls itself in what it signs.
+pub const MAX_ORIGIN_LENGTH: usize = 255;
+/// Characters in the name of what built a version.
+pub const MAX_BUILDER_LENGTH: usize = 1_024;
 
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
