@@ -24,6 +24,12 @@ pub const MAX_STATEMENT_LENGTH: usize = 1024 * 1024;
 pub const MAX_ORIGIN_LENGTH: usize = 255;
 /// Characters in the name of what built a version.
 pub const MAX_BUILDER_LENGTH: usize = 1_024;
+/// Bytes in the line of an SSH key or certificate.
+pub const MAX_KEY_LENGTH: usize = 16 * 1024;
+/// Characters in the comment of an SSH key.
+pub const MAX_KEY_COMMENT_LENGTH: usize = 255;
+/// Bytes in an SSH signature in its armour, with the certificate that may be in it.
+pub const MAX_SSH_SIGNATURE_LENGTH: usize = 32 * 1024;
 
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
