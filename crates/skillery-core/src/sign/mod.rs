@@ -7,6 +7,7 @@
 //! Nothing here asks whether a key is one to trust: a caller knows the keys, and gets told exactly what a signature
 //! says. Keys, times and randomness come in as arguments.
 
+pub mod allowed_signers;
 mod ed25519;
 pub mod ssh;
 pub mod sshsig;

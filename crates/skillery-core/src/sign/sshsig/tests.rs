@@ -131,10 +131,12 @@ fn every_changed_bit_of_a_certificate_is_refused() {
     }
 }
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A security key in software: it knows how to answer, and says what it is told to about its user.
 struct SoftKey {
     public: PublicKey,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Sign,
 }
 
 impl SoftKey {
