@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::SignatureMark;
 use crate::time::Time;
 use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
 
@@ -18,6 +19,9 @@ pub enum Event {
     UserCreated {
         /// The new user.
         user: String,
+        /// Whether it is an admin of the whole registry.
+        #[serde(default, skip_serializing_if = "is_not")]
+        admin: bool,
     },
     /// A user was switched off, or on again.
     #[serde(rename = "user.disabled")]
@@ -81,6 +85,24 @@ pub enum Event {
         /// Whose.
         org: String,
     },
+    /// A key to sign with was enrolled.
+    #[serde(rename = "key.enrolled")]
+    KeyEnrolled {
+        /// Its fingerprint: `SHA256:` and base64.
+        key: String,
+        /// The id of the user whose key it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// The org whose authority it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        org: Option<String>,
+    },
+    /// A key to sign with is good no more, from this entry on.
+    #[serde(rename = "key.revoked")]
+    KeyRevoked {
+        /// Its fingerprint.
+        key: String,
+    },
     /// A version was published.
     #[serde(rename = "version.published")]
     VersionPublished {
@@ -94,6 +116,24 @@ pub enum Event {
         size: u64,
         /// SHA-256 of the code.
         code_hash: Digest,
+        /// SHA-256 of the statement that was signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statement: Option<Digest>,
+        /// Signatures over the statement.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signatures: Vec<SignatureMark>,
+    },
+    /// A version that was published before was signed.
+    #[serde(rename = "version.signed")]
+    VersionSigned {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the statement that was signed.
+        statement: Digest,
+        /// The signature.
+        signature: SignatureMark,
     },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]
@@ -154,6 +194,10 @@ pub enum Event {
     Unknown,
 }
 
+fn is_not(value: &bool) -> bool {
+    !value
+}
+
 impl Event {
     /// The kind, as it stands in JSON.
     pub fn kind(&self) -> &'static str {
@@ -168,7 +212,10 @@ impl Event {
             Self::TokenRevoked { .. } => "token.revoked",
             Self::SigningSecretSet { .. } => "org.signing-secret-set",
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
+            Self::KeyEnrolled { .. } => "key.enrolled",
+            Self::KeyRevoked { .. } => "key.revoked",
             Self::VersionPublished { .. } => "version.published",
+            Self::VersionSigned { .. } => "version.signed",
             Self::VersionYanked { .. } => "version.yanked",
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
@@ -184,6 +231,7 @@ impl Event {
     pub fn skill(&self) -> Option<&SkillId> {
         match self {
             Self::VersionPublished { skill, .. }
+            | Self::VersionSigned { skill, .. }
             | Self::VersionYanked { skill, .. }
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }
@@ -196,6 +244,8 @@ impl Event {
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
             | Self::OrgCreated { .. }
+            | Self::KeyEnrolled { .. }
+            | Self::KeyRevoked { .. }
             | Self::MemberSet { .. }
             | Self::MemberRemoved { .. }
             | Self::TokenIssued { .. }
@@ -218,7 +268,9 @@ impl Event {
             | Self::TokenRevoked { .. }
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => true,
-            Self::Genesis | Self::TokenIssued { .. } => false,
+            Self::Genesis | Self::TokenIssued { .. } | Self::KeyEnrolled { .. } | Self::KeyRevoked { .. } => {
+                false
+            }
             about_a_skill => about_a_skill.skill().is_none(),
         }
     }

@@ -60,6 +60,12 @@ problem_codes! {
         "hash exactly the bytes that are sent, as UTF-8; or leave `code_hash` out";
     SignatureMismatch, "signature-mismatch", 422, "the signature was not made with the org's signing secret",
         "sign `skill_id:code_hash` with HMAC-SHA256 and the secret that the org registered";
+    InvalidKey, "invalid-key", 422, "the key cannot be enrolled",
+        "enrol an Ed25519, ECDSA or RSA key of OpenSSH, or one of a security key, with a signature over the challenge";
+    InvalidStatement, "invalid-statement", 422, "the statement does not say what is published",
+        "let `skillery publish --sign` make the statement, for exactly this registry, skill, version and files";
+    InvalidSignature, "invalid-signature", 422, "the signature is not one that counts",
+        "sign the statement with a key that you have enrolled; `skillery key list` shows them";
     InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
         "send a finite number from 1 to 5, for example 4.5";
     BodyTooLarge, "body-too-large", 413, "the body of the request is over the limit",
@@ -100,6 +106,10 @@ problem_codes! {
         "list yours with `skillery token list`";
     NotInLog, "not-in-log", 404, "the log does not have this",
         "look at `/log/v1/checkpoint` for how far the log is";
+    KeyNotFound, "key-not-found", 404, "there is no such key",
+        "list the keys with `skillery key list`";
+    NotSigned, "not-signed", 404, "the version is not signed",
+        "its publisher, or another member, signs it with `skillery sign`";
     RouteNotFound, "route-not-found", 404, "there is nothing at this address",
         "see /docs for every route";
     MethodNotAllowed, "method-not-allowed", 405, "this address does not take this method",
@@ -120,6 +130,10 @@ problem_codes! {
         "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
+    KeyExists, "key-exists", 409, "the key is enrolled already, or was",
+        "use another key: one that was revoked does not come back";
+    StatementExists, "statement-exists", 409, "the version has another statement",
+        "sign the statement that the version has; `skillery sign` does";
     SecretExists, "secret-exists", 409, "the org has a signing secret already",
         "replace it without `only_if_none`";
     RateLimited, "rate-limited", 429, "too many requests",

@@ -115,7 +115,7 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
         Some(user) => user,
         None => {
             let user = accounts::insert_user(tx, user_id, ADMIN_NAME, true).await?;
-            tx.append(None, Event::UserCreated { user: user.id.clone() });
+            tx.append(None, Event::UserCreated { user: user.id.clone(), admin: true });
             user
         }
     };

@@ -10,6 +10,7 @@ use skillery_core::{Digest, Limits, Problem, ProblemCode, SkillId, Version, Vers
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
+use crate::signing::{Checked, Presented};
 use crate::text::{check_text, invalid};
 
 /// Characters of words that are kept for the search index.
@@ -26,14 +27,16 @@ pub struct Draft {
     pub has_author: bool,
     /// What is to be stored.
     pub row: VersionRow,
+    /// What was signed of it.
+    pub signed: Checked,
 }
 
-/// Checks a request, and makes the files of its bundle.
+/// Checks a request, and makes the files of its bundle. What was signed is given back as it came.
 pub fn check(
     request: PublishRequest,
     identity: &Identity,
     limits: &Limits,
-) -> Result<(Draft, Vec<BundleFile>)> {
+) -> Result<(Draft, Vec<BundleFile>, Presented)> {
     let id: SkillId = request.id.parse().map_err(|error: skillery_core::id::IdError| {
         Failure::new(ProblemCode::InvalidId, error.to_string())
     })?;
@@ -86,7 +89,9 @@ pub fn check(
         log_position: 0,
         version,
     };
-    Ok((Draft { id, visibility: request.visibility, has_author: author.is_some(), row }, files))
+    let presented = Presented { statement: request.statement, signatures: request.signatures };
+    let (visibility, has_author) = (request.visibility, author.is_some());
+    Ok((Draft { id, visibility, has_author, row, signed: Checked::default() }, files, presented))
 }
 
 fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {

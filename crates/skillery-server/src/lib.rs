@@ -24,6 +24,7 @@ mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod signing;
 mod signing_secret;
 mod skill;
 mod text;

@@ -30,10 +30,10 @@ pub async fn create(tx: &mut Tx, org: &Namespace, actor: &str, owner: &str) -> R
     }
     let row = orgs::insert(tx, &key, org.as_str()).await?;
     tx.append(Some(actor), Event::OrgCreated { org: org.to_string() });
-    orgs::set_member(tx, org, owner, Role::Owner).await?;
-    tx.append(
+    let index = tx.append(
         Some(actor),
         Event::MemberSet { namespace: org.to_string(), user: owner.to_owned(), role: Role::Owner },
     );
+    orgs::set_member(tx, org, owner, Role::Owner, index).await?;
     Ok(row)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::SignatureUpload;
 use crate::token::Secret;
 use crate::{VersionStatus, Visibility};
 
@@ -90,6 +91,12 @@ pub struct PublishRequest {
     /// Who sees the skill. Only the first version of a skill sets it; later it has its own route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// The statement about this version that was signed, as canonical JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Signatures over the statement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<SignatureUpload>,
     /// The Python source.
     pub code: String,
 }

@@ -8,6 +8,7 @@
 //! says. Keys, times and randomness come in as arguments.
 
 pub mod allowed_signers;
+pub mod author;
 mod ed25519;
 pub mod ssh;
 pub mod sshsig;

@@ -7,12 +7,14 @@
 pub mod accounts;
 pub mod contents;
 pub mod installs;
+pub mod keys;
 pub mod log;
 pub mod migrations;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod signatures;
 pub mod skills;
 pub mod usage;
 pub mod versions;

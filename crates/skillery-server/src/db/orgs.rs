@@ -80,23 +80,66 @@ pub async fn own_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<
     role.as_deref().map(parsed).transpose()
 }
 
-/// Gives a user a role in a namespace, in place of an earlier one.
-pub async fn set_member(tx: &mut Tx, namespace: &Namespace, user: &str, role: Role) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO members (namespace, user_id, org, role) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (namespace, user_id) DO UPDATE SET role = $4",
-    )
-    .bind(namespace.key())
-    .bind(user.to_owned())
-    .bind(namespace.org_key())
-    .bind(role.as_str())
-    .execute(tx.connection())
-    .await?;
+/// Gives a user a role in a namespace, in place of an earlier one. `index` is the number of the log entry that says so.
+pub async fn set_member(
+    tx: &mut Tx,
+    namespace: &Namespace,
+    user: &str,
+    role: Role,
+    index: i64,
+) -> Result<()> {
+    end_membership(tx, namespace, user).await?;
+    let now = tx.now;
+    for table in [
+        "INSERT INTO members (namespace, user_id, org, role, log_index) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (namespace, user_id) DO UPDATE SET role = $4, log_index = $5",
+        "INSERT INTO memberships (namespace, user_id, org, role, log_index, since) VALUES ($1, $2, $3, $4, $5, $6)",
+    ] {
+        let mut query = sqlx::query(table)
+            .bind(namespace.key())
+            .bind(user.to_owned())
+            .bind(namespace.org_key())
+            .bind(role.as_str())
+            .bind(index);
+        if table.ends_with("$6)") {
+            query = query.bind(now.micros());
+        }
+        query.execute(tx.connection()).await?;
+    }
     Ok(())
+}
+
+async fn end_membership(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<()> {
+    let now = tx.now;
+    sqlx::query("UPDATE memberships SET until = $3 WHERE namespace = $1 AND user_id = $2 AND until IS NULL")
+        .bind(namespace.key())
+        .bind(user.to_owned())
+        .bind(now.micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// The number of the log entry by which a user may publish in this namespace: the one of the role that is held nearest.
+pub async fn publisher_index(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<Option<u64>> {
+    let key: Namespace = parsed(&namespace.key())?;
+    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let text = format!(
+        "SELECT log_index FROM members WHERE user_id = $1 AND role IN ('publisher', 'reviewer', 'admin', 'owner') \
+         AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC LIMIT 1",
+        placeholders(2, places.len())
+    );
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind(user.to_owned());
+    for place in places {
+        query = query.bind(place);
+    }
+    let index = query.fetch_optional(tx.connection()).await?;
+    Ok(index.and_then(|index| u64::try_from(index).ok()))
 }
 
 /// Takes a user's own role in a namespace away.
 pub async fn remove_member(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<()> {
+    end_membership(tx, namespace, user).await?;
     sqlx::query("DELETE FROM members WHERE namespace = $1 AND user_id = $2")
         .bind(namespace.key())
         .bind(user.to_owned())

@@ -239,6 +239,21 @@ pub fn ready_json(status: StatusCode, bytes: Bytes) -> Response {
     response
 }
 
+/// Text.
+pub fn text(text: String, cache: &'static str) -> Response {
+    plain(text.into(), "text/plain; charset=utf-8", cache)
+}
+
+/// Bytes of this type, and how long they may be kept.
+pub fn plain(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    *response.headers_mut() = headers;
+    response
+}
+
 /// 201 with where the new thing is.
 pub fn created<T: Serialize>(location: &str, value: &T) -> Result<Response> {
     let mut response = json(StatusCode::CREATED, value)?;

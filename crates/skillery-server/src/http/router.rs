@@ -72,11 +72,20 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("delete", "/api/v1/orgs/{namespace}/members/{user}", Who::Scope(Admin)),
     ("put", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
+    ("get", "/api/v1/orgs/{org}/allowed_signers", Who::Reader),
+    ("get", "/api/v1/keys", Who::Scope(Read)),
+    ("post", "/api/v1/keys", Who::Scope(Admin)),
+    ("post", "/api/v1/keys/challenge", Who::Scope(Admin)),
+    ("delete", "/api/v1/keys/{fingerprint}", Who::Scope(Admin)),
     ("get", "/api/v1/log", Who::SiteAdmin),
     ("get", "/api/v1/log/key", Who::Reader),
     ("get", "/api/v1/log/openings", Who::Reader),
     ("get", "/api/v1/skills/{id}/log", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/proof", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/signatures", Who::Reader),
+    ("post", "/api/v1/skills/{id}/versions/{version}/signatures", Who::Scope(Publish)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/statement", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/signature", Who::Reader),
     ("get", "/log/v1/checkpoint", Who::Reader),
     ("get", "/log/v1/tile/{path}", Who::Reader),
 ];
@@ -125,8 +134,10 @@ async fn other(call: Call) -> Answered {
         };
         return answer(TILE, result);
     }
-    for (prefix, route) in [("/api/v1/tokens/", TOKEN), ("/api/v1/users/", USER)] {
-        if let Some(rest) = below(&path, prefix).filter(|rest| !rest.contains('/')) {
+    for (prefix, route) in [("/api/v1/tokens/", TOKEN), ("/api/v1/users/", USER), ("/api/v1/keys/", KEY)] {
+        // A fingerprint may have a slash in it.
+        let is_name = |rest: &&str| !rest.contains('/') || route == KEY;
+        if let Some(rest) = below(&path, prefix).filter(is_name).filter(|rest| *rest != "challenge") {
             return match percent_decode_str(rest).decode_utf8() {
                 Ok(name) => answer(route, one(call, route, &name).await),
                 Err(_) => answer(route, Err(not_utf8())),
@@ -141,11 +152,13 @@ async fn other(call: Call) -> Answered {
 
 const TOKEN: &str = "/api/v1/tokens/{token}";
 const TILE: &str = "/log/v1/tile/{path}";
+const KEY: &str = "/api/v1/keys/{fingerprint}";
 const USER: &str = "/api/v1/users/{user}";
 
 async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
     match (route, call.method()) {
         (TOKEN, Method::DELETE) => api::tokens::revoke(&call, name).await,
+        (KEY, Method::DELETE) => api::keys::revoke(&call, name).await,
         (USER, Method::PATCH) => api::users::update(call, name).await,
         _ => Err(not_allowed(route)),
     }
@@ -169,6 +182,9 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/users", Method::POST) => api::users::create(call).await,
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
+        ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
+        ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
+        ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
         ("/api/v1/log/key", Method::GET) => api::tlog::key(&call),
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
@@ -187,6 +203,9 @@ const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
 const VERSION: &str = "/api/v1/skills/{id}/versions/{version}";
 const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
+const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
+const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
+const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
@@ -197,6 +216,9 @@ fn take_apart<'path>(
 ) -> (&'static str, &'path [&'path str], Option<&'path str>) {
     match segments {
         [id @ .., "versions", version, "yank"] if id.len() >= 2 => (YANK, id, Some(version)),
+        [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
+        [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
+        [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
         [id @ .., "versions", version] if id.len() >= 2 => (VERSION, id, Some(version)),
@@ -242,6 +264,10 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (VERSIONS, Method::GET, _) => api::versions::list(&call, &id).await,
         (VERSION, Method::GET, Some(version)) => api::versions::show(&call, &id, &version).await,
         (LOG, Method::GET, _) => api::tlog::of_skill(&call, &id).await,
+        (SIGNATURES, Method::GET, Some(version)) => api::signatures::list(&call, &id, &version).await,
+        (SIGNATURES, Method::POST, Some(version)) => api::signatures::sign(call, &id, &version).await,
+        (SIGNATURE, Method::GET, Some(version)) => api::signatures::signature(&call, &id, &version).await,
+        (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
         (PROOF, Method::GET, Some(version)) => api::tlog::proof(&call, &id, &version).await,
         (YANK, Method::PUT, Some(version)) => api::status::yank(call, &id, &version).await,
         (YANK, Method::DELETE, Some(version)) => api::status::unyank(&call, &id, &version).await,
@@ -257,6 +283,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
     let (route, namespace, user): (&str, &[&str], &str) = match segments.as_slice() {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
+        [_, "allowed_signers"] => (ALLOWED_SIGNERS, &segments[..1], ""),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
         [_] => (ORG, &segments, ""),
         _ => return nothing(),
@@ -268,6 +295,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (MEMBERS, Method::GET) => api::members::list(&call, &namespace).await,
             (MEMBER, Method::PUT) => api::members::set(call, &namespace, user).await,
             (MEMBER, Method::DELETE) => api::members::remove(&call, &namespace, user).await,
+            (ALLOWED_SIGNERS, Method::GET) => api::keys::allowed_signers(&call, &namespace).await,
             (SIGNING_SECRET, Method::PUT) => api::signing_secret::set(call, &namespace).await,
             (SIGNING_SECRET, Method::DELETE) => api::signing_secret::remove(&call, &namespace).await,
             _ => Err(not_allowed(route)),
@@ -279,6 +307,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
 const ORG: &str = "/api/v1/orgs/{org}";
 const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
+const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{org}/allowed_signers";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";
 
 fn nothing() -> Answered {

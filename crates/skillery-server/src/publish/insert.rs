@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use skillery_core::api::SignatureMark;
 use skillery_core::event::Event;
 use skillery_core::id::IdError;
-use skillery_core::{Namespace, ProblemCode, Role, SkillId, Visibility, signature};
+use skillery_core::{Digest, Namespace, ProblemCode, Role, SkillId, Version, Visibility, signature};
 
 use super::compare::{Published, compare, response};
 use crate::access::{Identity, check_bounds, forbidden};
 use crate::db::orgs::OrgRow;
 use crate::db::publishing::{Question, Rows, Situation, situations};
 use crate::db::skills::SkillRow;
-use crate::db::{Tx, versions};
+use crate::db::{Tx, signatures, versions};
 use crate::draft::Draft;
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
@@ -85,7 +86,11 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
                 continue;
             }
             outcomes[place] = Some(match check(&entry, &situation, rules) {
-                Ok(Step::Write) => Ok(Outcome::Done(round.write(tx, entry, situation).await?)),
+                Ok(Step::Write) => match check_signatures(tx, &entry, &situation).await {
+                    Ok(()) => Ok(Outcome::Done(round.write(tx, entry, situation).await?)),
+                    Err(refused) if refused.problem.status >= 500 => return Err(refused),
+                    Err(refused) => Err(refused),
+                },
                 Ok(Step::Compare(skill)) => {
                     let key = entry.draft.id.key();
                     let version = &entry.draft.row.version;
@@ -97,6 +102,9 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
             });
         }
         round.rows.write(tx).await?;
+        for signed in &round.signed {
+            signed.write(tx).await?;
+        }
         waiting = later;
     }
     let missing = || Err(Failure::internal("a publish was passed over"));
@@ -136,6 +144,35 @@ struct Round {
     /// Keys of orgs that are claimed.
     claimed: HashSet<String>,
     new_skills: i64,
+    signed: Vec<Signed>,
+}
+
+/// What was signed of a version that is published.
+struct Signed {
+    skill: String,
+    version: Version,
+    statement: String,
+    index: i64,
+    signatures: Vec<(SignatureMark, String)>,
+}
+
+impl Signed {
+    async fn write(&self, tx: &mut Tx) -> Result<()> {
+        signatures::insert_statement(tx, &self.skill, &self.version, &self.statement).await?;
+        for (mark, value) in &self.signatures {
+            signatures::insert(tx, &self.skill, &self.version, mark, value, self.index).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether each signature counts as things stand.
+async fn check_signatures(tx: &mut Tx, entry: &Entry, situation: &Situation) -> Result<()> {
+    let claimed_by = situation.org.is_none().then_some(entry.identity.user.id.as_str());
+    for signature in &entry.draft.signed.signatures {
+        signature.check_standing(tx, &entry.draft.id, claimed_by).await?;
+    }
+    Ok(())
 }
 
 impl Round {
@@ -148,6 +185,10 @@ impl Round {
             self.claimed.insert(draft.id.org_key());
         }
         draft.row.created_at = tx.now;
+        let mut marks = Vec::with_capacity(draft.signed.signatures.len());
+        for signature in &draft.signed.signatures {
+            marks.push(signature.mark(tx, &draft.id).await?);
+        }
         draft.row.log_position = tx.append(
             Some(&identity.user.id),
             Event::VersionPublished {
@@ -156,8 +197,20 @@ impl Round {
                 digest: draft.row.digest,
                 size: u64::try_from(draft.row.size).unwrap_or(0),
                 code_hash: draft.row.code_hash,
+                statement: draft.signed.statement.as_ref().map(|text| Digest::of(text.as_bytes())),
+                signatures: marks.clone(),
             },
         );
+        if let Some(statement) = draft.signed.statement.take() {
+            let values = draft.signed.signatures.iter().map(|signature| signature.value().to_owned());
+            self.signed.push(Signed {
+                skill: draft.id.key(),
+                version: draft.row.version.clone(),
+                statement,
+                index: draft.row.log_position,
+                signatures: marks.into_iter().zip(values).collect(),
+            });
+        }
         let key = draft.id.key();
         let version = &draft.row.version;
         let is_stable = !version.is_prerelease();

@@ -21,6 +21,7 @@ use crate::blobs::BlobKey;
 use crate::db::versions;
 use crate::draft;
 use crate::failure::{Failure, Result};
+use crate::signing;
 use crate::signing_secret;
 pub use compare::Published;
 pub use insert::Rules;
@@ -36,10 +37,11 @@ const LARGE: usize = 64 * 1024;
 /// Publishes a version for the caller.
 pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Result<Published> {
     let identity = Arc::clone(caller.require(Scope::Publish)?);
-    let (draft, files) = draft::check(request, &identity, &app.settings.limits)?;
+    let (draft, files, presented) = draft::check(request, &identity, &app.settings.limits)?;
     check_bounds(&identity, &draft.id.namespace().key())?;
     let packed = pack(files).await?;
     let mut draft = draft::with_bundle(draft, &packed);
+    draft.signed = signing::check(app, presented, &draft.id, &draft.row, &identity).await?;
     let key = BlobKey::Bundle(draft.row.digest);
     let bytes = Bytes::from(packed);
     let may_publish =

@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_input;
 mod durability;
+mod keys;
 mod log;
 mod operations;
 mod publishing;

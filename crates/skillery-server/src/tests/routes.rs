@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use skillery_core::Scope;
 
-use super::TestApp;
+use super::{ADMIN, TestApp};
 use crate::http::router::{ROUTES, Who};
 
 fn document() -> Value {
@@ -51,7 +51,9 @@ fn scopes_in_the_document_are_those_of_the_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_refuses_who_may_not() {
     let app = TestApp::new().await;
-    app.publish("acme/tool", "1.0.0").await;
+    let anybody = super::keys::Signer::of("anybody", 7);
+    app.enrol(ADMIN, &anybody).await;
+    app.publish_signed(ADMIN, "acme/tool", "1.0.0", &anybody).await.is(201);
     // A token with every scope but the one in question.
     app.user("anna", &["read"]).await;
     app.member("acme", "anna", "owner").await;
@@ -64,6 +66,7 @@ async fn each_route_refuses_who_may_not() {
             .replace("{user}", "nobody")
             .replace("{org}", "acme")
             .replace("{namespace}", "acme")
+            .replace("{fingerprint}", "SHA256:none")
             .replace("{path}", "0/000.p/1");
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;

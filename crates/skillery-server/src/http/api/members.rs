@@ -54,13 +54,13 @@ pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Respon
                 check_rank(&identity, &namespace, before.max(Some(request.role)))?;
                 keep_an_owner(tx, &namespace, before, Some(request.role)).await?;
                 if before != Some(request.role) {
-                    orgs::set_member(tx, &namespace, &target.id, request.role).await?;
                     let event = Event::MemberSet {
                         namespace: namespace.to_string(),
-                        user: target.id,
+                        user: target.id.clone(),
                         role: request.role,
                     };
-                    tx.append(Some(&identity.user.id), event);
+                    let index = tx.append(Some(&identity.user.id), event);
+                    orgs::set_member(tx, &namespace, &target.id, request.role, index).await?;
                 }
                 Ok(Member { user: target.name, namespace: namespace.key(), role: request.role })
             })

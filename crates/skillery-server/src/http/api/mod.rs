@@ -1,6 +1,7 @@
 //! The API, version 1: one file for each thing that can be asked.
 
 pub mod download;
+pub mod keys;
 pub mod log;
 pub mod members;
 pub mod orgs;
@@ -9,6 +10,7 @@ pub mod rate;
 pub mod ratings;
 pub mod search;
 pub mod show;
+pub mod signatures;
 pub mod signing_secret;
 pub mod status;
 pub mod tlog;

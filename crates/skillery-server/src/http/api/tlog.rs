@@ -1,17 +1,14 @@
 //! `/log/v1/…`: the transparency log as others read it (C2SP tlog-tiles), and below `/api/v1` what proves one thing.
 
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use bytes::Bytes;
 use skillery_core::api::{LogKeyResponse, LoggedEntry, OpeningsResponse, SkillLogResponse};
 use skillery_core::tlog::tile::{Resource, parse_path};
 use skillery_core::{Problem, ProblemCode, SkillId, Version, VersionRequest};
 
 use crate::db::{log, versions};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, invalid_parameter, json};
+use crate::http::call::{Call, invalid_parameter, json, plain, text};
 use crate::{skill, tlog};
 
 /// The signed checkpoint of the log as it is now: a signed note (c2sp.org/tlog-checkpoint).
@@ -52,20 +49,6 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
         false => "private, max-age=31536000, immutable",
     };
     Ok(plain(bytes, "application/octet-stream", cache))
-}
-
-fn text(text: String, cache: &'static str) -> Response {
-    plain(text.into(), "text/plain; charset=utf-8", cache)
-}
-
-fn plain(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Response {
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = StatusCode::OK;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-    *response.headers_mut() = headers;
-    response
 }
 
 /// The public key that the log is signed with.

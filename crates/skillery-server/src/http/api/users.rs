@@ -54,7 +54,10 @@ pub async fn create(call: Call) -> Result<Response> {
                     ));
                 }
                 let user = accounts::insert_user(tx, id, name.as_str(), request.site_admin).await?;
-                tx.append(Some(&actor), Event::UserCreated { user: user.id.clone() });
+                tx.append(
+                    Some(&actor),
+                    Event::UserCreated { user: user.id.clone(), admin: request.site_admin },
+                );
                 Ok(user)
             })
         })

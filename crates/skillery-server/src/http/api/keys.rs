@@ -1,0 +1,245 @@
+//! `/api/v1/keys`: keys that people sign with.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{ChallengeRequest, ChallengeResponse, EnrolRequest, KeySummary, KeysResponse};
+use skillery_core::canonical::{canonical_json, from_canonical_json};
+use skillery_core::event::Event;
+use skillery_core::sign::allowed_signers::{AllowedSigner, Form, render};
+use skillery_core::sign::author::{AuthorKey, AuthorSignature, SignatureKind, Trusted};
+use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
+use skillery_core::time::Time;
+use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
+
+use crate::app::App;
+use crate::db::keys::{self as table, KeyRow};
+use crate::db::orgs;
+use crate::failure::{Failure, Result};
+use crate::http::api::orgs::org_not_found;
+use crate::http::call::{Call, created, done, json, text};
+use crate::text::check_text;
+
+/// How long a challenge may be answered.
+const CHALLENGE_SECONDS: i64 = 600;
+/// Keys that a user, or an org, has at most.
+const MAX_KEYS: usize = 50;
+
+/// What is signed to prove that somebody has a key. The seal opens for this registry only.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Challenge {
+    expires_at: Time,
+    key: String,
+    registry: String,
+    seal: String,
+    user: String,
+}
+
+fn invalid_key(detail: impl ToString) -> Failure {
+    Failure::new(ProblemCode::InvalidKey, detail.to_string())
+}
+
+/// What a seal is bound to: it opens for no other user, key or time.
+fn bound_to(user: &str, key: &str, expires_at: Time) -> String {
+    format!("enrol {user} {key} {expires_at}")
+}
+
+/// What is to be signed with a key that is to be enrolled.
+#[utoipa::path(
+    post, path = "/api/v1/keys/challenge", tag = "keys", security(("token" = ["admin"])), request_body = ChallengeRequest,
+    responses((status = 200, body = ChallengeResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn challenge(call: Call) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, request) = call.json::<ChallengeRequest>().await?;
+    let identity = caller.require(Scope::Admin)?;
+    let key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
+    let expires_at = app.environment.now().plus_seconds(CHALLENGE_SECONDS);
+    let (user, key) = (identity.user.id.clone(), key.fingerprint());
+    let seal = app.secret_key.seal(&app.environment, &bound_to(&user, &key, expires_at), "")?;
+    let registry = app.log_key.verifier().name().to_owned();
+    let challenge = Challenge { expires_at, key, registry, seal, user };
+    let challenge = canonical_json(&challenge).map_err(Failure::internal)?;
+    let challenge = String::from_utf8(challenge).map_err(Failure::internal)?;
+    json(StatusCode::OK, &ChallengeResponse { challenge, expires_at })
+}
+
+fn check_challenge(app: &App, text: &str, user: &str, key: &str) -> Result<()> {
+    let challenge: Challenge = from_canonical_json(text.as_bytes())
+        .map_err(|_| invalid_key("the challenge is none of this registry"))?;
+    let now = app.environment.now();
+    if challenge.expires_at <= now {
+        return Err(invalid_key(format!("the challenge has expired at {}", challenge.expires_at)));
+    }
+    if challenge.user != user || challenge.key != key {
+        return Err(invalid_key("the challenge is for another user or key"));
+    }
+    app.secret_key
+        .open_sealed(&bound_to(user, key, challenge.expires_at), &challenge.seal)
+        .map_err(|_| invalid_key("the challenge is none of this registry"))?;
+    Ok(())
+}
+
+/// Enrols a key: the caller's own, or with `org` one that certifies the keys of an org's members.
+#[utoipa::path(
+    post, path = "/api/v1/keys", tag = "keys", security(("token" = ["admin"])), request_body = EnrolRequest,
+    responses((status = 201, body = KeySummary), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn enrol(call: Call) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, request) = call.json::<EnrolRequest>().await?;
+    let identity = caller.require(Scope::Admin)?;
+    let org = match &request.org {
+        None => None,
+        Some(org) => {
+            let org: Namespace = org.parse().map_err(|error: skillery_core::id::IdError| {
+                Failure::new(ProblemCode::InvalidId, error.to_string())
+            })?;
+            caller.require_role(Scope::Admin, Role::Admin, &org)?;
+            if org.depth() > 1 {
+                return Err(invalid_key("an authority is one of a whole org"));
+            }
+            Some(org)
+        }
+    };
+    check_text("label", &request.label, app.settings.limits.text_length, false)?;
+    let public_key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
+    let fingerprint = public_key.fingerprint();
+    check_challenge(&app, &request.challenge, &identity.user.id, &fingerprint)?;
+    let signature = AuthorSignature::parse(SignatureKind::SshSig, &request.signature).map_err(invalid_key)?;
+    signature
+        .verify(Trusted::Key(&public_key), ENROLL_NAMESPACE, request.challenge.as_bytes())
+        .map_err(invalid_key)?;
+    let user = identity.user.clone();
+    let row = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                if table::find(tx.connection(), &fingerprint).await?.is_some() {
+                    return Err(Failure::new(ProblemCode::KeyExists, fingerprint));
+                }
+                let held = match &org {
+                    Some(org) => {
+                        let exists = orgs::find(tx.connection(), &org.org_key()).await?;
+                        exists.ok_or_else(|| org_not_found(org))?;
+                        table::of_org(tx.connection(), &org.org_key()).await?
+                    }
+                    None => table::of_user(tx.connection(), &user.id).await?,
+                };
+                if held.iter().filter(|key| key.revoked_at.is_none()).count() >= MAX_KEYS {
+                    return Err(invalid_key(format!("there are {MAX_KEYS} keys already")));
+                }
+                let event = Event::KeyEnrolled {
+                    key: fingerprint.clone(),
+                    user: org.is_none().then(|| user.id.clone()),
+                    org: org.as_ref().map(Namespace::to_string),
+                };
+                let index = tx.append(Some(&user.id), event);
+                let row = KeyRow {
+                    fingerprint,
+                    user: org.is_none().then_some((user.id, user.name)),
+                    is_disabled: false,
+                    org: org.map(|org| org.org_key()),
+                    public_key,
+                    label: request.label,
+                    enrolled_at: tx.now,
+                    log_index: u64::try_from(index).map_err(Failure::internal)?,
+                    revoked_at: None,
+                };
+                table::insert(tx, &row).await?;
+                Ok(row)
+            })
+        })
+        .await?;
+    created("/api/v1/keys", &row.summary())
+}
+
+/// The caller's keys, or with `org` the authorities of an org; the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/keys", tag = "keys", security(("token" = ["read"])),
+    params(("org" = Option<String>, Query, description = "an org whose authorities are meant")),
+    responses((status = 200, body = KeysResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call) -> Result<Response> {
+    let identity = call.caller.require(Scope::Read)?;
+    let keys = match call.parsed::<Namespace>("org")? {
+        Some(org) => table::of_org(call.app.db.reader(), &org.org_key()).await?,
+        None => table::of_user(call.app.db.reader(), &identity.user.id).await?,
+    };
+    json(StatusCode::OK, &KeysResponse { keys: keys.iter().map(KeyRow::summary).collect() })
+}
+
+/// Revokes a key: what it signs from now on counts no more. Its owner may, admins of the org of an authority, and admins
+/// of the registry.
+#[utoipa::path(
+    delete, path = "/api/v1/keys/{fingerprint}", tag = "keys",
+    security(("token" = ["admin"])),
+    params(("fingerprint" = String, Path, description = "`SHA256:…`, with `/` and `+` as they are or as `%2F` and `%2B`")),
+    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
+    let identity = call.caller.require(Scope::Admin)?;
+    let not_found = || Failure::new(ProblemCode::KeyNotFound, "");
+    let key = table::find(call.app.db.reader(), fingerprint).await?.ok_or_else(not_found)?;
+    let is_own = key.user.as_ref().is_some_and(|(user, _)| *user == identity.user.id);
+    if !is_own && !identity.is_site_admin() {
+        match &key.org {
+            Some(org) => {
+                let org: Namespace = org.parse().map_err(Failure::internal)?;
+                call.caller.require_role(Scope::Admin, Role::Admin, &org)?;
+            }
+            // Whose key it is, others are not told.
+            None => return Err(not_found()),
+        }
+    }
+    let (actor, fingerprint) = (identity.user.id.clone(), fingerprint.to_string());
+    call.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let key = table::find(tx.connection(), &fingerprint).await?.ok_or_else(not_found)?;
+                if key.revoked_at.is_none() {
+                    table::revoke(tx, &fingerprint).await?;
+                    tx.append(Some(&actor), Event::KeyRevoked { key: fingerprint });
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(done())
+}
+
+/// Who may sign for an org, as `ssh-keygen -Y verify` reads it: every key of everybody who may publish there or might
+/// once, each with the time of that, and the org's authorities.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{org}/allowed_signers", tag = "keys",
+    params(
+        ("org" = String, Path, description = "an org"),
+        ("undated" = Option<bool>, Query, description = "only keys that count now, without times: for OpenSSH before 9.1"),
+    ),
+    responses(
+        (status = 200, description = "a file of allowed signers", body = String, content_type = "text/plain"),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn allowed_signers(call: &Call, org: &Namespace) -> Result<Response> {
+    let db = &call.app.db;
+    orgs::find(db.reader(), &org.org_key()).await?.ok_or_else(|| org_not_found(org))?;
+    let form = if call.parsed::<bool>("undated")?.unwrap_or(false) { Form::Undated } else { Form::Dated };
+    let own = table::signers(db, org)
+        .await?
+        .into_iter()
+        .map(|signer| (vec![signer.name], signer.public_key, signer.from, signer.until, false));
+    let authorities = table::of_org(db.reader(), &org.org_key()).await?;
+    let authorities = authorities
+        .into_iter()
+        .map(|key| (vec!["*".to_owned()], key.public_key, key.enrolled_at, key.revoked_at, true));
+    let signers: Vec<AllowedSigner> = own
+        .chain(authorities)
+        .map(|(principals, key, enrolled_at, revoked_at, is_authority)| match key {
+            AuthorKey::Ssh(key) => AllowedSigner { principals, key, enrolled_at, revoked_at, is_authority },
+        })
+        .collect();
+    let file = render(&signers, &[RELEASE_NAMESPACE, REVIEW_NAMESPACE], form).map_err(Failure::internal)?;
+    Ok(text(file, "no-cache"))
+}

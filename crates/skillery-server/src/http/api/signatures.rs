@@ -1,0 +1,144 @@
+//! What was signed of a version, and signing it.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{SignRequest, SignaturesResponse};
+use skillery_core::event::Event;
+use skillery_core::sign::author::SignatureKind;
+use skillery_core::{Digest, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
+
+use crate::db::skills::SkillRow;
+use crate::db::versions::VersionRow;
+use crate::db::{signatures as table, versions};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, json, plain, text};
+use crate::signing::{self, MAX_SIGNATURES, Presented};
+use crate::skill;
+
+async fn find(call: &Call, id: &SkillId, version: &Version) -> Result<(SkillRow, VersionRow)> {
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let namespace = skill.id.namespace().key();
+    let row = versions::find(call.app.db.reader(), &skill.id.key(), version)
+        .await?
+        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+    Ok((skill, row))
+}
+
+fn not_signed(id: &SkillId, version: &Version) -> Failure {
+    Failure::new(ProblemCode::NotSigned, format!("nobody has signed {id} {version}"))
+}
+
+/// The statement about a version and the signatures over it, with the keys that they are checked with.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/signatures", tag = "keys",
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses((status = 200, body = SignaturesResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let (skill, row) = find(call, id, version).await?;
+    let (reader, key) = (call.app.db.reader(), skill.id.key());
+    let statement = table::statement(reader, &key, &row.version).await?;
+    let signatures = table::of_version(reader, &key, &row.version).await?;
+    json(StatusCode::OK, &SignaturesResponse { statement, signatures })
+}
+
+/// The statement about a version, byte for byte as it was signed.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/statement", tag = "keys",
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses(
+        (status = 200, description = "an in-toto statement as canonical JSON", body = String, content_type = "application/vnd.in-toto+json"),
+        (status = 404, description = "`not-signed`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn statement(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let (skill, row) = find(call, id, version).await?;
+    let statement = table::statement(call.app.db.reader(), &skill.id.key(), &row.version).await?;
+    let statement = statement.ok_or_else(|| not_signed(&skill.id, version))?;
+    Ok(plain(statement.into(), "application/vnd.in-toto+json", "no-cache"))
+}
+
+/// The first signature over the statement, as `ssh-keygen -Y verify` reads it.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/signature", tag = "keys",
+    params(
+        ("id" = String, Path, description = "`org/name`"),
+        ("version" = String, Path, description = "a semantic version"),
+        ("kind" = Option<String>, Query, description = "the form of the signature; `sshsig` when left out"),
+        ("signer" = Option<String>, Query, description = "the name of the user who signed; anybody when left out"),
+    ),
+    responses(
+        (status = 200, description = "a signature", body = String, content_type = "text/plain"),
+        (status = 404, description = "`not-signed`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn signature(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let kind = call.parsed::<SignatureKind>("kind")?.unwrap_or(SignatureKind::SshSig);
+    let signer = call.parameter("signer");
+    let (skill, row) = find(call, id, version).await?;
+    let signatures = table::of_version(call.app.db.reader(), &skill.id.key(), &row.version).await?;
+    let found = signatures.into_iter().find(|signature| {
+        signature.kind == kind && signer.as_ref().is_none_or(|signer| *signer == signature.signer)
+    });
+    Ok(text(found.ok_or_else(|| not_signed(&skill.id, version))?.value, "no-cache"))
+}
+
+/// Signs a version that is published: with the statement that it has, or, where it has none, with the one that comes along.
+#[utoipa::path(
+    post, path = "/api/v1/skills/{id}/versions/{version}/signatures", tag = "keys", security(("token" = ["publish"])),
+    request_body = SignRequest,
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses((status = 200, body = SignaturesResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn sign(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
+    call.caller.require(Scope::Publish)?;
+    let (skill, row) = find(&call, id, version).await?;
+    let (app, caller, request) = call.json::<SignRequest>().await?;
+    let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
+    let presented = Presented { statement: Some(request.statement), signatures: vec![request.signature] };
+    let checked = signing::check(&app, presented, &skill.id, &row, identity).await?;
+    let (actor, id, version, key) =
+        (identity.user.id.clone(), skill.id.clone(), row.version.clone(), skill.id.key());
+    let wanted = row.version.clone();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let key = id.key();
+                let statement =
+                    checked.statement.ok_or_else(|| Failure::internal("the statement is gone"))?;
+                let stored = table::statement(tx.connection(), &key, &version).await?;
+                signing::same_version(stored.as_deref(), &statement, &id, &version)?;
+                if stored.is_none() {
+                    table::insert_statement(tx, &key, &version, &statement).await?;
+                }
+                for signature in &checked.signatures {
+                    let (count, is_known) = table::count(tx, &key, &version, &signature.digest()).await?;
+                    if is_known {
+                        continue;
+                    }
+                    if count >= MAX_SIGNATURES as i64 {
+                        let detail = format!("{id} {version} has {MAX_SIGNATURES} signatures already");
+                        return Err(Failure::new(ProblemCode::InvalidSignature, detail));
+                    }
+                    signature.check_standing(tx, &id, None).await?;
+                    let mark = signature.mark(tx, &id).await?;
+                    let event = Event::VersionSigned {
+                        skill: id.clone(),
+                        version: version.clone(),
+                        statement: Digest::of(statement.as_bytes()),
+                        signature: mark.clone(),
+                    };
+                    let index = tx.append(Some(&actor), event);
+                    table::insert(tx, &key, &version, &mark, signature.value(), index).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    let statement = table::statement(app.db.reader(), &key, &wanted).await?;
+    let signatures = table::of_version(app.db.reader(), &key, &wanted).await?;
+    json(StatusCode::OK, &SignaturesResponse { statement, signatures })
+}

@@ -1,0 +1,184 @@
+//! Signatures of versions: whether one that is presented counts, and what the log says of it.
+//!
+//! A signature counts when it is one over the statement of exactly this version, by a key that is enrolled and not
+//! revoked, and when its signer may publish there. All of that is decided in the transaction that logs it; only the
+//! arithmetic comes before.
+
+use skillery_core::api::{SignatureMark, SignatureUpload};
+use skillery_core::sign::author::{AuthorSignature, SignatureKind, Trusted};
+use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
+use skillery_core::sign::statement::{Expected, Statement, StatementFile};
+use skillery_core::time::Time;
+use skillery_core::{Digest, ProblemCode, SkillId, Version};
+
+use crate::access::Identity;
+use crate::app::App;
+use crate::db::versions::VersionRow;
+use crate::db::{Tx, keys, orgs};
+use crate::failure::{Failure, Result};
+
+/// Signatures that a version has at most.
+pub const MAX_SIGNATURES: usize = 16;
+
+/// A statement that is presented for a version, and signatures over it, none of them checked.
+#[derive(Debug, Clone, Default)]
+pub struct Presented {
+    /// The statement.
+    pub statement: Option<String>,
+    /// The signatures.
+    pub signatures: Vec<SignatureUpload>,
+}
+
+/// A statement and signatures over it, whose arithmetic is right.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// The statement: it says of the version what is published.
+    pub statement: Option<String>,
+    /// The signatures.
+    pub signatures: Vec<CheckedSignature>,
+}
+
+/// A signature that the key has made over the statement.
+#[derive(Debug, Clone)]
+pub struct CheckedSignature {
+    kind: SignatureKind,
+    key: String,
+    value: String,
+    signer: String,
+}
+
+fn invalid_statement(detail: impl ToString) -> Failure {
+    Failure::new(ProblemCode::InvalidStatement, detail.to_string())
+}
+
+fn invalid_signature(detail: impl ToString) -> Failure {
+    Failure::new(ProblemCode::InvalidSignature, detail.to_string())
+}
+
+/// Checks what is presented for a version, as far as that needs no transaction.
+pub async fn check(
+    app: &App,
+    presented: Presented,
+    id: &SkillId,
+    row: &VersionRow,
+    identity: &Identity,
+) -> Result<Checked> {
+    let Presented { statement, signatures } = presented;
+    let Some(text) = statement else {
+        return match signatures.is_empty() {
+            true => Ok(Checked::default()),
+            false => Err(invalid_statement("there are signatures, and no statement that they sign")),
+        };
+    };
+    if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
+        return Err(invalid_signature(format!("a statement comes with 1 to {MAX_SIGNATURES} signatures")));
+    }
+    let statement = Statement::parse(text.as_bytes()).map_err(invalid_statement)?;
+    let files = row.files.iter().map(file).collect::<Result<Vec<StatementFile>>>()?;
+    let expected = Expected {
+        registry: app.log_key.verifier().name(),
+        id,
+        version: &row.version,
+        bundle: &row.digest,
+        files: Some(&files),
+    };
+    statement.check(&expected).map_err(invalid_statement)?;
+    let mut checked = Vec::with_capacity(signatures.len());
+    for upload in signatures {
+        checked.push(check_signature(app, upload, &text, identity).await?);
+    }
+    Ok(Checked { statement: Some(text), signatures: checked })
+}
+
+fn file(summary: &skillery_core::api::FileSummary) -> Result<StatementFile> {
+    let mode = u32::from_str_radix(&summary.mode, 8).map_err(Failure::internal)?;
+    Ok(StatementFile { path: summary.path.clone(), mode, size: summary.size, sha256: summary.digest })
+}
+
+async fn check_signature(
+    app: &App,
+    upload: SignatureUpload,
+    statement: &str,
+    identity: &Identity,
+) -> Result<CheckedSignature> {
+    let SignatureUpload { kind, value } = upload;
+    let signature = AuthorSignature::parse(kind, &value).map_err(invalid_signature)?;
+    let fingerprint = signature.enrolled_fingerprint();
+    let key = keys::find(app.db.reader(), &fingerprint).await?.ok_or_else(|| not_enrolled(&fingerprint))?;
+    let (trusted, signer) = match &key.user {
+        Some((signer, _)) => (Trusted::Key(&key.public_key), signer.clone()),
+        None => {
+            let at: Time = app.environment.now();
+            let principal = identity.user.name.as_str();
+            (Trusted::Authority { key: &key.public_key, principal, at }, identity.user.id.clone())
+        }
+    };
+    signature.verify(trusted, RELEASE_NAMESPACE, statement.as_bytes()).map_err(invalid_signature)?;
+    Ok(CheckedSignature { kind, key: fingerprint, value, signer })
+}
+
+fn not_enrolled(fingerprint: &str) -> Failure {
+    invalid_signature(format!("the key {fingerprint} is not enrolled"))
+}
+
+impl CheckedSignature {
+    /// The signature's text.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// SHA-256 of the signature's text.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.value.as_bytes())
+    }
+
+    /// Whether it counts as things stand in this transaction: the key is good, and its signer may publish there. Where
+    /// nobody owns the org yet, that is whoever claims it.
+    pub async fn check_standing(&self, tx: &mut Tx, id: &SkillId, claimed_by: Option<&str>) -> Result<()> {
+        let fingerprint = &self.key;
+        let key = keys::find(tx.connection(), fingerprint).await?.ok_or_else(|| not_enrolled(fingerprint))?;
+        if let Some(revoked) = key.revoked_at {
+            return Err(invalid_signature(format!("the key {fingerprint} was revoked at {revoked}")));
+        }
+        if key.is_disabled {
+            return Err(invalid_signature(format!("the user of the key {fingerprint} is switched off")));
+        }
+        if key.org.as_ref().is_some_and(|org| *org != id.org_key()) {
+            return Err(invalid_signature(format!("the key {fingerprint} is the authority of another org")));
+        }
+        let may_publish = match claimed_by {
+            Some(user) => self.signer == user,
+            None => orgs::publisher_index(tx, &id.namespace(), &self.signer).await?.is_some(),
+        };
+        if may_publish {
+            return Ok(());
+        }
+        Err(invalid_signature(format!("its signer has no role in `{}` that may publish", id.namespace())))
+    }
+
+    /// What the log says of it, once [`CheckedSignature::check_standing`] has found nothing.
+    pub async fn mark(&self, tx: &mut Tx, id: &SkillId) -> Result<SignatureMark> {
+        let missing = || Failure::internal("a signature was not checked");
+        let key = keys::find(tx.connection(), &self.key).await?.ok_or_else(missing)?;
+        let member = orgs::publisher_index(tx, &id.namespace(), &self.signer).await?.ok_or_else(missing)?;
+        Ok(SignatureMark {
+            kind: self.kind,
+            key: self.key.clone(),
+            sha256: self.digest(),
+            signer: self.signer.clone(),
+            enrolled: key.log_index,
+            member,
+        })
+    }
+}
+
+/// That this version, of all, is the one of the statement.
+pub fn same_version(stored: Option<&str>, presented: &str, id: &SkillId, version: &Version) -> Result<()> {
+    match stored {
+        Some(stored) if stored != presented => {
+            let detail = format!("{id} {version} has a statement already, and this is another one");
+            Err(Failure::new(ProblemCode::StatementExists, detail))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,361 @@
+//! Keys that people sign with, and signatures of versions: what counts and what does not.
+
+use std::process::{Command, Stdio};
+
+use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::event::Event;
+use skillery_core::receipt::Receipt;
+use skillery_core::sign::sshsig::{
+    ENROLL_NAMESPACE, HashAlgorithm, RELEASE_NAMESPACE, REVIEW_NAMESPACE, assemble, to_be_signed,
+};
+use skillery_core::sign::statement::{Statement, StatementFile};
+use skillery_core::time::Time;
+use skillery_core::{Digest, SkillId};
+
+use super::{ADMIN, Answer, TestApp, skill};
+
+/// Somebody with an SSH key.
+pub(crate) struct Signer {
+    name: String,
+    pair: Ed25519KeyPair,
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn wire(bytes: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    put(&mut wire, b"ssh-ed25519");
+    put(&mut wire, bytes);
+    wire
+}
+
+impl Signer {
+    pub(crate) fn of(name: &str, seed: u8) -> Self {
+        Self { name: name.to_owned(), pair: Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap() }
+    }
+
+    fn public_key(&self) -> String {
+        format!("ssh-ed25519 {}", STANDARD.encode(wire(self.pair.public_key().as_ref())))
+    }
+
+    pub(crate) fn fingerprint(&self) -> String {
+        self.public_key().parse::<skillery_core::sign::author::AuthorKey>().unwrap().fingerprint()
+    }
+
+    fn sign(&self, namespace: &str, message: &[u8]) -> String {
+        let data = to_be_signed(namespace, HashAlgorithm::Sha512, message).unwrap();
+        let signature = wire(self.pair.sign(&data).as_ref());
+        let key = wire(self.pair.public_key().as_ref());
+        assemble(&key, namespace, HashAlgorithm::Sha512, &signature).unwrap().to_armoured()
+    }
+}
+
+/// The statement about what [`skill`] publishes.
+fn statement(registry: &str, id: &str, version: &str, change: impl FnOnce(&mut Vec<BundleFile>)) -> String {
+    let id: SkillId = id.parse().unwrap();
+    let body = skill(id.as_str(), version);
+    let text = |name: &str| body[name].as_str().unwrap();
+    let version = version.parse().unwrap();
+    let mut files = bundle::from_code(&id, &version, text("description"), text("license"), text("code"));
+    let digest = bundle::digest(&bundle::pack(files.clone()).unwrap());
+    change(&mut files);
+    let files = files.iter().map(StatementFile::of).collect();
+    let statement = Statement::new(registry, id, version, digest, files, Time::from_micros(0)).unwrap();
+    String::from_utf8(statement.to_bytes().unwrap()).unwrap()
+}
+
+impl TestApp {
+    async fn origin(&self) -> String {
+        self.get("/api/v1/log/key").await.is(200)["origin"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn enrol(&self, token: &str, signer: &Signer) -> Value {
+        let request = json!({ "public_key": signer.public_key() });
+        let challenge =
+            self.post("/api/v1/keys/challenge", token, request).await.is(200)["challenge"].clone();
+        let signature = signer.sign(ENROLL_NAMESPACE, challenge.as_str().unwrap().as_bytes());
+        let request = json!({
+            "public_key": signer.public_key(), "challenge": challenge, "signature": signature, "label": signer.name,
+        });
+        self.post("/api/v1/keys", token, request).await.is(201)
+    }
+
+    pub(crate) async fn publish_signed(
+        &self,
+        token: &str,
+        id: &str,
+        version: &str,
+        signer: &Signer,
+    ) -> Answer {
+        let statement = statement(&self.origin().await, id, version, |_| ());
+        let signature = signer.sign(RELEASE_NAMESPACE, statement.as_bytes());
+        self.publish_with(token, id, version, &statement, &signature).await
+    }
+
+    async fn publish_with(
+        &self,
+        token: &str,
+        id: &str,
+        version: &str,
+        statement: &str,
+        signature: &str,
+    ) -> Answer {
+        let mut request = skill(id, version);
+        request["statement"] = json!(statement);
+        request["signatures"] = json!([{ "kind": "sshsig", "value": signature }]);
+        self.post("/api/v1/skills", token, request).await
+    }
+
+    async fn publisher(&self, name: &str) -> String {
+        let token = self.user(name, &["read", "publish", "admin"]).await;
+        self.member("acme", name, "publisher").await;
+        token
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_enrolled_by_whoever_has_it() {
+    let app = TestApp::new().await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    let ben = app.user("ben", &["read", "admin"]).await;
+    let key = Signer::of("laptop", 1);
+    let request = json!({ "public_key": key.public_key() });
+    let challenge = app.post("/api/v1/keys/challenge", &anna, request.clone()).await.is(200);
+    let challenge = challenge["challenge"].as_str().unwrap().to_owned();
+    let enrol = |signature: String| json!({ "public_key": key.public_key(), "challenge": challenge, "signature": signature, "label": "laptop" });
+    let good = key.sign(ENROLL_NAMESPACE, challenge.as_bytes());
+    // Another purpose, another message, another key, another user, a challenge of another making.
+    for bad in [
+        key.sign(RELEASE_NAMESPACE, challenge.as_bytes()),
+        key.sign(ENROLL_NAMESPACE, b"something else"),
+        Signer::of("other", 2).sign(ENROLL_NAMESPACE, challenge.as_bytes()),
+        "no signature".to_owned(),
+    ] {
+        app.post("/api/v1/keys", &anna, enrol(bad)).await.fails(422, "invalid-key");
+    }
+    app.post("/api/v1/keys", &ben, enrol(good.clone())).await.fails(422, "invalid-key");
+    let forged = challenge.replace("\"seal\":\"", "\"seal\":\"A");
+    let mut request = enrol(key.sign(ENROLL_NAMESPACE, forged.as_bytes()));
+    request["challenge"] = json!(forged);
+    app.post("/api/v1/keys", &anna, request).await.fails(422, "invalid-key");
+    app.app.environment.advance_seconds(601);
+    app.post("/api/v1/keys", &anna, enrol(good)).await.fails(422, "invalid-key");
+
+    let enrolled = app.enrol(&anna, &key).await;
+    assert_eq!((enrolled["user"].as_str(), enrolled["label"].as_str()), (Some("anna"), Some("laptop")));
+    assert_eq!(enrolled["fingerprint"], key.fingerprint());
+    let listed = app.get_as(&anna, "/api/v1/keys").await.is(200);
+    assert_eq!(listed["keys"], json!([enrolled]));
+    assert_eq!(app.get_as(&ben, "/api/v1/keys").await.is(200)["keys"], json!([]));
+    // A key has one owner, for ever.
+    let request = json!({ "public_key": key.public_key() });
+    let challenge = app.post("/api/v1/keys/challenge", &ben, request).await.is(200)["challenge"].clone();
+    let signature = key.sign(ENROLL_NAMESPACE, challenge.as_str().unwrap().as_bytes());
+    let request = json!({ "public_key": key.public_key(), "challenge": challenge, "signature": signature });
+    app.post("/api/v1/keys", &ben, request).await.fails(409, "key-exists");
+    let path = format!("/api/v1/keys/{}", key.fingerprint().replace('+', "%2B"));
+    app.delete(&path, &ben).await.fails(404, "key-not-found");
+    app.delete(&path, &anna).await.is(204);
+    app.delete(&path, &anna).await.is(204);
+    assert!(app.get_as(&anna, "/api/v1/keys").await.is(200)["keys"][0]["revoked_at"].is_string());
+    let kinds: Vec<Value> = app.log().await.iter().map(|entry| entry["event"]["kind"].clone()).collect();
+    assert_eq!(kinds[kinds.len() - 2..], [json!("key.enrolled"), json!("key.revoked")]);
+    let request = json!({ "public_key": "ssh-dss AAAA" });
+    app.post("/api/v1/keys/challenge", &anna, request).await.fails(422, "invalid-key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_version_says_in_the_log_what_its_signature_rests_on() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let key = Signer::of("laptop", 1);
+    let enrolled = app.enrol(&anna, &key).await;
+    let answer = app.publish_signed(&anna, "acme/tool", "1.0.0", &key).await.is(201);
+    let receipt: Receipt = answer["proof"].as_str().unwrap().parse().unwrap();
+    let Event::VersionPublished { statement, signatures, .. } = receipt.entry().unwrap().event else {
+        panic!()
+    };
+    let listed = app.get("/api/v1/skills/acme/tool/versions/1.0.0/signatures").await.is(200);
+    let text = listed["statement"].as_str().unwrap();
+    assert_eq!(statement, Some(Digest::of(text.as_bytes())));
+    let [mark] = signatures.as_slice() else { panic!() };
+    assert_eq!(mark.key, key.fingerprint());
+    assert_eq!(mark.enrolled, enrolled["log_index"]);
+    let log = app.log().await;
+    let member = &log[usize::try_from(mark.member).unwrap()]["event"];
+    assert_eq!((&member["kind"], &member["role"]), (&json!("member.set"), &json!("publisher")));
+    assert_eq!(member["user"], mark.signer);
+    assert_eq!(listed["signatures"][0]["signer"], "anna");
+    assert_eq!(listed["signatures"][0]["log_index"], receipt.index());
+    let served = app.get("/api/v1/skills/acme/tool/versions/1.0.0/statement").await;
+    assert_eq!(served.body, text.as_bytes());
+    let signature = app.get("/api/v1/skills/acme/tool/versions/1.0.0/signature").await.body;
+    assert_eq!(mark.sha256, Digest::of(&signature));
+    // The same again, with the same or without a signature, is the same.
+    app.publish_signed(&anna, "acme/tool", "1.0.0", &key).await.is(200);
+    app.post("/api/v1/skills", &anna, skill("acme/tool", "1.0.0")).await.is(200);
+    app.get("/api/v1/skills/acme/other/versions/1.0.0/signature").await.fails(404, "not-signed");
+    app.get("/api/v1/skills/acme/other/versions/1.0.0/statement").await.fails(404, "not-signed");
+    let none = app.get("/api/v1/skills/acme/other/versions/1.0.0/signatures").await.is(200);
+    assert_eq!(none, json!({ "statement": null, "signatures": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_as_it_should_be_is_not_published() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
+    let (key, unknown, foreign) =
+        (Signer::of("anna", 1), Signer::of("unknown", 2), Signer::of("stranger", 3));
+    app.enrol(&anna, &key).await;
+    app.enrol(&stranger, &foreign).await;
+    let origin = app.origin().await;
+    let good = statement(&origin, "acme/tool", "1.0.0", |_| ());
+    // Statements about something else, each signed well.
+    for wrong in [
+        statement(&origin, "acme/tool", "1.0.1", |_| ()),
+        statement(&origin, "acme/tool2", "1.0.0", |_| ()),
+        statement("skillery/another", "acme/tool", "1.0.0", |_| ()),
+        statement(&origin, "acme/tool", "1.0.0", |files| files[0].bytes.push(b'\n')),
+        statement(&origin, "acme/tool", "1.0.0", |files| drop(files.pop())),
+        statement(&origin, "acme/tool", "1.0.0", |files| files[1].executable = true),
+        good.replace(",", ", "),
+        "{}".to_owned(),
+    ] {
+        let signature = key.sign(RELEASE_NAMESPACE, wrong.as_bytes());
+        app.publish_with(&anna, "acme/tool", "1.0.0", &wrong, &signature)
+            .await
+            .fails(422, "invalid-statement");
+    }
+    // Signatures that do not count.
+    for bad in [
+        key.sign(REVIEW_NAMESPACE, good.as_bytes()),
+        key.sign(RELEASE_NAMESPACE, b"something else"),
+        unknown.sign(RELEASE_NAMESPACE, good.as_bytes()),
+        foreign.sign(RELEASE_NAMESPACE, good.as_bytes()),
+        String::new(),
+    ] {
+        app.publish_with(&anna, "acme/tool", "1.0.0", &good, &bad).await.fails(422, "invalid-signature");
+    }
+    let mut request = skill("acme/tool", "1.0.0");
+    request["statement"] = json!(good);
+    app.post("/api/v1/skills", &anna, request).await.fails(422, "invalid-signature");
+    let mut request = skill("acme/tool", "1.0.0");
+    let signature = key.sign(RELEASE_NAMESPACE, good.as_bytes());
+    request["signatures"] = json!([{ "kind": "sshsig", "value": signature }]);
+    app.post("/api/v1/skills", &anna, request).await.fails(422, "invalid-statement");
+    // A key that was revoked signs nothing more; neither does somebody who has left.
+    app.publish_signed(&anna, "acme/tool", "1.0.0", &key).await.is(201);
+    app.delete("/api/v1/orgs/acme/members/anna", ADMIN).await.is(204);
+    app.publish_signed(ADMIN, "acme/tool", "1.1.0", &key).await.fails(422, "invalid-signature");
+    app.member("acme", "anna", "publisher").await;
+    app.publish_signed(ADMIN, "acme/tool", "1.1.0", &key).await.is(201);
+    app.call(Method::PATCH, "/api/v1/users/anna", ADMIN, Some(json!({ "disabled": true }))).await.is(200);
+    app.publish_signed(ADMIN, "acme/tool", "1.2.0", &key).await.fails(422, "invalid-signature");
+    app.call(Method::PATCH, "/api/v1/users/anna", ADMIN, Some(json!({ "disabled": false }))).await.is(200);
+    app.delete(&format!("/api/v1/keys/{}", key.fingerprint()), &anna).await.is(204);
+    app.publish_signed(ADMIN, "acme/tool", "1.2.0", &key).await.fails(422, "invalid-signature");
+    assert_eq!(app.search("", "q=tool").await.0, ["acme/tool"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_claims_an_org_may_sign_its_first_version() {
+    let app = TestApp::new().await;
+    let anna = app.user("anna", &["read", "publish", "admin"]).await;
+    let ben = app.user("ben", &["read", "publish", "admin"]).await;
+    let (hers, his) = (Signer::of("anna", 1), Signer::of("ben", 2));
+    app.enrol(&anna, &hers).await;
+    app.enrol(&ben, &his).await;
+    app.publish_signed(&anna, "fresh/tool", "1.0.0", &his).await.fails(422, "invalid-signature");
+    app.get("/api/v1/orgs/fresh").await.fails(404, "org-not-found");
+    app.publish_signed(&anna, "fresh/tool", "1.0.0", &hers).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_published_is_signed_afterwards() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let ben = app.publisher("ben").await;
+    let (hers, his) = (Signer::of("anna", 1), Signer::of("ben", 2));
+    app.enrol(&anna, &hers).await;
+    app.enrol(&ben, &his).await;
+    let origin = app.origin().await;
+    let text = statement(&origin, "acme/tool", "1.0.0", |_| ());
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let request = |text: &str, signer: &Signer| {
+        let value = signer.sign(RELEASE_NAMESPACE, text.as_bytes());
+        json!({ "statement": text, "signature": { "kind": "sshsig", "value": value } })
+    };
+    app.post(path, &anna, request(&text, &hers)).await.is(200);
+    let both = app.post(path, &ben, request(&text, &his)).await.is(200);
+    let names: Vec<&str> =
+        both["signatures"].as_array().unwrap().iter().map(|one| one["signer"].as_str().unwrap()).collect();
+    assert_eq!(names, ["anna", "ben"]);
+    // Once more is the same.
+    let size = app.log().await.len();
+    app.post(path, &ben, request(&text, &his)).await.is(200);
+    assert_eq!(app.log().await.len(), size);
+    // The version has its statement now.
+    let later = text.replace("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z");
+    assert_ne!(later, text);
+    app.post(path, &ben, request(&later, &his)).await.fails(409, "statement-exists");
+    let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
+    app.post(path, &stranger, request(&text, &hers)).await.fails(403, "forbidden");
+    let signed: Vec<Value> =
+        app.get("/api/v1/skills/acme/tool/log").await.is(200)["entries"].as_array().unwrap().clone();
+    assert_eq!(signed.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ssh_keygen_checks_with_the_files_that_the_registry_serves() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let key = Signer::of("laptop", 1);
+    app.enrol(&anna, &key).await;
+    app.app.environment.advance_seconds(60);
+    app.publish_signed(&anna, "acme/tool", "1.0.0", &key).await.is(201);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| fs_err::write(folder.path().join(name), bytes).unwrap();
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0";
+    write("signature", app.get(&format!("{path}/signature")).await.body);
+    let statement = app.get(&format!("{path}/statement")).await.body;
+    let verify = |time: &str, message: &[u8]| {
+        let mut child = Command::new("ssh-keygen")
+            .args(["-Y", "verify", "-f", "signers", "-I", "anna", "-n", RELEASE_NAMESPACE, "-s", "signature"])
+            .arg(format!("-Overify-time={time}"))
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), message).unwrap();
+        child.wait().unwrap().success()
+    };
+    write("signers", app.get("/api/v1/orgs/acme/allowed_signers").await.body);
+    assert!(verify("20260102030445Z", &statement));
+    assert!(!verify("20260102030445Z", b"something else"));
+    assert!(!verify("20260101000000Z", &statement), "before the key was enrolled");
+    // Who has left was allowed then, and is not now.
+    app.app.environment.advance_seconds(60);
+    app.delete("/api/v1/orgs/acme/members/anna", ADMIN).await.is(204);
+    write("signers", app.get("/api/v1/orgs/acme/allowed_signers").await.body);
+    assert!(verify("20260102030445Z", &statement));
+    assert!(!verify("20260102040000Z", &statement));
+    let undated =
+        String::from_utf8(app.get("/api/v1/orgs/acme/allowed_signers?undated=true").await.body).unwrap();
+    assert_eq!(undated, "");
+    app.get("/api/v1/orgs/nobody/allowed_signers").await.fails(404, "org-not-found");
+}
