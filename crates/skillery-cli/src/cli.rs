@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Whoami(commands::whoami::WhoamiArgs),
     /// Publish a version of a skill
     Publish(commands::publish::PublishArgs),
+    /// Sign a version that is published
+    Sign(commands::sign::SignArgs),
     /// Find skills
     Search(commands::search::SearchArgs),
     /// Show everything about a skill
@@ -118,7 +120,7 @@ pub(crate) enum Command {
     Token(commands::token::TokenArgs),
     /// Manage the users of a registry
     User(commands::user::UserArgs),
-    /// Keep the signing secrets of orgs
+    /// Manage the keys that you sign with, and keep the signing secrets of orgs
     Key(commands::key::KeyArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),

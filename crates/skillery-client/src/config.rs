@@ -1,6 +1,6 @@
 //! Which registry to talk to, and how: what the file says, overridden by the environment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct Config {
     pub require: Require,
     /// The key that the registry's log is believed by; none: the one of the first contact.
     pub log_key: Option<VerifierKey>,
+    /// The file of the SSH key to sign with; none: what is published is signed only on request.
+    pub signing_key: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -56,6 +58,7 @@ impl Default for Config {
             share_usage: false,
             require: Require::default(),
             log_key: None,
+            signing_key: None,
         }
     }
 }
@@ -97,6 +100,9 @@ impl Config {
         if let Some(log_key) = &layer.log_key {
             self.log_key = Some(log_key.clone());
         }
+        if let Some(signing_key) = &layer.signing_key {
+            self.signing_key = Some(signing_key.clone());
+        }
         self
     }
 }
@@ -120,6 +126,8 @@ pub struct ConfigLayer {
     pub require: Option<Require>,
     /// The key that the registry's log is believed by.
     pub log_key: Option<VerifierKey>,
+    /// The file of the SSH key to sign with.
+    pub signing_key: Option<PathBuf>,
 }
 
 impl ConfigLayer {
@@ -150,6 +158,7 @@ impl ConfigLayer {
             share_usage: form.share_usage,
             require: form.require.map(|words| parse_require(&words, &named("require"))).transpose()?,
             log_key: form.log_key.map(|key| parse_log_key(&key, &named("log_key"))).transpose()?,
+            signing_key: form.signing_key,
         })
     }
 
@@ -188,6 +197,7 @@ impl ConfigLayer {
             log_key: first(&["SKILLERY_LOG_KEY"])
                 .map(|(name, key)| parse_log_key(&key, &name))
                 .transpose()?,
+            signing_key: first(&["SKILLERY_SIGNING_KEY"]).map(|(_, path)| PathBuf::from(path)),
         })
     }
 
@@ -212,6 +222,7 @@ impl ConfigLayer {
             }
             "share_usage" => self.share_usage = value.map(|text| parse_bool(text, &what)).transpose()?,
             "require" => self.require = value.map(|text| parse_require(text, &what)).transpose()?,
+            "signing_key" => self.signing_key = value.map(PathBuf::from),
             "log_key" => self.log_key = value.map(|text| parse_log_key(text, &what)).transpose()?,
             "timeout" => {
                 let seconds = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
@@ -219,8 +230,7 @@ impl ConfigLayer {
             }
             "token" => return Err(Error::invalid(what, "a token is kept with `skillery login`")),
             other => {
-                let known =
-                    "`url`, `org`, `verify_signature`, `timeout`, `share_usage`, `require`, `log_key`";
+                let known = "`url`, `org`, `verify_signature`, `timeout`, `share_usage`, `require`, `log_key`, `signing_key`";
                 return Err(Error::invalid(
                     format!("`{}`", other.escape_debug()),
                     format!("the settings are {known}"),
@@ -240,6 +250,7 @@ impl ConfigLayer {
             share_usage: self.share_usage,
             require: self.require.map(|require| require.to_string()),
             log_key: self.log_key.as_ref().map(ToString::to_string),
+            signing_key: self.signing_key.clone(),
         };
         let text = toml::to_string(&form).map_err(Error::internal("write the configuration as TOML"))?;
         files::write_atomically(&home.config_file(), text.as_bytes(), Readers::Owner)
@@ -248,7 +259,8 @@ impl ConfigLayer {
 
     /// Whatever `other` sets, set here too.
     pub fn merge(&mut self, other: Self) {
-        let Self { url, token, org, verify_signature, timeout, share_usage, require, log_key } = other;
+        let Self { url, token, org, verify_signature, timeout, share_usage, require, log_key, signing_key } =
+            other;
         self.url = url.or(self.url.take());
         self.token = token.or(self.token.take());
         self.org = org.or(self.org.take());
@@ -257,6 +269,7 @@ impl ConfigLayer {
         self.share_usage = share_usage.or(self.share_usage);
         self.require = require.or(self.require);
         self.log_key = log_key.or(self.log_key.take());
+        self.signing_key = signing_key.or(self.signing_key.take());
     }
 }
 
@@ -279,6 +292,8 @@ struct FileForm {
     require: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_key: Option<PathBuf>,
 }
 
 /// What a TOML parser said, with the number of the line instead of its text.

@@ -19,6 +19,8 @@ pub mod metrics;
 pub mod publish;
 pub mod require;
 mod retry;
+pub mod sign;
+pub mod signer;
 pub mod verify;
 pub mod workflows;
 
@@ -34,6 +36,7 @@ pub use crate::library::{InstallOptions, Installation, Installed, Library, Manif
 pub use crate::lockfile::{LockedSkill, Lockfile};
 pub use crate::log::{Log, LogError};
 pub use crate::metrics::Metrics;
-pub use crate::publish::{Draft, Published};
+pub use crate::publish::{Draft, Published, SignWith};
 pub use crate::require::Require;
+pub use crate::signer::Signer;
 pub use crate::workflows::SavedWorkflows;

@@ -11,6 +11,8 @@ use crate::client::Client;
 use crate::error::{Error, ExitClass, Result};
 use crate::home::Home;
 use crate::keys::{self, Keys};
+use crate::sign;
+use crate::signer::Signer;
 
 /// A version that is to be published.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,10 +63,21 @@ pub struct Published {
     pub created: bool,
     /// SHA-256 of the code.
     pub code_hash: Digest,
-    /// The signature, if it was signed.
+    /// The HMAC signature, if it was signed with a secret.
     pub signature: Option<String>,
+    /// The fingerprint of the key that it was signed with, if it was.
+    pub signed_with: Option<String>,
     /// What became of the secret, if one was given.
     pub secret: Option<SecretOutcome>,
+}
+
+/// What a version is signed with when it is published.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SignWith<'a> {
+    /// The org's HMAC secret.
+    pub secret: Option<&'a Secret>,
+    /// An author's own key.
+    pub signer: Option<&'a Signer>,
 }
 
 impl Draft {
@@ -99,6 +112,8 @@ impl Draft {
             repository: self.repository,
             author: self.author,
             visibility: self.visibility,
+            statement: None,
+            signatures: Vec::new(),
             code: self.code,
         }
     }
@@ -130,7 +145,7 @@ pub(crate) fn check_code(code: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Publishes a version. With a secret it is signed here; the secret is then kept in this home, and registered for
+/// Publishes a version. With a signer it is signed with an author's own key. With a secret it is signed here; the secret is then kept in this home, and registered for
 /// the org where the caller is its admin and it has none, so that its members can verify.
 ///
 /// The commit point is the registry's answer: what fails after it does not undo the publishing.
@@ -138,8 +153,9 @@ pub async fn publish(
     client: &Client,
     home: &Home,
     draft: Draft,
-    secret: Option<&Secret>,
+    sign_with: SignWith<'_>,
 ) -> Result<Published> {
+    let SignWith { secret, signer } = sign_with;
     client.need_token("publishing")?;
     check_code(&draft.code).map_err(|reason| Error::invalid("the code", reason))?;
     let code_hash = Digest::of(draft.code.as_bytes());
@@ -151,7 +167,28 @@ pub async fn publish(
             Some(signature::sign(&id, &code_hash, secret.expose()))
         }
     };
-    let answer = client.publish(&draft.into_request(code_hash, signature.clone())).await?;
+    let signed = match signer {
+        None => None,
+        Some(signer) => {
+            let Draft { id, version, description, license, code, .. } = &draft;
+            let files = sign::files_of(id, version, description, license.as_deref(), code);
+            Some(sign::sign_release(client, home, signer, id, version, files).await?)
+        }
+    };
+    let mut request = draft.into_request(code_hash, signature.clone());
+    if let Some((statement, upload)) = signed {
+        request.statement = Some(statement);
+        request.signatures = vec![upload];
+    }
+    let answer = client.publish(&request).await?;
+    let mut signed_with = signer.map(|signer| signer.public_key().fingerprint());
+    if let Some(signer) = signer.filter(|_| !answer.created) {
+        // It was published before, perhaps without this signature.
+        let (id, version): (SkillId, Version) =
+            (answer.response.id.parse()?, answer.response.version.parse()?);
+        let signatures = sign::sign_published(client, home, signer, &id, &version).await?.signatures;
+        signed_with = signatures.last().map(|signature| signature.key.clone());
+    }
     let secret = match secret {
         None => None,
         Some(secret) => {
@@ -161,7 +198,8 @@ pub async fn publish(
             Some(register_secret(client, id.org(), secret).await)
         }
     };
-    Ok(Published { response: answer.response, created: answer.created, code_hash, signature, secret })
+    let (response, created) = (answer.response, answer.created);
+    Ok(Published { response, created, code_hash, signature, signed_with, secret })
 }
 
 async fn register_secret(client: &Client, org: &str, secret: &Secret) -> SecretOutcome {

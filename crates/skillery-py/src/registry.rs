@@ -8,7 +8,8 @@ use serde::Deserialize;
 use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
 use skillery_client::publish::{publish, read_code};
 use skillery_client::{
-    Client, Config, ConfigLayer, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret, Sort,
+    Client, Config, ConfigLayer, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret,
+    SignWith, Signer, Sort,
 };
 use skillery_core::{Rating, SkillId, VersionRequest, Visibility};
 
@@ -89,11 +90,14 @@ impl Registry {
         secret: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let form: DraftForm = parsed(draft, "the skill")?;
-        let client = self.client(py)?;
+        let (client, signing_key) = (self.client(py)?, self.config.signing_key.clone());
         let published = wait(py, async move {
             client.need_token("publishing")?;
             let draft = form.read()?;
-            publish(&client, &Home::locate()?, draft, secret.map(Secret::new).as_ref()).await
+            let secret = secret.map(Secret::new);
+            let signer = signing_key.as_deref().map(Signer::open).transpose()?;
+            let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref() };
+            publish(&client, &Home::locate()?, draft, sign_with).await
         })?;
         serialized(py, &published)
     }

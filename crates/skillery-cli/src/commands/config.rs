@@ -38,7 +38,7 @@ Examples:
   skillery config set timeout 60
   skillery config set share_usage true
 
-Settings: url, org, verify_signature, timeout, share_usage, require, log_key. A token is kept with `skillery login`.")]
+Settings: url, org, verify_signature, timeout, share_usage, require, log_key, signing_key. A token is kept with `skillery login`.")]
     Set {
         /// Which setting
         name: String,
@@ -72,6 +72,7 @@ struct Shown {
     share_usage: bool,
     require: String,
     log_key: Option<String>,
+    signing_key: Option<PathBuf>,
     config: PathBuf,
     keys: PathBuf,
     library: PathBuf,
@@ -101,6 +102,7 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 share_usage: config.share_usage,
                 require: config.require.to_string(),
                 log_key: config.log_key.as_ref().map(ToString::to_string),
+                signing_key: config.signing_key,
                 config: home.config_file(),
                 keys: home.keys_file(),
                 library: home.library_folder(),
@@ -113,6 +115,8 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 page.field("signatures", if shown.verify_signature { "required" } else { "not required" });
                 page.field("require", &shown.require);
                 page.field("log key", shown.log_key.as_deref().unwrap_or("that of the first contact"));
+                let signing_key = shown.signing_key.as_ref().map(|path| path.display().to_string());
+                page.field("signs with", signing_key.as_deref().unwrap_or("nothing"));
                 page.field("timeout", format!("{} s", shown.timeout_seconds));
                 page.field(
                     "usage",

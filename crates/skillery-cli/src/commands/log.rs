@@ -40,7 +40,7 @@ pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
         let mut grid = Grid::new(&columns);
         for LogEntry { index, time, actor, event } in &log.entries {
             let actor = actor.as_deref().unwrap_or("-");
-            grid.row([&index.to_string(), &moment(&time.to_string()), actor, &kind(event), &about(event)]);
+            grid.row([&index.to_string(), &moment(&time.to_string()), actor, event.kind(), &about(event)]);
         }
         page.grid(grid);
     })?;
@@ -55,17 +55,11 @@ pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
     Ok(Exit::Done)
 }
 
-/// The word that stands for the change everywhere, for example `version.published`.
-fn kind(event: &Event) -> String {
-    let value = serde_json::to_value(event).unwrap_or_default();
-    value["kind"].as_str().unwrap_or_default().to_owned()
-}
-
 /// What was changed, short enough for a line of a table; JSON has all of it.
 fn about(event: &Event) -> String {
     match event {
         Event::Genesis | Event::Unknown => "-".to_owned(),
-        Event::UserCreated { user } => user.clone(),
+        Event::UserCreated { user, .. } => user.clone(),
         Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
         Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {
             org.clone()
@@ -73,7 +67,9 @@ fn about(event: &Event) -> String {
         Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
+        Event::KeyEnrolled { key, .. } | Event::KeyRevoked { key } => key.clone(),
         Event::VersionPublished { skill, version, .. }
+        | Event::VersionSigned { skill, version, .. }
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }
         | Event::VersionQuarantined { skill, version }

@@ -22,6 +22,7 @@ pub(crate) mod remove;
 pub(crate) mod reviews;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod sign;
 pub(crate) mod stats;
 pub(crate) mod token;
 pub(crate) mod tree;
@@ -98,7 +99,10 @@ async fn until_interrupted(session: &Session, command: &Command) -> CommandResul
 
 /// Whether the command may ask for a secret on the terminal.
 fn may_ask(command: &Command) -> bool {
-    matches!(command, Command::Login(_) | Command::Key(_) | Command::Org(_))
+    matches!(
+        command,
+        Command::Login(_) | Command::Key(_) | Command::Org(_) | Command::Sign(_) | Command::Publish(_)
+    )
 }
 
 async fn dispatch(session: &Session, command: &Command) -> CommandResult {
@@ -108,6 +112,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Logout(args) => logout::run(session, args),
         Command::Whoami(args) => whoami::run(session, args).await,
         Command::Publish(args) => publish::run(session, args).await,
+        Command::Sign(args) => sign::run(session, args).await,
         Command::Search(args) => search::run(session, args).await,
         Command::Info(args) => info::run(session, args).await,
         Command::Install(args) => install::run(session, args).await,
@@ -124,7 +129,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Org(args) => org::run(session, args).await,
         Command::Token(args) => token::run(session, args).await,
         Command::User(args) => user::run(session, args).await,
-        Command::Key(args) => key::run(session, args),
+        Command::Key(args) => key::run(session, args).await,
         Command::Workflow(args) => workflow::run(session, args).await,
         Command::Packages(args) => packages::run(session, args),
         Command::Policy(args) => policy::run(session, args),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use skillery_client::publish::{SecretOutcome, publish, read_code};
-use skillery_client::{Draft, Published, Secret};
+use skillery_client::{Draft, Published, Secret, SignWith, Signer};
 use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus, Visibility};
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -20,6 +20,7 @@ use crate::session::Session;
 Examples:
   skillery publish email_validator.py --org acme --version 1.0.0
   skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
+  skillery publish slugify.py --org acme --version 1.0.1 --sign --key ~/.ssh/id_ed25519
   skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
 
 A version never changes: publishing the same bytes again is fine, other bytes are refused. \
@@ -73,6 +74,18 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "WHO")]
     visibility: Option<Visibility>,
 
+    /// Sign with your own SSH key [default: once a key is enrolled with `skillery key enrol`]
+    #[arg(long)]
+    sign: bool,
+
+    /// Do not sign, though a key is enrolled
+    #[arg(long, conflicts_with = "sign")]
+    no_sign: bool,
+
+    /// The SSH key to sign with: a private key, a `.pub` that an agent has, or a `-cert.pub` [default: the enrolled one]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_sign")]
+    key: Option<PathBuf>,
+
     /// Sign with the org's HMAC secret, read from standard input
     #[arg(long, conflicts_with = "sign_secret_env")]
     secret_stdin: bool,
@@ -106,9 +119,11 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
         visibility: args.visibility,
         ..Draft::new(id.clone(), args.version.clone(), code)
     };
+    let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign)?;
+    let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref() };
     let client = session.client()?;
     let progress = Progress::spinner(&session.output, &format!("publishing {id} {}", args.version));
-    let published = publish(&client, &session.home()?, draft, secret.as_ref()).await?;
+    let published = publish(&client, &session.home()?, draft, sign_with).await?;
     // It is published already, so a token that may not look at it is no failure.
     let digest = client.version(&id, &args.version).await.ok().map(|detail| detail.summary.digest);
     drop(progress);
@@ -138,9 +153,13 @@ fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {
         page.field("digest", digest.to_string());
     }
     page.field("code hash", published.code_hash.to_string());
+    if let Some(fingerprint) = &published.signed_with {
+        page.field("signed with", fingerprint);
+    }
     if published.signature.is_some() {
         page.field("signature", "hmac-sha256");
     }
+    page.field("log entry", response.log_index.to_string());
     match published.secret {
         Some(SecretOutcome::Registered) => {
             page.field("secret", "registered for the org, so that its members can verify")
@@ -149,6 +168,25 @@ fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {
             page.field("secret", "kept here; only admins of the org register it")
         }
         Some(SecretOutcome::AlreadyRegistered | SecretOutcome::Failed(_)) | None => {}
+    }
+}
+
+/// The key to sign with: the one that is named, else the one that was enrolled here, if it is to be signed at all.
+pub(crate) fn choose_signer(
+    session: &Session,
+    named: Option<&Path>,
+    must_sign: bool,
+    must_not: bool,
+) -> Result<Option<Signer>, Failure> {
+    if must_not {
+        return Ok(None);
+    }
+    let configured = session.config()?.signing_key;
+    match named.or(configured.as_deref()) {
+        Some(path) => Ok(Some(Signer::open(path)?)),
+        None if must_sign => Err(Failure::usage("no key to sign with is known here")
+            .hint("enrol one with `skillery key enrol ~/.ssh/id_ed25519`, or name one with `--key`")),
+        None => Ok(None),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::library::manifest::{Installation, Installed, Manifest};
 use crate::library::proof::may_be_yanked;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::LockedSkill;
-use crate::log::LogError;
+use crate::log::{Demands, LogError};
 use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
@@ -168,19 +168,30 @@ impl Library {
             secrets.extend(secret.map(Secret::new));
         }
         let state = verify::signature_state(&checked.id, &checked.code_hash, signature.as_deref(), &secrets);
+        let mut require = options.require;
         if options.verify_signature {
-            verify::require_signature(state, &checked.id, &checked.version)?;
+            match secrets.is_empty() {
+                // Nothing is known to check an HMAC with: an author's own signature is worth more anyway.
+                true => require = require.and(Require::SIGNED),
+                false => verify::require_signature(state, &checked.id, &checked.version)?,
+            }
         }
-        let proven = match options.require.logged {
+        let proven = match require.logged {
             true => {
                 let may_be_yanked = may_be_yanked(request, warning.as_ref());
-                Some(self.prove(client, &checked, may_be_yanked, introduced).await?)
+                let demands = Demands { signed: require.signed };
+                let proven = self.prove(client, &checked, may_be_yanked, demands, introduced).await;
+                Some(proven.map_err(|error| self.unsigned(error, options, state))?)
             }
             false => None,
         };
         let manifest = Manifest {
             log_key: proven.as_ref().map(|proven| proven.key.to_string()),
             log_index: proven.as_ref().map(|proven| proven.index),
+            signed: proven
+                .as_ref()
+                .and_then(|proven| proven.signed.as_ref())
+                .map(|signed| signed.view.clone()),
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
@@ -200,6 +211,23 @@ impl Library {
         let new_log_key = new_key.map(|proven| proven.key.fingerprint());
         let entry = Entry { manifest, code, proof: proven.map(|proven| proven.receipt) };
         Ok(Fetched { entry, from_cache: false, warning, new_log_key })
+    }
+
+    /// Where a signature of either kind was wanted and there is none, in the words of the kind that there might be.
+    fn unsigned(&self, error: Error, options: InstallOptions, state: SignatureState) -> Error {
+        match error {
+            Error::Log(LogError::NotSigned { id, version, .. })
+                if options.verify_signature && !options.require.signed =>
+            {
+                match state {
+                    SignatureState::Unchecked => {
+                        Error::SecretUnknown { org: id.org().to_owned(), id, version }
+                    }
+                    _ => Error::SignatureMissing { id, version },
+                }
+            }
+            other => other,
+        }
     }
 
     /// The highest version that fits and was downloaded earlier.

@@ -94,6 +94,7 @@ impl Library {
             signature_state: SignatureState::Unsigned,
             log_key: None,
             log_index: None,
+            signed: None,
             registry: None,
             installed_at: now(),
             id,

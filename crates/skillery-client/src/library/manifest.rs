@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId, Version};
 
+use crate::log::SignedView;
 use crate::verify::SignatureState;
 
 /// What is said about a version, kept beside its files.
@@ -29,6 +30,9 @@ pub struct Manifest {
     /// The number of the log entry that published it, if that was proven.
     #[serde(default)]
     pub log_index: Option<u64>,
+    /// The signature that it was installed by, where one was demanded.
+    #[serde(default)]
+    pub signed: Option<SignedView>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
-use crate::log::{Log, LogError, Offered, check_kept};
+use crate::log::{Demands, Log, LogError, Offered, Signed, check_kept, statement_files};
 use crate::verify::Checked;
 
 /// What an installation has proven.
@@ -21,6 +21,8 @@ pub(super) struct Proven {
     pub(super) key: VerifierKey,
     /// Whether the key was not pinned before.
     pub(super) is_new: bool,
+    /// The signature, where one was demanded.
+    pub(super) signed: Option<Signed>,
 }
 
 /// What a proof on this machine says.
@@ -43,22 +45,26 @@ impl Library {
         client: &Client,
         checked: &Checked,
         may_be_yanked: bool,
+        demands: Demands,
         introduced: Option<&VerifierKey>,
     ) -> Result<Proven> {
         let mut log = Log::open(client, self.home(), introduced).await?;
+        let files = statement_files(&checked.files);
         let offered = Offered {
             id: &checked.id,
             version: &checked.version,
             digest: checked.digest,
             code_hash: checked.code_hash,
+            files: &files,
             may_be_yanked,
         };
-        let logged = log.check_version(&offered).await?;
+        let logged = log.check_version(&offered, demands).await?;
         Ok(Proven {
             receipt: logged.receipt,
             index: logged.index,
             key: log.key().clone(),
             is_new: log.is_new(),
+            signed: logged.signed,
         })
     }
 
@@ -87,6 +93,7 @@ impl Library {
             version,
             digest: manifest.digest,
             code_hash: manifest.code_hash,
+            files: &[],
             may_be_yanked: true,
         };
         let (index, checkpoint) = check_kept(proof, &key, &offered)?;

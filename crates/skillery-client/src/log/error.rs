@@ -81,6 +81,16 @@ pub enum LogError {
         /// The entry.
         index: u64,
     },
+    /// The version is not signed, or not by somebody whose signature counted then.
+    #[error("`{id}` {version} is not signed as it must be: {reason}")]
+    NotSigned {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
     /// What is on disk has no proof with it.
     #[error("there is no proof from a log for `{id}` {version}")]
     NoProof {
@@ -103,6 +113,7 @@ impl LogError {
             Self::NotLogged { .. } => "not-logged",
             Self::Withdrawn { .. } => "version-withdrawn",
             Self::Withheld { .. } => "log-entry-withheld",
+            Self::NotSigned { .. } => "not-signed",
             Self::NoProof { .. } => "proof-missing",
         }
     }
@@ -123,6 +134,9 @@ impl LogError {
                 "nothing was installed; tell the registry's operator, and others who use it"
             }
             Self::Withdrawn { .. } => "install another version",
+            Self::NotSigned { .. } => {
+                "nothing was installed; ask its publisher to sign it with `skillery sign`"
+            }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
         }
     }

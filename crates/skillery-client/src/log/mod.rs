@@ -5,6 +5,7 @@
 
 mod error;
 mod read;
+mod signed;
 mod state;
 mod version;
 
@@ -18,8 +19,9 @@ use crate::home::Home;
 use crate::library::blocking;
 
 pub use self::error::LogError;
+pub use self::signed::{Signed, SignedView, statement_files};
 use self::state::State;
-pub use self::version::{Logged, Offered, check_kept};
+pub use self::version::{Demands, Logged, Offered, check_kept};
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
 /// newer one between the question and the answer.

@@ -5,9 +5,11 @@ use skillery_core::api::LoggedEntry;
 use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
+use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
 use skillery_core::{Digest, SkillId, Version};
 
+use super::signed::Signed;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
 
@@ -30,8 +32,17 @@ pub struct Offered<'a> {
     pub digest: Digest,
     /// SHA-256 of the code.
     pub code_hash: Digest,
+    /// What the bundle holds.
+    pub files: &'a [StatementFile],
     /// Whether a version that was yanked will do, as the registry says itself that it was.
     pub may_be_yanked: bool,
+}
+
+/// What is demanded of a version, beside that it is in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// A signature that counts.
+    pub signed: bool,
 }
 
 /// That a version is in the log.
@@ -41,12 +52,14 @@ pub struct Logged {
     pub index: u64,
     /// The proof, with the entry.
     pub receipt: String,
+    /// The signature, where one was demanded.
+    pub signed: Option<Signed>,
 }
 
 impl Log {
     /// Checks that the log has this version as it is offered, and that no entry behind takes it back. Asks for the newest
     /// checkpoint first.
-    pub async fn check_version(&mut self, offered: &Offered<'_>) -> Result<Logged> {
+    pub async fn check_version(&mut self, offered: &Offered<'_>, demands: Demands) -> Result<Logged> {
         let text = self.client.proof(offered.id, offered.version).await?;
         let receipt: Receipt = text.parse().map_err(|error| not_logged(offered, format!("{error}")))?;
         self.update().await?;
@@ -54,8 +67,12 @@ impl Log {
         self.check_older(&receipt.checkpoint()).await?;
         let opening = receipt.opening.clone();
         self.check_included(&[(receipt.index(), opening)]).await?;
-        self.check_history(offered, receipt.index()).await?;
-        Ok(Logged { index: receipt.index(), receipt: text })
+        let history = self.check_history(offered, receipt.index()).await?;
+        let signed = match demands.signed {
+            true => Some(self.check_signed(offered, &history).await?),
+            false => None,
+        };
+        Ok(Logged { index: receipt.index(), receipt: text, signed })
     }
 
     /// Checks that these entries are in the tree of the newest checkpoint.
@@ -77,7 +94,7 @@ impl Log {
 
     /// Walks from the last entry about the skill back to the one that published the version, and looks behind the last
     /// for one that was kept back.
-    async fn check_history(&mut self, offered: &Offered<'_>, published: u64) -> Result<()> {
+    async fn check_history(&mut self, offered: &Offered<'_>, published: u64) -> Result<Vec<(u64, Entry)>> {
         let entries = self.history(offered.id, published).await?;
         let Some(head) = entries.first().map(|(index, _)| *index) else {
             return Err(not_logged(offered, "the registry shows no entry about it".to_owned()));
@@ -94,7 +111,8 @@ impl Log {
             return Err(LogError::Withdrawn { id, version, status: word, index }.into());
         }
         self.check_tail(offered.id, head).await?;
-        self.state.keep_head(offered.id, head)
+        self.state.keep_head(offered.id, head)?;
+        Ok(entries)
     }
 
     /// The entries about a skill, the newest first, down to this number: in the tree, about the skill, and each naming

@@ -4,7 +4,7 @@ use skillery_client::publish::{SecretOutcome, publish};
 use skillery_client::verify::SignatureState;
 use skillery_client::{
     Client, Config, Draft, Home, InstallOptions, Keys, Library, LockedSkill, Page, Require, SearchQuery,
-    Secret, Sort,
+    Secret, SignWith, Sort,
 };
 use skillery_core::api::{CreateOrgRequest, CreateTokenRequest, CreateUserRequest, UpdateUserRequest};
 use skillery_core::{
@@ -120,10 +120,16 @@ const VERIFY: InstallOptions = InstallOptions { verify_signature: true, ..PLAIN 
 async fn publish_find_install_and_lock() {
     let registry = Registry::start().await;
     let (client, home) = (registry.admin(), registry.home("a"));
-    let published = publish(&client, &home, draft("acme/text/hello", "1.0.0"), None).await.unwrap();
+    let published =
+        publish(&client, &home, draft("acme/text/hello", "1.0.0"), SignWith::default()).await.unwrap();
     assert!(published.created && published.signature.is_none() && published.secret.is_none());
-    assert!(!publish(&client, &home, draft("acme/text/hello", "1.0.0"), None).await.unwrap().created);
-    publish(&client, &home, draft("acme/text/hello", "1.1.0+build.7"), None).await.unwrap();
+    assert!(
+        !publish(&client, &home, draft("acme/text/hello", "1.0.0"), SignWith::default())
+            .await
+            .unwrap()
+            .created
+    );
+    publish(&client, &home, draft("acme/text/hello", "1.1.0+build.7"), SignWith::default()).await.unwrap();
 
     let query = SearchQuery { q: "hel".into(), sort: Some(Sort::Relevance), ..SearchQuery::default() };
     let found = registry.stranger().search(&query).await.unwrap();
@@ -157,7 +163,7 @@ async fn yanked_quarantined_and_private_versions() {
     let (client, home) = (registry.admin(), registry.home("a"));
     let hello = id("acme/hello");
     for number in ["1.0.0", "1.1.0", "1.2.0"] {
-        publish(&client, &home, draft("acme/hello", number), None).await.unwrap();
+        publish(&client, &home, draft("acme/hello", number), SignWith::default()).await.unwrap();
     }
     let yanked = client.yank(&hello, &version("1.2.0"), "it shouts").await.unwrap();
     assert_eq!((yanked.status, yanked.reason.as_deref()), (VersionStatus::Yanked, Some("it shouts")));
@@ -190,13 +196,34 @@ async fn a_secret_is_kept_and_registered_by_admins_only() {
     let registry = Registry::start().await;
     let (home, secret) = (registry.home("author"), Secret::new("my_signing_secret_key"));
     let author = registry.user("ann", &[Scope::Read, Scope::Publish, Scope::Admin]).await;
-    let first = publish(&author, &home, draft("acme/hello", "1.0.0"), Some(&secret)).await.unwrap();
+    let first = publish(
+        &author,
+        &home,
+        draft("acme/hello", "1.0.0"),
+        SignWith { secret: Some(&secret), ..SignWith::default() },
+    )
+    .await
+    .unwrap();
     assert_eq!(first.secret, Some(SecretOutcome::Registered));
-    let second = publish(&author, &home, draft("acme/hello", "1.0.1"), Some(&secret)).await.unwrap();
+    let second = publish(
+        &author,
+        &home,
+        draft("acme/hello", "1.0.1"),
+        SignWith { secret: Some(&secret), ..SignWith::default() },
+    )
+    .await
+    .unwrap();
     assert_eq!(second.secret, Some(SecretOutcome::AlreadyRegistered));
     assert_eq!(Keys::load(&home).unwrap().secrets(author.registry(), "acme"), std::slice::from_ref(&secret));
     let wrong = Secret::new("another");
-    let error = publish(&author, &home, draft("acme/hello", "1.0.2"), Some(&wrong)).await.unwrap_err();
+    let error = publish(
+        &author,
+        &home,
+        draft("acme/hello", "1.0.2"),
+        SignWith { secret: Some(&wrong), ..SignWith::default() },
+    )
+    .await
+    .unwrap_err();
     assert_eq!(error.code(), "signature-mismatch");
     assert_eq!(Keys::load(&home).unwrap().secrets(author.registry(), "acme"), std::slice::from_ref(&secret));
 
@@ -206,9 +233,14 @@ async fn a_secret_is_kept_and_registered_by_admins_only() {
     let request = CreateOrgRequest { name: "beta".into(), owner: Some("ann".into()) };
     registry.admin().create_org(&request).await.unwrap();
     author.set_member(&beta, &"bob".parse().unwrap(), Role::Publisher).await.unwrap();
-    let published = publish(&publisher, &registry.home("bob"), draft("beta/hello", "1.0.0"), Some(&secret))
-        .await
-        .unwrap();
+    let published = publish(
+        &publisher,
+        &registry.home("bob"),
+        draft("beta/hello", "1.0.0"),
+        SignWith { secret: Some(&secret), ..SignWith::default() },
+    )
+    .await
+    .unwrap();
     assert_eq!(published.secret, Some(SecretOutcome::NotAdmin));
     assert!(!author.org(&"beta".parse().unwrap()).await.unwrap().signing_secret);
 
@@ -230,7 +262,7 @@ async fn ratings_accounts_and_the_log() {
     let registry = Registry::start().await;
     let admin = registry.admin();
     let ann = registry.user("ann", &[Scope::Read, Scope::Publish, Scope::Rate, Scope::Admin]).await;
-    publish(&ann, &registry.home("ann"), draft("acme/hello", "1.0.0"), None).await.unwrap();
+    publish(&ann, &registry.home("ann"), draft("acme/hello", "1.0.0"), SignWith::default()).await.unwrap();
     let (hello, all) = (id("acme/hello"), Page::default());
     let rated = ann.rate(&hello, Rating::try_from(4.5).unwrap(), Some("fine")).await.unwrap();
     assert_eq!((rated.average_rating, rated.rating_count), (4.5, 1));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skillery_client::metrics::{Execution, ExecutionStatus, Recorder};
 use skillery_client::publish::publish;
-use skillery_client::{Home, Library, Metrics, Page};
+use skillery_client::{Home, Library, Metrics, Page, SignWith};
 use skillery_core::{Problem, ProblemCode, Scope, SkillId, VersionRequest};
 
 use crate::TestHome;
@@ -17,7 +17,7 @@ async fn counts_are_told_once_and_only_of_what_came_from_there() {
     let (admin, home) = (registry.admin(), registry.home("a"));
     let hello: SkillId = "acme/hello".parse().unwrap();
     for version in ["1.0.0", "1.1.0"] {
-        publish(&admin, &home, draft("acme/hello", version), None).await.unwrap();
+        publish(&admin, &home, draft("acme/hello", version), SignWith::default()).await.unwrap();
     }
     let (library, metrics) = (Library::new(home.clone()), Metrics::new(&home));
     for version in ["1.0.0", "1.1.0"] {
@@ -68,7 +68,7 @@ async fn a_report_whose_answer_was_lost_is_sent_again_and_counts_once() {
     let registry = Registry::start().await;
     let (admin, home) = (registry.admin(), registry.home("a"));
     let hello: SkillId = "acme/hello".parse().unwrap();
-    publish(&admin, &home, draft("acme/hello", "1.0.0"), None).await.unwrap();
+    publish(&admin, &home, draft("acme/hello", "1.0.0"), SignWith::default()).await.unwrap();
     let metrics = Metrics::new(&home);
     Library::new(home.clone()).install(&admin, &hello, &VersionRequest::Latest, PLAIN).await.unwrap();
     let recorder = Recorder::new(&home, true);
@@ -92,7 +92,7 @@ async fn a_registry_that_is_away_keeps_nothing_from_going_on() {
     let mut registry = Registry::start().await;
     let (admin, home) = (registry.admin(), registry.home("a"));
     let hello: SkillId = "acme/hello".parse().unwrap();
-    publish(&admin, &home, draft("acme/hello", "1.0.0"), None).await.unwrap();
+    publish(&admin, &home, draft("acme/hello", "1.0.0"), SignWith::default()).await.unwrap();
     Library::new(home.clone()).install(&admin, &hello, &VersionRequest::Latest, PLAIN).await.unwrap();
     Recorder::new(&home, true).record("acme/hello", "1.0.0", "success", 1.0);
     registry.stop();

@@ -1,0 +1,117 @@
+//! Enrolling keys, and signing what is published.
+
+use skillery_core::api::{EnrolRequest, KeySummary, SignRequest, SignatureUpload, SignaturesResponse};
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::sign::author::SignatureKind;
+use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE};
+use skillery_core::sign::statement::{Expected, Statement};
+use skillery_core::time::Time;
+use skillery_core::{Segment, SkillId, Version, VersionRequest};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::home::Home;
+use crate::library::blocking;
+use crate::log::{Log, statement_files};
+use crate::signer::Signer;
+use crate::verify;
+
+/// Enrols a key as the caller's own, or as an authority of an org.
+pub async fn enrol(
+    client: &Client,
+    signer: &Signer,
+    label: &str,
+    org: Option<&Segment>,
+) -> Result<KeySummary> {
+    client.need_token("enrolling a key")?;
+    let public_key = signer.public_key().to_string();
+    let challenge = client.key_challenge(&public_key).await?.challenge;
+    let signature = sign_with(signer, ENROLL_NAMESPACE, challenge.clone()).await?;
+    let request = EnrolRequest {
+        public_key,
+        challenge,
+        signature,
+        label: label.to_owned(),
+        org: org.map(ToString::to_string),
+    };
+    client.enrol_key(&request).await
+}
+
+async fn sign_with(signer: &Signer, namespace: &'static str, message: String) -> Result<String> {
+    let signer = signer.clone();
+    blocking(move || signer.sign(namespace, message.as_bytes())).await
+}
+
+/// The statement about these files, and a signature over it.
+pub(crate) async fn sign_release(
+    client: &Client,
+    home: &Home,
+    signer: &Signer,
+    id: &SkillId,
+    version: &Version,
+    files: Vec<BundleFile>,
+) -> Result<(String, SignatureUpload)> {
+    let mut log = Log::open(client, home, None).await?;
+    log.update().await?;
+    let statement = new_statement(log.key().name(), id, version, files)?;
+    let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
+    Ok((statement, SignatureUpload { kind: SignatureKind::SshSig, value }))
+}
+
+fn new_statement(registry: &str, id: &SkillId, version: &Version, files: Vec<BundleFile>) -> Result<String> {
+    let stated = statement_files(&files);
+    let digest = verify::digest_of(files)?;
+    let now = Time::from_micros(jiff::Timestamp::now().as_microsecond());
+    let statement = Statement::new(registry, id.clone(), version.clone(), digest, stated, now)
+        .map_err(Error::internal("make the statement that is signed"))?;
+    let bytes = statement.to_bytes().map_err(Error::internal("write the statement that is signed"))?;
+    String::from_utf8(bytes).map_err(Error::internal("write the statement that is signed"))
+}
+
+/// Signs a version that is published: what the registry hands out is checked against its own page first, and what is
+/// signed is rebuilt here.
+pub async fn sign_published(
+    client: &Client,
+    home: &Home,
+    signer: &Signer,
+    id: &SkillId,
+    version: &Version,
+) -> Result<SignaturesResponse> {
+    client.need_token("signing")?;
+    let request = VersionRequest::Exact(version.clone());
+    let download = client.download(id, &request).await?;
+    let detail = client.version(id, version).await?;
+    let checked = verify::check_download(client.registry(), id, &request, &download, &detail)?;
+    let mut log = Log::open(client, home, None).await?;
+    log.update().await?;
+    let registry = log.key().name();
+    let statement = match client.signatures(&checked.id, version).await?.statement {
+        Some(text) => {
+            let statement = Statement::parse(text.as_bytes())
+                .map_err(|error| client.bad_answer(format!("its statement: {error}")))?;
+            let files = statement_files(&checked.files);
+            let expected =
+                Expected { registry, id: &checked.id, version, bundle: &checked.digest, files: Some(&files) };
+            statement
+                .check(&expected)
+                .map_err(|error| client.bad_answer(format!("its statement: {error}")))?;
+            text
+        }
+        None => new_statement(registry, &checked.id, version, checked.files)?,
+    };
+    let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
+    let signature = SignatureUpload { kind: SignatureKind::SshSig, value };
+    client.sign_version(&checked.id, version, &SignRequest { statement, signature }).await
+}
+
+/// The files of what is published as code, as the registry makes them.
+pub(crate) fn files_of(
+    id: &SkillId,
+    version: &Version,
+    description: &str,
+    license: Option<&str>,
+    code: &str,
+) -> Vec<BundleFile> {
+    let license = license.filter(|license| !license.trim().is_empty()).unwrap_or("MIT");
+    bundle::from_code(id, version, description, license, code)
+}
