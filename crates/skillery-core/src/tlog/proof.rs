@@ -172,7 +172,8 @@ fn range_hash<E>(
 }
 
 /// Verifies that the leaf with this hash is at `index` in the tree of `size` leaves with this root (RFC 9162,
-/// 2.1.3.2).
+/// 2.1.3.2). Size and root must come from one checkpoint: the root says nothing about the size, and a proof may have the
+/// same form in a tree of another size.
 pub fn verify_inclusion(
     proof: &[Digest],
     index: u64,
@@ -196,7 +197,7 @@ pub fn verify_inclusion(
 }
 
 /// Verifies that the tree of `old_size` leaves with `old_root` is the beginning of that of `new_size` leaves with
-/// `new_root` (RFC 9162, 2.1.4.2). Beyond it: two trees of the same size have the same root and an empty proof, and
+/// `new_root` (RFC 9162, 2.1.4.2). Each size and its root must come from one checkpoint. Beyond the RFC: two trees of the same size have the same root and an empty proof, and
 /// the empty tree is the beginning of every tree, with an empty proof, which says nothing about `new_root`.
 pub fn verify_consistency(
     proof: &[Digest],
