@@ -27,6 +27,25 @@ pub(crate) fn note() -> Note {
     Note { text, signatures }
 }
 
+/// A checkpoint of ours, cosigned by aics-witness 0.1.0, a witness in Python.
+#[test]
+fn a_cosignature_of_another_program_is_verified() {
+    let witness: VerifierKey =
+        "witness.example/theirs+0684e43d+BIIur9XmFWD18mhP4ZRZ5/XVQZzjwobyIWdXjbxT/jBN".parse().unwrap();
+    let note = Note::parse(
+        "log.example/log\n700\nxw5zSZqcGcWQ2YSUvQUOs6ZGvzjJ96OX3OWj/t47JAc=\n\n\
+         \u{2014} log.example/log \
+         F9eR0lrSbS6cTXNSfcJGU9qyGmd9n6vuptX+dp4H3hpcJUxFLjE1AXfRZOhEE7WXsmk1waUW7mDRXwSWuQ2poccHWgE=\n\
+         \u{2014} witness.example/theirs \
+         BoTkPQAAAABrB18B3GsL8m4WiEmHTB6z4KEHcnHQGxRiyj16Qj0zPPvsqhnLgZX5UFDxh6hv/9gxrLNXosy4C7GQXNYOw3zzk0FZBA==\n",
+    )
+    .unwrap();
+    let verified = note.verify(std::slice::from_ref(&witness)).unwrap();
+    assert_eq!(verified.iter().map(|one| one.time).collect::<Vec<_>>(), [Some(1_795_645_185)]);
+    let other = Note { text: note.text.replace("700", "701"), ..note };
+    assert!(other.verify(&[witness]).is_err());
+}
+
 fn their_verdict(bytes: &[u8], key: &VerifierKey) -> bool {
     let known = VerifierList::new(vec![Box::new(StandardVerifier::new(&key.to_string()).unwrap())]);
     signed_note::Note::from_bytes(bytes).is_ok_and(|note| note.verify(&known).is_ok())
