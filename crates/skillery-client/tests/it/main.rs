@@ -4,12 +4,15 @@
 
 mod configuration;
 mod graph;
+mod hostile;
 mod install;
 mod library;
 mod lockfile;
 mod metrics;
+mod proxy;
 mod registry;
 mod scripted;
+mod signing;
 mod transport;
 mod usage;
 

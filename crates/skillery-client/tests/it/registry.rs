@@ -18,6 +18,7 @@ use crate::TestHome;
 /// A registry in a thread of this process, which stops with the test.
 pub(crate) struct Registry {
     test: TestHome,
+    data: std::path::PathBuf,
     config: Config,
     running: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
@@ -31,9 +32,43 @@ impl Drop for Registry {
 impl Registry {
     pub(crate) async fn start() -> Self {
         let test = TestHome::new();
+        let data = test.path().join("data");
+        Self::start_in(test, data).await
+    }
+
+    /// Stops, puts this folder in the place of the data, and starts again, at another address.
+    pub(crate) async fn restart_with(mut self, data: &std::path::Path) -> Self {
+        self.stop();
+        let test = std::mem::replace(&mut self.test, TestHome::new());
+        Self::start_in(test, data.to_owned()).await
+    }
+
+    /// Copies the data of a registry that is stopped, without what it knows to have answered.
+    pub(crate) fn copy_data(&mut self, name: &str) -> std::path::PathBuf {
+        self.stop();
+        let copy = self.test.path().join(name);
+        let status = std::process::Command::new("cp").arg("-a").arg(self.data()).arg(&copy).status();
+        assert!(status.unwrap().success());
+        let _ = std::fs::remove_file(copy.join("log-checkpoint"));
+        copy
+    }
+
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.data.clone()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.config.url.to_string()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    pub(crate) async fn start_in(test: TestHome, data: std::path::PathBuf) -> Self {
         let token = "the-admin-token-of-these-tests-0123456789";
         let settings = Settings {
-            data: test.path().join("data"),
+            data: data.clone(),
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_token: Some(Secret::new(token)),
             ..Settings::default()
@@ -53,7 +88,7 @@ impl Registry {
             token: Some(Secret::new(token)),
             ..Config::default()
         };
-        Self { test, config, running: Some((stop, thread)) }
+        Self { test, data, config, running: Some((stop, thread)) }
     }
 
     pub(crate) fn admin(&self) -> Client {
@@ -96,11 +131,11 @@ impl Registry {
     }
 }
 
-fn id(text: &str) -> SkillId {
+pub(crate) fn id(text: &str) -> SkillId {
     text.parse().unwrap()
 }
 
-fn version(text: &str) -> Version {
+pub(crate) fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
 

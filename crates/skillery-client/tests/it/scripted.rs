@@ -86,7 +86,7 @@ impl Scripted {
     }
 }
 
-async fn read_request(mut stream: TcpStream) -> Option<(Request, TcpStream)> {
+pub(crate) async fn read_request(mut stream: TcpStream) -> Option<(Request, TcpStream)> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
