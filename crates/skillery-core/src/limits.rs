@@ -30,6 +30,12 @@ pub const MAX_KEY_LENGTH: usize = 16 * 1024;
 pub const MAX_KEY_COMMENT_LENGTH: usize = 255;
 /// Bytes in an SSH signature in its armour, with the certificate that may be in it.
 pub const MAX_SSH_SIGNATURE_LENGTH: usize = 32 * 1024;
+/// Bytes in a Sigstore bundle: a statement in base64, and what surrounds it.
+pub const MAX_SIGSTORE_BUNDLE_LENGTH: usize = 2 * 1024 * 1024;
+/// X.509 certificates in a Sigstore bundle.
+pub const MAX_CERTIFICATES: usize = 10;
+/// Bytes in the certificates of authorities that are trusted.
+pub const MAX_ROOTS_LENGTH: usize = 1024 * 1024;
 
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

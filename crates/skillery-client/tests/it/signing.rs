@@ -35,7 +35,11 @@ async fn install(
 
 async fn publisher(registry: &Registry, name: &str) -> Client {
     let client = registry.user(name, EVERYTHING).await;
-    registry.admin().set_member(&"acme".parse().unwrap(), &name.parse().unwrap(), Role::Publisher).await.unwrap();
+    registry
+        .admin()
+        .set_member(&"acme".parse().unwrap(), &name.parse().unwrap(), Role::Publisher)
+        .await
+        .unwrap();
     client
 }
 

@@ -9,7 +9,11 @@
 
 pub mod allowed_signers;
 pub mod author;
+pub mod dsse;
 mod ed25519;
+pub mod oms;
+pub mod pem;
 pub mod ssh;
 pub mod sshsig;
 pub mod statement;
+pub mod x509;
