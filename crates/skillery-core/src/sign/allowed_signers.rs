@@ -7,6 +7,9 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::sign::ssh::PublicKey;
 use crate::time::Time;
 
@@ -84,7 +87,7 @@ pub fn render(
         if let Some(times) = times(signer, form)? {
             text += &signer.principals.join(",");
             text += if signer.is_authority { " cert-authority," } else { " " };
-            let (kind, key) = (signer.key.algorithm().name(), encoded(&signer.key));
+            let (kind, key) = (signer.key.algorithm().name(), STANDARD.encode(signer.key.blob()));
             // Writing to a `String` cannot fail.
             let _ = writeln!(text, "namespaces=\"{}\"{times} {kind} {key}", namespaces.join(","));
         }
@@ -140,11 +143,6 @@ fn stamp(seconds: i64) -> Result<String, AllowedSignersError> {
     } else {
         Err(AllowedSignersError::Time(text))
     }
-}
-
-fn encoded(key: &PublicKey) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(key.blob())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod ed25519;
 mod mutations;
 mod notes;
+mod sigstore;
 mod ssh_keygen;
 mod texts;
 mod tiles;

@@ -11,7 +11,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use skillery_core::Digest;
 use skillery_core::sign::allowed_signers::{AllowedSigner, Form, render};
-use skillery_core::sign::ssh::{PublicKey, sign_data};
+use skillery_core::sign::ssh::{Certificate, PublicKey, sign_data};
 use skillery_core::sign::sshsig::{
     HashAlgorithm, RELEASE_NAMESPACE, REVIEW_NAMESPACE, SshSignature, assemble, sign, to_be_signed,
 };
@@ -162,8 +162,7 @@ fn certificates_are_judged_as_ssh_keygen_judges_them() {
         &["-q", "-s", "authority", "-I", "alice's", "-n", ALICE, "-V", "20230101Z:20240101Z", "key.pub"],
         b"",
     );
-    let certificate: skillery_core::sign::ssh::Certificate =
-        read(&place.path("key-cert.pub")).parse().unwrap();
+    let certificate: Certificate = read(&place.path("key-cert.pub")).parse().unwrap();
     assert_eq!(certificate.key(), &key);
     fs::copy(place.path("key-cert.pub"), place.path("key.pub")).unwrap();
     let text = place.run(&["-q", "-Y", "sign", "-f", "key.pub", "-n", RELEASE_NAMESPACE], MESSAGE);
@@ -200,33 +199,78 @@ fn certificates_are_judged_as_ssh_keygen_judges_them() {
     }
 }
 
+/// A security key in software: what it signs has the digests of its application and of the data in it.
+struct SoftKey {
+    pair: Ed25519KeyPair,
+    public: PublicKey,
+}
+
+const SOFT_KIND: &[u8] = b"sk-ssh-ed25519@openssh.com";
+
+impl SoftKey {
+    fn new() -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let mut blob = Vec::new();
+        for field in [SOFT_KIND, pair.public_key().as_ref(), b"ssh:"] {
+            put(&mut blob, field);
+        }
+        Self { pair, public: PublicKey::from_blob(&blob).unwrap() }
+    }
+
+    fn answer(&self, data: &[u8], flags: u8) -> Vec<u8> {
+        let trailer = [flags, 0, 0, 0, 9];
+        let signed = [Digest::of(b"ssh:").bytes(), &trailer[..], Digest::of(data).bytes()].concat();
+        let mut answer = Vec::new();
+        put(&mut answer, SOFT_KIND);
+        put(&mut answer, self.pair.sign(&signed).as_ref());
+        answer.extend_from_slice(&trailer);
+        answer
+    }
+}
+
+fn put(into: &mut Vec<u8>, bytes: &[u8]) {
+    into.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
+    into.extend_from_slice(bytes);
+}
+
 #[test]
 fn a_security_key_is_read_as_ssh_keygen_reads_it_and_must_be_touched() {
-    fn put(into: &mut Vec<u8>, bytes: &[u8]) {
-        into.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
-        into.extend_from_slice(bytes);
-    }
-    const KIND: &[u8] = b"sk-ssh-ed25519@openssh.com";
     let place = Place::new();
-    // A security key in software: what it signs has the digests of its application and of the data in it.
-    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-    let mut blob = Vec::new();
-    for field in [KIND, pair.public_key().as_ref(), b"ssh:"] {
-        put(&mut blob, field);
-    }
-    let key = PublicKey::from_blob(&blob).unwrap();
+    let soft = SoftKey::new();
     let data = to_be_signed(RELEASE_NAMESPACE, HashAlgorithm::Sha512, MESSAGE).unwrap();
     for (flags, good) in [(0x01, true), (0x05, true), (0x00, false)] {
-        let trailer = [flags, 0, 0, 0, 9];
-        let signed = [Digest::of(b"ssh:").bytes(), &trailer[..], Digest::of(&data).bytes()].concat();
-        let mut answer = Vec::new();
-        put(&mut answer, KIND);
-        put(&mut answer, pair.sign(&signed).as_ref());
-        answer.extend_from_slice(&trailer);
-        let signature = assemble(&blob, RELEASE_NAMESPACE, HashAlgorithm::Sha512, &answer).unwrap();
-        assert_eq!(signature.verify_key(&key, RELEASE_NAMESPACE, MESSAGE).is_ok(), good);
+        let answer = soft.answer(&data, flags);
+        let signature =
+            assemble(soft.public.blob(), RELEASE_NAMESPACE, HashAlgorithm::Sha512, &answer).unwrap();
+        assert_eq!(signature.verify_key(&soft.public, RELEASE_NAMESPACE, MESSAGE).is_ok(), good);
         // `ssh-keygen` only looks at whether it fits.
-        assert!(place.verifies(&allowed(&[alice(&key)]), &signature, &[]), "{flags}");
+        assert!(place.verifies(&allowed(&[alice(&soft.public)]), &signature, &[]), "{flags}");
+    }
+}
+
+#[test]
+fn a_certificate_can_want_that_the_security_key_knows_its_user() {
+    let place = Place::new();
+    let soft = SoftKey::new();
+    let authority = place.make_key("authority", &["ed25519"]);
+    fs::write(place.path("soft.pub"), format!("{}\n", soft.public)).unwrap();
+    place.run(&["-q", "-s", "authority", "-I", "x", "-n", ALICE, "-O", "verify-required", "soft.pub"], b"");
+    let certificate: Certificate = read(&place.path("soft-cert.pub")).parse().unwrap();
+    assert_eq!(certificate.key(), &soft.public);
+    let data = to_be_signed(RELEASE_NAMESPACE, HashAlgorithm::Sha512, MESSAGE).unwrap();
+    for (flags, good) in [(0x05, true), (0x01, false), (0x04, false)] {
+        let answer = soft.answer(&data, flags);
+        let signature =
+            assemble(certificate.blob(), RELEASE_NAMESPACE, HashAlgorithm::Sha512, &answer).unwrap();
+        let at = Time::from_micros(1_795_339_800_000_000);
+        let verified = signature.verify_certificate(
+            std::slice::from_ref(&authority),
+            ALICE,
+            at,
+            RELEASE_NAMESPACE,
+            MESSAGE,
+        );
+        assert_eq!(verified.is_ok(), good, "{verified:?}");
     }
 }
 
