@@ -12,6 +12,7 @@ pub mod entry;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod monitor;
 pub mod problem;
 pub mod rating;
 pub mod receipt;

@@ -1,0 +1,360 @@
+//! The rules that the entries of a log must keep, checked from the entries alone.
+//!
+//! Whoever follows a log knows by its checkpoints that nothing was altered. That what was appended was right is another
+//! question, and this module's. It is given every leaf in order, and what opens hidden ones as far as somebody may open
+//! them; it remembers what later entries must fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::SignatureMark;
+use crate::entry::{Entry, Leaf};
+use crate::event::Event;
+use crate::id::key_contains;
+use crate::time::Time;
+use crate::words::word_enum;
+use crate::{Digest, Namespace, Role, SkillId, Version};
+
+word_enum! {
+    /// A rule of the log.
+    Rule {
+        /// Every leaf is an entry, or a commitment to one.
+        Form = "form",
+        /// Times never go back.
+        Time = "time",
+        /// The log begins, once.
+        Genesis = "genesis",
+        /// An entry about a skill names the one before it.
+        Chain = "chain",
+        /// A version is published once, and so has one digest for ever.
+        Digest = "digest",
+        /// What is yanked, quarantined, released or signed was published before.
+        Status = "status",
+        /// Whoever acts had the right by an entry before.
+        Right = "right",
+        /// A key is enrolled once, and revoked after that.
+        Key = "key",
+        /// A signature rests on the last entry about its key, and on a role that its signer had then.
+        Signature = "signature",
+    }
+}
+
+/// An entry that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Its number.
+    pub index: u64,
+    /// Which rule.
+    pub rule: Rule,
+    /// How, in a sentence.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "entry {}: {} ({})", self.index, self.detail, self.rule)
+    }
+}
+
+/// What is known after some number of entries. It can be kept, and gone on with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Monitor {
+    next: u64,
+    time: Time,
+    /// Hidden leaves that nobody opened.
+    hidden: BTreeSet<u64>,
+    /// Of each skill, by key, its last entry.
+    heads: BTreeMap<String, u64>,
+    /// Digests of published versions, by `key@version`.
+    versions: BTreeMap<String, Digest>,
+    /// Admins of the registry, by user id.
+    admins: BTreeSet<String>,
+    /// Roles with the entry that gave them, by namespace key and user id.
+    roles: BTreeMap<String, BTreeMap<String, (Role, u64)>>,
+    /// Keys to sign with, by fingerprint.
+    keys: BTreeMap<String, KeyState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KeyState {
+    user: Option<String>,
+    org: Option<String>,
+    /// The last entry about it.
+    last: u64,
+    is_revoked: bool,
+}
+
+impl Monitor {
+    /// How many entries were looked at.
+    pub fn size(&self) -> u64 {
+        self.next
+    }
+
+    /// Skills, versions and keys that are known.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.heads.len(), self.versions.len(), self.keys.len())
+    }
+
+    /// Hidden leaves that nobody opened.
+    pub fn hidden(&self) -> usize {
+        self.hidden.len()
+    }
+
+    /// Looks at the next leaf. `opened` is the entry of a hidden one, whose commitment was checked.
+    pub fn follow(&mut self, leaf: &[u8], opened: Option<Entry>) -> Vec<Violation> {
+        let index = self.next;
+        self.next += 1;
+        let mut found = Found { index, violations: Vec::new() };
+        let entry = match Leaf::parse(leaf) {
+            Ok(Leaf::Open(entry)) => Some(*entry),
+            Ok(Leaf::Hidden { time, .. }) => {
+                self.check_time(time, &mut found);
+                opened
+            }
+            Err(error) => {
+                found.add(Rule::Form, error.to_string());
+                return found.violations;
+            }
+        };
+        match entry {
+            Some(entry) => self.check(index, &entry, &mut found),
+            None => drop(self.hidden.insert(index)),
+        }
+        found.violations
+    }
+
+    fn check_time(&mut self, time: Time, found: &mut Found) {
+        if time < self.time {
+            found.add(Rule::Time, format!("it is of {time}, and the one before it of {}", self.time));
+        }
+        self.time = time.max(self.time);
+    }
+
+    fn check(&mut self, index: u64, entry: &Entry, found: &mut Found) {
+        self.check_time(entry.time, found);
+        if (index == 0) != (entry.event == Event::Genesis) {
+            found.add(Rule::Genesis, format!("it is `{}`", entry.event.kind()));
+        }
+        match entry.event.skill().cloned() {
+            Some(skill) => self.check_chain(index, entry, &skill, found),
+            None if entry.prev.is_some() => {
+                found.add(Rule::Chain, "it names one before it, and is about no skill".to_owned());
+            }
+            None => {}
+        }
+        let actor = entry.actor.as_deref();
+        match &entry.event {
+            Event::UserCreated { user, admin } => {
+                self.must_be_admin(actor, found);
+                if *admin {
+                    self.admins.insert(user.clone());
+                }
+            }
+            Event::UserDisabled { .. } => self.must_be_admin(actor, found),
+            Event::MemberSet { namespace, user, role } => {
+                self.check_member(actor, namespace, user, found);
+                let Some(place) = key_of(namespace) else { return };
+                self.roles.entry(place).or_default().insert(user.clone(), (*role, index));
+            }
+            Event::MemberRemoved { namespace, user } => {
+                if actor != Some(user) {
+                    self.check_member(actor, namespace, user, found);
+                }
+                let removed = key_of(namespace)
+                    .and_then(|place| self.roles.get_mut(&place))
+                    .and_then(|members| members.remove(user));
+                if removed.is_none() {
+                    found.add(Rule::Right, format!("`{user}` had no role in `{namespace}`"));
+                }
+            }
+            Event::KeyEnrolled { key, user, org } => self.enrol(index, key, user, org, found),
+            Event::KeyRevoked { key } => match self.keys.get_mut(key) {
+                Some(state) if !state.is_revoked => (state.is_revoked, state.last) = (true, index),
+                Some(_) => found.add(Rule::Key, format!("{key} was revoked before")),
+                None => found.add(Rule::Key, format!("{key} was never enrolled")),
+            },
+            Event::VersionPublished { skill, version, digest, statement, signatures, .. } => {
+                self.publish(actor, skill, version, *digest, found);
+                if statement.is_some() == signatures.is_empty() {
+                    found.add(Rule::Signature, "a statement and signatures come together".to_owned());
+                }
+                signatures.iter().for_each(|mark| self.check_signature(index, skill, mark, found));
+            }
+            Event::VersionSigned { skill, version, signature, .. } => {
+                self.must_be_published(skill, version, found);
+                self.check_signature(index, skill, signature, found);
+            }
+            Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
+                self.must_be_published(skill, version, found);
+                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
+            }
+            Event::VersionQuarantined { skill, version } | Event::VersionReleased { skill, version } => {
+                self.must_be_published(skill, version, found);
+                self.must_be_admin(actor, found);
+            }
+            Event::VisibilityChanged { skill, .. } => {
+                self.must_have(actor, &skill.namespace().key(), Role::Admin, found);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_chain(&mut self, index: u64, entry: &Entry, skill: &SkillId, found: &mut Found) {
+        let known = self.heads.insert(skill.key(), index);
+        let fits = match (entry.prev, known) {
+            (prev, known) if prev == known => true,
+            // The one before it may be hidden, if it is later than those that are known.
+            (Some(prev), known) => self.hidden.contains(&prev) && known.is_none_or(|known| known < prev),
+            (None, _) => false,
+        };
+        if !fits {
+            let told =
+                |index: Option<u64>| index.map_or_else(|| "none".to_owned(), |index| index.to_string());
+            let detail = format!(
+                "it names {} as the one before it about `{skill}`, and that is {}",
+                told(entry.prev),
+                told(known)
+            );
+            found.add(Rule::Chain, detail);
+        }
+    }
+
+    fn publish(
+        &mut self,
+        actor: Option<&str>,
+        skill: &SkillId,
+        version: &Version,
+        digest: Digest,
+        found: &mut Found,
+    ) {
+        if let Some(before) = self.versions.insert(version_key(skill, version), digest) {
+            found.add(
+                Rule::Digest,
+                format!("`{skill}` {version} was published before, with the digest {before}"),
+            );
+        }
+        self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
+    }
+
+    fn must_be_published(&self, skill: &SkillId, version: &Version, found: &mut Found) {
+        if !self.versions.contains_key(&version_key(skill, version)) && self.hidden.is_empty() {
+            found.add(Rule::Status, format!("`{skill}` {version} was never published"));
+        }
+    }
+
+    fn enrol(
+        &mut self,
+        index: u64,
+        key: &str,
+        user: &Option<String>,
+        org: &Option<String>,
+        found: &mut Found,
+    ) {
+        if user.is_some() == org.is_some() {
+            found.add(Rule::Key, format!("{key} must be a user's, or an org's"));
+        }
+        let state = KeyState { user: user.clone(), org: org.clone(), last: index, is_revoked: false };
+        if self.keys.insert(key.to_owned(), state).is_some() {
+            found.add(Rule::Key, format!("{key} was enrolled before"));
+        }
+    }
+
+    /// A signature is judged where it stands: by the state of its key and of its signer's role at that entry.
+    fn check_signature(&self, index: u64, skill: &SkillId, mark: &SignatureMark, found: &mut Found) {
+        let SignatureMark { key, signer, enrolled, member, .. } = mark;
+        match self.keys.get(key) {
+            None => found.add(Rule::Signature, format!("{key} was never enrolled")),
+            Some(state) if state.is_revoked => {
+                found.add(Rule::Signature, format!("{key} was revoked by entry {}", state.last));
+            }
+            Some(state) if state.last != *enrolled => {
+                let detail = format!("the last entry about {key} is {}, and it names {enrolled}", state.last);
+                found.add(Rule::Signature, detail);
+            }
+            Some(KeyState { user: Some(user), .. }) if user != signer => {
+                found.add(
+                    Rule::Signature,
+                    format!("{key} is the key of `{user}`, and `{signer}` is said to have signed"),
+                );
+            }
+            Some(KeyState { org: Some(org), .. }) if key_of(org).is_none_or(|org| org != skill.org_key()) => {
+                found.add(Rule::Signature, format!("{key} is the authority of another org, `{org}`"));
+            }
+            Some(_) => {}
+        }
+        let namespace = skill.namespace().key();
+        let roles = self.roles_in(&namespace, signer);
+        if !roles.iter().any(|(role, given)| *role >= Role::Publisher && given == member) || *member >= index
+        {
+            let detail =
+                format!("entry {member} does not give `{signer}` a role in `{namespace}` that may publish");
+            found.add(Rule::Signature, detail);
+        }
+    }
+
+    fn roles_in(&self, namespace: &str, user: &str) -> Vec<(Role, u64)> {
+        // A handful of places: the namespace and those above it.
+        let mut places = vec![namespace];
+        places.extend(
+            namespace.char_indices().filter(|(_, letter)| *letter == '/').map(|(at, _)| &namespace[..at]),
+        );
+        places.iter().filter_map(|place| self.roles.get(*place)?.get(user).copied()).collect()
+    }
+
+    fn must_be_admin(&self, actor: Option<&str>, found: &mut Found) {
+        // What the registry does by itself, at its start, has no actor.
+        if let Some(user) = actor.filter(|user| !self.admins.contains(*user)) {
+            found.add(Rule::Right, format!("`{user}` is no admin of the registry"));
+        }
+    }
+
+    fn must_have(&self, actor: Option<&str>, namespace: &str, role: Role, found: &mut Found) {
+        let Some(user) = actor else {
+            found.add(Rule::Right, "nobody is said to have done it".to_owned());
+            return;
+        };
+        let held = self.roles_in(namespace, user).into_iter().any(|(held, _)| held >= role);
+        if !held && !self.admins.contains(user) {
+            found.add(Rule::Right, format!("`{user}` is no {role} of `{namespace}`"));
+        }
+    }
+
+    /// Roles are given and taken by admins; the first owner of an org makes itself one.
+    fn check_member(&self, actor: Option<&str>, namespace: &str, user: &str, found: &mut Found) {
+        let Some(place) = key_of(namespace) else {
+            found.add(Rule::Form, format!("`{namespace}` is no namespace"));
+            return;
+        };
+        let org = place.split('/').next().unwrap_or(&place);
+        let is_first =
+            !self.roles.iter().any(|(known, members)| key_contains(org, known) && !members.is_empty());
+        if !(is_first && actor.is_some() && place == org) || user.is_empty() {
+            self.must_have(actor, &place, Role::Admin, found);
+        }
+    }
+}
+
+/// What an entry was found to do wrong.
+struct Found {
+    index: u64,
+    violations: Vec<Violation>,
+}
+
+impl Found {
+    fn add(&mut self, rule: Rule, detail: String) {
+        self.violations.push(Violation { index: self.index, rule, detail });
+    }
+}
+
+fn key_of(namespace: &str) -> Option<String> {
+    namespace.parse::<Namespace>().ok().map(|namespace| namespace.key())
+}
+
+fn version_key(skill: &SkillId, version: &Version) -> String {
+    format!("{}@{version}", skill.key())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+use super::*;
+use crate::Visibility;
+use crate::entry::Opening;
+use crate::sign::author::SignatureKind;
+
+/// Entries as a registry would append them.
+#[derive(Default)]
+struct Log {
+    monitor: Monitor,
+    heads: BTreeMap<String, u64>,
+    violations: Vec<Violation>,
+}
+
+impl Log {
+    fn append(&mut self, actor: &str, event: Event) -> u64 {
+        self.append_with(actor, event, |_| ())
+    }
+
+    /// As [`Log::append`], with something wrong in it.
+    fn append_with(&mut self, actor: &str, event: Event, change: impl FnOnce(&mut Entry)) -> u64 {
+        let index = self.monitor.size();
+        let mut entry = Entry {
+            time: Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap()),
+            actor: (!actor.is_empty()).then(|| actor.to_owned()),
+            prev: event.skill().and_then(|skill| self.heads.insert(skill.key(), index)),
+            event,
+        };
+        change(&mut entry);
+        let text = entry.to_text().unwrap();
+        self.violations.extend(self.monitor.follow(text.as_bytes(), None));
+        index
+    }
+
+    /// A registry with an admin, an org and a publisher in it.
+    fn begun() -> Self {
+        let mut log = Self::default();
+        log.append("", Event::Genesis);
+        log.append("", Event::UserCreated { user: "root".into(), admin: true });
+        for user in ["ann", "pub", "eve"] {
+            log.append("root", Event::UserCreated { user: user.into(), admin: false });
+        }
+        log.append("ann", Event::OrgCreated { org: "acme".into() });
+        log.append("ann", member("acme", "ann", Role::Owner));
+        log.append("ann", member("acme", "pub", Role::Publisher));
+        assert_eq!(log.violations, []);
+        log
+    }
+
+    #[track_caller]
+    fn breaks(mut self, rule: Rule) {
+        assert_eq!(self.violations.len(), 1, "{:?}", self.violations);
+        let violation = self.violations.remove(0);
+        assert_eq!((violation.rule, violation.index), (rule, self.monitor.size() - 1), "{violation}");
+    }
+}
+
+fn member(namespace: &str, user: &str, role: Role) -> Event {
+    Event::MemberSet { namespace: namespace.into(), user: user.into(), role }
+}
+
+fn tool() -> SkillId {
+    "acme/tool".parse().unwrap()
+}
+
+fn published(version: &str, signatures: Vec<SignatureMark>) -> Event {
+    Event::VersionPublished {
+        skill: tool(),
+        version: version.parse().unwrap(),
+        digest: Digest::of(version.as_bytes()),
+        size: 1,
+        code_hash: Digest::of(b"code"),
+        statement: (!signatures.is_empty()).then(|| Digest::of(b"statement")),
+        signatures,
+    }
+}
+
+fn yanked(version: &str) -> Event {
+    Event::VersionYanked { skill: tool(), version: version.parse().unwrap() }
+}
+
+fn mark(signer: &str, enrolled: u64, member: u64) -> SignatureMark {
+    let (key, kind, sha256) = ("SHA256:k".to_owned(), SignatureKind::SshSig, Digest::of(b"signature"));
+    SignatureMark { kind, key, sha256, signer: signer.into(), enrolled, member }
+}
+
+fn enrolled(user: &str) -> Event {
+    Event::KeyEnrolled { key: "SHA256:k".into(), user: Some(user.into()), org: None }
+}
+
+/// The entry that made `pub` a publisher.
+const MEMBER: u64 = 7;
+
+#[test]
+fn a_right_history_breaks_no_rule() {
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("pub", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    log.append("root", published("1.1.0", Vec::new()));
+    log.append("pub", yanked("1.0.0"));
+    log.append("root", Event::VersionQuarantined { skill: tool(), version: "1.1.0".parse().unwrap() });
+    log.append("ann", Event::VisibilityChanged { skill: tool(), visibility: Visibility::Internal });
+    log.append("eve", Event::SkillRated { skill: tool(), tenths: 50 });
+    log.append("pub", Event::KeyRevoked { key: "SHA256:k".into() });
+    log.append("pub", Event::MemberRemoved { namespace: "acme".into(), user: "pub".into() });
+    assert_eq!(log.violations, []);
+    // What is known is kept and gone on with.
+    let text = serde_json::to_string(&log.monitor).unwrap();
+    assert_eq!(serde_json::from_str::<Monitor>(&text).unwrap(), log.monitor);
+    assert_eq!(log.monitor.counts(), (1, 2, 1));
+}
+
+#[test]
+fn a_version_has_one_digest_for_ever() {
+    let mut log = Log::begun();
+    log.append("pub", published("1.0.0", Vec::new()));
+    log.append("pub", published("1.0.0", Vec::new()));
+    log.breaks(Rule::Digest);
+}
+
+#[test]
+fn chains_have_no_gap() {
+    let mut log = Log::begun();
+    log.append("pub", published("1.0.0", Vec::new()));
+    log.append_with("pub", published("1.1.0", Vec::new()), |entry| entry.prev = None);
+    log.breaks(Rule::Chain);
+    let mut log = Log::begun();
+    let first = log.append("pub", published("1.0.0", Vec::new()));
+    log.append("pub", published("1.1.0", Vec::new()));
+    log.append_with("pub", published("1.2.0", Vec::new()), |entry| entry.prev = Some(first));
+    log.breaks(Rule::Chain);
+    let mut log = Log::begun();
+    log.append_with("root", enrolled("root"), |entry| entry.prev = Some(1));
+    log.breaks(Rule::Chain);
+}
+
+#[test]
+fn the_chain_of_a_skill_that_was_hidden_goes_on() {
+    let mut log = Log::begun();
+    let first = log.append("pub", published("1.0.0", Vec::new()));
+    let entry = Entry {
+        time: Time::from_micros(1_767_323_046_000_000),
+        actor: Some("pub".into()),
+        prev: Some(first),
+        event: yanked("1.0.0"),
+    };
+    let opening = Opening { entry: entry.to_text().unwrap(), salt: Some(Digest::of(b"salt")) };
+    let hidden = log.monitor.size();
+    let opened = log.monitor.clone().follow(&opening.leaf().unwrap(), Some(entry));
+    assert_eq!(opened, []);
+    assert_eq!(log.monitor.follow(&opening.leaf().unwrap(), None), []);
+    assert_eq!(log.monitor.hidden(), 1);
+    log.append_with("pub", published("1.1.0", Vec::new()), |entry| {
+        entry.prev = Some(hidden);
+        entry.time = entry.time.plus_seconds(10);
+    });
+    assert_eq!(log.violations, []);
+}
+
+#[test]
+fn times_do_not_go_back_and_leaves_are_entries() {
+    let mut log = Log::begun();
+    log.append_with("pub", published("1.0.0", Vec::new()), |entry| entry.time = Time::from_micros(1));
+    log.breaks(Rule::Time);
+    let mut log = Log::begun();
+    log.violations.extend(log.monitor.follow(b"{\"v\": 1}", None));
+    log.breaks(Rule::Form);
+    let mut log = Log::begun();
+    log.append("", Event::Genesis);
+    log.breaks(Rule::Genesis);
+}
+
+#[test]
+fn nobody_acts_without_the_right() {
+    let cases: [(&str, Event); 9] = [
+        ("eve", published("2.0.0", Vec::new())),
+        ("", published("2.0.0", Vec::new())),
+        ("eve", yanked("1.0.0")),
+        ("pub", Event::VersionQuarantined { skill: tool(), version: "1.0.0".parse().unwrap() }),
+        ("pub", Event::VisibilityChanged { skill: tool(), visibility: Visibility::Public }),
+        ("eve", member("acme", "eve", Role::Owner)),
+        ("pub", member("acme/inner", "pub", Role::Admin)),
+        ("eve", Event::MemberRemoved { namespace: "acme".into(), user: "ann".into() }),
+        ("ann", Event::UserCreated { user: "mallory".into(), admin: true }),
+    ];
+    for (actor, event) in cases {
+        let mut log = Log::begun();
+        log.append("pub", published("1.0.0", Vec::new()));
+        log.append(actor, event);
+        log.breaks(Rule::Right);
+    }
+}
+
+#[test]
+fn a_signature_is_judged_where_it_stands() {
+    // A key that was never enrolled, one of somebody else, one that was revoked, an entry that is not the last one.
+    let mut log = Log::begun();
+    log.append("pub", published("1.0.0", vec![mark("pub", 3, MEMBER)]));
+    log.breaks(Rule::Signature);
+    let mut log = Log::begun();
+    let key = log.append("eve", enrolled("eve"));
+    log.append("pub", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    log.breaks(Rule::Signature);
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("pub", Event::KeyRevoked { key: "SHA256:k".into() });
+    log.append("pub", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    log.breaks(Rule::Signature);
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("pub", published("1.0.0", vec![mark("pub", key - 1, MEMBER)]));
+    log.breaks(Rule::Signature);
+    // Somebody who has left, and a role that was another one then.
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("ann", Event::MemberRemoved { namespace: "acme".into(), user: "pub".into() });
+    log.append("ann", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    log.breaks(Rule::Signature);
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    let reader = log.append("ann", member("acme", "pub", Role::Reader));
+    log.append("ann", published("1.0.0", vec![mark("pub", key, reader)]));
+    log.breaks(Rule::Signature);
+    // Afterwards, and without a statement.
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("ann", published("1.0.0", Vec::new()));
+    let signed = |enrolled| Event::VersionSigned {
+        skill: tool(),
+        version: "1.0.0".parse().unwrap(),
+        statement: Digest::of(b"statement"),
+        signature: mark("pub", enrolled, MEMBER),
+    };
+    log.append("pub", signed(key));
+    assert_eq!(log.violations, []);
+    log.append("pub", signed(key + 1));
+    log.breaks(Rule::Signature);
+}
+
+#[test]
+fn keys_are_enrolled_once_and_revoked_after_that() {
+    let mut log = Log::begun();
+    log.append("pub", enrolled("pub"));
+    log.append("eve", enrolled("eve"));
+    log.breaks(Rule::Key);
+    let mut log = Log::begun();
+    log.append("pub", Event::KeyRevoked { key: "SHA256:k".into() });
+    log.breaks(Rule::Key);
+    let mut log = Log::begun();
+    log.append("pub", Event::KeyEnrolled { key: "SHA256:k".into(), user: None, org: None });
+    log.breaks(Rule::Key);
+}
+
+#[test]
+fn what_was_never_published_is_not_yanked() {
+    let mut log = Log::begun();
+    log.append("pub", yanked("1.0.0"));
+    log.breaks(Rule::Status);
+}
