@@ -2,7 +2,6 @@
 
 use skillery_core::api::{EnrolRequest, KeySummary, SignRequest, SignatureUpload, SignaturesResponse};
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::sign::author::SignatureKind;
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE};
 use skillery_core::sign::statement::{Expected, Statement};
 use skillery_core::time::Time;
@@ -55,7 +54,7 @@ pub(crate) async fn sign_release(
     log.update().await?;
     let statement = new_statement(log.key().name(), id, version, files)?;
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
-    Ok((statement, SignatureUpload { kind: SignatureKind::SshSig, value }))
+    Ok((statement, SignatureUpload { kind: signer.kind(), value }))
 }
 
 fn new_statement(registry: &str, id: &SkillId, version: &Version, files: Vec<BundleFile>) -> Result<String> {
@@ -100,7 +99,7 @@ pub async fn sign_published(
         None => new_statement(registry, &checked.id, version, checked.files)?,
     };
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
-    let signature = SignatureUpload { kind: SignatureKind::SshSig, value };
+    let signature = SignatureUpload { kind: signer.kind(), value };
     client.sign_version(&checked.id, version, &SignRequest { statement, signature }).await
 }
 

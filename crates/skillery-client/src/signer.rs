@@ -1,6 +1,6 @@
 //! Signing with an author's own key: one in a file, in `ssh-agent`, on a security key, or one with a certificate.
 //!
-//! A key that lies open in a file signs here. Everything else is for OpenSSH's own `ssh-keygen`, which knows agents, asks
+//! A plain key in PEM makes Sigstore bundles, an SSH key SSH signatures. A key that lies open in a file signs here. Everything else is for OpenSSH's own `ssh-keygen`, which knows agents, asks
 //! for passphrases and for a touch of the key.
 
 use std::io::Write as _;
@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ring::rand::SystemRandom;
-use skillery_core::sign::author::AuthorKey;
+use skillery_core::sign::author::{AuthorKey, SignatureKind};
+use skillery_core::sign::dsse::Bundle;
+use skillery_core::sign::pem::PemPrivateKey;
 use skillery_core::sign::sshsig;
 
 use crate::error::{Error, Result};
@@ -27,6 +29,10 @@ impl Signer {
     /// The key in this file: a private key with its `.pub` beside it, or a `.pub` whose private key an agent holds, or a
     /// certificate `…-cert.pub`.
     pub fn open(path: &Path) -> Result<Self> {
+        if let Some(text) = read_pem(path)? {
+            let public_key = AuthorKey::Pem(pem_key(&text)?.public_key());
+            return Ok(Self { path: path.to_owned(), public_key });
+        }
         let shown = path.display().to_string();
         let is_certificate = shown.ends_with(CERTIFICATE);
         let public = match path.extension().is_some_and(|extension| extension == "pub") {
@@ -59,8 +65,16 @@ impl Signer {
         &self.path
     }
 
+    /// The form of what it signs.
+    pub fn kind(&self) -> SignatureKind {
+        self.public_key.signature_kind()
+    }
+
     /// Signs a message for a purpose. It may ask somebody at the terminal, and waits for an answer.
     pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String> {
+        if let Some(text) = read_pem(&self.path)? {
+            return sign_bundle(&text, message);
+        }
         match open_private(&self.path)? {
             Some(key) => {
                 let signed = sshsig::sign(&key, namespace, message, &SystemRandom::new());
@@ -93,6 +107,28 @@ impl Signer {
         }
         String::from_utf8(output.stdout).map_err(|_| failed("`ssh-keygen` answers with no text".to_owned()))
     }
+}
+
+/// The text of a file with a plain private key.
+fn read_pem(path: &Path) -> Result<Option<String>> {
+    match fs_err::read_to_string(path) {
+        Ok(text) if text.starts_with("-----BEGIN PRIVATE KEY-----") => Ok(Some(text)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::disk("read the key to sign with")(error))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn pem_key(text: &str) -> Result<PemPrivateKey> {
+    PemPrivateKey::from_pem(text, &SystemRandom::new())
+        .map_err(|error| Error::invalid("the key to sign with", error.to_string()))
+}
+
+fn sign_bundle(text: &str, message: &[u8]) -> Result<String> {
+    let bundle = Bundle::sign(message, &pem_key(text)?, &SystemRandom::new())
+        .map_err(Error::internal("sign with the key"))?;
+    bundle.to_json().map_err(Error::internal("write a bundle"))
 }
 
 /// The private key in a file, when it lies there without a passphrase, and no certificate stands for it.

@@ -3,8 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::dsse::{Bundle, BundleError, Material};
+use super::pem::{PemError, PemPublicKey};
 use super::ssh::{KeyError, PublicKey};
 use super::sshsig::{Signer, SshSigError, SshSignature};
+use crate::Digest;
 use crate::time::Time;
 use crate::words::word_enum;
 
@@ -13,6 +19,8 @@ word_enum! {
     SignatureKind {
         /// What `ssh-keygen -Y sign` makes.
         SshSig = "sshsig",
+        /// A Sigstore bundle with a DSSE envelope, by a plain key.
+        Dsse = "dsse",
     }
 }
 
@@ -21,6 +29,8 @@ word_enum! {
 pub enum AuthorKey {
     /// An SSH key: a line as in `id_ed25519.pub`.
     Ssh(PublicKey),
+    /// A plain key: `-----BEGIN PUBLIC KEY-----`.
+    Pem(PemPublicKey),
 }
 
 /// The text is no key that can sign.
@@ -29,6 +39,9 @@ pub enum AuthorKeyError {
     /// It is no SSH key, or not one that is accepted.
     #[error(transparent)]
     Ssh(#[from] KeyError),
+    /// It is no plain key, or not one that is accepted.
+    #[error(transparent)]
+    Pem(#[from] PemError),
 }
 
 impl AuthorKey {
@@ -36,6 +49,15 @@ impl AuthorKey {
     pub fn fingerprint(&self) -> String {
         match self {
             Self::Ssh(key) => key.fingerprint().to_string(),
+            Self::Pem(key) => pem_fingerprint(key),
+        }
+    }
+
+    /// The form of what it signs.
+    pub fn signature_kind(&self) -> SignatureKind {
+        match self {
+            Self::Ssh(_) => SignatureKind::SshSig,
+            Self::Pem(_) => SignatureKind::Dsse,
         }
     }
 
@@ -43,6 +65,7 @@ impl AuthorKey {
     pub fn algorithm(&self) -> &'static str {
         match self {
             Self::Ssh(key) => key.algorithm().name(),
+            Self::Pem(key) => key.algorithm().name(),
         }
     }
 }
@@ -51,6 +74,9 @@ impl FromStr for AuthorKey {
     type Err = AuthorKeyError;
 
     fn from_str(text: &str) -> Result<Self, AuthorKeyError> {
+        if text.trim_start().starts_with("-----BEGIN") {
+            return Ok(Self::Pem(text.parse()?));
+        }
         Ok(Self::Ssh(text.trim().parse()?))
     }
 }
@@ -63,6 +89,7 @@ impl fmt::Display for AuthorKey {
                 Ok(plain) => plain.fmt(formatter),
                 Err(_) => key.fmt(formatter),
             },
+            Self::Pem(key) => key.fmt(formatter),
         }
     }
 }
@@ -72,6 +99,8 @@ impl fmt::Display for AuthorKey {
 pub enum AuthorSignature {
     /// SSHSIG.
     Ssh(SshSignature),
+    /// A Sigstore bundle, with the fingerprint that it names as that of its key.
+    Dsse(Bundle, String),
 }
 
 /// The signature is not one of the key over the message.
@@ -80,6 +109,20 @@ pub enum AuthorSignatureError {
     /// As an SSH signature.
     #[error(transparent)]
     Ssh(#[from] SshSigError),
+    /// As a Sigstore bundle.
+    #[error(transparent)]
+    Dsse(#[from] BundleError),
+    /// The bundle names no key that could have been enrolled.
+    #[error(
+        "the bundle must name its public key by the fingerprint, 64 hexadecimal digits, and have no certificates"
+    )]
+    Hint,
+    /// The bundle is about something else.
+    #[error("the bundle is one of another payload")]
+    Payload,
+    /// The signature is of another form than the key makes.
+    #[error("the signature is of another form than those of the key")]
+    OtherForm,
 }
 
 /// With what a signature is to be checked.
@@ -103,6 +146,14 @@ impl AuthorSignature {
     pub fn parse(kind: SignatureKind, text: &str) -> Result<Self, AuthorSignatureError> {
         match kind {
             SignatureKind::SshSig => Ok(Self::Ssh(text.parse()?)),
+            SignatureKind::Dsse => {
+                let bundle = Bundle::parse(text.as_bytes())?;
+                let Material::PublicKey { hint: Some(hint) } = bundle.material() else {
+                    return Err(AuthorSignatureError::Hint);
+                };
+                let digest: Digest = hint.parse().map_err(|_| AuthorSignatureError::Hint)?;
+                Ok(Self::Dsse(bundle, shown(&digest)))
+            }
         }
     }
 
@@ -114,6 +165,7 @@ impl AuthorSignature {
                 Signer::Key(key) => key.fingerprint().to_string(),
                 Signer::Certificate(certificate) => certificate.authority().fingerprint().to_string(),
             },
+            Self::Dsse(_, fingerprint) => fingerprint.clone(),
         }
     }
 
@@ -121,10 +173,12 @@ impl AuthorSignature {
     pub fn is_certified(&self) -> bool {
         match self {
             Self::Ssh(signature) => matches!(signature.signer(), Signer::Certificate(_)),
+            Self::Dsse(..) => false,
         }
     }
 
-    /// Checks that it is a signature over exactly this message for this purpose, by what is trusted.
+    /// Checks that it is a signature over exactly this message, by what is trusted. An SSH signature must be for this
+    /// purpose; of a bundle, the message itself says what it is for.
     pub fn verify(
         &self,
         trusted: Trusted<'_>,
@@ -140,6 +194,23 @@ impl AuthorSignature {
                 signature.verify_certificate(authorities, principal, at, namespace, message)?;
                 Ok(())
             }
+            (Self::Dsse(bundle, _), Trusted::Key(AuthorKey::Pem(key))) => {
+                if bundle.verify(key)? == message {
+                    Ok(())
+                } else {
+                    Err(AuthorSignatureError::Payload)
+                }
+            }
+            _ => Err(AuthorSignatureError::OtherForm),
         }
     }
+}
+
+fn pem_fingerprint(key: &PemPublicKey) -> String {
+    shown(&key.fingerprint())
+}
+
+/// A digest as fingerprints of SSH keys are written.
+fn shown(digest: &Digest) -> String {
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(digest.bytes()))
 }

@@ -58,6 +58,15 @@ pub enum PemAlgorithm {
 }
 
 impl PemAlgorithm {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::EcdsaP256 => "ecdsa-p256",
+            Self::EcdsaP384 => "ecdsa-p384",
+        }
+    }
+
     const ALL: [Self; 3] = [Self::Ed25519, Self::EcdsaP256, Self::EcdsaP384];
 
     /// What stands before the bytes of the key: the one encoding of the algorithm, and the length of all.

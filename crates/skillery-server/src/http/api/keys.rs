@@ -6,7 +6,7 @@ use skillery_core::api::{ChallengeRequest, ChallengeResponse, EnrolRequest, KeyS
 use skillery_core::canonical::{canonical_json, from_canonical_json};
 use skillery_core::event::Event;
 use skillery_core::sign::allowed_signers::{AllowedSigner, Form, render};
-use skillery_core::sign::author::{AuthorKey, AuthorSignature, SignatureKind, Trusted};
+use skillery_core::sign::author::{AuthorKey, AuthorSignature, Trusted};
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
@@ -99,6 +99,9 @@ pub async fn enrol(call: Call) -> Result<Response> {
             if org.depth() > 1 {
                 return Err(invalid_key("an authority is one of a whole org"));
             }
+            if request.public_key.contains("-----BEGIN") {
+                return Err(invalid_key("an authority is an SSH key"));
+            }
             Some(org)
         }
     };
@@ -106,7 +109,8 @@ pub async fn enrol(call: Call) -> Result<Response> {
     let public_key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
     let fingerprint = public_key.fingerprint();
     check_challenge(&app, &request.challenge, &identity.user.id, &fingerprint)?;
-    let signature = AuthorSignature::parse(SignatureKind::SshSig, &request.signature).map_err(invalid_key)?;
+    let signature =
+        AuthorSignature::parse(public_key.signature_kind(), &request.signature).map_err(invalid_key)?;
     signature
         .verify(Trusted::Key(&public_key), ENROLL_NAMESPACE, request.challenge.as_bytes())
         .map_err(invalid_key)?;
@@ -236,8 +240,12 @@ pub async fn allowed_signers(call: &Call, org: &Namespace) -> Result<Response> {
         .map(|key| (vec!["*".to_owned()], key.public_key, key.enrolled_at, key.revoked_at, true));
     let signers: Vec<AllowedSigner> = own
         .chain(authorities)
-        .map(|(principals, key, enrolled_at, revoked_at, is_authority)| match key {
-            AuthorKey::Ssh(key) => AllowedSigner { principals, key, enrolled_at, revoked_at, is_authority },
+        .filter_map(|(principals, key, enrolled_at, revoked_at, is_authority)| match key {
+            AuthorKey::Ssh(key) => {
+                Some(AllowedSigner { principals, key, enrolled_at, revoked_at, is_authority })
+            }
+            // OpenSSH knows no such keys.
+            AuthorKey::Pem(_) => None,
         })
         .collect();
     let file = render(&signers, &[RELEASE_NAMESPACE, REVIEW_NAMESPACE], form).map_err(Failure::internal)?;
