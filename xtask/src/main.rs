@@ -11,6 +11,7 @@ mod python;
 mod shell;
 mod test;
 mod tidy;
+mod vectors;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

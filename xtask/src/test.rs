@@ -8,8 +8,8 @@ use clap::Args;
 
 use crate::postgres::Cluster;
 use crate::python::Environment;
-use crate::shell::{Say, cargo, is_there, skillery_binary};
-use crate::{codegen, tidy};
+use crate::shell::{Say, cargo, install_packages, is_there, skillery_binary};
+use crate::{codegen, tidy, vectors};
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]
@@ -35,7 +35,13 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         cargo().args(clippy).say_and_run()
     });
     checks.run("rust tests, on SQLite", || {
-        tests("--workspace", &args.args).env_remove("SKILLERY_TEST_DATABASE").say_and_run()
+        if !is_there("ssh-keygen", "-?") {
+            install_packages(&["openssh-client"])?;
+        }
+        tests("--workspace", &args.args)
+            .env_remove("SKILLERY_TEST_DATABASE")
+            .env("SKILLERY_TEST_VECTORS", vectors::fetch()?)
+            .say_and_run()
     });
     match args.no_postgres {
         true => checks.skip("server tests, on PostgreSQL", "left out"),

@@ -1,9 +1,7 @@
 //! The transparency log, compared with other people's and with their test vectors; signatures, with the programs of others.
-//! Whose the vectors are stands in `tests/vectors/NOTICE.md`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod ed25519;
 mod mutations;
 mod notes;
 mod sigstore;

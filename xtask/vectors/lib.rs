@@ -1,0 +1,1 @@
+//! Nothing: the manifest beside this names a package whose test vectors are used.
