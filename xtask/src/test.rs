@@ -35,7 +35,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         cargo().args(clippy).say_and_run()
     });
     checks.run("rust tests, on SQLite", || {
-        if !is_there("ssh-keygen", "-?") {
+        if !is_there("ssh", "-V") {
             install_packages(&["openssh-client"])?;
         }
         tests("--workspace", &args.args)

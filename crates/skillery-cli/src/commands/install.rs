@@ -200,9 +200,12 @@ fn describe(page: &mut Page, skill: &Installation) {
         .toned(Tone::Good, done)
         .name(manifest.id.as_str())
         .plain(format!(" {}", manifest.version));
-    page.line(if skill.added && skill.from_cache {
-        line.plain(" from what was downloaded earlier")
-    } else {
-        line
+    let line = match skill.added && skill.from_cache {
+        true => line.plain(" from what was downloaded earlier"),
+        false => line,
+    };
+    page.line(match &manifest.signed {
+        Some(signed) => line.toned(Tone::Faint, format!(", signed by {}", signed.signer)),
+        None => line,
     });
 }

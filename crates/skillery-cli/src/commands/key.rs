@@ -18,10 +18,10 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery key enrol ~/.ssh/id_ed25519               sign what you publish with your SSH key
+  skillery key enrol ~/.ssh/id_ed25519               sign what you publish
   skillery key list
-  skillery key revoke SHA256:…                       what it signs from now on counts no more
-  skillery key add acme                              an org's HMAC secret; asks without showing it
+  skillery key revoke SHA256:…                       from now on
+  skillery key add acme                              an org's HMAC secret
   skillery key remove acme")]
 pub(crate) struct KeyArgs {
     #[command(subcommand)]

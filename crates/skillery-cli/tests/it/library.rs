@@ -18,7 +18,7 @@ fn a_lock_pins_versions_and_digests() {
     place.publish(ID, "1.0.0");
     place.run(["install", ID]).ok();
     let lock = place.read("skillery.lock");
-    insta::with_settings!({filters => vec![(r"127\.0\.0\.1:\d+", "[ADDRESS]")]}, {
+    insta::with_settings!({filters => crate::support::FILTERS.to_vec()}, {
         insta::assert_snapshot!("lock-file", lock);
     });
     place.publish(ID, "1.1.0");

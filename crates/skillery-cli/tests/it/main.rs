@@ -16,6 +16,7 @@ mod main_job;
 mod moderation;
 mod packages;
 mod policy;
+mod proofs;
 mod serve;
 mod stats;
 mod support;

@@ -72,9 +72,9 @@ fn the_log_shows_every_change() {
     place.run(["quarantine", ID, "1.0.0", "--undo"]).ok();
     let tokens = place.run(["token", "create", "--json"]).ok().reveals().json();
     place.run(["token", "revoke", tokens["id"].as_str().unwrap()]).ok();
-    snapshot!("log", place.run(["log"]).ok());
-    snapshot!("log-page", place.run(["log", "--after", "1", "--limit", "2"]).ok());
-    snapshot!("log-end", place.run(["log", "--after", "4711"]).ok());
-    snapshot!("json-log", place.run(["log", "--limit", "5", "--json"]).ok());
-    snapshot!("log-no-admin", stranger(&server).run(["log"]).fails(3));
+    snapshot!("log", place.run(["log", "list"]).ok());
+    snapshot!("log-page", place.run(["log", "list", "--after", "1", "--limit", "2"]).ok());
+    snapshot!("log-end", place.run(["log", "list", "--after", "4711"]).ok());
+    snapshot!("json-log", place.run(["log", "list", "--limit", "5", "--json"]).ok());
+    snapshot!("log-no-admin", stranger(&server).run(["log", "list"]).fails(3));
 }

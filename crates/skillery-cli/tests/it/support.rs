@@ -320,6 +320,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"c2sp\.org/tlog-proof@v1[^\x22]*", "[PROOF]"),
     (r"skillery/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[LOG KEY]"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:[FINGERPRINT]"),
+    (r"(root|leaf hash)( +)[0-9a-f]{64}", "$1$2[HASH]"),
     (r"sky_(pat|svc)_[0-9A-Za-z]{36}", "[TOKEN]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]"),

@@ -4,6 +4,7 @@
 //! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
 
 mod error;
+mod monitor;
 mod read;
 mod signed;
 mod state;
@@ -19,6 +20,7 @@ use crate::home::Home;
 use crate::library::blocking;
 
 pub use self::error::LogError;
+pub use self::monitor::{MonitorReport, Watched};
 pub use self::signed::{Signed, SignedView, statement_files};
 use self::state::State;
 pub use self::version::{Demands, Logged, Offered, check_kept};
@@ -83,6 +85,28 @@ impl Log {
     /// The newest checkpoint with its signatures.
     pub fn newest_note(&self) -> Option<&str> {
         self.newest.as_ref().map(|(_, note)| note.as_str())
+    }
+
+    /// An entry, proven to be in the log; hidden ones as far as the caller may open them.
+    pub async fn show(&mut self, index: u64) -> Result<(Vec<u8>, Option<skillery_core::entry::Opening>)> {
+        let newest = self.update().await?;
+        if index >= newest.size {
+            let what = format!("entry {index}");
+            return Err(Error::invalid(what, format!("the log has {} entries", newest.size)));
+        }
+        let leaf = read::leaves(self, index, index + 1).await?.pop().unwrap_or_default();
+        let page = self.client.openings(index, Some(1)).await?;
+        let opening = page.entries.into_iter().find(|entry| entry.index == index).map(|entry| entry.opening);
+        Ok((leaf.clone(), opening.filter(|opening| opening.leaf().is_ok_and(|made| made == leaf))))
+    }
+
+    /// Pins a key for this registry in place of the one that is pinned, and forgets what was seen under that.
+    pub fn pin(home: &Home, registry: &str, key: &VerifierKey) -> Result<()> {
+        let state = State::new(home, registry);
+        if state.key()?.as_ref() != Some(key) {
+            state.forget()?;
+        }
+        state.pin(key)
     }
 
     /// Forgets everything that is known of the log of this registry, the pinned key and evidence too.

@@ -15,6 +15,7 @@ use skillery_core::tlog::{Tile, VerifierKey};
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::home::Home;
+use crate::log::monitor::Watched;
 
 /// The files of one registry's log.
 #[derive(Debug, Clone)]
@@ -76,6 +77,21 @@ impl State {
         *head = index.max(*head);
         let text = serde_json::to_vec(&heads).map_err(Error::internal("write what was seen of a log"))?;
         self.write("heads.json", &text)
+    }
+
+    /// What was looked at of the whole log.
+    pub(super) fn watched(&self) -> Result<Option<Watched>> {
+        let Some(text) = self.read("monitor.json")? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| Error::BadFile {
+            path: self.folder.join("monitor.json").display().to_string(),
+            source: error.into(),
+        })
+    }
+
+    /// Keeps what was looked at of the whole log.
+    pub(super) fn keep_watched(&self, watched: &Watched) -> Result<()> {
+        let text = serde_json::to_vec(watched).map_err(Error::internal("write what was seen of a log"))?;
+        self.write("monitor.json", &text)
     }
 
     /// A whole tile; one that cannot be read is as good as none.

@@ -51,7 +51,9 @@ fn proofs_are_accepted_and_refused_as_by_transparency_dev() {
     };
     let mut counts = (0, 0);
     let mut different = Vec::new();
-    for (kind, check) in [("inclusion", is_included as fn(&Value) -> Option<bool>), ("consistency", is_consistent)] {
+    for (kind, check) in
+        [("inclusion", is_included as fn(&Value) -> Option<bool>), ("consistency", is_consistent)]
+    {
         let folder = Path::new(&folder).join(kind);
         for file in files(&folder) {
             let vector: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();

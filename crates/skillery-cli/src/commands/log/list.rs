@@ -1,4 +1,4 @@
-//! `skillery log`: shows what was changed in the registry, by whom and when.
+//! `skillery log list`: shows what was changed in the registry, by whom and when.
 
 use clap::Args;
 use skillery_core::event::{Event, LogEntry};
@@ -7,17 +7,17 @@ use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Tone, counted, left, moment, right};
 use crate::session::Session;
 
-/// Arguments of `log`.
+/// Arguments of `log list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery log                                       from the first entry on
-  skillery log --after 4711 --limit 200
-  skillery log --json | jq '.entries[] | select(.event.kind == \"version.published\")'
+  skillery log list                                  from the first entry on
+  skillery log list --after 4711 --limit 200
+  skillery log list --json | jq '.entries[] | select(.event.kind == \"version.published\")'
 
 Every change appends one entry; none is altered or removed. An actor is the id of a user, as \
 entries hold no names of people. For admins of the registry.")]
-pub(crate) struct LogArgs {
+pub(super) struct ListArgs {
     /// Begin with the entry of this number; the first is 0
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
     after: i64,
@@ -28,7 +28,7 @@ pub(crate) struct LogArgs {
 }
 
 /// Runs it.
-pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
+pub(super) async fn run(session: &Session, args: &ListArgs) -> CommandResult {
     let log = session.client()?.log(args.after, Some(args.limit)).await?;
     session.output.show(&log, |page| {
         if log.entries.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
 }
 
 /// What was changed, short enough for a line of a table; JSON has all of it.
-fn about(event: &Event) -> String {
+pub(super) fn about(event: &Event) -> String {
     match event {
         Event::Genesis | Event::Unknown => "-".to_owned(),
         Event::UserCreated { user, .. } => user.clone(),

@@ -1,0 +1,91 @@
+//! `skillery log pin`, `forget` and `evidence`: which key the log is believed by, and what was seen of it.
+
+use clap::Args;
+use skillery_client::Log;
+use skillery_core::tlog::VerifierKey;
+
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Line, Tone};
+use crate::session::Session;
+
+/// Arguments of `log pin`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery log pin 'registry.example.com/log/v1+5a0b7c3d+AQ…'
+
+Ask the operator for the key by another way than the registry: `skillery log show` there shows it. What was seen of the \
+log under another key is forgotten.")]
+pub(super) struct PinArgs {
+    /// The public key: `name+id+base64`
+    key: VerifierKey,
+}
+
+/// Arguments of `log forget`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery log forget
+
+The next contact is the first one again: the key that the registry names then is pinned.")]
+pub(super) struct ForgetArgs {}
+
+/// Arguments of `log evidence`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery log evidence
+
+Two checkpoints that one key has signed and that do not go together prove that the registry has shown two histories. \
+Exit code 0 when there is no evidence, 1 when there is.")]
+pub(super) struct EvidenceArgs {}
+
+/// Runs `log pin`.
+pub(super) fn pin(session: &Session, args: &PinArgs) -> CommandResult {
+    let client = session.client()?;
+    Log::pin(&session.home()?, client.registry(), &args.key)?;
+    let shown = serde_json::json!({ "registry": client.registry(), "key": args.key.to_string() });
+    session.output.show(&shown, |page| {
+        page.line(Line::default().toned(Tone::Good, "pinned ").name(&args.key.fingerprint()));
+        page.field("registry", client.registry());
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Runs `log forget`.
+pub(super) fn forget(session: &Session) -> CommandResult {
+    let client = session.client()?;
+    Log::forget(&session.home()?, client.registry())?;
+    session.output.show(&serde_json::json!({ "registry": client.registry() }), |page| {
+        page.line(Line::default().plain("forgot the log of ").name(client.registry()));
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Runs `log evidence`.
+pub(super) fn evidence(session: &Session) -> CommandResult {
+    let client = session.client()?;
+    let file = Log::evidence(&session.home()?, client.registry());
+    let text = match &file {
+        None => None,
+        Some(file) => {
+            Some(std::fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?)
+        }
+    };
+    let shown = serde_json::json!({ "registry": client.registry(), "file": file, "evidence": text });
+    session.output.show(&shown, |page| match (&file, &text) {
+        (Some(file), Some(text)) => {
+            page.text(text.trim_end());
+            page.text("");
+            page.text(HOW);
+            page.field("file", file.display().to_string());
+        }
+        _ => page.text("no evidence against this registry is known here"),
+    })?;
+    Ok(if file.is_some() { Exit::Failed } else { Exit::Done })
+}
+
+const HOW: &str = "\
+Anybody can check both signatures with the key above and tools that know nothing of this program: \
+golang.org/x/mod/sumdb/note (`note.Open`), or from PyPI `aics-tlog verify-checkpoint`. Both checkpoints have the name of \
+one log; where their sizes are equal, their roots differ, and else no proof of consistency between them exists.";

@@ -1,0 +1,178 @@
+//! Reading a whole log, and checking that its entries keep the rules.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use skillery_core::Digest;
+use skillery_core::entry::{Entry, Leaf, Opening};
+use skillery_core::monitor::{Monitor, Violation};
+use skillery_core::tlog::tile::decode_entries;
+use skillery_core::tlog::{Checkpoint, Edge, TILE_WIDTH, Tile, leaf_hash};
+use tokio::task::JoinHandle;
+
+use super::Log;
+use crate::client::Client;
+use crate::error::{Error, Result};
+
+/// Bundles that are asked for ahead.
+const AHEAD: usize = 4;
+/// Openings of a page.
+const PAGE: u64 = 200;
+/// Violations that are told at most; a log that breaks more is broken.
+const TOLD: usize = 1_000;
+
+/// What is known of a log, to go on with the next time.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Watched {
+    monitor: Monitor,
+    /// The tree over what was looked at: the roots of its largest complete subtrees.
+    edge: Vec<Digest>,
+}
+
+/// What a look at the log came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct MonitorReport {
+    /// The name of the log.
+    pub origin: String,
+    /// Entries that were looked at before.
+    pub from: u64,
+    /// Entries that the log has now.
+    pub size: u64,
+    /// The root of its tree.
+    pub root: Digest,
+    /// Skills that entries are about.
+    pub skills: usize,
+    /// Versions that were published.
+    pub versions: usize,
+    /// Keys that were enrolled.
+    pub keys: usize,
+    /// Entries that hide what they are about, and that the caller may not open.
+    pub hidden: usize,
+    /// Rules that entries break.
+    pub violations: Vec<Violation>,
+}
+
+/// What opens hidden leaves, asked for as they come.
+struct Openings {
+    known: HashMap<u64, Opening>,
+    /// All hidden leaves before this number were asked for.
+    asked: u64,
+}
+
+impl Log {
+    /// Looks at every entry since the last time: whether it is what the newest checkpoint covers, and keeps the rules.
+    /// `progress` is told how many of how many were looked at.
+    pub async fn monitor(
+        &mut self,
+        watched: &mut Watched,
+        progress: impl Fn(u64, u64),
+    ) -> Result<MonitorReport> {
+        let newest = self.update().await?;
+        let from = watched.monitor.size();
+        let mut edge = Edge::from_parts(from, std::mem::take(&mut watched.edge))
+            .map_err(Error::internal("go on with what was looked at before"))?;
+        if from > newest.size {
+            return Err(
+                self.broken(format!("{from} entries were looked at before, and it has {}", newest.size))
+            );
+        }
+        let mut openings = Openings { known: HashMap::new(), asked: from };
+        let mut violations = Vec::new();
+        let mut bundles = Bundles::new(&self.client, from, &newest);
+        while let Some((first, leaves)) = bundles.next(self).await? {
+            for (index, leaf) in (first..).zip(leaves) {
+                if index < from {
+                    continue;
+                }
+                edge.append(leaf_hash(&leaf), |_, _| ());
+                let opened = openings.open(&self.client, index, &leaf).await?;
+                let found = watched.monitor.follow(&leaf, opened);
+                violations.extend(found.into_iter().take(TOLD.saturating_sub(violations.len())));
+            }
+            progress(watched.monitor.size(), newest.size);
+        }
+        if edge.size() != newest.size || edge.root() != newest.root {
+            return Err(self.broken("its entries are not those that its checkpoint covers"));
+        }
+        watched.edge = edge.nodes().to_vec();
+        let (skills, versions, keys) = watched.monitor.counts();
+        Ok(MonitorReport {
+            origin: newest.origin,
+            from,
+            size: newest.size,
+            root: newest.root,
+            skills,
+            versions,
+            keys,
+            hidden: watched.monitor.hidden(),
+            violations,
+        })
+    }
+
+    /// What was looked at before on this machine.
+    pub fn watched(&self) -> Result<Watched> {
+        Ok(self.state.watched()?.unwrap_or_default())
+    }
+
+    /// Keeps what was looked at.
+    pub fn keep_watched(&self, watched: &Watched) -> Result<()> {
+        self.state.keep_watched(watched)
+    }
+}
+
+impl Openings {
+    /// The entry of a hidden leaf, as far as the caller may see it, and only if it is the one of the leaf.
+    async fn open(&mut self, client: &Client, index: u64, leaf: &[u8]) -> Result<Option<Entry>> {
+        if !leaf.starts_with(b"{\"commitment\"") || !matches!(Leaf::parse(leaf), Ok(Leaf::Hidden { .. })) {
+            return Ok(None);
+        }
+        if self.asked <= index {
+            let page = client.openings(index, Some(PAGE)).await?;
+            self.asked = page.next.unwrap_or(u64::MAX);
+            self.known = page.entries.into_iter().map(|entry| (entry.index, entry.opening)).collect();
+        }
+        let opening =
+            self.known.remove(&index).filter(|opening| opening.leaf().is_ok_and(|made| made == leaf));
+        Ok(opening.and_then(|opening| opening.parse().ok()))
+    }
+}
+
+/// Bundles of entries, some of them asked for ahead.
+struct Bundles {
+    client: Client,
+    next: u64,
+    size: u64,
+    asked: VecDeque<(Tile, JoinHandle<Result<Vec<u8>>>)>,
+}
+
+impl Bundles {
+    fn new(client: &Client, from: u64, checkpoint: &Checkpoint) -> Self {
+        let next = from / u64::from(TILE_WIDTH);
+        Self { client: client.clone(), next, size: checkpoint.size, asked: VecDeque::new() }
+    }
+
+    /// The number of the first entry of the next bundle, and its leaves.
+    async fn next(&mut self, log: &Log) -> Result<Option<(u64, Vec<Vec<u8>>)>> {
+        while self.asked.len() < AHEAD
+            && let Some(tile) = Tile::in_tree(0, self.next, self.size)
+        {
+            self.next += 1;
+            let client = self.client.clone();
+            let limit = usize::from(tile.width) * (usize::from(u16::MAX) + 2);
+            let fetch = async move { client.log_resource(&tile.entries_path(), limit).await };
+            self.asked.push_back((tile, tokio::spawn(fetch)));
+        }
+        let Some((tile, task)) = self.asked.pop_front() else { return Ok(None) };
+        let bytes = task.await.map_err(Error::internal("wait for entries of the log"))??;
+        let leaves = decode_entries(&bytes, tile.width)
+            .map_err(|error| log.broken(format!("`{}`: {error}", tile.entries_path())))?;
+        let leaves = leaves.into_iter().map(<[u8]>::to_vec).collect();
+        Ok(Some((tile.index * u64::from(TILE_WIDTH), leaves)))
+    }
+}
+
+impl Drop for Bundles {
+    fn drop(&mut self) {
+        self.asked.iter().for_each(|(_, task)| task.abort());
+    }
+}
