@@ -73,6 +73,12 @@ fn about(event: &Event) -> String {
         Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
+        Event::UserLinked { user, issuer } => format!("{user} {issuer}"),
+        Event::PublisherTrusted { publisher, namespace, matches, .. } => match &matches.repository {
+            Some(repository) => format!("{namespace} {repository} {publisher}"),
+            None => format!("{namespace} {publisher}"),
+        },
+        Event::PublisherUntrusted { publisher, namespace } => format!("{namespace} {publisher}"),
         Event::VersionPublished { skill, version, .. }
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }

@@ -9,6 +9,7 @@ pub mod contents;
 pub mod installs;
 pub mod log;
 pub mod migrations;
+pub mod oidc;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;

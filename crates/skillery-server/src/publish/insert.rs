@@ -156,6 +156,7 @@ impl Round {
                 digest: draft.row.digest,
                 size: u64::try_from(draft.row.size).unwrap_or(0),
                 code_hash: draft.row.code_hash,
+                via: identity.token.via.clone(),
             },
         );
         let key = draft.id.key();

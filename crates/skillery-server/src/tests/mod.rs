@@ -6,6 +6,7 @@ mod accounts;
 mod bad_input;
 mod durability;
 mod log;
+mod oidc;
 mod operations;
 mod publishing;
 mod rating;

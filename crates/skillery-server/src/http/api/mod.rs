@@ -3,14 +3,17 @@
 pub mod download;
 pub mod log;
 pub mod members;
+pub mod oidc;
 pub mod orgs;
 pub mod publish;
+pub mod publishers;
 pub mod rate;
 pub mod ratings;
 pub mod search;
 pub mod show;
 pub mod signing_secret;
 pub mod status;
+pub mod subject;
 pub mod tlog;
 pub mod tokens;
 pub mod usage;
