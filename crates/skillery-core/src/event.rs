@@ -66,12 +66,48 @@ pub enum Event {
         scopes: Vec<Scope>,
         /// Bound to these namespaces; empty: to none.
         namespaces: Vec<String>,
+        /// The trusted publisher that it was made for, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        publisher: Option<String>,
+        /// The build that it was made for, as [`Event::VersionPublished`] names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
     },
     /// A token was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked {
         /// The token's id.
         token: String,
+    },
+    /// A user was linked with an account at a provider of identities. Which account is not said: it is a person's.
+    #[serde(rename = "user.linked")]
+    UserLinked {
+        /// Who.
+        user: String,
+        /// The provider.
+        issuer: String,
+    },
+    /// A namespace lets builds of a repository publish.
+    #[serde(rename = "publisher.trusted")]
+    PublisherTrusted {
+        /// The publisher's id.
+        publisher: String,
+        /// Where it may publish.
+        namespace: String,
+        /// The user that its versions are published as.
+        user: String,
+        /// Who says which build it is.
+        issuer: String,
+        /// What the builds must be.
+        matches: PublisherMatch,
+    },
+    /// A namespace does not let these builds publish any more.
+    #[serde(rename = "publisher.untrusted")]
+    PublisherUntrusted {
+        /// The publisher's id.
+        publisher: String,
+        /// Where it could publish.
+        namespace: String,
     },
     /// An org registered its signing secret, or replaced it.
     #[serde(rename = "org.signing-secret-set")]
@@ -116,6 +152,10 @@ pub enum Event {
         size: u64,
         /// SHA-256 of the code.
         code_hash: Digest,
+        /// The build that published it, where one was trusted to:
+        /// `oidc:<issuer>|<repository>/<workflow>@<ref>|run <id>|sha <commit>`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
         /// SHA-256 of the statement that was signed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         statement: Option<Digest>,
@@ -198,6 +238,31 @@ fn is_not(value: &bool) -> bool {
     !value
 }
 
+/// What a build must be, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublisherMatch {
+    /// `github`, `gitlab` or `generic`.
+    pub kind: String,
+    /// The repository, `owner/name`; none for `generic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The number of the repository's owner, which no other owner ever has; none for `generic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
+    /// The file of the workflow; none for `generic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// The environment, if it must be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The branch or tag, if it must be one.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// SHA-256 of the canonical JSON of the claims of a `generic` one: their values may name persons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Digest>,
+}
+
 impl Event {
     /// The kind, as it stands in JSON.
     pub fn kind(&self) -> &'static str {
@@ -210,6 +275,9 @@ impl Event {
             Self::MemberRemoved { .. } => "member.removed",
             Self::TokenIssued { .. } => "token.issued",
             Self::TokenRevoked { .. } => "token.revoked",
+            Self::UserLinked { .. } => "user.linked",
+            Self::PublisherTrusted { .. } => "publisher.trusted",
+            Self::PublisherUntrusted { .. } => "publisher.untrusted",
             Self::SigningSecretSet { .. } => "org.signing-secret-set",
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
             Self::KeyEnrolled { .. } => "key.enrolled",
@@ -250,6 +318,9 @@ impl Event {
             | Self::MemberRemoved { .. }
             | Self::TokenIssued { .. }
             | Self::TokenRevoked { .. }
+            | Self::UserLinked { .. }
+            | Self::PublisherTrusted { .. }
+            | Self::PublisherUntrusted { .. }
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => None,
         }
@@ -266,11 +337,15 @@ impl Event {
             | Self::MemberSet { .. }
             | Self::MemberRemoved { .. }
             | Self::TokenRevoked { .. }
+            | Self::PublisherTrusted { .. }
+            | Self::PublisherUntrusted { .. }
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => true,
-            Self::Genesis | Self::TokenIssued { .. } | Self::KeyEnrolled { .. } | Self::KeyRevoked { .. } => {
-                false
-            }
+            Self::Genesis
+            | Self::TokenIssued { .. }
+            | Self::UserLinked { .. }
+            | Self::KeyEnrolled { .. }
+            | Self::KeyRevoked { .. } => false,
             about_a_skill => about_a_skill.skill().is_none(),
         }
     }

@@ -32,6 +32,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "members",
     "policy",
     "proof",
+    "publishers",
     "quarantine",
     "rate",
     "ratings",

@@ -95,6 +95,13 @@ pub struct Limits {
     pub requests_per_second_per_token: u32,
     /// Requests per second of one address without a token. 0 is no limit.
     pub requests_per_second_per_address: u32,
+    /// Requests per minute of one address below `/api/v1/oidc/`, each of which may make the registry ask an issuer. 0 is
+    /// no limit.
+    pub oidc_requests_per_minute_per_address: u32,
+    /// Publishers that one namespace trusts.
+    pub publishers_per_namespace: usize,
+    /// Signings in that have begun and not ended.
+    pub pending_logins: usize,
 }
 
 impl Default for Limits {
@@ -127,6 +134,9 @@ impl Default for Limits {
             request_seconds: 30,
             requests_per_second_per_token: 10_000,
             requests_per_second_per_address: 0,
+            oidc_requests_per_minute_per_address: 600,
+            publishers_per_namespace: 100,
+            pending_logins: 1_000,
         }
     }
 }

@@ -82,6 +82,16 @@ problem_codes! {
         "make a new one with `skillery token create`";
     TokenRevoked, "token-revoked", 401, "the token was revoked",
         "make a new one with `skillery token create`";
+    InvalidIdToken, "invalid-id-token", 401, "the identity token is not one that this registry takes",
+        "let the build ask for a new one, with the audience that `GET /api/v1/oidc` names";
+    IdTokenUsed, "id-token-used", 401, "the identity token was used before",
+        "let the build ask for a new one: each is good for one exchange";
+    IssuerNotAllowed, "issuer-not-allowed", 403, "this registry takes no identity tokens of this issuer",
+        "`GET /api/v1/oidc` names the issuers; the operator sets them as `oidc_issuers`";
+    PublisherNotTrusted, "publisher-not-trusted", 403, "no namespace trusts this build to publish",
+        "an admin of the namespace trusts it with `skillery org publisher add`";
+    LoginRefused, "login-refused", 403, "the sign-in was not completed",
+        "begin again with `skillery login --oidc`";
     Forbidden, "forbidden", 403, "the caller's role does not allow this",
         "look at your roles with `skillery whoami`; an admin of the namespace, or of the registry, gives others";
     InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",
@@ -104,6 +114,10 @@ problem_codes! {
         "the role may come from a namespace above";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
+    PublisherNotFound, "publisher-not-found", 404, "the namespace trusts no such publisher",
+        "list them with `skillery org publisher list`";
+    LoginNotOffered, "login-not-offered", 404, "nobody signs in to this registry with another account",
+        "sign in with a token: `skillery login`; the operator sets `oidc_login`";
     NotInLog, "not-in-log", 404, "the log does not have this",
         "look at `/log/v1/checkpoint` for how far the log is";
     KeyNotFound, "key-not-found", 404, "there is no such key",
@@ -124,6 +138,10 @@ problem_codes! {
         "choose another name";
     UserExists, "user-exists", 409, "the user exists",
         "choose another name";
+    PublisherExists, "publisher-exists", 409, "the namespace trusts this publisher already",
+        "list them with `skillery org publisher list`";
+    AccountLinked, "account-linked", 409, "the account belongs to another user",
+        "ask an admin of the registry";
     LastOwner, "last-owner", 409, "an org must keep an owner",
         "make somebody else the owner first";
     TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
@@ -144,6 +162,8 @@ problem_codes! {
         "tell the operator: `skillery admin doctor` finds missing content, a backup has it";
     Internal, "internal", 500, "the registry made a mistake",
         "tell the operator the request id; the log has the cause";
+    IssuerUnavailable, "issuer-unavailable", 503, "the issuer of identity tokens does not answer as it should",
+        "try again in a moment; the log of the registry has the cause";
     DatabaseUnavailable, "database-unavailable", 503, "the database does not answer",
         "try again in a moment";
     StorageUnavailable, "storage-unavailable", 503, "the store of contents does not answer",

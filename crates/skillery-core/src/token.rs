@@ -18,14 +18,20 @@ pub enum TokenKind {
     Personal,
     /// A machine: a build, a bot.
     Service,
+    /// One build of a trusted publisher, for some minutes.
+    TrustedPublisher,
 }
 
 impl TokenKind {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Personal, Self::Service, Self::TrustedPublisher];
+
     /// The part between the two underscores.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Personal => "pat",
             Self::Service => "svc",
+            Self::TrustedPublisher => "tp",
         }
     }
 }
@@ -91,13 +97,10 @@ fn checksum(text: &str) -> String {
 /// Whether the text has the form of a `sky_` token and its checksum fits. A text without the prefix may still be an
 /// admin token that an operator chose.
 pub fn checksum_fits(text: &str) -> bool {
-    let known = ["pat", "svc"].iter().any(|kind| {
-        text.strip_prefix("sky_")
-            .is_some_and(|rest| rest.strip_prefix(kind).is_some_and(|rest| rest.starts_with('_')))
-    });
-    known
-        && text.is_ascii()
-        && text.len() == "sky_pat_".len() + RANDOM_CHARACTERS + CHECK_CHARACTERS
+    let body = TokenKind::ALL
+        .iter()
+        .find_map(|kind| text.strip_prefix("sky_")?.strip_prefix(kind.as_str())?.strip_prefix('_'));
+    body.is_some_and(|body| body.is_ascii() && body.len() == RANDOM_CHARACTERS + CHECK_CHARACTERS)
         && checksum(&text[..text.len() - CHECK_CHARACTERS]) == text[text.len() - CHECK_CHARACTERS..]
 }
 
@@ -124,8 +127,10 @@ mod tests {
         #[test]
         fn every_generated_token_fits(random in proptest::collection::vec(any::<u8>(), 64)) {
             let random: [u8; 64] = random.try_into().unwrap();
-            let token = generate(TokenKind::Service, &random);
-            prop_assert!(checksum_fits(token.expose()));
+            for kind in TokenKind::ALL {
+                let token = generate(*kind, &random);
+                prop_assert!(checksum_fits(token.expose()));
+            }
         }
 
         #[test]

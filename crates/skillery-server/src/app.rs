@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::oidc::Issuers;
 use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
@@ -61,6 +62,8 @@ pub struct App {
     pub tiles: TileCache,
     /// The newest checkpoint that was answered.
     pub seen: Seen,
+    /// Issuers of identity tokens, and their keys.
+    pub oidc: Issuers,
     /// Slows down who asks too much.
     pub limiter: Limiter,
     /// What operators watch.
@@ -197,6 +200,7 @@ impl App {
             log_key,
             tiles,
             seen,
+            oidc: Issuers::default(),
             limiter,
             metrics: Metrics::default(),
             draining: AtomicBool::new(false),

@@ -94,7 +94,7 @@ async fn set(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, labe
     if token.revoked_at.is_some() {
         accounts::revive(tx, &token.id).await?;
         let (token, user, scopes, namespaces) = (token.id, user.id, token.scopes, token.namespaces);
-        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces });
+        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces, publisher: None, via: None });
     }
     Ok(())
 }
@@ -129,6 +129,7 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
         expires_at: None,
         last_used_at: None,
         revoked_at: None,
+        via: None,
     };
     accounts::insert_token(tx, &user.id, hash, &token).await?;
     tx.append(
@@ -138,6 +139,8 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
             user: user.id,
             scopes: token.scopes,
             namespaces: token.namespaces,
+            publisher: None,
+            via: None,
         },
     );
     Ok(())

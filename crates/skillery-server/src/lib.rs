@@ -18,6 +18,7 @@ mod gather;
 mod http;
 mod jobs;
 mod metrics;
+mod oidc;
 mod orgs;
 mod publish;
 mod search;
@@ -33,6 +34,7 @@ mod tlog;
 pub use app::StartError;
 pub use failure::Failure;
 pub use http::openapi::openapi_json;
+pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
 pub use settings::{NamespacePolicy, Settings, SettingsError};
 

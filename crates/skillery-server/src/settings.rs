@@ -10,6 +10,8 @@ use skillery_core::Limits;
 use skillery_core::token::Secret;
 use url::Url;
 
+use crate::oidc::{LoginProvider, TrustedIssuer};
+
 /// Who makes orgs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +70,10 @@ pub struct Settings {
     pub cache_megabytes: u64,
     /// Hours that content without a version is kept before it is collected.
     pub orphan_hours: u64,
+    /// Issuers of identity tokens whose builds namespaces may trust to publish. Empty: none.
+    pub oidc_issuers: Vec<TrustedIssuer>,
+    /// Where people sign in; none: with tokens only.
+    pub oidc_login: Option<LoginProvider>,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -94,6 +100,8 @@ impl Default for Settings {
             read_connections: 4,
             cache_megabytes: 128,
             orphan_hours: 24,
+            oidc_issuers: Vec::new(),
+            oidc_login: None,
             limits: Limits::default(),
         }
     }
@@ -159,7 +167,7 @@ impl Settings {
         if self.limits.page_rows == 0 || self.limits.default_page_rows == 0 {
             return invalid("a page must have at least one row");
         }
-        Ok(())
+        crate::oidc::check_settings(self)
     }
 
     /// The folder of contents.

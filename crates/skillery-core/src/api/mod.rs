@@ -2,6 +2,7 @@
 
 mod accounts;
 mod log;
+mod oidc;
 mod orgs;
 mod ratings;
 mod signatures;
@@ -11,6 +12,7 @@ mod versions;
 
 pub use accounts::*;
 pub use log::*;
+pub use oidc::*;
 pub use orgs::*;
 pub use ratings::*;
 pub use signatures::*;
@@ -50,6 +52,24 @@ mod tests {
             revoked_at: None,
         };
         let shown = format!("{:?}", CreateTokenResponse { token: "hidden".to_owned(), summary });
+        assert!(shown.contains("token: ***") && !shown.contains("hidden"), "{shown}");
+        let request = ExchangeRequest { token: "hidden".to_owned(), namespace: None };
+        let start = StartLoginResponse {
+            login: "hidden".to_owned(),
+            user_code: String::new(),
+            verification_uri: String::new(),
+            verification_uri_complete: None,
+            expires_in: 600,
+            interval: 5,
+        };
+        let response = ExchangeResponse {
+            token: "hidden".to_owned(),
+            expires_at: Time::from_micros(0),
+            namespaces: Vec::new(),
+            publisher: String::new(),
+            via: String::new(),
+        };
+        let shown = format!("{request:?} {start:?} {response:?}");
         assert!(shown.contains("token: ***") && !shown.contains("hidden"), "{shown}");
     }
 }

@@ -69,6 +69,7 @@ fn published(version: &str, signatures: Vec<SignatureMark>) -> Event {
         digest: Digest::of(version.as_bytes()),
         size: 1,
         code_hash: Digest::of(b"code"),
+        via: None,
         statement: (!signatures.is_empty()).then(|| Digest::of(b"statement")),
         signatures,
     }

@@ -69,6 +69,15 @@ pub async fn user_by_name(
     row.as_ref().map(|row| user_row(row, 0)).transpose()
 }
 
+/// The user with this id.
+pub async fn user_by_id(executor: impl Executor<'_, Database = Any>, id: &str) -> Result<Option<UserRow>> {
+    let row = sqlx::query(AssertSqlSafe(format!("SELECT {USER} FROM users WHERE id = $1")))
+        .bind(id.to_owned())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(|row| user_row(row, 0)).transpose()
+}
+
 /// Some admin of the registry, if there is one.
 pub async fn any_site_admin(executor: impl Executor<'_, Database = Any>) -> Result<Option<UserRow>> {
     let row = sqlx::query(AssertSqlSafe(format!(
@@ -138,6 +147,8 @@ pub struct TokenRow {
     pub last_used_at: Option<Time>,
     /// When it was revoked.
     pub revoked_at: Option<Time>,
+    /// The build that it was made for, where it was made for one.
+    pub via: Option<String>,
 }
 
 impl TokenRow {
@@ -158,7 +169,7 @@ impl TokenRow {
 }
 
 const TOKEN: &str =
-    "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at";
+    "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, t.via";
 
 fn token_row(row: &AnyRow) -> Result<TokenRow> {
     let time = |column: usize| -> Result<Option<Time>> {
@@ -173,6 +184,7 @@ fn token_row(row: &AnyRow) -> Result<TokenRow> {
         expires_at: time(5)?,
         last_used_at: time(6)?,
         revoked_at: time(7)?,
+        via: row.try_get(8)?,
     })
 }
 
@@ -188,7 +200,7 @@ pub async fn token_by_hash(
     .bind(hash.to_string())
     .fetch_optional(executor)
     .await?;
-    row.as_ref().map(|row| Ok((token_row(row)?, user_row(row, 8)?))).transpose()
+    row.as_ref().map(|row| Ok((token_row(row)?, user_row(row, 9)?))).transpose()
 }
 
 /// The token with this id, and the id of its user.
@@ -203,7 +215,7 @@ pub async fn token_by_id(
         .bind(id.to_owned())
         .fetch_optional(executor)
         .await?;
-    row.as_ref().map(|row| Ok((token_row(row)?, row.try_get(8)?))).transpose()
+    row.as_ref().map(|row| Ok((token_row(row)?, row.try_get(9)?))).transpose()
 }
 
 /// One page of a user's tokens, the newest first, and how many there are.
@@ -241,8 +253,8 @@ pub async fn live_tokens(tx: &mut Tx, user: &str) -> Result<i64> {
 pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenRow) -> Result<()> {
     let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
     sqlx::query(
-        "INSERT INTO tokens (id, hash, user_id, label, scopes, namespaces, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO tokens (id, hash, user_id, label, scopes, namespaces, created_at, expires_at, via) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(token.id.clone())
     .bind(hash.to_string())
@@ -252,6 +264,7 @@ pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenR
     .bind(json(serde_json::to_string(&token.namespaces))?)
     .bind(token.created_at.micros())
     .bind(token.expires_at.map(Time::micros))
+    .bind(token.via.clone())
     .execute(tx.connection())
     .await?;
     Ok(())

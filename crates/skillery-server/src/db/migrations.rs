@@ -11,16 +11,23 @@ use sqlx::{AnyPool, SqlSafeStr};
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 const USAGE: &str = include_str!("migrations/0002_usage.sql");
 const TREE: &str = include_str!("migrations/0003_tree.sql");
+const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
-    let migrations = [(1, "first", FIRST), (2, "usage", USAGE), (3, "tree", TREE), (6, "signing", SIGNING)]
-        .into_iter()
-        .map(|(number, name, text)| {
-            Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
-        })
-        .collect::<Vec<_>>();
+    let migrations = [
+        (1, "first", FIRST),
+        (2, "usage", USAGE),
+        (3, "tree", TREE),
+        (5, "oidc", OIDC),
+        (6, "signing", SIGNING),
+    ]
+    .into_iter()
+    .map(|(number, name, text)| {
+        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+    })
+    .collect::<Vec<_>>();
     let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
     let mut connection = pool.acquire().await?;
     migrator.run(&mut *connection).await

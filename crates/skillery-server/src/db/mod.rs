@@ -10,6 +10,7 @@ pub mod installs;
 pub mod keys;
 pub mod log;
 pub mod migrations;
+pub mod oidc;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;

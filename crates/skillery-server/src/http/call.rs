@@ -193,7 +193,10 @@ pub fn problem(failure: Failure) -> Response {
     }
     if matches!(
         problem.code,
-        ProblemCode::Busy | ProblemCode::DatabaseUnavailable | ProblemCode::StorageUnavailable
+        ProblemCode::Busy
+            | ProblemCode::DatabaseUnavailable
+            | ProblemCode::StorageUnavailable
+            | ProblemCode::IssuerUnavailable
     ) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -13,6 +13,7 @@ use crate::failure::Result;
 pub struct Limiter {
     tokens: Option<DefaultKeyedRateLimiter<String>>,
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    oidc: Option<DefaultKeyedRateLimiter<IpAddr>>,
     clock: DefaultClock,
 }
 
@@ -23,6 +24,9 @@ impl Limiter {
         Self {
             tokens: quota(limits.requests_per_second_per_token).map(RateLimiter::keyed),
             addresses: quota(limits.requests_per_second_per_address).map(RateLimiter::keyed),
+            oidc: NonZeroU32::new(limits.oidc_requests_per_minute_per_address)
+                .map(Quota::per_minute)
+                .map(RateLimiter::keyed),
             clock: DefaultClock::default(),
         }
     }
@@ -35,6 +39,11 @@ impl Limiter {
     /// Whether one more request from this address is welcome now.
     pub fn check_address(&self, address: IpAddr) -> Result<()> {
         self.check(self.addresses.as_ref(), &address)
+    }
+
+    /// Whether one more request from this address that brings something from elsewhere is welcome now.
+    pub fn check_oidc(&self, address: IpAddr) -> Result<()> {
+        self.check(self.oidc.as_ref(), &address)
     }
 
     fn check<Key: std::hash::Hash + Eq + Clone>(
@@ -56,7 +65,7 @@ impl Limiter {
         if let Some(tokens) = &self.tokens {
             tokens.retain_recent();
         }
-        if let Some(addresses) = &self.addresses {
+        for addresses in [&self.addresses, &self.oidc].into_iter().flatten() {
             addresses.retain_recent();
         }
     }

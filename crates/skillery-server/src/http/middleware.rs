@@ -104,6 +104,11 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
+    if is_oidc(head.uri.path())
+        && let Some(address) = address(app, peer, &head.headers)
+    {
+        app.limiter.check_oidc(address)?;
+    }
     // Whoever shows no good token is limited by address: guessing is no way around the limit.
     if !matches!(signed_in, Ok(Some(_)))
         && let Some(address) = address(app, peer, &head.headers)
@@ -126,7 +131,12 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
 
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.
 fn is_reading(path: &str) -> bool {
-    path.starts_with("/api/") || path.starts_with("/log/")
+    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path)) || path.starts_with("/log/")
+}
+
+/// Whether the address is one where callers bring what they have from elsewhere, to get a token for it.
+fn is_oidc(path: &str) -> bool {
+    path.starts_with("/api/v1/oidc/")
 }
 
 fn address(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {

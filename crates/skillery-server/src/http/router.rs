@@ -21,6 +21,8 @@ use crate::failure::{Failure, Result};
 pub enum Who {
     /// Everybody, always.
     Anyone,
+    /// Everybody, always, who has what is asked for in the body.
+    Bearer,
     /// Everybody where anonymous reads are on; of what the caller sees.
     Reader,
     /// A signed-in caller, with whatever scopes.
@@ -64,12 +66,20 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/users", Who::SiteAdmin),
     ("post", "/api/v1/users", Who::SiteAdmin),
     ("patch", "/api/v1/users/{user}", Who::SiteAdmin),
+    ("put", "/api/v1/users/{user}/subject", Who::SiteAdmin),
+    ("get", "/api/v1/oidc", Who::Anyone),
+    ("post", "/api/v1/oidc/exchange", Who::Bearer),
+    ("post", "/api/v1/oidc/login", Who::Bearer),
+    ("post", "/api/v1/oidc/login/poll", Who::Bearer),
     ("get", "/api/v1/orgs", Who::Reader),
     ("post", "/api/v1/orgs", Who::Scope(Admin)),
     ("get", "/api/v1/orgs/{org}", Who::Reader),
     ("get", "/api/v1/orgs/{namespace}/members", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/members/{user}", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/members/{user}", Who::Scope(Admin)),
+    ("get", "/api/v1/orgs/{namespace}/publishers", Who::Scope(Admin)),
+    ("post", "/api/v1/orgs/{namespace}/publishers", Who::Scope(Admin)),
+    ("delete", "/api/v1/orgs/{namespace}/publishers/{publisher}", Who::Scope(Admin)),
     ("put", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("get", "/api/v1/orgs/{org}/allowed_signers", Who::Reader),
@@ -134,10 +144,19 @@ async fn other(call: Call) -> Answered {
         };
         return answer(TILE, result);
     }
-    for (prefix, route) in [("/api/v1/tokens/", TOKEN), ("/api/v1/users/", USER), ("/api/v1/keys/", KEY)] {
+    for (prefix, end, route) in [
+        ("/api/v1/users/", "/subject", SUBJECT),
+        ("/api/v1/tokens/", "", TOKEN),
+        ("/api/v1/users/", "", USER),
+        ("/api/v1/keys/", "", KEY),
+    ] {
+        let rest = below(&path, prefix).and_then(|rest| rest.strip_suffix(end));
         // A fingerprint may have a slash in it.
-        let is_name = |rest: &&str| !rest.contains('/') || route == KEY;
-        if let Some(rest) = below(&path, prefix).filter(is_name).filter(|rest| *rest != "challenge") {
+        let is_name = |rest: &&str| match route {
+            KEY => *rest != "challenge",
+            _ => !rest.contains('/'),
+        };
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()).filter(is_name) {
             return match percent_decode_str(rest).decode_utf8() {
                 Ok(name) => answer(route, one(call, route, &name).await),
                 Err(_) => answer(route, Err(not_utf8())),
@@ -154,12 +173,14 @@ const TOKEN: &str = "/api/v1/tokens/{token}";
 const TILE: &str = "/log/v1/tile/{path}";
 const KEY: &str = "/api/v1/keys/{fingerprint}";
 const USER: &str = "/api/v1/users/{user}";
+const SUBJECT: &str = "/api/v1/users/{user}/subject";
 
 async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
     match (route, call.method()) {
         (TOKEN, Method::DELETE) => api::tokens::revoke(&call, name).await,
         (KEY, Method::DELETE) => api::keys::revoke(&call, name).await,
         (USER, Method::PATCH) => api::users::update(call, name).await,
+        (SUBJECT, Method::PUT) => api::subject::link(call, name).await,
         _ => Err(not_allowed(route)),
     }
 }
@@ -180,6 +201,10 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/tokens", Method::POST) => api::tokens::create(call).await,
         ("/api/v1/users", Method::GET) => api::users::list(&call).await,
         ("/api/v1/users", Method::POST) => api::users::create(call).await,
+        ("/api/v1/oidc", Method::GET) => api::oidc::show(&call),
+        ("/api/v1/oidc/exchange", Method::POST) => api::oidc::exchange(call).await,
+        ("/api/v1/oidc/login", Method::POST) => api::oidc::start_login(call).await,
+        ("/api/v1/oidc/login/poll", Method::POST) => api::oidc::poll_login(call).await,
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
@@ -284,6 +309,8 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [_, "allowed_signers"] => (ALLOWED_SIGNERS, &segments[..1], ""),
+        [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
+        [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
         [_] => (ORG, &segments, ""),
         _ => return nothing(),
@@ -296,6 +323,9 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (MEMBER, Method::PUT) => api::members::set(call, &namespace, user).await,
             (MEMBER, Method::DELETE) => api::members::remove(&call, &namespace, user).await,
             (ALLOWED_SIGNERS, Method::GET) => api::keys::allowed_signers(&call, &namespace).await,
+            (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
+            (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
+            (PUBLISHER, Method::DELETE) => api::publishers::remove(&call, &namespace, user).await,
             (SIGNING_SECRET, Method::PUT) => api::signing_secret::set(call, &namespace).await,
             (SIGNING_SECRET, Method::DELETE) => api::signing_secret::remove(&call, &namespace).await,
             _ => Err(not_allowed(route)),
@@ -308,6 +338,8 @@ const ORG: &str = "/api/v1/orgs/{org}";
 const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{org}/allowed_signers";
+const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
+const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";
 
 fn nothing() -> Answered {

@@ -197,6 +197,7 @@ impl Round {
                 digest: draft.row.digest,
                 size: u64::try_from(draft.row.size).unwrap_or(0),
                 code_hash: draft.row.code_hash,
+                via: identity.token.via.clone(),
                 statement: draft.signed.statement.as_ref().map(|text| Digest::of(text.as_bytes())),
                 signatures: marks.clone(),
             },

@@ -7,6 +7,7 @@ mod bad_input;
 mod durability;
 mod keys;
 mod log;
+mod oidc;
 mod operations;
 mod publishing;
 mod rating;

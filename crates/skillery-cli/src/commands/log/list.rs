@@ -68,6 +68,12 @@ pub(super) fn about(event: &Event) -> String {
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
         Event::KeyEnrolled { key, .. } | Event::KeyRevoked { key } => key.clone(),
+        Event::UserLinked { user, issuer } => format!("{user} {issuer}"),
+        Event::PublisherTrusted { publisher, namespace, matches, .. } => match &matches.repository {
+            Some(repository) => format!("{namespace} {repository} {publisher}"),
+            None => format!("{namespace} {publisher}"),
+        },
+        Event::PublisherUntrusted { publisher, namespace } => format!("{namespace} {publisher}"),
         Event::VersionPublished { skill, version, .. }
         | Event::VersionSigned { skill, version, .. }
         | Event::VersionYanked { skill, version }

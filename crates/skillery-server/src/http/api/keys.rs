@@ -120,7 +120,10 @@ pub async fn enrol(call: Call) -> Result<Response> {
         .write(move |tx| {
             Box::pin(async move {
                 if table::find(tx.connection(), &fingerprint).await?.is_some() {
-                    return Err(Failure::new(ProblemCode::KeyExists, format!("{fingerprint} is enrolled, or was")));
+                    return Err(Failure::new(
+                        ProblemCode::KeyExists,
+                        format!("{fingerprint} is enrolled, or was"),
+                    ));
                 }
                 let held = match &org {
                     Some(org) => {

@@ -59,6 +59,7 @@ pub async fn create(call: Call) -> Result<Response> {
         expires_at: None,
         last_used_at: None,
         revoked_at: None,
+        via: None,
     };
     let parent = identity.token.expires_at;
     let (hash, most, actor, owner) =
@@ -80,7 +81,11 @@ pub async fn create(call: Call) -> Result<Response> {
                 accounts::insert_token(tx, &owner.id, &hash, &row).await?;
                 let (token, user) = (row.id.clone(), owner.id);
                 let (scopes, namespaces) = (row.scopes.clone(), row.namespaces.clone());
-                tx.append(Some(&actor), Event::TokenIssued { token, user, scopes, namespaces });
+                let (publisher, via) = (None, None);
+                tx.append(
+                    Some(&actor),
+                    Event::TokenIssued { token, user, scopes, namespaces, publisher, via },
+                );
                 Ok(row)
             })
         })

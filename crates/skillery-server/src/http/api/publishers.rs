@@ -1,0 +1,76 @@
+//! `/api/v1/orgs/{namespace}/publishers`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{CreatePublisherRequest, Publisher, PublishersResponse};
+use skillery_core::{Namespace, Problem, Role, Scope};
+
+use crate::db::oidc;
+use crate::failure::Result;
+use crate::http::call::{Call, created, done, json};
+use crate::oidc::{checked, trust, untrust};
+
+/// Builds that may publish into a namespace: those that it trusts itself, and those that namespaces above trust.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{namespace}/publishers", tag = "orgs", security(("token" = ["admin"])),
+    params(
+        ("namespace" = String, Path, description = "an org, or what lies below one"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = PublishersResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
+    call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    let page = call.page()?;
+    let key = namespace.key();
+    let places: Vec<String> = key
+        .match_indices('/')
+        .map(|(end, _)| key[..end].to_owned())
+        .chain(std::iter::once(key.clone()))
+        .collect();
+    let all = oidc::publishers_in(call.app.db.reader(), &places).await?;
+    let total = all.len() as u64;
+    let publishers = all.into_iter().skip(page.offset).take(page.limit).collect();
+    json(StatusCode::OK, &PublishersResponse { total, publishers })
+}
+
+/// Lets builds publish into a namespace and what lies below it.
+#[utoipa::path(
+    post, path = "/api/v1/orgs/{namespace}/publishers", tag = "orgs", security(("token" = ["admin"])),
+    request_body = CreatePublisherRequest,
+    params(("namespace" = String, Path, description = "an org, or what lies below one")),
+    responses(
+        (status = 201, body = Publisher),
+        (status = 403, description = "`issuer-not-allowed`, and others", body = Problem),
+        (status = 409, description = "`publisher-exists`", body = Problem),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn create(call: Call, namespace: &Namespace) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, request) = call.json::<CreatePublisherRequest>().await?;
+    let identity = caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    let publisher = checked(request, &app.settings.oidc_issuers, &app.settings.limits)?;
+    let ids = (app.environment.new_id(), app.environment.new_id());
+    let (namespace, actor) = (namespace.clone(), identity.user.id.clone());
+    let most = app.settings.limits.publishers_per_namespace;
+    let publisher = app
+        .db
+        .write(move |tx| Box::pin(async move { trust(tx, &namespace, publisher, ids, &actor, most).await }))
+        .await?;
+    created(&format!("/api/v1/orgs/{}/publishers/{}", publisher.namespace, publisher.id), &publisher)
+}
+
+/// Trusts builds no more. What they have published stays; tokens that they have are dead at once.
+#[utoipa::path(
+    delete, path = "/api/v1/orgs/{namespace}/publishers/{publisher}", tag = "orgs", security(("token" = ["admin"])),
+    params(("namespace" = String, Path, description = "an org, or what lies below one"), ("publisher" = String, Path, description = "its id")),
+    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn remove(call: &Call, namespace: &Namespace, publisher: &str) -> Result<Response> {
+    let identity = call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    let (namespace, id, actor) = (namespace.clone(), publisher.to_owned(), identity.user.id.clone());
+    call.app.db.write(move |tx| Box::pin(async move { untrust(tx, &namespace, &id, &actor).await })).await?;
+    Ok(done())
+}
