@@ -21,7 +21,7 @@ program=$!
 echo "$program"
 while read -r _; do :; done
 kill -s "$signal" "$program" 2>/dev/null
-wait "$program"
+{ wait "$program"; } 2>/dev/null
 rm -rf -- "$folder"
 "#;
 

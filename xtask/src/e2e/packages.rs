@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::report::{Tool, quietly};
-use crate::shell::{Say, install_packages, target_folder};
+use crate::shell::{Say, install_packages, shown, target_folder};
 
 const REQUIREMENTS: &str = "xtask/e2e/python/requirements.txt";
 /// What the packages say that they need.
@@ -33,8 +33,9 @@ impl Packages {
         if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&wanted) {
             return Ok(Ok(packages));
         }
-        if !is_good(&interpreter, "import ensurepip, venv") {
-            install_packages(&["python3-venv"])?;
+        let has_venv = is_good(&interpreter, "import ensurepip, venv");
+        if !has_venv && let Err(error) = install_packages(&["python3-venv"]) {
+            return Ok(Err(format!("{error:#}")));
         }
         Command::new(&interpreter).args(["-m", "venv", "--clear"]).arg(&packages.folder).say_and_run()?;
         let mut pip = Command::new(packages.program("python"));
@@ -47,6 +48,7 @@ impl Packages {
             );
             pip.arg("--ignore-requires-python");
         }
+        println!("$ {}", shown(&pip));
         let ended = pip.output().context("cannot start pip")?;
         let words = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
         if ended.status.success() {

@@ -1,5 +1,6 @@
 //! What was checked by whom, and what came of it.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -71,7 +72,7 @@ impl Row {
 
     fn cells(&self) -> [String; 5] {
         let (result, changed) = match &self.skipped {
-            Some(why) => (format!("skipped: {why}"), String::new()),
+            Some(_) => ("skipped".to_owned(), String::new()),
             None => {
                 let word = if self.is_good() { "ok" } else { "WRONG" };
                 let wrong =
@@ -130,6 +131,9 @@ impl Report {
                 );
             }
         }
+        let reasons: BTreeSet<_> =
+            self.rows.iter().filter_map(|row| Some((row.tool.name, row.skipped.as_ref()?))).collect();
+        reasons.iter().for_each(|(name, why)| println!("{name} was skipped: {why}"));
         let skipped = self.rows.iter().filter(|row| row.skipped.is_some()).count();
         let bad = self.rows.iter().filter(|row| row.skipped.is_none() && !row.is_good()).count();
         if bad > 0 {
