@@ -4,6 +4,7 @@
 //! task is killed, and then stops the program and removes its folder.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
@@ -20,7 +21,7 @@ program=$!
 echo "$program"
 while read -r _; do :; done
 kill -s "$signal" "$program" 2>/dev/null
-wait "$program"
+{ wait "$program"; } 2>/dev/null
 rm -rf -- "$folder"
 "#;
 
@@ -87,6 +88,34 @@ impl Drop for Guarded {
         drop(self.input.take());
         let _ = self.shell.wait();
     }
+}
+
+/// A folder for several programs, gone afterwards, however the task ends.
+pub(crate) struct Folder {
+    path: PathBuf,
+    _guard: Guarded,
+}
+
+impl Folder {
+    /// Makes it.
+    pub(crate) fn new(purpose: &str) -> Result<Self> {
+        let path = temporary_folder(purpose)?;
+        let mut sleep = Command::new("sleep");
+        sleep.arg("infinity");
+        // Gentler signals are ignored by what a guard starts, unless it sees to them itself.
+        let guard = Guarded::start(&sleep, "KILL", &path)?;
+        Ok(Self { path, _guard: guard })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A port of this machine that nobody listens on at the moment.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// A new folder below the system's temporary one, which only its owner can read.

@@ -5,6 +5,7 @@
 
 mod codegen;
 mod demo;
+mod e2e;
 mod guard;
 mod postgres;
 mod python;
@@ -29,6 +30,8 @@ enum Task {
     Demo(demo::DemoArgs),
     /// Install what the tests need, and run all checks and tests
     Test(test::TestArgs),
+    /// Let programs of others check the log of a real registry, each also with one byte changed
+    E2e(e2e::E2eArgs),
     /// Check the rules of the source tree that no compiler knows
     Tidy,
     /// Write the documents that are made from code
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let done = enter_root().and_then(|()| match task {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::E2e(args) => e2e::run(&args),
         Task::Tidy => tidy::run(),
         Task::Codegen => codegen::write(),
         Task::Bench { args } => {

@@ -1,13 +1,12 @@
 //! A PostgreSQL for the tests: its own cluster, in a temporary folder, gone afterwards.
 
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::guard::{Guarded, temporary_folder};
+use crate::guard::{Guarded, free_port, temporary_folder};
 use crate::shell::{Say, install_packages, is_root};
 
 /// The server refuses to run as root, and then runs as the user that Debian's package makes.
@@ -105,8 +104,4 @@ fn find_programs() -> Option<PathBuf> {
         std::env::split_paths(&path).find(|folder| complete(folder))
     };
     found.pop().map(|(_, folder)| folder).or_else(from_path)
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,0 +1,60 @@
+//! `cargo xtask e2e`: the log of a real registry, checked by programs that other people wrote.
+//!
+//! Our own tests show that our own programs agree with each other. Here a registry runs as a program, is filled through its
+//! API, is killed on the way, and strangers look at what it serves. Every check is done again with one byte changed, and must
+//! then fail: a check that cannot fail says nothing.
+
+mod aics_tlog;
+mod aics_witness;
+mod go;
+mod history;
+mod http;
+mod later;
+mod packages;
+mod registry;
+mod report;
+mod resources;
+mod tamper;
+mod world;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+
+use self::packages::Packages;
+use self::report::Report;
+use self::world::World;
+use crate::shell::{Say, cargo, skillery_binary};
+
+/// Arguments of `e2e`.
+#[derive(Debug, Args)]
+pub(crate) struct E2eArgs {
+    /// Succeed although a tool cannot be had, because a registry of packages is not reached
+    #[arg(long)]
+    allow_skips: bool,
+}
+
+/// Runs all checks, prints what came of each, and fails unless everything was as expected.
+pub(crate) fn run(args: &E2eArgs) -> Result<()> {
+    println!("==> the program");
+    cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
+    let program = skillery_binary(false)?;
+    println!("\n==> packages of PyPI");
+    let packages = Packages::prepare()?;
+
+    println!("\n==> a registry with a history");
+    let began = Instant::now();
+    let world = World::make(&program)?;
+    println!("it took {:.1} s", began.elapsed().as_secs_f64());
+    let mut report = Report::default();
+    go::check(&world, &mut report)?;
+    aics_tlog::check(&world, &packages, &mut report)?;
+    aics_witness::check(&world, &packages, &mut report)?;
+    later::ssh_keygen(&world, &mut report)?;
+    later::sigstore_verify(&world, &mut report)?;
+    later::model_signing(&world, &mut report)?;
+    let result = report.finish(args.allow_skips);
+    println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());
+    result
+}

@@ -1,0 +1,122 @@
+//! A registry, started as anybody would start it, and calls of its API.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use skillery_core::Digest;
+use skillery_core::tlog::{Checkpoint, MissingNode, Tile, VerifierKey, consistency_proof, node_in_tile};
+
+use super::http::{Message, exchange, get_body, host};
+use crate::guard::{Guarded, temporary_folder};
+use crate::shell::shown;
+
+/// A running `skillery serve`.
+pub(crate) struct Registry {
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
+    /// The admin token, which only the first start on a data folder tells.
+    pub(crate) admin: Option<String>,
+    server: Guarded,
+}
+
+impl Registry {
+    /// Starts one on this data folder, and a port that is free. `signal` is what ends it.
+    pub(crate) fn start(program: &Path, data: &Path, signal: &str) -> Result<Self> {
+        let folder = temporary_folder("e2e-server")?;
+        let mut serve = Command::new(program);
+        serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        println!("$ {}", shown(&serve));
+        let server = Guarded::start(&serve, signal, &folder)?;
+        let started = server.wait_for("the registry", || {
+            serde_json::from_str::<Value>(&std::fs::read_to_string(folder.join("out")).ok()?).ok()
+        })?;
+        let text = |key: &str| started.get(key).and_then(Value::as_str).map(str::to_owned);
+        let url = text("url").context("the registry did not say its address")?;
+        let address = url.strip_prefix("http://").context("the registry does not speak HTTP")?.parse()?;
+        Ok(Self { address, url, admin: text("admin_token"), server })
+    }
+
+    /// Ends it with its signal, and waits for that.
+    pub(crate) fn stop(self) {
+        drop(self.server);
+    }
+
+    /// Where the log begins, as tools for logs want it.
+    pub(crate) fn log_url(&self) -> String {
+        format!("{}/log/v1/", self.url)
+    }
+
+    /// The key that the log is signed with.
+    pub(crate) fn key(&self) -> Result<VerifierKey> {
+        let body: Value = serde_json::from_slice(&get_body(self.address, "/api/v1/log/key")?)?;
+        let key = body.get("key").and_then(Value::as_str).context("the registry does not say its log key")?;
+        key.parse().with_context(|| format!("`{key}` is no key"))
+    }
+
+    /// The newest checkpoint with its signature.
+    pub(crate) fn checkpoint(&self) -> Result<String> {
+        Ok(String::from_utf8(get_body(self.address, "/log/v1/checkpoint")?)?)
+    }
+
+    /// The proof that one tree of this log is the beginning of another, made from its tiles.
+    pub(crate) fn consistency(&self, old: u64, new: u64) -> Result<Vec<Digest>> {
+        let read = |node| -> Result<Digest> {
+            let (tile, _) = Tile::of(node, new).ok_or(MissingNode(node))?;
+            let bytes = get_body(self.address, &format!("/log/v1/{}", tile.path()))?;
+            Ok(node_in_tile(&tile, &bytes, node).ok_or(MissingNode(node))?)
+        };
+        Ok(consistency_proof(old, new, |node| read(node).map_err(|error| Unread(format!("{error:#}"))))?)
+    }
+}
+
+/// A node could not be read, and why.
+#[derive(Debug)]
+struct Unread(String);
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unread {}
+
+/// Somebody with a token.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+}
+
+impl Caller {
+    /// Calls the API below `/api/v1` and gives the body of a success as text.
+    pub(crate) fn text(&self, method: &str, path: &str, body: &Value) -> Result<String> {
+        let mut headers = host(self.address);
+        headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+        let request = Message { start: format!("{method} /api/v1{path} HTTP/1.1"), headers, body };
+        let answer = exchange(self.address, &request)?;
+        if !(200..300).contains(&answer.status()?) {
+            bail!("`{method} {path}` is answered with `{}`: {}", answer.start, answer.text()?);
+        }
+        answer.text()
+    }
+
+    /// The same, of a body that is JSON, or empty.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        match self.text(method, path, body)?.as_str() {
+            "" => Ok(Value::Null),
+            text => Ok(serde_json::from_str(text)?),
+        }
+    }
+}
+
+/// The size of a checkpoint, whoever signed it.
+pub(crate) fn size_of(note: &str) -> Result<u64> {
+    let end = note.find("\n\n").context("a checkpoint has no signatures")?;
+    Ok(note[..=end].parse::<Checkpoint>()?.size)
+}
