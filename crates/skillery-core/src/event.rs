@@ -326,6 +326,25 @@ impl Event {
         }
     }
 
+    /// Who may read of the change in the log. Names of skills, of orgs and of what lies below them are not for everybody.
+    pub fn audience(&self) -> Audience<'_> {
+        if let Some(skill) = self.skill() {
+            return Audience::OfSkill(skill);
+        }
+        match self {
+            Self::OrgCreated { org }
+            | Self::SigningSecretSet { org }
+            | Self::SigningSecretRemoved { org }
+            | Self::KeyEnrolled { org: Some(org), .. } => Audience::OfOrg(org),
+            Self::MemberSet { namespace, .. }
+            | Self::MemberRemoved { namespace, .. }
+            | Self::PublisherTrusted { namespace, .. }
+            | Self::PublisherUntrusted { namespace, .. } => Audience::OfOrg(namespace),
+            Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
+            _ => Audience::Everybody,
+        }
+    }
+
     /// Whether it changes what callers may do or see, so that what is remembered of callers must go.
     pub fn changes_access(&self) -> bool {
         match self {
@@ -349,6 +368,19 @@ impl Event {
             about_a_skill => about_a_skill.skill().is_none(),
         }
     }
+}
+
+/// Who may read of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'event> {
+    /// Everybody.
+    Everybody,
+    /// Whoever sees this skill.
+    OfSkill(&'event SkillId),
+    /// Whoever knows of the org of this namespace.
+    OfOrg(&'event str),
+    /// Admins of the registry.
+    Admins,
 }
 
 /// One entry of the log as the API shows it.

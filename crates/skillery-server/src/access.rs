@@ -121,6 +121,15 @@ impl Caller {
         }
     }
 
+    /// Whether the caller has a role in the org with this key, or somewhere below it.
+    pub fn is_member(&self, org: &str) -> bool {
+        self.identity.as_ref().is_some_and(|identity| {
+            identity.has(Scope::Read)
+                && (identity.is_site_admin()
+                    || identity.roles.iter().any(|(place, _)| key_contains(org, place)))
+        })
+    }
+
     /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.
     pub fn see(&self, id: &SkillId, skill: Option<SkillRow>) -> Result<SkillRow> {
         skill

@@ -37,6 +37,7 @@ pub use http::openapi::openapi_json;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
 pub use settings::{NamespacePolicy, Settings, SettingsError};
+pub use tlog::LogError;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use skillery_server::{Ready, Settings};
+use skillery_server::{Ready, ServeError, Settings, StartError};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -79,13 +79,16 @@ pub(crate) async fn run(session: &Session, args: &ServeArgs) -> CommandResult {
             Some(io::ErrorKind::PermissionDenied) => {
                 failure.hint("check who may write to the data folder, and listen on ports below 1024")
             }
-            _ => failure,
+            _ => match &error {
+                ServeError::Start(StartError::Log(log)) => failure.hint(log.hint()),
+                _ => failure,
+            },
         }
     })?;
     Ok(Exit::Done)
 }
 
-async fn serve(settings: Settings, on_ready: impl FnOnce(&Ready)) -> Result<(), skillery_server::ServeError> {
+async fn serve(settings: Settings, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     let interrupted = interrupt::listen();
     let stop = async {
         interrupted.await;

@@ -95,9 +95,15 @@ impl Log {
             return Err(Error::invalid(what, format!("the log has {} entries", newest.size)));
         }
         let leaf = read::leaves(self, index, index + 1).await?.pop().unwrap_or_default();
+        let opening = self.opening(index, &leaf).await?;
+        Ok((leaf, opening))
+    }
+
+    /// What opens this leaf, if it is hidden and the caller may know of it.
+    async fn opening(&self, index: u64, leaf: &[u8]) -> Result<Option<skillery_core::entry::Opening>> {
         let page = self.client.openings(index, Some(1)).await?;
-        let opening = page.entries.into_iter().find(|entry| entry.index == index).map(|entry| entry.opening);
-        Ok((leaf.clone(), opening.filter(|opening| opening.leaf().is_ok_and(|made| made == leaf))))
+        let found = page.entries.into_iter().find(|entry| entry.index == index).map(|entry| entry.opening);
+        Ok(found.filter(|opening| opening.leaf().is_ok_and(|made| made == leaf)))
     }
 
     /// Pins a key for this registry in place of the one that is pinned, and forgets what was seen under that.

@@ -48,6 +48,8 @@ pub struct MonitorReport {
     pub keys: usize,
     /// Entries that hide what they are about, and that the caller may not open.
     pub hidden: usize,
+    /// Rights that could not be judged, as what gives them may be among those.
+    pub unjudged: u64,
     /// Rules that entries break.
     pub violations: Vec<Violation>,
 }
@@ -105,6 +107,7 @@ impl Log {
             versions,
             keys,
             hidden: watched.monitor.hidden(),
+            unjudged: watched.monitor.unjudged(),
             violations,
         })
     }

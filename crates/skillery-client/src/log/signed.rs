@@ -173,7 +173,7 @@ impl Log {
         Ok(Signed { view, statement: statement.to_owned(), signature: shown.value.clone() })
     }
 
-    /// An entry that everybody sees, before this number.
+    /// An entry before this number, opened where it is hidden.
     async fn entry(&mut self, index: u64, before: u64) -> Result<Entry> {
         if index >= before {
             return Err(self.broken(format!("an entry rests on entry {index}, which comes later")));
@@ -181,7 +181,13 @@ impl Log {
         let leaves = read::leaves(self, index, index + 1).await?;
         match leaves.first().map(|leaf| Leaf::parse(leaf)) {
             Some(Ok(Leaf::Open(entry))) => Ok(*entry),
-            Some(Ok(Leaf::Hidden { .. })) => Err(self.broken(format!("entry {index} is hidden"))),
+            Some(Ok(Leaf::Hidden { .. })) => {
+                let opening = self.opening(index, &leaves[0]).await?;
+                let opening = opening.ok_or_else(|| {
+                    self.broken(format!("entry {index} is hidden, and the registry does not open it"))
+                })?;
+                opening.parse().map_err(|error| self.broken(format!("entry {index}: {error}")))
+            }
             Some(Err(error)) => Err(self.broken(format!("entry {index}: {error}"))),
             None => Err(self.broken(format!("entry {index} is missing"))),
         }

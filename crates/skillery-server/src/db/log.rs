@@ -248,10 +248,11 @@ pub async fn of_skill(db: &Db, key: &str, before: Option<u64>, limit: usize) -> 
     rows.iter().map(opening).collect()
 }
 
-/// Hidden entries from number `from` on, with the visibility and namespace of their skill: at most `limit`.
+/// Hidden entries from number `from` on, with the visibility and namespace of the skill that they are about: at most
+/// `limit`.
 pub async fn hidden(db: &Db, from: u64, limit: usize) -> Result<Vec<HiddenEntry>> {
     let rows = sqlx::query(
-        "SELECT l.idx, l.body, l.salt, s.visibility, s.namespace FROM log l JOIN skills s ON s.key = l.skill \
+        "SELECT l.idx, l.body, l.salt, s.visibility, s.namespace FROM log l LEFT JOIN skills s ON s.key = l.skill \
          WHERE l.idx >= $1 AND l.salt IS NOT NULL ORDER BY l.idx LIMIT $2",
     )
     .bind(signed(from)?)
@@ -261,12 +262,9 @@ pub async fn hidden(db: &Db, from: u64, limit: usize) -> Result<Vec<HiddenEntry>
     rows.iter()
         .map(|row| {
             let (index, opening) = opening(row)?;
-            Ok(HiddenEntry {
-                index,
-                opening,
-                visibility: parsed(row.try_get(3)?)?,
-                namespace: row.try_get(4)?,
-            })
+            let visibility = row.try_get::<Option<&str>, _>(3)?.map(parsed).transpose()?;
+            let namespace: Option<String> = row.try_get(4)?;
+            Ok(HiddenEntry { index, opening, skill: visibility.zip(namespace) })
         })
         .collect()
 }
@@ -278,10 +276,8 @@ pub struct HiddenEntry {
     pub index: u64,
     /// What opens its leaf.
     pub opening: Opening,
-    /// Who sees its skill.
-    pub visibility: Visibility,
-    /// The key of its skill's namespace.
-    pub namespace: String,
+    /// Who sees the skill that it is about, and the key of that skill's namespace.
+    pub skill: Option<(Visibility, String)>,
 }
 
 /// Roots of complete subtrees of this level, one of those that tiles hold: `count` of them from number `from` on.

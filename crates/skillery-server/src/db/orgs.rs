@@ -2,7 +2,7 @@
 
 use skillery_core::api::Member;
 use skillery_core::time::Time;
-use skillery_core::{Namespace, Role};
+use skillery_core::{Namespace, Role, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -186,6 +186,23 @@ pub async fn members(db: &Db, namespace: &Namespace, limit: i64, offset: i64) ->
         })
         .collect::<Result<_>>()?;
     Ok((u64::try_from(total).unwrap_or(0), members))
+}
+
+/// Where these orgs have skills, and who sees them: org key, namespace key, visibility.
+pub async fn places(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Visibility)>> {
+    if orgs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT DISTINCT org, namespace, visibility FROM skills WHERE latest IS NOT NULL AND org IN ({})",
+        placeholders(1, orgs.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for org in orgs {
+        query = query.bind(org.clone());
+    }
+    let rows = query.fetch_all(db.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
 }
 
 /// Skills of an org by who sees them: namespace key, visibility, and how many.

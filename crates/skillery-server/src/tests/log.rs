@@ -187,20 +187,64 @@ async fn what_not_everybody_may_see_is_a_commitment_that_members_open() {
     let member = app.user("member", &["read"]).await;
     app.member("acme", "member", "reader").await;
     for token in ["", &stranger] {
-        let page = app.get_as(token, "/api/v1/log/openings").await.is(200);
-        assert_eq!(opened(&page), []);
+        assert!(opened_entries(&app, token).await.iter().all(|(index, _)| *index != receipt.index()));
         app.get_as(token, "/api/v1/skills/acme/secret_plan/log").await.fails(404, "skill-not-found");
         app.get_as(token, "/api/v1/skills/acme/secret_plan/versions/1.0.0/proof")
             .await
             .fails(404, "skill-not-found");
     }
-    let page = app.get_as(&member, "/api/v1/log/openings").await.is(200);
-    assert_eq!(opened(&page), [(receipt.index(), receipt.opening.clone())]);
+    let opened_by_member = opened_entries(&app, &member).await;
+    assert!(opened_by_member.contains(&(receipt.index(), receipt.opening.clone())));
     let page = app.get_as(&member, "/api/v1/skills/acme/secret_plan/log").await.is(200);
     assert_eq!(opened(&page), [(receipt.index(), receipt.opening.clone())]);
     // Another salt opens nothing.
     let other = Opening { salt: Some(Digest::of(b"other")), ..receipt.opening };
     assert_ne!(other.leaf().unwrap(), leaves[index]);
+}
+
+/// Everything that the caller may open, page by page; each opening fits its leaf.
+async fn opened_entries(app: &TestApp, token: &str) -> Vec<(u64, Opening)> {
+    let leaves = leaves(app).await;
+    let (mut found, mut after) = (Vec::new(), Some(0));
+    while let Some(next) = after {
+        let page = app.get_as(token, &format!("/api/v1/log/openings?limit=2&after={next}")).await.is(200);
+        after = page["next"].as_u64();
+        found.extend(opened(&page));
+    }
+    for (index, opening) in &found {
+        assert_eq!(opening.leaf().unwrap(), leaves[usize::try_from(*index).unwrap()]);
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_orgs_are_opened_to_whoever_knows_of_them() {
+    let app = TestApp::new().await;
+    let mut hidden = skill("secretorg/plan", "1.0.0");
+    hidden["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, hidden).await.is(201);
+    app.publish("acme/tool", "1.0.0").await;
+    let member = app.user("member", &["read"]).await;
+    app.member("secretorg/inner", "member", "reader").await;
+    app.token(json!({ "user": "member", "scopes": ["read"], "namespaces": ["secretorg"] })).await;
+    let leaves = leaves(&app).await;
+    let all = leaves.iter().map(|leaf| String::from_utf8_lossy(leaf)).collect::<String>();
+    assert!(!all.contains("secretorg") && !all.contains("\"org\""), "{all}");
+    let names = |entries: Vec<(u64, Opening)>| {
+        let kinds = entries.iter().map(|(_, opening)| opening.parse().unwrap().event);
+        let with = |word: &str| {
+            let found = kinds.clone().filter(|event| serde_json::to_string(event).unwrap().contains(word));
+            found.map(|event| event.kind()).collect::<Vec<_>>()
+        };
+        (with("\"acme"), with("\"secretorg"))
+    };
+    let stranger = names(opened_entries(&app, "").await);
+    assert_eq!(stranger, (vec!["org.created", "member.set"], vec![]));
+    let (acme, secret) = names(opened_entries(&app, &member).await);
+    assert_eq!(acme, ["org.created", "member.set"]);
+    assert_eq!(secret, ["org.created", "member.set", "member.set"]);
+    let (_, secret) = names(opened_entries(&app, ADMIN).await);
+    assert_eq!(secret, ["org.created", "member.set", "version.published", "member.set", "token.issued"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,22 @@ pub use tree::{TileCache, audit, check, entries, receipt, tile};
 /// Levels of the tree in a tile.
 const TILE_HEIGHT: u8 = 8;
 
+impl LogError {
+    /// What the operator can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OtherKey(_) => {
+                "put the `log-key` of this registry into the data folder, or name it with `log_key_file`"
+            }
+            Self::Broken(_) => "the database was altered or is damaged: restore a backup",
+            Self::OlderCopy { .. } | Self::Forked(_) => {
+                "use the newest copy of the database: clients that have seen more take a registry that goes on from an \
+                 older one for a fraud; where there is no newer one, see `docs/operating.md`"
+            }
+        }
+    }
+}
+
 /// The log is not what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {

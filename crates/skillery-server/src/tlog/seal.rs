@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use skillery_core::Digest;
 use skillery_core::entry::{Entry, Opening};
-use skillery_core::event::Event;
+use skillery_core::event::{Audience, Event};
 use skillery_core::receipt::Receipt;
 use skillery_core::time::Time;
 use skillery_core::tlog::{Edge, MissingNode, Node, proof};
@@ -72,7 +72,12 @@ pub fn seal(
             prev: standing.as_ref().and_then(|standing| standing.last),
             event: draft.event.clone(),
         };
-        let is_hidden = standing.as_ref().is_some_and(|standing| !standing.is_public);
+        let is_hidden = match draft.event.audience() {
+            Audience::Everybody => false,
+            Audience::OfSkill(_) => standing.as_ref().is_none_or(|standing| !standing.is_public),
+            // An org is known by what it shows, which may change; its names are opened to whoever knows of it.
+            Audience::OfOrg(_) | Audience::Admins => true,
+        };
         let opening = Opening {
             entry: entry.to_text().map_err(Failure::internal)?,
             salt: is_hidden.then(|| Digest::from_bytes(environment.random())),

@@ -63,6 +63,16 @@ pub(super) async fn run(session: &Session, args: &MonitorArgs) -> CommandResult 
         page.field("skills", report.skills.to_string());
         page.field("versions", report.versions.to_string());
         page.field("keys", report.keys.to_string());
+        if report.unjudged > 0 {
+            page.field(
+                "unjudged",
+                counted(
+                    report.unjudged,
+                    "right that rests on hidden entries",
+                    "rights that rest on hidden entries",
+                ),
+            );
+        }
         if report.hidden > 0 {
             page.field(
                 "hidden",

@@ -103,13 +103,7 @@ async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
             *counts.entry(org).or_default() += count;
         }
     }
-    let is_member = |key: &str| {
-        caller.identity().is_some_and(|identity| {
-            identity.has(Scope::Read)
-                && (identity.is_site_admin()
-                    || identity.roles.iter().any(|(place, _)| skillery_core::id::key_contains(key, place)))
-        })
-    };
+    let is_member = |key: &str| caller.is_member(key);
     let rows = orgs::all(&app.db).await?;
     Ok(rows
         .into_iter()

@@ -1,12 +1,16 @@
 //! `/log/v1/…`: the transparency log as others read it (C2SP tlog-tiles), and below `/api/v1` what proves one thing.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{LogKeyResponse, LoggedEntry, OpeningsResponse, SkillLogResponse};
+use skillery_core::event::{Audience, Event};
 use skillery_core::tlog::tile::{Resource, parse_path};
-use skillery_core::{Problem, ProblemCode, SkillId, Version, VersionRequest};
+use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest};
 
-use crate::db::{log, versions};
+use crate::db::log::HiddenEntry;
+use crate::db::{log, orgs as table, versions};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, invalid_parameter, json, plain, text};
 use crate::{skill, tlog};
@@ -66,7 +70,8 @@ pub fn key(call: &Call) -> Result<Response> {
     json(StatusCode::OK, &body)
 }
 
-/// What opens those leaves that only say that something happened: of skills that the caller sees, in order.
+/// What opens those leaves that only say that something happened: about skills and orgs that the caller may know of, in
+/// order.
 #[utoipa::path(
     get, path = "/api/v1/log/openings", tag = "log",
     params(
@@ -83,12 +88,37 @@ pub async fn openings(call: &Call) -> Result<Response> {
     }
     let hidden = log::hidden(&call.app.db, after, page.limit).await?;
     let next = hidden.last().filter(|_| hidden.len() == page.limit).map(|last| last.index + 1);
-    let entries = hidden
-        .into_iter()
-        .filter(|entry| call.caller.sees(entry.visibility, &entry.namespace))
-        .map(|entry| LoggedEntry { index: entry.index, opening: entry.opening })
-        .collect();
+    let entries = seen(call, hidden).await?;
     json(StatusCode::OK, &OpeningsResponse { next, entries })
+}
+
+/// Those of these entries that the caller may read.
+async fn seen(call: &Call, hidden: Vec<HiddenEntry>) -> Result<Vec<LoggedEntry>> {
+    let mut entries = Vec::with_capacity(hidden.len());
+    for entry in hidden {
+        let event = entry.opening.parse().map_err(Failure::internal)?.event;
+        entries.push((entry, event));
+    }
+    let org_of = |event: &Event| match event.audience() {
+        Audience::OfOrg(namespace) => Some(namespace.parse::<Namespace>().ok()?.org_key()),
+        _ => None,
+    };
+    let orgs: BTreeSet<String> = entries.iter().filter_map(|(_, event)| org_of(event)).collect();
+    let mut known: BTreeSet<String> = orgs.iter().filter(|org| call.caller.is_member(org)).cloned().collect();
+    let unknown: Vec<String> = orgs.difference(&known).cloned().collect();
+    for (org, namespace, visibility) in table::places(&call.app.db, &unknown).await? {
+        if call.caller.sees(visibility, &namespace) {
+            known.insert(org);
+        }
+    }
+    let is_admin = call.caller.identity().is_some_and(|identity| identity.is_site_admin());
+    let is_seen = |entry: &HiddenEntry, event: &Event| match (&entry.skill, event.audience()) {
+        (Some((visibility, namespace)), _) => call.caller.sees(*visibility, namespace),
+        (None, Audience::OfOrg(_)) => org_of(event).is_some_and(|org| known.contains(&org)),
+        (None, _) => is_admin,
+    };
+    let seen = entries.into_iter().filter(|(entry, event)| is_seen(entry, event));
+    Ok(seen.map(|(entry, _)| LoggedEntry { index: entry.index, opening: entry.opening }).collect())
 }
 
 /// Everything that the log holds about a skill, the newest first. Each entry names the one before it.
