@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod publish;
 pub mod require;
 mod retry;
+pub mod trusted;
 pub mod verify;
 pub mod workflows;
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod log;
+mod oidc;
 mod ratings;
 mod search;
 mod skills;
