@@ -96,6 +96,18 @@ impl Output {
         }
     }
 
+    /// Says what a person must do now, on stderr; programs get `value` as one line of JSON.
+    pub(crate) fn request<T: Serialize>(&self, name: &str, value: &T, lines: Vec<Line>) {
+        if self.json {
+            let value = serde_json::json!({ name: value });
+            print_error_text(&json_text(&value, false).unwrap_or_default());
+            return;
+        }
+        for line in lines {
+            print_error_text(&(line.render(self.stderr) + "\n"));
+        }
+    }
+
     /// Says that something is not as it should be although the command goes on.
     pub(crate) fn warning(&self, message: &str) {
         if self.json {

@@ -76,6 +76,15 @@ pub enum Error {
         /// `publishing`, `rating`.
         purpose: &'static str,
     },
+    /// This build cannot say which one it is.
+    #[error("this build has no identity to publish with: {reason}")]
+    NoIdentity {
+        /// Why.
+        reason: String,
+    },
+    /// The person did not sign in in time.
+    #[error("nobody signed in in time")]
+    SignInTooLate,
     /// Not the id of a skill, or not a namespace.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -283,6 +292,8 @@ impl Error {
             Self::Redirected { .. } => "registry-redirects",
             Self::BadAnswer { .. } => "bad-answer",
             Self::TokenRequired { .. } => "token-required",
+            Self::NoIdentity { .. } => "no-identity",
+            Self::SignInTooLate => "login-refused",
             Self::Id(_) => "invalid-id",
             Self::Version(_) => "invalid-version",
             Self::Invalid { .. } => "invalid-input",
@@ -318,6 +329,10 @@ impl Error {
             Self::Redirected { .. } => "set the registry's URL to that address, if you trust it",
             Self::BadAnswer { .. } => "check the registry's URL: something else may answer there",
             Self::TokenRequired { .. } => "set one with `skillery login` or `REGISTRY_TOKEN`",
+            Self::NoIdentity { .. } => {
+                "let the build have identity tokens: `permissions: id-token: write` of GitHub, `id_tokens` of GitLab"
+            }
+            Self::SignInTooLate => "begin again with `skillery login --oidc`",
             Self::Id(_) => "an id is `org/name`: segments of a-z, 0-9, `.`, `_` and `-`",
             Self::Version(_) => "use a version such as `1.0.0`, or a range such as `^1.2`",
             Self::Invalid { .. } | Self::Internal { .. } | Self::Disk { .. } => return None,
@@ -358,7 +373,9 @@ impl Error {
             | Self::TimedOut { .. }
             | Self::Redirected { .. }
             | Self::BadAnswer { .. } => ExitClass::Unreachable,
-            Self::TokenRequired { .. } => ExitClass::NotAllowed,
+            Self::TokenRequired { .. } | Self::NoIdentity { .. } | Self::SignInTooLate => {
+                ExitClass::NotAllowed
+            }
             Self::Id(_)
             | Self::Version(_)
             | Self::Invalid { .. }

@@ -21,6 +21,7 @@ pub mod require;
 mod retry;
 pub mod sign;
 pub mod signer;
+pub mod trusted;
 pub mod verify;
 pub mod workflows;
 

@@ -91,7 +91,7 @@ problem_codes! {
     PublisherNotTrusted, "publisher-not-trusted", 403, "no namespace trusts this build to publish",
         "an admin of the namespace trusts it with `skillery org publisher add`";
     LoginRefused, "login-refused", 403, "the sign-in was not completed",
-        "begin again with `skillery login --oidc`";
+        "begin again with `skillery login --oidc`; where the account is the trouble, ask an admin of the registry";
     Forbidden, "forbidden", 403, "the caller's role does not allow this",
         "look at your roles with `skillery whoami`; an admin of the namespace, or of the registry, gives others";
     InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::config::{parse_org, parse_token};
 use skillery_client::{Client, ConfigLayer, Secret};
-use skillery_core::Namespace;
+use skillery_core::{Namespace, Scope};
 
+use super::login_oidc;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Tone, registry_text};
 use crate::secret;
@@ -20,6 +21,7 @@ Examples:
   skillery login                                     asks for the token without showing it
   skillery login --registry https://registry.example.com --org acme
   skillery login --token-stdin < token.txt
+  skillery login --oidc                              with an account elsewhere, in a browser
 
 The token and the address are kept in a file that only you can read; \
 `skillery config path` says where.")]
@@ -27,6 +29,14 @@ pub(crate) struct LoginArgs {
     /// Read the token from standard input
     #[arg(long)]
     token_stdin: bool,
+
+    /// Sign in at the provider that the registry names, with a browser on any device
+    #[arg(long, conflicts_with = "token_stdin")]
+    oidc: bool,
+
+    /// What the token is to do: read, publish, rate, review or admin (repeatable) [default: the first three]
+    #[arg(long = "scope", value_name = "SCOPE", requires = "oidc")]
+    scopes: Vec<Scope>,
 
     /// Publish into this namespace when none is named
     #[arg(long, value_name = "NAMESPACE")]
@@ -44,7 +54,10 @@ struct LoggedIn {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &LoginArgs) -> CommandResult {
     // The prompt comes first: see `secret::prompt`.
-    let token = read_token(session, args)?;
+    let token = match args.oidc {
+        true => login_oidc::sign_in(session, &args.scopes).await?,
+        false => read_token(session, args)?,
+    };
     let org = args.org.as_deref().map(|org| parse_org(org, "`--org`")).transpose()?;
     let home = session.home()?;
     let mut config = session.config()?;

@@ -6,6 +6,7 @@ use skillery_client::Keys;
 use skillery_core::api::{CreateOrgRequest, OrgSummary};
 use skillery_core::{Namespace, Role, Segment};
 
+use super::publisher::{self, PublisherArgs};
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
 use crate::paging::PageArgs;
@@ -92,6 +93,8 @@ Examples:
     },
     /// Register the shared HMAC secret of an org, or remove it
     SigningSecret(SigningSecretArgs),
+    /// Let builds publish into a namespace without a token
+    Publisher(PublisherArgs),
 }
 
 #[derive(Debug, Args)]
@@ -188,6 +191,7 @@ pub(crate) async fn run(session: &Session, args: &OrgArgs) -> CommandResult {
             Ok(Exit::Done)
         }
         OrgCommand::SigningSecret(args) => signing_secret(session, args).await,
+        OrgCommand::Publisher(args) => publisher::run(session, args).await,
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use skillery_client::publish::{SecretOutcome, publish, read_code};
-use skillery_client::{Draft, Published, Secret, SignWith, Signer};
+use skillery_client::trusted::{self, Identity, TOKEN_VARIABLE};
+use skillery_client::{Client, Draft, Error, Published, Secret, SignWith, Signer};
 use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus, Visibility};
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -22,10 +23,15 @@ Examples:
   skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
   skillery publish slugify.py --org acme --version 1.0.1 --sign --key ~/.ssh/id_ed25519
   skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
+  skillery publish slugify.py --org acme --version 1.0.2 --trusted      (in a build)
 
 A version never changes: publishing the same bytes again is fine, other bytes are refused. \
 The function that others call is the one named like the skill, else `main` or `run`, \
-else the only public one.")]
+else the only public one.
+
+A build that the namespace trusts (`skillery org publisher add`) publishes with its own identity token instead of one \
+of the registry: GitHub Actions with `permissions: id-token: write`, GitLab CI with `id_tokens: SKILLERY_ID_TOKEN: aud: \
+REGISTRY`. Where no token of the registry is configured, `--trusted` goes without saying.")]
 pub(crate) struct PublishArgs {
     /// The Python file
     file: PathBuf,
@@ -93,6 +99,18 @@ pub(crate) struct PublishArgs {
     /// Sign with the org's HMAC secret, read from this variable
     #[arg(long, value_name = "VARIABLE")]
     sign_secret_env: Option<String>,
+
+    /// Publish with the identity token of the build that this is, even where a token is configured
+    #[arg(long)]
+    trusted: bool,
+
+    /// Ask for an identity token that is for this, where the registry's own address is not what it wants
+    #[arg(long, value_name = "AUDIENCE")]
+    oidc_audience: Option<String>,
+
+    /// Take the build's identity token from this variable
+    #[arg(long, value_name = "VARIABLE", default_value = TOKEN_VARIABLE)]
+    oidc_token_env: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,7 +139,7 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     };
     let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign)?;
     let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref() };
-    let client = session.client()?;
+    let client = client(session, args, &id).await?;
     let progress = Progress::spinner(&session.output, &format!("publishing {id} {}", args.version));
     let published = publish(&client, &session.home()?, draft, sign_with).await?;
     // It is published already, so a token that may not look at it is no failure.
@@ -137,6 +155,28 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
             .warning(&format!("the signing secret was not registered for `{}`: {reason}", id.org()));
     }
     Ok(Exit::Done)
+}
+
+/// A client with the configured token, or with one that the build's identity is exchanged for.
+async fn client(session: &Session, args: &PublishArgs, id: &SkillId) -> Result<Client, Failure> {
+    let mut config = session.config()?;
+    if args.trusted || config.token.is_none() {
+        match Identity::find(&args.oidc_token_env)? {
+            Some(identity) => {
+                let audience = args.oidc_audience.as_deref();
+                let exchanged = trusted::exchange(&config, &identity, audience, &id.namespace()).await?;
+                session.output.note(Line::default().plain("publishing as ").name(&exchanged.via));
+                config.token = Some(Secret::new(exchanged.token));
+            }
+            None if args.trusted => {
+                let reason =
+                    format!("neither `{}` nor `ACTIONS_ID_TOKEN_REQUEST_URL` is set", args.oidc_token_env);
+                return Err(Error::NoIdentity { reason }.into());
+            }
+            None => {}
+        }
+    }
+    Ok(Client::new(&config)?)
 }
 
 fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {

@@ -1,8 +1,9 @@
 //! `skillery user`: the users of a registry. For admins of the registry.
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use skillery_core::Segment;
-use skillery_core::api::{CreateUserRequest, UpdateUserRequest, UserSummary};
+use skillery_core::api::{CreateUserRequest, LinkUserRequest, UpdateUserRequest, UserSummary};
 
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Tone, left, moment};
@@ -60,6 +61,25 @@ Examples:
         /// Whom
         name: Segment,
     },
+    /// Link a user with an account at the provider that people sign in at
+    #[command(after_help = "\
+Examples:
+  skillery user link alice 248289761001
+
+The subject is what the provider calls the account, the claim `sub`. A sign-in that is refused \
+says it: `skillery login --oidc`.")]
+    Link {
+        /// Whom
+        name: Segment,
+        /// The account
+        subject: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Linked<'a> {
+    user: &'a Segment,
+    linked: bool,
 }
 
 /// Runs it.
@@ -77,6 +97,13 @@ pub(crate) async fn run(session: &Session, args: &UserArgs) -> CommandResult {
         UserCommand::Enable { name } => {
             let request = UpdateUserRequest { disabled: false };
             show(session, "switched on ", &client.update_user(name, &request).await?)
+        }
+        UserCommand::Link { name, subject } => {
+            client.link_user(name, &LinkUserRequest { subject: subject.clone() }).await?;
+            session.output.show(&Linked { user: name, linked: true }, |page| {
+                page.line(Line::default().toned(Tone::Good, "linked ").name(name.as_str()));
+            })?;
+            Ok(Exit::Done)
         }
         UserCommand::List { page } => {
             let listed = client.users(page.page()).await?;

@@ -14,6 +14,8 @@ mod interrupt;
 mod library;
 mod main_job;
 mod moderation;
+mod oidc;
+mod oidc_provider;
 mod packages;
 mod policy;
 mod proofs;

@@ -289,7 +289,7 @@ impl Drop for Run {
             return;
         }
         for text in [&self.stdout, &self.stderr] {
-            for secret in ["sky_pat_", "sky_svc_", SECRET] {
+            for secret in ["sky_pat_", "sky_svc_", "sky_tp_", SECRET] {
                 assert!(!text.contains(secret), "a secret was printed:\n{text}");
             }
         }
@@ -321,7 +321,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"skillery/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[LOG KEY]"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:[FINGERPRINT]"),
     (r"(root|leaf hash)( +)[0-9a-f]{64}", "$1$2[HASH]"),
-    (r"sky_(pat|svc)_[0-9A-Za-z]{36}", "[TOKEN]"),
+    (r"sky_(pat|svc|tp)_[0-9A-Za-z]{36}", "[TOKEN]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),

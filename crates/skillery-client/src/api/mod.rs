@@ -3,6 +3,7 @@
 mod accounts;
 mod keys;
 mod log;
+mod oidc;
 mod ratings;
 mod search;
 mod skills;

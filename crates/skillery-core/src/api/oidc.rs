@@ -155,7 +155,7 @@ impl fmt::Debug for ExchangeRequest {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExchangeResponse {
-    /// A token that publishes and nothing else, `sky_tp_…`. It is shown this once.
+    /// A token that publishes and does nothing else. It is shown this once.
     pub token: String,
     /// When it expires.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]

@@ -123,8 +123,8 @@ pub async fn ask(
     match form.as_ref().map(|form| form.error.as_str()) {
         Some("authorization_pending") => Ok(Progress::Pending),
         Some("slow_down") => Ok(Progress::SlowDown),
-        Some("access_denied") => Ok(Progress::Over("it was refused at the provider")),
-        Some("expired_token" | "invalid_grant") => Ok(Progress::Over("it took too long")),
+        Some("access_denied") => Ok(Progress::Over("the sign-in was refused at the provider")),
+        Some("expired_token" | "invalid_grant") => Ok(Progress::Over("the sign-in took too long")),
         _ => Err(error(&url, &body)),
     }
 }

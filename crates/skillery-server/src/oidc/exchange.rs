@@ -109,7 +109,7 @@ impl Issue {
             return Err(super::refused("it has expired"));
         }
         if !oidc::use_id_token(tx, &self.unique, ends.plus_seconds(MARGIN_SECONDS)).await? {
-            return Err(Failure::new(ProblemCode::IdTokenUsed, "each is good for one exchange"));
+            return Err(Failure::new(ProblemCode::IdTokenUsed, ""));
         }
         if accounts::live_tokens(tx, &user).await? >= self.most {
             let detail = format!("the publisher has {} live tokens already", self.most);

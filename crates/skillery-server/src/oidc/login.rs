@@ -165,7 +165,7 @@ async fn turn(db: &Db, handle: Digest) -> Result<Turn> {
         Box::pin(async move {
             let pending =
                 oidc::login(tx, &handle).await?.filter(|pending| pending.expires_at > tx.now).ok_or_else(
-                    || Failure::new(ProblemCode::LoginRefused, "it is not known, or took too long"),
+                    || Failure::new(ProblemCode::LoginRefused, "the sign-in is not known, or took too long"),
                 )?;
             if pending.next_poll > tx.now {
                 return Ok(Turn::Wait(pending.pause));
@@ -270,7 +270,7 @@ async fn finish(
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let again = || Failure::new(ProblemCode::LoginRefused, "it was completed before");
+                let again = || Failure::new(ProblemCode::LoginRefused, "the sign-in was completed before");
                 if !oidc::end_login(tx, &pending.handle).await? {
                     return Err(again());
                 }

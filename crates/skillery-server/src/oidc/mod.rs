@@ -34,8 +34,8 @@ use crate::failure::Failure;
 const LEEWAY_SECONDS: i64 = 60;
 
 /// The token is not believed.
-fn refused(detail: impl Into<String>) -> Failure {
-    Failure::new(ProblemCode::InvalidIdToken, detail)
+fn refused(why: impl std::fmt::Display) -> Failure {
+    Failure::new(ProblemCode::InvalidIdToken, format!("the identity token is not taken: {why}"))
 }
 
 /// A text of a token, short and harmless enough to be repeated.
