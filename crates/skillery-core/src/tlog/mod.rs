@@ -12,8 +12,10 @@
 pub mod checkpoint;
 pub mod log_proof;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod tile;
+pub mod witness;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use log_proof::{LogProof, LogProofError};
 pub use note::{KeyError, KeyKind, Note, NoteError, NoteSignature, SigningKey, Verified, VerifierKey};
+pub use policy::{Accepted, Policy, PolicyError, PolicyLog, PolicyWitness, RefusedError};
 pub use proof::{
     ProofError, ReadError, consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof, root,
     root_nodes, verify_consistency, verify_inclusion,
@@ -29,6 +32,7 @@ pub use tile::{
     Authenticated, EntriesError, PathError, Resource, TILE_WIDTH, Tile, TileError, authenticate,
     decode_entries, encode_entries, needed, new_tiles, node_in_tile, parse_path, tiles_of,
 };
+pub use witness::{AddCheckpoint, AddCheckpointError, Refusal, parse_conflict, parse_cosignatures};
 
 use crate::Digest;
 
