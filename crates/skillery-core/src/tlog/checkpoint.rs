@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::note::{Note, NoteError, VerifierKey};
+use super::note::{KeyKind, Note, NoteError, VerifierKey};
 use super::{MAX_SIZE, hash_line, parse_decimal, parse_hash};
 use crate::Digest;
 
@@ -36,7 +36,8 @@ pub enum CheckpointError {
 
 impl Checkpoint {
     /// Reads a checkpoint that the log of this key has signed: the origin is the name of the key, and its signature is
-    /// there and right. The note is returned too, since it may have further signatures.
+    /// there and right. Keys for cosignatures are those of witnesses, and open nothing. The note is returned too, since
+    /// it may have further signatures.
     pub fn open(note: &str, key: &VerifierKey) -> Result<(Self, Note), CheckpointError> {
         let note = Note::parse(note)?;
         Ok((Self::of(&note, key)?, note))
@@ -44,6 +45,9 @@ impl Checkpoint {
 
     /// Does the same for a note that was read already.
     pub fn of(note: &Note, key: &VerifierKey) -> Result<Self, CheckpointError> {
+        if key.kind() != KeyKind::Ed25519 {
+            return Err(NoteError::Kind(key.name().to_owned()).into());
+        }
         note.verify(std::slice::from_ref(key))?;
         let checkpoint: Self = note.text.parse()?;
         if checkpoint.origin != key.name() {
@@ -81,7 +85,7 @@ impl fmt::Display for Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::note::{KeyKind, SigningKey};
+    use super::super::note::SigningKey;
     use super::super::tests::edge;
     use super::*;
 
@@ -154,6 +158,13 @@ mod tests {
         assert_eq!(
             Checkpoint::open(&unsigned.to_string(), log.verifier()),
             Err(CheckpointError::Note(NoteError::NoKnownSignature))
+        );
+        let witness = SigningKey::from_seed("log.example", KeyKind::CosignatureV1, &[1; 32]).unwrap();
+        let text = unsigned.text;
+        let cosigned = Note { signatures: vec![witness.cosign(&text, 1).unwrap()], text };
+        assert_eq!(
+            Checkpoint::open(&cosigned.to_string(), witness.verifier()),
+            Err(CheckpointError::Note(NoteError::Kind("log.example".into())))
         );
         assert!(matches!(
             Checkpoint::open("no note", log.verifier()),

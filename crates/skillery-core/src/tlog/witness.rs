@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::note::{Note, NoteError, NoteSignature, VerifierKey, parse_signatures};
+use super::note::{KeyKind, Note, NoteError, NoteSignature, VerifierKey, parse_signatures};
 use super::proof::verify_consistency;
 use super::{empty_root, hash_line, parse_decimal, parse_hash};
 use crate::Digest;
@@ -64,10 +64,11 @@ pub enum Refusal {
 
 impl AddCheckpoint {
     /// Step one of a witness: the checkpoint, if a key of its log has signed it. The keys of a log are those among
-    /// `logs` whose name is the origin.
+    /// `logs` whose name is the origin, and that are not for cosignatures.
     pub fn open(&self, logs: &[VerifierKey]) -> Result<Checkpoint, Refusal> {
         let checkpoint: Checkpoint = self.checkpoint.text.parse().map_err(|_| Refusal::NotSigned)?;
-        let keys: Vec<_> = logs.iter().filter(|key| key.name() == checkpoint.origin).cloned().collect();
+        let of_log = |key: &&VerifierKey| key.kind() == KeyKind::Ed25519 && key.name() == checkpoint.origin;
+        let keys: Vec<_> = logs.iter().filter(of_log).cloned().collect();
         if keys.is_empty() {
             return Err(Refusal::UnknownLog);
         }
@@ -144,7 +145,7 @@ pub fn parse_cosignatures(
 mod tests {
     use std::convert::Infallible;
 
-    use super::super::note::{KeyKind, SigningKey};
+    use super::super::note::SigningKey;
     use super::super::proof::consistency_proof;
     use super::super::tests::{edge, node_map};
     use super::*;
@@ -240,6 +241,8 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
         let latest = Some((3, edge(3).root()));
 
         assert_eq!(good.open(&[]), Err(Refusal::UnknownLog));
+        let cosigner = key("log.example", KeyKind::CosignatureV1);
+        assert_eq!(good.open(&[cosigner.verifier().clone()]), Err(Refusal::UnknownLog));
         let other = SigningKey::from_seed("log.example", KeyKind::Ed25519, &[2; 32]).unwrap();
         assert_eq!(good.open(&[other.verifier().clone()]), Err(Refusal::NotSigned));
         let mut wrong = good.clone();

@@ -86,6 +86,9 @@ impl<'a> Reader<'a> {
 
     fn log(&mut self, key: &[u8], url: Option<&&[u8]>) -> Result<(), &'static str> {
         let key = parse_key(key)?;
+        if key.kind() != KeyKind::Ed25519 {
+            return Err("the key of a log is not one for cosignatures");
+        }
         if !self.log_keys.insert(*key.key()) {
             return Err("the key of the log is there twice");
         }
@@ -96,7 +99,7 @@ impl<'a> Reader<'a> {
     fn witness(&mut self, name: &'a [u8], key: &[u8], url: Option<&&[u8]>) -> Result<(), &'static str> {
         let key = parse_key(key)?;
         if key.kind() != KeyKind::CosignatureV1 {
-            return Err("the key of a witness is one for cosignatures");
+            return Err("the key of a witness has to be one for cosignatures");
         }
         if !self.witness_keys.insert(*key.key()) {
             return Err("the key of the witness is there twice");
