@@ -14,9 +14,12 @@ mod db;
 mod draft;
 mod environment;
 mod failure;
+mod folder_lock;
 mod gather;
 mod http;
 mod jobs;
+mod key_file;
+mod listen;
 mod metrics;
 mod orgs;
 mod publish;
@@ -28,12 +31,15 @@ mod signing_secret;
 mod skill;
 mod text;
 mod tlog;
+mod witness;
 
 pub use app::StartError;
 pub use failure::Failure;
 pub use http::openapi::openapi_json;
+pub use listen::ListenError;
 pub use serve::{Ready, ServeError, serve};
 pub use settings::{NamespacePolicy, Settings, SettingsError};
+pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 
 #[cfg(test)]
 mod tests;

@@ -126,11 +126,7 @@ pub enum SettingsError {
 impl Settings {
     /// The defaults, with what `file` says in their place.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let Some(path) = file else { return Ok(Self::default()) };
-        let text = fs_err::read_to_string(path)
-            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text)
-            .map_err(|source| SettingsError::Parse { path: path.to_owned(), source: Box::new(source) })
+        read_toml(file)
     }
 
     /// Whether the settings go together.
@@ -210,6 +206,17 @@ impl Settings {
     pub fn secret_key_file(&self) -> PathBuf {
         self.secret_key_file.clone().unwrap_or_else(|| self.data.join("secret-key"))
     }
+}
+
+/// The defaults, with what a file says in their place.
+pub(crate) fn read_toml<T: Default + serde::de::DeserializeOwned>(
+    file: Option<&Path>,
+) -> Result<T, SettingsError> {
+    let Some(path) = file else { return Ok(T::default()) };
+    let text = fs_err::read_to_string(path)
+        .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| SettingsError::Parse { path: path.to_owned(), source: Box::new(source) })
 }
 
 fn is_postgres(url: &str) -> bool {

@@ -20,4 +20,6 @@ mod serve;
 mod stats;
 mod support;
 mod tree;
+mod witness;
+mod witnesses;
 mod workflow;
