@@ -100,6 +100,8 @@ problem_codes! {
         "list yours with `skillery token list`";
     NotInLog, "not-in-log", 404, "the log does not have this",
         "look at `/log/v1/checkpoint` for how far the log is";
+    NotWitnessed, "not-witnessed", 404, "no checkpoint of the log is cosigned by enough witnesses",
+        "try again in a moment, or ask the operator which witnesses this registry has";
     RouteNotFound, "route-not-found", 404, "there is nothing at this address",
         "see /docs for every route";
     MethodNotAllowed, "method-not-allowed", 405, "this address does not take this method",

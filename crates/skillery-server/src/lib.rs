@@ -38,7 +38,7 @@ pub use failure::Failure;
 pub use http::openapi::openapi_json;
 pub use listen::ListenError;
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{NamespacePolicy, Settings, SettingsError};
+pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError};
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 
 #[cfg(test)]

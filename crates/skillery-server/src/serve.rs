@@ -105,6 +105,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(search::listen(Arc::clone(app))),
         tokio::spawn(search::run(Arc::clone(app))),
         tokio::spawn(tlog::follow(Arc::clone(app))),
+        tokio::spawn(tlog::feed(Arc::clone(app))),
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
         tokio::spawn(jobs::tidy(Arc::clone(app))),

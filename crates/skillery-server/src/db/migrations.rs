@@ -11,10 +11,11 @@ use sqlx::{AnyPool, SqlSafeStr};
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 const USAGE: &str = include_str!("migrations/0002_usage.sql");
 const TREE: &str = include_str!("migrations/0003_tree.sql");
+const WITNESS: &str = include_str!("migrations/0004_witness.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
-    let migrations = [(1, "first", FIRST), (2, "usage", USAGE), (3, "tree", TREE)]
+    let migrations = [(1, "first", FIRST), (2, "usage", USAGE), (3, "tree", TREE), (4, "witness", WITNESS)]
         .into_iter()
         .map(|(number, name, text)| {
             Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)

@@ -80,7 +80,7 @@ where
             add_checkpoint(witness, request.into_body()).await
         }
         Some("/add-checkpoint") => not_allowed("POST"),
-        Some("" | "/" | "/key") if is_read => answer(StatusCode::OK, format!("{}\n", witness.key.verifier())),
+        Some("" | "/" | "/key") if is_read => answer(StatusCode::OK, format!("{}\n", witness.verifier())),
         Some("/healthz") if is_read => answer(StatusCode::OK, "ok\n"),
         Some("" | "/" | "/key" | "/healthz") => not_allowed("GET, HEAD"),
         _ => answer(StatusCode::NOT_FOUND, "there is nothing at this address\n"),

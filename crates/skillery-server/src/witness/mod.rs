@@ -22,7 +22,7 @@ use skillery_core::tlog::{
     AddCheckpoint, AddCheckpointError, Checkpoint, KeyKind, Note, Refusal, SigningKey, VerifierKey,
 };
 
-use self::door::Door;
+pub(crate) use self::door::Door;
 use self::memory::{Latest, Memory, MemoryError};
 pub use self::settings::WitnessSettings;
 use crate::environment::Environment;
@@ -86,7 +86,7 @@ pub async fn serve_witness(
     let running = listener.serve(Duration::from_secs(settings.head_seconds), move |_| door.clone())?;
     let ready = WitnessReady {
         url: format!("{url}{}", settings.path()),
-        key: witness.key.verifier().clone(),
+        key: witness.verifier().clone(),
         logs: witness.logs.clone(),
     };
     on_ready(&ready);
@@ -163,6 +163,11 @@ impl Witness {
         let memory = Memory::open(&settings.data.join("logs"), key.verifier(), &logs)?;
         let newest = Mutex::new(memory.newest_time());
         Ok(Self { key, logs, memory, environment, newest, _lock: lock })
+    }
+
+    /// The key that its cosignatures are believed by.
+    pub(crate) fn verifier(&self) -> &VerifierKey {
+        self.key.verifier()
     }
 
     /// Cosigns what this request asks for, if it may be: the line of the cosignature, with its newline. What is cosigned

@@ -106,7 +106,7 @@ impl TestWitness {
     fn open(settings: WitnessSettings, environment: Environment, folder: Arc<TempDir>) -> Self {
         settings.check().unwrap();
         let witness = Witness::open(&settings, environment.clone()).unwrap();
-        let key = witness.key.verifier().clone();
+        let key = witness.verifier().clone();
         Self { door: Door::new(Arc::new(witness), settings.path()), key, environment, settings, folder }
     }
 
