@@ -21,5 +21,6 @@ mod stats;
 mod support;
 mod tree;
 mod witness;
+mod witnessed;
 mod witnesses;
 mod workflow;

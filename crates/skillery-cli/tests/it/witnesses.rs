@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,7 +15,7 @@ use skillery_core::tlog::{
 };
 use tempfile::TempDir;
 
-use crate::support::PROGRAM;
+use crate::support::{PROGRAM, Place, Server};
 
 /// A running witness, killed when dropped.
 pub(crate) struct WitnessServer {
@@ -95,6 +95,53 @@ impl Drop for WitnessServer {
     }
 }
 
+/// A registry with witnesses.
+pub(crate) struct Witnessed {
+    pub(crate) server: Server,
+    pub(crate) log: VerifierKey,
+    pub(crate) witnesses: Vec<WitnessServer>,
+}
+
+impl Witnessed {
+    /// Starts a registry with so many witnesses, and a quorum of them.
+    pub(crate) fn start(count: usize, quorum: usize) -> Self {
+        let mut server = Server::start();
+        let log = log_key(&server.url);
+        let witnesses: Vec<_> = (0..count).map(|_| WitnessServer::start(&[&log])).collect();
+        let mut settings = format!("witness_quorum = {quorum}\n");
+        for WitnessServer { url, key, .. } in &witnesses {
+            settings += &format!("[[witnesses]]\nurl = \"{url}\"\nkey = \"{key}\"\n");
+        }
+        std::fs::write(server.data.join("skillery.toml"), settings).unwrap();
+        server.restart();
+        Self { server, log, witnesses }
+    }
+
+    /// The lines of a policy that name all witnesses, `w0`, `w1`, and so on.
+    pub(crate) fn policy(&self) -> String {
+        let line =
+            |(number, witness): (usize, &WitnessServer)| format!("witness w{number} {}\n", witness.key);
+        self.witnesses.iter().enumerate().map(line).collect()
+    }
+
+    /// A place whose user is the admin, and wants this of witnesses.
+    pub(crate) fn place(&self, policy: &str) -> Place {
+        let mut place = self.server.place();
+        std::fs::create_dir_all(place.home()).unwrap();
+        std::fs::write(place.home().join("witnesses.policy"), policy).unwrap();
+        place.set("SKILLERY_REQUIRE", "witnessed");
+        place.run(["config", "set", "timeout", "10"]).ok();
+        place
+    }
+}
+
+/// The key of the log of a registry that everybody may read.
+pub(crate) fn log_key(url: &str) -> VerifierKey {
+    let answer = exchange(url, "GET", "/api/v1/log/key", "").unwrap();
+    let answer: Value = serde_json::from_str(&answer.text).unwrap();
+    answer["key"].as_str().unwrap().parse().unwrap()
+}
+
 /// What a request was answered with.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -163,4 +210,39 @@ impl TestLog {
         let proof = consistency_proof(old, new, |node| Ok::<_, Infallible>(self.nodes[&node])).unwrap();
         AddCheckpoint { old_size: old, proof, checkpoint: Note { text, signatures } }
     }
+}
+
+/// Answers as the registry at `url`, but with this text at one path, and gives its own address.
+pub(crate) fn lying_registry(url: &str, path: &'static str, text: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = format!("http://{}", listener.local_addr().unwrap());
+    let address = url.trim_start_matches("http://").to_owned();
+    // It ends with the process of the test.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            if head.split(' ').nth(1) == Some(path) {
+                let length = text.len();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}");
+                let _ = stream.write_all(answer.as_bytes());
+                continue;
+            }
+            let mut upstream = TcpStream::connect(&address).unwrap();
+            let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            upstream.write_all(head.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            let _ = upstream.read_to_end(&mut answer);
+            let _ = stream.write_all(&answer);
+        }
+    });
+    own
 }

@@ -7,6 +7,7 @@ mod error;
 mod read;
 mod state;
 mod version;
+mod witnessed;
 
 use std::collections::HashMap;
 
@@ -20,6 +21,7 @@ use crate::library::blocking;
 pub use self::error::LogError;
 use self::state::State;
 pub use self::version::{Logged, Offered, check_kept};
+pub(crate) use self::witnessed::Witnessing;
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
 /// newer one between the question and the answer.

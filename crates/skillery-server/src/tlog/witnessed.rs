@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use skillery_core::ProblemCode;
 use skillery_core::tlog::VerifierKey;
+use skillery_core::{Problem, ProblemCode};
 
 use crate::app::App;
 use crate::db::cosignatures::{self, Cosignature};
 use crate::db::{Db, Tx};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// Newer checkpoints than the newest that has a quorum, of which cosignatures are kept. The log asks for those of the
 /// newest only, so that others can get no more; they may do for somebody who wants fewer witnesses.
@@ -39,13 +39,14 @@ pub async fn newest(app: &App) -> Result<String> {
     let of_size: Vec<Cosignature> = all.iter().filter(|one| Some(one.size) == size).cloned().collect();
     match of_size.first() {
         Some(first) => Ok(joined(first.note.clone(), &of_size)),
-        None => Err(Failure::new(
-            ProblemCode::NotWitnessed,
-            match app.settings.witnesses.len() {
+        None => {
+            let witnesses = app.settings.witnesses.len();
+            let detail = match witnesses {
                 0 => "this registry has no witnesses".to_owned(),
-                count => format!("no checkpoint is cosigned by {quorum} of the {count} witnesses yet"),
-            },
-        )),
+                _ => format!("no checkpoint is cosigned by {quorum} of the {witnesses} witnesses yet"),
+            };
+            Err(Problem::new(ProblemCode::NotWitnessed, detail).with("witnesses", witnesses).into())
+        }
     }
 }
 
