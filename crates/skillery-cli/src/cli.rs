@@ -78,6 +78,8 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Run a registry
     Serve(commands::serve::ServeArgs),
+    /// Run a witness, which has logs show that they only ever grow
+    Witness(commands::witness::WitnessArgs),
     /// Sign in to a registry and keep the token
     Login(commands::login::LoginArgs),
     /// Forget the token that was kept

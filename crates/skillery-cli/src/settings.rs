@@ -112,9 +112,9 @@ pub(crate) struct Loaded {
 pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loaded, Failure> {
     let folder = match &data.data {
         Some(folder) => folder.clone(),
-        None => default_folder()?,
+        None => default_folder("registry")?,
     };
-    let file = data.config.clone().or_else(|| find_file(&folder));
+    let file = data.config.clone().or_else(|| find_file(&folder, FILE_NAME));
     let mut settings = Settings::load(file.as_deref()).map_err(|error| not_valid(&error))?;
     // A file may name the folder; an argument or a variable wins over it.
     if data.data.is_some() || settings.data == Settings::default().data {
@@ -132,7 +132,8 @@ pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loade
     Ok(Loaded { settings, file })
 }
 
-fn not_valid(error: &SettingsError) -> Failure {
+/// Settings that cannot be used.
+pub(crate) fn not_valid(error: &SettingsError) -> Failure {
     let failure = Failure::new(Exit::Usage, "invalid-settings", error.to_string());
     match error {
         // The parser's own text repeats the line at fault, which may hold the password of a database.
@@ -165,16 +166,17 @@ fn apply(server: &ServerArgs, settings: &mut Settings) {
     }
 }
 
-fn replace<T: Clone>(setting: &mut Option<T>, argument: &Option<T>) {
+/// An argument or a variable wins over the file.
+pub(crate) fn replace<T: Clone>(setting: &mut Option<T>, argument: &Option<T>) {
     if argument.is_some() {
         setting.clone_from(argument);
     }
 }
 
-/// The data folder when none is named.
-fn default_folder() -> Result<PathBuf, Failure> {
+/// The data folder of this name when none is named.
+pub(crate) fn default_folder(name: &str) -> Result<PathBuf, Failure> {
     match etcetera::choose_base_strategy() {
-        Ok(strategy) => Ok(strategy.data_dir().join("skillery").join("registry")),
+        Ok(strategy) => Ok(strategy.data_dir().join("skillery").join(name)),
         Err(error) => {
             Err(Failure::new(Exit::Usage, "no-data-folder", "cannot tell where data belongs on this machine")
                 .cause(&error)
@@ -183,8 +185,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
     }
 }
 
-fn find_file(folder: &Path) -> Option<PathBuf> {
-    let inside = folder.join(FILE_NAME);
-    let beside = folder.parent().map(|parent| parent.join(FILE_NAME));
+/// The file of this name in the folder, or beside it.
+pub(crate) fn find_file(folder: &Path, name: &str) -> Option<PathBuf> {
+    let inside = folder.join(name);
+    let beside = folder.parent().map(|parent| parent.join(name));
     std::iter::once(inside).chain(beside).find(|path| path.is_file())
 }

@@ -1,5 +1,6 @@
 //! Sends requests to one registry. Knows addresses, time limits and sizes, and nothing of what the bodies mean.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct Client {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     log_key: Option<VerifierKey>,
+    log_policy: Option<PathBuf>,
+    log_max_age: Duration,
 }
 
 /// One request, before it knows which registry it goes to.
@@ -81,6 +84,8 @@ impl Client {
             authorization,
             timeout: config.timeout,
             log_key: config.log_key.clone(),
+            log_policy: config.log_policy.clone(),
+            log_max_age: config.log_max_age,
         })
     }
 
@@ -92,6 +97,21 @@ impl Client {
     /// The key that the registry's log is believed by, where one is configured.
     pub fn configured_log_key(&self) -> Option<&VerifierKey> {
         self.log_key.as_ref()
+    }
+
+    /// The file that says which witnesses must have seen the log, where one is configured.
+    pub fn log_policy(&self) -> Option<&Path> {
+        self.log_policy.as_deref()
+    }
+
+    /// How old the cosignatures of witnesses may be.
+    pub fn log_max_age(&self) -> Duration {
+        self.log_max_age
+    }
+
+    /// How long a request may take, retries included.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Whether requests are sent with a token.

@@ -23,6 +23,12 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time limit: a day.
 const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
 
+/// How old the newest cosignatures of witnesses may be when nothing is configured: a day.
+pub const DEFAULT_LOG_MAX_AGE: Duration = Duration::from_secs(86_400);
+
+/// The longest such age: a year.
+const MAX_AGE_SECONDS: u64 = 366 * 86_400;
+
 /// The connection to one registry. `Debug` does not show the token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -44,6 +50,10 @@ pub struct Config {
     pub log_key: Option<VerifierKey>,
     /// The file of the SSH key to sign with; none: what is published is signed only on request.
     pub signing_key: Option<PathBuf>,
+    /// The file that says which witnesses must have seen the log (c2sp.org/tlog-policy); none: the one of the home.
+    pub log_policy: Option<PathBuf>,
+    /// How old their cosignatures may be.
+    pub log_max_age: Duration,
 }
 
 impl Default for Config {
@@ -59,6 +69,8 @@ impl Default for Config {
             require: Require::default(),
             log_key: None,
             signing_key: None,
+            log_policy: None,
+            log_max_age: DEFAULT_LOG_MAX_AGE,
         }
     }
 }
@@ -103,6 +115,12 @@ impl Config {
         if let Some(signing_key) = &layer.signing_key {
             self.signing_key = Some(signing_key.clone());
         }
+        if let Some(log_policy) = &layer.log_policy {
+            self.log_policy = Some(log_policy.clone());
+        }
+        if let Some(log_max_age) = layer.log_max_age {
+            self.log_max_age = log_max_age;
+        }
         self
     }
 }
@@ -128,6 +146,10 @@ pub struct ConfigLayer {
     pub log_key: Option<VerifierKey>,
     /// The file of the SSH key to sign with.
     pub signing_key: Option<PathBuf>,
+    /// The file that says which witnesses must have seen the log (c2sp.org/tlog-policy); none: the one of the home.
+    pub log_policy: Option<PathBuf>,
+    /// How old their cosignatures may be.
+    pub log_max_age: Option<Duration>,
 }
 
 impl ConfigLayer {
@@ -159,6 +181,9 @@ impl ConfigLayer {
             require: form.require.map(|words| parse_require(&words, &named("require"))).transpose()?,
             log_key: form.log_key.map(|key| parse_log_key(&key, &named("log_key"))).transpose()?,
             signing_key: form.signing_key,
+            // A relative path is one beside the file.
+            log_policy: form.log_policy.map(|file| path.parent().map_or(file.clone(), |at| at.join(&file))),
+            log_max_age: form.log_max_age.map(|age| age.parse(&named("log_max_age"))).transpose()?,
         })
     }
 
@@ -198,6 +223,12 @@ impl ConfigLayer {
                 .map(|(name, key)| parse_log_key(&key, &name))
                 .transpose()?,
             signing_key: first(&["SKILLERY_SIGNING_KEY"]).map(|(_, path)| PathBuf::from(path)),
+            log_policy: first(&["SKILLERY_LOG_POLICY"])
+                .map(|(name, path)| parse_path(&path, &name))
+                .transpose()?,
+            log_max_age: first(&["SKILLERY_LOG_MAX_AGE"])
+                .map(|(name, age)| parse_age(&age, &name))
+                .transpose()?,
         })
     }
 
@@ -224,13 +255,16 @@ impl ConfigLayer {
             "require" => self.require = value.map(|text| parse_require(text, &what)).transpose()?,
             "signing_key" => self.signing_key = value.map(PathBuf::from),
             "log_key" => self.log_key = value.map(|text| parse_log_key(text, &what)).transpose()?,
+            "log_policy" => self.log_policy = value.map(|text| parse_path(text, &what)).transpose()?,
+            "log_max_age" => self.log_max_age = value.map(|text| parse_age(text, &what)).transpose()?,
             "timeout" => {
                 let seconds = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
                 self.timeout = value.map(|text| parse_timeout(seconds(text), &what)).transpose()?;
             }
             "token" => return Err(Error::invalid(what, "a token is kept with `skillery login`")),
             other => {
-                let known = "`url`, `org`, `verify_signature`, `timeout`, `share_usage`, `require`, `log_key`, `signing_key`";
+                let known = "`url`, `org`, `verify_signature`, `timeout`, `share_usage`, `require`, `log_key`, \
+                             `log_policy`, `log_max_age`, `signing_key`";
                 return Err(Error::invalid(
                     format!("`{}`", other.escape_debug()),
                     format!("the settings are {known}"),
@@ -251,6 +285,8 @@ impl ConfigLayer {
             require: self.require.map(|require| require.to_string()),
             log_key: self.log_key.as_ref().map(ToString::to_string),
             signing_key: self.signing_key.clone(),
+            log_policy: self.log_policy.clone(),
+            log_max_age: self.log_max_age.map(|age| AgeForm::Seconds(age.as_secs())),
         };
         let text = toml::to_string(&form).map_err(Error::internal("write the configuration as TOML"))?;
         files::write_atomically(&home.config_file(), text.as_bytes(), Readers::Owner)
@@ -259,8 +295,8 @@ impl ConfigLayer {
 
     /// Whatever `other` sets, set here too.
     pub fn merge(&mut self, other: Self) {
-        let Self { url, token, org, verify_signature, timeout, share_usage, require, log_key, signing_key } =
-            other;
+        let Self { url, token, org, verify_signature, timeout, share_usage, require, .. } = other;
+        let Self { log_key, log_policy, log_max_age, signing_key, .. } = other;
         self.url = url.or(self.url.take());
         self.token = token.or(self.token.take());
         self.org = org.or(self.org.take());
@@ -270,6 +306,8 @@ impl ConfigLayer {
         self.require = require.or(self.require);
         self.log_key = log_key.or(self.log_key.take());
         self.signing_key = signing_key.or(self.signing_key.take());
+        self.log_policy = log_policy.or(self.log_policy.take());
+        self.log_max_age = log_max_age.or(self.log_max_age);
     }
 }
 
@@ -294,6 +332,27 @@ struct FileForm {
     log_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_key: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_policy: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_max_age: Option<AgeForm>,
+}
+
+/// An age: a number of seconds, or a text with a unit.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum AgeForm {
+    Seconds(u64),
+    Text(String),
+}
+
+impl AgeForm {
+    fn parse(self, what: &str) -> Result<Duration> {
+        match self {
+            Self::Seconds(seconds) => parse_age(&seconds.to_string(), what),
+            Self::Text(text) => parse_age(&text, what),
+        }
+    }
 }
 
 /// What a TOML parser said, with the number of the line instead of its text.
@@ -359,6 +418,34 @@ pub fn parse_timeout(seconds: f64, what: &str) -> Result<Duration> {
     } else {
         Err(Error::invalid(what, "a timeout is a number of seconds, more than 0 and at most 86400"))
     }
+}
+
+/// Parses an age: a number of seconds, or one with `s`, `m`, `h` or `d` behind it; at least a second and at most a year.
+/// `what` names the argument in the error.
+pub fn parse_age(text: &str, what: &str) -> Result<Duration> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let unit = match text[digits.len()..].trim() {
+        "" | "s" => Some(1_u64),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    match number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)) {
+        Some(seconds) if (1..=MAX_AGE_SECONDS).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(Error::invalid(
+            what,
+            "an age is a number of seconds, or like `10m`, `24h`, `7d`; at most `366d`",
+        )),
+    }
+}
+
+/// Parses the path of a file, and makes it one that does not depend on the working folder. `what` names the argument in
+/// the error.
+pub fn parse_path(text: &str, what: &str) -> Result<PathBuf> {
+    std::path::absolute(text.trim()).map_err(|error| Error::invalid(what, error.to_string()))
 }
 
 /// Parses a switch. `what` names the argument in the error.

@@ -124,6 +124,8 @@ problem_codes! {
         "list the keys with `skillery key list`";
     NotSigned, "not-signed", 404, "the version is not signed",
         "its publisher, or another member, signs it with `skillery sign`";
+    NotWitnessed, "not-witnessed", 404, "no checkpoint of the log is cosigned by enough witnesses",
+        "try again in a moment, or ask the operator which witnesses this registry has";
     RouteNotFound, "route-not-found", 404, "there is nothing at this address",
         "see /docs for every route";
     MethodNotAllowed, "method-not-allowed", 405, "this address does not take this method",

@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::db::{self, Db};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::folder_lock;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -244,19 +245,10 @@ impl App {
 
 /// One process for each data folder: two would spoil each other's index.
 fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
-    let path = settings.data.join("lock");
-    let file_error = |source| StartError::File { path: path.clone(), source };
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(file_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(settings.data.clone())),
-        Err(std::fs::TryLockError::Error(source)) => Err(file_error(source)),
-    }
+    let file_error = |source| StartError::File { path: settings.data.join("lock"), source };
+    folder_lock::take(&settings.data)
+        .map_err(file_error)?
+        .ok_or_else(|| StartError::InUse(settings.data.clone()))
 }
 
 fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {

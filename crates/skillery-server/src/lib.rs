@@ -14,9 +14,12 @@ mod db;
 mod draft;
 mod environment;
 mod failure;
+mod folder_lock;
 mod gather;
 mod http;
 mod jobs;
+mod key_file;
+mod listen;
 mod metrics;
 mod oidc;
 mod orgs;
@@ -30,14 +33,17 @@ mod signing_secret;
 mod skill;
 mod text;
 mod tlog;
+mod witness;
 
 pub use app::StartError;
 pub use failure::Failure;
 pub use http::openapi::openapi_json;
+pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{NamespacePolicy, Settings, SettingsError};
+pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError};
 pub use tlog::LogError;
+pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 
 #[cfg(test)]
 mod tests;

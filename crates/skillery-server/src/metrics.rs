@@ -21,6 +21,12 @@ struct Route {
     route: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Witness {
+    witness: String,
+    outcome: &'static str,
+}
+
 /// All metrics.
 pub struct Metrics {
     registry: Registry,
@@ -31,6 +37,8 @@ pub struct Metrics {
     log_size: Gauge<i64>,
     index_position: Gauge<i64>,
     collected: Counter<u64, AtomicU64>,
+    witnessed: Gauge<i64>,
+    witness_answers: Family<Witness, Counter>,
 }
 
 impl Default for Metrics {
@@ -44,6 +52,8 @@ impl Default for Metrics {
             log_size: Gauge::default(),
             index_position: Gauge::default(),
             collected: Counter::default(),
+            witnessed: Gauge::default(),
+            witness_answers: Family::default(),
             registry: Registry::default(),
         };
         registry.register("http_requests", "Answers by route, method and status", metrics.answers.clone());
@@ -70,6 +80,16 @@ impl Default for Metrics {
             "Contents removed since no version needed them",
             metrics.collected.clone(),
         );
+        registry.register(
+            "witnessed_entries",
+            "Entries of the newest checkpoint that enough witnesses have cosigned",
+            metrics.witnessed.clone(),
+        );
+        registry.register(
+            "witness_answers",
+            "What witnesses have answered to this server",
+            metrics.witness_answers.clone(),
+        );
         Self { registry, ..metrics }
     }
 }
@@ -94,6 +114,16 @@ impl Metrics {
     /// A content was collected.
     pub fn collected(&self) {
         self.collected.inc();
+    }
+
+    /// Enough witnesses have cosigned so many entries of the log.
+    pub fn witnessed(&self, entries: u64) {
+        self.witnessed.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    }
+
+    /// A witness was asked: `cosigned`, `ahead` or `failed`.
+    pub fn witness_answered(&self, name: &str, outcome: &'static str) {
+        self.witness_answers.get_or_create(&Witness { witness: name.to_owned(), outcome }).inc();
     }
 
     /// The page that Prometheus reads.

@@ -1,18 +1,12 @@
 //! Starting the registry, and stopping it so that nothing is lost.
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderName;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use skillery_core::token::Secret;
 use tower::Layer;
 use tower::util::option_layer;
@@ -24,6 +18,7 @@ use crate::counters;
 use crate::environment::Environment;
 use crate::http::Door;
 use crate::jobs;
+use crate::listen::{ListenError, Listener};
 use crate::search;
 use crate::settings::Settings;
 use crate::tlog;
@@ -45,25 +40,9 @@ pub enum ServeError {
     /// It cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The certificate or key cannot be used.
-    #[error("cannot use the TLS certificate `{cert}` with its key", cert = .cert.display())]
-    Tls {
-        /// Which certificate.
-        cert: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The address cannot be used.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Accepting connections failed.
-    #[error("the server stopped")]
-    Run(#[source] std::io::Error),
+    /// It cannot accept connections, or no more.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// What was counted could not be written at the stop.
     #[error("not everything was written at the stop")]
     Stop(#[source] crate::failure::Failure),
@@ -78,65 +57,32 @@ pub async fn serve(
     on_ready: impl FnOnce(&Ready),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    // More than one crate may try to install it; the first one wins and is the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     settings.check().map_err(StartError::from)?;
-    let tls = tls(&settings).await?;
-    let listen_error = |source| ServeError::Listen { address: settings.listen, source };
-    let listener = std::net::TcpListener::bind(settings.listen).map_err(listen_error)?;
-    listener.set_nonblocking(true).map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
+    let tls = settings.tls_cert.as_deref().zip(settings.tls_key.as_deref());
+    let listener = Listener::bind(settings.listen, tls).await?;
     let (app, admin_token) = App::open(settings, Environment::default()).await?;
     let background = background(&app);
 
-    let handle = Handle::new();
-    let (door, cors) = (Door::new(Arc::clone(&app)), cors(&app.settings));
-    let service = tower::service_fn(move |peer: SocketAddr| {
-        std::future::ready(Ok::<_, Infallible>(option_layer(cors.clone()).layer(door.with_peer(peer))))
-    });
     let ready = Ready {
-        url: app.settings.public_url.as_ref().map_or_else(
-            || format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
-            |url| url.as_str().trim_end_matches('/').to_owned(),
-        ),
+        url: app
+            .settings
+            .public_url
+            .as_ref()
+            .map_or_else(|| listener.url(), |url| url.as_str().trim_end_matches('/').to_owned()),
         admin_token: match admin_token {
             AdminToken::Made(token) => Some(token),
             AdminToken::Known => None,
         },
         admin_token_file: app.settings.admin_token_file(),
     };
-    macro_rules! run {
-        ($server:expr) => {{
-            let mut server = $server.map_err(ServeError::Run)?.handle(handle.clone());
-            // HTTP/1.1 alone: telling it from HTTP/2 would wait for a silent client without end, and a proxy in front
-            // speaks HTTP/2 to the world.
-            *server.http_builder() = Builder::new(TokioExecutor::new()).http1_only();
-            server
-                .http_builder()
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(app.settings.limits.head_seconds));
-            tokio::spawn(server.serve(service))
-        }};
-    }
-    let running = match tls {
-        Some(tls) => run!(axum_server::from_tcp_rustls(listener, tls)),
-        None => run!(axum_server::from_tcp(listener)),
-    };
+    let (door, cors) = (Door::new(Arc::clone(&app)), cors(&app.settings));
+    let head = Duration::from_secs(app.settings.limits.head_seconds);
+    let running = listener.serve(head, move |peer| option_layer(cors.clone()).layer(door.with_peer(peer)))?;
     on_ready(&ready);
     tracing::info!(url = ready.url, "ready");
 
-    tokio::pin!(stop);
-    let mut running = running;
-    let outcome = tokio::select! {
-        () = &mut stop => {
-            tracing::info!("stopping");
-            app.drain();
-            handle.graceful_shutdown(Some(Duration::from_secs(app.settings.stop_seconds)));
-            (&mut running).await
-        }
-        ended = &mut running => ended,
-    };
+    let patience = Duration::from_secs(app.settings.stop_seconds);
+    let outcome = running.until(stop, patience, || app.drain()).await;
     app.stop();
     // What was counted is written first: nothing that runs beside requests may hold it up.
     counters::flush(&app).await.map_err(ServeError::Stop)?;
@@ -150,7 +96,7 @@ pub async fn serve(
         tracing::warn!(%failure, "the journal of contents stays");
     }
     app.db.close().await;
-    outcome.map_err(|error| ServeError::Run(std::io::Error::other(error)))?.map_err(ServeError::Run)
+    Ok(outcome?)
 }
 
 /// Everything that runs beside requests.
@@ -159,21 +105,11 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(search::listen(Arc::clone(app))),
         tokio::spawn(search::run(Arc::clone(app))),
         tokio::spawn(tlog::follow(Arc::clone(app))),
+        tokio::spawn(tlog::feed(Arc::clone(app))),
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
         tokio::spawn(jobs::tidy(Arc::clone(app))),
     ]
-}
-
-async fn tls(settings: &Settings) -> Result<Option<RustlsConfig>, ServeError> {
-    let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) else { return Ok(None) };
-    let config = RustlsConfig::from_pem_file(cert, key).await;
-    let config = config.map_err(|source| ServeError::Tls { cert: cert.clone(), source })?;
-    // What is offered is what is spoken.
-    let mut inner = (*config.get_inner()).clone();
-    inner.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.reload_from_config(Arc::new(inner));
-    Ok(Some(config))
 }
 
 /// Pages of the configured origins may call the API; without any, no answer says a word about it.

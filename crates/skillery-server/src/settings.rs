@@ -2,11 +2,13 @@
 //!
 //! The command line fills it from flags, the environment and `skillery.toml`; nothing else reads any of them.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use skillery_core::Limits;
+use skillery_core::tlog::{KeyKind, VerifierKey};
 use skillery_core::token::Secret;
 use url::Url;
 
@@ -21,6 +23,16 @@ pub enum NamespacePolicy {
     Open,
     /// Only admins of the registry make orgs.
     Managed,
+}
+
+/// A witness of the registry's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogWitness {
+    /// Where it is: what stands before `/add-checkpoint` (c2sp.org/tlog-witness).
+    pub url: Url,
+    /// Its public key, of the kind for cosignatures.
+    pub key: String,
 }
 
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
@@ -58,6 +70,12 @@ pub struct Settings {
     /// What the log is called for ever, when its key is made; none: the public URL without its scheme and with `/log/v1`,
     /// or a name made of a random number.
     pub log_origin: Option<String>,
+    /// Who is asked to cosign the log.
+    pub witnesses: Vec<LogWitness>,
+    /// How many of them must have cosigned a checkpoint for it to count as witnessed; none: more than half.
+    pub witness_quorum: Option<usize>,
+    /// Minutes after which they are asked for a fresh cosignature if the log has not grown.
+    pub witness_minutes: u32,
     /// Origins whose pages may call the API from a browser; `*` for all. Empty: none.
     pub cors_origins: Vec<String>,
     /// Whether `X-Forwarded-For` is believed; only behind a proxy that sets it.
@@ -94,6 +112,9 @@ impl Default for Settings {
             secret_key_file: None,
             log_key_file: None,
             log_origin: None,
+            witnesses: Vec::new(),
+            witness_quorum: None,
+            witness_minutes: 10,
             cors_origins: Vec::new(),
             trust_forwarded: false,
             stop_seconds: 20,
@@ -134,11 +155,7 @@ pub enum SettingsError {
 impl Settings {
     /// The defaults, with what `file` says in their place.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let Some(path) = file else { return Ok(Self::default()) };
-        let text = fs_err::read_to_string(path)
-            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text)
-            .map_err(|source| SettingsError::Parse { path: path.to_owned(), source: Box::new(source) })
+        read_toml(file)
     }
 
     /// Whether the settings go together.
@@ -160,6 +177,15 @@ impl Settings {
             return Err(SettingsError::Invalid(format!(
                 "`cors_origins` has `{wrong}`, which is no origin like `https://example.org`"
             )));
+        }
+        let witnesses = self.witness_keys()?.len();
+        if self.witness_quorum.is_some_and(|quorum| quorum == 0 || quorum > witnesses) {
+            return Err(SettingsError::Invalid(format!(
+                "`witness_quorum` is not from 1 to the number of `witnesses`, {witnesses}"
+            )));
+        }
+        if self.witness_minutes == 0 {
+            return invalid("`witness_minutes` must be at least 1");
         }
         if self.read_connections == 0 {
             return invalid("`read_connections` must be at least 1");
@@ -209,6 +235,34 @@ impl Settings {
         })
     }
 
+    /// The keys of the witnesses, in their order.
+    pub fn witness_keys(&self) -> Result<Vec<VerifierKey>, SettingsError> {
+        let mut ids = HashSet::new();
+        let parse = |witness: &LogWitness| {
+            let invalid = |reason: String| {
+                SettingsError::Invalid(format!("`witnesses` has `{}`: {reason}", witness.key))
+            };
+            let key: VerifierKey = witness.key.parse().map_err(|error| invalid(format!("{error}")))?;
+            if key.kind() != KeyKind::CosignatureV1 {
+                return Err(invalid("the key is not one for cosignatures".to_owned()));
+            }
+            if !matches!(witness.url.scheme(), "http" | "https") {
+                return Err(invalid(format!("`{}` is no address of a witness", witness.url)));
+            }
+            if !ids.insert((key.name().to_owned(), key.id())) {
+                return Err(invalid("it is there twice".to_owned()));
+            }
+            Ok(key)
+        };
+        self.witnesses.iter().map(parse).collect()
+    }
+
+    /// How many witnesses must have cosigned a checkpoint.
+    pub fn quorum(&self) -> usize {
+        // Two quorums of more than half have a witness in common, which would have to be part of a fraud.
+        self.witness_quorum.unwrap_or(self.witnesses.len() / 2 + 1)
+    }
+
     /// The newest checkpoint that this server has answered.
     pub fn seen_file(&self) -> PathBuf {
         self.data.join("log-checkpoint")
@@ -218,6 +272,17 @@ impl Settings {
     pub fn secret_key_file(&self) -> PathBuf {
         self.secret_key_file.clone().unwrap_or_else(|| self.data.join("secret-key"))
     }
+}
+
+/// The defaults, with what a file says in their place.
+pub(crate) fn read_toml<T: Default + serde::de::DeserializeOwned>(
+    file: Option<&Path>,
+) -> Result<T, SettingsError> {
+    let Some(path) = file else { return Ok(T::default()) };
+    let text = fs_err::read_to_string(path)
+        .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| SettingsError::Parse { path: path.to_owned(), source: Box::new(source) })
 }
 
 fn is_postgres(url: &str) -> bool {

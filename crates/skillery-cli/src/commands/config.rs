@@ -38,7 +38,12 @@ Examples:
   skillery config set timeout 60
   skillery config set share_usage true
 
-Settings: url, org, verify_signature, timeout, share_usage, require, log_key, signing_key. A token is kept with `skillery login`.")]
+Settings: url, org, verify_signature, timeout, share_usage, require, log_key, log_policy, log_max_age, \
+signing_key. \
+A token is kept with `skillery login`.
+
+`log_policy` is a file that names the witnesses whose cosignatures `require = \"witnessed\"` wants \
+(c2sp.org/tlog-policy), `log_max_age` how old these may be: seconds, or like 10m, 24h, 7d.")]
     Set {
         /// Which setting
         name: String,
@@ -73,6 +78,8 @@ struct Shown {
     require: String,
     log_key: Option<String>,
     signing_key: Option<PathBuf>,
+    log_policy: PathBuf,
+    log_max_age_seconds: u64,
     config: PathBuf,
     keys: PathBuf,
     library: PathBuf,
@@ -103,6 +110,8 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 require: config.require.to_string(),
                 log_key: config.log_key.as_ref().map(ToString::to_string),
                 signing_key: config.signing_key,
+                log_policy: config.log_policy.unwrap_or_else(|| home.witnesses_file()),
+                log_max_age_seconds: config.log_max_age.as_secs(),
                 config: home.config_file(),
                 keys: home.keys_file(),
                 library: home.library_folder(),
@@ -117,6 +126,11 @@ pub(crate) fn run(session: &Session, args: &ConfigArgs) -> CommandResult {
                 page.field("log key", shown.log_key.as_deref().unwrap_or("that of the first contact"));
                 let signing_key = shown.signing_key.as_ref().map(|path| path.display().to_string());
                 page.field("signs with", signing_key.as_deref().unwrap_or("nothing"));
+                let (file, is_there) = (shown.log_policy.display(), shown.log_policy.is_file());
+                page.field(
+                    "witnesses",
+                    format!("{file}{}", if is_there { "" } else { ", which is not there" }),
+                );
                 page.field("timeout", format!("{} s", shown.timeout_seconds));
                 page.field(
                     "usage",

@@ -24,6 +24,7 @@ pub(crate) mod remove;
 pub(crate) mod reviews;
 pub(crate) mod search;
 pub(crate) mod serve;
+mod serving;
 pub(crate) mod sign;
 pub(crate) mod stats;
 pub(crate) mod token;
@@ -34,6 +35,7 @@ pub(crate) mod user;
 pub(crate) mod verify;
 pub(crate) mod visibility;
 pub(crate) mod whoami;
+pub(crate) mod witness;
 pub(crate) mod workflow;
 pub(crate) mod yank;
 
@@ -51,7 +53,7 @@ use crate::session::Session;
 pub(crate) fn run(cli: Cli) -> Exit {
     let session = Session::new(cli.global);
     let mut runtime = match cli.command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Witness(_) => tokio::runtime::Builder::new_multi_thread(),
         // What a command waits for reaches it without a detour over another thread, which steps are short enough to notice.
         _ => tokio::runtime::Builder::new_current_thread(),
     };
@@ -78,11 +80,11 @@ pub(crate) fn run(cli: Cli) -> Exit {
 /// Runs the command to its end, or drops it when the program is asked to stop. What a command changes is changed
 /// by one rename or one request, so that dropping it leaves the old state or the new one.
 async fn until_interrupted(session: &Session, command: &Command) -> CommandResult {
-    if session.global.verbose && !matches!(command, Command::Serve(_)) {
+    if session.global.verbose && !matches!(command, Command::Serve(_) | Command::Witness(_)) {
         start_log();
     }
-    if matches!(command, Command::Serve(_) | Command::Workflow(_)) {
-        // They stop by themselves: the one gracefully, the other with a report.
+    if matches!(command, Command::Serve(_) | Command::Witness(_) | Command::Workflow(_)) {
+        // They stop by themselves: servers gracefully, a workflow with a report.
         return dispatch(session, command).await;
     }
     let interrupted: Pin<Box<dyn Future<Output = ()>>> = if may_ask(command) {
@@ -110,6 +112,7 @@ fn may_ask(command: &Command) -> bool {
 async fn dispatch(session: &Session, command: &Command) -> CommandResult {
     match command {
         Command::Serve(args) => serve::run(session, args).await,
+        Command::Witness(args) => witness::run(session, args).await,
         Command::Login(args) => login::run(session, args).await,
         Command::Logout(args) => logout::run(session, args),
         Command::Whoami(args) => whoami::run(session, args).await,

@@ -1,15 +1,13 @@
 //! `skillery serve`: runs a registry until it is asked to stop.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
-use skillery_server::{Ready, ServeError, Settings, StartError};
-use tracing_subscriber::EnvFilter;
+use skillery_server::{Ready, ServeError, StartError};
 
-use crate::failure::{CommandResult, Exit, Failure};
-use crate::interrupt;
+use super::serving::{self, LogForm, absolute};
+use crate::failure::{CommandResult, Exit};
 use crate::output::Line;
 use crate::session::Session;
 use crate::settings::{self, DataArgs, ServerArgs};
@@ -43,13 +41,6 @@ pub(crate) struct ServeArgs {
     log_level: String,
 }
 
-/// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogForm {
-    Text,
-    Json,
-}
-
 /// What is printed when the registry answers.
 #[derive(Debug, Serialize)]
 struct Started {
@@ -64,42 +55,19 @@ struct Started {
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ServeArgs) -> CommandResult {
-    start_log(args)?;
+    serving::start_log(args.log, &args.log_level)?;
     let loaded = settings::load(&args.data, Some(&args.server))?;
     let (data, config) = (absolute(&loaded.settings.data), loaded.file.as_deref().map(absolute));
     let listen = loaded.settings.listen;
     let on_ready = |ready: &Ready| announce(session, ready, data, config);
-    serve(loaded.settings, on_ready).await.map_err(|error| {
-        let failure =
-            Failure::new(Exit::Failed, "serve-error", format!("cannot serve: {error}")).cause_behind(&error);
-        match root_kind(&error) {
-            Some(io::ErrorKind::AddrInUse) => {
-                failure.hint(format!("something listens on {listen} already; choose another with `--listen`"))
-            }
-            Some(io::ErrorKind::PermissionDenied) => {
-                failure.hint("check who may write to the data folder, and listen on ports below 1024")
-            }
-            _ => match &error {
-                ServeError::Start(StartError::Log(log)) => failure.hint(log.hint()),
-                _ => failure,
-            },
+    skillery_server::serve(loaded.settings, on_ready, serving::stop()).await.map_err(|error| {
+        let failure = serving::failure(&error, listen);
+        match &error {
+            ServeError::Start(StartError::Log(log)) => failure.hint(log.hint()),
+            _ => failure,
         }
     })?;
     Ok(Exit::Done)
-}
-
-async fn serve(settings: Settings, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let interrupted = interrupt::listen();
-    let stop = async {
-        interrupted.await;
-        // Whoever asks twice does not want to wait for requests under way. Nothing acknowledged is lost by it.
-        let again = interrupt::listen();
-        tokio::spawn(async {
-            again.await;
-            std::process::exit(Exit::Interrupted.number().into());
-        });
-    };
-    skillery_server::serve(settings, on_ready, stop).await
 }
 
 fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<PathBuf>) {
@@ -136,32 +104,4 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
         }
         page.text("stop with Ctrl-C");
     });
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-fn start_log(args: &ServeArgs) -> Result<(), Failure> {
-    // A single word sets the level of the registry; libraries say only what is wrong.
-    let filter = match args.log_level.as_str() {
-        level @ ("error" | "warn" | "info" | "debug" | "trace") => {
-            format!("warn,skillery={level},skillery_server={level}")
-        }
-        filter => filter.to_owned(),
-    };
-    let filter = EnvFilter::try_new(&filter).map_err(|error| {
-        Failure::usage(format!("`{}` is no log level and no filter", args.log_level)).cause(&error)
-    })?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match args.log {
-        LogForm::Text => subscriber.with_ansi(false).try_init(),
-        LogForm::Json => subscriber.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|error| Failure::new(Exit::Failed, "log-error", format!("cannot start the log: {error}")))
-}
-
-fn root_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.filter_map(|error| error.downcast_ref::<io::Error>()).last().map(io::Error::kind)
 }

@@ -23,4 +23,7 @@ mod serve;
 mod stats;
 mod support;
 mod tree;
+mod witness;
+mod witnessed;
+mod witnesses;
 mod workflow;

@@ -64,6 +64,19 @@ impl Server {
         place
     }
 
+    /// Stops it and starts it again on the same data, at another address.
+    pub(crate) fn restart(&mut self) {
+        assert!(self.stop());
+        self.start_again();
+    }
+
+    /// Starts it again on the same data, at another address.
+    pub(crate) fn start_again(&mut self) {
+        let (child, started) = spawn_server(&self.data, &[]);
+        self.child = child;
+        self.url = started["url"].as_str().unwrap().to_owned();
+    }
+
     /// Asks it to stop and waits until it has; whether it did so cleanly.
     pub(crate) fn stop(&mut self) -> bool {
         signal(self.child.id(), "TERM");
@@ -319,6 +332,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     // Keys and proofs of the log; before the patterns that are part of them.
     (r"c2sp\.org/tlog-proof@v1[^\x22]*", "[PROOF]"),
     (r"skillery/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[LOG KEY]"),
+    (r"skillery-witness/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[WITNESS KEY]"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:[FINGERPRINT]"),
     (r"(root|leaf hash)( +)[0-9a-f]{64}", "$1$2[HASH]"),
     (r"sky_(pat|svc|tp)_[0-9A-Za-z]{36}", "[TOKEN]"),

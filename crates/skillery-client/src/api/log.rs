@@ -27,6 +27,11 @@ impl Client {
         self.text(Call::of_log("checkpoint")).await.map_err(|error| self.no_log(error))
     }
 
+    /// The newest checkpoint that enough witnesses have cosigned, as the registry says, with their signatures, not checked.
+    pub(crate) async fn witnessed(&self) -> Result<String> {
+        self.text(Call::get(&["log", "witnessed"])).await
+    }
+
     /// A tile or a bundle of entries, of so many bytes at most, not checked.
     pub(crate) async fn log_resource(&self, path: &str, limit: usize) -> Result<Vec<u8>> {
         let bytes = self.bytes(Call::of_log(path)).await?;

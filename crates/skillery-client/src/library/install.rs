@@ -104,10 +104,13 @@ impl Library {
             }
             if options.require.logged {
                 let proof = library.store.proof(&installed)?;
-                match library.check_proof(&installed.manifest, proof.as_deref(), client.configured_log_key())
-                {
-                    // It was installed when nothing was to be proven.
-                    Err(Error::Log(LogError::NoProof { .. })) => return Ok(None),
+                let witnessing = library.witnessing(&client, options.require)?;
+                let (manifest, configured) = (&installed.manifest, client.configured_log_key());
+                match library.check_proof(manifest, proof.as_deref(), configured, witnessing.as_ref()) {
+                    // It was installed when nothing, or less, was to be proven.
+                    Err(Error::Log(LogError::NoProof { .. } | LogError::NotWitnessed { .. })) => {
+                        return Ok(None);
+                    }
                     outcome => outcome?,
                 };
             }
@@ -154,6 +157,7 @@ impl Library {
         options: InstallOptions,
         introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
+        let witnessing = self.witnessing(client, options.require)?;
         let download = client.download(id, request).await?;
         let version: Version = download
             .version
@@ -180,7 +184,9 @@ impl Library {
             true => {
                 let may_be_yanked = may_be_yanked(request, warning.as_ref());
                 let demands = Demands { signed: require.signed };
-                let proven = self.prove(client, &checked, may_be_yanked, demands, introduced).await;
+                let proven = self
+                    .prove(client, &checked, may_be_yanked, demands, introduced, witnessing.as_ref())
+                    .await;
                 Some(proven.map_err(|error| self.unsigned(error, options, state))?)
             }
             false => None,
@@ -272,7 +278,9 @@ impl Library {
     fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
         rebuilt(entry)?;
         if options.require.logged {
-            self.check_proof(&entry.manifest, entry.proof.as_deref(), client.configured_log_key())?;
+            let witnessing = self.witnessing(client, options.require)?;
+            let (proof, configured) = (entry.proof.as_deref(), client.configured_log_key());
+            self.check_proof(&entry.manifest, proof, configured, witnessing.as_ref())?;
         }
         if options.verify_signature {
             let state = self.signature_state(client.registry(), &entry.manifest)?;

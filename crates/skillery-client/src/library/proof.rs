@@ -7,7 +7,8 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
-use crate::log::{Demands, Log, LogError, Offered, Signed, check_kept, statement_files};
+use crate::log::{Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files};
+use crate::require::Require;
 use crate::verify::Checked;
 
 /// What an installation has proven.
@@ -39,7 +40,13 @@ pub struct ProofView {
 }
 
 impl Library {
-    /// Checks that the log of the registry has a version as it came, and has not taken it back.
+    /// What is wanted of witnesses, if something is.
+    pub(super) fn witnessing(&self, client: &Client, require: Require) -> Result<Option<Witnessing>> {
+        require.witnessed.then(|| Witnessing::load(self.home(), client)).transpose()
+    }
+
+    /// Checks that the log of the registry has a version as it came, and has not taken it back; and, where that is wanted,
+    /// that witnesses have seen it.
     pub(super) async fn prove(
         &self,
         client: &Client,
@@ -47,6 +54,7 @@ impl Library {
         may_be_yanked: bool,
         demands: Demands,
         introduced: Option<&VerifierKey>,
+        witnessing: Option<&Witnessing>,
     ) -> Result<Proven> {
         let mut log = Log::open(client, self.home(), introduced).await?;
         let files = statement_files(&checked.files);
@@ -58,7 +66,10 @@ impl Library {
             files: &files,
             may_be_yanked,
         };
-        let logged = log.check_version(&offered, demands).await?;
+        let mut logged = log.check_version(&offered, demands).await?;
+        if let Some(witnessing) = witnessing {
+            logged = log.check_witnessed(&offered, logged, witnessing).await?;
+        }
         Ok(Proven {
             receipt: logged.receipt,
             index: logged.index,
@@ -69,12 +80,13 @@ impl Library {
     }
 
     /// Checks a proof that was kept, without asking anybody: with the key that is configured, else the pinned one, else
-    /// the one that the version was installed with.
+    /// the one that the version was installed with. Where that is wanted, witnesses must have cosigned its checkpoint.
     pub(super) fn check_proof(
         &self,
         manifest: &Manifest,
         proof: Option<&str>,
         configured: Option<&VerifierKey>,
+        witnessing: Option<&Witnessing>,
     ) -> Result<ProofView> {
         let Manifest { id, version, .. } = manifest;
         let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
@@ -88,15 +100,11 @@ impl Library {
                 installed_with.parse().map_err(Error::internal("read the key of a log"))?
             }
         };
-        let offered = Offered {
-            id,
-            version,
-            digest: manifest.digest,
-            code_hash: manifest.code_hash,
-            files: &[],
-            may_be_yanked: true,
-        };
+        let offered = offered(manifest);
         let (index, checkpoint) = check_kept(proof, &key, &offered)?;
+        if let Some(witnessing) = witnessing {
+            witnessing.check_kept(proof, std::slice::from_ref(&key), &offered)?;
+        }
         Ok(ProofView {
             index,
             size: checkpoint.size,
@@ -109,13 +117,25 @@ impl Library {
     pub fn proof(&self, installed: &Installed) -> Result<Option<ProofView>> {
         match self.store.proof(installed)? {
             None if installed.manifest.log_index.is_none() => Ok(None),
-            proof => self.check_proof(&installed.manifest, proof.as_deref(), None).map(Some),
+            proof => self.check_proof(&installed.manifest, proof.as_deref(), None, None).map(Some),
         }
     }
 
     /// The text of the proof beside an installed version.
     pub fn proof_text(&self, installed: &Installed) -> Result<Option<String>> {
         self.store.proof(installed)
+    }
+}
+
+/// An installed version, as its registry offered it.
+fn offered(manifest: &Manifest) -> Offered<'_> {
+    Offered {
+        id: &manifest.id,
+        version: &manifest.version,
+        digest: manifest.digest,
+        code_hash: manifest.code_hash,
+        files: &[],
+        may_be_yanked: true,
     }
 }
 

@@ -175,6 +175,11 @@ impl Store {
     }
 }
 
+/// How many have signed the checkpoint of a proof.
+fn signatures(proof: Option<&str>) -> usize {
+    proof.map_or(0, |proof| proof.matches("\n\u{2014} ").count())
+}
+
 impl Writer<'_> {
     /// Puts a version where readers find it, if it is not there already. Whether it was added. Other content under
     /// the same version is refused, unless it is a damaged copy of the same.
@@ -197,8 +202,9 @@ impl Writer<'_> {
                 let is_other = |old: bool, new: bool| new && !old;
                 if is_other(present.manifest.registry == manifest.registry, manifest.registry.is_some())
                     || is_other(present.manifest.log_key == manifest.log_key, manifest.log_key.is_some())
+                    || signatures(proof) > signatures(self.store.proof(&present)?.as_deref())
                 {
-                    // It was made here, or not proven yet, and more is known of it now.
+                    // It was made here, or not proven or witnessed yet, and more is known of it now.
                     write_known(&target, manifest, proof)?;
                 }
                 return Ok(false);

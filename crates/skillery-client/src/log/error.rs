@@ -1,6 +1,7 @@
 //! What can be wrong with a registry's log.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use skillery_core::{SkillId, Version};
 
@@ -91,6 +92,30 @@ pub enum LogError {
         /// Why.
         reason: String,
     },
+    /// Too few of the witnesses that this user trusts have seen the log with the version in it.
+    #[error("the log with `{id}` {version} is not witnessed as your policy wants it: {reason}")]
+    NotWitnessed {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// What is missing.
+        reason: String,
+    },
+    /// They have, but too long ago.
+    #[error("the witnesses of your policy have not seen the log of {registry} within the last {}", age(.max_age))]
+    Stale {
+        /// The registry.
+        registry: String,
+        /// How long ago it may be.
+        max_age: Duration,
+    },
+    /// Something witnessed is wanted, and nobody said by whom.
+    #[error("`witnessed` is required, and there is no policy that names witnesses: `{path}` is missing", path = .path.display())]
+    NoPolicy {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// What is on disk has no proof with it.
     #[error("there is no proof from a log for `{id}` {version}")]
     NoProof {
@@ -114,6 +139,9 @@ impl LogError {
             Self::Withdrawn { .. } => "version-withdrawn",
             Self::Withheld { .. } => "log-entry-withheld",
             Self::NotSigned { .. } => "not-signed",
+            Self::NotWitnessed { .. } => "not-witnessed",
+            Self::Stale { .. } => "log-stale",
+            Self::NoPolicy { .. } => "witness-policy-missing",
             Self::NoProof { .. } => "proof-missing",
         }
     }
@@ -137,7 +165,26 @@ impl LogError {
             Self::NotSigned { .. } => {
                 "nothing was installed; ask its publisher to sign it with `skillery sign`"
             }
+            Self::NotWitnessed { .. } => {
+                "try again in a moment; if it stays so, compare the registry's witnesses with those of your policy"
+            }
+            Self::Stale { .. } => {
+                "the registry may show an old log, or its witnesses may be down; check your clock, then ask the operator"
+            }
+            Self::NoPolicy { .. } => {
+                "write one (c2sp.org/tlog-policy), or name yours with `skillery config set log_policy FILE`"
+            }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
         }
+    }
+}
+
+/// In the largest unit that fits.
+fn age(age: &Duration) -> String {
+    let seconds = age.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    match units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} s"),
     }
 }

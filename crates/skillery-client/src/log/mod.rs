@@ -9,6 +9,7 @@ mod read;
 mod signed;
 mod state;
 mod version;
+mod witnessed;
 
 use std::collections::HashMap;
 
@@ -24,6 +25,7 @@ pub use self::monitor::{MonitorReport, Watched};
 pub use self::signed::{Signed, SignedView, statement_files};
 use self::state::State;
 pub use self::version::{Demands, Logged, Offered, check_kept};
+pub(crate) use self::witnessed::Witnessing;
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
 /// newer one between the question and the answer.

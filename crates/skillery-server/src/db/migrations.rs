@@ -11,6 +11,7 @@ use sqlx::{AnyPool, SqlSafeStr};
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 const USAGE: &str = include_str!("migrations/0002_usage.sql");
 const TREE: &str = include_str!("migrations/0003_tree.sql");
+const WITNESS: &str = include_str!("migrations/0004_witness.sql");
 const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 
@@ -20,6 +21,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (1, "first", FIRST),
         (2, "usage", USAGE),
         (3, "tree", TREE),
+        (4, "witness", WITNESS),
         (5, "oidc", OIDC),
         (6, "signing", SIGNING),
     ]

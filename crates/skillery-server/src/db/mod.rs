@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod contents;
+pub mod cosignatures;
 pub mod installs;
 pub mod keys;
 pub mod log;

@@ -66,6 +66,7 @@ use super::{api, docs, ops};
         api::log::list,
         api::tlog::key,
         api::tlog::openings,
+        api::tlog::witnessed,
         api::tlog::of_skill,
         api::tlog::proof,
         api::tlog::checkpoint,

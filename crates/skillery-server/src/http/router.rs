@@ -90,6 +90,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/log", Who::SiteAdmin),
     ("get", "/api/v1/log/key", Who::Reader),
     ("get", "/api/v1/log/openings", Who::Reader),
+    ("get", "/api/v1/log/witnessed", Who::Reader),
     ("get", "/api/v1/skills/{id}/log", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/proof", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/signatures", Who::Reader),
@@ -213,6 +214,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
         ("/api/v1/log/key", Method::GET) => api::tlog::key(&call),
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
+        ("/api/v1/log/witnessed", Method::GET) => api::tlog::witnessed(&call).await,
         ("/log/v1/checkpoint", Method::GET) => api::tlog::checkpoint(&call).await,
         _ => Err(not_allowed(route)),
     }

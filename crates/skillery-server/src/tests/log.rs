@@ -250,6 +250,7 @@ async fn names_of_orgs_are_opened_to_whoever_knows_of_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_readers_sign_in_the_log_is_not_for_others() {
     let app = TestApp::with(|settings| settings.anonymous_reads = false).await;
+    app.get("/api/v1/log/witnessed").await.fails(401, "unauthenticated");
     for path in ["/log/v1/checkpoint", "/log/v1/tile/0/000.p/1", "/api/v1/log/key", "/api/v1/log/openings"] {
         app.get(path).await.fails(401, "unauthenticated");
         let answer = app.get_as(ADMIN, path).await;

@@ -16,6 +16,7 @@ mod searching;
 mod signing;
 mod usage;
 mod visibility;
+mod witnesses;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

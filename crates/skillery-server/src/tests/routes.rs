@@ -72,6 +72,10 @@ async fn each_route_refuses_who_may_not() {
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;
         match who {
+            // There are no witnesses.
+            Who::Reader if *path == "/api/v1/log/witnessed" => {
+                anonymous.fails(404, "not-witnessed");
+            }
             Who::Anyone | Who::Reader => assert_eq!(anonymous.status.as_u16(), 200, "{method} {path}"),
             // What is asked for is missing from the body, or nothing of the kind is offered; a token is not asked for.
             Who::Bearer => assert!([404, 422].contains(&anonymous.status.as_u16()), "{method} {path}"),

@@ -3,15 +3,21 @@
 //! Everything here is made from rows that are committed, so that it can be neither ahead of the database nor behind it.
 //! The arithmetic is in core.
 
+mod feed;
 mod key;
 mod seal;
 mod seen;
 mod tree;
+mod witnessed;
 
+#[cfg(test)]
+pub use feed::Feeder;
+pub use feed::feed;
 pub use key::{LogKey, LogKeyError};
 pub use seal::{Batch, Draft, Standing, seal};
 pub use seen::{Seen, follow};
 pub use tree::{TileCache, audit, check, entries, receipt, tile};
+pub use witnessed::{newest as newest_witnessed, with_cosignatures};
 
 /// Levels of the tree in a tile.
 const TILE_HEIGHT: u8 = 8;

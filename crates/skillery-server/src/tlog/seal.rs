@@ -62,10 +62,7 @@ pub fn seal(
     let mut nodes = HashMap::new();
     let mut openings = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let mut standing = match draft.event.skill() {
-            Some(skill) => Some(standings.entry(skill.key()).or_default()),
-            None => None,
-        };
+        let mut standing = draft.event.skill().map(|skill| standings.entry(skill.key()).or_default());
         let entry = Entry {
             time: now,
             actor: draft.actor.map(str::to_owned),

@@ -109,6 +109,13 @@ pub async fn root(db: &Db, cache: &TileCache, size: u64) -> Result<Digest> {
     proof::root(size, |node| hashes.get(&node).copied().ok_or(MissingNode(node))).map_err(Failure::internal)
 }
 
+/// The proof that the tree over the first `old` entries is the beginning of that over the first `size`.
+pub async fn consistency(db: &Db, cache: &TileCache, old: u64, size: u64) -> Result<Vec<Digest>> {
+    let hashes = read(db, cache, size, &proof::consistency_nodes(old, size)).await?;
+    proof::consistency_proof(old, size, |node| hashes.get(&node).copied().ok_or(MissingNode(node)))
+        .map_err(Failure::internal)
+}
+
 /// The proof that the entry of this number is in the log as it is now.
 pub async fn receipt(db: &Db, cache: &TileCache, index: u64) -> Result<Receipt> {
     let head = log::read_head(db).await?;

@@ -16,6 +16,8 @@ use crate::http::call::{Call, invalid_parameter, json, plain, text};
 use crate::{skill, tlog};
 
 /// The signed checkpoint of the log as it is now: a signed note (c2sp.org/tlog-checkpoint).
+///
+/// It has those cosignatures of witnesses that there are already.
 #[utoipa::path(
     get, path = "/log/v1/checkpoint", tag = "log",
     responses(
@@ -25,7 +27,21 @@ use crate::{skill, tlog};
 )]
 pub async fn checkpoint(call: &Call) -> Result<Response> {
     let head = log::read_head(&call.app.db).await?;
-    Ok(text(head.note, "no-cache"))
+    let note = tlog::with_cosignatures(&call.app, head.note, head.edge.size()).await?;
+    Ok(text(note, "no-cache"))
+}
+
+/// The newest checkpoint that enough witnesses have cosigned, with their cosignatures (c2sp.org/tlog-cosignature).
+#[utoipa::path(
+    get, path = "/api/v1/log/witnessed", tag = "log",
+    responses(
+        (status = 200, description = "a signed note", body = String, content_type = "text/plain"),
+        (status = 404, description = "`not-witnessed`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn witnessed(call: &Call) -> Result<Response> {
+    Ok(text(tlog::newest_witnessed(&call.app).await?, "no-cache"))
 }
 
 /// A tile of the tree, or a bundle of entries (c2sp.org/tlog-tiles). What follows `tile/` is a level and a number, or
