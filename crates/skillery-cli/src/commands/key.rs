@@ -36,7 +36,7 @@ Examples:
   skillery key enrol ~/.ssh/id_ed25519
   skillery key enrol ~/.ssh/id_ed25519.pub           one that `ssh-agent` holds
   skillery key enrol ~/.ssh/id_ed25519_sk            one on a security key
-  skillery key enrol company-ca --authority acme     one that certifies the keys of an org's members
+  skillery key enrol company-ca --authority acme     one that certifies members' keys
 
 The registry keeps the public key, and its log says that it was enrolled.")]
     Enrol {
@@ -73,7 +73,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   skillery key list
-  skillery key list --authority acme                 those that certify the keys of an org's members")]
+  skillery key list --authority acme                 those that certify members' keys")]
     List {
         /// The authorities of this org, instead of your own keys
         #[arg(long, value_name = "ORG")]

@@ -64,7 +64,7 @@ fn a_build_publishes_without_a_token() {
     // It asked for a token that is for this registry.
     let asked = provider.asked();
     assert!(asked.contains(&"/github?version=2&audience=http%3A%2F%2F127.0.0.1".to_owned()), "{asked:?}");
-    let log = admin.run(["log", "--limit", "200", "--json"]).ok();
+    let log = admin.run(["log", "list", "--limit", "200", "--json"]).ok();
     let via = format!("oidc:{}|octo/tools/release.yml@refs/heads/main|run 4711|sha 0fe1", provider.url);
     assert!(log.stdout.contains(&via), "{}", log.stdout);
 

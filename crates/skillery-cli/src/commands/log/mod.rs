@@ -17,7 +17,7 @@ use crate::session::Session;
 Examples:
   skillery log show                                  how far the log is, and with which key
   skillery log prove acme/email_validator@1.0.0      the proof that a version is in it
-  skillery log verify                                what `skillery.lock` proves, without a network
+  skillery log verify                                what `skillery.lock` proves
   skillery log monitor                               read all of it, and check its rules
 
 Every change of the registry appends one entry to its log; none is altered or removed. Everybody can read it: \
