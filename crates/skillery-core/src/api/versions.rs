@@ -99,9 +99,9 @@ pub struct FileSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignatureSummary {
-    /// `hmac-sha256`.
+    /// `sshsig` or `dsse`, by an author's own key; `hmac-sha256`, with a secret that an org shares.
     pub kind: String,
-    /// What it is worth: `legacy-integrity-only`.
+    /// What it is worth: `signed by` whom; `legacy-integrity-only` of an HMAC.
     pub level: String,
     /// The signature.
     pub value: String,

@@ -2,10 +2,10 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{SignatureSummary, VersionDetail, VersionsResponse};
+use skillery_core::api::{SignatureSummary, VersionDetail, VersionSignature, VersionsResponse};
 use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
 
-use crate::db::versions as table;
+use crate::db::{Db, signatures, versions as table};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
 use crate::skill;
@@ -60,6 +60,7 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
             value,
         })
         .into_iter()
+        .chain(of_authors(&call.app.db, &key, version).await?)
         .collect();
     let detail = VersionDetail {
         id: skill.id.clone(),
@@ -77,4 +78,15 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
         log_position: row.log_position,
     };
     json(StatusCode::OK, &detail)
+}
+
+/// Signatures by authors' own keys.
+async fn of_authors(db: &Db, key: &str, version: &Version) -> Result<Vec<SignatureSummary>> {
+    let signatures = signatures::of_version(db.reader(), key, version).await?;
+    let summary = |signature: VersionSignature| SignatureSummary {
+        kind: signature.kind.to_string(),
+        level: format!("signed by {}", signature.signer),
+        value: signature.value,
+    };
+    Ok(signatures.into_iter().map(summary).collect())
 }
