@@ -153,12 +153,10 @@ impl Monitor {
         }
         let actor = entry.actor.as_deref();
         match &entry.event {
-            Event::UserCreated { user, admin } => {
-                // Users of builds are made by whoever trusts them.
-                if *admin {
-                    self.must_be_admin(actor, found);
-                    self.admins.insert(user.clone());
-                }
+            // Others are made by whoever trusts a build, too.
+            Event::UserCreated { user, admin: true } => {
+                self.must_be_admin(actor, found);
+                self.admins.insert(user.clone());
             }
             Event::UserDisabled { .. } => self.must_be_admin(actor, found),
             Event::MemberSet { namespace, user, role } => {

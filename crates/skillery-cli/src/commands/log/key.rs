@@ -46,7 +46,7 @@ pub(super) fn pin(session: &Session, args: &PinArgs) -> CommandResult {
     Log::pin(&session.home()?, client.registry(), &args.key)?;
     let shown = serde_json::json!({ "registry": client.registry(), "key": args.key.to_string() });
     session.output.show(&shown, |page| {
-        page.line(Line::default().toned(Tone::Good, "pinned ").name(&args.key.fingerprint()));
+        page.line(Line::default().toned(Tone::Good, "pinned ").name(args.key.fingerprint()));
         page.field("registry", client.registry());
     })?;
     Ok(Exit::Done)

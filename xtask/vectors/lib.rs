@@ -1,1 +1,0 @@
-//! Nothing: the manifest beside this names a package whose test vectors are used.
