@@ -24,6 +24,9 @@ fn key(folder: &std::path::Path, name: &str, more: &[&str]) -> Signer {
     Signer::open(&file).unwrap()
 }
 
+/// What somebody in between makes of an answer.
+type Lie = Box<dyn Fn(&mut Value) + Send + Sync>;
+
 async fn install(
     library: &Library,
     client: &Client,
@@ -54,7 +57,7 @@ async fn what_is_signed_installs_where_signatures_are_demanded_and_nothing_else(
         ("ecdsa", &["-t", "ecdsa", "-b", "256", "-N", ""]),
         ("rsa", &["-t", "rsa", "-b", "2048", "-N", ""]),
     ] {
-        let signer = key(&registry.home("keys").path().to_owned(), name, more);
+        let signer = key(registry.home("keys").path(), name, more);
         let enrolled = enrol(&anna, &signer, name, None).await.unwrap();
         assert_eq!(enrolled.fingerprint, signer.public_key().fingerprint());
         let number = format!("1.0.0-{name}");
@@ -136,7 +139,7 @@ async fn a_registry_that_alters_signatures_or_says_otherwise_is_not_believed() {
     let library = Library::new(registry.home("reader"));
     let foreign =
         key(registry.home("keys").path(), "foreign", &["-t", "ed25519", "-N", ""]).public_key().to_string();
-    let lies: Vec<Box<dyn Fn(&mut Value) + Send + Sync>> = vec![
+    let lies: Vec<Lie> = vec![
         Box::new(|said| said["statement"] = Value::Null),
         Box::new(|said| said["signatures"] = serde_json::json!([])),
         Box::new(move |said| *said = serde_json::to_value(&other).unwrap()),
