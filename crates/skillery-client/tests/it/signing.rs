@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use base64::Engine;
 use serde_json::Value;
 use skillery_client::publish::publish;
 use skillery_client::sign::{enrol, sign_published};
@@ -177,4 +178,32 @@ async fn a_key_with_a_passphrase_is_for_the_agent() {
     let missing = Signer::open(&keys.join("missing")).unwrap_err();
     assert_eq!(missing.code(), "disk");
     drop(home);
+}
+
+#[tokio::test]
+async fn a_plain_key_signs_in_a_sigstore_bundle() {
+    let registry = Registry::start().await;
+    let home = registry.home("author");
+    let random = ring::rand::SystemRandom::new();
+    let algorithm = &ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING;
+    let made = ring::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+    let text = base64::engine::general_purpose::STANDARD.encode(made.as_ref());
+    let keys = registry.home("keys").path().to_owned();
+    std::fs::create_dir_all(&keys).unwrap();
+    let file = keys.join("key.pem");
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    std::fs::write(&file, pem).unwrap();
+    let signer = Signer::open(&file).unwrap();
+    let enrolled = enrol(&registry.admin(), &signer, "build", None).await.unwrap();
+    assert_eq!(enrolled.algorithm, "ecdsa-p256");
+    let with = SignWith { signer: Some(&signer), ..SignWith::default() };
+    publish(&registry.admin(), &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
+    let library = Library::new(registry.home("reader"));
+    let installed = install(&library, &registry.stranger(), "1.0.0").await.unwrap().installed;
+    let signed = installed.manifest.signed.unwrap();
+    assert_eq!((signed.kind.as_str(), signed.key), ("dsse", enrolled.fingerprint));
+    // It certifies nobody, and OpenSSH has no use for it.
+    let error = enrol(&registry.admin(), &signer, "ca", Some(&"acme".parse().unwrap())).await.unwrap_err();
+    assert_eq!(error.code(), "invalid-key");
 }
