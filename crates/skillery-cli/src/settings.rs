@@ -14,6 +14,8 @@ use crate::failure::{Exit, Failure};
 
 /// Where the admin token of the first start may be given; never as an argument, which others can see.
 const ADMIN_TOKEN_VARIABLE: &str = "SKILLERY_ADMIN_TOKEN";
+/// Where the secret of the client that people sign in by may be given; the same goes for it.
+const CLIENT_SECRET_VARIABLE: &str = "SKILLERY_OIDC_CLIENT_SECRET";
 const FILE_NAME: &str = "skillery.toml";
 
 /// Which data a server works on.
@@ -127,6 +129,10 @@ pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loade
     }
     if let Some(token) = std::env::var(ADMIN_TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()) {
         settings.admin_token = Some(Secret::new(token));
+    }
+    let secret = std::env::var(CLIENT_SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty());
+    if let (Some(login), Some(secret)) = (&mut settings.oidc_login, secret) {
+        login.client_secret = Some(secret);
     }
     settings.check().map_err(|error| not_valid(&error))?;
     Ok(Loaded { settings, file })

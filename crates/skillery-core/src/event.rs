@@ -69,9 +69,10 @@ pub enum Event {
         /// The trusted publisher that it was made for, if it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         publisher: Option<String>,
-        /// The build that it was made for, as [`Event::VersionPublished`] names it.
+        /// SHA-256 of what [`Event::VersionPublished`] will call the build that it was made for. Everybody may read this
+        /// entry, and not everybody may know what is built for private skills.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        via: Option<String>,
+        build: Option<Digest>,
     },
     /// A token was revoked.
     #[serde(rename = "token.revoked")]

@@ -13,6 +13,8 @@ pub const MAX_NAMESPACE_DEPTH: usize = 8;
 pub const MAX_ID_LENGTH: usize = 255;
 /// Characters in a token that is sent.
 pub const MAX_TOKEN_LENGTH: usize = 512;
+/// Characters in an identity token of others.
+pub const MAX_ID_TOKEN_LENGTH: usize = 16 * 1024;
 /// Characters in a version.
 pub const MAX_VERSION_LENGTH: usize = 128;
 

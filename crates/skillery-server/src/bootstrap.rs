@@ -94,7 +94,7 @@ async fn set(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, labe
     if token.revoked_at.is_some() {
         accounts::revive(tx, &token.id).await?;
         let (token, user, scopes, namespaces) = (token.id, user.id, token.scopes, token.namespaces);
-        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces, publisher: None, via: None });
+        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces, publisher: None, build: None });
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
             scopes: token.scopes,
             namespaces: token.namespaces,
             publisher: None,
-            via: None,
+            build: None,
         },
     );
     Ok(())

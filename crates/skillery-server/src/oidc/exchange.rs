@@ -4,7 +4,7 @@ use skillery_core::api::{ExchangeRequest, ExchangeResponse};
 use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::token::{self, TokenKind};
-use skillery_core::{Namespace, ProblemCode, Scope};
+use skillery_core::{Digest, Namespace, ProblemCode, Scope};
 
 use super::build::Build;
 use super::claims::Rules;
@@ -89,7 +89,7 @@ struct Issue {
     publisher: String,
     via: String,
     row: TokenRow,
-    hash: skillery_core::Digest,
+    hash: Digest,
     unique: String,
     /// When nobody may use the identity token any more, in seconds since 1970.
     ends: i64,
@@ -104,6 +104,11 @@ impl Issue {
             oidc::publisher(tx.connection(), &self.publisher).await?.ok_or_else(|| {
                 Failure::new(ProblemCode::PublisherNotTrusted, "the publisher is not trusted any more")
             })?;
+        let row = accounts::user_by_id(tx.connection(), &user).await?;
+        if row.is_none_or(|row| row.disabled_at.is_some()) {
+            let detail = "the user of the publisher is switched off";
+            return Err(Failure::new(ProblemCode::PublisherNotTrusted, detail));
+        }
         let ends = Time::from_micros(self.ends.saturating_mul(1_000_000));
         if ends <= tx.now {
             return Err(super::refused("it has expired"));
@@ -130,7 +135,7 @@ impl Issue {
                 scopes: row.scopes.clone(),
                 namespaces: row.namespaces.clone(),
                 publisher: Some(publisher.id.clone()),
-                via: Some(self.via),
+                build: Some(Digest::of(self.via.as_bytes())),
             },
         );
         Ok((row, publisher.id))

@@ -6,14 +6,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use skillery_core::limits::MAX_ID_TOKEN_LENGTH;
 
 use super::claims::{Claims, strict_object};
 use super::keys::Key;
 use super::refused;
 use crate::failure::Result;
 
-/// Characters of a token at most.
-const MAX_LENGTH: usize = 16 * 1024;
 /// Characters of the name of a key at most.
 const MAX_KEY_ID: usize = 256;
 
@@ -33,8 +32,8 @@ pub struct Jws<'token> {
 impl<'token> Jws<'token> {
     /// Takes a token apart.
     pub fn parse(token: &'token str) -> Result<Self> {
-        if token.len() > MAX_LENGTH {
-            return Err(refused(format!("it has more than {MAX_LENGTH} characters")));
+        if token.len() > MAX_ID_TOKEN_LENGTH {
+            return Err(refused(format!("it has more than {MAX_ID_TOKEN_LENGTH} characters")));
         }
         let form = || refused("it is no signed token of three parts");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(form)?;

@@ -139,7 +139,8 @@ fn unavailable(login: &LoginProvider, error: WebError) -> Failure {
 fn scopes(request: &StartLoginRequest, login: &LoginProvider) -> Result<Vec<Scope>> {
     let is_given = |scope: &Scope| login.scopes.contains(scope);
     if request.scopes.is_empty() {
-        return Ok(USUAL_SCOPES.into_iter().filter(is_given).collect());
+        let usual: Vec<Scope> = USUAL_SCOPES.into_iter().filter(is_given).collect();
+        return Ok(if usual.is_empty() { login.scopes.clone() } else { usual });
     }
     let mut scopes = request.scopes.clone();
     scopes.sort_unstable();
@@ -300,7 +301,7 @@ async fn finish(
                     scopes: row.scopes.clone(),
                     namespaces: Vec::new(),
                     publisher: None,
-                    via: None,
+                    build: None,
                 };
                 tx.append(Some(&user.id), event);
                 Ok((row, user))

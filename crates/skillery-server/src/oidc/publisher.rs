@@ -276,7 +276,7 @@ pub async fn untrust(tx: &mut Tx, namespace: &Namespace, id: &str, actor: &str) 
         orgs::remove_member(tx, namespace, &user).await?;
         tx.append(Some(actor), Event::MemberRemoved { namespace: namespace.to_string(), user: user.clone() });
     }
-    if let Some(mut row) = accounts::user_by_name(tx.connection(), &publisher.user).await?
+    if let Some(mut row) = accounts::user_by_id(tx.connection(), &user).await?
         && row.disabled_at.is_none()
     {
         accounts::set_disabled(tx, &mut row, true).await?;

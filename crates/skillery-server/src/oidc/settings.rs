@@ -132,8 +132,8 @@ pub fn check(settings: &Settings) -> Result<(), SettingsError> {
     }
     let Some(login) = &settings.oidc_login else { return Ok(()) };
     check_issuer("oidc_login", &login.issuer)?;
-    if login.client_id.is_empty() || login.user_claim.is_empty() {
-        return invalid("`oidc_login` needs a `client_id` and a `user_claim`".to_owned());
+    if login.client_id.is_empty() || login.user_claim.is_empty() || login.scopes.is_empty() {
+        return invalid("`oidc_login` needs a `client_id`, a `user_claim` and `scopes`".to_owned());
     }
     if !login.request_scopes.split(' ').any(|scope| scope == "openid") {
         return invalid("`request_scopes` of `oidc_login` must have `openid` in it".to_owned());

@@ -5,7 +5,8 @@ use axum::response::Response;
 use skillery_core::api::{CreatePublisherRequest, Publisher, PublishersResponse};
 use skillery_core::{Namespace, Problem, Role, Scope};
 
-use crate::db::oidc;
+use crate::access::{Identity, forbidden};
+use crate::db::{Tx, accounts, oidc};
 use crate::failure::Result;
 use crate::http::call::{Call, created, done, json};
 use crate::oidc::{checked, trust, untrust};
@@ -53,11 +54,16 @@ pub async fn create(call: Call, namespace: &Namespace) -> Result<Response> {
     let identity = caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let publisher = checked(request, &app.settings.oidc_issuers, &app.settings.limits)?;
     let ids = (app.environment.new_id(), app.environment.new_id());
-    let (namespace, actor) = (namespace.clone(), identity.user.id.clone());
+    let (namespace, identity) = (namespace.clone(), (**identity).clone());
     let most = app.settings.limits.publishers_per_namespace;
     let publisher = app
         .db
-        .write(move |tx| Box::pin(async move { trust(tx, &namespace, publisher, ids, &actor, most).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let actor = still_admin(tx, identity, &namespace).await?;
+                trust(tx, &namespace, publisher, ids, &actor, most).await
+            })
+        })
         .await?;
     created(&format!("/api/v1/orgs/{}/publishers/{}", publisher.namespace, publisher.id), &publisher)
 }
@@ -70,7 +76,24 @@ pub async fn create(call: Call, namespace: &Namespace) -> Result<Response> {
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, publisher: &str) -> Result<Response> {
     let identity = call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    let (namespace, id, actor) = (namespace.clone(), publisher.to_owned(), identity.user.id.clone());
-    call.app.db.write(move |tx| Box::pin(async move { untrust(tx, &namespace, &id, &actor).await })).await?;
+    let (namespace, id, identity) = (namespace.clone(), publisher.to_owned(), (**identity).clone());
+    call.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let actor = still_admin(tx, identity, &namespace).await?;
+                untrust(tx, &namespace, &id, &actor).await
+            })
+        })
+        .await?;
     Ok(done())
+}
+
+/// The id of the caller, who is an admin by the roles of this moment.
+async fn still_admin(tx: &mut Tx, mut identity: Identity, namespace: &Namespace) -> Result<String> {
+    identity.roles = accounts::roles(tx.connection(), &identity.user.id).await?;
+    if identity.role_in(&namespace.key()) >= Some(Role::Admin) {
+        return Ok(identity.user.id);
+    }
+    Err(forbidden(Role::Admin, namespace.as_str()))
 }

@@ -81,10 +81,10 @@ pub async fn create(call: Call) -> Result<Response> {
                 accounts::insert_token(tx, &owner.id, &hash, &row).await?;
                 let (token, user) = (row.id.clone(), owner.id);
                 let (scopes, namespaces) = (row.scopes.clone(), row.namespaces.clone());
-                let (publisher, via) = (None, None);
+                let (publisher, build) = (None, None);
                 tx.append(
                     Some(&actor),
-                    Event::TokenIssued { token, user, scopes, namespaces, publisher, via },
+                    Event::TokenIssued { token, user, scopes, namespaces, publisher, build },
                 );
                 Ok(row)
             })

@@ -37,7 +37,8 @@ async fn a_build_publishes_and_the_log_says_which() {
     let trusted = log.iter().find(|entry| entry["event"]["kind"] == "publisher.trusted").unwrap();
     assert_eq!(entry["actor"], trusted["event"]["user"]);
     let issued = log.iter().rfind(|entry| entry["event"]["kind"] == "token.issued").unwrap();
-    assert_eq!((&issued["event"]["publisher"], &issued["event"]["via"]), (&publisher["id"], &json!(via)));
+    let build = skillery_core::Digest::of(via.as_bytes()).to_string();
+    assert_eq!((&issued["event"]["publisher"], &issued["event"]["build"]), (&publisher["id"], &json!(build)));
     assert!(!format!("{log:?}").contains("a-person"));
     // Whoever may see the skill may see the entry, and so the build.
     let openings = app.get("/api/v1/skills/acme/tool/log").await.is(200).to_string();
@@ -169,6 +170,27 @@ async fn each_token_is_good_for_one_exchange_also_after_a_restart_and_elsewhere(
     app.app.environment.advance_seconds(3_700);
     exchange(&app, &issuer.token(&build(&app, &issuer, json!({})))).await.is(201);
     assert_eq!(used(&app).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_built_for_private_skills_is_not_told() {
+    let issuer = Issuer::new().await;
+    let app = registry(&issuer, PublisherKind::Github).await;
+    trust(&app, json!({})).await;
+    let exchanged =
+        exchange(&app, &issuer.token(&build(&app, &issuer, json!({ "run_id": "77001" })))).await.is(201);
+    let mut request = skill("acme/hidden", "1.0.0");
+    request["visibility"] = json!("private");
+    app.post("/api/v1/skills", exchanged["token"].as_str().unwrap(), request).await.is(201);
+    let size = app.log().await.len();
+    // What everybody can read of the log.
+    let entries = app.get(&format!("/log/v1/tile/entries/000.p/{size}")).await;
+    assert_eq!(entries.status, 200);
+    let text = String::from_utf8_lossy(&entries.body);
+    assert!(
+        text.contains("token.issued") && !text.contains("77001") && !text.contains("acme/hidden"),
+        "{text}"
+    );
 }
 
 async fn used(app: &TestApp) -> i64 {

@@ -187,6 +187,12 @@ async fn nobody_is_asked_for_who_is_not_trusted() {
     assert_eq!(issuer.asked("/.well-known/openid-configuration"), 0);
     let none = TestApp::new().await;
     exchange(&none, &token).await.fails(403, "issuer-not-allowed");
+    // A publisher whose user is switched off gets nothing.
+    let publisher = trust(&app, json!({ "environment": "off" })).await;
+    let user = format!("/api/v1/users/{}", publisher["user"].as_str().unwrap());
+    app.call(axum::http::Method::PATCH, &user, ADMIN, Some(json!({ "disabled": true }))).await.is(200);
+    let off = issuer.token(&build(&app, &issuer, json!({ "environment": "off" })));
+    exchange(&app, &off).await.fails(403, "publisher-not-trusted");
     // Trust that was taken back is gone at once, and so are the tokens that came of it.
     let publisher = trust(&app, json!({})).await;
     let exchanged = exchange(&app, &token).await.is(201);
