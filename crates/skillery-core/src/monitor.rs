@@ -75,6 +75,10 @@ pub struct Monitor {
     roles: BTreeMap<String, BTreeMap<String, (Role, u64)>>,
     /// Keys to sign with, by fingerprint.
     keys: BTreeMap<String, KeyState>,
+    /// Users that are switched off.
+    disabled: BTreeSet<String>,
+    /// Users of builds, with the namespace that trusts them.
+    builds: BTreeMap<String, String>,
     /// Rights that could not be judged, as what gives them may be hidden.
     unjudged: u64,
 }
@@ -146,10 +150,15 @@ impl Monitor {
         }
         match entry.event.skill().cloned() {
             Some(skill) => self.check_chain(index, entry, &skill, found),
-            None if entry.prev.is_some() => {
+            // A kind that is not known may be about a skill.
+            None if entry.prev.is_some() && entry.event != Event::Unknown => {
                 found.add(Rule::Chain, "it names one before it, and is about no skill".to_owned());
             }
             None => {}
+        }
+        if entry.event == Event::Unknown && entry.prev.is_some() {
+            // It is about some skill, whose next entry will name it.
+            self.hidden.insert(index);
         }
         let actor = entry.actor.as_deref();
         match &entry.event {
@@ -158,7 +167,26 @@ impl Monitor {
                 self.must_be_admin(actor, found);
                 self.admins.insert(user.clone());
             }
-            Event::UserDisabled { .. } => self.must_be_admin(actor, found),
+            Event::UserDisabled { user, disabled } => {
+                // Who trusts a build no more switches its user off.
+                match self.builds.get(user).cloned() {
+                    Some(place) => self.must_have(actor, &place, Role::Admin, found),
+                    None => self.must_be_admin(actor, found),
+                }
+                match disabled {
+                    true => self.disabled.insert(user.clone()),
+                    false => self.disabled.remove(user),
+                };
+            }
+            Event::PublisherTrusted { namespace, user, .. } => {
+                let Some(place) = key_of(namespace) else { return };
+                self.must_have(actor, &place, Role::Admin, found);
+                self.builds.insert(user.clone(), place);
+            }
+            Event::PublisherUntrusted { namespace, .. } => {
+                let Some(place) = key_of(namespace) else { return };
+                self.must_have(actor, &place, Role::Admin, found);
+            }
             Event::MemberSet { namespace, user, role } => {
                 self.check_member(actor, namespace, user, found);
                 let Some(place) = key_of(namespace) else { return };
@@ -175,7 +203,16 @@ impl Monitor {
                     found.add(Rule::Right, format!("`{user}` had no role in `{namespace}`"));
                 }
             }
-            Event::KeyEnrolled { key, user, org } => self.enrol(index, key, user, org, found),
+            Event::KeyEnrolled { key, user, org } => {
+                match (user, org.as_deref().and_then(key_of)) {
+                    (None, Some(org)) => self.must_have(actor, &org, Role::Admin, found),
+                    (Some(user), _) if actor != Some(user) => {
+                        found.add(Rule::Key, format!("{key} of `{user}` was enrolled by somebody else"));
+                    }
+                    _ => {}
+                }
+                self.enrol(index, key, user, org, found);
+            }
             Event::KeyRevoked { key } => self.revoke(index, key, found),
             Event::VersionPublished { skill, version, digest, statement, signatures, .. } => {
                 self.publish(actor, skill, version, *digest, found);
@@ -273,6 +310,8 @@ impl Monitor {
                 if !self.is_excused() {
                     found.add(Rule::Key, format!("{key} was never enrolled"));
                 }
+                let state = KeyState { user: None, org: None, last: index, is_revoked: true };
+                self.keys.insert(key.to_owned(), state);
             }
         }
     }
@@ -300,6 +339,9 @@ impl Monitor {
                 found.add(Rule::Signature, format!("{key} is the authority of another org, `{org}`"));
             }
             Some(_) => {}
+        }
+        if self.disabled.contains(signer) {
+            found.add(Rule::Signature, format!("`{signer}` is switched off"));
         }
         let namespace = skill.namespace().key();
         let roles = self.roles_in(&namespace, signer);
@@ -341,6 +383,10 @@ impl Monitor {
             found.add(Rule::Right, "nobody is said to have done it".to_owned());
             return;
         };
+        if self.disabled.contains(user) {
+            found.add(Rule::Right, format!("`{user}` is switched off"));
+            return;
+        }
         let held = self.roles_in(namespace, user).into_iter().any(|(held, _)| held >= role);
         if !held && !self.admins.contains(user) && !self.is_excused() {
             found.add(Rule::Right, format!("`{user}` is no {role} of `{namespace}`"));
@@ -354,8 +400,9 @@ impl Monitor {
             return;
         };
         let org = place.split('/').next().unwrap_or(&place);
+        let below = self.roles.range(org.to_owned()..).take_while(|(known, _)| known.starts_with(org));
         let is_first =
-            !self.roles.iter().any(|(known, members)| key_contains(org, known) && !members.is_empty());
+            !below.into_iter().any(|(known, members)| key_contains(org, known) && !members.is_empty());
         if !(is_first && actor.is_some() && place == org) || user.is_empty() {
             self.must_have(actor, &place, Role::Admin, found);
         }

@@ -130,6 +130,15 @@ impl Caller {
         })
     }
 
+    /// Whether the caller has a role in the namespace with this key, above it or below it.
+    pub fn is_member_around(&self, namespace: &str) -> bool {
+        self.is_member(namespace)
+            || self
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.has(Scope::Read) && identity.role_in(namespace).is_some())
+    }
+
     /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.
     pub fn see(&self, id: &SkillId, skill: Option<SkillRow>) -> Result<SkillRow> {
         skill

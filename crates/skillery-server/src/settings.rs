@@ -231,7 +231,10 @@ impl Settings {
         self.log_origin.clone().or_else(|| {
             let url = self.public_url.as_ref()?;
             let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-            Some(format!("{}{port}{}/log/v1", url.host_str()?, url.path().trim_end_matches('/')))
+            let origin = format!("{}{port}{}/log/v1", url.host_str()?, url.path().trim_end_matches('/'));
+            // An address that has more than a name of a log can have gives it none.
+            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".:/_-".contains(letter);
+            Some(origin).filter(|origin| origin.chars().all(is_plain))
         })
     }
 

@@ -83,9 +83,17 @@ pub async fn check(
         files: Some(&files),
     };
     statement.check(&expected).map_err(invalid_statement)?;
-    let mut checked = Vec::with_capacity(signatures.len());
+    // Who built it is said by the token of the build, and by nobody else.
+    if statement.builder().is_some_and(|builder| identity.token.via.as_deref() != Some(builder)) {
+        return Err(invalid_statement("it names a build that the token is not of"));
+    }
+    let mut checked: Vec<CheckedSignature> = Vec::with_capacity(signatures.len());
     for upload in signatures {
-        checked.push(check_signature(app, upload, &text, identity).await?);
+        let signature = check_signature(app, upload, &text, identity).await?;
+        if checked.iter().any(|other| other.digest() == signature.digest()) {
+            return Err(invalid_signature("the same signature is there twice"));
+        }
+        checked.push(signature);
     }
     Ok(Checked { statement: Some(text), signatures: checked })
 }

@@ -90,6 +90,9 @@ impl Library {
                 return Ok(None);
             };
             check_locked(&locked, installed.manifest.digest)?;
+            if !meets(options.require, &installed.manifest) {
+                return Ok(None);
+            }
             if library.store.digest(&installed)? != locked.digest {
                 return Ok(None);
             }
@@ -183,7 +186,7 @@ impl Library {
         let proven = match require.logged {
             true => {
                 let may_be_yanked = may_be_yanked(request, warning.as_ref());
-                let demands = Demands { signed: require.signed };
+                let demands = Demands { signed: require.signed, approved: require.approved };
                 let proven = self
                     .prove(client, &checked, may_be_yanked, demands, introduced, witnessing.as_ref())
                     .await;
@@ -277,6 +280,11 @@ impl Library {
 
     fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
         rebuilt(entry)?;
+        if !meets(options.require, &entry.manifest) {
+            let (id, version) = (entry.manifest.id.clone(), entry.manifest.version.clone());
+            let reason = "it was downloaded without the proof of that".to_owned();
+            return Err(LogError::NotSigned { id, version, reason }.into());
+        }
         if options.require.logged {
             let witnessing = self.witnessing(client, options.require)?;
             let (proof, configured) = (entry.proof.as_deref(), client.configured_log_key());
@@ -348,6 +356,11 @@ fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
         return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
     }
     Ok(checked)
+}
+
+/// Whether what was found when a version came is as much as is demanded now.
+fn meets(require: Require, manifest: &Manifest) -> bool {
+    !require.approved && (!require.signed || manifest.signed.is_some())
 }
 
 fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {

@@ -39,8 +39,6 @@ pub enum LogError {
         seen: u64,
         /// Entries that it has now.
         found: u64,
-        /// The file with both signed checkpoints.
-        evidence: PathBuf,
     },
     /// The tiles or entries that the registry shows are not those under its checkpoint.
     #[error("what {registry} shows of its log is not what its checkpoint covers: {reason}")]
@@ -116,6 +114,14 @@ pub enum LogError {
         /// Where it would be.
         path: PathBuf,
     },
+    /// Nobody has approved the version.
+    #[error("`{id}` {version} is not approved: the log has no approval of it")]
+    NotApproved {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+    },
     /// What is on disk has no proof with it.
     #[error("there is no proof from a log for `{id}` {version}")]
     NoProof {
@@ -142,6 +148,7 @@ impl LogError {
             Self::NotWitnessed { .. } => "not-witnessed",
             Self::Stale { .. } => "log-stale",
             Self::NoPolicy { .. } => "witness-policy-missing",
+            Self::NotApproved { .. } => "not-approved",
             Self::NoProof { .. } => "proof-missing",
         }
     }
@@ -155,7 +162,10 @@ impl LogError {
             Self::OtherKey { .. } => {
                 "ask the operator for the key by another way; if it is right, pin it with `skillery log pin`"
             }
-            Self::Forked { .. } | Self::RolledBack { .. } => {
+            Self::RolledBack { .. } => {
+                "the registry was restored from an older backup, or something between shows an old answer; ask its operator"
+            }
+            Self::Forked { .. } => {
                 "nothing from this registry is believed any more; `skillery log evidence` shows the proof and how others check it"
             }
             Self::Broken { .. } | Self::NotLogged { .. } | Self::Withheld { .. } => {
@@ -174,6 +184,7 @@ impl LogError {
             Self::NoPolicy { .. } => {
                 "write one (c2sp.org/tlog-policy), or name yours with `skillery config set log_policy FILE`"
             }
+            Self::NotApproved { .. } => "registries have no approvals yet; take `approved` out of `require`",
             Self::NoProof { .. } => "install the version again, with the registry at hand",
         }
     }

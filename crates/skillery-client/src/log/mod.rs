@@ -62,10 +62,6 @@ impl Log {
             }
             None => (client.log_key().await?, true),
         };
-        if pinned.is_some_and(|pinned| pinned != key) {
-            // What was seen under another key says nothing of this one.
-            state.forget()?;
-        }
         Ok(Self { client: client.clone(), state, key, is_new, newest: None, tiles: HashMap::new() })
     }
 
@@ -137,10 +133,11 @@ impl Log {
         for attempt in 1.. {
             let note = self.client.checkpoint().await?;
             let checkpoint = self.opened(&note)?;
-            if !self.continues(&checkpoint, &note, attempt == TRIES).await? {
+            let known = self.known()?;
+            if !self.continues(known.as_deref(), &checkpoint, &note, attempt >= TRIES).await? {
                 continue;
             }
-            if self.store(&checkpoint, &note).await? {
+            if self.store(known, &checkpoint, &note).await? {
                 return Ok(checkpoint);
             }
         }
@@ -159,30 +156,61 @@ impl Log {
         }
     }
 
+    /// The newest checkpoint that is known here; none that another key has signed, which says nothing of this one.
+    fn known(&self) -> Result<Option<String>> {
+        if self.state.key()?.is_some_and(|pinned| pinned != self.key) {
+            return Ok(None);
+        }
+        self.state.checkpoint()
+    }
+
     /// Whether a checkpoint that the key has signed continues the newest that is known. False when one that is older
     /// should be asked for again.
-    async fn continues(&mut self, checkpoint: &Checkpoint, note: &str, is_last: bool) -> Result<bool> {
-        let Some(known_note) = self.state.checkpoint()? else { return Ok(true) };
-        let known = self.opened(&known_note)?;
+    async fn continues(
+        &mut self,
+        known_note: Option<&str>,
+        checkpoint: &Checkpoint,
+        note: &str,
+        is_last: bool,
+    ) -> Result<bool> {
+        let Some(known_note) = known_note else { return Ok(true) };
+        let known = self.opened(known_note)?;
         if checkpoint.size == known.size {
             if checkpoint.root == known.root {
                 return Ok(true);
             }
-            return Err(self.forked(&known_note, note)?);
+            return Err(self.forked(known_note, note)?);
         }
         if checkpoint.size < known.size {
             if !is_last {
                 return Ok(false);
             }
-            let (registry, seen, found) = (self.registry(), known.size, checkpoint.size);
-            let evidence = self.evidence_of(&known_note, note)?;
-            return Err(LogError::RolledBack { registry, seen, found, evidence }.into());
+            return Err(self.fell_back(&known, known_note, checkpoint, note).await?);
         }
         let nodes = proof::root_nodes(known.size);
         let hashes = self.nodes(checkpoint, &nodes).await?;
         let root = proof::root(known.size, |node| hashes.get(&node).copied().ok_or(MissingNode(node)))
             .map_err(Error::internal("compute an older tree"))?;
-        if root == known.root { Ok(true) } else { Err(self.forked(&known_note, note)?) }
+        if root == known.root { Ok(true) } else { Err(self.forked(known_note, note)?) }
+    }
+
+    /// What an older checkpoint says: of the same history it is merely old, of another one it is evidence.
+    async fn fell_back(
+        &mut self,
+        known: &Checkpoint,
+        known_note: &str,
+        older: &Checkpoint,
+        note: &str,
+    ) -> Result<Error> {
+        let hashes = self.nodes(known, &proof::root_nodes(older.size)).await;
+        let root = hashes.ok().and_then(|hashes| {
+            proof::root(older.size, |node| hashes.get(&node).copied().ok_or(MissingNode(node))).ok()
+        });
+        if root.is_some_and(|root| root != older.root) {
+            return self.forked(known_note, note);
+        }
+        let (registry, seen, found) = (self.registry(), known.size, older.size);
+        Ok(LogError::RolledBack { registry, seen, found }.into())
     }
 
     /// Checks another checkpoint that the key has signed, one that is not newer than the newest.
@@ -198,23 +226,33 @@ impl Log {
         if root == older.root { Ok(older) } else { Err(self.forked(note, &newest_note)?) }
     }
 
-    /// Keeps a checkpoint that was found good. False when another process has kept a different one meanwhile, against
-    /// which it must be checked first.
-    async fn store(&mut self, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
+    /// Keeps a checkpoint that was found to continue `known`. False when another process has kept a different one meanwhile,
+    /// against which it must be checked first.
+    async fn store(&mut self, known: Option<String>, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
         let (state, key) = (self.state.clone(), self.key.clone());
-        let (checkpoint_of_new, note_of_new) = (checkpoint.clone(), note.to_owned());
+        let (registry, is_configured) =
+            (self.registry(), self.client.configured_log_key() == Some(&self.key));
+        let new = note.to_owned();
         let stored = blocking(move || {
             let _lock = state.lock()?;
-            if state.key()?.as_ref() != Some(&key) {
-                state.pin(&key)?;
+            match state.key()? {
+                Some(pinned) if pinned == key => {
+                    if state.checkpoint()? != known {
+                        return Ok(false);
+                    }
+                }
+                // Somebody was faster, and was told of another key.
+                Some(pinned) if !is_configured => {
+                    return Err(LogError::OtherKey { registry, fingerprint: pinned.fingerprint() }.into());
+                }
+                Some(_) => {
+                    // What was seen under another key says nothing of this one, which has signed a checkpoint now.
+                    state.forget_seen()?;
+                    state.pin(&key)?;
+                }
+                None => state.pin(&key)?,
             }
-            if let Some(known) = state.checkpoint()?
-                && let Ok((known, _)) = Checkpoint::open(&known, &key)
-                && known.size > checkpoint_of_new.size
-            {
-                return Ok(false);
-            }
-            state.keep(&note_of_new)?;
+            state.keep(&new)?;
             Ok(true)
         })
         .await?;

@@ -7,7 +7,7 @@ use skillery_core::Digest;
 use skillery_core::entry::{Entry, Leaf, Opening};
 use skillery_core::monitor::{Monitor, Violation};
 use skillery_core::tlog::tile::decode_entries;
-use skillery_core::tlog::{Checkpoint, Edge, TILE_WIDTH, Tile, leaf_hash};
+use skillery_core::tlog::{Checkpoint, Edge, Node, TILE_WIDTH, Tile, leaf_hash};
 use tokio::task::JoinHandle;
 
 use super::Log;
@@ -71,7 +71,7 @@ impl Log {
     ) -> Result<MonitorReport> {
         let newest = self.update().await?;
         let from = watched.monitor.size();
-        let mut edge = Edge::from_parts(from, std::mem::take(&mut watched.edge))
+        let mut edge = Edge::from_parts(from, watched.edge.clone())
             .map_err(Error::internal("go on with what was looked at before"))?;
         if from > newest.size {
             return Err(
@@ -82,6 +82,7 @@ impl Log {
         let mut violations = Vec::new();
         let mut bundles = Bundles::new(&self.client, from, &newest);
         while let Some((first, leaves)) = bundles.next(self).await? {
+            self.check_bundle(&newest, first, &leaves).await?;
             for (index, leaf) in (first..).zip(leaves) {
                 if index < from {
                     continue;
@@ -110,6 +111,21 @@ impl Log {
             unjudged: watched.monitor.unjudged(),
             violations,
         })
+    }
+
+    /// Holds a whole bundle against the checkpoint, so that what is made up is not read on and on.
+    async fn check_bundle(&mut self, newest: &Checkpoint, first: u64, leaves: &[Vec<u8>]) -> Result<()> {
+        let width = u64::from(TILE_WIDTH);
+        if leaves.len() as u64 != width {
+            return Ok(());
+        }
+        let mut edge = Edge::default();
+        leaves.iter().for_each(|leaf| edge.append(leaf_hash(leaf), |_, _| ()));
+        let node = Node { level: 8, index: first / width };
+        if self.nodes(newest, &[node]).await?.get(&node) == Some(&edge.root()) {
+            return Ok(());
+        }
+        Err(self.broken(format!("the entries from {first} on are not those that its checkpoint covers")))
     }
 
     /// What was looked at before on this machine.

@@ -136,6 +136,22 @@ impl State {
         Ok(self.folder.join(name))
     }
 
+    /// Forgets what was seen under a key, and keeps the lock and evidence.
+    pub(super) fn forget_seen(&self) -> Result<()> {
+        for name in ["checkpoint", "heads.json", "monitor.json"] {
+            match fs::remove_file(self.folder.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::disk("forget a log")(error));
+                }
+                _ => {}
+            }
+        }
+        match fs::remove_dir_all(self.folder.join("tile")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::disk("forget a log")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Forgets everything about the log, the evidence too.
     pub(super) fn forget(&self) -> Result<()> {
         match fs::remove_dir_all(&self.folder) {

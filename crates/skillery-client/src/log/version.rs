@@ -43,6 +43,8 @@ pub struct Offered<'a> {
 pub struct Demands {
     /// A signature that counts.
     pub signed: bool,
+    /// Approval by others.
+    pub approved: bool,
 }
 
 /// That a version is in the log.
@@ -63,11 +65,16 @@ impl Log {
         let text = self.client.proof(offered.id, offered.version).await?;
         let receipt: Receipt = text.parse().map_err(|error| not_logged(offered, format!("{error}")))?;
         self.update().await?;
+        receipt.verify(&self.key).map_err(|error| not_logged(offered, format!("{error}")))?;
         check_receipt(&receipt, offered)?;
         self.check_older(&receipt.checkpoint()).await?;
         let opening = receipt.opening.clone();
         self.check_included(&[(receipt.index(), opening)]).await?;
         let history = self.check_history(offered, receipt.index()).await?;
+        if demands.approved {
+            let (id, version) = (offered.id.clone(), offered.version.clone());
+            return Err(LogError::NotApproved { id, version }.into());
+        }
         let signed = match demands.signed {
             true => Some(self.check_signed(offered, &history).await?),
             false => None,
@@ -95,13 +102,22 @@ impl Log {
     /// Walks from the last entry about the skill back to the one that published the version, and looks behind the last
     /// for one that was kept back.
     async fn check_history(&mut self, offered: &Offered<'_>, published: u64) -> Result<Vec<(u64, Entry)>> {
-        let entries = self.history(offered.id, published).await?;
+        let seen = self.state.heads()?.get(&offered.id.key()).copied();
+        let entries = self.history(offered.id, published.min(seen.unwrap_or(published))).await?;
         let Some(head) = entries.first().map(|(index, _)| *index) else {
             return Err(not_logged(offered, "the registry shows no entry about it".to_owned()));
         };
-        let seen = self.state.heads()?.get(&offered.id.key()).copied();
-        if let Some(index) = seen.filter(|seen| *seen > head) {
+        // What was seen before, and what published the version, are on the one chain of the skill, or somebody has been
+        // shown another one.
+        let is_there = |index: u64| entries.iter().any(|(other, _)| *other == index);
+        if let Some(index) = [Some(published), seen].into_iter().flatten().find(|index| !is_there(*index)) {
             return Err(self.withheld(offered.id, index));
+        }
+        let publications = entries.iter().filter(|(_, entry)| {
+            matches!(&entry.event, Event::VersionPublished { version, .. } if version == offered.version)
+        });
+        if publications.count() != 1 {
+            return Err(not_logged(offered, "the log has more than one publication of it".to_owned()));
         }
         let status = status_of(offered, &entries);
         if let Some((word, index)) = status
@@ -134,10 +150,9 @@ impl Log {
             self.check_included(&openings).await?;
             for (index, opening) in openings {
                 let entry = opening.parse().map_err(|error| self.broken(error.to_string()))?;
-                let is_next = match found.last() {
-                    Some((_, after)) => after.prev == Some(index),
-                    None => index < before,
-                };
+                let before = found.last().map_or(newest.size, |(index, _)| *index);
+                let is_next =
+                    index < before && found.last().is_none_or(|(_, after)| after.prev == Some(index));
                 if !is_next {
                     let missing = found.last().and_then(|(_, after)| after.prev).unwrap_or(down_to);
                     return Err(self.withheld(id, missing));

@@ -201,6 +201,12 @@ fn a_signature_is_judged_where_it_stands() {
     let key = log.append("eve", enrolled("eve"));
     log.append("pub", published("1.0.0", vec![mark("pub", key, MEMBER)]));
     log.breaks(Rule::Signature);
+    // Of somebody who is switched off.
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("root", Event::UserDisabled { user: "pub".into(), disabled: true });
+    log.append("ann", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    log.breaks(Rule::Signature);
     let mut log = Log::begun();
     let key = log.append("pub", enrolled("pub"));
     log.append("pub", Event::KeyRevoked { key: "SHA256:k".into() });

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use skillery_core::entry::Opening;
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
-use skillery_core::tlog::Edge;
+use skillery_core::tlog::{Checkpoint, Edge};
 use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -18,10 +18,10 @@ use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
 /// Entries that become leaves at once when a log gets its tree.
 const ADOPTED: i64 = 1_000;
 
-pub(super) const SIZE: &str = "SELECT size FROM log_head WHERE id = 1";
+pub(super) const SIZE: &str = "SELECT entries FROM log_head WHERE id = 1";
 /// An update that changes nothing locks the row on PostgreSQL; SQLite holds its one write lock already.
 pub(super) const LOCK_HEAD: &str =
-    "UPDATE log_head SET size = size WHERE id = 1 RETURNING size, at, edge, note";
+    "UPDATE log_head SET entries = entries WHERE id = 1 RETURNING entries, at, edge, note";
 
 /// Where the log ends.
 #[derive(Debug, Clone)]
@@ -39,7 +39,16 @@ pub(super) fn head(row: &AnyRow) -> sqlx::Result<Head> {
     let note: String = row.try_get(3)?;
     let edge = match note.as_str() {
         "" => Edge::default(),
-        _ => edge(size, row.try_get(2)?).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        note => {
+            let edge = edge(size, row.try_get(2)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            // Whatever is signed next rests on it: the edge must be the one that was signed.
+            let signed = note.split("\n\n").next().map(|text| format!("{text}\n").parse::<Checkpoint>());
+            let fits = matches!(signed, Some(Ok(signed)) if signed.size == edge.size() && signed.root == edge.root());
+            if !fits {
+                return Err(sqlx::Error::Decode("the log does not fit its signed checkpoint".into()));
+            }
+            edge
+        }
     };
     Ok(Head { time: Time::from_micros(row.try_get(1)?), edge, note })
 }
@@ -58,7 +67,7 @@ fn edge(size: i64, text: &str) -> std::result::Result<Edge, String> {
 pub(super) fn set_head(batch: &Batch, now: Time) -> String {
     let nodes: Vec<String> = batch.after.nodes().iter().map(ToString::to_string).collect();
     format!(
-        "UPDATE log_head SET size = {}, at = {}, edge = '{}', note = '{}' WHERE id = 1",
+        "UPDATE log_head SET entries = {}, at = {}, edge = '{}', note = '{}' WHERE id = 1",
         batch.after.size(),
         now.micros(),
         nodes.join(" "),
@@ -68,7 +77,7 @@ pub(super) fn set_head(batch: &Batch, now: Time) -> String {
 
 /// Where the log ends now.
 pub async fn read_head(db: &Db) -> Result<Head> {
-    let text = "SELECT size, at, edge, note FROM log_head WHERE id = 1";
+    let text = "SELECT entries, at, edge, note FROM log_head WHERE id = 1";
     Ok(head(&sqlx::query(text).fetch_one(db.reader()).await?)?)
 }
 
@@ -167,6 +176,8 @@ pub(super) async fn adopt(
     let mut edge = Edge::default();
     let mut note = key.sign(0, edge.root()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let mut standings: HashMap<String, Standing> = HashMap::new();
+    let admins: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM users WHERE site_admin <> 0").fetch_all(&mut *connection).await?;
     let mut next = 0;
     while next < size {
         let rows = sqlx::query(
@@ -186,8 +197,12 @@ pub(super) async fn adopt(
                 return Err(sqlx::Error::Decode(format!("entry {next} of the log is missing").into()));
             }
             next += 1;
-            let event: Event = serde_json::from_str(row.try_get(3)?)
+            let mut event: Event = serde_json::from_str(row.try_get(3)?)
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            // Older programs did not say who is an admin of the registry.
+            if let Event::UserCreated { user, admin } = &mut event {
+                *admin = admins.contains(user);
+            }
             if let (Some(skill), Some(visibility)) = (event.skill(), row.try_get::<Option<&str>, _>(4)?) {
                 standings.entry(skill.key()).or_insert_with(|| standing(visibility, None));
             }

@@ -194,7 +194,7 @@ pub async fn places(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Vis
         return Ok(Vec::new());
     }
     let text = format!(
-        "SELECT DISTINCT org, namespace, visibility FROM skills WHERE latest IS NOT NULL AND org IN ({})",
+        "SELECT DISTINCT org, namespace, visibility FROM skills WHERE org IN ({})",
         placeholders(1, orgs.len())
     );
     let mut query = sqlx::query(AssertSqlSafe(text));

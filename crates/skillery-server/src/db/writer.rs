@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
+use skillery_core::tlog::Edge;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +34,21 @@ pub struct Tx {
     pub now: Time,
     base: i64,
     entries: Vec<Committed>,
+}
+
+/// Where the log was after the last commit of this server.
+#[derive(Default)]
+struct Last {
+    time: Time,
+    edge: Edge,
+}
+
+impl Last {
+    /// Whether the log can be the one that was left: a database may be exchanged for an older copy of itself under a running
+    /// server, and going on from that would be a second history.
+    fn is_continued_by(&self, now: &Edge) -> bool {
+        now.size() > self.edge.size() || *now == self.edge
+    }
 }
 
 /// What entries are sealed with.
@@ -126,10 +142,10 @@ pub(super) fn start(
 ) {
     let writer = tokio::spawn(async move {
         let mut jobs = Vec::with_capacity(BATCH);
-        let mut last_time = Time::default();
+        let mut last = Last::default();
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
             let mut answers = Vec::with_capacity(jobs.len());
-            let outcome = commit(&pool, backend, &sealer, &mut last_time, jobs.drain(..), &mut answers).await;
+            let outcome = commit(&pool, backend, &sealer, &mut last, jobs.drain(..), &mut answers).await;
             match outcome {
                 Ok((size, entries, sealed)) => {
                     on_commit(&entries);
@@ -168,15 +184,18 @@ async fn commit(
     pool: &AnyPool,
     backend: Backend,
     sealer: &Sealer,
-    last_time: &mut Time,
+    last: &mut Last,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>, Sealed), Arc<sqlx::Error>> {
-    let mut tx = Tx { connection: pool.acquire().await?, now: *last_time, base: 0, entries: Vec::new() };
-    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, jobs, answers)).await;
+    let mut tx = Tx { connection: pool.acquire().await?, now: last.time, base: 0, entries: Vec::new() };
+    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, last, jobs, answers)).await;
     let error = match outcome {
         Ok(Ok((size, sealed))) => {
-            *last_time = tx.now;
+            last.time = tx.now;
+            if let Some(batch) = &sealed {
+                last.edge = batch.after.clone();
+            }
             return Ok((size, tx.entries, sealed));
         }
         Ok(Err(error)) => error,
@@ -191,6 +210,7 @@ async fn run(
     tx: &mut Tx,
     backend: Backend,
     sealer: &Sealer,
+    last: &Last,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> sqlx::Result<(i64, Sealed)> {
@@ -198,6 +218,11 @@ async fn run(
     let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
     let head = sqlx::raw_sql(begin).fetch_all(tx.connection()).await?;
     let head = log::head(head.first().ok_or(sqlx::Error::RowNotFound)?)?;
+    if !last.is_continued_by(&head.edge) {
+        return Err(sqlx::Error::Protocol(
+            "the log in the database went back: it is an older copy".to_owned(),
+        ));
+    }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
     tx.base = base;
     tx.now = sealer.environment.now().max(tx.now).max(head.time);

@@ -303,7 +303,7 @@ async fn a_log_that_was_altered_is_not_gone_on_with() {
     for statement in [
         "UPDATE log SET body = REPLACE(body, 'acme', 'evil') WHERE kind = 'version.published'",
         "DELETE FROM log WHERE idx = 2",
-        "UPDATE log_head SET size = size - 1, edge = '' WHERE id = 1",
+        "UPDATE log_head SET entries = entries - 1, edge = '' WHERE id = 1",
         "UPDATE log SET salt = '0000000000000000000000000000000000000000000000000000000000000000' WHERE idx = 3",
     ] {
         let app = TestApp::new().await;

@@ -48,17 +48,25 @@ impl Seen {
 
     /// What was kept. A damaged file tells nothing, as one that is missing.
     fn read(&self) -> Option<Checkpoint> {
-        let note = fs_err::read_to_string(&self.file).ok()?;
-        let text = note.split("\n\n").next()?;
-        format!("{text}\n").parse().ok()
+        parsed(&fs_err::read_to_string(&self.file).ok()?)
     }
 
-    /// Keeps this checkpoint.
+    /// Keeps this checkpoint, unless one of more entries is kept.
     pub fn keep(&self, note: &str) -> std::io::Result<()> {
+        let size = parsed(note).map_or(0, |new| new.size);
+        if self.read().is_some_and(|kept| kept.size > size) {
+            return Err(std::io::Error::other("the log in the database is behind what was answered before"));
+        }
         let new = self.file.with_extension("new");
-        fs_err::write(&new, note)?;
+        let mut file = fs_err::File::create(&new)?;
+        std::io::Write::write_all(&mut file, note.as_bytes())?;
+        file.sync_all()?;
         fs_err::rename(&new, &self.file)
     }
+}
+
+fn parsed(note: &str) -> Option<Checkpoint> {
+    format!("{}\n", note.split("\n\n").next()?).parse().ok()
 }
 
 /// Keeps the newest checkpoint until the app stops.

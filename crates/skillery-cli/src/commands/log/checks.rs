@@ -7,6 +7,7 @@ use serde::Serialize;
 use skillery_client::lockfile::LOCK_FILE;
 use skillery_client::{Client, Lockfile, Log};
 use skillery_core::VersionRequest;
+use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
 use skillery_core::tlog::VerifierKey;
 
@@ -89,7 +90,17 @@ pub(super) async fn prove(session: &Session, args: &ProveArgs) -> CommandResult 
     let text = client.proof(id, &version).await?;
     log.update().await?;
     let receipt: Receipt = text.parse().map_err(|error| not_a_proof("the answer of the registry", &error))?;
-    receipt.verify(log.key()).map_err(|error| not_a_proof("the answer of the registry", &error))?;
+    let (entry, _) =
+        receipt.verify(log.key()).map_err(|error| not_a_proof("the answer of the registry", &error))?;
+    let is_it = |event: &Event| {
+        matches!(event, Event::VersionPublished { skill, version: other, .. }
+            if skill.key() == id.key() && *other == version)
+    };
+    if !is_it(&entry.event) {
+        let message =
+            format!("the registry answers with the proof of something else: {}", about(&entry.event));
+        return Err(Failure::new(Exit::Failed, "not-logged", message));
+    }
     log.check_older(&receipt.checkpoint()).await?;
     if let Some(file) = &args.output {
         std::fs::write(file, &text).map_err(|error| Failure::file("write", file, &error))?;
@@ -114,13 +125,14 @@ fn not_a_proof(what: &str, error: &dyn std::error::Error) -> Failure {
 
 /// Runs `log verify`.
 pub(super) fn verify(session: &Session, args: &VerifyArgs) -> CommandResult {
-    let proofs = if args.files.is_empty() { from_lock(args)? } else { from_files(session, args)? };
+    let proofs = if args.files.is_empty() { from_lock(session, args)? } else { from_files(session, args)? };
     let report = Report { ok: proofs.iter().all(|checked| checked.ok), proofs };
     session.output.show(&report, |page| report.proofs.iter().for_each(|checked| describe(page, checked)))?;
     Ok(if report.ok { Exit::Done } else { Exit::Failed })
 }
 
-fn from_lock(args: &VerifyArgs) -> Result<Vec<Checked>, Failure> {
+fn from_lock(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failure> {
+    let home = session.home()?;
     let lock = Lockfile::load(Path::new(LOCK_FILE))?.ok_or_else(|| {
         Failure::usage(format!("no proof is named, and there is no `{LOCK_FILE}` here"))
             .hint("name a file, for example one that `skillery log prove --output` wrote")
@@ -128,7 +140,9 @@ fn from_lock(args: &VerifyArgs) -> Result<Vec<Checked>, Failure> {
     let wanted = args.log_key.as_ref().map(ToString::to_string);
     let check = |skill: &skillery_client::LockedSkill| {
         let name = format!("{} {}", skill.id, skill.version);
-        let outcome = match &wanted {
+        // A key that is known here is believed, and not the one that stands beside the proof.
+        let known = Log::pinned(&home, &skill.registry).ok().flatten().map(|key| key.to_string());
+        let outcome = match wanted.as_ref().or(known.as_ref()) {
             Some(key) if skill.log_key.as_ref() != Some(key) => {
                 Err("it is of a log with another key".to_owned())
             }

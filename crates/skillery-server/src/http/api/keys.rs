@@ -11,11 +11,12 @@ use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NA
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
+use crate::access::check_bounds;
 use crate::app::App;
 use crate::db::keys::{self as table, KeyRow};
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
-use crate::http::api::orgs::org_not_found;
+use crate::http::api::orgs::{knows_org, org_not_found};
 use crate::http::call::{Call, created, done, json, text};
 use crate::text::check_text;
 
@@ -170,6 +171,7 @@ pub async fn enrol(call: Call) -> Result<Response> {
 pub async fn list(call: &Call) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;
     let keys = match call.parsed::<Namespace>("org")? {
+        Some(org) if !knows_org(call, &org).await? => return Err(org_not_found(&org)),
         Some(org) => table::of_org(call.app.db.reader(), &org.org_key()).await?,
         None => table::of_user(call.app.db.reader(), &identity.user.id).await?,
     };
@@ -191,12 +193,11 @@ pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
     let is_own = key.user.as_ref().is_some_and(|(user, _)| *user == identity.user.id);
     if !is_own && !identity.is_site_admin() {
         match &key.org {
-            Some(org) => {
-                let org: Namespace = org.parse().map_err(Failure::internal)?;
-                call.caller.require_role(Scope::Admin, Role::Admin, &org)?;
-            }
             // Whose key it is, others are not told.
-            None => return Err(not_found()),
+            Some(org) if identity.role_in(org).is_some_and(|role| role >= Role::Admin) => {
+                check_bounds(identity, org)?;
+            }
+            _ => return Err(not_found()),
         }
     }
     let (actor, fingerprint) = (identity.user.id.clone(), fingerprint.to_string());
@@ -232,6 +233,9 @@ pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
 pub async fn allowed_signers(call: &Call, org: &Namespace) -> Result<Response> {
     let db = &call.app.db;
     orgs::find(db.reader(), &org.org_key()).await?.ok_or_else(|| org_not_found(org))?;
+    if !knows_org(call, org).await? {
+        return Err(org_not_found(org));
+    }
     let form = if call.parsed::<bool>("undated")?.unwrap_or(false) { Form::Undated } else { Form::Dated };
     let own = table::signers(db, org)
         .await?

@@ -95,6 +95,16 @@ pub(super) fn org_not_found(org: &Namespace) -> Failure {
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }
 
+/// Whether the caller may know of the org: as one of its members, or by a skill of it.
+pub(super) async fn knows_org(call: &Call, org: &Namespace) -> Result<bool> {
+    let key = org.org_key();
+    if call.caller.is_member(&key) {
+        return Ok(true);
+    }
+    let places = orgs::places(&call.app.db, &[key]).await?;
+    Ok(places.iter().any(|(_, namespace, visibility)| call.caller.sees(*visibility, namespace)))
+}
+
 async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for (org, namespace, visibility, count) in orgs::skill_counts(&app.db).await? {

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{LogKeyResponse, LoggedEntry, OpeningsResponse, SkillLogResponse};
 use skillery_core::event::{Audience, Event};
+use skillery_core::id::key_contains;
 use skillery_core::tlog::tile::{Resource, parse_path};
 use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest};
 
@@ -115,23 +116,25 @@ async fn seen(call: &Call, hidden: Vec<HiddenEntry>) -> Result<Vec<LoggedEntry>>
         let event = entry.opening.parse().map_err(Failure::internal)?.event;
         entries.push((entry, event));
     }
-    let org_of = |event: &Event| match event.audience() {
-        Audience::OfOrg(namespace) => Some(namespace.parse::<Namespace>().ok()?.org_key()),
+    let place_of = |event: &Event| match event.audience() {
+        Audience::OfOrg(namespace) => namespace.parse::<Namespace>().ok(),
         _ => None,
     };
-    let orgs: BTreeSet<String> = entries.iter().filter_map(|(_, event)| org_of(event)).collect();
-    let mut known: BTreeSet<String> = orgs.iter().filter(|org| call.caller.is_member(org)).cloned().collect();
-    let unknown: Vec<String> = orgs.difference(&known).cloned().collect();
-    for (org, namespace, visibility) in table::places(&call.app.db, &unknown).await? {
-        if call.caller.sees(visibility, &namespace) {
-            known.insert(org);
-        }
-    }
+    let orgs: BTreeSet<String> =
+        entries.iter().filter_map(|(_, event)| Some(place_of(event)?.org_key())).collect();
+    let orgs: Vec<String> = orgs.into_iter().collect();
+    // Where the org has skills that the caller sees: whoever sees one knows of the namespaces above it, and of no others.
+    let mut places = table::places(&call.app.db, &orgs).await?;
+    places.retain(|(_, namespace, visibility)| call.caller.sees(*visibility, namespace));
+    let is_known = |place: &Namespace| {
+        let key = place.key();
+        call.caller.is_member_around(&key) || places.iter().any(|(_, inner, _)| key_contains(&key, inner))
+    };
     let is_admin = call.caller.identity().is_some_and(|identity| identity.is_site_admin());
-    let is_seen = |entry: &HiddenEntry, event: &Event| match (&entry.skill, event.audience()) {
+    let is_seen = |entry: &HiddenEntry, event: &Event| match (&entry.skill, place_of(event)) {
         (Some((visibility, namespace)), _) => call.caller.sees(*visibility, namespace),
-        (None, Audience::OfOrg(_)) => org_of(event).is_some_and(|org| known.contains(&org)),
-        (None, _) => is_admin,
+        (None, Some(place)) => is_known(&place),
+        (None, None) => is_admin,
     };
     let seen = entries.into_iter().filter(|(entry, event)| is_seen(entry, event));
     Ok(seen.map(|(entry, _)| LoggedEntry { index: entry.index, opening: entry.opening }).collect())

@@ -5,6 +5,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokensResponse};
 use skillery_core::event::Event;
+use skillery_core::limits::MAX_ENTRY_BYTES;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Limits, Namespace, Problem, ProblemCode, Scope};
 
@@ -189,6 +190,10 @@ fn namespaces(request: &CreateTokenRequest, identity: &Identity, most: usize) ->
     }
     if request.namespaces.len() > most {
         return Err(invalid("namespaces", format!("a token can be bound to {most} namespaces at most")));
+    }
+    // Together they are part of one entry of the log.
+    if request.namespaces.iter().map(String::len).sum::<usize>() > MAX_ENTRY_BYTES / 4 {
+        return Err(invalid("namespaces", "the names of the namespaces are too long together".to_owned()));
     }
     let mut keys = Vec::new();
     for name in &request.namespaces {
