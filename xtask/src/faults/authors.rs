@@ -90,6 +90,11 @@ impl Author {
         Ok(all.map(|(number, author)| Self { number, ..author }).collect())
     }
 
+    /// The same author, elsewhere.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// A version of this author.
     pub(crate) fn version(&self, name: &str, version: &str) -> Version {
         Version { skill: format!("{}/{name}", self.org), version: version.to_owned() }

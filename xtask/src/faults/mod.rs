@@ -5,15 +5,18 @@
 //! checkpoint may be contradicted, no acknowledged change missing, and nothing half there.
 
 mod authors;
+mod calls;
 mod kill;
 mod random;
 mod report;
 mod server;
+mod strace;
 mod truth;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use self::calls::Thoroughness;
 use self::random::Random;
 use self::report::Report;
 use crate::shell::{Say, cargo, skillery_binary};
@@ -24,6 +27,9 @@ pub(crate) struct FaultsArgs {
     /// A fraction of all faults, in less than a minute
     #[arg(long)]
     quick: bool,
+    /// Let each single system call fail, and not a part of those of which there are many; half an hour
+    #[arg(long, conflicts_with = "quick")]
+    every: bool,
     /// Only these kinds
     #[arg(long, value_enum)]
     only: Vec<Kind>,
@@ -37,6 +43,8 @@ pub(crate) struct FaultsArgs {
 enum Kind {
     /// `kill -9` at random moments
     Kill,
+    /// System calls that fail
+    Calls,
 }
 
 /// Brings all faults about, prints what came of them, and fails if anything did not hold.
@@ -50,6 +58,14 @@ pub(crate) fn run(args: &FaultsArgs) -> Result<()> {
     let mut report = Report::default();
     if is_wanted(Kind::Kill) {
         kill::check(&program, if args.quick { 12 } else { 200 }, &mut random, &mut report);
+    }
+    if is_wanted(Kind::Calls) {
+        let how = match args {
+            FaultsArgs { quick: true, .. } => Thoroughness::Quick,
+            FaultsArgs { every: true, .. } => Thoroughness::Every,
+            _ => Thoroughness::Usual,
+        };
+        calls::check(&program, how, &mut random, &mut report)?;
     }
     report.finish()
 }

@@ -108,6 +108,11 @@ impl Server {
         self.guard.process()
     }
 
+    /// Whether its process is still there.
+    pub(crate) fn is_running(&self) -> bool {
+        self.guard.is_running()
+    }
+
     /// `kill -9`, now. Its process is gone when this returns.
     pub(crate) fn kill(self) {
         self.signal("KILL");

@@ -40,7 +40,7 @@ impl std::fmt::Display for Version {
 }
 
 /// What is known of a version that somebody has asked for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Fate {
     /// What proves it, once it was acknowledged.
     receipt: Option<Receipt>,
@@ -51,6 +51,7 @@ struct Fate {
 }
 
 /// What clients were told.
+#[derive(Clone)]
 pub(crate) struct Truth {
     key: VerifierKey,
     /// The root of each tree that anybody was shown.
