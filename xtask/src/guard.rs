@@ -77,7 +77,20 @@ impl Guarded {
         }
     }
 
-    fn is_running(&self) -> bool {
+    /// Sends the program a signal; false when it is gone.
+    pub(crate) fn signal(&self, name: &str) -> bool {
+        let mut kill = Command::new("kill");
+        kill.args(["-s", name, &self.program]).stderr(Stdio::null());
+        kill.status().is_ok_and(|status| status.success())
+    }
+
+    /// The number of the program's process.
+    pub(crate) fn process(&self) -> &str {
+        &self.program
+    }
+
+    /// Whether the program has not ended yet.
+    pub(crate) fn is_running(&self) -> bool {
         let state = Command::new("ps").args(["-o", "stat=", "-p", &self.program]).output();
         state.is_ok_and(|state| !state.stdout.trim_ascii().is_empty() && !state.stdout.starts_with(b"Z"))
     }

@@ -6,6 +6,7 @@
 mod codegen;
 mod demo;
 mod e2e;
+mod faults;
 mod guard;
 mod postgres;
 mod python;
@@ -32,6 +33,8 @@ enum Task {
     Test(test::TestArgs),
     /// Let programs of others check the log of a real registry, each also with one byte changed
     E2e(e2e::E2eArgs),
+    /// Kill a real registry, fail its system calls and cut its database off, and see that it stands by what it said
+    Faults(faults::FaultsArgs),
     /// Check the rules of the source tree that no compiler knows
     Tidy,
     /// Write the documents that are made from code
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::E2e(args) => e2e::run(&args),
+        Task::Faults(args) => faults::run(&args),
         Task::Tidy => tidy::run(),
         Task::Codegen => codegen::write(),
         Task::Bench { args } => {

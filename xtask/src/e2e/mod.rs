@@ -8,7 +8,7 @@ mod aics_tlog;
 mod aics_witness;
 mod go;
 mod history;
-mod http;
+pub(crate) mod http;
 mod later;
 mod packages;
 mod registry;
