@@ -2,10 +2,11 @@
 //!
 //! `cargo xtask bench [PART]...` runs it. Each part starts what it compares on loopback, asks all of them in turns, and
 //! says what came of it; the table goes to the terminal and to `bench/RESULTS.md`. It knows the registry only as a
-//! program with an HTTP API.
+//! program with an HTTP API; the client is a library to it where its own work is measured.
 
 mod bare;
 mod corpus;
+mod cpu;
 mod dataset;
 mod http;
 mod parts;
@@ -47,6 +48,10 @@ struct Arguments {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 
+    /// A release build of an older `skillery`, which `log-publish` compares with
+    #[arg(long, value_name = "BINARY")]
+    before: Option<PathBuf>,
+
     /// Do not append the results to `bench/RESULTS.md`
     #[arg(long)]
     no_record: bool,
@@ -76,7 +81,7 @@ fn main() -> Result<ExitCode> {
     }
     let _lock = places::lock()?;
     places::remove_fresh()?;
-    let setup = Setup { rounds: arguments.rounds, seconds: arguments.seconds };
+    let setup = Setup { rounds: arguments.rounds, seconds: arguments.seconds, before: arguments.before };
     let parts = if arguments.parts.is_empty() { Part::ALL.to_vec() } else { arguments.parts };
     let report = report::Report::begin(&setup);
     let mut missed = 0;

@@ -23,13 +23,18 @@ pub struct Registry {
 impl Registry {
     /// Starts it on this folder, and waits until it is ready.
     pub fn start(data: &Path) -> Result<Self> {
+        Self::start_program("skillery", &places::skillery(), data)
+    }
+
+    /// Starts another build of it, whose output goes to a log of this name.
+    pub fn start_program(name: &str, program: &Path, data: &Path) -> Result<Self> {
         let address = places::free_address()?;
-        let mut command = Command::new(places::skillery());
+        let mut command = Command::new(program);
         command.arg("serve").arg("--data").arg(data).args(["--listen", &address.to_string()]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SKILLERY_")) {
             command.env_remove(name);
         }
-        let mut process = Process::start("skillery", &mut command)?;
+        let mut process = Process::start(name, &mut command)?;
         process.wait_until_ok(address, "/readyz")?;
         let token = fs_err::read_to_string(data.join("admin-token"))?.trim().to_owned();
         Ok(Self { process, address, token })
@@ -48,6 +53,12 @@ impl Registry {
     /// The request that publishes this.
     pub fn publish_request(&self, skill: &PublishRequest) -> Result<Vec<u8>> {
         Ok(http::send_json("POST", "/api/v1/skills", Some(&self.token), &serde_json::to_vec(skill)?))
+    }
+
+    /// The request that rates the skill with this id.
+    pub fn rate_request(&self, id: &str, rating: f64) -> Vec<u8> {
+        let body = format!("{{\"rating\":{rating}}}");
+        http::send_json("POST", &format!("/api/v1/skills/{id}/rate"), Some(&self.token), body.as_bytes())
     }
 
     /// The bodies that these paths are answered with.
@@ -71,12 +82,17 @@ impl Registry {
 
 /// Sends these publishes on so many connections.
 pub fn publish(address: SocketAddr, publishers: usize, requests: &[Vec<u8>]) -> Result<Sample> {
-    workers::run(publishers, requests.len(), || {
+    send(address, publishers, requests, 201)
+}
+
+/// Sends these changes on so many connections. Each must be answered with this status.
+pub fn send(address: SocketAddr, connections: usize, requests: &[Vec<u8>], status: u16) -> Result<Sample> {
+    workers::run(connections, requests.len(), || {
         let mut connection = Connection::open(address)?;
         Ok(move |number: usize| {
             let answer = connection.exchange(&requests[number])?;
             let text = String::from_utf8_lossy(&answer.body);
-            ensure!(answer.status == 201, "a publish is answered with {}: {text}", answer.status);
+            ensure!(answer.status == status, "a change is answered with {}: {text}", answer.status);
             Ok(())
         })
     })

@@ -84,7 +84,7 @@ fn thousands(number: f64) -> String {
 }
 
 /// Three digits, more or less.
-fn short(number: f64) -> String {
+pub fn short(number: f64) -> String {
     match number.abs() {
         size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),

@@ -3,10 +3,15 @@
 mod download;
 mod get;
 mod import;
+mod log_audit;
+mod log_check;
+mod log_publish;
 mod publish;
 mod search;
 mod start;
 mod steps;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -30,21 +35,39 @@ pub enum Part {
     Import,
     /// Steps of workflows in the sandbox, beside bare forks and a bare start of Python
     Steps,
+    /// Durable publishes, beside an older build of the registry
+    LogPublish,
+    /// What checking one version against the log takes of the client
+    LogCheck,
+    /// Auditing a log of a million entries, starting with it and looking it over
+    LogAudit,
 }
 
 /// How long to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// Rounds that count.
     pub rounds: u32,
     /// Seconds of each load of reads in each round.
     pub seconds: u32,
+    /// A release build of an older version, to compare with.
+    pub before: Option<PathBuf>,
 }
 
 impl Part {
     /// Every part.
-    pub const ALL: &[Self] =
-        &[Self::Get, Self::Search, Self::Publish, Self::Download, Self::Start, Self::Import, Self::Steps];
+    pub const ALL: &[Self] = &[
+        Self::Get,
+        Self::Search,
+        Self::Publish,
+        Self::Download,
+        Self::Start,
+        Self::Import,
+        Self::Steps,
+        Self::LogPublish,
+        Self::LogCheck,
+        Self::LogAudit,
+    ];
 
     /// As it is called on the command line.
     pub fn name(self) -> &'static str {
@@ -56,6 +79,9 @@ impl Part {
             Self::Start => "start",
             Self::Import => "import",
             Self::Steps => "steps",
+            Self::LogPublish => "log-publish",
+            Self::LogCheck => "log-check",
+            Self::LogAudit => "log-audit",
         }
     }
 
@@ -69,6 +95,9 @@ impl Part {
             Self::Start => start::run(setup),
             Self::Import => import::run(setup),
             Self::Steps => steps::run(setup),
+            Self::LogPublish => log_publish::run(setup),
+            Self::LogCheck => log_check::run(),
+            Self::LogAudit => log_audit::run(setup),
         }
     }
 }
