@@ -1,5 +1,6 @@
 //! A PostgreSQL for the tests: its own cluster, in a temporary folder, gone afterwards.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +17,8 @@ const USER: &str = "postgres";
 pub(crate) struct Cluster {
     /// For `SKILLERY_TEST_DATABASE`.
     pub(crate) url: String,
+    port: u16,
+    programs: PathBuf,
     _server: Guarded,
 }
 
@@ -84,14 +87,27 @@ impl Cluster {
             ask.status().is_ok_and(|status| status.success()).then_some(())
         })?;
         println!("PostgreSQL from `{}` listens on 127.0.0.1:{port}", programs.display());
-        Ok(Self { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), _server: server })
+        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        Ok(Self { url, port, programs, _server: server })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// The one value that a statement gives.
+    pub(crate) fn ask(&self, statement: &str) -> Result<String> {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", &self.url]);
+        Ok(psql.args(["--command", statement]).output_text()?.trim().to_owned())
     }
 }
 
-/// The folder with the newest `postgres`, `initdb` and `pg_isready`.
+/// The folder with the newest `postgres`, `initdb`, `pg_isready` and `psql`.
 fn find_programs() -> Option<PathBuf> {
     let complete = |folder: &Path| {
-        ["postgres", "initdb", "pg_isready"].iter().all(|program| folder.join(program).is_file())
+        ["postgres", "initdb", "pg_isready", "psql"].iter().all(|program| folder.join(program).is_file())
     };
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions

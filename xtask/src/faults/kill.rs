@@ -66,11 +66,11 @@ fn kill(launch: &Launch, rounds: usize, random: &mut Random, row: &mut Row) -> R
     }
     let truth = lock(&truth);
     let found: Value = serde_json::from_slice(&get_body(server.address, "/api/v1/skills?limit=1")?)?;
-    if found["total"].as_u64() != Some(truth.versions().len() as u64) {
+    if found["total"].as_u64() != Some(truth.skills().len() as u64) {
         row.violation(format!(
             "the search finds {}, and the log has {}",
             found["total"],
-            truth.versions().len()
+            truth.skills().len()
         ));
     }
     server.stop()?;

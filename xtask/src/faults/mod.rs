@@ -7,11 +7,13 @@
 mod authors;
 mod calls;
 mod kill;
+mod pair;
 mod random;
 mod report;
 mod server;
 mod strace;
 mod truth;
+mod wire;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -45,6 +47,8 @@ enum Kind {
     Kill,
     /// System calls that fail
     Calls,
+    /// Two registries on one PostgreSQL
+    Pair,
 }
 
 /// Brings all faults about, prints what came of them, and fails if anything did not hold.
@@ -66,6 +70,9 @@ pub(crate) fn run(args: &FaultsArgs) -> Result<()> {
             _ => Thoroughness::Usual,
         };
         calls::check(&program, how, &mut random, &mut report)?;
+    }
+    if is_wanted(Kind::Pair) {
+        pair::check(&program, args.quick, &mut random, &mut report)?;
     }
     report.finish()
 }

@@ -163,9 +163,14 @@ impl Truth {
         std::mem::take(&mut self.violations)
     }
 
-    /// Publishes that were acknowledged, and checkpoints that were shown.
+    /// How many publishes were acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.fates.values().filter(|fate| fate.receipt.is_some()).count()
+    }
+
+    /// What was acknowledged and shown, for people.
     pub(crate) fn counts(&self) -> String {
-        let acknowledged = self.fates.values().filter(|fate| fate.receipt.is_some()).count();
+        let acknowledged = self.acknowledged();
         let yanks = self.fates.values().filter(|fate| fate.is_yank_acknowledged).count();
         let lucky = self
             .fates
@@ -181,8 +186,8 @@ impl Truth {
         )
     }
 
-    /// Versions in the log.
-    pub(crate) fn versions(&self) -> BTreeSet<&str> {
+    /// Skills in the log.
+    pub(crate) fn skills(&self) -> BTreeSet<&str> {
         self.logged.keys().map(|version| version.skill.as_str()).collect()
     }
 
