@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::authors::{Author, lock, while_working};
 use super::random::Random;
 use super::report::{Report, Row};
-use super::server::{Launch, admin_token};
+use super::server::{Launch, admin_token, copy};
 use super::truth::Truth;
 use crate::e2e::http::get_body;
 use crate::guard::Folder;
@@ -24,6 +25,9 @@ const STARTS: usize = 4;
 /// Milliseconds of a start at most before the end. It takes a tenth of a second.
 const START: u64 = 120;
 
+/// Turns of work at most until the fork is the longer one.
+const FORKS: usize = 100;
+
 /// Does it so often, in one data folder.
 pub(crate) fn check(program: &Path, rounds: usize, random: &mut Random, report: &mut Report) {
     report.check("`kill -9` while authors publish and yank", |row| {
@@ -31,6 +35,31 @@ pub(crate) fn check(program: &Path, rounds: usize, random: &mut Random, report: 
         let launch = Launch::new(program, &folder.path().join("data"));
         kill(&launch, rounds, random, row)
     });
+}
+
+/// A copy from before is not the log that clients have seen, and is found out: who looks must be seen to refuse.
+fn older_copy(launch: &Launch, truth: &Mutex<Truth>, authors: &[Author], row: &mut Row) -> Result<()> {
+    let server = Launch::new(&launch.program, &launch.data.with_extension("older")).start()?;
+    let mut shorter = lock(truth).clone();
+    if shorter.verify(server.address, false).is_ok() {
+        row.violation("a log that lost entries is not found out".to_owned());
+    }
+    let forked = Mutex::new(lock(truth).clone());
+    let authors: Vec<Author> = authors.iter().map(|author| author.at(server.address)).collect();
+    let seen = shorter.seen();
+    for turn in 0..FORKS {
+        if lock(&forked).seen() > seen {
+            break;
+        }
+        while_working(&forked, &authors, usize::MAX - turn, false, || sleep(Duration::from_millis(WORK)));
+    }
+    // What they were told while it was shorter is a fork, too.
+    let _ = lock(&forked).verify(server.address, false);
+    if !lock(&forked).take_violations().iter().any(|words| words.starts_with("FORK")) {
+        row.violation("a log that was forked is not found out".to_owned());
+    }
+    server.kill();
+    Ok(())
 }
 
 fn kill(launch: &Launch, rounds: usize, random: &mut Random, row: &mut Row) -> Result<()> {
@@ -46,6 +75,9 @@ fn kill(launch: &Launch, rounds: usize, random: &mut Random, row: &mut Row) -> R
             server.kill();
         });
         row.count += 1;
+        if round + 1 == rounds {
+            copy(&launch.data, &launch.data.with_extension("older"))?;
+        }
         if round % STARTS == 0 {
             let starting = launch.begin()?;
             sleep(random.moment(0, START));
@@ -64,7 +96,12 @@ fn kill(launch: &Launch, rounds: usize, random: &mut Random, row: &mut Row) -> R
             bail!("{}", at(&format!("{error:#}")));
         }
     }
-    let truth = lock(&truth);
+    // One thing more that the copy does not have.
+    while_working(&truth, &authors, rounds, false, || sleep(Duration::from_millis(WORK)));
+    older_copy(launch, &truth, &authors, row)?;
+    let mut truth = lock(&truth);
+    truth.verify(server.address, true)?;
+    truth.take_violations().into_iter().for_each(|words| row.violation(words));
     let found: Value = serde_json::from_slice(&get_body(server.address, "/api/v1/skills?limit=1")?)?;
     if found["total"].as_u64() != Some(truth.skills().len() as u64) {
         row.violation(format!(

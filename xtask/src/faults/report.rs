@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+/// Characters that are told of a violation.
+const MOST: usize = 1_500;
+
 /// One kind of fault.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -20,6 +23,8 @@ pub(crate) struct Row {
 impl Row {
     /// Notes something that must not be.
     pub(crate) fn violation(&mut self, words: String) {
+        // A log that is quoted may be a long one, and says what it is about at its beginning.
+        let words: String = words.chars().take(MOST).collect();
         println!("  VIOLATION {words}");
         self.violations.push(words);
     }

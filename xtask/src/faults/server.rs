@@ -137,3 +137,11 @@ pub(crate) fn admin_token(data: &Path) -> Result<String> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
     Ok(text.trim().to_owned())
 }
+
+/// Copies a data folder to where there may be one already.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
+    Command::new("cp").arg("-a").arg(from).arg(to).output_text().map(drop)
+}

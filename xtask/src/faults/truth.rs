@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -14,6 +15,9 @@ use skillery_core::tlog::{
 };
 
 use crate::e2e::http::{get, get_body};
+
+/// Versions that are looked at at the same time.
+const ASKERS: usize = 4;
 
 /// A version of a skill.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +167,11 @@ impl Truth {
         std::mem::take(&mut self.violations)
     }
 
+    /// The size of the largest tree that anybody was shown.
+    pub(crate) fn seen(&self) -> u64 {
+        self.roots.keys().next_back().copied().unwrap_or(0)
+    }
+
     /// How many publishes were acknowledged.
     pub(crate) fn acknowledged(&self) -> usize {
         self.fates.values().filter(|fate| fate.receipt.is_some()).count()
@@ -197,9 +206,8 @@ impl Truth {
     pub(crate) fn verify(&mut self, address: SocketAddr, all: bool) -> Result<()> {
         let note = String::from_utf8(get_body(address, "/log/v1/checkpoint")?)?;
         let newest = self.told(&note).context("the registry shows no checkpoint")?;
-        let seen = self.roots.keys().next_back().copied().unwrap_or(0);
-        if newest.size < seen {
-            bail!("the log has {} entries, and clients have seen {seen}", newest.size);
+        if newest.size < self.seen() {
+            bail!("the log has {} entries, and clients have seen {}", newest.size, self.seen());
         }
         let leaves = self.tree(address, &newest)?;
         self.entries(address, &leaves)?;
@@ -217,8 +225,8 @@ impl Truth {
             .filter(|(_, fate)| all || !fate.is_checked)
             .map(|(version, _)| version.clone())
             .collect();
-        for version in wanted {
-            self.version(address, &version).with_context(|| format!("cannot look at {version}"))?;
+        for (version, found) in wanted.iter().zip(found(address, &wanted)) {
+            self.version(version, found.with_context(|| format!("cannot look at {version}"))?);
         }
         Ok(())
     }
@@ -289,14 +297,11 @@ impl Truth {
         }
     }
 
-    /// Looks at one version: in the log, in the tables and among the contents, or in none of them.
-    fn version(&mut self, address: SocketAddr, version: &Version) -> Result<()> {
+    /// Judges one version: it is in the log, in the tables and among the contents, or in none of them.
+    fn version(&mut self, version: &Version, found: Found) {
         let is_acknowledged = self.fates.get(version).is_some_and(|fate| fate.receipt.is_some());
-        let answer = get(address, &version.path())?;
         let logged = self.logged.get(version).copied();
-        let status = answer.status()?;
-        if status == 200 {
-            let detail: Value = serde_json::from_slice(&answer.body)?;
+        if let Found::Whole { detail, receipt, download } = found {
             let code = Digest::of(version.code().as_bytes()).to_string();
             if detail["log_position"].as_u64() != logged || detail["code_hash"] != code.as_str() {
                 self.violation(format!("{version} is there, and the log has it as {logged:?}: {detail}"));
@@ -307,26 +312,55 @@ impl Truth {
             if !may_be || is_yanked != self.yanked.contains(version) {
                 self.violation(format!("whether {version} is yanked is half there: {detail}"));
             }
-            let proof = String::from_utf8(get_body(address, &format!("{}/proof", version.path()))?)?;
-            let receipt: Receipt = proof.parse()?;
             if self.proven(version, &receipt) && Some(receipt.index()) != logged {
                 self.violation(format!("the proof of {version} is of another entry"));
             }
-            let path = format!("/api/v1/skills/{}/download?version={}", version.skill, version.version);
-            let download: Value = serde_json::from_slice(&get_body(address, &path)?)?;
             if download["code"] != version.code().as_str() {
                 self.violation(format!("the content of {version} is another one"));
             }
-        } else if status != 404 || logged.is_some() {
-            self.violation(format!("{version} is answered with {status}, and is in the log as {logged:?}"));
+        } else if logged.is_some() {
+            self.violation(format!("{version} is not there, and is in the log as {logged:?}"));
         } else if is_acknowledged {
             self.violation(format!("{version} was acknowledged, and is not there"));
         }
         if let Some(fate) = self.fates.get_mut(version) {
             fate.is_checked = true;
         }
-        Ok(())
     }
+}
+
+/// What a registry has of a version.
+enum Found {
+    Nothing,
+    Whole { detail: Value, receipt: Box<Receipt>, download: Value },
+}
+
+/// Asks for all that there is of these versions, several at a time.
+fn found(address: SocketAddr, versions: &[Version]) -> Vec<Result<Found>> {
+    let piece = versions.len().div_ceil(ASKERS).max(1);
+    thread::scope(|scope| {
+        let pieces: Vec<_> = versions
+            .chunks(piece)
+            .map(|piece| scope.spawn(move || piece.iter().map(|one| find(address, one)).collect::<Vec<_>>()))
+            .collect();
+        pieces.into_iter().flat_map(|piece| piece.join().unwrap_or_default()).collect()
+    })
+}
+
+fn find(address: SocketAddr, version: &Version) -> Result<Found> {
+    let answer = get(address, &version.path())?;
+    match answer.status()? {
+        200 => {}
+        404 => return Ok(Found::Nothing),
+        status => bail!("it is answered with {status}: {}", answer.text()?),
+    }
+    let proof = String::from_utf8(get_body(address, &format!("{}/proof", version.path()))?)?;
+    let path = format!("/api/v1/skills/{}/download?version={}", version.skill, version.version);
+    Ok(Found::Whole {
+        detail: serde_json::from_slice(&answer.body)?,
+        receipt: Box::new(proof.parse()?),
+        download: serde_json::from_slice(&get_body(address, &path)?)?,
+    })
 }
 
 fn published(event: &Event) -> Option<Version> {
