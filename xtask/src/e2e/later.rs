@@ -8,16 +8,6 @@ use anyhow::Result;
 use super::report::Report;
 use super::world::World;
 
-/// OpenSSH's `ssh-keygen -Y verify`: signatures of versions by the SSH keys of their authors.
-pub(crate) fn ssh_keygen(_world: &World, _report: &mut Report) -> Result<()> {
-    Ok(())
-}
-
-/// `@sigstore/verify` of npm: statements about versions in Sigstore bundles.
-pub(crate) fn sigstore_verify(_world: &World, _report: &mut Report) -> Result<()> {
-    Ok(())
-}
-
 /// `model-signing` of PyPI: the signature of all files of a skill.
 pub(crate) fn model_signing(_world: &World, _report: &mut Report) -> Result<()> {
     Ok(())

@@ -6,6 +6,7 @@
 
 mod aics_tlog;
 mod aics_witness;
+mod authors;
 mod go;
 mod history;
 pub(crate) mod http;
@@ -14,6 +15,8 @@ mod packages;
 mod registry;
 mod report;
 mod resources;
+mod sigstore_verify;
+mod ssh_keygen;
 mod tamper;
 mod world;
 
@@ -51,8 +54,8 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     go::check(&world, &mut report)?;
     aics_tlog::check(&world, &packages, &mut report)?;
     aics_witness::check(&world, &packages, &mut report)?;
-    later::ssh_keygen(&world, &mut report)?;
-    later::sigstore_verify(&world, &mut report)?;
+    ssh_keygen::check(&world, &mut report)?;
+    sigstore_verify::check(&world, &mut report)?;
     later::model_signing(&world, &mut report)?;
     let result = report.finish(args.allow_skips);
     println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());

@@ -23,6 +23,8 @@ const END: u64 = 660;
 
 /// Everything that there is to look at. The order is that of the end: servers first, then their folder.
 pub(crate) struct World {
+    /// The program that all servers run, and all authors use.
+    pub(crate) program: PathBuf,
     pub(crate) registry: Registry,
     /// The same data with the same key, where the history went on in another way.
     pub(crate) fork: Registry,
@@ -87,7 +89,21 @@ impl World {
             told.sizes().len(),
             told.receipts().len()
         );
-        Ok(Self { registry, fork, proxy, told, key, key_file, evidence, forked_note, size, forking, folder })
+        let program = program.to_owned();
+        Ok(Self {
+            program,
+            registry,
+            fork,
+            proxy,
+            told,
+            key,
+            key_file,
+            evidence,
+            forked_note,
+            size,
+            forking,
+            folder,
+        })
     }
 
     /// Lets the fork make one more entry, and gives its checkpoint.
@@ -96,6 +112,11 @@ impl World {
         // A rating that is the same again would be no entry.
         rate(&self.forking, 1.0 + (size % 40) as f64 / 10.0)?;
         self.fork.checkpoint()
+    }
+
+    /// The owner of the first org, who may do everything there.
+    pub(crate) fn owner(&self) -> Caller {
+        Caller { address: self.registry.address, ..self.forking.clone() }
     }
 
     /// A file for something altered.
