@@ -16,6 +16,7 @@ pub mod library;
 pub mod lockfile;
 pub mod log;
 pub mod metrics;
+pub mod oms;
 pub mod publish;
 pub mod require;
 mod retry;

@@ -1,4 +1,4 @@
-//! `cargo xtask e2e`: the log of a real registry, checked by programs that other people wrote.
+//! `cargo xtask e2e`: the log and the signatures of a real registry, checked by programs that other people wrote.
 //!
 //! Our own tests show that our own programs agree with each other. Here a registry runs as a program, is filled through its
 //! API, is killed on the way, and strangers look at what it serves. Every check is done again with one byte changed, and must
@@ -10,7 +10,7 @@ mod authors;
 mod go;
 mod history;
 pub(crate) mod http;
-mod later;
+mod model_signing;
 mod packages;
 mod registry;
 mod report;
@@ -25,7 +25,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
-use self::packages::Packages;
+use self::packages::{LOG_TOOLS, Packages};
 use self::report::Report;
 use self::world::World;
 use crate::shell::{Say, cargo, skillery_binary};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
     let program = skillery_binary(false)?;
     println!("\n==> packages of PyPI");
-    let packages = Packages::prepare()?;
+    let packages = Packages::prepare(LOG_TOOLS)?;
 
     println!("\n==> a registry with a history");
     let began = Instant::now();
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     aics_witness::check(&world, &packages, &mut report)?;
     ssh_keygen::check(&world, &mut report)?;
     sigstore_verify::check(&world, &mut report)?;
-    later::model_signing(&world, &mut report)?;
+    model_signing::check(&world, &mut report)?;
     let result = report.finish(args.allow_skips);
     println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());
     result

@@ -8,26 +8,43 @@ use anyhow::{Context, Result, bail};
 use super::report::{Tool, quietly};
 use crate::shell::{Say, install_packages, shown, target_folder};
 
-const REQUIREMENTS: &str = "xtask/e2e/python/requirements.txt";
-/// What the packages say that they need.
-const WANTED: (u32, u32) = (3, 12);
+/// What there is to install.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requirements {
+    /// The folder of the environment, below that of this task.
+    folder: &'static str,
+    file: &'static str,
+    /// What the packages say that they need.
+    python: (u32, u32),
+}
+
+/// The tools for logs.
+pub(crate) const LOG_TOOLS: Requirements =
+    Requirements { folder: "venv", file: "xtask/e2e/python/requirements.txt", python: (3, 12) };
+/// OpenSSF Model Signing, which has many dependencies that must not come between the others.
+pub(crate) const MODEL_SIGNING: Requirements = Requirements {
+    folder: "venv-model-signing",
+    file: "xtask/e2e/model-signing/requirements.txt",
+    python: (3, 10),
+};
 
 /// The environment.
 pub(crate) struct Packages {
     folder: PathBuf,
     python: (u32, u32),
+    wanted: (u32, u32),
 }
 
 impl Packages {
     /// Makes the environment, or takes the one that is there; where the packages cannot be had, says why.
-    pub(crate) fn prepare() -> Result<std::result::Result<Self, String>> {
+    pub(crate) fn prepare(requirements: Requirements) -> Result<std::result::Result<Self, String>> {
         let Some((interpreter, python)) = newest_interpreter() else {
             return Ok(Err("there is no Python 3".to_owned()));
         };
-        let folder = std::path::absolute(target_folder().join("e2e").join("venv"))?;
-        let packages = Self { folder, python };
-        let wanted =
-            std::fs::read_to_string(REQUIREMENTS).with_context(|| format!("cannot read `{REQUIREMENTS}`"))?;
+        let folder = std::path::absolute(target_folder().join("e2e").join(requirements.folder))?;
+        let packages = Self { folder, python, wanted: requirements.python };
+        let wanted = std::fs::read_to_string(requirements.file)
+            .with_context(|| format!("cannot read `{}`", requirements.file))?;
         let stamp = packages.folder.join("installed.txt");
         let wanted = format!("{}\n{wanted}", interpreter.display());
         if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&wanted) {
@@ -40,11 +57,11 @@ impl Packages {
         Command::new(&interpreter).args(["-m", "venv", "--clear"]).arg(&packages.folder).say_and_run()?;
         let mut pip = Command::new(packages.program("python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
-        pip.args(["--only-binary", ":all:", "--requirement", REQUIREMENTS]);
-        if python < WANTED {
+        pip.args(["--only-binary", ":all:", "--requirement", requirements.file]);
+        if python < requirements.python {
             println!(
                 "the packages ask for Python {}.{}; they are tried with {}.{}",
-                WANTED.0, WANTED.1, python.0, python.1
+                requirements.python.0, requirements.python.1, python.0, python.1
             );
             pip.arg("--ignore-requires-python");
         }
@@ -72,7 +89,7 @@ impl Packages {
         let mut ask = Command::new(self.program("python"));
         ask.args(["-c", "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))", name]);
         let (major, minor) = self.python;
-        let note = if self.python < WANTED { ", which it does not promise to run on" } else { "" };
+        let note = if self.python < self.wanted { ", which it does not promise to run on" } else { "" };
         let version = format!("{} (Python {major}.{minor}{note})", ask.output_text()?.trim());
         Ok(Tool { name, version })
     }

@@ -33,6 +33,7 @@ pub(crate) mod trending;
 pub(crate) mod update;
 pub(crate) mod user;
 pub(crate) mod verify;
+mod verify_oms;
 pub(crate) mod visibility;
 pub(crate) mod whoami;
 pub(crate) mod witness;

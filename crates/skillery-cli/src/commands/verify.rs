@@ -1,12 +1,15 @@
-//! `skillery verify`: checks every installed file against its digest.
+//! `skillery verify`: checks every installed file against its digest, or files against a signature.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use skillery_client::verify::SignatureState;
 use skillery_client::{Client, Error, Installed, Library};
 use skillery_core::{SkillId, Version, VersionStatus};
 
 use crate::commands::list::all_versions;
+use crate::commands::verify_oms;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, counted};
 use crate::progress::Progress;
@@ -15,20 +18,39 @@ use crate::wanted::InstalledName;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("trust").args(["key", "roots"])))]
 #[command(after_help = "\
 Examples:
   skillery verify                                    everything that is installed
   skillery verify acme/email_validator
   skillery verify --remote                           and compare with the registry
+  skillery verify acme/email_validator --oms skill.oms.sig --key key.pub
+  skillery verify --folder skill --oms skill.oms.sig --roots authorities.pem
 
 Exit code 1 when something differs.")]
 pub(crate) struct VerifyArgs {
     /// Skills, `org/name`, with `@` and a version where only that one should be checked; all when left out
-    skills: Vec<InstalledName>,
+    pub(super) skills: Vec<InstalledName>,
 
     /// Ask the registry too: has it the same digest, and was the version yanked or quarantined?
     #[arg(long)]
     remote: bool,
+
+    /// Check the signature of OpenSSF Model Signing in this file over the files of one installed skill, or of --folder
+    #[arg(long, value_name = "FILE", requires = "trust", conflicts_with = "remote")]
+    pub(super) oms: Option<PathBuf>,
+
+    /// The files of this folder, wherever they came from, instead of an installed skill
+    #[arg(long, value_name = "FOLDER", requires = "oms", conflicts_with = "skills")]
+    pub(super) folder: Option<PathBuf>,
+
+    /// The key that must have signed, its public half in PEM
+    #[arg(long, value_name = "FILE", requires = "oms")]
+    pub(super) key: Option<PathBuf>,
+
+    /// Certificates of authorities in PEM: whoever has one from them that is valid now may have signed
+    #[arg(long, value_name = "FILE", requires = "oms")]
+    pub(super) roots: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +77,9 @@ struct Finding {
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> CommandResult {
+    if let Some(signature) = &args.oms {
+        return verify_oms::run(session, args, signature);
+    }
     let library = session.library()?;
     let client = args.remote.then(|| session.client()).transpose()?;
     let installed = choose(&library, &args.skills)?;

@@ -13,6 +13,7 @@ mod hostile;
 mod interrupt;
 mod library;
 mod main_job;
+mod model_signing;
 mod moderation;
 mod oidc;
 mod oidc_provider;

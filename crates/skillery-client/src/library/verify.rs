@@ -1,6 +1,7 @@
 //! Looking again at what is installed: are these still the bytes that were published?
 
 use serde::Serialize;
+use skillery_core::bundle::BundleFile;
 use skillery_core::{Digest, VersionRequest, VersionStatus};
 
 use crate::client::Client;
@@ -63,6 +64,18 @@ impl Library {
         }
         let proof = self.proof(installed)?;
         Ok(Verified { installed: installed.clone(), signature_state, proof })
+    }
+
+    /// The files of an installed version, as they were installed: other bytes on disk are an error.
+    pub fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
+        let manifest = &installed.manifest;
+        let files = self.store.files(installed)?;
+        let digest = verify::digest_of(files.clone())?;
+        if digest != manifest.digest {
+            let (id, version) = (manifest.id.clone(), manifest.version.clone());
+            return Err(verify::digest_mismatch(id, version, manifest.digest, digest));
+        }
+        Ok(files)
     }
 
     /// The code of an installed version, to run it: the bytes that were installed, whatever happened to the file
