@@ -63,29 +63,33 @@ impl Build {
         match self {
             Self::OfRepository(build) => format!(
                 "oidc:{}|{}/{}@{}|run {}|sha {}",
-                plain(issuer),
-                plain(&build.repository),
-                plain(&build.workflow),
-                plain(&build.reference),
-                plain(&build.run),
-                plain(&build.commit),
+                plain(issuer, LONG),
+                plain(&build.repository, LONG),
+                plain(&build.workflow, LONG),
+                plain(&build.reference, LONG),
+                plain(&build.run, SHORT),
+                plain(&build.commit, SHORT),
             ),
-            Self::Other(_) => format!("oidc:{}|publisher {publisher}", plain(issuer)),
+            Self::Other(_) => format!("oidc:{}|publisher {publisher}", plain(issuer, LONG)),
         }
     }
 }
 
-/// A part of [`Build::via`]: visible ASCII without the sign that parts it, anything else as in an address, and short.
-fn plain(text: &str) -> String {
-    const LENGTH: usize = 255;
+/// Characters of the parts of [`Build::via`], so that all of it has less than the thousand that a statement takes.
+const LONG: usize = 200;
+const SHORT: usize = 64;
+
+/// A part of [`Build::via`]: visible ASCII without the sign that parts it, anything else as in an address, and short. What
+/// was cut ends in `%`.
+fn plain(text: &str, length: usize) -> String {
     let mut plain = String::new();
     for byte in text.bytes() {
         match byte {
             b'|' | b'%' | 0..=32 | 127..=255 => plain += &format!("%{byte:02X}"),
             visible => plain.push(char::from(visible)),
         }
-        if plain.len() > LENGTH {
-            plain.truncate(LENGTH);
+        if plain.len() > length {
+            plain.truncate(length);
             return plain + "%";
         }
     }
@@ -205,8 +209,17 @@ mod tests {
             shown += &format!("{}: {}\n", build.name().unwrap(), build.via(issuer, "some-id"));
         }
         insta::assert_snapshot!(shown);
-        assert_eq!(plain("a\u{202e}b\n| %"), "a%E2%80%AEb%0A%7C%20%25");
-        assert_eq!(plain(&"x".repeat(300)).len(), 256);
+        assert_eq!(plain("a\u{202e}b\n| %", LONG), "a%E2%80%AEb%0A%7C%20%25");
+        assert_eq!(plain(&"x".repeat(300), LONG).len(), LONG + 1);
+        let mut claims = of_github();
+        for name in ["run_id", "sha", "ref"] {
+            claims[name] = json!("ä".repeat(1_000));
+        }
+        claims["repository"] = json!("ä".repeat(1_000));
+        let long = "ä".repeat(1_000);
+        claims["workflow_ref"] = json!(format!("{long}/.github/workflows/{long}@{long}"));
+        let longest = read(PublisherKind::Github, &claims).unwrap().via(&long, "some-id");
+        assert!(longest.len() < 1_000 && longest.is_ascii(), "{longest}");
     }
 
     #[test]
