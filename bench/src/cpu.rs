@@ -38,7 +38,7 @@ impl Spent {
         let numbers = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
         let ticks = |place: usize| -> Result<f64> {
             let ticks = numbers.split_whitespace().nth(place).and_then(|ticks| ticks.parse().ok());
-            Ok(ticks.with_context(|| format!("/proc/{pid}/stat is of another form"))?)
+            ticks.with_context(|| format!("/proc/{pid}/stat is of another form"))
         };
         Ok(Self { user_ms: ticks(11)? * TICK_MS, system_ms: ticks(12)? * TICK_MS })
     }

@@ -159,7 +159,7 @@ impl Made {
     /// are renamed to `log-key` and its like.
     fn is_lasting(&self) -> bool {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        !(self.file.starts_with("index") && name.len() > 30) && !name.starts_with(".tmp")
+        !(name.starts_with(".tmp") || self.file.starts_with("index") && name.len() > 30)
     }
 }
 
