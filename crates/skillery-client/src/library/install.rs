@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keys::Keys;
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
-use crate::library::proof::may_be_yanked;
+use crate::library::proof::is_warned_of;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::LockedSkill;
 use crate::log::{Demands, LogError};
@@ -152,6 +152,17 @@ impl Library {
         }
     }
 
+    /// Downloads a version and checks it as for an installation, which is left out; says its digest.
+    pub(super) async fn look(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Digest> {
+        Ok(self.download(client, id, request, options, None).await?.entry.manifest.digest)
+    }
+
     async fn download(
         &self,
         client: &Client,
@@ -185,10 +196,10 @@ impl Library {
         }
         let proven = match require.logged {
             true => {
-                let may_be_yanked = may_be_yanked(request, warning.as_ref());
+                let is_warned_of = is_warned_of(request, warning.as_ref());
                 let demands = Demands { signed: require.signed, approved: require.approved };
                 let proven = self
-                    .prove(client, &checked, may_be_yanked, demands, introduced, witnessing.as_ref())
+                    .prove(client, &checked, is_warned_of, demands, introduced, witnessing.as_ref())
                     .await;
                 Some(proven.map_err(|error| self.unsigned(error, options, state))?)
             }
@@ -201,6 +212,7 @@ impl Library {
                 .as_ref()
                 .and_then(|proven| proven.signed.as_ref())
                 .map(|signed| signed.view.clone()),
+            approved: proven.as_ref().and_then(|proven| proven.approved.clone()),
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
@@ -360,7 +372,7 @@ fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
 
 /// Whether what was found when a version came is as much as is demanded now.
 fn meets(require: Require, manifest: &Manifest) -> bool {
-    !require.approved && (!require.signed || manifest.signed.is_some())
+    (!require.signed || manifest.signed.is_some()) && (!require.approved || manifest.approved.is_some())
 }
 
 fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {

@@ -95,6 +95,7 @@ impl Library {
             log_key: None,
             log_index: None,
             signed: None,
+            approved: None,
             registry: None,
             installed_at: now(),
             id,

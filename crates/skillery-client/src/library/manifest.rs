@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId, Version};
 
-use crate::log::SignedView;
+use crate::log::{ApprovedView, SignedView};
 use crate::verify::SignatureState;
 
 /// What is said about a version, kept beside its files.
@@ -33,6 +33,9 @@ pub struct Manifest {
     /// The signature that it was installed by, where one was demanded.
     #[serde(default)]
     pub signed: Option<SignedView>,
+    /// The approvals that it was installed by, where they were demanded.
+    #[serde(default)]
+    pub approved: Option<ApprovedView>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.

@@ -12,6 +12,7 @@ mod local;
 mod manifest;
 mod proof;
 mod remove;
+mod review;
 mod rollback;
 mod store;
 mod update;

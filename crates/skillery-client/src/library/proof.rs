@@ -7,7 +7,9 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
-use crate::log::{Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files};
+use crate::log::{
+    ApprovedView, Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files,
+};
 use crate::require::Require;
 use crate::verify::Checked;
 
@@ -24,6 +26,8 @@ pub(super) struct Proven {
     pub(super) is_new: bool,
     /// The signature, where one was demanded.
     pub(super) signed: Option<Signed>,
+    /// The approvals, where they were demanded.
+    pub(super) approved: Option<ApprovedView>,
 }
 
 /// What a proof on this machine says.
@@ -51,7 +55,7 @@ impl Library {
         &self,
         client: &Client,
         checked: &Checked,
-        may_be_yanked: bool,
+        is_warned_of: bool,
         demands: Demands,
         introduced: Option<&VerifierKey>,
         witnessing: Option<&Witnessing>,
@@ -64,7 +68,7 @@ impl Library {
             digest: checked.digest,
             code_hash: checked.code_hash,
             files: &files,
-            may_be_yanked,
+            is_warned_of,
         };
         let mut logged = log.check_version(&offered, demands).await?;
         if let Some(witnessing) = witnessing {
@@ -76,6 +80,7 @@ impl Library {
             key: log.key().clone(),
             is_new: log.is_new(),
             signed: logged.signed,
+            approved: logged.approved,
         })
     }
 
@@ -135,11 +140,12 @@ fn offered(manifest: &Manifest) -> Offered<'_> {
         digest: manifest.digest,
         code_hash: manifest.code_hash,
         files: &[],
-        may_be_yanked: true,
+        is_warned_of: true,
     }
 }
 
-/// Whether a version that was yanked will do: it was asked for by its number, and the registry says that it was.
-pub(super) fn may_be_yanked(request: &VersionRequest, warning: Option<&String>) -> bool {
+/// Whether a version that was yanked, or waits for approval, will do: it was asked for by its number, and the registry warns
+/// of it.
+pub(super) fn is_warned_of(request: &VersionRequest, warning: Option<&String>) -> bool {
     matches!(request, VersionRequest::Exact(_)) && warning.is_some()
 }

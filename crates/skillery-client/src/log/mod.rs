@@ -3,6 +3,7 @@
 //! The client keeps the newest checkpoint that it has found good. Every later one must continue it, which is computed here
 //! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
 
+mod approved;
 mod error;
 mod monitor;
 mod read;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::library::blocking;
 
+pub use self::approved::ApprovedView;
 pub use self::error::LogError;
 pub use self::monitor::{MonitorReport, Watched};
 pub use self::signed::{Signed, SignedView, statement_files};

@@ -174,7 +174,7 @@ impl Log {
     }
 
     /// An entry before this number, opened where it is hidden.
-    async fn entry(&mut self, index: u64, before: u64) -> Result<Entry> {
+    pub(super) async fn entry(&mut self, index: u64, before: u64) -> Result<Entry> {
         if index >= before {
             return Err(self.broken(format!("an entry rests on entry {index}, which comes later")));
         }

@@ -188,7 +188,7 @@ impl Log {
         let receipt =
             Receipt::new(receipt.opening, index, hashes, note).map_err(|error| broken(self, &error))?;
         receipt.verify(&self.key).map_err(|error| broken(self, &error))?;
-        Ok(Logged { index, receipt: receipt.to_string(), signed: logged.signed })
+        Ok(Logged { index, receipt: receipt.to_string(), ..logged })
     }
 }
 

@@ -16,7 +16,7 @@ const SIGNED: InstallOptions = InstallOptions { require: Require::SIGNED, ..PLAI
 const EVERYTHING: &[Scope] = &[Scope::Read, Scope::Publish, Scope::Admin];
 
 /// A key of OpenSSH's making.
-fn key(folder: &std::path::Path, name: &str, more: &[&str]) -> Signer {
+pub(crate) fn key(folder: &std::path::Path, name: &str, more: &[&str]) -> Signer {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join(name);
     let mut keygen = Command::new("ssh-keygen");
@@ -37,7 +37,7 @@ async fn install(
     library.install(client, &id("acme/hello"), &request, SIGNED).await
 }
 
-async fn publisher(registry: &Registry, name: &str) -> Client {
+pub(crate) async fn publisher(registry: &Registry, name: &str) -> Client {
     let client = registry.user(name, EVERYTHING).await;
     registry
         .admin()

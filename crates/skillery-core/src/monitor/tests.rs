@@ -279,10 +279,7 @@ fn governed() -> (Log, u64, [u64; 2]) {
 }
 
 fn demanding(approvals: u32) -> Event {
-    Event::PolicySet {
-        namespace: "acme".into(),
-        policy: ApprovalPolicy { approvals, role: Role::Reviewer },
-    }
+    Event::PolicySet { namespace: "acme".into(), policy: ApprovalPolicy { approvals, role: Role::Reviewer } }
 }
 
 fn waiting(policy: u64) -> Event {
