@@ -1,5 +1,6 @@
 //! What the library knows about an installed version: `skill.json` beside the version's files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct Manifest {
     /// The signature that it was installed by, where one was demanded.
     #[serde(default)]
     pub signed: Option<SignedView>,
+    /// The files with its signatures and what they rest on, by name, and their digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signed_files: BTreeMap<String, Digest>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.

@@ -1,13 +1,18 @@
 //! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
 
 use skillery_core::VersionRequest;
+use skillery_core::bundle::BundleFile;
+use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::VerifierKey;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
-use crate::log::{Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files};
+use crate::log::{
+    Demands, KeptSignatures, Log, LogError, Offered, Signed, SignedView, Witnessing, check_kept,
+    check_kept_signatures, not_kept, statement_files,
+};
 use crate::require::Require;
 use crate::verify::Checked;
 
@@ -22,7 +27,7 @@ pub(super) struct Proven {
     pub(super) key: VerifierKey,
     /// Whether the key was not pinned before.
     pub(super) is_new: bool,
-    /// The signature, where one was demanded.
+    /// The signatures, where one was demanded.
     pub(super) signed: Option<Signed>,
 }
 
@@ -88,19 +93,9 @@ impl Library {
         configured: Option<&VerifierKey>,
         witnessing: Option<&Witnessing>,
     ) -> Result<ProofView> {
-        let Manifest { id, version, .. } = manifest;
-        let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
-        let (Some(proof), Some(registry)) = (proof, &manifest.registry) else {
-            return Err(no_proof().into());
-        };
-        let key = match configured.cloned().or(Log::pinned(self.home(), registry)?) {
-            Some(key) => key,
-            None => {
-                let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
-                installed_with.parse().map_err(Error::internal("read the key of a log"))?
-            }
-        };
-        let offered = offered(manifest);
+        let Some(proof) = proof else { return Err(no_proof(manifest)) };
+        let key = self.key_of(manifest, configured)?;
+        let offered = offered(manifest, &[]);
         let (index, checkpoint) = check_kept(proof, &key, &offered)?;
         if let Some(witnessing) = witnessing {
             witnessing.check_kept(proof, std::slice::from_ref(&key), &offered)?;
@@ -111,6 +106,31 @@ impl Library {
             origin: checkpoint.origin,
             fingerprint: key.fingerprint(),
         })
+    }
+
+    /// Checks signatures that were kept, without asking anybody: all of them, over the statement about these files, by what
+    /// they rest on in the log of the key that [`Library::check_proof`] goes by.
+    pub(super) fn check_signed(
+        &self,
+        manifest: &Manifest,
+        files: &[BundleFile],
+        kept: Option<&KeptSignatures>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<Vec<SignedView>> {
+        let files = statement_files(files);
+        let offered = offered(manifest, &files);
+        let kept = kept.ok_or_else(|| not_kept(&offered))?;
+        check_kept_signatures(kept, &self.key_of(manifest, configured)?, &offered)
+    }
+
+    /// The key that what is kept of a version is believed by.
+    fn key_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<VerifierKey> {
+        let registry = manifest.registry.as_deref().ok_or_else(|| no_proof(manifest))?;
+        if let Some(key) = configured.cloned().or(Log::pinned(self.home(), registry)?) {
+            return Ok(key);
+        }
+        let installed_with = manifest.log_key.as_deref().ok_or_else(|| no_proof(manifest))?;
+        installed_with.parse().map_err(Error::internal("read the key of a log"))
     }
 
     /// What the proof beside an installed version says, checked; nothing where there is none.
@@ -127,14 +147,18 @@ impl Library {
     }
 }
 
+fn no_proof(manifest: &Manifest) -> Error {
+    LogError::NoProof { id: manifest.id.clone(), version: manifest.version.clone() }.into()
+}
+
 /// An installed version, as its registry offered it.
-fn offered(manifest: &Manifest) -> Offered<'_> {
+fn offered<'a>(manifest: &'a Manifest, files: &'a [StatementFile]) -> Offered<'a> {
     Offered {
         id: &manifest.id,
         version: &manifest.version,
         digest: manifest.digest,
         code_hash: manifest.code_hash,
-        files: &[],
+        files,
         may_be_yanked: true,
     }
 }

@@ -4,6 +4,7 @@
 //! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
 
 mod error;
+mod kept;
 mod monitor;
 mod read;
 mod signed;
@@ -21,8 +22,10 @@ use crate::home::Home;
 use crate::library::blocking;
 
 pub use self::error::LogError;
+pub use self::kept::{KeptSignature, KeptSignatures, Signed, check_kept_signatures};
+pub(crate) use self::kept::{SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
 pub use self::monitor::{MonitorReport, Watched};
-pub use self::signed::{Signed, SignedView, statement_files};
+pub use self::signed::{SignedView, statement_files};
 use self::state::State;
 pub use self::version::{Demands, Logged, Offered, check_kept};
 pub(crate) use self::witnessed::Witnessing;

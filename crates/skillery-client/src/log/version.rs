@@ -9,7 +9,7 @@ use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
 use skillery_core::{Digest, SkillId, Version};
 
-use super::signed::Signed;
+use super::kept::Signed;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
 
@@ -54,7 +54,7 @@ pub struct Logged {
     pub index: u64,
     /// The proof, with the entry.
     pub receipt: String,
-    /// The signature, where one was demanded.
+    /// The signatures, where one was demanded.
     pub signed: Option<Signed>,
 }
 
