@@ -9,7 +9,7 @@ use skillery_core::{Digest, SkillId, Version};
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::library::Manifest;
-use crate::log::{LogError, Offered, check_kept};
+use crate::log::{LogError, Offered, STATEMENT_FILE, check_kept};
 
 /// The file's name.
 pub const LOCK_FILE: &str = "skillery.lock";
@@ -42,6 +42,9 @@ pub struct LockedSkill {
     /// The proof of that (c2sp.org/tlog-proof).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
+    /// SHA-256 of the statement that was signed, where a signature was demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Digest>,
 }
 
 /// The locked skills of a project, by id.
@@ -127,6 +130,7 @@ impl LockedSkill {
             log_key: manifest.log_key.clone(),
             log_index: manifest.log_index,
             proof,
+            statement: manifest.kept_files.get(STATEMENT_FILE).copied(),
         })
     }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
+use skillery_client::log::SignedView;
 use skillery_client::verify::SignatureState;
-use skillery_client::{Client, Error, Installed, Library};
+use skillery_client::{Client, Error, Installed, Library, Require};
 use skillery_core::{SkillId, Version, VersionStatus};
 
 use crate::commands::list::all_versions;
@@ -24,6 +25,7 @@ Examples:
   skillery verify                                    everything that is installed
   skillery verify acme/email_validator
   skillery verify --remote                           and compare with the registry
+  skillery verify --require signed                   and each must be signed
   skillery verify acme/email_validator --oms skill.oms.sig --key key.pub
   skillery verify --folder skill --oms skill.oms.sig --roots authorities.pem
 
@@ -35,6 +37,11 @@ pub(crate) struct VerifyArgs {
     /// Ask the registry too: has it the same digest, and was the version yanked or quarantined?
     #[arg(long)]
     remote: bool,
+
+    /// What must be known of each by what is kept on this machine: hash, logged, signed, approved, witnessed, with commas
+    /// between them [default: hash; what is kept is checked in any case]
+    #[arg(long, value_name = "WORDS", conflicts_with = "oms")]
+    require: Option<Require>,
 
     /// Check the signature of OpenSSF Model Signing in this file over the files of one installed skill, or of --folder
     #[arg(long, value_name = "FILE", requires = "trust", conflicts_with = "remote")]
@@ -65,6 +72,8 @@ struct Checked {
     version: Version,
     ok: bool,
     signature: Option<SignatureState>,
+    /// Whose signatures are kept with it, and count.
+    signed: Vec<SignedView>,
     /// A code and a sentence for each thing that is wrong.
     findings: Vec<Finding>,
 }
@@ -81,13 +90,14 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> CommandResult {
         return verify_oms::run(session, args, signature);
     }
     let library = session.library()?;
-    let client = args.remote.then(|| session.client()).transpose()?;
+    let needs_client = args.remote || args.require.is_some();
+    let client = needs_client.then(|| session.client()).transpose()?;
     let installed = choose(&library, &args.skills)?;
     let progress = Progress::bar(&session.output, installed.len());
     let mut checked = Vec::with_capacity(installed.len());
     for version in &installed {
         progress.message(version.manifest.id.as_str());
-        checked.push(check(&library, client.as_ref(), version).await?);
+        checked.push(check(&library, client.as_ref(), args, version).await?);
         progress.step();
     }
     drop(progress);
@@ -124,15 +134,24 @@ fn choose(library: &Library, skills: &[InstalledName]) -> Result<Vec<Installed>,
 async fn check(
     library: &Library,
     client: Option<&Client>,
+    args: &VerifyArgs,
     installed: &Installed,
 ) -> Result<Checked, Failure> {
     let (id, version) = (installed.manifest.id.clone(), installed.manifest.version.clone());
-    let mut checked = Checked { id, version, ok: true, signature: None, findings: Vec::new() };
-    match library.verify(installed) {
-        Ok(verified) => checked.signature = Some(verified.signature_state),
+    let mut checked =
+        Checked { id, version, ok: true, signature: None, signed: Vec::new(), findings: Vec::new() };
+    let verified = match (client, args.require) {
+        (Some(client), Some(require)) => library.verify_required(client, installed, require),
+        _ => library.verify(installed),
+    };
+    match verified {
+        Ok(verified) => {
+            checked.signature = Some(verified.signature_state);
+            checked.signed = verified.signatures;
+        }
         Err(error) => checked.find(&error),
     }
-    let Some(client) = client else { return Ok(checked) };
+    let Some(client) = client.filter(|_| args.remote) else { return Ok(checked) };
     match library.compare(client, installed).await {
         Ok(view) if view.status == VersionStatus::Published => {}
         Ok(view) => {
@@ -164,6 +183,12 @@ fn describe(page: &mut Page, checked: &Checked) {
         Some(SignatureState::Unchecked) => line.toned(Tone::Faint, " (signed, no secret to check it with)"),
         _ => line,
     });
+    for signed in &checked.signed {
+        page.line(
+            Line::default()
+                .toned(Tone::Faint, format!("         signed by {}, {}", signed.signer, signed.key)),
+        );
+    }
     for finding in &checked.findings {
         page.text(format!("         {}", finding.message));
     }

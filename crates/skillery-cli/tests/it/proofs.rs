@@ -1,5 +1,6 @@
 //! What can be proven: signatures by authors' own keys, and the log, from the outermost door.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -55,6 +56,45 @@ fn an_enrolled_key_signs_what_is_published() {
     // What was signed before still counts.
     let late = server.place();
     late.run(["install", &format!("{ID}@1.0.0"), "--require", "signed"]).ok();
+}
+
+#[test]
+fn what_is_signed_is_checked_again_without_a_network() {
+    let server = Server::start();
+    let place = server.place();
+    make_key(&place, "id_test");
+    place.run(["key", "enrol", "id_test"]).ok();
+    place.write("email_validator.py", crate::support::VALIDATOR);
+    place.run(["publish", "email_validator.py", "--id", ID, "--version", "1.0.0"]).ok();
+    let reader = server.place();
+    reader.run(["install", ID]).ok();
+    snapshot!("verify-not-kept", reader.run(["verify", "--require", "signed"]).fails(1));
+    reader.run(["install", ID, "--require", "signed"]).ok();
+    let lock = std::fs::read_to_string(reader.work().join("skillery.lock")).unwrap();
+    assert!(lock.contains("statement = "), "{lock}");
+    drop(server);
+    snapshot!("verify-signed", reader.run(["verify", "--require", "signed"]).ok());
+    let listed = reader.run(["list", "--json"]).ok().json();
+    let folder = PathBuf::from(listed["skills"][0]["path"].as_str().unwrap());
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name != "skill.statement.json" && !name.starts_with("skill.signature.") {
+            continue;
+        }
+        let good = std::fs::read(&path).unwrap();
+        let mut bad = good.clone();
+        let middle = bad.len() / 2;
+        bad[middle] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        let failed = reader.run(["verify", "--require", "signed", "--json"]).fails(1);
+        assert!(failed.stdout.contains(&name), "{}", failed.stdout);
+        std::fs::write(&path, good).unwrap();
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+    reader.run(["verify", "--require", "signed"]).ok();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Installing: ask the registry, verify, put on disk. Nothing unverified reaches the disk.
 
+use std::collections::BTreeMap;
+
 use skillery_core::api::DownloadResponse;
+use skillery_core::bundle::BundleFile;
 use skillery_core::tlog::VerifierKey;
 use skillery_core::token::Secret;
 use skillery_core::{Digest, SkillId, Version, VersionRequest};
@@ -9,12 +12,13 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::keys::Keys;
+use crate::library::beside::Beside;
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
 use crate::library::proof::is_warned_of;
 use crate::library::{Library, blocking, now};
-use crate::lockfile::LockedSkill;
-use crate::log::{Demands, LogError};
+use crate::lockfile::{LOCK_FILE, LockedSkill};
+use crate::log::{Demands, Kept, KeptSignatures, LogError};
 use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
@@ -74,6 +78,9 @@ impl Library {
             _ => self.fetch(client, &locked.id, &request, options, locked.log_key()?.as_ref()).await?,
         };
         check_locked(locked, fetched.entry.manifest.digest)?;
+        if options.require.signed {
+            check_locked_statement(locked, fetched.entry.kept.signatures.as_ref())?;
+        }
         self.put(client.registry().to_owned(), fetched).await
     }
 
@@ -90,25 +97,32 @@ impl Library {
                 return Ok(None);
             };
             check_locked(&locked, installed.manifest.digest)?;
-            if !meets(options.require, &installed.manifest) {
-                return Ok(None);
-            }
             if library.store.digest(&installed)? != locked.digest {
                 return Ok(None);
             }
             let Manifest { id, version, .. } = &installed.manifest;
+            let configured = client.configured_log_key();
+            // What is not kept, or was altered, may come again.
+            let Ok(Kept { signatures, approvals }) = library.store.kept(&installed) else { return Ok(None) };
+            let files = library.store.files(&installed)?;
             if options.verify_signature {
-                let state = library.signature_state(registry, &installed.manifest)?;
-                if state == SignatureState::Unchecked {
-                    // The registry may hand out the secret.
-                    return Ok(None);
+                let checked = library.require_any_signature(
+                    registry,
+                    &installed.manifest,
+                    &files,
+                    signatures.as_ref(),
+                    configured,
+                );
+                match checked {
+                    // The registry may hand out the secret, or the signatures.
+                    Err(Error::SecretUnknown { .. } | Error::SignatureMissing { .. }) => return Ok(None),
+                    outcome => outcome?,
                 }
-                verify::require_signature(state, id, version)?;
             }
             if options.require.logged {
                 let proof = library.store.proof(&installed)?;
                 let witnessing = library.witnessing(&client, options.require)?;
-                let (manifest, configured) = (&installed.manifest, client.configured_log_key());
+                let manifest = &installed.manifest;
                 match library.check_proof(manifest, proof.as_deref(), configured, witnessing.as_ref()) {
                     // It was installed when nothing, or less, was to be proven.
                     Err(Error::Log(LogError::NoProof { .. } | LogError::NotWitnessed { .. })) => {
@@ -116,6 +130,19 @@ impl Library {
                     }
                     outcome => outcome?,
                 };
+            }
+            if options.require.signed {
+                if signatures.is_none() {
+                    return Ok(None);
+                }
+                library.check_signed(&installed.manifest, &files, signatures.as_ref(), configured)?;
+                check_locked_statement(&locked, signatures.as_ref())?;
+            }
+            if options.require.approved {
+                if approvals.is_none() {
+                    return Ok(None);
+                }
+                library.check_approved(&installed.manifest, approvals.as_ref(), configured)?;
             }
             library.store.writer()?.set_current(id, version)?;
             let installed = Installed { current: true, ..installed };
@@ -212,13 +239,17 @@ impl Library {
                 .as_ref()
                 .and_then(|proven| proven.signed.as_ref())
                 .map(|signed| signed.view.clone()),
-            approved: proven.as_ref().and_then(|proven| proven.approved.clone()),
+            approved: proven
+                .as_ref()
+                .and_then(|proven| proven.approved.as_ref())
+                .map(|approved| approved.view.clone()),
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
             code_hash: checked.code_hash,
             signature,
             signature_state: state,
+            kept_files: BTreeMap::new(),
             registry: Some(client.registry().to_owned()),
             installed_at: now(),
             description: detail.description,
@@ -230,7 +261,13 @@ impl Library {
         };
         let new_key = proven.as_ref().filter(|proven| proven.is_new);
         let new_log_key = new_key.map(|proven| proven.key.fingerprint());
-        let entry = Entry { manifest, code, proof: proven.map(|proven| proven.receipt) };
+        let mut kept = Kept::default();
+        let proof = proven.map(|proven| {
+            kept.signatures = proven.signed.map(|signed| signed.kept);
+            kept.approvals = proven.approved.map(|approved| approved.kept);
+            proven.receipt
+        });
+        let entry = Entry { manifest, code, proof, kept };
         Ok(Fetched { entry, from_cache: false, warning, new_log_key })
     }
 
@@ -291,20 +328,21 @@ impl Library {
     }
 
     fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
-        rebuilt(entry)?;
-        if !meets(options.require, &entry.manifest) {
-            let (id, version) = (entry.manifest.id.clone(), entry.manifest.version.clone());
-            let reason = "it was downloaded without the proof of that".to_owned();
-            return Err(LogError::NotSigned { id, version, reason }.into());
-        }
+        let files = rebuilt(entry)?.files;
+        let manifest = &entry.manifest;
+        let (configured, kept) = (client.configured_log_key(), entry.kept.signatures.as_ref());
         if options.require.logged {
             let witnessing = self.witnessing(client, options.require)?;
-            let (proof, configured) = (entry.proof.as_deref(), client.configured_log_key());
-            self.check_proof(&entry.manifest, proof, configured, witnessing.as_ref())?;
+            self.check_proof(manifest, entry.proof.as_deref(), configured, witnessing.as_ref())?;
+        }
+        if options.require.signed {
+            self.check_signed(manifest, &files, kept, configured)?;
+        }
+        if options.require.approved {
+            self.check_approved(manifest, entry.kept.approvals.as_ref(), configured)?;
         }
         if options.verify_signature {
-            let state = self.signature_state(client.registry(), &entry.manifest)?;
-            verify::require_signature(state, &entry.manifest.id, &entry.manifest.version)?;
+            self.require_any_signature(client.registry(), manifest, &files, kept, configured)?;
         }
         Ok(())
     }
@@ -312,11 +350,15 @@ impl Library {
     async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
         let library = self.clone();
         blocking(move || {
-            let Fetched { entry, from_cache, warning, new_log_key } = fetched;
+            let Fetched { mut entry, from_cache, warning, new_log_key } = fetched;
             let files = rebuilt(&entry)?.files;
+            if !from_cache {
+                library.keep(&registry, &mut entry);
+            }
             let Manifest { id, version, .. } = &entry.manifest;
             let writer = library.store.writer()?;
-            let added = writer.add(&files, &entry.manifest, entry.proof.as_deref())?;
+            let beside = Beside { proof: entry.proof.clone(), kept: entry.kept.clone() };
+            let added = writer.add(&files, entry.manifest.clone(), beside)?;
             writer.set_current(id, version)?;
             drop(writer);
             if !from_cache && let Err(error) = library.cache.put(&registry, &entry) {
@@ -330,6 +372,37 @@ impl Library {
             Ok(Installation { installed, added, from_cache, new_log_key, warning })
         })
         .await
+    }
+
+    /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.
+    fn keep(&self, registry: &str, entry: &mut Entry) {
+        let Manifest { id, version, digest, log_key, .. } = &entry.manifest;
+        if let Some(earlier) = self.cache.get(registry, id, version)
+            && (&earlier.manifest.digest, &earlier.manifest.log_key) == (digest, log_key)
+        {
+            let (known, manifest) = (earlier.manifest, &mut entry.manifest);
+            manifest.signed = manifest.signed.take().or(known.signed);
+            manifest.approved = manifest.approved.take().or(known.approved);
+            entry.kept = std::mem::take(&mut entry.kept).or(earlier.kept);
+        }
+    }
+
+    /// Demands a signature of either kind: the HMAC where a secret is known, here or when the version came; where none is,
+    /// those of authors that are kept beside it.
+    pub(super) fn require_any_signature(
+        &self,
+        registry: &str,
+        manifest: &Manifest,
+        files: &[BundleFile],
+        kept: Option<&KeptSignatures>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<()> {
+        let state = self.signature_state(registry, manifest)?;
+        let is_open = matches!(state, SignatureState::Unsigned | SignatureState::Unchecked);
+        if is_open && kept.is_some() && self.secrets(registry, &manifest.id)?.is_empty() {
+            return self.check_signed(manifest, files, kept, configured).map(drop);
+        }
+        verify::require_signature(state, &manifest.id, &manifest.version)
     }
 
     /// What a signature is worth with the secrets that are held now; without any, what it was worth when it came,
@@ -346,7 +419,8 @@ impl Library {
     fn entry_of(&self, installed: &Installed) -> Option<Entry> {
         let code = fs_err::read_to_string(&installed.code_path).ok()?;
         let proof = self.store.proof(installed).ok()?;
-        Some(Entry { manifest: installed.manifest.clone(), code, proof })
+        let kept = self.store.kept(installed).ok()?;
+        Some(Entry { manifest: installed.manifest.clone(), code, proof, kept })
     }
 
     async fn secrets_of(&self, client: &Client, id: &SkillId) -> Result<Vec<Secret>> {
@@ -370,9 +444,15 @@ fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
     Ok(checked)
 }
 
-/// Whether what was found when a version came is as much as is demanded now.
-fn meets(require: Require, manifest: &Manifest) -> bool {
-    (!require.signed || manifest.signed.is_some()) && (!require.approved || manifest.approved.is_some())
+/// A version has one statement: the one that was signed for whoever made the lock file.
+fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -> Result<()> {
+    let found = kept.map(KeptSignatures::statement_digest);
+    if locked.statement.is_none() || locked.statement == found {
+        return Ok(());
+    }
+    let (id, version) = (locked.id.clone(), locked.version.clone());
+    let reason = format!("its statement is not the one of `{LOCK_FILE}`");
+    Err(LogError::NotSigned { id, version, reason }.into())
 }
 
 fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Skills that are made here: saved without a registry, and changed by making the next version.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 pub use skillery_core::id::LOCAL_NAMESPACE;
@@ -7,6 +8,7 @@ use skillery_core::version::BumpPart;
 use skillery_core::{Digest, Namespace, Segment, SkillId, Version};
 
 use crate::error::{Error, Result};
+use crate::library::beside::Beside;
 use crate::library::manifest::{Installed, Manifest};
 use crate::library::store::Writer;
 use crate::library::{Library, now};
@@ -96,6 +98,7 @@ impl Library {
             log_index: None,
             signed: None,
             approved: None,
+            kept_files: BTreeMap::new(),
             registry: None,
             installed_at: now(),
             id,
@@ -107,7 +110,7 @@ impl Library {
             homepage,
             repository,
         };
-        writer.add(&files, &manifest, None)?;
+        writer.add(&files, manifest.clone(), Beside::default())?;
         writer.set_current(&manifest.id, &manifest.version)?;
         self.store.read(&manifest.id, &manifest.version)?.ok_or_else(|| missing(&manifest.id))
     }

@@ -1,5 +1,6 @@
 //! What the library knows about an installed version: `skill.json` beside the version's files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Manifest {
     /// The approvals that it was installed by, where they were demanded.
     #[serde(default)]
     pub approved: Option<ApprovedView>,
+    /// The files with its signatures, its approvals and what they rest on, by name, and their digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_files: BTreeMap<String, Digest>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.

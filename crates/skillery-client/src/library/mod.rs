@@ -3,6 +3,7 @@
 //! `store` knows the disk, `cache` what was downloaded, `install` what to ask a registry; the rest is in the file
 //! of its name. What is there is found without a registry.
 
+mod beside;
 mod cache;
 mod find;
 mod graph;

@@ -1,6 +1,8 @@
 //! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
 
 use skillery_core::VersionRequest;
+use skillery_core::bundle::BundleFile;
+use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::VerifierKey;
 
 use crate::client::Client;
@@ -8,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
 use crate::log::{
-    ApprovedView, Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files,
+    Approved, ApprovedView, Demands, KeptApprovals, KeptSignatures, Log, LogError, Offered, Signed,
+    SignedView, Witnessing, check_kept, check_kept_approvals, check_kept_signatures, not_kept,
+    statement_files,
 };
 use crate::require::Require;
 use crate::verify::Checked;
@@ -24,10 +28,10 @@ pub(super) struct Proven {
     pub(super) key: VerifierKey,
     /// Whether the key was not pinned before.
     pub(super) is_new: bool,
-    /// The signature, where one was demanded.
+    /// The signatures, where one was demanded.
     pub(super) signed: Option<Signed>,
     /// The approvals, where they were demanded.
-    pub(super) approved: Option<ApprovedView>,
+    pub(super) approved: Option<Approved>,
 }
 
 /// What a proof on this machine says.
@@ -93,19 +97,9 @@ impl Library {
         configured: Option<&VerifierKey>,
         witnessing: Option<&Witnessing>,
     ) -> Result<ProofView> {
-        let Manifest { id, version, .. } = manifest;
-        let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
-        let (Some(proof), Some(registry)) = (proof, &manifest.registry) else {
-            return Err(no_proof().into());
-        };
-        let key = match configured.cloned().or(Log::pinned(self.home(), registry)?) {
-            Some(key) => key,
-            None => {
-                let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
-                installed_with.parse().map_err(Error::internal("read the key of a log"))?
-            }
-        };
-        let offered = offered(manifest);
+        let Some(proof) = proof else { return Err(no_proof(manifest)) };
+        let key = self.key_of(manifest, configured)?;
+        let offered = offered(manifest, &[]);
         let (index, checkpoint) = check_kept(proof, &key, &offered)?;
         if let Some(witnessing) = witnessing {
             witnessing.check_kept(proof, std::slice::from_ref(&key), &offered)?;
@@ -116,6 +110,48 @@ impl Library {
             origin: checkpoint.origin,
             fingerprint: key.fingerprint(),
         })
+    }
+
+    /// Checks signatures that were kept, without asking anybody: all of them, over the statement about these files, by what
+    /// they rest on in the log of the key that [`Library::check_proof`] goes by.
+    pub(super) fn check_signed(
+        &self,
+        manifest: &Manifest,
+        files: &[BundleFile],
+        kept: Option<&KeptSignatures>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<Vec<SignedView>> {
+        let files = statement_files(files);
+        let offered = offered(manifest, &files);
+        let kept = kept.ok_or_else(|| not_kept(&offered))?;
+        check_kept_signatures(kept, &self.key_of(manifest, configured)?, &offered)
+    }
+
+    /// Counts approvals that were kept, without asking anybody, by what they rest on in the log of the key that
+    /// [`Library::check_proof`] goes by.
+    pub(super) fn check_approved(
+        &self,
+        manifest: &Manifest,
+        kept: Option<&KeptApprovals>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<ApprovedView> {
+        let offered = offered(manifest, &[]);
+        let (Some(kept), Some(published)) = (kept, manifest.log_index) else {
+            let (id, version) = (manifest.id.clone(), manifest.version.clone());
+            let reason = "no approval of it is kept on this machine".to_owned();
+            return Err(LogError::NotApproved { id, version, reason }.into());
+        };
+        check_kept_approvals(kept, &self.key_of(manifest, configured)?, &offered, published)
+    }
+
+    /// The key that what is kept of a version is believed by.
+    fn key_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<VerifierKey> {
+        let registry = manifest.registry.as_deref().ok_or_else(|| no_proof(manifest))?;
+        if let Some(key) = configured.cloned().or(Log::pinned(self.home(), registry)?) {
+            return Ok(key);
+        }
+        let installed_with = manifest.log_key.as_deref().ok_or_else(|| no_proof(manifest))?;
+        installed_with.parse().map_err(Error::internal("read the key of a log"))
     }
 
     /// What the proof beside an installed version says, checked; nothing where there is none.
@@ -132,14 +168,18 @@ impl Library {
     }
 }
 
+fn no_proof(manifest: &Manifest) -> Error {
+    LogError::NoProof { id: manifest.id.clone(), version: manifest.version.clone() }.into()
+}
+
 /// An installed version, as its registry offered it.
-fn offered(manifest: &Manifest) -> Offered<'_> {
+fn offered<'a>(manifest: &'a Manifest, files: &'a [StatementFile]) -> Offered<'a> {
     Offered {
         id: &manifest.id,
         version: &manifest.version,
         digest: manifest.digest,
         code_hash: manifest.code_hash,
-        files: &[],
+        files,
         is_warned_of: true,
     }
 }

@@ -1,10 +1,12 @@
 //! The library's folders. The only place that knows where a version is kept.
 //!
 //! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py`, `skill.json` and, where the version
-//! was proven to be in a log, `skill.tlog-proof`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
+//! was proven to be in a log, `skill.tlog-proof`, and where it was found to be signed, `skill.statement.json` and
+//! `skill.signature.…`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
 //! is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
 //! one. A version appears and disappears by one rename.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +16,11 @@ use skillery_core::{Digest, Limits, SkillId, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
+use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside};
 use crate::library::manifest::{Installed, Manifest};
+use crate::log::{Kept, LogError};
 use crate::verify;
 
-const MANIFEST_FILE: &str = "skill.json";
-/// The proof that the version is in the log of its registry. The ending is that of the form (c2sp.org/tlog-proof).
-const PROOF_FILE: &str = "skill.tlog-proof";
 const CURRENT_FILE: &str = "@current";
 const SCRATCH_FOLDER: &str = ".scratch";
 const LOCK_FILE: &str = ".lock";
@@ -146,7 +147,7 @@ impl Store {
     pub(super) fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
         let mut files = Vec::new();
         collect(&installed.path, "", &mut files)?;
-        files.retain(|file| file.path != MANIFEST_FILE && file.path != PROOF_FILE);
+        files.retain(|file| !is_beside(&file.path));
         Ok(files)
     }
 
@@ -154,6 +155,27 @@ impl Store {
     pub(super) fn proof(&self, installed: &Installed) -> Result<Option<String>> {
         let Some(bytes) = read_if_there(&installed.path.join(PROOF_FILE))? else { return Ok(None) };
         Ok(String::from_utf8(bytes).ok())
+    }
+
+    /// The signatures and approvals of the version and what they rest on, if it has them: other bytes than were kept are an
+    /// error.
+    pub(super) fn kept(&self, installed: &Installed) -> Result<Kept> {
+        let altered =
+            |name: &str, reason: String| LogError::Altered { path: installed.path.join(name), reason };
+        let mut files = BTreeMap::new();
+        for (name, digest) in &installed.manifest.kept_files {
+            if !is_beside(name) {
+                return Err(altered(name, "nothing is kept under this name".to_owned()).into());
+            }
+            let bytes = read_if_there(&installed.path.join(name))?;
+            let bytes = bytes.ok_or_else(|| altered(name, "it is missing".to_owned()))?;
+            if Digest::of(&bytes) != *digest {
+                return Err(altered(name, format!("its SHA-256 was {digest}")).into());
+            }
+            let text = String::from_utf8(bytes).map_err(|error| altered(name, error.to_string()))?;
+            files.insert(name.clone(), text);
+        }
+        Kept::from_files(files).map_err(|(name, reason)| altered(&name, reason).into())
     }
 
     /// The digest of the files that are on disk now.
@@ -175,15 +197,10 @@ impl Store {
     }
 }
 
-/// How many have signed the checkpoint of a proof.
-fn signatures(proof: Option<&str>) -> usize {
-    proof.map_or(0, |proof| proof.matches("\n\u{2014} ").count())
-}
-
 impl Writer<'_> {
     /// Puts a version where readers find it, if it is not there already. Whether it was added. Other content under
     /// the same version is refused, unless it is a damaged copy of the same.
-    pub(super) fn add(&self, files: &[BundleFile], manifest: &Manifest, proof: Option<&str>) -> Result<bool> {
+    pub(super) fn add(&self, files: &[BundleFile], mut manifest: Manifest, beside: Beside) -> Result<bool> {
         let target = self.store.version_folder(&manifest.id, &manifest.version);
         let present = self.store.read(&manifest.id, &manifest.version).unwrap_or_else(|error| {
             tracing::warn!(%error, "replacing a damaged version of the library");
@@ -195,23 +212,18 @@ impl Writer<'_> {
                     || "in the library, made here,".to_owned(),
                     |registry| format!("in the library, from {registry},"),
                 );
-                let Manifest { id, version, .. } = manifest.clone();
+                let Manifest { id, version, .. } = manifest;
                 return Err(Error::ContentDiffers { id, version, place: origin });
             }
             if self.store.digest(&present).is_ok_and(|digest| digest == manifest.digest) {
-                let is_other = |old: bool, new: bool| new && !old;
-                if is_other(present.manifest.registry == manifest.registry, manifest.registry.is_some())
-                    || is_other(present.manifest.log_key == manifest.log_key, manifest.log_key.is_some())
-                    || signatures(proof) > signatures(self.store.proof(&present)?.as_deref())
-                {
-                    // It was made here, or not proven or witnessed yet, and more is known of it now.
-                    write_known(&target, manifest, proof)?;
-                }
+                self.learn(&target, present, manifest, beside)?;
                 return Ok(false);
             }
         }
+        manifest.kept_files = beside.kept_files()?;
         let fresh = self.scratch("new")?;
-        write_version(&fresh, files, manifest, proof).map_err(Error::disk("write the files of a skill"))?;
+        write_version(&fresh, files, &manifest, &beside.files()?)
+            .map_err(Error::disk("write the files of a skill"))?;
         self.discard(&target)?;
         let folder = self.store.skill_folder(&manifest.id);
         let put = || {
@@ -221,6 +233,32 @@ impl Writer<'_> {
         };
         put().map_err(Error::disk("put a skill into the library"))?;
         Ok(true)
+    }
+
+    /// Writes what has come to be known of a version that is there: it was made here, or not proven, witnessed or signed yet.
+    fn learn(
+        &self,
+        folder: &Path,
+        present: Installed,
+        mut manifest: Manifest,
+        mut beside: Beside,
+    ) -> Result<()> {
+        let is_other = |same: bool, is_known: bool| is_known && !same;
+        let known = &present.manifest;
+        let is_elsewhere = is_other(known.registry == manifest.registry, manifest.registry.is_some())
+            || is_other(known.log_key == manifest.log_key, manifest.log_key.is_some());
+        let proof = self.store.proof(&present)?;
+        let mut is_more = is_elsewhere || beside.cosigners() > beside::cosigners(proof.as_deref());
+        // What was checked just now stands in for files that were altered.
+        is_more |= !beside.kept.is_empty();
+        if is_more && !is_elsewhere {
+            // Demanding less than before takes nothing away.
+            manifest.signed = manifest.signed.or_else(|| known.signed.clone());
+            manifest.approved = manifest.approved.or_else(|| known.approved.clone());
+            beside.kept = beside.kept.or(self.store.kept(&present).unwrap_or_default());
+        }
+        manifest.kept_files = beside.kept_files()?;
+        if is_more { write_known(folder, &manifest, &beside.files()?) } else { Ok(()) }
     }
 
     /// Makes a version the one that a request without one gets.
@@ -265,10 +303,14 @@ impl Writer<'_> {
     }
 }
 
-fn write_known(folder: &Path, manifest: &Manifest, proof: Option<&str>) -> Result<()> {
-    if let Some(proof) = proof {
-        files::write_atomically(&folder.join(PROOF_FILE), proof.as_bytes(), Readers::Mask)
-            .map_err(Error::disk("write the proof of a skill"))?;
+/// Writes what is known of a version: the manifest last, as it has the digests of the others.
+fn write_known(folder: &Path, manifest: &Manifest, beside: &BTreeMap<String, String>) -> Result<()> {
+    for (name, text) in beside {
+        let path = folder.join(name);
+        if read_if_there(&path)?.as_deref() != Some(text.as_bytes()) {
+            files::write_atomically(&path, text.as_bytes(), Readers::Mask)
+                .map_err(Error::disk("write the proof of a skill"))?;
+        }
     }
     let bytes = serde_json::to_vec_pretty(manifest).map_err(Error::internal("write a manifest as JSON"))?;
     files::write_atomically(&folder.join(MANIFEST_FILE), &bytes, Readers::Mask)
@@ -279,7 +321,7 @@ fn write_version(
     folder: &Path,
     files: &[BundleFile],
     manifest: &Manifest,
-    proof: Option<&str>,
+    beside: &BTreeMap<String, String>,
 ) -> io::Result<()> {
     fs::create_dir(folder)?;
     let mut folders = vec![folder.to_owned()];
@@ -290,8 +332,8 @@ fn write_version(
         write_synced(&path, &file.bytes, file.executable)?;
         folders.push(parent);
     }
-    if let Some(proof) = proof {
-        write_synced(&folder.join(PROOF_FILE), proof.as_bytes(), false)?;
+    for (name, text) in beside {
+        write_synced(&folder.join(name), text.as_bytes(), false)?;
     }
     write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
     folders.dedup();

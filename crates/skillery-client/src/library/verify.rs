@@ -1,12 +1,15 @@
 //! Looking again at what is installed: are these still the bytes that were published?
 
 use serde::Serialize;
-use skillery_core::bundle::BundleFile;
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::tlog::VerifierKey;
 use skillery_core::{Digest, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::{Installed, Library, Manifest, ProofView};
+use crate::log::{ApprovedView, LogError, SignedView};
+use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
 /// What looking again at the disk found.
@@ -19,6 +22,10 @@ pub struct Verified {
     pub signature_state: SignatureState,
     /// What the proof beside it says, where there is one.
     pub proof: Option<ProofView>,
+    /// Whose signatures are kept beside it, the oldest first. All of them were checked.
+    pub signatures: Vec<SignedView>,
+    /// The approvals that are kept beside it, counted.
+    pub approved: Option<ApprovedView>,
 }
 
 /// Code that may be run.
@@ -41,8 +48,39 @@ pub struct RegistryView {
 
 impl Library {
     /// Checks the files on disk against the digest that they were installed with, the signature against the secrets that
-    /// are held here, and the proof that is kept beside them against the key of the log. Nobody is asked. A signature that does not fit is an error; one that is missing is reported.
+    /// are held here, and the proof, signatures of authors and approvals that are kept beside them against the key of the log.
+    /// Nobody is asked. What does not fit is an error; what is missing is reported.
     pub fn verify(&self, installed: &Installed) -> Result<Verified> {
+        self.verify_with(installed, None)
+    }
+
+    /// As [`Library::verify`], and what is demanded must be there: by the key of the log that the client is configured with,
+    /// if it is.
+    pub fn verify_required(
+        &self,
+        client: &Client,
+        installed: &Installed,
+        require: Require,
+    ) -> Result<Verified> {
+        let configured = client.configured_log_key();
+        let verified = self.verify_with(installed, configured)?;
+        let manifest = &installed.manifest;
+        let (id, version) = (manifest.id.clone(), manifest.version.clone());
+        if require.signed && verified.signatures.is_empty() {
+            return Err(LogError::NotKept { id, version }.into());
+        }
+        if require.approved && verified.approved.is_none() {
+            self.check_approved(manifest, None, configured)?;
+        }
+        if require.logged {
+            let witnessing = self.witnessing(client, require)?;
+            let proof = self.store.proof(installed)?;
+            self.check_proof(manifest, proof.as_deref(), configured, witnessing.as_ref())?;
+        }
+        Ok(verified)
+    }
+
+    fn verify_with(&self, installed: &Installed, configured: Option<&VerifierKey>) -> Result<Verified> {
         let manifest = &installed.manifest;
         let digest = self.store.digest(installed)?;
         if digest != manifest.digest {
@@ -63,7 +101,17 @@ impl Library {
             return Err(Error::SignatureMismatch { id, version });
         }
         let proof = self.proof(installed)?;
-        Ok(Verified { installed: installed.clone(), signature_state, proof })
+        let kept = self.store.kept(installed)?;
+        let signatures = match &kept.signatures {
+            Some(kept) => {
+                self.check_signed(manifest, &self.store.files(installed)?, Some(kept), configured)?
+            }
+            None => Vec::new(),
+        };
+        let approvals = kept.approvals.as_ref();
+        let approved =
+            approvals.map(|kept| self.check_approved(manifest, Some(kept), configured)).transpose()?;
+        Ok(Verified { installed: installed.clone(), signature_state, proof, signatures, approved })
     }
 
     /// The files of an installed version, as they were installed: other bytes on disk are an error.
@@ -80,7 +128,8 @@ impl Library {
 
     /// The code of an installed version, to run it: the bytes that were installed, whatever happened to the file
     /// meanwhile is an error. With `verify_signature`, what came from a registry must be signed with a secret that
-    /// is, or was then, known; what was made here needs no signature.
+    /// is, or was then, known, or, where none is, by authors whose signatures are kept beside it; what was made here needs
+    /// no signature.
     pub fn code(
         &self,
         name: &str,
@@ -88,15 +137,24 @@ impl Library {
         verify_signature: bool,
     ) -> Result<InstalledCode> {
         let installed = self.get(name, version)?;
-        let manifest = installed.manifest;
+        let manifest = installed.manifest.clone();
         let bytes = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
         let intact = Digest::of(&bytes) == manifest.code_hash;
         let Some(code) = String::from_utf8(bytes).ok().filter(|_| intact) else {
             return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
         };
         if verify_signature && let Some(registry) = &manifest.registry {
-            let state = self.signature_state(registry, &manifest)?;
-            verify::require_signature(state, &manifest.id, &manifest.version)?;
+            let kept = self.store.kept(&installed)?.signatures;
+            let files = match &kept {
+                Some(_) => self.store.files(&installed)?,
+                None => Vec::new(),
+            };
+            self.require_any_signature(registry, &manifest, &files, kept.as_ref(), None)?;
+            // What was signed are the files, and what is handed out is one of them.
+            let path = bundle::code_path(&manifest.id);
+            if files.iter().any(|file| file.path == path && file.bytes != code.as_bytes()) {
+                return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
+            }
         }
         Ok(InstalledCode { manifest, code })
     }

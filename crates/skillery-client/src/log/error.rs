@@ -90,6 +90,22 @@ pub enum LogError {
         /// Why.
         reason: String,
     },
+    /// It may be signed, and what that rests on is not on this machine.
+    #[error("no signature of `{id}` {version} is kept on this machine")]
+    NotKept {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+    },
+    /// A file with a signature, or with what one rests on, is another one than was kept.
+    #[error("`{path}` is not what was kept: {reason}", path = .path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        reason: String,
+    },
     /// Too few of the witnesses that this user trusts have seen the log with the version in it.
     #[error("the log with `{id}` {version} is not witnessed as your policy wants it: {reason}")]
     NotWitnessed {
@@ -147,6 +163,8 @@ impl LogError {
             Self::Withdrawn { .. } => "version-withdrawn",
             Self::Withheld { .. } => "log-entry-withheld",
             Self::NotSigned { .. } => "not-signed",
+            Self::NotKept { .. } => "signature-not-kept",
+            Self::Altered { .. } => "signature-altered",
             Self::NotWitnessed { .. } => "not-witnessed",
             Self::Stale { .. } => "log-stale",
             Self::NoPolicy { .. } => "witness-policy-missing",
@@ -190,6 +208,9 @@ impl LogError {
                 "nothing was installed; ask a reviewer to look at it and approve it with `skillery approve accept`"
             }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
+            Self::NotKept { .. } | Self::Altered { .. } => {
+                "install the version again with `--require signed`, with the registry at hand"
+            }
         }
     }
 }

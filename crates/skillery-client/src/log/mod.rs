@@ -4,7 +4,9 @@
 //! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
 
 mod approved;
+mod entries;
 mod error;
+mod kept;
 mod monitor;
 mod read;
 mod signed;
@@ -21,10 +23,12 @@ use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::library::blocking;
 
-pub use self::approved::ApprovedView;
+pub use self::approved::{Approved, ApprovedView, KeptApprovals, check_kept_approvals};
 pub use self::error::LogError;
+pub(crate) use self::kept::{APPROVALS_FILE, SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
+pub use self::kept::{Kept, KeptSignature, KeptSignatures, Signed, check_kept_signatures};
 pub use self::monitor::{MonitorReport, Watched};
-pub use self::signed::{Signed, SignedView, statement_files};
+pub use self::signed::{SignedView, statement_files};
 use self::state::State;
 pub use self::version::{Demands, Logged, Offered, check_kept};
 pub(crate) use self::witnessed::Witnessing;

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use skillery_core::Digest;
-use skillery_core::tlog::tile;
-use skillery_core::tlog::{Authenticated, Checkpoint, Node, TILE_WIDTH, Tile, leaf_hash};
+use skillery_core::entry::Opening;
+use skillery_core::receipt::Receipt;
+use skillery_core::tlog::{Authenticated, Checkpoint, MissingNode, Node, TILE_WIDTH, Tile, leaf_hash};
+use skillery_core::tlog::{proof, tile};
 
 use super::Log;
 use crate::error::Result;
@@ -50,6 +52,27 @@ pub(super) async fn nodes(
         .collect::<Result<HashMap<Node, Digest>>>()?;
     keep(log, proven, &kept);
     Ok(hashes)
+}
+
+impl Log {
+    /// The proof that an entry is in the tree of this checkpoint, which was found good. The note has its signatures.
+    pub(super) async fn receipt_under(
+        &mut self,
+        index: u64,
+        opening: Opening,
+        checkpoint: &Checkpoint,
+        note: &str,
+    ) -> Result<String> {
+        let size = checkpoint.size;
+        let found = nodes(self, checkpoint, &proof::inclusion_nodes(index, size)).await?;
+        let hashes =
+            proof::inclusion_proof(index, size, |node| found.get(&node).copied().ok_or(MissingNode(node)))
+                .map_err(|error| self.broken(error.to_string()))?;
+        let receipt = Receipt::new(opening, index, hashes, note);
+        let receipt = receipt.map_err(|error| self.broken(error.to_string()))?;
+        receipt.verify(&self.key).map_err(|error| self.broken(error.to_string()))?;
+        Ok(receipt.to_string())
+    }
 }
 
 fn known(log: &Log, tile: &Tile) -> Option<Vec<u8>> {

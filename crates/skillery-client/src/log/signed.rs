@@ -1,16 +1,19 @@
 //! Whether a version is signed: by whom, and whether that counted at its place in the log.
 
 use skillery_core::api::{SignatureMark, VersionSignature};
-use skillery_core::entry::{Entry, Leaf};
+use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
 use skillery_core::sign::author::{AuthorKey, AuthorSignature, SignatureKind, Trusted};
 use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
 use skillery_core::sign::statement::{Expected, Statement, StatementFile};
+use skillery_core::time::Time;
 use skillery_core::{Digest, Namespace, Role};
 
+use super::entries::Openings;
+use super::kept::{KeptSignature, KeptSignatures, Signed};
 use super::version::Offered;
-use super::{Log, LogError, read};
+use super::{Log, LogError};
 use crate::error::{Error, Result};
 
 /// A signature of a version that counts.
@@ -26,171 +29,209 @@ pub struct SignedView {
     pub log_index: u64,
 }
 
-/// A signature that counts, with what it was made over.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Signed {
-    /// Who, and with what.
-    pub view: SignedView,
-    /// The statement.
-    pub statement: String,
-    /// The signature.
-    pub signature: String,
-}
-
 /// A signature that the log names, and where.
 struct Marked {
     index: u64,
+    time: Time,
     statement: Digest,
     mark: SignatureMark,
 }
 
-fn not_signed(offered: &Offered<'_>, reason: impl ToString) -> Error {
+/// The entries that a signature rests on.
+pub(super) struct Grounds<'a> {
+    /// The entry that enrolled the key.
+    pub(super) enrolled: &'a Entry,
+    /// The entry that gave the signer the role.
+    pub(super) member: &'a Entry,
+}
+
+pub(super) fn not_signed(offered: &Offered<'_>, reason: impl ToString) -> Error {
     let (id, version) = (offered.id.clone(), offered.version.clone());
     LogError::NotSigned { id, version, reason: reason.to_string() }.into()
 }
 
-/// The signatures of the version that entries about its skill name, the oldest first.
-fn marked(offered: &Offered<'_>, history: &[(u64, Entry)]) -> Vec<Marked> {
-    let mut found = Vec::new();
-    for (index, entry) in history.iter().rev() {
-        let index = *index;
-        match &entry.event {
-            Event::VersionPublished { version, statement: Some(statement), signatures, .. }
-                if version == offered.version =>
-            {
-                let marks = signatures.iter().cloned();
-                found.extend(marks.map(|mark| Marked { index, statement: *statement, mark }));
-            }
-            Event::VersionSigned { version, statement, signature, .. } if version == offered.version => {
-                found.push(Marked { index, statement: *statement, mark: signature.clone() });
-            }
-            _ => {}
+/// The signatures of the version that an entry about its skill names.
+fn marks(offered: &Offered<'_>, index: u64, entry: &Entry) -> Vec<Marked> {
+    let time = entry.time;
+    match &entry.event {
+        Event::VersionPublished { version, statement: Some(statement), signatures, .. }
+            if version == offered.version =>
+        {
+            let marks = signatures.iter().cloned();
+            marks.map(|mark| Marked { index, time, statement: *statement, mark }).collect()
+        }
+        Event::VersionSigned { version, statement, signature, .. } if version == offered.version => {
+            vec![Marked { index, time, statement: *statement, mark: signature.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Checks that a text is the statement about the version as it is offered, in the registry of this name.
+pub(super) fn check_statement(offered: &Offered<'_>, registry: &str, text: &str) -> Result<()> {
+    let statement = Statement::parse(text.as_bytes()).map_err(|error| not_signed(offered, error))?;
+    let expected = Expected {
+        registry,
+        id: offered.id,
+        version: offered.version,
+        bundle: &offered.digest,
+        files: Some(offered.files),
+    };
+    statement.check(&expected).map_err(|error| not_signed(offered, error))
+}
+
+/// Finds what an entry says of a signature with this text.
+fn mark_of(offered: &Offered<'_>, index: u64, entry: &Entry, value: &str) -> Result<Marked> {
+    let digest = Digest::of(value.as_bytes());
+    let found = marks(offered, index, entry).into_iter().find(|marked| marked.mark.sha256 == digest);
+    found.ok_or_else(|| not_signed(offered, format!("entry {index} does not name the signature")))
+}
+
+/// Judges a signature by the entries alone: that it is over this statement, with the key that one of them enrolled, by
+/// somebody whom the other let publish there.
+fn judge(
+    offered: &Offered<'_>,
+    marked: &Marked,
+    statement: &str,
+    shown: &Shown<'_>,
+    grounds: &Grounds<'_>,
+) -> Result<SignedView> {
+    let Marked { index, time, mark, .. } = marked;
+    if marked.statement != Digest::of(statement.as_bytes()) {
+        return Err(not_signed(offered, format!("entry {index} is about another statement")));
+    }
+    let key: AuthorKey = shown.public_key.parse().map_err(|error| not_signed(offered, format!("{error}")))?;
+    if key.fingerprint() != mark.key {
+        return Err(not_signed(offered, format!("entry {index} names another key")));
+    }
+    let is_authority = match &grounds.enrolled.event {
+        Event::KeyEnrolled { key, user: Some(user), .. } if *key == mark.key && *user == mark.signer => false,
+        Event::KeyEnrolled { key, org: Some(org), .. } if *key == mark.key && is_org(org, offered) => true,
+        _ => return Err(not_signed(offered, format!("entry {} does not enrol its key", mark.enrolled))),
+    };
+    let may_publish = match &grounds.member.event {
+        Event::MemberSet { namespace, user, role } => {
+            let place: Option<Namespace> = namespace.parse().ok();
+            *user == mark.signer
+                && *role >= Role::Publisher
+                && place.is_some_and(|place| key_contains(&place.key(), &offered.id.namespace().key()))
+        }
+        _ => false,
+    };
+    if !may_publish {
+        let reason = format!("entry {} gives its signer no right to publish there", mark.member);
+        return Err(not_signed(offered, reason));
+    }
+    let signature =
+        AuthorSignature::parse(mark.kind, shown.value).map_err(|error| not_signed(offered, error))?;
+    let trusted = match is_authority {
+        false => Trusted::Key(&key),
+        true => Trusted::Authority { key: &key, principal: shown.signer, at: *time },
+    };
+    signature
+        .verify(trusted, RELEASE_NAMESPACE, statement.as_bytes())
+        .map_err(|error| not_signed(offered, error))?;
+    Ok(SignedView {
+        signer: shown.signer.to_owned(),
+        key: mark.key.clone(),
+        kind: mark.kind,
+        log_index: *index,
+    })
+}
+
+/// A signature as somebody shows it, with what the log does not have: texts are believed as far as the log has their
+/// digests.
+struct Shown<'a> {
+    value: &'a str,
+    public_key: &'a str,
+    signer: &'a str,
+}
+
+/// Judges a signature that is kept, by the entries that it rests on, which were found to be in the log.
+pub(super) fn judge_kept(
+    offered: &Offered<'_>,
+    statement: &str,
+    kept: &KeptSignature,
+    (index, entry): (u64, &Entry),
+    grounds: [(u64, &Entry); 2],
+) -> Result<SignedView> {
+    if entry.event.skill().is_none_or(|skill| skill.key() != offered.id.key()) {
+        return Err(not_signed(offered, format!("entry {index} is about another skill")));
+    }
+    let marked = mark_of(offered, index, entry, &kept.value)?;
+    let [(enrolled_at, enrolled), (member_at, member)] = grounds;
+    for (named, at) in [(marked.mark.enrolled, enrolled_at), (marked.mark.member, member_at)] {
+        if named != at || at >= index {
+            return Err(not_signed(offered, format!("entry {index} rests on entry {named}, not on {at}")));
         }
     }
-    found
+    let shown = Shown { value: &kept.value, public_key: &kept.public_key, signer: &kept.signer };
+    judge(offered, &marked, statement, &shown, &Grounds { enrolled, member })
 }
 
 impl Log {
-    /// Finds a signature of the version that counts: made over the statement of exactly these files, with a key that was
-    /// enrolled then, by somebody who might publish there then.
+    /// Finds the signatures of the version that count: made over the statement of exactly these files, with a key that was
+    /// enrolled then, by somebody who might publish there then. One is enough; what the others lack is passed over.
     pub(super) async fn check_signed(
         &mut self,
         offered: &Offered<'_>,
         history: &[(u64, Entry)],
     ) -> Result<Signed> {
-        let marked = marked(offered, history);
+        let entries = history.iter().rev();
+        let marked: Vec<Marked> = entries.flat_map(|(index, entry)| marks(offered, *index, entry)).collect();
         if marked.is_empty() {
             return Err(not_signed(offered, "the log has no signature of it"));
         }
         let answer = self.client.signatures(offered.id, offered.version).await?;
         let text = answer.statement.ok_or_else(|| not_signed(offered, "the registry shows no statement"))?;
-        let statement = Statement::parse(text.as_bytes()).map_err(|error| not_signed(offered, error))?;
-        let expected = Expected {
-            registry: self.key.name(),
-            id: offered.id,
-            version: offered.version,
-            bundle: &offered.digest,
-            files: Some(offered.files),
-        };
-        statement.check(&expected).map_err(|error| not_signed(offered, error))?;
-        let digest = Digest::of(text.as_bytes());
+        check_statement(offered, self.key.name(), &text)?;
+        let mut read = Openings::new();
+        let mut found: Option<Signed> = None;
         let mut last = None;
-        for marked in marked {
-            match self.check_mark(offered, &marked, &text, digest, &answer.signatures).await {
-                Ok(signed) => return Ok(signed),
-                // What the registry hides, and what does not arrive, is another matter than a signature that does not count.
+        for marked in &marked {
+            match self.check_mark(offered, marked, &text, &answer.signatures, &mut read).await {
+                Ok((view, kept)) => match &mut found {
+                    Some(signed) => signed.kept.signatures.push(kept),
+                    None => {
+                        let kept = KeptSignatures { statement: text.clone(), signatures: vec![kept] };
+                        found = Some(Signed { view, kept });
+                    }
+                },
+                // One that does not count takes nothing from the others; what does not arrive is another matter.
                 Err(error @ Error::Log(LogError::NotSigned { .. })) => last = Some(error),
+                Err(Error::Log(error)) if found.is_some() => {
+                    tracing::debug!(%error, "a signature is passed over")
+                }
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| not_signed(offered, "no signature counts")))
+        found.ok_or_else(|| last.unwrap_or_else(|| not_signed(offered, "no signature counts")))
     }
 
+    /// Judges one signature, and proves the entries that it rests on.
     async fn check_mark(
         &mut self,
         offered: &Offered<'_>,
         marked: &Marked,
         statement: &str,
-        digest: Digest,
         shown: &[VersionSignature],
-    ) -> Result<Signed> {
+        read: &mut Openings,
+    ) -> Result<(SignedView, KeptSignature)> {
         let Marked { index, mark, .. } = marked;
-        if marked.statement != digest {
-            return Err(not_signed(offered, format!("entry {index} is about another statement")));
-        }
         let found = shown.iter().find(|shown| Digest::of(shown.value.as_bytes()) == mark.sha256);
         let shown = found.ok_or_else(|| {
             not_signed(offered, format!("the registry does not show the signature of entry {index}"))
         })?;
-        let key: AuthorKey =
-            shown.public_key.parse().map_err(|error| not_signed(offered, format!("{error}")))?;
-        if key.fingerprint() != mark.key {
-            return Err(not_signed(offered, format!("entry {index} names another key")));
-        }
-        let enrolled = self.entry(mark.enrolled, *index).await?;
-        let is_authority = match &enrolled.event {
-            Event::KeyEnrolled { key, user: Some(user), .. } if *key == mark.key && *user == mark.signer => {
-                false
-            }
-            Event::KeyEnrolled { key, org: Some(org), .. } if *key == mark.key && is_org(org, offered) => {
-                true
-            }
-            _ => return Err(not_signed(offered, format!("entry {} does not enrol its key", mark.enrolled))),
-        };
-        let member = self.entry(mark.member, *index).await?;
-        let may_publish = match &member.event {
-            Event::MemberSet { namespace, user, role } => {
-                let place: Option<Namespace> = namespace.parse().ok();
-                *user == mark.signer
-                    && *role >= Role::Publisher
-                    && place.is_some_and(|place| key_contains(&place.key(), &offered.id.namespace().key()))
-            }
-            _ => false,
-        };
-        if !may_publish {
-            let reason = format!("entry {} gives its signer no right to publish there", mark.member);
-            return Err(not_signed(offered, reason));
-        }
-        let signature =
-            AuthorSignature::parse(mark.kind, &shown.value).map_err(|error| not_signed(offered, error))?;
-        let trusted = match is_authority {
-            false => Trusted::Key(&key),
-            true => Trusted::Authority {
-                key: &key,
-                principal: &shown.signer,
-                at: self.entry(*index, *index + 1).await?.time,
-            },
-        };
-        signature
-            .verify(trusted, RELEASE_NAMESPACE, statement.as_bytes())
-            .map_err(|error| not_signed(offered, error))?;
-        let view = SignedView {
-            signer: shown.signer.clone(),
-            key: mark.key.clone(),
-            kind: mark.kind,
-            log_index: *index,
-        };
-        Ok(Signed { view, statement: statement.to_owned(), signature: shown.value.clone() })
-    }
-
-    /// An entry before this number, opened where it is hidden.
-    pub(super) async fn entry(&mut self, index: u64, before: u64) -> Result<Entry> {
-        if index >= before {
-            return Err(self.broken(format!("an entry rests on entry {index}, which comes later")));
-        }
-        let leaves = read::leaves(self, index, index + 1).await?;
-        match leaves.first().map(|leaf| Leaf::parse(leaf)) {
-            Some(Ok(Leaf::Open(entry))) => Ok(*entry),
-            Some(Ok(Leaf::Hidden { .. })) => {
-                let opening = self.opening(index, &leaves[0]).await?;
-                let opening = opening.ok_or_else(|| {
-                    self.broken(format!("entry {index} is hidden, and the registry does not open it"))
-                })?;
-                opening.parse().map_err(|error| self.broken(format!("entry {index}: {error}")))
-            }
-            Some(Err(error)) => Err(self.broken(format!("entry {index}: {error}"))),
-            None => Err(self.broken(format!("entry {index} is missing"))),
-        }
+        let enrolled = self.entry_before(mark.enrolled, *index, read).await?;
+        let member = self.entry_before(mark.member, *index, read).await?;
+        let grounds = Grounds { enrolled: &enrolled, member: &member };
+        let texts = Shown { value: &shown.value, public_key: &shown.public_key, signer: &shown.signer };
+        let view = judge(offered, marked, statement, &texts, &grounds)?;
+        let entry = self.receipt_of(*index, read).await?;
+        let enrolled = self.receipt_of(mark.enrolled, read).await?;
+        let member = self.receipt_of(mark.member, read).await?;
+        let VersionSignature { kind, value, public_key, signer, .. } = shown.clone();
+        Ok((view, KeptSignature { kind, value, public_key, signer, entry, enrolled, member }))
     }
 }
 

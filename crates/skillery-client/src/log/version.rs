@@ -9,8 +9,8 @@ use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
 use skillery_core::{Digest, SkillId, Version};
 
-use super::approved::ApprovedView;
-use super::signed::Signed;
+use super::approved::Approved;
+use super::kept::Signed;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
 
@@ -56,10 +56,10 @@ pub struct Logged {
     pub index: u64,
     /// The proof, with the entry.
     pub receipt: String,
-    /// The signature, where one was demanded.
+    /// The signatures, where one was demanded.
     pub signed: Option<Signed>,
     /// The approvals, where they were demanded.
-    pub approved: Option<ApprovedView>,
+    pub approved: Option<Approved>,
 }
 
 impl Log {

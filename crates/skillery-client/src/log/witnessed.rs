@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use skillery_core::receipt::Receipt;
 use skillery_core::tlog::policy::RefusedError;
-use skillery_core::tlog::{Checkpoint, MissingNode, Policy, VerifierKey, proof};
+use skillery_core::tlog::{Checkpoint, Policy, VerifierKey};
 use tokio::time::Instant;
 
 use super::{Log, LogError, Logged, Offered};
@@ -178,17 +178,10 @@ impl Log {
 
     /// The proof of an entry under this checkpoint.
     async fn witnessed(&mut self, logged: Logged, checkpoint: &Checkpoint, note: &str) -> Result<Logged> {
-        let broken = |log: &Self, error: &dyn std::fmt::Display| log.broken(error.to_string());
-        let receipt: Receipt = logged.receipt.parse().map_err(|error| broken(self, &error))?;
-        let (index, size) = (logged.index, checkpoint.size);
-        let nodes = self.nodes(checkpoint, &proof::inclusion_nodes(index, size)).await?;
-        let hashes =
-            proof::inclusion_proof(index, size, |node| nodes.get(&node).copied().ok_or(MissingNode(node)))
-                .map_err(|error| broken(self, &error))?;
-        let receipt =
-            Receipt::new(receipt.opening, index, hashes, note).map_err(|error| broken(self, &error))?;
-        receipt.verify(&self.key).map_err(|error| broken(self, &error))?;
-        Ok(Logged { index, receipt: receipt.to_string(), ..logged })
+        let read = logged.receipt.parse::<Receipt>();
+        let receipt = read.map_err(|error| self.broken(error.to_string()))?;
+        let receipt = self.receipt_under(logged.index, receipt.opening, checkpoint, note).await?;
+        Ok(Logged { receipt, ..logged })
     }
 }
 

@@ -105,6 +105,9 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     let approved = install(&library, &stranger, "1.1.0", APPROVED).await.unwrap().installed.manifest.approved;
     let approved = approved.unwrap();
     assert_eq!((approved.demanded, approved.log_indexes.len()), (two, 2));
+    // What was tried is installed already, and was not found to be approved; now it is.
+    assert!(install(&trial, &rita, "1.1.0", APPROVED).await.unwrap().installed.manifest.approved.is_some());
+
     // What is rejected is for nobody, not even to try.
     publish(&anna, &home, draft("acme/hello", "1.2.0"), with).await.unwrap();
     rob.decide(&hello, &version("1.2.0"), &decided(Decision::Rejected, None)).await.unwrap();
@@ -144,4 +147,60 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     proxy.alters(|_, status, body| (status, body));
     let warning = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap().warning;
     assert_eq!(warning.as_deref(), Some("acme/hello 1.0.0 waits for approval"));
+}
+
+#[tokio::test]
+async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_anybody() {
+    let mut registry = Registry::start().await;
+    let home = registry.home("author");
+    let (anna, signer) = author(&registry).await;
+    let (rita, rob) = (reviewer(&registry, "rita").await, reviewer(&registry, "rob").await);
+    let two = ApprovalPolicy { approvals: 2, role: Role::Reviewer };
+    registry.admin().set_approval_policy(&acme(), two).await.unwrap();
+    let with = SignWith { signer: Some(&signer), ..SignWith::default() };
+    publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
+    let hello = id("acme/hello");
+    for client in [&rita, &rob] {
+        client.decide(&hello, &version("1.0.0"), &decided(Decision::Approved, None)).await.unwrap();
+    }
+    let (library, stranger) = (Library::new(registry.home("reader")), registry.stranger());
+    let installed = install(&library, &stranger, "1.0.0", APPROVED).await.unwrap().installed;
+    // Demanding less afterwards takes nothing away.
+    install(&library, &stranger, "1.0.0", PLAIN).await.unwrap();
+    registry.stop();
+    let offline = Library::new(registry.home("reader"));
+    let check = || {
+        let installed = offline.get("acme/hello", None)?;
+        offline.verify_required(&stranger, &installed, APPROVED.require)
+    };
+    let approved = check().unwrap().approved.unwrap();
+    assert_eq!((approved.demanded, approved.log_indexes.len()), (two, 2));
+    assert_eq!(Some(approved), installed.manifest.approved);
+    let from_cache = InstallOptions { offline: true, ..APPROVED };
+    install(&offline, &stranger, "1.0.0", from_cache).await.unwrap();
+
+    let file = installed.path.join("skill.approvals.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let kept: Value = serde_json::from_str(&text).unwrap();
+    // Publication, two approvals, release, policy, two roles.
+    assert_eq!(kept["entries"].as_array().unwrap().len(), 7);
+    let manifest = installed.path.join("skill.json");
+    let said = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&file, format!("{text} ")).unwrap();
+    assert_eq!(check().unwrap_err().code(), "signature-altered");
+    // Nor do other entries count whose digest stands in the manifest: none of them can be left out, or be another's.
+    for left_out in 0..7 {
+        let mut less = kept.clone();
+        less["entries"].as_array_mut().unwrap().remove(left_out);
+        let less = less.to_string();
+        let digest = |text: &str| Digest::of(text.as_bytes()).to_string();
+        std::fs::write(&file, &less).unwrap();
+        std::fs::write(&manifest, said.replace(&digest(&text), &digest(&less))).unwrap();
+        assert_eq!(check().unwrap_err().code(), "not-approved", "{left_out}");
+    }
+    std::fs::write(&file, &text).unwrap();
+    std::fs::write(&manifest, &said).unwrap();
+    check().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(check().unwrap_err().code(), "signature-altered");
 }

@@ -14,6 +14,7 @@ fn locked(id: &str, version: &str) -> LockedSkill {
         registry: "https://registry.example.com".into(),
         log_key: None,
         log_index: None,
+        statement: None,
         proof: None,
     }
 }

@@ -207,3 +207,189 @@ async fn a_plain_key_signs_in_a_sigstore_bundle() {
     let error = enrol(&registry.admin(), &signer, "ca", Some(&"acme".parse().unwrap())).await.unwrap_err();
     assert_eq!(error.code(), "invalid-key");
 }
+
+/// A version that is signed twice, installed where that is demanded, and a registry that is gone.
+async fn signed_and_alone(registry: &mut Registry) -> (Library, Client) {
+    let (home, keys) = (registry.home("author"), registry.home("keys").path().to_owned());
+    publish(&registry.admin(), &home, draft("acme/hello", "0.9.0"), SignWith::default()).await.unwrap();
+    let anna = publisher(registry, "anna").await;
+    let first = key(&keys, "first", &["-t", "ed25519", "-N", ""]);
+    enrol(&anna, &first, "first", None).await.unwrap();
+    let with = SignWith { signer: Some(&first), ..SignWith::default() };
+    publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
+    let second = key(&keys, "second", &["-t", "ecdsa", "-b", "256", "-N", ""]);
+    enrol(&registry.admin(), &second, "second", None).await.unwrap();
+    sign_published(&registry.admin(), &home, &second, &id("acme/hello"), &version("1.0.0")).await.unwrap();
+    let library = Library::new(registry.home("reader"));
+    let client = registry.stranger();
+    install(&library, &client, "1.0.0").await.unwrap();
+    registry.stop();
+    (library, client)
+}
+
+fn hello(library: &Library) -> skillery_client::Installed {
+    library.get("acme/hello", None).unwrap()
+}
+
+/// Writes a file beside an installed version, and its digest into what is said of the version.
+fn write_as_kept(installed: &skillery_client::Installed, name: &str, bytes: &[u8]) {
+    std::fs::write(installed.path.join(name), bytes).unwrap();
+    let manifest = installed.path.join("skill.json");
+    let mut said: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    said["kept_files"][name] = skillery_core::Digest::of(bytes).to_string().into();
+    std::fs::write(&manifest, said.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn signatures_are_kept_and_checked_again_without_the_registry() {
+    let mut registry = Registry::start().await;
+    let (library, client) = signed_and_alone(&mut registry).await;
+    let installed = hello(&library);
+    let verified = library.verify_required(&client, &installed, Require::SIGNED).unwrap();
+    let signers: Vec<&str> = verified.signatures.iter().map(|signed| signed.signer.as_str()).collect();
+    assert_eq!(signers, ["anna", "admin"]);
+    // OpenSSH reads what is kept.
+    let mut checked = 0;
+    let names: Vec<String> = installed.manifest.kept_files.keys().cloned().collect();
+    for name in names.iter().filter(|name| name.ends_with(".sshsig")) {
+        let statement = std::fs::File::open(installed.path.join("skill.statement.json")).unwrap();
+        let mut keygen = Command::new("ssh-keygen");
+        keygen
+            .args(["-Y", "check-novalidate", "-n", "skill-release@v1", "-s"])
+            .arg(installed.path.join(name));
+        assert!(keygen.stdin(statement).output().unwrap().status.success());
+        checked += 1;
+    }
+    assert_eq!((checked, names.len()), (2, 5));
+    // One byte, anywhere.
+    for name in &names {
+        let path = installed.path.join(name);
+        let good = std::fs::read(&path).unwrap();
+        for at in (0..good.len()).step_by(97).chain([good.len() - 1]) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).unwrap();
+            let error = library.verify(&installed).unwrap_err();
+            assert_eq!(error.code(), "signature-altered", "{error}");
+            assert!(error.to_string().contains(name.as_str()), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(library.verify(&installed).unwrap_err().code(), "signature-altered");
+        std::fs::write(&path, &good).unwrap();
+    }
+    library.verify(&installed).unwrap();
+    // Whoever writes the digests anew, too, has arithmetic against them.
+    for name in &names {
+        let good = std::fs::read(installed.path.join(name)).unwrap();
+        let text = String::from_utf8(good.clone()).unwrap();
+        let bad: Vec<String> = match () {
+            () if name.ends_with(".grounds.json") => {
+                let form: Value = serde_json::from_str(&text).unwrap();
+                let with = |field: &str, other: &str| {
+                    let mut form = form.clone();
+                    form[field] = form[other].clone();
+                    form.to_string()
+                };
+                let flipped = |field: &str| {
+                    let mut form = form.clone();
+                    let proof = form[field].as_str().unwrap().replacen("extra ey", "extra ez", 1);
+                    form[field] = proof.into();
+                    form.to_string()
+                };
+                vec![
+                    with("enrolled", "member"),
+                    with("member", "enrolled"),
+                    with("entry", "member"),
+                    with("public_key", "signer"),
+                    flipped("entry"),
+                    flipped("enrolled"),
+                    flipped("member"),
+                ]
+            }
+            () if name.ends_with(".sshsig") => {
+                vec![text.replacen("U1NIU0lH", "U1NIU0lI", 1), text.replace("\n-", "\n\n-")]
+            }
+            () => vec![text.replace("acme/hello", "acme/hellp"), text.replace("1.0.0", "1.0.1")],
+        };
+        for bad in bad {
+            assert_ne!(bad, text);
+            write_as_kept(&installed, name, bad.as_bytes());
+            let altered = hello(&library);
+            for outcome in [
+                library.verify(&altered).map(drop),
+                library.verify_required(&client, &altered, Require::SIGNED).map(drop),
+                library.code("acme/hello", None, true).map(drop),
+            ] {
+                let error = outcome.unwrap_err();
+                assert!(["not-signed", "signature-altered"].contains(&error.code()), "{error}");
+            }
+        }
+        write_as_kept(&installed, name, &good);
+    }
+    library.verify_required(&client, &hello(&library), Require::SIGNED).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_kept_serves_installations_without_the_registry() {
+    let mut registry = Registry::start().await;
+    let (library, client) = signed_and_alone(&mut registry).await;
+    let installed = hello(&library);
+    // Code is handed out to whoever wants it signed; without what is kept, it is not.
+    assert!(library.code("acme/hello", None, true).unwrap().code.contains("def hello"));
+    let offline = InstallOptions { offline: true, ..SIGNED };
+    let exact: VersionRequest = "1.0.0".parse().unwrap();
+    let hello_id = id("acme/hello");
+    // From what was downloaded earlier, with everything that it rests on.
+    std::fs::remove_dir_all(&installed.path).unwrap();
+    library.install(&client, &hello_id, &exact, offline).await.unwrap();
+    let again = hello(&library);
+    assert_eq!(again.manifest.kept_files, installed.manifest.kept_files);
+    library.verify_required(&client, &again, Require::SIGNED).unwrap();
+    // The lock file holds to the statement.
+    let locked =
+        skillery_client::LockedSkill::of(&again.manifest, library.proof_text(&again).unwrap()).unwrap();
+    assert!(locked.statement.is_some());
+    library.install_locked(&client, &locked, offline).await.unwrap();
+    let other =
+        skillery_client::LockedSkill { statement: Some(skillery_core::Digest::of(b"other")), ..locked };
+    let error = library.install_locked(&client, &other, offline).await.unwrap_err();
+    assert_eq!(error.code(), "not-signed");
+    assert!(error.to_string().contains("skillery.lock"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_installed_before_signatures_were_kept_stays_readable() {
+    let mut registry = Registry::start().await;
+    let data = registry.data();
+    let (library, client) = signed_and_alone(&mut registry).await;
+    let installed = hello(&library);
+    for name in installed.manifest.kept_files.keys() {
+        std::fs::remove_file(installed.path.join(name)).unwrap();
+    }
+    let manifest = installed.path.join("skill.json");
+    let mut said: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    said.as_object_mut().unwrap().remove("kept_files").unwrap();
+    std::fs::write(&manifest, said.to_string()).unwrap();
+    std::fs::remove_dir_all(library.home().path().join("cache")).unwrap();
+    let old = hello(&library);
+    assert!(old.manifest.signed.is_some());
+    library.verify(&old).unwrap();
+    let error = library.verify_required(&client, &old, Require::SIGNED).unwrap_err();
+    assert_eq!(error.code(), "signature-not-kept");
+    let offline = InstallOptions { offline: true, ..SIGNED };
+    let exact: VersionRequest = "1.0.0".parse().unwrap();
+    let error = library.install(&client, &id("acme/hello"), &exact, offline).await.unwrap_err();
+    assert_eq!(error.code(), "signature-not-kept");
+    assert!(error.hint().unwrap().contains("registry"));
+    // With the registry at hand, it is kept from then on.
+    let registry = registry.restart_with(&data).await;
+    let pinned = skillery_client::Log::pinned(library.home(), client.registry()).unwrap().unwrap();
+    skillery_client::Log::pin(library.home(), registry.stranger().registry(), &pinned).unwrap();
+    library.install(&registry.stranger(), &id("acme/hello"), &exact, SIGNED).await.unwrap();
+    let known = hello(&library);
+    assert_eq!(known.manifest.kept_files.len(), 5);
+    library.verify_required(&registry.stranger(), &known, Require::SIGNED).unwrap();
+    // Demanding less takes nothing away.
+    library.install(&registry.stranger(), &id("acme/hello"), &exact, PLAIN).await.unwrap();
+    assert_eq!(hello(&library).manifest.kept_files, known.manifest.kept_files);
+}
