@@ -148,7 +148,7 @@ impl LockedSkill {
         let key = self.log_key()?.ok_or_else(no_proof)?;
         let text = self.proof.as_deref().ok_or_else(no_proof)?;
         let (digest, code_hash) = (self.digest, self.code_hash);
-        let offered = Offered { id, version, digest, code_hash, files: &[], is_warned_of: true };
+        let offered = Offered { id, version, digest, code_hash, files: &[], said: None };
         Ok(check_kept(text, &key, &offered)?.0)
     }
 }

@@ -349,6 +349,21 @@ impl Event {
         }
     }
 
+    /// The version that the change is about, if it is about one.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::VersionPublished { version, .. }
+            | Self::VersionSigned { version, .. }
+            | Self::VersionApproved { version, .. }
+            | Self::VersionRejected { version, .. }
+            | Self::VersionYanked { version, .. }
+            | Self::VersionUnyanked { version, .. }
+            | Self::VersionQuarantined { version, .. }
+            | Self::VersionReleased { version, .. } => Some(version),
+            _ => None,
+        }
+    }
+
     /// The skill that the change is about, if it is about one.
     pub fn skill(&self) -> Option<&SkillId> {
         match self {

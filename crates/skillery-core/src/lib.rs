@@ -21,6 +21,7 @@ pub mod script;
 pub mod sign;
 pub mod signature;
 pub mod sort;
+pub mod standing;
 pub mod time;
 pub mod tlog;
 pub mod token;

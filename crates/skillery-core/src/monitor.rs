@@ -5,20 +5,22 @@
 //! them; it remembers what later entries must fit.
 
 mod approvals;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::approvals::{Approvals, Decided};
+use self::approvals::{Decided, PolicyState};
+use self::versions::VersionState;
 use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
 use crate::id::key_contains;
 use crate::time::Time;
 use crate::words::word_enum;
-use crate::{Digest, Namespace, Role, SkillId, Version};
+use crate::{Namespace, Role, SkillId};
 
 word_enum! {
     /// A rule of the log.
@@ -33,7 +35,7 @@ word_enum! {
         Chain = "chain",
         /// A version is published once, and so has one digest for ever.
         Digest = "digest",
-        /// What is yanked, quarantined, released or signed was published before.
+        /// What is signed was published before, and what changes a version fits what it was.
         Status = "status",
         /// Whoever acts had the right by an entry before.
         Right = "right",
@@ -72,8 +74,8 @@ pub struct Monitor {
     hidden: BTreeSet<u64>,
     /// Of each skill, by key, its last entry.
     heads: BTreeMap<String, u64>,
-    /// Digests of published versions, by `key@version`.
-    versions: BTreeMap<String, Digest>,
+    /// Published versions, by `key@version`.
+    versions: BTreeMap<String, VersionState>,
     /// Admins of the registry, by user id.
     admins: BTreeSet<String>,
     /// Roles with the entry that gave them, by namespace key and user id.
@@ -84,9 +86,8 @@ pub struct Monitor {
     disabled: BTreeSet<String>,
     /// Users of builds, with the namespace that trusts them.
     builds: BTreeMap<String, String>,
-    /// What is demanded of what is published, and what waits for it.
-    #[serde(default)]
-    approvals: Approvals,
+    /// What is demanded of what is published, by namespace key.
+    policies: BTreeMap<String, PolicyState>,
     /// Rights that could not be judged, as what gives them may be hidden.
     unjudged: u64,
 }
@@ -227,10 +228,11 @@ impl Monitor {
             }
             Event::PolicyRemoved { namespace } => self.set_policy(index, actor, namespace, None, found),
             Event::VersionPublished { skill, version, digest, statement, signatures, policies, .. } => {
-                self.publish(actor, skill, version, *digest, found);
+                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
+                self.check_policies(&skill.namespace().key(), policies, found);
                 let signers = signatures.iter().map(|mark| mark.signer.clone());
                 let authors = signers.chain(actor.map(str::to_owned)).collect();
-                self.wait(skill, version, policies, authors, found);
+                self.publish(skill, version, *digest, authors, &entry.event, found);
                 if statement.is_some() == signatures.is_empty() {
                     found.add(Rule::Signature, "a statement and signatures come together".to_owned());
                 }
@@ -239,25 +241,31 @@ impl Monitor {
                 }
             }
             Event::VersionSigned { skill, version, signature, .. } => {
-                self.must_be_published(skill, version, found);
+                self.change(skill, version, &entry.event, found);
                 self.check_signature(index, skill, signature, found);
                 self.add_author(skill, version, &signature.signer);
             }
             Event::VersionApproved { skill, version, digest, member }
             | Event::VersionRejected { skill, version, digest, member } => {
+                self.change(skill, version, &entry.event, found);
                 let is_approval = matches!(entry.event, Event::VersionApproved { .. });
                 let (digest, member) = (*digest, *member);
                 self.decide(Decided { index, actor, skill, version, digest, member, is_approval }, found);
             }
             Event::VersionReleased { skill, version, policies, approvals } => {
-                self.release(actor, skill, version, (policies, approvals), found);
+                let fits = self.change(skill, version, &entry.event, found);
+                match approvals.is_empty() {
+                    true => self.must_be_admin(actor, found),
+                    false if fits => self.release(skill, version, policies, approvals, found),
+                    false => {}
+                }
             }
             Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
-                self.must_be_published(skill, version, found);
+                self.change(skill, version, &entry.event, found);
                 self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
             }
             Event::VersionQuarantined { skill, version } => {
-                self.must_be_published(skill, version, found);
+                self.change(skill, version, &entry.event, found);
                 self.must_be_admin(actor, found);
             }
             Event::VisibilityChanged { skill, .. } => {
@@ -284,29 +292,6 @@ impl Monitor {
                 told(known)
             );
             found.add(Rule::Chain, detail);
-        }
-    }
-
-    fn publish(
-        &mut self,
-        actor: Option<&str>,
-        skill: &SkillId,
-        version: &Version,
-        digest: Digest,
-        found: &mut Found,
-    ) {
-        if let Some(before) = self.versions.insert(version_key(skill, version), digest) {
-            found.add(
-                Rule::Digest,
-                format!("`{skill}` {version} was published before, with the digest {before}"),
-            );
-        }
-        self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-    }
-
-    fn must_be_published(&self, skill: &SkillId, version: &Version, found: &mut Found) {
-        if !self.versions.contains_key(&version_key(skill, version)) && self.hidden.is_empty() {
-            found.add(Rule::Status, format!("`{skill}` {version} was never published"));
         }
     }
 
@@ -448,10 +433,6 @@ impl Found {
 
 fn key_of(namespace: &str) -> Option<String> {
     namespace.parse::<Namespace>().ok().map(|namespace| namespace.key())
-}
-
-fn version_key(skill: &SkillId, version: &Version) -> String {
-    format!("{}@{version}", skill.key())
 }
 
 #[cfg(test)]

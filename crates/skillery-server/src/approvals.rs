@@ -12,7 +12,7 @@ use skillery_core::{
 };
 
 use crate::access::{Identity, forbidden};
-use crate::db::approvals::DecisionRow;
+use crate::db::approvals::{DecisionRow, NewDecision};
 use crate::db::versions::VersionRow;
 use crate::db::{Tx, accounts, approvals, orgs, versions};
 use crate::failure::{Failure, Result};
@@ -33,7 +33,7 @@ pub fn indexes(policies: &[NamespacePolicy]) -> Vec<u64> {
 pub struct Judged {
     /// What was decided.
     pub row: DecisionRow,
-    /// The role that the reviewer has there now, if any.
+    /// The role by which it was decided, as far as the reviewer still has it there.
     role: Option<Role>,
     /// Whether the reviewer had published or signed the version before.
     is_own: bool,
@@ -72,7 +72,7 @@ pub async fn judge(
     for decision in decisions {
         let roles = accounts::roles(&mut *connection, &decision.user).await?;
         let held = roles.iter().filter(|(place, _)| key_contains(place, &namespace)).map(|(_, role)| *role);
-        let role = held.max().filter(|_| !decision.is_disabled);
+        let role = held.max().filter(|_| !decision.is_disabled).map(|held| held.min(decision.role));
         let is_own = is_own(row, &signers, &decision.user, decision.log_index);
         judged.push(Judged { row: decision, role, is_own });
     }
@@ -116,7 +116,11 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
     if role < policy.role {
         return Err(forbidden(policy.role, id.namespace().as_str()));
     }
-    check_status(&id, &row, decision)?;
+    // The token was good a moment ago; what is decided is for ever.
+    let standing = accounts::user_by_id(tx.connection(), user).await?;
+    if standing.is_none_or(|user| user.disabled_at.is_some()) {
+        return Err(Failure::new(ProblemCode::Forbidden, "the user was switched off"));
+    }
     if let Some(digest) = digest.filter(|digest| *digest != row.digest) {
         let detail = format!("{id} {version} has the digest {}, and {digest} was looked at", row.digest);
         return Err(Failure::new(ProblemCode::StatusConflict, detail));
@@ -126,7 +130,9 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         .await?
         .into_iter()
         .find(|row| row.user == user && row.decision == decision);
-    if mine.is_none() {
+    // A role that was given anew is said anew: whoever counts goes by the entry that an approval names.
+    if mine.as_ref().is_none_or(|mine| decision == Decision::Approved && mine.member != member) {
+        check_status(&id, &row, decision)?;
         if decision == Decision::Approved && is_own(&row, &signers, user, i64::MAX) {
             let detail = format!("you have published or signed {id} {version}");
             return Err(Failure::new(ProblemCode::SelfApproval, detail));
@@ -137,7 +143,12 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
             Decision::Rejected => Event::VersionRejected { skill, version: version.clone(), digest, member },
         };
         let index = tx.append(Some(user), event);
-        approvals::decide(tx, &key, &version, user, decision, &comment, index).await?;
+        let comment = match (&comment, mine) {
+            (said, Some(mine)) if said.is_empty() => mine.comment,
+            _ => comment.clone(),
+        };
+        let decided = NewDecision { user, decision, comment: &comment, role, member, log_index: index };
+        approvals::decide(tx, &key, &version, decided).await?;
     }
     match (row.status, decision) {
         (VersionStatus::Pending, Decision::Rejected) => {
@@ -162,13 +173,16 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
 fn check_status(id: &SkillId, row: &VersionRow, decision: Decision) -> Result<()> {
     let fits = match decision {
         Decision::Approved => matches!(row.status, VersionStatus::Pending | VersionStatus::Published),
-        Decision::Rejected => matches!(row.status, VersionStatus::Pending | VersionStatus::Rejected),
+        Decision::Rejected => row.status == VersionStatus::Pending,
     };
     if fits {
         return Ok(());
     }
     let detail = match decision {
         Decision::Approved => format!("{id} {} is {}, so it cannot be approved", row.version, row.status),
+        Decision::Rejected if row.status == VersionStatus::Rejected => {
+            format!("{id} {} is rejected already", row.version)
+        }
         Decision::Rejected => {
             format!(
                 "{id} {} is {}; what is handed out already can be yanked or quarantined",

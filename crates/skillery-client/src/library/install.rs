@@ -6,7 +6,7 @@ use skillery_core::api::DownloadResponse;
 use skillery_core::bundle::BundleFile;
 use skillery_core::tlog::VerifierKey;
 use skillery_core::token::Secret;
-use skillery_core::{Digest, SkillId, Version, VersionRequest};
+use skillery_core::{Digest, SkillId, Version, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::config::Config;
@@ -15,7 +15,6 @@ use crate::keys::Keys;
 use crate::library::beside::Beside;
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
-use crate::library::proof::is_warned_of;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::{LOCK_FILE, LockedSkill};
 use crate::log::{Demands, Kept, KeptSignatures, LogError};
@@ -223,11 +222,11 @@ impl Library {
         }
         let proven = match require.logged {
             true => {
-                let is_warned_of = is_warned_of(request, warning.as_ref());
+                let is_told = warning.is_some() && matches!(request, VersionRequest::Exact(_));
+                let said = is_told.then_some(detail.summary.status);
                 let demands = Demands { signed: require.signed, approved: require.approved };
-                let proven = self
-                    .prove(client, &checked, is_warned_of, demands, introduced, witnessing.as_ref())
-                    .await;
+                let proven =
+                    self.prove(client, &checked, said, demands, introduced, witnessing.as_ref()).await;
                 Some(proven.map_err(|error| self.unsigned(error, options, state))?)
             }
             false => None,
@@ -250,6 +249,7 @@ impl Library {
             signature,
             signature_state: state,
             kept_files: BTreeMap::new(),
+            status: detail.summary.status,
             registry: Some(client.registry().to_owned()),
             installed_at: now(),
             description: detail.description,
@@ -310,9 +310,13 @@ impl Library {
                     let same = |installed: &&Installed| installed.manifest.version == version;
                     present.iter().find(same).and_then(|installed| library.entry_of(installed))
                 });
-                if let Some(entry) = entry {
+                // What was yanked, or waited, is only for who names it.
+                let is_for_all = |entry: &Entry| entry.manifest.status == VersionStatus::Published;
+                let is_named = matches!(request, VersionRequest::Exact(_));
+                if let Some(entry) = entry.filter(|entry| is_named || is_for_all(entry)) {
                     library.check_entry(&client, &entry, options)?;
-                    return Ok(Fetched { entry, from_cache: true, warning: None, new_log_key: None });
+                    let warning = earlier_warning(&entry.manifest);
+                    return Ok(Fetched { entry, from_cache: true, warning, new_log_key: None });
                 }
                 versions.retain(|other| *other != version);
             }
@@ -453,6 +457,16 @@ fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -
     let (id, version) = (locked.id.clone(), locked.version.clone());
     let reason = format!("its statement is not the one of `{LOCK_FILE}`");
     Err(LogError::NotSigned { id, version, reason }.into())
+}
+
+/// What was to be said of a version when it was downloaded.
+fn earlier_warning(manifest: &Manifest) -> Option<String> {
+    let Manifest { id, version, status, .. } = manifest;
+    match status {
+        VersionStatus::Published => None,
+        VersionStatus::Pending => Some(format!("{id} {version} waited for approval when it was downloaded")),
+        other => Some(format!("{id} {version} was {other} when it was downloaded")),
+    }
 }
 
 fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 pub use skillery_core::id::LOCAL_NAMESPACE;
 use skillery_core::version::BumpPart;
-use skillery_core::{Digest, Namespace, Segment, SkillId, Version};
+use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus};
 
 use crate::error::{Error, Result};
 use crate::library::beside::Beside;
@@ -99,6 +99,7 @@ impl Library {
             signed: None,
             approved: None,
             kept_files: BTreeMap::new(),
+            status: VersionStatus::Published,
             registry: None,
             installed_at: now(),
             id,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
-use skillery_core::{Digest, SkillId, Version};
+use skillery_core::{Digest, SkillId, Version, VersionStatus};
 
 use crate::log::{ApprovedView, SignedView};
 use crate::verify::SignatureState;
@@ -40,6 +40,9 @@ pub struct Manifest {
     /// The files with its signatures, its approvals and what they rest on, by name, and their digests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_files: BTreeMap<String, Digest>,
+    /// What the registry said of it when it came.
+    #[serde(default = "published")]
+    pub status: VersionStatus,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.
@@ -56,6 +59,10 @@ pub struct Manifest {
     pub homepage: Option<String>,
     /// Where the source is kept.
     pub repository: Option<String>,
+}
+
+fn published() -> VersionStatus {
+    VersionStatus::Published
 }
 
 /// A version in the library.

@@ -1,6 +1,6 @@
 //! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
 
-use skillery_core::VersionRequest;
+use skillery_core::VersionStatus;
 use skillery_core::bundle::BundleFile;
 use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::VerifierKey;
@@ -59,7 +59,7 @@ impl Library {
         &self,
         client: &Client,
         checked: &Checked,
-        is_warned_of: bool,
+        said: Option<VersionStatus>,
         demands: Demands,
         introduced: Option<&VerifierKey>,
         witnessing: Option<&Witnessing>,
@@ -72,7 +72,7 @@ impl Library {
             digest: checked.digest,
             code_hash: checked.code_hash,
             files: &files,
-            is_warned_of,
+            said,
         };
         let mut logged = log.check_version(&offered, demands).await?;
         if let Some(witnessing) = witnessing {
@@ -180,12 +180,6 @@ fn offered<'a>(manifest: &'a Manifest, files: &'a [StatementFile]) -> Offered<'a
         digest: manifest.digest,
         code_hash: manifest.code_hash,
         files,
-        is_warned_of: true,
+        said: None,
     }
-}
-
-/// Whether a version that was yanked, or waits for approval, will do: it was asked for by its number, and the registry warns
-/// of it.
-pub(super) fn is_warned_of(request: &VersionRequest, warning: Option<&String>) -> bool {
-    matches!(request, VersionRequest::Exact(_)) && warning.is_some()
 }

@@ -250,7 +250,7 @@ impl Writer<'_> {
         let proof = self.store.proof(&present)?;
         let mut is_more = is_elsewhere || beside.cosigners() > beside::cosigners(proof.as_deref());
         // What was checked just now stands in for files that were altered.
-        is_more |= !beside.kept.is_empty();
+        is_more |= !beside.kept.is_empty() || known.status != manifest.status;
         if is_more && !is_elsewhere {
             // Demanding less than before takes nothing away.
             manifest.signed = manifest.signed.or_else(|| known.signed.clone());

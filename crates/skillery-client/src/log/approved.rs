@@ -30,6 +30,8 @@ pub struct Approved {
     pub view: ApprovedView,
     /// What they rest on.
     pub kept: KeptApprovals,
+    /// The number of the last entry that has a part in it.
+    pub last: u64,
 }
 
 /// What approves a version, as it is kept.
@@ -53,7 +55,8 @@ struct Marked<'a> {
 /// What entries about the skill say of the version.
 #[derive(Debug, Default)]
 struct Story<'a> {
-    /// The policies that it waited for or was released by, each with the entry that names it.
+    /// The policies that it waited for, or, once it is released, those that it was released by; each with the entry that
+    /// names it.
     policies: Vec<(u64, u64)>,
     /// The last approval of each person.
     approvals: Vec<Marked<'a>>,
@@ -104,9 +107,12 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
             Event::VersionRejected { version, .. } if version == offered.version => {
                 return Err(not_approved(offered, format!("it was rejected by entry {index}")));
             }
-            Event::VersionReleased { version, policies, .. } if version == offered.version => {
+            // What was released by approvals was so by the policies of that moment.
+            Event::VersionReleased { version, policies, approvals, .. }
+                if version == offered.version && !approvals.is_empty() =>
+            {
                 waits = false;
-                story.policies.extend(policies.iter().map(|policy| (*policy, index)));
+                story.policies = policies.iter().map(|policy| (*policy, index)).collect();
             }
             _ => continue,
         }
@@ -181,11 +187,12 @@ impl Log {
         for marked in story.approvals.iter().filter(|marked| view.log_indexes.contains(&marked.index)) {
             needed.extend([marked.index, marked.member]);
         }
+        let last = needed.last().copied().unwrap_or_default();
         let mut entries = Vec::with_capacity(needed.len());
         for index in needed {
             entries.push(self.receipt_of(index, &mut read).await?);
         }
-        Ok(Approved { view, kept: KeptApprovals { entries } })
+        Ok(Approved { view, kept: KeptApprovals { entries }, last })
     }
 }
 
@@ -259,7 +266,7 @@ mod tests {
 
     fn released(policies: &[u64]) -> Event {
         let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
-        Event::VersionReleased { skill, version, policies: policies.to_vec(), approvals: Vec::new() }
+        Event::VersionReleased { skill, version, policies: policies.to_vec(), approvals: vec![11] }
     }
 
     /// The entries as the registry shows them, the newest first, numbered from 10 on.
@@ -281,7 +288,7 @@ mod tests {
             digest: Digest::of(b"bundle"),
             code_hash: Digest::of(b"code"),
             files: &[],
-            is_warned_of: false,
+            said: None,
         })
     }
 
@@ -311,7 +318,7 @@ mod tests {
             ("rob", released(&[6])),
             ("rita", approved("1.0.0", b"bundle")),
         ]);
-        assert_eq!(found, Ok((vec![(18, "rita".to_owned())], vec![(5, 10), (6, 17)])));
+        assert_eq!(found, Ok((vec![(18, "rita".to_owned())], vec![(6, 17)])));
     }
 
     #[test]

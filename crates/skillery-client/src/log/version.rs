@@ -6,8 +6,9 @@ use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
 use skillery_core::sign::statement::StatementFile;
+use skillery_core::standing::status_after;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
-use skillery_core::{Digest, SkillId, Version};
+use skillery_core::{Digest, SkillId, Version, VersionStatus};
 
 use super::approved::Approved;
 use super::kept::Signed;
@@ -35,9 +36,9 @@ pub struct Offered<'a> {
     pub code_hash: Digest,
     /// What the bundle holds.
     pub files: &'a [StatementFile],
-    /// Whether one that was yanked, or waits for approval, will do: it was asked for by its number, and the registry warns of
-    /// it.
-    pub is_warned_of: bool,
+    /// What the registry itself says of a version that was asked for by its number and that it warns of: one that was yanked,
+    /// or waits for approval, will do then.
+    pub said: Option<VersionStatus>,
 }
 
 /// What is demanded of a version, beside that it is in the log.
@@ -56,6 +57,8 @@ pub struct Logged {
     pub index: u64,
     /// The proof, with the entry.
     pub receipt: String,
+    /// The number of the last entry that what was demanded rests on.
+    pub rests_on: u64,
     /// The signatures, where one was demanded.
     pub signed: Option<Signed>,
     /// The approvals, where they were demanded.
@@ -83,7 +86,11 @@ impl Log {
             true => Some(self.check_approved(offered, &history).await?),
             false => None,
         };
-        Ok(Logged { index: receipt.index(), receipt: text, signed, approved })
+        let index = receipt.index();
+        let rests_on =
+            [signed.as_ref().map(|signed| signed.view.log_index), approved.as_ref().map(|it| it.last)];
+        let rests_on = rests_on.into_iter().flatten().fold(index, u64::max);
+        Ok(Logged { index, receipt: text, rests_on, signed, approved })
     }
 
     /// Checks that these entries are in the tree of the newest checkpoint.
@@ -123,9 +130,10 @@ impl Log {
         if publications.count() != 1 {
             return Err(not_logged(offered, "the log has more than one publication of it".to_owned()));
         }
-        let status = status_of(offered, &entries);
-        if let Some((word, index)) = status
-            && !(offered.is_warned_of && matches!(word, YANKED | PENDING))
+        if let Some((status, index)) = status_of(offered, &entries)
+            && let Some(word) = withheld_as(status)
+            && !(offered.said == Some(status)
+                && matches!(status, VersionStatus::Yanked | VersionStatus::Pending))
         {
             let (id, version) = (offered.id.clone(), offered.version.clone());
             return Err(LogError::Withdrawn { id, version, status: word, index }.into());
@@ -195,31 +203,31 @@ struct About {
     skill: Option<SkillId>,
 }
 
-const YANKED: &str = "was yanked";
-const QUARANTINED: &str = "was quarantined";
-const REJECTED: &str = "was rejected";
-const PENDING: &str = "waits for approval";
+/// Why a version that is this is not handed out, in words.
+fn withheld_as(status: VersionStatus) -> Option<&'static str> {
+    match status {
+        VersionStatus::Published => None,
+        VersionStatus::Pending => Some("waits for approval"),
+        VersionStatus::Rejected => Some("was rejected"),
+        VersionStatus::Yanked => Some("was yanked"),
+        VersionStatus::Quarantined => Some("was quarantined"),
+    }
+}
 
-/// What the entries, the newest first, say last of the version: why it is not handed out, and by which entry.
-fn status_of(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<(&'static str, u64)> {
-    entries
-        .iter()
-        .find_map(|(index, entry)| {
-            let (version, word) = match &entry.event {
-                Event::VersionYanked { version, .. } => (version, Some(YANKED)),
-                Event::VersionQuarantined { version, .. } => (version, Some(QUARANTINED)),
-                Event::VersionRejected { version, .. } => (version, Some(REJECTED)),
-                Event::VersionPublished { version, policies, .. } if !policies.is_empty() => {
-                    (version, Some(PENDING))
-                }
-                Event::VersionUnyanked { version, .. }
-                | Event::VersionReleased { version, .. }
-                | Event::VersionPublished { version, .. } => (version, None),
-                _ => return None,
-            };
-            (version == offered.version).then_some((word, *index))
-        })
-        .and_then(|(word, index)| word.map(|word| (word, index)))
+/// What the entries, the newest first, make of the version, and the one that did. One that cannot follow those before it
+/// changes nothing: a registry that appends it has broken a rule, and gains nothing by it here.
+fn status_of(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<(VersionStatus, u64)> {
+    let mut standing: Option<(VersionStatus, u64)> = None;
+    let about = entries.iter().rev().filter(|(_, entry)| entry.event.version() == Some(offered.version));
+    for (index, entry) in about {
+        let before = standing.map(|(status, _)| status);
+        if let Ok(after) = status_after(before, &entry.event)
+            && before != Some(after)
+        {
+            standing = Some((after, *index));
+        }
+    }
+    standing
 }
 
 fn not_logged(offered: &Offered<'_>, reason: String) -> Error {
@@ -256,4 +264,69 @@ fn check_receipt(receipt: &Receipt, offered: &Offered<'_>) -> Result<()> {
         return differs("code hash", code_hash);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use skillery_core::time::Time;
+
+    use super::*;
+
+    #[test]
+    fn detours_make_nothing_of_what_waits_or_was_rejected() {
+        let (id, version): (SkillId, Version) = ("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap());
+        let digest = Digest::of(b"bundle");
+        let offered = Offered {
+            id: &id,
+            version: &version,
+            digest,
+            code_hash: Digest::of(b"code"),
+            files: &[],
+            said: None,
+        };
+        let published = Event::VersionPublished {
+            skill: id.clone(),
+            version: version.clone(),
+            digest,
+            size: 1,
+            code_hash: Digest::of(b"code"),
+            via: None,
+            statement: None,
+            signatures: Vec::new(),
+            policies: vec![3],
+        };
+        let yanked = || Event::VersionYanked { skill: id.clone(), version: version.clone() };
+        let unyanked = || Event::VersionUnyanked { skill: id.clone(), version: version.clone() };
+        let released = |approvals: Vec<u64>| Event::VersionReleased {
+            skill: id.clone(),
+            version: version.clone(),
+            policies: approvals.clone(),
+            approvals,
+        };
+        let rejected =
+            || Event::VersionRejected { skill: id.clone(), version: version.clone(), digest, member: 2 };
+        let other = Event::VersionReleased {
+            skill: id.clone(),
+            version: "1.1.0".parse().unwrap(),
+            policies: vec![3],
+            approvals: vec![4],
+        };
+        use VersionStatus::{Pending, Published, Rejected, Yanked};
+        for (events, expected) in [
+            (vec![], (Pending, 10)),
+            (vec![yanked(), unyanked()], (Pending, 10)),
+            (vec![released(vec![])], (Pending, 10)),
+            (vec![other], (Pending, 10)),
+            (vec![released(vec![4])], (Published, 11)),
+            (vec![released(vec![4]), yanked()], (Yanked, 12)),
+            (vec![rejected(), released(vec![4]), released(vec![])], (Rejected, 11)),
+            (vec![rejected(), yanked(), unyanked()], (Rejected, 11)),
+        ] {
+            let entry = |event| Entry { time: Time::from_micros(0), actor: None, prev: None, event };
+            let mut entries = vec![(10, entry(published.clone()))];
+            entries.extend((11..).zip(events.into_iter().map(entry)));
+            entries.reverse();
+            assert_eq!(status_of(&offered, &entries), Some(expected), "{entries:#?}");
+        }
+    }
 }

@@ -113,7 +113,7 @@ impl Log {
         let mut deadline = Instant::now() + self.client.timeout();
         let (mut pause, longest) = PAUSES;
         loop {
-            let refusal = match self.look(logged.index, witnessing).await? {
+            let refusal = match self.look(logged.rests_on, witnessing).await? {
                 Ok((checkpoint, note)) => return self.witnessed(logged, &checkpoint, &note).await,
                 Err(refusal) => refusal,
             };
@@ -137,7 +137,7 @@ impl Log {
         }
     }
 
-    /// Looks for a checkpoint that has the entry of this number and that the witnesses have seen: the newest one may be it.
+    /// Looks for a checkpoint that has the entry of this number, on which everything rests, and that the witnesses have seen: the newest one may be it.
     async fn look(
         &mut self,
         index: u64,
@@ -167,7 +167,8 @@ impl Log {
         }
         let checkpoint = self.check_older(&note).await?;
         if checkpoint.size <= index {
-            let reason = format!("they have seen {size} entries, and the version is entry {index}");
+            let reason =
+                format!("they have seen {size} entries, and what is demanded rests on entry {index}");
             return Ok(Err(Refusal::NotYet(reason)));
         }
         Ok(match witnessing.check(&note, &keys, Some(now))? {

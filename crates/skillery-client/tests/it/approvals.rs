@@ -7,7 +7,9 @@ use skillery_client::{
     Client, Error, InstallOptions, Installation, Library, Page, Require, SignWith, Signer,
 };
 use skillery_core::api::DecisionRequest;
-use skillery_core::{ApprovalPolicy, Decision, Digest, Namespace, Role, Scope, VersionRequest};
+use skillery_core::{
+    ApprovalPolicy, Decision, Digest, Namespace, Role, Scope, VersionRequest, VersionStatus,
+};
 
 use crate::proxy::Proxy;
 use crate::registry::{PLAIN, Registry, draft, id, version};
@@ -93,6 +95,12 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     assert_eq!(tried.warning.as_deref(), Some("acme/hello 1.1.0 waits for approval"));
     assert_eq!(tried.installed.manifest.digest, looked_at);
     assert_eq!(trial.reviewed_digest(&rita, &hello, &version("1.1.0")).await.unwrap(), looked_at);
+    // Without the registry, it is for nobody who does not name it.
+    let offline = InstallOptions { offline: true, ..PLAIN };
+    assert_eq!(install(&trial, &rita, "^1", offline).await.unwrap_err().code(), "not-cached");
+    let again = install(&trial, &rita, "1.1.0", offline).await.unwrap();
+    let warning = "acme/hello 1.1.0 waited for approval when it was downloaded";
+    assert_eq!(again.warning.as_deref(), Some(warning));
     let other = decided(Decision::Approved, Some(Digest::of(b"other")));
     let error = rita.decide(&hello, &version("1.1.0"), &other).await.unwrap_err();
     assert_eq!(error.code(), "status-conflict", "{error}");
@@ -115,6 +123,43 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     assert!(install(&trial, &rita, "1.2.0", PLAIN).await.is_err());
     let removed = registry.admin().remove_approval_policy(&acme()).await.unwrap();
     assert_eq!((removed.demanded, removed.policies), (None, Vec::new()));
+}
+
+#[tokio::test]
+async fn what_the_registry_releases_is_approved_for_clients_too() {
+    let registry = Registry::start().await;
+    let home = registry.home("author");
+    let (anna, signer) = author(&registry).await;
+    let (rita, rob) = (reviewer(&registry, "rita").await, reviewer(&registry, "rob").await);
+    let with = SignWith { signer: Some(&signer), ..SignWith::default() };
+    let (admin, hello) = (registry.admin(), id("acme/hello"));
+    let library = Library::new(registry.home("reader"));
+    let policy = |approvals, role| ApprovalPolicy { approvals, role };
+    let approve = async |client: &Client, number: &str| {
+        let request = decided(Decision::Approved, None);
+        client.decide(&hello, &version(number), &request).await.unwrap().status
+    };
+    // Loosened while it waits: it is released by what is demanded then, and counted by that.
+    admin.set_approval_policy(&acme(), policy(2, Role::Reviewer)).await.unwrap();
+    publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
+    admin.set_approval_policy(&acme(), policy(1, Role::Reviewer)).await.unwrap();
+    assert_eq!(approve(&rita, "1.0.0").await, VersionStatus::Published);
+    let approved = install(&library, &registry.stranger(), "1.0.0", APPROVED).await.unwrap();
+    let approved = approved.installed.manifest.approved.unwrap();
+    assert_eq!((approved.demanded, approved.log_indexes.len()), (policy(1, Role::Reviewer), 1));
+    // Tightened while it waits, by roles: who has approved as less says so again.
+    publish(&anna, &home, draft("acme/hello", "1.1.0"), with).await.unwrap();
+    admin.set_approval_policy(&acme(), policy(2, Role::Reviewer)).await.unwrap();
+    assert_eq!(approve(&rita, "1.1.0").await, VersionStatus::Pending);
+    admin.set_approval_policy(&acme(), policy(2, Role::Admin)).await.unwrap();
+    for name in ["rita", "rob"] {
+        admin.set_member(&acme(), &name.parse().unwrap(), Role::Admin).await.unwrap();
+    }
+    assert_eq!(approve(&rob, "1.1.0").await, VersionStatus::Pending);
+    assert_eq!(approve(&rita, "1.1.0").await, VersionStatus::Published);
+    let approved = install(&library, &registry.stranger(), "1.1.0", APPROVED).await.unwrap();
+    let approved = approved.installed.manifest.approved.unwrap();
+    assert_eq!((approved.demanded, approved.log_indexes.len()), (policy(2, Role::Admin), 2));
 }
 
 #[tokio::test]
@@ -144,6 +189,17 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     assert_eq!(error.code(), "version-withdrawn", "{error}");
     assert!(error.to_string().contains("waits for approval by entry"), "{error}");
     assert_eq!(library.list().unwrap(), []);
+    // Nor is what waits something else, which the registry may warn of.
+    proxy.alters(|path, status, body| {
+        let Ok(mut said) = serde_json::from_slice::<Value>(&body) else { return (status, body) };
+        if !path.ends_with("/versions/1.0.0") {
+            return (status, body);
+        }
+        said["status"] = "yanked".into();
+        (status, said.to_string().into_bytes())
+    });
+    let error = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap_err();
+    assert_eq!(error.code(), "version-withdrawn", "{error}");
     proxy.alters(|_, status, body| (status, body));
     let warning = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap().warning;
     assert_eq!(warning.as_deref(), Some("acme/hello 1.0.0 waits for approval"));

@@ -1,32 +1,24 @@
 //! What waits for approval, and whether it was released by those who may.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, Monitor, Rule, key_of, version_key};
+use super::versions::version_key;
+use super::{Found, Monitor, Rule, key_of};
 use crate::approval::{Approval, ApprovalPolicy};
-use crate::{Digest, Role, SkillId, Version};
+use crate::{Digest, Role, SkillId, Version, VersionStatus};
 
-/// What was approved of what waits, and what is demanded of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Approvals {
-    /// Policies with the entry that set them, by namespace key.
-    policies: BTreeMap<String, (ApprovalPolicy, u64)>,
-    /// Versions that wait, by `key@version`.
-    pending: BTreeMap<String, Pending>,
+/// A policy in force, and the entry that set it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct PolicyState {
+    policy: ApprovalPolicy,
+    index: u64,
 }
 
+/// An approval of what waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Pending {
-    /// Who published or signed it, by user id.
-    authors: BTreeSet<String>,
-    /// Approvals by entry.
-    approvals: BTreeMap<u64, Given>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Given {
+pub(super) struct Given {
     user: String,
     /// The role by which it was given; none where the entry about that is hidden.
     role: Option<Role>,
@@ -56,9 +48,9 @@ impl Monitor {
             found.add(Rule::Form, error.to_string());
         }
         match policy {
-            Some(policy) => drop(self.approvals.policies.insert(place, (policy, index))),
+            Some(policy) => drop(self.policies.insert(place, PolicyState { policy, index })),
             None => {
-                if self.approvals.policies.remove(&place).is_none() && !self.is_excused() {
+                if self.policies.remove(&place).is_none() && !self.is_excused() {
                     found.add(Rule::Approval, format!("`{namespace}` had no policy"));
                 }
             }
@@ -66,10 +58,9 @@ impl Monitor {
     }
 
     /// Compares the policies that an entry names with those in force in the namespace.
-    fn check_policies(&mut self, namespace: &str, named: &[u64], found: &mut Found) {
-        let in_force: BTreeSet<u64> = places(namespace)
-            .filter_map(|place| self.approvals.policies.get(place).map(|(_, index)| *index))
-            .collect();
+    pub(super) fn check_policies(&mut self, namespace: &str, named: &[u64], found: &mut Found) {
+        let in_force: BTreeSet<u64> =
+            places(namespace).filter_map(|place| self.policies.get(place).map(|set| set.index)).collect();
         for index in named.iter().filter(|index| !in_force.contains(index)) {
             if self.hidden.contains(index) {
                 self.unjudged += 1;
@@ -78,45 +69,16 @@ impl Monitor {
             }
         }
         for index in in_force.iter().filter(|index| !named.contains(index)) {
+            // It may have been removed by an entry that is hidden.
             if !self.is_excused() {
-                found.add(
-                    Rule::Approval,
-                    format!("it passes over the policy of `{namespace}` by entry {index}"),
-                );
+                let detail = format!("it passes over the policy of `{namespace}` by entry {index}");
+                found.add(Rule::Approval, detail);
             }
-        }
-    }
-
-    /// Notes a version that waits, if a policy makes it.
-    pub(super) fn wait(
-        &mut self,
-        skill: &SkillId,
-        version: &Version,
-        policies: &[u64],
-        authors: BTreeSet<String>,
-        found: &mut Found,
-    ) {
-        self.check_policies(&skill.namespace().key(), policies, found);
-        if !policies.is_empty() {
-            let pending = Pending { authors, approvals: BTreeMap::new() };
-            self.approvals.pending.insert(version_key(skill, version), pending);
-        }
-    }
-
-    /// Whoever signs what waits has a part in it.
-    pub(super) fn add_author(&mut self, skill: &SkillId, version: &Version, signer: &str) {
-        if let Some(pending) = self.approvals.pending.get_mut(&version_key(skill, version)) {
-            pending.authors.insert(signer.to_owned());
         }
     }
 
     pub(super) fn decide(&mut self, decision: Decided<'_>, found: &mut Found) {
         let Decided { index, actor, skill, version, digest, member, is_approval } = decision;
-        self.must_be_published(skill, version, found);
-        let key = version_key(skill, version);
-        if self.versions.get(&key).is_some_and(|known| *known != digest) {
-            found.add(Rule::Approval, format!("`{skill}` {version} has another digest than {digest}"));
-        }
         let Some(user) = actor else {
             found.add(Rule::Right, "nobody is said to have decided it".to_owned());
             return;
@@ -135,69 +97,65 @@ impl Monitor {
                 found.add(Rule::Right, detail);
             }
         }
-        match (is_approval, self.approvals.pending.get_mut(&key)) {
-            (true, Some(pending)) => {
-                let is_own = pending.authors.contains(user);
-                if is_own {
-                    found
-                        .add(Rule::Approval, format!("`{user}` has published or signed it, and approves it"));
-                }
-                pending.approvals.insert(index, Given { user: user.to_owned(), role, is_own });
-            }
-            // Others may approve what waits for nothing.
-            (true, None) => {}
-            (false, Some(_)) => drop(self.approvals.pending.remove(&key)),
-            (false, None) => {
-                if !self.is_excused() {
-                    found.add(Rule::Status, format!("`{skill}` {version} does not wait"));
-                }
-            }
+        let Some(known) = self.versions.get_mut(&version_key(skill, version)) else { return };
+        if known.digest != digest {
+            found.add(Rule::Approval, format!("`{skill}` {version} has another digest than {digest}"));
+        }
+        if !is_approval {
+            known.approvals.clear();
+            return;
+        }
+        let is_own = known.authors.contains(user);
+        if is_own {
+            found.add(Rule::Approval, format!("`{user}` has published or signed it, and approves it"));
+        }
+        if known.status == VersionStatus::Pending {
+            known.approvals.insert(index, Given { user: user.to_owned(), role, is_own });
         }
     }
 
     /// A version that waited must have the approvals that are demanded at that moment, of people who still may.
     pub(super) fn release(
         &mut self,
-        actor: Option<&str>,
         skill: &SkillId,
         version: &Version,
-        (policies, approvals): (&[u64], &[u64]),
+        policies: &[u64],
+        approvals: &[u64],
         found: &mut Found,
     ) {
-        self.must_be_published(skill, version, found);
-        let Some(pending) = self.approvals.pending.remove(&version_key(skill, version)) else {
-            if policies.is_empty() && approvals.is_empty() {
-                self.must_be_admin(actor, found);
-            } else if !self.is_excused() {
-                found.add(Rule::Status, format!("`{skill}` {version} does not wait"));
-            }
-            return;
-        };
         let namespace = skill.namespace().key();
         self.check_policies(&namespace, policies, found);
-        let known: Vec<ApprovalPolicy> = places(&namespace)
-            .filter_map(|place| self.approvals.policies.get(place))
-            .filter(|(_, index)| policies.contains(index))
-            .map(|(policy, _)| *policy)
-            .collect();
-        let demanded = ApprovalPolicy::together(known).unwrap_or(ApprovalPolicy::LEAST);
-        let mut counted = Vec::new();
+        // Whoever has released a version twice, or what does not wait, has broken another rule already.
+        let Some(known) = self.versions.get_mut(&version_key(skill, version)) else { return };
+        let pending = std::mem::take(&mut known.approvals);
+        let named = places(&namespace)
+            .filter_map(|place| self.policies.get(place))
+            .filter(|set| policies.contains(&set.index))
+            .map(|set| set.policy);
+        let demanded = ApprovalPolicy::together(named).unwrap_or(ApprovalPolicy::LEAST);
+        let (mut counted, mut unseen) = (Vec::new(), 0);
         for index in approvals {
-            let Some(given) = pending.approvals.get(index) else {
-                found.add(Rule::Approval, format!("entry {index} is no approval of it"));
+            let Some(given) = pending.get(index) else {
+                match self.hidden.contains(index) {
+                    true => unseen += 1,
+                    false => found.add(Rule::Approval, format!("entry {index} is no approval of it")),
+                }
                 continue;
             };
             let held = self.roles_in(&namespace, &given.user).into_iter().map(|(role, _)| role).max();
-            let role = match held {
-                Some(role) if !self.disabled.contains(&given.user) => role,
+            let role = match (given.role, held) {
+                _ if self.disabled.contains(&given.user) => Role::Reader,
                 // The role may be by an entry that is hidden, as may be that it was taken away.
-                None if given.role.is_none() => Role::Owner,
-                _ => Role::Reader,
+                (None, _) => Role::Owner,
+                (Some(given), Some(held)) => given.min(held),
+                (Some(_), None) => Role::Reader,
             };
             counted.push(Approval { user: &given.user, role, is_own: given.is_own });
         }
-        let count = demanded.count(counted);
-        if count < demanded.approvals {
+        let count = demanded.count(counted) + unseen;
+        self.unjudged += u64::from(unseen);
+        // A policy may have been loosened, or a role given again, by an entry that is hidden.
+        if count < demanded.approvals && !self.is_excused() {
             let detail = format!(
                 "{count} of its approvals count, and {} of the role `{}` are demanded",
                 demanded.approvals, demanded.role

@@ -2,7 +2,7 @@
 
 use skillery_core::api::{NamespacePolicy, PendingVersion};
 use skillery_core::time::Time;
-use skillery_core::{ApprovalPolicy, Decision, Namespace, Version};
+use skillery_core::{ApprovalPolicy, Decision, Namespace, Role, Version};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -89,6 +89,10 @@ pub struct DecisionRow {
     pub at: Time,
     /// The number of the log entry that has it.
     pub log_index: i64,
+    /// The role by which it was decided.
+    pub role: Role,
+    /// The number of the log entry that gave the role.
+    pub member: u64,
 }
 
 /// The last decision of each reviewer about a version, the oldest first.
@@ -98,7 +102,7 @@ pub async fn decisions(
     version: &Version,
 ) -> Result<Vec<DecisionRow>> {
     let rows = sqlx::query(
-        "SELECT d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index FROM decisions d \
+        "SELECT d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index, d.role, d.member FROM decisions d \
          JOIN users u ON u.id = d.user_id WHERE d.skill = $1 AND d.version = $2 ORDER BY d.log_index",
     )
     .bind(skill.to_owned())
@@ -114,34 +118,47 @@ pub async fn decisions(
             comment: row.try_get(4)?,
             at: Time::from_micros(row.try_get(5)?),
             log_index: row.try_get(6)?,
+            role: parsed(row.try_get(7)?)?,
+            member: u64::try_from(row.try_get::<i64, _>(8)?).map_err(Failure::internal)?,
         })
     };
     rows.iter().map(row).collect()
 }
 
+/// What a user decides.
+#[derive(Debug, Clone)]
+pub struct NewDecision<'a> {
+    /// The user's id.
+    pub user: &'a str,
+    /// What.
+    pub decision: Decision,
+    /// Why.
+    pub comment: &'a str,
+    /// The role by which it is decided.
+    pub role: Role,
+    /// The number of the log entry that gave the role.
+    pub member: u64,
+    /// The number of the log entry that has it.
+    pub log_index: i64,
+}
+
 /// Keeps what a user decides, in place of an earlier decision.
-pub async fn decide(
-    tx: &mut Tx,
-    skill: &str,
-    version: &Version,
-    user: &str,
-    decision: Decision,
-    comment: &str,
-    index: i64,
-) -> Result<()> {
+pub async fn decide(tx: &mut Tx, skill: &str, version: &Version, decision: NewDecision<'_>) -> Result<()> {
     let now = tx.now;
     sqlx::query(
-        "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (skill, version, user_id) DO UPDATE SET decision = $4, comment = $5, at = $6, log_index = $7",
+        "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (skill, version, user_id) \
+         DO UPDATE SET decision = $4, comment = $5, at = $6, log_index = $7, role = $8, member = $9",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
-    .bind(user.to_owned())
-    .bind(decision.as_str())
-    .bind(comment.to_owned())
+    .bind(decision.user.to_owned())
+    .bind(decision.decision.as_str())
+    .bind(decision.comment.to_owned())
     .bind(now.micros())
-    .bind(index)
+    .bind(decision.log_index)
+    .bind(decision.role.as_str())
+    .bind(i64::try_from(decision.member).map_err(Failure::internal)?)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -162,32 +179,44 @@ pub async fn signers(
     .await?)
 }
 
-/// One page of the versions that wait in these namespaces and below, the oldest first, and how many there are. `places`
-/// are keys; none stands for everywhere.
+/// Which of the versions that wait are asked for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The user who asks.
+    pub user: &'a str,
+    /// Whether only those count where the user is a reviewer.
+    pub is_bound_to_roles: bool,
+    /// Keys of namespaces that they must be in or below; none stands for everywhere.
+    pub within: &'a [String],
+}
+
+/// One page of the versions that wait, the oldest first, and how many there are.
 pub async fn pending(
     db: &Db,
-    places: Option<&[String]>,
-    user: &str,
+    wanted: &Wanted<'_>,
     limit: i64,
     offset: i64,
 ) -> Result<(u64, Vec<PendingVersion>)> {
-    let places = match places {
-        Some([]) => return Ok((0, Vec::new())),
-        Some(places) => places,
-        None => &[],
-    };
+    let Wanted { user, is_bound_to_roles, within } = *wanted;
     // Keys of namespaces have no letter that `LIKE` takes for another.
-    let is_there: Vec<String> = (1..=places.len())
-        .map(|place| format!("(s.namespace = ${place} OR s.namespace LIKE ${place} || '/%')"))
-        .collect();
-    let where_ = match is_there.is_empty() {
-        true => "v.status = 'pending'".to_owned(),
-        false => format!("v.status = 'pending' AND ({})", is_there.join(" OR ")),
-    };
+    let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
+    let mut conditions = vec!["v.status = 'pending'".to_owned()];
+    if !within.is_empty() {
+        let places: Vec<String> = (1..=within.len()).map(|place| below(&format!("${place}"))).collect();
+        conditions.push(format!("({})", places.join(" OR ")));
+    }
+    let next = within.len() + 1;
+    if is_bound_to_roles {
+        conditions.push(format!(
+            "EXISTS (SELECT 1 FROM members m WHERE m.user_id = ${next} \
+             AND m.role IN ('reviewer', 'admin', 'owner') AND {})",
+            below("m.namespace")
+        ));
+    }
+    let where_ = conditions.join(" AND ");
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM versions v JOIN skills s ON s.key = v.skill WHERE {where_}"
     )));
-    let next = places.len() + 1;
     let mut page = sqlx::query(AssertSqlSafe(format!(
         "SELECT s.id, v.version, u.name, v.description, v.created_at, \
          (SELECT CAST(COUNT(*) AS BIGINT) FROM decisions d \
@@ -198,9 +227,12 @@ pub async fn pending(
         next + 1,
         next + 2,
     )));
-    for place in places {
+    for place in within {
         count = count.bind(place.clone());
         page = page.bind(place.clone());
+    }
+    if is_bound_to_roles {
+        count = count.bind(user.to_owned());
     }
     let total = count.fetch_one(db.reader()).await?;
     let rows = page.bind(user.to_owned()).bind(limit).bind(offset).fetch_all(db.reader()).await?;

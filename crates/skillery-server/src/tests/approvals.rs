@@ -114,8 +114,6 @@ async fn what_is_published_waits_until_enough_people_approve_it() {
     app.approve(&author).await.fails(403, "forbidden");
     app.approve(&reader).await.fails(403, "forbidden");
     app.approve("").await.fails(401, "unauthenticated");
-    // An admin of the registry has no role here that the log could name.
-    app.delete("/api/v1/orgs/acme/members/admin", ADMIN).await;
     let one = app.approve(&rita).await.is(200);
     assert_eq!(
         (&one["status"], &one["given"], &one["demanded"]["approvals"]),
@@ -175,8 +173,18 @@ async fn nobody_approves_what_is_their_own() {
     assert_eq!(app.get("/api/v1/skills/acme/tool").await.is(200)["version"], "1.1.0");
     // The registry's admin is an owner everywhere, by no entry that anybody could check.
     app.publish_as(&author, "1.2.0").await;
-    app.user("boss", &["read"]).await;
-    app.call(Method::PATCH, "/api/v1/users/boss", ADMIN, Some(json!({ "site_admin": true }))).await;
+    app.member("acme", "rob", "owner").await;
+    app.delete("/api/v1/orgs/acme/members/admin", ADMIN).await.is(204);
+    let path = "/api/v1/skills/acme/tool/versions/1.2.0/approvals";
+    let approved = json!({ "decision": "approved" });
+    let refused = app.post(path, ADMIN, approved.clone()).await.fails(403, "forbidden");
+    assert_eq!(refused["detail"], "this needs a role of your own in `acme`, which the log can name");
+    // What is one's own may be rejected; who signs what waits has a part in it from then on.
+    app.post(path, &rita, approved.clone()).await.is(200);
+    app.publish_as(&rita, "1.3.0").await;
+    let path = "/api/v1/skills/acme/tool/versions/1.3.0/approvals";
+    let rejected = json!({ "decision": "rejected", "comment": "too early" });
+    assert_eq!(app.post(path, &rita, rejected).await.is(200)["status"], "rejected");
     app.audit().await;
 }
 
@@ -194,7 +202,9 @@ async fn what_is_rejected_is_never_handed_out() {
     let rejected = json!({ "decision": "rejected", "comment": "reads the home folder" });
     let answer = app.post(&path, &rita, rejected.clone()).await.is(200);
     assert_eq!(answer["status"], "rejected");
-    app.post(&path, &rita, rejected).await.is(200);
+    app.post(&path, &rita, rejected.clone()).await.is(200);
+    let again = app.post(&path, &rob, rejected).await.fails(409, "status-conflict");
+    assert_eq!(again["detail"], "acme/tool 1.0.0 is rejected already");
     app.approve(&rob).await.fails(409, "status-conflict");
     app.get_as(&rita, "/api/v1/skills/acme/tool/download?version=1.0.0")
         .await
@@ -234,6 +244,72 @@ async fn roles_and_policies_are_those_of_the_moment() {
     app.policy("acme", 2).await;
     assert_eq!(app.get_as(&rita, TOOL).await.is(200)["status"], "pending");
     assert_eq!(app.approve(&rob).await.is(200)["status"], "published");
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_counts_with_the_role_by_which_it_was_given() {
+    let app = TestApp::new().await;
+    let People { author, rita, rob, .. } = app.people().await;
+    app.policy("acme", 2).await;
+    app.publish_as(&author, "1.0.0").await;
+    app.approve(&rita).await.is(200);
+    // From now on, admins are demanded: rita approved as a reviewer, and says so again as an admin.
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 2, "role": "admin" })).await.is(200);
+    app.approve(&rita).await.fails(403, "forbidden");
+    app.member("acme", "rita", "admin").await;
+    app.member("acme", "rob", "admin").await;
+    let one = app.approve(&rob).await.is(200);
+    assert_eq!((&one["status"], &one["given"]), (&json!("pending"), &json!(1)));
+    assert_eq!(app.approve(&rita).await.is(200)["status"], "published");
+    assert_eq!(app.kinds().await.iter().filter(|kind| *kind == "version.approved").count(), 3);
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_switched_off_or_has_left_counts_no_more() {
+    let app = TestApp::new().await;
+    let People { author, rita, rob, .. } = app.people().await;
+    app.policy("acme", 2).await;
+    app.publish_as(&author, "1.0.0").await;
+    app.approve(&rita).await.is(200);
+    app.call(Method::PATCH, "/api/v1/users/rita", ADMIN, Some(json!({ "disabled": true }))).await.is(200);
+    assert_eq!(app.approve(&rob).await.is(200)["given"], 1);
+    app.approve(&rita).await.fails(401, "token-revoked");
+    app.call(Method::PATCH, "/api/v1/users/rita", ADMIN, Some(json!({ "disabled": false }))).await.is(200);
+    app.delete("/api/v1/orgs/acme/members/rita", ADMIN).await.is(204);
+    assert_eq!(app.approve(&rob).await.is(200)["status"], "pending");
+    // What nothing is demanded of any more still needs one approval, which it has.
+    app.delete("/api/v1/orgs/acme/policy", ADMIN).await.is(200);
+    let standing = app.get_as(&rob, &format!("{TOOL}/approvals")).await.is(200);
+    assert_eq!(standing["demanded"], json!({ "approvals": 1, "role": "reviewer" }));
+    assert_eq!(app.approve(&rob).await.is(200)["status"], "published");
+    // An admin of the registry takes it back and gives it again, as anything else.
+    app.put(&format!("{TOOL}/quarantine"), ADMIN, json!({ "reason": "" })).await.is(200);
+    app.delete(&format!("{TOOL}/quarantine"), ADMIN).await.is(200);
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_of_what_waits_by_trying_to_change_it() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.people().await;
+    let other = app.user("other", &["read", "publish"]).await;
+    app.member("acme", "other", "publisher").await;
+    app.policy("acme", 1).await;
+    app.publish_as(&author, "1.0.0").await;
+    for path in [format!("{TOOL}/yank"), "/api/v1/skills/acme/tool/versions/9.9.9/yank".to_owned()] {
+        app.put(&path, &other, json!({ "reason": "" })).await.fails(404, "version-not-found");
+        app.delete(&path, &other).await.fails(404, "version-not-found");
+    }
+    for token in [&author, &rita] {
+        app.put(&format!("{TOOL}/yank"), token, json!({ "reason": "" })).await.fails(409, "status-conflict");
+    }
+    // Roles in any number of namespaces break nobody's list.
+    for number in 0..40 {
+        app.member(&format!("acme/n{number}"), "rita", "reviewer").await;
+    }
+    assert_eq!(app.get_as(&rita, "/api/v1/approvals").await.is(200)["total"], 1);
     app.audit().await;
 }
 

@@ -18,6 +18,9 @@ CREATE TABLE decisions (
     comment TEXT NOT NULL,
     at BIGINT NOT NULL,
     log_index BIGINT NOT NULL,
+    -- The role by which it was decided, and the log entry that gave it.
+    role TEXT NOT NULL,
+    member BIGINT NOT NULL,
     PRIMARY KEY (skill, version, user_id)
 );
 

@@ -6,14 +6,15 @@ use skillery_core::api::{ApprovalsResponse, DecisionRequest, DecisionSummary, Pe
 use skillery_core::id::key_contains;
 use skillery_core::{
     ApprovalPolicy, Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest,
+    VersionStatus,
 };
 
 use super::orgs::org_not_found;
-use crate::access::{Caller, Identity};
+use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::{Wanted, decide, demanded, given, judge};
 use crate::db::{approvals as table, versions};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::call::{Call, json};
 use crate::skill;
 use crate::text::{check_text, invalid};
@@ -32,42 +33,33 @@ pub async fn pending(call: &Call) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;
     let page = call.page()?;
     let wanted = call.parsed::<Namespace>("namespace")?;
-    let places = places(identity, wanted.as_ref());
-    if wanted.is_some() && places.as_ref().is_some_and(Vec::is_empty) {
-        return Err(wanted.as_ref().map_or_else(|| Failure::internal("no namespace"), org_not_found));
+    let is_bound_to_roles = !identity.is_site_admin();
+    let mut within_bounds = identity.token.namespaces.clone();
+    if let Some(namespace) = &wanted {
+        let key = namespace.key();
+        let reviewed = identity.roles.iter().filter(|(_, role)| *role >= Role::Reviewer);
+        let reviewed: Vec<String> = reviewed.map(|(place, _)| place.clone()).collect();
+        let is_known = !is_bound_to_roles || !within(&reviewed, std::slice::from_ref(&key)).is_empty();
+        within_bounds = match within_bounds.is_empty() {
+            true => vec![key],
+            false => within(&within_bounds, &[key]),
+        };
+        if !is_known || within_bounds.is_empty() {
+            return Err(org_not_found(namespace));
+        }
     }
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let (total, pending) =
-        table::pending(&call.app.db, places.as_deref(), &identity.user.id, limit, offset).await?;
+    let wanted = table::Wanted { user: &identity.user.id, is_bound_to_roles, within: &within_bounds };
+    let (total, pending) = table::pending(&call.app.db, &wanted, limit, offset).await?;
     json(StatusCode::OK, &PendingResponse { total, pending })
 }
 
-/// Keys of the namespaces where a caller may decide, each with all below it; none stands for everywhere.
-fn places(identity: &Identity, wanted: Option<&Namespace>) -> Option<Vec<String>> {
-    let everywhere = vec![String::new()];
-    let held = match identity.is_site_admin() {
-        true => everywhere.clone(),
-        false => {
-            let reviewed = identity.roles.iter().filter(|(_, role)| *role >= Role::Reviewer);
-            reviewed.map(|(place, _)| place.clone()).collect()
-        }
-    };
-    let bounds = match identity.token.namespaces.is_empty() {
-        true => everywhere.clone(),
-        false => identity.token.namespaces.clone(),
-    };
-    let wanted = wanted.map_or(everywhere, |namespace| vec![namespace.key()]);
-    let places = within(&within(&held, &bounds), &wanted);
-    (!places.iter().any(String::is_empty)).then_some(places)
-}
-
-/// What lies in both.
+/// What lies in both, of keys of namespaces that stand for all below them.
 fn within(one: &[String], other: &[String]) -> Vec<String> {
-    let contains = |outer: &str, inner: &str| outer.is_empty() || key_contains(outer, inner);
     let mut both = Vec::new();
     for one in one {
         for other in other {
-            let inner = match (contains(one, other), contains(other, one)) {
+            let inner = match (key_contains(one, other), key_contains(other, one)) {
                 (true, _) => other,
                 (false, true) => one,
                 (false, false) => continue,
@@ -108,6 +100,8 @@ async fn approvals_of(
     let summary = versions::summary(&app.db, &key, version).await?.ok_or_else(not_found)?;
     let demanded = demanded(&table::policies(app.db.reader(), &namespace).await?);
     let policy = demanded.unwrap_or(ApprovalPolicy::LEAST);
+    // What waits needs one approval even where nothing is demanded any more.
+    let demanded = demanded.or((row.status == VersionStatus::Pending).then_some(policy));
     let judged = judge(&mut *app.db.reader().acquire().await?, id, &row).await?;
     let given = given(&judged, policy);
     let decisions = judged

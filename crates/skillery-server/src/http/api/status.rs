@@ -95,6 +95,7 @@ impl Change {
         let skill = skill::find(app, caller, id).await?;
         let key = skill.id.key();
         let user = caller.user_id().unwrap_or_default().to_owned();
+        let (caller, namespace) = (caller.clone(), skill.id.namespace().key());
         let (id, wanted, row_key) = (skill.id, version.clone(), key.clone());
         app.db
             .write(move |tx| {
@@ -102,6 +103,9 @@ impl Change {
                     let not_found = || skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone()));
                     let row =
                         versions::find(tx.connection(), &row_key, &wanted).await?.ok_or_else(not_found)?;
+                    if !skill::sees_version(&caller, &namespace, &row) {
+                        return Err(not_found());
+                    }
                     if row.status == self.to && (self.reason.is_none() || self.reason == row.reason) {
                         return Ok(());
                     }

@@ -1,0 +1,83 @@
+//! What versions are, and what may become of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::approvals::Given;
+use super::{Found, Monitor, Rule};
+use crate::event::Event;
+use crate::standing::status_after;
+use crate::{Digest, SkillId, Version, VersionStatus};
+
+/// A version that was published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct VersionState {
+    pub(super) digest: Digest,
+    pub(super) status: VersionStatus,
+    /// Who published or signed it, by user id.
+    pub(super) authors: BTreeSet<String>,
+    /// Approvals by entry, while it waits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) approvals: BTreeMap<u64, Given>,
+}
+
+pub(super) fn version_key(skill: &SkillId, version: &Version) -> String {
+    format!("{}@{version}", skill.key())
+}
+
+impl Monitor {
+    /// Makes of a version what the entry makes of it, if it can follow those before; tells whether it can.
+    pub(super) fn change(
+        &mut self,
+        skill: &SkillId,
+        version: &Version,
+        event: &Event,
+        found: &mut Found,
+    ) -> bool {
+        let key = version_key(skill, version);
+        let before = self.versions.get(&key).map(|known| known.status);
+        match status_after(before, event) {
+            Ok(after) => {
+                if let Some(known) = self.versions.get_mut(&key) {
+                    known.status = after;
+                }
+                true
+            }
+            // What it was may have been changed by an entry that is hidden.
+            Err(out_of_order) => {
+                if !self.is_excused() {
+                    found.add(Rule::Status, format!("`{skill}` {version}: {out_of_order}"));
+                }
+                false
+            }
+        }
+    }
+
+    /// Notes a version, which waits if policies are named.
+    pub(super) fn publish(
+        &mut self,
+        skill: &SkillId,
+        version: &Version,
+        digest: Digest,
+        authors: BTreeSet<String>,
+        event: &Event,
+        found: &mut Found,
+    ) {
+        let Ok(status) = status_after(None, event) else { return };
+        let state = VersionState { digest, status, authors, approvals: BTreeMap::new() };
+        if let Some(before) = self.versions.insert(version_key(skill, version), state) {
+            found.add(
+                Rule::Digest,
+                format!("`{skill}` {version} was published before, with the digest {}", before.digest),
+            );
+        }
+    }
+
+    /// Whoever signs a version has a part in it from then on.
+    pub(super) fn add_author(&mut self, skill: &SkillId, version: &Version, signer: &str) {
+        if let Some(known) = self.versions.get_mut(&version_key(skill, version)) {
+            known.authors.insert(signer.to_owned());
+        }
+    }
+}
