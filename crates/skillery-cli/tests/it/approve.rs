@@ -1,5 +1,7 @@
 //! Namespaces that demand approvals, and reviewers who decide.
 
+use std::process::Command;
+
 use crate::support::{Place, Server, VALIDATOR, snapshot};
 
 const ID: &str = "acme/email_validator";
@@ -67,6 +69,13 @@ fn what_is_published_under_a_policy_waits_for_reviewers() {
 fn what_installs_may_have_to_be_approved() {
     let server = Server::start();
     let place = server.place();
+    let key = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", "id_test"])
+        .current_dir(place.work())
+        .status();
+    assert!(key.unwrap().success());
+    place.publish("acme/other", "1.0.0");
+    place.run(["key", "enrol", "id_test"]).ok();
     place.publish(ID, "1.0.0");
     snapshot!("install-not-approved", server.place().run(["install", ID, "--require", "approved"]).fails(1));
 }

@@ -205,7 +205,7 @@ impl LogError {
                 "write one (c2sp.org/tlog-policy), or name yours with `skillery config set log_policy FILE`"
             }
             Self::NotApproved { .. } => {
-                "nothing was installed; ask a reviewer to look at it and approve it with `skillery approve accept`"
+                "nothing was installed; members see with `skillery approve show` how far it is, and reviewers approve with `skillery approve accept`"
             }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
             Self::NotKept { .. } | Self::Altered { .. } => {

@@ -1,7 +1,7 @@
 //! Publishing what is there already: the same again, or something else under the same name.
 
 use skillery_core::api::PublishResponse;
-use skillery_core::{Problem, ProblemCode};
+use skillery_core::{Problem, ProblemCode, VersionStatus};
 
 use crate::db::skills::SkillRow;
 use crate::db::versions::VersionRow;
@@ -40,15 +40,15 @@ pub fn compare(skill: &SkillRow, existing: Option<VersionRow>, draft: &Draft) ->
     if different.is_empty() && existing.digest == new.digest {
         return Ok(Published::Again(response(skill, &existing)));
     }
-    let problem = Problem::new(
-        ProblemCode::VersionExists,
-        format!(
-            "{} {} is published already, and differs in: {}",
-            skill.id,
-            new.version,
-            different.join(", ")
-        ),
-    );
+    let standing = match existing.status {
+        VersionStatus::Pending => "waits for approval already",
+        VersionStatus::Rejected => "was rejected",
+        VersionStatus::Published | VersionStatus::Yanked | VersionStatus::Quarantined => {
+            "is published already"
+        }
+    };
+    let detail = format!("{} {} {standing}, and differs in: {}", skill.id, new.version, different.join(", "));
+    let problem = Problem::new(ProblemCode::VersionExists, detail);
     Err(problem.with("different", different).into())
 }
 
