@@ -14,6 +14,14 @@ pub enum Event {
     /// The registry began.
     #[serde(rename = "log.genesis")]
     Genesis,
+    /// The log is signed with another key from this entry on.
+    #[serde(rename = "log.key-rotated")]
+    LogKeyRotated {
+        /// The key before: `name+id+base64`.
+        from: String,
+        /// The key from now on.
+        to: String,
+    },
     /// A user was made.
     #[serde(rename = "user.created")]
     UserCreated {
@@ -269,6 +277,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Genesis => "log.genesis",
+            Self::LogKeyRotated { .. } => "log.key-rotated",
             Self::UserCreated { .. } => "user.created",
             Self::UserDisabled { .. } => "user.disabled",
             Self::OrgCreated { .. } => "org.created",
@@ -309,6 +318,7 @@ impl Event {
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill } => Some(skill),
             Self::Genesis
+            | Self::LogKeyRotated { .. }
             | Self::Unknown
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
@@ -362,6 +372,7 @@ impl Event {
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => true,
             Self::Genesis
+            | Self::LogKeyRotated { .. }
             | Self::TokenIssued { .. }
             | Self::UserLinked { .. }
             | Self::KeyEnrolled { .. }

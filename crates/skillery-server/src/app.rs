@@ -178,6 +178,7 @@ impl App {
             .map_err(file_error(blob_folder))?;
         let secret_key = SecretKey::open(&settings.secret_key_file(), &environment)?;
         let registry = bootstrap::genesis(&db, &environment, &secret_key).await?;
+        tlog::announce(&db, &log_key).await?;
         let admin_token = bootstrap::admin_token(&db, &environment, &settings).await?;
         let search = Search::open(&settings.index_folder(), &registry, &db).await?;
         let publishing = Publishing::new(

@@ -49,6 +49,21 @@ Examples:
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Hand the log over to a new key; the server must be stopped
+    #[command(name = "rotate-log-key")]
+    #[command(after_help = "\
+Examples:
+  skillery admin rotate-log-key
+  skillery admin rotate-log-key --data ./data --json
+
+The old key signs that the new one comes next; clients that have pinned it follow that note. It goes on \
+signing beside the new one as long as `log-key.old` is there: remove that file when everybody who must \
+have followed has. Several servers on one database are all stopped first, and get `log-key`, \
+`log-key.old` and `log-key.rotations` before they start again.")]
+    RotateLogKey {
+        #[command(flatten)]
+        data: DataArgs,
+    },
     /// Build the search index from nothing; the server must be stopped
     #[command(after_help = "\
 Examples:
@@ -108,6 +123,19 @@ pub(crate) async fn run(session: &Session, args: &AdminArgs) -> CommandResult {
                 page.field("made", &report.backup.created_at);
                 page.field("log entries", report.backup.log_entries.to_string());
                 page.field("contents", report.contents.to_string());
+            })?;
+        }
+        AdminCommand::RotateLogKey { data } => {
+            let settings = load(data)?;
+            let report =
+                admin::rotate_log_key(&settings).await.map_err(|error| failure("rotate the log key", &error))?;
+            session.output.show(&report, |page| {
+                let line = Line::default().toned(Tone::Good, "rotated ").plain("the key of ");
+                page.line(line.name(&report.origin));
+                page.field("from", &report.from);
+                page.field("to", &report.fingerprint);
+                page.field("key", &report.key);
+                page.field("old key", format!("signs too, while {} is there", report.old_key_file.display()));
             })?;
         }
         AdminCommand::Reindex { data } => {

@@ -1,7 +1,7 @@
 //! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
 
 use skillery_core::VersionRequest;
-use skillery_core::tlog::VerifierKey;
+use skillery_core::tlog::{Checkpoint, VerifierKey};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -93,17 +93,19 @@ impl Library {
         let (Some(proof), Some(registry)) = (proof, &manifest.registry) else {
             return Err(no_proof().into());
         };
-        let key = match configured.cloned().or(Log::pinned(self.home(), registry)?) {
-            Some(key) => key,
-            None => {
-                let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
-                installed_with.parse().map_err(Error::internal("read the key of a log"))?
-            }
-        };
+        let mut keys: Vec<VerifierKey> = configured.cloned().into_iter().collect();
+        let known = Log::known_keys(self.home(), registry)?;
+        if keys.is_empty() || keys.iter().any(|key| known.contains(key)) {
+            keys.extend(known);
+        }
+        if keys.is_empty() {
+            let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
+            keys.push(installed_with.parse().map_err(Error::internal("read the key of a log"))?);
+        }
         let offered = offered(manifest);
-        let (index, checkpoint) = check_kept(proof, &key, &offered)?;
+        let (key, (index, checkpoint)) = check_with_any(proof, &keys, &offered)?;
         if let Some(witnessing) = witnessing {
-            witnessing.check_kept(proof, std::slice::from_ref(&key), &offered)?;
+            witnessing.check_kept(proof, &keys, &offered)?;
         }
         Ok(ProofView {
             index,
@@ -125,6 +127,23 @@ impl Library {
     pub fn proof_text(&self, installed: &Installed) -> Result<Option<String>> {
         self.store.proof(installed)
     }
+}
+
+/// Checks a proof with the first of these keys that has signed it; there is at least one.
+fn check_with_any<'a>(
+    proof: &str,
+    keys: &'a [VerifierKey],
+    offered: &Offered<'_>,
+) -> Result<(&'a VerifierKey, (u64, Checkpoint))> {
+    let mut first = None;
+    for key in keys {
+        match check_kept(proof, key, offered) {
+            Ok(checked) => return Ok((key, checked)),
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    let no_proof = || LogError::NoProof { id: offered.id.clone(), version: offered.version.clone() }.into();
+    Err(first.unwrap_or_else(no_proof))
 }
 
 /// An installed version, as its registry offered it.

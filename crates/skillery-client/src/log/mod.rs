@@ -6,6 +6,7 @@
 mod error;
 mod monitor;
 mod read;
+mod rotation;
 mod signed;
 mod state;
 mod version;
@@ -53,7 +54,9 @@ impl Log {
             return Err(LogError::Forked { registry: client.registry().to_owned(), evidence }.into());
         }
         let pinned = state.key()?;
-        let configured = client.configured_log_key().cloned();
+        // A configured key that has handed the log over is believed no longer than a pinned one.
+        let former = state.former()?;
+        let configured = client.configured_log_key().filter(|key| !former.contains(key)).cloned();
         let known = configured.or_else(|| pinned.clone()).or_else(|| introduced.cloned());
         let (key, is_new) = match known {
             Some(key) => {
@@ -132,7 +135,7 @@ impl Log {
     pub async fn update(&mut self) -> Result<Checkpoint> {
         for attempt in 1.. {
             let note = self.client.checkpoint().await?;
-            let checkpoint = self.opened(&note)?;
+            let checkpoint = self.open_newest(&note).await?;
             let known = self.known()?;
             if !self.continues(known.as_deref(), &checkpoint, &note, attempt >= TRIES).await? {
                 continue;
@@ -156,6 +159,15 @@ impl Log {
         }
     }
 
+    /// A checkpoint that is kept here: a key from before may have signed it.
+    fn opened_before(&self, note: &str) -> Result<Checkpoint> {
+        let keys = self.keys()?;
+        match keys.iter().find_map(|key| Checkpoint::open(note, key).ok()) {
+            Some((checkpoint, _)) => Ok(checkpoint),
+            None => self.opened(note),
+        }
+    }
+
     /// The newest checkpoint that is known here; none that another key has signed, which says nothing of this one.
     fn known(&self) -> Result<Option<String>> {
         if self.state.key()?.is_some_and(|pinned| pinned != self.key) {
@@ -174,7 +186,7 @@ impl Log {
         is_last: bool,
     ) -> Result<bool> {
         let Some(known_note) = known_note else { return Ok(true) };
-        let known = self.opened(known_note)?;
+        let known = self.opened_before(known_note)?;
         if checkpoint.size == known.size {
             if checkpoint.root == known.root {
                 return Ok(true);

@@ -1,7 +1,7 @@
 //! What a client remembers of a registry's log: the pinned key, the newest checkpoint, whole tiles. The only place that
 //! knows its files.
 //!
-//! `<home>/logs/<registry>/`: `key`, `checkpoint`, `heads.json`, `tiles/…`, and `fork-….evidence` where two checkpoints
+//! `<home>/logs/<registry>/`: `key`, `former-keys`, `checkpoint`, `heads.json`, `tiles/…`, and `fork-….evidence` where two checkpoints
 //! did not go together.
 
 use std::collections::BTreeMap;
@@ -48,6 +48,20 @@ impl State {
     /// Pins a key.
     pub(super) fn pin(&self, key: &VerifierKey) -> Result<()> {
         self.write("key", format!("{key}\n").as_bytes())
+    }
+
+    /// Keys that were pinned before and have handed the log over, the newest first.
+    pub(super) fn former(&self) -> Result<Vec<VerifierKey>> {
+        let path = self.folder.join("former-keys");
+        let bad = |error| Error::BadFile { path: path.display().to_string(), source: Box::new(error) };
+        let text = self.read("former-keys")?.unwrap_or_default();
+        text.lines().map(|line| line.trim().parse().map_err(bad)).collect()
+    }
+
+    /// Keeps such keys.
+    pub(super) fn keep_former(&self, keys: &[VerifierKey]) -> Result<()> {
+        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+        self.write("former-keys", text.as_bytes())
     }
 
     /// The newest checkpoint that was found good, with its signatures.
@@ -138,7 +152,7 @@ impl State {
 
     /// Forgets what was seen under a key, and keeps the lock and evidence.
     pub(super) fn forget_seen(&self) -> Result<()> {
-        for name in ["checkpoint", "heads.json", "monitor.json"] {
+        for name in ["checkpoint", "heads.json", "monitor.json", "former-keys"] {
             match fs::remove_file(self.folder.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::disk("forget a log")(error));

@@ -143,7 +143,7 @@ impl Log {
         index: u64,
         witnessing: &Witnessing,
     ) -> Result<std::result::Result<(Checkpoint, String), Refusal>> {
-        let keys = [self.key.clone()];
+        let keys = self.keys()?;
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let (newest, newest_note) = self.newest_or_error()?;
         if newest.size > index && witnessing.check(&newest_note, &keys, Some(now))?.is_none() {
@@ -161,6 +161,10 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
+        if Checkpoint::open(&note, &self.key).is_err() && self.opened_before(&note).is_ok() {
+            // They have not seen it under the key that the log was handed over to.
+            return Ok(Err(Refusal::NotYet("they have seen it under its former key only".to_owned())));
+        }
         let size = self.opened(&note)?.size;
         if size > newest.size {
             self.update().await?;

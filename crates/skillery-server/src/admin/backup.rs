@@ -91,6 +91,11 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     crate::secrets::write_private(&to.join(SECRET_KEY), key.trim())?;
     let key = fs_err::read_to_string(settings.log_key_file())?;
     crate::secrets::write_private(&to.join(LOG_KEY), key.trim())?;
+    for (from, to) in LogKey::beside(&settings.log_key_file()).iter().zip(LogKey::beside(&to.join(LOG_KEY))) {
+        if from.exists() {
+            crate::secrets::write_private(&to, fs_err::read_to_string(from)?.trim())?;
+        }
+    }
     // The manifest comes last: a folder without one is no whole backup.
     let manifest = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
     crate::secrets::write_private(&to.join(MANIFEST), &manifest)?;

@@ -135,9 +135,11 @@ async fn contents(db: &crate::db::Db, blobs: &crate::blobs::Blobs) -> Check {
 #[cfg(unix)]
 fn private_files(settings: &Settings) -> Vec<Check> {
     use std::os::unix::fs::PermissionsExt;
+    let [former, _] = LogKey::beside(&settings.log_key_file());
     let files = [
         ("secret key", settings.secret_key_file()),
         ("log key", settings.log_key_file()),
+        ("former keys", former),
         ("admin token", settings.admin_token_file()),
     ];
     files

@@ -10,7 +10,7 @@ use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json, parsed, pieces, placeholders, tuples};
+use super::{Committed, Db, Tx, from_json, parsed, pieces, placeholders, tuples};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -79,6 +79,12 @@ pub(super) fn set_head(batch: &Batch, now: Time) -> String {
 pub async fn read_head(db: &Db) -> Result<Head> {
     let text = "SELECT entries, at, edge, note FROM log_head WHERE id = 1";
     Ok(head(&sqlx::query(text).fetch_one(db.reader()).await?)?)
+}
+
+/// The signed checkpoint of the log before this transaction.
+pub async fn note(tx: &mut Tx) -> Result<String> {
+    let text = "SELECT note FROM log_head WHERE id = 1";
+    Ok(sqlx::query_scalar::<_, String>(text).fetch_one(tx.connection()).await?)
 }
 
 /// Makes these entries leaves of the tree, and writes them.

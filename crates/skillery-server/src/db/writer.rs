@@ -223,6 +223,11 @@ async fn run(
             "the log in the database went back: it is an older copy".to_owned(),
         ));
     }
+    if sealer.key.is_left_behind(&head.note) {
+        return Err(sqlx::Error::Protocol(
+            "the log key was rotated, and this server has a former one".to_owned(),
+        ));
+    }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
     tx.base = base;
     tx.now = sealer.environment.now().max(tx.now).max(head.time);

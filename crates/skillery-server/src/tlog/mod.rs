@@ -13,7 +13,7 @@ mod witnessed;
 #[cfg(test)]
 pub use feed::Feeder;
 pub use feed::feed;
-pub use key::{LogKey, LogKeyError};
+pub use key::{LogKey, LogKeyError, Rotated, announce};
 pub use seal::{Batch, Draft, Standing, seal};
 pub use seen::{Seen, follow};
 pub use tree::{TileCache, audit, check, entries, receipt, tile};
@@ -28,6 +28,9 @@ impl LogError {
         match self {
             Self::OtherKey(_) => {
                 "put the `log-key` of this registry into the data folder, or name it with `log_key_file`"
+            }
+            Self::Rotated => {
+                "put `log-key`, `log-key.old` and `log-key.rotations` of the server that has rotated it into their place"
             }
             Self::Broken(_) => "the database was altered or is damaged: restore a backup",
             Self::OlderCopy { .. } | Self::Forked(_) => {
@@ -44,6 +47,9 @@ pub enum LogError {
     /// The database was used with another key.
     #[error("the log key is `{0}`, and the log is signed with another one")]
     OtherKey(String),
+    /// The log was handed over to another key.
+    #[error("the log key was rotated, and this server has a former one")]
+    Rotated,
     /// The entries and the checkpoint do not go together.
     #[error("the log does not fit its signed checkpoint: {0}")]
     Broken(String),

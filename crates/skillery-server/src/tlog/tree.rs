@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 use skillery_core::entry::Opening;
 use skillery_core::receipt::Receipt;
 use skillery_core::tlog::{
-    Checkpoint, Edge, MissingNode, Node, TILE_WIDTH, Tile, encode_entries, leaf_hash, node_in_tile, proof,
+    Edge, MissingNode, Node, TILE_WIDTH, Tile, encode_entries, leaf_hash, node_in_tile, proof,
 };
 use skillery_core::{Digest, ProblemCode};
 
@@ -135,9 +135,10 @@ pub async fn receipt(db: &Db, cache: &TileCache, index: u64) -> Result<Receipt> 
 /// large one its whole tiles as they are and the entries behind them.
 pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::result::Result<u64, LogError>> {
     let head = log::read_head(db).await?;
-    let checkpoint = match Checkpoint::open(&head.note, key.verifier()) {
-        Ok((checkpoint, _)) => checkpoint,
-        Err(_) => return Ok(Err(LogError::OtherKey(key.verifier().to_string()))),
+    let checkpoint = match key.opened(&head.note) {
+        Ok(_) if key.is_left_behind(&head.note) => return Ok(Err(LogError::Rotated)),
+        Ok(checkpoint) => checkpoint,
+        Err(error) => return Ok(Err(error)),
     };
     let size = head.edge.size();
     let broken = |what: String| Ok(Err(LogError::Broken(what)));

@@ -141,11 +141,16 @@ fn from_lock(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failu
     let check = |skill: &skillery_client::LockedSkill| {
         let name = format!("{} {}", skill.id, skill.version);
         // A key that is known here is believed, and not the one that stands beside the proof.
-        let known = Log::pinned(&home, &skill.registry).ok().flatten().map(|key| key.to_string());
-        let outcome = match wanted.as_ref().or(known.as_ref()) {
-            Some(key) if skill.log_key.as_ref() != Some(key) => {
-                Err("it is of a log with another key".to_owned())
+        let known = match &wanted {
+            Some(key) => vec![key.clone()],
+            None => {
+                let keys = Log::known_keys(&home, &skill.registry).unwrap_or_default();
+                keys.iter().map(ToString::to_string).collect()
             }
+        };
+        let is_known = skill.log_key.as_ref().is_some_and(|key| known.contains(key));
+        let outcome = match known.is_empty() {
+            false if !is_known => Err("it is of a log with another key".to_owned()),
             _ => skill.check_proof().map_err(|error| error.to_string()),
         };
         let (index, problem) = match outcome {

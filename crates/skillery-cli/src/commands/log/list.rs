@@ -59,6 +59,9 @@ pub(super) async fn run(session: &Session, args: &ListArgs) -> CommandResult {
 pub(super) fn about(event: &Event) -> String {
     match event {
         Event::Genesis | Event::Unknown => "-".to_owned(),
+        Event::LogKeyRotated { to, .. } => to
+            .parse::<skillery_core::tlog::VerifierKey>()
+            .map_or_else(|_| to.clone(), |key| key.fingerprint()),
         Event::UserCreated { user, .. } => user.clone(),
         Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
         Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {

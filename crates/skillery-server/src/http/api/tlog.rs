@@ -72,7 +72,7 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
     Ok(plain(bytes, "application/octet-stream", cache))
 }
 
-/// The public key that the log is signed with.
+/// The public key that the log is signed with, and how the log came to it.
 #[utoipa::path(
     get, path = "/api/v1/log/key", tag = "log",
     responses((status = 200, body = LogKeyResponse), (status = "default", description = "a problem", body = Problem)),
@@ -83,6 +83,7 @@ pub fn key(call: &Call) -> Result<Response> {
         origin: key.name().to_owned(),
         key: key.to_string(),
         fingerprint: key.fingerprint(),
+        rotations: call.app.log_key.rotations().to_vec(),
     };
     json(StatusCode::OK, &body)
 }
