@@ -17,10 +17,8 @@ pub enum Event {
     /// The log is signed with another key from this entry on.
     #[serde(rename = "log.key-rotated")]
     LogKeyRotated {
-        /// The key before: `name+id+base64`.
-        from: String,
-        /// The key from now on.
-        to: String,
+        /// The note by which the key before hands the log over, signed by both: see `tlog/rotation.rs`.
+        note: String,
     },
     /// A user was made.
     #[serde(rename = "user.created")]

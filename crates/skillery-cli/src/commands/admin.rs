@@ -56,10 +56,10 @@ Examples:
   skillery admin rotate-log-key
   skillery admin rotate-log-key --data ./data --json
 
-The old key signs that the new one comes next; clients that have pinned it follow that note. It goes on \
-signing beside the new one as long as `log-key.old` is there: remove that file when everybody who must \
-have followed has. Several servers on one database are all stopped first, and get `log-key`, \
-`log-key.old` and `log-key.rotations` before they start again.")]
+The old key signs that the new one comes next, and the log gets an entry about it. Clients that have pinned the \
+old key go over to the new one by themselves; witnesses do not, and need the new key in `logs`. Make a backup after \
+it. Servers on the same database that run on write nothing until they have the new `log-key`. If it is interrupted, run it \
+again.")]
     RotateLogKey {
         #[command(flatten)]
         data: DataArgs,
@@ -127,15 +127,18 @@ pub(crate) async fn run(session: &Session, args: &AdminArgs) -> CommandResult {
         }
         AdminCommand::RotateLogKey { data } => {
             let settings = load(data)?;
-            let report =
-                admin::rotate_log_key(&settings).await.map_err(|error| failure("rotate the log key", &error))?;
+            let report = admin::rotate_log_key(&settings)
+                .await
+                .map_err(|error| failure("rotate the log key", &error))?;
             session.output.show(&report, |page| {
-                let line = Line::default().toned(Tone::Good, "rotated ").plain("the key of ");
+                let word = if report.completed { "completed " } else { "rotated " };
+                let line = Line::default().toned(Tone::Good, word).plain("the key of ");
                 page.line(line.name(&report.origin));
+                page.field("entry", report.log_index.to_string());
                 page.field("from", &report.from);
                 page.field("to", &report.fingerprint);
                 page.field("key", &report.key);
-                page.field("old key", format!("signs too, while {} is there", report.old_key_file.display()));
+                page.field("old key", format!("{}; nothing needs it", report.old_key_file.display()));
             })?;
         }
         AdminCommand::Reindex { data } => {

@@ -216,8 +216,8 @@ impl Library {
             homepage: detail.homepage,
             repository: detail.repository,
         };
-        let new_key = proven.as_ref().filter(|proven| proven.is_new);
-        let new_log_key = new_key.map(|proven| proven.key.fingerprint());
+        let new_key = proven.as_ref().and_then(|proven| proven.new_key.as_ref());
+        let new_log_key = new_key.map(VerifierKey::fingerprint);
         let entry = Entry { manifest, code, proof: proven.map(|proven| proven.receipt) };
         Ok(Fetched { entry, from_cache: false, warning, new_log_key })
     }

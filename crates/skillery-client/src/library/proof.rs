@@ -1,13 +1,13 @@
 //! Proofs from the log: asked for when a version is installed, kept beside it, and checked again without anybody.
 
 use skillery_core::VersionRequest;
-use skillery_core::tlog::{Checkpoint, VerifierKey};
+use skillery_core::tlog::VerifierKey;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
-use crate::log::{Demands, Log, LogError, Offered, Signed, Witnessing, check_kept, statement_files};
+use crate::log::{Demands, Log, LogError, Offered, Signed, Witnessing, check_kept_by, statement_files};
 use crate::require::Require;
 use crate::verify::Checked;
 
@@ -18,10 +18,10 @@ pub(super) struct Proven {
     pub(super) receipt: String,
     /// The number of the entry.
     pub(super) index: u64,
-    /// The key of the log.
+    /// The key that the proof is signed with.
     pub(super) key: VerifierKey,
-    /// Whether the key was not pinned before.
-    pub(super) is_new: bool,
+    /// The key of the log, if it was not pinned before.
+    pub(super) new_key: Option<VerifierKey>,
     /// The signature, where one was demanded.
     pub(super) signed: Option<Signed>,
 }
@@ -73,8 +73,8 @@ impl Library {
         Ok(Proven {
             receipt: logged.receipt,
             index: logged.index,
-            key: log.key().clone(),
-            is_new: log.is_new(),
+            key: logged.key,
+            new_key: log.is_new().then(|| log.key().clone()),
             signed: logged.signed,
         })
     }
@@ -93,19 +93,17 @@ impl Library {
         let (Some(proof), Some(registry)) = (proof, &manifest.registry) else {
             return Err(no_proof().into());
         };
-        let mut keys: Vec<VerifierKey> = configured.cloned().into_iter().collect();
-        let known = Log::known_keys(self.home(), registry)?;
-        if keys.is_empty() || keys.iter().any(|key| known.contains(key)) {
-            keys.extend(known);
-        }
+        let mut keys = Log::believed(self.home(), registry, configured)?;
         if keys.is_empty() {
             let installed_with = manifest.log_key.as_deref().ok_or_else(no_proof)?;
-            keys.push(installed_with.parse().map_err(Error::internal("read the key of a log"))?);
+            let key: VerifierKey =
+                installed_with.parse().map_err(Error::internal("read the key of a log"))?;
+            keys.push(key.into());
         }
         let offered = offered(manifest);
-        let (key, (index, checkpoint)) = check_with_any(proof, &keys, &offered)?;
+        let (key, index, checkpoint) = check_kept_by(proof, &keys, &offered)?;
         if let Some(witnessing) = witnessing {
-            witnessing.check_kept(proof, &keys, &offered)?;
+            witnessing.check_kept(proof, std::slice::from_ref(key), &offered)?;
         }
         Ok(ProofView {
             index,
@@ -127,23 +125,6 @@ impl Library {
     pub fn proof_text(&self, installed: &Installed) -> Result<Option<String>> {
         self.store.proof(installed)
     }
-}
-
-/// Checks a proof with the first of these keys that has signed it; there is at least one.
-fn check_with_any<'a>(
-    proof: &str,
-    keys: &'a [VerifierKey],
-    offered: &Offered<'_>,
-) -> Result<(&'a VerifierKey, (u64, Checkpoint))> {
-    let mut first = None;
-    for key in keys {
-        match check_kept(proof, key, offered) {
-            Ok(checked) => return Ok((key, checked)),
-            Err(error) => drop(first.get_or_insert(error)),
-        }
-    }
-    let no_proof = || LogError::NoProof { id: offered.id.clone(), version: offered.version.clone() }.into();
-    Err(first.unwrap_or_else(no_proof))
 }
 
 /// An installed version, as its registry offered it.

@@ -23,9 +23,11 @@ use crate::library::blocking;
 
 pub use self::error::LogError;
 pub use self::monitor::{MonitorReport, Watched};
+use self::rotation::Lineage;
+pub use self::rotation::{Believed, Followed, take_followed};
 pub use self::signed::{Signed, SignedView, statement_files};
 use self::state::State;
-pub use self::version::{Demands, Logged, Offered, check_kept};
+pub use self::version::{Demands, Logged, Offered, check_kept, check_kept_by};
 pub(crate) use self::witnessed::Witnessing;
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
@@ -40,6 +42,8 @@ pub struct Log {
     key: VerifierKey,
     is_new: bool,
     newest: Option<(Checkpoint, String)>,
+    /// Rotations that the registry has shown and that are not kept yet.
+    shown: Option<Vec<String>>,
     /// Tiles of the newest checkpoint's tree that were found good.
     tiles: HashMap<Tile, Vec<u8>>,
 }
@@ -55,8 +59,9 @@ impl Log {
         }
         let pinned = state.key()?;
         // A configured key that has handed the log over is believed no longer than a pinned one.
-        let former = state.former()?;
-        let configured = client.configured_log_key().filter(|key| !former.contains(key)).cloned();
+        let former = state.former()?.unwrap_or_default();
+        let is_former = |key: &VerifierKey| former.iter().any(|believed| believed.key == *key);
+        let configured = client.configured_log_key().filter(|key| !is_former(key)).cloned();
         let known = configured.or_else(|| pinned.clone()).or_else(|| introduced.cloned());
         let (key, is_new) = match known {
             Some(key) => {
@@ -65,7 +70,15 @@ impl Log {
             }
             None => (client.log_key().await?, true),
         };
-        Ok(Self { client: client.clone(), state, key, is_new, newest: None, tiles: HashMap::new() })
+        Ok(Self {
+            client: client.clone(),
+            state,
+            key,
+            is_new,
+            newest: None,
+            shown: None,
+            tiles: HashMap::new(),
+        })
     }
 
     /// The key that its checkpoints are believed by.
@@ -135,37 +148,17 @@ impl Log {
     pub async fn update(&mut self) -> Result<Checkpoint> {
         for attempt in 1.. {
             let note = self.client.checkpoint().await?;
-            let checkpoint = self.open_newest(&note).await?;
+            let (checkpoint, lineage) = self.opened_newest(&note).await?;
             let known = self.known()?;
+            self.shown = lineage.as_ref().map(|lineage| lineage.notes().to_vec());
             if !self.continues(known.as_deref(), &checkpoint, &note, attempt >= TRIES).await? {
                 continue;
             }
-            if self.store(known, &checkpoint, &note).await? {
+            if self.store(known, &checkpoint, &note, lineage).await? {
                 return Ok(checkpoint);
             }
         }
         unreachable!("the attempts do not end by themselves")
-    }
-
-    /// A checkpoint that the pinned key has signed.
-    fn opened(&self, note: &str) -> Result<Checkpoint> {
-        match Checkpoint::open(note, &self.key) {
-            Ok((checkpoint, _)) => Ok(checkpoint),
-            Err(error) => {
-                tracing::debug!(%error, "the checkpoint is not believed");
-                let (registry, fingerprint) = (self.registry(), self.key.fingerprint());
-                Err(LogError::OtherKey { registry, fingerprint }.into())
-            }
-        }
-    }
-
-    /// A checkpoint that is kept here: a key from before may have signed it.
-    fn opened_before(&self, note: &str) -> Result<Checkpoint> {
-        let keys = self.keys()?;
-        match keys.iter().find_map(|key| Checkpoint::open(note, key).ok()) {
-            Some((checkpoint, _)) => Ok(checkpoint),
-            None => self.opened(note),
-        }
     }
 
     /// The newest checkpoint that is known here; none that another key has signed, which says nothing of this one.
@@ -186,7 +179,7 @@ impl Log {
         is_last: bool,
     ) -> Result<bool> {
         let Some(known_note) = known_note else { return Ok(true) };
-        let known = self.opened_before(known_note)?;
+        let (_, known) = self.opened(known_note)?;
         if checkpoint.size == known.size {
             if checkpoint.root == known.root {
                 return Ok(true);
@@ -225,9 +218,9 @@ impl Log {
         Ok(LogError::RolledBack { registry, seen, found }.into())
     }
 
-    /// Checks another checkpoint that the key has signed, one that is not newer than the newest.
+    /// Checks another checkpoint that the key has signed, or one from before, and that is not newer than the newest.
     pub async fn check_older(&mut self, note: &str) -> Result<Checkpoint> {
-        let older = self.opened(note)?;
+        let (_, older) = self.opened(note)?;
         let (newest, newest_note) = self.newest_or_error()?;
         if older.size > newest.size {
             return Err(self.broken("a proof is newer than the checkpoint"));
@@ -238,10 +231,18 @@ impl Log {
         if root == older.root { Ok(older) } else { Err(self.forked(note, &newest_note)?) }
     }
 
-    /// Keeps a checkpoint that was found to continue `known`. False when another process has kept a different one meanwhile,
+    /// Keeps a checkpoint that was found to continue `known`, and the key that the log was handed over to. False when another process has kept a different one meanwhile,
     /// against which it must be checked first.
-    async fn store(&mut self, known: Option<String>, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
+    async fn store(
+        &mut self,
+        known: Option<String>,
+        checkpoint: &Checkpoint,
+        note: &str,
+        lineage: Option<Lineage>,
+    ) -> Result<bool> {
         let (state, key) = (self.state.clone(), self.key.clone());
+        let to = lineage.as_ref().and_then(Lineage::to).unwrap_or(&self.key).clone();
+        let next = to.clone();
         let (registry, is_configured) =
             (self.registry(), self.client.configured_log_key() == Some(&self.key));
         let new = note.to_owned();
@@ -253,16 +254,24 @@ impl Log {
                         return Ok(false);
                     }
                 }
-                // Somebody was faster, and was told of another key.
+                // Somebody was faster, and has followed to the same key.
+                Some(pinned) if pinned == next => return Ok(false),
+                // Or was told of another one.
                 Some(pinned) if !is_configured => {
                     return Err(LogError::OtherKey { registry, fingerprint: pinned.fingerprint() }.into());
                 }
                 Some(_) => {
                     // What was seen under another key says nothing of this one, which has signed a checkpoint now.
                     state.forget_seen()?;
-                    state.pin(&key)?;
                 }
-                None => state.pin(&key)?,
+                None => {}
+            }
+            // Last what is believed, so that nothing is believed of which the reason is not kept.
+            if let Some(lineage) = &lineage {
+                state.keep_rotations(lineage.notes())?;
+            }
+            if state.key()?.as_ref() != Some(&next) {
+                state.pin(&next)?;
             }
             state.keep(&new)?;
             Ok(true)
@@ -273,6 +282,9 @@ impl Log {
                 self.tiles.retain(|tile, _| tile.is_full());
             }
             self.newest = Some((checkpoint.clone(), note.to_owned()));
+            if to != self.key {
+                self.followed(to);
+            }
         }
         Ok(stored)
     }
@@ -295,7 +307,9 @@ impl Log {
     }
 
     fn evidence_of(&self, one: &str, other: &str) -> Result<std::path::PathBuf> {
-        let text = format!(
+        let kept = self.state.rotations()?.unwrap_or_default();
+        let notes = self.shown.as_ref().unwrap_or(&kept);
+        let mut text = format!(
             "Two checkpoints of one log that do not go together.\n\
              registry: {}\n\
              key: {}\n\n\
@@ -303,6 +317,10 @@ impl Log {
             self.registry(),
             self.key,
         );
+        // Where they are signed with two keys, these say that both are the log's.
+        for rotation in notes {
+            text += &format!("\n---- rotation ----\n{rotation}");
+        }
         self.state.keep_evidence(&text)
     }
 

@@ -74,6 +74,16 @@ fn keep(log: &mut Log, proven: Authenticated) {
 /// The leaves from number `from` on and before `to`, each proven to be in the tree of the newest checkpoint.
 pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<u8>>> {
     let (newest, _) = log.newest_or_error()?;
+    leaves_of(log, &newest, from, to).await
+}
+
+/// As [`leaves`], in the tree of this checkpoint.
+pub(super) async fn leaves_of(
+    log: &mut Log,
+    newest: &Checkpoint,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Vec<u8>>> {
     let width = u64::from(TILE_WIDTH);
     let mut found = Vec::new();
     let mut next = from;
@@ -90,7 +100,7 @@ pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<
         let first = number * width;
         let wanted: Vec<Node> =
             (first..first + leaves.len() as u64).map(|index| Node { level: 0, index }).collect();
-        let hashes = nodes(log, &newest, &wanted).await?;
+        let hashes = nodes(log, newest, &wanted).await?;
         for (node, leaf) in wanted.iter().zip(&leaves) {
             if hashes.get(node) != Some(&leaf_hash(leaf)) {
                 return Err(log.broken(format!("entry {} is another one", node.index)));

@@ -143,7 +143,7 @@ impl Log {
         index: u64,
         witnessing: &Witnessing,
     ) -> Result<std::result::Result<(Checkpoint, String), Refusal>> {
-        let keys = self.keys()?;
+        let keys: Vec<VerifierKey> = self.keys()?.into_iter().map(|believed| believed.key).collect();
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let (newest, newest_note) = self.newest_or_error()?;
         if newest.size > index && witnessing.check(&newest_note, &keys, Some(now))?.is_none() {
@@ -161,11 +161,15 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
-        if Checkpoint::open(&note, &self.key).is_err() && self.opened_before(&note).is_ok() {
-            // They have not seen it under the key that the log was handed over to.
-            return Ok(Err(Refusal::NotYet("they have seen it under its former key only".to_owned())));
-        }
-        let size = self.opened(&note)?.size;
+        // Until they know of a new key, what they have seen under the one before counts, as far as that one answered for it.
+        let size = match self.opened(&note) {
+            Ok((_, checkpoint)) => checkpoint.size,
+            // It may be newer than what is known here, and signed with the next key.
+            Err(_) => {
+                self.update().await?;
+                self.opened(&note)?.1.size
+            }
+        };
         if size > newest.size {
             self.update().await?;
         }
@@ -191,8 +195,9 @@ impl Log {
                 .map_err(|error| broken(self, &error))?;
         let receipt =
             Receipt::new(receipt.opening, index, hashes, note).map_err(|error| broken(self, &error))?;
-        receipt.verify(&self.key).map_err(|error| broken(self, &error))?;
-        Ok(Logged { index, receipt: receipt.to_string(), signed: logged.signed })
+        let (key, _) = self.opened(note)?;
+        receipt.verify(&key).map_err(|error| broken(self, &error))?;
+        Ok(Logged { index, receipt: receipt.to_string(), key, signed: logged.signed })
     }
 }
 

@@ -1,19 +1,25 @@
-//! Handing a log over to another key: the old key signs which key comes next, and the new key that it is one.
+//! Handing a log over to another key: the old key signs which key comes next and where in the tree, and the new key that
+//! it is one.
 //!
-//! The statement is the text of a signed note, of four lines, that can be no checkpoint:
+//! The statement is the text of a signed note, of six lines, that can be no checkpoint:
 //!
 //! ```text
 //! skillery-log-rotation@v1
 //! <name of the log>
 //! from <old key, as name+id+base64>
 //! to <new key, as name+id+base64>
+//! size <leaves that the old key answers for>
+//! root <their root, in base64>
 //! ```
 //!
-//! Whoever believes the old key believes the new one, and whoever has followed several of them, the last.
+//! The entry with the note is the leaf of the number `size`: the first one that the new key answers for. So the old key has
+//! signed nothing larger than `size`, and what says otherwise was not signed by the log.
 
 use std::fmt;
 
 use super::note::{KeyKind, Note, NoteError, SigningKey, VerifierKey};
+use super::{MAX_SIZE, hash_line, parse_decimal, parse_hash};
+use crate::Digest;
 
 const HEADER: &str = "skillery-log-rotation@v1";
 
@@ -24,26 +30,33 @@ pub struct Rotation {
     pub from: VerifierKey,
     /// The key that it is signed with.
     pub to: VerifierKey,
+    /// The leaves of the last tree that the old key answers for, and the number of the entry that says so.
+    pub size: u64,
+    /// The root of that tree.
+    pub root: Digest,
 }
 
-/// Why a note hands no log over.
+/// Why notes hand no log over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RotationError {
     /// It is no note, or one of the two keys has not signed it.
-    #[error("the rotation is not signed by both keys")]
+    #[error("a rotation is not signed by both of its keys")]
     Note(#[from] NoteError),
     /// The text of the note is another one.
-    #[error("the note is no rotation of a log's key")]
+    #[error("a note is no rotation of a log's key")]
     Form,
     /// The keys are not two keys of one log.
-    #[error("the keys of the rotation are not two keys of one log")]
+    #[error("the keys of a rotation are not two keys of one log")]
     Keys,
+    /// One rotation does not begin where the one before it has ended.
+    #[error("the rotation to {0} does not follow the one before it")]
+    Gap(String),
 }
 
 impl Rotation {
-    /// The signed note by which a log goes from one key to the other.
-    pub fn sign(from: &SigningKey, to: &SigningKey) -> Result<Note, RotationError> {
-        let rotation = Self { from: from.verifier().clone(), to: to.verifier().clone() };
+    /// The signed note by which a log goes from one key to the other, after the tree of this size and root.
+    pub fn sign(from: &SigningKey, to: &SigningKey, size: u64, root: Digest) -> Result<Note, RotationError> {
+        let rotation = Self { from: from.verifier().clone(), to: to.verifier().clone(), size, root };
         rotation.check()?;
         let text = rotation.to_string();
         let signatures = vec![from.sign(&text)?, to.sign(&text)?];
@@ -54,11 +67,20 @@ impl Rotation {
     pub fn open(note: &str) -> Result<Self, RotationError> {
         let note = Note::parse(note)?;
         let lines: Vec<&str> = note.text.lines().collect();
-        let [HEADER, origin, from, to] = lines.as_slice() else { return Err(RotationError::Form) };
-        let key = |line: &str, word: &str| -> Result<VerifierKey, RotationError> {
-            line.strip_prefix(word).and_then(|key| key.parse().ok()).ok_or(RotationError::Form)
+        let [HEADER, origin, from, to, size, root] = lines.as_slice() else {
+            return Err(RotationError::Form);
         };
-        let rotation = Self { from: key(from, "from ")?, to: key(to, "to ")? };
+        fn after<'a>(line: &'a str, word: &str) -> Result<&'a str, RotationError> {
+            line.strip_prefix(word).ok_or(RotationError::Form)
+        }
+        let key = |text: &str| text.parse::<VerifierKey>().map_err(|_| RotationError::Form);
+        let size = parse_decimal(after(size, "size ")?).filter(|size| *size <= MAX_SIZE);
+        let rotation = Self {
+            from: key(after(from, "from ")?)?,
+            to: key(after(to, "to ")?)?,
+            size: size.ok_or(RotationError::Form)?,
+            root: parse_hash(after(root, "root ")?).ok_or(RotationError::Form)?,
+        };
         rotation.check()?;
         if rotation.from.name() != *origin || rotation.to_string() != note.text {
             return Err(RotationError::Form);
@@ -69,9 +91,25 @@ impl Rotation {
         Ok(rotation)
     }
 
+    /// Reads all rotations of a log, the oldest first: each goes on from the key of the one before, later in the log, and no
+    /// key comes back.
+    pub fn chain<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<Vec<Self>, RotationError> {
+        let mut chain: Vec<Self> = Vec::new();
+        for note in notes {
+            let next = Self::open(note)?;
+            let follows = chain.last().is_none_or(|last| last.to == next.from && last.size < next.size);
+            if !follows || chain.iter().any(|earlier| earlier.from == next.to) {
+                return Err(RotationError::Gap(next.to.fingerprint()));
+            }
+            chain.push(next);
+        }
+        Ok(chain)
+    }
+
     fn check(&self) -> Result<(), RotationError> {
         let are_of_logs = self.from.kind() == KeyKind::Ed25519 && self.to.kind() == KeyKind::Ed25519;
-        if are_of_logs && self.from.name() == self.to.name() && self.from != self.to {
+        // Notes tell keys of one name apart by their ids alone.
+        if are_of_logs && self.from.name() == self.to.name() && self.from.id() != self.to.id() {
             Ok(())
         } else {
             Err(RotationError::Keys)
@@ -81,20 +119,10 @@ impl Rotation {
 
 impl fmt::Display for Rotation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{HEADER}\n{}\nfrom {}\nto {}", self.from.name(), self.from, self.to)
+        let Self { from, to, size, root } = self;
+        let root = hash_line(root);
+        writeln!(formatter, "{HEADER}\n{}\nfrom {from}\nto {to}\nsize {size}\nroot {root}", from.name())
     }
-}
-
-/// The keys that a log has been handed over to, one after the other, from this key on. Of the notes, the oldest first,
-/// those that lead on from the last key count, and no others.
-pub fn successors<'a>(key: &VerifierKey, notes: impl IntoIterator<Item = &'a str>) -> Vec<VerifierKey> {
-    let mut keys: Vec<VerifierKey> = Vec::new();
-    for rotation in notes.into_iter().filter_map(|note| Rotation::open(note).ok()) {
-        if rotation.from == *keys.last().unwrap_or(key) {
-            keys.push(rotation.to);
-        }
-    }
-    keys
 }
 
 #[cfg(test)]
@@ -106,16 +134,21 @@ mod tests {
         SigningKey::from_seed(name, KeyKind::Ed25519, &[seed; 32]).unwrap()
     }
 
-    fn note(from: &SigningKey, to: &SigningKey) -> String {
-        Rotation::sign(from, to).unwrap().to_string()
+    fn root() -> Digest {
+        Digest::of(b"a tree")
+    }
+
+    fn note(from: &SigningKey, to: &SigningKey, size: u64) -> String {
+        Rotation::sign(from, to, size, root()).unwrap().to_string()
     }
 
     #[test]
     fn a_rotation_is_signed_read_and_no_checkpoint() {
         let (one, two) = (key("log.example/log/v1", 1), key("log.example/log/v1", 2));
-        let text = note(&one, &two);
+        let text = note(&one, &two, 4_711);
         let rotation = Rotation::open(&text).unwrap();
         assert_eq!((&rotation.from, &rotation.to), (one.verifier(), two.verifier()));
+        assert_eq!((rotation.size, rotation.root), (4_711, root()));
         assert!(rotation.to_string().parse::<Checkpoint>().is_err());
         assert!(Checkpoint::open(&text, one.verifier()).is_err());
         insta::assert_snapshot!(text);
@@ -124,7 +157,7 @@ mod tests {
     #[test]
     fn what_both_keys_have_not_signed_hands_nothing_over() {
         let (one, two, three) = (key("log.example", 1), key("log.example", 2), key("log.example", 3));
-        let good: Note = note(&one, &two).parse().unwrap();
+        let good: Note = note(&one, &two, 7).parse().unwrap();
         for place in 0..2 {
             let mut half = good.clone();
             half.signatures.remove(place);
@@ -134,8 +167,11 @@ mod tests {
             assert!(matches!(Rotation::open(&wrong.to_string()), Err(RotationError::Note(_))));
         }
         // Signed by others, or over another text.
-        let stolen = Note { signatures: good.signatures.clone(), ..Rotation::sign(&one, &three).unwrap() };
-        assert!(Rotation::open(&stolen.to_string()).is_err());
+        let other = Rotation::sign(&one, &three, 7, root()).unwrap();
+        let stolen = Note { signatures: good.signatures.clone(), ..other };
+        assert!(matches!(Rotation::open(&stolen.to_string()), Err(RotationError::Note(_))));
+        let later = Note { text: good.text.replace("size 7", "size 8"), ..good.clone() };
+        assert!(matches!(Rotation::open(&later.to_string()), Err(RotationError::Note(_))));
         let sign = |text: &str| {
             let signatures = vec![one.sign(text).unwrap(), two.sign(text).unwrap()];
             Note { text: text.to_owned(), signatures }.to_string()
@@ -146,40 +182,47 @@ mod tests {
             good.text.replacen("log.example", "other.example", 1),
             format!("{}more\n", good.text),
             good.text.replace("to ", "to  "),
+            good.text.replace("size 7", "size 07"),
+            good.text.replace("size 7", "size -7"),
+            good.text.replace("size 7", "size 99999999999999999999"),
+            good.text.replace("root ", "root A"),
+            good.text.replace("size 7\n", ""),
             "log.example\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n".to_owned(),
         ] {
             assert_eq!(Rotation::open(&sign(&text)), Err(RotationError::Form), "{text}");
         }
-        assert_eq!(Rotation::sign(&one, &one), Err(RotationError::Keys));
-        assert_eq!(Rotation::sign(&one, &key("other.example", 2)), Err(RotationError::Keys));
+        let refused = |from: &SigningKey, to: &SigningKey| Rotation::sign(from, to, 7, root());
+        assert_eq!(refused(&one, &one), Err(RotationError::Keys));
+        assert_eq!(refused(&one, &key("other.example", 2)), Err(RotationError::Keys));
         let witness = SigningKey::from_seed("log.example", KeyKind::CosignatureV1, &[2; 32]).unwrap();
-        assert_eq!(Rotation::sign(&one, &witness), Err(RotationError::Keys));
+        assert_eq!(refused(&one, &witness), Err(RotationError::Keys));
     }
 
     #[test]
-    fn rotations_are_followed_one_after_the_other() {
+    fn rotations_follow_each_other_without_a_gap() {
         let keys: Vec<SigningKey> = (1..=4).map(|seed| key("log.example", seed)).collect();
-        let notes: Vec<String> = keys.windows(2).map(|pair| note(&pair[0], &pair[1])).collect();
-        let follow = |from: &SigningKey, notes: &[String]| -> Vec<VerifierKey> {
-            successors(from.verifier(), notes.iter().map(String::as_str))
+        let notes: Vec<String> =
+            keys.windows(2).zip(10..).map(|(pair, size)| note(&pair[0], &pair[1], size)).collect();
+        let chain = |notes: &[&str]| {
+            let chain = Rotation::chain(notes.iter().copied())?;
+            Ok(chain.last().map(|last| last.to.clone()))
         };
-        let verifiers = |keys: &[SigningKey]| -> Vec<VerifierKey> {
-            keys.iter().map(|key| key.verifier().clone()).collect()
-        };
-        for from in 0..4 {
-            assert_eq!(follow(&keys[from], &notes), verifiers(&keys[from + 1..]));
-        }
-        // A gap ends it, and what leads elsewhere does not count.
-        assert_eq!(follow(&keys[0], &[notes[0].clone(), notes[2].clone()]), verifiers(&keys[1..2]));
-        let mut broken = notes.clone();
-        broken[1] = broken[1].replace("from", "form");
-        assert_eq!(follow(&keys[0], &broken), verifiers(&keys[1..2]));
-        let stranger = key("log.example", 9);
-        assert!(follow(&stranger, &notes).is_empty());
-        let elsewhere = note(&stranger, &keys[3]);
-        assert_eq!(follow(&keys[0], &[elsewhere, notes[0].clone()]), verifiers(&keys[1..2]));
-        // Back again is a way, too, and ends with the notes.
-        let back = note(&keys[1], &keys[0]);
-        assert_eq!(follow(&keys[0], &[notes[0].clone(), back]).last(), Some(keys[0].verifier()));
+        let [one, two, three] = [&notes[0], &notes[1], &notes[2]].map(String::as_str);
+        assert_eq!(chain(&[]), Ok(None));
+        assert_eq!(chain(&[one, two, three]), Ok(Some(keys[3].verifier().clone())));
+        assert_eq!(chain(&[two, three]), Ok(Some(keys[3].verifier().clone())));
+        let gap = |key: &SigningKey| Err(RotationError::Gap(key.verifier().fingerprint()));
+        assert_eq!(chain(&[one, three]), gap(&keys[3]));
+        assert_eq!(chain(&[two, one]), gap(&keys[1]));
+        assert_eq!(chain(&[one, one]), gap(&keys[1]));
+        // Not later in the log, and back to a key from before.
+        let early = note(&keys[1], &keys[2], 10);
+        assert_eq!(chain(&[one, &early]), gap(&keys[2]));
+        let back = note(&keys[1], &keys[0], 12);
+        assert_eq!(chain(&[one, &back]), gap(&keys[0]));
+        assert_eq!(
+            chain(&[one, "nonsense"]).unwrap_err().to_string(),
+            "a rotation is not signed by both of its keys"
+        );
     }
 }

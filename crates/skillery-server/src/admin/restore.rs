@@ -10,7 +10,6 @@ use super::backup::{BackupReport, CONTENTS, DATABASE, LOG_KEY, MANIFEST, SECRET_
 use crate::blobs::Blobs;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::tlog::LogKey;
 
 /// What was restored.
 #[derive(Debug, Clone, Serialize)]
@@ -33,15 +32,10 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<RestoreReport, 
         return Err(AdminError::Refused(format!("`{}` holds a registry already", settings.data.display())));
     }
     let mut keys = Vec::new();
-    let log_key = settings.log_key_file();
-    let beside = LogKey::beside(&from.join(LOG_KEY)).into_iter().zip(LogKey::beside(&log_key));
-    // The key comes last: it is the one that the others lead to.
-    let files = std::iter::once((from.join(SECRET_KEY), settings.secret_key_file()))
-        .chain(beside)
-        .chain(std::iter::once((from.join(LOG_KEY), log_key.clone())));
-    for (copy, file) in files {
-        // A backup of an older program has no key of the log; the next start makes one. Few have former keys.
-        if !copy.ends_with(SECRET_KEY) && !copy.exists() {
+    for (name, file) in [(SECRET_KEY, settings.secret_key_file()), (LOG_KEY, settings.log_key_file())] {
+        let copy = from.join(name);
+        // A backup of an older program has no key of the log; the next start makes one.
+        if name == LOG_KEY && !copy.exists() {
             continue;
         }
         let key = fs_err::read_to_string(copy)?;

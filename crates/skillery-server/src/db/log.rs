@@ -10,7 +10,7 @@ use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, Tx, from_json, parsed, pieces, placeholders, tuples};
+use super::{Committed, Db, from_json, parsed, pieces, placeholders, tuples};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -81,10 +81,15 @@ pub async fn read_head(db: &Db) -> Result<Head> {
     Ok(head(&sqlx::query(text).fetch_one(db.reader()).await?)?)
 }
 
-/// The signed checkpoint of the log before this transaction.
-pub async fn note(tx: &mut Tx) -> Result<String> {
-    let text = "SELECT note FROM log_head WHERE id = 1";
-    Ok(sqlx::query_scalar::<_, String>(text).fetch_one(tx.connection()).await?)
+/// The entries by which the log was handed over to other keys, the oldest first: their numbers and signed notes.
+pub async fn rotations(db: &Db) -> Result<Vec<(u64, String)>> {
+    let text = "SELECT idx, body FROM log WHERE kind = 'log.key-rotated' ORDER BY idx";
+    let rows = sqlx::query(text).fetch_all(db.reader()).await?;
+    let rotation = |row: &AnyRow| match from_json::<Event>(row.try_get(1)?)? {
+        Event::LogKeyRotated { note } => Ok((row.try_get::<i64, _>(0)?.cast_unsigned(), note)),
+        other => Err(Failure::internal(format!("an entry is no rotation but `{}`", other.kind()))),
+    };
+    rows.iter().map(rotation).collect()
 }
 
 /// Makes these entries leaves of the tree, and writes them.

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod contents;
 pub mod cosignatures;
+mod handover;
 pub mod installs;
 pub mod keys;
 pub mod log;
@@ -34,7 +35,7 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 use crate::tlog::LogKey;
-pub use writer::{Committed, Tx};
+pub use writer::{Committed, ROTATED, Tx};
 
 /// Which of the two databases it is, for the few places that must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many changes share a commit at most.
 const BATCH: usize = 256;
 
+/// Why a server that a rotation has left behind writes nothing.
+pub const ROTATED: &str = "the log key was rotated, and this server has a former one";
+
 /// One change under way: the connection, the time, and the entries that it appends.
 pub struct Tx {
     connection: PoolConnection<Any>,
@@ -172,10 +175,13 @@ pub(super) fn start(
 
 /// Everybody in the batch learns that the commit is not known to have happened.
 fn fail_all(error: &Arc<sqlx::Error>, answers: Vec<Answer>) {
-    let code =
-        if failure::is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
+    let unknown = "it is not known whether the change was written";
+    let (code, detail) = match &**error {
+        sqlx::Error::Protocol(text) if text == ROTATED => (ProblemCode::Busy, ROTATED),
+        error if failure::is_full(error) => (ProblemCode::StorageFull, unknown),
+        _ => (ProblemCode::DatabaseUnavailable, unknown),
+    };
     for answer in answers {
-        let detail = "it is not known whether the change was written";
         answer(Err(Failure::caused(code, detail, Arc::clone(error))));
     }
 }
@@ -223,10 +229,8 @@ async fn run(
             "the log in the database went back: it is an older copy".to_owned(),
         ));
     }
-    if sealer.key.is_left_behind(&head.note) {
-        return Err(sqlx::Error::Protocol(
-            "the log key was rotated, and this server has a former one".to_owned(),
-        ));
+    if !sealer.key.is_named_by(&head.note) {
+        return Err(sqlx::Error::Protocol(ROTATED.to_owned()));
     }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
     tx.base = base;
@@ -295,7 +299,7 @@ pub(super) async fn adopt(
     outcome
 }
 
-fn begin(backend: Backend) -> &'static str {
+pub(super) fn begin(backend: Backend) -> &'static str {
     match backend {
         Backend::Sqlite => "BEGIN IMMEDIATE",
         Backend::Postgres => "BEGIN",

@@ -77,13 +77,13 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
     get, path = "/api/v1/log/key", tag = "log",
     responses((status = 200, body = LogKeyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
-pub fn key(call: &Call) -> Result<Response> {
-    let key = call.app.log_key.verifier();
+pub async fn key(call: &Call) -> Result<Response> {
+    let (key, rotations) = tlog::present(&call.app.db, &call.app.log_key).await?;
     let body = LogKeyResponse {
         origin: key.name().to_owned(),
         key: key.to_string(),
         fingerprint: key.fingerprint(),
-        rotations: call.app.log_key.rotations().to_vec(),
+        rotations,
     };
     json(StatusCode::OK, &body)
 }
