@@ -14,7 +14,7 @@ const TREE: &str = include_str!("migrations/0003_tree.sql");
 const WITNESS: &str = include_str!("migrations/0004_witness.sql");
 const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
-const ROTATION: &str = include_str!("migrations/0007_rotation.sql");
+const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -25,7 +25,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (4, "witness", WITNESS),
         (5, "oidc", OIDC),
         (6, "signing", SIGNING),
-        (7, "rotation", ROTATION),
+        (8, "rotation", ROTATION),
     ]
     .into_iter()
     .map(|(number, name, text)| {
