@@ -148,7 +148,11 @@ impl Log {
     pub async fn update(&mut self) -> Result<Checkpoint> {
         for attempt in 1.. {
             let note = self.client.checkpoint().await?;
-            let (checkpoint, lineage) = self.opened_newest(&note).await?;
+            let (checkpoint, lineage) = match self.opened_newest(&note).await {
+                // The log may have been handed over between the two answers.
+                Err(Error::Log(LogError::NotHandedOver { .. })) if attempt < TRIES => continue,
+                outcome => outcome?,
+            };
             let known = self.known()?;
             self.shown = lineage.as_ref().map(|lineage| lineage.notes().to_vec());
             if !self.continues(known.as_deref(), &checkpoint, &note, attempt >= TRIES).await? {
@@ -231,8 +235,8 @@ impl Log {
         if root == older.root { Ok(older) } else { Err(self.forked(note, &newest_note)?) }
     }
 
-    /// Keeps a checkpoint that was found to continue `known`, and the key that the log was handed over to. False when another process has kept a different one meanwhile,
-    /// against which it must be checked first.
+    /// Keeps a checkpoint that was found to continue `known`, and the key that the log was handed over to. False when
+    /// another process has kept a different one meanwhile, against which it must be checked first.
     async fn store(
         &mut self,
         known: Option<String>,
@@ -245,6 +249,7 @@ impl Log {
         let next = to.clone();
         let (registry, is_configured) =
             (self.registry(), self.client.configured_log_key() == Some(&self.key));
+        let missing = self.rotations_missing();
         let new = note.to_owned();
         let stored = blocking(move || {
             let _lock = state.lock()?;
@@ -254,8 +259,16 @@ impl Log {
                         return Ok(false);
                     }
                 }
-                // Somebody was faster, and has followed to the same key.
-                Some(pinned) if pinned == next => return Ok(false),
+                // Somebody was faster, and has followed to the same key; or it was pinned by hand, and the configuration
+                // has one from before. What was seen under it must be continued, too.
+                Some(pinned) if pinned == next => {
+                    let kept = state.rotations()?.unwrap_or_default();
+                    match lineage.filter(|lineage| lineage.has(&kept)) {
+                        Some(lineage) => state.keep_rotations(lineage.notes())?,
+                        None => return Err(missing),
+                    }
+                    return Ok(false);
+                }
                 // Or was told of another one.
                 Some(pinned) if !is_configured => {
                     return Err(LogError::OtherKey { registry, fingerprint: pinned.fingerprint() }.into());

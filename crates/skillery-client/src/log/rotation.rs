@@ -100,6 +100,12 @@ impl Lineage {
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    /// Whether all of these are among its notes. Rotations that were seen once are part of the log for ever, and older proofs
+    /// rest on them.
+    pub(super) fn has(&self, kept: &[String]) -> bool {
+        kept.iter().all(|note| self.notes.contains(note))
+    }
 }
 
 impl Log {
@@ -178,6 +184,11 @@ impl Log {
                 self.other_newest(note).await?
             }
         };
+        if self.state.key()?.as_ref() == Some(&self.key)
+            && !lineage.has(&self.state.rotations()?.unwrap_or_default())
+        {
+            return Err(self.rotations_missing());
+        }
         self.check_lineage(&checkpoint, &lineage).await?;
         Ok((checkpoint, Some(lineage)))
     }
@@ -250,6 +261,10 @@ impl Log {
             }
             _ => Err(self.not_followed(format!("entry {size} is not the rotation that is shown"))),
         }
+    }
+
+    pub(super) fn rotations_missing(&self) -> Error {
+        self.not_followed("rotations that it has shown before are missing")
     }
 
     fn not_followed(&self, reason: impl ToString) -> Error {
