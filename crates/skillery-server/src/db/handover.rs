@@ -20,9 +20,11 @@ impl Db {
     /// entry that says so; who holds the head of the log after this commit, with the old key, signs nothing more. Returns
     /// the rotation. This connection's own writer has the old key, and so writes no more.
     pub async fn hand_over(&self, from: &LogKey, to: &LogKey, environment: &Environment) -> Result<Rotation> {
+        // Should another server add to them meanwhile, the log is not this key's any more.
+        let before = log::rotations(self).await?.into_iter().map(|(_, note)| note).collect();
         let mut connection = self.write.acquire().await?;
         let begin = format!("{}; {}", writer::begin(self.backend), log::LOCK_HEAD);
-        let work = run(&mut connection, begin, from, to, environment);
+        let work = run(&mut connection, begin, before, from, to, environment);
         let outcome = tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
             let detail = "it is not known whether the log was handed over: run it again";
             Err(Failure::new(ProblemCode::DatabaseUnavailable, detail))
@@ -37,6 +39,7 @@ impl Db {
 async fn run(
     connection: &mut AnyConnection,
     begin: String,
+    mut notes: Vec<String>,
     from: &LogKey,
     to: &LogKey,
     environment: &Environment,
@@ -49,7 +52,10 @@ async fn run(
     let (size, root) = (head.edge.size(), head.edge.root());
     let note = Rotation::sign(from.signing(), to.signing(), size, root).map_err(Failure::internal)?;
     let note = note.to_string();
-    let rotation = Rotation::open(&note).map_err(Failure::internal)?;
+    // It is read as everybody will read it: what nobody could follow must not become an entry.
+    notes.push(note.clone());
+    let rotation = Rotation::chain(notes.iter().map(String::as_str)).map_err(Failure::internal)?.pop();
+    let rotation = rotation.ok_or_else(|| Failure::internal("the log has no rotation"))?;
     let index = i64::try_from(size).map_err(Failure::internal)?;
     let entry = Committed { index, actor: None, event: Event::LogKeyRotated { note } };
     let now = environment.now().max(head.time);

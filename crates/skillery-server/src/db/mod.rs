@@ -23,7 +23,7 @@ pub mod usage;
 pub mod versions;
 mod writer;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -55,6 +55,8 @@ pub struct Db {
     /// Entries in the log, as far as this server has committed or seen.
     size: AtomicI64,
     changed: watch::Sender<i64>,
+    /// Whether the log was handed over to a key that this server does not have. It does not come back.
+    is_left_behind: std::sync::Arc<AtomicBool>,
 }
 
 /// The database cannot be opened.
@@ -96,17 +98,17 @@ impl Db {
         writer::adopt(&write, backend, &key, environment).await.map_err(OpenError::Adopt)?;
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
-        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size: AtomicI64::new(0), changed });
+        let is_left_behind = std::sync::Arc::new(AtomicBool::new(false));
+        let sealer = writer::Sealer {
+            environment: environment.clone(),
+            key,
+            is_left_behind: std::sync::Arc::clone(&is_left_behind),
+        };
+        let size = AtomicI64::new(0);
+        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, is_left_behind });
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
-        writer::start(
-            std::sync::Arc::downgrade(&db),
-            db.write.clone(),
-            backend,
-            writer::Sealer { environment: environment.clone(), key },
-            queue,
-            on_commit,
-        );
+        writer::start(std::sync::Arc::downgrade(&db), db.write.clone(), backend, sealer, queue, on_commit);
         Ok(db)
     }
 

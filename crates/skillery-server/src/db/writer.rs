@@ -5,6 +5,7 @@
 //! that numbers are in commit order and none is missing, with several servers too. The tree over the log grows in the same
 //! transaction, and so is never behind.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub(super) struct Sealer {
     pub environment: Environment,
     /// What signs.
     pub key: Arc<LogKey>,
+    /// Set when the log is signed with another key than this one.
+    pub is_left_behind: Arc<AtomicBool>,
 }
 
 /// A log entry of a transaction.
@@ -128,9 +131,10 @@ impl Db {
         });
         let stopped = || Failure::new(ProblemCode::Busy, "the registry is stopping");
         self.jobs.send(job).await.map_err(|_| stopped())?;
-        receiver
-            .await
-            .map_err(|_| Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"))?
+        receiver.await.map_err(|_| match self.is_left_behind.load(Ordering::Acquire) {
+            true => Failure::new(ProblemCode::Busy, ROTATED),
+            false => Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"),
+        })?
     }
 }
 
@@ -175,13 +179,10 @@ pub(super) fn start(
 
 /// Everybody in the batch learns that the commit is not known to have happened.
 fn fail_all(error: &Arc<sqlx::Error>, answers: Vec<Answer>) {
-    let unknown = "it is not known whether the change was written";
-    let (code, detail) = match &**error {
-        sqlx::Error::Protocol(text) if text == ROTATED => (ProblemCode::Busy, ROTATED),
-        error if failure::is_full(error) => (ProblemCode::StorageFull, unknown),
-        _ => (ProblemCode::DatabaseUnavailable, unknown),
-    };
+    let code =
+        if failure::is_full(error) { ProblemCode::StorageFull } else { ProblemCode::DatabaseUnavailable };
     for answer in answers {
+        let detail = "it is not known whether the change was written";
         answer(Err(Failure::caused(code, detail, Arc::clone(error))));
     }
 }
@@ -230,6 +231,8 @@ async fn run(
         ));
     }
     if !sealer.key.is_named_by(&head.note) {
+        // Those who wait for changes that did not begin are told why.
+        sealer.is_left_behind.store(true, Ordering::Release);
         return Err(sqlx::Error::Protocol(ROTATED.to_owned()));
     }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
@@ -267,7 +270,7 @@ async fn run(
         tx.connection().execute("COMMIT").await?;
         return Ok((base, None));
     }
-    let Sealer { environment, key } = sealer;
+    let Sealer { environment, key, .. } = sealer;
     let batch = log::append(&mut tx.connection, head.edge, tx.now, &tx.entries, key, environment).await?;
     let end = format!("{}; COMMIT", log::set_head(&batch, tx.now));
     sqlx::raw_sql(AssertSqlSafe(end)).execute(tx.connection()).await?;

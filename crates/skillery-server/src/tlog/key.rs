@@ -79,6 +79,11 @@ impl LogKey {
         let file = fs_err::canonicalize(file)?;
         let before = key_file::read(&file, KeyKind::Ed25519)?;
         if before.verifier() == self.verifier() {
+            // Somebody has copied it there. Under the other name it would be taken for the one after this.
+            let next = next_file(&file)?;
+            if next.exists() {
+                fs_err::remove_file(next)?;
+            }
             return Ok(());
         }
         write_private(&old_file(&file)?, &before.expose())?;
