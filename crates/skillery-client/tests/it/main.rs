@@ -11,6 +11,7 @@ mod lockfile;
 mod metrics;
 mod proxy;
 mod registry;
+mod rotation;
 mod scripted;
 mod signing;
 mod transport;
