@@ -140,7 +140,7 @@ fn private_files(settings: &Settings) -> Vec<Check> {
         ("log key", settings.log_key_file()),
         ("admin token", settings.admin_token_file()),
     ];
-    let former = old_file(&settings.log_key_file()).ok().map(|file| ("former log key", file));
+    let former = old_file(&settings.log_key_file()).ok().map(|file| ("old log key", file));
     files
         .into_iter()
         .chain(former)
