@@ -253,31 +253,25 @@ impl Log {
         let new = note.to_owned();
         let stored = blocking(move || {
             let _lock = state.lock()?;
-            match state.key()? {
-                Some(pinned) if pinned == key => {
-                    if state.checkpoint()? != known {
-                        return Ok(false);
-                    }
-                }
-                // Somebody was faster, and has followed to the same key; or it was pinned by hand, and the configuration
-                // has one from before. What was seen under it must be continued, too.
-                Some(pinned) if pinned == next => {
-                    let kept = state.rotations()?.unwrap_or_default();
-                    match lineage.filter(|lineage| lineage.has(&kept)) {
-                        Some(lineage) => state.keep_rotations(lineage.notes())?,
-                        None => return Err(missing),
-                    }
+            let pinned = state.key()?;
+            if pinned.as_ref() == Some(&key) {
+                if state.checkpoint()? != known {
                     return Ok(false);
                 }
-                // Or was told of another one.
-                Some(pinned) if !is_configured => {
+            } else if pinned.as_ref() == Some(&next) {
+                // Somebody was faster, and has followed to the same key; or it was pinned by hand, and the configuration
+                // has one from before. What was seen under it must be continued, too.
+                let kept = state.rotations()?.unwrap_or_default();
+                let lineage = lineage.filter(|lineage| lineage.has(&kept)).ok_or(missing)?;
+                state.keep_rotations(lineage.notes())?;
+                return Ok(false);
+            } else if let Some(pinned) = pinned {
+                if !is_configured {
+                    // Somebody was faster, and was told of another key.
                     return Err(LogError::OtherKey { registry, fingerprint: pinned.fingerprint() }.into());
                 }
-                Some(_) => {
-                    // What was seen under another key says nothing of this one, which has signed a checkpoint now.
-                    state.forget_seen()?;
-                }
-                None => {}
+                // What was seen under another key says nothing of this one, which has signed a checkpoint now.
+                state.forget_seen()?;
             }
             // Last what is believed, so that nothing is believed of which the reason is not kept.
             if let Some(lineage) = &lineage {
