@@ -9,7 +9,7 @@ use skillery_core::{Digest, SkillId, Version};
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::library::Manifest;
-use crate::log::{LogError, Offered, STATEMENT_FILE, check_kept};
+use crate::log::{Believed, LogError, Offered, STATEMENT_FILE, check_kept_by};
 
 /// The file's name.
 pub const LOCK_FILE: &str = "skillery.lock";
@@ -143,12 +143,18 @@ impl LockedSkill {
     /// Checks the proof in the lock file by itself: that the version was published with these digests in the log of this
     /// key.
     pub fn check_proof(&self) -> Result<u64> {
+        let (id, version) = (self.id.clone(), self.version.clone());
+        let key = self.log_key()?.ok_or(LogError::NoProof { id, version })?;
+        self.check_proof_by(&[key.into()])
+    }
+
+    /// As [`LockedSkill::check_proof`], by keys that are known otherwise.
+    pub fn check_proof_by(&self, keys: &[Believed]) -> Result<u64> {
         let (id, version) = (&self.id, &self.version);
         let no_proof = || LogError::NoProof { id: id.clone(), version: version.clone() };
-        let key = self.log_key()?.ok_or_else(no_proof)?;
         let text = self.proof.as_deref().ok_or_else(no_proof)?;
         let (digest, code_hash) = (self.digest, self.code_hash);
         let offered = Offered { id, version, digest, code_hash, files: &[], said: None };
-        Ok(check_kept(text, &key, &offered)?.0)
+        Ok(check_kept_by(text, keys, &offered)?.1)
     }
 }

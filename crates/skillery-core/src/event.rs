@@ -15,6 +15,12 @@ pub enum Event {
     /// The registry began.
     #[serde(rename = "log.genesis")]
     Genesis,
+    /// The log is signed with another key from this entry on.
+    #[serde(rename = "log.key-rotated")]
+    LogKeyRotated {
+        /// The note by which the key before hands the log over, signed by both: see `tlog/rotation.rs`.
+        note: String,
+    },
     /// A user was made.
     #[serde(rename = "user.created")]
     UserCreated {
@@ -318,6 +324,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Genesis => "log.genesis",
+            Self::LogKeyRotated { .. } => "log.key-rotated",
             Self::UserCreated { .. } => "user.created",
             Self::UserDisabled { .. } => "user.disabled",
             Self::OrgCreated { .. } => "org.created",
@@ -379,6 +386,7 @@ impl Event {
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill } => Some(skill),
             Self::Genesis
+            | Self::LogKeyRotated { .. }
             | Self::Unknown
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
@@ -436,6 +444,7 @@ impl Event {
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => true,
             Self::Genesis
+            | Self::LogKeyRotated { .. }
             | Self::TokenIssued { .. }
             | Self::UserLinked { .. }
             | Self::PolicySet { .. }

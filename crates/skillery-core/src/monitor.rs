@@ -19,8 +19,9 @@ use crate::entry::{Entry, Leaf};
 use crate::event::Event;
 use crate::id::key_contains;
 use crate::time::Time;
+use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Namespace, Role, SkillId};
+use crate::{Digest, Namespace, Role, SkillId};
 
 word_enum! {
     /// A rule of the log.
@@ -43,6 +44,8 @@ word_enum! {
         Key = "key",
         /// What waits is released with the approvals that are demanded, and nobody approves what is their own.
         Approval = "approval",
+        /// The log is handed over by the key that it has, at the place that is named.
+        LogKey = "log-key",
         /// A signature rests on the last entry about its key, and on a role that its signer had then.
         Signature = "signature",
     }
@@ -84,12 +87,26 @@ pub struct Monitor {
     keys: BTreeMap<String, KeyState>,
     /// Users that are switched off.
     disabled: BTreeSet<String>,
+    /// The last time that the log was handed over to another key.
+    #[serde(default)]
+    handover: Option<Handover>,
     /// Users of builds, with the namespace that trusts them.
     builds: BTreeMap<String, String>,
     /// What is demanded of what is published, by namespace key.
     policies: BTreeMap<String, PolicyState>,
     /// Rights that could not be judged, as what gives them may be hidden.
     unjudged: u64,
+}
+
+/// That the log was handed over to another key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// The number of the entry.
+    pub index: u64,
+    /// The root of the tree before it, as both keys have signed it.
+    pub root: Digest,
+    /// The key from there on: `name+id+base64`.
+    pub to: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +137,12 @@ impl Monitor {
     /// Rights that could not be judged, as what gives them may be among the entries that nobody opened.
     pub fn unjudged(&self) -> u64 {
         self.unjudged
+    }
+
+    /// The last time that the log was handed over to another key. Whether its root is that of the tree, and its key the one
+    /// that signs now, is for whoever has both.
+    pub fn handover(&self) -> Option<&Handover> {
+        self.handover.as_ref()
     }
 
     /// Looks at the next leaf. `opened` is the entry of a hidden one, whose commitment was checked.
@@ -171,6 +194,7 @@ impl Monitor {
         }
         let actor = entry.actor.as_deref();
         match &entry.event {
+            Event::LogKeyRotated { note } => self.hand_over(index, note, found),
             // Others are made by whoever trusts a build, too.
             Event::UserCreated { user, admin: true } => {
                 self.must_be_admin(actor, found);
@@ -293,6 +317,22 @@ impl Monitor {
             );
             found.add(Rule::Chain, detail);
         }
+    }
+
+    fn hand_over(&mut self, index: u64, note: &str, found: &mut Found) {
+        let rotation = match Rotation::open(note) {
+            Ok(rotation) => rotation,
+            Err(error) => return found.add(Rule::LogKey, error.to_string()),
+        };
+        if rotation.size != index {
+            found.add(Rule::LogKey, format!("it hands the log over at entry {}", rotation.size));
+        }
+        if let Some(before) = self.handover.as_ref().filter(|before| before.to != rotation.from.to_string()) {
+            let detail =
+                format!("entry {} handed the log over to another key than hands it over", before.index);
+            found.add(Rule::LogKey, detail);
+        }
+        self.handover = Some(Handover { index, root: rotation.root, to: rotation.to.to_string() });
     }
 
     fn enrol(

@@ -167,7 +167,12 @@ impl App {
                 });
             }
         };
-        let log_key = LogKey::of(&settings, &environment)?;
+        let fitting = tlog::fitting(&settings, &environment).await?;
+        if fitting.is_next {
+            fitting.key.put_in_place(&settings.log_key_file())?;
+            tracing::warn!("the log key was being rotated; the new key is in its place now");
+        }
+        let log_key = fitting.key;
         let db = Db::open(&settings, &environment, Arc::clone(&log_key), on_commit).await?;
         let (tiles, seen) = (TileCache::default(), Seen::new(settings.seen_file()));
         // Before anything is appended: what does not fit must not be signed on.

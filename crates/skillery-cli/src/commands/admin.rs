@@ -49,6 +49,21 @@ Examples:
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Hand the log over to a new key; the server must be stopped
+    #[command(name = "rotate-log-key")]
+    #[command(after_help = "\
+Examples:
+  skillery admin rotate-log-key
+  skillery admin rotate-log-key --data ./data --json
+
+The old key signs that the new one comes next, and the log gets an entry about it. Clients that have pinned the \
+old key go over to the new one by themselves; witnesses do not, and need the new key in `logs`. Make a backup after \
+it. Servers on the same database that run on write nothing until they have the new `log-key`. If it is interrupted, run it \
+again.")]
+    RotateLogKey {
+        #[command(flatten)]
+        data: DataArgs,
+    },
     /// Build the search index from nothing; the server must be stopped
     #[command(after_help = "\
 Examples:
@@ -108,6 +123,22 @@ pub(crate) async fn run(session: &Session, args: &AdminArgs) -> CommandResult {
                 page.field("made", &report.backup.created_at);
                 page.field("log entries", report.backup.log_entries.to_string());
                 page.field("contents", report.contents.to_string());
+            })?;
+        }
+        AdminCommand::RotateLogKey { data } => {
+            let settings = load(data)?;
+            let report = admin::rotate_log_key(&settings)
+                .await
+                .map_err(|error| failure("rotate the log key", &error))?;
+            session.output.show(&report, |page| {
+                let word = if report.completed { "completed " } else { "rotated " };
+                let line = Line::default().toned(Tone::Good, word).plain("the key of ");
+                page.line(line.name(&report.origin));
+                page.field("entry", report.log_index.to_string());
+                page.field("from", &report.from);
+                page.field("to", &report.fingerprint);
+                page.field("key", &report.key);
+                page.field("old key", format!("{}; nothing needs it", report.old_key_file.display()));
             })?;
         }
         AdminCommand::Reindex { data } => {

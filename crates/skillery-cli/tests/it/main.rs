@@ -21,6 +21,7 @@ mod oidc_provider;
 mod packages;
 mod policy;
 mod proofs;
+mod rotation;
 mod serve;
 mod stats;
 mod support;

@@ -77,6 +77,14 @@ impl Server {
         self.url = started["url"].as_str().unwrap().to_owned();
     }
 
+    /// Starts it again on the same data, at the same address.
+    pub(crate) fn start_again_here(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        let (child, started) = spawn_server_at(&self.data, &listen, &[]);
+        self.child = child;
+        assert_eq!(started["url"], self.url);
+    }
+
     /// Asks it to stop and waits until it has; whether it did so cleanly.
     pub(crate) fn stop(&mut self) -> bool {
         signal(self.child.id(), "TERM");
@@ -93,8 +101,12 @@ impl Drop for Server {
 
 /// Starts `skillery serve` and reads the line that it prints when it answers.
 pub(crate) fn spawn_server(data: &Path, arguments: &[&str]) -> (Child, Value) {
+    spawn_server_at(data, "127.0.0.1:0", arguments)
+}
+
+fn spawn_server_at(data: &Path, listen: &str, arguments: &[&str]) -> (Child, Value) {
     let mut child = Command::new(PROGRAM)
-        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--log-level", "error", "--data"])
+        .args(["serve", "--json", "--listen", listen, "--log-level", "error", "--data"])
         .arg(data)
         .args(arguments)
         .env_remove("SKILLERY_ADMIN_TOKEN")

@@ -22,6 +22,13 @@ impl Client {
         answer.key.parse().map_err(|error| self.bad_answer(format!("the key of the log: {error}")))
     }
 
+    /// How the log came to its key, as the registry says: signed notes, the oldest first, not checked.
+    pub(crate) async fn rotations(&self) -> Result<Vec<String>> {
+        let answer: LogKeyResponse =
+            self.json(Call::get(&["log", "key"])).await.map_err(|error| self.no_log(error))?;
+        Ok(answer.rotations)
+    }
+
     /// The newest checkpoint, with its signatures, not checked.
     pub(crate) async fn checkpoint(&self) -> Result<String> {
         self.text(Call::of_log("checkpoint")).await.map_err(|error| self.no_log(error))

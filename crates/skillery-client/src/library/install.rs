@@ -259,8 +259,8 @@ impl Library {
             homepage: detail.homepage,
             repository: detail.repository,
         };
-        let new_key = proven.as_ref().filter(|proven| proven.is_new);
-        let new_log_key = new_key.map(|proven| proven.key.fingerprint());
+        let new_key = proven.as_ref().and_then(|proven| proven.new_key.as_ref());
+        let new_log_key = new_key.map(VerifierKey::fingerprint);
         let mut kept = Kept::default();
         let proof = proven.map(|proven| {
             kept.signatures = proven.signed.map(|signed| signed.kept);

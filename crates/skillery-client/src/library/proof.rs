@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
 use crate::log::{
-    Approved, ApprovedView, Demands, KeptApprovals, KeptSignatures, Log, LogError, Offered, Signed,
-    SignedView, Witnessing, check_kept, check_kept_approvals, check_kept_signatures, not_kept,
+    Approved, ApprovedView, Believed, Demands, KeptApprovals, KeptSignatures, Log, LogError, Offered, Signed,
+    SignedView, Witnessing, check_kept_approvals, check_kept_by, check_kept_signatures, not_kept,
     statement_files,
 };
 use crate::require::Require;
@@ -24,10 +24,10 @@ pub(super) struct Proven {
     pub(super) receipt: String,
     /// The number of the entry.
     pub(super) index: u64,
-    /// The key of the log.
+    /// The key that the proof is signed with.
     pub(super) key: VerifierKey,
-    /// Whether the key was not pinned before.
-    pub(super) is_new: bool,
+    /// The key of the log, if it was not pinned before.
+    pub(super) new_key: Option<VerifierKey>,
     /// The signatures, where one was demanded.
     pub(super) signed: Option<Signed>,
     /// The approvals, where they were demanded.
@@ -81,8 +81,8 @@ impl Library {
         Ok(Proven {
             receipt: logged.receipt,
             index: logged.index,
-            key: log.key().clone(),
-            is_new: log.is_new(),
+            key: logged.key,
+            new_key: log.is_new().then(|| log.key().clone()),
             signed: logged.signed,
             approved: logged.approved,
         })
@@ -98,11 +98,11 @@ impl Library {
         witnessing: Option<&Witnessing>,
     ) -> Result<ProofView> {
         let Some(proof) = proof else { return Err(no_proof(manifest)) };
-        let key = self.key_of(manifest, configured)?;
+        let keys = self.keys_of(manifest, configured)?;
         let offered = offered(manifest, &[]);
-        let (index, checkpoint) = check_kept(proof, &key, &offered)?;
+        let (key, index, checkpoint) = check_kept_by(proof, &keys, &offered)?;
         if let Some(witnessing) = witnessing {
-            witnessing.check_kept(proof, std::slice::from_ref(&key), &offered)?;
+            witnessing.check_kept(proof, std::slice::from_ref(key), &offered)?;
         }
         Ok(ProofView {
             index,
@@ -113,7 +113,7 @@ impl Library {
     }
 
     /// Checks signatures that were kept, without asking anybody: all of them, over the statement about these files, by what
-    /// they rest on in the log of the key that [`Library::check_proof`] goes by.
+    /// they rest on in the log of the keys that [`Library::check_proof`] goes by.
     pub(super) fn check_signed(
         &self,
         manifest: &Manifest,
@@ -124,10 +124,10 @@ impl Library {
         let files = statement_files(files);
         let offered = offered(manifest, &files);
         let kept = kept.ok_or_else(|| not_kept(&offered))?;
-        check_kept_signatures(kept, &self.key_of(manifest, configured)?, &offered)
+        check_kept_signatures(kept, &self.keys_of(manifest, configured)?, &offered)
     }
 
-    /// Counts approvals that were kept, without asking anybody, by what they rest on in the log of the key that
+    /// Counts approvals that were kept, without asking anybody, by what they rest on in the log of the keys that
     /// [`Library::check_proof`] goes by.
     pub(super) fn check_approved(
         &self,
@@ -141,17 +141,20 @@ impl Library {
             let reason = "no approval of it is kept on this machine".to_owned();
             return Err(LogError::NotApproved { id, version, reason }.into());
         };
-        check_kept_approvals(kept, &self.key_of(manifest, configured)?, &offered, published)
+        check_kept_approvals(kept, &self.keys_of(manifest, configured)?, &offered, published)
     }
 
-    /// The key that what is kept of a version is believed by.
-    fn key_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<VerifierKey> {
+    /// The keys that what is kept of a version is believed by.
+    fn keys_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<Vec<Believed>> {
         let registry = manifest.registry.as_deref().ok_or_else(|| no_proof(manifest))?;
-        if let Some(key) = configured.cloned().or(Log::pinned(self.home(), registry)?) {
-            return Ok(key);
+        let mut keys = Log::believed(self.home(), registry, configured)?;
+        if keys.is_empty() {
+            let installed_with = manifest.log_key.as_deref().ok_or_else(|| no_proof(manifest))?;
+            let key: VerifierKey =
+                installed_with.parse().map_err(Error::internal("read the key of a log"))?;
+            keys.push(key.into());
         }
-        let installed_with = manifest.log_key.as_deref().ok_or_else(|| no_proof(manifest))?;
-        installed_with.parse().map_err(Error::internal("read the key of a log"))
+        Ok(keys)
     }
 
     /// What the proof beside an installed version says, checked; nothing where there is none.

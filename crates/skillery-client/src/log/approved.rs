@@ -6,10 +6,10 @@ use skillery_core::approval::Approval;
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
-use skillery_core::tlog::VerifierKey;
 use skillery_core::{ApprovalPolicy, Namespace, Role};
 
 use super::entries::{Openings, proven};
+use super::rotation::Believed;
 use super::version::Offered;
 use super::{Log, LogError};
 use crate::error::{Error, Result};
@@ -196,17 +196,17 @@ impl Log {
     }
 }
 
-/// Counts approvals that are kept, without asking anybody, by entries that are in the log of this key. `published` is the
+/// Counts approvals that are kept, without asking anybody, by entries that are in the log of these keys. `published` is the
 /// number of the entry that published the version.
 pub fn check_kept_approvals(
     kept: &KeptApprovals,
-    key: &VerifierKey,
+    keys: &[Believed],
     offered: &Offered<'_>,
     published: u64,
 ) -> Result<ApprovedView> {
     let mut entries = Grounds::new();
     for text in &kept.entries {
-        let (index, entry) = proven(text, key).map_err(|reason| not_approved(offered, reason))?;
+        let (index, entry) = proven(text, keys).map_err(|reason| not_approved(offered, reason))?;
         entries.insert(index, entry);
     }
     let is_about = |entry: &Entry| entry.event.skill().is_some_and(|skill| skill.key() == offered.id.key());

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use skillery_core::entry::{Entry, Leaf, Opening};
 use skillery_core::receipt::Receipt;
-use skillery_core::tlog::VerifierKey;
 
+use super::rotation::Believed;
 use super::{Log, read};
 use crate::error::Result;
 
@@ -57,9 +57,19 @@ impl Log {
     }
 }
 
-/// The entry of a proof that is kept, which must be in the log of this key, and its number. What is wrong is told as text.
-pub(super) fn proven(text: &str, key: &VerifierKey) -> std::result::Result<(u64, Entry), String> {
+/// The entry of a proof that is kept, which must be in the log of one of these keys, and its number. What is wrong is told
+/// as text.
+pub(super) fn proven(text: &str, keys: &[Believed]) -> std::result::Result<(u64, Entry), String> {
     let receipt: Receipt = text.parse().map_err(|error| format!("{error}"))?;
-    let (entry, _) = receipt.verify(key).map_err(|error| error.to_string())?;
-    Ok((receipt.index(), entry))
+    let mut reason = "no key of its log is known".to_owned();
+    for believed in keys {
+        match receipt.verify(&believed.key) {
+            Ok((entry, checkpoint)) if believed.answers_for(checkpoint.size) => {
+                return Ok((receipt.index(), entry));
+            }
+            Ok(_) => reason = "its key has handed the log over before".to_owned(),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
 }

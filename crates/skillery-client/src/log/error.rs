@@ -22,6 +22,18 @@ pub enum LogError {
         /// The fingerprint of the pinned key.
         fingerprint: String,
     },
+    /// It is signed with another key, and what is shown for that does not hold.
+    #[error(
+        "the log of {registry} was not handed over by the key that is pinned for it, {fingerprint}: {reason}"
+    )]
+    NotHandedOver {
+        /// The registry.
+        registry: String,
+        /// The fingerprint of the pinned key.
+        fingerprint: String,
+        /// What does not hold.
+        reason: String,
+    },
     /// Two histories were shown.
     #[error("the registry at {registry} has shown two different logs, which its key has both signed")]
     Forked {
@@ -156,6 +168,7 @@ impl LogError {
         match self {
             Self::NoLog { .. } => "log-missing",
             Self::OtherKey { .. } => "log-key-changed",
+            Self::NotHandedOver { .. } => "log-key-not-handed-over",
             Self::Forked { .. } => "log-forked",
             Self::RolledBack { .. } => "log-rolled-back",
             Self::Broken { .. } => "log-broken",
@@ -181,6 +194,10 @@ impl LogError {
             }
             Self::OtherKey { .. } => {
                 "ask the operator for the key by another way; if it is right, pin it with `skillery log pin`"
+            }
+            Self::NotHandedOver { .. } => {
+                "nothing was changed, and the pinned key is believed as before; ask the operator, by another way, whether \
+                 the key was rotated, or stolen"
             }
             Self::RolledBack { .. } => {
                 "the registry was restored from an older backup, or something between shows an old answer; ask its operator"

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
 use skillery_core::sign::author::SignatureKind;
-use skillery_core::tlog::VerifierKey;
 
 use super::LogError;
 use super::approved::KeptApprovals;
 use super::entries::proven;
+use super::rotation::Believed;
 use super::signed::{SignedView, check_statement, judge_kept, not_signed};
 use super::version::Offered;
 use crate::error::{Error, Result};
@@ -187,17 +187,19 @@ impl KeptSignatures {
     }
 }
 
-/// Checks signatures that are kept, without asking anybody: each of them must count, by entries that are in the log of this
-/// key. Returns who signed, the oldest first.
+/// Checks signatures that are kept, without asking anybody: each of them must count, by entries that are in the log of these
+/// keys. Returns who signed, the oldest first.
 pub fn check_kept_signatures(
     kept: &KeptSignatures,
-    key: &VerifierKey,
+    keys: &[Believed],
     offered: &Offered<'_>,
 ) -> Result<Vec<SignedView>> {
-    check_statement(offered, key.name(), &kept.statement)?;
+    // Keys change, the name of a log never does.
+    let name = keys.first().map_or("", |believed| believed.key.name());
+    check_statement(offered, name, &kept.statement)?;
     let mut views = Vec::with_capacity(kept.signatures.len());
     for signature in &kept.signatures {
-        let proven = |text: &str| proven(text, key).map_err(|reason| not_signed(offered, reason));
+        let proven = |text: &str| proven(text, keys).map_err(|reason| not_signed(offered, reason));
         let (at, entry) = proven(&signature.entry)?;
         let (enrolled_at, enrolled) = proven(&signature.enrolled)?;
         let (member_at, member) = proven(&signature.member)?;

@@ -9,6 +9,7 @@ mod error;
 mod kept;
 mod monitor;
 mod read;
+mod rotation;
 mod signed;
 mod state;
 mod version;
@@ -28,9 +29,11 @@ pub use self::error::LogError;
 pub(crate) use self::kept::{APPROVALS_FILE, SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
 pub use self::kept::{Kept, KeptSignature, KeptSignatures, Signed, check_kept_signatures};
 pub use self::monitor::{MonitorReport, Watched};
+use self::rotation::Lineage;
+pub use self::rotation::{Believed, Followed, take_followed};
 pub use self::signed::{SignedView, statement_files};
 use self::state::State;
-pub use self::version::{Demands, Logged, Offered, check_kept};
+pub use self::version::{Demands, Logged, Offered, check_kept, check_kept_by};
 pub(crate) use self::witnessed::Witnessing;
 
 /// How often a checkpoint that is older than the one that is known is asked for again: another process may have seen a
@@ -45,6 +48,8 @@ pub struct Log {
     key: VerifierKey,
     is_new: bool,
     newest: Option<(Checkpoint, String)>,
+    /// Rotations that the registry has shown and that are not kept yet.
+    shown: Option<Vec<String>>,
     /// Tiles of the newest checkpoint's tree that were found good.
     tiles: HashMap<Tile, Vec<u8>>,
 }
@@ -59,7 +64,10 @@ impl Log {
             return Err(LogError::Forked { registry: client.registry().to_owned(), evidence }.into());
         }
         let pinned = state.key()?;
-        let configured = client.configured_log_key().cloned();
+        // A configured key that has handed the log over is believed no longer than a pinned one.
+        let former = state.former()?.unwrap_or_default();
+        let is_former = |key: &VerifierKey| former.iter().any(|believed| believed.key == *key);
+        let configured = client.configured_log_key().filter(|key| !is_former(key)).cloned();
         let known = configured.or_else(|| pinned.clone()).or_else(|| introduced.cloned());
         let (key, is_new) = match known {
             Some(key) => {
@@ -68,7 +76,15 @@ impl Log {
             }
             None => (client.log_key().await?, true),
         };
-        Ok(Self { client: client.clone(), state, key, is_new, newest: None, tiles: HashMap::new() })
+        Ok(Self {
+            client: client.clone(),
+            state,
+            key,
+            is_new,
+            newest: None,
+            shown: None,
+            tiles: HashMap::new(),
+        })
     }
 
     /// The key that its checkpoints are believed by.
@@ -138,28 +154,21 @@ impl Log {
     pub async fn update(&mut self) -> Result<Checkpoint> {
         for attempt in 1.. {
             let note = self.client.checkpoint().await?;
-            let checkpoint = self.opened(&note)?;
+            let (checkpoint, lineage) = match self.opened_newest(&note).await {
+                // The log may have been handed over between the two answers.
+                Err(Error::Log(LogError::NotHandedOver { .. })) if attempt < TRIES => continue,
+                outcome => outcome?,
+            };
             let known = self.known()?;
+            self.shown = lineage.as_ref().map(|lineage| lineage.notes().to_vec());
             if !self.continues(known.as_deref(), &checkpoint, &note, attempt >= TRIES).await? {
                 continue;
             }
-            if self.store(known, &checkpoint, &note).await? {
+            if self.store(known, &checkpoint, &note, lineage).await? {
                 return Ok(checkpoint);
             }
         }
         unreachable!("the attempts do not end by themselves")
-    }
-
-    /// A checkpoint that the pinned key has signed.
-    fn opened(&self, note: &str) -> Result<Checkpoint> {
-        match Checkpoint::open(note, &self.key) {
-            Ok((checkpoint, _)) => Ok(checkpoint),
-            Err(error) => {
-                tracing::debug!(%error, "the checkpoint is not believed");
-                let (registry, fingerprint) = (self.registry(), self.key.fingerprint());
-                Err(LogError::OtherKey { registry, fingerprint }.into())
-            }
-        }
     }
 
     /// The newest checkpoint that is known here; none that another key has signed, which says nothing of this one.
@@ -180,7 +189,7 @@ impl Log {
         is_last: bool,
     ) -> Result<bool> {
         let Some(known_note) = known_note else { return Ok(true) };
-        let known = self.opened(known_note)?;
+        let (_, known) = self.opened(known_note)?;
         if checkpoint.size == known.size {
             if checkpoint.root == known.root {
                 return Ok(true);
@@ -219,9 +228,9 @@ impl Log {
         Ok(LogError::RolledBack { registry, seen, found }.into())
     }
 
-    /// Checks another checkpoint that the key has signed, one that is not newer than the newest.
+    /// Checks another checkpoint that the key has signed, or one from before, and that is not newer than the newest.
     pub async fn check_older(&mut self, note: &str) -> Result<Checkpoint> {
-        let older = self.opened(note)?;
+        let (_, older) = self.opened(note)?;
         let (newest, newest_note) = self.newest_or_error()?;
         if older.size > newest.size {
             return Err(self.broken("a proof is newer than the checkpoint"));
@@ -232,31 +241,50 @@ impl Log {
         if root == older.root { Ok(older) } else { Err(self.forked(note, &newest_note)?) }
     }
 
-    /// Keeps a checkpoint that was found to continue `known`. False when another process has kept a different one meanwhile,
-    /// against which it must be checked first.
-    async fn store(&mut self, known: Option<String>, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
+    /// Keeps a checkpoint that was found to continue `known`, and the key that the log was handed over to. False when
+    /// another process has kept a different one meanwhile, against which it must be checked first.
+    async fn store(
+        &mut self,
+        known: Option<String>,
+        checkpoint: &Checkpoint,
+        note: &str,
+        lineage: Option<Lineage>,
+    ) -> Result<bool> {
         let (state, key) = (self.state.clone(), self.key.clone());
+        let to = lineage.as_ref().and_then(Lineage::to).unwrap_or(&self.key).clone();
+        let next = to.clone();
         let (registry, is_configured) =
             (self.registry(), self.client.configured_log_key() == Some(&self.key));
+        let missing = self.rotations_missing();
         let new = note.to_owned();
         let stored = blocking(move || {
             let _lock = state.lock()?;
-            match state.key()? {
-                Some(pinned) if pinned == key => {
-                    if state.checkpoint()? != known {
-                        return Ok(false);
-                    }
+            let pinned = state.key()?;
+            if pinned.as_ref() == Some(&key) {
+                if state.checkpoint()? != known {
+                    return Ok(false);
                 }
-                // Somebody was faster, and was told of another key.
-                Some(pinned) if !is_configured => {
+            } else if pinned.as_ref() == Some(&next) {
+                // Somebody was faster, and has followed to the same key; or it was pinned by hand, and the configuration
+                // has one from before. What was seen under it must be continued, too.
+                let kept = state.rotations()?.unwrap_or_default();
+                let lineage = lineage.filter(|lineage| lineage.has(&kept)).ok_or(missing)?;
+                state.keep_rotations(lineage.notes())?;
+                return Ok(false);
+            } else if let Some(pinned) = pinned {
+                if !is_configured {
+                    // Somebody was faster, and was told of another key.
                     return Err(LogError::OtherKey { registry, fingerprint: pinned.fingerprint() }.into());
                 }
-                Some(_) => {
-                    // What was seen under another key says nothing of this one, which has signed a checkpoint now.
-                    state.forget_seen()?;
-                    state.pin(&key)?;
-                }
-                None => state.pin(&key)?,
+                // What was seen under another key says nothing of this one, which has signed a checkpoint now.
+                state.forget_seen()?;
+            }
+            // Last what is believed, so that nothing is believed of which the reason is not kept.
+            if let Some(lineage) = &lineage {
+                state.keep_rotations(lineage.notes())?;
+            }
+            if state.key()?.as_ref() != Some(&next) {
+                state.pin(&next)?;
             }
             state.keep(&new)?;
             Ok(true)
@@ -267,6 +295,9 @@ impl Log {
                 self.tiles.retain(|tile, _| tile.is_full());
             }
             self.newest = Some((checkpoint.clone(), note.to_owned()));
+            if to != self.key {
+                self.followed(to);
+            }
         }
         Ok(stored)
     }
@@ -289,7 +320,9 @@ impl Log {
     }
 
     fn evidence_of(&self, one: &str, other: &str) -> Result<std::path::PathBuf> {
-        let text = format!(
+        let kept = self.state.rotations()?.unwrap_or_default();
+        let notes = self.shown.as_ref().unwrap_or(&kept);
+        let mut text = format!(
             "Two checkpoints of one log that do not go together.\n\
              registry: {}\n\
              key: {}\n\n\
@@ -297,6 +330,10 @@ impl Log {
             self.registry(),
             self.key,
         );
+        // Where they are signed with two keys, these say that both are the log's.
+        for rotation in notes {
+            text += &format!("\n---- rotation ----\n{rotation}");
+        }
         self.state.keep_evidence(&text)
     }
 

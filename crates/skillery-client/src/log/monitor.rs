@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
 use skillery_core::entry::{Entry, Leaf, Opening};
-use skillery_core::monitor::{Monitor, Violation};
+use skillery_core::monitor::{Monitor, Rule, Violation};
 use skillery_core::tlog::tile::decode_entries;
 use skillery_core::tlog::{Checkpoint, Edge, Node, TILE_WIDTH, Tile, leaf_hash};
 use tokio::task::JoinHandle;
@@ -87,15 +87,24 @@ impl Log {
                 if index < from {
                     continue;
                 }
-                edge.append(leaf_hash(&leaf), |_, _| ());
                 let opened = openings.open(&self.client, index, &leaf).await?;
-                let found = watched.monitor.follow(&leaf, opened);
+                let mut found = watched.monitor.follow(&leaf, opened);
+                let handover = watched.monitor.handover().filter(|handover| handover.index == index);
+                if handover.is_some_and(|handover| handover.root != edge.root()) {
+                    let detail = "it hands over another tree than the one before it".to_owned();
+                    found.push(Violation { index, rule: Rule::LogKey, detail });
+                }
+                edge.append(leaf_hash(&leaf), |_, _| ());
                 violations.extend(found.into_iter().take(TOLD.saturating_sub(violations.len())));
             }
             progress(watched.monitor.size(), newest.size);
         }
         if edge.size() != newest.size || edge.root() != newest.root {
             return Err(self.broken("its entries are not those that its checkpoint covers"));
+        }
+        if let Some(last) = watched.monitor.handover().filter(|last| last.to != self.key.to_string()) {
+            let detail = "the log was handed over to another key than signs it".to_owned();
+            violations.push(Violation { index: last.index, rule: Rule::LogKey, detail });
         }
         watched.edge = edge.nodes().to_vec();
         let (skills, versions, keys) = watched.monitor.counts();

@@ -70,7 +70,8 @@ impl Log {
                 .map_err(|error| self.broken(error.to_string()))?;
         let receipt = Receipt::new(opening, index, hashes, note);
         let receipt = receipt.map_err(|error| self.broken(error.to_string()))?;
-        receipt.verify(&self.key).map_err(|error| self.broken(error.to_string()))?;
+        let (key, _) = self.opened(note)?;
+        receipt.verify(&key).map_err(|error| self.broken(error.to_string()))?;
         Ok(receipt.to_string())
     }
 }
@@ -98,6 +99,16 @@ fn keep(log: &mut Log, proven: Authenticated, kept: &BTreeSet<Tile>) {
 /// The leaves from number `from` on and before `to`, each proven to be in the tree of the newest checkpoint.
 pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<u8>>> {
     let (newest, _) = log.newest_or_error()?;
+    leaves_of(log, &newest, from, to).await
+}
+
+/// As [`leaves`], in the tree of this checkpoint.
+pub(super) async fn leaves_of(
+    log: &mut Log,
+    newest: &Checkpoint,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Vec<u8>>> {
     if from >= to {
         return Ok(Vec::new());
     }
@@ -120,7 +131,7 @@ pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<
         .flat_map(|(bundle, _)| indices(bundle))
         .map(|index| Node { level: 0, index })
         .collect();
-    let hashes = nodes(log, &newest, &wanted).await?;
+    let hashes = nodes(log, newest, &wanted).await?;
     let mut found = Vec::new();
     for (bundle, bytes) in &bundles {
         let leaves = tile::decode_entries(bytes, bundle.width)

@@ -1,8 +1,8 @@
 //! What a client remembers of a registry's log: the pinned key, the newest checkpoint, whole tiles. The only place that
 //! knows its files.
 //!
-//! `<home>/logs/<registry>/`: `key`, `checkpoint`, `heads.json`, `tiles/…`, and `fork-….evidence` where two checkpoints
-//! did not go together.
+//! `<home>/logs/<registry>/`: `key`, `rotations.json` (how the log came to it), `checkpoint`, `heads.json`, `tiles/…`, and
+//! `fork-….evidence` where two checkpoints did not go together.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,12 +10,16 @@ use std::path::PathBuf;
 
 use fs_err as fs;
 use skillery_core::SkillId;
-use skillery_core::tlog::{Tile, VerifierKey};
+use skillery_core::tlog::{Rotation, Tile, VerifierKey};
 
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::home::Home;
 use crate::log::monitor::Watched;
+use crate::log::rotation::Believed;
+
+/// The file of the rotations.
+const ROTATIONS: &str = "rotations.json";
 
 /// The files of one registry's log.
 #[derive(Debug, Clone)]
@@ -48,6 +52,31 @@ impl State {
     /// Pins a key.
     pub(super) fn pin(&self, key: &VerifierKey) -> Result<()> {
         self.write("key", format!("{key}\n").as_bytes())
+    }
+
+    /// How the log came to the key that is pinned: signed notes, the oldest first, that were found good. Nothing where that
+    /// was never asked.
+    pub(super) fn rotations(&self) -> Result<Option<Vec<String>>> {
+        let Some(text) = self.read(ROTATIONS)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| self.bad_rotations(error))
+    }
+
+    /// The keys that have handed the log over, the newest first.
+    pub(super) fn former(&self) -> Result<Option<Vec<Believed>>> {
+        let Some(notes) = self.rotations()? else { return Ok(None) };
+        let chain = Rotation::chain(notes.iter().map(String::as_str));
+        let chain = chain.map_err(|error| self.bad_rotations(error))?;
+        Ok(Some(chain.iter().rev().map(Believed::from).collect()))
+    }
+
+    /// Keeps how the log came to its key.
+    pub(super) fn keep_rotations(&self, notes: &[String]) -> Result<()> {
+        let text = serde_json::to_vec(notes).map_err(Error::internal("write what was seen of a log"))?;
+        self.write(ROTATIONS, &text)
+    }
+
+    fn bad_rotations(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::BadFile { path: self.folder.join(ROTATIONS).display().to_string(), source: Box::new(error) }
     }
 
     /// The newest checkpoint that was found good, with its signatures.
@@ -138,7 +167,7 @@ impl State {
 
     /// Forgets what was seen under a key, and keeps the lock and evidence.
     pub(super) fn forget_seen(&self) -> Result<()> {
-        for name in ["checkpoint", "heads.json", "monitor.json"] {
+        for name in ["checkpoint", "heads.json", "monitor.json", ROTATIONS] {
             match fs::remove_file(self.folder.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::disk("forget a log")(error));

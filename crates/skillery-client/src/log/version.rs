@@ -12,6 +12,7 @@ use skillery_core::{Digest, SkillId, Version, VersionStatus};
 
 use super::approved::Approved;
 use super::kept::Signed;
+use super::rotation::Believed;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
 
@@ -57,6 +58,8 @@ pub struct Logged {
     pub index: u64,
     /// The proof, with the entry.
     pub receipt: String,
+    /// The key that its checkpoint is signed with.
+    pub key: VerifierKey,
     /// The number of the last entry that what was demanded rests on.
     pub rests_on: u64,
     /// The signatures, where one was demanded.
@@ -72,7 +75,8 @@ impl Log {
         let text = self.client.proof(offered.id, offered.version).await?;
         let receipt: Receipt = text.parse().map_err(|error| not_logged(offered, format!("{error}")))?;
         self.update().await?;
-        receipt.verify(&self.key).map_err(|error| not_logged(offered, format!("{error}")))?;
+        let key = self.opened(&receipt.checkpoint()).map_or_else(|_| self.key.clone(), |(key, _)| key);
+        receipt.verify(&key).map_err(|error| not_logged(offered, format!("{error}")))?;
         check_receipt(&receipt, offered)?;
         self.check_older(&receipt.checkpoint()).await?;
         let opening = receipt.opening.clone();
@@ -90,7 +94,7 @@ impl Log {
         let rests_on =
             [signed.as_ref().map(|signed| signed.view.log_index), approved.as_ref().map(|it| it.last)];
         let rests_on = rests_on.into_iter().flatten().fold(index, u64::max);
-        Ok(Logged { index, receipt: text, rests_on, signed, approved })
+        Ok(Logged { index, receipt: text, key, rests_on, signed, approved })
     }
 
     /// Checks that these entries are in the tree of the newest checkpoint.
@@ -240,6 +244,29 @@ pub fn check_kept(text: &str, key: &VerifierKey, offered: &Offered<'_>) -> Resul
     let (_, checkpoint) = receipt.verify(key).map_err(|error| not_logged(offered, format!("{error}")))?;
     check_receipt(&receipt, offered)?;
     Ok((receipt.index(), checkpoint))
+}
+
+/// Checks a proof without asking anybody: a log with one of these keys has the version as it is offered. Returns which, too.
+pub fn check_kept_by<'a>(
+    text: &str,
+    keys: &'a [Believed],
+    offered: &Offered<'_>,
+) -> Result<(&'a VerifierKey, u64, Checkpoint)> {
+    let mut first = None;
+    for believed in keys {
+        match check_kept(text, &believed.key, offered) {
+            Ok((index, checkpoint)) if believed.answers_for(checkpoint.size) => {
+                return Ok((&believed.key, index, checkpoint));
+            }
+            Ok((_, checkpoint)) => {
+                let (size, fingerprint) = (checkpoint.size, believed.key.fingerprint());
+                let reason = format!("{fingerprint} has handed the log over before it had {size} entries");
+                return Err(not_logged(offered, reason));
+            }
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| not_logged(offered, "no key of its log is known".to_owned())))
 }
 
 /// Checks that a receipt is about the version, and says of it what is offered.

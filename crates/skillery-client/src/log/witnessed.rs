@@ -143,7 +143,7 @@ impl Log {
         index: u64,
         witnessing: &Witnessing,
     ) -> Result<std::result::Result<(Checkpoint, String), Refusal>> {
-        let keys = [self.key.clone()];
+        let keys: Vec<VerifierKey> = self.keys()?.into_iter().map(|believed| believed.key).collect();
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let (newest, newest_note) = self.newest_or_error()?;
         if newest.size > index && witnessing.check(&newest_note, &keys, Some(now))?.is_none() {
@@ -161,7 +161,15 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
-        let size = self.opened(&note)?.size;
+        // Until they know of a new key, what they have seen under the one before counts, as far as that one answered for it.
+        let size = match self.opened(&note) {
+            Ok((_, checkpoint)) => checkpoint.size,
+            // It may be newer than what is known here, and signed with the next key.
+            Err(_) => {
+                self.update().await?;
+                self.opened(&note)?.1.size
+            }
+        };
         if size > newest.size {
             self.update().await?;
         }
@@ -182,7 +190,8 @@ impl Log {
         let read = logged.receipt.parse::<Receipt>();
         let receipt = read.map_err(|error| self.broken(error.to_string()))?;
         let receipt = self.receipt_under(logged.index, receipt.opening, checkpoint, note).await?;
-        Ok(Logged { receipt, ..logged })
+        let (key, _) = self.opened(note)?;
+        Ok(Logged { receipt, key, ..logged })
     }
 }
 

@@ -12,6 +12,7 @@ mod lockfile;
 mod metrics;
 mod proxy;
 mod registry;
+mod rotation;
 mod scripted;
 mod signing;
 mod transport;

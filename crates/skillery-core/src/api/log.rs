@@ -26,6 +26,9 @@ pub struct LogKeyResponse {
     pub key: String,
     /// What people compare: `SHA256:` and the digest of the key in base64.
     pub fingerprint: String,
+    /// How the log came to this key, the oldest first: signed notes by which one key hands the log over to the next.
+    #[serde(default)]
+    pub rotations: Vec<String>,
 }
 
 /// An entry of the log with its number.

@@ -2,7 +2,8 @@ use super::*;
 use crate::approval::ApprovalPolicy;
 use crate::entry::Opening;
 use crate::sign::author::SignatureKind;
-use crate::{Digest, Visibility};
+use crate::tlog::{KeyKind, SigningKey};
+use crate::Visibility;
 
 /// Entries as a registry would append them.
 #[derive(Default)]
@@ -110,6 +111,31 @@ fn a_right_history_breaks_no_rule() {
     let text = serde_json::to_string(&log.monitor).unwrap();
     assert_eq!(serde_json::from_str::<Monitor>(&text).unwrap(), log.monitor);
     assert_eq!(log.monitor.counts(), (1, 2, 1));
+}
+
+#[test]
+fn the_log_is_handed_over_by_the_key_that_it_has() {
+    let key = |seed| SigningKey::from_seed("log.example", KeyKind::Ed25519, &[seed; 32]).unwrap();
+    let rotated = |from: u8, to: u8, size: u64| {
+        let note = Rotation::sign(&key(from), &key(to), size, Digest::of(b"a tree")).unwrap();
+        Event::LogKeyRotated { note: note.to_string() }
+    };
+    let mut log = Log::begun();
+    let first = log.append("", rotated(1, 2, 8));
+    log.append("", rotated(2, 3, 9));
+    assert_eq!((first, log.violations.as_slice()), (8, [].as_slice()));
+    assert_eq!(log.monitor.handover().unwrap().to, key(3).verifier().to_string());
+    // By one that has handed it over before; what is known is kept and gone on with.
+    let text = serde_json::to_string(&log.monitor).unwrap();
+    log.monitor = serde_json::from_str(&text).unwrap();
+    log.append("", rotated(2, 4, 10));
+    log.breaks(Rule::LogKey);
+    // At another place, and by no rotation.
+    for event in [rotated(1, 2, 7), Event::LogKeyRotated { note: "nonsense".into() }] {
+        let mut log = Log::begun();
+        log.append("", event);
+        log.breaks(Rule::LogKey);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod log_proof;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod rotation;
 pub mod tile;
 pub mod witness;
 
@@ -28,6 +29,7 @@ pub use proof::{
     ProofError, ReadError, consistency_nodes, consistency_proof, inclusion_nodes, inclusion_proof, root,
     root_nodes, verify_consistency, verify_inclusion,
 };
+pub use rotation::{Rotation, RotationError};
 pub use tile::{
     Authenticated, EntriesError, PathError, Resource, TILE_WIDTH, Tile, TileError, authenticate,
     decode_entries, encode_entries, needed, new_tiles, node_in_tile, parse_path, tiles_of,

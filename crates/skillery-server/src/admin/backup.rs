@@ -5,17 +5,18 @@
 //! the copy has its content. The server may run meanwhile.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
 
 use super::AdminError;
 use crate::blobs::{BlobKey, Blobs};
-use crate::db::{Backend, versions};
+use crate::db::{Backend, Db, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::tlog::LogKey;
+use crate::tlog::{self, LogKey};
 
 pub(super) const DATABASE: &str = "registry.sqlite";
 pub(super) const CONTENTS: &str = "blobs";
@@ -41,6 +42,18 @@ pub struct BackupReport {
     pub database: bool,
 }
 
+/// The key must be that of the database that was copied. As no key comes back, it was if it still is.
+async fn fits(db: &Db, key: &LogKey) -> Result<(), AdminError> {
+    let head = log::read_head(db).await?;
+    match key.is_named_by(&head.note) {
+        true => Ok(()),
+        false => Err(AdminError::Refused(
+            "the log is not signed with this log key: where it was rotated meanwhile, make the backup again"
+                .to_owned(),
+        )),
+    }
+}
+
 /// Writes a backup into the new folder `to`.
 pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, AdminError> {
     if to.exists() && fs_err::read_dir(to)?.next().is_some() {
@@ -54,8 +67,8 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     }
     crate::secrets::make_private_folder(to)?;
     let environment = Environment::default();
-    let key = LogKey::of(settings, &environment).map_err(crate::app::StartError::from)?;
-    let db = crate::db::Db::open(settings, &environment, key, |_| ())
+    let log_key = tlog::fitting(settings, &environment).await?.key;
+    let db = Db::open(settings, &environment, Arc::clone(&log_key), |_| ())
         .await
         .map_err(crate::app::StartError::from)?;
     let embedded = db.backend() == Backend::Sqlite;
@@ -63,6 +76,7 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     if embedded {
         db.copy_to(&std::path::absolute(to.join(DATABASE))?).await?;
     }
+    fits(&db, &log_key).await?;
     let blobs = Blobs::open(&settings.blob_folder())?;
     let copies = Blobs::open(&to.join(CONTENTS))?;
     let mut report = BackupReport {
@@ -89,8 +103,7 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     db.close().await;
     let key = fs_err::read_to_string(settings.secret_key_file())?;
     crate::secrets::write_private(&to.join(SECRET_KEY), key.trim())?;
-    let key = fs_err::read_to_string(settings.log_key_file())?;
-    crate::secrets::write_private(&to.join(LOG_KEY), key.trim())?;
+    crate::secrets::write_private(&to.join(LOG_KEY), &log_key.signing().expose())?;
     // The manifest comes last: a folder without one is no whole backup.
     let manifest = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
     crate::secrets::write_private(&to.join(MANIFEST), &manifest)?;

@@ -10,7 +10,7 @@ use crate::db::{log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::tlog::{self, LogKey};
+use crate::tlog::{self, LogKey, old_file};
 
 const PAGE: i64 = 1_000;
 
@@ -40,7 +40,7 @@ pub async fn doctor(settings: &Settings) -> Result<DoctorReport, AdminError> {
         return Err(AdminError::Refused(format!("there is no registry in `{}`", settings.data.display())));
     }
     let environment = Environment::default();
-    let key = LogKey::of(settings, &environment).map_err(StartError::from)?;
+    let key = tlog::fitting(settings, &environment).await?.key;
     let db = crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), |_| ())
         .await
         .map_err(StartError::from)?;
@@ -140,8 +140,10 @@ fn private_files(settings: &Settings) -> Vec<Check> {
         ("log key", settings.log_key_file()),
         ("admin token", settings.admin_token_file()),
     ];
+    let former = old_file(&settings.log_key_file()).ok().map(|file| ("old log key", file));
     files
         .into_iter()
+        .chain(former)
         .filter(|(_, file)| file.exists())
         .map(|(name, file)| {
             let mode =

@@ -3,6 +3,7 @@
 mod backup;
 mod doctor;
 mod restore;
+mod rotate;
 
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::settings::Settings;
 pub use backup::{BackupReport, backup};
 pub use doctor::{Check, DoctorReport, doctor};
 pub use restore::{RestoreReport, restore};
+pub use rotate::{RotateReport, rotate_log_key};
 
 /// The work cannot be done.
 #[derive(Debug, thiserror::Error)]

@@ -81,6 +81,17 @@ pub async fn read_head(db: &Db) -> Result<Head> {
     Ok(head(&sqlx::query(text).fetch_one(db.reader()).await?)?)
 }
 
+/// The entries by which the log was handed over to other keys, the oldest first: their numbers and signed notes.
+pub async fn rotations(db: &Db) -> Result<Vec<(u64, String)>> {
+    let text = "SELECT idx, body FROM log WHERE kind = 'log.key-rotated' ORDER BY idx";
+    let rows = sqlx::query(text).fetch_all(db.reader()).await?;
+    let rotation = |row: &AnyRow| match from_json::<Event>(row.try_get(1)?)? {
+        Event::LogKeyRotated { note } => Ok((row.try_get::<i64, _>(0)?.cast_unsigned(), note)),
+        other => Err(Failure::internal(format!("an entry is no rotation but `{}`", other.kind()))),
+    };
+    rows.iter().map(rotation).collect()
+}
+
 /// Makes these entries leaves of the tree, and writes them.
 pub(super) async fn append(
     connection: &mut AnyConnection,

@@ -15,6 +15,7 @@ const WITNESS: &str = include_str!("migrations/0004_witness.sql");
 const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
+const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -26,6 +27,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (5, "oidc", OIDC),
         (6, "signing", SIGNING),
         (7, "approvals", APPROVALS),
+        (8, "rotation", ROTATION),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod approvals;
 pub mod contents;
 pub mod cosignatures;
+mod handover;
 pub mod installs;
 pub mod keys;
 pub mod log;
@@ -23,7 +24,7 @@ pub mod usage;
 pub mod versions;
 mod writer;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -35,7 +36,7 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 use crate::tlog::LogKey;
-pub use writer::{Committed, Tx};
+pub use writer::{Committed, ROTATED, Tx};
 
 /// Which of the two databases it is, for the few places that must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Db {
     /// Entries in the log, as far as this server has committed or seen.
     size: AtomicI64,
     changed: watch::Sender<i64>,
+    /// Whether the log was handed over to a key that this server does not have. It does not come back.
+    is_left_behind: std::sync::Arc<AtomicBool>,
 }
 
 /// The database cannot be opened.
@@ -96,17 +99,17 @@ impl Db {
         writer::adopt(&write, backend, &key, environment).await.map_err(OpenError::Adopt)?;
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
-        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size: AtomicI64::new(0), changed });
+        let is_left_behind = std::sync::Arc::new(AtomicBool::new(false));
+        let sealer = writer::Sealer {
+            environment: environment.clone(),
+            key,
+            is_left_behind: std::sync::Arc::clone(&is_left_behind),
+        };
+        let size = AtomicI64::new(0);
+        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, is_left_behind });
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
-        writer::start(
-            std::sync::Arc::downgrade(&db),
-            db.write.clone(),
-            backend,
-            writer::Sealer { environment: environment.clone(), key },
-            queue,
-            on_commit,
-        );
+        writer::start(std::sync::Arc::downgrade(&db), db.write.clone(), backend, sealer, queue, on_commit);
         Ok(db)
     }
 

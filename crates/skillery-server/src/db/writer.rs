@@ -5,6 +5,7 @@
 //! that numbers are in commit order and none is missing, with several servers too. The tree over the log grows in the same
 //! transaction, and so is never behind.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ use skillery_core::ProblemCode;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many changes share a commit at most.
 const BATCH: usize = 256;
+
+/// Why a server that a rotation has left behind writes nothing.
+pub const ROTATED: &str = "the log key was rotated, and this server has a former one";
 
 /// One change under way: the connection, the time, and the entries that it appends.
 pub struct Tx {
@@ -57,6 +61,8 @@ pub(super) struct Sealer {
     pub environment: Environment,
     /// What signs.
     pub key: Arc<LogKey>,
+    /// Set when the log is signed with another key than this one.
+    pub is_left_behind: Arc<AtomicBool>,
 }
 
 /// A log entry of a transaction.
@@ -125,9 +131,10 @@ impl Db {
         });
         let stopped = || Failure::new(ProblemCode::Busy, "the registry is stopping");
         self.jobs.send(job).await.map_err(|_| stopped())?;
-        receiver
-            .await
-            .map_err(|_| Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"))?
+        receiver.await.map_err(|_| match self.is_left_behind.load(Ordering::Acquire) {
+            true => Failure::new(ProblemCode::Busy, ROTATED),
+            false => Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"),
+        })?
     }
 }
 
@@ -223,6 +230,11 @@ async fn run(
             "the log in the database went back: it is an older copy".to_owned(),
         ));
     }
+    if !sealer.key.is_named_by(&head.note) {
+        // Those who wait for changes that did not begin are told why.
+        sealer.is_left_behind.store(true, Ordering::Release);
+        return Err(sqlx::Error::Protocol(ROTATED.to_owned()));
+    }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
     tx.base = base;
     tx.now = sealer.environment.now().max(tx.now).max(head.time);
@@ -258,7 +270,7 @@ async fn run(
         tx.connection().execute("COMMIT").await?;
         return Ok((base, None));
     }
-    let Sealer { environment, key } = sealer;
+    let Sealer { environment, key, .. } = sealer;
     let batch = log::append(&mut tx.connection, head.edge, tx.now, &tx.entries, key, environment).await?;
     let end = format!("{}; COMMIT", log::set_head(&batch, tx.now));
     sqlx::raw_sql(AssertSqlSafe(end)).execute(tx.connection()).await?;
@@ -290,7 +302,7 @@ pub(super) async fn adopt(
     outcome
 }
 
-fn begin(backend: Backend) -> &'static str {
+pub(super) fn begin(backend: Backend) -> &'static str {
     match backend {
         Backend::Sqlite => "BEGIN IMMEDIATE",
         Backend::Postgres => "BEGIN",

@@ -7,6 +7,7 @@ use serde::Serialize;
 use skillery_core::ProblemCode;
 
 use super::call::{Call, json};
+use crate::db::log;
 use crate::failure::{Failure, Result};
 
 /// What a health check answers.
@@ -28,7 +29,8 @@ pub fn healthz() -> Result<Response> {
     ok()
 }
 
-/// Whether requests can be answered: the database answers and the search index is there.
+/// Whether requests can be answered: the database answers, the log is signed with the key of this server, and the search
+/// index is there.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
     (status = 200, body = Health),
     (status = 503, description = "not ready, or stopping", body = skillery_core::Problem),
@@ -38,6 +40,10 @@ pub async fn readyz(call: &Call) -> Result<Response> {
         return Err(Failure::new(ProblemCode::Busy, "the registry is stopping"));
     }
     call.app.db.refresh_size().await?;
+    let head = log::read_head(&call.app.db).await?;
+    if !call.app.log_key.is_named_by(&head.note) {
+        return Err(Failure::new(ProblemCode::Busy, crate::db::ROTATED));
+    }
     if call.app.search.is_building() {
         return Err(Failure::new(ProblemCode::Busy, "the search index is being built"));
     }

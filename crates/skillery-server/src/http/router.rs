@@ -219,7 +219,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
-        ("/api/v1/log/key", Method::GET) => api::tlog::key(&call),
+        ("/api/v1/log/key", Method::GET) => api::tlog::key(&call).await,
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
         ("/api/v1/log/witnessed", Method::GET) => api::tlog::witnessed(&call).await,
         ("/log/v1/checkpoint", Method::GET) => api::tlog::checkpoint(&call).await,

@@ -17,11 +17,11 @@ use super::{ADMIN, TestApp, skill};
 use crate::app::{App, StartError};
 use crate::tlog::LogError;
 
-async fn key(app: &TestApp) -> VerifierKey {
+pub(super) async fn key(app: &TestApp) -> VerifierKey {
     app.get("/api/v1/log/key").await.is(200)["key"].as_str().unwrap().parse().unwrap()
 }
 
-async fn text(app: &TestApp, token: &str, path: &str) -> String {
+pub(super) async fn text(app: &TestApp, token: &str, path: &str) -> String {
     let answer = app.get_as(token, path).await;
     assert_eq!(answer.status.as_u16(), 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
     String::from_utf8(answer.body).unwrap()

@@ -12,6 +12,7 @@ mod oidc;
 mod operations;
 mod publishing;
 mod rating;
+mod rotation;
 mod routes;
 mod searching;
 mod signing;

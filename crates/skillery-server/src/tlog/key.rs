@@ -1,40 +1,59 @@
-//! The key that signs the log's checkpoints.
+//! The key that signs the log's checkpoints, and its files: `log-key`; `log-key.new`, the next one, while the log is being
+//! handed over to it; `log-key.old`, the one before, which nothing needs any more.
+//!
+//! The log is handed over by a commit of the database. Which of the files fits is then said by the log itself, so that a
+//! rotation may be interrupted anywhere.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use skillery_core::Digest;
 use skillery_core::tlog::{Checkpoint, KeyKind, Note, NoteError, SigningKey, VerifierKey};
 
+use crate::app::StartError;
+use crate::db::{Db, log};
 use crate::environment::Environment;
 use crate::key_file::{self, KeyFileError};
+use crate::secrets::write_private;
 use crate::settings::Settings;
 
 /// The registry's log key.
 pub struct LogKey {
     key: SigningKey,
+    /// How its line begins in a note that it has signed.
+    id: [u8; 4],
 }
 
 /// The key cannot be used.
 pub type LogKeyError = KeyFileError;
+
+impl From<SigningKey> for LogKey {
+    fn from(key: SigningKey) -> Self {
+        Self { id: key.verifier().id(), key }
+    }
+}
 
 impl LogKey {
     /// Reads the key from its file, or makes one there that only this user can read. `origin` names the log of a new
     /// key; the name of one that is there never changes.
     pub fn open(file: &Path, origin: Option<&str>, environment: &Environment) -> Result<Self, LogKeyError> {
         let name = || origin.map_or_else(|| format!("skillery/{}", environment.new_id()), str::to_owned);
-        Ok(Self { key: key_file::open(file, KeyKind::Ed25519, name, environment)? })
+        Ok(key_file::open(file, KeyKind::Ed25519, name, environment)?.into())
     }
 
-    /// The key that these settings name.
-    pub fn of(settings: &Settings, environment: &Environment) -> Result<Arc<Self>, LogKeyError> {
-        let origin = settings.log_origin();
-        Ok(Arc::new(Self::open(&settings.log_key_file(), origin.as_deref(), environment)?))
+    /// The key that comes next: one that an interrupted rotation has made, or a new one, in its file.
+    pub fn next(file: &Path, name: &str, environment: &Environment) -> Result<Self, LogKeyError> {
+        Ok(key_file::open(&next_file(file)?, KeyKind::Ed25519, || name.to_owned(), environment)?.into())
     }
 
     /// The public key, which names the log.
     pub fn verifier(&self) -> &VerifierKey {
         self.key.verifier()
+    }
+
+    /// The key itself, to sign something else than a checkpoint.
+    pub fn signing(&self) -> &SigningKey {
+        &self.key
     }
 
     /// The signed checkpoint of a tree.
@@ -45,4 +64,74 @@ impl LogKey {
         let signature = self.key.sign(&text)?;
         Ok(Note { text, signatures: vec![signature] }.to_string())
     }
+
+    /// Whether a checkpoint of the database names this key as the one that has signed it. What is signed on rests on this, for
+    /// each transaction; whether the signature is right, a start has looked.
+    pub fn is_named_by(&self, note: &str) -> bool {
+        let name = self.verifier().name();
+        Note::parse(note).is_ok_and(|note| {
+            note.signatures.iter().any(|signature| signature.name == name && signature.id == self.id)
+        })
+    }
+
+    /// Puts this key, which a rotation has made, in the place of the one that it follows. Doing it again does no harm.
+    pub fn put_in_place(&self, file: &Path) -> Result<(), LogKeyError> {
+        let file = fs_err::canonicalize(file)?;
+        let before = key_file::read(&file, KeyKind::Ed25519)?;
+        if before.verifier() == self.verifier() {
+            // Somebody has copied it there. Under the other name it would be taken for the one after this.
+            let next = next_file(&file)?;
+            if next.exists() {
+                fs_err::remove_file(next)?;
+            }
+            return Ok(());
+        }
+        write_private(&old_file(&file)?, &before.expose())?;
+        fs_err::rename(next_file(&file)?, &file)?;
+        #[cfg(unix)]
+        if let Some(folder) = file.parent() {
+            fs_err::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+/// The key that goes on with the log.
+pub struct Fitting {
+    /// The key.
+    pub key: Arc<LogKey>,
+    /// Whether it still lies in the file of the next one, as a rotation was interrupted after the log was handed over.
+    pub is_next: bool,
+}
+
+/// The key of these settings: that of its file, unless the log was handed over to the next one already.
+pub async fn fitting(settings: &Settings, environment: &Environment) -> Result<Fitting, StartError> {
+    let (file, origin) = (settings.log_key_file(), settings.log_origin());
+    let key = Arc::new(LogKey::open(&file, origin.as_deref(), environment)?);
+    let next = next_file(&file).map_err(LogKeyError::from)?;
+    if !next.exists() {
+        return Ok(Fitting { key, is_next: false });
+    }
+    let next: LogKey = key_file::read(&next, KeyKind::Ed25519).map_err(StartError::from)?.into();
+    let db = Db::open(settings, environment, Arc::clone(&key), |_| ()).await?;
+    let head = log::read_head(&db).await;
+    db.close().await;
+    let is_next = Checkpoint::open(&head?.note, next.verifier()).is_ok();
+    Ok(Fitting { key: if is_next { Arc::new(next) } else { key }, is_next })
+}
+
+/// Where the key before lies after a rotation.
+pub fn old_file(file: &Path) -> std::io::Result<PathBuf> {
+    beside(file, ".old")
+}
+
+fn next_file(file: &Path) -> std::io::Result<PathBuf> {
+    beside(file, ".new")
+}
+
+/// A file beside that of the key, wherever a link to it leads.
+fn beside(file: &Path, end: &str) -> std::io::Result<PathBuf> {
+    let mut name = fs_err::canonicalize(file)?.into_os_string();
+    name.push(end);
+    Ok(name.into())
 }

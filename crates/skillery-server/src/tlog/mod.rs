@@ -5,6 +5,7 @@
 
 mod feed;
 mod key;
+mod rotation;
 mod seal;
 mod seen;
 mod tree;
@@ -13,7 +14,8 @@ mod witnessed;
 #[cfg(test)]
 pub use feed::Feeder;
 pub use feed::feed;
-pub use key::{LogKey, LogKeyError};
+pub use key::{LogKey, LogKeyError, fitting, old_file};
+pub use rotation::present;
 pub use seal::{Batch, Draft, Standing, seal};
 pub use seen::{Seen, follow};
 pub use tree::{TileCache, audit, check, entries, receipt, tile};
@@ -28,6 +30,9 @@ impl LogError {
         match self {
             Self::OtherKey(_) => {
                 "put the `log-key` of this registry into the data folder, or name it with `log_key_file`"
+            }
+            Self::Rotated(_) => {
+                "put the `log-key` of the server on which it was rotated in the place of this one"
             }
             Self::Broken(_) => "the database was altered or is damaged: restore a backup",
             Self::OlderCopy { .. } | Self::Forked(_) => {
@@ -44,6 +49,9 @@ pub enum LogError {
     /// The database was used with another key.
     #[error("the log key is `{0}`, and the log is signed with another one")]
     OtherKey(String),
+    /// The log was handed over to another key.
+    #[error("the log key was rotated, to {0}, and this server has a former one")]
+    Rotated(String),
     /// The entries and the checkpoint do not go together.
     #[error("the log does not fit its signed checkpoint: {0}")]
     Broken(String),

@@ -11,7 +11,7 @@ use skillery_core::tlog::{
 };
 use skillery_core::{Digest, ProblemCode};
 
-use super::{LogError, LogKey, TILE_HEIGHT};
+use super::{LogError, LogKey, TILE_HEIGHT, rotation};
 use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
 
@@ -137,8 +137,11 @@ pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::resu
     let head = log::read_head(db).await?;
     let checkpoint = match Checkpoint::open(&head.note, key.verifier()) {
         Ok((checkpoint, _)) => checkpoint,
-        Err(_) => return Ok(Err(LogError::OtherKey(key.verifier().to_string()))),
+        Err(_) => return Ok(Err(rotation::why_not(db, key).await?)),
     };
+    if let Err(error) = rotation::check(db, key).await? {
+        return Ok(Err(error));
+    }
     let size = head.edge.size();
     let broken = |what: String| Ok(Err(LogError::Broken(what)));
     if checkpoint.size != size || checkpoint.root != head.edge.root() {
@@ -170,10 +173,14 @@ async fn rebuilt(db: &Db, size: u64) -> Result<Digest> {
 
 /// Looks at every entry and every node: whether they are what the signed checkpoint covers.
 pub async fn audit(db: &Db, key: &LogKey) -> Result<std::result::Result<u64, LogError>> {
-    let size = match check(db, &TileCache::default(), key).await? {
+    let cache = TileCache::default();
+    let size = match check(db, &cache, key).await? {
         Ok(size) => size,
         broken => return Ok(broken),
     };
+    if let Err(error) = rotation::audit(db, &cache).await? {
+        return Ok(Err(error));
+    }
     let broken = |what: String| Ok(Err(LogError::Broken(what)));
     let root = log::read_head(db).await?;
     let mut edge = Edge::default();

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::log::Believed;
 use skillery_client::{Client, Lockfile, Log};
 use skillery_core::VersionRequest;
 use skillery_core::event::Event;
-use skillery_core::receipt::Receipt;
+use skillery_core::receipt::{Receipt, ReceiptError};
 use skillery_core::tlog::VerifierKey;
 
 use super::list::about;
@@ -137,17 +138,21 @@ fn from_lock(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failu
         Failure::usage(format!("no proof is named, and there is no `{LOCK_FILE}` here"))
             .hint("name a file, for example one that `skillery log prove --output` wrote")
     })?;
-    let wanted = args.log_key.as_ref().map(ToString::to_string);
     let check = |skill: &skillery_client::LockedSkill| {
         let name = format!("{} {}", skill.id, skill.version);
         // A key that is known here is believed, and not the one that stands beside the proof.
-        let known = Log::pinned(&home, &skill.registry).ok().flatten().map(|key| key.to_string());
-        let outcome = match wanted.as_ref().or(known.as_ref()) {
-            Some(key) if skill.log_key.as_ref() != Some(key) => {
-                Err("it is of a log with another key".to_owned())
-            }
-            _ => skill.check_proof().map_err(|error| error.to_string()),
+        let known = match &args.log_key {
+            Some(key) => Ok(vec![key.clone().into()]),
+            None => Log::believed(&home, &skill.registry, None),
         };
+        let is_known = |keys: &[Believed]| {
+            keys.iter().any(|believed| skill.log_key.as_deref() == Some(&believed.key.to_string()))
+        };
+        let outcome = known.map_err(|error| error.to_string()).and_then(|known| match known.as_slice() {
+            [] => skill.check_proof().map_err(|error| error.to_string()),
+            keys if is_known(keys) => skill.check_proof_by(keys).map_err(|error| error.to_string()),
+            _ => Err("it is of a log with another key".to_owned()),
+        });
         let (index, problem) = match outcome {
             Ok(index) => (Some(index), None),
             Err(problem) => (None, Some(problem)),
@@ -158,25 +163,36 @@ fn from_lock(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failu
 }
 
 fn from_files(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failure> {
-    let key = match &args.log_key {
-        Some(key) => key.clone(),
+    let keys = match &args.log_key {
+        Some(key) => vec![key.clone().into()],
         None => {
             let config = session.config()?;
             let registry = Client::new(&config)?.registry().to_owned();
-            config.log_key.or(Log::pinned(&session.home()?, &registry)?).ok_or_else(|| {
-                Failure::usage("no key of a log is known here")
-                    .hint("give it with `--log-key`, or pin it with `skillery log pin`")
-            })?
+            Log::believed(&session.home()?, &registry, config.log_key.as_ref())?
         }
     };
-    args.files.iter().map(|file| check_file(file, &key)).collect()
+    if keys.is_empty() {
+        return Err(Failure::usage("no key of a log is known here")
+            .hint("give it with `--log-key`, or pin it with `skillery log pin`"));
+    }
+    args.files.iter().map(|file| check_file(file, &keys)).collect()
 }
 
-fn check_file(file: &Path, key: &VerifierKey) -> Result<Checked, Failure> {
+fn check_file(file: &Path, keys: &[Believed]) -> Result<Checked, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?;
     let outcome = text.parse::<Receipt>().and_then(|receipt| {
-        let (entry, _) = receipt.verify(key)?;
-        Ok((receipt.index(), format!("{} {}", entry.event.kind(), about(&entry.event))))
+        let mut outcome = Err(ReceiptError::NoEntry);
+        for believed in keys {
+            match receipt.verify(&believed.key) {
+                Ok((entry, checkpoint)) if believed.answers_for(checkpoint.size) => {
+                    return Ok((receipt.index(), format!("{} {}", entry.event.kind(), about(&entry.event))));
+                }
+                Ok(_) => {}
+                Err(error) if believed.until.is_none() => outcome = Err(error),
+                Err(_) => {}
+            }
+        }
+        outcome
     });
     let name = file.display().to_string();
     Ok(match outcome {

@@ -88,4 +88,5 @@ pub(super) fn evidence(session: &Session) -> CommandResult {
 const HOW: &str = "\
 Anybody can check both signatures with the key above and tools that know nothing of this program: \
 golang.org/x/mod/sumdb/note (`note.Open`), or from PyPI `aics-tlog verify-checkpoint`. Both checkpoints have the name of \
-one log; where their sizes are equal, their roots differ, and else no proof of consistency between them exists.";
+one log; where their sizes are equal, their roots differ, and else no proof of consistency between them exists. If one is \
+signed with a former key, the rotations below them say so: each is signed by the key before and the key after it.";

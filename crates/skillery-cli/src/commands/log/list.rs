@@ -59,6 +59,8 @@ pub(super) async fn run(session: &Session, args: &ListArgs) -> CommandResult {
 pub(super) fn about(event: &Event) -> String {
     match event {
         Event::Genesis | Event::Unknown => "-".to_owned(),
+        Event::LogKeyRotated { note } => skillery_core::tlog::Rotation::open(note)
+            .map_or_else(|error| error.to_string(), |rotation| format!("to {}", rotation.to.fingerprint())),
         Event::UserCreated { user, .. } => user.clone(),
         Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
         Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {

@@ -4,6 +4,7 @@ mod checks;
 mod key;
 mod list;
 mod monitor;
+mod rotations;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -39,6 +40,8 @@ enum LogCommand {
     Verify(checks::VerifyArgs),
     /// Read the whole log and check the rules that its entries must keep
     Monitor(monitor::MonitorArgs),
+    /// Show how the log came to its key
+    Rotations(rotations::RotationsArgs),
     /// Pin the key that the log is believed by
     Pin(key::PinArgs),
     /// Forget what is known of the log, the pinned key and evidence too
@@ -55,6 +58,7 @@ pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
         LogCommand::Prove(args) => checks::prove(session, args).await,
         LogCommand::Verify(args) => checks::verify(session, args),
         LogCommand::Monitor(args) => monitor::run(session, args).await,
+        LogCommand::Rotations(args) => rotations::run(session, args).await,
         LogCommand::Pin(args) => key::pin(session, args),
         LogCommand::Forget(_) => key::forget(session),
         LogCommand::Evidence(_) => key::evidence(session),

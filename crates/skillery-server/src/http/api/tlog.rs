@@ -72,17 +72,18 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
     Ok(plain(bytes, "application/octet-stream", cache))
 }
 
-/// The public key that the log is signed with.
+/// The public key that the log is signed with, and how the log came to it.
 #[utoipa::path(
     get, path = "/api/v1/log/key", tag = "log",
     responses((status = 200, body = LogKeyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
-pub fn key(call: &Call) -> Result<Response> {
-    let key = call.app.log_key.verifier();
+pub async fn key(call: &Call) -> Result<Response> {
+    let (key, rotations) = tlog::present(&call.app.db, &call.app.log_key).await?;
     let body = LogKeyResponse {
         origin: key.name().to_owned(),
         key: key.to_string(),
         fingerprint: key.fingerprint(),
+        rotations,
     };
     json(StatusCode::OK, &body)
 }
