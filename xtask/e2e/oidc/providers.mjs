@@ -62,10 +62,10 @@ export async function people(audience, build) {
   return { issuer, token, close: () => server.close() };
 }
 
-/** `oauth2-mock-server`: signs what it is given. */
-export async function builds() {
+/** `oauth2-mock-server`: signs what it is given. Its key has this name, or one that it makes up. */
+export async function builds(kid) {
   const server = new OAuth2Server();
-  await server.issuer.keys.generate('RS256');
+  await server.issuer.keys.generate('RS256', kid ? { kid } : {});
   await server.start(0, '127.0.0.1');
   const { issuer } = server;
   issuer.url = `http://127.0.0.1:${server.address().port}`;
@@ -77,6 +77,8 @@ export async function builds() {
         scopesOrTransform: (_, payload) => Object.assign(payload, { jti: crypto.randomUUID() }, claims),
       }),
     rotate: () => issuer.keys.generate('RS256'),
+    /** The name of a key that is not this one. */
+    key: async (known) => issuer.keys.toJSON().map(({ kid }) => kid).find((kid) => kid !== known),
     close: () => server.stop(),
   };
 }
