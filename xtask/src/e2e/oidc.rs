@@ -15,15 +15,8 @@ use super::report::{Report, Row, Verdict, quietly};
 use crate::shell::is_there;
 
 const FROM: &str = "xtask/e2e/oidc";
-const SCRIPTS: [&str; 7] = [
-    "check.mjs",
-    "login.mjs",
-    "trusted.mjs",
-    "registry.mjs",
-    "providers.mjs",
-    "browser.mjs",
-    "verdict.mjs",
-];
+const SCRIPTS: [&str; 7] =
+    ["check.mjs", "login.mjs", "trusted.mjs", "registry.mjs", "providers.mjs", "browser.mjs", "verdict.mjs"];
 const PROVIDER: &str = "oidc-provider";
 const MOCK: &str = "oauth2-mock-server";
 
