@@ -23,12 +23,14 @@ export const BUILD = {
 };
 
 export class Registry {
+  /** What it may not say, besides what all secrets look like. */
+  secrets = [];
   #program;
   #folder;
   #server;
   #version = 0;
 
-  /** Starts one that believes builds of these issuers, and people of this one. */
+  /** Starts one that says everything it can, and believes builds of these issuers, and people of this one. */
   static async start(program, { issuers = [], login, secret = SECRET }) {
     const registry = new Registry();
     registry.#program = program;
@@ -40,7 +42,7 @@ export class Registry {
     await writeFile(join(registry.#folder, 'skillery.toml'), [...builds, ...people].join('\n'));
     await writeFile(join(registry.#folder, 'tool.py'), 'def tool():\n    return 1\n');
     const data = join(registry.#folder, 'data');
-    const options = ['--json', '--listen', '127.0.0.1:0', '--data', data, '--config', 'skillery.toml', '--log-level', 'warn'];
+    const options = ['--json', '--listen', '127.0.0.1:0', '--data', data, '--config', 'skillery.toml', '--log-level', 'trace'];
     registry.#server = registry.start(['serve', ...options]);
     const { child, output } = registry.#server;
     try {

@@ -44,6 +44,8 @@ pub(crate) fn call(address: SocketAddr, token: &str, method: &str, path: &str, b
             Ok(value) => Answer::Done(value),
             Err(_) => Answer::Done(Value::Null),
         },
+        // The time was up while it was being done.
+        Ok((status @ 408, text)) => Answer::Unknown(format!("{status}: {text}")),
         Ok((status @ 400..500, text)) => Answer::Refused(format!("{status}: {text}")),
         Ok((status, text)) => Answer::Unknown(format!("{status}: {text}")),
         Err(error) => Answer::Unknown(format!("{error:#}")),
