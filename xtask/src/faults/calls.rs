@@ -312,7 +312,7 @@ fn fail(
         if known.is_none()
             && let Ok(key) = server.key()
         {
-            known = invited(data, &server, Truth::new(key));
+            known = invited(data, &server, Truth::new(key)).ok();
         }
         if let Some((truth, authors)) = &mut known {
             let mutex = Mutex::new(truth.clone());
@@ -380,9 +380,9 @@ fn is_lost_wake(record: &str) -> bool {
 }
 
 /// Authors of a new registry, if they can be let in.
-fn invited(data: &Path, server: &Server, truth: Truth) -> Option<(Truth, Vec<Author>)> {
-    let authors = Author::invite(server.address, &admin_token(data).ok()?, 3).ok()?;
-    Some((truth, authors))
+fn invited(data: &Path, server: &Server, truth: Truth) -> Result<(Truth, Vec<Author>)> {
+    let authors = Author::invite(server.address, &admin_token(data)?, 3)?;
+    Ok((truth, authors))
 }
 
 fn moved(authors: &[Author], server: &Server) -> Vec<Author> {
