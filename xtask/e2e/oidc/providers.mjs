@@ -1,6 +1,7 @@
 // Two providers on this machine: a certified one that people sign in at, and one that signs whatever a build would say.
 
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OAuth2Server } from 'oauth2-mock-server';
 import { Provider } from 'oidc-provider';
 
@@ -50,7 +51,7 @@ export async function people(audience, build) {
     return response.json();
   };
   /** What this provider says of the build, as an identity token. */
-  const token = async () => {
+  const say = async () => {
     const wanted = Object.fromEntries(Object.keys(build).map((name) => [name, null]));
     const claims = JSON.stringify({ id_token: wanted });
     const started = await form('/device/auth', { client_id: audience, scope: 'openid', claims });
@@ -59,13 +60,24 @@ export async function people(audience, build) {
     const tokens = await form('/token', { client_id: audience, grant_type, device_code: started.device_code });
     return tokens.id_token;
   };
+  let last;
+  /** Another one each time: with nothing in them but their second, two of the same second are one. */
+  const token = async () => {
+    let said = await say();
+    while (said === last) {
+      await sleep(200);
+      said = await say();
+    }
+    last = said;
+    return said;
+  };
   return { issuer, token, close: () => server.close() };
 }
 
-/** `oauth2-mock-server`: signs what it is given. */
-export async function builds() {
+/** `oauth2-mock-server`: signs what it is given. Its key has this name, or one that it makes up. */
+export async function builds(kid) {
   const server = new OAuth2Server();
-  await server.issuer.keys.generate('RS256');
+  await server.issuer.keys.generate('RS256', kid ? { kid } : {});
   await server.start(0, '127.0.0.1');
   const { issuer } = server;
   issuer.url = `http://127.0.0.1:${server.address().port}`;
@@ -77,6 +89,8 @@ export async function builds() {
         scopesOrTransform: (_, payload) => Object.assign(payload, { jti: crypto.randomUUID() }, claims),
       }),
     rotate: () => issuer.keys.generate('RS256'),
+    /** The name of a key that is not this one. */
+    key: async (known) => issuer.keys.toJSON().map(({ kid }) => kid).find((kid) => kid !== known),
     close: () => server.stop(),
   };
 }

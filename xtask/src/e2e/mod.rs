@@ -1,4 +1,5 @@
-//! `cargo xtask e2e`: the log and the signatures of a real registry, checked by programs that other people wrote.
+//! `cargo xtask e2e`: the log and the signatures of a real registry, checked by programs that other people wrote, and a
+//! registry that believes identities of providers that other people wrote.
 //!
 //! Our own tests show that our own programs agree with each other. Here a registry runs as a program, is filled through its
 //! API, is killed on the way, and strangers look at what it serves. Every check is done again with one byte changed, and must
@@ -11,6 +12,8 @@ mod go;
 mod history;
 pub(crate) mod http;
 mod model_signing;
+mod npm;
+mod oidc;
 mod packages;
 mod registry;
 mod report;
@@ -57,6 +60,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     ssh_keygen::check(&world, &mut report)?;
     sigstore_verify::check(&world, &mut report)?;
     model_signing::check(&world, &mut report)?;
+    oidc::check(&world.program, &mut report)?;
     let result = report.finish(args.allow_skips);
     println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());
     result

@@ -124,6 +124,11 @@ impl ModelSigning {
             let check = |signature: &str, key: &str| self.verdict(&scene, signature, key);
             row.accepts("the files and the signature", check("skill.oms.sig", "key.pub"));
             row.refuses("another key", check("skill.oms.sig", "alike.pub"));
+            row.accepts("by its own command", self.command(&scene, "key.pub"));
+            row.refuses("by its own command, another key", self.command(&scene, "alike.pub"));
+            let main = scene.files.join("scripts/modelled.py");
+            let outcome = with_flipped_file(&main, || self.command(&scene, "key.pub"));
+            row.refuses("by its own command, a byte of scripts/modelled.py", outcome);
             scene.refusals(row, |signature| check(signature, "key.pub"))?;
             let mut again = scene.author.skillery(&["sign", &scene.id, "--oms", "--key", "key.pem"]);
             row.refuses("signing over the file that is there", ours(&mut again, 2));
@@ -185,6 +190,18 @@ impl ModelSigning {
         sign.arg("sign").args(how).args(["--signature", "skill.oms.sig"]);
         succeeded(sign.current_dir(&scene.author.folder))?;
         Ok(())
+    }
+
+    /// What its command says of the folder, as people would ask it. It does not tell refusals from troubles otherwise.
+    fn command(&self, scene: &Scene, key: &str) -> Result<Verdict> {
+        let mut verify = Command::new(self.packages.program("model_signing"));
+        verify.args(["verify", "key", "files", "--signature", "skill.oms.sig", "--public_key", key]);
+        let ended = quietly(verify.current_dir(&scene.author.folder))?;
+        match (ended.status, ended.err.contains("Verification failed")) {
+            (Some(0), _) => Ok(Verdict::Accepted(ended.out)),
+            (Some(1), true) => Ok(Verdict::Refused(ended.err.replace('\n', "; "))),
+            _ => bail!("it cannot tell: {} {}", ended.out, ended.err),
+        }
     }
 
     /// What it says of the folder.

@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::authors::{Author, PLACES, base64_flips, flips, succeeded};
+use super::npm::Npm;
 use super::report::{Report, Tool, Verdict, quietly};
 use super::world::World;
-use crate::shell::{Say, is_there, shown, target_folder};
+use crate::shell::is_there;
 
 const NAME: &str = "@sigstore/verify";
-const PACKAGES: &str = "xtask/e2e/node";
 const SCRIPT: &str = "crates/skillery-core/tests/interop/verify_dsse.mjs";
 
 const ED25519: &str = "a version signed with Ed25519 in PEM";
@@ -21,7 +21,7 @@ const P256: &str = "a version signed with P-256 in PEM";
 /// The installed library.
 struct Sigstore {
     tool: Tool,
-    folder: PathBuf,
+    packages: Npm,
     script: PathBuf,
 }
 
@@ -46,52 +46,16 @@ pub(crate) fn check(world: &World, report: &mut Report) -> Result<()> {
 
 /// Installs the library below the target folder, or takes the one that is there; where it cannot be had, says why.
 fn prepare() -> Result<std::result::Result<Sigstore, String>> {
-    for program in ["node", "npm"] {
-        if !is_there(program, "--version") {
-            return Ok(Err(format!("there is no `{program}`")));
-        }
-    }
     if !is_there("openssl", "version") {
         return Ok(Err("there is no `openssl` to make keys with".to_owned()));
     }
-    let folder = std::path::absolute(target_folder().join("e2e").join("node"))?;
-    std::fs::create_dir_all(&folder)?;
-    let mut is_new = false;
-    for name in [".npmrc", "package.json", "package-lock.json"] {
-        let wanted = std::fs::read(Path::new(PACKAGES).join(name))?;
-        let file = folder.join(name);
-        if std::fs::read(&file).ok().as_deref() != Some(&wanted) {
-            std::fs::write(file, wanted)?;
-            is_new = true;
-        }
-    }
-    let stamp = folder.join("installed");
-    if is_new || !stamp.exists() {
-        // A stamp that stays from before would vouch for half of an installation.
-        let _ = std::fs::remove_file(&stamp);
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-        println!("$ {}", shown(&npm));
-        // Proxies stay in place here: the registry of packages is another machine.
-        let ended = npm.output().context("cannot start npm")?;
-        let words = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-        // Other bytes under a pinned name are no reason to look away.
-        if words.contains("EINTEGRITY") {
-            bail!("npm found other packages than the pinned ones: {words}");
-        }
-        if !ended.status.success() {
-            let line = words.lines().find(|line| line.contains("error")).unwrap_or("npm failed");
-            return Ok(Err(line.to_owned()));
-        }
-        std::fs::write(&stamp, "")?;
-    }
-    let package = std::fs::read(folder.join("node_modules/@sigstore/verify/package.json"))?;
-    let package: Value = serde_json::from_slice(&package)?;
-    let version = package["version"].as_str().context("the package does not say its version")?;
-    let node = Command::new("node").arg("--version").output_text()?;
-    let version = format!("{version} (Node {})", node.trim().trim_start_matches('v'));
+    let packages = match Npm::prepare("node", "xtask/e2e/node")? {
+        Ok(packages) => packages,
+        Err(why) => return Ok(Err(why)),
+    };
+    let tool = packages.tool(NAME, Path::new("node"))?;
     let script = std::path::absolute(SCRIPT)?;
-    Ok(Ok(Sigstore { tool: Tool { name: NAME, version }, folder, script }))
+    Ok(Ok(Sigstore { tool, packages, script }))
 }
 
 impl Sigstore {
@@ -151,7 +115,7 @@ impl Sigstore {
 
     fn verdict(&self, folder: &Path, bundle: &[u8], key: &[u8], statement: &[u8]) -> Result<Verdict> {
         let mut check = Command::new("node");
-        check.arg(&self.script).current_dir(&self.folder);
+        check.arg(&self.script).current_dir(&self.packages.folder);
         for (name, bytes) in [("bundle.json", bundle), ("checked.pub", key), ("statement", statement)] {
             let path = folder.join(name);
             std::fs::write(&path, bytes)?;

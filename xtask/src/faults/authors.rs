@@ -44,6 +44,8 @@ pub(crate) fn call(address: SocketAddr, token: &str, method: &str, path: &str, b
             Ok(value) => Answer::Done(value),
             Err(_) => Answer::Done(Value::Null),
         },
+        // The time was up while it was being done.
+        Ok((status @ 408, text)) => Answer::Unknown(format!("{status}: {text}")),
         Ok((status @ 400..500, text)) => Answer::Refused(format!("{status}: {text}")),
         Ok((status, text)) => Answer::Unknown(format!("{status}: {text}")),
         Err(error) => Answer::Unknown(format!("{error:#}")),
@@ -64,6 +66,15 @@ pub(crate) fn must(
     }
 }
 
+/// Calls for what must be there afterwards. It may be there already: who asked for it before was perhaps not answered.
+fn make(address: SocketAddr, token: &str, path: &str, body: &Value) -> Result<()> {
+    match call(address, token, "POST", path, body) {
+        Answer::Done(_) => Ok(()),
+        Answer::Refused(words) if words.starts_with("409") => Ok(()),
+        Answer::Refused(words) | Answer::Unknown(words) => bail!("`POST {path}`: {words}"),
+    }
+}
+
 /// Somebody who publishes.
 #[derive(Debug, Clone)]
 pub(crate) struct Author {
@@ -78,12 +89,12 @@ impl Author {
     pub(crate) fn invite(address: SocketAddr, admin: &str, count: usize) -> Result<Vec<Self>> {
         let mut authors = Vec::new();
         for user in USERS {
-            must(address, admin, "POST", "/users", &json!({"name": user}))?;
+            make(address, admin, "/users", &json!({"name": user}))?;
             let asked =
                 json!({"label": "faults", "user": user, "scopes": ["read", "publish", "rate", "admin"]});
             let made = must(address, admin, "POST", "/tokens", &asked)?;
             let token = made["token"].as_str().context("no token was made")?.to_owned();
-            must(address, &token, "POST", "/orgs", &json!({"name": format!("{user}-works")}))?;
+            make(address, &token, "/orgs", &json!({"name": format!("{user}-works")}))?;
             authors.push(Self { address, token, org: format!("{user}-works"), number: 0 });
         }
         let all = authors.iter().cycle().take(count).cloned().enumerate();

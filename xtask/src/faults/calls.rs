@@ -98,6 +98,8 @@ struct Outcome {
     is_up: bool,
     /// The last change was acknowledged although something had failed before.
     goes_on: bool,
+    /// It ended without a word, as the runtime could not wake a thread.
+    is_lost_wake: bool,
     violations: Vec<String>,
 }
 
@@ -149,10 +151,12 @@ pub(crate) fn check(
                 let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, one)| is(one)).count();
                 row.count = count(|one| one.is_reached);
                 row.seen = format!(
-                    "{} tried, {} of them with a registry that came up, {} went on without a new start",
+                    "{} tried, {} of them with a registry that came up, {} went on without a new start, {} were \
+                     wake-ups of the runtime",
                     outcomes.len(),
                     count(|one| one.is_up),
-                    count(|one| one.goes_on)
+                    count(|one| one.goes_on),
+                    count(|one| one.is_lost_wake)
                 );
                 for (point, outcome) in &outcomes {
                     outcome.violations.iter().for_each(|words| row.violation(format!("{point}: {words}")));
@@ -296,17 +300,11 @@ fn fail(
             (Ok(server), Some(strace))
         }
     };
-    // A registry that does not start must say why; one that was killed cannot. A call that is not told by its file may be one
-    // that wakes a thread, and without those nothing can go on.
-    if let Err(error) = &server
-        && point.fault != Fault::Kill
-        && point.file.is_some()
-    {
+    // A registry that does not start must say why; one that was killed cannot.
+    let unsaid = server.as_ref().err().filter(|_| point.fault != Fault::Kill).and_then(|error| {
         let words = format!("{error:#}");
-        if words.contains("panicked") || !words.contains("error") {
-            outcome.violations.push(format!("the start does not say what is wrong: {words}"));
-        }
-    }
+        (words.contains("panicked") || !words.contains("error")).then_some(words)
+    });
     let mut known = (phase != Phase::First).then(|| (template.truth.clone(), template.authors.clone()));
     let mut is_dead = server.is_err();
     if let Ok(server) = server {
@@ -314,7 +312,7 @@ fn fail(
         if known.is_none()
             && let Ok(key) = server.key()
         {
-            known = invited(data, &server, Truth::new(key));
+            known = invited(data, &server, Truth::new(key)).ok();
         }
         if let Some((truth, authors)) = &mut known {
             let mutex = Mutex::new(truth.clone());
@@ -342,6 +340,13 @@ fn fail(
         Fault::Kill => is_dead,
     };
     outcome.goes_on &= outcome.is_reached && !is_dead;
+    if let Some(words) = unsaid {
+        // A number in its thread may be that of a call that wakes another thread. Without those nothing can go on.
+        match is_lost_wake(&String::from_utf8_lossy(&record)) {
+            true => outcome.is_lost_wake = true,
+            false => outcome.violations.push(format!("the start does not say what is wrong: {words}")),
+        }
+    }
 
     let server = launch.start().context("the start after it")?;
     let (mut truth, authors) = match known {
@@ -360,12 +365,51 @@ fn fail(
     Ok(())
 }
 
+/// Whether a call that failed was one by which the runtime wakes a thread: on a descriptor that is no file at all.
+fn is_lost_wake(record: &str) -> bool {
+    let mut unfinished: BTreeMap<&str, &str> = BTreeMap::new();
+    record.lines().any(|line| {
+        let thread = line.split_whitespace().next().unwrap_or_default();
+        if line.ends_with("<unfinished ...>") {
+            unfinished.insert(thread, line);
+        }
+        // The other half of a call that another thread has cut in two says on what it was.
+        let begun = if line.contains(" resumed>") { unfinished.get(thread).copied() } else { Some(line) };
+        line.contains("(INJECTED)") && begun.is_some_and(|begun| begun.contains("<anon_inode:"))
+    })
+}
+
 /// Authors of a new registry, if they can be let in.
-fn invited(data: &Path, server: &Server, truth: Truth) -> Option<(Truth, Vec<Author>)> {
-    let authors = Author::invite(server.address, &admin_token(data).ok()?, 3).ok()?;
-    Some((truth, authors))
+fn invited(data: &Path, server: &Server, truth: Truth) -> Result<(Truth, Vec<Author>)> {
+    let authors = Author::invite(server.address, &admin_token(data)?, 3)?;
+    Ok((truth, authors))
 }
 
 fn moved(authors: &[Author], server: &Server) -> Vec<Author> {
     authors.iter().map(|author| author.at(server.address)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_calls_that_wake_a_thread_are_excused() {
+        let wake = "7 1.5 write(4<anon_inode:[eventfd]>, \"1\", 8) = -1 EIO (Input/output error) (INJECTED)";
+        let key = "7 1.5 write(9</d/lane-1/.tmpab>, \"k\", 1) = -1 EIO (Input/output error) (INJECTED)";
+        assert!(is_lost_wake(&format!("7 1.4 write(9</d/lane-1/a>, \"a\", 1) = 1\n{wake}")));
+        assert!(!is_lost_wake(key));
+        assert!(!is_lost_wake("7 1.4 write(4<anon_inode:[eventfd]>, \"1\", 8) = 8"));
+        let halves = |seven: &str, eight: &str| {
+            format!(
+                "7 1.4 write({seven}, \"a\", 1 <unfinished ...>\n\
+                 8 1.5 write({eight}, \"b\", 1 <unfinished ...>\n\
+                 7 1.6 <... write resumed>) = -1 EIO (Input/output error) (INJECTED)\n\
+                 8 1.7 <... write resumed>) = 1\n"
+            )
+        };
+        let (wake, file) = ("4<anon_inode:[eventfd]>", "9</d/lane-1/.tmpab>");
+        assert!(is_lost_wake(&halves(wake, file)));
+        assert!(!is_lost_wake(&halves(file, wake)));
+    }
 }

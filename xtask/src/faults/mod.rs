@@ -29,7 +29,7 @@ pub(crate) struct FaultsArgs {
     /// A fraction of all faults, in less than a minute
     #[arg(long)]
     quick: bool,
-    /// Let each single system call fail, and not a part of those of which there are many; an hour
+    /// Let each single system call fail, and not a part of those of which there are many; ten minutes more
     #[arg(long, conflicts_with = "quick")]
     every: bool,
     /// Only these kinds

@@ -31,7 +31,8 @@ def main():
     try:
         config.verify(arguments.folder, arguments.signature)
     except Exception as error:
-        print(f"refused: {error or type(error).__name__}", file=sys.stderr)
+        # Some have no words.
+        print(f"refused: {type(error).__name__} {error}", file=sys.stderr)
         return 1
     print("verified by model_signing")
     return 0

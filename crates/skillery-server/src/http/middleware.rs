@@ -59,7 +59,12 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
             match tokio::time::timeout(limit, dispatch(call)).await {
                 Ok(answered) => answered,
                 Err(_) => {
-                    let detail = format!("it took over {} s", limit.as_secs());
+                    // What has reached the writer is done without its caller.
+                    let unknown = match method.is_safe() {
+                        true => "",
+                        false => ", and it is not known whether the change was written",
+                    };
+                    let detail = format!("it took over {} s{unknown}", limit.as_secs());
                     ("none", problem(Failure::new(ProblemCode::RequestTimedOut, detail)))
                 }
             }

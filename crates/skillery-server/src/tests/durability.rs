@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use skillery_core::Digest;
+use tokio::sync::oneshot;
 
 use super::{ADMIN, TestApp, skill};
 use crate::blobs::BlobKey;
+use crate::failure::Failure;
 use crate::jobs;
 
 async fn digest(app: &TestApp, id: &str) -> Digest {
@@ -265,4 +267,42 @@ async fn a_second_key_for_the_same_database_is_refused() {
     let outcome = crate::bootstrap::genesis(&app.app.db, &app.app.environment, &key).await;
     assert!(outcome.unwrap_err().to_string().contains("secret key"));
     assert_eq!(json!(app.log().await.len()), json!(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_time_is_up_is_not_said_to_be_undone() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (mut settings, environment, folder) = app.crash().await;
+    let usual = settings.limits.request_seconds;
+    settings.limits.request_seconds = 1;
+    let hurried = TestApp::open(settings, environment, folder).await;
+    let (has_begun, begun) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let writer = tokio::spawn({
+        let app = Arc::clone(&hurried.app);
+        async move {
+            let wait = app.db.write(|_| {
+                Box::pin(async move {
+                    has_begun.send(()).unwrap();
+                    may_go_on.await.map_err(Failure::internal)
+                })
+            });
+            wait.await.unwrap();
+        }
+    });
+    begun.await.unwrap();
+    let answer = hurried.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await;
+    let problem = answer.fails(408, "request-timed-out");
+    assert_eq!(problem["detail"], "it took over 1 s, and it is not known whether the change was written");
+    go_on.send(()).unwrap();
+    writer.await.unwrap();
+    let (mut settings, environment, folder) = hurried.crash().await;
+    settings.limits.request_seconds = usual;
+    let app = TestApp::open(settings, environment, folder).await;
+    // Whether it was or not, trying again is right, and it is there once.
+    let again = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await;
+    assert!(again.status.is_success(), "{again:?}");
+    let published = |entry: &&Value| entry["event"]["version"] == "1.1.0";
+    assert_eq!(app.log().await.iter().filter(published).count(), 1);
 }
