@@ -14,7 +14,6 @@ use skillery_core::sign::sshsig::{
     ENROLL_NAMESPACE, HashAlgorithm, RELEASE_NAMESPACE, REVIEW_NAMESPACE, assemble, to_be_signed,
 };
 use skillery_core::sign::statement::{Statement, StatementFile};
-use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId};
 
 use super::{ADMIN, Answer, TestApp, skill};
@@ -68,8 +67,23 @@ fn statement(registry: &str, id: &str, version: &str, change: impl FnOnce(&mut V
     let digest = bundle::digest(&bundle::pack(files.clone()).unwrap());
     change(&mut files);
     let files = files.iter().map(StatementFile::of).collect();
-    let statement = Statement::new(registry, id, version, digest, files, Time::from_micros(0)).unwrap();
+    let statement = Statement::new(registry, id, version, digest, files).unwrap();
     String::from_utf8(statement.to_bytes().unwrap()).unwrap()
+}
+
+/// What somebody else could have wanted the statement to be: all of it is about the same version and files.
+fn others(statement: &str) -> Vec<String> {
+    let with = |more: &str| statement.replace(r#""files":"#, &format!(r#"{more},"files":"#));
+    let others = vec![
+        with(r#""created":"9999-12-30T00:00:00Z""#),
+        with(r#""created":"1970-01-01T00:00:00Z""#),
+        statement.replace(r#""predicate":{"#, r#""predicate":{"builder":"https://ci.example.com/other","#),
+    ];
+    for other in &others {
+        assert_ne!(other, statement);
+        Statement::parse(other.as_bytes()).unwrap();
+    }
+    others
 }
 
 impl TestApp {
@@ -237,6 +251,11 @@ async fn what_is_not_signed_as_it_should_be_is_not_published() {
             .await
             .fails(422, "invalid-statement");
     }
+    for other in others(&good) {
+        let signature = key.sign(RELEASE_NAMESPACE, other.as_bytes());
+        let answer = app.publish_with(&anna, "acme/tool", "1.0.0", &other, &signature).await;
+        answer.fails(422, "invalid-statement");
+    }
     // Signatures that do not count.
     for bad in [
         key.sign(REVIEW_NAMESPACE, good.as_bytes()),
@@ -297,6 +316,10 @@ async fn a_version_that_was_published_is_signed_afterwards() {
         let value = signer.sign(RELEASE_NAMESPACE, text.as_bytes());
         json!({ "statement": text, "signature": { "kind": "sshsig", "value": value } })
     };
+    // Nobody comes first with another one.
+    for other in others(&text) {
+        app.post(path, &anna, request(&other, &hers)).await.fails(422, "invalid-statement");
+    }
     app.post(path, &anna, request(&text, &hers)).await.is(200);
     let both = app.post(path, &ben, request(&text, &his)).await.is(200);
     let names: Vec<&str> =
@@ -307,14 +330,44 @@ async fn a_version_that_was_published_is_signed_afterwards() {
     app.post(path, &ben, request(&text, &his)).await.is(200);
     assert_eq!(app.log().await.len(), size);
     // The version has its statement now.
-    let later = text.replace("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z");
-    assert_ne!(later, text);
-    app.post(path, &ben, request(&later, &his)).await.fails(409, "statement-exists");
+    for other in others(&text) {
+        app.post(path, &ben, request(&other, &his)).await.fails(422, "invalid-statement");
+    }
     let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
     app.post(path, &stranger, request(&text, &hers)).await.fails(403, "forbidden");
     let signed: Vec<Value> =
         app.get("/api/v1/skills/acme/tool/log").await.is(200)["entries"].as_array().unwrap().clone();
     assert_eq!(signed.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_kept_from_earlier_is_signed_by_others() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let hers = Signer::of("anna", 1);
+    app.enrol(&anna, &hers).await;
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let [_, old, other] = others(&text).try_into().unwrap();
+    let kept = old.clone();
+    app.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let version = "1.0.0".parse().unwrap();
+                crate::db::signatures::insert_statement(tx, "acme/tool", &version, &kept).await
+            })
+        })
+        .await
+        .unwrap();
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let request = |text: &str| {
+        let value = hers.sign(RELEASE_NAMESPACE, text.as_bytes());
+        json!({ "statement": text, "signature": { "kind": "sshsig", "value": value } })
+    };
+    app.post(path, &anna, request(&text)).await.fails(409, "statement-exists");
+    app.post(path, &anna, request(&other)).await.fails(422, "invalid-statement");
+    assert_eq!(app.post(path, &anna, request(&old)).await.is(200)["statement"], json!(old));
 }
 
 #[tokio::test(flavor = "multi_thread")]
