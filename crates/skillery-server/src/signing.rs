@@ -5,6 +5,7 @@
 //! arithmetic comes before.
 
 use skillery_core::api::{SignatureMark, SignatureUpload};
+use skillery_core::event::Event;
 use skillery_core::sign::author::{AuthorSignature, SignatureKind, Trusted};
 use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
 use skillery_core::sign::statement::{Expected, Statement, StatementError, StatementFile};
@@ -189,8 +190,44 @@ impl CheckedSignature {
     }
 }
 
+/// Logs signatures of a version that is there already. All are judged before anything is written: others may be at work in
+/// this transaction, which must not have a part of what is refused. Those that it has are passed over.
+pub async fn add(tx: &mut Tx, id: &SkillId, version: &Version, actor: &str, checked: Checked) -> Result<()> {
+    let Some(statement) = checked.statement else { return Ok(()) };
+    let key = id.key();
+    let stored = signatures::statement(tx.connection(), &key, version).await?;
+    same_version(stored.as_deref(), &statement, id, version)?;
+    let mut marks = Vec::with_capacity(checked.signatures.len());
+    for signature in &checked.signatures {
+        let (count, is_known) = signatures::count(tx, &key, version, &signature.digest()).await?;
+        if is_known {
+            continue;
+        }
+        if count + marks.len() as i64 >= MAX_SIGNATURES as i64 {
+            let detail = format!("{id} {version} has {MAX_SIGNATURES} signatures at most");
+            return Err(invalid_signature(detail));
+        }
+        signature.check_standing(tx, id, None).await?;
+        marks.push((signature.mark(tx, id).await?, signature.value()));
+    }
+    if stored.is_none() && !marks.is_empty() {
+        signatures::insert_statement(tx, &key, version, &statement).await?;
+    }
+    for (mark, value) in marks {
+        let event = Event::VersionSigned {
+            skill: id.clone(),
+            version: version.clone(),
+            statement: Digest::of(statement.as_bytes()),
+            signature: mark.clone(),
+        };
+        let index = tx.append(Some(actor), event);
+        signatures::insert(tx, &key, version, &mark, value, index).await?;
+    }
+    Ok(())
+}
+
 /// That this version, of all, is the one of the statement.
-pub fn same_version(stored: Option<&str>, presented: &str, id: &SkillId, version: &Version) -> Result<()> {
+fn same_version(stored: Option<&str>, presented: &str, id: &SkillId, version: &Version) -> Result<()> {
     match stored {
         Some(stored) if stored != presented => {
             let detail = format!("{id} {version} has a statement already, and this is another one");

@@ -341,6 +341,102 @@ async fn a_version_that_was_published_is_signed_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_same_published_again_takes_other_signatures_in() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, ben) = (app.publisher("anna").await, app.publisher("ben").await);
+    let (hers, his, gone) = (Signer::of("anna", 1), Signer::of("ben", 2), Signer::of("gone", 3));
+    app.enrol(&anna, &hers).await;
+    app.enrol(&ben, &his).await;
+    app.enrol(&ben, &gone).await;
+    app.delete(&format!("/api/v1/keys/{}", gone.fingerprint()), &ben).await.is(204);
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let with = |signers: &[&Signer]| {
+        let mut request = skill("acme/tool", "1.0.0");
+        request["statement"] = json!(text);
+        let upload = |signer: &&Signer| json!({ "kind": "sshsig", "value": signer.sign(RELEASE_NAMESPACE, text.as_bytes()) });
+        request["signatures"] = signers.iter().map(upload).collect();
+        request
+    };
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    // One that does not count takes the others with it, and nothing is left of them.
+    let size = app.log().await.len();
+    app.post("/api/v1/skills", &anna, with(&[&hers, &gone])).await.fails(422, "invalid-signature");
+    assert_eq!(app.get(path).await.is(200), json!({ "statement": null, "signatures": [] }));
+    assert_eq!(app.log().await.len(), size);
+    // A version that was published without is signed now, by the entry that the route for that makes.
+    let first = app.post("/api/v1/skills", &anna, with(&[&hers])).await.is(200);
+    app.post("/api/v1/skills", &ben, with(&[&hers, &his])).await.is(200);
+    let listed = app.get(path).await.is(200);
+    let log = app.log().await;
+    assert_eq!((log.len(), listed["statement"].as_str()), (size + 2, Some(text.as_str())));
+    for (index, signer) in ["anna", "ben"].into_iter().enumerate() {
+        let entry = &log[size + index];
+        let shown = &listed["signatures"][index];
+        assert_eq!(
+            (&entry["event"]["kind"], shown["signer"].as_str()),
+            (&json!("version.signed"), Some(signer))
+        );
+        assert_eq!(shown["log_index"], json!(size + index));
+        assert_eq!(entry["event"]["signature"]["signer"], entry["actor"]);
+        assert_eq!(
+            entry["event"]["signature"]["sha256"],
+            json!(Digest::of(shown["value"].as_str().unwrap().as_bytes()))
+        );
+    }
+    // The answer is that of the first time, whatever came along.
+    let again = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.0")).await.is(200);
+    assert_eq!(first["log_index"], again["log_index"]);
+    app.post("/api/v1/skills", &ben, with(&[&his])).await.is(200);
+    assert_eq!(app.log().await.len(), size + 2);
+    // Who may not publish there has signed nothing by it, and other bytes are other bytes.
+    let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
+    app.post("/api/v1/skills", &stranger, with(&[&his])).await.fails(403, "forbidden");
+    let mut other = with(&[&his]);
+    other["tags"] = json!(["other"]);
+    app.post("/api/v1/skills", &ben, other).await.fails(409, "version-exists");
+    // There is a limit.
+    for seed in 10..24 {
+        let another = Signer::of(&format!("key-{seed}"), seed);
+        app.enrol(&ben, &another).await;
+        app.post("/api/v1/skills", &ben, with(&[&another])).await.is(200);
+    }
+    let another = Signer::of("one-more", 24);
+    app.enrol(&ben, &another).await;
+    app.post("/api/v1/skills", &ben, with(&[&another])).await.fails(422, "invalid-signature");
+    app.post("/api/v1/skills", &ben, with(&[&his])).await.is(200);
+    assert_eq!(app.get(path).await.is(200)["signatures"].as_array().unwrap().len(), 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_published_at_once_by_many_keeps_every_signature() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let mut tokens = Vec::new();
+    for seed in 1..9 {
+        let name = format!("user{seed}");
+        let token = app.publisher(&name).await;
+        let signer = Signer::of(&name, seed);
+        app.enrol(&token, &signer).await;
+        tokens.push((token, signer));
+    }
+    // Each signs and publishes twice, all at the same time: one is the first.
+    let all = tokens.iter().chain(&tokens);
+    let publishes = all.map(|(token, signer)| app.publish_signed(token, "acme/tool", "1.0.0", signer));
+    let answers = futures_util::future::join_all(publishes).await;
+    let new = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!((new, answers.iter().filter(|answer| answer.status == 200).count()), (1, 15));
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let listed = app.get(path).await.is(200);
+    let mut signers: Vec<&str> =
+        listed["signatures"].as_array().unwrap().iter().map(|one| one["signer"].as_str().unwrap()).collect();
+    signers.sort_unstable();
+    assert_eq!(signers, ["user1", "user2", "user3", "user4", "user5", "user6", "user7", "user8"]);
+    let log = app.get("/api/v1/skills/acme/tool/log").await.is(200);
+    assert_eq!(log["entries"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_is_kept_from_earlier_is_signed_by_others() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
