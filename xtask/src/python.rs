@@ -1,7 +1,7 @@
 //! The Python side: a virtual environment with pinned tools, and the wheel in it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,7 +19,15 @@ impl Environment {
     pub(crate) fn prepare() -> Result<Self> {
         let environment = Self { folder: std::path::absolute(target_folder().join("venv"))? };
         let python = environment.program("python");
-        if !is_there(&python.to_string_lossy(), "--version") {
+        // An environment whose making was cut off has an interpreter and no pip.
+        let whole = is_there(&python.to_string_lossy(), "--version")
+            && Command::new(&python)
+                .args(["-m", "pip", "--version"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()?
+                .success();
+        if !whole {
             environment.make()?;
         }
         let requirements = Path::new(CRATE).join("requirements-test.txt");

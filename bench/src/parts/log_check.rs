@@ -38,7 +38,7 @@ impl Known {
             digest: self.digest,
             code_hash: self.code_hash,
             files: &[],
-            may_be_yanked: false,
+            is_warned_of: false,
         }
     }
 }

@@ -114,6 +114,8 @@ pub(crate) enum Command {
     Yank(commands::yank::YankArgs),
     /// Keep a version from everybody (admins of the registry)
     Quarantine(commands::quarantine::QuarantineArgs),
+    /// Decide about versions that wait for approval
+    Approve(commands::approve::ApproveArgs),
     /// Set who sees a skill
     Visibility(commands::visibility::VisibilityArgs),
     /// Manage orgs, their members and signing secrets

@@ -130,7 +130,7 @@ impl LockedSkill {
             log_key: manifest.log_key.clone(),
             log_index: manifest.log_index,
             proof,
-            statement: manifest.signed_files.get(STATEMENT_FILE).copied(),
+            statement: manifest.kept_files.get(STATEMENT_FILE).copied(),
         })
     }
 
@@ -148,7 +148,7 @@ impl LockedSkill {
         let key = self.log_key()?.ok_or_else(no_proof)?;
         let text = self.proof.as_deref().ok_or_else(no_proof)?;
         let (digest, code_hash) = (self.digest, self.code_hash);
-        let offered = Offered { id, version, digest, code_hash, files: &[], may_be_yanked: true };
+        let offered = Offered { id, version, digest, code_hash, files: &[], is_warned_of: true };
         Ok(check_kept(text, &key, &offered)?.0)
     }
 }

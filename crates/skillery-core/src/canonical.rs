@@ -37,6 +37,33 @@ pub fn canonical_json<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError
     Ok(serde_json_canonicalizer::to_vec(value)?)
 }
 
+/// [`canonical_json`] of a value that was read already.
+///
+/// Where members are in order, names are ASCII and numbers are integers, what `serde_json` writes is canonical. It writes
+/// that in a tenth of the time, and whoever reads a whole log does little else than this.
+pub fn canonical_value(value: &Value) -> Result<Vec<u8>, CanonicalError> {
+    check_integers(value)?;
+    if is_plain(value) {
+        Ok(serde_json::to_vec(value)?)
+    } else {
+        Ok(serde_json_canonicalizer::to_vec(value)?)
+    }
+}
+
+/// Whether `serde_json` writes the value canonically as it is.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(values) => values.iter().all(is_plain),
+        // UTF-16 code units of ASCII sort as its bytes do.
+        Value::Object(members) => {
+            members.keys().is_sorted()
+                && members.iter().all(|(name, value)| name.is_ascii() && is_plain(value))
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
 /// Reads a value whose bytes must be exactly those that [`canonical_json`] writes for it.
 ///
 /// A type that does not keep all it reads refuses what it does not keep: the bytes differ then.
@@ -194,7 +221,39 @@ mod tests {
         })
     }
 
+    /// As entries of a log are: short ASCII names, any texts, no fractions.
+    fn plain_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            (-(MAX_SAFE_INTEGER as i64)..=MAX_SAFE_INTEGER as i64).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[\\x00-\\x7f]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 32, 6, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                proptest::collection::btree_map("[\\x00-\\x7f]{0,4}", inner, 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    #[test]
+    fn values_out_of_order_are_written_in_order() {
+        let value: Value = serde_json::from_str(r#"{"b":[{"d":1,"c":2}],"a":1.0}"#).unwrap();
+        assert_eq!(canonical_value(&value).unwrap(), br#"{"a":1,"b":[{"c":2,"d":1}]}"#);
+        let unsafe_integer = Value::from(MAX_SAFE_INTEGER + 1);
+        assert!(matches!(canonical_value(&unsafe_integer), Err(CanonicalError::UnsafeInteger(_))));
+    }
+
     proptest! {
+        #[test]
+        fn a_value_that_was_read_is_written_alike(any in any_json(), plain in plain_json()) {
+            prop_assert!(is_plain(&plain));
+            prop_assert_eq!(canonical_value(&plain).unwrap(), canonical_json(&plain).unwrap());
+            prop_assert_eq!(canonical_value(&any), canonical_json(&any));
+        }
+
         #[test]
         fn the_canonical_form_of_the_canonical_form_is_itself(value in any_json()) {
             let bytes = canonical_json(&value).unwrap();

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::canonical::canonical_json;
+use crate::canonical::{canonical_json, canonical_value};
 use crate::event::Event;
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::time::Time;
@@ -92,7 +92,8 @@ impl Entry {
             return Err(EntryError::TooLarge);
         }
         let value: serde_json::Value = serde_json::from_str(text).map_err(form_error)?;
-        if canonical(&value)? != text {
+        let canonical = canonical_value(&value).map_err(|error| EntryError::Form(error.to_string()))?;
+        if canonical != text.as_bytes() {
             return Err(EntryError::NotCanonical);
         }
         let EntryForm { v, time, actor, prev, event } = serde_json::from_value(value).map_err(form_error)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::SignatureMark;
+use crate::approval::ApprovalPolicy;
 use crate::time::Time;
 use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
 
@@ -122,6 +123,20 @@ pub enum Event {
         /// Whose.
         org: String,
     },
+    /// A namespace demands approvals of what is published in it and below it, or demands others.
+    #[serde(rename = "policy.set")]
+    PolicySet {
+        /// Where.
+        namespace: String,
+        /// What it demands.
+        policy: ApprovalPolicy,
+    },
+    /// A namespace demands no approvals any more. Those above it may.
+    #[serde(rename = "policy.removed")]
+    PolicyRemoved {
+        /// Where.
+        namespace: String,
+    },
     /// A key to sign with was enrolled.
     #[serde(rename = "key.enrolled")]
     KeyEnrolled {
@@ -163,6 +178,9 @@ pub enum Event {
         /// Signatures over the statement.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         signatures: Vec<SignatureMark>,
+        /// The entries of the policies by which it waits until it is released; without any it waits for nothing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
     },
     /// A version that was published before was signed.
     #[serde(rename = "version.signed")]
@@ -175,6 +193,30 @@ pub enum Event {
         statement: Digest,
         /// The signature.
         signature: SignatureMark,
+    },
+    /// A reviewer approved a version.
+    #[serde(rename = "version.approved")]
+    VersionApproved {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle that was approved.
+        digest: Digest,
+        /// The entry by which the reviewer had the role.
+        member: u64,
+    },
+    /// A reviewer refused a version that waited. It is never handed out.
+    #[serde(rename = "version.rejected")]
+    VersionRejected {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle that was refused.
+        digest: Digest,
+        /// The entry by which the reviewer had the role.
+        member: u64,
     },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]
@@ -200,13 +242,20 @@ pub enum Event {
         /// The version.
         version: Version,
     },
-    /// A quarantined version was released again.
+    /// A version is handed out from now on: one that waited has the approvals that it needs, or a quarantined one was
+    /// released again.
     #[serde(rename = "version.released")]
     VersionReleased {
         /// The skill.
         skill: SkillId,
         /// The version.
         version: Version,
+        /// The entries of the policies that it is approved by, of one that waited.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
+        /// The entries of the approvals that count, of one that waited.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<u64>,
     },
     /// A skill is seen by others now.
     #[serde(rename = "skill.visibility-changed")]
@@ -281,10 +330,14 @@ impl Event {
             Self::PublisherUntrusted { .. } => "publisher.untrusted",
             Self::SigningSecretSet { .. } => "org.signing-secret-set",
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
+            Self::PolicySet { .. } => "policy.set",
+            Self::PolicyRemoved { .. } => "policy.removed",
             Self::KeyEnrolled { .. } => "key.enrolled",
             Self::KeyRevoked { .. } => "key.revoked",
             Self::VersionPublished { .. } => "version.published",
             Self::VersionSigned { .. } => "version.signed",
+            Self::VersionApproved { .. } => "version.approved",
+            Self::VersionRejected { .. } => "version.rejected",
             Self::VersionYanked { .. } => "version.yanked",
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
@@ -301,6 +354,8 @@ impl Event {
         match self {
             Self::VersionPublished { skill, .. }
             | Self::VersionSigned { skill, .. }
+            | Self::VersionApproved { skill, .. }
+            | Self::VersionRejected { skill, .. }
             | Self::VersionYanked { skill, .. }
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }
@@ -313,6 +368,8 @@ impl Event {
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
             | Self::OrgCreated { .. }
+            | Self::PolicySet { .. }
+            | Self::PolicyRemoved { .. }
             | Self::KeyEnrolled { .. }
             | Self::KeyRevoked { .. }
             | Self::MemberSet { .. }
@@ -340,7 +397,9 @@ impl Event {
             Self::MemberSet { namespace, .. }
             | Self::MemberRemoved { namespace, .. }
             | Self::PublisherTrusted { namespace, .. }
-            | Self::PublisherUntrusted { namespace, .. } => Audience::OfOrg(namespace),
+            | Self::PublisherUntrusted { namespace, .. }
+            | Self::PolicySet { namespace, .. }
+            | Self::PolicyRemoved { namespace } => Audience::OfOrg(namespace),
             Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
             _ => Audience::Everybody,
         }
@@ -364,6 +423,8 @@ impl Event {
             Self::Genesis
             | Self::TokenIssued { .. }
             | Self::UserLinked { .. }
+            | Self::PolicySet { .. }
+            | Self::PolicyRemoved { .. }
             | Self::KeyEnrolled { .. }
             | Self::KeyRevoked { .. } => false,
             about_a_skill => about_a_skill.skill().is_none(),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod api;
+pub mod approval;
 pub mod bundle;
 pub mod canonical;
 pub mod digest;
@@ -27,6 +28,7 @@ pub mod version;
 mod words;
 
 pub use crate::access::{Role, Scope, VersionStatus, Visibility};
+pub use crate::approval::{ApprovalPolicy, Decision};
 pub use crate::digest::Digest;
 pub use crate::id::{Namespace, Segment, SkillId};
 pub use crate::limits::Limits;

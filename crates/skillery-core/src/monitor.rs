@@ -4,11 +4,14 @@
 //! question, and this module's. It is given every leaf in order, and what opens hidden ones as far as somebody may open
 //! them; it remembers what later entries must fit.
 
+mod approvals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::approvals::{Approvals, Decided};
 use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
@@ -36,6 +39,8 @@ word_enum! {
         Right = "right",
         /// A key is enrolled once, and revoked after that.
         Key = "key",
+        /// What waits is released with the approvals that are demanded, and nobody approves what is their own.
+        Approval = "approval",
         /// A signature rests on the last entry about its key, and on a role that its signer had then.
         Signature = "signature",
     }
@@ -79,6 +84,9 @@ pub struct Monitor {
     disabled: BTreeSet<String>,
     /// Users of builds, with the namespace that trusts them.
     builds: BTreeMap<String, String>,
+    /// What is demanded of what is published, and what waits for it.
+    #[serde(default)]
+    approvals: Approvals,
     /// Rights that could not be judged, as what gives them may be hidden.
     unjudged: u64,
 }
@@ -214,8 +222,15 @@ impl Monitor {
                 self.enrol(index, key, user, org, found);
             }
             Event::KeyRevoked { key } => self.revoke(index, key, found),
-            Event::VersionPublished { skill, version, digest, statement, signatures, .. } => {
+            Event::PolicySet { namespace, policy } => {
+                self.set_policy(index, actor, namespace, Some(*policy), found);
+            }
+            Event::PolicyRemoved { namespace } => self.set_policy(index, actor, namespace, None, found),
+            Event::VersionPublished { skill, version, digest, statement, signatures, policies, .. } => {
                 self.publish(actor, skill, version, *digest, found);
+                let signers = signatures.iter().map(|mark| mark.signer.clone());
+                let authors = signers.chain(actor.map(str::to_owned)).collect();
+                self.wait(skill, version, policies, authors, found);
                 if statement.is_some() == signatures.is_empty() {
                     found.add(Rule::Signature, "a statement and signatures come together".to_owned());
                 }
@@ -226,12 +241,22 @@ impl Monitor {
             Event::VersionSigned { skill, version, signature, .. } => {
                 self.must_be_published(skill, version, found);
                 self.check_signature(index, skill, signature, found);
+                self.add_author(skill, version, &signature.signer);
+            }
+            Event::VersionApproved { skill, version, digest, member }
+            | Event::VersionRejected { skill, version, digest, member } => {
+                let is_approval = matches!(entry.event, Event::VersionApproved { .. });
+                let (digest, member) = (*digest, *member);
+                self.decide(Decided { index, actor, skill, version, digest, member, is_approval }, found);
+            }
+            Event::VersionReleased { skill, version, policies, approvals } => {
+                self.release(actor, skill, version, (policies, approvals), found);
             }
             Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
                 self.must_be_published(skill, version, found);
                 self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
             }
-            Event::VersionQuarantined { skill, version } | Event::VersionReleased { skill, version } => {
+            Event::VersionQuarantined { skill, version } => {
                 self.must_be_published(skill, version, found);
                 self.must_be_admin(actor, found);
             }

@@ -96,6 +96,8 @@ problem_codes! {
         "look at your roles with `skillery whoami`; an admin of the namespace, or of the registry, gives others";
     InsufficientScope, "insufficient-scope", 403, "the token's scopes do not allow this",
         "use a token with that scope; `skillery token create --scope` makes one";
+    SelfApproval, "self-approval", 403, "nobody approves what they published or signed themselves",
+        "ask another reviewer of the namespace; `skillery org members` lists them";
     TokenOutOfBounds, "token-out-of-bounds", 403, "the token is bound to other namespaces",
         "use a token that is bound to this namespace, or to none";
     NamespaceManaged, "namespace-managed", 403, "nobody owns this org, and only admins make orgs here",
@@ -114,6 +116,8 @@ problem_codes! {
         "the role may come from a namespace above";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
+    PolicyNotFound, "policy-not-found", 404, "the namespace has no policy of its own",
+        "one of a namespace above may demand approvals; `skillery org policy show` lists them";
     PublisherNotFound, "publisher-not-found", 404, "the namespace trusts no such publisher",
         "list them with `skillery org publisher list`";
     LoginNotOffered, "login-not-offered", 404, "nobody signs in to this registry with another account",

@@ -6,6 +6,7 @@
 mod access;
 pub mod admin;
 mod app;
+mod approvals;
 mod blobs;
 mod bootstrap;
 mod cache;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use skillery_core::api::DownloadResponse;
 use skillery_core::bundle;
-use skillery_core::{Limits, ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Limits, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
-use crate::access::{Caller, skill_not_found};
+use crate::access::{Caller, Identity, skill_not_found};
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::cache::{CachedDownload, CachedSkill};
@@ -101,14 +101,26 @@ pub fn version_not_found(id: &SkillId, request: &VersionRequest) -> Failure {
 }
 
 /// Whether the caller may know of a version in this state. Those that wait for a decision, or were refused, are for
-/// members alone.
-pub fn sees_status(caller: &Caller, namespace: &str, status: VersionStatus) -> bool {
+/// reviewers, and for whoever published them.
+pub fn sees_status(
+    caller: &Caller,
+    namespace: &str,
+    status: VersionStatus,
+    is_publisher: impl FnOnce(&Identity) -> bool,
+) -> bool {
     match status {
         VersionStatus::Published | VersionStatus::Yanked | VersionStatus::Quarantined => true,
-        VersionStatus::Pending | VersionStatus::Rejected => {
-            caller.identity().is_some_and(|identity| identity.role_in(namespace).is_some())
-        }
+        VersionStatus::Pending | VersionStatus::Rejected => caller.identity().is_some_and(|identity| {
+            identity.has(Scope::Read)
+                && identity.is_within_bounds(namespace)
+                && (identity.role_in(namespace) >= Some(Role::Reviewer) || is_publisher(identity))
+        }),
     }
+}
+
+/// [`sees_status`] of a row.
+pub fn sees_version(caller: &Caller, namespace: &str, row: &VersionRow) -> bool {
+    sees_status(caller, namespace, row.status, |identity| identity.user.id == row.publisher)
 }
 
 /// The download of what was asked for, when the caller sees the skill.
@@ -134,7 +146,7 @@ pub async fn download(
     let version = choose(app, &skill, &request).await?;
     let row = versions::find(app.db.reader(), &key, &version)
         .await?
-        .filter(|row| sees_status(caller, &skill.id.namespace().key(), row.status))
+        .filter(|row| sees_version(caller, &skill.id.namespace().key(), row))
         .ok_or_else(|| version_not_found(&skill.id, &request))?;
     let is_public_status = matches!(row.status, VersionStatus::Published | VersionStatus::Yanked);
     let answer = read(app, &skill, &row).await?;
@@ -178,7 +190,8 @@ fn stored_limits() -> Limits {
 
 async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadResponse> {
     let warning = match row.status {
-        VersionStatus::Published | VersionStatus::Pending => None,
+        VersionStatus::Published => None,
+        VersionStatus::Pending => Some(format!("{} {} waits for approval", skill.id, row.version)),
         VersionStatus::Yanked => Some(match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
             Some(reason) => format!("{} {} was yanked: {reason}", skill.id, row.version),
             None => format!("{} {} was yanked", skill.id, row.version),

@@ -1,6 +1,7 @@
 //! Every command, and which function runs it.
 
 pub(crate) mod admin;
+pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -14,6 +15,7 @@ mod login_oidc;
 pub(crate) mod logout;
 pub(crate) mod openapi;
 pub(crate) mod org;
+mod org_policy;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod publish;
@@ -131,6 +133,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Trending(args) => trending::run(session, args).await,
         Command::Yank(args) => yank::run(session, args).await,
         Command::Quarantine(args) => quarantine::run(session, args).await,
+        Command::Approve(args) => approve::run(session, args).await,
         Command::Visibility(args) => visibility::run(session, args).await,
         Command::Org(args) => org::run(session, args).await,
         Command::Token(args) => token::run(session, args).await,

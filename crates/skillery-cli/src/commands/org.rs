@@ -6,6 +6,7 @@ use skillery_client::Keys;
 use skillery_core::api::{CreateOrgRequest, OrgSummary};
 use skillery_core::{Namespace, Role, Segment};
 
+use super::org_policy::{self, OrgPolicyArgs};
 use super::publisher::{self, PublisherArgs};
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
@@ -95,6 +96,8 @@ Examples:
     SigningSecret(SigningSecretArgs),
     /// Let builds publish into a namespace without a token
     Publisher(PublisherArgs),
+    /// Demand approvals of what is published in a namespace
+    Policy(OrgPolicyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -192,6 +195,7 @@ pub(crate) async fn run(session: &Session, args: &OrgArgs) -> CommandResult {
         }
         OrgCommand::SigningSecret(args) => signing_secret(session, args).await,
         OrgCommand::Publisher(args) => publisher::run(session, args).await,
+        OrgCommand::Policy(args) => org_policy::run(session, args).await,
     }
 }
 

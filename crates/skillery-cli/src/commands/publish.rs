@@ -149,6 +149,13 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     session
         .output
         .show(&Report { published: &published, digest }, |page| describe(page, &published, digest))?;
+    if published.response.status == VersionStatus::Pending {
+        session.output.note(
+            Line::default()
+                .plain("reviewers decide about it; see how far it is with ")
+                .command(format!("skillery approve show {id} {}", args.version)),
+        );
+    }
     if let Some(SecretOutcome::Failed(reason)) = &published.secret {
         session
             .output

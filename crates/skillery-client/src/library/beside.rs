@@ -1,11 +1,11 @@
-//! What the library keeps of a version beside its files: what is said about it, the proof, signatures.
+//! What the library keeps of a version beside its files: what is said about it, the proof, signatures, approvals.
 
 use std::collections::BTreeMap;
 
 use skillery_core::Digest;
 
 use crate::error::Result;
-use crate::log::{KeptSignatures, SIGNATURE_PREFIX, STATEMENT_FILE};
+use crate::log::{APPROVALS_FILE, Kept, SIGNATURE_PREFIX, STATEMENT_FILE};
 
 /// What is said about the version.
 pub(super) const MANIFEST_FILE: &str = "skill.json";
@@ -14,7 +14,7 @@ pub(super) const PROOF_FILE: &str = "skill.tlog-proof";
 
 /// Whether a file in the folder of a version was put there by this library, and is none of the version.
 pub(super) fn is_beside(name: &str) -> bool {
-    matches!(name, MANIFEST_FILE | PROOF_FILE | STATEMENT_FILE)
+    matches!(name, MANIFEST_FILE | PROOF_FILE | STATEMENT_FILE | APPROVALS_FILE)
         || (name.starts_with(SIGNATURE_PREFIX) && !name.contains(['/', '\\']))
 }
 
@@ -23,25 +23,21 @@ pub(super) fn is_beside(name: &str) -> bool {
 pub(super) struct Beside {
     /// The proof that it is in the log.
     pub(super) proof: Option<String>,
-    /// Its signatures, and what they rest on.
-    pub(super) signatures: Option<KeptSignatures>,
+    /// Its signatures and approvals, and what they rest on.
+    pub(super) kept: Kept,
 }
 
 impl Beside {
     /// The files, by name.
     pub(super) fn files(&self) -> Result<BTreeMap<String, String>> {
-        let mut files = match &self.signatures {
-            Some(signatures) => signatures.to_files()?,
-            None => BTreeMap::new(),
-        };
+        let mut files = self.kept.to_files()?;
         files.extend(self.proof.clone().map(|proof| (PROOF_FILE.to_owned(), proof)));
         Ok(files)
     }
 
-    /// The files with signatures and what they rest on, and their digests.
-    pub(super) fn signed_files(&self) -> Result<BTreeMap<String, Digest>> {
-        let Some(signatures) = &self.signatures else { return Ok(BTreeMap::new()) };
-        let files = signatures.to_files()?;
+    /// The files with signatures, approvals and what they rest on, and their digests.
+    pub(super) fn kept_files(&self) -> Result<BTreeMap<String, Digest>> {
+        let files = self.kept.to_files()?;
         Ok(files.into_iter().map(|(name, text)| (name, Digest::of(text.as_bytes()))).collect())
     }
 

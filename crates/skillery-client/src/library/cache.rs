@@ -12,7 +12,7 @@ use skillery_core::{SkillId, Version};
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::library::manifest::Manifest;
-use crate::log::KeptSignatures;
+use crate::log::Kept;
 
 /// Entries below one root.
 #[derive(Debug, Clone)]
@@ -28,9 +28,9 @@ pub(super) struct Entry {
     /// The proof that it is in the log.
     #[serde(default)]
     pub(super) proof: Option<String>,
-    /// Its signatures, and what they rest on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) signatures: Option<KeptSignatures>,
+    /// Its signatures and approvals, and what they rest on.
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub(super) kept: Kept,
 }
 
 impl Cache {

@@ -15,10 +15,10 @@ use crate::keys::Keys;
 use crate::library::beside::Beside;
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
-use crate::library::proof::may_be_yanked;
+use crate::library::proof::is_warned_of;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::{LOCK_FILE, LockedSkill};
-use crate::log::{Demands, KeptSignatures, LogError};
+use crate::log::{Demands, Kept, KeptSignatures, LogError};
 use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
@@ -79,7 +79,7 @@ impl Library {
         };
         check_locked(locked, fetched.entry.manifest.digest)?;
         if options.require.signed {
-            check_locked_statement(locked, fetched.entry.signatures.as_ref())?;
+            check_locked_statement(locked, fetched.entry.kept.signatures.as_ref())?;
         }
         self.put(client.registry().to_owned(), fetched).await
     }
@@ -97,23 +97,20 @@ impl Library {
                 return Ok(None);
             };
             check_locked(&locked, installed.manifest.digest)?;
-            if options.require.approved {
-                return Ok(None);
-            }
             if library.store.digest(&installed)? != locked.digest {
                 return Ok(None);
             }
             let Manifest { id, version, .. } = &installed.manifest;
             let configured = client.configured_log_key();
             // What is not kept, or was altered, may come again.
-            let Ok(kept) = library.store.signatures(&installed) else { return Ok(None) };
+            let Ok(Kept { signatures, approvals }) = library.store.kept(&installed) else { return Ok(None) };
             let files = library.store.files(&installed)?;
             if options.verify_signature {
                 let checked = library.require_any_signature(
                     registry,
                     &installed.manifest,
                     &files,
-                    kept.as_ref(),
+                    signatures.as_ref(),
                     configured,
                 );
                 match checked {
@@ -135,11 +132,17 @@ impl Library {
                 };
             }
             if options.require.signed {
-                if kept.is_none() {
+                if signatures.is_none() {
                     return Ok(None);
                 }
-                library.check_signed(&installed.manifest, &files, kept.as_ref(), configured)?;
-                check_locked_statement(&locked, kept.as_ref())?;
+                library.check_signed(&installed.manifest, &files, signatures.as_ref(), configured)?;
+                check_locked_statement(&locked, signatures.as_ref())?;
+            }
+            if options.require.approved {
+                if approvals.is_none() {
+                    return Ok(None);
+                }
+                library.check_approved(&installed.manifest, approvals.as_ref(), configured)?;
             }
             library.store.writer()?.set_current(id, version)?;
             let installed = Installed { current: true, ..installed };
@@ -176,6 +179,17 @@ impl Library {
         }
     }
 
+    /// Downloads a version and checks it as for an installation, which is left out; says its digest.
+    pub(super) async fn look(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        options: InstallOptions,
+    ) -> Result<Digest> {
+        Ok(self.download(client, id, request, options, None).await?.entry.manifest.digest)
+    }
+
     async fn download(
         &self,
         client: &Client,
@@ -209,10 +223,10 @@ impl Library {
         }
         let proven = match require.logged {
             true => {
-                let may_be_yanked = may_be_yanked(request, warning.as_ref());
+                let is_warned_of = is_warned_of(request, warning.as_ref());
                 let demands = Demands { signed: require.signed, approved: require.approved };
                 let proven = self
-                    .prove(client, &checked, may_be_yanked, demands, introduced, witnessing.as_ref())
+                    .prove(client, &checked, is_warned_of, demands, introduced, witnessing.as_ref())
                     .await;
                 Some(proven.map_err(|error| self.unsigned(error, options, state))?)
             }
@@ -225,13 +239,17 @@ impl Library {
                 .as_ref()
                 .and_then(|proven| proven.signed.as_ref())
                 .map(|signed| signed.view.clone()),
+            approved: proven
+                .as_ref()
+                .and_then(|proven| proven.approved.as_ref())
+                .map(|approved| approved.view.clone()),
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
             code_hash: checked.code_hash,
             signature,
             signature_state: state,
-            signed_files: BTreeMap::new(),
+            kept_files: BTreeMap::new(),
             registry: Some(client.registry().to_owned()),
             installed_at: now(),
             description: detail.description,
@@ -243,9 +261,13 @@ impl Library {
         };
         let new_key = proven.as_ref().filter(|proven| proven.is_new);
         let new_log_key = new_key.map(|proven| proven.key.fingerprint());
-        let (proof, signed) = proven.map(|proven| (proven.receipt, proven.signed)).unzip();
-        let signatures = signed.flatten().map(|signed| signed.kept);
-        let entry = Entry { manifest, code, proof, signatures };
+        let mut kept = Kept::default();
+        let proof = proven.map(|proven| {
+            kept.signatures = proven.signed.map(|signed| signed.kept);
+            kept.approvals = proven.approved.map(|approved| approved.kept);
+            proven.receipt
+        });
+        let entry = Entry { manifest, code, proof, kept };
         Ok(Fetched { entry, from_cache: false, warning, new_log_key })
     }
 
@@ -308,17 +330,16 @@ impl Library {
     fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
         let files = rebuilt(entry)?.files;
         let manifest = &entry.manifest;
-        if options.require.approved {
-            let (id, version) = (manifest.id.clone(), manifest.version.clone());
-            return Err(LogError::NotApproved { id, version }.into());
-        }
-        let (configured, kept) = (client.configured_log_key(), entry.signatures.as_ref());
+        let (configured, kept) = (client.configured_log_key(), entry.kept.signatures.as_ref());
         if options.require.logged {
             let witnessing = self.witnessing(client, options.require)?;
             self.check_proof(manifest, entry.proof.as_deref(), configured, witnessing.as_ref())?;
         }
         if options.require.signed {
             self.check_signed(manifest, &files, kept, configured)?;
+        }
+        if options.require.approved {
+            self.check_approved(manifest, entry.kept.approvals.as_ref(), configured)?;
         }
         if options.verify_signature {
             self.require_any_signature(client.registry(), manifest, &files, kept, configured)?;
@@ -332,11 +353,11 @@ impl Library {
             let Fetched { mut entry, from_cache, warning, new_log_key } = fetched;
             let files = rebuilt(&entry)?.files;
             if !from_cache {
-                library.keep_signatures(&registry, &mut entry);
+                library.keep(&registry, &mut entry);
             }
             let Manifest { id, version, .. } = &entry.manifest;
             let writer = library.store.writer()?;
-            let beside = Beside { proof: entry.proof.clone(), signatures: entry.signatures.clone() };
+            let beside = Beside { proof: entry.proof.clone(), kept: entry.kept.clone() };
             let added = writer.add(&files, entry.manifest.clone(), beside)?;
             writer.set_current(id, version)?;
             drop(writer);
@@ -353,16 +374,16 @@ impl Library {
         .await
     }
 
-    /// A download without signatures does not take those away that came with an earlier one from the same log.
-    fn keep_signatures(&self, registry: &str, entry: &mut Entry) {
+    /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.
+    fn keep(&self, registry: &str, entry: &mut Entry) {
         let Manifest { id, version, digest, log_key, .. } = &entry.manifest;
-        let earlier = || self.cache.get(registry, id, version);
-        if entry.signatures.is_none()
-            && let Some(earlier) = earlier()
+        if let Some(earlier) = self.cache.get(registry, id, version)
             && (&earlier.manifest.digest, &earlier.manifest.log_key) == (digest, log_key)
         {
-            entry.signatures = earlier.signatures;
-            entry.manifest.signed = earlier.manifest.signed;
+            let (known, manifest) = (earlier.manifest, &mut entry.manifest);
+            manifest.signed = manifest.signed.take().or(known.signed);
+            manifest.approved = manifest.approved.take().or(known.approved);
+            entry.kept = std::mem::take(&mut entry.kept).or(earlier.kept);
         }
     }
 
@@ -398,8 +419,8 @@ impl Library {
     fn entry_of(&self, installed: &Installed) -> Option<Entry> {
         let code = fs_err::read_to_string(&installed.code_path).ok()?;
         let proof = self.store.proof(installed).ok()?;
-        let signatures = self.store.signatures(installed).ok()?;
-        Some(Entry { manifest: installed.manifest.clone(), code, proof, signatures })
+        let kept = self.store.kept(installed).ok()?;
+        Some(Entry { manifest: installed.manifest.clone(), code, proof, kept })
     }
 
     async fn secrets_of(&self, client: &Client, id: &SkillId) -> Result<Vec<Secret>> {

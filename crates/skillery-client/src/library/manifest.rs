@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId, Version};
 
-use crate::log::SignedView;
+use crate::log::{ApprovedView, SignedView};
 use crate::verify::SignatureState;
 
 /// What is said about a version, kept beside its files.
@@ -34,9 +34,12 @@ pub struct Manifest {
     /// The signature that it was installed by, where one was demanded.
     #[serde(default)]
     pub signed: Option<SignedView>,
-    /// The files with its signatures and what they rest on, by name, and their digests.
+    /// The approvals that it was installed by, where they were demanded.
+    #[serde(default)]
+    pub approved: Option<ApprovedView>,
+    /// The files with its signatures, its approvals and what they rest on, by name, and their digests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub signed_files: BTreeMap<String, Digest>,
+    pub kept_files: BTreeMap<String, Digest>,
     /// Where it was downloaded from; nothing for what was made here.
     pub registry: Option<String>,
     /// When it was downloaded or made.

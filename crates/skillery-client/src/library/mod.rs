@@ -13,6 +13,7 @@ mod local;
 mod manifest;
 mod proof;
 mod remove;
+mod review;
 mod rollback;
 mod store;
 mod update;

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::library::manifest::Manifest;
 use crate::library::{Installed, Library};
 use crate::log::{
-    Demands, KeptSignatures, Log, LogError, Offered, Signed, SignedView, Witnessing, check_kept,
-    check_kept_signatures, not_kept, statement_files,
+    Approved, ApprovedView, Demands, KeptApprovals, KeptSignatures, Log, LogError, Offered, Signed,
+    SignedView, Witnessing, check_kept, check_kept_approvals, check_kept_signatures, not_kept,
+    statement_files,
 };
 use crate::require::Require;
 use crate::verify::Checked;
@@ -29,6 +30,8 @@ pub(super) struct Proven {
     pub(super) is_new: bool,
     /// The signatures, where one was demanded.
     pub(super) signed: Option<Signed>,
+    /// The approvals, where they were demanded.
+    pub(super) approved: Option<Approved>,
 }
 
 /// What a proof on this machine says.
@@ -56,7 +59,7 @@ impl Library {
         &self,
         client: &Client,
         checked: &Checked,
-        may_be_yanked: bool,
+        is_warned_of: bool,
         demands: Demands,
         introduced: Option<&VerifierKey>,
         witnessing: Option<&Witnessing>,
@@ -69,7 +72,7 @@ impl Library {
             digest: checked.digest,
             code_hash: checked.code_hash,
             files: &files,
-            may_be_yanked,
+            is_warned_of,
         };
         let mut logged = log.check_version(&offered, demands).await?;
         if let Some(witnessing) = witnessing {
@@ -81,6 +84,7 @@ impl Library {
             key: log.key().clone(),
             is_new: log.is_new(),
             signed: logged.signed,
+            approved: logged.approved,
         })
     }
 
@@ -123,6 +127,23 @@ impl Library {
         check_kept_signatures(kept, &self.key_of(manifest, configured)?, &offered)
     }
 
+    /// Counts approvals that were kept, without asking anybody, by what they rest on in the log of the key that
+    /// [`Library::check_proof`] goes by.
+    pub(super) fn check_approved(
+        &self,
+        manifest: &Manifest,
+        kept: Option<&KeptApprovals>,
+        configured: Option<&VerifierKey>,
+    ) -> Result<ApprovedView> {
+        let offered = offered(manifest, &[]);
+        let (Some(kept), Some(published)) = (kept, manifest.log_index) else {
+            let (id, version) = (manifest.id.clone(), manifest.version.clone());
+            let reason = "no approval of it is kept on this machine".to_owned();
+            return Err(LogError::NotApproved { id, version, reason }.into());
+        };
+        check_kept_approvals(kept, &self.key_of(manifest, configured)?, &offered, published)
+    }
+
     /// The key that what is kept of a version is believed by.
     fn key_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<VerifierKey> {
         let registry = manifest.registry.as_deref().ok_or_else(|| no_proof(manifest))?;
@@ -159,11 +180,12 @@ fn offered<'a>(manifest: &'a Manifest, files: &'a [StatementFile]) -> Offered<'a
         digest: manifest.digest,
         code_hash: manifest.code_hash,
         files,
-        may_be_yanked: true,
+        is_warned_of: true,
     }
 }
 
-/// Whether a version that was yanked will do: it was asked for by its number, and the registry says that it was.
-pub(super) fn may_be_yanked(request: &VersionRequest, warning: Option<&String>) -> bool {
+/// Whether a version that was yanked, or waits for approval, will do: it was asked for by its number, and the registry warns
+/// of it.
+pub(super) fn is_warned_of(request: &VersionRequest, warning: Option<&String>) -> bool {
     matches!(request, VersionRequest::Exact(_)) && warning.is_some()
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside};
 use crate::library::manifest::{Installed, Manifest};
-use crate::log::{KeptSignatures, LogError};
+use crate::log::{Kept, LogError};
 use crate::verify;
 
 const CURRENT_FILE: &str = "@current";
@@ -157,18 +157,15 @@ impl Store {
         Ok(String::from_utf8(bytes).ok())
     }
 
-    /// The signatures of the version and what they rest on, if it has them: other bytes than were kept are an error.
-    pub(super) fn signatures(&self, installed: &Installed) -> Result<Option<KeptSignatures>> {
-        let kept = &installed.manifest.signed_files;
-        if kept.is_empty() {
-            return Ok(None);
-        }
+    /// The signatures and approvals of the version and what they rest on, if it has them: other bytes than were kept are an
+    /// error.
+    pub(super) fn kept(&self, installed: &Installed) -> Result<Kept> {
         let altered =
             |name: &str, reason: String| LogError::Altered { path: installed.path.join(name), reason };
         let mut files = BTreeMap::new();
-        for (name, digest) in kept {
+        for (name, digest) in &installed.manifest.kept_files {
             if !is_beside(name) {
-                return Err(altered(name, "no signature is kept under this name".to_owned()).into());
+                return Err(altered(name, "nothing is kept under this name".to_owned()).into());
             }
             let bytes = read_if_there(&installed.path.join(name))?;
             let bytes = bytes.ok_or_else(|| altered(name, "it is missing".to_owned()))?;
@@ -178,10 +175,7 @@ impl Store {
             let text = String::from_utf8(bytes).map_err(|error| altered(name, error.to_string()))?;
             files.insert(name.clone(), text);
         }
-        match KeptSignatures::from_files(&files) {
-            Ok(signatures) => Ok(Some(signatures)),
-            Err((name, reason)) => Err(altered(&name, reason).into()),
-        }
+        Kept::from_files(files).map_err(|(name, reason)| altered(&name, reason).into())
     }
 
     /// The digest of the files that are on disk now.
@@ -226,7 +220,7 @@ impl Writer<'_> {
                 return Ok(false);
             }
         }
-        manifest.signed_files = beside.signed_files()?;
+        manifest.kept_files = beside.kept_files()?;
         let fresh = self.scratch("new")?;
         write_version(&fresh, files, &manifest, &beside.files()?)
             .map_err(Error::disk("write the files of a skill"))?;
@@ -242,22 +236,28 @@ impl Writer<'_> {
     }
 
     /// Writes what has come to be known of a version that is there: it was made here, or not proven, witnessed or signed yet.
-    fn learn(&self, folder: &Path, present: Installed, mut manifest: Manifest, beside: Beside) -> Result<()> {
+    fn learn(
+        &self,
+        folder: &Path,
+        present: Installed,
+        mut manifest: Manifest,
+        mut beside: Beside,
+    ) -> Result<()> {
         let is_other = |same: bool, is_known: bool| is_known && !same;
         let known = &present.manifest;
         let is_elsewhere = is_other(known.registry == manifest.registry, manifest.registry.is_some())
             || is_other(known.log_key == manifest.log_key, manifest.log_key.is_some());
         let proof = self.store.proof(&present)?;
         let mut is_more = is_elsewhere || beside.cosigners() > beside::cosigners(proof.as_deref());
-        if beside.signatures.is_none() && !is_elsewhere {
+        // What was checked just now stands in for files that were altered.
+        is_more |= !beside.kept.is_empty();
+        if is_more && !is_elsewhere {
             // Demanding less than before takes nothing away.
-            manifest.signed.clone_from(&known.signed);
-            manifest.signed_files.clone_from(&known.signed_files);
-        } else {
-            // They were checked just now, and stand in for files that were altered.
-            is_more |= beside.signatures.is_some();
-            manifest.signed_files = beside.signed_files()?;
+            manifest.signed = manifest.signed.or_else(|| known.signed.clone());
+            manifest.approved = manifest.approved.or_else(|| known.approved.clone());
+            beside.kept = beside.kept.or(self.store.kept(&present).unwrap_or_default());
         }
+        manifest.kept_files = beside.kept_files()?;
         if is_more { write_known(folder, &manifest, &beside.files()?) } else { Ok(()) }
     }
 

@@ -8,7 +8,7 @@ use skillery_core::{Digest, VersionRequest, VersionStatus};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::{Installed, Library, Manifest, ProofView};
-use crate::log::{LogError, SignedView};
+use crate::log::{ApprovedView, LogError, SignedView};
 use crate::require::Require;
 use crate::verify::{self, SignatureState};
 
@@ -24,6 +24,8 @@ pub struct Verified {
     pub proof: Option<ProofView>,
     /// Whose signatures are kept beside it, the oldest first. All of them were checked.
     pub signatures: Vec<SignedView>,
+    /// The approvals that are kept beside it, counted.
+    pub approved: Option<ApprovedView>,
 }
 
 /// Code that may be run.
@@ -46,7 +48,7 @@ pub struct RegistryView {
 
 impl Library {
     /// Checks the files on disk against the digest that they were installed with, the signature against the secrets that
-    /// are held here, and the proof and the signatures of authors that are kept beside them against the key of the log.
+    /// are held here, and the proof, signatures of authors and approvals that are kept beside them against the key of the log.
     /// Nobody is asked. What does not fit is an error; what is missing is reported.
     pub fn verify(&self, installed: &Installed) -> Result<Verified> {
         self.verify_with(installed, None)
@@ -64,11 +66,11 @@ impl Library {
         let verified = self.verify_with(installed, configured)?;
         let manifest = &installed.manifest;
         let (id, version) = (manifest.id.clone(), manifest.version.clone());
-        if require.approved {
-            return Err(LogError::NotApproved { id, version }.into());
-        }
         if require.signed && verified.signatures.is_empty() {
             return Err(LogError::NotKept { id, version }.into());
+        }
+        if require.approved && verified.approved.is_none() {
+            self.check_approved(manifest, None, configured)?;
         }
         if require.logged {
             let witnessing = self.witnessing(client, require)?;
@@ -99,13 +101,17 @@ impl Library {
             return Err(Error::SignatureMismatch { id, version });
         }
         let proof = self.proof(installed)?;
-        let signatures = match self.store.signatures(installed)? {
+        let kept = self.store.kept(installed)?;
+        let signatures = match &kept.signatures {
             Some(kept) => {
-                self.check_signed(manifest, &self.store.files(installed)?, Some(&kept), configured)?
+                self.check_signed(manifest, &self.store.files(installed)?, Some(kept), configured)?
             }
             None => Vec::new(),
         };
-        Ok(Verified { installed: installed.clone(), signature_state, proof, signatures })
+        let approvals = kept.approvals.as_ref();
+        let approved =
+            approvals.map(|kept| self.check_approved(manifest, Some(kept), configured)).transpose()?;
+        Ok(Verified { installed: installed.clone(), signature_state, proof, signatures, approved })
     }
 
     /// The files of an installed version, as they were installed: other bytes on disk are an error.
@@ -138,7 +144,7 @@ impl Library {
             return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
         };
         if verify_signature && let Some(registry) = &manifest.registry {
-            let kept = self.store.signatures(&installed)?;
+            let kept = self.store.kept(&installed)?.signatures;
             let files = match &kept {
                 Some(_) => self.store.files(&installed)?,
                 None => Vec::new(),

@@ -59,13 +59,13 @@ pub enum LogError {
         reason: String,
     },
     /// The log says that the version was taken back, and the registry does not.
-    #[error("`{id}` {version} was {status} by entry {index} of the log, and the registry offers it")]
+    #[error("`{id}` {version} {status} by entry {index} of the log, and the registry offers it")]
     Withdrawn {
         /// The skill.
         id: SkillId,
         /// The version.
         version: Version,
-        /// `yanked` or `quarantined`.
+        /// `was yanked`, `was quarantined`, `was rejected` or `waits for approval`.
         status: &'static str,
         /// The entry.
         index: u64,
@@ -130,13 +130,15 @@ pub enum LogError {
         /// Where it would be.
         path: PathBuf,
     },
-    /// Nobody has approved the version.
-    #[error("`{id}` {version} is not approved: the log has no approval of it")]
+    /// Too few others have approved the version, or somebody has rejected it.
+    #[error("`{id}` {version} is not approved as it must be: {reason}")]
     NotApproved {
         /// The skill.
         id: SkillId,
         /// The version.
         version: Version,
+        /// Why.
+        reason: String,
     },
     /// What is on disk has no proof with it.
     #[error("there is no proof from a log for `{id}` {version}")]
@@ -202,7 +204,9 @@ impl LogError {
             Self::NoPolicy { .. } => {
                 "write one (c2sp.org/tlog-policy), or name yours with `skillery config set log_policy FILE`"
             }
-            Self::NotApproved { .. } => "registries have no approvals yet; take `approved` out of `require`",
+            Self::NotApproved { .. } => {
+                "nothing was installed; ask a reviewer to look at it and approve it with `skillery approve accept`"
+            }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
             Self::NotKept { .. } | Self::Altered { .. } => {
                 "install the version again with `--require signed`, with the registry at hand"

@@ -1,20 +1,22 @@
-//! Signatures as they are kept beside an installed version, with everything that they rest on, so that whoever has the key
-//! of the log checks them by arithmetic, whether the registry is there or not.
+//! Signatures and approvals as they are kept beside an installed version, with everything that they rest on, so that whoever
+//! has the key of the log checks them by arithmetic, whether the registry is there or not.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
-use skillery_core::entry::Entry;
-use skillery_core::receipt::Receipt;
 use skillery_core::sign::author::SignatureKind;
 use skillery_core::tlog::VerifierKey;
 
 use super::LogError;
+use super::approved::KeptApprovals;
+use super::entries::proven;
 use super::signed::{SignedView, check_statement, judge_kept, not_signed};
 use super::version::Offered;
 use crate::error::{Error, Result};
 
+/// The file with what approves the version.
+pub(crate) const APPROVALS_FILE: &str = "skill.approvals.json";
 /// The file with the statement.
 pub(crate) const STATEMENT_FILE: &str = "skill.statement.json";
 /// What the names of files with signatures begin with.
@@ -24,6 +26,65 @@ const BUNDLE: &str = ".sigstore.json";
 const GROUNDS: &str = ".grounds.json";
 /// Letters of a signature's digest in the names of its files.
 const SHORT: usize = 16;
+
+/// What is kept of a version, as far as it was demanded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<KeptSignatures>,
+    /// What approves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<KeptApprovals>,
+}
+
+impl Kept {
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.signatures.is_none() && self.approvals.is_none()
+    }
+
+    /// With what is kept elsewhere of the same version, where nothing of that kind is kept here.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            signatures: self.signatures.or(other.signatures),
+            approvals: self.approvals.or(other.approvals),
+        }
+    }
+
+    /// The files that it is kept in, by name.
+    pub(crate) fn to_files(&self) -> Result<BTreeMap<String, String>> {
+        let mut files = match &self.signatures {
+            Some(signatures) => signatures.to_files()?,
+            None => BTreeMap::new(),
+        };
+        if let Some(approvals) = &self.approvals {
+            let text = serde_json::to_string_pretty(approvals)
+                .map_err(Error::internal("write what approves a version as JSON"))?;
+            files.insert(APPROVALS_FILE.to_owned(), text);
+        }
+        Ok(files)
+    }
+
+    /// Reads the files again. What is wrong with them is told with the name of the file.
+    pub(crate) fn from_files(
+        mut files: BTreeMap<String, String>,
+    ) -> std::result::Result<Self, (String, String)> {
+        let approvals = match files.remove(APPROVALS_FILE) {
+            Some(text) => Some(
+                serde_json::from_str(&text)
+                    .map_err(|error| (APPROVALS_FILE.to_owned(), error.to_string()))?,
+            ),
+            None => None,
+        };
+        let signatures = match files.is_empty() {
+            true => None,
+            false => Some(KeptSignatures::from_files(&files)?),
+        };
+        Ok(Self { signatures, approvals })
+    }
+}
 
 /// A version's signatures, one of which was demanded.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +142,7 @@ impl KeptSignatures {
 
     /// The files that they are kept in, by name: the statement, each signature as other programs read it, and beside
     /// each what it rests on.
-    pub(crate) fn to_files(&self) -> Result<BTreeMap<String, String>> {
+    fn to_files(&self) -> Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::from([(STATEMENT_FILE.to_owned(), self.statement.clone())]);
         for signature in &self.signatures {
             let KeptSignature { kind, value, public_key, signer, entry, enrolled, member } =
@@ -102,9 +163,7 @@ impl KeptSignatures {
     }
 
     /// Reads the files again. What is wrong with them is told with the name of the file.
-    pub(crate) fn from_files(
-        files: &BTreeMap<String, String>,
-    ) -> std::result::Result<Self, (String, String)> {
+    fn from_files(files: &BTreeMap<String, String>) -> std::result::Result<Self, (String, String)> {
         let missing = |name: &str| (name.to_owned(), "it is missing".to_owned());
         let statement = files.get(STATEMENT_FILE).ok_or_else(|| missing(STATEMENT_FILE))?.clone();
         let mut signatures = Vec::new();
@@ -138,9 +197,10 @@ pub fn check_kept_signatures(
     check_statement(offered, key.name(), &kept.statement)?;
     let mut views = Vec::with_capacity(kept.signatures.len());
     for signature in &kept.signatures {
-        let (at, entry) = proven(&signature.entry, key, offered)?;
-        let (enrolled_at, enrolled) = proven(&signature.enrolled, key, offered)?;
-        let (member_at, member) = proven(&signature.member, key, offered)?;
+        let proven = |text: &str| proven(text, key).map_err(|reason| not_signed(offered, reason));
+        let (at, entry) = proven(&signature.entry)?;
+        let (enrolled_at, enrolled) = proven(&signature.enrolled)?;
+        let (member_at, member) = proven(&signature.member)?;
         let grounds = [(enrolled_at, &enrolled), (member_at, &member)];
         views.push(judge_kept(offered, &kept.statement, signature, (at, &entry), grounds)?);
     }
@@ -149,13 +209,6 @@ pub fn check_kept_signatures(
         return Err(not_signed(offered, "no signature is kept"));
     }
     Ok(views)
-}
-
-/// The entry of a proof, which must be in the log of this key, and its number.
-fn proven(text: &str, key: &VerifierKey, offered: &Offered<'_>) -> Result<(u64, Entry)> {
-    let receipt: Receipt = text.parse().map_err(|error| not_signed(offered, format!("{error}")))?;
-    let (entry, _) = receipt.verify(key).map_err(|error| not_signed(offered, format!("{error}")))?;
-    Ok((receipt.index(), entry))
 }
 
 /// That nothing is kept by which a signature could be checked again.

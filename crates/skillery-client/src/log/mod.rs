@@ -3,6 +3,8 @@
 //! The client keeps the newest checkpoint that it has found good. Every later one must continue it, which is computed here
 //! from tiles; what a tile says is believed only as far as the checkpoint's root covers it.
 
+mod approved;
+mod entries;
 mod error;
 mod kept;
 mod monitor;
@@ -21,9 +23,10 @@ use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::library::blocking;
 
+pub use self::approved::{Approved, ApprovedView, KeptApprovals, check_kept_approvals};
 pub use self::error::LogError;
-pub use self::kept::{KeptSignature, KeptSignatures, Signed, check_kept_signatures};
-pub(crate) use self::kept::{SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
+pub(crate) use self::kept::{APPROVALS_FILE, SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
+pub use self::kept::{Kept, KeptSignature, KeptSignatures, Signed, check_kept_signatures};
 pub use self::monitor::{MonitorReport, Watched};
 pub use self::signed::{SignedView, statement_files};
 use self::state::State;

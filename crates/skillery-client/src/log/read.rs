@@ -1,6 +1,6 @@
 //! Reading tiles and entries, and believing only what the root of a checkpoint covers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use skillery_core::Digest;
 use skillery_core::entry::Opening;
@@ -18,12 +18,12 @@ pub(super) async fn nodes(
     nodes: &[Node],
 ) -> Result<HashMap<Node, Digest>> {
     let wanted = tile::needed(checkpoint.size, nodes);
-    let mut kept = Vec::new();
+    let mut kept = BTreeSet::new();
     let mut tiles = HashMap::new();
     for tile in &wanted {
         let bytes = match known(log, tile) {
             Some(bytes) => {
-                kept.push(*tile);
+                kept.insert(*tile);
                 bytes
             }
             None => log.client.log_resource(&tile.path(), tile.bytes()).await?,
@@ -35,6 +35,7 @@ pub(super) async fn nodes(
         Err(error) if kept.is_empty() => return Err(log.broken(error.to_string())),
         // What is kept on this machine may be damaged: only what the registry shows now is held against it.
         Err(_) => {
+            kept.clear();
             let mut tiles = HashMap::new();
             for tile in &wanted {
                 log.tiles.remove(tile);
@@ -49,7 +50,7 @@ pub(super) async fn nodes(
         .iter()
         .map(|node| Ok((*node, proven.node(*node).map_err(|error| log.broken(error.to_string()))?)))
         .collect::<Result<HashMap<Node, Digest>>>()?;
-    keep(log, proven);
+    keep(log, proven, &kept);
     Ok(hashes)
 }
 
@@ -84,10 +85,10 @@ fn known(log: &Log, tile: &Tile) -> Option<Vec<u8>> {
     log.state.tile(tile).filter(|bytes| bytes.len() == tile.bytes())
 }
 
-/// Whole tiles stay for ever, others as long as this log is in hand.
-fn keep(log: &mut Log, proven: Authenticated) {
+/// Whole tiles stay for ever, others as long as this log is in hand. Those of `kept` were here before.
+fn keep(log: &mut Log, proven: Authenticated, kept: &BTreeSet<Tile>) {
     for (tile, bytes) in proven.into_tiles() {
-        if tile.is_full() && !log.tiles.contains_key(&tile) && log.state.tile(&tile).is_none() {
+        if tile.is_full() && !kept.contains(&tile) {
             log.state.keep_tile(&tile, &bytes);
         }
         log.tiles.insert(tile, bytes);
@@ -97,32 +98,41 @@ fn keep(log: &mut Log, proven: Authenticated) {
 /// The leaves from number `from` on and before `to`, each proven to be in the tree of the newest checkpoint.
 pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<u8>>> {
     let (newest, _) = log.newest_or_error()?;
+    if from >= to {
+        return Ok(Vec::new());
+    }
     let width = u64::from(TILE_WIDTH);
-    let mut found = Vec::new();
-    let mut next = from;
-    while next < to {
-        let number = next / width;
+    let mut bundles = Vec::new();
+    for number in from / width..to.div_ceil(width) {
         let Some(bundle) = Tile::in_tree(0, number, newest.size) else {
-            return Err(log.broken(format!("entry {next} is behind its end")));
+            return Err(log.broken(format!("entry {} is behind its end", number * width)));
         };
-        let path = bundle.entries_path();
         let limit = usize::from(bundle.width) * (usize::from(u16::MAX) + 2);
-        let bytes = log.client.log_resource(&path, limit).await?;
-        let leaves = tile::decode_entries(&bytes, bundle.width)
-            .map_err(|error| log.broken(format!("`{path}`: {error}")))?;
-        let first = number * width;
-        let wanted: Vec<Node> =
-            (first..first + leaves.len() as u64).map(|index| Node { level: 0, index }).collect();
-        let hashes = nodes(log, &newest, &wanted).await?;
-        for (node, leaf) in wanted.iter().zip(&leaves) {
-            if hashes.get(node) != Some(&leaf_hash(leaf)) {
-                return Err(log.broken(format!("entry {} is another one", node.index)));
+        bundles.push((bundle, log.client.log_resource(&bundle.entries_path(), limit).await?));
+    }
+    // All tiles are proven at once: their proofs share the edge of the tree, which takes as long as a tile.
+    let indices = |bundle: &Tile| {
+        let first = bundle.index * width;
+        first..first + u64::from(bundle.width)
+    };
+    let wanted: Vec<Node> = bundles
+        .iter()
+        .flat_map(|(bundle, _)| indices(bundle))
+        .map(|index| Node { level: 0, index })
+        .collect();
+    let hashes = nodes(log, &newest, &wanted).await?;
+    let mut found = Vec::new();
+    for (bundle, bytes) in &bundles {
+        let leaves = tile::decode_entries(bytes, bundle.width)
+            .map_err(|error| log.broken(format!("`{}`: {error}", bundle.entries_path())))?;
+        for (index, leaf) in indices(bundle).zip(leaves) {
+            if hashes.get(&Node { level: 0, index }) != Some(&leaf_hash(leaf)) {
+                return Err(log.broken(format!("entry {index} is another one")));
             }
-            if (next..to).contains(&node.index) {
+            if (from..to).contains(&index) {
                 found.push(leaf.to_vec());
             }
         }
-        next = first + width;
     }
     Ok(found)
 }

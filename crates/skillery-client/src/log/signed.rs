@@ -1,9 +1,7 @@
 //! Whether a version is signed: by whom, and whether that counted at its place in the log.
 
-use std::collections::HashMap;
-
 use skillery_core::api::{SignatureMark, VersionSignature};
-use skillery_core::entry::{Entry, Leaf, Opening};
+use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
 use skillery_core::sign::author::{AuthorKey, AuthorSignature, SignatureKind, Trusted};
@@ -12,9 +10,10 @@ use skillery_core::sign::statement::{Expected, Statement, StatementFile};
 use skillery_core::time::Time;
 use skillery_core::{Digest, Namespace, Role};
 
+use super::entries::Openings;
 use super::kept::{KeptSignature, KeptSignatures, Signed};
 use super::version::Offered;
-use super::{Log, LogError, read};
+use super::{Log, LogError};
 use crate::error::{Error, Result};
 
 /// A signature of a version that counts.
@@ -186,7 +185,7 @@ impl Log {
         let answer = self.client.signatures(offered.id, offered.version).await?;
         let text = answer.statement.ok_or_else(|| not_signed(offered, "the registry shows no statement"))?;
         check_statement(offered, self.key.name(), &text)?;
-        let mut read = HashMap::new();
+        let mut read = Openings::new();
         let mut found: Option<Signed> = None;
         let mut last = None;
         for marked in &marked {
@@ -216,7 +215,7 @@ impl Log {
         marked: &Marked,
         statement: &str,
         shown: &[VersionSignature],
-        read: &mut HashMap<u64, Opening>,
+        read: &mut Openings,
     ) -> Result<(SignedView, KeptSignature)> {
         let Marked { index, mark, .. } = marked;
         let found = shown.iter().find(|shown| Digest::of(shown.value.as_bytes()) == mark.sha256);
@@ -228,52 +227,11 @@ impl Log {
         let grounds = Grounds { enrolled: &enrolled, member: &member };
         let texts = Shown { value: &shown.value, public_key: &shown.public_key, signer: &shown.signer };
         let view = judge(offered, marked, statement, &texts, &grounds)?;
-        let mut proven = Vec::with_capacity(3);
-        for number in [*index, mark.enrolled, mark.member] {
-            let opening = self.opening_of(number, read).await?;
-            let (newest, note) = self.newest_or_error()?;
-            proven.push(self.receipt_under(number, opening, &newest, &note).await?);
-        }
-        let [entry, enrolled, member] =
-            <[String; 3]>::try_from(proven).map_err(|_| self.broken("a proof is missing"))?;
+        let entry = self.receipt_of(*index, read).await?;
+        let enrolled = self.receipt_of(mark.enrolled, read).await?;
+        let member = self.receipt_of(mark.member, read).await?;
         let VersionSignature { kind, value, public_key, signer, .. } = shown.clone();
         Ok((view, KeptSignature { kind, value, public_key, signer, entry, enrolled, member }))
-    }
-
-    /// An entry that another one rests on, which must come later.
-    async fn entry_before(
-        &mut self,
-        index: u64,
-        before: u64,
-        read: &mut HashMap<u64, Opening>,
-    ) -> Result<Entry> {
-        if index >= before {
-            return Err(self.broken(format!("an entry rests on entry {index}, which comes later")));
-        }
-        let opening = self.opening_of(index, read).await?;
-        opening.parse().map_err(|error| self.broken(format!("entry {index}: {error}")))
-    }
-
-    /// What opens the entry of this number, which is in the tree. `read` has those that were asked for before.
-    async fn opening_of(&mut self, index: u64, read: &mut HashMap<u64, Opening>) -> Result<Opening> {
-        if let Some(opening) = read.get(&index) {
-            return Ok(opening.clone());
-        }
-        let leaves = read::leaves(self, index, index + 1).await?;
-        let leaf = leaves.first().ok_or_else(|| self.broken(format!("entry {index} is missing")))?;
-        let opening = match Leaf::parse(leaf) {
-            Ok(Leaf::Open(_)) => {
-                let text = String::from_utf8(leaf.clone());
-                let entry = text.map_err(|error| self.broken(format!("entry {index}: {error}")))?;
-                Opening { entry, salt: None }
-            }
-            Ok(Leaf::Hidden { .. }) => self.opening(index, leaf).await?.ok_or_else(|| {
-                self.broken(format!("entry {index} is hidden, and the registry does not open it"))
-            })?,
-            Err(error) => return Err(self.broken(format!("entry {index}: {error}"))),
-        };
-        read.insert(index, opening.clone());
-        Ok(opening)
     }
 }
 

@@ -9,6 +9,7 @@ use skillery_core::sign::statement::StatementFile;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
 use skillery_core::{Digest, SkillId, Version};
 
+use super::approved::Approved;
 use super::kept::Signed;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
@@ -34,8 +35,9 @@ pub struct Offered<'a> {
     pub code_hash: Digest,
     /// What the bundle holds.
     pub files: &'a [StatementFile],
-    /// Whether a version that was yanked will do, as the registry says itself that it was.
-    pub may_be_yanked: bool,
+    /// Whether one that was yanked, or waits for approval, will do: it was asked for by its number, and the registry warns of
+    /// it.
+    pub is_warned_of: bool,
 }
 
 /// What is demanded of a version, beside that it is in the log.
@@ -56,6 +58,8 @@ pub struct Logged {
     pub receipt: String,
     /// The signatures, where one was demanded.
     pub signed: Option<Signed>,
+    /// The approvals, where they were demanded.
+    pub approved: Option<Approved>,
 }
 
 impl Log {
@@ -71,15 +75,15 @@ impl Log {
         let opening = receipt.opening.clone();
         self.check_included(&[(receipt.index(), opening)]).await?;
         let history = self.check_history(offered, receipt.index()).await?;
-        if demands.approved {
-            let (id, version) = (offered.id.clone(), offered.version.clone());
-            return Err(LogError::NotApproved { id, version }.into());
-        }
         let signed = match demands.signed {
             true => Some(self.check_signed(offered, &history).await?),
             false => None,
         };
-        Ok(Logged { index: receipt.index(), receipt: text, signed })
+        let approved = match demands.approved {
+            true => Some(self.check_approved(offered, &history).await?),
+            false => None,
+        };
+        Ok(Logged { index: receipt.index(), receipt: text, signed, approved })
     }
 
     /// Checks that these entries are in the tree of the newest checkpoint.
@@ -121,7 +125,7 @@ impl Log {
         }
         let status = status_of(offered, &entries);
         if let Some((word, index)) = status
-            && !(word == YANKED && offered.may_be_yanked)
+            && !(offered.is_warned_of && matches!(word, YANKED | PENDING))
         {
             let (id, version) = (offered.id.clone(), offered.version.clone());
             return Err(LogError::Withdrawn { id, version, status: word, index }.into());
@@ -191,10 +195,12 @@ struct About {
     skill: Option<SkillId>,
 }
 
-const YANKED: &str = "yanked";
-const QUARANTINED: &str = "quarantined";
+const YANKED: &str = "was yanked";
+const QUARANTINED: &str = "was quarantined";
+const REJECTED: &str = "was rejected";
+const PENDING: &str = "waits for approval";
 
-/// What the entries, the newest first, say last of the version: how it was taken back, and by which entry.
+/// What the entries, the newest first, say last of the version: why it is not handed out, and by which entry.
 fn status_of(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<(&'static str, u64)> {
     entries
         .iter()
@@ -202,6 +208,10 @@ fn status_of(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<(&'stati
             let (version, word) = match &entry.event {
                 Event::VersionYanked { version, .. } => (version, Some(YANKED)),
                 Event::VersionQuarantined { version, .. } => (version, Some(QUARANTINED)),
+                Event::VersionRejected { version, .. } => (version, Some(REJECTED)),
+                Event::VersionPublished { version, policies, .. } if !policies.is_empty() => {
+                    (version, Some(PENDING))
+                }
                 Event::VersionUnyanked { version, .. }
                 | Event::VersionReleased { version, .. }
                 | Event::VersionPublished { version, .. } => (version, None),

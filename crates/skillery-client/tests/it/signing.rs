@@ -16,7 +16,7 @@ const SIGNED: InstallOptions = InstallOptions { require: Require::SIGNED, ..PLAI
 const EVERYTHING: &[Scope] = &[Scope::Read, Scope::Publish, Scope::Admin];
 
 /// A key of OpenSSH's making.
-fn key(folder: &std::path::Path, name: &str, more: &[&str]) -> Signer {
+pub(crate) fn key(folder: &std::path::Path, name: &str, more: &[&str]) -> Signer {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join(name);
     let mut keygen = Command::new("ssh-keygen");
@@ -37,7 +37,7 @@ async fn install(
     library.install(client, &id("acme/hello"), &request, SIGNED).await
 }
 
-async fn publisher(registry: &Registry, name: &str) -> Client {
+pub(crate) async fn publisher(registry: &Registry, name: &str) -> Client {
     let client = registry.user(name, EVERYTHING).await;
     registry
         .admin()
@@ -236,7 +236,7 @@ fn write_as_kept(installed: &skillery_client::Installed, name: &str, bytes: &[u8
     std::fs::write(installed.path.join(name), bytes).unwrap();
     let manifest = installed.path.join("skill.json");
     let mut said: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
-    said["signed_files"][name] = skillery_core::Digest::of(bytes).to_string().into();
+    said["kept_files"][name] = skillery_core::Digest::of(bytes).to_string().into();
     std::fs::write(&manifest, said.to_string()).unwrap();
 }
 
@@ -250,7 +250,7 @@ async fn signatures_are_kept_and_checked_again_without_the_registry() {
     assert_eq!(signers, ["anna", "admin"]);
     // OpenSSH reads what is kept.
     let mut checked = 0;
-    let names: Vec<String> = installed.manifest.signed_files.keys().cloned().collect();
+    let names: Vec<String> = installed.manifest.kept_files.keys().cloned().collect();
     for name in names.iter().filter(|name| name.ends_with(".sshsig")) {
         let statement = std::fs::File::open(installed.path.join("skill.statement.json")).unwrap();
         let mut keygen = Command::new("ssh-keygen");
@@ -343,7 +343,7 @@ async fn what_is_kept_serves_installations_without_the_registry() {
     std::fs::remove_dir_all(&installed.path).unwrap();
     library.install(&client, &hello_id, &exact, offline).await.unwrap();
     let again = hello(&library);
-    assert_eq!(again.manifest.signed_files, installed.manifest.signed_files);
+    assert_eq!(again.manifest.kept_files, installed.manifest.kept_files);
     library.verify_required(&client, &again, Require::SIGNED).unwrap();
     // The lock file holds to the statement.
     let locked =
@@ -363,12 +363,12 @@ async fn what_was_installed_before_signatures_were_kept_stays_readable() {
     let data = registry.data();
     let (library, client) = signed_and_alone(&mut registry).await;
     let installed = hello(&library);
-    for name in installed.manifest.signed_files.keys() {
+    for name in installed.manifest.kept_files.keys() {
         std::fs::remove_file(installed.path.join(name)).unwrap();
     }
     let manifest = installed.path.join("skill.json");
     let mut said: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
-    said.as_object_mut().unwrap().remove("signed_files").unwrap();
+    said.as_object_mut().unwrap().remove("kept_files").unwrap();
     std::fs::write(&manifest, said.to_string()).unwrap();
     std::fs::remove_dir_all(library.home().path().join("cache")).unwrap();
     let old = hello(&library);
@@ -387,9 +387,9 @@ async fn what_was_installed_before_signatures_were_kept_stays_readable() {
     skillery_client::Log::pin(library.home(), registry.stranger().registry(), &pinned).unwrap();
     library.install(&registry.stranger(), &id("acme/hello"), &exact, SIGNED).await.unwrap();
     let known = hello(&library);
-    assert_eq!(known.manifest.signed_files.len(), 5);
+    assert_eq!(known.manifest.kept_files.len(), 5);
     library.verify_required(&registry.stranger(), &known, Require::SIGNED).unwrap();
     // Demanding less takes nothing away.
     library.install(&registry.stranger(), &id("acme/hello"), &exact, PLAIN).await.unwrap();
-    assert_eq!(hello(&library).manifest.signed_files, known.manifest.signed_files);
+    assert_eq!(hello(&library).manifest.kept_files, known.manifest.kept_files);
 }

@@ -1,6 +1,7 @@
 //! The bodies of requests and answers. Both ends use these types; the OpenAPI document is made from them.
 
 mod accounts;
+mod approvals;
 mod log;
 mod oidc;
 mod orgs;
@@ -11,6 +12,7 @@ mod usage;
 mod versions;
 
 pub use accounts::*;
+pub use approvals::*;
 pub use log::*;
 pub use oidc::*;
 pub use orgs::*;

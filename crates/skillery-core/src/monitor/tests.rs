@@ -1,5 +1,6 @@
 use super::*;
 use crate::Visibility;
+use crate::approval::ApprovalPolicy;
 use crate::entry::Opening;
 use crate::sign::author::SignatureKind;
 
@@ -72,6 +73,7 @@ fn published(version: &str, signatures: Vec<SignatureMark>) -> Event {
         via: None,
         statement: (!signatures.is_empty()).then(|| Digest::of(b"statement")),
         signatures,
+        policies: Vec::new(),
     }
 }
 
@@ -261,5 +263,194 @@ fn keys_are_enrolled_once_and_revoked_after_that() {
 fn what_was_never_published_is_not_yanked() {
     let mut log = Log::begun();
     log.append("pub", yanked("1.0.0"));
+    log.breaks(Rule::Status);
+}
+
+/// A registry where versions wait for approvals of two reviewers, `rita` and `rob`; with the entries of the policy and of
+/// their roles.
+fn governed() -> (Log, u64, [u64; 2]) {
+    let mut log = Log::begun();
+    let roles = ["rita", "rob"].map(|user| {
+        log.append("root", Event::UserCreated { user: user.into(), admin: false });
+        log.append("ann", member("acme", user, Role::Reviewer))
+    });
+    let policy = log.append("ann", demanding(2));
+    (log, policy, roles)
+}
+
+fn demanding(approvals: u32) -> Event {
+    Event::PolicySet { namespace: "acme".into(), policy: ApprovalPolicy { approvals, role: Role::Reviewer } }
+}
+
+fn waiting(policy: u64) -> Event {
+    let mut event = published("1.0.0", Vec::new());
+    if let Event::VersionPublished { policies, .. } = &mut event {
+        policies.push(policy);
+    }
+    event
+}
+
+fn approved(member: u64) -> Event {
+    let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
+    Event::VersionApproved { skill: tool(), version, digest, member }
+}
+
+fn rejected(member: u64) -> Event {
+    let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
+    Event::VersionRejected { skill: tool(), version, digest, member }
+}
+
+fn released(policies: &[u64], approvals: &[u64]) -> Event {
+    let (policies, approvals) = (policies.to_vec(), approvals.to_vec());
+    Event::VersionReleased { skill: tool(), version: "1.0.0".parse().unwrap(), policies, approvals }
+}
+
+#[test]
+fn what_waits_is_released_by_those_who_may() {
+    let (mut log, policy, [rita, rob]) = governed();
+    log.append("pub", waiting(policy));
+    let first = log.append("rita", approved(rita));
+    let second = log.append("rob", approved(rob));
+    log.append("rob", released(&[policy], &[first, second]));
+    assert_eq!((log.violations.as_slice(), log.monitor.unjudged()), (&[][..], 0));
+    // What is released waits no more; it may be approved still, and is taken back and given again by admins.
+    log.append("rita", approved(rita));
+    log.append("root", Event::VersionQuarantined { skill: tool(), version: "1.0.0".parse().unwrap() });
+    log.append("root", released(&[], &[]));
+    assert_eq!(log.violations, []);
+    log.append("rob", released(&[policy], &[first, second]));
+    log.breaks(Rule::Status);
+}
+
+#[test]
+fn policies_are_not_passed_over() {
+    // A version that should wait, one that waits for another policy, one whose policy is gone.
+    let (mut log, ..) = governed();
+    log.append("pub", published("1.0.0", Vec::new()));
+    log.breaks(Rule::Approval);
+    let (mut log, policy, _) = governed();
+    log.append("ann", demanding(3));
+    log.append("pub", waiting(policy));
+    assert_eq!(log.violations.len(), 2, "{:?}", log.violations);
+    log.violations.clear();
+    log.append("pub", published("1.1.0", Vec::new()));
+    log.breaks(Rule::Approval);
+    let (mut log, policy, _) = governed();
+    log.append("ann", Event::PolicyRemoved { namespace: "acme".into() });
+    log.append("pub", waiting(policy));
+    log.breaks(Rule::Approval);
+    // Those of a namespace above hold below.
+    let (mut log, ..) = governed();
+    let mut below = published("1.0.0", Vec::new());
+    if let Event::VersionPublished { skill, .. } = &mut below {
+        *skill = "acme/team/tool".parse().unwrap();
+    }
+    log.append("pub", below);
+    log.breaks(Rule::Approval);
+    // Who sets them is an admin, and what they demand is possible.
+    let (mut log, ..) = governed();
+    log.append("pub", demanding(1));
+    log.breaks(Rule::Right);
+    let (mut log, ..) = governed();
+    log.append("ann", demanding(0));
+    log.breaks(Rule::Form);
+    let mut log = Log::begun();
+    log.append("ann", Event::PolicyRemoved { namespace: "acme".into() });
+    log.breaks(Rule::Approval);
+}
+
+#[test]
+fn too_few_approvals_release_nothing() {
+    type Release = fn(&mut Log, u64, [u64; 2]) -> Vec<u64>;
+    let cases: [(&str, Release); 7] = [
+        ("none", |_, _, _| Vec::new()),
+        ("one", |log, _, [rita, _]| vec![log.append("rita", approved(rita))]),
+        ("one person twice", |log, _, [rita, _]| {
+            vec![log.append("rita", approved(rita)), log.append("rita", approved(rita))]
+        }),
+        ("the same entry twice", |log, _, [rita, _]| {
+            let entry = log.append("rita", approved(rita));
+            vec![entry, entry]
+        }),
+        ("of somebody who has left", |log, _, [rita, rob]| {
+            let both = vec![log.append("rita", approved(rita)), log.append("rob", approved(rob))];
+            log.append("ann", Event::MemberRemoved { namespace: "acme".into(), user: "rob".into() });
+            both
+        }),
+        ("of somebody who is switched off", |log, _, [rita, rob]| {
+            let both = vec![log.append("rita", approved(rita)), log.append("rob", approved(rob))];
+            log.append("root", Event::UserDisabled { user: "rob".into(), disabled: true });
+            both
+        }),
+        ("too few for a policy that came later", |log, policy, [rita, rob]| {
+            let both = vec![log.append("rita", approved(rita)), log.append("rob", approved(rob))];
+            log.append("ann", Event::PolicyRemoved { namespace: "acme".into() });
+            assert_eq!(log.append("ann", demanding(3)), policy + 5);
+            both
+        }),
+    ];
+    for (name, prepare) in cases {
+        let (mut log, policy, roles) = governed();
+        log.append("pub", waiting(policy));
+        let approvals = prepare(&mut log, policy, roles);
+        let in_force = if name.contains("later") { policy + 5 } else { policy };
+        assert_eq!(log.violations, [], "{name}");
+        log.append("rita", released(&[in_force], &approvals));
+        log.breaks(Rule::Approval);
+    }
+}
+
+#[test]
+fn nobody_decides_who_may_not() {
+    // What is one's own: published, or signed.
+    let (mut log, policy, _) = governed();
+    let own = log.append("ann", member("acme", "pub", Role::Admin));
+    log.append("pub", waiting(policy));
+    log.append("pub", approved(own));
+    log.breaks(Rule::Approval);
+    // By the role of another, by one that is no reviewer's, by an entry that is not the last one about it.
+    let (mut log, policy, [rita, _]) = governed();
+    log.append("pub", waiting(policy));
+    log.append("rob", approved(rita));
+    log.breaks(Rule::Right);
+    let (mut log, policy, _) = governed();
+    let publisher = log.append("ann", member("acme", "eve", Role::Publisher));
+    log.append("pub", waiting(policy));
+    log.append("eve", approved(publisher));
+    log.breaks(Rule::Right);
+    let (mut log, policy, [rita, _]) = governed();
+    log.append("ann", member("acme", "rita", Role::Admin));
+    log.append("pub", waiting(policy));
+    log.append("rita", approved(rita));
+    log.breaks(Rule::Right);
+    // Another bundle, and none at all.
+    let (mut log, policy, [rita, _]) = governed();
+    log.append("pub", waiting(policy));
+    let other = Event::VersionApproved {
+        skill: tool(),
+        version: "1.0.0".parse().unwrap(),
+        digest: Digest::of(b"other"),
+        member: rita,
+    };
+    log.append("rita", other);
+    log.breaks(Rule::Approval);
+    let (mut log, _, [rita, _]) = governed();
+    log.append("rita", approved(rita));
+    log.breaks(Rule::Status);
+}
+
+#[test]
+fn what_is_rejected_is_never_released() {
+    let (mut log, policy, [rita, rob]) = governed();
+    log.append("pub", waiting(policy));
+    let first = log.append("rita", approved(rita));
+    log.append("rob", rejected(rob));
+    assert_eq!(log.violations, []);
+    log.append("rita", released(&[policy], &[first]));
+    log.breaks(Rule::Status);
+    let (mut log, policy, [rita, rob]) = governed();
+    log.append("pub", waiting(policy));
+    log.append("rob", rejected(rob));
+    log.append("rita", rejected(rita));
     log.breaks(Rule::Status);
 }

@@ -14,6 +14,7 @@ const TREE: &str = include_str!("migrations/0003_tree.sql");
 const WITNESS: &str = include_str!("migrations/0004_witness.sql");
 const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
+const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -24,6 +25,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (4, "witness", WITNESS),
         (5, "oidc", OIDC),
         (6, "signing", SIGNING),
+        (7, "approvals", APPROVALS),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -5,6 +5,7 @@
 //! concurrent changes into one transaction and numbers their log entries.
 
 pub mod accounts;
+pub mod approvals;
 pub mod contents;
 pub mod cosignatures;
 pub mod installs;

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::{Db, Tx, parsed, placeholders};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// An org.
 #[derive(Debug, Clone)]
@@ -118,6 +118,28 @@ async fn end_membership(tx: &mut Tx, namespace: &Namespace, user: &str) -> Resul
         .execute(tx.connection())
         .await?;
     Ok(())
+}
+
+/// The highest role that a user holds in this namespace or above, and the number of the log entry that gave it.
+pub async fn highest_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<Option<(u64, Role)>> {
+    let key: Namespace = parsed(&namespace.key())?;
+    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let text = format!(
+        "SELECT log_index, role FROM members WHERE user_id = $1 AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC",
+        placeholders(2, places.len())
+    );
+    let mut query = sqlx::query_as::<_, (i64, String)>(AssertSqlSafe(text)).bind(user.to_owned());
+    for place in places {
+        query = query.bind(place);
+    }
+    let mut highest: Option<(u64, Role)> = None;
+    for (index, role) in query.fetch_all(tx.connection()).await? {
+        let role = parsed(&role)?;
+        if highest.is_none_or(|(_, known)| role > known) {
+            highest = Some((u64::try_from(index).map_err(Failure::internal)?, role));
+        }
+    }
+    Ok(highest)
 }
 
 /// The number of the log entry by which a user may publish in this namespace: the one of the role that is held nearest.

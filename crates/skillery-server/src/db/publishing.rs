@@ -48,6 +48,8 @@ pub struct Situation {
     pub has_version: bool,
     /// The highest number that a skill has.
     pub last_number: i64,
+    /// How many policies hold in the namespace: its own, and those above.
+    pub policies: i64,
 }
 
 /// The names of what a question binds: the place of the question, five texts, and the namespace and those above it,
@@ -63,7 +65,8 @@ const LOOK: &str = "SELECT c.collections, \
     (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = asked.skill), \
     (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = asked.skill AND version = asked.version), \
     (SELECT COALESCE(MAX(number), 0) FROM skills), \
-    o.name, o.created_at, o.signing_secret, s.id, s.number, s.visibility, s.latest, s.created_at \
+    o.name, o.created_at, o.signing_secret, s.id, s.number, s.visibility, s.latest, s.created_at, \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM policies WHERE namespace IN (n1, n2, n3, n4, n5, n6, n7, n8)) \
     FROM asked CROSS JOIN collector c LEFT JOIN orgs o ON o.key = asked.org LEFT JOIN skills s ON s.key = asked.skill \
     WHERE c.id = 1 ORDER BY asked.place";
 
@@ -127,6 +130,7 @@ fn situation(row: &AnyRow) -> Result<Situation> {
         versions: row.try_get(3)?,
         has_version: row.try_get::<i64, _>(4)? > 0,
         last_number: row.try_get(5)?,
+        policies: row.try_get(14)?,
         org,
         skill,
     })

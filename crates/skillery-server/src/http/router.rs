@@ -33,7 +33,7 @@ pub enum Who {
     SiteAdmin,
 }
 
-use skillery_core::Scope::{Admin, Publish, Rate, Read};
+use skillery_core::Scope::{Admin, Publish, Rate, Read, Review};
 
 /// Method, path and who may: compared with the OpenAPI document by a test, and the names of routes in the metrics.
 pub const ROUTES: &[(&str, &str, Who)] = &[
@@ -83,6 +83,10 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("put", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("get", "/api/v1/orgs/{org}/allowed_signers", Who::Reader),
+    ("get", "/api/v1/orgs/{namespace}/policy", Who::Scope(Read)),
+    ("put", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
+    ("delete", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
+    ("get", "/api/v1/approvals", Who::Scope(Read)),
     ("get", "/api/v1/keys", Who::Scope(Read)),
     ("post", "/api/v1/keys", Who::Scope(Admin)),
     ("post", "/api/v1/keys/challenge", Who::Scope(Admin)),
@@ -96,6 +100,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/skills/{id}/versions/{version}/signatures", Who::Reader),
     ("post", "/api/v1/skills/{id}/versions/{version}/signatures", Who::Scope(Publish)),
     ("get", "/api/v1/skills/{id}/versions/{version}/statement", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Read)),
+    ("post", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Review)),
     ("get", "/api/v1/skills/{id}/versions/{version}/signature", Who::Reader),
     ("get", "/log/v1/checkpoint", Who::Reader),
     ("get", "/log/v1/tile/{path}", Who::Reader),
@@ -208,6 +214,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/oidc/login/poll", Method::POST) => api::oidc::poll_login(call).await,
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
+        ("/api/v1/approvals", Method::GET) => api::approvals::pending(&call).await,
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
@@ -233,6 +240,7 @@ const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
+const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
@@ -246,6 +254,7 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
+        [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
         [id @ .., "versions", version] if id.len() >= 2 => (VERSION, id, Some(version)),
@@ -295,6 +304,8 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (SIGNATURES, Method::POST, Some(version)) => api::signatures::sign(call, &id, &version).await,
         (SIGNATURE, Method::GET, Some(version)) => api::signatures::signature(&call, &id, &version).await,
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
+        (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
+        (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
         (PROOF, Method::GET, Some(version)) => api::tlog::proof(&call, &id, &version).await,
         (YANK, Method::PUT, Some(version)) => api::status::yank(call, &id, &version).await,
         (YANK, Method::DELETE, Some(version)) => api::status::unyank(&call, &id, &version).await,
@@ -311,6 +322,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [_, "allowed_signers"] => (ALLOWED_SIGNERS, &segments[..1], ""),
+        [namespace @ .., "policy"] if !namespace.is_empty() => (POLICY, namespace, ""),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
@@ -325,6 +337,9 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (MEMBER, Method::PUT) => api::members::set(call, &namespace, user).await,
             (MEMBER, Method::DELETE) => api::members::remove(&call, &namespace, user).await,
             (ALLOWED_SIGNERS, Method::GET) => api::keys::allowed_signers(&call, &namespace).await,
+            (POLICY, Method::GET) => api::policy::show(&call, &namespace).await,
+            (POLICY, Method::PUT) => api::policy::set(call, &namespace).await,
+            (POLICY, Method::DELETE) => api::policy::remove(&call, &namespace).await,
             (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
             (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
             (PUBLISHER, Method::DELETE) => api::publishers::remove(&call, &namespace, user).await,
@@ -340,6 +355,7 @@ const ORG: &str = "/api/v1/orgs/{org}";
 const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{org}/allowed_signers";
+const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";

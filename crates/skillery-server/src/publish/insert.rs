@@ -6,14 +6,16 @@ use std::sync::Arc;
 use skillery_core::api::SignatureMark;
 use skillery_core::event::Event;
 use skillery_core::id::IdError;
-use skillery_core::{Digest, Namespace, ProblemCode, Role, SkillId, Version, Visibility, signature};
+use skillery_core::{
+    Digest, Namespace, ProblemCode, Role, SkillId, Version, VersionStatus, Visibility, signature,
+};
 
 use super::compare::{Published, compare, response};
 use crate::access::{Identity, check_bounds, forbidden};
 use crate::db::orgs::OrgRow;
 use crate::db::publishing::{Question, Rows, Situation, situations};
 use crate::db::skills::SkillRow;
-use crate::db::{Tx, signatures, versions};
+use crate::db::{Tx, approvals, signatures, versions};
 use crate::draft::Draft;
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
@@ -206,6 +208,13 @@ impl Round {
         for signature in &draft.signed.signatures {
             marks.push(signature.mark(tx, &draft.id).await?);
         }
+        let policies = match situation.policies {
+            0 => Vec::new(),
+            _ => approvals::policies(tx.connection(), &draft.id.namespace()).await?,
+        };
+        if !policies.is_empty() {
+            draft.row.status = VersionStatus::Pending;
+        }
         draft.row.log_position = tx.append(
             Some(&identity.user.id),
             Event::VersionPublished {
@@ -217,6 +226,7 @@ impl Round {
                 via: identity.token.via.clone(),
                 statement: draft.signed.statement.as_ref().map(|text| Digest::of(text.as_bytes())),
                 signatures: marks.clone(),
+                policies: crate::approvals::indexes(&policies),
             },
         );
         if let Some(statement) = draft.signed.statement.take() {
@@ -231,10 +241,10 @@ impl Round {
         }
         let key = draft.id.key();
         let version = &draft.row.version;
-        let is_stable = !version.is_prerelease();
+        let is_latest = draft.row.status == VersionStatus::Published && !version.is_prerelease();
         let published = match situation.skill {
             Some(skill) => {
-                if is_stable && skill.latest.as_ref().is_none_or(|latest| version > latest) {
+                if is_latest && skill.latest.as_ref().is_none_or(|latest| version > latest) {
                     self.rows.latest.push((key.clone(), version.clone()));
                 }
                 response(&skill, &draft.row)
@@ -245,7 +255,7 @@ impl Round {
                     id: draft.id.clone(),
                     number: situation.last_number + self.new_skills,
                     visibility: draft.visibility.unwrap_or(Visibility::Public),
-                    latest: Some(version.clone()).filter(|_| is_stable),
+                    latest: Some(version.clone()).filter(|_| is_latest),
                     created_at: tx.now,
                 };
                 let response = response(&skill, &draft.row);

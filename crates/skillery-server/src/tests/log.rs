@@ -32,7 +32,7 @@ async fn checkpoint(app: &TestApp) -> Checkpoint {
 }
 
 /// All leaves, read as anybody can, each bundle and tile held against the checkpoint.
-async fn leaves(app: &TestApp) -> Vec<Vec<u8>> {
+pub(super) async fn leaves(app: &TestApp) -> Vec<Vec<u8>> {
     let checkpoint = checkpoint(app).await;
     let mut tiles = HashMap::new();
     let mut leaves = Vec::new();
@@ -203,7 +203,7 @@ async fn what_not_everybody_may_see_is_a_commitment_that_members_open() {
 }
 
 /// Everything that the caller may open, page by page; each opening fits its leaf.
-async fn opened_entries(app: &TestApp, token: &str) -> Vec<(u64, Opening)> {
+pub(super) async fn opened_entries(app: &TestApp, token: &str) -> Vec<(u64, Opening)> {
     let leaves = leaves(app).await;
     let (mut found, mut after) = (Vec::new(), Some(0));
     while let Some(next) = after {

@@ -65,6 +65,10 @@ pub(super) fn about(event: &Event) -> String {
             org.clone()
         }
         Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
+        Event::PolicySet { namespace, policy } => {
+            format!("{namespace} {} {}", policy.approvals, policy.role)
+        }
+        Event::PolicyRemoved { namespace } => namespace.clone(),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
         Event::KeyEnrolled { key, .. } | Event::KeyRevoked { key } => key.clone(),
@@ -76,10 +80,12 @@ pub(super) fn about(event: &Event) -> String {
         Event::PublisherUntrusted { publisher, namespace } => format!("{namespace} {publisher}"),
         Event::VersionPublished { skill, version, .. }
         | Event::VersionSigned { skill, version, .. }
+        | Event::VersionApproved { skill, version, .. }
+        | Event::VersionRejected { skill, version, .. }
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }
         | Event::VersionQuarantined { skill, version }
-        | Event::VersionReleased { skill, version } => format!("{skill} {version}"),
+        | Event::VersionReleased { skill, version, .. } => format!("{skill} {version}"),
         Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
         Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
         Event::SkillUnrated { skill } => skill.to_string(),

@@ -1,11 +1,13 @@
 //! The API, version 1: one file for each thing that can be asked.
 
+pub mod approvals;
 pub mod download;
 pub mod keys;
 pub mod log;
 pub mod members;
 pub mod oidc;
 pub mod orgs;
+pub mod policy;
 pub mod publish;
 pub mod publishers;
 pub mod rate;

@@ -90,7 +90,11 @@ pub async fn remove(call: &Call, namespace: &Namespace, publisher: &str) -> Resu
 }
 
 /// The id of the caller, who is an admin by the roles of this moment.
-async fn still_admin(tx: &mut Tx, mut identity: Identity, namespace: &Namespace) -> Result<String> {
+pub(super) async fn still_admin(
+    tx: &mut Tx,
+    mut identity: Identity,
+    namespace: &Namespace,
+) -> Result<String> {
     identity.roles = accounts::roles(tx.connection(), &identity.user.id).await?;
     if identity.role_in(&namespace.key()) >= Some(Role::Admin) {
         return Ok(identity.user.id);

@@ -19,7 +19,7 @@ async fn find(call: &Call, id: &SkillId, version: &Version) -> Result<(SkillRow,
     let namespace = skill.id.namespace().key();
     let row = versions::find(call.app.db.reader(), &skill.id.key(), version)
         .await?
-        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
         .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
     Ok((skill, row))
 }

@@ -132,7 +132,9 @@ fn event(from: VersionStatus, to: VersionStatus, skill: SkillId, version: Versio
     match (from, to) {
         (_, VersionStatus::Yanked) => Event::VersionYanked { skill, version },
         (_, VersionStatus::Quarantined) => Event::VersionQuarantined { skill, version },
-        (VersionStatus::Quarantined, _) => Event::VersionReleased { skill, version },
+        (VersionStatus::Quarantined, _) => {
+            Event::VersionReleased { skill, version, policies: Vec::new(), approvals: Vec::new() }
+        }
         _ => Event::VersionUnyanked { skill, version },
     }
 }

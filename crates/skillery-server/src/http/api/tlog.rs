@@ -180,7 +180,7 @@ pub async fn proof(call: &Call, id: &SkillId, version: &Version) -> Result<Respo
     let namespace = skill.id.namespace().key();
     let row = versions::find(app.db.reader(), &skill.id.key(), version)
         .await?
-        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
         .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
     let index = u64::try_from(row.log_position).map_err(Failure::internal)?;
     let receipt = tlog::receipt(&app.db, &app.tiles, index).await?;

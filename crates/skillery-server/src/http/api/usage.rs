@@ -62,7 +62,7 @@ pub async fn show(call: &Call, id: &SkillId) -> Result<Response> {
     let skill = skill::find(&call.app, &call.caller, id).await?;
     let namespace = skill.id.namespace().key();
     let mut versions = table::of_skill(&call.app.db, &skill.id.key()).await?;
-    versions.retain(|(_, status)| skill::sees_status(&call.caller, &namespace, *status));
+    versions.retain(|(_, status)| skill::sees_status(&call.caller, &namespace, *status, |_| false));
     versions.sort_by(|left, right| right.0.version.cmp(&left.0.version));
     let total = versions.len() as u64;
     let versions = versions.into_iter().map(|(usage, _)| usage).skip(page.offset).take(page.limit).collect();
@@ -127,7 +127,8 @@ async fn visible(app: &App, caller: &Caller, report: Report) -> Result<Vec<((Str
     let mut counted = Report::new();
     for found in table::countable(&app.db, &wanted).await? {
         let namespace = found.skill.namespace().key();
-        if !caller.sees(found.visibility, &namespace) || !skill::sees_status(caller, &namespace, found.status)
+        if !caller.sees(found.visibility, &namespace)
+            || !skill::sees_status(caller, &namespace, found.status, |_| false)
         {
             continue;
         }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{SignatureSummary, VersionDetail, VersionSignature, VersionsResponse};
 use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
 
+use crate::access::Identity;
 use crate::db::{Db, signatures, versions as table};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
@@ -25,7 +26,10 @@ pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
     let skill = skill::find(&call.app, &call.caller, id).await?;
     let namespace = skill.id.namespace().key();
     let mut versions = table::summaries(&call.app.db, &skill.id.key()).await?;
-    versions.retain(|version| skill::sees_status(&call.caller, &namespace, version.status));
+    versions.retain(|version| {
+        let is_publisher = |identity: &Identity| identity.user.name == version.publisher;
+        skill::sees_status(&call.caller, &namespace, version.status, is_publisher)
+    });
     versions.sort_by(|left, right| right.version.cmp(&left.version));
     let total = versions.len() as u64;
     let versions = versions.into_iter().skip(page.offset).take(page.limit).collect();
@@ -49,7 +53,7 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
     let key = skill.id.key();
     let row = table::find(call.app.db.reader(), &key, version)
         .await?
-        .filter(|row| skill::sees_status(&call.caller, &namespace, row.status))
+        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
         .ok_or_else(not_found)?;
     let summary = table::summary(&call.app.db, &key, version).await?.ok_or_else(not_found)?;
     let signatures = row

@@ -1,0 +1,72 @@
+//! Namespaces that demand approvals, and reviewers who decide.
+
+use crate::support::{Place, Server, VALIDATOR, snapshot};
+
+const ID: &str = "acme/email_validator";
+
+/// A place of a user with this role in `acme`.
+fn member(server: &Server, admin: &Place, name: &str, role: &str) -> Place {
+    admin.run(["user", "create", name]).ok();
+    admin.run(["org", "set-member", "acme", name, role]).ok();
+    let scopes = ["--scope", "read", "--scope", "publish", "--scope", "review"];
+    let create = ["token", "create", "--user", name, "--json"].into_iter().chain(scopes);
+    let created = admin.run(create).ok().reveals();
+    let mut place = server.place();
+    place.set("REGISTRY_TOKEN", created.json()["token"].as_str().unwrap());
+    place
+}
+
+#[test]
+fn what_is_published_under_a_policy_waits_for_reviewers() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["org", "create", "acme"]).ok();
+    let author = member(&server, &admin, "anna", "publisher");
+    let (rita, rob) =
+        (member(&server, &admin, "rita", "reviewer"), member(&server, &admin, "rob", "reviewer"));
+
+    snapshot!("policy-none", admin.run(["org", "policy", "show", "acme"]).ok());
+    snapshot!("policy-set-bad", admin.run(["org", "policy", "set", "acme", "--approvals", "0"]).fails(2));
+    snapshot!("policy-set", admin.run(["org", "policy", "set", "acme", "--approvals", "2"]).ok());
+    snapshot!("policy-set-no-admin", author.run(["org", "policy", "set", "acme"]).fails(3));
+    snapshot!("policy-show-below", rita.run(["org", "policy", "show", "acme/email"]).ok());
+    snapshot!("json-policy", rita.run(["org", "policy", "show", "acme", "--json"]).ok());
+
+    snapshot!("list-nothing", rita.run(["approve", "list"]).ok());
+    author.write("skill.py", VALIDATOR);
+    snapshot!("publish-waits", author.run(["publish", "skill.py", "--id", ID, "--version", "1.0.0"]).ok());
+    let reader = server.place();
+    snapshot!("install-waiting", rita.run(["install", &format!("{ID}@1.0.0"), "--no-lock"]).ok());
+    member(&server, &admin, "ron", "reader").run(["install", &format!("{ID}@1.0.0")]).fails(4);
+    snapshot!("list", rita.run(["approve", "list"]).ok());
+    snapshot!("json-list", rita.run(["approve", "list", "--json"]).ok());
+
+    let accept = ["approve", "accept", ID, "1.0.0"];
+    snapshot!("accept-own", author.run(accept).fails(3));
+    snapshot!("accept-first", rita.run(accept.iter().chain(&["--comment", "reads nothing else"])).ok());
+    let other = format!("sha256:{}", "0".repeat(64));
+    snapshot!("accept-other", rob.run(accept.iter().copied().chain(["--digest", other.as_str()])).fails(2));
+    snapshot!("accept-last", rob.run(accept).ok());
+    snapshot!("show", rita.run(["approve", "show", ID, "1.0.0"]).ok());
+    snapshot!("json-show", rita.run(["approve", "show", ID, "1.0.0", "--json"]).ok());
+    reader.run(["install", ID]).ok();
+
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0"]).ok();
+    snapshot!("reject-no-reason", rob.run(["approve", "reject", ID, "1.1.0"]).fails(2));
+    let reject = ["approve", "reject", ID, "1.1.0", "--reason", "sends addresses away"];
+    snapshot!("reject", rob.run(reject).ok());
+    snapshot!("accept-rejected", rita.run(["approve", "accept", ID, "1.1.0"]).fails(2));
+    snapshot!("policy-remove", admin.run(["org", "policy", "remove", "acme"]).ok());
+    snapshot!("policy-remove-again", admin.run(["org", "policy", "remove", "acme"]).fails(4));
+    snapshot!("log-list", admin.run(["log", "list", "--after", "13", "--limit", "20"]).ok());
+    // The rules hold over all of it.
+    admin.run(["log", "monitor"]).ok();
+}
+
+#[test]
+fn what_installs_may_have_to_be_approved() {
+    let server = Server::start();
+    let place = server.place();
+    place.publish(ID, "1.0.0");
+    snapshot!("install-not-approved", server.place().run(["install", ID, "--require", "approved"]).fails(1));
+}

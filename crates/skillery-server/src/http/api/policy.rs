@@ -1,0 +1,109 @@
+//! `/api/v1/orgs/{namespace}/policy`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::PolicyResponse;
+use skillery_core::event::Event;
+use skillery_core::{ApprovalPolicy, Namespace, Problem, ProblemCode, Role, Scope};
+
+use super::orgs::org_not_found;
+use super::publishers::still_admin;
+use crate::app::App;
+use crate::approvals::demanded;
+use crate::db::{approvals as table, orgs};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, json};
+use crate::text::invalid;
+
+/// What a namespace demands before a version is handed out, by itself and by those above it. For members.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["read"])),
+    params(("namespace" = String, Path, description = "an org, or what lies below one")),
+    responses((status = 200, body = PolicyResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
+    let identity = call.caller.require(Scope::Read)?;
+    let key = namespace.key();
+    if !identity.is_within_bounds(&key) || identity.role_in(&key).is_none() {
+        return Err(org_not_found(namespace));
+    }
+    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+}
+
+async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
+    let policies = table::policies(app.db.reader(), namespace).await?;
+    let demanded = demanded(&policies);
+    Ok(PolicyResponse { namespace: namespace.to_string(), demanded, policies })
+}
+
+/// Demands approvals of every version that is published in the namespace and below it from now on, in place of what it
+/// demanded before. What waits already waits for these.
+#[utoipa::path(
+    put, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["admin"])),
+    request_body = ApprovalPolicy,
+    params(("namespace" = String, Path, description = "an org, or what lies below one")),
+    responses((status = 200, body = PolicyResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let (app, caller, policy) = call.json::<ApprovalPolicy>().await?;
+    let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
+    policy.check().map_err(|error| {
+        let field = match error {
+            skillery_core::approval::ApprovalPolicyError::Approvals => "approvals",
+            skillery_core::approval::ApprovalPolicyError::Role => "role",
+        };
+        invalid(field, error.to_string())
+    })?;
+    let place = namespace.clone();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                orgs::find(tx.connection(), &place.org_key()).await?.ok_or_else(|| org_not_found(&place))?;
+                let actor = still_admin(tx, identity, &place).await?;
+                let set = table::policies(tx.connection(), &place).await?;
+                if set.iter().any(|set| is_of(&set.namespace, &place) && set.policy == policy) {
+                    return Ok(());
+                }
+                let event = Event::PolicySet { namespace: place.to_string(), policy };
+                let index = tx.append(Some(&actor), event);
+                table::set_policy(tx, &place, policy, index).await
+            })
+        })
+        .await?;
+    json(StatusCode::OK, &policy_of(&app, namespace).await?)
+}
+
+/// Demands no approvals any more. What waits needs one, of another person, as long as nothing above demands more.
+#[utoipa::path(
+    delete, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["admin"])),
+    params(("namespace" = String, Path, description = "an org, or what lies below one")),
+    responses(
+        (status = 200, description = "what is demanded there now", body = PolicyResponse),
+        (status = 404, description = "`policy-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
+    let identity = (**call.caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
+    let place = namespace.clone();
+    call.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let actor = still_admin(tx, identity, &place).await?;
+                if !table::remove_policy(tx, &place).await? {
+                    let detail = format!("`{place}` demands nothing itself");
+                    return Err(Failure::new(ProblemCode::PolicyNotFound, detail));
+                }
+                tx.append(Some(&actor), Event::PolicyRemoved { namespace: place.to_string() });
+                Ok(())
+            })
+        })
+        .await?;
+    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+}
+
+fn is_of(name: &str, namespace: &Namespace) -> bool {
+    name.parse::<Namespace>().is_ok_and(|name| name.key() == namespace.key())
+}
