@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::hidden::{Said, places};
 use super::{Found, Monitor, Rule, key_of, version_key};
 use crate::approval::{Approval, ApprovalPolicy};
 use crate::{Digest, Role, SkillId, Version};
@@ -33,11 +34,6 @@ struct Given {
     is_own: bool,
 }
 
-/// A namespace and those above it.
-fn places(namespace: &str) -> impl Iterator<Item = &str> {
-    std::iter::once(namespace).chain(namespace.rmatch_indices('/').map(|(at, _)| &namespace[..at]))
-}
-
 impl Monitor {
     pub(super) fn set_policy(
         &mut self,
@@ -58,7 +54,9 @@ impl Monitor {
         match policy {
             Some(policy) => drop(self.approvals.policies.insert(place, (policy, index))),
             None => {
-                if self.approvals.policies.remove(&place).is_none() && !self.is_excused() {
+                if self.approvals.policies.remove(&place).is_none()
+                    && !self.excuse(self.may_be(None, &Said::policy(&place)))
+                {
                     found.add(Rule::Approval, format!("`{namespace}` had no policy"));
                 }
             }
@@ -73,12 +71,14 @@ impl Monitor {
         for index in named.iter().filter(|index| !in_force.contains(index)) {
             if self.hidden.contains(index) {
                 self.unjudged += 1;
+                self.say(*index, Said::policy(namespace), found);
             } else {
                 found.add(Rule::Approval, format!("entry {index} is no policy in force in `{namespace}`"));
             }
         }
         for index in in_force.iter().filter(|index| !named.contains(index)) {
-            if !self.is_excused() {
+            // It may have been replaced or removed since.
+            if !self.excuse(self.may_be(Some(*index), &Said::policy(namespace))) {
                 found.add(
                     Rule::Approval,
                     format!("it passes over the policy of `{namespace}` by entry {index}"),
@@ -129,7 +129,12 @@ impl Monitor {
         let role = held.iter().find(|(_, given)| *given == member).map(|(role, _)| *role);
         match role {
             Some(role) if role >= Role::Reviewer => {}
-            None if self.hidden.contains(&member) => self.unjudged += 1,
+            None if self.hidden.contains(&member)
+                && self.bound(places(&namespace), user).is_none_or(|bound| member > bound) =>
+            {
+                self.unjudged += 1;
+                self.say(member, Said::role(&namespace, user), found);
+            }
             _ => {
                 let detail = format!("entry {member} does not make `{user}` a reviewer of `{namespace}`");
                 found.add(Rule::Right, detail);
@@ -148,7 +153,7 @@ impl Monitor {
             (true, None) => {}
             (false, Some(_)) => drop(self.approvals.pending.remove(&key)),
             (false, None) => {
-                if !self.is_excused() {
+                if !self.excuse(self.has_gap(&skill.key())) {
                     found.add(Rule::Status, format!("`{skill}` {version} does not wait"));
                 }
             }
@@ -168,7 +173,7 @@ impl Monitor {
         let Some(pending) = self.approvals.pending.remove(&version_key(skill, version)) else {
             if policies.is_empty() && approvals.is_empty() {
                 self.must_be_admin(actor, found);
-            } else if !self.is_excused() {
+            } else if !self.excuse(self.has_gap(&skill.key())) {
                 found.add(Rule::Status, format!("`{skill}` {version} does not wait"));
             }
             return;
