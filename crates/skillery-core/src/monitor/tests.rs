@@ -67,7 +67,7 @@ impl Log {
     }
 
     #[track_caller]
-    fn is_unjudged(self, count: u64) {
+    fn leaves_unjudged(self, count: u64) {
         assert_eq!((self.violations.as_slice(), self.monitor.unjudged()), (&[][..], count));
     }
 
@@ -517,7 +517,7 @@ fn a_hidden_entry_excuses_what_it_may_give_and_nothing_else() {
     // It may be her role.
     let mut log = with_secret();
     log.append("eve", published("1.0.0", Vec::new()));
-    log.is_unjudged(1);
+    log.leaves_unjudged(1);
     // It came before her, and before the org.
     let mut log = with_secret();
     log.append("root", Event::UserCreated { user: "late".into(), admin: false });
@@ -539,7 +539,7 @@ fn a_hidden_entry_excuses_what_it_may_give_and_nothing_else() {
         }
         log.append("pub", event);
         match is_excused {
-            true => log.is_unjudged(1),
+            true => log.leaves_unjudged(1),
             false => log.breaks(Rule::Right),
         }
     }
@@ -611,7 +611,7 @@ fn a_skill_without_a_gap_has_nothing_hidden() {
     log.append("pub", yanked("2.0.0"));
     let text = serde_json::to_string(&log.monitor).unwrap();
     assert_eq!(serde_json::from_str::<Monitor>(&text).unwrap(), log.monitor);
-    log.is_unjudged(1);
+    log.leaves_unjudged(1);
 }
 
 #[test]
@@ -625,5 +625,5 @@ fn a_policy_is_passed_over_only_where_its_end_may_be_hidden() {
     log.append("ann", policy);
     log.hide("ann", Event::PolicyRemoved { namespace: "acme".into() });
     log.append("pub", published("1.0.0", Vec::new()));
-    log.is_unjudged(1);
+    log.leaves_unjudged(1);
 }
