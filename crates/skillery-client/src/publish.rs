@@ -176,18 +176,21 @@ pub async fn publish(
         }
     };
     let mut request = draft.into_request(code_hash, signature.clone());
-    if let Some((statement, upload)) = signed {
-        request.statement = Some(statement);
-        request.signatures = vec![upload];
+    if let Some((statement, upload)) = &signed {
+        request.statement = Some(statement.clone());
+        request.signatures = vec![upload.clone()];
     }
     let answer = client.publish(&request).await?;
     let mut signed_with = signer.map(|signer| signer.public_key().fingerprint());
-    if let Some(signer) = signer.filter(|_| !answer.created) {
-        // It was published before, perhaps without this signature.
+    if let Some((_, upload)) = signed.filter(|_| !answer.created) {
+        // It was published before; the registry has taken this signature in.
         let (id, version): (SkillId, Version) =
             (answer.response.id.parse()?, answer.response.version.parse()?);
-        let signatures = sign::sign_published(client, home, signer, &id, &version).await?.signatures;
-        signed_with = signatures.last().map(|signature| signature.key.clone());
+        let signatures = client.signatures(&id, &version).await?.signatures;
+        let found = signatures.into_iter().find(|shown| shown.value == upload.value);
+        let found =
+            found.ok_or_else(|| client.bad_answer("it does not show the signature that it was sent"))?;
+        signed_with = Some(found.key);
     }
     let secret = match secret {
         None => None,

@@ -4,7 +4,6 @@ use skillery_core::api::{EnrolRequest, KeySummary, SignRequest, SignatureUpload,
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE};
 use skillery_core::sign::statement::{Expected, Statement};
-use skillery_core::time::Time;
 use skillery_core::{Segment, SkillId, Version, VersionRequest};
 
 use crate::client::Client;
@@ -60,8 +59,7 @@ pub(crate) async fn sign_release(
 fn new_statement(registry: &str, id: &SkillId, version: &Version, files: Vec<BundleFile>) -> Result<String> {
     let stated = statement_files(&files);
     let digest = verify::digest_of(files)?;
-    let now = Time::from_micros(jiff::Timestamp::now().as_microsecond());
-    let statement = Statement::new(registry, id.clone(), version.clone(), digest, stated, now)
+    let statement = Statement::new(registry, id.clone(), version.clone(), digest, stated)
         .map_err(Error::internal("make the statement that is signed"))?;
     let bytes = statement.to_bytes().map_err(Error::internal("write the statement that is signed"))?;
     String::from_utf8(bytes).map_err(Error::internal("write the statement that is signed"))

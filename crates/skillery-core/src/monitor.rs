@@ -5,6 +5,7 @@
 //! them; it remembers what later entries must fit.
 
 mod approvals;
+mod hidden;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::approvals::{Decided, PolicyState};
+use self::hidden::{Bounds, Said, places};
 use self::versions::VersionState;
 use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
@@ -88,13 +90,14 @@ pub struct Monitor {
     /// Users that are switched off.
     disabled: BTreeSet<String>,
     /// The last time that the log was handed over to another key.
-    #[serde(default)]
     handover: Option<Handover>,
     /// Users of builds, with the namespace that trusts them.
     builds: BTreeMap<String, String>,
     /// What is demanded of what is published, by namespace key.
     policies: BTreeMap<String, PolicyState>,
-    /// Rights that could not be judged, as what gives them may be hidden.
+    /// What hidden leaves may be.
+    bounds: Bounds,
+    /// What could not be judged, as what it rests on may be hidden.
     unjudged: u64,
 }
 
@@ -134,7 +137,8 @@ impl Monitor {
         self.hidden.len()
     }
 
-    /// Rights that could not be judged, as what gives them may be among the entries that nobody opened.
+    /// What could not be judged: what it rests on may be one of the entries that nobody opened, by its place and by what
+    /// others say of it.
     pub fn unjudged(&self) -> u64 {
         self.unjudged
     }
@@ -195,10 +199,18 @@ impl Monitor {
         let actor = entry.actor.as_deref();
         match &entry.event {
             Event::LogKeyRotated { note } => self.hand_over(index, note, found),
-            // Others are made by whoever trusts a build, too.
-            Event::UserCreated { user, admin: true } => {
-                self.must_be_admin(actor, found);
-                self.admins.insert(user.clone());
+            Event::UserCreated { user, admin } => {
+                self.bounds.made_user(user, index);
+                // Others are made by whoever trusts a build, too.
+                if *admin {
+                    self.must_be_admin(actor, found);
+                    self.admins.insert(user.clone());
+                }
+            }
+            Event::OrgCreated { org } => {
+                if let Some(org) = key_of(org) {
+                    self.bounds.made_org(org, index);
+                }
             }
             Event::UserDisabled { user, disabled } => {
                 // Who trusts a build no more switches its user off.
@@ -223,18 +235,23 @@ impl Monitor {
             Event::MemberSet { namespace, user, role } => {
                 self.check_member(actor, namespace, user, found);
                 let Some(place) = key_of(namespace) else { return };
+                self.bounds.changed_role(place.clone(), user, index);
                 self.roles.entry(place).or_default().insert(user.clone(), (*role, index));
             }
             Event::MemberRemoved { namespace, user } => {
                 if actor != Some(user) {
                     self.check_member(actor, namespace, user, found);
                 }
-                let removed = key_of(namespace)
-                    .and_then(|place| self.roles.get_mut(&place))
-                    .and_then(|members| members.remove(user));
-                if removed.is_none() && !self.is_excused() {
-                    found.add(Rule::Right, format!("`{user}` had no role in `{namespace}`"));
+                let Some(place) = key_of(namespace) else { return };
+                let removed = self.roles.get_mut(&place).and_then(|members| members.remove(user));
+                if removed.is_none() {
+                    let bound = self.bound(std::iter::once(place.as_str()), user);
+                    let is_excused = self.may_be(bound, &Said::role(&place, user));
+                    if !self.excuse(is_excused) {
+                        found.add(Rule::Right, format!("`{user}` had no role in `{namespace}`"));
+                    }
                 }
+                self.bounds.changed_role(place, user, index);
             }
             Event::KeyEnrolled { key, user, org } => {
                 match (user, org.as_deref().and_then(key_of)) {
@@ -307,6 +324,9 @@ impl Monitor {
             (Some(prev), known) => self.hidden.contains(&prev) && known.is_none_or(|known| known < prev),
             (None, _) => false,
         };
+        if let Some(prev) = entry.prev.filter(|_| fits) {
+            self.say(prev, Said::Skill(skill.key()), found);
+        }
         if !fits {
             let told =
                 |index: Option<u64>| index.map_or_else(|| "none".to_owned(), |index| index.to_string());
@@ -357,7 +377,7 @@ impl Monitor {
             Some(state) if !state.is_revoked => (state.is_revoked, state.last) = (true, index),
             Some(_) => found.add(Rule::Key, format!("{key} was revoked before")),
             None => {
-                if !self.is_excused() {
+                if !self.excuse(self.may_be(None, &Said::Key(key.to_owned()))) {
                     found.add(Rule::Key, format!("{key} was never enrolled"));
                 }
                 let state = KeyState { user: None, org: None, last: index, is_revoked: true };
@@ -370,7 +390,10 @@ impl Monitor {
     fn check_signature(&mut self, index: u64, skill: &SkillId, mark: &SignatureMark, found: &mut Found) {
         let SignatureMark { key, signer, enrolled, member, .. } = mark;
         match self.keys.get(key) {
-            None if self.hidden.contains(enrolled) => self.unjudged += 1,
+            None if self.hidden.contains(enrolled) => {
+                self.unjudged += 1;
+                self.say(*enrolled, Said::Key(key.clone()), found);
+            }
             None => found.add(Rule::Signature, format!("{key} was never enrolled")),
             Some(state) if state.is_revoked => {
                 found.add(Rule::Signature, format!("{key} was revoked by entry {}", state.last));
@@ -396,8 +419,10 @@ impl Monitor {
         let namespace = skill.namespace().key();
         let roles = self.roles_in(&namespace, signer);
         let is_given = roles.iter().any(|(role, given)| *role >= Role::Publisher && given == member);
-        if !is_given && self.hidden.contains(member) {
+        let is_late = self.bound(places(&namespace), signer).is_none_or(|bound| *member > bound);
+        if !is_given && self.hidden.contains(member) && is_late {
             self.unjudged += 1;
+            self.say(*member, Said::role(&namespace, signer), found);
         } else if !is_given || *member >= index {
             let detail =
                 format!("entry {member} does not give `{signer}` a role in `{namespace}` that may publish");
@@ -406,19 +431,7 @@ impl Monitor {
     }
 
     fn roles_in(&self, namespace: &str, user: &str) -> Vec<(Role, u64)> {
-        // A handful of places: the namespace and those above it.
-        let mut places = vec![namespace];
-        places.extend(
-            namespace.char_indices().filter(|(_, letter)| *letter == '/').map(|(at, _)| &namespace[..at]),
-        );
-        places.iter().filter_map(|place| self.roles.get(*place)?.get(user).copied()).collect()
-    }
-
-    /// Whether something that would make it right may be hidden.
-    fn is_excused(&mut self) -> bool {
-        let is_excused = !self.hidden.is_empty();
-        self.unjudged += u64::from(is_excused);
-        is_excused
+        places(namespace).filter_map(|place| self.roles.get(place)?.get(user).copied()).collect()
     }
 
     fn must_be_admin(&self, actor: Option<&str>, found: &mut Found) {
@@ -438,7 +451,7 @@ impl Monitor {
             return;
         }
         let held = self.roles_in(namespace, user).into_iter().any(|(held, _)| held >= role);
-        if !held && !self.admins.contains(user) && !self.is_excused() {
+        if !held && !self.admins.contains(user) && !self.excuse(self.may_have_role(namespace, user)) {
             found.add(Rule::Right, format!("`{user}` is no {role} of `{namespace}`"));
         }
     }

@@ -5,16 +5,17 @@
 //! arithmetic comes before.
 
 use skillery_core::api::{SignatureMark, SignatureUpload};
+use skillery_core::event::Event;
 use skillery_core::sign::author::{AuthorSignature, SignatureKind, Trusted};
 use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
-use skillery_core::sign::statement::{Expected, Statement, StatementFile};
+use skillery_core::sign::statement::{Expected, Statement, StatementError, StatementFile};
 use skillery_core::time::Time;
 use skillery_core::{Digest, ProblemCode, SkillId, Version};
 
 use crate::access::Identity;
 use crate::app::App;
 use crate::db::versions::VersionRow;
-use crate::db::{Tx, keys, orgs};
+use crate::db::{Tx, keys, orgs, signatures};
 use crate::failure::{Failure, Result};
 
 /// Signatures that a version has at most.
@@ -63,14 +64,14 @@ pub async fn check(
     row: &VersionRow,
     identity: &Identity,
 ) -> Result<Checked> {
-    let Presented { statement, signatures } = presented;
+    let Presented { statement, signatures: uploads } = presented;
     let Some(text) = statement else {
-        return match signatures.is_empty() {
+        return match uploads.is_empty() {
             true => Ok(Checked::default()),
             false => Err(invalid_statement("there are signatures, and no statement that they sign")),
         };
     };
-    if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
+    if uploads.is_empty() || uploads.len() > MAX_SIGNATURES {
         return Err(invalid_signature(format!("a statement comes with 1 to {MAX_SIGNATURES} signatures")));
     }
     let statement = Statement::parse(text.as_bytes()).map_err(invalid_statement)?;
@@ -83,12 +84,15 @@ pub async fn check(
         files: Some(&files),
     };
     statement.check(&expected).map_err(invalid_statement)?;
-    // Who built it is said by the token of the build, and by nobody else.
-    if statement.builder().is_some_and(|builder| identity.token.via.as_deref() != Some(builder)) {
-        return Err(invalid_statement("it names a build that the token is not of"));
+    // There is one statement about these files, so that whoever signs first does not decide what others can sign. Only those
+    // that are kept from earlier may say more.
+    if statement.to_bytes().ok() != own(&expected, &files).ok()
+        && signatures::statement(app.db.reader(), &id.key(), &row.version).await?.as_ref() != Some(&text)
+    {
+        return Err(invalid_statement("it says more than registry, version and files"));
     }
-    let mut checked: Vec<CheckedSignature> = Vec::with_capacity(signatures.len());
-    for upload in signatures {
+    let mut checked: Vec<CheckedSignature> = Vec::with_capacity(uploads.len());
+    for upload in uploads {
         let signature = check_signature(app, upload, &text, identity).await?;
         if checked.iter().any(|other| other.digest() == signature.digest()) {
             return Err(invalid_signature("the same signature is there twice"));
@@ -96,6 +100,12 @@ pub async fn check(
         checked.push(signature);
     }
     Ok(Checked { statement: Some(text), signatures: checked })
+}
+
+/// The statement about a version.
+fn own(expected: &Expected<'_>, files: &[StatementFile]) -> std::result::Result<Vec<u8>, StatementError> {
+    let Expected { registry, id, version, bundle, .. } = *expected;
+    Statement::new(registry, id.clone(), version.clone(), *bundle, files.to_vec())?.to_bytes()
 }
 
 fn file(summary: &skillery_core::api::FileSummary) -> Result<StatementFile> {
@@ -180,8 +190,44 @@ impl CheckedSignature {
     }
 }
 
+/// Logs signatures of a version that is there already. All are judged before anything is written: others may be at work in
+/// this transaction, which must not have a part of what is refused. Those that it has are passed over.
+pub async fn add(tx: &mut Tx, id: &SkillId, version: &Version, actor: &str, checked: Checked) -> Result<()> {
+    let Some(statement) = checked.statement else { return Ok(()) };
+    let key = id.key();
+    let stored = signatures::statement(tx.connection(), &key, version).await?;
+    same_version(stored.as_deref(), &statement, id, version)?;
+    let mut marks = Vec::with_capacity(checked.signatures.len());
+    for signature in &checked.signatures {
+        let (count, is_known) = signatures::count(tx, &key, version, &signature.digest()).await?;
+        if is_known {
+            continue;
+        }
+        if count + marks.len() as i64 >= MAX_SIGNATURES as i64 {
+            let detail = format!("{id} {version} has {MAX_SIGNATURES} signatures at most");
+            return Err(invalid_signature(detail));
+        }
+        signature.check_standing(tx, id, None).await?;
+        marks.push((signature.mark(tx, id).await?, signature.value()));
+    }
+    if stored.is_none() && !marks.is_empty() {
+        signatures::insert_statement(tx, &key, version, &statement).await?;
+    }
+    for (mark, value) in marks {
+        let event = Event::VersionSigned {
+            skill: id.clone(),
+            version: version.clone(),
+            statement: Digest::of(statement.as_bytes()),
+            signature: mark.clone(),
+        };
+        let index = tx.append(Some(actor), event);
+        signatures::insert(tx, &key, version, &mark, value, index).await?;
+    }
+    Ok(())
+}
+
 /// That this version, of all, is the one of the statement.
-pub fn same_version(stored: Option<&str>, presented: &str, id: &SkillId, version: &Version) -> Result<()> {
+fn same_version(stored: Option<&str>, presented: &str, id: &SkillId, version: &Version) -> Result<()> {
     match stored {
         Some(stored) if stored != presented => {
             let detail = format!("{id} {version} has a statement already, and this is another one");

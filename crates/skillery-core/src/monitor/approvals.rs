@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::hidden::{Said, places};
 use super::versions::version_key;
 use super::{Found, Monitor, Rule, key_of};
 use crate::approval::{Approval, ApprovalPolicy};
@@ -23,11 +24,6 @@ pub(super) struct Given {
     /// The role by which it was given; none where the entry about that is hidden.
     role: Option<Role>,
     is_own: bool,
-}
-
-/// A namespace and those above it.
-fn places(namespace: &str) -> impl Iterator<Item = &str> {
-    std::iter::once(namespace).chain(namespace.rmatch_indices('/').map(|(at, _)| &namespace[..at]))
 }
 
 impl Monitor {
@@ -50,7 +46,9 @@ impl Monitor {
         match policy {
             Some(policy) => drop(self.policies.insert(place, PolicyState { policy, index })),
             None => {
-                if self.policies.remove(&place).is_none() && !self.is_excused() {
+                if self.policies.remove(&place).is_none()
+                    && !self.excuse(self.may_be(None, &Said::policy(&place)))
+                {
                     found.add(Rule::Approval, format!("`{namespace}` had no policy"));
                 }
             }
@@ -64,13 +62,14 @@ impl Monitor {
         for index in named.iter().filter(|index| !in_force.contains(index)) {
             if self.hidden.contains(index) {
                 self.unjudged += 1;
+                self.say(*index, Said::policy(namespace), found);
             } else {
                 found.add(Rule::Approval, format!("entry {index} is no policy in force in `{namespace}`"));
             }
         }
         for index in in_force.iter().filter(|index| !named.contains(index)) {
-            // It may have been removed by an entry that is hidden.
-            if !self.is_excused() {
+            // It may have been replaced or removed since.
+            if !self.excuse(self.may_be(Some(*index), &Said::policy(namespace))) {
                 let detail = format!("it passes over the policy of `{namespace}` by entry {index}");
                 found.add(Rule::Approval, detail);
             }
@@ -91,7 +90,12 @@ impl Monitor {
         let role = held.iter().find(|(_, given)| *given == member).map(|(role, _)| *role);
         match role {
             Some(role) if role >= Role::Reviewer => {}
-            None if self.hidden.contains(&member) => self.unjudged += 1,
+            None if self.hidden.contains(&member)
+                && self.bound(places(&namespace), user).is_none_or(|bound| member > bound) =>
+            {
+                self.unjudged += 1;
+                self.say(member, Said::role(&namespace, user), found);
+            }
             _ => {
                 let detail = format!("entry {member} does not make `{user}` a reviewer of `{namespace}`");
                 found.add(Rule::Right, detail);
@@ -133,11 +137,11 @@ impl Monitor {
             .filter(|set| policies.contains(&set.index))
             .map(|set| set.policy);
         let demanded = ApprovalPolicy::together(named).unwrap_or(ApprovalPolicy::LEAST);
-        let (mut counted, mut unseen) = (Vec::new(), 0);
+        let (mut counted, mut unseen, mut may_have_more) = (Vec::new(), Vec::new(), false);
         for index in approvals {
             let Some(given) = pending.get(index) else {
                 match self.hidden.contains(index) {
-                    true => unseen += 1,
+                    true => unseen.push(*index),
                     false => found.add(Rule::Approval, format!("entry {index} is no approval of it")),
                 }
                 continue;
@@ -150,12 +154,16 @@ impl Monitor {
                 (Some(given), Some(held)) => given.min(held),
                 (Some(_), None) => Role::Reader,
             };
+            may_have_more |= self.may_have_role(&namespace, &given.user);
             counted.push(Approval { user: &given.user, role, is_own: given.is_own });
         }
-        let count = demanded.count(counted) + unseen;
-        self.unjudged += u64::from(unseen);
-        // A policy may have been loosened, or a role given again, by an entry that is hidden.
-        if count < demanded.approvals && !self.is_excused() {
+        let hidden = u32::try_from(unseen.len()).unwrap_or(u32::MAX);
+        let count = demanded.count(counted).saturating_add(hidden);
+        self.unjudged += u64::from(hidden);
+        for index in unseen {
+            self.say(index, Said::Skill(skill.key()), found);
+        }
+        if count < demanded.approvals && !self.excuse(may_have_more) {
             let detail = format!(
                 "{count} of its approvals count, and {} of the role `{}` are demanded",
                 demanded.approvals, demanded.role

@@ -3,6 +3,9 @@
 //! It is an in-toto Statement v1 (<https://in-toto.io/Statement/v1>) in canonical JSON (RFC 8785), so that there is one
 //! sequence of bytes for one meaning, and one digest of it. Registry, name and version are in it: a signature on it is
 //! worth nothing for another version or on another registry.
+//!
+//! It is a function of these and the files alone, so that everybody who signs a version signs the same, and nobody who
+//! comes first decides what others can sign. When it was published, and what built it, the log says.
 
 mod document;
 mod expected;
@@ -55,7 +58,7 @@ pub struct Statement {
     version: Version,
     bundle: Digest,
     files: Vec<StatementFile>,
-    created: Time,
+    created: Option<Time>,
     builder: Option<String>,
 }
 
@@ -128,15 +131,14 @@ impl Statement {
         version: Version,
         bundle: Digest,
         mut files: Vec<StatementFile>,
-        created: Time,
     ) -> Result<Self, StatementError> {
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let statement =
-            Self { registry: registry.to_owned(), id, version, bundle, files, created, builder: None };
-        statement.checked()
+        let registry = registry.to_owned();
+        Self { registry, id, version, bundle, files, created: None, builder: None }.checked()
     }
 
-    /// The same statement with the identity of what built the version, such as a workflow's address.
+    /// The same statement with the identity of what built the version, such as a workflow's address. Registries take none
+    /// that is new.
     pub fn with_builder(mut self, builder: &str) -> Result<Self, StatementError> {
         self.builder = Some(builder.to_owned());
         self.checked()
@@ -172,7 +174,7 @@ impl Statement {
         {
             return Err(StatementError::Builder);
         }
-        if !Time::try_from(self.created.to_string()).is_ok_and(|time| time == self.created) {
+        if self.created.is_some_and(|created| Time::try_from(created.to_string()).ok() != Some(created)) {
             return Err(StatementError::Time);
         }
         for (index, file) in self.files.iter().enumerate() {
@@ -212,12 +214,12 @@ impl Statement {
         &self.files
     }
 
-    /// When the statement was made, as its maker says.
-    pub fn created(&self) -> Time {
+    /// When the statement was made, as its maker says. Only old ones have it.
+    pub fn created(&self) -> Option<Time> {
         self.created
     }
 
-    /// What built the version, as the statement's maker says.
+    /// What built the version, as the statement's maker says. Only old ones have it.
     pub fn builder(&self) -> Option<&str> {
         self.builder.as_deref()
     }

@@ -14,7 +14,6 @@ use skillery_core::sign::dsse::Bundle;
 use skillery_core::sign::oms::{self, SIGNATURE_FILE};
 use skillery_core::sign::pem::PemPrivateKey;
 use skillery_core::sign::statement::{Statement, StatementFile};
-use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId};
 
 fn tests() -> PathBuf {
@@ -72,8 +71,8 @@ fn sigstore_for_node_verifies_what_is_signed_here() {
     let (bundle, payload) = (place.path().join("bundle.json"), place.path().join("statement.json"));
     let id: SkillId = "acme/adder".parse().unwrap();
     let listed = files().iter().map(StatementFile::of).collect();
-    let (version, time) = ("1.0.0".parse().unwrap(), Time::from_micros(1_795_339_800_000_000));
-    let statement = Statement::new("skills.example.com", id, version, Digest::of(b""), listed, time)
+    let version = "1.0.0".parse().unwrap();
+    let statement = Statement::new("skills.example.com", id, version, Digest::of(b""), listed)
         .unwrap()
         .to_bytes()
         .unwrap();

@@ -19,6 +19,7 @@ use crate::db::{Tx, approvals, signatures, versions};
 use crate::draft::Draft;
 use crate::failure::{Failure, Result};
 use crate::settings::NamespacePolicy;
+use crate::signing;
 use crate::signing_secret::SigningSecret;
 use crate::text::invalid;
 
@@ -88,16 +89,18 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
                 continue;
             }
             outcomes[place] = Some(match check(&entry, &situation, rules) {
-                Ok(Step::Write) => match check_signatures(tx, &entry, &situation).await {
+                Ok(Step::Write) => match own(check_signatures(tx, &entry, &situation).await)? {
                     Ok(()) => Ok(Outcome::Done(round.write(tx, entry, situation).await?)),
-                    Err(refused) if refused.problem.status >= 500 => return Err(refused),
                     Err(refused) => Err(refused),
                 },
                 Ok(Step::Compare(skill)) => {
                     let key = entry.draft.id.key();
                     let version = &entry.draft.row.version;
                     let existing = versions::find(tx.connection(), &key, version).await?;
-                    compare(&skill, existing, &entry.draft).map(Outcome::Done)
+                    match compare(&skill, existing, &entry.draft) {
+                        Ok(published) => sign(tx, entry).await?.map(|()| Outcome::Done(published)),
+                        Err(refused) => Err(refused),
+                    }
                 }
                 Ok(Step::StoreAgain) => Ok(Outcome::Doomed(Box::new(entry.draft))),
                 Err(refused) => Err(refused),
@@ -166,6 +169,20 @@ impl Signed {
         }
         Ok(())
     }
+}
+
+/// A refusal is one entry's own; trouble is everybody's.
+fn own<T>(outcome: Result<T>) -> Result<Result<T>> {
+    match outcome {
+        Err(trouble) if trouble.problem.status >= 500 => Err(trouble),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Logs what was signed of a version that is there already.
+async fn sign(tx: &mut Tx, entry: Entry) -> Result<Result<()>> {
+    let Draft { id, row, signed, .. } = entry.draft;
+    own(signing::add(tx, &id, &row.version, &entry.identity.user.id, signed).await)
 }
 
 /// Whether each signature counts as things stand.

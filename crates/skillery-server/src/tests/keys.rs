@@ -14,7 +14,6 @@ use skillery_core::sign::sshsig::{
     ENROLL_NAMESPACE, HashAlgorithm, RELEASE_NAMESPACE, REVIEW_NAMESPACE, assemble, to_be_signed,
 };
 use skillery_core::sign::statement::{Statement, StatementFile};
-use skillery_core::time::Time;
 use skillery_core::{Digest, SkillId};
 
 use super::{ADMIN, Answer, TestApp, skill};
@@ -68,8 +67,23 @@ fn statement(registry: &str, id: &str, version: &str, change: impl FnOnce(&mut V
     let digest = bundle::digest(&bundle::pack(files.clone()).unwrap());
     change(&mut files);
     let files = files.iter().map(StatementFile::of).collect();
-    let statement = Statement::new(registry, id, version, digest, files, Time::from_micros(0)).unwrap();
+    let statement = Statement::new(registry, id, version, digest, files).unwrap();
     String::from_utf8(statement.to_bytes().unwrap()).unwrap()
+}
+
+/// What somebody else could have wanted the statement to be: all of it is about the same version and files.
+fn others(statement: &str) -> Vec<String> {
+    let with = |more: &str| statement.replace(r#""files":"#, &format!(r#"{more},"files":"#));
+    let others = vec![
+        with(r#""created":"9999-12-30T00:00:00Z""#),
+        with(r#""created":"1970-01-01T00:00:00Z""#),
+        statement.replace(r#""predicate":{"#, r#""predicate":{"builder":"https://ci.example.com/other","#),
+    ];
+    for other in &others {
+        assert_ne!(other, statement);
+        Statement::parse(other.as_bytes()).unwrap();
+    }
+    others
 }
 
 impl TestApp {
@@ -237,6 +251,11 @@ async fn what_is_not_signed_as_it_should_be_is_not_published() {
             .await
             .fails(422, "invalid-statement");
     }
+    for other in others(&good) {
+        let signature = key.sign(RELEASE_NAMESPACE, other.as_bytes());
+        let answer = app.publish_with(&anna, "acme/tool", "1.0.0", &other, &signature).await;
+        answer.fails(422, "invalid-statement");
+    }
     // Signatures that do not count.
     for bad in [
         key.sign(REVIEW_NAMESPACE, good.as_bytes()),
@@ -297,6 +316,10 @@ async fn a_version_that_was_published_is_signed_afterwards() {
         let value = signer.sign(RELEASE_NAMESPACE, text.as_bytes());
         json!({ "statement": text, "signature": { "kind": "sshsig", "value": value } })
     };
+    // Nobody comes first with another one.
+    for other in others(&text) {
+        app.post(path, &anna, request(&other, &hers)).await.fails(422, "invalid-statement");
+    }
     app.post(path, &anna, request(&text, &hers)).await.is(200);
     let both = app.post(path, &ben, request(&text, &his)).await.is(200);
     let names: Vec<&str> =
@@ -307,14 +330,140 @@ async fn a_version_that_was_published_is_signed_afterwards() {
     app.post(path, &ben, request(&text, &his)).await.is(200);
     assert_eq!(app.log().await.len(), size);
     // The version has its statement now.
-    let later = text.replace("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z");
-    assert_ne!(later, text);
-    app.post(path, &ben, request(&later, &his)).await.fails(409, "statement-exists");
+    for other in others(&text) {
+        app.post(path, &ben, request(&other, &his)).await.fails(422, "invalid-statement");
+    }
     let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
     app.post(path, &stranger, request(&text, &hers)).await.fails(403, "forbidden");
     let signed: Vec<Value> =
         app.get("/api/v1/skills/acme/tool/log").await.is(200)["entries"].as_array().unwrap().clone();
     assert_eq!(signed.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_published_again_takes_other_signatures_in() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, ben) = (app.publisher("anna").await, app.publisher("ben").await);
+    let (hers, his, gone) = (Signer::of("anna", 1), Signer::of("ben", 2), Signer::of("gone", 3));
+    app.enrol(&anna, &hers).await;
+    app.enrol(&ben, &his).await;
+    app.enrol(&ben, &gone).await;
+    app.delete(&format!("/api/v1/keys/{}", gone.fingerprint()), &ben).await.is(204);
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let with = |signers: &[&Signer]| {
+        let mut request = skill("acme/tool", "1.0.0");
+        request["statement"] = json!(text);
+        let upload = |signer: &&Signer| json!({ "kind": "sshsig", "value": signer.sign(RELEASE_NAMESPACE, text.as_bytes()) });
+        request["signatures"] = signers.iter().map(upload).collect();
+        request
+    };
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    // One that does not count takes the others with it, and nothing is left of them.
+    let size = app.log().await.len();
+    app.post("/api/v1/skills", &anna, with(&[&hers, &gone])).await.fails(422, "invalid-signature");
+    assert_eq!(app.get(path).await.is(200), json!({ "statement": null, "signatures": [] }));
+    assert_eq!(app.log().await.len(), size);
+    // A version that was published without is signed now, by the entry that the route for that makes.
+    let first = app.post("/api/v1/skills", &anna, with(&[&hers])).await.is(200);
+    app.post("/api/v1/skills", &ben, with(&[&hers, &his])).await.is(200);
+    let listed = app.get(path).await.is(200);
+    let log = app.log().await;
+    assert_eq!((log.len(), listed["statement"].as_str()), (size + 2, Some(text.as_str())));
+    for (index, signer) in ["anna", "ben"].into_iter().enumerate() {
+        let entry = &log[size + index];
+        let shown = &listed["signatures"][index];
+        assert_eq!(
+            (&entry["event"]["kind"], shown["signer"].as_str()),
+            (&json!("version.signed"), Some(signer))
+        );
+        assert_eq!(shown["log_index"], json!(size + index));
+        assert_eq!(entry["event"]["signature"]["signer"], entry["actor"]);
+        assert_eq!(
+            entry["event"]["signature"]["sha256"],
+            json!(Digest::of(shown["value"].as_str().unwrap().as_bytes()))
+        );
+    }
+    // The answer is that of the first time, whatever came along.
+    let again = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.0")).await.is(200);
+    assert_eq!(first["log_index"], again["log_index"]);
+    app.post("/api/v1/skills", &ben, with(&[&his])).await.is(200);
+    assert_eq!(app.log().await.len(), size + 2);
+    // Who may not publish there has signed nothing by it, and other bytes are other bytes.
+    let stranger = app.user("stranger", &["read", "publish", "admin"]).await;
+    app.post("/api/v1/skills", &stranger, with(&[&his])).await.fails(403, "forbidden");
+    let mut other = with(&[&his]);
+    other["tags"] = json!(["other"]);
+    app.post("/api/v1/skills", &ben, other).await.fails(409, "version-exists");
+    // There is a limit.
+    for seed in 10..24 {
+        let another = Signer::of(&format!("key-{seed}"), seed);
+        app.enrol(&ben, &another).await;
+        app.post("/api/v1/skills", &ben, with(&[&another])).await.is(200);
+    }
+    let another = Signer::of("one-more", 24);
+    app.enrol(&ben, &another).await;
+    app.post("/api/v1/skills", &ben, with(&[&another])).await.fails(422, "invalid-signature");
+    app.post("/api/v1/skills", &ben, with(&[&his])).await.is(200);
+    assert_eq!(app.get(path).await.is(200)["signatures"].as_array().unwrap().len(), 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_published_at_once_by_many_keeps_every_signature() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let mut tokens = Vec::new();
+    for seed in 1..9 {
+        let name = format!("user{seed}");
+        let token = app.publisher(&name).await;
+        let signer = Signer::of(&name, seed);
+        app.enrol(&token, &signer).await;
+        tokens.push((token, signer));
+    }
+    // Each signs and publishes twice, all at the same time: one is the first.
+    let all = tokens.iter().chain(&tokens);
+    let publishes = all.map(|(token, signer)| app.publish_signed(token, "acme/tool", "1.0.0", signer));
+    let answers = futures_util::future::join_all(publishes).await;
+    let new = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!((new, answers.iter().filter(|answer| answer.status == 200).count()), (1, 15));
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let listed = app.get(path).await.is(200);
+    let mut signers: Vec<&str> =
+        listed["signatures"].as_array().unwrap().iter().map(|one| one["signer"].as_str().unwrap()).collect();
+    signers.sort_unstable();
+    assert_eq!(signers, ["user1", "user2", "user3", "user4", "user5", "user6", "user7", "user8"]);
+    let log = app.get("/api/v1/skills/acme/tool/log").await.is(200);
+    assert_eq!(log["entries"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_kept_from_earlier_is_signed_by_others() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let hers = Signer::of("anna", 1);
+    app.enrol(&anna, &hers).await;
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let [_, old, other] = others(&text).try_into().unwrap();
+    let kept = old.clone();
+    app.app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let version = "1.0.0".parse().unwrap();
+                crate::db::signatures::insert_statement(tx, "acme/tool", &version, &kept).await
+            })
+        })
+        .await
+        .unwrap();
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let request = |text: &str| {
+        let value = hers.sign(RELEASE_NAMESPACE, text.as_bytes());
+        json!({ "statement": text, "signature": { "kind": "sshsig", "value": value } })
+    };
+    app.post(path, &anna, request(&text)).await.fails(409, "statement-exists");
+    app.post(path, &anna, request(&other)).await.fails(422, "invalid-statement");
+    assert_eq!(app.post(path, &anna, request(&old)).await.is(200)["statement"], json!(old));
 }
 
 #[tokio::test(flavor = "multi_thread")]

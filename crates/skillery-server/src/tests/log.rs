@@ -134,6 +134,23 @@ async fn everybody_can_read_the_tree_and_every_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whole_bundles_of_entries_are_ready_in_memory() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let part = app.get("/log/v1/tile/entries/000.p/3").await;
+    rate(&app, 300).await;
+    let whole = app.get("/log/v1/tile/entries/000").await;
+    assert_eq!(whole.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(decode_entries(&whole.body, 256).unwrap().len(), 256);
+    // A part of it is no whole one, whatever is ready.
+    assert_eq!(app.get("/log/v1/tile/entries/000.p/3").await.body, part.body);
+    // Rows are not read again; a part, which is not kept, is read from them.
+    app.tamper("DELETE FROM log WHERE idx < 10".to_owned()).await;
+    assert_eq!(app.get("/log/v1/tile/entries/000").await.body, whole.body);
+    assert_ne!(app.get("/log/v1/tile/entries/000.p/3").await.body, part.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn entries_about_a_skill_are_a_chain() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;

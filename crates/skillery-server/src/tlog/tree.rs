@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use skillery_core::entry::Opening;
 use skillery_core::receipt::Receipt;
@@ -17,24 +18,42 @@ use crate::failure::{Failure, Result};
 
 /// Whole tiles that are kept in memory at most, of 8 KiB each.
 const TILES: usize = 2_000;
+/// Bytes of whole bundles of entries that are kept in memory at most. One has at most 4 MiB, and some 100 KiB mostly.
+const BUNDLE_BYTES: u64 = 16 * 1024 * 1024;
+/// Bundles that room is made for at the start.
+const BUNDLES: usize = 256;
 /// Entries that are read at once.
 const PAGE: u64 = 2_048;
 /// Up to so many entries, every one is hashed again at the start.
 const SMALL: u64 = 65_536;
 
-/// Whole tiles, by level and number. They never change.
-pub struct TileCache(Cache<(u8, u64), Bytes>);
+/// What never changes: whole tiles, by level and number, and whole bundles of entries, by number. What is hidden is hidden in
+/// them from everybody.
+pub struct TileCache {
+    tiles: Cache<(u8, u64), Bytes>,
+    bundles: Cache<u64, Bytes, ByBytes>,
+}
 
 impl Default for TileCache {
     fn default() -> Self {
-        Self(Cache::new(TILES))
+        let bundles = Cache::with_weighter(BUNDLES, BUNDLE_BYTES, ByBytes);
+        Self { tiles: Cache::new(TILES), bundles }
+    }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<u64, Bytes> for ByBytes {
+    fn weight(&self, _: &u64, bundle: &Bytes) -> u64 {
+        bundle.len() as u64 + 100
     }
 }
 
 /// The hashes of a tile, 32 bytes each.
 pub async fn tile(db: &Db, cache: &TileCache, tile: Tile) -> Result<Bytes> {
     let key = (tile.level, tile.index);
-    if let Some(whole) = cache.0.get(&key) {
+    if let Some(whole) = cache.tiles.get(&key) {
         return Ok(whole.slice(..usize::from(tile.width) * 32));
     }
     check_there(db, tile).await?;
@@ -47,18 +66,26 @@ pub async fn tile(db: &Db, cache: &TileCache, tile: Tile) -> Result<Bytes> {
     let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.bytes()).collect();
     let bytes = Bytes::from(bytes);
     if tile.width == TILE_WIDTH {
-        cache.0.insert(key, bytes.clone());
+        cache.tiles.insert(key, bytes.clone());
     }
     Ok(bytes)
 }
 
 /// The leaves of a tile of the lowest level, each with its length before it.
-pub async fn entries(db: &Db, tile: Tile) -> Result<Bytes> {
+pub async fn entries(db: &Db, cache: &TileCache, tile: Tile) -> Result<Bytes> {
+    let is_whole = tile.width == TILE_WIDTH;
+    if let Some(bundle) = cache.bundles.get(&tile.index).filter(|_| is_whole) {
+        return Ok(bundle);
+    }
     check_there(db, tile).await?;
     let openings = log::openings(db, tile.index * u64::from(TILE_WIDTH), tile.width.into()).await?;
     let leaves = openings.iter().map(Opening::leaf).collect::<std::result::Result<Vec<_>, _>>();
     let leaves = leaves.map_err(Failure::internal)?;
-    Ok(encode_entries(leaves.iter().map(Vec::as_slice)).map_err(Failure::internal)?.into())
+    let bundle = Bytes::from(encode_entries(leaves.iter().map(Vec::as_slice)).map_err(Failure::internal)?);
+    if is_whole {
+        cache.bundles.insert(tile.index, bundle.clone());
+    }
+    Ok(bundle)
 }
 
 /// A tile is there once the log has so many entries.
@@ -206,4 +233,20 @@ pub async fn audit(db: &Db, key: &LogKey) -> Result<std::result::Result<u64, Log
         return broken(format!("the root of its {end} entries is {}", edge.root()));
     }
     Ok(Ok(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_are_bounded_by_their_bytes() {
+        let cache = TileCache::default();
+        let large = Bytes::from(vec![0; 1024 * 1024]);
+        for index in 0..100 {
+            cache.bundles.insert(index, large.clone());
+        }
+        assert!(cache.bundles.weight() <= BUNDLE_BYTES);
+        assert!(cache.bundles.len() <= 16 && !cache.bundles.is_empty());
+    }
 }

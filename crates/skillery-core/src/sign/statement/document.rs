@@ -38,7 +38,8 @@ struct Predicate {
     namespace: Namespace,
     name: Segment,
     version: Version,
-    created: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<Time>,
     files: Vec<File>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     builder: Option<String>,

@@ -3,16 +3,15 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{SignRequest, SignaturesResponse};
-use skillery_core::event::Event;
 use skillery_core::sign::author::SignatureKind;
-use skillery_core::{Digest, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
+use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
 
 use crate::db::skills::SkillRow;
 use crate::db::versions::VersionRow;
 use crate::db::{signatures as table, versions};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json, plain, text};
-use crate::signing::{self, MAX_SIGNATURES, Presented};
+use crate::signing::{self, Presented};
 use crate::skill;
 
 async fn find(call: &Call, id: &SkillId, version: &Version) -> Result<(SkillRow, VersionRow)> {
@@ -104,39 +103,7 @@ pub async fn sign(call: Call, id: &SkillId, version: &Version) -> Result<Respons
         (identity.user.id.clone(), skill.id.clone(), row.version.clone(), skill.id.key());
     let wanted = row.version.clone();
     app.db
-        .write(move |tx| {
-            Box::pin(async move {
-                let key = id.key();
-                let statement =
-                    checked.statement.ok_or_else(|| Failure::internal("the statement is gone"))?;
-                let stored = table::statement(tx.connection(), &key, &version).await?;
-                signing::same_version(stored.as_deref(), &statement, &id, &version)?;
-                if stored.is_none() {
-                    table::insert_statement(tx, &key, &version, &statement).await?;
-                }
-                for signature in &checked.signatures {
-                    let (count, is_known) = table::count(tx, &key, &version, &signature.digest()).await?;
-                    if is_known {
-                        continue;
-                    }
-                    if count >= MAX_SIGNATURES as i64 {
-                        let detail = format!("{id} {version} has {MAX_SIGNATURES} signatures already");
-                        return Err(Failure::new(ProblemCode::InvalidSignature, detail));
-                    }
-                    signature.check_standing(tx, &id, None).await?;
-                    let mark = signature.mark(tx, &id).await?;
-                    let event = Event::VersionSigned {
-                        skill: id.clone(),
-                        version: version.clone(),
-                        statement: Digest::of(statement.as_bytes()),
-                        signature: mark.clone(),
-                    };
-                    let index = tx.append(Some(&actor), event);
-                    table::insert(tx, &key, &version, &mark, signature.value(), index).await?;
-                }
-                Ok(())
-            })
-        })
+        .write(move |tx| Box::pin(async move { signing::add(tx, &id, &version, &actor, checked).await }))
         .await?;
     let statement = table::statement(app.db.reader(), &key, &wanted).await?;
     let signatures = table::of_version(app.db.reader(), &key, &wanted).await?;

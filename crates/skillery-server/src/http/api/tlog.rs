@@ -62,7 +62,7 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
     let bytes = match parse_path(path).map_err(|_| unknown())? {
         Resource::Checkpoint => return Err(unknown()),
         Resource::Tile(tile) => tlog::tile(&app.db, &app.tiles, tile).await?,
-        Resource::Entries(tile) => tlog::entries(&app.db, tile).await?,
+        Resource::Entries(tile) => tlog::entries(&app.db, &app.tiles, tile).await?,
     };
     // Where readers must sign in, no store on the way may keep it for others.
     let cache = match app.settings.anonymous_reads {
