@@ -78,6 +78,8 @@ pub struct SignWith<'a> {
     pub secret: Option<&'a Secret>,
     /// An author's own key.
     pub signer: Option<&'a Signer>,
+    /// The build that publishes it, as the registry has found it: the statement names it.
+    pub build: Option<&'a str>,
 }
 
 impl Draft {
@@ -155,7 +157,7 @@ pub async fn publish(
     draft: Draft,
     sign_with: SignWith<'_>,
 ) -> Result<Published> {
-    let SignWith { secret, signer } = sign_with;
+    let SignWith { secret, signer, build } = sign_with;
     client.need_token("publishing")?;
     check_code(&draft.code).map_err(|reason| Error::invalid("the code", reason))?;
     let code_hash = Digest::of(draft.code.as_bytes());
@@ -172,7 +174,7 @@ pub async fn publish(
         Some(signer) => {
             let Draft { id, version, description, license, code, .. } = &draft;
             let files = sign::files_of(id, version, description, license.as_deref(), code);
-            Some(sign::sign_release(client, home, signer, id, version, files).await?)
+            Some(sign::sign_release(client, home, signer, id, version, files, build).await?)
         }
     };
     let mut request = draft.into_request(code_hash, signature.clone());

@@ -48,19 +48,30 @@ pub(crate) async fn sign_release(
     id: &SkillId,
     version: &Version,
     files: Vec<BundleFile>,
+    build: Option<&str>,
 ) -> Result<(String, SignatureUpload)> {
     let mut log = Log::open(client, home, None).await?;
     log.update().await?;
-    let statement = new_statement(log.key().name(), id, version, files)?;
+    let statement = new_statement(log.key().name(), id, version, files, build)?;
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
     Ok((statement, SignatureUpload { kind: signer.kind(), value }))
 }
 
-fn new_statement(registry: &str, id: &SkillId, version: &Version, files: Vec<BundleFile>) -> Result<String> {
+fn new_statement(
+    registry: &str,
+    id: &SkillId,
+    version: &Version,
+    files: Vec<BundleFile>,
+    build: Option<&str>,
+) -> Result<String> {
     let stated = statement_files(&files);
     let digest = verify::digest_of(files)?;
-    let statement = Statement::new(registry, id.clone(), version.clone(), digest, stated)
-        .map_err(Error::internal("make the statement that is signed"))?;
+    let statement = Statement::new(registry, id.clone(), version.clone(), digest, stated);
+    let statement = match build {
+        Some(build) => statement.and_then(|statement| statement.with_builder(build)),
+        None => statement,
+    };
+    let statement = statement.map_err(Error::internal("make the statement that is signed"))?;
     let bytes = statement.to_bytes().map_err(Error::internal("write the statement that is signed"))?;
     String::from_utf8(bytes).map_err(Error::internal("write the statement that is signed"))
 }
@@ -94,7 +105,7 @@ pub async fn sign_published(
                 .map_err(|error| client.bad_answer(format!("its statement: {error}")))?;
             text
         }
-        None => new_statement(registry, &checked.id, version, checked.files)?,
+        None => new_statement(registry, &checked.id, version, checked.files, None)?,
     };
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
     let signature = SignatureUpload { kind: signer.kind(), value };

@@ -26,12 +26,17 @@ word_enum! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ApprovalPolicy {
-    /// How many people must approve, 1 to 16: none of them published or signed it.
+pub struct PublishPolicy {
+    /// How many people must approve before it is handed out, at most 16: none of them published or signed it. 0 where
+    /// nobody must.
+    #[serde(default)]
     pub approvals: u32,
     /// The role that they must hold: `reviewer`, `admin` or `owner`.
     #[serde(default = "reviewer")]
     pub role: Role,
+    /// Whether it must be signed when it is published, by a signature that counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 fn reviewer() -> Role {
@@ -40,28 +45,38 @@ fn reviewer() -> Role {
 
 /// Why a policy cannot be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ApprovalPolicyError {
-    /// Too few or too many.
-    #[error("`approvals` is 1 to {MAX_APPROVALS}")]
+pub enum PublishPolicyError {
+    /// Too many, or nothing is demanded.
+    #[error("`approvals` is 1 to {MAX_APPROVALS}, or 0 where `signed` is demanded")]
     Approvals,
     /// The role lets nobody approve.
     #[error("`role` is `reviewer`, `admin` or `owner`")]
     Role,
 }
 
-impl ApprovalPolicy {
+impl PublishPolicy {
     /// What is demanded where nothing is: one person, who is another.
-    pub const LEAST: Self = Self { approvals: 1, role: Role::Reviewer };
+    pub const LEAST: Self = Self { approvals: 1, role: Role::Reviewer, signed: false };
 
     /// Whether it can be one.
-    pub fn check(&self) -> Result<(), ApprovalPolicyError> {
-        if !(1..=MAX_APPROVALS).contains(&self.approvals) {
-            return Err(ApprovalPolicyError::Approvals);
+    pub fn check(&self) -> Result<(), PublishPolicyError> {
+        if self.approvals > MAX_APPROVALS || (!self.waits() && !self.signed) {
+            return Err(PublishPolicyError::Approvals);
         }
         if self.role < Role::Reviewer {
-            return Err(ApprovalPolicyError::Role);
+            return Err(PublishPolicyError::Role);
         }
         Ok(())
+    }
+
+    /// Whether versions wait for approvals.
+    pub fn waits(&self) -> bool {
+        self.approvals > 0
+    }
+
+    /// The approvals that these demand together of a version that waits, or waited: one at least.
+    pub fn of_waiting(policies: impl IntoIterator<Item = Self>) -> Self {
+        Self::together(policies.into_iter().filter(Self::waits)).unwrap_or(Self::LEAST)
     }
 
     /// What all of these demand together: those of a namespace and of the namespaces above it. None of them takes anything
@@ -69,7 +84,13 @@ impl ApprovalPolicy {
     pub fn together(policies: impl IntoIterator<Item = Self>) -> Option<Self> {
         policies.into_iter().reduce(|one, other| Self {
             approvals: one.approvals.max(other.approvals),
-            role: one.role.max(other.role),
+            // Of one that demands no approvals, the role says nothing.
+            role: match (one.waits(), other.waits()) {
+                (true, false) => one.role,
+                (false, true) => other.role,
+                _ => one.role.max(other.role),
+            },
+            signed: one.signed || other.signed,
         })
     }
 
@@ -98,27 +119,35 @@ mod tests {
 
     #[test]
     fn a_policy_needs_people_who_may() {
-        let policy = |approvals, role| ApprovalPolicy { approvals, role };
+        let policy = |approvals, role| PublishPolicy { approvals, role, signed: false };
+        assert_eq!(PublishPolicy { signed: true, ..policy(0, Role::Reviewer) }.check(), Ok(()));
         assert_eq!(policy(1, Role::Reviewer).check(), Ok(()));
         assert_eq!(policy(16, Role::Owner).check(), Ok(()));
-        assert_eq!(policy(0, Role::Reviewer).check(), Err(ApprovalPolicyError::Approvals));
-        assert_eq!(policy(17, Role::Reviewer).check(), Err(ApprovalPolicyError::Approvals));
-        assert_eq!(policy(1, Role::Publisher).check(), Err(ApprovalPolicyError::Role));
+        assert_eq!(policy(0, Role::Reviewer).check(), Err(PublishPolicyError::Approvals));
+        assert_eq!(policy(17, Role::Reviewer).check(), Err(PublishPolicyError::Approvals));
+        assert_eq!(policy(1, Role::Publisher).check(), Err(PublishPolicyError::Role));
     }
 
     #[test]
     fn policies_above_and_below_add_up() {
-        let above = ApprovalPolicy { approvals: 1, role: Role::Admin };
-        let below = ApprovalPolicy { approvals: 2, role: Role::Reviewer };
-        let both = Some(ApprovalPolicy { approvals: 2, role: Role::Admin });
-        assert_eq!(ApprovalPolicy::together([above, below]), both);
-        assert_eq!(ApprovalPolicy::together([below, above]), both);
-        assert_eq!(ApprovalPolicy::together([]), None);
+        let above = PublishPolicy { approvals: 1, role: Role::Admin, signed: false };
+        let below = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
+        let both = Some(PublishPolicy { approvals: 2, role: Role::Admin, signed: false });
+        assert_eq!(PublishPolicy::together([above, below]), both);
+        assert_eq!(PublishPolicy::together([below, above]), both);
+        assert_eq!(PublishPolicy::together([]), None);
+        // One that demands signatures alone demands no role, and nobody waits for it.
+        let signed = PublishPolicy { approvals: 0, role: Role::Owner, signed: true };
+        let all = Some(PublishPolicy { approvals: 2, role: Role::Reviewer, signed: true });
+        assert_eq!(PublishPolicy::together([below, signed]), all);
+        assert_eq!(PublishPolicy::together([signed, below]), all);
+        assert_eq!(PublishPolicy::of_waiting([signed]), PublishPolicy::LEAST);
+        assert_eq!(PublishPolicy::of_waiting([signed, below]), below);
     }
 
     #[test]
     fn everybody_counts_once_and_not_for_what_is_their_own() {
-        let policy = ApprovalPolicy { approvals: 2, role: Role::Reviewer };
+        let policy = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
         let of = |user, role, is_own| Approval { user, role, is_own };
         let approvals = [
             of("anna", Role::Reviewer, false),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::SignatureMark;
-use crate::approval::ApprovalPolicy;
+use crate::approval::PublishPolicy;
 use crate::time::Time;
 use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
 
@@ -135,7 +135,7 @@ pub enum Event {
         /// Where.
         namespace: String,
         /// What it demands.
-        policy: ApprovalPolicy,
+        policy: PublishPolicy,
     },
     /// A namespace demands no approvals any more. Those above it may.
     #[serde(rename = "policy.removed")]

@@ -29,7 +29,7 @@ pub mod version;
 mod words;
 
 pub use crate::access::{Role, Scope, VersionStatus, Visibility};
-pub use crate::approval::{ApprovalPolicy, Decision};
+pub use crate::approval::{Decision, PublishPolicy};
 pub use crate::digest::Digest;
 pub use crate::id::{Namespace, Segment, SkillId};
 pub use crate::limits::Limits;

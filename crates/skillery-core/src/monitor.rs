@@ -48,7 +48,8 @@ word_enum! {
         Approval = "approval",
         /// The log is handed over by the key that it has, at the place that is named.
         LogKey = "log-key",
-        /// A signature rests on the last entry about its key, and on a role that its signer had then.
+        /// A signature rests on the last entry about its key, and on a role that its signer had then; and there is one
+        /// where it is demanded.
         Signature = "signature",
     }
 }
@@ -276,6 +277,9 @@ impl Monitor {
                 self.publish(skill, version, *digest, authors, &entry.event, found);
                 if statement.is_some() == signatures.is_empty() {
                     found.add(Rule::Signature, "a statement and signatures come together".to_owned());
+                }
+                if signatures.is_empty() {
+                    self.check_unsigned(&skill.namespace().key(), found);
                 }
                 for mark in signatures {
                     self.check_signature(index, skill, mark, found);

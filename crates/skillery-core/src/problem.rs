@@ -64,6 +64,8 @@ problem_codes! {
         "enrol an Ed25519, ECDSA or RSA key of OpenSSH, or one of a security key, with a signature over the challenge";
     InvalidStatement, "invalid-statement", 422, "the statement does not say what is published",
         "let `skillery publish --sign` make the statement, for exactly this registry, skill, version and files";
+    SignatureRequired, "signature-required", 422, "what is published there must be signed",
+        "enrol a key with `skillery key enrol`; `skillery publish` signs with it then";
     InvalidSignature, "invalid-signature", 422, "the signature is not one that counts",
         "sign the statement with a key that you have enrolled; `skillery key list` shows them";
     InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
@@ -117,7 +119,7 @@ problem_codes! {
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
     PolicyNotFound, "policy-not-found", 404, "the namespace has no policy of its own",
-        "one of a namespace above may demand approvals; `skillery org policy show` lists them";
+        "one of a namespace above may demand something; `skillery org policy show` lists them";
     PublisherNotFound, "publisher-not-found", 404, "the namespace trusts no such publisher",
         "list them with `skillery org publisher list`";
     LoginNotOffered, "login-not-offered", 404, "nobody signs in to this registry with another account",

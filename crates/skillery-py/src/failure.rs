@@ -1,15 +1,20 @@
 //! Errors of the client and the runner as exceptions of `orchestrator.execution.errors`.
 
 use std::error::Error as _;
+use std::ffi::CString;
 
 use pyo3::prelude::*;
+use skillery_client::log::LogError;
 use skillery_client::{Error, ExitClass};
 
 /// Which class of exception stands for an error.
 fn kind(error: &Error) -> &'static str {
     match error {
         Error::TokenRequired { .. } => "token-required",
-        Error::SignatureMissing { .. }
+        // Nobody has said which witnesses are to be trusted; nothing was found to be wrong.
+        Error::Log(LogError::NoPolicy { .. }) => "invalid",
+        Error::Log(_)
+        | Error::SignatureMissing { .. }
         | Error::SignatureMismatch { .. }
         | Error::SecretUnknown { .. }
         | Error::CodeHashMismatch { .. }
@@ -39,6 +44,14 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
         cause = error.source();
     }
     raise_as(py, kind(error), error.code(), &message, error.hint())
+}
+
+/// Warns as Python does: once for each place in the caller's program, or as the program wants it.
+pub(crate) fn warn(py: Python<'_>, message: &str) -> PyResult<()> {
+    let category = py.import("orchestrator.execution.errors")?.getattr("RegistryWarning")?;
+    // What comes from elsewhere may hold a NUL, which no warning can.
+    let message = CString::new(message.replace('\0', "")).unwrap_or_default();
+    PyErr::warn(py, &category, &message, 2)
 }
 
 /// An exception of this kind; see `from_native` in the Python half.

@@ -96,7 +96,7 @@ impl Registry {
             let draft = form.read()?;
             let secret = secret.map(Secret::new);
             let signer = signing_key.as_deref().map(Signer::open).transpose()?;
-            let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref() };
+            let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref(), build: None };
             publish(&client, &Home::locate()?, draft, sign_with).await
         })?;
         serialized(py, &published)
@@ -133,6 +133,14 @@ impl Registry {
             let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
             Library::new(Home::locate()?).install(&client, &id, &request, options).await
         })?;
+        if let Some(fingerprint) = &installation.new_log_key {
+            let registry = &self.config.url;
+            let text = format!("first contact with the log of {registry}; its key is pinned: {fingerprint}");
+            failure::warn(py, &text)?;
+        }
+        if let Some(warning) = &installation.warning {
+            failure::warn(py, warning)?;
+        }
         serialized(py, &installation)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use skillery_client::Error;
+use skillery_client::log::take_followed;
 use tokio::runtime::Runtime;
 
 use crate::failure;
@@ -58,7 +59,12 @@ pub(crate) fn wait<T: Send + 'static>(
         });
         receiver = received.1;
         match received.0 {
-            Ok(outcome) => return outcome.map_err(|error| failure::raise(py, &error)),
+            Ok(outcome) => {
+                for followed in take_followed() {
+                    failure::warn(py, &followed.to_string())?;
+                }
+                return outcome.map_err(|error| failure::raise(py, &error));
+            }
             Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the work ended without a result"));

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+import warnings
 
 import pytest
 
@@ -21,6 +23,7 @@ from orchestrator.execution import (
     RegistryError,
     RegistrySkill,
     RegistryUnavailableError,
+    RegistryWarning,
     Skill,
     SkillRegistry,
     TokenRequiredError,
@@ -379,3 +382,33 @@ def test_a_registry_of_its_own_configuration(configured, registry):
     assert isinstance(other.search(), list)
     with pytest.raises(ValueError, match="`url`"):
         SkillRegistry(RegistryConfig("nowhere"))
+
+
+def test_what_should_be_known_is_warned_of(configured, registry, code_file, tmp_path, monkeypatch):
+    publish(code_file, "warned")
+    publish(code_file, "warned", "1.1.0")
+    request = urllib.request.Request(
+        registry.url + "/api/v1/skills/acme/warned/versions/1.0.0/yank",
+        method="PUT",
+        data=b'{"reason": "too short"}',
+        headers={"Authorization": "Bearer " + registry.token, "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()
+    monkeypatch.setenv("SKILLERY_HOME", str(tmp_path / "newcomer"))
+    configure_registry(url=registry.url, token=registry.token)
+    with pytest.warns(RegistryWarning, match="first contact with the log of .*; its key is pinned: SHA256:"):
+        download_registry_skill("acme/warned")
+    with pytest.warns(RegistryWarning, match="acme/warned 1.0.0 was yanked: too short"):
+        download_registry_skill("acme/warned", version="1.0.0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        download_registry_skill("acme/warned", version="1.1.0")
+
+
+def test_what_is_demanded_and_missing_is_not_installed(configured, code_file):
+    publish(code_file, "demanded")
+    (configured / "config.toml").open("a").write('require = "signed"\n')
+    with pytest.raises(VerificationError, match="is not signed as it must be") as raised:
+        SkillRegistry(configure_registry()).download_skill("acme/demanded")
+    assert raised.value.code == "not-signed" and isinstance(raised.value, ValueError)
+    assert get_skill("acme/demanded") is None

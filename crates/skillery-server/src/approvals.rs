@@ -3,12 +3,12 @@
 //! All of it is decided in the transaction that logs it, by the policies and roles of that moment: a policy that was
 //! tightened meanwhile holds, and an approval of somebody who is no reviewer any more does not.
 
-use skillery_core::api::NamespacePolicy;
+use skillery_core::api::PolicyInForce;
 use skillery_core::approval::Approval;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
 use skillery_core::{
-    ApprovalPolicy, Decision, Digest, ProblemCode, Role, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Digest, ProblemCode, PublishPolicy, Role, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use crate::access::{Identity, forbidden};
@@ -19,13 +19,18 @@ use crate::failure::{Failure, Result};
 use crate::skill;
 
 /// What these policies demand together.
-pub fn demanded(policies: &[NamespacePolicy]) -> Option<ApprovalPolicy> {
-    ApprovalPolicy::together(policies.iter().map(|set| set.policy))
+pub fn demanded(policies: &[PolicyInForce]) -> Option<PublishPolicy> {
+    PublishPolicy::together(policies.iter().map(|set| set.policy))
 }
 
-/// The numbers of the entries of these policies.
-pub fn indexes(policies: &[NamespacePolicy]) -> Vec<u64> {
-    policies.iter().map(|set| set.log_index).collect()
+/// The numbers of the entries of those policies that versions wait for.
+pub fn waited_for(policies: &[PolicyInForce]) -> Vec<u64> {
+    policies.iter().filter(|set| set.policy.waits()).map(|set| set.log_index).collect()
+}
+
+/// What these policies demand of a version that waits.
+pub fn of_waiting(policies: &[PolicyInForce]) -> PublishPolicy {
+    PublishPolicy::of_waiting(policies.iter().map(|set| set.policy))
 }
 
 /// A decision, and whether it counts.
@@ -45,13 +50,13 @@ impl Judged {
     }
 
     /// Whether it is an approval that counts for this policy.
-    pub fn counts(&self, policy: ApprovalPolicy) -> bool {
+    pub fn counts(&self, policy: PublishPolicy) -> bool {
         self.row.decision == Decision::Approved && policy.count([self.approval()]) == 1
     }
 }
 
 /// How many of these count for this policy.
-pub fn given(judged: &[Judged], policy: ApprovalPolicy) -> u32 {
+pub fn given(judged: &[Judged], policy: PublishPolicy) -> u32 {
     policy.count(judged.iter().filter(|judged| judged.counts(policy)).map(Judged::approval))
 }
 
@@ -109,7 +114,7 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         .await?
         .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(version.clone())))?;
     let policies = approvals::policies(tx.connection(), &id.namespace()).await?;
-    let policy = demanded(&policies).unwrap_or(ApprovalPolicy::LEAST);
+    let policy = of_waiting(&policies);
     let Some((member, role)) = orgs::highest_role(tx, &id.namespace(), user).await? else {
         return Err(no_role_of_its_own(&id));
     };
@@ -162,7 +167,7 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
             versions::set_status(tx, &key, &version, VersionStatus::Published, None).await?;
             let counted = judged.iter().filter(|judged| judged.counts(policy));
             let approvals = counted.filter_map(|judged| u64::try_from(judged.row.log_index).ok()).collect();
-            let policies = indexes(&policies);
+            let policies = waited_for(&policies);
             tx.append(Some(user), Event::VersionReleased { skill: id, version, policies, approvals });
             Ok(())
         }

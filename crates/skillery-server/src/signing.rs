@@ -84,12 +84,16 @@ pub async fn check(
         files: Some(&files),
     };
     statement.check(&expected).map_err(invalid_statement)?;
-    // There is one statement about these files, so that whoever signs first does not decide what others can sign. Only those
-    // that are kept from earlier may say more.
-    if statement.to_bytes().ok() != own(&expected, &files).ok()
+    // What a statement says is a function of these files, and of the build that publishes them, so that whoever signs first
+    // does not decide what others sign. Only those that are kept from earlier may say more.
+    let builds = [None, identity.token.via.as_deref()];
+    let may_be = |build: Option<&str>| own(&expected, &files, build).is_ok_and(|own| own == text.as_bytes());
+    if !builds.into_iter().any(may_be)
         && signatures::statement(app.db.reader(), &id.key(), &row.version).await?.as_ref() != Some(&text)
     {
-        return Err(invalid_statement("it says more than registry, version and files"));
+        return Err(invalid_statement(
+            "it says more than registry, version, files, and the build that the token is of",
+        ));
     }
     let mut checked: Vec<CheckedSignature> = Vec::with_capacity(uploads.len());
     for upload in uploads {
@@ -102,10 +106,18 @@ pub async fn check(
     Ok(Checked { statement: Some(text), signatures: checked })
 }
 
-/// The statement about a version.
-fn own(expected: &Expected<'_>, files: &[StatementFile]) -> std::result::Result<Vec<u8>, StatementError> {
+/// The statement about a version, with the build that publishes it.
+fn own(
+    expected: &Expected<'_>,
+    files: &[StatementFile],
+    build: Option<&str>,
+) -> std::result::Result<Vec<u8>, StatementError> {
     let Expected { registry, id, version, bundle, .. } = *expected;
-    Statement::new(registry, id.clone(), version.clone(), *bundle, files.to_vec())?.to_bytes()
+    let statement = Statement::new(registry, id.clone(), version.clone(), *bundle, files.to_vec())?;
+    match build {
+        Some(build) => statement.with_builder(build)?.to_bytes(),
+        None => statement.to_bytes(),
+    }
 }
 
 fn file(summary: &skillery_core::api::FileSummary) -> Result<StatementFile> {

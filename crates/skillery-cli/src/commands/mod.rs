@@ -84,14 +84,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
 /// Says once that the log of a registry is believed by another key from now on.
 fn tell_followed(session: &Session) {
     for followed in skillery_client::log::take_followed() {
-        let (from, to) = (followed.from.fingerprint(), followed.to.fingerprint());
-        let registry = &followed.registry;
-        let mut text =
-            format!("the log of {registry} was handed over from its key {from} to {to}, which is pinned now");
-        if followed.is_configured {
-            text += &format!("; the configured `log_key` is the old one: set it to `{}`", followed.to);
-        }
-        session.output.warning(&text);
+        session.output.warning(&followed.to_string());
     }
 }
 

@@ -96,7 +96,7 @@ Examples:
     SigningSecret(SigningSecretArgs),
     /// Let builds publish into a namespace without a token
     Publisher(PublisherArgs),
-    /// Demand approvals of what is published in a namespace
+    /// Demand approvals or signatures of what is published in a namespace
     Policy(OrgPolicyArgs),
 }
 

@@ -138,8 +138,8 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
         ..Draft::new(id.clone(), args.version.clone(), code)
     };
     let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign)?;
-    let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref() };
-    let client = client(session, args, &id).await?;
+    let (client, build) = client(session, args, &id).await?;
+    let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref(), build: build.as_deref() };
     let progress = Progress::spinner(&session.output, &format!("publishing {id} {}", args.version));
     let published = publish(&client, &session.home()?, draft, sign_with).await?;
     // It is published already, so a token that may not look at it is no failure.
@@ -164,9 +164,14 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     Ok(Exit::Done)
 }
 
-/// A client with the configured token, or with one that the build's identity is exchanged for.
-async fn client(session: &Session, args: &PublishArgs, id: &SkillId) -> Result<Client, Failure> {
+/// A client with the configured token, or with one that the build's identity is exchanged for; and which build it is then.
+async fn client(
+    session: &Session,
+    args: &PublishArgs,
+    id: &SkillId,
+) -> Result<(Client, Option<String>), Failure> {
     let mut config = session.config()?;
+    let mut build = None;
     if args.trusted || config.token.is_none() {
         match Identity::find(&args.oidc_token_env)? {
             Some(identity) => {
@@ -174,6 +179,7 @@ async fn client(session: &Session, args: &PublishArgs, id: &SkillId) -> Result<C
                 let exchanged = trusted::exchange(&config, &identity, audience, &id.namespace()).await?;
                 session.output.note(Line::default().plain("publishing as ").name(&exchanged.via));
                 config.token = Some(Secret::new(exchanged.token));
+                build = Some(exchanged.via);
             }
             None if args.trusted => {
                 let reason =
@@ -183,7 +189,7 @@ async fn client(session: &Session, args: &PublishArgs, id: &SkillId) -> Result<C
             None => {}
         }
     }
-    Ok(Client::new(&config)?)
+    Ok((Client::new(&config)?, build))
 }
 
 fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {

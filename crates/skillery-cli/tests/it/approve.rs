@@ -66,6 +66,21 @@ fn what_is_published_under_a_policy_waits_for_reviewers() {
 }
 
 #[test]
+fn signatures_may_be_demanded_alone_or_as_well() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["org", "create", "acme"]).ok();
+    snapshot!("policy-set-signed", admin.run(["org", "policy", "set", "acme", "--signed"]).ok());
+    admin.write("skill.py", VALIDATOR);
+    snapshot!(
+        "publish-unsigned",
+        admin.run(["publish", "skill.py", "--id", ID, "--version", "1.0.0"]).fails(2)
+    );
+    let both = ["org", "policy", "set", "acme/email", "--signed", "--approvals", "1", "--role", "admin"];
+    snapshot!("policy-set-both", admin.run(both).ok());
+}
+
+#[test]
 fn what_installs_may_have_to_be_approved() {
     let server = Server::start();
     let place = server.place();

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use skillery_core::api::{ApprovalsResponse, DecisionRequest, PendingResponse, PolicyResponse};
-use skillery_core::{ApprovalPolicy, Namespace, SkillId, Version};
+use skillery_core::{Namespace, PublishPolicy, SkillId, Version};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
@@ -39,7 +39,7 @@ impl Client {
     pub async fn set_approval_policy(
         &self,
         namespace: &Namespace,
-        wanted: ApprovalPolicy,
+        wanted: PublishPolicy,
     ) -> Result<PolicyResponse> {
         self.json(Call::put(&policy(namespace)).body(&wanted)?).await
     }

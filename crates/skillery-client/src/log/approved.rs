@@ -6,7 +6,7 @@ use skillery_core::approval::Approval;
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
-use skillery_core::{ApprovalPolicy, Namespace, Role};
+use skillery_core::{Namespace, PublishPolicy, Role};
 
 use super::entries::{Openings, proven};
 use super::rotation::Believed;
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ApprovedView {
     /// What its namespace demanded; where it demanded nothing, one approval of a reviewer.
-    pub demanded: ApprovalPolicy,
+    pub demanded: PublishPolicy,
     /// The numbers of the log entries with approvals that count.
     pub log_indexes: Vec<u64>,
 }
@@ -138,7 +138,7 @@ fn judge(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds) -> Result<
             _ => return Err(not_approved(offered, format!("entry {policy} sets no policy for it"))),
         }
     }
-    let demanded = ApprovalPolicy::together(demands).unwrap_or(ApprovalPolicy::LEAST);
+    let demanded = PublishPolicy::of_waiting(demands);
     let (mut counted, mut count, mut log_indexes) = (Vec::new(), 0, Vec::new());
     for marked in &story.approvals {
         let role = match grounds.get(&marked.member).map(|entry| &entry.event) {
@@ -159,7 +159,7 @@ fn judge(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds) -> Result<
             return Ok(ApprovedView { demanded, log_indexes });
         }
     }
-    let ApprovalPolicy { approvals, role } = demanded;
+    let PublishPolicy { approvals, role, .. } = demanded;
     let reason = format!(
         "{approvals} by a {role} or above {} demanded, of people who neither published nor signed it, and the log has {count}",
         if approvals == 1 { "is" } else { "are" },
@@ -354,7 +354,10 @@ mod tests {
     }
 
     fn policy(namespace: &str, approvals: u32, role: Role) -> Event {
-        Event::PolicySet { namespace: namespace.into(), policy: ApprovalPolicy { approvals, role } }
+        Event::PolicySet {
+            namespace: namespace.into(),
+            policy: PublishPolicy { approvals, role, signed: false },
+        }
     }
 
     /// Judges `rita`'s and `rob`'s approvals, 11 and 12, of a version that waited for entry 5 and was released by it;

@@ -1,5 +1,6 @@
 //! Going over to another key of the log: only by what the key that is believed has signed, and what is in the tree.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use skillery_core::entry::Leaf;
@@ -60,6 +61,21 @@ pub struct Followed {
     pub to: VerifierKey,
     /// Whether the one before stands in the configuration.
     pub is_configured: bool,
+}
+
+impl fmt::Display for Followed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (self.from.fingerprint(), self.to.fingerprint());
+        let registry = &self.registry;
+        write!(
+            formatter,
+            "the log of {registry} was handed over from its key {from} to {to}, which is pinned now"
+        )?;
+        if self.is_configured {
+            write!(formatter, "; the configured `log_key` is the old one: set it to `{}`", self.to)?;
+        }
+        Ok(())
+    }
 }
 
 /// What this process has followed and nobody has told of yet. It does not matter which of many clients came upon it.

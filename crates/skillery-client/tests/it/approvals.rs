@@ -7,9 +7,7 @@ use skillery_client::{
     Client, Error, InstallOptions, Installation, Library, Page, Require, SignWith, Signer,
 };
 use skillery_core::api::DecisionRequest;
-use skillery_core::{
-    ApprovalPolicy, Decision, Digest, Namespace, Role, Scope, VersionRequest, VersionStatus,
-};
+use skillery_core::{Decision, Digest, Namespace, PublishPolicy, Role, Scope, VersionRequest, VersionStatus};
 
 use crate::proxy::Proxy;
 use crate::registry::{PLAIN, Registry, draft, id, version};
@@ -73,9 +71,9 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     rita.decide(&hello, &version("1.0.0"), &decided(Decision::Approved, None)).await.unwrap();
     let approved = install(&library, &stranger, "1.0.0", APPROVED).await.unwrap().installed.manifest.approved;
     let approved = approved.unwrap();
-    assert_eq!((approved.demanded, approved.log_indexes.len()), (ApprovalPolicy::LEAST, 1));
+    assert_eq!((approved.demanded, approved.log_indexes.len()), (PublishPolicy::LEAST, 1));
 
-    let two = ApprovalPolicy { approvals: 2, role: Role::Reviewer };
+    let two = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
     registry.admin().set_approval_policy(&acme(), two).await.unwrap();
     assert_eq!(rita.approval_policy(&acme()).await.unwrap().demanded, Some(two));
     publish(&anna, &home, draft("acme/hello", "1.1.0"), with).await.unwrap();
@@ -134,7 +132,7 @@ async fn what_the_registry_releases_is_approved_for_clients_too() {
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     let (admin, hello) = (registry.admin(), id("acme/hello"));
     let library = Library::new(registry.home("reader"));
-    let policy = |approvals, role| ApprovalPolicy { approvals, role };
+    let policy = |approvals, role| PublishPolicy { approvals, role, signed: false };
     let approve = async |client: &Client, number: &str| {
         let request = decided(Decision::Approved, None);
         client.decide(&hello, &version(number), &request).await.unwrap().status
@@ -167,7 +165,7 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     let registry = Registry::start().await;
     let home = registry.home("author");
     let (anna, signer) = author(&registry).await;
-    let one = ApprovalPolicy { approvals: 1, role: Role::Reviewer };
+    let one = PublishPolicy { approvals: 1, role: Role::Reviewer, signed: false };
     registry.admin().set_approval_policy(&acme(), one).await.unwrap();
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
@@ -211,7 +209,7 @@ async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_any
     let home = registry.home("author");
     let (anna, signer) = author(&registry).await;
     let (rita, rob) = (reviewer(&registry, "rita").await, reviewer(&registry, "rob").await);
-    let two = ApprovalPolicy { approvals: 2, role: Role::Reviewer };
+    let two = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
     registry.admin().set_approval_policy(&acme(), two).await.unwrap();
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();

@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{ApprovalPolicy, Decision};
+use crate::approval::{Decision, PublishPolicy};
 use crate::time::Time;
 use crate::{Digest, SkillId, Version, VersionStatus};
 
 /// A policy where it is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct NamespacePolicy {
+pub struct PolicyInForce {
     /// Where.
     pub namespace: String,
     /// What is demanded there and below.
-    pub policy: ApprovalPolicy,
+    pub policy: PublishPolicy,
     /// When it was set.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub set_at: Time,
@@ -28,9 +28,9 @@ pub struct PolicyResponse {
     /// The namespace.
     pub namespace: String,
     /// What is demanded: what the policies demand together; nothing where there is none.
-    pub demanded: Option<ApprovalPolicy>,
+    pub demanded: Option<PublishPolicy>,
     /// The policies of the namespace and of those above it, the outermost first.
-    pub policies: Vec<NamespacePolicy>,
+    pub policies: Vec<PolicyInForce>,
 }
 
 /// `POST /api/v1/skills/{id}/versions/{version}/approvals`: decides about a version.
@@ -86,7 +86,7 @@ pub struct ApprovalsResponse {
     /// The name of the user who published it.
     pub publisher: String,
     /// What is demanded now; nothing where no policy demands anything.
-    pub demanded: Option<ApprovalPolicy>,
+    pub demanded: Option<PublishPolicy>,
     /// How many approvals count now.
     pub given: u32,
     /// The last decision of each reviewer, the oldest first.

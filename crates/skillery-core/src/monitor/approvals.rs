@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::hidden::{Said, places};
 use super::versions::version_key;
 use super::{Found, Monitor, Rule, key_of};
-use crate::approval::{Approval, ApprovalPolicy};
+use crate::approval::{Approval, PublishPolicy};
 use crate::{Digest, Role, SkillId, Version, VersionStatus};
 
 /// A policy in force, and the entry that set it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct PolicyState {
-    policy: ApprovalPolicy,
+    policy: PublishPolicy,
     index: u64,
 }
 
@@ -32,7 +32,7 @@ impl Monitor {
         index: u64,
         actor: Option<&str>,
         namespace: &str,
-        policy: Option<ApprovalPolicy>,
+        policy: Option<PublishPolicy>,
         found: &mut Found,
     ) {
         let Some(place) = key_of(namespace) else {
@@ -57,8 +57,8 @@ impl Monitor {
 
     /// Compares the policies that an entry names with those in force in the namespace.
     pub(super) fn check_policies(&mut self, namespace: &str, named: &[u64], found: &mut Found) {
-        let in_force: BTreeSet<u64> =
-            places(namespace).filter_map(|place| self.policies.get(place).map(|set| set.index)).collect();
+        let set = places(namespace).filter_map(|place| self.policies.get(place));
+        let in_force: BTreeSet<u64> = set.filter(|set| set.policy.waits()).map(|set| set.index).collect();
         for index in named.iter().filter(|index| !in_force.contains(index)) {
             if self.hidden.contains(index) {
                 self.unjudged += 1;
@@ -72,6 +72,18 @@ impl Monitor {
             if !self.excuse(self.may_be(Some(*index), &Said::policy(namespace))) {
                 let detail = format!("it passes over the policy of `{namespace}` by entry {index}");
                 found.add(Rule::Approval, detail);
+            }
+        }
+    }
+
+    /// Whether a version that is not signed may be published there.
+    pub(super) fn check_unsigned(&mut self, namespace: &str, found: &mut Found) {
+        let set = places(namespace).filter_map(|place| self.policies.get(place));
+        let demanding: Vec<u64> = set.filter(|set| set.policy.signed).map(|set| set.index).collect();
+        for index in demanding {
+            if !self.excuse(self.may_be(Some(index), &Said::policy(namespace))) {
+                let detail = format!("it is not signed, as the policy by entry {index} demands");
+                found.add(Rule::Signature, detail);
             }
         }
     }
@@ -136,7 +148,7 @@ impl Monitor {
             .filter_map(|place| self.policies.get(place))
             .filter(|set| policies.contains(&set.index))
             .map(|set| set.policy);
-        let demanded = ApprovalPolicy::together(named).unwrap_or(ApprovalPolicy::LEAST);
+        let demanded = PublishPolicy::of_waiting(named);
         let (mut counted, mut unseen, mut may_have_more) = (Vec::new(), Vec::new(), false);
         for index in approvals {
             let Some(given) = pending.get(index) else {

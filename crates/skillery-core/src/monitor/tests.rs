@@ -1,6 +1,6 @@
 use super::*;
 use crate::Visibility;
-use crate::approval::ApprovalPolicy;
+use crate::approval::PublishPolicy;
 use crate::entry::Opening;
 use crate::sign::author::SignatureKind;
 use crate::tlog::{KeyKind, SigningKey};
@@ -329,7 +329,10 @@ fn governed() -> (Log, u64, [u64; 2]) {
 }
 
 fn demanding(approvals: u32) -> Event {
-    Event::PolicySet { namespace: "acme".into(), policy: ApprovalPolicy { approvals, role: Role::Reviewer } }
+    Event::PolicySet {
+        namespace: "acme".into(),
+        policy: PublishPolicy { approvals, role: Role::Reviewer, signed: false },
+    }
 }
 
 fn waiting(policy: u64) -> Event {
@@ -536,7 +539,7 @@ fn a_role_counts_that_was_held_when_approving_and_is_held_still() {
         "ann",
         Event::PolicySet {
             namespace: "acme".into(),
-            policy: ApprovalPolicy { approvals: 1, role: Role::Admin },
+            policy: PublishPolicy { approvals: 1, role: Role::Admin, signed: false },
         },
     );
     log.append("pub", waiting(policy));
@@ -713,7 +716,7 @@ fn a_skill_without_a_gap_has_nothing_hidden() {
 
 #[test]
 fn a_policy_is_passed_over_only_where_its_end_may_be_hidden() {
-    let policy = Event::PolicySet { namespace: "acme".into(), policy: crate::ApprovalPolicy::LEAST };
+    let policy = Event::PolicySet { namespace: "acme".into(), policy: crate::PublishPolicy::LEAST };
     let mut log = with_secret();
     log.append("ann", policy.clone());
     log.append("pub", published("1.0.0", Vec::new()));
@@ -723,4 +726,20 @@ fn a_policy_is_passed_over_only_where_its_end_may_be_hidden() {
     log.hide("ann", Event::PolicyRemoved { namespace: "acme".into() });
     log.append("pub", published("1.0.0", Vec::new()));
     log.leaves_unjudged(1);
+}
+
+#[test]
+fn what_is_not_signed_is_not_published_where_that_is_demanded() {
+    let policy = Event::PolicySet {
+        namespace: "acme".into(),
+        policy: PublishPolicy { approvals: 0, role: Role::Reviewer, signed: true },
+    };
+    let mut log = Log::begun();
+    let key = log.append("pub", enrolled("pub"));
+    log.append("pub", published("0.9.0", Vec::new()));
+    log.append("ann", policy.clone());
+    log.append("pub", published("1.0.0", vec![mark("pub", key, MEMBER)]));
+    assert_eq!(log.violations, []);
+    log.append("pub", published("1.1.0", Vec::new()));
+    log.breaks(Rule::Signature);
 }

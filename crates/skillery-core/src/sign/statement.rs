@@ -4,8 +4,8 @@
 //! sequence of bytes for one meaning, and one digest of it. Registry, name and version are in it: a signature on it is
 //! worth nothing for another version or on another registry.
 //!
-//! It is a function of these and the files alone, so that everybody who signs a version signs the same, and nobody who
-//! comes first decides what others can sign. When it was published, and what built it, the log says.
+//! It is a function of these, the files, and the build that publishes them, if one does: everybody who signs a version signs
+//! the same, and nobody who comes first decides what others can sign. When it was published, the log says.
 
 mod document;
 mod expected;
@@ -137,8 +137,7 @@ impl Statement {
         Self { registry, id, version, bundle, files, created: None, builder: None }.checked()
     }
 
-    /// The same statement with the identity of what built the version, such as a workflow's address. Registries take none
-    /// that is new.
+    /// The same statement with the identity of the build that publishes the version, as the registry has found it.
     pub fn with_builder(mut self, builder: &str) -> Result<Self, StatementError> {
         self.builder = Some(builder.to_owned());
         self.checked()
@@ -219,7 +218,7 @@ impl Statement {
         self.created
     }
 
-    /// What built the version, as the statement's maker says. Only old ones have it.
+    /// What built the version.
     pub fn builder(&self) -> Option<&str> {
         self.builder.as_deref()
     }

@@ -1,8 +1,8 @@
 //! What namespaces demand of versions, what reviewers have decided, and what waits.
 
-use skillery_core::api::{NamespacePolicy, PendingVersion};
+use skillery_core::api::{PendingVersion, PolicyInForce};
 use skillery_core::time::Time;
-use skillery_core::{ApprovalPolicy, Decision, Namespace, Role, Version};
+use skillery_core::{Decision, Namespace, PublishPolicy, Role, Version};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -13,11 +13,11 @@ use crate::failure::{Failure, Result};
 pub async fn policies(
     executor: impl Executor<'_, Database = Any>,
     namespace: &Namespace,
-) -> Result<Vec<NamespacePolicy>> {
+) -> Result<Vec<PolicyInForce>> {
     let key: Namespace = parsed(&namespace.key())?;
     let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
     let text = format!(
-        "SELECT name, approvals, role, set_at, log_index FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
+        "SELECT name, approvals, role, set_at, log_index, signed FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
         placeholders(1, places.len())
     );
     let mut query = sqlx::query(AssertSqlSafe(text));
@@ -27,11 +27,15 @@ pub async fn policies(
     query.fetch_all(executor).await?.iter().map(policy_row).collect()
 }
 
-fn policy_row(row: &AnyRow) -> Result<NamespacePolicy> {
+fn policy_row(row: &AnyRow) -> Result<PolicyInForce> {
     let approvals = u32::try_from(row.try_get::<i64, _>(1)?).map_err(Failure::internal)?;
-    Ok(NamespacePolicy {
+    Ok(PolicyInForce {
         namespace: row.try_get(0)?,
-        policy: ApprovalPolicy { approvals, role: parsed(row.try_get(2)?)? },
+        policy: PublishPolicy {
+            approvals,
+            role: parsed(row.try_get(2)?)?,
+            signed: row.try_get::<i64, _>(5)? != 0,
+        },
         set_at: Time::from_micros(row.try_get(3)?),
         log_index: u64::try_from(row.try_get::<i64, _>(4)?).map_err(Failure::internal)?,
     })
@@ -39,17 +43,12 @@ fn policy_row(row: &AnyRow) -> Result<NamespacePolicy> {
 
 /// Sets what a namespace demands, in place of what it demanded before. `index` is the number of the log entry that says
 /// so.
-pub async fn set_policy(
-    tx: &mut Tx,
-    namespace: &Namespace,
-    policy: ApprovalPolicy,
-    index: i64,
-) -> Result<()> {
+pub async fn set_policy(tx: &mut Tx, namespace: &Namespace, policy: PublishPolicy, index: i64) -> Result<()> {
     let now = tx.now;
     sqlx::query(
-        "INSERT INTO policies (namespace, name, org, approvals, role, set_at, log_index) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (namespace) DO UPDATE SET approvals = $4, role = $5, set_at = $6, log_index = $7",
+        "INSERT INTO policies (namespace, name, org, approvals, role, set_at, log_index, signed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (namespace) \
+         DO UPDATE SET approvals = $4, role = $5, set_at = $6, log_index = $7, signed = $8",
     )
     .bind(namespace.key())
     .bind(namespace.to_string())
@@ -58,6 +57,7 @@ pub async fn set_policy(
     .bind(policy.role.as_str())
     .bind(now.micros())
     .bind(index)
+    .bind(i64::from(policy.signed))
     .execute(tx.connection())
     .await?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use skillery_core::api::SignatureMark;
+use skillery_core::api::{PolicyInForce, SignatureMark};
 use skillery_core::event::Event;
 use skillery_core::id::IdError;
 use skillery_core::{
@@ -12,6 +12,7 @@ use skillery_core::{
 
 use super::compare::{Published, compare, response};
 use crate::access::{Identity, check_bounds, forbidden};
+use crate::approvals::waited_for;
 use crate::db::orgs::OrgRow;
 use crate::db::publishing::{Question, Rows, Situation, situations};
 use crate::db::skills::SkillRow;
@@ -89,10 +90,15 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
                 continue;
             }
             outcomes[place] = Some(match check(&entry, &situation, rules) {
-                Ok(Step::Write) => match own(check_signatures(tx, &entry, &situation).await)? {
-                    Ok(()) => Ok(Outcome::Done(round.write(tx, entry, situation).await?)),
-                    Err(refused) => Err(refused),
-                },
+                Ok(Step::Write) => {
+                    let policies = policies(tx, &entry, &situation).await?;
+                    let checked = own(check_signatures(tx, &entry, &situation).await)?
+                        .and_then(|()| check_demanded(&entry, &policies));
+                    match checked {
+                        Ok(()) => Ok(Outcome::Done(round.write(tx, entry, situation, &policies).await?)),
+                        Err(refused) => Err(refused),
+                    }
+                }
                 Ok(Step::Compare(skill)) => {
                     let key = entry.draft.id.key();
                     let version = &entry.draft.row.version;
@@ -185,6 +191,25 @@ async fn sign(tx: &mut Tx, entry: Entry) -> Result<Result<()>> {
     own(signing::add(tx, &id, &row.version, &entry.identity.user.id, signed).await)
 }
 
+/// What is demanded of a version that is published there now.
+async fn policies(tx: &mut Tx, entry: &Entry, situation: &Situation) -> Result<Vec<PolicyInForce>> {
+    match situation.policies {
+        0 => Ok(Vec::new()),
+        _ => approvals::policies(tx.connection(), &entry.draft.id.namespace()).await,
+    }
+}
+
+/// Whether it is signed where it must be. Each signature has been found to count.
+fn check_demanded(entry: &Entry, policies: &[PolicyInForce]) -> Result<()> {
+    match policies.iter().find(|set| set.policy.signed) {
+        Some(set) if entry.draft.signed.signatures.is_empty() => {
+            let detail = format!("`{}` takes signed versions only", set.namespace);
+            Err(Failure::new(ProblemCode::SignatureRequired, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether each signature counts as things stand.
 async fn check_signatures(tx: &mut Tx, entry: &Entry, situation: &Situation) -> Result<()> {
     let claimed_by = situation.org.is_none().then_some(entry.identity.user.id.as_str());
@@ -196,7 +221,13 @@ async fn check_signatures(tx: &mut Tx, entry: &Entry, situation: &Situation) -> 
 
 impl Round {
     /// Takes the rows of a version that is published, and its log entry.
-    async fn write(&mut self, tx: &mut Tx, mut entry: Entry, situation: Situation) -> Result<Published> {
+    async fn write(
+        &mut self,
+        tx: &mut Tx,
+        mut entry: Entry,
+        situation: Situation,
+        policies: &[PolicyInForce],
+    ) -> Result<Published> {
         let identity = Arc::clone(&entry.identity);
         let draft = &mut entry.draft;
         if situation.org.is_none() {
@@ -208,10 +239,7 @@ impl Round {
         for signature in &draft.signed.signatures {
             marks.push(signature.mark(tx, &draft.id).await?);
         }
-        let policies = match situation.policies {
-            0 => Vec::new(),
-            _ => approvals::policies(tx.connection(), &draft.id.namespace()).await?,
-        };
+        let policies = waited_for(policies);
         if !policies.is_empty() {
             draft.row.status = VersionStatus::Pending;
         }
@@ -226,7 +254,7 @@ impl Round {
                 via: identity.token.via.clone(),
                 statement: draft.signed.statement.as_ref().map(|text| Digest::of(text.as_bytes())),
                 signatures: marks.clone(),
-                policies: crate::approvals::indexes(&policies),
+                policies,
             },
         );
         if let Some(statement) = draft.signed.statement.take() {

@@ -291,6 +291,37 @@ async fn who_is_switched_off_or_has_left_counts_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_is_not_published_where_that_is_demanded() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.people().await;
+    let path = "/api/v1/orgs/acme/policy";
+    for nothing in [json!({}), json!({ "approvals": 0 }), json!({ "role": "admin" })] {
+        app.put(path, ADMIN, nothing).await.fails(422, "invalid-field");
+    }
+    let policy = app.put(path, ADMIN, json!({ "signed": true })).await.is(200);
+    assert_eq!(policy["demanded"], json!({ "approvals": 0, "role": "reviewer", "signed": true }));
+    let refused = app.post("/api/v1/skills", &author, skill("acme/team/tool", "1.0.0")).await;
+    let refused = refused.fails(422, "signature-required");
+    assert_eq!(refused["detail"], "`acme` takes signed versions only");
+    let key = Signer::of("laptop", 1);
+    app.enrol(&author, &key).await;
+    let published = app.publish_signed(&author, "acme/tool", "1.0.0", &key).await.is(201);
+    assert_eq!(published["status"], "published");
+    // With approvals below it, both are demanded.
+    app.post("/api/v1/skills", ADMIN, skill("acme/team/tool", "1.0.0"))
+        .await
+        .fails(422, "signature-required");
+    app.put("/api/v1/orgs/acme/team/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    let below = app.get_as(&rita, "/api/v1/orgs/acme/team/policy").await.is(200);
+    assert_eq!(below["demanded"], json!({ "approvals": 1, "role": "reviewer", "signed": true }));
+    app.post("/api/v1/skills", &author, skill("acme/team/tool", "1.0.0"))
+        .await
+        .fails(422, "signature-required");
+    app.publish_signed(&author, "acme/team/tool", "1.0.0", &key).await.is(202);
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_learns_of_what_waits_by_trying_to_change_it() {
     let app = TestApp::new().await;
     let People { author, rita, .. } = app.people().await;

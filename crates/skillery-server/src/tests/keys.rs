@@ -58,7 +58,12 @@ impl Signer {
 }
 
 /// The statement about what [`skill`] publishes.
-fn statement(registry: &str, id: &str, version: &str, change: impl FnOnce(&mut Vec<BundleFile>)) -> String {
+pub(crate) fn statement(
+    registry: &str,
+    id: &str,
+    version: &str,
+    change: impl FnOnce(&mut Vec<BundleFile>),
+) -> String {
     let id: SkillId = id.parse().unwrap();
     let body = skill(id.as_str(), version);
     let text = |name: &str| body[name].as_str().unwrap();
@@ -87,7 +92,7 @@ fn others(statement: &str) -> Vec<String> {
 }
 
 impl TestApp {
-    async fn origin(&self) -> String {
+    pub(crate) async fn origin(&self) -> String {
         self.get("/api/v1/log/key").await.is(200)["origin"].as_str().unwrap().to_owned()
     }
 
@@ -114,7 +119,7 @@ impl TestApp {
         self.publish_with(token, id, version, &statement, &signature).await
     }
 
-    async fn publish_with(
+    pub(crate) async fn publish_with(
         &self,
         token: &str,
         id: &str,
@@ -128,7 +133,7 @@ impl TestApp {
         self.post("/api/v1/skills", token, request).await
     }
 
-    async fn publisher(&self, name: &str) -> String {
+    pub(crate) async fn publisher(&self, name: &str) -> String {
         let token = self.user(name, &["read", "publish", "admin"]).await;
         self.member("acme", name, "publisher").await;
         token

@@ -68,7 +68,8 @@ pub(super) fn about(event: &Event) -> String {
         }
         Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
         Event::PolicySet { namespace, policy } => {
-            format!("{namespace} {} {}", policy.approvals, policy.role)
+            let signed = if policy.signed { " signed" } else { "" };
+            format!("{namespace} {} {}{signed}", policy.approvals, policy.role)
         }
         Event::PolicyRemoved { namespace } => namespace.clone(),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),

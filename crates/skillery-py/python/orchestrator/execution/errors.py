@@ -32,6 +32,11 @@ class RegistryError(Exception):
         return (type(self), (str(self), self.code, self.hint))
 
 
+class RegistryWarning(UserWarning):
+    """Something that was done, and that somebody should know: a version that was yanked or waits for approval, a log
+    that was met for the first time, or that was handed over to another key."""
+
+
 class InvalidInputError(RegistryError, ValueError):
     """An argument, or what was published, is refused: a bad id, a version that exists with other content."""
 
@@ -49,7 +54,8 @@ class NotFoundError(RegistryError, ValueError):
 
 
 class VerificationError(RegistryError, ValueError):
-    """What came is not what was published: digest or signature do not fit. Nothing was installed."""
+    """What came is not what was published, not in the log as it came, or not what was demanded: digests, signatures,
+    approvals, witnesses. Nothing was installed."""
 
 
 class RegistryUnavailableError(RegistryError, ConnectionError):

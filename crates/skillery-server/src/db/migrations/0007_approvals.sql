@@ -5,6 +5,7 @@ CREATE TABLE policies (
     org TEXT NOT NULL REFERENCES orgs (key),
     approvals BIGINT NOT NULL,
     role TEXT NOT NULL,
+    signed BIGINT NOT NULL,
     set_at BIGINT NOT NULL,
     log_index BIGINT NOT NULL
 );

@@ -5,14 +5,13 @@ use axum::response::Response;
 use skillery_core::api::{ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse};
 use skillery_core::id::key_contains;
 use skillery_core::{
-    ApprovalPolicy, Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest,
-    VersionStatus,
+    Decision, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::{Wanted, decide, demanded, given, judge};
+use crate::approvals::{Wanted, decide, given, judge, of_waiting};
 use crate::db::{approvals as table, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
@@ -98,10 +97,11 @@ async fn approvals_of(
         .filter(|row| skill::sees_version(caller, &namespace.key(), row))
         .ok_or_else(not_found)?;
     let summary = versions::summary(&app.db, &key, version).await?.ok_or_else(not_found)?;
-    let demanded = demanded(&table::policies(app.db.reader(), &namespace).await?);
-    let policy = demanded.unwrap_or(ApprovalPolicy::LEAST);
+    let policies = table::policies(app.db.reader(), &namespace).await?;
+    let policy = of_waiting(&policies);
     // What waits needs one approval even where nothing is demanded any more.
-    let demanded = demanded.or((row.status == VersionStatus::Pending).then_some(policy));
+    let is_demanded = row.status == VersionStatus::Pending || policies.iter().any(|set| set.policy.waits());
+    let demanded = is_demanded.then_some(policy);
     let judged = judge(&mut *app.db.reader().acquire().await?, id, &row).await?;
     let given = given(&judged, policy);
     let decisions = judged

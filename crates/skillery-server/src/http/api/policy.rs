@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::PolicyResponse;
 use skillery_core::event::Event;
-use skillery_core::{ApprovalPolicy, Namespace, Problem, ProblemCode, Role, Scope};
+use skillery_core::{Namespace, Problem, ProblemCode, PublishPolicy, Role, Scope};
 
 use super::orgs::org_not_found;
 use super::publishers::still_admin;
@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::text::invalid;
 
-/// What a namespace demands before a version is handed out, by itself and by those above it. For members.
+/// What a namespace demands of versions that are published there, by itself and by those above it. For members.
 #[utoipa::path(
     get, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["read"])),
     params(("namespace" = String, Path, description = "an org, or what lies below one")),
@@ -36,22 +36,22 @@ async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
     Ok(PolicyResponse { namespace: namespace.to_string(), demanded, policies })
 }
 
-/// Demands approvals of every version that is published in the namespace and below it from now on, in place of what it
-/// demanded before. What waits already waits for these.
+/// Demands approvals, signatures, or both of every version that is published in the namespace and below it from now on, in
+/// place of what it demanded before. What waits already waits for these approvals.
 #[utoipa::path(
     put, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["admin"])),
-    request_body = ApprovalPolicy,
+    request_body = PublishPolicy,
     params(("namespace" = String, Path, description = "an org, or what lies below one")),
     responses((status = 200, body = PolicyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
-    let (app, caller, policy) = call.json::<ApprovalPolicy>().await?;
+    let (app, caller, policy) = call.json::<PublishPolicy>().await?;
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     policy.check().map_err(|error| {
         let field = match error {
-            skillery_core::approval::ApprovalPolicyError::Approvals => "approvals",
-            skillery_core::approval::ApprovalPolicyError::Role => "role",
+            skillery_core::approval::PublishPolicyError::Approvals => "approvals",
+            skillery_core::approval::PublishPolicyError::Role => "role",
         };
         invalid(field, error.to_string())
     })?;
@@ -74,7 +74,7 @@ pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     json(StatusCode::OK, &policy_of(&app, namespace).await?)
 }
 
-/// Demands no approvals any more. What waits needs one, of another person, as long as nothing above demands more.
+/// Demands nothing any more. What waits needs one approval, of another person, as long as nothing above demands more.
 #[utoipa::path(
     delete, path = "/api/v1/orgs/{namespace}/policy", tag = "approvals", security(("token" = ["admin"])),
     params(("namespace" = String, Path, description = "an org, or what lies below one")),

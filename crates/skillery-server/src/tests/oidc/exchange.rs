@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use skillery_core::api::PublisherKind;
+use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
 
+use super::super::keys::{self, statement};
 use super::super::{ADMIN, TestApp, is_postgres, skill};
 use super::{AUDIENCE, Issuer, Signer, build, exchange, registry, registry_with, trust};
 use crate::oidc::TrustedIssuer;
@@ -45,6 +47,28 @@ async fn a_build_publishes_and_the_log_says_which() {
     assert!(openings.contains("run 4711"), "{openings}");
     let versions = app.get("/api/v1/skills/acme/tool/versions").await.is(200);
     assert_eq!(versions["versions"][0]["publisher"], publisher["user"]);
+
+    // Where it signs, with the key of somebody who may publish, the statement says which build it is, and no other.
+    let anna = app.publisher("anna").await;
+    let key = keys::Signer::of("anna", 1);
+    app.enrol(&anna, &key).await;
+    let plain = statement(&app.origin().await, "acme/tool", "1.1.0", |_| ());
+    let named = |build: &str| {
+        let build = serde_json::to_string(build).unwrap();
+        plain.replace(r#""predicate":{"#, &format!(r#""predicate":{{"builder":{build},"#))
+    };
+    let signed = |text: &str| key.sign(RELEASE_NAMESPACE, text.as_bytes());
+    let other = named("oidc:https://ci.example.com|other");
+    app.publish_with(token, "acme/tool", "1.1.0", &other, &signed(&other))
+        .await
+        .fails(422, "invalid-statement");
+    let ours = named(&via);
+    app.publish_with(&anna, "acme/tool", "1.1.0", &ours, &signed(&ours))
+        .await
+        .fails(422, "invalid-statement");
+    app.publish_with(token, "acme/tool", "1.1.0", &ours, &signed(&ours)).await.is(201);
+    let kept = app.get("/api/v1/skills/acme/tool/versions/1.1.0/signatures").await.is(200);
+    assert_eq!(kept["statement"], ours);
 
     // It publishes into its namespace, and does nothing else.
     app.post("/api/v1/skills", token, skill("other/tool", "1.0.0")).await.fails(403, "token-out-of-bounds");
