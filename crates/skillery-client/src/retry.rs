@@ -24,9 +24,12 @@ pub(crate) fn pause(attempt: u32, retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or(Duration::from_millis(100) * 3_u32.saturating_pow(attempt))
 }
 
+/// What a registry may make us wait: more is as long as anybody does.
+const LONGEST_PAUSE: u64 = 24 * 60 * 60;
+
 /// `Retry-After` in seconds. The form with a date is passed over: it needs a clock that agrees with the server's.
 pub(crate) fn retry_after(header: Option<&str>) -> Option<Duration> {
-    header?.trim().parse().ok().map(Duration::from_secs)
+    header?.trim().parse().ok().map(|seconds: u64| Duration::from_secs(seconds.min(LONGEST_PAUSE)))
 }
 
 #[cfg(test)]
@@ -41,5 +44,6 @@ mod tests {
         assert_eq!(retry_after(Some("Wed, 21 Oct 2026 07:28:00 GMT")), None);
         assert_eq!(retry_after(Some("-1")), None);
         assert_eq!(retry_after(None), None);
+        assert_eq!(retry_after(Some("18446744073709551615")), Some(Duration::from_secs(LONGEST_PAUSE)));
     }
 }

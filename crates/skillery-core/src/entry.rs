@@ -10,7 +10,7 @@ use crate::canonical::{canonical_json, canonical_value};
 use crate::event::Event;
 use crate::limits::MAX_ENTRY_BYTES;
 use crate::time::Time;
-use crate::{Digest, tlog};
+use crate::{Digest, SkillId, tlog};
 
 /// The form of entries and leaves.
 const FORM: u32 = 1;
@@ -26,6 +26,8 @@ pub struct Entry {
     pub prev: Option<u64>,
     /// What was done.
     pub event: Event,
+    /// The skill that it is about; which entries of kinds say, too, that this program does not know.
+    about: Option<SkillId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,7 +71,24 @@ fn form_error(error: serde_json::Error) -> EntryError {
     EntryError::Form(error.to_string())
 }
 
+/// The skill that an entry of any kind is about.
+#[derive(Deserialize)]
+struct About {
+    skill: Option<SkillId>,
+}
+
 impl Entry {
+    /// An entry of a kind that this program knows.
+    pub fn new(time: Time, actor: Option<String>, prev: Option<u64>, event: Event) -> Self {
+        let about = event.skill().cloned();
+        Self { time, actor, prev, event, about }
+    }
+
+    /// The skill that it is about, if it is about one.
+    pub fn skill(&self) -> Option<&SkillId> {
+        self.about.as_ref()
+    }
+
     /// The canonical JSON (RFC 8785): the same entry has the same bytes everywhere.
     pub fn to_text(&self) -> Result<String, EntryError> {
         let form = EntryForm {
@@ -96,11 +115,12 @@ impl Entry {
         if canonical != text.as_bytes() {
             return Err(EntryError::NotCanonical);
         }
+        let about = About::deserialize(&value).ok().and_then(|about| about.skill);
         let EntryForm { v, time, actor, prev, event } = serde_json::from_value(value).map_err(form_error)?;
         if v != FORM {
             return Err(EntryError::Newer(v));
         }
-        Ok(Self { time, actor, prev, event })
+        Ok(Self { time, actor, prev, event, about })
     }
 }
 
@@ -193,18 +213,14 @@ impl Leaf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SkillId, Version};
+    use crate::Version;
 
     fn entry() -> Entry {
-        Entry {
-            time: Time::from_micros(1_767_323_045_000_000),
-            actor: Some("u1".to_owned()),
-            prev: Some(7),
-            event: Event::VersionYanked {
-                skill: "acme/email".parse::<SkillId>().unwrap(),
-                version: "1.2.3".parse::<Version>().unwrap(),
-            },
-        }
+        let event = Event::VersionYanked {
+            skill: "acme/email".parse::<SkillId>().unwrap(),
+            version: "1.2.3".parse::<Version>().unwrap(),
+        };
+        Entry::new(Time::from_micros(1_767_323_045_000_000), Some("u1".to_owned()), Some(7), event)
     }
 
     #[test]
@@ -218,7 +234,8 @@ mod tests {
         assert_eq!(Entry::parse(&text.replace(",\"v\"", ", \"v\"")), Err(EntryError::NotCanonical));
         assert_eq!(Entry::parse(&text.replace("\"v\":1", "\"v\":2")), Err(EntryError::Newer(2)));
         let unknown = Entry::parse(&text.replace("version.yanked", "version.zapped")).unwrap();
-        assert_eq!(unknown.event, Event::Unknown);
+        assert_eq!((&unknown.event, unknown.skill()), (&Event::Unknown, entry().skill()));
+        assert_eq!(unknown.skill().unwrap().as_str(), "acme/email");
     }
 
     #[test]

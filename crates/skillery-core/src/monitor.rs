@@ -185,17 +185,12 @@ impl Monitor {
         if (index == 0) != (entry.event == Event::Genesis) {
             found.add(Rule::Genesis, format!("it is `{}`", entry.event.kind()));
         }
-        match entry.event.skill().cloned() {
+        match entry.skill().cloned() {
             Some(skill) => self.check_chain(index, entry, &skill, found),
-            // A kind that is not known may be about a skill.
-            None if entry.prev.is_some() && entry.event != Event::Unknown => {
+            None if entry.prev.is_some() => {
                 found.add(Rule::Chain, "it names one before it, and is about no skill".to_owned());
             }
             None => {}
-        }
-        if entry.event == Event::Unknown && entry.prev.is_some() {
-            // It is about some skill, whose next entry will name it.
-            self.hidden.insert(index);
         }
         let actor = entry.actor.as_deref();
         match &entry.event {

@@ -133,11 +133,6 @@ impl Registry {
             let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
             Library::new(Home::locate()?).install(&client, &id, &request, options).await
         })?;
-        if let Some(fingerprint) = &installation.new_log_key {
-            let registry = &self.config.url;
-            let text = format!("first contact with the log of {registry}; its key is pinned: {fingerprint}");
-            failure::warn(py, &text)?;
-        }
         if let Some(warning) = &installation.warning {
             failure::warn(py, warning)?;
         }

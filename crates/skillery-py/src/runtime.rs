@@ -8,7 +8,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use skillery_client::Error;
-use skillery_client::log::take_followed;
+use skillery_client::log::{take_followed, take_met};
 use tokio::runtime::Runtime;
 
 use crate::failure;
@@ -60,10 +60,10 @@ pub(crate) fn wait<T: Send + 'static>(
         receiver = received.1;
         match received.0 {
             Ok(outcome) => {
-                for followed in take_followed() {
-                    failure::warn(py, &followed.to_string())?;
-                }
-                return outcome.map_err(|error| failure::raise(py, &error));
+                let told = tell(py);
+                // What went wrong is of more weight than a warning that was made an error.
+                let value = outcome.map_err(|error| failure::raise(py, &error))?;
+                return told.map(|()| value);
             }
             Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
             Err(RecvTimeoutError::Disconnected) => {
@@ -71,6 +71,13 @@ pub(crate) fn wait<T: Send + 'static>(
             }
         }
     }
+}
+
+/// Warns of logs that were met, or handed over, meanwhile. All is told, whatever becomes of the first.
+fn tell(py: Python<'_>) -> PyResult<()> {
+    let met = take_met().into_iter().map(|met| met.to_string());
+    let texts = met.chain(take_followed().into_iter().map(|followed| followed.to_string()));
+    texts.map(|text| failure::warn(py, &text)).fold(Ok(()), PyResult::and)
 }
 
 /// Waits for work that itself waits for the disk.

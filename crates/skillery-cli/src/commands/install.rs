@@ -87,13 +87,6 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     let report = Report { skills, locked };
     session.output.show(&report, |page| report.skills.iter().for_each(|skill| describe(page, skill)))?;
     for skill in &report.skills {
-        if let Some(fingerprint) = &skill.new_log_key {
-            session.output.note(
-                Line::default()
-                    .toned(Tone::Faint, "first contact with the log of this registry; its key is pinned: ")
-                    .name(fingerprint),
-            );
-        }
         if let Some(warning) = &skill.warning {
             session.output.warning(warning);
         }
@@ -200,9 +193,10 @@ fn describe(page: &mut Page, skill: &Installation) {
         .toned(Tone::Good, done)
         .name(manifest.id.as_str())
         .plain(format!(" {}", manifest.version));
-    let line = match skill.added && skill.from_cache {
-        true => line.plain(" from what was downloaded earlier"),
-        false => line,
+    let line = match (skill.from_cache, skill.added) {
+        (true, true) => line.plain(" from what was downloaded earlier"),
+        (true, false) => line.plain(", and the registry was not asked"),
+        (false, _) => line,
     };
     page.line(match &manifest.signed {
         Some(signed) => line.toned(Tone::Faint, format!(", signed by {}", signed.signer)),

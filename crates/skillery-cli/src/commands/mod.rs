@@ -50,6 +50,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{Cli, Command};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::interrupt;
+use crate::output::{Line, Tone};
 use crate::session::Session;
 
 /// Runs the command and says how it ended. What went wrong has been printed.
@@ -71,7 +72,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
             Err(Failure::new(Exit::Failed, "runtime", "cannot start the program's threads").cause(&error))
         }
     };
-    tell_followed(&session);
+    tell_of_logs(&session);
     match result {
         Ok(exit) => exit,
         Err(failure) => {
@@ -81,8 +82,11 @@ pub(crate) fn run(cli: Cli) -> Exit {
     }
 }
 
-/// Says once that the log of a registry is believed by another key from now on.
-fn tell_followed(session: &Session) {
+/// Says once that the log of a registry was met, or is believed by another key from now on.
+fn tell_of_logs(session: &Session) {
+    for met in skillery_client::log::take_met() {
+        session.output.note(Line::default().toned(Tone::Faint, met.to_string()));
+    }
     for followed in skillery_client::log::take_followed() {
         session.output.warning(&followed.to_string());
     }

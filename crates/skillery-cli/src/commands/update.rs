@@ -87,6 +87,10 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
         }
         updates.iter().for_each(|updated| describe(page, updated));
     })?;
+    for warning in updates.iter().filter_map(|updated| updated.update.installation.as_ref()?.warning.as_ref())
+    {
+        session.output.warning(warning);
+    }
     Ok(Exit::Done)
 }
 

@@ -90,14 +90,13 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> CommandResult {
         return verify_oms::run(session, args, signature);
     }
     let library = session.library()?;
-    let needs_client = args.remote || args.require.is_some();
-    let client = needs_client.then(|| session.client()).transpose()?;
+    let client = session.client()?;
     let installed = choose(&library, &args.skills)?;
     let progress = Progress::bar(&session.output, installed.len());
     let mut checked = Vec::with_capacity(installed.len());
     for version in &installed {
         progress.message(version.manifest.id.as_str());
-        checked.push(check(&library, client.as_ref(), args, version).await?);
+        checked.push(check(&library, &client, args, version).await?);
         progress.step();
     }
     drop(progress);
@@ -133,25 +132,24 @@ fn choose(library: &Library, skills: &[InstalledName]) -> Result<Vec<Installed>,
 
 async fn check(
     library: &Library,
-    client: Option<&Client>,
+    client: &Client,
     args: &VerifyArgs,
     installed: &Installed,
 ) -> Result<Checked, Failure> {
     let (id, version) = (installed.manifest.id.clone(), installed.manifest.version.clone());
     let mut checked =
         Checked { id, version, ok: true, signature: None, signed: Vec::new(), findings: Vec::new() };
-    let verified = match (client, args.require) {
-        (Some(client), Some(require)) => library.verify_required(client, installed, require),
-        _ => library.verify(installed),
-    };
-    match verified {
+    // By the configured key of the log, where there is one, also where nothing is demanded.
+    match library.verify_required(client, installed, args.require.unwrap_or(Require::HASH)) {
         Ok(verified) => {
             checked.signature = Some(verified.signature_state);
             checked.signed = verified.signatures;
         }
         Err(error) => checked.find(&error),
     }
-    let Some(client) = client.filter(|_| args.remote) else { return Ok(checked) };
+    if !args.remote {
+        return Ok(checked);
+    }
     match library.compare(client, installed).await {
         Ok(view) if view.status == VersionStatus::Published => {}
         Ok(view) => {

@@ -13,6 +13,9 @@ use crate::api::Page;
 use crate::client::{Call, Client};
 use crate::error::{Error, Result};
 
+/// Seconds that a person has to sign in, whatever the registry says.
+const LONGEST_LOGIN: u64 = 24 * 60 * 60;
+
 /// Seconds between two questions at least, whatever a registry says.
 const SHORTEST_PAUSE: u64 = 1;
 /// Seconds between two questions at most.
@@ -60,7 +63,7 @@ impl Client {
 
     /// Asks again and again whether the person is done, until it is too late. Gives the person's token.
     pub async fn finish_login(&self, started: &StartLoginResponse) -> Result<CreateTokenResponse> {
-        let deadline = Instant::now() + Duration::from_secs(started.expires_in);
+        let deadline = Instant::now() + Duration::from_secs(started.expires_in.min(LONGEST_LOGIN));
         let request = PollLoginRequest { login: started.login.clone() };
         let mut pause = started.interval;
         loop {

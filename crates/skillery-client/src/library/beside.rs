@@ -47,6 +47,15 @@ impl Beside {
     }
 }
 
+/// Whether two keys are of one log, as far as both are known: keys change, the name of a log does not.
+pub(super) fn same_log(one: Option<&str>, other: Option<&str>) -> bool {
+    let name = |key: &'_ str| key.split('+').next().map(str::to_owned);
+    match (one, other) {
+        (Some(one), Some(other)) => name(one) == name(other),
+        _ => true,
+    }
+}
+
 /// How many have signed the checkpoint of a proof.
 pub(super) fn cosigners(proof: Option<&str>) -> usize {
     proof.map_or(0, |proof| proof.matches("\n\u{2014} ").count())

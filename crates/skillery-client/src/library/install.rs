@@ -12,9 +12,10 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::keys::Keys;
-use crate::library::beside::Beside;
+use crate::library::beside::{Beside, cosigners, same_log};
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
+use crate::library::proof::LogKeys;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::{LOCK_FILE, LockedSkill};
 use crate::log::{Demands, Kept, KeptSignatures, LogError};
@@ -57,7 +58,21 @@ impl Library {
         request: &VersionRequest,
         options: InstallOptions,
     ) -> Result<Installation> {
-        let fetched = self.fetch(client, id, request, options, None).await?;
+        let is_named = matches!(request, VersionRequest::Exact(_));
+        self.install_chosen(client, id, request, is_named, options).await
+    }
+
+    /// As [`Library::install`]; `is_named` tells whether the caller has named the very version. Only then one will do that
+    /// was yanked or waits for approval.
+    pub(super) async fn install_chosen(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        request: &VersionRequest,
+        is_named: bool,
+        options: InstallOptions,
+    ) -> Result<Installation> {
+        let fetched = self.fetch(client, id, request, is_named, options, None).await?;
         self.put(client.registry().to_owned(), fetched).await
     }
 
@@ -74,7 +89,7 @@ impl Library {
         let request = VersionRequest::Exact(locked.version.clone());
         let fetched = match self.cached(client, &locked.id, &request, options).await {
             Ok(fetched) if fetched.entry.manifest.digest == locked.digest => fetched,
-            _ => self.fetch(client, &locked.id, &request, options, locked.log_key()?.as_ref()).await?,
+            _ => self.fetch(client, &locked.id, &request, true, options, locked.log_key()?.as_ref()).await?,
         };
         check_locked(locked, fetched.entry.manifest.digest)?;
         if options.require.signed {
@@ -122,9 +137,16 @@ impl Library {
                 let proof = library.store.proof(&installed)?;
                 let witnessing = library.witnessing(&client, options.require)?;
                 let manifest = &installed.manifest;
-                match library.check_proof(manifest, proof.as_deref(), configured, witnessing.as_ref()) {
+                match library.check_proof(
+                    manifest,
+                    proof.as_deref(),
+                    LogKeys::known(configured),
+                    witnessing.as_ref(),
+                ) {
                     // It was installed when nothing, or less, was to be proven.
-                    Err(Error::Log(LogError::NoProof { .. } | LogError::NotWitnessed { .. })) => {
+                    Err(Error::Log(
+                        LogError::NoProof { .. } | LogError::NoKey { .. } | LogError::NotWitnessed { .. },
+                    )) => {
                         return Ok(None);
                     }
                     outcome => outcome?,
@@ -134,14 +156,23 @@ impl Library {
                 if signatures.is_none() {
                     return Ok(None);
                 }
-                library.check_signed(&installed.manifest, &files, signatures.as_ref(), configured)?;
+                library.check_signed(
+                    &installed.manifest,
+                    &files,
+                    signatures.as_ref(),
+                    LogKeys::known(configured),
+                )?;
                 check_locked_statement(&locked, signatures.as_ref())?;
             }
             if options.require.approved {
                 if approvals.is_none() {
                     return Ok(None);
                 }
-                library.check_approved(&installed.manifest, approvals.as_ref(), configured)?;
+                library.check_approved(
+                    &installed.manifest,
+                    approvals.as_ref(),
+                    LogKeys::known(configured),
+                )?;
             }
             library.store.writer()?.set_current(id, version)?;
             let installed = Installed { current: true, ..installed };
@@ -161,20 +192,28 @@ impl Library {
         client: &Client,
         id: &SkillId,
         request: &VersionRequest,
+        is_named: bool,
         options: InstallOptions,
         introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
         if options.offline {
             return self.cached(client, id, request, options).await;
         }
-        match self.download(client, id, request, options, introduced).await {
-            Err(error) if error.is_unreachable() => match self.cached(client, id, request, options).await {
-                Ok(fetched) => Ok(fetched),
-                // Why the registry does not answer is of more use than that nothing is cached.
-                Err(Error::NotCached { .. }) => Err(error),
-                Err(other) => Err(other),
-            },
-            other => other,
+        match client.download(id, request).await {
+            Ok(download) => {
+                self.check_download(client, id, request, download, is_named, options, introduced).await
+            }
+            // A registry that answers, and keeps its log back, is not away. Nor does an old proof show that witnesses have seen
+            // the log of late.
+            Err(error) if error.is_unreachable() && !options.require.witnessed => {
+                match self.cached(client, id, request, options).await {
+                    Ok(fetched) => Ok(fetched),
+                    // Why the registry does not answer is of more use than that nothing is cached.
+                    Err(Error::NotCached { .. }) => Err(error),
+                    Err(other) => Err(other),
+                }
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -186,19 +225,24 @@ impl Library {
         request: &VersionRequest,
         options: InstallOptions,
     ) -> Result<Digest> {
-        Ok(self.download(client, id, request, options, None).await?.entry.manifest.digest)
+        let download = client.download(id, request).await?;
+        let fetched = self.check_download(client, id, request, download, true, options, None).await?;
+        Ok(fetched.entry.manifest.digest)
     }
 
-    async fn download(
+    /// Checks what was downloaded, as far as it is demanded.
+    #[expect(clippy::too_many_arguments, reason = "each says something else of one download")]
+    async fn check_download(
         &self,
         client: &Client,
         id: &SkillId,
         request: &VersionRequest,
+        download: DownloadResponse,
+        is_named: bool,
         options: InstallOptions,
         introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
         let witnessing = self.witnessing(client, options.require)?;
-        let download = client.download(id, request).await?;
         let version: Version = download
             .version
             .parse()
@@ -222,7 +266,7 @@ impl Library {
         }
         let proven = match require.logged {
             true => {
-                let is_told = warning.is_some() && matches!(request, VersionRequest::Exact(_));
+                let is_told = warning.is_some() && is_named;
                 let said = is_told.then_some(detail.summary.status);
                 let demands = Demands { signed: require.signed, approved: require.approved };
                 let proven =
@@ -337,13 +381,18 @@ impl Library {
         let (configured, kept) = (client.configured_log_key(), entry.kept.signatures.as_ref());
         if options.require.logged {
             let witnessing = self.witnessing(client, options.require)?;
-            self.check_proof(manifest, entry.proof.as_deref(), configured, witnessing.as_ref())?;
+            self.check_proof(
+                manifest,
+                entry.proof.as_deref(),
+                LogKeys::known(configured),
+                witnessing.as_ref(),
+            )?;
         }
         if options.require.signed {
-            self.check_signed(manifest, &files, kept, configured)?;
+            self.check_signed(manifest, &files, kept, LogKeys::known(configured))?;
         }
         if options.require.approved {
-            self.check_approved(manifest, entry.kept.approvals.as_ref(), configured)?;
+            self.check_approved(manifest, entry.kept.approvals.as_ref(), LogKeys::known(configured))?;
         }
         if options.verify_signature {
             self.require_any_signature(client.registry(), manifest, &files, kept, configured)?;
@@ -382,9 +431,14 @@ impl Library {
     fn keep(&self, registry: &str, entry: &mut Entry) {
         let Manifest { id, version, digest, log_key, .. } = &entry.manifest;
         if let Some(earlier) = self.cache.get(registry, id, version)
-            && (&earlier.manifest.digest, &earlier.manifest.log_key) == (digest, log_key)
+            && earlier.manifest.digest == *digest
+            && same_log(earlier.manifest.log_key.as_deref(), log_key.as_deref())
         {
             let (known, manifest) = (earlier.manifest, &mut entry.manifest);
+            if cosigners(entry.proof.as_deref()) < cosigners(earlier.proof.as_deref()) {
+                entry.proof = earlier.proof;
+                (manifest.log_key, manifest.log_index) = (known.log_key, known.log_index);
+            }
             manifest.signed = manifest.signed.take().or(known.signed);
             manifest.approved = manifest.approved.take().or(known.approved);
             entry.kept = std::mem::take(&mut entry.kept).or(earlier.kept);
@@ -404,7 +458,7 @@ impl Library {
         let state = self.signature_state(registry, manifest)?;
         let is_open = matches!(state, SignatureState::Unsigned | SignatureState::Unchecked);
         if is_open && kept.is_some() && self.secrets(registry, &manifest.id)?.is_empty() {
-            return self.check_signed(manifest, files, kept, configured).map(drop);
+            return self.check_signed(manifest, files, kept, LogKeys::known(configured)).map(drop);
         }
         verify::require_signature(state, &manifest.id, &manifest.version)
     }

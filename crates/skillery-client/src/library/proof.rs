@@ -47,6 +47,28 @@ pub struct ProofView {
     pub fingerprint: String,
 }
 
+/// By which keys of its log what is kept of a version is believed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogKeys<'a> {
+    /// The configured one.
+    configured: Option<&'a VerifierKey>,
+    /// Whether the one that stands beside what is kept will do, where no other is known. It says what was found when the
+    /// version came; whoever can write there can write another.
+    or_kept: bool,
+}
+
+impl<'a> LogKeys<'a> {
+    /// Where something is demanded: the configured key, else the pinned one.
+    pub(super) fn known(configured: Option<&'a VerifierKey>) -> Self {
+        Self { configured, or_kept: false }
+    }
+
+    /// Where nothing is.
+    pub(super) fn any(configured: Option<&'a VerifierKey>) -> Self {
+        Self { configured, or_kept: true }
+    }
+}
+
 impl Library {
     /// What is wanted of witnesses, if something is.
     pub(super) fn witnessing(&self, client: &Client, require: Require) -> Result<Option<Witnessing>> {
@@ -88,17 +110,17 @@ impl Library {
         })
     }
 
-    /// Checks a proof that was kept, without asking anybody: with the key that is configured, else the pinned one, else
-    /// the one that the version was installed with. Where that is wanted, witnesses must have cosigned its checkpoint.
+    /// Checks a proof that was kept, without asking anybody. Where that is wanted, witnesses must have cosigned its
+    /// checkpoint.
     pub(super) fn check_proof(
         &self,
         manifest: &Manifest,
         proof: Option<&str>,
-        configured: Option<&VerifierKey>,
+        keys: LogKeys<'_>,
         witnessing: Option<&Witnessing>,
     ) -> Result<ProofView> {
         let Some(proof) = proof else { return Err(no_proof(manifest)) };
-        let keys = self.keys_of(manifest, configured)?;
+        let keys = self.keys_of(manifest, keys)?;
         let offered = offered(manifest, &[]);
         let (key, index, checkpoint) = check_kept_by(proof, &keys, &offered)?;
         if let Some(witnessing) = witnessing {
@@ -119,12 +141,12 @@ impl Library {
         manifest: &Manifest,
         files: &[BundleFile],
         kept: Option<&KeptSignatures>,
-        configured: Option<&VerifierKey>,
+        keys: LogKeys<'_>,
     ) -> Result<Vec<SignedView>> {
         let files = statement_files(files);
         let offered = offered(manifest, &files);
         let kept = kept.ok_or_else(|| not_kept(&offered))?;
-        check_kept_signatures(kept, &self.keys_of(manifest, configured)?, &offered)
+        check_kept_signatures(kept, &self.keys_of(manifest, keys)?, &offered)
     }
 
     /// Counts approvals that were kept, without asking anybody, by what they rest on in the log of the keys that
@@ -133,7 +155,7 @@ impl Library {
         &self,
         manifest: &Manifest,
         kept: Option<&KeptApprovals>,
-        configured: Option<&VerifierKey>,
+        keys: LogKeys<'_>,
     ) -> Result<ApprovedView> {
         let offered = offered(manifest, &[]);
         let (Some(kept), Some(published)) = (kept, manifest.log_index) else {
@@ -141,27 +163,38 @@ impl Library {
             let reason = "no approval of it is kept on this machine".to_owned();
             return Err(LogError::NotApproved { id, version, reason }.into());
         };
-        check_kept_approvals(kept, &self.keys_of(manifest, configured)?, &offered, published)
+        check_kept_approvals(kept, &self.keys_of(manifest, keys)?, &offered, published)
     }
 
     /// The keys that what is kept of a version is believed by.
-    fn keys_of(&self, manifest: &Manifest, configured: Option<&VerifierKey>) -> Result<Vec<Believed>> {
+    fn keys_of(&self, manifest: &Manifest, keys: LogKeys<'_>) -> Result<Vec<Believed>> {
         let registry = manifest.registry.as_deref().ok_or_else(|| no_proof(manifest))?;
-        let mut keys = Log::believed(self.home(), registry, configured)?;
-        if keys.is_empty() {
+        if let Some(evidence) = Log::evidence(self.home(), registry) {
+            return Err(LogError::Forked { registry: registry.to_owned(), evidence }.into());
+        }
+        let mut believed = Log::believed(self.home(), registry, keys.configured)?;
+        if believed.is_empty() {
             let installed_with = manifest.log_key.as_deref().ok_or_else(|| no_proof(manifest))?;
+            if !keys.or_kept {
+                return Err(LogError::NoKey { registry: registry.to_owned() }.into());
+            }
             let key: VerifierKey =
                 installed_with.parse().map_err(Error::internal("read the key of a log"))?;
-            keys.push(key.into());
+            believed.push(key.into());
         }
-        Ok(keys)
+        Ok(believed)
     }
 
     /// What the proof beside an installed version says, checked; nothing where there is none.
     pub fn proof(&self, installed: &Installed) -> Result<Option<ProofView>> {
+        self.proof_by(installed, LogKeys::any(None))
+    }
+
+    /// As [`Library::proof`], by these keys.
+    pub(super) fn proof_by(&self, installed: &Installed, keys: LogKeys<'_>) -> Result<Option<ProofView>> {
         match self.store.proof(installed)? {
             None if installed.manifest.log_index.is_none() => Ok(None),
-            proof => self.check_proof(&installed.manifest, proof.as_deref(), None, None).map(Some),
+            proof => self.check_proof(&installed.manifest, proof.as_deref(), keys, None).map(Some),
         }
     }
 

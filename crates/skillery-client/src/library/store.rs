@@ -16,7 +16,7 @@ use skillery_core::{Digest, Limits, SkillId, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
-use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside};
+use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside, same_log};
 use crate::library::manifest::{Installed, Manifest};
 use crate::log::{Kept, LogError};
 use crate::verify;
@@ -243,18 +243,21 @@ impl Writer<'_> {
         mut manifest: Manifest,
         mut beside: Beside,
     ) -> Result<()> {
-        let is_other = |same: bool, is_known: bool| is_known && !same;
-        let known = &present.manifest;
-        let is_elsewhere = is_other(known.registry == manifest.registry, manifest.registry.is_some())
-            || is_other(known.log_key == manifest.log_key, manifest.log_key.is_some());
-        let proof = self.store.proof(&present)?;
-        let mut is_more = is_elsewhere || beside.cosigners() > beside::cosigners(proof.as_deref());
-        // What was checked just now stands in for files that were altered.
-        is_more |= !beside.kept.is_empty() || known.status != manifest.status;
-        if is_more && !is_elsewhere {
+        let known = present.manifest.clone();
+        let is_elsewhere = (manifest.registry.is_some() && known.registry != manifest.registry)
+            || !same_log(known.log_key.as_deref(), manifest.log_key.as_deref());
+        let mut is_more = is_elsewhere || known.status != manifest.status || !beside.kept.is_empty();
+        if !is_elsewhere {
+            let proof = self.store.proof(&present)?;
+            is_more |= beside.cosigners() > beside::cosigners(proof.as_deref());
             // Demanding less than before takes nothing away.
-            manifest.signed = manifest.signed.or_else(|| known.signed.clone());
-            manifest.approved = manifest.approved.or_else(|| known.approved.clone());
+            if beside.cosigners() < beside::cosigners(proof.as_deref()) {
+                beside.proof = proof;
+                (manifest.log_key, manifest.log_index) = (known.log_key, known.log_index);
+            }
+            manifest.signed = manifest.signed.or(known.signed);
+            manifest.approved = manifest.approved.or(known.approved);
+            // What was checked just now stands in for files that were altered.
             beside.kept = beside.kept.or(self.store.kept(&present).unwrap_or_default());
         }
         manifest.kept_files = beside.kept_files()?;

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::tlog::VerifierKey;
 use skillery_core::{Digest, VersionRequest, VersionStatus};
 
 use crate::client::Client;
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::library::proof::LogKeys;
 use crate::library::{Installed, Library, Manifest, ProofView};
 use crate::log::{ApprovedView, LogError, SignedView};
 use crate::require::Require;
@@ -51,7 +52,7 @@ impl Library {
     /// are held here, and the proof, signatures of authors and approvals that are kept beside them against the key of the log.
     /// Nobody is asked. What does not fit is an error; what is missing is reported.
     pub fn verify(&self, installed: &Installed) -> Result<Verified> {
-        self.verify_with(installed, None)
+        self.verify_with(installed, LogKeys::any(None))
     }
 
     /// As [`Library::verify`], and what is demanded must be there: by the key of the log that the client is configured with,
@@ -63,24 +64,28 @@ impl Library {
         require: Require,
     ) -> Result<Verified> {
         let configured = client.configured_log_key();
-        let verified = self.verify_with(installed, configured)?;
+        let keys = match require.logged {
+            true => LogKeys::known(configured),
+            false => LogKeys::any(configured),
+        };
+        let verified = self.verify_with(installed, keys)?;
         let manifest = &installed.manifest;
         let (id, version) = (manifest.id.clone(), manifest.version.clone());
         if require.signed && verified.signatures.is_empty() {
             return Err(LogError::NotKept { id, version }.into());
         }
         if require.approved && verified.approved.is_none() {
-            self.check_approved(manifest, None, configured)?;
+            self.check_approved(manifest, None, keys)?;
         }
         if require.logged {
             let witnessing = self.witnessing(client, require)?;
             let proof = self.store.proof(installed)?;
-            self.check_proof(manifest, proof.as_deref(), configured, witnessing.as_ref())?;
+            self.check_proof(manifest, proof.as_deref(), keys, witnessing.as_ref())?;
         }
         Ok(verified)
     }
 
-    fn verify_with(&self, installed: &Installed, configured: Option<&VerifierKey>) -> Result<Verified> {
+    fn verify_with(&self, installed: &Installed, keys: LogKeys<'_>) -> Result<Verified> {
         let manifest = &installed.manifest;
         let digest = self.store.digest(installed)?;
         if digest != manifest.digest {
@@ -100,17 +105,14 @@ impl Library {
             let (id, version) = (manifest.id.clone(), manifest.version.clone());
             return Err(Error::SignatureMismatch { id, version });
         }
-        let proof = self.proof(installed)?;
+        let proof = self.proof_by(installed, keys)?;
         let kept = self.store.kept(installed)?;
         let signatures = match &kept.signatures {
-            Some(kept) => {
-                self.check_signed(manifest, &self.store.files(installed)?, Some(kept), configured)?
-            }
+            Some(kept) => self.check_signed(manifest, &self.store.files(installed)?, Some(kept), keys)?,
             None => Vec::new(),
         };
         let approvals = kept.approvals.as_ref();
-        let approved =
-            approvals.map(|kept| self.check_approved(manifest, Some(kept), configured)).transpose()?;
+        let approved = approvals.map(|kept| self.check_approved(manifest, Some(kept), keys)).transpose()?;
         Ok(Verified { installed: installed.clone(), signature_state, proof, signatures, approved })
     }
 
@@ -149,7 +151,8 @@ impl Library {
                 Some(_) => self.store.files(&installed)?,
                 None => Vec::new(),
             };
-            self.require_any_signature(registry, &manifest, &files, kept.as_ref(), None)?;
+            let configured = Config::load(self.home())?.log_key;
+            self.require_any_signature(registry, &manifest, &files, kept.as_ref(), configured.as_ref())?;
             // What was signed are the files, and what is handed out is one of them.
             let path = bundle::code_path(&manifest.id);
             if files.iter().any(|file| file.path == path && file.bytes != code.as_bytes()) {

@@ -273,7 +273,7 @@ mod tests {
     fn history(events: Vec<(&str, Event)>) -> Vec<(u64, Entry)> {
         let entry = |(index, (actor, event)): (u64, (&str, Event))| {
             let actor = (!actor.is_empty()).then(|| actor.to_owned());
-            (index, Entry { time: Time::from_micros(0), actor, prev: None, event })
+            (index, Entry::new(Time::from_micros(0), actor, None, event))
         };
         let mut entries: Vec<_> = (10..).zip(events).map(entry).collect();
         entries.reverse();
@@ -373,7 +373,7 @@ mod tests {
             ("rob", by(4)),
             ("rob", released(&[5])),
         ]);
-        let entry = |event| Entry { time: Time::from_micros(0), actor: None, prev: None, event };
+        let entry = |event| Entry::new(Time::from_micros(0), None, None, event);
         let grounds: Grounds = grounds.into_iter().map(|(index, event)| (index, entry(event))).collect();
         with_offered(|offered| {
             let story = story(offered, &history).unwrap();

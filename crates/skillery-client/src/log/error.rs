@@ -15,7 +15,9 @@ pub enum LogError {
         registry: String,
     },
     /// It is signed with another key than the one that is pinned.
-    #[error("the log of {registry} is not signed with the key that is pinned for it, {fingerprint}")]
+    #[error(
+        "the log of {registry} is not signed with the key that is pinned or configured for it, {fingerprint}"
+    )]
     OtherKey {
         /// The registry.
         registry: String,
@@ -71,7 +73,7 @@ pub enum LogError {
         reason: String,
     },
     /// The log says that the version was taken back, and the registry does not.
-    #[error("`{id}` {version} {status} by entry {index} of the log, and the registry offers it")]
+    #[error("`{id}` {version} {status} (entry {index} of the log), and the registry offers it")]
     Withdrawn {
         /// The skill.
         id: SkillId,
@@ -152,6 +154,22 @@ pub enum LogError {
         /// Why.
         reason: String,
     },
+    /// What is kept could be checked, and nobody has said by which key.
+    #[error("no key of the log of {registry} is known on this machine")]
+    NoKey {
+        /// The registry.
+        registry: String,
+    },
+    /// A log has the name of another one that is known here.
+    #[error(
+        "the log of {registry} is called as the log of another registry that is known here, `{name}`, and has another key"
+    )]
+    NameTaken {
+        /// The registry.
+        registry: String,
+        /// The name.
+        name: String,
+    },
     /// What is on disk has no proof with it.
     #[error("there is no proof from a log for `{id}` {version}")]
     NoProof {
@@ -182,6 +200,8 @@ impl LogError {
             Self::Stale { .. } => "log-stale",
             Self::NoPolicy { .. } => "witness-policy-missing",
             Self::NotApproved { .. } => "not-approved",
+            Self::NoKey { .. } => "log-key-unknown",
+            Self::NameTaken { .. } => "log-name-taken",
             Self::NoProof { .. } => "proof-missing",
         }
     }
@@ -206,12 +226,10 @@ impl LogError {
                 "nothing from this registry is believed any more; `skillery log evidence` shows the proof and how others check it"
             }
             Self::Broken { .. } | Self::NotLogged { .. } | Self::Withheld { .. } => {
-                "nothing was installed; tell the registry's operator, and others who use it"
+                "nothing of it is believed; tell the registry's operator, and others who use it"
             }
             Self::Withdrawn { .. } => "install another version",
-            Self::NotSigned { .. } => {
-                "nothing was installed; ask its publisher to sign it with `skillery sign`"
-            }
+            Self::NotSigned { .. } => "ask its publisher to sign it with `skillery sign`",
             Self::NotWitnessed { .. } => {
                 "try again in a moment; if it stays so, compare the registry's witnesses with those of your policy"
             }
@@ -222,9 +240,15 @@ impl LogError {
                 "write one (c2sp.org/tlog-policy), or name yours with `skillery config set log_policy FILE`"
             }
             Self::NotApproved { .. } => {
-                "nothing was installed; members see with `skillery approve show` how far it is, and reviewers approve with `skillery approve accept`"
+                "members see with `skillery approve show` how far it is, and reviewers approve with `skillery approve accept`"
             }
             Self::NoProof { .. } => "install the version again, with the registry at hand",
+            Self::NoKey { .. } => {
+                "install the version again, with the registry at hand; or set `log_key` to the key, from its operator"
+            }
+            Self::NameTaken { .. } => {
+                "nothing was signed: what is signed for the one would count for the other; ask its operator"
+            }
             Self::NotKept { .. } | Self::Altered { .. } => {
                 "install the version again with `--require signed`, with the registry at hand"
             }

@@ -12,6 +12,7 @@ mod read;
 mod rotation;
 mod signed;
 mod state;
+mod told;
 mod version;
 mod witnessed;
 
@@ -33,6 +34,7 @@ use self::rotation::Lineage;
 pub use self::rotation::{Believed, Followed, take_followed};
 pub use self::signed::{SignedView, statement_files};
 use self::state::State;
+pub use self::told::{Met, take_met};
 pub use self::version::{Demands, Logged, Offered, check_kept, check_kept_by};
 pub(crate) use self::witnessed::Witnessing;
 
@@ -47,6 +49,8 @@ pub struct Log {
     state: State,
     key: VerifierKey,
     is_new: bool,
+    /// Whether nobody but the registry has said that it has this key.
+    is_met: bool,
     newest: Option<(Checkpoint, String)>,
     /// Rotations that the registry has shown and that are not kept yet.
     shown: Option<Vec<String>>,
@@ -69,18 +73,19 @@ impl Log {
         let is_former = |key: &VerifierKey| former.iter().any(|believed| believed.key == *key);
         let configured = client.configured_log_key().filter(|key| !is_former(key)).cloned();
         let known = configured.or_else(|| pinned.clone()).or_else(|| introduced.cloned());
-        let (key, is_new) = match known {
+        let (key, is_new, is_met) = match known {
             Some(key) => {
                 let is_new = pinned.as_ref() != Some(&key);
-                (key, is_new)
+                (key, is_new, false)
             }
-            None => (client.log_key().await?, true),
+            None => (client.log_key().await?, true, true),
         };
         Ok(Self {
             client: client.clone(),
             state,
             key,
             is_new,
+            is_met,
             newest: None,
             shown: None,
             tiles: HashMap::new(),
@@ -295,6 +300,9 @@ impl Log {
                 self.tiles.retain(|tile, _| tile.is_full());
             }
             self.newest = Some((checkpoint.clone(), note.to_owned()));
+            if std::mem::take(&mut self.is_met) {
+                told::meet(Met { registry: self.registry(), key: to.clone() });
+            }
             if to != self.key {
                 self.followed(to);
             }

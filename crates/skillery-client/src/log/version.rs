@@ -1,8 +1,7 @@
 //! Whether the log says of a version what the registry says.
 
-use serde::Deserialize;
 use skillery_core::api::LoggedEntry;
-use skillery_core::entry::{Entry, Opening};
+use skillery_core::entry::{Entry, Leaf, Opening};
 use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
 use skillery_core::sign::statement::StatementFile;
@@ -173,7 +172,8 @@ impl Log {
                     let missing = found.last().and_then(|(_, after)| after.prev).unwrap_or(down_to);
                     return Err(self.withheld(id, missing));
                 }
-                if entry.event.skill().is_some_and(|skill| skill.key() != id.key()) {
+                // Whatever its kind: one that is about nothing would stand in for one that is kept back.
+                if entry.skill().is_none_or(|skill| skill.key() != id.key()) {
                     return Err(self.broken(format!("entry {index} is not about `{id}`")));
                 }
                 found.push((index, entry));
@@ -187,9 +187,9 @@ impl Log {
         let from = (head + 1).max(newest.size.saturating_sub(TAIL));
         let leaves = read::leaves(self, from, newest.size).await?;
         for (index, leaf) in (from..).zip(&leaves) {
-            // Hidden entries, and kinds that are not known, say nothing here.
-            let Ok(About { skill: Some(skill) }) = serde_json::from_slice(leaf) else { continue };
-            if skill.key() == id.key() {
+            // Hidden entries say nothing here.
+            let Ok(Leaf::Open(entry)) = Leaf::parse(leaf) else { continue };
+            if entry.skill().is_some_and(|skill| skill.key() == id.key()) {
                 return Err(self.withheld(id, index));
             }
         }
@@ -199,12 +199,6 @@ impl Log {
     fn withheld(&self, id: &SkillId, index: u64) -> Error {
         LogError::Withheld { registry: self.registry(), id: id.clone(), index }.into()
     }
-}
-
-/// Which skill an entry is about.
-#[derive(Deserialize)]
-struct About {
-    skill: Option<SkillId>,
 }
 
 /// Why a version that is this is not handed out, in words.
@@ -349,7 +343,7 @@ mod tests {
             (vec![rejected(), released(vec![4]), released(vec![])], (Rejected, 11)),
             (vec![rejected(), yanked(), unyanked()], (Rejected, 11)),
         ] {
-            let entry = |event| Entry { time: Time::from_micros(0), actor: None, prev: None, event };
+            let entry = |event| Entry::new(Time::from_micros(0), None, None, event);
             let mut entries = vec![(10, entry(published.clone()))];
             entries.extend((11..).zip(events.into_iter().map(entry)));
             entries.reverse();

@@ -21,12 +21,12 @@ impl Log {
     /// As [`Log::append`], with something wrong in it.
     fn append_with(&mut self, actor: &str, event: Event, change: impl FnOnce(&mut Entry)) -> u64 {
         let index = self.monitor.size();
-        let mut entry = Entry {
-            time: Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap()),
-            actor: (!actor.is_empty()).then(|| actor.to_owned()),
-            prev: event.skill().and_then(|skill| self.heads.insert(skill.key(), index)),
+        let mut entry = Entry::new(
+            Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap()),
+            (!actor.is_empty()).then(|| actor.to_owned()),
+            event.skill().and_then(|skill| self.heads.insert(skill.key(), index)),
             event,
-        };
+        );
         change(&mut entry);
         let text = entry.to_text().unwrap();
         self.violations.extend(self.monitor.follow(text.as_bytes(), None));
@@ -55,12 +55,12 @@ impl Log {
 
     fn hide_from(&mut self, actor: &str, event: Event, is_hidden: bool) -> u64 {
         let index = self.monitor.size();
-        let entry = Entry {
-            time: Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap()),
-            actor: Some(actor.to_owned()),
-            prev: event.skill().and_then(|skill| self.heads.insert(skill.key(), index)),
+        let entry = Entry::new(
+            Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap()),
+            Some(actor.to_owned()),
+            event.skill().and_then(|skill| self.heads.insert(skill.key(), index)),
             event,
-        };
+        );
         let opening = Opening { entry: entry.to_text().unwrap(), salt: Some(Digest::of(b"salt")) };
         let opened = (!is_hidden).then_some(entry);
         self.violations.extend(self.monitor.follow(&opening.leaf().unwrap(), opened));
@@ -190,12 +190,12 @@ fn chains_have_no_gap() {
 fn the_chain_of_a_skill_that_was_hidden_goes_on() {
     let mut log = Log::begun();
     let first = log.append("pub", published("1.0.0", Vec::new()));
-    let entry = Entry {
-        time: Time::from_micros(1_767_323_046_000_000),
-        actor: Some("pub".into()),
-        prev: Some(first),
-        event: yanked("1.0.0"),
-    };
+    let entry = Entry::new(
+        Time::from_micros(1_767_323_046_000_000),
+        Some("pub".into()),
+        Some(first),
+        yanked("1.0.0"),
+    );
     let opening = Opening { entry: entry.to_text().unwrap(), salt: Some(Digest::of(b"salt")) };
     let hidden = log.monitor.size();
     let opened = log.monitor.clone().follow(&opening.leaf().unwrap(), Some(entry));
@@ -562,12 +562,8 @@ fn what_is_hidden_excuses_what_it_may_explain() {
     let (mut log, policy, [rita, rob]) = governed();
     log.append("pub", waiting(policy));
     let first = log.append("rita", approved(rita));
-    let entry = Entry {
-        time: Time::from_micros(1_767_323_046_000_000),
-        actor: Some("rob".into()),
-        prev: Some(first),
-        event: approved(rob),
-    };
+    let entry =
+        Entry::new(Time::from_micros(1_767_323_046_000_000), Some("rob".into()), Some(first), approved(rob));
     let opening = Opening { entry: entry.to_text().unwrap(), salt: Some(Digest::of(b"salt")) };
     let hidden = log.monitor.size();
     assert_eq!(log.monitor.follow(&opening.leaf().unwrap(), None), []);
@@ -742,4 +738,29 @@ fn what_is_not_signed_is_not_published_where_that_is_demanded() {
     assert_eq!(log.violations, []);
     log.append("pub", published("1.1.0", Vec::new()));
     log.breaks(Rule::Signature);
+}
+
+#[test]
+fn entries_of_kinds_that_are_not_known_are_in_the_chain_of_their_skill() {
+    let unknown = |log: &mut Log, prev: Option<u64>, skill: &str| {
+        let index = log.monitor.size();
+        let time = Time::from_micros(1_767_323_045_000_000 + i64::try_from(index).unwrap());
+        let prev = prev.map(|prev| format!(r#""prev":{prev},"#)).unwrap_or_default();
+        let skill = if skill.is_empty() { String::new() } else { format!(r#""skill":"{skill}","#) };
+        let text = format!(r#"{{"actor":"pub","kind":"version.zapped",{prev}{skill}"time":"{time}","v":1}}"#);
+        log.violations.extend(log.monitor.follow(text.as_bytes(), None));
+        index
+    };
+    let mut log = Log::begun();
+    let first = log.append("pub", published("1.0.0", Vec::new()));
+    let zapped = unknown(&mut log, Some(first), "acme/tool");
+    log.append_with("pub", yanked("1.0.0"), |entry| entry.prev = Some(zapped));
+    assert_eq!((log.violations.as_slice(), log.monitor.hidden()), (&[][..], 0));
+    // One that passes over another, and one that names none it is about, are seen.
+    unknown(&mut log, Some(first), "acme/tool");
+    log.breaks(Rule::Chain);
+    let mut log = Log::begun();
+    let first = log.append("pub", published("1.0.0", Vec::new()));
+    unknown(&mut log, Some(first), "");
+    log.breaks(Rule::Chain);
 }

@@ -63,12 +63,8 @@ pub fn seal(
     let mut openings = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let mut standing = draft.event.skill().map(|skill| standings.entry(skill.key()).or_default());
-        let entry = Entry {
-            time: now,
-            actor: draft.actor.map(str::to_owned),
-            prev: standing.as_ref().and_then(|standing| standing.last),
-            event: draft.event.clone(),
-        };
+        let prev = standing.as_ref().and_then(|standing| standing.last);
+        let entry = Entry::new(now, draft.actor.map(str::to_owned), prev, draft.event.clone());
         let is_hidden = match draft.event.audience() {
             Audience::Everybody => false,
             Audience::OfSkill(_) => standing.as_ref().is_none_or(|standing| !standing.is_public),

@@ -138,12 +138,16 @@ fn from_lock(session: &Session, args: &VerifyArgs) -> Result<Vec<Checked>, Failu
         Failure::usage(format!("no proof is named, and there is no `{LOCK_FILE}` here"))
             .hint("name a file, for example one that `skillery log prove --output` wrote")
     })?;
+    let client = session.client()?;
     let check = |skill: &skillery_client::LockedSkill| {
         let name = format!("{} {}", skill.id, skill.version);
         // A key that is known here is believed, and not the one that stands beside the proof.
         let known = match &args.log_key {
             Some(key) => Ok(vec![key.clone().into()]),
-            None => Log::believed(&home, &skill.registry, None),
+            None => {
+                let configured = client.configured_log_key().filter(|_| client.registry() == skill.registry);
+                Log::believed(&home, &skill.registry, configured)
+            }
         };
         let is_known = |keys: &[Believed]| {
             keys.iter().any(|believed| skill.log_key.as_deref() == Some(&believed.key.to_string()))

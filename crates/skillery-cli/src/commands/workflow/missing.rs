@@ -40,6 +40,9 @@ pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Res
             session.output.note(
                 Line::default().toned(Tone::Faint, "installed ").name(format!("{id} {version}")).plain(how),
             );
+            if let Some(warning) = &installation.warning {
+                session.output.warning(warning);
+            }
             progress.step();
         }
         for called in called(&library, &reference) {
