@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::library::blocking;
-use crate::log::{Log, statement_files};
+use crate::log::{Demands, Log, Offered, statement_files};
 use crate::signer::Signer;
 use crate::verify;
 
@@ -52,6 +52,7 @@ pub(crate) async fn sign_release(
 ) -> Result<(String, SignatureUpload)> {
     let mut log = Log::open(client, home, None).await?;
     log.update().await?;
+    log.check_name()?;
     let statement = new_statement(log.key().name(), id, version, files, build)?;
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
     Ok((statement, SignatureUpload { kind: signer.kind(), value }))
@@ -76,7 +77,7 @@ fn new_statement(
     String::from_utf8(bytes).map_err(Error::internal("write the statement that is signed"))
 }
 
-/// Signs a version that is published: what the registry hands out is checked against its own page first, and what is
+/// Signs a version that is published: what the registry hands out is checked against its page and its log first, and what is
 /// signed is rebuilt here.
 pub async fn sign_published(
     client: &Client,
@@ -91,13 +92,22 @@ pub async fn sign_published(
     let detail = client.version(id, version).await?;
     let checked = verify::check_download(client.registry(), id, &request, &download, &detail)?;
     let mut log = Log::open(client, home, None).await?;
-    log.update().await?;
+    let files = statement_files(&checked.files);
+    let offered = Offered {
+        id: &checked.id,
+        version,
+        digest: checked.digest,
+        code_hash: checked.code_hash,
+        files: &files,
+        said: Some(detail.summary.status),
+    };
+    log.check_version(&offered, Demands::default()).await?;
+    log.check_name()?;
     let registry = log.key().name();
     let statement = match client.signatures(&checked.id, version).await?.statement {
         Some(text) => {
             let statement = Statement::parse(text.as_bytes())
                 .map_err(|error| client.bad_answer(format!("its statement: {error}")))?;
-            let files = statement_files(&checked.files);
             let expected =
                 Expected { registry, id: &checked.id, version, bundle: &checked.digest, files: Some(&files) };
             statement

@@ -33,7 +33,7 @@ enum ApproveCommand {
 Examples:
   skillery approve list
   skillery approve list --namespace acme/email
-  skillery approve list --json | jq -r '.pending[] | select(.mine == null) | \"\\(.id) \\(.version)\"'")]
+  skillery approve list --json | jq -r '.pending[].id'")]
     List {
         /// Only in this namespace and below it
         #[arg(long)]

@@ -155,6 +155,19 @@ impl Log {
         State::new(home, registry).key()
     }
 
+    /// Checks that no other registry that is known on this machine has a log of this name: what is signed for the one would
+    /// count for the other.
+    pub(crate) fn check_name(&self) -> Result<()> {
+        let ours = self.keys()?;
+        for known in self.state.all_keys()? {
+            if known.name() == self.key.name() && ours.iter().all(|believed| believed.key != known) {
+                let name = known.name().to_owned();
+                return Err(LogError::NameTaken { registry: self.registry(), name }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Asks for the newest checkpoint, checks that it continues the one that is known, and keeps it.
     pub async fn update(&mut self) -> Result<Checkpoint> {
         for attempt in 1.. {

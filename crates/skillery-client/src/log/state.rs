@@ -49,6 +49,22 @@ impl State {
         self.read("key")?.map(|text| text.trim().parse().map_err(bad)).transpose()
     }
 
+    /// The keys that are pinned for all registries that are known on this machine.
+    pub(super) fn all_keys(&self) -> Result<Vec<VerifierKey>> {
+        let Some(folder) = self.folder.parent() else { return Ok(Vec::new()) };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::disk("look for the logs that are known")(error)),
+        };
+        let mut keys = Vec::new();
+        for entry in entries {
+            let folder = entry.map_err(Error::disk("look for the logs that are known"))?.path();
+            keys.extend(Self { folder }.key()?);
+        }
+        Ok(keys)
+    }
+
     /// Pins a key.
     pub(super) fn pin(&self, key: &VerifierKey) -> Result<()> {
         self.write("key", format!("{key}\n").as_bytes())

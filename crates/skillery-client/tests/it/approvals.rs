@@ -185,7 +185,7 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     let library = Library::new(registry.home("reader"));
     let error = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap_err();
     assert_eq!(error.code(), "version-withdrawn", "{error}");
-    assert!(error.to_string().contains("waits for approval by entry"), "{error}");
+    assert!(error.to_string().contains("waits for approval (entry"), "{error}");
     assert_eq!(library.list().unwrap(), []);
     // Nor is what waits something else, which the registry may warn of.
     proxy.alters(|path, status, body| {
@@ -198,6 +198,21 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     });
     let error = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap_err();
     assert_eq!(error.code(), "version-withdrawn", "{error}");
+    // Who updates has named no version, and is offered none that waits, whatever the listing says.
+    proxy.alters(|_, status, body| (status, body));
+    install(&library, &proxy.client(), "0.9.0", PLAIN).await.unwrap();
+    proxy.alters(|path, status, body| {
+        let Ok(mut said) = serde_json::from_slice::<Value>(&body) else { return (status, body) };
+        if !path.contains("/versions?") {
+            return (status, body);
+        }
+        for version in said["versions"].as_array_mut().unwrap() {
+            version["status"] = "published".into();
+        }
+        (status, said.to_string().into_bytes())
+    });
+    let updated = library.update(&proxy.client(), "acme/hello", &VersionRequest::Latest, PLAIN).await;
+    assert_eq!(updated.unwrap_err().code(), "version-withdrawn");
     proxy.alters(|_, status, body| (status, body));
     let warning = install(&library, &proxy.client(), "1.0.0", PLAIN).await.unwrap().warning;
     assert_eq!(warning.as_deref(), Some("acme/hello 1.0.0 waits for approval"));
@@ -255,6 +270,11 @@ async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_any
     std::fs::write(&file, &text).unwrap();
     std::fs::write(&manifest, &said).unwrap();
     check().unwrap();
+    // Who writes into the library names no other registry, whose key would be the one that stands there.
+    let url = registry.config().url.to_string();
+    std::fs::write(&manifest, said.replace(url.trim_end_matches('/'), "http://127.0.0.1:9")).unwrap();
+    assert_eq!(check().unwrap_err().code(), "log-key-unknown");
+    std::fs::write(&manifest, &said).unwrap();
     std::fs::remove_file(&file).unwrap();
     assert_eq!(check().unwrap_err().code(), "signature-altered");
 }

@@ -161,7 +161,7 @@ async fn what_was_taken_back_is_not_installed_though_the_registry_offers_it() {
         (status, said.to_string().into_bytes())
     });
     let said = world.refuses("1.0.0", "version-withdrawn").await;
-    assert!(said.contains("was yanked by entry"), "{said}");
+    assert!(said.contains("was yanked (entry"), "{said}");
     // The entry that says so is left out.
     world.proxy.alters(|path, status, body| {
         let mut said = match path.contains("/download") || path.contains("/log?") {
@@ -192,6 +192,22 @@ async fn what_was_taken_back_is_not_installed_though_the_registry_offers_it() {
         (status, said.to_string().into_bytes())
     });
     world.refuses("1.0.0", "log-entry-withheld").await;
+}
+
+#[tokio::test]
+async fn who_keeps_the_log_back_gets_nothing_older_installed() {
+    let world = World::new().await;
+    world.install("1.0.0").await.unwrap();
+    world.proxy.alters(|path, status, body| match path.contains("/log/v1/checkpoint") {
+        true => (503, Vec::new()),
+        false => (status, body),
+    });
+    let error = world.install("^1").await.unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+    assert_eq!(world.library.list().unwrap()[0].manifest.version, version("1.0.0"));
+    // Nor does it make anybody wait for ever, or fall.
+    world.proxy.alters(|_, status, body| (status, body));
+    world.install("^1").await.unwrap();
 }
 
 #[tokio::test]
