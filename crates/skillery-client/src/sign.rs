@@ -2,8 +2,10 @@
 
 use skillery_core::api::{EnrolRequest, KeySummary, SignRequest, SignatureUpload, SignaturesResponse};
 use skillery_core::bundle::{self, BundleFile};
+use skillery_core::sign::enrolment::Challenge;
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE};
 use skillery_core::sign::statement::{Expected, Statement};
+use skillery_core::time::Time;
 use skillery_core::{Segment, SkillId, Version, VersionRequest};
 
 use crate::client::Client;
@@ -14,16 +16,26 @@ use crate::log::{Demands, Log, Offered, statement_files};
 use crate::signer::Signer;
 use crate::verify;
 
-/// Enrols a key as the caller's own, or as an authority of an org.
+/// Enrols a key as the caller's own, or as an authority of an org. What is signed is read first: it must be a challenge of
+/// this registry, by the name that its log has, for the caller and this key.
 pub async fn enrol(
     client: &Client,
+    home: &Home,
     signer: &Signer,
     label: &str,
     org: Option<&Segment>,
 ) -> Result<KeySummary> {
     client.need_token("enrolling a key")?;
     let public_key = signer.public_key().to_string();
+    let mut log = Log::open(client, home, None).await?;
+    log.update().await?;
+    let user = client.whoami().await?.user;
     let challenge = client.key_challenge(&public_key).await?.challenge;
+    let check = Challenge::parse(&challenge).and_then(|read| {
+        read.check(log.key().name(), &user, &signer.public_key().fingerprint())?;
+        read.check_time(Time::from_micros(jiff::Timestamp::now().as_microsecond()))
+    });
+    check.map_err(|error| client.bad_answer(format!("the challenge is not signed: {error}")))?;
     let signature = sign_with(signer, ENROLL_NAMESPACE, challenge.clone()).await?;
     let request = EnrolRequest {
         public_key,

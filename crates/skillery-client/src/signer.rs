@@ -73,7 +73,7 @@ impl Signer {
     /// Signs a message for a purpose. It may ask somebody at the terminal, and waits for an answer.
     pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String> {
         if let Some(text) = read_pem(&self.path)? {
-            return sign_bundle(&text, message);
+            return sign_bundle(&text, namespace, message);
         }
         match open_private(&self.path)? {
             Some(key) => {
@@ -125,9 +125,11 @@ fn pem_key(text: &str) -> Result<PemPrivateKey> {
         .map_err(|error| Error::invalid("the key to sign with", error.to_string()))
 }
 
-fn sign_bundle(text: &str, message: &[u8]) -> Result<String> {
-    let bundle = Bundle::sign(message, &pem_key(text)?, &SystemRandom::new())
-        .map_err(Error::internal("sign with the key"))?;
+/// The purpose of an enrolment is in the type of what is signed, so that no challenge is a statement.
+fn sign_bundle(text: &str, namespace: &str, message: &[u8]) -> Result<String> {
+    let sign = if namespace == sshsig::ENROLL_NAMESPACE { Bundle::sign_enrolment } else { Bundle::sign };
+    let bundle =
+        sign(message, &pem_key(text)?, &SystemRandom::new()).map_err(Error::internal("sign with the key"))?;
     bundle.to_json().map_err(Error::internal("write a bundle"))
 }
 

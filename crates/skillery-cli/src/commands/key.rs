@@ -154,7 +154,7 @@ async fn enrol_key(
     let signer = Signer::open(file)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let client = session.client()?;
-    let key = enrol(&client, &signer, label.unwrap_or(&name), authority).await?;
+    let key = enrol(&client, &session.home()?, &signer, label.unwrap_or(&name), authority).await?;
     if authority.is_none() {
         let path = std::path::absolute(file).map_err(|error| Failure::file("find", file, &error))?;
         ConfigLayer::update(&session.home()?, |layer| layer.signing_key = Some(path))?;

@@ -42,7 +42,7 @@ async fn author(registry: &Registry) -> (Client, Signer) {
     publish(&registry.admin(), &home, draft("acme/hello", "0.9.0"), SignWith::default()).await.unwrap();
     let anna = publisher(registry, "anna").await;
     let signer = key(registry.home("keys").path(), "key", &["-t", "ed25519", "-N", ""]);
-    enrol(&anna, &signer, "key", None).await.unwrap();
+    enrol(&anna, &home, &signer, "key", None).await.unwrap();
     (anna, signer)
 }
 

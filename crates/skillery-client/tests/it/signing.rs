@@ -59,7 +59,7 @@ async fn what_is_signed_installs_where_signatures_are_demanded_and_nothing_else(
         ("rsa", &["-t", "rsa", "-b", "2048", "-N", ""]),
     ] {
         let signer = key(registry.home("keys").path(), name, more);
-        let enrolled = enrol(&anna, &signer, name, None).await.unwrap();
+        let enrolled = enrol(&anna, &home, &signer, name, None).await.unwrap();
         assert_eq!(enrolled.fingerprint, signer.public_key().fingerprint());
         let number = format!("1.0.0-{name}");
         let with = SignWith { signer: Some(&signer), ..SignWith::default() };
@@ -96,9 +96,9 @@ async fn a_certificate_of_the_companys_authority_stands_for_a_member() {
     let anna = publisher(&registry, "anna").await;
     let authority = key(&keys, "authority", &["-t", "ed25519", "-N", ""]);
     let acme: Segment = "acme".parse().unwrap();
-    let error = enrol(&anna, &authority, "ca", Some(&acme)).await.unwrap_err();
+    let error = enrol(&anna, &home, &authority, "ca", Some(&acme)).await.unwrap_err();
     assert_eq!(error.code(), "forbidden");
-    let enrolled = enrol(&registry.admin(), &authority, "ca", Some(&acme)).await.unwrap();
+    let enrolled = enrol(&registry.admin(), &home, &authority, "ca", Some(&acme)).await.unwrap();
     assert_eq!(enrolled.org.as_deref(), Some("acme"));
     let certified = |name: &str, principal: &str, validity: &str| {
         key(&keys, name, &["-t", "ed25519", "-N", ""]);
@@ -130,7 +130,7 @@ async fn a_registry_that_alters_signatures_or_says_otherwise_is_not_believed() {
     publish(&registry.admin(), &home, draft("acme/hello", "0.9.0"), SignWith::default()).await.unwrap();
     let anna = publisher(&registry, "anna").await;
     let signer = key(registry.home("keys").path(), "key", &["-t", "ed25519", "-N", ""]);
-    enrol(&anna, &signer, "key", None).await.unwrap();
+    enrol(&anna, &home, &signer, "key", None).await.unwrap();
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     for number in ["1.0.0", "1.1.0"] {
         publish(&anna, &home, draft("acme/hello", number), with).await.unwrap();
@@ -167,12 +167,65 @@ async fn a_registry_that_alters_signatures_or_says_otherwise_is_not_believed() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_that_only_claims_to_be_a_challenge() {
+    let registry = Registry::start().await;
+    let (home, keys) = (registry.home("author"), registry.home("keys").path().to_owned());
+    publish(&registry.admin(), &home, draft("acme/hello", "1.0.0"), SignWith::default()).await.unwrap();
+    let proxy = Proxy::start(registry.config()).await;
+    let client = proxy.client();
+    let statement = {
+        let signer = key(&keys, "first", &["-t", "ed25519", "-N", ""]);
+        enrol(&registry.admin(), &home, &signer, "first", None).await.unwrap();
+        let (hello, number) = (id("acme/hello"), version("1.0.0"));
+        let signed = sign_published(&registry.admin(), &home, &signer, &hello, &number).await.unwrap();
+        signed.statement.unwrap()
+    };
+    let wrong = |field: &'static str, value: Value| -> Lie {
+        Box::new(move |said| {
+            let mut challenge: Value = serde_json::from_str(said["challenge"].as_str().unwrap()).unwrap();
+            challenge[field] = value.clone();
+            said["challenge"] = challenge.to_string().into();
+        })
+    };
+    let lies: Vec<Lie> = vec![
+        Box::new(move |said| said["challenge"] = statement.clone().into()),
+        wrong("registry", "skillery/another".into()),
+        wrong("user", "mallory".into()),
+        wrong("key", "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()),
+        wrong("expires_at", "2036-01-02T03:04:05Z".into()),
+        wrong("more", "x".into()),
+    ];
+    let signer = key(&keys, "second", &["-t", "ed25519", "-N", ""]);
+    for lie in lies {
+        let answered = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let count = std::sync::Arc::clone(&answered);
+        proxy.alters(move |path, status, body| {
+            if path.ends_with("/keys") {
+                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+            if !path.ends_with("/challenge") {
+                return (status, body);
+            }
+            let mut said: Value = serde_json::from_slice(&body).unwrap();
+            lie(&mut said);
+            (status, said.to_string().into_bytes())
+        });
+        let error = enrol(&client, &home, &signer, "second", None).await.unwrap_err();
+        assert_eq!(error.code(), "bad-answer", "{error}");
+        assert!(error.to_string().contains("the challenge is not signed"), "{error}");
+        assert_eq!(answered.load(std::sync::atomic::Ordering::SeqCst), 0, "nothing was sent");
+    }
+    proxy.alters(|_, status, body| (status, body));
+    enrol(&client, &home, &signer, "second", None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_key_with_a_passphrase_is_for_the_agent() {
     let registry = Registry::start().await;
     let (home, keys) = (registry.home("author"), registry.home("keys").path().to_owned());
     let signer = key(&keys, "locked", &["-t", "ed25519", "-N", "a passphrase"]);
     // Nobody is there to type it.
-    let error = enrol(&registry.admin(), &signer, "locked", None).await.unwrap_err();
+    let error = enrol(&registry.admin(), &home, &signer, "locked", None).await.unwrap_err();
     assert_eq!(error.code(), "invalid-input", "{error}");
     assert!(error.to_string().contains("ssh-keygen"), "{error}");
     let missing = Signer::open(&keys.join("missing")).unwrap_err();
@@ -195,7 +248,7 @@ async fn a_plain_key_signs_in_a_sigstore_bundle() {
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
     std::fs::write(&file, pem).unwrap();
     let signer = Signer::open(&file).unwrap();
-    let enrolled = enrol(&registry.admin(), &signer, "build", None).await.unwrap();
+    let enrolled = enrol(&registry.admin(), &home, &signer, "build", None).await.unwrap();
     assert_eq!(enrolled.algorithm, "ecdsa-p256");
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     publish(&registry.admin(), &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
@@ -204,7 +257,8 @@ async fn a_plain_key_signs_in_a_sigstore_bundle() {
     let signed = installed.manifest.signed.unwrap();
     assert_eq!((signed.kind.as_str(), signed.key), ("dsse", enrolled.fingerprint));
     // It certifies nobody, and OpenSSH has no use for it.
-    let error = enrol(&registry.admin(), &signer, "ca", Some(&"acme".parse().unwrap())).await.unwrap_err();
+    let error =
+        enrol(&registry.admin(), &home, &signer, "ca", Some(&"acme".parse().unwrap())).await.unwrap_err();
     assert_eq!(error.code(), "invalid-key");
 }
 
@@ -214,11 +268,11 @@ async fn signed_and_alone(registry: &mut Registry) -> (Library, Client) {
     publish(&registry.admin(), &home, draft("acme/hello", "0.9.0"), SignWith::default()).await.unwrap();
     let anna = publisher(registry, "anna").await;
     let first = key(&keys, "first", &["-t", "ed25519", "-N", ""]);
-    enrol(&anna, &first, "first", None).await.unwrap();
+    enrol(&anna, &home, &first, "first", None).await.unwrap();
     let with = SignWith { signer: Some(&first), ..SignWith::default() };
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
     let second = key(&keys, "second", &["-t", "ecdsa", "-b", "256", "-N", ""]);
-    enrol(&registry.admin(), &second, "second", None).await.unwrap();
+    enrol(&registry.admin(), &home, &second, "second", None).await.unwrap();
     sign_published(&registry.admin(), &home, &second, &id("acme/hello"), &version("1.0.0")).await.unwrap();
     let library = Library::new(registry.home("reader"));
     let client = registry.stranger();

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::dsse::{Bundle, BundleError, Material};
+use super::dsse::{Bundle, BundleError, ENROLL_PAYLOAD_TYPE, Material, PAYLOAD_TYPE};
 use super::pem::{PemError, PemPublicKey};
 use super::ssh::{KeyError, PublicKey};
-use super::sshsig::{Signer, SshSigError, SshSignature};
+use super::sshsig::{ENROLL_NAMESPACE, Signer, SshSigError, SshSignature};
 use crate::Digest;
 use crate::time::Time;
 use crate::words::word_enum;
@@ -142,12 +142,25 @@ pub enum Trusted<'a> {
 }
 
 impl AuthorSignature {
-    /// Reads a signature of this kind.
+    /// Reads a signature of this kind over a statement.
     pub fn parse(kind: SignatureKind, text: &str) -> Result<Self, AuthorSignatureError> {
+        Self::parse_with(kind, text, Bundle::parse)
+    }
+
+    /// Reads a signature of this kind over the challenge of an enrolment.
+    pub fn parse_enrolment(kind: SignatureKind, text: &str) -> Result<Self, AuthorSignatureError> {
+        Self::parse_with(kind, text, Bundle::parse_enrolment)
+    }
+
+    fn parse_with(
+        kind: SignatureKind,
+        text: &str,
+        parse_bundle: impl FnOnce(&[u8]) -> Result<Bundle, BundleError>,
+    ) -> Result<Self, AuthorSignatureError> {
         match kind {
             SignatureKind::SshSig => Ok(Self::Ssh(text.parse()?)),
             SignatureKind::Dsse => {
-                let bundle = Bundle::parse(text.as_bytes())?;
+                let bundle = parse_bundle(text.as_bytes())?;
                 let Material::PublicKey { hint: Some(hint) } = bundle.material() else {
                     return Err(AuthorSignatureError::Hint);
                 };
@@ -177,8 +190,8 @@ impl AuthorSignature {
         }
     }
 
-    /// Checks that it is a signature over exactly this message, by what is trusted. An SSH signature must be for this
-    /// purpose; of a bundle, the message itself says what it is for.
+    /// Checks that it is a signature over exactly this message, by what is trusted, for this purpose: an SSH signature has
+    /// it as its namespace, a bundle in the type of its payload.
     pub fn verify(
         &self,
         trusted: Trusted<'_>,
@@ -195,7 +208,9 @@ impl AuthorSignature {
                 Ok(())
             }
             (Self::Dsse(bundle, _), Trusted::Key(AuthorKey::Pem(key))) => {
-                if bundle.verify(key)? == message {
+                let payload_type =
+                    if namespace == ENROLL_NAMESPACE { ENROLL_PAYLOAD_TYPE } else { PAYLOAD_TYPE };
+                if bundle.payload_type() == payload_type && bundle.verify(key)? == message {
                     Ok(())
                 } else {
                     Err(AuthorSignatureError::Payload)

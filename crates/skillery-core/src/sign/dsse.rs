@@ -15,6 +15,9 @@ use crate::sign::pem::{PemError, PemPrivateKey, PemPublicKey};
 
 /// The type of an in-toto statement in an envelope.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// The type of the challenge of an enrolment in an envelope: another than that of statements, so that whoever is asked to
+/// prove that a key is theirs signs no version with it.
+pub const ENROLL_PAYLOAD_TYPE: &str = "application/vnd.skillery.enroll.v1+json";
 /// The type of a bundle.
 pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -66,6 +69,7 @@ pub enum Material {
 /// A bundle as it was read. It says nothing before it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
+    payload_type: &'static str,
     payload: Vec<u8>,
     signature: Vec<u8>,
     material: Material,
@@ -75,7 +79,17 @@ impl Bundle {
     /// Signs a statement. The hint is the key's fingerprint.
     pub fn sign(payload: &[u8], key: &PemPrivateKey, random: &dyn SecureRandom) -> Result<Self, BundleError> {
         let hint = key.public_key().fingerprint().to_string();
-        Self::sign_with_hint(payload, key, hint, random)
+        Self::sign_payload(PAYLOAD_TYPE, payload, key, hint, random)
+    }
+
+    /// Signs the challenge of an enrolment.
+    pub fn sign_enrolment(
+        payload: &[u8],
+        key: &PemPrivateKey,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, BundleError> {
+        let hint = key.public_key().fingerprint().to_string();
+        Self::sign_payload(ENROLL_PAYLOAD_TYPE, payload, key, hint, random)
     }
 
     /// Signs with another hint than the fingerprint.
@@ -85,13 +99,33 @@ impl Bundle {
         hint: String,
         random: &dyn SecureRandom,
     ) -> Result<Self, BundleError> {
-        let signature = key.sign(&pae(PAYLOAD_TYPE, payload), random).map_err(BundleError::Key)?;
-        Ok(Self { payload: payload.to_vec(), signature, material: Material::PublicKey { hint: Some(hint) } })
+        Self::sign_payload(PAYLOAD_TYPE, payload, key, hint, random)
     }
 
-    /// Reads a bundle. Fields that are not known are passed over, as the format wants it: nothing of what surrounds the
-    /// envelope is signed.
+    fn sign_payload(
+        payload_type: &'static str,
+        payload: &[u8],
+        key: &PemPrivateKey,
+        hint: String,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, BundleError> {
+        let signature = key.sign(&pae(payload_type, payload), random).map_err(BundleError::Key)?;
+        let material = Material::PublicKey { hint: Some(hint) };
+        Ok(Self { payload_type, payload: payload.to_vec(), signature, material })
+    }
+
+    /// Reads a bundle with a statement. Fields that are not known are passed over, as the format wants it: nothing of what
+    /// surrounds the envelope is signed.
     pub fn parse(json: &[u8]) -> Result<Self, BundleError> {
+        Self::parse_payload(json, PAYLOAD_TYPE)
+    }
+
+    /// Reads a bundle with the challenge of an enrolment.
+    pub fn parse_enrolment(json: &[u8]) -> Result<Self, BundleError> {
+        Self::parse_payload(json, ENROLL_PAYLOAD_TYPE)
+    }
+
+    fn parse_payload(json: &[u8], payload_type: &'static str) -> Result<Self, BundleError> {
         if json.len() > MAX_SIGSTORE_BUNDLE_LENGTH {
             return Err(BundleError::TooLong);
         }
@@ -100,7 +134,7 @@ impl Bundle {
         let envelope = document.dsse_envelope;
         for (field, found, expected) in [
             ("mediaType", document.media_type, BUNDLE_TYPE),
-            ("payloadType", envelope.payload_type, PAYLOAD_TYPE),
+            ("payloadType", envelope.payload_type, payload_type),
         ] {
             if found != expected {
                 let found = found.chars().take(100).flat_map(char::escape_debug).collect();
@@ -111,6 +145,7 @@ impl Bundle {
             return Err(BundleError::Signatures(envelope.signatures.len()));
         };
         Ok(Self {
+            payload_type,
             payload: decode("payload", &envelope.payload)?,
             signature: decode("sig", &signature.sig)?,
             material: document.verification_material.into_material()?,
@@ -138,7 +173,7 @@ impl Bundle {
             verification_material,
             dsse_envelope: Envelope {
                 payload: STANDARD.encode(&self.payload),
-                payload_type: PAYLOAD_TYPE.to_owned(),
+                payload_type: self.payload_type.to_owned(),
                 signatures: vec![EnvelopeSignature {
                     sig: STANDARD.encode(&self.signature),
                     keyid: String::new(),
@@ -163,13 +198,18 @@ impl Bundle {
         &self.material
     }
 
+    /// What is in the envelope, as its type says, which is signed with it.
+    pub fn payload_type(&self) -> &'static str {
+        self.payload_type
+    }
+
     /// What would be signed, if the signature fits.
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload
     }
 
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
-        pae(PAYLOAD_TYPE, &self.payload)
+        pae(self.payload_type, &self.payload)
     }
 
     pub(super) fn signature(&self) -> &[u8] {

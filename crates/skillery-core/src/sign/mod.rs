@@ -11,6 +11,7 @@ pub mod allowed_signers;
 pub mod author;
 pub mod dsse;
 mod ed25519;
+pub mod enrolment;
 pub mod oms;
 pub mod pem;
 pub mod ssh;

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::event::Event;
 use skillery_core::receipt::Receipt;
+use skillery_core::sign::dsse::Bundle;
+use skillery_core::sign::pem::PemPrivateKey;
 use skillery_core::sign::sshsig::{
     ENROLL_NAMESPACE, HashAlgorithm, RELEASE_NAMESPACE, REVIEW_NAMESPACE, assemble, to_be_signed,
 };
@@ -189,6 +191,43 @@ async fn a_key_is_enrolled_by_whoever_has_it() {
     assert_eq!(kinds[kinds.len() - 2..], [json!("key.enrolled"), json!("key.revoked")]);
     let request = json!({ "public_key": "ssh-dss AAAA" });
     app.post("/api/v1/keys/challenge", &anna, request).await.fails(422, "invalid-key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_key_proves_itself_with_another_signature_than_releases_have() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let random = ring::rand::SystemRandom::new();
+    let algorithm = &ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING;
+    let made = ring::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+    let text = STANDARD.encode(made.as_ref());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    let key = PemPrivateKey::from_pem(&pem, &random).unwrap();
+    let public_key = key.public_key().to_string();
+    let request = json!({ "public_key": public_key });
+    let challenge = app.post("/api/v1/keys/challenge", &anna, request).await.is(200)["challenge"].clone();
+    let bytes = challenge.as_str().unwrap().as_bytes();
+    let enrol = |bundle: Bundle| json!({ "public_key": public_key, "challenge": challenge, "signature": bundle.to_json().unwrap(), "label": "build" });
+    let as_release = Bundle::sign(bytes, &key, &random).unwrap();
+    app.post("/api/v1/keys", &anna, enrol(as_release)).await.fails(422, "invalid-key");
+    let proof = Bundle::sign_enrolment(bytes, &key, &random).unwrap();
+    app.post("/api/v1/keys", &anna, enrol(proof)).await.is(201);
+    // Whoever got a statement signed as if it were a challenge has no signature of the version.
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let mut request = skill("acme/tool", "1.0.0");
+    request["statement"] = json!(text);
+    let proof = Bundle::sign_enrolment(text.as_bytes(), &key, &random).unwrap().to_json().unwrap();
+    // The type is signed: another one written over it does not help.
+    let renamed = proof.replace("application/vnd.skillery.enroll.v1+json", "application/vnd.in-toto+json");
+    assert_ne!(renamed, proof);
+    for value in [proof, renamed] {
+        request["signatures"] = json!([{ "kind": "dsse", "value": value }]);
+        app.post("/api/v1/skills", &anna, request.clone()).await.fails(422, "invalid-signature");
+    }
+    let value = Bundle::sign(text.as_bytes(), &key, &random).unwrap().to_json().unwrap();
+    request["signatures"] = json!([{ "kind": "dsse", "value": value }]);
+    app.post("/api/v1/skills", &anna, request).await.is(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,16 +3,17 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{ChallengeRequest, ChallengeResponse, EnrolRequest, KeySummary, KeysResponse};
-use skillery_core::canonical::{canonical_json, from_canonical_json};
 use skillery_core::event::Event;
 use skillery_core::sign::allowed_signers::{AllowedSigner, Form, render};
 use skillery_core::sign::author::{AuthorKey, AuthorSignature, Trusted};
+use skillery_core::sign::enrolment::{CHALLENGE_SECONDS, Challenge};
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use crate::access::check_bounds;
 use crate::app::App;
+use crate::db::accounts::UserRow;
 use crate::db::keys::{self as table, KeyRow};
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
@@ -20,21 +21,8 @@ use crate::http::api::orgs::{knows_org, org_not_found};
 use crate::http::call::{Call, created, done, json, text};
 use crate::text::check_text;
 
-/// How long a challenge may be answered.
-const CHALLENGE_SECONDS: i64 = 600;
 /// Keys that a user, or an org, has at most.
 const MAX_KEYS: usize = 50;
-
-/// What is signed to prove that somebody has a key. The seal opens for this registry only.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Challenge {
-    expires_at: Time,
-    key: String,
-    registry: String,
-    seal: String,
-    user: String,
-}
 
 fn invalid_key(detail: impl ToString) -> Failure {
     Failure::new(ProblemCode::InvalidKey, detail.to_string())
@@ -56,27 +44,24 @@ pub async fn challenge(call: Call) -> Result<Response> {
     let identity = caller.require(Scope::Admin)?;
     let key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
     let expires_at = app.environment.now().plus_seconds(CHALLENGE_SECONDS);
-    let (user, key) = (identity.user.id.clone(), key.fingerprint());
-    let seal = app.secret_key.seal(&app.environment, &bound_to(&user, &key, expires_at), "")?;
+    let key = key.fingerprint();
+    let seal = app.secret_key.seal(&app.environment, &bound_to(&identity.user.id, &key, expires_at), "")?;
     let registry = app.log_key.verifier().name().to_owned();
-    let challenge = Challenge { expires_at, key, registry, seal, user };
-    let challenge = canonical_json(&challenge).map_err(Failure::internal)?;
-    let challenge = String::from_utf8(challenge).map_err(Failure::internal)?;
+    let challenge = Challenge { expires_at, key, registry, seal, user: identity.user.name.clone() };
+    let challenge = challenge.to_text().map_err(Failure::internal)?;
     json(StatusCode::OK, &ChallengeResponse { challenge, expires_at })
 }
 
-fn check_challenge(app: &App, text: &str, user: &str, key: &str) -> Result<()> {
-    let challenge: Challenge = from_canonical_json(text.as_bytes())
-        .map_err(|_| invalid_key("the challenge is none of this registry"))?;
-    let now = app.environment.now();
-    if challenge.expires_at <= now {
+fn check_challenge(app: &App, text: &str, user: &UserRow, key: &str) -> Result<()> {
+    let challenge = Challenge::parse(text).map_err(|error| invalid_key(format!("the challenge: {error}")))?;
+    if challenge.expires_at <= app.environment.now() {
         return Err(invalid_key(format!("the challenge has expired at {}", challenge.expires_at)));
     }
-    if challenge.user != user || challenge.key != key {
-        return Err(invalid_key("the challenge is for another user or key"));
-    }
+    challenge
+        .check(app.log_key.verifier().name(), &user.name, key)
+        .map_err(|error| invalid_key(format!("the challenge is another one: {error}")))?;
     app.secret_key
-        .open_sealed(&bound_to(user, key, challenge.expires_at), &challenge.seal)
+        .open_sealed(&bound_to(&user.id, key, challenge.expires_at), &challenge.seal)
         .map_err(|_| invalid_key("the challenge is none of this registry"))?;
     Ok(())
 }
@@ -109,9 +94,9 @@ pub async fn enrol(call: Call) -> Result<Response> {
     check_text("label", &request.label, app.settings.limits.text_length, false)?;
     let public_key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
     let fingerprint = public_key.fingerprint();
-    check_challenge(&app, &request.challenge, &identity.user.id, &fingerprint)?;
-    let signature =
-        AuthorSignature::parse(public_key.signature_kind(), &request.signature).map_err(invalid_key)?;
+    check_challenge(&app, &request.challenge, &identity.user, &fingerprint)?;
+    let signature = AuthorSignature::parse_enrolment(public_key.signature_kind(), &request.signature)
+        .map_err(invalid_key)?;
     signature
         .verify(Trusted::Key(&public_key), ENROLL_NAMESPACE, request.challenge.as_bytes())
         .map_err(invalid_key)?;
