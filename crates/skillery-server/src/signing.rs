@@ -98,8 +98,8 @@ pub async fn check(
     let mut checked: Vec<CheckedSignature> = Vec::with_capacity(uploads.len());
     for upload in uploads {
         let signature = check_signature(app, upload, &text, identity).await?;
-        if checked.iter().any(|other| other.digest() == signature.digest()) {
-            return Err(invalid_signature("the same signature is there twice"));
+        if checked.iter().any(|other| other.key == signature.key && other.signer == signature.signer) {
+            return Err(invalid_signature(format!("two of the signatures are by the key {}", signature.key)));
         }
         checked.push(signature);
     }
@@ -203,7 +203,8 @@ impl CheckedSignature {
 }
 
 /// Logs signatures of a version that is there already. All are judged before anything is written: others may be at work in
-/// this transaction, which must not have a part of what is refused. Those that it has are passed over.
+/// this transaction, which must not have a part of what is refused. Those whose key and signer it has are passed over: a
+/// signature can be written in any number of ways, and made any number of times.
 pub async fn add(tx: &mut Tx, id: &SkillId, version: &Version, actor: &str, checked: Checked) -> Result<()> {
     let Some(statement) = checked.statement else { return Ok(()) };
     let key = id.key();
@@ -211,7 +212,8 @@ pub async fn add(tx: &mut Tx, id: &SkillId, version: &Version, actor: &str, chec
     same_version(stored.as_deref(), &statement, id, version)?;
     let mut marks = Vec::with_capacity(checked.signatures.len());
     for signature in &checked.signatures {
-        let (count, is_known) = signatures::count(tx, &key, version, &signature.digest()).await?;
+        let (count, is_known) =
+            signatures::count(tx, &key, version, &signature.key, &signature.signer).await?;
         if is_known {
             continue;
         }

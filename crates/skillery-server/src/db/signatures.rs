@@ -34,15 +34,23 @@ pub async fn insert_statement(tx: &mut Tx, skill: &str, version: &Version, body:
     Ok(())
 }
 
-/// How many signatures a version has, and whether this is one of them.
-pub async fn count(tx: &mut Tx, skill: &str, version: &Version, digest: &Digest) -> Result<(i64, bool)> {
+/// How many signatures a version has, and whether one of them is this signer's with this key.
+pub async fn count(
+    tx: &mut Tx,
+    skill: &str,
+    version: &Version,
+    key: &str,
+    signer: &str,
+) -> Result<(i64, bool)> {
     let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN digest = $3 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+        "SELECT CAST(COUNT(*) AS BIGINT), \
+         CAST(COALESCE(SUM(CASE WHEN key = $3 AND signer = $4 THEN 1 ELSE 0 END), 0) AS BIGINT) \
          FROM signatures WHERE skill = $1 AND version = $2",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
-    .bind(digest.to_string())
+    .bind(key.to_owned())
+    .bind(signer.to_owned())
     .fetch_one(tx.connection())
     .await?;
     Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? > 0))

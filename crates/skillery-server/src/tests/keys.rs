@@ -43,7 +43,7 @@ impl Signer {
         Self { name: name.to_owned(), pair: Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap() }
     }
 
-    fn public_key(&self) -> String {
+    pub(crate) fn public_key(&self) -> String {
         format!("ssh-ed25519 {}", STANDARD.encode(wire(self.pair.public_key().as_ref())))
     }
 
@@ -450,6 +450,51 @@ async fn the_same_published_again_takes_other_signatures_in() {
     app.post("/api/v1/skills", &ben, with(&[&another])).await.fails(422, "invalid-signature");
     app.post("/api/v1/skills", &ben, with(&[&his])).await.is(200);
     assert_eq!(app.get(path).await.is(200)["signatures"].as_array().unwrap().len(), 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_signs_a_version_once_however_it_is_written() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.publisher("anna").await;
+    let hers = Signer::of("anna", 1);
+    app.enrol(&anna, &hers).await;
+    let text = statement(&app.origin().await, "acme/tool", "1.0.0", |_| ());
+    let plain = hers.sign(RELEASE_NAMESPACE, text.as_bytes());
+    let lines: Vec<&str> = plain.trim_end().lines().collect();
+    let (first, last) = (lines[0], lines[lines.len() - 1]);
+    let body = lines[1..lines.len() - 1].concat();
+    let written = |width: usize| {
+        let broken: Vec<&str> =
+            (0..body.len()).step_by(width).map(|at| &body[at..body.len().min(at + width)]).collect();
+        format!("{first}\n{}\n{last}\n", broken.join("\n"))
+    };
+    let path = "/api/v1/skills/acme/tool/versions/1.0.0/signatures";
+    let upload = |value: &str| json!({ "kind": "sshsig", "value": value });
+    let request = |value: &str| json!({ "statement": text, "signature": upload(value) });
+    let signed = app.post(path, &anna, request(&plain)).await.is(200);
+    let size = app.log().await.len();
+    for width in 40..58 {
+        assert_ne!(written(width), plain);
+        assert_eq!(app.post(path, &anna, request(&written(width))).await.is(200), signed);
+    }
+    assert_eq!(app.log().await.len(), size);
+    // There is a place for everybody else.
+    let ben = app.publisher("ben").await;
+    let his = Signer::of("ben", 2);
+    app.enrol(&ben, &his).await;
+    let other = his.sign(RELEASE_NAMESPACE, text.as_bytes());
+    assert_eq!(
+        app.post(path, &ben, request(&other)).await.is(200)["signatures"].as_array().unwrap().len(),
+        2
+    );
+    // Nor twice at once, where there is nothing yet.
+    let text = statement(&app.origin().await, "acme/tool", "1.1.0", |_| ());
+    let plain = hers.sign(RELEASE_NAMESPACE, text.as_bytes());
+    let mut publish = skill("acme/tool", "1.1.0");
+    publish["statement"] = json!(text);
+    publish["signatures"] = json!([upload(&plain), upload(&plain.replace('\n', "\r\n"))]);
+    app.post("/api/v1/skills", &anna, publish).await.fails(422, "invalid-signature");
 }
 
 #[tokio::test(flavor = "multi_thread")]
