@@ -7,7 +7,8 @@ use std::sync::Arc;
 use skillery_core::id::key_contains;
 use skillery_core::{Namespace, ProblemCode, Role, Scope, SkillId, Visibility};
 
-use crate::db::accounts::{TokenRow, UserRow};
+use crate::db::Tx;
+use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::skills::SkillRow;
 use crate::failure::{Failure, Result};
 
@@ -32,6 +33,43 @@ impl Identity {
     /// Whether an admin of the registry who may use that now.
     pub fn is_site_admin(&self) -> bool {
         self.user.site_admin && self.has(Scope::Admin) && self.token.namespaces.is_empty()
+    }
+
+    /// Whether user and token are good: neither is switched off or revoked.
+    pub fn check_good(&self) -> Result<()> {
+        if self.token.revoked_at.is_some() || self.user.disabled_at.is_some() {
+            return Err(revoked());
+        }
+        Ok(())
+    }
+
+    /// User, token and roles as they stand in this transaction. Since the head of the request, while a body came slowly or
+    /// another server knew of it first, any of them may have been taken away.
+    pub async fn again(&self, tx: &mut Tx) -> Result<Self> {
+        let (token, user) =
+            accounts::token_by_id(tx.connection(), &self.token.id).await?.ok_or_else(revoked)?;
+        let user = accounts::user_by_id(tx.connection(), &user).await?.ok_or_else(revoked)?;
+        let roles = accounts::roles(tx.connection(), &user.id).await?;
+        let identity = Self { user, token, roles };
+        identity.check_good()?;
+        Ok(identity)
+    }
+
+    /// As [`Identity::again`], where that is an admin of the registry still.
+    pub async fn still_site_admin(&self, tx: &mut Tx) -> Result<Self> {
+        let identity = self.again(tx).await?;
+        if identity.is_site_admin() { Ok(identity) } else { Err(not_site_admin()) }
+    }
+
+    /// As [`Identity::again`], where that may act as `role` in the namespace still.
+    pub async fn still(&self, tx: &mut Tx, role: Role, namespace: &Namespace) -> Result<Self> {
+        let identity = self.again(tx).await?;
+        let key = namespace.key();
+        check_bounds(&identity, &key)?;
+        match identity.role_in(&key) {
+            Some(held) if held >= role => Ok(identity),
+            _ => Err(forbidden(role, namespace.as_str())),
+        }
     }
 
     /// Whether the token has this scope.
@@ -106,7 +144,7 @@ impl Caller {
         if identity.is_site_admin() {
             return Ok(identity);
         }
-        Err(Failure::new(ProblemCode::Forbidden, "only admins of the registry may do this"))
+        Err(not_site_admin())
     }
 
     /// Whether the caller sees things of this visibility in the namespace with this key.
@@ -145,6 +183,15 @@ impl Caller {
             .filter(|skill| self.sees(skill.visibility, &skill.id.namespace().key()))
             .ok_or_else(|| skill_not_found(id))
     }
+}
+
+/// The token is good no more, or its user is not.
+pub fn revoked() -> Failure {
+    Failure::new(ProblemCode::TokenRevoked, "")
+}
+
+fn not_site_admin() -> Failure {
+    Failure::new(ProblemCode::Forbidden, "only admins of the registry may do this")
 }
 
 /// Whether the token may be used for the namespace with this key.

@@ -27,6 +27,8 @@ pub struct Question {
     pub digest: Digest,
     /// The id of the user who publishes.
     pub user: String,
+    /// The id of the token.
+    pub token: String,
 }
 
 /// How things stand for one version that is to be published.
@@ -40,6 +42,8 @@ pub struct Situation {
     pub org: Option<OrgRow>,
     /// Whether the user has a role in the namespace, or one above, that lets members publish.
     pub may_publish: bool,
+    /// Whether the token is not revoked, and its user not switched off.
+    pub is_good: bool,
     /// The skill, if it exists.
     pub skill: Option<SkillRow>,
     /// How many versions it has.
@@ -52,10 +56,11 @@ pub struct Situation {
     pub policies: i64,
 }
 
-/// The names of what a question binds: the place of the question, five texts, and the namespace and those above it,
+/// The names of what a question binds: the place of the question, six texts, and the namespace and those above it,
 /// filled up with empty texts.
-const ASKED: &str = "asked (place, digest, publisher, skill, version, org, n1, n2, n3, n4, n5, n6, n7, n8)";
-const VALUES: usize = 5 + MAX_NAMESPACE_DEPTH;
+const ASKED: &str =
+    "asked (place, digest, publisher, token, skill, version, org, n1, n2, n3, n4, n5, n6, n7, n8)";
+const VALUES: usize = 6 + MAX_NAMESPACE_DEPTH;
 
 const LOOK: &str = "SELECT c.collections, \
     (SELECT CAST(COUNT(*) AS BIGINT) FROM doomed_contents WHERE digest = asked.digest), \
@@ -66,7 +71,9 @@ const LOOK: &str = "SELECT c.collections, \
     (SELECT CAST(COUNT(*) AS BIGINT) FROM versions WHERE skill = asked.skill AND version = asked.version), \
     (SELECT COALESCE(MAX(number), 0) FROM skills), \
     o.name, o.created_at, o.signing_secret, s.id, s.number, s.visibility, s.latest, s.created_at, \
-    (SELECT CAST(COUNT(*) AS BIGINT) FROM policies WHERE namespace IN (n1, n2, n3, n4, n5, n6, n7, n8)) \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM policies WHERE namespace IN (n1, n2, n3, n4, n5, n6, n7, n8)), \
+    (SELECT CAST(COUNT(*) AS BIGINT) FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = asked.token \
+     AND t.revoked_at IS NULL AND u.disabled_at IS NULL) \
     FROM asked CROSS JOIN collector c LEFT JOIN orgs o ON o.key = asked.org LEFT JOIN skills s ON s.key = asked.skill \
     WHERE c.id = 1 ORDER BY asked.place";
 
@@ -84,6 +91,7 @@ pub async fn situations(connection: &mut AnyConnection, questions: &[Question]) 
             query = query
                 .bind(question.digest.to_string())
                 .bind(question.user.clone())
+                .bind(question.token.clone())
                 .bind(question.id.key())
                 .bind(question.version.to_string())
                 .bind(namespace.org().to_owned());
@@ -131,6 +139,7 @@ fn situation(row: &AnyRow) -> Result<Situation> {
         has_version: row.try_get::<i64, _>(4)? > 0,
         last_number: row.try_get(5)?,
         policies: row.try_get(14)?,
+        is_good: row.try_get::<i64, _>(15)? > 0,
         org,
         skill,
     })

@@ -189,9 +189,7 @@ async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
         }
     };
     let now = app.environment.now();
-    if identity.token.revoked_at.is_some() || identity.user.disabled_at.is_some() {
-        return Err(Failure::new(ProblemCode::TokenRevoked, ""));
-    }
+    identity.check_good()?;
     if let Some(expired) = identity.token.expires_at.filter(|expires| *expires <= now) {
         return Err(Failure::new(ProblemCode::TokenExpired, format!("it expired at {expired}")));
     }

@@ -11,7 +11,7 @@ use skillery_core::{
 };
 
 use super::compare::{Published, compare, response};
-use crate::access::{Identity, check_bounds, forbidden};
+use crate::access::{Identity, check_bounds, forbidden, revoked};
 use crate::approvals::waited_for;
 use crate::db::orgs::OrgRow;
 use crate::db::publishing::{Question, Rows, Situation, situations};
@@ -59,6 +59,7 @@ pub fn question(draft: &Draft, identity: &Identity) -> Question {
         version: draft.row.version.clone(),
         digest: draft.row.digest,
         user: identity.user.id.clone(),
+        token: identity.token.id.clone(),
     }
 }
 
@@ -303,6 +304,9 @@ pub fn check_situation(
     draft: &Draft,
     policy: NamespacePolicy,
 ) -> Result<()> {
+    if !situation.is_good {
+        return Err(revoked());
+    }
     match &situation.org {
         Some(org) => {
             check_org_name(org, &draft.id)?;

@@ -16,6 +16,7 @@ mod rotation;
 mod routes;
 mod searching;
 mod signing;
+mod standing;
 mod usage;
 mod visibility;
 mod witnesses;

@@ -152,6 +152,13 @@ pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result
     }
     let identity = (**identity).clone();
     let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment };
-    app.db.write(move |tx| Box::pin(async move { decide(tx, &identity, wanted).await })).await?;
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = identity.again(tx).await?;
+                decide(tx, &identity, wanted).await
+            })
+        })
+        .await?;
     json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
 }

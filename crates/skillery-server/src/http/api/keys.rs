@@ -11,7 +11,7 @@ use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NA
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
-use crate::access::check_bounds;
+use crate::access::{Identity, check_bounds};
 use crate::app::App;
 use crate::db::accounts::UserRow;
 use crate::db::keys::{self as table, KeyRow};
@@ -100,11 +100,15 @@ pub async fn enrol(call: Call) -> Result<Response> {
     signature
         .verify(Trusted::Key(&public_key), ENROLL_NAMESPACE, request.challenge.as_bytes())
         .map_err(invalid_key)?;
-    let user = identity.user.clone();
+    let identity = (**identity).clone();
     let row = app
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let user = match &org {
+                    Some(org) => identity.still(tx, Role::Admin, org).await?.user,
+                    None => identity.again(tx).await?.user,
+                };
                 if table::find(tx.connection(), &fingerprint).await?.is_some() {
                     return Err(Failure::new(
                         ProblemCode::KeyExists,
@@ -172,34 +176,40 @@ pub async fn list(call: &Call) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
-    let identity = call.caller.require(Scope::Admin)?;
-    let not_found = || Failure::new(ProblemCode::KeyNotFound, "");
-    let key = table::find(call.app.db.reader(), fingerprint).await?.ok_or_else(not_found)?;
-    let is_own = key.user.as_ref().is_some_and(|(user, _)| *user == identity.user.id);
-    if !is_own && !identity.is_site_admin() {
-        match &key.org {
-            // Whose key it is, others are not told.
-            Some(org) if identity.role_in(org).is_some_and(|role| role >= Role::Admin) => {
-                check_bounds(identity, org)?;
-            }
-            _ => return Err(not_found()),
-        }
-    }
-    let (actor, fingerprint) = (identity.user.id.clone(), fingerprint.to_string());
+    let identity = (**call.caller.require(Scope::Admin)?).clone();
+    // A look first spares the one writer what is no key's.
+    table::find(call.app.db.reader(), fingerprint).await?.ok_or_else(key_not_found)?;
+    let fingerprint = fingerprint.to_owned();
     call.app
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let key = table::find(tx.connection(), &fingerprint).await?.ok_or_else(not_found)?;
+                let identity = identity.again(tx).await?;
+                let key = table::find(tx.connection(), &fingerprint).await?;
+                let key = key.filter(|key| sees_key(&identity, key)).ok_or_else(key_not_found)?;
+                if let Some(org) = &key.org {
+                    check_bounds(&identity, org)?;
+                }
                 if key.revoked_at.is_none() {
                     table::revoke(tx, &fingerprint).await?;
-                    tx.append(Some(&actor), Event::KeyRevoked { key: fingerprint });
+                    tx.append(Some(&identity.user.id), Event::KeyRevoked { key: fingerprint });
                 }
                 Ok(())
             })
         })
         .await?;
     Ok(done())
+}
+
+fn key_not_found() -> Failure {
+    Failure::new(ProblemCode::KeyNotFound, "")
+}
+
+/// Whether the caller may revoke the key. Whose it is, others are not told.
+fn sees_key(identity: &Identity, key: &KeyRow) -> bool {
+    let is_own = key.user.as_ref().is_some_and(|(user, _)| *user == identity.user.id);
+    let is_admin = |org: &String| identity.role_in(org) >= Some(Role::Admin);
+    is_own || identity.is_site_admin() || key.org.as_ref().is_some_and(is_admin)
 }
 
 /// Who may sign for an org, as `ssh-keygen -Y verify` reads it: every key of everybody who may publish there or might

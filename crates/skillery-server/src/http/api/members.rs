@@ -109,15 +109,15 @@ pub async fn remove(call: &Call, namespace: &Namespace, user: &str) -> Result<Re
     Ok(done())
 }
 
-/// The caller with the roles of this moment, the user, and the user's own role so far.
+/// The caller as things stand in this transaction, the user, and the user's own role so far.
 async fn prepare(
     tx: &mut Tx,
-    mut identity: Identity,
+    identity: Identity,
     namespace: &Namespace,
     user: &str,
 ) -> Result<(Identity, accounts::UserRow, Option<Role>)> {
     orgs::find(tx.connection(), &namespace.org_key()).await?.ok_or_else(|| org_not_found(namespace))?;
-    identity.roles = accounts::roles(tx.connection(), &identity.user.id).await?;
+    let identity = identity.again(tx).await?;
     let target = accounts::user_by_name(tx.connection(), user).await?.ok_or_else(|| {
         Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", user.escape_debug()))
     })?;

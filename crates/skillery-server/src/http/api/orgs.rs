@@ -82,9 +82,15 @@ pub async fn create(call: Call) -> Result<Response> {
         }
         _ => actor.clone(),
     };
+    let identity = (**identity).clone();
     let row = app
         .db
-        .write(move |tx| Box::pin(async move { crate::orgs::create(tx, &org, &actor, &owner).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                identity.again(tx).await?;
+                crate::orgs::create(tx, &org, &actor, &owner).await
+            })
+        })
         .await?;
     let summary = OrgSummary { name: row.name, created_at: row.created_at, signing_secret: false, skills: 0 };
     created(&format!("/api/v1/orgs/{}", summary.name), &summary)

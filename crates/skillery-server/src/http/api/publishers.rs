@@ -5,8 +5,8 @@ use axum::response::Response;
 use skillery_core::api::{CreatePublisherRequest, Publisher, PublishersResponse};
 use skillery_core::{Namespace, Problem, Role, Scope};
 
-use crate::access::{Identity, forbidden};
-use crate::db::{Tx, accounts, oidc};
+use crate::access::Identity;
+use crate::db::{Tx, oidc};
 use crate::failure::Result;
 use crate::http::call::{Call, created, done, json};
 use crate::oidc::{checked, trust, untrust};
@@ -89,15 +89,7 @@ pub async fn remove(call: &Call, namespace: &Namespace, publisher: &str) -> Resu
     Ok(done())
 }
 
-/// The id of the caller, who is an admin by the roles of this moment.
-pub(super) async fn still_admin(
-    tx: &mut Tx,
-    mut identity: Identity,
-    namespace: &Namespace,
-) -> Result<String> {
-    identity.roles = accounts::roles(tx.connection(), &identity.user.id).await?;
-    if identity.role_in(&namespace.key()) >= Some(Role::Admin) {
-        return Ok(identity.user.id);
-    }
-    Err(forbidden(Role::Admin, namespace.as_str()))
+/// The id of the caller, who is an admin as things stand in this transaction.
+pub(super) async fn still_admin(tx: &mut Tx, identity: Identity, namespace: &Namespace) -> Result<String> {
+    Ok(identity.still(tx, Role::Admin, namespace).await?.user.id)
 }

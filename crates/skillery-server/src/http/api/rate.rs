@@ -31,12 +31,13 @@ pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
     let review = request.review.unwrap_or_default();
     check_text("review", &review, app.settings.limits.review_length, true)?;
     let skill = skill::find(&app, &caller, id).await?;
-    let user = caller.user_id().unwrap_or_default().to_owned();
+    let identity = (**caller.require(Scope::Rate)?).clone();
     let id = skill.id;
     let sums = app
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
                 let key = id.key();
                 skills::find(tx.connection(), &key).await?.ok_or_else(|| skill_not_found(&id))?;
                 let sums = ratings::set(tx, &key, &user, rating, review.trim()).await?;
@@ -60,11 +61,12 @@ pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
 pub async fn unrate(call: &Call, id: &SkillId) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let user = call.caller.user_id().unwrap_or_default().to_owned();
+    let identity = (**call.caller.require(Scope::Rate)?).clone();
     call.app
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
                 if ratings::remove(tx, &skill.id.key(), &user).await?.is_some() {
                     tx.append(Some(&user), Event::SkillUnrated { skill: skill.id });
                 }

@@ -99,11 +99,16 @@ pub async fn sign(call: Call, id: &SkillId, version: &Version) -> Result<Respons
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
     let presented = Presented { statement: Some(request.statement), signatures: vec![request.signature] };
     let checked = signing::check(&app, presented, &skill.id, &row, identity).await?;
-    let (actor, id, version, key) =
-        (identity.user.id.clone(), skill.id.clone(), row.version.clone(), skill.id.key());
+    let (identity, id, version, key) =
+        ((**identity).clone(), skill.id.clone(), row.version.clone(), skill.id.key());
     let wanted = row.version.clone();
     app.db
-        .write(move |tx| Box::pin(async move { signing::add(tx, &id, &version, &actor, checked).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let actor = identity.still(tx, Role::Publisher, &id.namespace()).await?.user.id;
+                signing::add(tx, &id, &version, &actor, checked).await
+            })
+        })
         .await?;
     let statement = table::statement(app.db.reader(), &key, &wanted).await?;
     let signatures = table::of_version(app.db.reader(), &key, &wanted).await?;

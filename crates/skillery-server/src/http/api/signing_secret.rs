@@ -6,6 +6,7 @@ use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use super::orgs::org_not_found;
+use super::publishers::still_admin;
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done};
@@ -29,11 +30,12 @@ pub async fn set(call: Call, org: &Namespace) -> Result<Response> {
     }
     let key = org.key();
     let sealed = app.secret_key.seal(&app.environment, &key, &request.secret)?;
-    let (org, actor) = (org.clone(), identity.user.id.clone());
+    let (org, identity) = (org.clone(), (**identity).clone());
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let row = orgs::find(tx.connection(), &key).await?.ok_or_else(|| org_not_found(&org))?;
+                let actor = still_admin(tx, identity, &org).await?;
                 if request.only_if_none && row.signing_secret.is_some() {
                     return Err(Failure::new(
                         ProblemCode::SecretExists,
@@ -57,13 +59,14 @@ pub async fn set(call: Call, org: &Namespace) -> Result<Response> {
 )]
 pub async fn remove(call: &Call, org: &Namespace) -> Result<Response> {
     let identity = call.caller.require_role(Scope::Admin, Role::Admin, org)?;
-    let (org, actor) = (org.clone(), identity.user.id.clone());
+    let (org, identity) = (org.clone(), (**identity).clone());
     call.app
         .db
         .write(move |tx| {
             Box::pin(async move {
                 let key = org.key();
                 let row = orgs::find(tx.connection(), &key).await?.ok_or_else(|| org_not_found(&org))?;
+                let actor = still_admin(tx, identity, &org).await?;
                 if row.signing_secret.is_some() {
                     orgs::set_signing_secret(tx, &key, None).await?;
                     tx.append(Some(&actor), Event::SigningSecretRemoved { org: org.to_string() });

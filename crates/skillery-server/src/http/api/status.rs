@@ -8,9 +8,9 @@ use skillery_core::api::{ReasonRequest, VersionSummary};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
-use crate::access::{Caller, check_bounds, forbidden};
+use crate::access::{Caller, Identity, check_bounds, forbidden};
 use crate::app::App;
-use crate::db::versions;
+use crate::db::{Tx, versions};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::skill;
@@ -85,6 +85,15 @@ struct Change {
 }
 
 impl Change {
+    /// The caller, who may make it as things stand in this transaction: for admins of the registry what has to do with
+    /// quarantine, for publishers the rest.
+    async fn still(&self, tx: &mut Tx, identity: &Identity, id: &SkillId) -> Result<Identity> {
+        match [self.from, self.to].contains(&VersionStatus::Quarantined) {
+            true => identity.still_site_admin(tx).await,
+            false => identity.still(tx, Role::Publisher, &id.namespace()).await,
+        }
+    }
+
     async fn make(
         self,
         app: &Arc<App>,
@@ -94,12 +103,16 @@ impl Change {
     ) -> Result<Response> {
         let skill = skill::find(app, caller, id).await?;
         let key = skill.id.key();
-        let user = caller.user_id().unwrap_or_default().to_owned();
+        let identity = caller
+            .identity()
+            .map(|identity| (**identity).clone())
+            .ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
         let (caller, namespace) = (caller.clone(), skill.id.namespace().key());
         let (id, wanted, row_key) = (skill.id, version.clone(), key.clone());
         app.db
             .write(move |tx| {
                 Box::pin(async move {
+                    let user = self.still(tx, &identity, &id).await?.user.id;
                     let not_found = || skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone()));
                     let row =
                         versions::find(tx.connection(), &row_key, &wanted).await?.ok_or_else(not_found)?;

@@ -28,10 +28,11 @@ pub async fn link(call: Call, name: &str) -> Result<Response> {
     if request.subject.is_empty() {
         return Err(invalid("subject", "`subject` is empty"));
     }
-    let (actor, name) = (identity.user.id.clone(), name.to_owned());
+    let (identity, name) = ((**identity).clone(), name.to_owned());
     app.db
         .write(move |tx| {
             Box::pin(async move {
+                let actor = identity.still_site_admin(tx).await?.user.id;
                 let user = accounts::user_by_name(tx.connection(), &name).await?.ok_or_else(|| {
                     Failure::new(
                         ProblemCode::UserNotFound,

@@ -63,12 +63,17 @@ pub async fn create(call: Call) -> Result<Response> {
         via: None,
     };
     let parent = identity.token.expires_at;
-    let (hash, most, actor, owner) =
-        (secret.hash(), app.settings.limits.tokens_per_user as i64, identity.user.id.clone(), user.clone());
+    let (hash, most, identity, owner) =
+        (secret.hash(), app.settings.limits.tokens_per_user as i64, (**identity).clone(), user.clone());
     let row = app
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let identity = match owner.id == identity.user.id {
+                    true => identity.again(tx).await?,
+                    false => identity.still_site_admin(tx).await?,
+                };
+                let actor = identity.user.id;
                 if accounts::live_tokens(tx, &owner.id).await? >= most {
                     return Err(Failure::new(
                         ProblemCode::InvalidField,
@@ -115,12 +120,13 @@ pub async fn revoke(call: &Call, id: &str) -> Result<Response> {
     if owner != identity.user.id && !identity.is_site_admin() {
         return Err(not_found());
     }
-    let actor = identity.user.id.clone();
+    let identity = (**identity).clone();
     if row.revoked_at.is_none() {
         call.app
             .db
             .write(move |tx| {
                 Box::pin(async move {
+                    let actor = identity.again(tx).await?.user.id;
                     accounts::revoke(tx, &row.id).await?;
                     tx.append(Some(&actor), Event::TokenRevoked { token: row.id });
                     Ok(())

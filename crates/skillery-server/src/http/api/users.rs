@@ -38,7 +38,7 @@ pub async fn list(call: &Call) -> Result<Response> {
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require_site_admin()?;
     let (app, caller, request) = call.json::<CreateUserRequest>().await?;
-    let actor = caller.require_site_admin()?.user.id.clone();
+    let identity = (**caller.require_site_admin()?).clone();
     let name: Segment = request.name.parse().map_err(|error: skillery_core::id::IdError| {
         Failure::new(ProblemCode::InvalidId, error.to_string())
     })?;
@@ -47,6 +47,7 @@ pub async fn create(call: Call) -> Result<Response> {
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let actor = identity.still_site_admin(tx).await?.user.id;
                 if let Some(existing) = accounts::user_by_name(tx.connection(), name.as_str()).await? {
                     return Err(Failure::new(
                         ProblemCode::UserExists,
@@ -79,11 +80,12 @@ pub async fn update(call: Call, name: &str) -> Result<Response> {
     if request.disabled && accounts::name_key(name) == accounts::name_key(&identity.user.name) {
         return Err(Failure::new(ProblemCode::Forbidden, "nobody switches off their own account"));
     }
-    let (actor, name) = (identity.user.id.clone(), name.to_owned());
+    let (identity, name) = ((**identity).clone(), name.to_owned());
     let user = app
         .db
         .write(move |tx| {
             Box::pin(async move {
+                let actor = identity.still_site_admin(tx).await?.user.id;
                 let found = accounts::user_by_name(tx.connection(), &name).await?;
                 let mut user = found.ok_or_else(|| {
                     Failure::new(

@@ -21,11 +21,12 @@ pub async fn set(call: Call, id: &SkillId) -> Result<Response> {
     let (app, caller, request) = call.json::<VisibilityRequest>().await?;
     let skill = skill::find(&app, &caller, id).await?;
     let identity = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
-    let user = identity.user.id.clone();
+    let identity = (**identity).clone();
     if skill.visibility != request.visibility {
         app.db
             .write(move |tx| {
                 Box::pin(async move {
+                    let user = identity.still(tx, Role::Admin, &skill.id.namespace()).await?.user.id;
                     skills::set_visibility(tx, &skill.id.key(), request.visibility).await?;
                     let event = Event::VisibilityChanged { skill: skill.id, visibility: request.visibility };
                     tx.append(Some(&user), event);
