@@ -15,7 +15,7 @@ use skillery_core::{Digest, ProblemCode, SkillId, Version};
 use crate::access::Identity;
 use crate::app::App;
 use crate::db::versions::VersionRow;
-use crate::db::{Tx, keys, orgs, signatures};
+use crate::db::{Tx, accounts, keys, orgs, signatures};
 use crate::failure::{Failure, Result};
 
 /// Signatures that a version has at most.
@@ -43,6 +43,7 @@ pub struct Checked {
 #[derive(Debug, Clone)]
 pub struct CheckedSignature {
     kind: SignatureKind,
+    signature: AuthorSignature,
     key: String,
     value: String,
     signer: String,
@@ -144,7 +145,7 @@ async fn check_signature(
         }
     };
     signature.verify(trusted, RELEASE_NAMESPACE, statement.as_bytes()).map_err(invalid_signature)?;
-    Ok(CheckedSignature { kind, key: fingerprint, value, signer })
+    Ok(CheckedSignature { kind, signature, key: fingerprint, value, signer })
 }
 
 fn not_enrolled(fingerprint: &str) -> Failure {
@@ -173,6 +174,7 @@ impl CheckedSignature {
         if key.is_disabled {
             return Err(invalid_signature(format!("the user of the key {fingerprint} is switched off")));
         }
+        self.check_certificate(tx).await?;
         if key.org.as_ref().is_some_and(|org| *org != id.org_key()) {
             return Err(invalid_signature(format!("the key {fingerprint} is the authority of another org")));
         }
@@ -184,6 +186,23 @@ impl CheckedSignature {
             return Ok(());
         }
         Err(invalid_signature(format!("its signer has no role in `{}` that may publish", id.namespace())))
+    }
+
+    /// Of a certificate: it is valid at the time that the entry will have, by which clients judge it; the key that it is for was
+    /// not revoked as somebody's own; and whoever it names is not switched off.
+    async fn check_certificate(&self, tx: &mut Tx) -> Result<()> {
+        let Some(certificate) = self.signature.certificate() else { return Ok(()) };
+        certificate.check_time(tx.now).map_err(invalid_signature)?;
+        let subject = certificate.key().fingerprint().to_string();
+        let revoked = keys::find(tx.connection(), &subject).await?.and_then(|key| key.revoked_at);
+        if let Some(revoked) = revoked {
+            return Err(invalid_signature(format!("the certified key {subject} was revoked at {revoked}")));
+        }
+        let signer = accounts::user_by_id(tx.connection(), &self.signer).await?;
+        match signer.is_some_and(|signer| signer.disabled_at.is_none()) {
+            true => Ok(()),
+            false => Err(invalid_signature("the user of the certificate is switched off")),
+        }
     }
 
     /// What the log says of it, once [`CheckedSignature::check_standing`] has found nothing.

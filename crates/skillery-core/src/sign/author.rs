@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::dsse::{Bundle, BundleError, ENROLL_PAYLOAD_TYPE, Material, PAYLOAD_TYPE};
 use super::pem::{PemError, PemPublicKey};
-use super::ssh::{KeyError, PublicKey};
+use super::ssh::{Certificate, KeyError, PublicKey};
 use super::sshsig::{ENROLL_NAMESPACE, Signer, SshSigError, SshSignature};
 use crate::Digest;
 use crate::time::Time;
@@ -182,12 +182,20 @@ impl AuthorSignature {
         }
     }
 
+    /// The certificate that stands for the signer, where one does.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Ssh(signature) => match signature.signer() {
+                Signer::Certificate(certificate) => Some(certificate),
+                Signer::Key(_) => None,
+            },
+            Self::Dsse(..) => None,
+        }
+    }
+
     /// Whether a certificate stands for the signer.
     pub fn is_certified(&self) -> bool {
-        match self {
-            Self::Ssh(signature) => matches!(signature.signer(), Signer::Certificate(_)),
-            Self::Dsse(..) => false,
-        }
+        self.certificate().is_some()
     }
 
     /// Checks that it is a signature over exactly this message, by what is trusted, for this purpose: an SSH signature has

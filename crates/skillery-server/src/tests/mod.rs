@@ -5,6 +5,7 @@
 mod accounts;
 mod approvals;
 mod bad_input;
+mod certificates;
 mod durability;
 mod keys;
 mod log;

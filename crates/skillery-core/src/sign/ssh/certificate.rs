@@ -135,6 +135,16 @@ impl Certificate {
         })
     }
 
+    /// Whether it is valid at that time, as it says itself.
+    pub fn check_time(&self, at: Time) -> Result<(), CertificateError> {
+        let seconds = at.micros().div_euclid(1_000_000);
+        if u64::try_from(seconds).is_ok_and(|now| self.valid_after <= now && now < self.valid_before) {
+            return Ok(());
+        }
+        let (from, to) = (moment(self.valid_after), moment(self.valid_before));
+        Err(CertificateError::Time { from, to, at: at.to_string() })
+    }
+
     /// Whether one of the authorities says with this certificate that its key is `principal`'s at that time.
     ///
     /// `user_verified` is whether the security key knew its user when it made the signature that is looked at; `false`
@@ -154,11 +164,7 @@ impl Certificate {
         if self.kind != USER_TYPE {
             return Err(CertificateError::NotUser);
         }
-        let seconds = at.micros().div_euclid(1_000_000);
-        if !u64::try_from(seconds).is_ok_and(|now| self.valid_after <= now && now < self.valid_before) {
-            let (from, to) = (moment(self.valid_after), moment(self.valid_before));
-            return Err(CertificateError::Time { from, to, at: at.to_string() });
-        }
+        self.check_time(at)?;
         if !self.principals.iter().any(|listed| listed == principal) {
             let listed = if self.principals.is_empty() {
                 "nobody in particular".to_owned()
