@@ -120,7 +120,7 @@ fn the_readmes_check_needs_nothing_of_ours() {
             .envs([
                 ("SKILL", ID),
                 ("VERSION", "1.0.0"),
-                ("ORG", "acme"),
+                ("NAMESPACE", "acme"),
                 ("SIGNER", "admin"),
                 ("FOLDER", &folder),
             ])

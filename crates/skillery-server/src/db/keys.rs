@@ -2,11 +2,11 @@
 
 use skillery_core::api::KeySummary;
 use skillery_core::time::Time;
-use skillery_core::{Namespace, Role};
+use skillery_core::{Namespace, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed};
+use super::{Db, Tx, accounts, parsed, placeholders};
 use crate::failure::{Failure, Result};
 use skillery_core::sign::author::AuthorKey;
 
@@ -125,7 +125,7 @@ pub async fn revoke(tx: &mut Tx, fingerprint: &str) -> Result<()> {
     Ok(())
 }
 
-/// A key of somebody who may, or might, publish in an org, and when that was.
+/// A key of somebody who may, or might, publish in a namespace, and when that was.
 #[derive(Debug, Clone)]
 pub struct SignerRow {
     /// The signer's name.
@@ -134,28 +134,43 @@ pub struct SignerRow {
     pub public_key: AuthorKey,
     /// From when on both held: the key was enrolled, and the signer had the role.
     pub from: Time,
-    /// Until when both held.
+    /// Until when both held, and the signer was not switched off.
     pub until: Option<Time>,
 }
 
-/// Every key of everybody who has had a role in the org that lets members publish, for each time of it.
-pub async fn signers(db: &Db, org: &Namespace) -> Result<Vec<SignerRow>> {
-    let rows = sqlx::query(
-        "SELECT u.name, k.public_key, k.enrolled_at, k.revoked_at, m.since, m.until, m.role FROM memberships m \
-         JOIN users u ON u.id = m.user_id JOIN signing_keys k ON k.user_id = m.user_id WHERE m.org = $1 \
-         ORDER BY u.key, k.log_index, m.since",
-    )
-    .bind(org.org_key())
-    .fetch_all(db.reader())
-    .await?;
+/// Every key of everybody, or of this user alone, who has had a role in the namespace or above it that lets members
+/// publish, for each time of it; nothing where there are more than `limit` of them.
+pub async fn signers(
+    db: &Db,
+    namespace: &Namespace,
+    signer: Option<&Segment>,
+    limit: i64,
+) -> Result<Option<Vec<SignerRow>>> {
+    let key: Namespace = parsed(&namespace.key())?;
+    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let text = format!(
+        "SELECT u.name, k.public_key, k.enrolled_at, k.revoked_at, m.since, m.until, u.disabled_at FROM memberships m \
+         JOIN users u ON u.id = m.user_id JOIN signing_keys k ON k.user_id = m.user_id \
+         WHERE m.role IN ('publisher', 'reviewer', 'admin', 'owner') AND ($1 = '' OR u.key = $1) \
+         AND m.namespace IN ({}) ORDER BY u.key, k.log_index, m.since, m.log_index LIMIT $2",
+        placeholders(3, places.len())
+    );
+    let signer = signer.map(|signer| accounts::name_key(signer.as_str())).unwrap_or_default();
+    let mut query = sqlx::query(AssertSqlSafe(text)).bind(signer).bind(limit.saturating_add(1));
+    for place in places {
+        query = query.bind(place);
+    }
+    let rows = query.fetch_all(db.reader()).await?;
+    if i64::try_from(rows.len()).is_ok_and(|rows| rows > limit) {
+        return Ok(None);
+    }
     let mut signers: Vec<SignerRow> = Vec::new();
     for row in &rows {
-        let role: Role = parsed(row.try_get(6)?)?;
         let time =
             |place: usize| row.try_get::<Option<i64>, _>(place).map(|time| time.map(Time::from_micros));
         let start = time(2)?.unwrap_or_default().max(time(4)?.unwrap_or_default());
-        let end = time(3)?.into_iter().chain(time(5)?).min();
-        if role < Role::Publisher || end.is_some_and(|end| end <= start) {
+        let end = time(3)?.into_iter().chain(time(5)?).chain(time(6)?).min();
+        if end.is_some_and(|end| end <= start) {
             continue;
         }
         let (name, public_key): (String, AuthorKey) = (row.try_get(0)?, parsed(row.try_get(1)?)?);
@@ -167,5 +182,5 @@ pub async fn signers(db: &Db, org: &Namespace) -> Result<Vec<SignerRow>> {
             _ => signers.push(SignerRow { name, public_key, from: start, until: end }),
         }
     }
-    Ok(signers)
+    Ok(Some(signers))
 }

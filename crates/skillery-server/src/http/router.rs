@@ -82,7 +82,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("delete", "/api/v1/orgs/{namespace}/publishers/{publisher}", Who::Scope(Admin)),
     ("put", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{org}/signing-secret", Who::Scope(Admin)),
-    ("get", "/api/v1/orgs/{org}/allowed_signers", Who::Reader),
+    ("get", "/api/v1/orgs/{namespace}/allowed_signers", Who::Reader),
     ("get", "/api/v1/orgs/{namespace}/policy", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
@@ -321,7 +321,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
     let (route, namespace, user): (&str, &[&str], &str) = match segments.as_slice() {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
-        [_, "allowed_signers"] => (ALLOWED_SIGNERS, &segments[..1], ""),
+        [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
         [namespace @ .., "policy"] if !namespace.is_empty() => (POLICY, namespace, ""),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
@@ -354,7 +354,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
 const ORG: &str = "/api/v1/orgs/{org}";
 const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
-const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{org}/allowed_signers";
+const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{namespace}/allowed_signers";
 const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";

@@ -3,6 +3,7 @@
 //! They run on SQLite, and with `SKILLERY_TEST_DATABASE=postgres://…` on PostgreSQL: each test in a schema of its own.
 
 mod accounts;
+mod allowed_signers;
 mod approvals;
 mod bad_input;
 mod certificates;

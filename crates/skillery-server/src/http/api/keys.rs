@@ -9,7 +9,7 @@ use skillery_core::sign::author::{AuthorKey, AuthorSignature, Trusted};
 use skillery_core::sign::enrolment::{CHALLENGE_SECONDS, Challenge};
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::time::Time;
-use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
+use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 
 use crate::access::{Identity, check_bounds};
 use crate::app::App;
@@ -17,12 +17,14 @@ use crate::db::accounts::UserRow;
 use crate::db::keys::{self as table, KeyRow};
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
-use crate::http::api::orgs::{knows_org, org_not_found};
-use crate::http::call::{Call, created, done, json, text};
+use crate::http::api::orgs::{knows_namespace, knows_org, org_not_found};
+use crate::http::call::{Call, created, done, invalid_parameter, json, text};
 use crate::text::check_text;
 
 /// Keys that a user, or an org, has at most.
 const MAX_KEYS: usize = 50;
+/// Times of keys that a file of allowed signers has at most.
+const MAX_SIGNERS: i64 = 10_000;
 
 fn invalid_key(detail: impl ToString) -> Failure {
     Failure::new(ProblemCode::InvalidKey, detail.to_string())
@@ -212,31 +214,38 @@ fn sees_key(identity: &Identity, key: &KeyRow) -> bool {
     is_own || identity.is_site_admin() || key.org.as_ref().is_some_and(is_admin)
 }
 
-/// Who may sign for an org, as `ssh-keygen -Y verify` reads it: every key of everybody who may publish there or might
-/// once, each with the time of that, and the org's authorities.
+/// Who may sign in a namespace, as `ssh-keygen -Y verify` reads it: every key of everybody who may publish there or might
+/// once, each with the time of that, and the org's authorities. For whoever has a role there, above or below, or sees a
+/// skill there or below.
 #[utoipa::path(
-    get, path = "/api/v1/orgs/{org}/allowed_signers", tag = "keys",
+    get, path = "/api/v1/orgs/{namespace}/allowed_signers", tag = "keys",
     params(
-        ("org" = String, Path, description = "an org"),
+        ("namespace" = String, Path, description = "an org, or what lies below one: that of the skill"),
         ("undated" = Option<bool>, Query, description = "only keys that count now, without times: for OpenSSH before 9.1"),
+        ("signer" = Option<String>, Query, description = "only keys of the user with this name, and the org's authorities"),
     ),
     responses(
         (status = 200, description = "a file of allowed signers", body = String, content_type = "text/plain"),
         (status = "default", description = "a problem", body = Problem),
     ),
 )]
-pub async fn allowed_signers(call: &Call, org: &Namespace) -> Result<Response> {
+pub async fn allowed_signers(call: &Call, namespace: &Namespace) -> Result<Response> {
     let db = &call.app.db;
-    orgs::find(db.reader(), &org.org_key()).await?.ok_or_else(|| org_not_found(org))?;
-    if !knows_org(call, org).await? {
-        return Err(org_not_found(org));
+    if !knows_namespace(call, namespace).await? {
+        return Err(org_not_found(namespace));
     }
     let form = if call.parsed::<bool>("undated")?.unwrap_or(false) { Form::Undated } else { Form::Dated };
-    let own = table::signers(db, org)
+    let signer = call.parsed::<Segment>("signer")?;
+    let too_many = || {
+        let detail = format!("there are more than {MAX_SIGNERS} keys; name the one whose keys are wanted");
+        invalid_parameter("signer", &detail)
+    };
+    let own = table::signers(db, namespace, signer.as_ref(), MAX_SIGNERS)
         .await?
+        .ok_or_else(too_many)?
         .into_iter()
         .map(|signer| (vec![signer.name], signer.public_key, signer.from, signer.until, false));
-    let authorities = table::of_org(db.reader(), &org.org_key()).await?;
+    let authorities = table::of_org(db.reader(), &namespace.org_key()).await?;
     let authorities = authorities
         .into_iter()
         .map(|key| (vec!["*".to_owned()], key.public_key, key.enrolled_at, key.revoked_at, true));

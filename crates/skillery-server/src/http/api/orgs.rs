@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{CreateOrgRequest, OrgSummary, OrgsResponse};
+use skillery_core::id::key_contains;
 use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
 use crate::access::Caller;
@@ -109,6 +110,20 @@ pub(super) async fn knows_org(call: &Call, org: &Namespace) -> Result<bool> {
     }
     let places = orgs::places(&call.app.db, &[key]).await?;
     Ok(places.iter().any(|(_, namespace, visibility)| call.caller.sees(*visibility, namespace)))
+}
+
+/// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
+pub(super) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
+    let key = namespace.key();
+    if orgs::find(call.app.db.reader(), &namespace.org_key()).await?.is_none() {
+        return Ok(false);
+    }
+    if call.caller.is_member_around(&key) {
+        return Ok(true);
+    }
+    let places = orgs::places(&call.app.db, &[namespace.org_key()]).await?;
+    let is_seen = |inner: &str, visibility| key_contains(&key, inner) && call.caller.sees(visibility, inner);
+    Ok(places.iter().any(|(_, inner, visibility)| is_seen(inner, *visibility)))
 }
 
 async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
