@@ -83,6 +83,21 @@ impl Identity {
             || self.token.namespaces.iter().any(|bound| key_contains(bound, namespace))
     }
 
+    /// Keys of the highest namespaces that the user has a role in and the token may be used for. A token that is bound to
+    /// what lies below a role is like a role there.
+    fn places(&self) -> Vec<&str> {
+        let mut places = Vec::new();
+        for (held, _) in &self.roles {
+            if self.is_within_bounds(held) {
+                places.push(held.as_str());
+            } else {
+                let bounds = self.token.namespaces.iter().filter(|bound| key_contains(held, bound));
+                places.extend(bounds.map(String::as_str));
+            }
+        }
+        places
+    }
+
     /// The highest role in the namespace with this key, held there or above.
     pub fn role_in(&self, namespace: &str) -> Option<Role> {
         if self.is_site_admin() {
@@ -159,22 +174,24 @@ impl Caller {
         }
     }
 
-    /// Whether the caller has a role in the org with this key, or somewhere below it.
-    pub fn is_member(&self, org: &str) -> bool {
+    /// Whether the caller has a role in the namespace with this key, or somewhere below it, as far as the token may be used
+    /// there.
+    pub fn is_member(&self, namespace: &str) -> bool {
         self.identity.as_ref().is_some_and(|identity| {
             identity.has(Scope::Read)
                 && (identity.is_site_admin()
-                    || identity.roles.iter().any(|(place, _)| key_contains(org, place)))
+                    || identity.places().iter().any(|place| key_contains(namespace, place)))
         })
     }
 
     /// Whether the caller has a role in the namespace with this key, above it or below it.
     pub fn is_member_around(&self, namespace: &str) -> bool {
         self.is_member(namespace)
-            || self
-                .identity
-                .as_ref()
-                .is_some_and(|identity| identity.has(Scope::Read) && identity.role_in(namespace).is_some())
+            || self.identity.as_ref().is_some_and(|identity| {
+                identity.has(Scope::Read)
+                    && identity.is_within_bounds(namespace)
+                    && identity.role_in(namespace).is_some()
+            })
     }
 
     /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.

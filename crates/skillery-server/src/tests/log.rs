@@ -235,6 +235,51 @@ pub(super) async fn opened_entries(app: &TestApp, token: &str) -> Vec<(u64, Open
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_nothing_beyond_its_bounds() {
+    let app = TestApp::new().await;
+    let mut tokens = Vec::new();
+    for org in ["acme", "other"] {
+        let mut hidden = skill(&format!("{org}/inner/plan"), "1.0.0");
+        hidden["visibility"] = json!("private");
+        app.post("/api/v1/skills", ADMIN, hidden).await.is(201);
+    }
+    app.user("member", &["read"]).await;
+    app.member("acme", "member", "reader").await;
+    app.member("other", "member", "reader").await;
+    for bounds in [json!([]), json!(["acme"]), json!(["acme/inner"]), json!(["acme/outer"]), json!(["third"])]
+    {
+        let request = json!({ "user": "member", "scopes": ["read"], "namespaces": bounds });
+        tokens.push(app.token(request).await);
+    }
+    let both: &[&str] = &["acme", "other"];
+    // Whoever knows of what lies below an org knows of the org.
+    let expected: [&[&str]; 5] = [both, &["acme"], &["acme"], &["acme"], &[]];
+    for (token, expected) in tokens.iter().zip(expected) {
+        let opened = opened_entries(&app, token).await;
+        for org in both {
+            let is_expected = expected.contains(org);
+            let word = format!("\"{org}");
+            let is_told = opened.iter().any(|(_, opening)| {
+                serde_json::to_string(&opening.parse().unwrap().event).unwrap().contains(&word)
+            });
+            assert_eq!(is_told, is_expected, "{org} {expected:?}");
+            let keys = app.get_as(token, &format!("/api/v1/keys?org={org}")).await;
+            assert_eq!(keys.status, if is_expected { 200 } else { 404 }, "{org} {expected:?}");
+            let signers = app.get_as(token, &format!("/api/v1/orgs/{org}/allowed_signers")).await;
+            assert_eq!(signers.status, if is_expected { 200 } else { 404 }, "{org} {expected:?}");
+        }
+        let orgs = app.get_as(token, "/api/v1/orgs").await.is(200);
+        let names: Vec<&str> =
+            orgs["orgs"].as_array().unwrap().iter().map(|org| org["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected);
+    }
+    // What is bound to one namespace is not told of its neighbour.
+    let path = "/api/v1/orgs/acme/inner/allowed_signers";
+    app.get_as(&tokens[3], path).await.fails(404, "org-not-found");
+    assert_eq!(app.get_as(&tokens[2], path).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_of_orgs_are_opened_to_whoever_knows_of_them() {
     let app = TestApp::new().await;
     let mut hidden = skill("secretorg/plan", "1.0.0");
