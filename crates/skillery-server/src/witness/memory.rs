@@ -21,6 +21,9 @@ pub enum MemoryError {
         /// Why.
         source: std::io::Error,
     },
+    /// What is to be written could not be read again, so it is not written.
+    #[error("what is to be remembered in `{path}` could not be read again", path = .0.display())]
+    Unreadable(PathBuf),
     /// A file is damaged, or was written with another key of a witness. Going on without it could be going back.
     #[error(
         "`{path}` is not a checkpoint of `{origin}` that this witness has cosigned; it must be as it was, or the witness \
@@ -70,6 +73,7 @@ impl Latest {
 
 /// All logs that are followed.
 pub(super) struct Memory {
+    key: VerifierKey,
     logs: HashMap<String, Remembered>,
 }
 
@@ -99,7 +103,7 @@ impl Memory {
                 };
             remembered.insert(origin.to_owned(), Remembered { file, latest: Mutex::new(latest) });
         }
-        Ok(Self { logs: remembered })
+        Ok(Self { key: key.clone(), logs: remembered })
     }
 
     /// The time of the newest cosignature; 0 if there is none.
@@ -125,8 +129,13 @@ impl Memory {
         let mut latest = log.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let (answer, new) = decide(latest.as_ref());
         if let Some(new) = new {
+            let text = new.note.to_string();
+            // What the next start could not read would keep the witness from ever starting again.
+            if Latest::read(&text, origin, &self.key).as_ref() != Some(&new) {
+                return Err(MemoryError::Unreadable(log.file.clone()));
+            }
             // What is written gets a newline at its end, which the note has already.
-            write_private(&log.file, new.note.to_string().trim_end_matches('\n'))
+            write_private(&log.file, text.trim_end_matches('\n'))
                 .map_err(|source| MemoryError::File { path: log.file.clone(), source })?;
             *latest = Some(new);
         }

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use skillery_core::Digest;
 use skillery_core::tlog::{
-    AddCheckpoint, AddCheckpointError, Checkpoint, KeyKind, Note, Refusal, SigningKey, VerifierKey,
+    AddCheckpoint, AddCheckpointError, Checkpoint, KeyKind, Note, NoteSignature, Refusal, SigningKey,
+    VerifierKey,
 };
 
 pub(crate) use self::door::Door;
@@ -199,11 +200,13 @@ impl Witness {
                 // A text that was read as a checkpoint can be signed.
                 return Err(Refusal::NotSigned.into());
             };
-            let mut signatures = request.checkpoint.signatures.clone();
-            signatures.retain(|signature| {
-                let is_by = |key: &VerifierKey| key.name() == signature.name && key.id() == signature.id;
-                self.logs.iter().any(is_by)
-            });
+            // One line of each key: anybody may have written the same one many times, and a note has room for some only.
+            let line_of = |key: &VerifierKey| {
+                let is_by = |line: &&NoteSignature| key.name() == line.name && key.id() == line.id;
+                request.checkpoint.signatures.iter().find(is_by).cloned()
+            };
+            let of_log = self.logs.iter().filter(|key| key.name() == checkpoint.origin);
+            let mut signatures: Vec<NoteSignature> = of_log.filter_map(line_of).collect();
             signatures.push(cosignature.clone());
             let note = Note { text: request.checkpoint.text.clone(), signatures };
             let cosignature = format!("{cosignature}\n");

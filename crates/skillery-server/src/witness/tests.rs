@@ -326,6 +326,26 @@ async fn what_cannot_be_remembered_is_not_cosigned() {
 }
 
 #[tokio::test]
+async fn a_line_that_comes_many_times_is_remembered_once() {
+    let log = TestLog::honest();
+    let witness = TestWitness::new(&[&log]);
+    witness.cosigned(&log.request(0, 3)).await;
+    for lines in [99, 100] {
+        witness.environment.advance_seconds(1);
+        let mut request = log.request(3, 3);
+        let line = request.checkpoint.signatures[0].clone();
+        request.checkpoint.signatures = vec![line; lines];
+        witness.cosigned(&request).await;
+    }
+    let file = fs_err::read_dir(witness.settings.data.join("logs")).unwrap().next().unwrap().unwrap().path();
+    let kept = Note::parse(&fs_err::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(kept.signatures.len(), 2);
+    let witness = witness.again();
+    witness.has_cosigned(&log, 3).await;
+    witness.cosigned(&log.request(3, 5)).await;
+}
+
+#[tokio::test]
 async fn a_witness_that_has_lost_its_memory_does_not_start() {
     let log = TestLog::honest();
     let witness = TestWitness::new(&[&log]);
