@@ -29,6 +29,7 @@ pub async fn enrol(
     let public_key = signer.public_key().to_string();
     let mut log = Log::open(client, home, None).await?;
     log.update().await?;
+    log.check_name()?;
     let user = client.whoami().await?.user;
     let challenge = client.key_challenge(&public_key).await?.challenge;
     let check = Challenge::parse(&challenge).and_then(|read| {
