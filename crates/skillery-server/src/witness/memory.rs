@@ -1,7 +1,8 @@
 //! What a witness remembers: for each log the newest checkpoint that it has cosigned, in a file of its own, which is the
-//! signed checkpoint with the cosignature. The only place that knows these files.
+//! signed checkpoint with the cosignature; and beside the key a list of the logs that there must be such files of, so that
+//! lost ones are missed. The only place that knows these files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,6 +21,20 @@ pub enum MemoryError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file of a log is not there, and the log was cosigned. Going on without it could be going back.
+    #[error(
+        "`{path}` is not there, and this witness has cosigned `{origin}`, as `{list}` says; it must be as it was, or the \
+         witness must begin anew, with another key and another data folder",
+        path = .path.display(), list = .list.display()
+    )]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// The log.
+        origin: String,
+        /// What says that there was one.
+        list: PathBuf,
     },
     /// What is to be written could not be read again, so it is not written.
     #[error("what is to be remembered in `{path}` could not be read again", path = .0.display())]
@@ -74,7 +89,47 @@ impl Latest {
 /// All logs that are followed.
 pub(super) struct Memory {
     key: VerifierKey,
+    cosigned: Cosigned,
     logs: HashMap<String, Remembered>,
+}
+
+/// The logs that were cosigned with a key: a file with the key in its first line and the name of a log in each other.
+struct Cosigned {
+    file: PathBuf,
+    origins: Mutex<BTreeSet<String>>,
+}
+
+impl Cosigned {
+    /// Reads the list. One of another key says nothing of this one.
+    fn open(file: &Path, key: &VerifierKey) -> Result<Self, MemoryError> {
+        let text = match fs_err::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(MemoryError::File { path: file.to_owned(), source }),
+        };
+        let mut lines = text.lines();
+        let is_ours = lines.next() == Some(key.to_string().as_str());
+        let origins = if is_ours { lines.map(str::to_owned).collect() } else { BTreeSet::new() };
+        Ok(Self { file: file.to_owned(), origins: Mutex::new(origins) })
+    }
+
+    fn has(&self, origin: &str) -> bool {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).contains(origin)
+    }
+
+    /// Notes that a log was cosigned. It is on disk when this returns.
+    fn add(&self, origin: &str, key: &VerifierKey) -> Result<(), MemoryError> {
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        if origins.contains(origin) {
+            return Ok(());
+        }
+        let mut lines = vec![key.to_string()];
+        lines.extend(origins.iter().cloned().chain([origin.to_owned()]));
+        write_private(&self.file, &lines.join("\n"))
+            .map_err(|source| MemoryError::File { path: self.file.clone(), source })?;
+        origins.insert(origin.to_owned());
+        Ok(())
+    }
 }
 
 /// One of them. Who holds the lock decides, writes and answers; nobody else does meanwhile.
@@ -85,9 +140,16 @@ struct Remembered {
 
 impl Memory {
     /// Reads what is remembered of the logs of these keys, as the witness with this key has written it.
-    pub(super) fn open(folder: &Path, key: &VerifierKey, logs: &[VerifierKey]) -> Result<Self, MemoryError> {
+    /// `list` is where it has noted which logs it has cosigned.
+    pub(super) fn open(
+        folder: &Path,
+        list: &Path,
+        key: &VerifierKey,
+        logs: &[VerifierKey],
+    ) -> Result<Self, MemoryError> {
         make_private_folder(folder)
             .map_err(|source| MemoryError::File { path: folder.to_owned(), source })?;
+        let cosigned = Cosigned::open(list, key)?;
         let mut remembered = HashMap::new();
         for log in logs {
             let origin = log.name();
@@ -101,9 +163,18 @@ impl Memory {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                     Err(source) => return Err(MemoryError::File { path: file, source }),
                 };
+            match &latest {
+                // One that was written before there was a list, or by a process that ended before it wrote that.
+                Some(_) => cosigned.add(origin, key)?,
+                None if cosigned.has(origin) => {
+                    let (origin, list) = (origin.to_owned(), list.to_owned());
+                    return Err(MemoryError::Missing { path: file, origin, list });
+                }
+                None => {}
+            }
             remembered.insert(origin.to_owned(), Remembered { file, latest: Mutex::new(latest) });
         }
-        Ok(Self { key: key.clone(), logs: remembered })
+        Ok(Self { key: key.clone(), cosigned, logs: remembered })
     }
 
     /// The time of the newest cosignature; 0 if there is none.
@@ -138,6 +209,7 @@ impl Memory {
             write_private(&log.file, text.trim_end_matches('\n'))
                 .map_err(|source| MemoryError::File { path: log.file.clone(), source })?;
             *latest = Some(new);
+            self.cosigned.add(origin, &self.key)?;
         }
         Ok(answer)
     }

@@ -161,7 +161,7 @@ impl Witness {
             .ok_or_else(|| WitnessError::InUse(settings.data.clone()))?;
         let key = open_key(settings, &environment)?;
         let logs = settings.log_keys()?;
-        let memory = Memory::open(&settings.data.join("logs"), key.verifier(), &logs)?;
+        let memory = Memory::open(&settings.data.join("logs"), &settings.list_file(), key.verifier(), &logs)?;
         let newest = Mutex::new(memory.newest_time());
         Ok(Self { key, logs, memory, environment, newest, _lock: lock })
     }

@@ -103,6 +103,14 @@ impl WitnessSettings {
     pub fn key_file(&self) -> PathBuf {
         self.key_file.clone().unwrap_or_else(|| self.data.join("witness-key"))
     }
+
+    /// Where it notes which logs it has cosigned with the key: beside that, so that who moves the key without the rest of
+    /// what is remembered is told.
+    pub fn list_file(&self) -> PathBuf {
+        let mut name = self.key_file().into_os_string();
+        name.push(".logs");
+        name.into()
+    }
 }
 
 fn is_path(text: &str) -> bool {

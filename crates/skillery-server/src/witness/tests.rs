@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::door::Door;
+use super::memory::MemoryError;
 use super::{Witness, WitnessError, WitnessSettings};
 use crate::environment::Environment;
 use crate::settings::SettingsError;
@@ -361,7 +362,28 @@ async fn a_witness_that_has_lost_its_memory_does_not_start() {
         let error = Witness::open(&settings, environment.clone()).err().unwrap();
         assert!(matches!(error, WitnessError::Memory(_)), "{error:?}");
     }
+    // Nor where the file is gone, with its folder or alone, and the key is still there.
+    fs_err::remove_file(&file).unwrap();
+    let error = Witness::open(&settings, environment.clone()).err().unwrap();
+    let WitnessError::Memory(MemoryError::Missing { origin, .. }) = &error else { panic!("{error:?}") };
+    assert_eq!(origin, "log.example");
+    fs_err::remove_dir_all(settings.data.join("logs")).unwrap();
+    let error = Witness::open(&settings, environment.clone()).err().unwrap();
+    assert!(matches!(error, WitnessError::Memory(MemoryError::Missing { .. })), "{error:?}");
+    // With another key it is another witness, which begins anew.
+    let new = WitnessSettings {
+        data: folder.path().join("new"),
+        key_file: Some(folder.path().join("new-key")),
+        ..settings.clone()
+    };
+    fs_err::copy(settings.list_file(), new.list_file()).unwrap();
+    drop(Witness::open(&new, environment.clone()).unwrap());
     fs_err::write(&file, &good).unwrap();
+    // A witness of before there was such a list makes it.
+    fs_err::remove_file(settings.list_file()).unwrap();
+    drop(Witness::open(&settings, environment.clone()).unwrap());
+    let list = fs_err::read_to_string(settings.list_file()).unwrap();
+    assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), ["log.example"]);
     // Another key would make another witness of it.
     let key = settings.key_file();
     let kept = fs_err::read_to_string(&key).unwrap();
