@@ -187,6 +187,9 @@ async fn a_key_is_enrolled_by_whoever_has_it() {
     app.delete(&path, &anna).await.is(204);
     app.delete(&path, &anna).await.is(204);
     assert!(app.get_as(&anna, "/api/v1/keys").await.is(200)["keys"][0]["revoked_at"].is_string());
+    for nothing in ["%00", "SHA256:%00", "SHA256:AAAA", "x", "%F0%9F%A6%80"] {
+        app.delete(&format!("/api/v1/keys/{nothing}"), &anna).await.fails(404, "key-not-found");
+    }
     let kinds: Vec<Value> = app.log().await.iter().map(|entry| entry["event"]["kind"].clone()).collect();
     assert_eq!(kinds[kinds.len() - 2..], [json!("key.enrolled"), json!("key.revoked")]);
     let request = json!({ "public_key": "ssh-dss AAAA" });

@@ -7,6 +7,7 @@ use skillery_core::event::Event;
 use skillery_core::sign::allowed_signers::{AllowedSigner, Form, render};
 use skillery_core::sign::author::{AuthorKey, AuthorSignature, Trusted};
 use skillery_core::sign::enrolment::{CHALLENGE_SECONDS, Challenge};
+use skillery_core::sign::ssh::Fingerprint;
 use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
@@ -179,9 +180,10 @@ pub async fn list(call: &Call) -> Result<Response> {
 )]
 pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
     let identity = (**call.caller.require(Scope::Admin)?).clone();
-    // A look first spares the one writer what is no key's.
-    table::find(call.app.db.reader(), fingerprint).await?.ok_or_else(key_not_found)?;
-    let fingerprint = fingerprint.to_owned();
+    // What is no fingerprint is no key's; not every database takes it either.
+    let fingerprint = fingerprint.parse::<Fingerprint>().map_err(|_| key_not_found())?.to_string();
+    // A look first spares the one writer what nobody has enrolled.
+    table::find(call.app.db.reader(), &fingerprint).await?.ok_or_else(key_not_found)?;
     call.app
         .db
         .write(move |tx| {
