@@ -243,12 +243,15 @@ pub async fn insert_login(tx: &mut Tx, login: &PendingLogin) -> Result<()> {
 }
 
 /// The one with this handle.
-pub async fn login(tx: &mut Tx, handle: &Digest) -> Result<Option<PendingLogin>> {
+pub async fn login(
+    executor: impl Executor<'_, Database = Any>,
+    handle: &Digest,
+) -> Result<Option<PendingLogin>> {
     let row = sqlx::query(
         "SELECT device_code, scopes, pause, next_poll, expires_at FROM pending_logins WHERE handle = $1",
     )
     .bind(handle.to_string())
-    .fetch_optional(tx.connection())
+    .fetch_optional(executor)
     .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(PendingLogin {

@@ -20,9 +20,9 @@ use super::verify::{Verified, verify};
 use super::web::WebError;
 use super::{LEEWAY_SECONDS, is_service_name, refused, shown};
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::oidc::{self, PendingLogin};
-use crate::db::{Db, Tx};
 use crate::failure::{Failure, Result};
 
 const DAY_SECONDS: i64 = 86_400;
@@ -87,7 +87,7 @@ pub async fn start(app: &App, request: StartLoginRequest) -> Result<StartLoginRe
 pub async fn poll(app: &App, login: &str) -> Result<PollLoginResponse> {
     let settings = provider_of(app)?;
     let handle = Digest::of(login.as_bytes());
-    let pending = match turn(&app.db, handle).await? {
+    let pending = match turn(app, handle).await? {
         Turn::Wait(pause) => return Ok(wait(pause)),
         Turn::Ask(pending) => pending,
     };
@@ -160,23 +160,30 @@ enum Turn {
     Ask(PendingLogin),
 }
 
-/// Takes the turn of asking, so that a provider is not asked more often than it wants, by whichever server.
-async fn turn(db: &Db, handle: Digest) -> Result<Turn> {
-    db.write(move |tx| {
-        Box::pin(async move {
-            let pending =
-                oidc::login(tx, &handle).await?.filter(|pending| pending.expires_at > tx.now).ok_or_else(
-                    || Failure::new(ProblemCode::LoginRefused, "the sign-in is not known, or took too long"),
-                )?;
-            if pending.next_poll > tx.now {
-                return Ok(Turn::Wait(pending.pause));
-            }
-            let next = tx.now.plus_seconds(pending.pause);
-            oidc::postpone_login(tx, &handle, pending.pause, next).await?;
-            Ok(Turn::Ask(pending))
+/// Takes the turn of asking, so that a provider is not asked more often than it wants, by whichever server. Anybody may send
+/// anything here, so a look comes first: what is not known, or too early, costs the one writer nothing.
+async fn turn(app: &App, handle: Digest) -> Result<Turn> {
+    let unknown = || Failure::new(ProblemCode::LoginRefused, "the sign-in is not known, or took too long");
+    let now = app.environment.now();
+    let known = oidc::login(app.db.reader(), &handle).await?;
+    let known = known.filter(|pending| pending.expires_at > now).ok_or_else(unknown)?;
+    if known.next_poll > now {
+        return Ok(Turn::Wait(known.pause));
+    }
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let pending = oidc::login(tx.connection(), &handle).await?;
+                let pending = pending.filter(|pending| pending.expires_at > tx.now).ok_or_else(unknown)?;
+                if pending.next_poll > tx.now {
+                    return Ok(Turn::Wait(pending.pause));
+                }
+                let next = tx.now.plus_seconds(pending.pause);
+                oidc::postpone_login(tx, &handle, pending.pause, next).await?;
+                Ok(Turn::Ask(pending))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Who has signed in.

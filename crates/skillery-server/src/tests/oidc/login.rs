@@ -134,6 +134,42 @@ async fn a_person_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_began_or_comes_too_early_does_not_wait_for_the_writer() {
+    let issuer = Issuer::new().await;
+    let app = registry(&issuer, |_| ()).await;
+    let login = start(&app).await;
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    let other = std::sync::Arc::clone(&app.app);
+    // Somebody else's change takes long.
+    let busy = tokio::spawn(async move {
+        other
+            .db
+            .write(move |_| {
+                Box::pin(async move {
+                    begun.send(()).unwrap();
+                    released.await.unwrap();
+                    Ok(())
+                })
+            })
+            .await
+    });
+    has_begun.await.unwrap();
+    let polls = async {
+        for unknown in ["", "x", "\0", &"long".repeat(1000)] {
+            let body = json!({ "login": unknown });
+            app.post("/api/v1/oidc/login/poll", "", body).await.fails(403, "login-refused");
+        }
+        let early = app.post("/api/v1/oidc/login/poll", "", json!({ "login": login })).await;
+        assert_eq!(early.is(202)["interval"], 5);
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), polls).await.unwrap();
+    release.send(()).unwrap();
+    busy.await.unwrap().unwrap();
+    assert_eq!(poll(&app, &login).await.is(202)["interval"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn identity_tokens_of_others_do_not_sign_anybody_in() {
     let issuer = Issuer::new().await;
     let app = registry(&issuer, |_| ()).await;
