@@ -109,7 +109,7 @@ fn describe(page: &mut Page, policy: &PolicyResponse) {
     ]);
     for set in &policy.policies {
         grid.row([
-            &set.namespace,
+            set.namespace.as_str(),
             &set.policy.approvals.to_string(),
             if set.policy.waits() { set.policy.role.as_str() } else { "-" },
             if set.policy.signed { "yes" } else { "-" },

@@ -5,7 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse};
 use skillery_core::id::key_contains;
 use skillery_core::{
-    Decision, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use super::orgs::org_not_found;
