@@ -26,8 +26,8 @@ use crate::library::blocking;
 
 pub use self::approved::{Approved, ApprovedView, KeptApprovals, check_kept_approvals};
 pub use self::error::LogError;
-pub(crate) use self::kept::{APPROVALS_FILE, SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
 pub use self::kept::{Kept, KeptSignature, KeptSignatures, Signed, check_kept_signatures};
+pub(crate) use self::kept::{STATEMENT_FILE, is_kept_file, not_kept};
 pub use self::monitor::{MonitorReport, Watched};
 use self::rotation::Lineage;
 pub use self::rotation::{Believed, Followed, take_followed};
