@@ -144,7 +144,7 @@ impl Log {
 
     /// Keeps what was looked at.
     pub fn keep_watched(&self, watched: &Watched) -> Result<()> {
-        self.state.keep_watched(watched)
+        self.state.keep_watched(watched, &self.key)
     }
 }
 
