@@ -38,7 +38,7 @@ pub struct Config {
     pub token: Option<Secret>,
     /// The namespace of a skill that is published without one.
     pub org: Option<Namespace>,
-    /// Install only what is signed with a known secret.
+    /// Install only what is signed: with the org's secret where one is known, else by an author.
     pub verify_signature: bool,
     /// How long a request may take, retries included.
     pub timeout: Duration,
@@ -134,7 +134,7 @@ pub struct ConfigLayer {
     pub token: Option<Secret>,
     /// The namespace of a skill that is published without one.
     pub org: Option<Namespace>,
-    /// Install only what is signed with a known secret.
+    /// Install only what is signed: with the org's secret where one is known, else by an author.
     pub verify_signature: Option<bool>,
     /// How long a request may take.
     pub timeout: Option<Duration>,

@@ -42,7 +42,7 @@ pub(crate) struct InstallArgs {
     #[arg(long)]
     no_lock: bool,
 
-    /// Refuse what is not signed with a known secret
+    /// Refuse what is signed neither with the org's secret, where one is known, nor else by an author
     #[arg(long)]
     verify_signature: bool,
 

@@ -1,5 +1,6 @@
 //! Another key for the log, from the outermost door: the operator's command, clients that follow, witnesses that are told.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -138,6 +139,88 @@ fn a_backup_goes_on_under_the_new_key() {
     place.publish(ID, "1.1.0");
     let followed = installs(&place, "1.1.0").ok();
     assert!(followed.stderr.contains(SAID), "{}", followed.stderr);
+}
+
+#[test]
+fn a_restore_that_was_announced_needs_no_new_first_contact() {
+    let mut server = Server::start();
+    let mut place = server.place();
+    let old = log_key(&server.url);
+    place.publish(ID, "1.0.0");
+    place.run(["log", "prove", &format!("{ID}@1.0.0"), "--output", "proof"]).ok();
+    let new = rotate(&mut server);
+    installs(&place, "1.0.0").ok();
+    let backup = place.work().join("backup");
+    let data = server.data.display().to_string();
+    place.run(["admin", "backup", &backup.display().to_string(), "--data", &data]).ok();
+    place.publish(ID, "1.1.0");
+    place.publish("acme/lost", "1.0.0");
+    installs(&place, "1.1.0").ok();
+    assert!(server.stop());
+    std::fs::remove_dir_all(&server.data).unwrap();
+    place.run(["admin", "restore", &backup.display().to_string(), "--data", &data]).ok();
+    server.start_again_here();
+    for number in ["2.0.0", "2.1.0", "2.2.0"] {
+        server.place().publish(ID, number);
+    }
+    let refused = place.run(["install", &format!("{ID}@2.0.0"), "--json"]).fails(1);
+    assert!(refused.stderr.contains("log-forked"), "{}", refused.stderr);
+    // No other key, and not the same, stands against evidence; what was pinned stays.
+    place.run(["log", "evidence"]).fails(1);
+    let other = Server::start();
+    snapshot!("pin-against-evidence", place.run(["log", "pin", &log_key(&other.url).to_string()]).fails(1));
+    place.run(["log", "pin", &new.to_string()]).fails(1);
+    place.run(["log", "evidence"]).fails(1);
+    snapshot!("forgotten-but-for-the-key", place.run(["log", "forget", "--keep-key"]).ok());
+    place.run(["log", "evidence"]).ok();
+    let followed = installs(&place, "2.0.0").ok();
+    assert!(!followed.stderr.contains("first contact"), "{}", followed.stderr);
+    let shown = place.run(["log", "show"]).ok();
+    assert!(shown.stdout.contains("before") && !shown.stdout.contains("just now"), "{}", shown.stdout);
+    // Keys from before are kept, too, and prove what was proven.
+    place.run(["log", "verify", "proof"]).ok();
+    assert_eq!(
+        place.run(["log", "rotations", "--json"]).ok().json()["rotations"][0]["from"],
+        old.to_string()
+    );
+
+    // Another log at the same address is none of this key.
+    let home = place.home();
+    let logs = home.join("logs");
+    let folders = || std::fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(folders().len(), 1);
+    place.run(["log", "forget", "--keep-key"]).ok();
+    let names = || {
+        let entries = std::fs::read_dir(&folders()[0]).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), [".lock", "key", "rotations.json"]);
+    assert!(server.stop());
+    std::fs::remove_dir_all(&server.data).unwrap();
+    server.start_again_here();
+    place.unset("REGISTRY_TOKEN");
+    let strange = place.run(["log", "show", "--json"]).fails(1);
+    assert!(strange.stderr.contains("log-key"), "{}", strange.stderr);
+    // Nothing is changed while somebody else, who has asked for a checkpoint, may be about to keep it.
+    let lock = std::fs::File::options().write(true).open(folders()[0].join(".lock")).unwrap();
+    for arguments in [&["log", "pin", &log_key(&other.url).to_string()][..], &["log", "forget"]] {
+        let before = names();
+        lock.lock().unwrap();
+        let mut child = place.command(arguments).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        assert_eq!((child.try_wait().unwrap(), names()), (None, before));
+        lock.unlock().unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    // Without the key, the next contact is the first one. The lock stays: it is the same file for whoever waits for it.
+    assert_eq!(names(), [".lock"]);
+    let there = std::fs::metadata(folders()[0].join(".lock")).unwrap();
+    assert_eq!(there.ino(), lock.metadata().unwrap().ino());
+    let first = place.run(["log", "show"]).ok();
+    assert!(first.stdout.contains("just now"), "{}", first.stdout);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use skillery_core::Digest;
 
 use crate::error::Result;
-use crate::log::{APPROVALS_FILE, Kept, SIGNATURE_PREFIX, STATEMENT_FILE};
+use crate::log::{Kept, is_kept_file};
 
 /// What is said about the version.
 pub(super) const MANIFEST_FILE: &str = "skill.json";
@@ -14,8 +14,7 @@ pub(super) const PROOF_FILE: &str = "skill.tlog-proof";
 
 /// Whether a file in the folder of a version was put there by this library, and is none of the version.
 pub(super) fn is_beside(name: &str) -> bool {
-    matches!(name, MANIFEST_FILE | PROOF_FILE | STATEMENT_FILE | APPROVALS_FILE)
-        || (name.starts_with(SIGNATURE_PREFIX) && !name.contains(['/', '\\']))
+    matches!(name, MANIFEST_FILE | PROOF_FILE) || is_kept_file(name)
 }
 
 /// What is kept of a version, apart from what is said about it.

@@ -25,7 +25,7 @@ use crate::verify::{self, SignatureState};
 /// How to install.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InstallOptions {
-    /// Install only what is signed with a known secret.
+    /// Install only what is signed: with the org's secret where one is known, else by an author.
     pub verify_signature: bool,
     /// What else must be known of a version.
     pub require: Require,

@@ -1,8 +1,8 @@
 //! The library's folders. The only place that knows where a version is kept.
 //!
 //! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py`, `skill.json` and, where the version
-//! was proven to be in a log, `skill.tlog-proof`, and where it was found to be signed, `skill.statement.json` and
-//! `skill.signature.…`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
+//! was proven to be in a log, `skill.tlog-proof`, and where it was found to be signed or approved, `skill.statement.json`,
+//! `skill.signature.…` and `skill.approvals.…`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
 //! is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
 //! one. A version appears and disappears by one rename.
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside, same_log};
 use crate::library::manifest::{Installed, Manifest};
-use crate::log::{Kept, LogError};
+use crate::log::{Kept, LogError, is_kept_file};
 use crate::verify;
 
 const CURRENT_FILE: &str = "@current";
@@ -147,7 +147,6 @@ impl Store {
     pub(super) fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
         let mut files = Vec::new();
         collect(&installed.path, "", &mut files)?;
-        files.retain(|file| !is_beside(&file.path));
         Ok(files)
     }
 
@@ -158,13 +157,30 @@ impl Store {
     }
 
     /// The signatures and approvals of the version and what they rest on, if it has them: other bytes than were kept are an
-    /// error.
+    /// error. Where another process has written newer ones meanwhile, it is those.
     pub(super) fn kept(&self, installed: &Installed) -> Result<Kept> {
+        let Manifest { id, version, .. } = &installed.manifest;
+        let mut installed = installed.clone();
+        loop {
+            let error = match self.kept_now(&installed) {
+                Ok(kept) => return Ok(kept),
+                Err(error) => error,
+            };
+            match self.manifest(id, version)? {
+                Some(newer) if newer.kept_files != installed.manifest.kept_files => {
+                    installed.manifest = newer
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn kept_now(&self, installed: &Installed) -> Result<Kept> {
         let altered =
             |name: &str, reason: String| LogError::Altered { path: installed.path.join(name), reason };
         let mut files = BTreeMap::new();
         for (name, digest) in &installed.manifest.kept_files {
-            if !is_beside(name) {
+            if !is_kept_file(name) {
                 return Err(altered(name, "nothing is kept under this name".to_owned()).into());
             }
             let bytes = read_if_there(&installed.path.join(name))?;
@@ -261,7 +277,45 @@ impl Writer<'_> {
             beside.kept = beside.kept.or(self.store.kept(&present).unwrap_or_default());
         }
         manifest.kept_files = beside.kept_files()?;
-        if is_more { write_known(folder, &manifest, &beside.files()?) } else { Ok(()) }
+        if is_more { self.write_known(folder, &manifest, &beside.files()?) } else { Ok(()) }
+    }
+
+    /// Writes what is known of a version: first files that nobody reads yet, then the manifest, which names them, by one
+    /// rename, then away with what it does not name. So the manifest names what is there, wherever that is interrupted.
+    fn write_known(
+        &self,
+        folder: &Path,
+        manifest: &Manifest,
+        beside: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        // Not in the folder of the version, where a file that is half written would be taken for one of the version's.
+        let scratch = self.scratch("known")?;
+        let write = |name: &str, bytes: &[u8]| {
+            let _ = fs::remove_file(&scratch);
+            write_synced(&scratch, bytes, false)?;
+            fs::rename(&scratch, folder.join(name))
+        };
+        for (name, text) in beside {
+            if read_if_there(&folder.join(name))?.as_deref() != Some(text.as_bytes()) {
+                write(name, text.as_bytes()).map_err(Error::disk("write the proof of a skill"))?;
+            }
+        }
+        let bytes =
+            serde_json::to_vec_pretty(manifest).map_err(Error::internal("write a manifest as JSON"))?;
+        files::sync_folder(folder)
+            .and_then(|()| write(MANIFEST_FILE, &bytes))
+            .and_then(|()| files::sync_folder(folder))
+            .map_err(Error::disk("write what is known about a skill"))?;
+        for name in names_in(folder)? {
+            if is_kept_file(&name)
+                && !manifest.kept_files.contains_key(&name)
+                && let Err(error) = fs::remove_file(folder.join(&name))
+            {
+                // Nobody reads it.
+                tracing::debug!(%error, "an older proof stays beside a skill");
+            }
+        }
+        Ok(())
     }
 
     /// Makes a version the one that a request without one gets.
@@ -306,20 +360,6 @@ impl Writer<'_> {
     }
 }
 
-/// Writes what is known of a version: the manifest last, as it has the digests of the others.
-fn write_known(folder: &Path, manifest: &Manifest, beside: &BTreeMap<String, String>) -> Result<()> {
-    for (name, text) in beside {
-        let path = folder.join(name);
-        if read_if_there(&path)?.as_deref() != Some(text.as_bytes()) {
-            files::write_atomically(&path, text.as_bytes(), Readers::Mask)
-                .map_err(Error::disk("write the proof of a skill"))?;
-        }
-    }
-    let bytes = serde_json::to_vec_pretty(manifest).map_err(Error::internal("write a manifest as JSON"))?;
-    files::write_atomically(&folder.join(MANIFEST_FILE), &bytes, Readers::Mask)
-        .map_err(Error::disk("write what is known about a skill"))
-}
-
 fn write_version(
     folder: &Path,
     files: &[BundleFile],
@@ -359,13 +399,22 @@ fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads a folder's files, up to the limits of a bundle: what is on disk may have been altered to anything.
+/// Reads a folder's files, without what this library or Python added, up to the limits of a bundle: what is on disk may
+/// have been altered to anything.
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {
     let limits = Limits::default();
     let too_much = || Error::invalid(format!("`{}`", folder.display()), "it holds more than a skill may");
     for name in names_in(folder)? {
         let path = folder.join(&name);
-        let metadata = fs::symlink_metadata(&path).map_err(Error::disk("read a skill of the library"))?;
+        let is_other = prefix.is_empty() && is_beside(&name);
+        let metadata = match fs::symlink_metadata(&path) {
+            // Another process has written newer ones meanwhile.
+            Err(error) if is_other && error.kind() == io::ErrorKind::NotFound => continue,
+            metadata => metadata.map_err(Error::disk("read a skill of the library"))?,
+        };
+        if is_other && metadata.is_file() {
+            continue;
+        }
         if metadata.is_dir() {
             if name != BYTECODE_FOLDER {
                 collect(&path, &format!("{prefix}{name}/"), files)?;

@@ -6,9 +6,10 @@ use skillery_core::approval::Approval;
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::id::key_contains;
+use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 use skillery_core::{Namespace, PublishPolicy, Role};
 
-use super::entries::{Openings, proven};
+use super::entries::{MOST_OF_A_VERSION, Openings, proven};
 use super::rotation::Believed;
 use super::version::Offered;
 use super::{Log, LogError};
@@ -49,7 +50,6 @@ struct Marked<'a> {
     index: u64,
     user: &'a str,
     member: u64,
-    is_own: bool,
 }
 
 /// What entries about the skill say of the version.
@@ -58,7 +58,7 @@ struct Story<'a> {
     /// The policies that it waited for, or, once it is released, those that it was released by; each with the entry that
     /// names it.
     policies: Vec<(u64, u64)>,
-    /// The last approval of each person.
+    /// The last approval of each person who had no part in the version: of the first persons, as many as are looked at.
     approvals: Vec<Marked<'a>>,
     /// The entries that say so, approvals apart; the first published it.
     told_by: Vec<u64>,
@@ -77,12 +77,12 @@ fn not_approved(offered: &Offered<'_>, reason: impl ToString) -> Error {
     LogError::NotApproved { id, version, reason: reason.to_string() }.into()
 }
 
-/// Reads what the entries, the newest first, say of the version. Whoever published or signed it before has a part in it.
-/// What waits, and what was rejected, is not approved.
+/// Reads what the entries, the newest first, say of the version. Whoever published or signed it before has a part in it, and
+/// their approval counts nowhere. What waits, and what was rejected, is not approved.
 fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story<'a>> {
     let mut story = Story::default();
     let mut authors: BTreeSet<&str> = BTreeSet::new();
-    let mut waits = false;
+    let (mut waits, mut signed) = (false, 0);
     for (index, entry) in history.iter().rev() {
         let index = *index;
         match &entry.event {
@@ -94,14 +94,25 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
             }
             Event::VersionSigned { version, signature, .. } if version == offered.version => {
                 authors.insert(&signature.signer);
+                signed += 1;
+                // Of those whose approvals count, none was among them.
+                if signed > MOST_OF_A_VERSION {
+                    continue;
+                }
             }
             Event::VersionApproved { version, digest, member, .. }
                 if version == offered.version && *digest == offered.digest =>
             {
                 let Some(user) = entry.actor.as_deref() else { continue };
-                let is_own = authors.contains(user);
-                story.approvals.retain(|earlier| earlier.user != user || is_own);
-                story.approvals.push(Marked { index, user, member: *member, is_own });
+                if authors.contains(user) {
+                    continue;
+                }
+                let marked = Marked { index, user, member: *member };
+                match story.approvals.iter().position(|earlier| earlier.user == user) {
+                    Some(place) => story.approvals[place] = marked,
+                    None if story.approvals.len() < MOST_OF_A_VERSION => story.approvals.push(marked),
+                    None => {}
+                }
                 continue;
             }
             Event::VersionRejected { version, .. } if version == offered.version => {
@@ -109,7 +120,7 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
             }
             // What was released by approvals was so by the policies of that moment.
             Event::VersionReleased { version, policies, approvals, .. }
-                if version == offered.version && !approvals.is_empty() =>
+                if version == offered.version && waits && !approvals.is_empty() =>
             {
                 waits = false;
                 story.policies = policies.iter().map(|policy| (*policy, index)).collect();
@@ -121,6 +132,12 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
     if waits {
         return Err(not_approved(offered, "it waits for approval"));
     }
+    if story.policies.len() > MAX_NAMESPACE_DEPTH {
+        let reason =
+            format!("it names {} policies, and there is one for each namespace", story.policies.len());
+        return Err(not_approved(offered, reason));
+    }
+    story.approvals.sort_by_key(|marked| marked.index);
     Ok(story)
 }
 
@@ -149,7 +166,7 @@ fn judge(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds) -> Result<
             }
             _ => Role::Reader,
         };
-        counted.push(Approval { user: marked.user, role, is_own: marked.is_own });
+        counted.push(Approval { user: marked.user, role, is_own: false });
         let counts = demanded.count(counted.iter().copied());
         if counts > count {
             log_indexes.push(marked.index);
@@ -299,9 +316,8 @@ mod tests {
         let history = history(events);
         with_offered(|offered| {
             let story = story(offered, &history).map_err(|error| error.to_string())?;
-            let others = story.approvals.iter().filter(|marked| !marked.is_own);
-            let others = others.map(|marked| (marked.index, marked.user.to_owned())).collect();
-            Ok((others, story.policies))
+            let approvals = story.approvals.iter().map(|marked| (marked.index, marked.user.to_owned()));
+            Ok((approvals.collect(), story.policies))
         })
     }
 
@@ -337,6 +353,43 @@ mod tests {
             ("rob", approved("1.0.0", b"bundle")),
         ]);
         assert_eq!(found, Ok((vec![(11, "rita".to_owned())], Vec::new())));
+    }
+
+    #[test]
+    fn no_more_is_looked_at_than_there_may_be_and_it_is_of_the_first() {
+        let people: Vec<String> = (0..MOST_OF_A_VERSION + 6).map(|number| format!("r{number}")).collect();
+        let signed = |signer: &str| Event::VersionSigned {
+            skill: TOOL.parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            statement: Digest::of(b"statement"),
+            signature: mark(signer),
+        };
+        let mut events = vec![("anna", published(Vec::new(), "anna"))];
+        events.extend(people.iter().map(|person| (person.as_str(), approved("1.0.0", b"bundle"))));
+        // Approving again keeps the place; those who come too late stay out, and signing takes nothing back.
+        events.push(("r1", approved("1.0.0", b"bundle")));
+        events.push(("r69", approved("1.0.0", b"bundle")));
+        events.extend(people.iter().map(|person| (person.as_str(), signed(person))));
+        let history = history(events);
+        with_offered(|offered| {
+            let story = story(offered, &history).unwrap();
+            let mut users: Vec<&str> = story.approvals.iter().map(|marked| marked.user).collect();
+            assert_eq!((users.pop(), story.approvals.last().unwrap().index), (Some("r1"), 81));
+            let first: Vec<&str> = people[..MOST_OF_A_VERSION].iter().map(String::as_str).collect();
+            users.insert(1, "r1");
+            assert_eq!(users, first);
+            // The publication, and signatures.
+            assert_eq!(story.told_by.len(), 1 + MOST_OF_A_VERSION);
+        });
+        // Who signed has a part in it, whether the signature is one that is looked at or not.
+        let mut events = vec![("anna", published(Vec::new(), "anna"))];
+        events.extend(people.iter().map(|person| (person.as_str(), signed(person))));
+        events.push(("r69", approved("1.0.0", b"bundle")));
+        assert_eq!(told(events), Ok((Vec::new(), Vec::new())));
+        let policies: Vec<u64> = (1..=9).collect();
+        let refused = told(vec![("anna", published(vec![5], "anna")), ("rob", released(&policies))]);
+        assert!(refused.unwrap_err().contains("it names 9 policies"));
+        assert!(told(vec![("anna", published(vec![5], "anna")), ("rob", released(&policies[1..]))]).is_ok());
     }
 
     #[test]

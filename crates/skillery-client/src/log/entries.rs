@@ -9,6 +9,11 @@ use super::rotation::Believed;
 use super::{Log, read};
 use crate::error::Result;
 
+/// Signatures, and approvals, of one version that are looked at: each rests on entries that are asked for, and a registry may
+/// name any number of them. Of signatures these are the oldest; of approvals the newest of each person, of those persons who were
+/// the first to approve. One that comes after so many neither counts nor is kept; no policy demands more than 16 approvals.
+pub(super) const MOST_OF_A_VERSION: usize = 64;
+
 /// What opens entries that were asked for, by their numbers.
 pub(super) type Openings = HashMap<u64, Opening>;
 

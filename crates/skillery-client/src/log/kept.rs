@@ -1,5 +1,8 @@
 //! Signatures and approvals as they are kept beside an installed version, with everything that they rest on, so that whoever
 //! has the key of the log checks them by arithmetic, whether the registry is there or not.
+//!
+//! Proofs change whenever the log grew. Files with proofs are named by what is in them, so that newer ones are written beside
+//! those that are read now, and take their place with the manifest that names them.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +18,35 @@ use super::signed::{SignedView, check_statement, judge_kept, not_signed};
 use super::version::Offered;
 use crate::error::{Error, Result};
 
-/// The file with what approves the version.
-pub(crate) const APPROVALS_FILE: &str = "skill.approvals.json";
+/// What the name of the file with what approves the version begins with.
+const APPROVALS_PREFIX: &str = "skill.approvals.";
 /// The file with the statement.
 pub(crate) const STATEMENT_FILE: &str = "skill.statement.json";
 /// What the names of files with signatures begin with.
-pub(crate) const SIGNATURE_PREFIX: &str = "skill.signature.";
+const SIGNATURE_PREFIX: &str = "skill.signature.";
 const SSHSIG: &str = ".sshsig";
 const BUNDLE: &str = ".sigstore.json";
 const GROUNDS: &str = ".grounds.json";
-/// Letters of a signature's digest in the names of its files.
+const APPROVALS: &str = ".json";
+/// Letters of a digest in the names of files.
 const SHORT: usize = 16;
+
+/// Whether something may be kept in a file of this name.
+pub(crate) fn is_kept_file(name: &str) -> bool {
+    let is_one = name == STATEMENT_FILE || name.starts_with(SIGNATURE_PREFIX) || is_approvals(name);
+    is_one && !name.contains(['/', '\\'])
+}
+
+fn is_approvals(name: &str) -> bool {
+    name.starts_with(APPROVALS_PREFIX) && name.ends_with(APPROVALS)
+}
+
+/// What stands for a text in the name of a file.
+fn short(text: &str) -> String {
+    let mut digest = Digest::of(text.as_bytes()).to_string();
+    digest.truncate(SHORT);
+    digest
+}
 
 /// What is kept of a version, as far as it was demanded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +83,7 @@ impl Kept {
         if let Some(approvals) = &self.approvals {
             let text = serde_json::to_string_pretty(approvals)
                 .map_err(Error::internal("write what approves a version as JSON"))?;
-            files.insert(APPROVALS_FILE.to_owned(), text);
+            files.insert(format!("{APPROVALS_PREFIX}{}{APPROVALS}", short(&text)), text);
         }
         Ok(files)
     }
@@ -71,13 +92,11 @@ impl Kept {
     pub(crate) fn from_files(
         mut files: BTreeMap<String, String>,
     ) -> std::result::Result<Self, (String, String)> {
-        let approvals = match files.remove(APPROVALS_FILE) {
-            Some(text) => Some(
-                serde_json::from_str(&text)
-                    .map_err(|error| (APPROVALS_FILE.to_owned(), error.to_string()))?,
-            ),
-            None => None,
-        };
+        let mut approvals = None;
+        for (name, text) in files.extract_if(.., |name, _| is_approvals(name)) {
+            let kept = serde_json::from_str(&text).map_err(|error| (name, error.to_string()))?;
+            approvals = Some(kept);
+        }
         let signatures = match files.is_empty() {
             true => None,
             false => Some(KeptSignatures::from_files(&files)?),
@@ -147,8 +166,7 @@ impl KeptSignatures {
         for signature in &self.signatures {
             let KeptSignature { kind, value, public_key, signer, entry, enrolled, member } =
                 signature.clone();
-            let digest = Digest::of(value.as_bytes()).to_string();
-            let name = format!("{SIGNATURE_PREFIX}{}", &digest[..SHORT]);
+            let name = format!("{SIGNATURE_PREFIX}{}", short(&value));
             let ending = match kind {
                 SignatureKind::SshSig => SSHSIG,
                 SignatureKind::Dsse => BUNDLE,
@@ -156,7 +174,7 @@ impl KeptSignatures {
             let form = GroundsForm { signer, public_key, entry, enrolled, member };
             let grounds = serde_json::to_string_pretty(&form)
                 .map_err(Error::internal("write what a signature rests on as JSON"))?;
-            files.insert(format!("{name}{GROUNDS}"), grounds);
+            files.insert(format!("{name}.{}{GROUNDS}", short(&grounds)), grounds);
             files.insert(format!("{name}{ending}"), value);
         }
         Ok(files)
@@ -173,10 +191,12 @@ impl KeptSignatures {
                 (_, Some(stem)) => (stem, SignatureKind::Dsse),
                 _ => continue,
             };
-            let grounds = format!("{stem}{GROUNDS}");
-            let text = files.get(&grounds).ok_or_else(|| missing(&grounds))?;
+            let grounds = format!("{stem}.");
+            let is_its = |other: &&String| other.starts_with(&grounds) && other.ends_with(GROUNDS);
+            let grounds = files.keys().find(is_its).ok_or_else(|| missing(&format!("{stem}{GROUNDS}")))?;
             let GroundsForm { signer, public_key, entry, enrolled, member } =
-                serde_json::from_str(text).map_err(|error| (grounds, error.to_string()))?;
+                serde_json::from_str(&files[grounds])
+                    .map_err(|error| (grounds.clone(), error.to_string()))?;
             let value = value.clone();
             signatures.push(KeptSignature { kind, value, public_key, signer, entry, enrolled, member });
         }

@@ -27,8 +27,8 @@ use crate::library::blocking;
 
 pub use self::approved::{Approved, ApprovedView, KeptApprovals, check_kept_approvals};
 pub use self::error::LogError;
-pub(crate) use self::kept::{APPROVALS_FILE, SIGNATURE_PREFIX, STATEMENT_FILE, not_kept};
 pub use self::kept::{Kept, KeptSignature, KeptSignatures, Signed, check_kept_signatures};
+pub(crate) use self::kept::{STATEMENT_FILE, is_kept_file, not_kept};
 pub use self::monitor::{MonitorReport, Watched};
 use self::rotation::Lineage;
 pub use self::rotation::{Believed, Followed, take_followed};
@@ -131,18 +131,35 @@ impl Log {
         Ok(found.filter(|opening| opening.leaf().is_ok_and(|made| made == leaf)))
     }
 
-    /// Pins a key for this registry in place of the one that is pinned, and forgets what was seen under that.
+    /// Pins a key for this registry in place of the one that is pinned, and forgets what was seen under that. Evidence
+    /// against the registry is an error, as another key says nothing about it: [`Log::forget`] gives it up.
     pub fn pin(home: &Home, registry: &str, key: &VerifierKey) -> Result<()> {
         let state = State::new(home, registry);
+        let _lock = state.lock()?;
+        if let Some(evidence) = state.evidence() {
+            return Err(LogError::Forked { registry: registry.to_owned(), evidence }.into());
+        }
         if state.key()?.as_ref() != Some(key) {
-            state.forget()?;
+            state.forget_seen()?;
         }
         state.pin(key)
     }
 
     /// Forgets everything that is known of the log of this registry, the pinned key and evidence too.
     pub fn forget(home: &Home, registry: &str) -> Result<()> {
-        State::new(home, registry).forget()
+        let state = State::new(home, registry);
+        let _lock = state.lock()?;
+        state.forget()
+    }
+
+    /// Forgets what was seen of the log of this registry, evidence too, and keeps the pinned key and those that have handed
+    /// the log over to it: for a log that goes on from a backup. Returns the pinned key.
+    pub fn forget_seen(home: &Home, registry: &str) -> Result<Option<VerifierKey>> {
+        let state = State::new(home, registry);
+        let _lock = state.lock()?;
+        let key = state.key()?;
+        state.forget_but_keys()?;
+        Ok(key)
     }
 
     /// The file with the evidence that this registry has shown two logs, if it has.

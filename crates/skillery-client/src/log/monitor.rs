@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
 use skillery_core::entry::{Entry, Leaf, Opening};
 use skillery_core::monitor::{Monitor, Rule, Violation};
-use skillery_core::tlog::tile::decode_entries;
 use skillery_core::tlog::{Checkpoint, Edge, Node, TILE_WIDTH, Tile, leaf_hash};
 use tokio::task::JoinHandle;
 
 use super::Log;
+use super::read::{bundle_leaves, bundle_limit};
 use crate::client::Client;
 use crate::error::{Error, Result};
 
@@ -144,7 +144,7 @@ impl Log {
 
     /// Keeps what was looked at.
     pub fn keep_watched(&self, watched: &Watched) -> Result<()> {
-        self.state.keep_watched(watched)
+        self.state.keep_watched(watched, &self.key)
     }
 }
 
@@ -186,14 +186,13 @@ impl Bundles {
         {
             self.next += 1;
             let client = self.client.clone();
-            let limit = usize::from(tile.width) * (usize::from(u16::MAX) + 2);
+            let limit = bundle_limit(&tile);
             let fetch = async move { client.log_resource(&tile.entries_path(), limit).await };
             self.asked.push_back((tile, tokio::spawn(fetch)));
         }
         let Some((tile, task)) = self.asked.pop_front() else { return Ok(None) };
         let bytes = task.await.map_err(Error::internal("wait for entries of the log"))??;
-        let leaves = decode_entries(&bytes, tile.width)
-            .map_err(|error| log.broken(format!("`{}`: {error}", tile.entries_path())))?;
+        let leaves = bundle_leaves(log, &tile, &bytes)?;
         let leaves = leaves.into_iter().map(<[u8]>::to_vec).collect();
         Ok(Some((tile.index * u64::from(TILE_WIDTH), leaves)))
     }

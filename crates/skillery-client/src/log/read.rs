@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use skillery_core::Digest;
 use skillery_core::entry::Opening;
+use skillery_core::limits::MAX_ENTRY_BYTES;
 use skillery_core::receipt::Receipt;
 use skillery_core::tlog::{Authenticated, Checkpoint, MissingNode, Node, TILE_WIDTH, Tile, leaf_hash};
 use skillery_core::tlog::{proof, tile};
@@ -96,6 +97,21 @@ fn keep(log: &mut Log, proven: Authenticated, kept: &BTreeSet<Tile>) {
     }
 }
 
+/// Bytes that a bundle of this log has at most, with two for the length of each leaf.
+pub(super) fn bundle_limit(bundle: &Tile) -> usize {
+    usize::from(bundle.width) * (MAX_ENTRY_BYTES + 2)
+}
+
+/// The leaves of a bundle, which are held against nothing yet. None of this log is larger than an entry may be.
+pub(super) fn bundle_leaves<'a>(log: &Log, bundle: &Tile, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+    let broken = |reason: String| log.broken(format!("`{}`: {reason}", bundle.entries_path()));
+    let leaves = tile::decode_entries(bytes, bundle.width).map_err(|error| broken(error.to_string()))?;
+    if leaves.iter().any(|leaf| leaf.len() > MAX_ENTRY_BYTES) {
+        return Err(broken(format!("an entry has more than {MAX_ENTRY_BYTES} bytes")));
+    }
+    Ok(leaves)
+}
+
 /// The leaves from number `from` on and before `to`, each proven to be in the tree of the newest checkpoint.
 pub(super) async fn leaves(log: &mut Log, from: u64, to: u64) -> Result<Vec<Vec<u8>>> {
     let (newest, _) = log.newest_or_error()?;
@@ -118,8 +134,8 @@ pub(super) async fn leaves_of(
         let Some(bundle) = Tile::in_tree(0, number, newest.size) else {
             return Err(log.broken(format!("entry {} is behind its end", number * width)));
         };
-        let limit = usize::from(bundle.width) * (usize::from(u16::MAX) + 2);
-        bundles.push((bundle, log.client.log_resource(&bundle.entries_path(), limit).await?));
+        let bytes = log.client.log_resource(&bundle.entries_path(), bundle_limit(&bundle)).await?;
+        bundles.push((bundle, bytes));
     }
     // All tiles are proven at once: their proofs share the edge of the tree, which takes as long as a tile.
     let indices = |bundle: &Tile| {
@@ -134,8 +150,7 @@ pub(super) async fn leaves_of(
     let hashes = nodes(log, newest, &wanted).await?;
     let mut found = Vec::new();
     for (bundle, bytes) in &bundles {
-        let leaves = tile::decode_entries(bytes, bundle.width)
-            .map_err(|error| log.broken(format!("`{}`: {error}", bundle.entries_path())))?;
+        let leaves = bundle_leaves(log, bundle, bytes)?;
         for (index, leaf) in indices(bundle).zip(leaves) {
             if hashes.get(&Node { level: 0, index }) != Some(&leaf_hash(leaf)) {
                 return Err(log.broken(format!("entry {index} is another one")));

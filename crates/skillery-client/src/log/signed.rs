@@ -10,7 +10,7 @@ use skillery_core::sign::statement::{Expected, Statement, StatementFile};
 use skillery_core::time::Time;
 use skillery_core::{Digest, Namespace, Role};
 
-use super::entries::Openings;
+use super::entries::{MOST_OF_A_VERSION, Openings};
 use super::kept::{KeptSignature, KeptSignatures, Signed};
 use super::version::Offered;
 use super::{Log, LogError};
@@ -65,6 +65,13 @@ fn marks(offered: &Offered<'_>, index: u64, entry: &Entry) -> Vec<Marked> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The signatures of the version that entries about its skill, the newest first, name: the oldest first, and no more than are
+/// looked at.
+fn oldest_marks(offered: &Offered<'_>, history: &[(u64, Entry)]) -> Vec<Marked> {
+    let marked = history.iter().rev().flat_map(|(index, entry)| marks(offered, *index, entry));
+    marked.take(MOST_OF_A_VERSION).collect()
 }
 
 /// Checks that a text is the statement about the version as it is offered, in the registry of this name.
@@ -177,8 +184,7 @@ impl Log {
         offered: &Offered<'_>,
         history: &[(u64, Entry)],
     ) -> Result<Signed> {
-        let entries = history.iter().rev();
-        let marked: Vec<Marked> = entries.flat_map(|(index, entry)| marks(offered, *index, entry)).collect();
+        let marked = oldest_marks(offered, history);
         if marked.is_empty() {
             return Err(not_signed(offered, "the log has no signature of it"));
         }
@@ -242,4 +248,46 @@ fn is_org(org: &str, offered: &Offered<'_>) -> bool {
 /// What a statement says of these files.
 pub fn statement_files(files: &[skillery_core::bundle::BundleFile]) -> Vec<StatementFile> {
     files.iter().map(StatementFile::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use skillery_core::{SkillId, Version};
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_signatures_are_looked_at_and_no_more() {
+        let (id, version): (SkillId, Version) = ("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap());
+        let digest = Digest::of(b"bundle");
+        let offered = Offered {
+            id: &id,
+            version: &version,
+            digest,
+            code_hash: Digest::of(b"code"),
+            files: &[],
+            said: None,
+        };
+        let signed = |index: u64| {
+            let signature = SignatureMark {
+                kind: SignatureKind::SshSig,
+                key: "SHA256:k".to_owned(),
+                sha256: Digest::of(&index.to_be_bytes()),
+                signer: "anna".to_owned(),
+                enrolled: 1,
+                member: 2,
+            };
+            let event = Event::VersionSigned {
+                skill: id.clone(),
+                version: version.clone(),
+                statement: Digest::of(b"statement"),
+                signature,
+            };
+            (index, Entry { time: Time::from_micros(0), actor: None, prev: None, event })
+        };
+        let history: Vec<_> = (10..2_000).rev().map(signed).collect();
+        let looked_at = oldest_marks(&offered, &history);
+        let indexes: Vec<u64> = looked_at.iter().map(|marked| marked.index).collect();
+        assert_eq!(indexes, (10..74).collect::<Vec<u64>>());
+    }
 }

@@ -18,8 +18,12 @@ use crate::home::Home;
 use crate::log::monitor::Watched;
 use crate::log::rotation::Believed;
 
+/// The file of the pinned key.
+const KEY: &str = "key";
 /// The file of the rotations.
 const ROTATIONS: &str = "rotations.json";
+/// The file that is locked. It is never removed: who holds it and who comes later would hold two files.
+const LOCK: &str = ".lock";
 
 /// The files of one registry's log.
 #[derive(Debug, Clone)]
@@ -37,16 +41,16 @@ impl State {
     pub(super) fn lock(&self) -> Result<FileLock> {
         let lock = || {
             files::create_private_folder(&self.folder)?;
-            files::lock(&self.folder.join(".lock"))
+            files::lock(&self.folder.join(LOCK))
         };
         lock().map_err(Error::disk(format!("lock {}", self.folder.display())))
     }
 
     /// The key that was pinned.
     pub(super) fn key(&self) -> Result<Option<VerifierKey>> {
-        let path = self.folder.join("key");
+        let path = self.folder.join(KEY);
         let bad = |error| Error::BadFile { path: path.display().to_string(), source: Box::new(error) };
-        self.read("key")?.map(|text| text.trim().parse().map_err(bad)).transpose()
+        self.read(KEY)?.map(|text| text.trim().parse().map_err(bad)).transpose()
     }
 
     /// The keys that are pinned for all registries that are known on this machine.
@@ -67,7 +71,7 @@ impl State {
 
     /// Pins a key.
     pub(super) fn pin(&self, key: &VerifierKey) -> Result<()> {
-        self.write("key", format!("{key}\n").as_bytes())
+        self.write(KEY, format!("{key}\n").as_bytes())
     }
 
     /// How the log came to the key that is pinned: signed notes, the oldest first, that were found good. Nothing where that
@@ -114,9 +118,12 @@ impl State {
         })
     }
 
-    /// Remembers the last entry about a skill.
-    pub(super) fn keep_head(&self, id: &SkillId, index: u64) -> Result<()> {
+    /// Remembers the last entry about a skill, in the log of this key. Nothing where another one was pinned meanwhile.
+    pub(super) fn keep_head(&self, id: &SkillId, index: u64, key: &VerifierKey) -> Result<()> {
         let _lock = self.lock()?;
+        if !self.is_of(key)? {
+            return Ok(());
+        }
         let mut heads = self.heads()?;
         let head = heads.entry(id.key()).or_insert(index);
         *head = index.max(*head);
@@ -133,8 +140,12 @@ impl State {
         })
     }
 
-    /// Keeps what was looked at of the whole log.
-    pub(super) fn keep_watched(&self, watched: &Watched) -> Result<()> {
+    /// Keeps what was looked at of the whole log of this key. Nothing where another one was pinned meanwhile.
+    pub(super) fn keep_watched(&self, watched: &Watched, key: &VerifierKey) -> Result<()> {
+        let _lock = self.lock()?;
+        if !self.is_of(key)? {
+            return Ok(());
+        }
         let text = serde_json::to_vec(watched).map_err(Error::internal("write what was seen of a log"))?;
         self.write("monitor.json", &text)
     }
@@ -199,10 +210,37 @@ impl State {
 
     /// Forgets everything about the log, the evidence too.
     pub(super) fn forget(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::disk("forget a log")(error)),
-            _ => Ok(()),
-        }
+        // The key last: nothing that was seen under it stays without it.
+        self.remove_all_but(&[LOCK, KEY])?;
+        self.remove_all_but(&[LOCK])
+    }
+
+    /// Forgets what was seen of the log, the evidence too, and keeps its keys.
+    pub(super) fn forget_but_keys(&self) -> Result<()> {
+        self.remove_all_but(&[LOCK, KEY, ROTATIONS])
+    }
+
+    fn remove_all_but(&self, kept: &[&str]) -> Result<()> {
+        let remove = || {
+            for entry in fs::read_dir(&self.folder)? {
+                let entry = entry?;
+                if entry.file_name().to_str().is_some_and(|name| kept.contains(&name)) {
+                    continue;
+                }
+                match entry.file_type()?.is_dir() {
+                    true => fs::remove_dir_all(entry.path())?,
+                    false => fs::remove_file(entry.path())?,
+                }
+            }
+            files::sync_folder(&self.folder)
+        };
+        remove().map_err(Error::disk("forget a log"))
+    }
+
+    /// Whether this key is pinned, or has handed the log over to the one that is.
+    fn is_of(&self, key: &VerifierKey) -> Result<bool> {
+        let is_pinned = self.key()?.as_ref() == Some(key);
+        Ok(is_pinned || self.former()?.unwrap_or_default().iter().any(|former| former.key == *key))
     }
 
     fn read(&self, name: &str) -> Result<Option<String>> {

@@ -142,7 +142,7 @@ impl Log {
             return Err(LogError::Withdrawn { id, version, status: word, index }.into());
         }
         self.check_tail(offered.id, head).await?;
-        self.state.keep_head(offered.id, head)?;
+        self.state.keep_head(offered.id, head, &self.key)?;
         Ok(entries)
     }
 

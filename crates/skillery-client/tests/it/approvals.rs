@@ -248,8 +248,11 @@ async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_any
     let from_cache = InstallOptions { offline: true, ..APPROVED };
     install(&offline, &stranger, "1.0.0", from_cache).await.unwrap();
 
-    let file = installed.path.join("skill.approvals.json");
+    let mut names = installed.manifest.kept_files.keys();
+    let name = names.find(|name| name.starts_with("skill.approvals.")).unwrap();
+    let file = installed.path.join(name);
     let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(*name, format!("skill.approvals.{}.json", &Digest::of(text.as_bytes()).to_string()[..16]));
     let kept: Value = serde_json::from_str(&text).unwrap();
     // Publication, two approvals, release, policy, two roles.
     assert_eq!(kept["entries"].as_array().unwrap().len(), 7);

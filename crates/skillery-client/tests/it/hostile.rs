@@ -1,9 +1,11 @@
 //! Registries that deceive: what a client that follows the log notices.
 
 use serde_json::{Value, json};
+use skillery_client::log::Watched;
 use skillery_client::publish::publish;
 use skillery_client::{Config, Error, InstallOptions, Installation, Library, LockedSkill, Log, SignWith};
 use skillery_core::bundle;
+use skillery_core::limits::MAX_ENTRY_BYTES;
 use skillery_core::{Digest, VersionRequest};
 
 use crate::proxy::Proxy;
@@ -261,6 +263,44 @@ async fn every_part_of_the_log_is_held_against_its_checkpoint() {
     release(&another, "1.1.0").await;
     world.proxy.passes_to(another.url());
     world.refuses("1.1.0", "log-key-changed").await;
+}
+
+#[tokio::test]
+async fn a_bundle_has_no_more_than_entries_may_have() {
+    let world = World::new().await;
+    let monitor = || async {
+        let mut log = Log::open(&world.proxy.client(), world.library.home(), None).await.unwrap();
+        log.monitor(&mut Watched::default(), |_, _| {}).await
+    };
+    assert_eq!(monitor().await.unwrap().violations, []);
+    let first_leaf = |length: usize| {
+        move |path: &str, status: u16, mut body: Vec<u8>| {
+            if path.contains("/log/v1/tile/entries/") {
+                let before = 2 + usize::from(u16::from_be_bytes([body[0], body[1]]));
+                let mut leaf = u16::try_from(length).unwrap().to_be_bytes().to_vec();
+                leaf.resize(2 + length, b' ');
+                body.splice(..before, leaf);
+            }
+            (status, body)
+        }
+    };
+    world.proxy.alters(first_leaf(MAX_ENTRY_BYTES + 1));
+    let error = monitor().await.unwrap_err();
+    assert_eq!(error.code(), "log-broken");
+    assert!(error.to_string().contains("an entry has more than 16384 bytes"), "{error}");
+    // One of that size is read, and is another one than that of the tree.
+    world.proxy.alters(first_leaf(MAX_ENTRY_BYTES));
+    let error = monitor().await.unwrap_err();
+    assert_eq!(error.code(), "log-broken");
+    assert!(!error.to_string().contains("bytes"), "{error}");
+    world.proxy.alters(|path, status, mut body| {
+        if path.contains("/log/v1/tile/entries/") {
+            body.resize(256 * (MAX_ENTRY_BYTES + 2) + 1, 0);
+        }
+        (status, body)
+    });
+    let error = monitor().await.unwrap_err();
+    assert!(error.to_string().contains("has more than"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Authors' own keys: enrolled, signing, and demanded by whoever installs.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use base64::Engine;
@@ -409,6 +410,87 @@ async fn what_is_kept_serves_installations_without_the_registry() {
     let error = library.install_locked(&client, &other, offline).await.unwrap_err();
     assert_eq!(error.code(), "not-signed");
     assert!(error.to_string().contains("skillery.lock"), "{error}");
+}
+
+/// The files with signatures and approvals, and what they rest on, that are there.
+fn kept_there(installed: &skillery_client::Installed) -> BTreeMap<String, Vec<u8>> {
+    let folder = std::fs::read_dir(&installed.path).unwrap().map(|entry| entry.unwrap());
+    let named = folder.map(|entry| (entry.file_name().into_string().unwrap(), entry.path()));
+    let kept = named.filter(|(name, _)| {
+        ["skill.statement.", "skill.signature.", "skill.approvals."].iter().any(|kind| name.starts_with(kind))
+    });
+    kept.map(|(name, path)| (name, std::fs::read(path).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn newer_proofs_take_the_place_of_older_ones_with_the_manifest() {
+    let mut registry = Registry::start().await;
+    let data = registry.data();
+    let (library, client) = signed_and_alone(&mut registry).await;
+    let registry = registry.restart_with(&data).await;
+    let pinned = skillery_client::Log::pinned(library.home(), client.registry()).unwrap().unwrap();
+    let client = registry.stranger();
+    skillery_client::Log::pin(library.home(), client.registry(), &pinned).unwrap();
+    let again = || async {
+        install(&library, &client, "1.0.0").await.unwrap();
+        let installed = hello(&library);
+        let manifest = std::fs::read(installed.path.join("skill.json")).unwrap();
+        (installed, manifest)
+    };
+    let (before, old) = again().await;
+    let old_files = kept_there(&before);
+    assert!(old_files.keys().eq(before.manifest.kept_files.keys()), "{old_files:?}");
+    // The log grows, and with it the proofs.
+    let anna = publisher(&registry, "rita").await;
+    publish(&anna, &registry.home("other"), draft("acme/other", "1.0.0"), SignWith::default()).await.unwrap();
+    let (after, new) = again().await;
+    let new_files = kept_there(&after);
+    assert!(new_files.keys().eq(after.manifest.kept_files.keys()), "{new_files:?}");
+    // The statement and two signatures stay, two files with proofs are others.
+    let same = new_files.iter().filter(|(name, bytes)| old_files.get(*name) == Some(*bytes)).count();
+    assert_eq!((old_files.len(), new_files.len(), same), (5, 5, 3));
+    library.verify_required(&client, &after, Require::SIGNED).unwrap();
+    // Who has read the older manifest just before finds what has taken its place.
+    library.verify_required(&client, &before, Require::SIGNED).unwrap();
+    // Killed before the manifest, and before the older files were removed: both kinds are there.
+    for (name, bytes) in &old_files {
+        std::fs::write(after.path.join(name), bytes).unwrap();
+    }
+    for manifest in [&old, &new] {
+        std::fs::write(after.path.join("skill.json"), manifest).unwrap();
+        let there = hello(&library);
+        library.verify_required(&client, &there, Require::SIGNED).unwrap();
+        library.code("acme/hello", None, true).unwrap();
+        assert_eq!(kept_there(&there).len(), 7);
+    }
+    let (last, _) = again().await;
+    assert!(kept_there(&last).keys().eq(last.manifest.kept_files.keys()));
+    // Nothing else was left in the folder, which would be taken for a file of the version.
+    library.verify_required(&client, &last, Require::SIGNED).unwrap();
+}
+
+#[tokio::test]
+async fn proofs_in_files_of_the_older_names_are_read() {
+    let mut registry = Registry::start().await;
+    let (library, client) = signed_and_alone(&mut registry).await;
+    let installed = hello(&library);
+    let manifest = installed.path.join("skill.json");
+    let mut said: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    let mut renamed = 0;
+    for (name, digest) in
+        installed.manifest.kept_files.iter().filter(|(name, _)| name.ends_with(".grounds.json"))
+    {
+        let parts: Vec<&str> = name.split('.').collect();
+        let old = format!("skill.signature.{}.grounds.json", parts[2]);
+        std::fs::rename(installed.path.join(name), installed.path.join(&old)).unwrap();
+        let files = said["kept_files"].as_object_mut().unwrap();
+        files.remove(name);
+        files.insert(old, digest.to_string().into());
+        renamed += 1;
+    }
+    assert_eq!(renamed, 2);
+    std::fs::write(&manifest, said.to_string()).unwrap();
+    library.verify_required(&client, &hello(&library), Require::SIGNED).unwrap();
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ Examples:
   skillery log pin 'registry.example.com/log/v1+5a0b7c3d+AQ…'
 
 Ask the operator for the key by another way than the registry: `skillery log show` there shows it. What was seen of the \
-log under another key is forgotten.")]
+log under another key is forgotten. While there is evidence that the registry has shown two logs, no key is pinned: look at it \
+with `skillery log evidence`, and give it up with `skillery log forget`.")]
 pub(super) struct PinArgs {
     /// The public key: `name+id+base64`
     key: VerifierKey,
@@ -25,10 +26,16 @@ pub(super) struct PinArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  skillery log forget --keep-key                     after a restore that its operator announced
   skillery log forget
 
-The next contact is the first one again: the key that the registry names then is pinned.")]
-pub(super) struct ForgetArgs {}
+Without `--keep-key` the next contact is the first one again: the key that the registry names then is pinned. Evidence that the \
+registry has shown two logs is removed either way: `skillery log evidence` shows it before.")]
+pub(super) struct ForgetArgs {
+    /// Go on believing the key that is pinned, and those before it: only how far the log was, and evidence, are forgotten
+    #[arg(long)]
+    keep_key: bool,
+}
 
 /// Arguments of `log evidence`.
 #[derive(Debug, Args)]
@@ -53,11 +60,22 @@ pub(super) fn pin(session: &Session, args: &PinArgs) -> CommandResult {
 }
 
 /// Runs `log forget`.
-pub(super) fn forget(session: &Session) -> CommandResult {
+pub(super) fn forget(session: &Session, args: &ForgetArgs) -> CommandResult {
     let client = session.client()?;
-    Log::forget(&session.home()?, client.registry())?;
-    session.output.show(&serde_json::json!({ "registry": client.registry() }), |page| {
-        page.line(Line::default().plain("forgot the log of ").name(client.registry()));
+    let (home, registry) = (session.home()?, client.registry());
+    let key = match args.keep_key {
+        true => Log::forget_seen(&home, registry)?,
+        false => {
+            Log::forget(&home, registry)?;
+            None
+        }
+    };
+    let shown = serde_json::json!({ "registry": registry, "key": key.as_ref().map(ToString::to_string) });
+    session.output.show(&shown, |page| {
+        page.line(Line::default().plain("forgot the log of ").name(registry));
+        if let Some(key) = &key {
+            page.field("still pinned", key.fingerprint());
+        }
     })?;
     Ok(Exit::Done)
 }

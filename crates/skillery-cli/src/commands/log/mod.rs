@@ -44,7 +44,7 @@ enum LogCommand {
     Rotations(rotations::RotationsArgs),
     /// Pin the key that the log is believed by
     Pin(key::PinArgs),
-    /// Forget what is known of the log, the pinned key and evidence too
+    /// Forget what is known of the log: the pinned key too, unless it is kept, and evidence
     Forget(key::ForgetArgs),
     /// Show the evidence that the registry has shown two logs, and how others check it
     Evidence(key::EvidenceArgs),
@@ -60,7 +60,7 @@ pub(crate) async fn run(session: &Session, args: &LogArgs) -> CommandResult {
         LogCommand::Monitor(args) => monitor::run(session, args).await,
         LogCommand::Rotations(args) => rotations::run(session, args).await,
         LogCommand::Pin(args) => key::pin(session, args),
-        LogCommand::Forget(_) => key::forget(session),
+        LogCommand::Forget(args) => key::forget(session, args),
         LogCommand::Evidence(_) => key::evidence(session),
     }
 }
