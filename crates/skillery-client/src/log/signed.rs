@@ -283,7 +283,7 @@ mod tests {
                 statement: Digest::of(b"statement"),
                 signature,
             };
-            (index, Entry { time: Time::from_micros(0), actor: None, prev: None, event })
+            (index, Entry::new(Time::from_micros(0), None, None, event))
         };
         let history: Vec<_> = (10..2_000).rev().map(signed).collect();
         let looked_at = oldest_marks(&offered, &history);
