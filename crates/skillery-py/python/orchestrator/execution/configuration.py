@@ -25,7 +25,7 @@ class RegistryConfig:
         url: The registry's address, without ``/api/v1``.
         token: Who is asking; needed to publish and to rate.
         org: The namespace of a skill that is published without one.
-        verify_signature: Whether to install only what is signed with a known secret.
+        verify_signature: Whether to install only what is signed: with the HMAC where a secret is known, else by its author.
         timeout: Seconds that a request may take, retries included.
     """
 
@@ -73,7 +73,7 @@ def configure_registry(
         url: The registry's address, for example ``https://registry.example.com``.
         token: Who is asking; needed to publish and to rate. An empty text removes the token.
         org: The namespace of a skill that is published without one. An empty text removes it.
-        verify_signature: Whether to install only what is signed with a known secret.
+        verify_signature: Whether to install only what is signed: with the HMAC where a secret is known, else by its author.
         timeout: Seconds that a request may take, retries included; 30 at first.
 
     Returns:

@@ -347,7 +347,8 @@ def download_registry_skill(skill_id: str, version: Optional[str] = None) -> Ski
 
     Raises:
         ValueError: If there is no such skill or version, or what came is not what was published; with
-            ``verify_signature``, also if it is not signed with a known secret. Nothing is installed then.
+            ``verify_signature``, also if it is not signed: with the HMAC where a secret is known, else by its author. Nothing is
+            installed then.
         ConnectionError: If the registry cannot be reached, and nothing that was downloaded earlier fits.
     """
     return _registry().download_skill(skill_id, version)
