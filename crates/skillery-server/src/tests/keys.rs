@@ -49,7 +49,7 @@ impl Signer {
         self.public_key().parse::<skillery_core::sign::author::AuthorKey>().unwrap().fingerprint()
     }
 
-    fn sign(&self, namespace: &str, message: &[u8]) -> String {
+    pub(in crate::tests) fn sign(&self, namespace: &str, message: &[u8]) -> String {
         let data = to_be_signed(namespace, HashAlgorithm::Sha512, message).unwrap();
         let signature = wire(self.pair.sign(&data).as_ref());
         let key = wire(self.pair.public_key().as_ref());
