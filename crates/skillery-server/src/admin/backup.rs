@@ -45,7 +45,7 @@ pub struct BackupReport {
 /// The key must be that of the database that was copied. As no key comes back, it was if it still is.
 async fn fits(db: &Db, key: &LogKey) -> Result<(), AdminError> {
     let head = log::read_head(db).await?;
-    match key.is_named_by(&head.note) {
+    match key.has_signed(&head.note) {
         true => Ok(()),
         false => Err(AdminError::Refused(
             "the log is not signed with this log key: where it was rotated meanwhile, make the backup again"

@@ -45,6 +45,8 @@ pub struct Tx {
 struct Last {
     time: Time,
     edge: Edge,
+    /// Its checkpoint, as this server has signed it.
+    note: String,
 }
 
 impl Last {
@@ -202,6 +204,7 @@ async fn commit(
             last.time = tx.now;
             if let Some(batch) = &sealed {
                 last.edge = batch.after.clone();
+                last.note.clone_from(&batch.note);
             }
             return Ok((size, tx.entries, sealed));
         }
@@ -230,7 +233,11 @@ async fn run(
             "the log in the database went back: it is an older copy".to_owned(),
         ));
     }
-    if !sealer.key.is_named_by(&head.note) {
+    // What this server has not signed itself is read as anybody reads it: signing on says that it is right.
+    if head.note != last.note && !sealer.key.has_signed(&head.note) {
+        if head.note.is_empty() || sealer.key.is_named_by(&head.note) {
+            return Err(sqlx::Error::Protocol("nobody has signed the log in the database".to_owned()));
+        }
         // Those who wait for changes that did not begin are told why.
         sealer.is_left_behind.store(true, Ordering::Release);
         return Err(sqlx::Error::Protocol(ROTATED.to_owned()));

@@ -6,6 +6,7 @@ mod accounts;
 mod approvals;
 mod bad_input;
 mod durability;
+mod history;
 mod keys;
 mod log;
 mod oidc;

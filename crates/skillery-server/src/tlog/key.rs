@@ -65,8 +65,13 @@ impl LogKey {
         Ok(Note { text, signatures: vec![signature] }.to_string())
     }
 
-    /// Whether a checkpoint of the database names this key as the one that has signed it. What is signed on rests on this, for
-    /// each transaction; whether the signature is right, a start has looked.
+    /// Whether this key has signed a checkpoint of the database. What is signed on rests on this.
+    pub fn has_signed(&self, note: &str) -> bool {
+        Checkpoint::open(note, self.verifier()).is_ok()
+    }
+
+    /// Whether a checkpoint of the database names this key as the one that has signed it. Whether the signature is right is
+    /// not asked.
     pub fn is_named_by(&self, note: &str) -> bool {
         let name = self.verifier().name();
         Note::parse(note).is_ok_and(|note| {

@@ -164,6 +164,7 @@ pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::resu
     let head = log::read_head(db).await?;
     let checkpoint = match Checkpoint::open(&head.note, key.verifier()) {
         Ok((checkpoint, _)) => checkpoint,
+        Err(error) if key.is_named_by(&head.note) => return Ok(Err(LogError::Broken(error.to_string()))),
         Err(_) => return Ok(Err(rotation::why_not(db, key).await?)),
     };
     if let Err(error) = rotation::check(db, key).await? {

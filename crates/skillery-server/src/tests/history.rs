@@ -1,0 +1,81 @@
+//! Histories that are not the log's: somebody else's, an older one, and one beside it. Nothing signs on top of them.
+
+use skillery_core::tlog::{Checkpoint, leaf_hash};
+
+use super::log::{key, leaves, text};
+use super::{ADMIN, TestApp, skill};
+use crate::app::{App, StartError};
+use crate::db::log;
+use crate::tlog::LogError;
+
+/// What a start is refused with.
+async fn start_error(app: TestApp) -> StartError {
+    let (settings, environment, _folder) = app.crash().await;
+    loop {
+        match App::open(settings.clone(), environment.clone()).await {
+            Err(StartError::InUse(_)) => tokio::task::yield_now().await,
+            Err(error) => return error,
+            Ok(_) => panic!("it starts"),
+        }
+    }
+}
+
+/// Appends an entry as somebody would who has the database and no key: rows, edge and checkpoint go together, and the
+/// line of the signature is that of the checkpoint before.
+async fn forge(app: &TestApp) -> String {
+    let head = log::read_head(&app.app.db).await.unwrap();
+    let (mut edge, line) = (head.edge, head.note.split_once("\n\n").unwrap().1);
+    let size = edge.size();
+    let body = log::openings(&app.app.db, size - 1, 1).await.unwrap().remove(0).entry;
+    edge.append(leaf_hash(body.as_bytes()), |_, _| ());
+    let origin = app.app.log_key.verifier().name().to_owned();
+    let forged = Checkpoint { origin, size: edge.size(), root: edge.root(), extensions: Vec::new() };
+    let note = format!("{forged}\n{line}");
+    let nodes: Vec<String> = edge.nodes().iter().map(ToString::to_string).collect();
+    app.tamper(format!(
+        "INSERT INTO log (idx, at, kind, actor, skill, body, salt) \
+         SELECT idx + 1, at, kind, actor, NULL, body, NULL FROM log WHERE idx = {}; \
+         UPDATE log_head SET entries = {}, edge = '{}', note = '{note}' WHERE id = 1",
+        size - 1,
+        edge.size(),
+        nodes.join(" "),
+    ))
+    .await;
+    note
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_nobody_has_signed_is_not_signed_on() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let forged = forge(&app).await;
+    for _ in 0..2 {
+        let answer = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await;
+        answer.fails(503, "database-unavailable");
+    }
+    let now = text(&app, "", "/log/v1/checkpoint").await;
+    assert_eq!(now, forged);
+    assert!(Checkpoint::open(&now, &key(&app).await).is_err());
+    let error = start_error(app).await;
+    assert!(matches!(error, StartError::Log(LogError::Broken(_))), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_has_signed_is_signed_on() {
+    if !super::is_postgres() {
+        // An embedded database has one server.
+        return;
+    }
+    let first = TestApp::new().await;
+    let second = first.another().await;
+    for round in 0..3 {
+        first.publish("acme/tool", &format!("1.{round}.0")).await;
+        second.publish("acme/tool", &format!("1.{round}.1")).await;
+    }
+    assert!(leaves(&first).await.len() >= 6);
+    forge(&second).await;
+    for app in [&first, &second] {
+        let answer = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "2.0.0")).await;
+        answer.fails(503, "database-unavailable");
+    }
+}
