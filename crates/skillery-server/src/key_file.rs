@@ -29,11 +29,23 @@ pub fn open(
     name: impl FnOnce() -> String,
     environment: &Environment,
 ) -> Result<SigningKey, KeyFileError> {
-    if !file.exists() {
-        let key = make(kind, name(), environment)?;
-        write_private(file, &key.expose())?;
-    }
+    ensure(file, kind, name, environment)?;
     read(file, kind)
+}
+
+/// Makes a key in its file, unless there is one. Says whether it did.
+pub fn ensure(
+    file: &Path,
+    kind: KeyKind,
+    name: impl FnOnce() -> String,
+    environment: &Environment,
+) -> Result<bool, KeyFileError> {
+    if file.exists() {
+        return Ok(false);
+    }
+    let key = make(kind, name(), environment)?;
+    write_private(file, &key.expose())?;
+    Ok(true)
 }
 
 /// A new key, nowhere kept.

@@ -12,7 +12,7 @@ use skillery_core::Digest;
 
 use super::AdminError;
 use crate::blobs::{BlobKey, Blobs};
-use crate::db::{Backend, Db, log, versions};
+use crate::db::{Backend, Db, Unsigned, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -67,8 +67,8 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     }
     crate::secrets::make_private_folder(to)?;
     let environment = Environment::default();
-    let log_key = tlog::fitting(settings, &environment).await?.key;
-    let db = Db::open(settings, &environment, Arc::clone(&log_key), |_| ())
+    let log_key = tlog::existing(settings).await?.key;
+    let db = Db::open(settings, &environment, Arc::clone(&log_key), Unsigned::Refused, |_| ())
         .await
         .map_err(crate::app::StartError::from)?;
     let embedded = db.backend() == Backend::Sqlite;

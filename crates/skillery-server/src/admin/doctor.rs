@@ -6,7 +6,7 @@ use skillery_core::{Digest, ProblemCode};
 use super::AdminError;
 use crate::app::StartError;
 use crate::blobs::BlobKey;
-use crate::db::{log, versions};
+use crate::db::{Unsigned, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -40,10 +40,11 @@ pub async fn doctor(settings: &Settings) -> Result<DoctorReport, AdminError> {
         return Err(AdminError::Refused(format!("there is no registry in `{}`", settings.data.display())));
     }
     let environment = Environment::default();
-    let key = tlog::fitting(settings, &environment).await?.key;
-    let db = crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), |_| ())
-        .await
-        .map_err(StartError::from)?;
+    let key = tlog::existing(settings).await?.key;
+    let db =
+        crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), Unsigned::Refused, |_| ())
+            .await
+            .map_err(StartError::from)?;
     let blobs = crate::blobs::Blobs::open(&settings.blob_folder())?;
     let mut checks =
         vec![database(&db).await, whole_log(&db).await, tree(&db, &key).await, contents(&db, &blobs).await];

@@ -10,7 +10,7 @@ use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json, parsed, pieces, placeholders, tuples};
+use super::{Committed, Db, from_json, parsed, pieces, placeholders, registry, tuples};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -174,6 +174,13 @@ fn standing(visibility: &str, last: Option<i64>) -> Standing {
         last: last.and_then(|index| u64::try_from(index).ok()),
         is_public: visibility == Visibility::Public.as_str(),
     }
+}
+
+/// Whether the registry has nothing yet: no entry, and no name.
+pub(super) async fn is_unused(connection: &mut AnyConnection) -> sqlx::Result<bool> {
+    let text = "SELECT (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM settings WHERE name = $1)";
+    let count: i64 = sqlx::query_scalar(text).bind(registry::ID).fetch_one(connection).await?;
+    Ok(count == 0)
 }
 
 /// Gives a log that an older program has written its tree, or makes the tree of an empty one.

@@ -38,6 +38,20 @@ use crate::settings::Settings;
 use crate::tlog::LogKey;
 pub use writer::{Committed, ROTATED, Tx};
 
+/// What becomes of a log that has no signed checkpoint.
+///
+/// Whoever can write to the database can take the checkpoint away. So a key that was there before signs nothing over entries
+/// that it finds, or it would sign whatever somebody has put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It is refused: somebody only looks.
+    Refused,
+    /// That of a registry with nothing in it gets its first one.
+    Begun,
+    /// It gets one over all its entries, which an older program has written. The key was made for it just now.
+    Adopted,
+}
+
 /// Which of the two databases it is, for the few places that must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -77,9 +91,32 @@ pub enum OpenError {
     /// Its log cannot be made a tree.
     #[error("cannot make a tree of the log")]
     Adopt(#[source] sqlx::Error),
+    /// Its log has no signed checkpoint, and must have one.
+    #[error("the log has no signed checkpoint")]
+    Unsigned,
     /// It cannot be read.
     #[error("cannot read the database")]
     Read(#[source] sqlx::Error),
+}
+
+/// The newest checkpoint of the log, whoever has signed it; empty where there is none.
+pub async fn newest_note(settings: &Settings) -> Result<String, OpenError> {
+    let (_, read, write) = connected(settings).await?;
+    let note =
+        sqlx::query_scalar::<_, String>("SELECT note FROM log_head WHERE id = 1").fetch_one(&read).await;
+    write.close().await;
+    read.close().await;
+    note.map_err(OpenError::Read)
+}
+
+/// Connections for reading and for writing, to tables that have this program's form.
+async fn connected(settings: &Settings) -> Result<(Backend, AnyPool, AnyPool), OpenError> {
+    sqlx::any::install_default_drivers();
+    let (backend, url, place) = address(settings);
+    let (read, write) =
+        connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
+    migrations::run(&write).await.map_err(OpenError::Migrate)?;
+    Ok((backend, read, write))
 }
 
 impl Db {
@@ -89,14 +126,14 @@ impl Db {
         settings: &Settings,
         environment: &Environment,
         key: std::sync::Arc<LogKey>,
+        unsigned: Unsigned,
         on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> Result<std::sync::Arc<Self>, OpenError> {
-        sqlx::any::install_default_drivers();
-        let (backend, url, place) = address(settings);
-        let (read, write) =
-            connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
-        migrations::run(&write).await.map_err(OpenError::Migrate)?;
-        writer::adopt(&write, backend, &key, environment).await.map_err(OpenError::Adopt)?;
+        let (backend, read, write) = connected(settings).await?;
+        let is_signed = writer::adopt(&write, backend, &key, unsigned, environment).await;
+        if !is_signed.map_err(OpenError::Adopt)? {
+            return Err(OpenError::Unsigned);
+        }
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
         let is_left_behind = std::sync::Arc::new(AtomicBool::new(false));

@@ -17,7 +17,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Backend, Db, log};
+use super::{Backend, Db, Unsigned, log};
 use crate::environment::Environment;
 use crate::failure::{self, Failure, Result};
 use crate::tlog::{Batch, LogKey};
@@ -284,13 +284,14 @@ async fn run(
     Ok((base + tx.entries.len() as i64, Some(Arc::new(batch))))
 }
 
-/// Gives the log of an older program, and an empty one, its tree.
+/// Gives the log of an older program, and an empty one, its tree. Says whether the log has a checkpoint then.
 pub(super) async fn adopt(
     pool: &AnyPool,
     backend: Backend,
     key: &LogKey,
+    unsigned: Unsigned,
     environment: &Environment,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let mut connection = pool.acquire().await?;
     let outcome = async {
         let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
@@ -298,12 +299,20 @@ pub(super) async fn adopt(
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let head = log::head(row)?;
         if head.note.is_empty() {
+            let may_sign = match unsigned {
+                Unsigned::Refused => false,
+                Unsigned::Begun => log::is_unused(&mut connection).await?,
+                Unsigned::Adopted => true,
+            };
+            if !may_sign {
+                return Ok(false);
+            }
             log::adopt(&mut connection, &head, row.try_get(0)?, key, environment).await?;
         }
-        connection.execute("COMMIT").await.map(drop)
+        connection.execute("COMMIT").await.map(|_| true)
     }
     .await;
-    if outcome.is_err() {
+    if !matches!(outcome, Ok(true)) {
         drop(connection.detach());
     }
     outcome

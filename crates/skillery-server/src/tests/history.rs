@@ -3,14 +3,22 @@
 use skillery_core::tlog::{Checkpoint, leaf_hash};
 
 use super::log::{key, leaves, text};
+use super::rotation::rotate;
 use super::{ADMIN, TestApp, skill};
+use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
-use crate::db::log;
+use crate::db::{log, newest_note};
+use crate::environment::Environment;
+use crate::settings::Settings;
 use crate::tlog::LogError;
 
 /// What a start is refused with.
 async fn start_error(app: TestApp) -> StartError {
     let (settings, environment, _folder) = app.crash().await;
+    refused(&settings, &environment).await
+}
+
+async fn refused(settings: &Settings, environment: &Environment) -> StartError {
     loop {
         match App::open(settings.clone(), environment.clone()).await {
             Err(StartError::InUse(_)) => tokio::task::yield_now().await,
@@ -77,5 +85,34 @@ async fn what_another_server_has_signed_is_signed_on() {
     for app in [&first, &second] {
         let answer = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "2.0.0")).await;
         answer.fails(503, "database-unavailable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_checkpoint_was_taken_away_is_not_signed_again() {
+    for empty in [false, true] {
+        let app = TestApp::new().await;
+        app.publish("acme/tool", "1.0.0").await;
+        let head = match empty {
+            // All entries are gone, and others could come in their place.
+            true => "DELETE FROM log; UPDATE log_head SET entries = 0, edge = '', note = '' WHERE id = 1",
+            false => "UPDATE log_head SET edge = '', note = '' WHERE id = 1",
+        };
+        app.tamper(format!("DELETE FROM log_nodes; {head}")).await;
+        let answer = app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.1.0")).await;
+        answer.fails(503, "database-unavailable");
+        let (settings, environment, _folder) = app.crash().await;
+        let error = refused(&settings, &environment).await;
+        assert!(matches!(error, StartError::Log(LogError::Unsigned)), "{error:?}");
+        let looked = [
+            doctor(&settings).await.err(),
+            backup(&settings, &settings.data.join("copy")).await.err(),
+            rotate(&settings).await.err(),
+        ];
+        for error in looked {
+            let is_unsigned = matches!(&error, Some(AdminError::Open(StartError::Log(LogError::Unsigned))));
+            assert!(is_unsigned, "{error:?}");
+        }
+        assert_eq!(newest_note(&settings).await.unwrap(), "");
     }
 }

@@ -14,7 +14,7 @@ mod witnessed;
 #[cfg(test)]
 pub use feed::Feeder;
 pub use feed::feed;
-pub use key::{LogKey, LogKeyError, fitting, old_file};
+pub use key::{LogKey, LogKeyError, existing, fitting, old_file};
 pub use rotation::present;
 pub use seal::{Batch, Draft, Standing, seal};
 pub use seen::{Seen, follow};
@@ -28,11 +28,15 @@ impl LogError {
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::OtherKey(_) => {
+            Self::OtherKey(_) | Self::NoKey(_) => {
                 "put the `log-key` of this registry into the data folder, or name it with `log_key_file`"
             }
             Self::Rotated(_) => {
                 "put the `log-key` of the server on which it was rotated in the place of this one"
+            }
+            Self::Unsigned => {
+                "a database of a release that had no tree is signed at the first start of the server, where there is no \
+                 `log-key` yet; any other one was altered: restore a backup"
             }
             Self::Broken(_) => "the database was altered or is damaged: restore a backup",
             Self::OlderCopy { .. } | Self::Forked(_) => {
@@ -49,6 +53,12 @@ pub enum LogError {
     /// The database was used with another key.
     #[error("the log key is `{0}`, and the log is signed with another one")]
     OtherKey(String),
+    /// The database was used with a key, and there is none.
+    #[error("there is no log key at `{path}`, and the log is signed with one", path = .0.display())]
+    NoKey(std::path::PathBuf),
+    /// A key is there, and it has not signed the log, nor anybody else.
+    #[error("the log has no signed checkpoint")]
+    Unsigned,
     /// The log was handed over to another key.
     #[error("the log key was rotated, to {0}, and this server has a former one")]
     Rotated(String),
