@@ -183,14 +183,14 @@ pub(super) async fn is_unused(connection: &mut AnyConnection) -> sqlx::Result<bo
     Ok(count == 0)
 }
 
-/// Gives a log that an older program has written its tree, or makes the tree of an empty one.
+/// Gives a log that an older program has written its tree, or makes the tree of an empty one. Returns where it ends then.
 pub(super) async fn adopt(
     connection: &mut AnyConnection,
     head: &Head,
     size: i64,
     key: &LogKey,
     environment: &Environment,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Head> {
     let mut edge = Edge::default();
     let mut note = key.sign(0, edge.root()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let mut standings: HashMap<String, Standing> = HashMap::new();
@@ -244,7 +244,7 @@ pub(super) async fn adopt(
     }
     let batch = Batch::adopted(edge, note);
     sqlx::raw_sql(AssertSqlSafe(set_head(&batch, head.time))).execute(&mut *connection).await?;
-    Ok(())
+    Ok(Head { time: head.time, edge: batch.after, note: batch.note })
 }
 
 /// The openings of the entries from number `from` on, `count` of them.

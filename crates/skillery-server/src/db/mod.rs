@@ -24,7 +24,7 @@ pub mod usage;
 pub mod versions;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -36,7 +36,7 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 use crate::tlog::LogKey;
-pub use writer::{Committed, ROTATED, Tx};
+pub use writer::{Committed, FORKED, ROTATED, Tx};
 
 /// What becomes of a log that has no signed checkpoint.
 ///
@@ -70,8 +70,8 @@ pub struct Db {
     /// Entries in the log, as far as this server has committed or seen.
     size: AtomicI64,
     changed: watch::Sender<i64>,
-    /// Whether the log was handed over to a key that this server does not have. It does not come back.
-    is_left_behind: std::sync::Arc<AtomicBool>,
+    /// Why this server writes nothing more: the log has another key, or another history.
+    halt: writer::Halt,
 }
 
 /// The database cannot be opened.
@@ -130,23 +130,19 @@ impl Db {
         on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> Result<std::sync::Arc<Self>, OpenError> {
         let (backend, read, write) = connected(settings).await?;
-        let is_signed = writer::adopt(&write, backend, &key, unsigned, environment).await;
-        if !is_signed.map_err(OpenError::Adopt)? {
-            return Err(OpenError::Unsigned);
-        }
+        let head = writer::adopt(&write, backend, &key, unsigned, environment).await;
+        let head = head.map_err(OpenError::Adopt)?.ok_or(OpenError::Unsigned)?;
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
-        let is_left_behind = std::sync::Arc::new(AtomicBool::new(false));
-        let sealer = writer::Sealer {
-            environment: environment.clone(),
-            key,
-            is_left_behind: std::sync::Arc::clone(&is_left_behind),
-        };
+        let halt = writer::Halt::default();
+        let sealer =
+            writer::Sealer { environment: environment.clone(), key, halt: std::sync::Arc::clone(&halt) };
         let size = AtomicI64::new(0);
-        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, is_left_behind });
+        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, halt });
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
-        writer::start(std::sync::Arc::downgrade(&db), db.write.clone(), backend, sealer, queue, on_commit);
+        let (weak, last) = (std::sync::Arc::downgrade(&db), writer::Last::found(head));
+        writer::start(weak, db.write.clone(), backend, sealer, last, queue, on_commit);
         Ok(db)
     }
 
@@ -163,6 +159,18 @@ impl Db {
     /// Entries in the log that this server knows to be committed.
     pub fn size(&self) -> i64 {
         self.size.load(Ordering::Acquire)
+    }
+
+    /// Why this server writes nothing more, if that is so.
+    pub fn halted(&self) -> Option<&'static str> {
+        self.halt.get().copied()
+    }
+
+    /// Writes nothing more from now on, as what is there must not be signed on.
+    pub fn halt(&self, why: &'static str) {
+        if self.halt.set(why).is_ok() {
+            tracing::error!("{why}: this server changes nothing any more");
+        }
     }
 
     /// Tells when [`Db::size`] grows.

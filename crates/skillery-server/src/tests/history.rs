@@ -7,10 +7,10 @@ use super::rotation::rotate;
 use super::{ADMIN, TestApp, skill};
 use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
-use crate::db::{log, newest_note};
+use crate::db::{FORKED, log, newest_note};
 use crate::environment::Environment;
 use crate::settings::Settings;
-use crate::tlog::LogError;
+use crate::tlog::{LogError, keep_newest};
 
 /// What a start is refused with.
 async fn start_error(app: TestApp) -> StartError {
@@ -115,4 +115,88 @@ async fn a_log_whose_checkpoint_was_taken_away_is_not_signed_again() {
         }
         assert_eq!(newest_note(&settings).await.unwrap(), "");
     }
+}
+
+/// What takes the database back to where it is now: the log alone, as other tables say nothing here.
+async fn way_back(app: &TestApp) -> String {
+    let head = log::read_head(&app.app.db).await.unwrap();
+    let nodes: Vec<String> = head.edge.nodes().iter().map(ToString::to_string).collect();
+    format!(
+        "DELETE FROM log WHERE idx >= {size}; \
+         UPDATE log_head SET entries = {size}, at = {}, edge = '{}', note = '{}' WHERE id = 1",
+        head.time.micros(),
+        nodes.join(" "),
+        head.note,
+        size = head.edge.size(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_back_under_a_server_is_not_gone_on_with() {
+    for has_written in [true, false] {
+        let mut app = TestApp::new().await;
+        app.publish("acme/tool", "1.0.0").await;
+        let back = way_back(&app).await;
+        app.publish("acme/tool", "1.1.0").await;
+        if !has_written {
+            // It knows only what it has found.
+            app = app.crash_and_reopen().await;
+        }
+        app.tamper(back).await;
+        let older = text(&app, "", "/log/v1/checkpoint").await;
+        for id in ["acme/other", "acme/third"] {
+            let answer = app.post("/api/v1/skills", ADMIN, skill(id, "1.0.0")).await;
+            answer.fails(503, "database-unavailable");
+        }
+        assert_eq!(text(&app, "", "/log/v1/checkpoint").await, older, "nothing was signed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_has_shown_is_not_lost_either() {
+    if !super::is_postgres() {
+        // An embedded database has one server.
+        return;
+    }
+    let first = TestApp::new().await;
+    first.publish("acme/tool", "1.0.0").await;
+    let second = first.another().await;
+    let back = way_back(&first).await;
+    first.publish("acme/tool", "1.1.0").await;
+    // The second one has seen it, and has written nothing itself.
+    second.get("/readyz").await.is(200);
+    first.tamper(back).await;
+    for app in [&first, &second] {
+        let answer = app.post("/api/v1/skills", ADMIN, skill("acme/other", "1.0.0")).await;
+        answer.fails(503, "database-unavailable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_stops_writing_beside_a_second_history() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let back = way_back(&app).await;
+    app.publish("acme/tool", "1.1.0").await;
+    keep_newest(&app.app).await.unwrap();
+    let file = app.app.settings.seen_file();
+    let kept = fs_err::read_to_string(&file).unwrap();
+    assert_eq!(kept, text(&app, "", "/log/v1/checkpoint").await);
+    // A server that knows nothing of it goes on from an older copy, and gets further.
+    app.tamper(back).await;
+    let app = app.crash_and_reopen_after(|_| fs_err::remove_file(&file).unwrap()).await;
+    for number in 0..3 {
+        app.publish(&format!("acme/other{number}"), "1.0.0").await;
+    }
+    // One that has kept what was shown before finds out, and keeps it.
+    fs_err::write(&file, &kept).unwrap();
+    keep_newest(&app.app).await.unwrap_err();
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), kept);
+    let answer = app.post("/api/v1/skills", ADMIN, skill("acme/more", "1.0.0")).await;
+    let problem = answer.fails(503, "busy");
+    assert_eq!(problem["detail"], FORKED);
+    app.get("/readyz").await.fails(503, "busy");
+    app.get("/api/v1/skills/acme/other0").await.is(200);
+    let error = start_error(app).await;
+    assert!(matches!(error, StartError::Log(LogError::Forked(_))), "{error:?}");
 }

@@ -17,7 +17,7 @@ use super::{ADMIN, TestApp, skill};
 use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
 use crate::environment::Environment;
-use crate::tlog::{LogError, LogKey};
+use crate::tlog::{LogError, LogKey, keep_newest};
 
 pub(super) async fn key(app: &TestApp) -> VerifierKey {
     app.get("/api/v1/log/key").await.is(200)["key"].as_str().unwrap().parse().unwrap()
@@ -347,7 +347,7 @@ async fn an_older_copy_of_the_database_is_not_gone_on_with() {
     let copy = app.folder.path().join("copy.sqlite");
     app.app.db.copy_to(&copy).await.unwrap();
     app.publish("acme/tool", "1.1.0").await;
-    app.app.seen.keep(&text(&app, "", "/log/v1/checkpoint").await).unwrap();
+    keep_newest(&app.app).await.unwrap();
     let app = app.crash_and_reopen_after(|_| ()).await;
     let (settings, environment, _folder) = app.crash().await;
     for end in ["", "-wal", "-shm"] {

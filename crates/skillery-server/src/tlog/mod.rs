@@ -17,6 +17,8 @@ pub use feed::feed;
 pub use key::{LogKey, LogKeyError, existing, fitting, old_file};
 pub use rotation::present;
 pub use seal::{Batch, Draft, Standing, seal};
+#[cfg(test)]
+pub use seen::keep_newest;
 pub use seen::{Seen, follow};
 pub use tree::{TileCache, audit, check, entries, receipt, tile};
 pub use witnessed::{newest as newest_witnessed, with_cosignatures};
