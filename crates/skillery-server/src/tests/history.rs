@@ -200,3 +200,37 @@ async fn a_server_stops_writing_beside_a_second_history() {
     let error = start_error(app).await;
     assert!(matches!(error, StartError::Log(LogError::Forked(_))), "{error:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_checkpoint_that_cannot_be_read_is_not_replaced() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    keep_newest(&app.app).await.unwrap();
+    let (file, folder) = (app.app.settings.seen_file(), std::sync::Arc::clone(&app.folder));
+    let kept = fs_err::read(&file).unwrap();
+    let damaged: [&[u8]; 4] = [b"", b"nonsense", &kept[..20], b"\xff\xfe"];
+    for bytes in damaged {
+        fs_err::write(&file, bytes).unwrap();
+        keep_newest(&app.app).await.unwrap_err();
+        assert_eq!(fs_err::read(&file).unwrap(), bytes);
+    }
+    // Something that the system does not read.
+    fs_err::remove_file(&file).unwrap();
+    fs_err::create_dir(&file).unwrap();
+    keep_newest(&app.app).await.unwrap_err();
+    let (settings, environment, _) = app.crash().await;
+    for _ in 0..2 {
+        let error = refused(&settings, &environment).await;
+        assert!(matches!(error, StartError::Log(LogError::Unreadable { .. })), "{error:?}");
+        assert!(file.is_dir());
+    }
+    fs_err::remove_dir(&file).unwrap();
+    fs_err::write(&file, &kept[..20]).unwrap();
+    let error = refused(&settings, &environment).await;
+    assert!(matches!(error, StartError::Log(LogError::Unreadable { .. })), "{error:?}");
+    fs_err::write(&file, &kept).unwrap();
+    let app = TestApp::open(settings, environment, folder).await;
+    app.publish("acme/tool", "1.1.0").await;
+    keep_newest(&app.app).await.unwrap();
+    assert_ne!(fs_err::read(&file).unwrap(), kept);
+}

@@ -41,6 +41,9 @@ impl LogError {
                  `log-key` yet; any other one was altered: restore a backup"
             }
             Self::Broken(_) => "the database was altered or is damaged: restore a backup",
+            Self::Unreadable { .. } => {
+                "make it readable, or bring it back; remove it only where this is surely the newest copy of the database"
+            }
             Self::OlderCopy { .. } | Self::Forked(_) => {
                 "use the newest copy of the database: clients that have seen more take a registry that goes on from an \
                  older one for a fraud; where there is no newer one, see `docs/operating.md`"
@@ -76,6 +79,14 @@ pub enum LogError {
         size: u64,
         /// Entries of the newest checkpoint that this server knows to have been answered.
         seen: u64,
+    },
+    /// What was shown to others is not known, though it was kept.
+    #[error("the newest checkpoint that was answered cannot be read from `{path}`: {reason}", path = .path.display())]
+    Unreadable {
+        /// Where it is kept.
+        path: std::path::PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// The database has something else than was shown to others.
     #[error("the first {0} entries of the log are not those that this server has signed before")]

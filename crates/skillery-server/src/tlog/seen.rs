@@ -37,7 +37,11 @@ impl Seen {
         cache: &TileCache,
         size: u64,
     ) -> Result<std::result::Result<(), LogError>> {
-        let Some(seen) = self.read() else { return Ok(Ok(())) };
+        let seen = match self.read() {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        };
         if seen.size > size {
             return Ok(Err(LogError::OlderCopy { size, seen: seen.size }));
         }
@@ -47,9 +51,17 @@ impl Seen {
         Ok(Ok(()))
     }
 
-    /// What was kept. A damaged file tells nothing, as one that is missing.
-    fn read(&self) -> Option<Checkpoint> {
-        parsed(&fs_err::read_to_string(&self.file).ok()?)
+    /// What was kept. Only a file that is missing says that nothing was: one that cannot be read may say that the database is
+    /// an older copy.
+    fn read(&self) -> std::result::Result<Option<Checkpoint>, LogError> {
+        let unreadable = |reason: String| LogError::Unreadable { path: self.file.clone(), reason };
+        match fs_err::read_to_string(&self.file) {
+            Ok(note) => {
+                parsed(&note).map(Some).ok_or_else(|| unreadable("it holds no checkpoint".to_owned()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(error.to_string())),
+        }
     }
 
     /// Keeps this checkpoint, if it continues the one that is kept.
@@ -67,7 +79,12 @@ impl Seen {
         let mut file = fs_err::File::create(&new)?;
         std::io::Write::write_all(&mut file, note.as_bytes())?;
         file.sync_all()?;
-        fs_err::rename(&new, &self.file)
+        fs_err::rename(&new, &self.file)?;
+        #[cfg(unix)]
+        if let Some(folder) = self.file.parent() {
+            fs_err::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     }
 }
 
