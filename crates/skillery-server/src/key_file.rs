@@ -5,7 +5,7 @@ use std::path::Path;
 use skillery_core::tlog::{KeyKind, SigningKey};
 
 use crate::environment::Environment;
-use crate::secrets::write_private;
+use crate::secrets::make_private;
 
 /// The key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub fn open(
     read(file, kind)
 }
 
-/// Makes a key in its file, unless there is one. Says whether it did.
+/// Makes a key in its file, unless there is one. Says whether it did: of several who start at once, one does.
 pub fn ensure(
     file: &Path,
     kind: KeyKind,
@@ -44,8 +44,7 @@ pub fn ensure(
         return Ok(false);
     }
     let key = make(kind, name(), environment)?;
-    write_private(file, &key.expose())?;
-    Ok(true)
+    Ok(make_private(file, &key.expose())?)
 }
 
 /// A new key, nowhere kept.

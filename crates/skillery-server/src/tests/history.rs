@@ -9,8 +9,9 @@ use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
 use crate::db::{FORKED, log, newest_note};
 use crate::environment::Environment;
+use crate::secrets::SecretKey;
 use crate::settings::Settings;
-use crate::tlog::{LogError, keep_newest};
+use crate::tlog::{LogError, LogKey, keep_newest};
 
 /// What a start is refused with.
 async fn start_error(app: TestApp) -> StartError {
@@ -233,4 +234,56 @@ async fn a_kept_checkpoint_that_cannot_be_read_is_not_replaced() {
     app.publish("acme/tool", "1.1.0").await;
     keep_newest(&app.app).await.unwrap();
     assert_ne!(fs_err::read(&file).unwrap(), kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_first_starts_one_makes_the_keys() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let (log_key, secret_key) = (folder.path().join("log-key"), folder.path().join("secret-key"));
+        let start = std::sync::Barrier::new(8);
+        let found: Vec<(bool, String, String)> = std::thread::scope(|scope| {
+            let one = || {
+                let environment = Environment::default();
+                start.wait();
+                let made = LogKey::make(&log_key, None, &environment).unwrap();
+                let key = LogKey::read(&log_key).unwrap().verifier().to_string();
+                let secret = SecretKey::open(&secret_key, &environment).unwrap();
+                (made, key, secret.fingerprint().to_owned())
+            };
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(found.iter().filter(|(made, ..)| *made).count(), 1);
+        assert!(
+            found.iter().all(|(_, key, secret)| (key, secret) == (&found[0].1, &found[0].2)),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_start_at_once_have_one_log() {
+    if !super::is_postgres() {
+        // An embedded database has one server.
+        return;
+    }
+    let app = TestApp::new().await;
+    let (mut settings, environment, folder) = app.crash().await;
+    // Nothing is there yet, but the place that they share.
+    let shared = folder.path().join("shared");
+    settings.blobs = Some(shared.join("blobs"));
+    settings.secret_key_file = Some(shared.join("secret-key"));
+    settings.log_key_file = Some(shared.join("log-key"));
+    settings.database = super::database().await;
+    let starts = (0..3).map(|number| {
+        let settings = Settings { data: folder.path().join(format!("server{number}")), ..settings.clone() };
+        TestApp::open(settings, environment.clone(), std::sync::Arc::clone(&folder))
+    });
+    let servers = futures_util::future::join_all(starts).await;
+    for (number, server) in servers.iter().enumerate() {
+        server.publish(&format!("acme/tool{number}"), "1.0.0").await;
+        assert_eq!(key(server).await, key(&servers[0]).await);
+    }
+    leaves(&servers[2]).await;
 }

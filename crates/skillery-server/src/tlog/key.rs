@@ -122,11 +122,12 @@ pub async fn fitting(settings: &Settings, environment: &Environment) -> Result<F
     let file = settings.log_key_file();
     let mut unsigned = Unsigned::Begun;
     if !file.exists() {
-        // A new key would only be in the way of the one that is missing.
         if !db::newest_note(settings).await?.is_empty() {
-            return Err(LogError::NoKey(file).into());
-        }
-        if LogKey::make(&file, settings.log_origin().as_deref(), environment)? {
+            // A new key would only be in the way of the one that is missing; another first start may have made it meanwhile.
+            if !file.exists() {
+                return Err(LogError::NoKey(file).into());
+            }
+        } else if LogKey::make(&file, settings.log_origin().as_deref(), environment)? {
             unsigned = Unsigned::Adopted;
         }
     }
