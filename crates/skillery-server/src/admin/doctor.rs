@@ -60,12 +60,12 @@ async fn database(db: &crate::db::Db) -> Check {
     }
 }
 
-/// Every number of the log is there, and times never go back.
+/// Every number of the log is there, times never go back, and the columns by which entries are found say what the entries do.
 async fn whole_log(db: &crate::db::Db) -> Check {
     let look = async {
         let (mut next, mut last_time) = (0, skillery_core::time::Time::default());
         loop {
-            let entries = log::entries(db, next, PAGE).await?;
+            let entries = log::filed(db, next, PAGE).await?;
             if entries.is_empty() {
                 // The server may have written more since the size was read.
                 return Ok::<_, Failure>((next >= db.size(), format!("{next} entries")));
@@ -73,6 +73,9 @@ async fn whole_log(db: &crate::db::Db) -> Check {
             for entry in entries {
                 if entry.index != next {
                     return Ok((false, format!("entry {next} is missing")));
+                }
+                if let Some(misfit) = entry.misfit() {
+                    return Ok((false, misfit));
                 }
                 if entry.time < last_time {
                     return Ok((false, format!("entry {next} is older than the one before it")));

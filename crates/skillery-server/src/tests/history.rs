@@ -7,7 +7,7 @@ use super::rotation::rotate;
 use super::{ADMIN, TestApp, skill};
 use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
-use crate::db::{FORKED, log, newest_note};
+use crate::db::{Db, FORKED, Unsigned, log, newest_note};
 use crate::environment::Environment;
 use crate::secrets::SecretKey;
 use crate::settings::Settings;
@@ -286,4 +286,63 @@ async fn servers_that_start_at_once_have_one_log() {
         assert_eq!(key(server).await, key(&servers[0]).await);
     }
     leaves(&servers[2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_entries_are_found_by_says_what_they_say() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let settings = app.app.settings.clone();
+    assert!(doctor(&settings).await.unwrap().ok);
+    let last = app.log().await.len() - 1;
+    for (column, other) in [
+        ("kind", "'version.yanked'"),
+        ("kind", "'log.key-rotated'"),
+        ("at", "at + 1"),
+        ("actor", "'eve'"),
+        ("actor", "NULL"),
+        ("skill", "'acme/other'"),
+        ("skill", "NULL"),
+    ] {
+        let set = |from: &str, to: &str| format!("UPDATE log SET {from} = {to} WHERE idx = {last}");
+        app.tamper(format!("CREATE TABLE kept AS SELECT * FROM log; {}", set(column, other))).await;
+        let report = doctor(&settings).await.unwrap();
+        let check = report.checks.iter().find(|check| check.name == "log").unwrap();
+        assert!(!report.ok && !check.ok, "{column} {other}: {report:?}");
+        assert!(check.detail.contains(&format!("`{column}` of entry {last}")), "{check:?}");
+        let back = set(column, &format!("(SELECT {column} FROM kept WHERE idx = {last})"));
+        app.tamper(format!("{back}; DROP TABLE kept")).await;
+    }
+    assert!(doctor(&settings).await.unwrap().ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_finds_the_rotations_that_there_are() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (mut settings, mut environment, mut folder) = app.crash().await;
+    rotate(&settings).await.unwrap();
+    for set in ["kind = 'org.created'", "at = at + 1", "actor = 'eve'", "skill = 'acme/tool'"] {
+        let app = TestApp::open(settings, environment, folder).await;
+        let rotation = "body LIKE '%\"kind\":\"log.key-rotated\"%'";
+        app.tamper(format!("CREATE TABLE kept AS SELECT * FROM log; UPDATE log SET {set} WHERE {rotation}"))
+            .await;
+        (settings, environment, folder) = app.crash().await;
+        let error = refused(&settings, &environment).await;
+        assert!(matches!(error, StartError::Log(LogError::Broken(_))), "{set}: {error:?}");
+        let key = std::sync::Arc::new(LogKey::read(&settings.log_key_file()).unwrap());
+        let db = Db::open(&settings, &environment, key, Unsigned::Refused, |_| ()).await.unwrap();
+        let back = "UPDATE log SET (kind, at, actor, skill) = \
+                    (SELECT k.kind, k.at, k.actor, k.skill FROM kept k WHERE k.idx = log.idx); DROP TABLE kept";
+        db.write(move |tx| {
+            Box::pin(async move {
+                sqlx::raw_sql(back).execute(tx.connection()).await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        db.close().await;
+    }
+    TestApp::open(settings, environment, folder).await.publish("acme/tool", "1.1.0").await;
 }
