@@ -10,7 +10,7 @@ use crate::db::{Unsigned, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::tlog::{self, LogKey, old_file};
+use crate::tlog::{self, LogKey, next_file, old_file};
 
 const PAGE: i64 = 1_000;
 
@@ -144,10 +144,13 @@ fn private_files(settings: &Settings) -> Vec<Check> {
         ("log key", settings.log_key_file()),
         ("admin token", settings.admin_token_file()),
     ];
-    let former = old_file(&settings.log_key_file()).ok().map(|file| ("old log key", file));
+    let key = settings.log_key_file();
+    let former = old_file(&key).ok().map(|file| ("old log key", file));
+    let next = next_file(&key).ok().map(|file| ("next log key", file));
     files
         .into_iter()
         .chain(former)
+        .chain(next)
         .filter(|(_, file)| file.exists())
         .map(|(name, file)| {
             let mode =

@@ -185,6 +185,18 @@ async fn a_rotation_that_was_interrupted_is_completed() {
                 // Nobody may change anything, and the doctor only looks.
                 assert!(doctor(&settings).await.unwrap().ok, "{at:?}");
             }
+            #[cfg(unix)]
+            if !by_command && next_file(&settings).exists() {
+                use std::os::unix::fs::PermissionsExt;
+                // It is a key as any other.
+                for (mode, is_good) in [(0o644, false), (0o600, true)] {
+                    let mode = std::fs::Permissions::from_mode(mode);
+                    fs_err::set_permissions(next_file(&settings), mode).unwrap();
+                    let report = doctor(&settings).await.unwrap();
+                    let check = report.checks.iter().find(|check| check.name == "next log key").unwrap();
+                    assert_eq!((report.ok, check.ok), (is_good, is_good), "{at:?}");
+                }
+            }
             let app = TestApp::open(settings.clone(), environment, folder).await;
             let now = key(&app).await;
             assert_eq!(now != old, by_command || is_handed_over, "{at:?}");

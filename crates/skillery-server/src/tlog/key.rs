@@ -160,7 +160,8 @@ pub fn old_file(file: &Path) -> std::io::Result<PathBuf> {
     beside(file, ".old")
 }
 
-fn next_file(file: &Path) -> std::io::Result<PathBuf> {
+/// Where the next key lies while the log is being handed over to it.
+pub fn next_file(file: &Path) -> std::io::Result<PathBuf> {
     beside(file, ".new")
 }
 

@@ -14,7 +14,7 @@ mod witnessed;
 #[cfg(test)]
 pub use feed::Feeder;
 pub use feed::feed;
-pub use key::{LogKey, LogKeyError, existing, fitting, old_file};
+pub use key::{LogKey, LogKeyError, existing, fitting, next_file, old_file};
 pub use rotation::present;
 pub use seal::{Batch, Draft, Standing, seal};
 #[cfg(test)]
