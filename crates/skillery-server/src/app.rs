@@ -127,7 +127,7 @@ pub enum StartError {
     InUse(std::path::PathBuf),
     /// The database.
     #[error("cannot open the database")]
-    Database(#[from] db::OpenError),
+    Database(#[source] db::OpenError),
     /// The key of the signing secrets.
     #[error("cannot use the secret key")]
     SecretKey(#[from] SecretKeyError),
@@ -140,6 +140,15 @@ pub enum StartError {
     /// Something later.
     #[error("cannot prepare the registry")]
     Prepare(#[from] Failure),
+}
+
+impl From<db::OpenError> for StartError {
+    fn from(error: db::OpenError) -> Self {
+        match error {
+            db::OpenError::Unsigned => LogError::Unsigned.into(),
+            other => Self::Database(other),
+        }
+    }
 }
 
 impl App {
@@ -173,7 +182,7 @@ impl App {
             tracing::warn!("the log key was being rotated; the new key is in its place now");
         }
         let log_key = fitting.key;
-        let db = Db::open(&settings, &environment, Arc::clone(&log_key), on_commit).await?;
+        let db = Db::open(&settings, &environment, Arc::clone(&log_key), fitting.unsigned, on_commit).await?;
         let (tiles, seen) = (TileCache::default(), Seen::new(settings.seen_file()));
         // Before anything is appended: what does not fit must not be signed on.
         let size = tlog::check(&db, &tiles, &log_key).await??;

@@ -5,7 +5,7 @@ use std::path::Path;
 use skillery_core::tlog::{KeyKind, SigningKey};
 
 use crate::environment::Environment;
-use crate::secrets::write_private;
+use crate::secrets::make_private;
 
 /// The key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +29,22 @@ pub fn open(
     name: impl FnOnce() -> String,
     environment: &Environment,
 ) -> Result<SigningKey, KeyFileError> {
-    if !file.exists() {
-        let key = make(kind, name(), environment)?;
-        write_private(file, &key.expose())?;
-    }
+    ensure(file, kind, name, environment)?;
     read(file, kind)
+}
+
+/// Makes a key in its file, unless there is one. Says whether it did: of several who start at once, one does.
+pub fn ensure(
+    file: &Path,
+    kind: KeyKind,
+    name: impl FnOnce() -> String,
+    environment: &Environment,
+) -> Result<bool, KeyFileError> {
+    if file.exists() {
+        return Ok(false);
+    }
+    let key = make(kind, name(), environment)?;
+    Ok(make_private(file, &key.expose())?)
 }
 
 /// A new key, nowhere kept.

@@ -39,8 +39,8 @@ impl SecretKey {
     /// Reads the key from its file, or makes one there that only this user can read.
     pub fn open(file: &Path, environment: &Environment) -> Result<Self, SecretKeyError> {
         if !file.exists() {
-            let text = hex::encode(environment.random::<32>());
-            write_private(file, &text)?;
+            // Of two servers that start at once, one makes it.
+            make_private(file, &hex::encode(environment.random::<32>()))?;
         }
         let text = fs_err::read_to_string(file)?;
         let mut bytes = [0; 32];
@@ -92,15 +92,37 @@ pub fn make_private_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Writes a file that only this user can read, durably, and never half.
 pub fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let folder =
-        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(file);
+    private(folder, text)?.persist(file).map_err(|error| error.error)?;
+    sync(folder)
+}
+
+/// The same for a file that is not there yet: one that is there by then stays. Says whether it was made.
+pub fn make_private(file: &Path, text: &str) -> std::io::Result<bool> {
+    let folder = folder_of(file);
+    match private(folder, text)?.persist_noclobber(file) {
+        Ok(_) => sync(folder).map(|()| true),
+        // Who has made it may not have made it durable yet.
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => sync(folder).map(|()| false),
+        Err(error) => Err(error.error),
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn private(folder: &Path, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     fs_err::create_dir_all(folder)?;
     // Temporary files are made with mode 0600.
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(text.as_bytes())?;
     temporary.write_all(b"\n")?;
     temporary.as_file().sync_all()?;
-    temporary.persist(file).map_err(|error| error.error)?;
+    Ok(temporary)
+}
+
+fn sync(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     fs_err::File::open(folder)?.sync_all()?;
     Ok(())

@@ -12,7 +12,7 @@ use skillery_core::Digest;
 
 use super::AdminError;
 use crate::blobs::{BlobKey, Blobs};
-use crate::db::{Backend, Db, log, versions};
+use crate::db::{Backend, Db, Unsigned, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -45,7 +45,7 @@ pub struct BackupReport {
 /// The key must be that of the database that was copied. As no key comes back, it was if it still is.
 async fn fits(db: &Db, key: &LogKey) -> Result<(), AdminError> {
     let head = log::read_head(db).await?;
-    match key.is_named_by(&head.note) {
+    match key.has_signed(&head.note) {
         true => Ok(()),
         false => Err(AdminError::Refused(
             "the log is not signed with this log key: where it was rotated meanwhile, make the backup again"
@@ -67,8 +67,8 @@ pub async fn backup(settings: &Settings, to: &Path) -> Result<BackupReport, Admi
     }
     crate::secrets::make_private_folder(to)?;
     let environment = Environment::default();
-    let log_key = tlog::fitting(settings, &environment).await?.key;
-    let db = Db::open(settings, &environment, Arc::clone(&log_key), |_| ())
+    let log_key = tlog::existing(settings).await?.key;
+    let db = Db::open(settings, &environment, Arc::clone(&log_key), Unsigned::Refused, |_| ())
         .await
         .map_err(crate::app::StartError::from)?;
     let embedded = db.backend() == Backend::Sqlite;

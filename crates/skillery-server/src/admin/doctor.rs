@@ -6,11 +6,11 @@ use skillery_core::{Digest, ProblemCode};
 use super::AdminError;
 use crate::app::StartError;
 use crate::blobs::BlobKey;
-use crate::db::{log, versions};
+use crate::db::{Unsigned, log, versions};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::tlog::{self, LogKey, old_file};
+use crate::tlog::{self, LogKey, next_file, old_file};
 
 const PAGE: i64 = 1_000;
 
@@ -40,10 +40,11 @@ pub async fn doctor(settings: &Settings) -> Result<DoctorReport, AdminError> {
         return Err(AdminError::Refused(format!("there is no registry in `{}`", settings.data.display())));
     }
     let environment = Environment::default();
-    let key = tlog::fitting(settings, &environment).await?.key;
-    let db = crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), |_| ())
-        .await
-        .map_err(StartError::from)?;
+    let key = tlog::existing(settings).await?.key;
+    let db =
+        crate::db::Db::open(settings, &environment, std::sync::Arc::clone(&key), Unsigned::Refused, |_| ())
+            .await
+            .map_err(StartError::from)?;
     let blobs = crate::blobs::Blobs::open(&settings.blob_folder())?;
     let mut checks =
         vec![database(&db).await, whole_log(&db).await, tree(&db, &key).await, contents(&db, &blobs).await];
@@ -59,12 +60,12 @@ async fn database(db: &crate::db::Db) -> Check {
     }
 }
 
-/// Every number of the log is there, and times never go back.
+/// Every number of the log is there, times never go back, and the columns by which entries are found say what the entries do.
 async fn whole_log(db: &crate::db::Db) -> Check {
     let look = async {
         let (mut next, mut last_time) = (0, skillery_core::time::Time::default());
         loop {
-            let entries = log::entries(db, next, PAGE).await?;
+            let entries = log::filed(db, next, PAGE).await?;
             if entries.is_empty() {
                 // The server may have written more since the size was read.
                 return Ok::<_, Failure>((next >= db.size(), format!("{next} entries")));
@@ -72,6 +73,9 @@ async fn whole_log(db: &crate::db::Db) -> Check {
             for entry in entries {
                 if entry.index != next {
                     return Ok((false, format!("entry {next} is missing")));
+                }
+                if let Some(misfit) = entry.misfit() {
+                    return Ok((false, misfit));
                 }
                 if entry.time < last_time {
                     return Ok((false, format!("entry {next} is older than the one before it")));
@@ -140,10 +144,13 @@ fn private_files(settings: &Settings) -> Vec<Check> {
         ("log key", settings.log_key_file()),
         ("admin token", settings.admin_token_file()),
     ];
-    let former = old_file(&settings.log_key_file()).ok().map(|file| ("old log key", file));
+    let key = settings.log_key_file();
+    let former = old_file(&key).ok().map(|file| ("old log key", file));
+    let next = next_file(&key).ok().map(|file| ("next log key", file));
     files
         .into_iter()
         .chain(former)
+        .chain(next)
         .filter(|(_, file)| file.exists())
         .map(|(name, file)| {
             let mode =

@@ -44,7 +44,7 @@ pub async fn rotate_log_key(settings: &Settings) -> Result<RotateReport, AdminEr
         return Err(AdminError::Refused(format!("there is no log key in `{}`", file.display())));
     }
     let environment = Environment::default();
-    let completed = tlog::fitting(settings, &environment).await?.is_next;
+    let completed = tlog::existing(settings).await?.is_next;
     // The log must be whole, and this its key, before anything is changed; and nobody else works here meanwhile.
     let (app, _) = App::open(settings.clone(), environment.clone()).await?;
     let rotated = match completed {

@@ -24,7 +24,7 @@ impl Db {
         let before = log::rotations(self).await?.into_iter().map(|(_, note)| note).collect();
         let mut connection = self.write.acquire().await?;
         let begin = format!("{}; {}", writer::begin(self.backend), log::LOCK_HEAD);
-        let work = run(&mut connection, begin, before, from, to, environment);
+        let work = run(&mut connection, begin, self.size(), before, from, to, environment);
         let outcome = tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
             let detail = "it is not known whether the log was handed over: run it again";
             Err(Failure::new(ProblemCode::DatabaseUnavailable, detail))
@@ -39,6 +39,7 @@ impl Db {
 async fn run(
     connection: &mut AnyConnection,
     begin: String,
+    seen: i64,
     mut notes: Vec<String>,
     from: &LogKey,
     to: &LogKey,
@@ -50,6 +51,9 @@ async fn run(
         return Err(Failure::internal("another server has handed the log over meanwhile"));
     }
     let (size, root) = (head.edge.size(), head.edge.root());
+    if size < seen.unsigned_abs() {
+        return Err(Failure::internal("the log in the database went back: it is an older copy"));
+    }
     let note = Rotation::sign(from.signing(), to.signing(), size, root).map_err(Failure::internal)?;
     let note = note.to_string();
     // It is read as everybody will read it: what nobody could follow must not become an entry.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use skillery_core::entry::Opening;
+use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
 use skillery_core::tlog::{Checkpoint, Edge};
@@ -10,7 +10,7 @@ use skillery_core::{Digest, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json, parsed, pieces, placeholders, tuples};
+use super::{Committed, Db, from_json, parsed, pieces, placeholders, registry, tuples};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -176,14 +176,21 @@ fn standing(visibility: &str, last: Option<i64>) -> Standing {
     }
 }
 
-/// Gives a log that an older program has written its tree, or makes the tree of an empty one.
+/// Whether the registry has nothing yet: no entry, and no name.
+pub(super) async fn is_unused(connection: &mut AnyConnection) -> sqlx::Result<bool> {
+    let text = "SELECT (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM settings WHERE name = $1)";
+    let count: i64 = sqlx::query_scalar(text).bind(registry::ID).fetch_one(connection).await?;
+    Ok(count == 0)
+}
+
+/// Gives a log that an older program has written its tree, or makes the tree of an empty one. Returns where it ends then.
 pub(super) async fn adopt(
     connection: &mut AnyConnection,
     head: &Head,
     size: i64,
     key: &LogKey,
     environment: &Environment,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Head> {
     let mut edge = Edge::default();
     let mut note = key.sign(0, edge.root()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let mut standings: HashMap<String, Standing> = HashMap::new();
@@ -237,7 +244,7 @@ pub(super) async fn adopt(
     }
     let batch = Batch::adopted(edge, note);
     sqlx::raw_sql(AssertSqlSafe(set_head(&batch, head.time))).execute(&mut *connection).await?;
-    Ok(())
+    Ok(Head { time: head.time, edge: batch.after, note: batch.note })
 }
 
 /// The openings of the entries from number `from` on, `count` of them.
@@ -326,6 +333,65 @@ pub async fn nodes(db: &Db, level: u8, from: u64, count: u64) -> Result<Vec<Dige
 async fn page(db: &Db, columns: &str, from: i64, limit: i64) -> sqlx::Result<Vec<AnyRow>> {
     let text = format!("SELECT {columns} FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2");
     sqlx::query(AssertSqlSafe(text)).bind(from).bind(limit).fetch_all(db.reader()).await
+}
+
+/// An entry, and the columns beside it by which it is found. The entry alone is signed.
+#[derive(Debug)]
+pub struct Filed {
+    /// Its number.
+    pub index: i64,
+    /// When, as its column says.
+    pub time: Time,
+    kind: String,
+    actor: Option<String>,
+    skill: Option<String>,
+    entry: String,
+}
+
+const FILED: &str = "idx, at, kind, actor, skill, body";
+
+impl Filed {
+    fn read(row: &AnyRow) -> Result<Self> {
+        Ok(Self {
+            index: row.try_get(0)?,
+            time: Time::from_micros(row.try_get(1)?),
+            kind: row.try_get(2)?,
+            actor: row.try_get(3)?,
+            skill: row.try_get(4)?,
+            entry: row.try_get(5)?,
+        })
+    }
+
+    /// What is wrong with it, if a column says something else than the entry.
+    pub fn misfit(&self) -> Option<String> {
+        let entry = match Entry::parse(&self.entry) {
+            Ok(entry) => entry,
+            Err(error) => return Some(format!("entry {}: {error}", self.index)),
+        };
+        // Of a kind that this program does not know, it knows the name alone.
+        let is_known = entry.event != Event::Unknown;
+        let skill = entry.event.skill().map(skillery_core::SkillId::key);
+        let columns = [
+            ("kind", !is_known || self.kind == entry.event.kind()),
+            ("at", self.time == entry.time),
+            ("actor", self.actor == entry.actor),
+            ("skill", !is_known || self.skill == skill),
+        ];
+        let (column, _) = columns.into_iter().find(|(_, fits)| !fits)?;
+        Some(format!("`{column}` of entry {} says something else than the entry", self.index))
+    }
+}
+
+/// The first `limit` entries from number `from` on, with the columns beside them.
+pub async fn filed(db: &Db, from: i64, limit: i64) -> Result<Vec<Filed>> {
+    page(db, FILED, from, limit).await?.iter().map(Filed::read).collect()
+}
+
+/// Those that are found as rotations of the key.
+pub async fn filed_rotations(db: &Db) -> Result<Vec<Filed>> {
+    let text = format!("SELECT {FILED} FROM log WHERE kind = 'log.key-rotated' ORDER BY idx");
+    let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(db.reader()).await?;
+    rows.iter().map(Filed::read).collect()
 }
 
 /// The first `limit` entries from number `from` on.

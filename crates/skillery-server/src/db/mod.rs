@@ -24,7 +24,7 @@ pub mod usage;
 pub mod versions;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -36,7 +36,21 @@ use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 use crate::tlog::LogKey;
-pub use writer::{Committed, ROTATED, Tx};
+pub use writer::{Committed, FORKED, ROTATED, Tx};
+
+/// What becomes of a log that has no signed checkpoint.
+///
+/// Whoever can write to the database can take the checkpoint away. So a key that was there before signs nothing over entries
+/// that it finds, or it would sign whatever somebody has put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It is refused: somebody only looks.
+    Refused,
+    /// That of a registry with nothing in it gets its first one.
+    Begun,
+    /// It gets one over all its entries, which an older program has written. The key was made for it just now.
+    Adopted,
+}
 
 /// Which of the two databases it is, for the few places that must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +70,8 @@ pub struct Db {
     /// Entries in the log, as far as this server has committed or seen.
     size: AtomicI64,
     changed: watch::Sender<i64>,
-    /// Whether the log was handed over to a key that this server does not have. It does not come back.
-    is_left_behind: std::sync::Arc<AtomicBool>,
+    /// Why this server writes nothing more: the log has another key, or another history.
+    halt: writer::Halt,
 }
 
 /// The database cannot be opened.
@@ -77,9 +91,32 @@ pub enum OpenError {
     /// Its log cannot be made a tree.
     #[error("cannot make a tree of the log")]
     Adopt(#[source] sqlx::Error),
+    /// Its log has no signed checkpoint, and must have one.
+    #[error("the log has no signed checkpoint")]
+    Unsigned,
     /// It cannot be read.
     #[error("cannot read the database")]
     Read(#[source] sqlx::Error),
+}
+
+/// The newest checkpoint of the log, whoever has signed it; empty where there is none.
+pub async fn newest_note(settings: &Settings) -> Result<String, OpenError> {
+    let (_, read, write) = connected(settings).await?;
+    let note =
+        sqlx::query_scalar::<_, String>("SELECT note FROM log_head WHERE id = 1").fetch_one(&read).await;
+    write.close().await;
+    read.close().await;
+    note.map_err(OpenError::Read)
+}
+
+/// Connections for reading and for writing, to tables that have this program's form.
+async fn connected(settings: &Settings) -> Result<(Backend, AnyPool, AnyPool), OpenError> {
+    sqlx::any::install_default_drivers();
+    let (backend, url, place) = address(settings);
+    let (read, write) =
+        connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
+    migrations::run(&write).await.map_err(OpenError::Migrate)?;
+    Ok((backend, read, write))
 }
 
 impl Db {
@@ -89,27 +126,23 @@ impl Db {
         settings: &Settings,
         environment: &Environment,
         key: std::sync::Arc<LogKey>,
+        unsigned: Unsigned,
         on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> Result<std::sync::Arc<Self>, OpenError> {
-        sqlx::any::install_default_drivers();
-        let (backend, url, place) = address(settings);
-        let (read, write) =
-            connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
-        migrations::run(&write).await.map_err(OpenError::Migrate)?;
-        writer::adopt(&write, backend, &key, environment).await.map_err(OpenError::Adopt)?;
+        let (backend, read, write) = connected(settings).await?;
+        let head = writer::adopt(&write, backend, &key, unsigned, environment).await;
+        let head = head.map_err(OpenError::Adopt)?.ok_or(OpenError::Unsigned)?;
         let (jobs, queue) = mpsc::channel(4_096);
         let (changed, _) = watch::channel(0);
-        let is_left_behind = std::sync::Arc::new(AtomicBool::new(false));
-        let sealer = writer::Sealer {
-            environment: environment.clone(),
-            key,
-            is_left_behind: std::sync::Arc::clone(&is_left_behind),
-        };
+        let halt = writer::Halt::default();
+        let sealer =
+            writer::Sealer { environment: environment.clone(), key, halt: std::sync::Arc::clone(&halt) };
         let size = AtomicI64::new(0);
-        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, is_left_behind });
+        let db = std::sync::Arc::new(Self { read, write, backend, jobs, size, changed, halt });
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
-        writer::start(std::sync::Arc::downgrade(&db), db.write.clone(), backend, sealer, queue, on_commit);
+        let (weak, last) = (std::sync::Arc::downgrade(&db), writer::Last::found(head));
+        writer::start(weak, db.write.clone(), backend, sealer, last, queue, on_commit);
         Ok(db)
     }
 
@@ -126,6 +159,18 @@ impl Db {
     /// Entries in the log that this server knows to be committed.
     pub fn size(&self) -> i64 {
         self.size.load(Ordering::Acquire)
+    }
+
+    /// Why this server writes nothing more, if that is so.
+    pub fn halted(&self) -> Option<&'static str> {
+        self.halt.get().copied()
+    }
+
+    /// Writes nothing more from now on, as what is there must not be signed on.
+    pub fn halt(&self, why: &'static str) {
+        if self.halt.set(why).is_ok() {
+            tracing::error!("{why}: this server changes nothing any more");
+        }
     }
 
     /// Tells when [`Db::size`] grows.

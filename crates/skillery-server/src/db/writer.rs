@@ -5,8 +5,7 @@
 //! that numbers are in commit order and none is missing, with several servers too. The tree over the log grows in the same
 //! transaction, and so is never behind.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -17,7 +16,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Backend, Db, log};
+use super::log::Head;
+use super::{Backend, Db, Unsigned, log};
 use crate::environment::Environment;
 use crate::failure::{self, Failure, Result};
 use crate::tlog::{Batch, LogKey};
@@ -30,6 +30,11 @@ const BATCH: usize = 256;
 
 /// Why a server that a rotation has left behind writes nothing.
 pub const ROTATED: &str = "the log key was rotated, and this server has a former one";
+/// Why a server writes nothing under which the log was exchanged for another history.
+pub const FORKED: &str = "the log in the database is not the one that this server has answered";
+
+/// Why this server writes nothing more, once that is so. It does not come back before the next start.
+pub(super) type Halt = Arc<OnceLock<&'static str>>;
 
 /// One change under way: the connection, the time, and the entries that it appends.
 pub struct Tx {
@@ -40,18 +45,25 @@ pub struct Tx {
     entries: Vec<Committed>,
 }
 
-/// Where the log was after the last commit of this server.
-#[derive(Default)]
-struct Last {
+/// Where the log was after the last commit of this server; before that, where it has found it.
+pub(super) struct Last {
     time: Time,
     edge: Edge,
+    /// Its checkpoint, as this server has signed it.
+    note: String,
 }
 
 impl Last {
-    /// Whether the log can be the one that was left: a database may be exchanged for an older copy of itself under a running
-    /// server, and going on from that would be a second history.
-    fn is_continued_by(&self, now: &Edge) -> bool {
-        now.size() > self.edge.size() || *now == self.edge
+    /// What a start finds. Its checkpoint is still to be verified.
+    pub(super) fn found(head: Head) -> Self {
+        Self { time: head.time, edge: head.edge, note: String::new() }
+    }
+
+    /// Whether the log can be the one that was left, and of which this many entries were seen: a database may be exchanged for
+    /// an older copy of itself under a running server, and going on from that would be a second history.
+    fn is_continued_by(&self, now: &Edge, seen: i64) -> bool {
+        let is_all = u64::try_from(seen).is_ok_and(|seen| now.size() >= seen);
+        is_all && (now.size() > self.edge.size() || *now == self.edge)
     }
 }
 
@@ -61,8 +73,8 @@ pub(super) struct Sealer {
     pub environment: Environment,
     /// What signs.
     pub key: Arc<LogKey>,
-    /// Set when the log is signed with another key than this one.
-    pub is_left_behind: Arc<AtomicBool>,
+    /// Set when the log must not be gone on with.
+    pub halt: Halt,
 }
 
 /// A log entry of a transaction.
@@ -131,9 +143,9 @@ impl Db {
         });
         let stopped = || Failure::new(ProblemCode::Busy, "the registry is stopping");
         self.jobs.send(job).await.map_err(|_| stopped())?;
-        receiver.await.map_err(|_| match self.is_left_behind.load(Ordering::Acquire) {
-            true => Failure::new(ProblemCode::Busy, ROTATED),
-            false => Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"),
+        receiver.await.map_err(|_| match self.halted() {
+            Some(why) => Failure::new(ProblemCode::Busy, why),
+            None => Failure::new(ProblemCode::DatabaseUnavailable, "the change was not written"),
         })?
     }
 }
@@ -144,15 +156,18 @@ pub(super) fn start(
     pool: AnyPool,
     backend: Backend,
     sealer: Sealer,
+    mut last: Last,
     mut queue: mpsc::Receiver<Job>,
     on_commit: impl Fn(&[Committed]) + Send + Sync + 'static,
 ) {
     let writer = tokio::spawn(async move {
         let mut jobs = Vec::with_capacity(BATCH);
-        let mut last = Last::default();
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
             let mut answers = Vec::with_capacity(jobs.len());
-            let outcome = commit(&pool, backend, &sealer, &mut last, jobs.drain(..), &mut answers).await;
+            // Before the head is locked: whoever committed this much has released it.
+            let seen = db.upgrade().map_or(0, |db| db.size());
+            let outcome =
+                commit(&pool, backend, &sealer, &mut last, seen, jobs.drain(..), &mut answers).await;
             match outcome {
                 Ok((size, entries, sealed)) => {
                     on_commit(&entries);
@@ -192,16 +207,19 @@ async fn commit(
     backend: Backend,
     sealer: &Sealer,
     last: &mut Last,
+    seen: i64,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>, Sealed), Arc<sqlx::Error>> {
     let mut tx = Tx { connection: pool.acquire().await?, now: last.time, base: 0, entries: Vec::new() };
-    let outcome = tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, last, jobs, answers)).await;
+    let outcome =
+        tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, last, seen, jobs, answers)).await;
     let error = match outcome {
         Ok(Ok((size, sealed))) => {
             last.time = tx.now;
             if let Some(batch) = &sealed {
                 last.edge = batch.after.clone();
+                last.note.clone_from(&batch.note);
             }
             return Ok((size, tx.entries, sealed));
         }
@@ -218,21 +236,29 @@ async fn run(
     backend: Backend,
     sealer: &Sealer,
     last: &Last,
+    seen: i64,
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> sqlx::Result<(i64, Sealed)> {
+    if let Some(why) = sealer.halt.get() {
+        return Err(sqlx::Error::Protocol((*why).to_owned()));
+    }
     // Statements without values go together in one message.
     let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
     let head = sqlx::raw_sql(begin).fetch_all(tx.connection()).await?;
     let head = log::head(head.first().ok_or(sqlx::Error::RowNotFound)?)?;
-    if !last.is_continued_by(&head.edge) {
+    if !last.is_continued_by(&head.edge, seen) {
         return Err(sqlx::Error::Protocol(
             "the log in the database went back: it is an older copy".to_owned(),
         ));
     }
-    if !sealer.key.is_named_by(&head.note) {
+    // What this server has not signed itself is read as anybody reads it: signing on says that it is right.
+    if head.note != last.note && !sealer.key.has_signed(&head.note) {
+        if head.note.is_empty() || sealer.key.is_named_by(&head.note) {
+            return Err(sqlx::Error::Protocol("nobody has signed the log in the database".to_owned()));
+        }
         // Those who wait for changes that did not begin are told why.
-        sealer.is_left_behind.store(true, Ordering::Release);
+        let _ = sealer.halt.set(ROTATED);
         return Err(sqlx::Error::Protocol(ROTATED.to_owned()));
     }
     let base = i64::try_from(head.edge.size()).unwrap_or(i64::MAX);
@@ -277,26 +303,35 @@ async fn run(
     Ok((base + tx.entries.len() as i64, Some(Arc::new(batch))))
 }
 
-/// Gives the log of an older program, and an empty one, its tree.
+/// Gives the log of an older program, and an empty one, its tree. Returns where it ends; nothing where it stays unsigned.
 pub(super) async fn adopt(
     pool: &AnyPool,
     backend: Backend,
     key: &LogKey,
+    unsigned: Unsigned,
     environment: &Environment,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Option<Head>> {
     let mut connection = pool.acquire().await?;
     let outcome = async {
         let begin = AssertSqlSafe(format!("{}; {}", begin(backend), log::LOCK_HEAD));
         let rows = sqlx::raw_sql(begin).fetch_all(&mut *connection).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let head = log::head(row)?;
+        let mut head = log::head(row)?;
         if head.note.is_empty() {
-            log::adopt(&mut connection, &head, row.try_get(0)?, key, environment).await?;
+            let may_sign = match unsigned {
+                Unsigned::Refused => false,
+                Unsigned::Begun => log::is_unused(&mut connection).await?,
+                Unsigned::Adopted => true,
+            };
+            if !may_sign {
+                return Ok(None);
+            }
+            head = log::adopt(&mut connection, &head, row.try_get(0)?, key, environment).await?;
         }
-        connection.execute("COMMIT").await.map(drop)
+        connection.execute("COMMIT").await.map(|_| Some(head))
     }
     .await;
-    if outcome.is_err() {
+    if !matches!(outcome, Ok(Some(_))) {
         drop(connection.detach());
     }
     outcome

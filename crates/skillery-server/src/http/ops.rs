@@ -41,8 +41,9 @@ pub async fn readyz(call: &Call) -> Result<Response> {
     }
     call.app.db.refresh_size().await?;
     let head = log::read_head(&call.app.db).await?;
-    if !call.app.log_key.is_named_by(&head.note) {
-        return Err(Failure::new(ProblemCode::Busy, crate::db::ROTATED));
+    let is_ours = call.app.log_key.is_named_by(&head.note);
+    if let Some(why) = call.app.db.halted().or((!is_ours).then_some(crate::db::ROTATED)) {
+        return Err(Failure::new(ProblemCode::Busy, why));
     }
     if call.app.search.is_building() {
         return Err(Failure::new(ProblemCode::Busy, "the search index is being built"));

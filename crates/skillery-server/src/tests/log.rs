@@ -14,8 +14,10 @@ use skillery_core::tlog::{
 };
 
 use super::{ADMIN, TestApp, skill};
+use crate::admin::{AdminError, backup, doctor};
 use crate::app::{App, StartError};
-use crate::tlog::LogError;
+use crate::environment::Environment;
+use crate::tlog::{LogError, LogKey, keep_newest};
 
 pub(super) async fn key(app: &TestApp) -> VerifierKey {
     app.get("/api/v1/log/key").await.is(200)["key"].as_str().unwrap().parse().unwrap()
@@ -390,7 +392,7 @@ async fn an_older_copy_of_the_database_is_not_gone_on_with() {
     let copy = app.folder.path().join("copy.sqlite");
     app.app.db.copy_to(&copy).await.unwrap();
     app.publish("acme/tool", "1.1.0").await;
-    app.app.seen.keep(&text(&app, "", "/log/v1/checkpoint").await).unwrap();
+    keep_newest(&app.app).await.unwrap();
     let app = app.crash_and_reopen_after(|_| ()).await;
     let (settings, environment, _folder) = app.crash().await;
     for end in ["", "-wal", "-shm"] {
@@ -406,9 +408,22 @@ async fn an_older_copy_of_the_database_is_not_gone_on_with() {
 async fn the_log_goes_on_with_its_own_key_only() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
-    fs_err::remove_file(app.app.settings.log_key_file()).unwrap();
+    let (settings, _folder) = (app.app.settings.clone(), Arc::clone(&app.folder));
+    let (file, aside) = (settings.log_key_file(), settings.data.join("aside"));
+    fs_err::rename(&file, &aside).unwrap();
     let error = start_error(app).await;
+    assert!(matches!(error, StartError::Log(LogError::NoKey(_))), "{error:?}");
+    let open = |error| matches!(error, AdminError::Open(StartError::Log(LogError::NoKey(_))));
+    assert!(open(doctor(&settings).await.unwrap_err()));
+    assert!(open(backup(&settings, &settings.data.join("copy")).await.unwrap_err()));
+    // Nobody has made another one, which would be in the way of the one that is missing.
+    assert!(!file.exists());
+    assert!(LogKey::make(&file, Some("another.example/log/v1"), &Environment::default()).unwrap());
+    let opened = App::open(settings.clone(), Environment::default()).await;
+    let error = opened.err().unwrap();
     assert!(matches!(error, StartError::Log(LogError::OtherKey(_))), "{error:?}");
+    fs_err::rename(&aside, &file).unwrap();
+    assert!(doctor(&settings).await.unwrap().ok);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -431,6 +446,7 @@ async fn a_log_that_an_older_program_has_written_becomes_a_tree() {
     let app = app
         .crash_and_reopen_after(|settings| {
             let _ = fs_err::remove_file(settings.data.join("log-checkpoint"));
+            fs_err::remove_file(settings.log_key_file()).unwrap();
         })
         .await;
     assert_eq!(app.log().await, entries);

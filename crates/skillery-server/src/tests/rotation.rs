@@ -12,14 +12,14 @@ use super::log::{key, leaves, text};
 use super::{ADMIN, TestApp, skill};
 use crate::admin::{AdminError, RotateReport, backup, doctor, restore, rotate_log_key};
 use crate::app::{App, StartError};
-use crate::db::Db;
+use crate::db::{Db, Unsigned};
 use crate::environment::Environment;
 use crate::secrets::write_private;
 use crate::settings::Settings;
 use crate::tlog::{LogError, LogKey, old_file};
 
 /// Runs the command; the last of the app before may still be on its way out on another thread.
-async fn rotate(settings: &Settings) -> Result<RotateReport, AdminError> {
+pub(super) async fn rotate(settings: &Settings) -> Result<RotateReport, AdminError> {
     loop {
         match rotate_log_key(settings).await {
             Err(AdminError::Open(StartError::InUse(_))) => tokio::task::yield_now().await,
@@ -59,8 +59,8 @@ fn receipt(answer: &Value) -> Receipt {
 /// Opens what is on disk as another server would, and hands the log over, without any file after it.
 async fn hand_over(settings: &Settings, to: &LogKey) -> crate::failure::Result<Rotation> {
     let environment = Environment::default();
-    let from = Arc::new(LogKey::open(&settings.log_key_file(), None, &environment).unwrap());
-    let db = Db::open(settings, &environment, Arc::clone(&from), |_| ()).await.unwrap();
+    let from = Arc::new(LogKey::read(&settings.log_key_file()).unwrap());
+    let db = Db::open(settings, &environment, Arc::clone(&from), Unsigned::Refused, |_| ()).await.unwrap();
     let rotation = db.hand_over(&from, to, &environment).await;
     db.close().await;
     rotation
@@ -184,6 +184,18 @@ async fn a_rotation_that_was_interrupted_is_completed() {
             } else if is_handed_over {
                 // Nobody may change anything, and the doctor only looks.
                 assert!(doctor(&settings).await.unwrap().ok, "{at:?}");
+            }
+            #[cfg(unix)]
+            if !by_command && next_file(&settings).exists() {
+                use std::os::unix::fs::PermissionsExt;
+                // It is a key as any other.
+                for (mode, is_good) in [(0o644, false), (0o600, true)] {
+                    let mode = std::fs::Permissions::from_mode(mode);
+                    fs_err::set_permissions(next_file(&settings), mode).unwrap();
+                    let report = doctor(&settings).await.unwrap();
+                    let check = report.checks.iter().find(|check| check.name == "next log key").unwrap();
+                    assert_eq!((report.ok, check.ok), (is_good, is_good), "{at:?}");
+                }
             }
             let app = TestApp::open(settings.clone(), environment, folder).await;
             let now = key(&app).await;

@@ -75,7 +75,8 @@ impl TestWitness {
 fn log_key() -> (TempDir, VerifierKey) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("log-key");
-    let key = LogKey::open(&file, Some("log.example/log/v1"), &Environment::default()).unwrap();
+    assert!(LogKey::make(&file, Some("log.example/log/v1"), &Environment::default()).unwrap());
+    let key = LogKey::read(&file).unwrap();
     (folder, key.verifier().clone())
 }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use skillery_core::Digest;
 use skillery_core::tlog::{Checkpoint, KeyKind, Note, NoteError, SigningKey, VerifierKey};
 
+use super::LogError;
 use crate::app::StartError;
-use crate::db::{Db, log};
+use crate::db::{self, Unsigned};
 use crate::environment::Environment;
 use crate::key_file::{self, KeyFileError};
 use crate::secrets::write_private;
@@ -34,11 +35,15 @@ impl From<SigningKey> for LogKey {
 }
 
 impl LogKey {
-    /// Reads the key from its file, or makes one there that only this user can read. `origin` names the log of a new
-    /// key; the name of one that is there never changes.
-    pub fn open(file: &Path, origin: Option<&str>, environment: &Environment) -> Result<Self, LogKeyError> {
+    /// Makes a key that only this user can read, unless its file is there. `origin` names its log. Says whether it did.
+    pub fn make(file: &Path, origin: Option<&str>, environment: &Environment) -> Result<bool, LogKeyError> {
         let name = || origin.map_or_else(|| format!("skillery/{}", environment.new_id()), str::to_owned);
-        Ok(key_file::open(file, KeyKind::Ed25519, name, environment)?.into())
+        key_file::ensure(file, KeyKind::Ed25519, name, environment)
+    }
+
+    /// Reads the key from its file.
+    pub fn read(file: &Path) -> Result<Self, LogKeyError> {
+        Ok(key_file::read(file, KeyKind::Ed25519)?.into())
     }
 
     /// The key that comes next: one that an interrupted rotation has made, or a new one, in its file.
@@ -65,8 +70,13 @@ impl LogKey {
         Ok(Note { text, signatures: vec![signature] }.to_string())
     }
 
-    /// Whether a checkpoint of the database names this key as the one that has signed it. What is signed on rests on this, for
-    /// each transaction; whether the signature is right, a start has looked.
+    /// Whether this key has signed a checkpoint of the database. What is signed on rests on this.
+    pub fn has_signed(&self, note: &str) -> bool {
+        Checkpoint::open(note, self.verifier()).is_ok()
+    }
+
+    /// Whether a checkpoint of the database names this key as the one that has signed it. Whether the signature is right is
+    /// not asked.
     pub fn is_named_by(&self, note: &str) -> bool {
         let name = self.verifier().name();
         Note::parse(note).is_ok_and(|note| {
@@ -102,22 +112,47 @@ pub struct Fitting {
     pub key: Arc<LogKey>,
     /// Whether it still lies in the file of the next one, as a rotation was interrupted after the log was handed over.
     pub is_next: bool,
+    /// What it signs where there is no checkpoint yet.
+    pub unsigned: Unsigned,
 }
 
-/// The key of these settings: that of its file, unless the log was handed over to the next one already.
+/// The key of these settings for a start: that of its file, unless the log was handed over to the next one already. A log
+/// that nobody has signed yet gets a new one.
 pub async fn fitting(settings: &Settings, environment: &Environment) -> Result<Fitting, StartError> {
-    let (file, origin) = (settings.log_key_file(), settings.log_origin());
-    let key = Arc::new(LogKey::open(&file, origin.as_deref(), environment)?);
-    let next = next_file(&file).map_err(LogKeyError::from)?;
-    if !next.exists() {
-        return Ok(Fitting { key, is_next: false });
+    let file = settings.log_key_file();
+    let mut unsigned = Unsigned::Begun;
+    if !file.exists() {
+        if !db::newest_note(settings).await?.is_empty() {
+            // A new key would only be in the way of the one that is missing; another first start may have made it meanwhile.
+            if !file.exists() {
+                return Err(LogError::NoKey(file).into());
+            }
+        } else if LogKey::make(&file, settings.log_origin().as_deref(), environment)? {
+            unsigned = Unsigned::Adopted;
+        }
     }
-    let next: LogKey = key_file::read(&next, KeyKind::Ed25519).map_err(StartError::from)?.into();
-    let db = Db::open(settings, environment, Arc::clone(&key), |_| ()).await?;
-    let head = log::read_head(&db).await;
-    db.close().await;
-    let is_next = Checkpoint::open(&head?.note, next.verifier()).is_ok();
-    Ok(Fitting { key: if is_next { Arc::new(next) } else { key }, is_next })
+    of_file(settings, &file, unsigned).await
+}
+
+/// The key of these settings for somebody who only looks: nothing is made and nothing signed.
+pub async fn existing(settings: &Settings) -> Result<Fitting, StartError> {
+    let file = settings.log_key_file();
+    if !file.exists() {
+        let is_signed = !db::newest_note(settings).await?.is_empty();
+        return Err(if is_signed { LogError::NoKey(file) } else { LogError::Unsigned }.into());
+    }
+    of_file(settings, &file, Unsigned::Refused).await
+}
+
+async fn of_file(settings: &Settings, file: &Path, unsigned: Unsigned) -> Result<Fitting, StartError> {
+    let key = LogKey::read(file)?;
+    let next = next_file(file).map_err(LogKeyError::from)?;
+    if !next.exists() {
+        return Ok(Fitting { key: Arc::new(key), is_next: false, unsigned });
+    }
+    let next = LogKey::read(&next)?;
+    let is_next = next.has_signed(&db::newest_note(settings).await?);
+    Ok(Fitting { key: Arc::new(if is_next { next } else { key }), is_next, unsigned })
 }
 
 /// Where the key before lies after a rotation.
@@ -125,7 +160,8 @@ pub fn old_file(file: &Path) -> std::io::Result<PathBuf> {
     beside(file, ".old")
 }
 
-fn next_file(file: &Path) -> std::io::Result<PathBuf> {
+/// Where the next key lies while the log is being handed over to it.
+pub fn next_file(file: &Path) -> std::io::Result<PathBuf> {
     beside(file, ".new")
 }
 

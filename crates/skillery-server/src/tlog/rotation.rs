@@ -21,10 +21,14 @@ async fn chain(db: &Db) -> Result<std::result::Result<Vec<Rotation>, LogError>> 
     }
 }
 
-/// Whether the rotations lead to this key, which has signed the newest checkpoint.
-pub async fn check(db: &Db, key: &LogKey) -> Result<std::result::Result<(), LogError>> {
+/// Whether the rotations lead to this key, which has signed the newest checkpoint. Says how many there are.
+pub async fn check(db: &Db, key: &LogKey) -> Result<std::result::Result<usize, LogError>> {
+    // They are found by a column, which nobody signs.
+    if let Some(misfit) = log::filed_rotations(db).await?.iter().find_map(log::Filed::misfit) {
+        return Ok(Err(LogError::Broken(misfit)));
+    }
     Ok(match chain(db).await? {
-        Ok(chain) if chain.last().is_none_or(|last| last.to == *key.verifier()) => Ok(()),
+        Ok(chain) if chain.last().is_none_or(|last| last.to == *key.verifier()) => Ok(chain.len()),
         Ok(_) => Err(LogError::Broken("its last rotation is to another key than has signed it".to_owned())),
         Err(error) => Err(error),
     })

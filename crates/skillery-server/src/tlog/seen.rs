@@ -11,8 +11,9 @@ use skillery_core::tlog::checkpoint::Checkpoint;
 
 use super::{LogError, TileCache, tree};
 use crate::app::App;
-use crate::db::{Db, log};
-use crate::failure::Result;
+use crate::db::log::Head;
+use crate::db::{Db, FORKED, log};
+use crate::failure::{Failure, Result};
 
 /// How often the file is brought up to date at most.
 const TURN: Duration = Duration::from_secs(1);
@@ -36,7 +37,11 @@ impl Seen {
         cache: &TileCache,
         size: u64,
     ) -> Result<std::result::Result<(), LogError>> {
-        let Some(seen) = self.read() else { return Ok(Ok(())) };
+        let seen = match self.read() {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        };
         if seen.size > size {
             return Ok(Err(LogError::OlderCopy { size, seen: seen.size }));
         }
@@ -46,22 +51,40 @@ impl Seen {
         Ok(Ok(()))
     }
 
-    /// What was kept. A damaged file tells nothing, as one that is missing.
-    fn read(&self) -> Option<Checkpoint> {
-        parsed(&fs_err::read_to_string(&self.file).ok()?)
+    /// What was kept. Only a file that is missing says that nothing was: one that cannot be read may say that the database is
+    /// an older copy.
+    fn read(&self) -> std::result::Result<Option<Checkpoint>, LogError> {
+        let unreadable = |reason: String| LogError::Unreadable { path: self.file.clone(), reason };
+        match fs_err::read_to_string(&self.file) {
+            Ok(note) => {
+                parsed(&note).map(Some).ok_or_else(|| unreadable("it holds no checkpoint".to_owned()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(error.to_string())),
+        }
     }
 
-    /// Keeps this checkpoint, unless one of more entries is kept.
-    pub fn keep(&self, note: &str) -> std::io::Result<()> {
-        let size = parsed(note).map_or(0, |new| new.size);
-        if self.read().is_some_and(|kept| kept.size > size) {
-            return Err(std::io::Error::other("the log in the database is behind what was answered before"));
+    /// Keeps this checkpoint, if it continues the one that is kept.
+    async fn keep(&self, db: &Db, head: &Head) -> Result<std::result::Result<(), LogError>> {
+        // Tiles that are in memory are of what was there before.
+        if let Err(error) = self.check(db, &TileCache::default(), head.edge.size()).await? {
+            return Ok(Err(error));
         }
+        self.write(&head.note).map_err(Failure::internal)?;
+        Ok(Ok(()))
+    }
+
+    fn write(&self, note: &str) -> std::io::Result<()> {
         let new = self.file.with_extension("new");
         let mut file = fs_err::File::create(&new)?;
         std::io::Write::write_all(&mut file, note.as_bytes())?;
         file.sync_all()?;
-        fs_err::rename(&new, &self.file)
+        fs_err::rename(&new, &self.file)?;
+        #[cfg(unix)]
+        if let Some(folder) = self.file.parent() {
+            fs_err::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     }
 }
 
@@ -87,7 +110,20 @@ pub async fn follow(app: Arc<App>) {
     }
 }
 
-async fn keep_newest(app: &App) -> Result<()> {
+/// Keeps the newest checkpoint of the log. Where it does not continue the one that was kept, this server writes nothing more:
+/// what it would sign then is a second history.
+pub async fn keep_newest(app: &App) -> Result<()> {
+    if app.db.halted().is_some() {
+        return Ok(());
+    }
     let head = log::read_head(&app.db).await?;
-    app.seen.keep(&head.note).map_err(crate::failure::Failure::internal)
+    app.db.saw_size(i64::try_from(head.edge.size()).map_err(Failure::internal)?);
+    if !app.log_key.has_signed(&head.note) {
+        return Err(Failure::internal("the log is not signed with the key of this server"));
+    }
+    let kept = app.seen.keep(&app.db, &head).await?;
+    if let Err(LogError::Forked(_)) = kept {
+        app.db.halt(FORKED);
+    }
+    kept.map_err(Failure::internal)
 }

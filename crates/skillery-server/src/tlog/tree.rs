@@ -24,6 +24,8 @@ const BUNDLE_BYTES: u64 = 16 * 1024 * 1024;
 const BUNDLES: usize = 256;
 /// Entries that are read at once.
 const PAGE: u64 = 2_048;
+/// What an entry has in which the key was handed over.
+const ROTATION: &str = r#""kind":"log.key-rotated""#;
 /// Up to so many entries, every one is hashed again at the start.
 const SMALL: u64 = 65_536;
 
@@ -164,17 +166,24 @@ pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::resu
     let head = log::read_head(db).await?;
     let checkpoint = match Checkpoint::open(&head.note, key.verifier()) {
         Ok((checkpoint, _)) => checkpoint,
+        Err(error) if key.is_named_by(&head.note) => return Ok(Err(LogError::Broken(error.to_string()))),
         Err(_) => return Ok(Err(rotation::why_not(db, key).await?)),
     };
-    if let Err(error) = rotation::check(db, key).await? {
-        return Ok(Err(error));
-    }
+    let rotations = match rotation::check(db, key).await? {
+        Ok(rotations) => rotations,
+        Err(error) => return Ok(Err(error)),
+    };
     let size = head.edge.size();
     let broken = |what: String| Ok(Err(LogError::Broken(what)));
     if checkpoint.size != size || checkpoint.root != head.edge.root() {
         return broken("it does not fit the end that the database has for it".to_owned());
     }
-    let found = match if size <= SMALL { rebuilt(db, size).await } else { root(db, cache, size).await } {
+    let found = if size <= SMALL {
+        rebuilt(db, size).await
+    } else {
+        root(db, cache, size).await.map(|root| (root, rotations))
+    };
+    let (found, found_rotations) = match found {
         Ok(found) => found,
         Err(failure) => return broken(failure.source.map_or_else(String::new, |source| source.to_string())),
     };
@@ -184,18 +193,24 @@ pub async fn check(db: &Db, cache: &TileCache, key: &LogKey) -> Result<std::resu
             checkpoint.root
         ));
     }
+    if found_rotations != rotations {
+        return broken(format!("it has {found_rotations} rotations of the key, and {rotations} are found"));
+    }
     Ok(Ok(size))
 }
 
-/// The root, from nothing but the entries.
-async fn rebuilt(db: &Db, size: u64) -> Result<Digest> {
-    let mut edge = Edge::default();
+/// The root and the number of rotations, from nothing but the entries.
+async fn rebuilt(db: &Db, size: u64) -> Result<(Digest, usize)> {
+    let (mut edge, mut rotations) = (Edge::default(), 0);
     while edge.size() < size {
-        for hash in leaf_hashes(&log::openings(db, edge.size(), PAGE.min(size - edge.size())).await?)? {
+        let openings = log::openings(db, edge.size(), PAGE.min(size - edge.size())).await?;
+        // Entries are canonical, and a text within one has its quotes escaped.
+        rotations += openings.iter().filter(|opening| opening.entry.contains(ROTATION)).count();
+        for hash in leaf_hashes(&openings)? {
             edge.append(hash, |_, _| ());
         }
     }
-    Ok(edge.root())
+    Ok((edge.root(), rotations))
 }
 
 /// Looks at every entry and every node: whether they are what the signed checkpoint covers.
