@@ -6,7 +6,7 @@ use skillery_core::api::DownloadResponse;
 use skillery_core::bundle::BundleFile;
 use skillery_core::tlog::VerifierKey;
 use skillery_core::token::Secret;
-use skillery_core::{Digest, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillId, Version, VersionRequest};
 
 use crate::client::Client;
 use crate::config::Config;
@@ -15,6 +15,7 @@ use crate::keys::Keys;
 use crate::library::beside::{Beside, cosigners, same_log};
 use crate::library::cache::Entry;
 use crate::library::manifest::{Installation, Installed, Manifest};
+use crate::library::offline::rebuilt;
 use crate::library::proof::LogKeys;
 use crate::library::{Library, blocking, now};
 use crate::lockfile::{LOCK_FILE, LockedSkill};
@@ -41,11 +42,11 @@ impl InstallOptions {
 }
 
 /// A verified version, from wherever it came.
-struct Fetched {
-    entry: Entry,
-    from_cache: bool,
-    warning: Option<String>,
-    new_log_key: Option<String>,
+pub(super) struct Fetched {
+    pub(super) entry: Entry,
+    pub(super) from_cache: bool,
+    pub(super) warning: Option<String>,
+    pub(super) new_log_key: Option<String>,
 }
 
 impl Library {
@@ -332,74 +333,6 @@ impl Library {
         }
     }
 
-    /// The highest version that fits and was downloaded earlier.
-    async fn cached(
-        &self,
-        client: &Client,
-        id: &SkillId,
-        request: &VersionRequest,
-        options: InstallOptions,
-    ) -> Result<Fetched> {
-        let (library, client, id, request) = (self.clone(), client.clone(), id.clone(), request.clone());
-        blocking(move || {
-            let registry = client.registry().to_owned();
-            let present = library.present(&registry, &id)?;
-            let mut versions = library.cache.versions(&registry, &id);
-            versions.extend(present.iter().map(|installed| installed.manifest.version.clone()));
-            loop {
-                let Some(version) = request.choose(versions.iter()).cloned() else {
-                    return Err(Error::NotCached { id, request: request.to_string(), registry });
-                };
-                let entry = library.cache.get(&registry, &id, &version).or_else(|| {
-                    let same = |installed: &&Installed| installed.manifest.version == version;
-                    present.iter().find(same).and_then(|installed| library.entry_of(installed))
-                });
-                // What was yanked, or waited, is only for who names it.
-                let is_for_all = |entry: &Entry| entry.manifest.status == VersionStatus::Published;
-                let is_named = matches!(request, VersionRequest::Exact(_));
-                if let Some(entry) = entry.filter(|entry| is_named || is_for_all(entry)) {
-                    library.check_entry(&client, &entry, options)?;
-                    let warning = earlier_warning(&entry.manifest);
-                    return Ok(Fetched { entry, from_cache: true, warning, new_log_key: None });
-                }
-                versions.retain(|other| *other != version);
-            }
-        })
-        .await
-    }
-
-    /// What the library has of a skill from this registry: as good as a cache, should that have been cleared.
-    fn present(&self, registry: &str, id: &SkillId) -> Result<Vec<Installed>> {
-        let mut present = self.store.versions(id)?;
-        present.retain(|installed| installed.manifest.registry.as_deref() == Some(registry));
-        Ok(present)
-    }
-
-    fn check_entry(&self, client: &Client, entry: &Entry, options: InstallOptions) -> Result<()> {
-        let files = rebuilt(entry)?.files;
-        let manifest = &entry.manifest;
-        let (configured, kept) = (client.configured_log_key(), entry.kept.signatures.as_ref());
-        if options.require.logged {
-            let witnessing = self.witnessing(client, options.require)?;
-            self.check_proof(
-                manifest,
-                entry.proof.as_deref(),
-                LogKeys::known(configured),
-                witnessing.as_ref(),
-            )?;
-        }
-        if options.require.signed {
-            self.check_signed(manifest, &files, kept, LogKeys::known(configured))?;
-        }
-        if options.require.approved {
-            self.check_approved(manifest, entry.kept.approvals.as_ref(), LogKeys::known(configured))?;
-        }
-        if options.verify_signature {
-            self.require_any_signature(client.registry(), manifest, &files, kept, configured)?;
-        }
-        Ok(())
-    }
-
     async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
         let library = self.clone();
         blocking(move || {
@@ -474,13 +407,6 @@ impl Library {
         })
     }
 
-    fn entry_of(&self, installed: &Installed) -> Option<Entry> {
-        let code = fs_err::read_to_string(&installed.code_path).ok()?;
-        let proof = self.store.proof(installed).ok()?;
-        let kept = self.store.kept(installed).ok()?;
-        Some(Entry { manifest: installed.manifest.clone(), code, proof, kept })
-    }
-
     async fn secrets_of(&self, client: &Client, id: &SkillId) -> Result<Vec<Secret>> {
         let (library, registry, id) = (self.clone(), client.registry().to_owned(), id.clone());
         blocking(move || library.secrets(&registry, &id)).await
@@ -492,16 +418,6 @@ impl Library {
     }
 }
 
-fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
-    let Manifest { id, version, digest, code_hash, description, license, .. } = &entry.manifest;
-    let checked =
-        verify::check_code(id.clone(), version.clone(), description, license, &entry.code, *digest)?;
-    if checked.code_hash != *code_hash {
-        return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
-    }
-    Ok(checked)
-}
-
 /// A version has one statement: the one that was signed for whoever made the lock file.
 fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -> Result<()> {
     let found = kept.map(KeptSignatures::statement_digest);
@@ -511,16 +427,6 @@ fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -
     let (id, version) = (locked.id.clone(), locked.version.clone());
     let reason = format!("its statement is not the one of `{LOCK_FILE}`");
     Err(LogError::NotSigned { id, version, reason }.into())
-}
-
-/// What was to be said of a version when it was downloaded.
-fn earlier_warning(manifest: &Manifest) -> Option<String> {
-    let Manifest { id, version, status, .. } = manifest;
-    match status {
-        VersionStatus::Published => None,
-        VersionStatus::Pending => Some(format!("{id} {version} waited for approval when it was downloaded")),
-        other => Some(format!("{id} {version} was {other} when it was downloaded")),
-    }
 }
 
 fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {

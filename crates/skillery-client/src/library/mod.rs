@@ -11,6 +11,7 @@ mod graph_text;
 mod install;
 mod local;
 mod manifest;
+mod offline;
 mod proof;
 mod remove;
 mod review;

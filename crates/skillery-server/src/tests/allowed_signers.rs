@@ -87,7 +87,7 @@ async fn a_file_has_an_end() {
     // Each second a role that ended, one after another but for gaps.
     app.tamper(
         "INSERT INTO memberships (namespace, user_id, org, role, log_index, since, until) \
-         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+         WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
          SELECT 'acme', (SELECT id FROM users WHERE name = 'ben'), 'acme', 'publisher', 1000 + i, \
          1800000000000000 + i * 2000000, 1800000000000000 + i * 2000000 + 1000000 FROM n"
             .to_owned(),

@@ -339,7 +339,7 @@ async fn a_line_that_comes_many_times_is_remembered_once() {
         witness.cosigned(&request).await;
     }
     let file = fs_err::read_dir(witness.settings.data.join("logs")).unwrap().next().unwrap().unwrap().path();
-    let kept = Note::parse(&fs_err::read_to_string(file).unwrap()).unwrap();
+    let kept = Note::parse(fs_err::read_to_string(file).unwrap()).unwrap();
     assert_eq!(kept.signatures.len(), 2);
     let witness = witness.again();
     witness.has_cosigned(&log, 3).await;
