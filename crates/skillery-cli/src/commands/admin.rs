@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use skillery_server::Settings;
 use skillery_server::admin::{self, AdminError, DoctorReport};
+use skillery_server::{Settings, StartError};
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, counted, size};
@@ -182,6 +182,12 @@ fn failure(doing: &str, error: &AdminError) -> Failure {
         AdminError::Refused(reason) => {
             Failure::new(Exit::Usage, "refused", format!("cannot {doing}")).because(reason.clone())
         }
-        other => Failure::new(Exit::Failed, "admin-error", format!("cannot {doing}")).cause(other),
+        other => {
+            let failure = Failure::new(Exit::Failed, "admin-error", format!("cannot {doing}")).cause(other);
+            match other {
+                AdminError::Open(StartError::Log(log)) => failure.hint(log.hint()),
+                _ => failure,
+            }
+        }
     }
 }
