@@ -69,8 +69,12 @@ impl Scene {
         let installed = author.install(&version)?;
         let files = author.folder.join("files");
         author.run("cp", &["-R", &installed.display().to_string(), "files"])?;
-        for added in ["skill.json", "skill.tlog-proof"] {
-            std::fs::remove_file(files.join(added))?;
+        // What the library has put beside them: what is known of the version, its proof, signatures, and what they rest on.
+        for entry in std::fs::read_dir(&files)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("skill.") {
+                std::fs::remove_file(entry.path())?;
+            }
         }
         Ok(Self { author, id: version.id, files })
     }
