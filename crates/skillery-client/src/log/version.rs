@@ -143,7 +143,9 @@ impl Log {
             return Err(LogError::Withdrawn { id, version, status: word, index }.into());
         }
         self.check_tail(offered.id, head).await?;
-        self.state.keep_head(offered.id, head, &self.key)?;
+        if seen != Some(head) {
+            self.state.keep_head(offered.id, head, &self.key)?;
+        }
         Ok(entries)
     }
 
