@@ -102,13 +102,18 @@ fn kill(launch: &Launch, rounds: usize, random: &mut Random, row: &mut Row) -> R
     let mut truth = lock(&truth);
     truth.verify(server.address, true)?;
     truth.take_violations().into_iter().for_each(|words| row.violation(words));
-    let found: Value = serde_json::from_slice(&get_body(server.address, "/api/v1/skills?limit=1")?)?;
-    if found["total"].as_u64() != Some(truth.skills().len() as u64) {
-        row.violation(format!(
-            "the search finds {}, and the log has {}",
-            found["total"],
-            truth.skills().len()
-        ));
+    // The index follows the log within a moment.
+    let (mut found, wanted) = (None, truth.found().len() as u64);
+    for _ in 0..100 {
+        let page: Value = serde_json::from_slice(&get_body(server.address, "/api/v1/skills?limit=1")?)?;
+        found = page["total"].as_u64();
+        if found == Some(wanted) {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    if found != Some(wanted) {
+        row.violation(format!("the search finds {found:?}, and the log has {wanted}"));
     }
     server.stop()?;
     launch.doctor()?;

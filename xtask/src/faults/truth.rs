@@ -195,9 +195,10 @@ impl Truth {
         )
     }
 
-    /// Skills in the log.
-    pub(crate) fn skills(&self) -> BTreeSet<&str> {
-        self.logged.keys().map(|version| version.skill.as_str()).collect()
+    /// Skills in the log that are found: those with a version that is not yanked.
+    pub(crate) fn found(&self) -> BTreeSet<&str> {
+        let handed_out = self.logged.keys().filter(|version| !self.yanked.contains(version));
+        handed_out.map(|version| version.skill.as_str()).collect()
     }
 
     /// Holds the registry against all of it: every checkpoint is of a beginning of its log, what was acknowledged is
