@@ -109,6 +109,8 @@ pub struct Wanted {
 pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<()> {
     let Wanted { id, version, decision, digest, comment } = wanted;
     let key = id.key();
+    // The token was good a moment ago; what is decided is for ever.
+    let identity = identity.again(tx).await?;
     let user = identity.user.id.as_str();
     let row = versions::find(tx.connection(), &key, &version)
         .await?
@@ -120,11 +122,6 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
     };
     if role < policy.role {
         return Err(forbidden(policy.role, id.namespace().as_str()));
-    }
-    // The token was good a moment ago; what is decided is for ever.
-    let standing = accounts::user_by_id(tx.connection(), user).await?;
-    if standing.is_none_or(|user| user.disabled_at.is_some()) {
-        return Err(Failure::new(ProblemCode::Forbidden, "the user was switched off"));
     }
     if let Some(digest) = digest.filter(|digest| *digest != row.digest) {
         let detail = format!("{id} {version} has the digest {}, and {digest} was looked at", row.digest);

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use skillery_core::approval::Approval;
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
-use skillery_core::id::key_contains;
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
-use skillery_core::{Namespace, PublishPolicy, Role};
+use skillery_core::{PublishPolicy, Role};
 
 use super::entries::{MOST_OF_A_VERSION, Openings, proven};
 use super::rotation::Believed;
@@ -149,7 +148,7 @@ fn judge(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds) -> Result<
     let mut demands = Vec::new();
     for (policy, named_by) in &story.policies {
         match grounds.get(policy).filter(|_| policy < named_by).map(|entry| &entry.event) {
-            Some(Event::PolicySet { namespace, policy }) if is_above(namespace, offered) => {
+            Some(Event::PolicySet { namespace, policy }) if offered.lies_in(namespace) => {
                 demands.push(*policy);
             }
             _ => return Err(not_approved(offered, format!("entry {policy} sets no policy for it"))),
@@ -160,7 +159,7 @@ fn judge(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds) -> Result<
     for marked in &story.approvals {
         let role = match grounds.get(&marked.member).map(|entry| &entry.event) {
             Some(Event::MemberSet { namespace, user, role })
-                if marked.member < marked.index && user == marked.user && is_above(namespace, offered) =>
+                if marked.member < marked.index && user == marked.user && offered.lies_in(namespace) =>
             {
                 *role
             }
@@ -238,12 +237,6 @@ pub fn check_kept_approvals(
         return Err(not_approved(offered, format!("entry {published}, which published it, is not kept")));
     }
     judge(offered, &story, &entries)
-}
-
-/// Whether the skill lies in the namespace.
-fn is_above(namespace: &str, offered: &Offered<'_>) -> bool {
-    let place: Option<Namespace> = namespace.parse().ok();
-    place.is_some_and(|place| key_contains(&place.key(), &offered.id.namespace().key()))
 }
 
 #[cfg(test)]

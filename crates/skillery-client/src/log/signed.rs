@@ -3,7 +3,6 @@
 use skillery_core::api::{SignatureMark, VersionSignature};
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
-use skillery_core::id::key_contains;
 use skillery_core::sign::author::{AuthorKey, AuthorSignature, SignatureKind, Trusted};
 use skillery_core::sign::sshsig::RELEASE_NAMESPACE;
 use skillery_core::sign::statement::{Expected, Statement, StatementFile};
@@ -118,10 +117,7 @@ fn judge(
     };
     let may_publish = match &grounds.member.event {
         Event::MemberSet { namespace, user, role } => {
-            let place: Option<Namespace> = namespace.parse().ok();
-            *user == mark.signer
-                && *role >= Role::Publisher
-                && place.is_some_and(|place| key_contains(&place.key(), &offered.id.namespace().key()))
+            *user == mark.signer && *role >= Role::Publisher && offered.lies_in(namespace)
         }
         _ => false,
     };

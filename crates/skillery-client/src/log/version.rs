@@ -4,11 +4,12 @@ use serde::Deserialize;
 use skillery_core::api::LoggedEntry;
 use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::Event;
+use skillery_core::id::key_contains;
 use skillery_core::receipt::Receipt;
 use skillery_core::sign::statement::StatementFile;
 use skillery_core::standing::status_after;
 use skillery_core::tlog::{Checkpoint, Node, VerifierKey};
-use skillery_core::{Digest, SkillId, Version, VersionStatus};
+use skillery_core::{Digest, Namespace, SkillId, Version, VersionStatus};
 
 use super::approved::Approved;
 use super::kept::Signed;
@@ -40,6 +41,14 @@ pub struct Offered<'a> {
     /// What the registry itself says of a version that was asked for by its number and that it warns of: one that was yanked,
     /// or waits for approval, will do then.
     pub said: Option<VersionStatus>,
+}
+
+impl Offered<'_> {
+    /// Whether the skill lies in a namespace that an entry names.
+    pub(super) fn lies_in(&self, namespace: &str) -> bool {
+        let place: Option<Namespace> = namespace.parse().ok();
+        place.is_some_and(|place| key_contains(&place.key(), &self.id.namespace().key()))
+    }
 }
 
 /// What is demanded of a version, beside that it is in the log.

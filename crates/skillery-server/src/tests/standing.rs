@@ -63,7 +63,7 @@ impl TestApp {
 async fn what_was_taken_away_under_way_is_gone() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
-    let anna = app.user("anna", &["read", "publish", "rate", "admin"]).await;
+    let anna = app.user("anna", &["read", "publish", "rate", "review", "admin"]).await;
     let key = Signer::of("anna", 1);
     app.member("acme", "anna", "admin").await;
     app.enrol(&anna, &key).await;
@@ -71,6 +71,7 @@ async fn what_was_taken_away_under_way_is_gone() {
     let signature = json!({ "kind": "sshsig", "value": key.sign(RELEASE_NAMESPACE, text.as_bytes()) });
     let version = "/api/v1/skills/acme/tool/versions/1.0.0";
     let in_org = [
+        (Method::POST, format!("{version}/approvals"), json!({ "decision": "approved" })),
         (Method::PUT, "/api/v1/skills/acme/tool/visibility".to_owned(), json!({ "visibility": "private" })),
         (Method::PUT, format!("{version}/yank"), json!({ "reason": "no" })),
         (Method::POST, format!("{version}/signatures"), json!({ "statement": text, "signature": signature })),
@@ -105,7 +106,7 @@ async fn what_was_taken_away_under_way_is_gone() {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "token-revoked"), "{path}");
         assert_eq!(app.log().await.len(), size + 1, "{path}");
         app.switch("anna", false).await;
-        let request = json!({ "user": "anna", "scopes": ["read", "publish", "rate", "admin"] });
+        let request = json!({ "user": "anna", "scopes": ["read", "publish", "rate", "review", "admin"] });
         let made = app.post("/api/v1/tokens", ADMIN, request).await.is(201);
         let (token, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());
         let revoke = async { drop(app.delete(&format!("/api/v1/tokens/{id}"), ADMIN).await.is(204)) };
