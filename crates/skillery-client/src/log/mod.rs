@@ -334,7 +334,7 @@ impl Log {
             }
             self.newest = Some((checkpoint.clone(), note.to_owned()));
             if std::mem::take(&mut self.is_met) {
-                told::meet(Met { registry: self.registry(), key: to.clone() });
+                told::MET.add(Met { registry: self.registry(), key: to.clone() });
             }
             if to != self.key {
                 self.followed(to);

@@ -1,13 +1,13 @@
 //! Going over to another key of the log: only by what the key that is believed has signed, and what is in the tree.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use skillery_core::entry::Leaf;
 use skillery_core::event::Event;
 use skillery_core::tlog::{Checkpoint, MissingNode, Note, Rotation, VerifierKey, proof};
 
 use super::state::State;
+use super::told::Untold;
 use super::{Log, LogError, read};
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -78,12 +78,11 @@ impl fmt::Display for Followed {
     }
 }
 
-/// What this process has followed and nobody has told of yet. It does not matter which of many clients came upon it.
-static FOLLOWED: Mutex<Vec<Followed>> = Mutex::new(Vec::new());
+static FOLLOWED: Untold<Followed> = Untold::new();
 
 /// What was followed since this was asked last, to be told once.
 pub fn take_followed() -> Vec<Followed> {
-    std::mem::take(&mut *FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner))
+    FOLLOWED.take()
 }
 
 /// How a log came to the key that signs it now, checked.
@@ -308,6 +307,6 @@ impl Log {
         let is_configured = self.client.configured_log_key() == Some(&self.key);
         let from = std::mem::replace(&mut self.key, to.clone());
         let followed = Followed { registry: self.registry(), from, to, is_configured };
-        FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner).push(followed);
+        FOLLOWED.add(followed);
     }
 }

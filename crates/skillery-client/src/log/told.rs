@@ -21,14 +21,26 @@ impl fmt::Display for Met {
     }
 }
 
-/// What this process has met and nobody has told of yet. It does not matter which of many clients came upon it.
-static MET: Mutex<Vec<Met>> = Mutex::new(Vec::new());
+/// What this process came upon and nobody has told of yet. It does not matter which of many clients it was.
+pub(super) struct Untold<T>(Mutex<Vec<T>>);
 
-pub(super) fn meet(met: Met) {
-    MET.lock().unwrap_or_else(PoisonError::into_inner).push(met);
+impl<T> Untold<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    pub(super) fn add(&self, one: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+    }
+
+    pub(super) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
+
+pub(super) static MET: Untold<Met> = Untold::new();
 
 /// What was met since this was asked last, to be told once.
 pub fn take_met() -> Vec<Met> {
-    std::mem::take(&mut *MET.lock().unwrap_or_else(PoisonError::into_inner))
+    MET.take()
 }

@@ -6,7 +6,7 @@ use skillery_core::{Decision, Namespace, PublishPolicy, Role, Version};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, placeholders};
+use super::{Db, Tx, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// The policies of a namespace and of those above it, the outermost first.
@@ -14,8 +14,7 @@ pub async fn policies(
     executor: impl Executor<'_, Database = Any>,
     namespace: &Namespace,
 ) -> Result<Vec<PolicyInForce>> {
-    let key: Namespace = parsed(&namespace.key())?;
-    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let places = places_of(namespace)?;
     let text = format!(
         "SELECT name, approvals, role, set_at, log_index, signed FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
         placeholders(1, places.len())

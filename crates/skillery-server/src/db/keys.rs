@@ -6,7 +6,7 @@ use skillery_core::{Namespace, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, accounts, parsed, placeholders};
+use super::{Db, Tx, accounts, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 use skillery_core::sign::author::AuthorKey;
 
@@ -146,8 +146,7 @@ pub async fn signers(
     signer: Option<&Segment>,
     limit: i64,
 ) -> Result<Option<Vec<SignerRow>>> {
-    let key: Namespace = parsed(&namespace.key())?;
-    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let places = places_of(namespace)?;
     let text = format!(
         "SELECT u.name, k.public_key, k.enrolled_at, k.revoked_at, m.since, m.until, u.disabled_at FROM memberships m \
          JOIN users u ON u.id = m.user_id JOIN signing_keys k ON k.user_id = m.user_id \

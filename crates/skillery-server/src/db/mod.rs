@@ -27,6 +27,7 @@ mod writer;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use skillery_core::Namespace;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
 use tokio::sync::{mpsc, watch};
@@ -282,6 +283,12 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
         Backend::Postgres => (pool(2, POSTGRES_WRITER).await?, pool(readers.max(4), POSTGRES_READER).await?),
     };
     Ok((read, write))
+}
+
+/// The keys of a namespace and of those above it, the innermost first.
+fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
+    let key: Namespace = parsed(&namespace.key())?;
+    Ok(key.self_and_ancestors().map(str::to_owned).collect())
 }
 
 /// `$1, $2, …` for so many values, from `first` on.

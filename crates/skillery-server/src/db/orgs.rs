@@ -6,7 +6,7 @@ use skillery_core::{Namespace, Role, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, placeholders};
+use super::{Db, Tx, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// An org.
@@ -122,8 +122,7 @@ async fn end_membership(tx: &mut Tx, namespace: &Namespace, user: &str) -> Resul
 
 /// The highest role that a user holds in this namespace or above, and the number of the log entry that gave it.
 pub async fn highest_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<Option<(u64, Role)>> {
-    let key: Namespace = parsed(&namespace.key())?;
-    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let places = places_of(namespace)?;
     let text = format!(
         "SELECT log_index, role FROM members WHERE user_id = $1 AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC",
         placeholders(2, places.len())
@@ -144,8 +143,7 @@ pub async fn highest_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Res
 
 /// The number of the log entry by which a user may publish in this namespace: the one of the role that is held nearest.
 pub async fn publisher_index(tx: &mut Tx, namespace: &Namespace, user: &str) -> Result<Option<u64>> {
-    let key: Namespace = parsed(&namespace.key())?;
-    let places: Vec<String> = key.self_and_ancestors().map(str::to_owned).collect();
+    let places = places_of(namespace)?;
     let text = format!(
         "SELECT log_index FROM members WHERE user_id = $1 AND role IN ('publisher', 'reviewer', 'admin', 'owner') \
          AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC LIMIT 1",
@@ -182,9 +180,7 @@ pub async fn owners(tx: &mut Tx, org: &str) -> Result<i64> {
 
 /// One page of who has a role in a namespace: there, or in one above it. And how many there are.
 pub async fn members(db: &Db, namespace: &Namespace, limit: i64, offset: i64) -> Result<(u64, Vec<Member>)> {
-    let key = namespace.key();
-    let parsed_key: Namespace = parsed(&key)?;
-    let places: Vec<String> = parsed_key.self_and_ancestors().map(str::to_owned).collect();
+    let places = places_of(namespace)?;
     let list = placeholders(1, places.len());
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE namespace IN ({list})"
