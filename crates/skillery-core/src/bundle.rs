@@ -143,16 +143,16 @@ pub fn from_code(
     ]
 }
 
+/// What the skill is called in the Agent Skills format, which knows letters, digits and single hyphens: the last segment
+/// of the id with a hyphen for what is none of these.
+pub fn skill_name(id: &SkillId) -> String {
+    let key = id.key();
+    let parts = key.rsplit('/').next().unwrap_or_default().split('-').filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-")
+}
+
 fn skill_file(id: &SkillId, version: &Version, description: &str, license: &str) -> String {
-    let name: String = id
-        .key()
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .split('-')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-");
+    let name = skill_name(id);
     let described =
         if description.trim().is_empty() { format!("The skill {id}.") } else { description.to_owned() };
     // JSON strings are YAML strings; the Agent Skills format allows 1,024 characters.

@@ -10,6 +10,7 @@ mod approvals;
 mod blobs;
 mod bootstrap;
 mod cache;
+mod catalog;
 mod counters;
 mod db;
 mod draft;
@@ -42,7 +43,7 @@ pub use http::openapi::openapi_json;
 pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError};
+pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces};
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 

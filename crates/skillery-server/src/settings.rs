@@ -35,6 +35,30 @@ pub struct LogWitness {
     pub key: String,
 }
 
+/// Which protocols of others the registry speaks. All are on unless they are switched off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Surfaces {
+    /// Well-known discovery of Agent Skills, and `/api/search`: `npx skills`, OpenCode.
+    pub discovery: bool,
+    /// `/{namespace}/marketplace.json`: Claude Code.
+    pub marketplace: bool,
+    /// `/{namespace}/all.git` and `/{namespace}/{skill}.git`: whatever clones.
+    pub git: bool,
+    /// `/clawhub`: the `clawhub` program.
+    pub clawhub: bool,
+    /// `/mcp`: hosts of the Model Context Protocol.
+    pub mcp: bool,
+    /// `/apm`: clients of OpenAPM.
+    pub openapm: bool,
+}
+
+impl Default for Surfaces {
+    fn default() -> Self {
+        Self { discovery: true, marketplace: true, git: true, clawhub: true, mcp: true, openapm: true }
+    }
+}
+
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
 /// password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -92,6 +116,8 @@ pub struct Settings {
     pub oidc_issuers: Vec<TrustedIssuer>,
     /// Where people sign in; none: with tokens only.
     pub oidc_login: Option<LoginProvider>,
+    /// Which protocols of others it speaks.
+    pub surfaces: Surfaces,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -123,6 +149,7 @@ impl Default for Settings {
             orphan_hours: 24,
             oidc_issuers: Vec::new(),
             oidc_login: None,
+            surfaces: Surfaces::default(),
             limits: Limits::default(),
         }
     }

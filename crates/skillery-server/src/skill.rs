@@ -166,7 +166,8 @@ pub async fn download(
     Ok(download)
 }
 
-async fn choose(app: &App, skill: &SkillRow, request: &VersionRequest) -> Result<Version> {
+/// The version of the skill that fits, as far as there is one; an exact one whatever became of it.
+pub async fn choose(app: &App, skill: &SkillRow, request: &VersionRequest) -> Result<Version> {
     let not_found = || version_not_found(&skill.id, request);
     match request {
         VersionRequest::Exact(version) => Ok(version.clone()),
@@ -179,7 +180,7 @@ async fn choose(app: &App, skill: &SkillRow, request: &VersionRequest) -> Result
 }
 
 /// What was packed here, and has its digest, is unpacked whatever the limits on new input are by now.
-fn stored_limits() -> Limits {
+pub fn stored_limits() -> Limits {
     Limits {
         bundle_files: usize::MAX,
         bundle_bytes: usize::MAX >> 1,

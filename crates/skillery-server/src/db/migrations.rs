@@ -16,6 +16,7 @@ const OIDC: &str = include_str!("migrations/0005_oidc.sql");
 const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
 const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
+const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -28,6 +29,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (6, "signing", SIGNING),
         (7, "approvals", APPROVALS),
         (8, "rotation", ROTATION),
+        (9, "surfaces", SURFACES),
     ]
     .into_iter()
     .map(|(number, name, text)| {

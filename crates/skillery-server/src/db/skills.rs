@@ -45,16 +45,17 @@ pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Res
         .bind(key.to_owned())
         .fetch_optional(executor)
         .await?;
-    row.as_ref().map(skill_row).transpose()
+    row.as_ref().map(|row| skill_row(row, 0)).transpose()
 }
 
-fn skill_row(row: &AnyRow) -> Result<SkillRow> {
+/// The columns of [`ROW`], from this one on.
+pub(super) fn skill_row(row: &AnyRow, first: usize) -> Result<SkillRow> {
     Ok(SkillRow {
-        id: parsed(row.try_get(0)?)?,
-        number: row.try_get(1)?,
-        visibility: parsed(row.try_get(2)?)?,
-        latest: row.try_get::<Option<String>, _>(3)?.as_deref().map(parsed).transpose()?,
-        created_at: Time::from_micros(row.try_get(4)?),
+        id: parsed(row.try_get(first)?)?,
+        number: row.try_get(first + 1)?,
+        visibility: parsed(row.try_get(first + 2)?)?,
+        latest: row.try_get::<Option<String>, _>(first + 3)?.as_deref().map(parsed).transpose()?,
+        created_at: Time::from_micros(row.try_get(first + 4)?),
     })
 }
 
@@ -63,7 +64,7 @@ const FULL: &str = "SELECT s.id, s.number, s.visibility, s.latest, s.created_at,
     v.repository, v.words FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
 
 fn full_skill(row: &AnyRow) -> Result<FullSkill> {
-    let skill = skill_row(row)?;
+    let skill = skill_row(row, 0)?;
     let updated_at = Time::from_micros(row.try_get(8)?);
     let (rating_sum, rating_count): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
     let record = match &skill.latest {

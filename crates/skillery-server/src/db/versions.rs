@@ -6,6 +6,7 @@ use skillery_core::{Digest, Version, VersionRequest, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
+use super::skills::SkillRow;
 use super::{Db, Tx, from_json, parsed, skills};
 use crate::failure::Result;
 
@@ -90,6 +91,37 @@ pub async fn find(
     .fetch_optional(executor)
     .await?;
     row.as_ref().map(version_row).transpose()
+}
+
+/// All versions of a skill, in no order.
+pub async fn all(db: &Db, key: &str) -> Result<Vec<VersionRow>> {
+    let text = format!("SELECT {COLUMNS} FROM versions WHERE skill = $1");
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).fetch_all(db.reader()).await?;
+    rows.iter().map(version_row).collect()
+}
+
+/// The skills of the namespace with this key that have a latest version, with that version, by key: those above `after`.
+pub async fn latest_in(
+    db: &Db,
+    namespace: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(SkillRow, VersionRow)>> {
+    let columns = COLUMNS.split(", ").map(|column| format!("v.{column}")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "SELECT {columns}, s.id, s.number, s.visibility, s.latest, s.created_at FROM skills s \
+         JOIN versions v ON v.skill = s.key AND v.version = s.latest \
+         WHERE s.namespace = $1 AND s.key > $2 ORDER BY s.key LIMIT $3"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(namespace.to_owned())
+        .bind(after.to_owned())
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?;
+    rows.iter()
+        .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
+        .collect()
 }
 
 /// All versions of a skill with their status, the highest first.

@@ -57,6 +57,37 @@ impl Call {
         self.head.method == Method::HEAD
     }
 
+    /// How the registry is reached from outside, without a slash at the end: as it is configured, else as this request has
+    /// reached it.
+    pub fn base(&self) -> Result<String> {
+        if let Some(url) = &self.app.settings.public_url {
+            return Ok(url.as_str().trim_end_matches('/').to_owned());
+        }
+        let header = |name: &str| {
+            let value = self.head.headers.get(name)?.to_str().ok()?;
+            value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
+        };
+        let forwarded = |name: &str| header(name).filter(|_| self.app.settings.trust_forwarded);
+        let authority = forwarded("x-forwarded-host")
+            .or_else(|| header("host"))
+            .or_else(|| self.head.uri.authority().map(|authority| authority.as_str()));
+        let scheme = match (forwarded("x-forwarded-proto"), self.app.settings.tls_cert.is_some()) {
+            (Some("https"), _) | (None, true) => "https",
+            _ => "http",
+        };
+        let base = authority.map(|authority| format!("{scheme}://{authority}")).filter(|base| {
+            url::Url::parse(base).is_ok_and(|url| {
+                url.path() == "/"
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+            })
+        });
+        base.ok_or_else(|| {
+            Failure::new(ProblemCode::InvalidParameter, "the header `Host` is missing, or none")
+        })
+    }
+
     /// All values of a parameter of the URL.
     pub fn all<'call>(&'call self, name: &'call str) -> impl Iterator<Item = Cow<'call, str>> {
         let query = self.head.uri.query().unwrap_or_default();
@@ -98,6 +129,22 @@ impl Call {
             ));
         }
         Ok(Page { limit, offset })
+    }
+
+    /// A header, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// The whole body, of at most so many bytes. Returns the rest of the call, too.
+    pub async fn bytes(self, limit: usize) -> Result<(Arc<App>, Caller, Parts, Bytes)> {
+        let bytes = read(self.body.into_inner().unwrap_or_else(PoisonError::into_inner), limit).await?;
+        Ok((self.app, self.caller, self.head, bytes))
+    }
+
+    /// The body as it comes. Returns the rest of the call, too.
+    pub fn stream(self) -> (Arc<App>, Caller, Parts, Body) {
+        (self.app, self.caller, self.head, self.body.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The body as JSON of this type. Returns the rest of the call, too.

@@ -14,11 +14,14 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
 use skillery_core::{Problem, ProblemCode};
 
 use super::call::{Call, Cause, problem};
+use super::interop::Surface;
 use super::router::dispatch;
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -69,7 +72,10 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
                 }
             }
         }
-        Err(failure) => ("none", problem(failure)),
+        Err(failure) => match Surface::of(uri.path()) {
+            Some(surface) => ("none", surface.problem(failure)),
+            None => ("none", problem(failure)),
+        },
     };
     finish(&app, &mut response, &id);
     if method == Method::HEAD {
@@ -104,7 +110,9 @@ fn static_method(method: &Method) -> &'static str {
 
 /// Who asks, and whether one more request is welcome.
 async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> {
-    let signed_in = match bearer(&head.headers) {
+    let surface = Surface::of(head.uri.path());
+    let takes_basic = surface.is_some_and(Surface::takes_basic);
+    let signed_in = match credentials(&head.headers, takes_basic) {
         Ok(Some(token)) => authenticate(app, &token).await.map(Some),
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
@@ -127,7 +135,7 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
             }
             Ok(caller)
         }
-        None if !app.settings.anonymous_reads && is_reading(head.uri.path()) => {
+        None if !app.settings.anonymous_reads && (surface.is_some() || is_reading(head.uri.path())) => {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
         None => Ok(Caller::anonymous()),
@@ -154,11 +162,21 @@ fn address(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAdd
     believed.or(peer)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<Secret>> {
+/// The token that the request brings. Clients that know nothing but `Basic` bring it as the password, or where there is
+/// none as the name.
+fn credentials(headers: &HeaderMap, takes_basic: bool) -> Result<Option<Secret>> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        let (scheme, rest) = value.split_once(' ')?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Some(rest.trim().to_owned()),
+            "basic" if takes_basic => {
+                let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+                let (name, password) = decoded.split_once(':')?;
+                Some(if password.is_empty() { name } else { password }.to_owned())
+            }
+            _ => None,
+        }
     });
     match token {
         Some(token) if !token.is_empty() && token.len() <= MAX_TOKEN_LENGTH => Ok(Some(Secret::new(token))),

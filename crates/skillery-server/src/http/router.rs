@@ -13,6 +13,7 @@ use skillery_core::version::VersionError;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::call::{Call, problem};
+use super::interop::{self, Surface};
 use super::{api, docs, ops};
 use crate::failure::{Failure, Result};
 
@@ -138,6 +139,9 @@ fn below<'path>(path: &'path str, prefix: &str) -> Option<&'path str> {
 
 async fn other(call: Call) -> Answered {
     let path = call.head.uri.path().to_owned();
+    if let Some(surface) = Surface::of(&path) {
+        return interop::dispatch(call, surface).await;
+    }
     if let Some(rest) = below(&path, "/api/v1/orgs/") {
         return match percent_decode_str(rest).decode_utf8() {
             Ok(rest) => below_orgs(call, &rest).await,

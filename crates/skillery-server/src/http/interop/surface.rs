@@ -1,0 +1,127 @@
+//! Which surface a request is for, and in what form that surface fails.
+
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use axum::response::Response;
+use skillery_core::ProblemCode;
+
+use crate::failure::Failure;
+use crate::http::call::problem;
+use crate::settings::Surfaces;
+
+/// A protocol of others that the registry speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Well-known discovery of Agent Skills, and the search of `skills find`.
+    Discovery,
+    /// `marketplace.json` of Claude Code.
+    Marketplace,
+    /// Git smart HTTP, for reading.
+    Git,
+    /// ClawHub's API.
+    Clawhub,
+    /// The Model Context Protocol.
+    Mcp,
+    /// OpenAPM's registry API.
+    Openapm,
+}
+
+impl Surface {
+    /// The surface that has this path, if one does.
+    pub fn of(path: &str) -> Option<Self> {
+        let path = path.trim_start_matches('/');
+        let first = path.split('/').next().unwrap_or_default();
+        let is_below = |segment: &str| path.split('/').any(|part| part == segment);
+        match first {
+            "clawhub" => return Some(Self::Clawhub),
+            "mcp" => return Some(Self::Mcp),
+            "apm" => return Some(Self::Openapm),
+            "api" if path == "api/search" => return Some(Self::Discovery),
+            "api" if path.starts_with("api/cli/") => return Some(Self::Clawhub),
+            "api" | "log" => return None,
+            _ => {}
+        }
+        if matches!(path, ".well-known/clawhub.json" | ".well-known/clawdhub.json") {
+            return Some(Self::Clawhub);
+        }
+        if is_below(".well-known") {
+            return Some(Self::Discovery);
+        }
+        if path.split('/').any(|part| part.len() > 4 && part.ends_with(".git")) {
+            return Some(Self::Git);
+        }
+        path.ends_with("/marketplace.json").then_some(Self::Marketplace)
+    }
+
+    /// Whether its clients can only send a token as the password of `Basic`.
+    pub fn takes_basic(self) -> bool {
+        matches!(self, Self::Discovery | Self::Marketplace | Self::Git | Self::Openapm)
+    }
+
+    /// The operator has switched it off.
+    pub(super) fn switched_off(self) -> Failure {
+        Failure::new(ProblemCode::RouteNotFound, "this registry does not offer it")
+    }
+
+    /// There is nothing at this path.
+    pub(super) fn not_found(self, path: &str) -> Failure {
+        let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+        Failure::new(ProblemCode::RouteNotFound, format!("there is nothing at `{shown}`"))
+    }
+
+    /// A failure as the clients of this surface read it.
+    pub fn problem(self, failure: Failure) -> Response {
+        let mut response = problem(failure);
+        // Git asks its user, or its helper, only when it is told what for.
+        if self.takes_basic() && response.status() == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"skillery\""));
+        }
+        response
+    }
+}
+
+impl Surfaces {
+    /// Whether the surface is on.
+    pub fn has(&self, surface: Surface) -> bool {
+        match surface {
+            Surface::Discovery => self.discovery,
+            Surface::Marketplace => self.marketplace,
+            Surface::Git => self.git,
+            Surface::Clawhub => self.clawhub,
+            Surface::Mcp => self.mcp,
+            Surface::Openapm => self.openapm,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_belong_to_surfaces() {
+        for (path, surface) in [
+            ("/api/v1/skills/acme/tool", None),
+            ("/log/v1/checkpoint", None),
+            ("/docs", None),
+            ("/acme/tool", None),
+            ("/api/search", Some(Surface::Discovery)),
+            ("//api/search", Some(Surface::Discovery)),
+            ("/acme/.well-known/agent-skills/index.json", Some(Surface::Discovery)),
+            ("/.well-known/agent-skills/index.json", Some(Surface::Discovery)),
+            ("/.well-known/clawhub.json", Some(Surface::Clawhub)),
+            ("/api/cli/device/code", Some(Surface::Clawhub)),
+            ("/clawhub/api/v1/whoami", Some(Surface::Clawhub)),
+            ("/acme/all.git/info/refs", Some(Surface::Git)),
+            ("/acme~email/tool.git/git-upload-pack", Some(Surface::Git)),
+            ("/acme/.git/config", None),
+            ("/acme/marketplace.json", Some(Surface::Marketplace)),
+            ("/mcp", Some(Surface::Mcp)),
+            ("/apm/v1/packages", Some(Surface::Openapm)),
+        ] {
+            assert_eq!(Surface::of(path), surface, "{path}");
+        }
+    }
+}
