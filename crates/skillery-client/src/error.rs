@@ -200,6 +200,18 @@ pub enum Error {
         /// The skills that have the name.
         candidates: Vec<SkillId>,
     },
+    /// What is wanted cannot be had together.
+    #[error("no choice of versions will do. {explanation}")]
+    NoChoice {
+        /// Why, in sentences.
+        explanation: String,
+    },
+    /// What is wanted needs more skills, and those more, than anybody would want.
+    #[error("what is wanted needs over {limit} skills")]
+    TooManyNeeds {
+        /// How many are looked at.
+        limit: usize,
+    },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]
     DependencyCycle {
@@ -309,6 +321,8 @@ impl Error {
             Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
+            Self::NoChoice { .. } => "no-choice",
+            Self::TooManyNeeds { .. } => "too-many-needs",
             Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
             Self::Disk { .. } => "disk",
@@ -357,6 +371,8 @@ impl Error {
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
+            Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
+            Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }
@@ -381,6 +397,8 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Ambiguous { .. }
             | Self::DependencyCycle { .. }
+            | Self::NoChoice { .. }
+            | Self::TooManyNeeds { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod oms;
 pub mod publish;
 pub mod require;
+pub mod resolve;
 mod retry;
 pub mod sign;
 pub mod signer;
