@@ -110,7 +110,7 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, BundleEr
 }
 
 /// Whether the path is one that a bundle may have.
-pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
+pub fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
         && path.len() <= 240
         && path.split('/').all(|part| {
