@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod digest;
 pub mod entry;
 pub mod event;
+pub mod hidden;
 pub mod id;
 pub mod kind;
 pub mod limits;

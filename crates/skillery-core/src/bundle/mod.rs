@@ -13,6 +13,14 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::{Digest, Limits, SkillId, Version};
 
+mod archive;
+mod check;
+mod problem;
+
+pub use self::archive::{admit, unwrap_folder};
+pub use self::check::{check_files, check_paths};
+pub use self::problem::{BundleProblem, BundleProblemKind};
+
 /// The folder's description, and the one file that every skill has.
 pub const SKILL_FILE: &str = "SKILL.md";
 
