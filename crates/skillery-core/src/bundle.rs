@@ -109,6 +109,24 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, BundleEr
     Ok(files)
 }
 
+/// One file of a bundle, as [`unpack`] would give it; none where there is no such file.
+pub fn unpack_file(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<BundleFile>, BundleError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let Some(index) = archive.index_for_name(path) else { return Ok(None) };
+    check_path(path)?;
+    let entry = archive.by_index(index)?;
+    if !entry.is_file() {
+        return Err(BundleError::BadPath(path.escape_debug().to_string()));
+    }
+    let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
+    let mut content = Vec::new();
+    entry.take(limits.file_bytes as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > limits.file_bytes {
+        return Err(BundleError::TooLarge(limits.file_bytes));
+    }
+    Ok(Some(BundleFile { path: path.to_owned(), executable, bytes: content }))
+}
+
 /// Whether the path is one that a bundle may have.
 pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
@@ -254,7 +272,13 @@ mod tests {
             let files: Vec<_> = contents.into_iter().enumerate().map(|(number, bytes)| BundleFile {
                 path: format!("folder/{number}"), executable: number % 2 == 0, bytes,
             }).collect();
-            let unpacked = unpack(&pack(files.clone()).unwrap(), &Limits::default()).unwrap();
+            let packed = pack(files.clone()).unwrap();
+            for file in &files {
+                let one = unpack_file(&packed, &file.path, &Limits::default()).unwrap();
+                prop_assert_eq!(one.as_ref(), Some(file));
+            }
+            prop_assert!(unpack_file(&packed, "folder", &Limits::default()).unwrap().is_none());
+            let unpacked = unpack(&packed, &Limits::default()).unwrap();
             prop_assert_eq!(unpacked, files);
         }
 

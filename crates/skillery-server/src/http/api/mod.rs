@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod download;
+pub mod install;
 pub mod keys;
 pub mod log;
 pub mod members;
