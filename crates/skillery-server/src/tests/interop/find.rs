@@ -14,11 +14,13 @@ fn ids(found: &Value) -> Vec<&str> {
 async fn what_is_found_can_be_pasted() {
     let app = TestApp::new().await;
     app.publish("acme/email_validator", "1.0.0").await;
-    app.publish_with("acme/secret_validator", "1.0.0", "private").await;
+    app.publish_seen_by("acme/secret_validator", "1.0.0", "private").await;
     app.publish("other/email", "1.0.0").await;
     app.get("/api/v1/skills/acme/email_validator/download").await.is(200);
     app.settle().await;
-    for path in ["/api/search?q=email+validator&limit=10", "//api/search?q=email+validator"] {
+    for path in
+        ["/api/search?q=email+validator&owner=acme&limit=10", "//api/search?q=email+validator&owner=acme"]
+    {
         let found = app.look(path).await.is(200);
         assert_eq!(
             found["skills"],
@@ -38,10 +40,13 @@ async fn what_is_found_can_be_pasted() {
         let pasted = format!("{scope}@email-validator/.well-known/agent-skills/index.json");
         assert_eq!(app.look(&pasted).await.is(200)["skills"][0]["name"], "email-validator");
     }
-    let hidden = app.look("/api/search?q=validator").await.is(200);
+    let hidden = app.look("/api/search?q=validator&owner=acme").await.is(200);
     assert_eq!((ids(&hidden), &hidden["count"]), (vec!["acme/email_validator"], &json!(1)));
     let headers = &[("authorization", &*basic(ADMIN))];
-    assert_eq!(ids(&app.ask(Method::GET, "/api/search?q=validator", headers).await.is(200)).len(), 2);
+    assert_eq!(
+        ids(&app.ask(Method::GET, "/api/search?q=validator&owner=acme", headers).await.is(200)).len(),
+        2
+    );
     let owned = app.look("/api/search?q=email&owner=other").await.is(200);
     assert_eq!(ids(&owned), ["other/email"]);
     assert_eq!(ids(&app.look("/api/search").await.is(200)), ["acme/email_validator", "other/email"]);
@@ -89,7 +94,7 @@ fn shown(answer: &Value) -> String {
 async fn the_lines_to_type() {
     let app = TestApp::new().await;
     app.publish("acme/email/my_tool", "1.0.0").await;
-    app.publish_with("acme/secret", "2.0.0", "private").await;
+    app.publish_seen_by("acme/secret", "2.0.0", "private").await;
     let path = "/api/v1/skills/acme/email/my_tool/install";
     insta::assert_snapshot!("install-lines", shown(&app.look(path).await.is(200)));
     insta::assert_snapshot!(

@@ -51,7 +51,7 @@ async fn without_tls_and_for_what_is_hidden_repositories_are_offered() {
     );
     let app = secure().await;
     app.publish("acme/open", "1.0.0").await;
-    app.publish_with("acme/secret", "1.0.0", "private").await;
+    app.publish_seen_by("acme/secret", "1.0.0", "private").await;
     assert_eq!(names(&app.look("/acme/marketplace.json").await.is(200)), ["open"]);
     let headers = &[("authorization", &*basic(ADMIN))];
     let found = app.ask(Method::GET, "/acme/marketplace.json", headers).await.is(200);
@@ -66,7 +66,7 @@ async fn what_cannot_be_fetched_is_not_offered() {
     app.publish("acme/tool", "1.0.0").await;
     app.look("/acme/marketplace.json").await.fails(404, "route-not-found");
     let app = TestApp::new().await;
-    app.publish_with("cellar/wine", "1.0.0", "private").await;
+    app.publish_seen_by("cellar/wine", "1.0.0", "private").await;
     app.publish("acme/tool", "1.0.0").await;
     app.mark("acme/tool", "1.0.0", "yank").await;
     for path in [

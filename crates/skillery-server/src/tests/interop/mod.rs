@@ -29,7 +29,7 @@ impl TestApp {
         self.ask(Method::GET, path, &[]).await
     }
 
-    pub(crate) async fn publish_with(&self, id: &str, version: &str, visibility: &str) {
+    pub(crate) async fn publish_seen_by(&self, id: &str, version: &str, visibility: &str) {
         let mut body = skill(id, version);
         body["visibility"] = json!(visibility);
         self.post("/api/v1/skills", ADMIN, body).await.is(201);
