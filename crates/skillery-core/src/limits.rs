@@ -90,6 +90,8 @@ pub struct Limits {
     pub page_offset: usize,
     /// Versions of one skill.
     pub versions_per_skill: usize,
+    /// Skills in one list of a namespace that cannot have pages: an index of discovery, a marketplace.
+    pub namespace_skills: usize,
     /// Words of a search query that count.
     pub query_words: usize,
     /// Namespaces that one token is bound to.
@@ -146,6 +148,7 @@ impl Default for Limits {
             default_page_rows: 50,
             page_offset: 10_000,
             versions_per_skill: 5_000,
+            namespace_skills: 10_000,
             query_words: 16,
             token_namespaces: 100,
             tokens_per_user: 1_000,
