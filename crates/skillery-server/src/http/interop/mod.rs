@@ -3,6 +3,7 @@
 //! A surface shows what the API shows, to whom the API shows it: `catalog.rs` asks the same questions. `surface.rs` tells
 //! by its path which surface a request is for.
 
+mod mcp;
 mod surface;
 
 pub use surface::Surface;
@@ -12,7 +13,8 @@ use super::router::{Answered, Who};
 
 /// Method, path and who may, of what the clients of others call. These protocols are not ours, and so not in the OpenAPI
 /// document.
-pub const ROUTES: &[(&str, &str, Who)] = &[];
+pub const ROUTES: &[(&str, &str, Who)] =
+    &[("post", mcp::ALL, Who::Reader), ("post", mcp::NAMESPACE, Who::Reader)];
 
 /// Answers a call of a surface.
 pub async fn dispatch(call: Call, surface: Surface) -> Answered {
@@ -20,11 +22,9 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
         return ("none", surface.problem(surface.switched_off()));
     }
     match surface {
-        Surface::Discovery
-        | Surface::Marketplace
-        | Surface::Git
-        | Surface::Clawhub
-        | Surface::Mcp
-        | Surface::Openapm => ("none", surface.problem(surface.not_found(call.head.uri.path()))),
+        Surface::Mcp => mcp::answer(call).await,
+        Surface::Discovery | Surface::Marketplace | Surface::Git | Surface::Clawhub | Surface::Openapm => {
+            ("none", surface.problem(surface.not_found(call.head.uri.path())))
+        }
     }
 }
