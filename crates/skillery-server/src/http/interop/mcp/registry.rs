@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use skillery_core::api::{Record, SearchResponse};
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, SkillId, Sort, Version, VersionRequest, VersionStatus};
+use skillery_core::{Namespace, SkillId, Sort, VersionRequest, VersionStatus};
 use skillery_mcp::{Backend, Listed, Listing, Manifest, Refusal, SearchArguments, Shown, SkillFiles};
 
 use crate::access::{Caller, skill_not_found};
