@@ -126,6 +126,8 @@ pub(crate) enum Command {
     User(commands::user::UserArgs),
     /// Manage the keys that you sign with, and keep the signing secrets of orgs
     Key(commands::key::KeyArgs),
+    /// Serve the registry to an agent over the Model Context Protocol
+    Mcp(commands::mcp::McpArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
     /// Show and change what skills may do

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use quick_cache::sync::Cache;
 use skillery_core::event::Event;
 use skillery_core::{Digest, SkillId};
+use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
@@ -34,6 +35,9 @@ const IDENTITIES: usize = 20_000;
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
 
+/// Versions of which it is remembered what their files are.
+const MANIFESTS: usize = 2_000;
+
 /// The registry.
 pub struct App {
     /// How it runs.
@@ -54,6 +58,8 @@ pub struct App {
     pub ready: Arc<Ready>,
     /// Who has called before.
     pub identities: Arc<Identities>,
+    /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
+    pub manifests: Cache<String, Arc<Manifest>>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -214,6 +220,7 @@ impl App {
             search,
             ready,
             identities,
+            manifests: Cache::new(MANIFESTS),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,

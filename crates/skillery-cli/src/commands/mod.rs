@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod login;
 mod login_oidc;
 pub(crate) mod logout;
+pub(crate) mod mcp;
 pub(crate) mod openapi;
 pub(crate) mod org;
 mod org_policy;
@@ -151,6 +152,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Token(args) => token::run(session, args).await,
         Command::User(args) => user::run(session, args).await,
         Command::Key(args) => key::run(session, args).await,
+        Command::Mcp(args) => mcp::run(session, args).await,
         Command::Workflow(args) => workflow::run(session, args).await,
         Command::Packages(args) => packages::run(session, args),
         Command::Policy(args) => policy::run(session, args),

@@ -6,6 +6,7 @@
 pub(crate) mod discovery;
 pub(crate) mod find;
 mod marketplace;
+mod mcp;
 mod openapm;
 pub(crate) mod plugins;
 mod scope;
@@ -30,12 +31,17 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", marketplace::MARKETPLACE, Who::Reader),
     ("get", openapm::VERSIONS, Who::Reader),
     ("get", openapm::DOWNLOAD, Who::Reader),
+    ("post", mcp::ALL, Who::Reader),
+    ("post", mcp::NAMESPACE, Who::Reader),
 ];
 
 /// Answers a call of a surface.
 pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     if !call.app.settings.surfaces.has(surface) {
         return ("none", surface.problem(surface.switched_off()));
+    }
+    if surface == Surface::Mcp {
+        return mcp::answer(call).await;
     }
     let path = call.head.uri.path();
     let (route, result) = match surface {
