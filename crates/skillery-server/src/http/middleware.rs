@@ -68,7 +68,11 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
                         false => ", and it is not known whether the change was written",
                     };
                     let detail = format!("it took over {} s{unknown}", limit.as_secs());
-                    ("none", problem(Failure::new(ProblemCode::RequestTimedOut, detail)))
+                    let failure = Failure::new(ProblemCode::RequestTimedOut, detail);
+                    match Surface::of(uri.path()) {
+                        Some(surface) => ("none", surface.problem(failure)),
+                        None => ("none", problem(failure)),
+                    }
                 }
             }
         }
@@ -117,7 +121,7 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
-    if is_oidc(head.uri.path())
+    if (is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;
@@ -135,7 +139,10 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
             }
             Ok(caller)
         }
-        None if !app.settings.anonymous_reads && (surface.is_some() || is_reading(head.uri.path())) => {
+        None if !app.settings.anonymous_reads
+            && (surface.is_some() || is_reading(head.uri.path()))
+            && !Surface::is_open(head.uri.path()) =>
+        {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
         None => Ok(Caller::anonymous()),
