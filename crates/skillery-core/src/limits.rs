@@ -93,6 +93,12 @@ pub struct Limits {
     pub head_seconds: u64,
     /// Seconds that one request may take.
     pub request_seconds: u64,
+    /// Seconds that a request may take that brings a bundle. Where no byte of it comes for `request_seconds`, it ends then.
+    pub upload_seconds: u64,
+    /// Bundles that are received at the same time.
+    pub uploads: usize,
+    /// Bundles that are received from one user at the same time.
+    pub uploads_per_user: usize,
     /// Requests per second of one token, on average; a second's worth may come at once. 0 is no limit.
     pub requests_per_second_per_token: u32,
     /// Requests per second of one address without a token. 0 is no limit.
@@ -140,6 +146,9 @@ impl Default for Limits {
             token_days: 3_650,
             head_seconds: 15,
             request_seconds: 30,
+            upload_seconds: 600,
+            uploads: 64,
+            uploads_per_user: 8,
             requests_per_second_per_token: 10_000,
             requests_per_second_per_address: 0,
             oidc_requests_per_minute_per_address: 600,

@@ -27,6 +27,7 @@ use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
 use crate::tlog::{self, LogError, LogKey, LogKeyError, Seen, TileCache};
+use crate::uploads::Uploads;
 
 /// Callers that are remembered at most.
 const IDENTITIES: usize = 20_000;
@@ -46,6 +47,8 @@ pub struct App {
     pub blobs: Blobs,
     /// What concurrent publishes do together.
     pub publishing: Publishing,
+    /// Bundles that are being received.
+    pub uploads: Uploads,
     /// The search index.
     pub search: Search,
     /// Ready answers.
@@ -201,6 +204,7 @@ impl App {
             &db,
             Rules { policy: settings.namespaces, versions: settings.limits.versions_per_skill as i64 },
         );
+        let uploads = Uploads::new(settings.data.clone(), &settings.limits);
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
         let app = Self {
@@ -209,6 +213,7 @@ impl App {
             db,
             blobs,
             publishing,
+            uploads,
             search,
             ready,
             identities,

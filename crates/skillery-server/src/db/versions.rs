@@ -1,8 +1,10 @@
 //! Versions of skills. What was published of one never changes; only its status does.
 
+use std::collections::BTreeMap;
+
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
-use skillery_core::{Digest, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -21,7 +23,9 @@ pub struct VersionRow {
     pub digest: Digest,
     /// Bytes of the bundle.
     pub size: i64,
-    /// SHA-256 of the code.
+    /// What it is.
+    pub kind: SkillKind,
+    /// SHA-256 of the code; of a folder, of its bundle.
     pub code_hash: Digest,
     /// The publisher's HMAC.
     pub signature: Option<String>,
@@ -37,6 +41,8 @@ pub struct VersionRow {
     pub homepage: Option<String>,
     /// Where the source is kept.
     pub repository: Option<String>,
+    /// The skills that it needs, each with the version or range that will do.
+    pub dependencies: BTreeMap<String, String>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Words of the content, for the search index.
@@ -52,7 +58,7 @@ pub struct VersionRow {
 }
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
-    homepage, repository, files, words, publisher, created_at, reason, log_position";
+    homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies";
 
 fn version_row(row: &AnyRow) -> Result<VersionRow> {
     Ok(VersionRow {
@@ -74,6 +80,8 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         created_at: Time::from_micros(row.try_get(15)?),
         reason: row.try_get(16)?,
         log_position: row.try_get(17)?,
+        kind: parsed(row.try_get(18)?)?,
+        dependencies: from_json(row.try_get(19)?)?,
     })
 }
 
@@ -151,7 +159,8 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
     statuses.iter().filter(|(_, status)| *status == VersionStatus::Published).map(|(version, _)| version)
 }
 
-const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason \
+const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
+    v.kind \
     FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
@@ -164,6 +173,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         publisher: row.try_get(5)?,
         created_at: Time::from_micros(row.try_get(6)?),
         reason: row.try_get(7)?,
+        kind: parsed(row.try_get(8)?)?,
     })
 }
 

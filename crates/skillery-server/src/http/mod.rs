@@ -7,8 +7,10 @@ mod door;
 pub mod interop;
 pub mod limiter;
 mod middleware;
+pub mod multipart;
 pub mod openapi;
 pub mod ops;
+pub mod range;
 pub mod router;
 
 pub use door::Door;

@@ -21,6 +21,8 @@ use super::{api, docs, ops};
         api::download::download,
         api::versions::list,
         api::versions::show,
+        api::bundle::bundle,
+        api::bundle::file,
         api::status::yank,
         api::status::unyank,
         api::status::quarantine,

@@ -10,6 +10,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, created, json};

@@ -76,6 +76,7 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
         homepage: row.homepage,
         repository: row.repository,
         visibility: skill.visibility,
+        dependencies: row.dependencies,
         files: row.files,
         signatures,
         findings: Vec::new(),

@@ -64,6 +64,11 @@ impl Surface {
         matches!(path, "/.well-known/clawhub.json" | "/.well-known/clawdhub.json") || Self::signs_in(path)
     }
 
+    /// Whether a file is sent to the address, which may take as long as a bundle.
+    pub fn brings_file(path: &str) -> bool {
+        path.starts_with("/clawhub/api/v1/uploads/")
+    }
+
     /// Whether the address makes the registry ask the provider that people sign in at.
     pub fn signs_in(path: &str) -> bool {
         path.starts_with("/api/cli/device/")

@@ -27,14 +27,52 @@ use skillery_core::{Problem, ProblemCode, Scope};
 
 pub use fingerprint::Fingerprints;
 
-use super::ROUTES;
 use crate::failure::Failure;
 use crate::http::call::{self, Call};
-use crate::http::router::Answered;
+use crate::http::router::{Answered, Who};
+use skillery_core::Scope::{Admin, Publish, Rate};
 
 /// Where the API begins: what its paths are relative to.
 const BASE: &str = "/clawhub";
 const API: &str = "/clawhub/api/v1";
+
+/// Method, path and who may. Of two that fit a path the first is meant.
+pub const ROUTES: &[(&str, &str, Who)] = &[
+    ("get", "/.well-known/clawhub.json", Who::Anyone),
+    ("get", "/.well-known/clawdhub.json", Who::Anyone),
+    ("post", "/api/cli/device/code", Who::Bearer),
+    ("post", "/api/cli/device/token", Who::Bearer),
+    ("post", "/clawhub/api/cli/telemetry/install", Who::SignedIn),
+    ("get", "/clawhub/api/v1/whoami", Who::SignedIn),
+    ("get", "/clawhub/api/v1/search", Who::Reader),
+    ("get", "/clawhub/api/v1/skills", Who::Reader),
+    ("post", "/clawhub/api/v1/skills", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/skills/-/upload-url", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/uploads/{upload}", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/skills/-/scan", Who::SignedIn),
+    ("get", "/clawhub/api/v1/resolve", Who::Reader),
+    ("get", "/clawhub/api/v1/download", Who::Reader),
+    ("get", "/clawhub/api/v1/skills/{slug}", Who::Reader),
+    ("delete", "/clawhub/api/v1/skills/{slug}", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/skills/{slug}/undelete", Who::Scope(Publish)),
+    ("get", "/clawhub/api/v1/skills/{slug}/versions", Who::Reader),
+    ("get", "/clawhub/api/v1/skills/{slug}/versions/{version}", Who::Reader),
+    ("delete", "/clawhub/api/v1/skills/{slug}/versions/{version}", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/skills/{slug}/versions/{version}/restore", Who::Scope(Publish)),
+    ("get", "/clawhub/api/v1/skills/{slug}/file", Who::Reader),
+    ("get", "/clawhub/api/v1/skills/{slug}/install", Who::Reader),
+    ("get", "/clawhub/api/v1/skills/{slug}/moderation", Who::SignedIn),
+    ("get", "/clawhub/api/v1/skills/{slug}/verify", Who::Reader),
+    ("post", "/clawhub/api/v1/skills/{slug}/tags/{tag}", Who::Scope(Publish)),
+    ("post", "/clawhub/api/v1/skills/{slug}/rename", Who::SignedIn),
+    ("post", "/clawhub/api/v1/skills/{slug}/merge", Who::SignedIn),
+    ("post", "/clawhub/api/v1/skills/{slug}/transfer", Who::SignedIn),
+    ("post", "/clawhub/api/v1/skills/{slug}/transfer/{answer}", Who::SignedIn),
+    ("get", "/clawhub/api/v1/transfers/{direction}", Who::SignedIn),
+    ("post", "/clawhub/api/v1/stars/{slug}", Who::Scope(Rate)),
+    ("delete", "/clawhub/api/v1/stars/{slug}", Who::Scope(Rate)),
+    ("post", "/clawhub/api/v1/publishers", Who::Scope(Admin)),
+];
 
 /// What a call is answered with when it is not done.
 enum Refused {
@@ -122,17 +160,7 @@ async fn answer(call: Call, route: &'static str, method: Method, values: &[&str]
 /// The pattern that the path fits, and what stands at its names.
 fn route_of(path: &str) -> Option<(&'static str, Vec<&str>)> {
     let segments: Vec<&str> = path.split('/').collect();
-    let of_clawhub = ROUTES.iter().map(|(_, pattern, _)| *pattern).filter(|pattern| {
-        pattern.starts_with(BASE) || pattern.starts_with("/api/cli/") || pattern.starts_with("/.well-known/claw")
-    });
-    let mut found = None;
-    for pattern in of_clawhub {
-        if let Some(values) = values_of(pattern, &segments) {
-            found = Some((pattern, values));
-            break;
-        }
-    }
-    found
+    ROUTES.iter().find_map(|(_, pattern, _)| Some((*pattern, values_of(pattern, &segments)?)))
 }
 
 fn values_of<'path>(pattern: &str, segments: &[&'path str]) -> Option<Vec<&'path str>> {

@@ -5,8 +5,11 @@
 //! address is good for, and for whom, stands in the database: nobody gets at a content by knowing its digest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::response::Response;
+use futures_util::StreamExt;
 use serde::Deserialize;
 use skillery_core::{Digest, Problem, ProblemCode, Scope};
 
@@ -18,6 +21,7 @@ use crate::db::staged::{self, StagedFile};
 use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::text::invalid;
+use crate::uploads::Spooled;
 
 #[derive(Default, Deserialize)]
 struct Announcement {
@@ -78,7 +82,10 @@ pub async fn receive(call: Call, id: &str) -> Result<Response> {
         Failure::new(ProblemCode::RouteNotFound, "the upload is not known, is another user's, or has expired")
     })?;
     let limit = usize::try_from(file.size).map_err(Failure::internal)?;
-    let (app, _, _, bytes) = call.bytes(limit).await?;
+    let (app, _, _, body) = call.stream();
+    let _upload = app.uploads.begin(&file.user)?;
+    let spooled = spool(&app, body, limit).await?;
+    let bytes = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
     if bytes.len() != limit {
         let detail = format!("{} bytes came, and {limit} were announced", bytes.len());
         return Err(invalid("size", detail).into());
@@ -88,10 +95,35 @@ pub async fn receive(call: Call, id: &str) -> Result<Response> {
         let detail = format!("the SHA-256 of what came is {digest}, and {} was announced", file.digest);
         return Err(invalid("sha256", detail).into());
     }
-    app.blobs.put(BlobKey::Bundle(digest), bytes).await?;
+    app.blobs.put(BlobKey::Bundle(digest), bytes.into()).await?;
     let id = file.id.clone();
     app.db.write(move |tx| Box::pin(async move { staged::stored(tx, &id).await })).await?;
     json(&serde_json::json!({ "storageId": file.id }))
+}
+
+/// Takes in a body of at most so many bytes, which may come slowly but must not stop to.
+async fn spool(app: &App, body: Body, limit: usize) -> Result<Spooled> {
+    let mut spool = app.uploads.spool();
+    let mut length = 0;
+    let mut pieces = body.into_data_stream();
+    let stall = Duration::from_secs(app.settings.limits.request_seconds);
+    loop {
+        let piece = tokio::time::timeout(stall, pieces.next()).await.map_err(|_| {
+            let detail = format!("no more of the body came for {} s", stall.as_secs());
+            Failure::new(ProblemCode::RequestTimedOut, detail)
+        })?;
+        let Some(piece) = piece else { return Ok(spool.finish().await?) };
+        let piece = piece.map_err(|error| {
+            Failure::caused(ProblemCode::InvalidField, "the body did not arrive whole", error)
+        })?;
+        length += piece.len();
+        if length > limit {
+            let detail = format!("the body has more than the {limit} bytes that were announced");
+            let problem = Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit);
+            return Err(Failure::from(problem).into());
+        }
+        spool.write(&piece).await?;
+    }
 }
 
 fn too_large(path: &str, limit: usize) -> Failure {

@@ -13,6 +13,14 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::{Digest, Limits, SkillId, Version};
 
+mod archive;
+mod check;
+mod problem;
+
+pub use self::archive::{admit, unwrap_folder};
+pub use self::check::{check_files, check_paths};
+pub use self::problem::{BundleProblem, BundleProblemKind};
+
 /// The folder's description, and the one file that every skill has.
 pub const SKILL_FILE: &str = "SKILL.md";
 
@@ -109,6 +117,20 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, BundleEr
     Ok(files)
 }
 
+/// Unpacks one file of a bundle that this registry, or one like it, has packed, if it has one of this path.
+pub fn unpack_one(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<BundleFile>, BundleError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let Some(index) = archive.index_for_name(path) else { return Ok(None) };
+    let entry = archive.by_index(index)?;
+    let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
+    let mut content = Vec::new();
+    entry.take(limits.file_bytes as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > limits.file_bytes {
+        return Err(BundleError::TooLarge(limits.file_bytes));
+    }
+    Ok(Some(BundleFile { path: path.to_owned(), executable, bytes: content }))
+}
+
 /// Whether the path is one that a bundle may have.
 pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
@@ -170,6 +192,18 @@ fn skill_file(id: &SkillId, version: &Version, description: &str, license: &str)
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// The Python file of a folder that is run under its name, of these paths: `scripts/<name>.py`, where `-`, `_` and `.`
+/// compare equal, as Python's files cannot have a hyphen.
+pub fn script_of<'a>(mut paths: impl Iterator<Item = &'a str>, id: &SkillId) -> Option<&'a str> {
+    let fold = |name: &str| name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let wanted = fold(id.name());
+    paths.find(|path| {
+        path.strip_prefix("scripts/")
+            .and_then(|name| name.strip_suffix(".py"))
+            .is_some_and(|name| !name.contains('/') && fold(name) == wanted)
+    })
 }
 
 /// The code in a bundle that was made by [`from_code`].
@@ -255,6 +289,10 @@ mod tests {
                 path: format!("folder/{number}"), executable: number % 2 == 0, bytes,
             }).collect();
             let unpacked = unpack(&pack(files.clone()).unwrap(), &Limits::default()).unwrap();
+            for file in &files {
+                let one = unpack_one(&pack(files.clone()).unwrap(), &file.path, &Limits::default());
+                prop_assert_eq!(one.unwrap().as_ref(), Some(file));
+            }
             prop_assert_eq!(unpacked, files);
         }
 

@@ -1,0 +1,3 @@
+//! Protocols of others.
+
+mod clawhub;
