@@ -127,6 +127,12 @@ pub struct Limits {
     pub publishers_per_namespace: usize,
     /// Signings in that have begun and not ended.
     pub pending_logins: usize,
+    /// Files that one user has uploaded, or may upload, for versions that are not published yet.
+    pub staged_files_per_user: usize,
+    /// Bytes of these files together.
+    pub staged_bytes_per_user: usize,
+    /// Seconds until such a file is forgotten.
+    pub staged_seconds: u64,
 }
 
 impl Default for Limits {
@@ -166,6 +172,9 @@ impl Default for Limits {
             oidc_requests_per_minute_per_address: 600,
             publishers_per_namespace: 100,
             pending_logins: 1_000,
+            staged_files_per_user: 4_000,
+            staged_bytes_per_user: 200 * 1024 * 1024,
+            staged_seconds: 3_600,
         }
     }
 }

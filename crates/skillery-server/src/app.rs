@@ -18,6 +18,7 @@ use crate::db::{self, Db};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::folder_lock;
+use crate::http::interop::Fingerprints;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -68,6 +69,8 @@ pub struct App {
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
     pub log_key: Arc<LogKey>,
+    /// By what ClawHub's clients know folders again.
+    pub fingerprints: Fingerprints,
     /// Whole tiles of the log.
     pub tiles: TileCache,
     /// The newest checkpoint that was answered.
@@ -225,6 +228,7 @@ impl App {
             counters: Counters::default(),
             secret_key,
             log_key,
+            fingerprints: Fingerprints::default(),
             tiles,
             seen,
             oidc: Issuers::default(),

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::skills::SkillRow;
-use super::{Db, Tx, from_json, parsed, skills};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders, skills};
 use crate::failure::Result;
 
 /// A version as it is stored.
@@ -221,4 +221,83 @@ pub async fn digests_after(db: &Db, after: &str, limit: i64) -> Result<Vec<Strin
     .bind(limit)
     .fetch_all(db.reader())
     .await?)
+}
+
+/// All versions of a skill with their status and the digest of their bundle, in no order.
+pub async fn digests(db: &Db, key: &str) -> Result<Vec<(Version, VersionStatus, Digest)>> {
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT version, status, digest FROM versions WHERE skill = $1")
+            .bind(key.to_owned())
+            .fetch_all(db.reader())
+            .await?;
+    rows.iter()
+        .map(|(version, status, digest)| Ok((parsed(version)?, parsed(status)?, parsed(digest)?)))
+        .collect()
+}
+
+/// The files of these versions of a skill, each list with the digest of its bundle.
+pub async fn files_of(
+    db: &Db,
+    key: &str,
+    versions: &[&Version],
+) -> Result<Vec<(Digest, Vec<FileSummary>)>> {
+    let mut found = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT digest, files FROM versions WHERE skill = $1 AND version IN ({})",
+            placeholders(2, piece.len())
+        );
+        let mut query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(key.to_owned());
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for (digest, files) in query.fetch_all(db.reader()).await? {
+            found.push((parsed(&digest)?, from_json(&files)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Sets where these versions stand, as far as they stand where `from` says, and which version is the latest by that.
+/// Returns those that were changed.
+pub async fn set_statuses(
+    tx: &mut Tx,
+    key: &str,
+    versions: &[Version],
+    (from, to): (VersionStatus, VersionStatus),
+    reason: Option<&str>,
+) -> Result<Vec<Version>> {
+    let mut changed = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "UPDATE versions SET status = $3, reason = $4 WHERE skill = $1 AND status = $2 AND version IN ({}) \
+             RETURNING version",
+            placeholders(5, piece.len())
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+            .bind(key.to_owned())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind(reason.map(str::to_owned));
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for version in query.fetch_all(tx.connection()).await? {
+            changed.push(parsed(&version)?);
+        }
+    }
+    let statuses = statuses(tx.connection(), key).await?;
+    skills::set_latest(tx, key, latest(&statuses)).await?;
+    Ok(changed)
+}
+
+/// The versions of a skill that were yanked for a reason that begins so, in no order.
+pub async fn yanked_because(db: &Db, key: &str, beginning: &str) -> Result<Vec<Version>> {
+    let rows: Vec<(String, Option<String>)> =
+        sqlx::query_as("SELECT version, reason FROM versions WHERE skill = $1 AND status = 'yanked'")
+            .bind(key.to_owned())
+            .fetch_all(db.reader())
+            .await?;
+    let is_so = |reason: &Option<String>| reason.as_ref().is_some_and(|text| text.starts_with(beginning));
+    rows.iter().filter(|(_, reason)| is_so(reason)).map(|(version, _)| parsed(version)).collect()
 }

@@ -58,7 +58,7 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(&app, peer, &head).await };
     let (route, mut response) = match admitted {
         Ok(caller) => {
-            let limit = time_limit(&app.settings.limits, &head.headers);
+            let limit = time_limit(&app.settings.limits, &head);
             let call = Call::new(Arc::clone(&app), caller, head, body);
             match tokio::time::timeout(limit, dispatch(call)).await {
                 Ok(answered) => answered,
@@ -69,7 +69,11 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
                         false => ", and it is not known whether the change was written",
                     };
                     let detail = format!("it took over {} s{unknown}", limit.as_secs());
-                    ("none", problem(Failure::new(ProblemCode::RequestTimedOut, detail)))
+                    let failure = Failure::new(ProblemCode::RequestTimedOut, detail);
+                    match Surface::of(uri.path()) {
+                        Some(surface) => ("none", surface.problem(failure)),
+                        None => ("none", problem(failure)),
+                    }
                 }
             }
         }
@@ -89,8 +93,8 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
 }
 
 /// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
-fn time_limit(limits: &Limits, headers: &HeaderMap) -> Duration {
-    Duration::from_secs(match multipart::is_form(headers) {
+fn time_limit(limits: &Limits, head: &Parts) -> Duration {
+    Duration::from_secs(match multipart::is_form(&head.headers) || Surface::brings_file(head.uri.path()) {
         true => limits.upload_seconds.max(limits.request_seconds),
         false => limits.request_seconds,
     })
@@ -126,7 +130,7 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
-    if is_oidc(head.uri.path())
+    if (is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;
@@ -144,7 +148,10 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
             }
             Ok(caller)
         }
-        None if !app.settings.anonymous_reads && (surface.is_some() || is_reading(head.uri.path())) => {
+        None if !app.settings.anonymous_reads
+            && (surface.is_some() || is_reading(head.uri.path()))
+            && !Surface::is_open(head.uri.path()) =>
+        {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
         None => Ok(Caller::anonymous()),

@@ -3,6 +3,7 @@
 //! A surface shows what the API shows, to whom the API shows it: `catalog.rs` asks the same questions. `surface.rs` tells
 //! by its path which surface a request is for.
 
+mod clawhub;
 pub(crate) mod discovery;
 pub(crate) mod find;
 mod marketplace;
@@ -12,6 +13,7 @@ pub(crate) mod plugins;
 mod scope;
 mod surface;
 
+pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
 pub use surface::Surface;
 
 use skillery_core::{Problem, ProblemCode, SkillId};
@@ -40,8 +42,10 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     if !call.app.settings.surfaces.has(surface) {
         return ("none", surface.problem(surface.switched_off()));
     }
-    if surface == Surface::Mcp {
-        return mcp::answer(call).await;
+    match surface {
+        Surface::Mcp => return mcp::answer(call).await,
+        Surface::Clawhub => return clawhub::dispatch(call).await,
+        _ => {}
     }
     let path = call.head.uri.path();
     let (route, result) = match surface {

@@ -1,5 +1,6 @@
 //! Protocols of others.
 
+mod clawhub;
 mod discovery;
 mod find;
 mod marketplace;
