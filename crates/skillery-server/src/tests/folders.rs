@@ -406,7 +406,7 @@ async fn forms_that_are_refused() {
             "too large a request",
             [part("request", "application/json", &vec![b' '; 3 * 1024 * 1024]), end()].concat(),
             413,
-            "bundle-too-large",
+            "body-too-large",
         ),
     ];
     for (name, body, status, code) in cases {
