@@ -292,7 +292,7 @@ impl Writer<'_> {
         let scratch = self.scratch("known")?;
         let write = |name: &str, bytes: &[u8]| {
             let _ = fs::remove_file(&scratch);
-            write_synced(&scratch, bytes, false)?;
+            files::write_synced(&scratch, bytes, false)?;
             fs::rename(&scratch, folder.join(name))
         };
         for (name, text) in beside {
@@ -372,31 +372,15 @@ fn write_version(
         let path = file.path.split('/').fold(folder.to_owned(), |path, part| path.join(part));
         let parent = path.parent().unwrap_or(folder).to_owned();
         fs::create_dir_all(&parent)?;
-        write_synced(&path, &file.bytes, file.executable)?;
+        files::write_synced(&path, &file.bytes, file.executable)?;
         folders.push(parent);
     }
     for (name, text) in beside {
-        write_synced(&folder.join(name), text.as_bytes(), false)?;
+        files::write_synced(&folder.join(name), text.as_bytes(), false)?;
     }
-    write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
+    files::write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
     folders.dedup();
     folders.iter().try_for_each(|folder| files::sync_folder(folder))
-}
-
-fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use fs_err::os::unix::fs::OpenOptionsExt;
-        options.mode(if executable { 0o755 } else { 0o644 });
-    }
-    #[cfg(not(unix))]
-    let _ = executable;
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Reads a folder's files, without what this library or Python added, up to the limits of a bundle: what is on disk may
