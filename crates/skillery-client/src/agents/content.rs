@@ -76,10 +76,8 @@ impl fmt::Display for Difference {
 impl Content {
     /// Of these files.
     pub(super) fn of(version: &Version, digest: Digest, files: &[BundleFile]) -> Self {
-        let state = |file: &BundleFile| FileState {
-            sha256: Digest::of(&file.bytes),
-            executable: file.executable,
-        };
+        let state =
+            |file: &BundleFile| FileState { sha256: Digest::of(&file.bytes), executable: file.executable };
         let files = files.iter().map(|file| (file.path.clone(), state(file))).collect();
         Self { version: version.clone(), digest, files }
     }

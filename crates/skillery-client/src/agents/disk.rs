@@ -65,7 +65,11 @@ impl Scratch {
                 Fresh::Files(files) => write_folder(&new, files)?,
                 Fresh::Link(to) => link(to, &new)?,
             }
-            if is_there(&self.target) { self.exchange(&new)? } else { fs::rename(&new, &self.target)? }
+            if is_there(&self.target) {
+                self.exchange(&new)?
+            } else {
+                fs::rename(&new, &self.target)?
+            }
             files::sync_folder(self.target.parent().unwrap_or(&self.target))?;
             fs::remove_dir_all(&self.folder)
         };

@@ -81,6 +81,14 @@ pub enum AgentError {
         /// The other.
         other: String,
     },
+    /// The skill was not placed.
+    #[error("`{name}` is not placed here{agents}")]
+    NotPlaced {
+        /// The skill.
+        name: String,
+        /// Empty, or ` for` and the agents.
+        agents: String,
+    },
     /// Something is in the way that was not written by this program, or was changed since. Nothing was done.
     #[error("{}", .0.summary())]
     Refused(#[source] Conflicts),
@@ -104,6 +112,7 @@ impl AgentError {
             Self::NoText { .. } => "no-text",
             Self::NoName { .. } => "no-folder-name",
             Self::Capitals { .. } => "capitals-differ",
+            Self::NotPlaced { .. } => "not-placed",
             Self::Refused(conflicts) => conflicts.code(),
         }
     }
@@ -123,6 +132,7 @@ impl AgentError {
             Self::Link { .. } => "remove the link",
             Self::NoText { .. } => "choose a folder with a name in UTF-8",
             Self::NoName { .. } | Self::Capitals { .. } => "its publisher has to publish another version",
+            Self::NotPlaced { .. } => "`skillery list --agent all` lists what is",
             Self::Refused(conflicts) => conflicts.hint(),
         }
     }
@@ -135,7 +145,7 @@ impl AgentError {
             | Self::ProjectIsHome { .. }
             | Self::NoFolder { .. }
             | Self::NoText { .. } => ExitClass::Usage,
-            Self::NoneFound => ExitClass::NotFound,
+            Self::NoneFound | Self::NotPlaced { .. } => ExitClass::NotFound,
             _ => ExitClass::Failed,
         }
     }
@@ -215,9 +225,9 @@ impl Conflicts {
         let is_forceable =
             |conflict: &Conflict| matches!(conflict, Conflict::NotOurs { .. } | Conflict::Altered { .. });
         if self.0.iter().all(is_forceable) {
-            "`--force` keeps what is there as a backup; nothing was changed"
+            "`--force` keeps what is there as a backup, and goes on"
         } else {
-            "remove one of them, or place it for other agents; nothing was changed"
+            "remove one of them, or place it for other agents"
         }
     }
 }

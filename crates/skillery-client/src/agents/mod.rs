@@ -14,6 +14,8 @@ mod record;
 mod site;
 mod table;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;

@@ -81,13 +81,16 @@ impl FromStr for FolderName {
                 .is_some_and(|rest| rest.len() == 1 && rest != "0" && rest.parse::<u8>().is_ok());
         let is_plain = (1..=MAX_LENGTH).contains(&text.len())
             && text.split('-').all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                !part.is_empty()
+                    && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
             });
         if is_plain && !is_device {
             return Ok(Self(text.to_owned()));
         }
         let shown: String = text.chars().take(MAX_LENGTH + 1).flat_map(char::escape_debug).collect();
-        Err(format!("its name is `{shown}`, and agents want a-z, 0-9 and single hyphens, {MAX_LENGTH} at most"))
+        Err(format!(
+            "its name is `{shown}`, and agents want a-z, 0-9 and single hyphens, {MAX_LENGTH} at most"
+        ))
     }
 }
 

@@ -19,10 +19,10 @@ use crate::library::Installed;
 /// A verified version, ready to be placed.
 #[derive(Debug, Clone)]
 pub struct SkillFolder {
-    id: SkillId,
-    name: FolderName,
-    content: Content,
-    files: Vec<BundleFile>,
+    pub(super) id: SkillId,
+    pub(super) name: FolderName,
+    pub(super) content: Content,
+    pub(super) files: Vec<BundleFile>,
 }
 
 /// How to place.
@@ -133,7 +133,12 @@ impl Target<'_> {
 
 impl Site {
     /// Places skills for agents: all of them, or, where something is in the way, none.
-    pub fn place(&self, skills: &[SkillFolder], agents: &[&Agent], options: PlaceOptions) -> Result<Vec<Placed>> {
+    pub fn place(
+        &self,
+        skills: &[SkillFolder],
+        agents: &[&Agent],
+        options: PlaceOptions,
+    ) -> Result<Vec<Placed>> {
         let _lock = self.home.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
@@ -143,10 +148,18 @@ impl Site {
             for agent in agents {
                 let folder = self.folder(agent)?;
                 let key = self.key(&folder, &skill.name)?;
-                let present = record.placements.get(&key).filter(|placement| placement.id.key() == skill.id.key());
+                let present =
+                    record.placements.get(&key).filter(|placement| placement.id.key() == skill.id.key());
                 let is_link = present.is_some_and(|placement| placement.link.is_some());
                 let wanted = options.link.unwrap_or(is_link);
-                self.want(&mut targets, &mut conflicts, skill, &folder, [agent.name().to_owned()].into(), wanted)?;
+                self.want(
+                    &mut targets,
+                    &mut conflicts,
+                    skill,
+                    &folder,
+                    [agent.name().to_owned()].into(),
+                    wanted,
+                )?;
             }
         }
         let steps = self.judge(&record, targets, options.force, &mut conflicts)?;
@@ -229,6 +242,7 @@ impl Site {
         let mut steps = Vec::with_capacity(targets.len());
         for (key, target) in targets {
             let mut earlier = Vec::new();
+            let known = conflicts.len();
             for (other, placement) in &record.placements {
                 let is_here = same_folder(&key, other) && *other != key;
                 if is_here && placement.id.key() == target.skill.id.key() {
@@ -241,12 +255,17 @@ impl Site {
                     earlier.push(other.clone());
                 }
             }
-            match now(record.placements.get(&key), &target)? {
-                Ok(now) => steps.push(Step { target, now, earlier }),
-                Err(Conflict::NotOurs { .. } | Conflict::Altered { .. }) if force => {
-                    steps.push(Step { target, now: Now::InTheWay, earlier });
+            let now = match now(record.placements.get(&key), &target)? {
+                Ok(now) => now,
+                Err(Conflict::NotOurs { .. } | Conflict::Altered { .. }) if force => Now::InTheWay,
+                Err(conflict) => {
+                    conflicts.push(conflict);
+                    continue;
                 }
-                Err(conflict) => conflicts.push(conflict),
+            };
+            // What was changed by hand under an earlier name would be left behind.
+            if conflicts.len() == known {
+                steps.push(Step { target, now, earlier });
             }
         }
         Ok(steps)
@@ -318,7 +337,8 @@ impl Site {
             }
         }
         let key = self.key(&step.target.folder, &skill.name)?;
-        let agents = record.placements.get(&key).map(|placement| placement.agents.clone()).unwrap_or_default();
+        let agents =
+            record.placements.get(&key).map(|placement| placement.agents.clone()).unwrap_or_default();
         let change = match step.now {
             Now::Nothing | Now::InTheWay => Change::Placed,
             Now::Same => Change::Unchanged,

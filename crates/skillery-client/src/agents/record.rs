@@ -95,7 +95,9 @@ impl Record {
         let folder = path.parent().unwrap_or(Path::new("."));
         if self.placements.is_empty() {
             match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::disk(doing())(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::disk(doing())(error));
+                }
                 // Backups keep it.
                 _ => drop(fs::remove_dir(folder)),
             }
@@ -115,10 +117,9 @@ pub(super) fn key_of(path: &Path, project: Option<&Path>) -> Result<String> {
     let Some(project) = project else {
         return Ok(path.to_str().ok_or_else(no_text)?.to_owned());
     };
-    let inside = path.strip_prefix(project).map_err(|_| AgentError::LeadsOutside {
-        path: project.to_owned(),
-        to: path.to_owned(),
-    })?;
+    let inside = path
+        .strip_prefix(project)
+        .map_err(|_| AgentError::LeadsOutside { path: project.to_owned(), to: path.to_owned() })?;
     let parts: Option<Vec<&str>> = inside.components().map(|part| part.as_os_str().to_str()).collect();
     Ok(parts.ok_or_else(no_text)?.join("/"))
 }

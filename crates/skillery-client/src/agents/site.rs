@@ -113,6 +113,11 @@ impl Site {
         self.record_file().is_ok_and(|file| is_there(&file))
     }
 
+    /// The machine that it is on.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     /// Whose skills are placed.
     pub fn scope(&self) -> Scope {
         if self.root.is_some() { Scope::Project } else { Scope::Global }
@@ -247,7 +252,9 @@ impl Site {
     pub(super) fn tidy(&self, record: &mut Record) {
         for key in record.folders.iter().rev() {
             let path = path_of(key, self.root.as_deref());
-            if !key.split(['/', '\\']).any(|part| part == "..") && self.inside(&path).is_ok_and(|to| to == path) {
+            if !key.split(['/', '\\']).any(|part| part == "..")
+                && self.inside(&path).is_ok_and(|to| to == path)
+            {
                 let _ = fs::remove_dir(&path);
             }
         }

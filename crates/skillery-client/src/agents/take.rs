@@ -51,7 +51,9 @@ impl Site {
             // Links of other agents may lead here.
             let is_needed = placement.link.is_none()
                 && record.placements.values().any(|other| {
-                    other.link.is_some() && other.id.key() == placement.id.key() && !is_gone(&other.agents, agents)
+                    other.link.is_some()
+                        && other.id.key() == placement.id.key()
+                        && !is_gone(&other.agents, agents)
                 });
             let goes = kept.is_empty() && !is_needed;
             if goes
