@@ -102,6 +102,8 @@ pub(crate) enum Command {
     List(commands::list::ListArgs),
     /// Remove skills from the local library
     Remove(commands::remove::RemoveArgs),
+    /// List the agents that skills can be placed for, and their folders
+    Agents(commands::agents::AgentsArgs),
     /// Check every installed file against its digest
     Verify(commands::verify::VerifyArgs),
     /// Rate a skill

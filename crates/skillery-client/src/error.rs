@@ -9,6 +9,7 @@ use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{Problem, SkillId, Version};
 
+use crate::agents::AgentError;
 use crate::log::LogError;
 
 /// The result of whatever this crate does.
@@ -160,6 +161,9 @@ pub enum Error {
     /// The log of the registry.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folders of agents.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The library, or the cache, has other content under the same version.
     #[error("`{id}` {version} is {place} with other content, and versions never change")]
     ContentDiffers {
@@ -326,6 +330,7 @@ impl Error {
             Self::SignatureMismatch { .. } => "signature-mismatch",
             Self::SecretUnknown { .. } => "secret-unknown",
             Self::Log(error) => error.code(),
+            Self::Agent(error) => error.code(),
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
@@ -374,6 +379,7 @@ impl Error {
                 "get the secret from the org and keep it with `skillery key add`, or use a token of a member"
             }
             Self::Log(error) => error.hint(),
+            Self::Agent(error) => error.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -394,6 +400,7 @@ impl Error {
     /// What it means for the caller of a program.
     pub fn exit_class(&self) -> ExitClass {
         match self {
+            Self::Agent(error) => error.exit_class(),
             Self::Problem(problem) => ExitClass::of_status(problem.status),
             Self::Refused { status, .. } => ExitClass::of_status(*status),
             Self::Unreachable { .. }

@@ -5,6 +5,7 @@
 //! answers is believed only as far as its digests fit. This crate must never run the code of a skill, and must
 //! never know how a registry stores anything.
 
+pub mod agents;
 pub mod api;
 pub mod client;
 pub mod config;

@@ -1,6 +1,7 @@
 //! Every command, and which function runs it.
 
 pub(crate) mod admin;
+pub(crate) mod agents;
 pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -140,6 +141,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Update(args) => update::run(session, args).await,
         Command::List(args) => list::run(session, args),
         Command::Remove(args) => remove::run(session, args),
+        Command::Agents(args) => agents::run(session, args),
         Command::Verify(args) => verify::run(session, args).await,
         Command::Rate(args) => rate::run(session, args).await,
         Command::Reviews(args) => reviews::run(session, args).await,

@@ -4,6 +4,7 @@
 //! of its name. What is there is found without a registry.
 
 mod beside;
+mod bundle;
 mod cache;
 mod disk;
 mod find;

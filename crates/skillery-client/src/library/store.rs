@@ -294,7 +294,7 @@ impl Writer<'_> {
         let scratch = self.scratch("known")?;
         let write = |name: &str, bytes: &[u8]| {
             let _ = fs::remove_file(&scratch);
-            write_synced(&scratch, bytes, false)?;
+            files::write_synced(&scratch, bytes, false)?;
             fs::rename(&scratch, folder.join(name))
         };
         for (name, text) in beside {
