@@ -53,6 +53,20 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::R
     file.sync_all()
 }
 
+/// Whether its owner may execute the file. Where files have no such mark, none is.
+pub(crate) fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }

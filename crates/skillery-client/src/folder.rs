@@ -14,6 +14,7 @@ use skillery_core::Limits;
 use skillery_core::bundle::{BundleFile, BundleProblem, BundleProblemKind, SKILL_FILE};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// The file that says, in the words of `.gitignore`, what does not belong to the skill. It counts more than `.gitignore`.
 pub const IGNORE_FILE: &str = ".skilleryignore";
@@ -90,7 +91,7 @@ pub fn read_folder(folder: &Path, limits: &Limits) -> Result<Folder> {
             break;
         }
         left -= bytes.len();
-        files.push(BundleFile { path, executable: is_executable(&metadata), bytes });
+        files.push(BundleFile { path, executable: files::is_executable(&metadata), bytes });
     }
     problems.extend(bad_patterns.problems(folder));
     files.sort_by(|left, right| left.path.cmp(&right.path));
@@ -137,7 +138,9 @@ impl BadPatterns {
                 // A folder of this name has no patterns.
                 _ if metadata.is_dir() => continue,
                 Some(what) => BundleProblemKind::NotRegular(what),
-                None if metadata.len() > MAX_PATTERNS => BundleProblemKind::FileTooLarge(MAX_PATTERNS as usize),
+                None if metadata.len() > MAX_PATTERNS => {
+                    BundleProblemKind::FileTooLarge(MAX_PATTERNS as usize)
+                }
                 None => continue,
             };
             good = false;
@@ -242,17 +245,6 @@ fn why_not_regular(kind: FileType) -> Option<&'static str> {
     (!kind.is_file()).then_some("an entry of an unknown kind")
 }
 
-#[cfg(unix)]
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &std::fs::Metadata) -> bool {
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,9 +273,23 @@ mod tests {
         write(place.path(), ".git/info/exclude", "*.md\n");
         let folder = &place.path().join("my-skill");
         for path in [
-            "SKILL.md", "scripts/run.py", "scripts/__pycache__/run.pyc", "old.pyc", "node_modules/x/index.js", ".git/config",
-            ".hg/x", ".svn/x", ".venv/bin/python", "docs/.DS_Store", ".hidden", ".env", "build/out.bin", "docs/draft.txt",
-            "docs/kept.txt", ".ignore", "noted.log",
+            "SKILL.md",
+            "scripts/run.py",
+            "scripts/__pycache__/run.pyc",
+            "old.pyc",
+            "node_modules/x/index.js",
+            ".git/config",
+            ".hg/x",
+            ".svn/x",
+            ".venv/bin/python",
+            "docs/.DS_Store",
+            ".hidden",
+            ".env",
+            "build/out.bin",
+            "docs/draft.txt",
+            "docs/kept.txt",
+            ".ignore",
+            "noted.log",
         ] {
             write(folder, path, "x");
         }
@@ -292,7 +298,14 @@ mod tests {
         write(folder, "docs/.gitignore", "draft.txt\n");
         write(folder, ".skilleryignore", ".env\n");
         let expected = [
-            ".gitignore", ".hidden", ".ignore", "SKILL.md", "docs/.gitignore", "docs/kept.txt", "noted.log", "scripts/run.py",
+            ".gitignore",
+            ".hidden",
+            ".ignore",
+            "SKILL.md",
+            "docs/.gitignore",
+            "docs/kept.txt",
+            "noted.log",
+            "scripts/run.py",
         ];
         assert_eq!(paths(folder), expected);
         // The patterns of this program count more.
@@ -374,7 +387,10 @@ mod tests {
         };
         assert_eq!(problems(place.path(), &limits(10, 30, 3)), Vec::<String>::new());
         assert_eq!(problems(place.path(), &limits(9, 30, 3)).len(), 3);
-        assert_eq!(problems(place.path(), &limits(10, 29, 3)), ["the files have more than 29 bytes together"]);
+        assert_eq!(
+            problems(place.path(), &limits(10, 29, 3)),
+            ["the files have more than 29 bytes together"]
+        );
         assert_eq!(problems(place.path(), &limits(10, 30, 2)), ["there are more than 2 files"]);
     }
 
@@ -382,8 +398,12 @@ mod tests {
     fn skills_are_found_and_not_those_within_skills() {
         let place = tempfile::tempdir().unwrap();
         for path in [
-            "plugins/one/skills/a/SKILL.md", "plugins/one/skills/a/examples/b/SKILL.md", "plugins/two/c/skill.md",
-            "node_modules/d/SKILL.md", "README.md", ".claude/skills/e/SKILL.md",
+            "plugins/one/skills/a/SKILL.md",
+            "plugins/one/skills/a/examples/b/SKILL.md",
+            "plugins/two/c/skill.md",
+            "node_modules/d/SKILL.md",
+            "README.md",
+            ".claude/skills/e/SKILL.md",
         ] {
             write(place.path(), path, "x");
         }

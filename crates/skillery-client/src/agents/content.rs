@@ -11,6 +11,7 @@ use skillery_core::bundle::BundleFile;
 use skillery_core::{Digest, Version};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// What programs leave behind when they only read or run a skill. It is nobody's work.
 const LEFT_BEHIND: &[&str] = &["__pycache__", ".DS_Store"];
@@ -131,24 +132,11 @@ fn collect(
             collect(&entry.path(), &format!("{path}/"), expected, found)?;
         } else if metadata.is_file() && expected.contains_key(&path) {
             let bytes = fs::read(entry.path()).map_err(Error::disk(doing()))?;
-            let state = FileState { sha256: Digest::of(&bytes), executable: is_executable(&metadata) };
+            let state = FileState { sha256: Digest::of(&bytes), executable: files::is_executable(&metadata) };
             found.insert(path, Some(state));
         } else {
             found.insert(path, None);
         }
     }
     Ok(())
-}
-
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        metadata.permissions().mode() & 0o100 != 0
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        false
-    }
 }

@@ -18,9 +18,7 @@ use skillery_core::{Digest, SkillId, Version};
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, same_log};
-use crate::library::disk::{
-    below, collect, files_folder, names_in, read_if_there, write_synced, write_version,
-};
+use crate::library::disk::{below, collect, files_folder, names_in, read_if_there, write_version};
 use crate::library::manifest::{Installed, Manifest};
 use crate::log::{Kept, LogError, is_kept_file};
 use crate::verify;

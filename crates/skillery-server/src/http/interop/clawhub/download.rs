@@ -60,7 +60,8 @@ fn put_headers(
         );
     }
     // An exact version has the same bytes for ever. A store on the way may keep what everybody may have.
-    let is_exact = matches!(request, VersionRequest::Exact(_)) && offer.row.status == VersionStatus::Published;
+    let is_exact =
+        matches!(request, VersionRequest::Exact(_)) && offer.row.status == VersionStatus::Published;
     let is_open = offer.visibility == Visibility::Public && call.app.settings.anonymous_reads;
     headers.insert(
         CACHE_CONTROL,

@@ -97,7 +97,9 @@ pub async fn dispatch(call: Call) -> Answered {
         return ("none", problem(nothing(&path)));
     };
     let method = call.method();
-    if !ROUTES.iter().any(|(known, pattern, _)| *pattern == route && known.eq_ignore_ascii_case(method.as_str()))
+    if !ROUTES
+        .iter()
+        .any(|(known, pattern, _)| *pattern == route && known.eq_ignore_ascii_case(method.as_str()))
     {
         let failure = Failure::new(ProblemCode::MethodNotAllowed, "");
         return (route, problem(failure));

@@ -175,7 +175,10 @@ pub async fn install(call: &Call, slug: &str) -> Result<Response> {
         let owner = super::names::owner_of(&row.id.namespace());
         let url = format!(
             "{base}{BASE}/api/v1/download?slug={slug}&ownerHandle={owner}&version={version}",
-            version = percent_encoding::utf8_percent_encode(&latest.to_string(), percent_encoding::NON_ALPHANUMERIC),
+            version = percent_encoding::utf8_percent_encode(
+                &latest.to_string(),
+                percent_encoding::NON_ALPHANUMERIC
+            ),
         );
         return json(&serde_json::json!({
             "ok": true, "slug": slug, "installKind": "archive",

@@ -103,10 +103,14 @@ async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
     let bytes = SKILL_FILE.as_bytes();
-    let announce = async |token: &str, file: Value| app.post(&format!("{API}/skills/-/upload-url"), token, file).await;
+    let announce =
+        async |token: &str, file: Value| app.post(&format!("{API}/skills/-/upload-url"), token, file).await;
     let place = announce(&mia, announcement("SKILL.md", bytes)).await.is(200);
     let url = place["uploadUrl"].as_str().unwrap();
-    assert_eq!(refused(&send(&app, ADMIN, url, bytes).await, 404), "the upload is not known, is another user's, or has expired");
+    assert_eq!(
+        refused(&send(&app, ADMIN, url, bytes).await, 404),
+        "the upload is not known, is another user's, or has expired"
+    );
     let mut wrong = bytes.to_vec();
     wrong[0] ^= 1;
     assert!(refused(&send(&app, &mia, url, &wrong).await, 422).contains("SHA-256"));
@@ -128,7 +132,8 @@ async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
     app.app.environment.advance_seconds(3_601);
     refused(&finish(&app, &mia, version("tool", "1.0.0", vec![file])).await, 422);
     refused(&send(&app, &mia, url, bytes).await, 404);
-    for (field, value) in [("sha256", json!("short")), ("size", json!(-1)), ("size", json!(17 * 1024 * 1024))] {
+    for (field, value) in [("sha256", json!("short")), ("size", json!(-1)), ("size", json!(17 * 1024 * 1024))]
+    {
         let mut bad = announcement("SKILL.md", bytes);
         bad[field] = value;
         let answer = announce(&mia, bad).await;
@@ -192,7 +197,8 @@ fn form(payload: &Value, files: &[(&str, Vec<u8>)], end: &str) -> (String, Vec<u
     let boundary = "----formdata-undici-0123456789";
     let mut body = Vec::new();
     body.extend(
-        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n").bytes(),
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n")
+            .bytes(),
     );
     for (path, bytes) in files {
         body.extend(
@@ -235,7 +241,9 @@ async fn older_programs_publish_in_one_form() {
     }
     let one_by_one = sent(&app, &mia, &folder()).await;
     finish(&app, &mia, version("tool2", "1.0.0", one_by_one)).await.is(200);
-    let files = async |slug: &str| read(&app, "", &format!("/skills/{slug}/versions/1.0.0")).await["version"]["files"].clone();
+    let files = async |slug: &str| {
+        read(&app, "", &format!("/skills/{slug}/versions/1.0.0")).await["version"]["files"].clone()
+    };
     assert_eq!(files("tool").await, files("tool2").await);
     // Whoever has no place, or several, publishes under the own name.
     let sam = app.user("sam", &["read", "publish"]).await;
