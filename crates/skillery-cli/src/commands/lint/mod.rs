@@ -132,7 +132,8 @@ fn look_at_folder(folder: &Path, strictness: Strictness) -> Result<Looked, Failu
     let limits = Limits::default();
     let read = read_folder(folder, &limits)?;
     // `.` and `..` have no name of their own.
-    let name = std::fs::canonicalize(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let name =
+        std::fs::canonicalize(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
     let found = lint(&read.files, name.as_deref(), strictness, &limits);
     let mut findings = findings_of(&read.problems, strictness);
     findings.extend(found.findings);
@@ -184,8 +185,12 @@ fn describe(page: &mut Page, report: &Report) {
                 Level::Warning => Tone::Warning,
                 Level::Note => Tone::Name,
             };
-            let line = Line::default().toned(Tone::Strong, format!("{place}: ")).toned(tone, finding.level.as_str());
-            page.line(line.toned(Tone::Faint, format!("[{}]", finding.rule)).plain(format!(": {}", finding.message)));
+            let line =
+                Line::default().toned(Tone::Strong, format!("{place}: ")).toned(tone, finding.level.as_str());
+            page.line(
+                line.toned(Tone::Faint, format!("[{}]", finding.rule))
+                    .plain(format!(": {}", finding.message)),
+            );
         }
     }
     let counts = [
