@@ -21,6 +21,7 @@ pub mod oms;
 pub mod publish;
 pub mod require;
 mod retry;
+pub mod sbom;
 pub mod sign;
 pub mod signer;
 pub mod trusted;

@@ -19,6 +19,7 @@ mod model_signing;
 mod moderation;
 mod oidc;
 mod oidc_provider;
+mod outdated;
 mod packages;
 mod policy;
 mod proofs;
