@@ -85,8 +85,12 @@ impl Component {
             properties.push(json!({ "name": "skillery:log-index", "value": index.to_string() }));
         }
         if let Some(about) = &self.about {
-            component["description"] = json!(about.description);
-            component["licenses"] = license(&about.license);
+            if !about.description.is_empty() {
+                component["description"] = json!(about.description);
+            }
+            if let Some(license) = license(&about.license) {
+                component["licenses"] = json!([license]);
+            }
             if !about.author.is_empty() {
                 component["authors"] = json!([{ "name": about.author }]);
             }
@@ -123,14 +127,16 @@ pub fn cyclonedx(mut components: Vec<Component>, program: &str) -> Value {
 }
 
 /// A licence by its SPDX identifier, as an expression, or by whatever it is called.
-fn license(text: &str) -> Value {
-    if let Some(id) = spdx::license_id(text) {
-        return json!([{ "license": { "id": id.name } }]);
+fn license(text: &str) -> Option<Value> {
+    let is_known = spdx::license_id(text).is_some_and(|id| id.name == text);
+    match text {
+        "" => None,
+        id if is_known => Some(json!({ "license": { "id": id } })),
+        expression if spdx::Expression::parse(expression).is_ok() => {
+            Some(json!({ "expression": expression }))
+        }
+        name => Some(json!({ "license": { "name": name } })),
     }
-    if !text.is_empty() && spdx::Expression::parse(text).is_ok() {
-        return json!([{ "expression": text }]);
-    }
-    if text.is_empty() { json!([]) } else { json!([{ "license": { "name": text } }]) }
 }
 
 #[cfg(test)]
@@ -139,9 +145,10 @@ mod tests {
 
     #[test]
     fn licences_and_package_urls() {
-        assert_eq!(license("MIT"), json!([{ "license": { "id": "MIT" } }]));
-        assert_eq!(license("MIT OR Apache-2.0"), json!([{ "expression": "MIT OR Apache-2.0" }]));
-        assert_eq!(license("ask me"), json!([{ "license": { "name": "ask me" } }]));
+        assert_eq!(license("MIT"), Some(json!({ "license": { "id": "MIT" } })));
+        assert_eq!(license("MIT OR Apache-2.0"), Some(json!({ "expression": "MIT OR Apache-2.0" })));
+        assert_eq!(license("ask me"), Some(json!({ "license": { "name": "ask me" } })));
+        assert_eq!(license(""), None);
         let component = Component {
             id: "acme/team/email_validator".parse().unwrap(),
             version: "1.0.0+build".parse().unwrap(),
