@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     /// Install the newest versions of skills that are installed
     Update(commands::update::UpdateArgs),
+    /// List skills that have newer versions, or versions that should not be used
+    Outdated(commands::outdated::OutdatedArgs),
     /// List the local library
     List(commands::list::ListArgs),
     /// Remove skills from the local library
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Agents(commands::agents::AgentsArgs),
     /// Check every installed file against its digest
     Verify(commands::verify::VerifyArgs),
+    /// Write a bill of materials of the skills that are used (CycloneDX)
+    Sbom(commands::sbom::SbomArgs),
     /// Rate a skill
     Rate(commands::rate::RateArgs),
     /// Show the ratings and reviews of a skill

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use fs_err as fs;
 
+/// How the names of files begin that are not written to their end.
+pub(crate) const HALF_WRITTEN: &str = ".tmp-";
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readers {
@@ -21,7 +24,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], readers: Readers) -> i
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
+    builder.prefix(HALF_WRITTEN);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

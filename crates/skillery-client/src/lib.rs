@@ -23,6 +23,7 @@ pub mod publish;
 pub mod require;
 pub mod resolve;
 mod retry;
+pub mod sbom;
 pub mod sign;
 pub mod signer;
 pub mod trusted;

@@ -19,6 +19,7 @@ pub(crate) mod mcp;
 pub(crate) mod openapi;
 pub(crate) mod org;
 mod org_policy;
+pub(crate) mod outdated;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod publish;
@@ -27,6 +28,7 @@ pub(crate) mod quarantine;
 pub(crate) mod rate;
 pub(crate) mod remove;
 pub(crate) mod reviews;
+pub(crate) mod sbom;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod serving;
@@ -141,6 +143,8 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Info(args) => info::run(session, args).await,
         Command::Install(args) => install::run(session, args).await,
         Command::Update(args) => update::run(session, args).await,
+        Command::Outdated(args) => outdated::run(session, args).await,
+        Command::Sbom(args) => sbom::run(session, args).await,
         Command::List(args) => list::run(session, args),
         Command::Remove(args) => remove::run(session, args),
         Command::Agents(args) => agents::run(session, args),

@@ -219,8 +219,8 @@ fn for_all_projects_and_for_all_agents() {
     // The folders of a user may be links; and what was placed is found when a variable is another one.
     let dotfiles = place.user().join("dotfiles");
     std::fs::create_dir_all(dotfiles.join("skills")).unwrap();
-    symlink(&dotfiles, place.user().join(".gemini")).unwrap();
-    place.run(["install", ID, "--agent", "gemini", "--global"]).ok();
+    symlink(&dotfiles, place.user().join(".copilot")).unwrap();
+    place.run(["install", ID, "--agent", "copilot", "--global"]).ok();
     assert!(dotfiles.join("skills/email-validator/SKILL.md").is_file());
     place.unset("CLAUDE_CONFIG_DIR");
     newer(&place);
@@ -345,4 +345,46 @@ fn what_an_interrupted_run_left_is_put_in_order() {
     assert!(placed.exists());
     std::fs::remove_dir_all(&placed).unwrap();
     place.run(["remove", ID, "--agent", "claude-code"]).ok();
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_the_old_or_the_new_in_each_folder() {
+    const FOLDERS: [&str; 3] = [".agents", ".claude", ".goose"];
+    let (_server, place) = place();
+    newer(&place);
+    let install = |version: &str, form: &str| {
+        let skill = format!("{ID}@{version}");
+        place.command(["install", &skill, "--agent", "codex,claude,goose", form, "--offline", "--no-lock"])
+    };
+    for version in ["1.1.0", "1.0.0"] {
+        place.run(["install", &format!("{ID}@{version}"), "--agent", "codex,claude,goose"]).ok();
+    }
+    let record = || std::fs::read(place.work().join(".skillery/agents.json")).unwrap();
+    let mut killed = 0;
+    for round in 0..24 {
+        let (version, form) = (["1.1.0", "1.0.0"][round % 2], ["--copy", "--link", "--link"][round % 3]);
+        let before = record();
+        let mut child = install(version, form).spawn().unwrap();
+        // The moment when the record has changed, and folders begin to.
+        while record() == before && child.try_wait().unwrap().is_none() {}
+        for _ in 0..round * 200 {
+            std::hint::spin_loop();
+        }
+        let _ = child.kill();
+        killed += usize::from(!child.wait().unwrap().success());
+        for folder in FOLDERS {
+            let folder = place.work().join(folder).join("skills/email-validator");
+            let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+            let is_new = read("SKILL.md").contains("1.1.0");
+            assert_eq!(read("scripts/email_validator.py").ends_with("# newer\n"), is_new);
+        }
+        let listed = place.run(["list", "--agent", "all", "--json"]).ok().json();
+        for placement in listed["placements"].as_array().unwrap() {
+            assert_eq!(placement["state"], "whole", "{listed}");
+        }
+    }
+    assert!(killed > 0);
+    assert!(place.finish(install("1.1.0", "--copy").spawn().unwrap()).code == Some(0));
+    place.run(["remove", ID, "--agent", "all"]).ok();
+    assert_eq!(names(&place.work()), ["skillery.lock"]);
 }

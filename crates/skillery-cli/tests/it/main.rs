@@ -20,6 +20,7 @@ mod model_signing;
 mod moderation;
 mod oidc;
 mod oidc_provider;
+mod outdated;
 mod packages;
 mod policy;
 mod proofs;

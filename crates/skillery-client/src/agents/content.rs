@@ -42,7 +42,7 @@ pub(super) struct FileState {
 /// What differs from what was placed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The file, relative and with `/`.
+    /// The file, relative and with `/`; `.` for the whole, where it is not of the kind that was placed.
     pub path: String,
     /// How.
     pub kind: DifferenceKind,
@@ -70,6 +70,9 @@ impl fmt::Display for Difference {
             DifferenceKind::Missing => "missing",
             DifferenceKind::Mode => "permission to execute changed",
         };
+        if self.path == "." {
+            return formatter.write_str("it is another link, or none any more");
+        }
         write!(formatter, "`{}` ({what})", self.path.escape_debug())
     }
 }

@@ -94,6 +94,7 @@ impl Record {
         let doing = || format!("write {}", path.display());
         let folder = path.parent().unwrap_or(Path::new("."));
         if self.placements.is_empty() {
+            clear_half_written(folder);
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::disk(doing())(error));
@@ -104,10 +105,20 @@ impl Record {
             return Ok(());
         }
         fs::create_dir_all(folder).map_err(Error::disk(doing()))?;
+        clear_half_written(folder);
         let mut bytes =
             serde_json::to_vec_pretty(self).map_err(Error::internal("write what was placed as JSON"))?;
         bytes.push(b'\n');
         files::write_atomically(path, &bytes, Readers::Mask).map_err(Error::disk(doing()))
+    }
+}
+
+/// Removes what runs that were killed while they wrote the record left of it.
+fn clear_half_written(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(files::HALF_WRITTEN))
+    {
+        let _ = fs::remove_file(entry.path());
     }
 }
 

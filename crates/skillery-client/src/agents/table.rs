@@ -78,7 +78,7 @@ pub(super) static AGENTS: &[Agent] = &[
     agent("firebender", "Firebender", ".agents/skills", "~/.firebender/skills", "~/.firebender"),
     agent("forgecode", "ForgeCode", ".forge/skills", "~/.forge/skills", "~/.forge"),
     agent("fx", "fx", ".agents/skills", "~/.agents/skills", "~/.fx"),
-    agent("gemini-cli", "Gemini CLI", ".agents/skills", "$GEMINI_CLI_HOME/.gemini/skills", "$GEMINI_CLI_HOME/.gemini"),
+    agent("gemini-cli", "Gemini CLI", ".agents/skills", "$GEMINI_CLI_HOME/.agents/skills", "$GEMINI_CLI_HOME/.gemini"),
     agent("github-copilot", "GitHub Copilot", ".agents/skills", "$COPILOT_HOME/skills", "$COPILOT_HOME"),
     agent("goose", "Goose", ".goose/skills", "$XDG_CONFIG_HOME/goose/skills", "$XDG_CONFIG_HOME/goose"),
     agent("grok", "Grok Build", ".grok/skills", "$GROK_HOME/skills", "$GROK_HOME"),
