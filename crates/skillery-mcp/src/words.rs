@@ -20,13 +20,16 @@ pub struct SearchArguments {
     #[schemars(length(max = 256))]
     pub query: String,
     /// Only skills of this namespace and below it, for example `acme` or `acme/email`.
-    #[schemars(length(max = 255))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 255))]
     pub namespace: Option<String>,
     /// Tags that must all be there.
-    #[schemars(length(max = 16))]
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", length(max = 16))]
     pub tags: Option<Vec<String>>,
     /// How many skills at most; 10 when left out.
-    #[schemars(range(min = 1, max = 50))]
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 50))]
     pub limit: Option<u32>,
 }
 
@@ -74,7 +77,8 @@ pub struct ShowArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
 }
 
@@ -181,7 +185,8 @@ pub struct ReadArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
     /// The path of the file in the skill's folder, for example `SKILL.md`.
     #[schemars(length(min = 1, max = 240))]
@@ -219,7 +224,8 @@ pub struct InstallArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
 }
 

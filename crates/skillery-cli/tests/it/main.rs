@@ -14,6 +14,7 @@ mod hostile;
 mod interrupt;
 mod library;
 mod main_job;
+mod mcp;
 mod model_signing;
 mod moderation;
 mod oidc;

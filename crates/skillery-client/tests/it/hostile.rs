@@ -141,8 +141,17 @@ async fn code_that_was_swapped_is_not_installed_though_all_digests_fit() {
         });
         let said = world.refuses("1.1.0", "not-logged").await;
         assert!(said.contains("has the digest"), "{said}");
+        // Nor is it read, and nothing of it is kept to be read later.
+        for _ in 0..2 {
+            let looked =
+                world.library.peek(&world.proxy.client(), &id("acme/hello"), &version("1.1.0"), PLAIN);
+            assert_eq!(looked.await.unwrap_err().code(), "not-logged");
+        }
     }
     world.proxy.alters(|_, status, body| (status, body));
+    let peeked =
+        world.library.peek(&world.proxy.client(), &id("acme/hello"), &version("1.1.0"), PLAIN).await.unwrap();
+    assert_eq!((peeked.files.len(), world.library.list().unwrap().len()), (2, 0));
     world.install("1.1.0").await.unwrap();
 }
 
