@@ -92,6 +92,8 @@ pub struct SkillDetail {
     /// `published`, or `yanked`: then its publisher advises against it.
     pub status: String,
     /// Why it should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
     /// What it is for, in the words of its author.
     pub description: String,
@@ -102,8 +104,12 @@ pub struct SkillDetail {
     /// Its licence.
     pub license: String,
     /// The project's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub homepage: Option<String>,
     /// Where the source is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub repository: Option<String>,
     /// Who sees it: `public`, `internal` or `private`.
     pub visibility: String,
@@ -213,6 +219,8 @@ pub struct FileContent {
     /// The content.
     pub content: String,
     /// Why the version should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
 }
 
@@ -243,5 +251,7 @@ pub struct InstallResult {
     /// The folder with its files.
     pub folder: String,
     /// Why the version should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
 }
