@@ -136,6 +136,8 @@ impl Registry {
                 description: record.description,
             });
         }
+        // Where a whole page went out of sight since the index was written, the list ends early: to go on behind it would tell
+        // what was there.
         let is_last = found.total <= found.numbers.len();
         let next = skills.last().filter(|_| !is_last).map(|skill| skill.id.key());
         Ok(Listing { skills, next })
