@@ -84,6 +84,16 @@ pub struct SkillFiles {
     pub files: Vec<BundleFile>,
 }
 
+impl SkillFiles {
+    /// What is to be said of a version that its publisher took back.
+    pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+        match reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{id} {version} was yanked: {reason}"),
+            None => format!("{id} {version} was yanked"),
+        }
+    }
+}
+
 /// Everything about a version, and what there is besides it.
 #[derive(Debug, Clone)]
 pub struct Shown {

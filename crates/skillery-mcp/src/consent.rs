@@ -12,6 +12,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 
+use crate::resources::shown;
 use crate::{Refusal, SkillDetail};
 
 /// What the question is called where it has a name.
@@ -88,7 +89,8 @@ fn agreed(action: &ElicitationAction) -> Result<Consent, Refusal> {
     }
 }
 
-/// What the user is to decide about. Ids and versions have no other letters than they should; what authors wrote is left out.
+/// What the user is to decide about. What authors wrote is left out, and what others wrote stands in one line, so that nobody
+/// words the question.
 fn words(skill: &SkillDetail) -> String {
     let signed = match skill.signatures.as_slice() {
         [] => "It is not signed.".to_owned(),
@@ -98,13 +100,16 @@ fn words(skill: &SkillDetail) -> String {
     let mut words = format!(
         "Install the skill {} {}, published by {}? {signed} What is demanded of skills on this machine is checked before it \
          is installed. SHA-256: {}",
-        skill.id, skill.version, skill.publisher, skill.digest
+        skill.id,
+        skill.version,
+        shown(&skill.publisher),
+        skill.digest
     );
     if let Some(warning) = &skill.warning {
-        words += &format!("\n\nWarning: {warning}");
+        words += &format!("\n\nWarning: {}", shown(warning));
     }
     for finding in skill.findings.iter().take(10) {
-        words += &format!("\n\nA scan found ({}): {}", finding.severity, finding.message);
+        words += &format!("\n\nA scan found ({}): {}", shown(&finding.severity), shown(&finding.message));
     }
     words
 }

@@ -26,6 +26,7 @@ pub struct Manifest {
     /// Its files, by path.
     pub files: Vec<FileEntry>,
     front_matter: Map<String, Value>,
+    size: usize,
 }
 
 /// One file.
@@ -57,7 +58,15 @@ impl Manifest {
         files.sort_by(|left, right| left.path.cmp(&right.path));
         let text = skill.files.iter().find(|file| file.path == SKILL_FILE);
         let front_matter = text.and_then(|file| front_matter(&file.bytes)).unwrap_or_default();
-        Self { id: skill.id.clone(), version: skill.version.clone(), files, front_matter }
+        // Values take some times the room of their text.
+        let text = serde_json::to_string(&front_matter).map_or(0, |text| text.len());
+        let size = 512 + 8 * text + files.iter().map(|file| 64 + file.path.len()).sum::<usize>();
+        Self { id: skill.id.clone(), version: skill.version.clone(), files, front_matter, size }
+    }
+
+    /// How many bytes of memory it takes, about.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Whether it is within what the Skills extension allows.

@@ -4,7 +4,9 @@ use skillery_core::VersionStatus;
 use skillery_core::api::{Record, SearchResponse};
 
 use crate::words::{FileLine, FindingLine, SignatureLine, VersionLine};
-use crate::{FileContent, InstallResult, SearchHit, SearchResult, Shown, SkillAddress, SkillDetail};
+use crate::{
+    FileContent, InstallResult, SearchHit, SearchResult, Shown, SkillAddress, SkillDetail, SkillFiles,
+};
 
 /// Files that are told one by one in a text.
 const TOLD: usize = 50;
@@ -57,10 +59,8 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
     let Shown { version: detail, skill, versions, registry } = shown;
     let summary = detail.summary;
     let (id, version) = (detail.id.to_string(), summary.version.to_string());
-    let warning = (summary.status == VersionStatus::Yanked).then(|| {
-        let reason = summary.reason.as_deref().filter(|reason| !reason.is_empty());
-        format!("{id} {version} was yanked{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
-    });
+    let warning = (summary.status == VersionStatus::Yanked)
+        .then(|| SkillFiles::yanked(&detail.id, &summary.version, summary.reason.as_deref()));
     let mut install = vec![format!("skillery install {id}@{version}")];
     if let Some(registry) = registry {
         let registry = registry.trim_end_matches('/');

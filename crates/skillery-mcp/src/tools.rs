@@ -1,6 +1,6 @@
 //! The tools: what they are called, what they take, and calling them.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +12,7 @@ use rmcp::{ErrorData, RoleServer};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use skillery_core::bundle::SKILL_FILE;
 use skillery_core::limits::MAX_ID_LENGTH;
 use skillery_core::{Digest, Namespace, Problem, ProblemCode, SkillId, VersionRequest};
@@ -81,11 +82,26 @@ fn tool<A: JsonSchema + 'static, R: JsonSchema + 'static>(
     description: &'static str,
     annotations: ToolAnnotations,
 ) -> Tool {
-    Tool::new(name, description, JsonObject::new())
-        .with_title(title)
-        .with_input_schema::<A>()
-        .with_output_schema::<R>()
-        .with_annotations(annotations)
+    let tool =
+        Tool::new(name, description, JsonObject::new()).with_input_schema::<A>().with_output_schema::<R>();
+    let (input, output) = (plain(&tool.input_schema), tool.output_schema.as_deref().map(plain));
+    let mut tool = tool.with_title(title).with_annotations(annotations);
+    tool.input_schema = Arc::new(input);
+    tool.output_schema = output.map(Arc::new);
+    tool
+}
+
+/// A schema without the names of Rust's numbers, which validators do not know, and some hosts refuse.
+fn plain(schema: &JsonObject) -> JsonObject {
+    fn inner(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => Value::Object(plain(object)),
+            Value::Array(values) => values.iter().map(inner).collect(),
+            other => other.clone(),
+        }
+    }
+    let kept = schema.iter().filter(|(key, value)| *key != "format" || !value.is_string());
+    kept.map(|(key, value)| (key.clone(), inner(value))).collect()
 }
 
 /// `tools/call`. What a tool could not do is its answer, so that the model reads it; only a tool that there is not is an error.
@@ -110,7 +126,7 @@ pub(crate) async fn call<B: Backend>(
 
 /// The arguments as this type. What a model has made up is named, so that it can do better.
 fn parsed<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Refusal> {
-    serde_json::from_value(serde_json::Value::Object(arguments)).map_err(|error| {
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         let text = shown(&error.to_string());
         let is_unknown = text.starts_with("unknown field");
         let code = if is_unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidField };

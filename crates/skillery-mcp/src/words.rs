@@ -20,13 +20,16 @@ pub struct SearchArguments {
     #[schemars(length(max = 256))]
     pub query: String,
     /// Only skills of this namespace and below it, for example `acme` or `acme/email`.
-    #[schemars(length(max = 255))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 255))]
     pub namespace: Option<String>,
     /// Tags that must all be there.
-    #[schemars(length(max = 16))]
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", length(max = 16))]
     pub tags: Option<Vec<String>>,
     /// How many skills at most; 10 when left out.
-    #[schemars(range(min = 1, max = 50))]
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 50))]
     pub limit: Option<u32>,
 }
 
@@ -74,7 +77,8 @@ pub struct ShowArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
 }
 
@@ -88,6 +92,8 @@ pub struct SkillDetail {
     /// `published`, or `yanked`: then its publisher advises against it.
     pub status: String,
     /// Why it should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
     /// What it is for, in the words of its author.
     pub description: String,
@@ -98,8 +104,12 @@ pub struct SkillDetail {
     /// Its licence.
     pub license: String,
     /// The project's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub homepage: Option<String>,
     /// Where the source is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub repository: Option<String>,
     /// Who sees it: `public`, `internal` or `private`.
     pub visibility: String,
@@ -181,7 +191,8 @@ pub struct ReadArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
     /// The path of the file in the skill's folder, for example `SKILL.md`.
     #[schemars(length(min = 1, max = 240))]
@@ -208,6 +219,8 @@ pub struct FileContent {
     /// The content.
     pub content: String,
     /// Why the version should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
 }
 
@@ -219,7 +232,8 @@ pub struct InstallArguments {
     #[schemars(length(max = 255))]
     pub id: String,
     /// An exact version such as `1.2.0`, or a range such as `^1.2`; the latest when left out.
-    #[schemars(length(max = 128))]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
 }
 
@@ -237,5 +251,7 @@ pub struct InstallResult {
     /// The folder with its files.
     pub folder: String,
     /// Why the version should not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub warning: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use skillery_core::event::Event;
 use skillery_core::{Digest, SkillId};
@@ -36,8 +37,9 @@ const IDENTITIES: usize = 20_000;
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
 
-/// Versions of which it is remembered what their files are.
-const MANIFESTS: usize = 2_000;
+/// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
+const MANIFESTS: usize = 8_000;
+const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The registry.
 pub struct App {
@@ -60,7 +62,7 @@ pub struct App {
     /// Who has called before.
     pub identities: Arc<Identities>,
     /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
-    pub manifests: Cache<String, Arc<Manifest>>,
+    pub manifests: Cache<String, Arc<Manifest>, BySize>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -85,6 +87,16 @@ pub struct App {
     stop: watch::Sender<bool>,
     /// Held as long as the app lives; the system releases it when the process ends, however it ends.
     _lock: std::fs::File,
+}
+
+/// Counts what a manifest takes in memory.
+#[derive(Debug, Clone)]
+pub struct BySize;
+
+impl Weighter<String, Arc<Manifest>> for BySize {
+    fn weight(&self, _: &String, manifest: &Arc<Manifest>) -> u64 {
+        manifest.size() as u64
+    }
 }
 
 /// Callers by the hash of their token, as long as nothing changes what callers may do.
@@ -223,7 +235,7 @@ impl App {
             search,
             ready,
             identities,
-            manifests: Cache::new(MANIFESTS),
+            manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,

@@ -16,6 +16,7 @@ mod interrupt;
 mod library;
 mod lint;
 mod main_job;
+mod mcp;
 mod model_signing;
 mod moderation;
 mod oidc;

@@ -128,13 +128,9 @@ impl Backend for Local {
             Err(error) => return Err(refused(error)),
             Ok(_) => Some(self.offered(id, &version).await?),
         };
-        let yanked = detail.filter(|detail| detail.summary.status == VersionStatus::Yanked).map(|detail| {
-            let reason = detail.summary.reason.filter(|reason| !reason.is_empty());
-            format!(
-                "{id} {version} was yanked{}",
-                reason.map(|reason| format!(": {reason}")).unwrap_or_default()
-            )
-        });
+        let yanked = detail
+            .filter(|detail| detail.summary.status == VersionStatus::Yanked)
+            .map(|detail| SkillFiles::yanked(&detail.id, &version, detail.summary.reason.as_deref()));
         if let Some(installed) = installed {
             return self.own(installed, yanked).await;
         }

@@ -9,7 +9,8 @@ mod registry;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
@@ -54,10 +55,12 @@ async fn message(call: Call, scope: Option<Namespace>) -> Result<Response> {
         return Err(Problem::new(ProblemCode::MethodNotAllowed, detail).with("allow", "POST").into());
     }
     let base = call.base().ok();
-    let (app, caller, head, bytes) = call.bytes(MAX_MESSAGE_BYTES).await?;
+    let (app, caller, mut head, bytes) = call.bytes(MAX_MESSAGE_BYTES).await?;
     if let Some(refused) = refuse::no_message(&bytes) {
         return Ok(refused);
     }
+    // The head goes along with the message, and may be shown by whoever logs one.
+    head.headers.remove(AUTHORIZATION);
     let config = config(&app.settings);
     let handler = Handler::new(Registry { app, caller, scope, base });
     let service = StreamableHttpService::new(
@@ -65,8 +68,13 @@ async fn message(call: Call, scope: Option<Namespace>) -> Result<Response> {
         Arc::new(NeverSessionManager::default()),
         config,
     );
-    let answered = service.handle(Request::from_parts(head, Full::new(bytes))).await;
-    Ok(answered.map(Body::new))
+    let mut answered = service.handle(Request::from_parts(head, Full::new(bytes))).await.map(Body::new);
+    // What is refused by its head is refused in a few words.
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    if answered.status().is_client_error() {
+        answered.headers_mut().entry(CONTENT_TYPE).or_insert(text);
+    }
+    Ok(answered)
 }
 
 fn config(settings: &Settings) -> StreamableHttpServerConfig {

@@ -101,11 +101,8 @@ impl Registry {
     async fn unpacked(&self, offer: Offer) -> Result<SkillFiles> {
         let files = offer.files(&self.app).await?;
         let Offer { id, row, .. } = offer;
-        let warning = (row.status == VersionStatus::Yanked).then(|| {
-            let reason = row.reason.filter(|reason| !reason.is_empty());
-            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{id} {} was yanked{reason}", row.version)
-        });
+        let warning = (row.status == VersionStatus::Yanked)
+            .then(|| SkillFiles::yanked(&id, &row.version, row.reason.as_deref()));
         Ok(SkillFiles { id, version: row.version, digest: row.digest, warning, files })
     }
 
@@ -116,7 +113,9 @@ impl Registry {
         if let Some(manifest) = self.app.manifests.get(&key) {
             return Ok(manifest);
         }
-        let manifest = Arc::new(Manifest::of(&self.unpacked(offer).await?));
+        let files = self.unpacked(offer).await?;
+        let manifest = tokio::task::spawn_blocking(move || Arc::new(Manifest::of(&files)));
+        let manifest = manifest.await.map_err(Failure::internal)?;
         self.app.manifests.insert(key, Arc::clone(&manifest));
         Ok(manifest)
     }
@@ -137,6 +136,8 @@ impl Registry {
                 description: record.description,
             });
         }
+        // Where a whole page went out of sight since the index was written, the list ends early: to go on behind it would tell
+        // what was there.
         let is_last = found.total <= found.numbers.len();
         let next = skills.last().filter(|_| !is_last).map(|skill| skill.id.key());
         Ok(Listing { skills, next })

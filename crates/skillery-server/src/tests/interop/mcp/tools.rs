@@ -27,8 +27,9 @@ async fn each_version_of_the_protocol_begins() {
     }
     // A version that nobody knows is answered with one that both may know.
     let params = json!({ "protocolVersion": "2099-01-01", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
-    let result = app.rpc("", "initialize", params).await;
-    assert_eq!(result["protocolVersion"], "2025-11-25");
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+    let result = app.message("/mcp", "", &body.to_string(), &[]).await.is(200);
+    assert_eq!(result["result"]["protocolVersion"], "2025-11-25");
     let notified = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     assert_eq!(app.message("/mcp", "", &notified.to_string(), &[]).await.status, 202);
     assert_eq!(app.rpc("", "ping", json!({})).await, json!({}));
