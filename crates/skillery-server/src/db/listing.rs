@@ -2,8 +2,8 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::skills::{SkillRow, skill_row};
 use super::Db;
+use super::skills::{SkillRow, skill_row};
 use crate::failure::Result;
 
 const ROW: &str = "id, number, visibility, latest, created_at, star_count";
@@ -67,8 +67,7 @@ pub async fn walk(
 
 /// Skills of any namespace whose last segment has this key, by number: those above `after`.
 pub async fn named(db: &Db, name: &str, after: i64, limit: i64) -> Result<Vec<SkillRow>> {
-    let text =
-        format!("SELECT {ROW} FROM skills WHERE {NAME} = $1 AND number > $2 ORDER BY number LIMIT $3");
+    let text = format!("SELECT {ROW} FROM skills WHERE {NAME} = $1 AND number > $2 ORDER BY number LIMIT $3");
     let rows = sqlx::query(AssertSqlSafe(text))
         .bind(name.to_owned())
         .bind(after)

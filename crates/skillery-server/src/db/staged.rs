@@ -24,7 +24,8 @@ pub struct StagedFile {
     pub is_stored: bool,
 }
 
-const COLUMNS: &str = "id, user_id, digest, size, expires_at, CAST(CASE WHEN stored_at IS NULL THEN 0 ELSE 1 END AS BIGINT)";
+const COLUMNS: &str =
+    "id, user_id, digest, size, expires_at, CAST(CASE WHEN stored_at IS NULL THEN 0 ELSE 1 END AS BIGINT)";
 
 type Columns = (String, String, String, i64, i64, i64);
 
@@ -53,14 +54,16 @@ pub async fn held(tx: &mut Tx, user: &str) -> Result<(i64, i64)> {
 
 /// Adds one.
 pub async fn insert(tx: &mut Tx, file: &StagedFile) -> Result<()> {
-    sqlx::query("INSERT INTO staged_files (id, user_id, digest, size, expires_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(file.id.clone())
-        .bind(file.user.clone())
-        .bind(file.digest.to_string())
-        .bind(file.size)
-        .bind(file.expires_at.micros())
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "INSERT INTO staged_files (id, user_id, digest, size, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(file.id.clone())
+    .bind(file.user.clone())
+    .bind(file.digest.to_string())
+    .bind(file.size)
+    .bind(file.expires_at.micros())
+    .execute(tx.connection())
+    .await?;
     Ok(())
 }
 

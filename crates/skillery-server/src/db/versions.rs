@@ -236,11 +236,7 @@ pub async fn digests(db: &Db, key: &str) -> Result<Vec<(Version, VersionStatus, 
 }
 
 /// The files of these versions of a skill, each list with the digest of its bundle.
-pub async fn files_of(
-    db: &Db,
-    key: &str,
-    versions: &[&Version],
-) -> Result<Vec<(Digest, Vec<FileSummary>)>> {
+pub async fn files_of(db: &Db, key: &str, versions: &[&Version]) -> Result<Vec<(Digest, Vec<FileSummary>)>> {
     let mut found = Vec::with_capacity(versions.len());
     for piece in pieces(versions) {
         let text = format!(

@@ -23,10 +23,8 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     }
     match surface {
         Surface::Clawhub => clawhub::dispatch(call).await,
-        Surface::Discovery
-        | Surface::Marketplace
-        | Surface::Git
-        | Surface::Mcp
-        | Surface::Openapm => ("none", surface.problem(surface.not_found(call.head.uri.path()))),
+        Surface::Discovery | Surface::Marketplace | Surface::Git | Surface::Mcp | Surface::Openapm => {
+            ("none", surface.problem(surface.not_found(call.head.uri.path())))
+        }
     }
 }

@@ -36,7 +36,7 @@ struct Items {
 
 /// Searches what the caller sees: by words, or with `mode=exact` by the whole name.
 pub async fn search(call: &Call) -> Result<Response> {
-    let base = call.base()?;
+    let base = super::base(call);
     let words = call.parameter("q").unwrap_or_default();
     let longest = call.app.settings.limits.query_length;
     if words.chars().count() > longest {
@@ -50,8 +50,7 @@ pub async fn search(call: &Call) -> Result<Response> {
             of_numbers(&call.app, call, &numbers).await?
         }
     };
-    let results =
-        found.iter().enumerate().map(|(place, listed)| Hit::of(listed, place, &base)).collect();
+    let results = found.iter().enumerate().map(|(place, listed)| Hit::of(listed, place, &base)).collect();
     json(&Hits { results })
 }
 
@@ -65,13 +64,16 @@ pub async fn explore(call: &Call) -> Result<Response> {
     let sort = match call.parameter("sort").as_deref() {
         Some("createdAt" | "newest") => return walked(call, Walk::Newest, cursor, limit).await,
         Some("stars") => return walked(call, Walk::Stars, cursor, limit).await,
-        Some("downloads" | "installs" | "installsAllTime" | "installsCurrent" | "recommended") => Sort::Installs,
+        Some("downloads" | "installs" | "installsAllTime" | "installsCurrent" | "recommended") => {
+            Sort::Installs
+        }
         Some("trending") => Sort::Trending,
         Some("rating") => Sort::Rating,
         Some("name") => Sort::Name,
         None | Some("updated") => Sort::Updated,
         Some(_) => {
-            let orders = "`createdAt`, `updated`, `stars`, `downloads`, `installs`, `trending`, `rating`, `name`";
+            let orders =
+                "`createdAt`, `updated`, `stars`, `downloads`, `installs`, `trending`, `rating`, `name`";
             return Err(invalid_parameter("sort", &format!("it is none of {orders}")).into());
         }
     };
@@ -195,8 +197,8 @@ async fn walked(call: &Call, walk: Walk, cursor: Option<String>, limit: usize) -
 }
 
 fn place_of(cursor: &str) -> Result<Place> {
-    let numbers = cursor.split_once('.').and_then(|(number, stars)| {
-        Some(Place { number: number.parse().ok()?, stars: stars.parse().ok()? })
-    });
+    let numbers = cursor
+        .split_once('.')
+        .and_then(|(number, stars)| Some(Place { number: number.parse().ok()?, stars: stars.parse().ok()? }));
     Ok(numbers.ok_or_else(bad_cursor)?)
 }

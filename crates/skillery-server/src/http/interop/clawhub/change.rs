@@ -43,7 +43,7 @@ struct Asked {
 
 async fn asked(call: Call, slug: &str, scope: Scope) -> Result<Asked> {
     require(&call, scope)?;
-    let base = call.base()?;
+    let base = super::base(&call);
     let in_url = call.parameter("ownerHandle");
     let (app, caller, options) = body::<Options>(call).await?;
     let owner = options.owner_handle.as_deref().or(in_url.as_deref());
@@ -147,7 +147,9 @@ pub async fn tag(call: Call, slug: &str, tag: &str) -> Result<Response> {
         return json(&serde_json::json!({ "ok": true, "slug": slug, "tag": tag, "version": version }));
     }
     Err(not_done(match tag {
-        "latest" => "`latest` is always the highest version that is published and no prerelease; yank what stands above",
+        "latest" => {
+            "`latest` is always the highest version that is published and no prerelease; yank what stands above"
+        }
         _ => "this registry has no tags but `latest`, which is always the highest version that is published",
     }))
 }
@@ -163,9 +165,12 @@ struct NewOwner {
 pub async fn create_owner(call: Call) -> Result<Response> {
     require(&call, Scope::Admin)?;
     let (app, caller, asked) = body::<NewOwner>(call).await?;
-    let org = namespace_of(&asked.handle)
-        .filter(|org| org.depth() == 1)
-        .ok_or_else(|| Failure::new(ProblemCode::InvalidId, "an owner that is made is one segment of a-z, 0-9, `.`, `_` and `-`"))?;
+    let org = namespace_of(&asked.handle).filter(|org| org.depth() == 1).ok_or_else(|| {
+        Failure::new(
+            ProblemCode::InvalidId,
+            "an owner that is made is one segment of a-z, 0-9, `.`, `_` and `-`",
+        )
+    })?;
     let handle = org.to_string();
     crate::http::api::orgs::make(&app, &caller, org, None).await?;
     json(&serde_json::json!({

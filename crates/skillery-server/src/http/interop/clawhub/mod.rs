@@ -97,10 +97,11 @@ pub async fn dispatch(call: Call) -> Answered {
         return ("none", problem(nothing(&path)));
     };
     let method = call.method();
-    if !ROUTES.iter().any(|(known, pattern, _)| *pattern == route && known.eq_ignore_ascii_case(method.as_str()))
+    if !ROUTES
+        .iter()
+        .any(|(known, pattern, _)| *pattern == route && known.eq_ignore_ascii_case(method.as_str()))
     {
-        let failure = Failure::new(ProblemCode::MethodNotAllowed, "");
-        return (route, problem(failure));
+        return (route, problem(not_allowed(route)));
     }
     let Some(values) = decoded(&values) else {
         return (route, problem(Failure::new(ProblemCode::InvalidId, "the address is not UTF-8")));
@@ -187,6 +188,14 @@ fn decoded(values: &[&str]) -> Option<Vec<String>> {
     values.iter().map(|value| Some(percent_decode_str(value).decode_utf8().ok()?.into_owned())).collect()
 }
 
+fn not_allowed(route: &str) -> Failure {
+    let methods = ROUTES.iter().filter(|(_, pattern, _)| *pattern == route);
+    let allowed = methods.map(|(method, ..)| method.to_uppercase()).collect::<Vec<_>>().join(", ");
+    Problem::new(ProblemCode::MethodNotAllowed, format!("this address takes {allowed}"))
+        .with("allow", allowed)
+        .into()
+}
+
 /// There is nothing at this address; of what ClawHub has there, it is said that this registry has it not.
 fn nothing(path: &str) -> Failure {
     let rest = path.strip_prefix(API).unwrap_or(path);
@@ -244,6 +253,11 @@ fn not_done(text: impl Into<String>) -> Refused {
 
 fn json<T: Serialize>(value: &T) -> Result<Response> {
     Ok(call::json(StatusCode::OK, value)?)
+}
+
+/// How the registry is reached from outside, for addresses that are told beside what was asked for.
+fn base(call: &Call) -> String {
+    call.base().unwrap_or_default()
 }
 
 /// The caller, signed in.

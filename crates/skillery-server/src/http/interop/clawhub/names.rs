@@ -116,7 +116,12 @@ fn ambiguous(base: &str, slug: &str, skills: &[SkillRow]) -> Refused {
         .take(MATCHES)
         .map(|skill| {
             let (owner, slug) = (owner_of(&skill.id.namespace()), slug_of(&skill.id));
-            Match { reference: format!("@{owner}/{slug}"), url: format!("{base}/{}", skill.id), owner_handle: owner, slug }
+            Match {
+                reference: format!("@{owner}/{slug}"),
+                url: format!("{base}/{}", skill.id),
+                owner_handle: owner,
+                slug,
+            }
         })
         .collect();
     let shown: String = slug.chars().take(80).flat_map(char::escape_default).collect();
@@ -138,7 +143,9 @@ mod tests {
         assert_eq!((owner_of(&id.namespace()), slug_of(&id)), ("acme~email".into(), "check-it".into()));
         let back = id_of("@Acme~Email", " Check-It ").unwrap();
         assert_eq!(back.key(), id.key());
-        for (owner, slug) in [("", "x"), ("@", "x"), ("a/../b", "x"), ("acme", "../x"), ("acme", ""), ("acme", "download")] {
+        for (owner, slug) in
+            [("", "x"), ("@", "x"), ("a/../b", "x"), ("acme", "../x"), ("acme", ""), ("acme", "download")]
+        {
             assert!(id_of(owner, slug).is_none(), "{owner} {slug}");
         }
     }

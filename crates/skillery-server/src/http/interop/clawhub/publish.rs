@@ -148,7 +148,11 @@ async fn receive(app: &Arc<App>, caller: &Caller, form: &mut Form) -> Result<Rec
     while let Some(mut part) = form.next().await? {
         let path = part.file_name().unwrap_or_default().to_owned();
         if part.name() != "files" || path.is_empty() {
-            return Err(Failure::new(ProblemCode::InvalidMultipart, "every part but `payload` must be one of `files`, and name its file").into());
+            return Err(Failure::new(
+                ProblemCode::InvalidMultipart,
+                "every part but `payload` must be one of `files`, and name its file",
+            )
+            .into());
         }
         if parts.len() >= limits.bundle_files {
             return Err(too_many(limits.bundle_files).into());
@@ -184,7 +188,8 @@ async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<Bundle
         None => usual_owner(identity),
     };
     let id = id_of(&owner, &payload.slug).ok_or_else(|| {
-        let shown: String = format!("@{owner}/{}", payload.slug).chars().take(160).flat_map(char::escape_default).collect();
+        let shown: String =
+            format!("@{owner}/{}", payload.slug).chars().take(160).flat_map(char::escape_default).collect();
         let detail = format!("`{shown}` is no name here: owners and slugs are of a-z, 0-9, `.`, `_` and `-`");
         Failure::new(ProblemCode::InvalidId, detail)
     })?;
@@ -271,7 +276,8 @@ async fn staged(app: &Arc<App>, caller: &Caller, payload: &Payload) -> Result<Ve
         files.push((file.path.clone(), found.digest));
     }
     if usize::try_from(total).map_or(true, |total| total > limits.bundle_bytes) {
-        let detail = format!("the files have {total} bytes together, and the limit is {}", limits.bundle_bytes);
+        let detail =
+            format!("the files have {total} bytes together, and the limit is {}", limits.bundle_bytes);
         return Err(Failure::new(ProblemCode::BundleTooLarge, detail).into());
     }
     Ok(files)

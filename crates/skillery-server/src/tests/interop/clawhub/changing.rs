@@ -31,8 +31,10 @@ async fn one_star_of_each_user() {
     );
     assert_eq!(read(&app, "", "/skills/tool").await["skill"]["stats"]["stars"], 1);
     // What changed something is in the log, and nothing else is.
-    let kinds: Vec<Value> = app.log().await[before..].iter().map(|entry| entry["event"]["kind"].clone()).collect();
-    assert_eq!(kinds, ["user.created", "token.issued", "skill.starred", "skill.starred", "skill.unstarred"][kinds.len().saturating_sub(3)..].to_vec());
+    let log = app.log().await;
+    let kinds: Vec<&str> =
+        log[before..].iter().map(|entry| entry["event"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["skill.starred", "skill.starred", "skill.unstarred"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,11 +92,15 @@ async fn a_deleted_skill_has_all_its_versions_yanked_and_comes_back() {
     for version in ["1.0.0", "1.1.0", "2.0.0-rc.1", "1.2.0"] {
         app.publish("acme/tool", version).await;
     }
-    app.put("/api/v1/skills/acme/tool/versions/1.0.0/yank", ADMIN, json!({ "reason": "an old one" })).await.is(200);
+    app.put("/api/v1/skills/acme/tool/versions/1.0.0/yank", ADMIN, json!({ "reason": "an old one" }))
+        .await
+        .is(200);
     let statuses = async || -> Vec<String> {
         let listed = app.get_as(ADMIN, "/api/v1/skills/acme/tool/versions").await.is(200);
         let rows = listed["versions"].as_array().unwrap().clone();
-        rows.iter().map(|row| format!("{} {}", row["version"].as_str().unwrap(), row["status"].as_str().unwrap())).collect()
+        rows.iter()
+            .map(|row| format!("{} {}", row["version"].as_str().unwrap(), row["status"].as_str().unwrap()))
+            .collect()
     };
     let before = statuses().await;
     let path = format!("{API}/skills/tool");
@@ -128,7 +134,8 @@ async fn who_may_not_publish_there_changes_nothing() {
     let reader = app.user("rita", &["read", "publish"]).await;
     app.member("acme", "rita", "reader").await;
     let before = app.log().await.len();
-    let bound = app.token(json!({ "user": "admin", "scopes": ["publish", "read"], "namespaces": ["other"] })).await;
+    let bound =
+        app.token(json!({ "user": "admin", "scopes": ["publish", "read"], "namespaces": ["other"] })).await;
     for (method, path) in [
         (Method::DELETE, "/skills/tool"),
         (Method::POST, "/skills/tool/undelete"),
@@ -137,8 +144,12 @@ async fn who_may_not_publish_there_changes_nothing() {
         (Method::POST, "/skills/tool/tags/latest"),
     ] {
         let body = (method == Method::POST).then(|| json!({ "version": "1.0.0" }));
-        let text = refused(&app.call(method.clone(), &format!("{API}{path}"), &reader, body.clone()).await, 403);
-        assert!(text.ends_with("this needs the role `publisher` in `acme`, or a higher one"), "{path}: {text}");
+        let text =
+            refused(&app.call(method.clone(), &format!("{API}{path}"), &reader, body.clone()).await, 403);
+        assert!(
+            text.ends_with("this needs the role `publisher` in `acme`, or a higher one"),
+            "{path}: {text}"
+        );
         let text = refused(&app.call(method, &format!("{API}{path}"), &bound, body).await, 403);
         assert_eq!(text, "the token is bound to other", "{path}");
     }
@@ -187,7 +198,8 @@ async fn an_owner_is_made_by_who_may() {
         refused(&app.post(&format!("{API}/publishers"), &anna, json!({ "handle": handle })).await, 400);
     }
     publish(&app, "team/tool", "1.0.0", "public").await;
-    let managed = TestApp::with(|settings| settings.namespaces = crate::settings::NamespacePolicy::Managed).await;
+    let managed =
+        TestApp::with(|settings| settings.namespaces = crate::settings::NamespacePolicy::Managed).await;
     let anna = managed.user("anna", &["read", "admin"]).await;
     refused(&managed.post(&format!("{API}/publishers"), &anna, json!({ "handle": "team" })).await, 403);
 }

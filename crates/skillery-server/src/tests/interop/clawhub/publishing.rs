@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use skillery_core::bundle;
 use skillery_core::{Digest, Limits};
 
-use super::{API, read, refused};
+use super::{API, hub, read, refused};
 use crate::tests::{ADMIN, Answer, TestApp};
 
 const SKILL_FILE: &str = "---\nname: tool\ndescription: Checks texts\n---\n\n# Tool\n";
@@ -63,7 +63,7 @@ async fn finish(app: &TestApp, token: &str, body: Value) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_published_file_by_file() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     let files = sent(&app, ADMIN, &folder()).await;
     let body = version("tool", "1.0.0", files);
     let answer = finish(&app, ADMIN, body.clone()).await.is(200);
@@ -98,15 +98,19 @@ async fn a_folder_is_published_file_by_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
     let bytes = SKILL_FILE.as_bytes();
-    let announce = async |token: &str, file: Value| app.post(&format!("{API}/skills/-/upload-url"), token, file).await;
+    let announce =
+        async |token: &str, file: Value| app.post(&format!("{API}/skills/-/upload-url"), token, file).await;
     let place = announce(&mia, announcement("SKILL.md", bytes)).await.is(200);
     let url = place["uploadUrl"].as_str().unwrap();
-    assert_eq!(refused(&send(&app, ADMIN, url, bytes).await, 404), "the upload is not known, is another user's, or has expired");
+    assert_eq!(
+        refused(&send(&app, ADMIN, url, bytes).await, 404),
+        "the upload is not known, is another user's, or has expired"
+    );
     let mut wrong = bytes.to_vec();
     wrong[0] ^= 1;
     assert!(refused(&send(&app, &mia, url, &wrong).await, 422).contains("SHA-256"));
@@ -128,7 +132,8 @@ async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
     app.app.environment.advance_seconds(3_601);
     refused(&finish(&app, &mia, version("tool", "1.0.0", vec![file])).await, 422);
     refused(&send(&app, &mia, url, bytes).await, 404);
-    for (field, value) in [("sha256", json!("short")), ("size", json!(-1)), ("size", json!(17 * 1024 * 1024))] {
+    for (field, value) in [("sha256", json!("short")), ("size", json!(-1)), ("size", json!(17 * 1024 * 1024))]
+    {
         let mut bad = announcement("SKILL.md", bytes);
         bad[field] = value;
         let answer = announce(&mia, bad).await;
@@ -139,7 +144,7 @@ async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_fills_the_disk_with_files_that_are_never_published() {
-    let app = TestApp::with(|settings| {
+    let app = hub(|settings| {
         settings.limits.staged_files_per_user = 3;
         settings.limits.staged_bytes_per_user = 1_000;
     })
@@ -161,7 +166,7 @@ async fn nobody_fills_the_disk_with_files_that_are_never_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_published_is_refused_and_why() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "reader").await;
@@ -192,7 +197,8 @@ fn form(payload: &Value, files: &[(&str, Vec<u8>)], end: &str) -> (String, Vec<u
     let boundary = "----formdata-undici-0123456789";
     let mut body = Vec::new();
     body.extend(
-        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n").bytes(),
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n")
+            .bytes(),
     );
     for (path, bytes) in files {
         body.extend(
@@ -220,7 +226,7 @@ async fn send_form(app: &TestApp, token: &str, (content_type, body): (String, Ve
 
 #[tokio::test(flavor = "multi_thread")]
 async fn older_programs_publish_in_one_form() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
@@ -234,9 +240,11 @@ async fn older_programs_publish_in_one_form() {
         assert_eq!((&answer["skillId"], &answer["status"]), (&json!("acme/tool"), &json!("published")));
     }
     let one_by_one = sent(&app, &mia, &folder()).await;
-    finish(&app, &mia, version("tool2", "1.0.0", one_by_one)).await.is(200);
-    let files = async |slug: &str| read(&app, "", &format!("/skills/{slug}/versions/1.0.0")).await["version"]["files"].clone();
-    assert_eq!(files("tool").await, files("tool2").await);
+    finish(&app, &mia, version("tool", "1.1.0", one_by_one)).await.is(200);
+    let files = async |version: &str| {
+        read(&app, "", &format!("/skills/tool/versions/{version}")).await["version"]["files"].clone()
+    };
+    assert_eq!(files("1.0.0").await, files("1.1.0").await);
     // Whoever has no place, or several, publishes under the own name.
     let sam = app.user("sam", &["read", "publish"]).await;
     let answer = send_form(&app, &sam, form(&payload, &folder(), "--\r\n")).await.is(200);

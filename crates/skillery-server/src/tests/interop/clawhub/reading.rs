@@ -60,7 +60,9 @@ async fn a_skill_with_its_versions_and_files() {
     assert_eq!(skillery_core::Digest::of(&file.body).to_string(), files[1]["sha256"].as_str().unwrap());
     assert_eq!(file.headers["content-type"], "text/plain; charset=utf-8");
     assert_eq!(file.headers["x-content-type-options"], "nosniff");
-    for (path, status) in [("path=none", 404), ("path=..%2FSKILL.md", 404), ("", 400), ("path=SKILL.md&tag=beta", 404)] {
+    for (path, status) in
+        [("path=none", 404), ("path=..%2FSKILL.md", 404), ("", 400), ("path=SKILL.md&tag=beta", 404)]
+    {
         refused(&app.get(&format!("{API}/skills/check-it/file?{path}")).await, status);
     }
     assert_eq!(app.get(&format!("{API}/skills/check-it/file?path=SKILL.md&tag=latest")).await.status, 200);
@@ -255,7 +257,10 @@ async fn a_folder_is_known_by_its_fingerprint() {
     // A yanked one is still known again, so that whoever has it is told of another.
     app.delete(&format!("{API}/skills/tool/versions/1.1.0"), ADMIN).await.is(200);
     let resolved = read(&app, "", &format!("/resolve?slug=tool&hash={second}")).await;
-    assert_eq!((&resolved["match"]["version"], &resolved["latestVersion"]["version"]), (&json!("1.1.0"), &json!("1.0.0")));
+    assert_eq!(
+        (&resolved["match"]["version"], &resolved["latestVersion"]["version"]),
+        (&json!("1.1.0"), &json!("1.0.0"))
+    );
     let path = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
     app.put(path, ADMIN, json!({ "reason": "bad" })).await.is(200);
     assert_eq!(read(&app, "", &format!("/resolve?slug=tool&hash={first}")).await["match"], Value::Null);
@@ -268,8 +273,14 @@ async fn what_is_known_of_a_version_is_told_as_it_is() {
     app.publish("acme/tool", "1.1.0").await;
     let verified = read(&app, "", "/skills/tool/verify").await;
     assert_eq!(verified["schema"], "clawhub.skill.verify.v1");
-    assert_eq!((&verified["ok"], &verified["decision"], &verified["reasons"]), (&json!(true), &json!("pass"), &json!([])));
-    assert_eq!((&verified["version"], &verified["resolvedFrom"], &verified["tag"]), (&json!("1.1.0"), &json!("latest"), &Value::Null));
+    assert_eq!(
+        (&verified["ok"], &verified["decision"], &verified["reasons"]),
+        (&json!(true), &json!("pass"), &json!([]))
+    );
+    assert_eq!(
+        (&verified["version"], &verified["resolvedFrom"], &verified["tag"]),
+        (&json!("1.1.0"), &json!("latest"), &Value::Null)
+    );
     assert_eq!(verified["signature"]["status"], "unsigned");
     assert_eq!(verified["security"]["status"], "unscanned");
     let proof = verified["provenance"]["proofUrl"].as_str().unwrap();
@@ -281,7 +292,10 @@ async fn what_is_known_of_a_version_is_told_as_it_is() {
     assert_eq!((&tagged["resolvedFrom"], &tagged["tag"]), (&json!("tag"), &json!("latest")));
     app.delete(&format!("{API}/skills/tool/versions/1.1.0"), ADMIN).await.is(200);
     let yanked = read(&app, "", "/skills/tool/verify?version=1.1.0").await;
-    assert_eq!((&yanked["ok"], &yanked["decision"], &yanked["reasons"]), (&json!(false), &json!("fail"), &json!(["version_yanked"])));
+    assert_eq!(
+        (&yanked["ok"], &yanked["decision"], &yanked["reasons"]),
+        (&json!(false), &json!("fail"), &json!(["version_yanked"]))
+    );
     // Bytes that somebody has changed are no pass.
     let digest = read(&app, "", "/skills/tool/verify?version=1.0.0").await["artifact"]["sha256"].clone();
     let digest = digest.as_str().unwrap();
