@@ -119,6 +119,16 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// What came as the bundle of a folder has the right digest and is none.
+    #[error("the bundle of `{id}` {version} is not one that may be installed: {reason}")]
+    BadBundle {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// Why not.
+        reason: String,
+    },
     /// Signatures are to be verified, and there is none.
     #[error("signature verification failed: `{id}` {version} is not signed")]
     SignatureMissing {
@@ -299,6 +309,7 @@ impl Error {
             Self::Invalid { .. } => "invalid-input",
             Self::CodeHashMismatch { .. } => "code-hash-mismatch",
             Self::DigestMismatch { .. } => "digest-mismatch",
+            Self::BadBundle { .. } => "bad-bundle",
             Self::SignatureMissing { .. } => "signature-missing",
             Self::SignatureMismatch { .. } => "signature-mismatch",
             Self::SecretUnknown { .. } => "secret-unknown",
@@ -336,7 +347,7 @@ impl Error {
             Self::Id(_) => "an id is `org/name`: segments of a-z, 0-9, `.`, `_` and `-`",
             Self::Version(_) => "use a version such as `1.0.0`, or a range such as `^1.2`",
             Self::Invalid { .. } | Self::Internal { .. } | Self::Disk { .. } => return None,
-            Self::CodeHashMismatch { .. } | Self::DigestMismatch { .. } => {
+            Self::CodeHashMismatch { .. } | Self::DigestMismatch { .. } | Self::BadBundle { .. } => {
                 "nothing was installed; tell the registry's operator, since its content may be damaged or altered"
             }
             Self::SignatureMissing { .. } => {
@@ -388,6 +399,7 @@ impl Error {
             }
             Self::CodeHashMismatch { .. }
             | Self::DigestMismatch { .. }
+            | Self::BadBundle { .. }
             | Self::SignatureMissing { .. }
             | Self::SignatureMismatch { .. }
             | Self::SecretUnknown { .. }

@@ -29,7 +29,7 @@ pub mod workflows;
 pub use skillery_core::token::Secret;
 
 pub use crate::api::{Page, SearchQuery, Sort};
-pub use crate::client::Client;
+pub use crate::client::{Client, Progress};
 pub use crate::config::{Config, ConfigLayer};
 pub use crate::error::{Error, ExitClass, Result};
 pub use crate::home::Home;
@@ -38,7 +38,7 @@ pub use crate::library::{InstallOptions, Installation, Installed, Library, Manif
 pub use crate::lockfile::{LockedSkill, Lockfile};
 pub use crate::log::{Log, LogError};
 pub use crate::metrics::Metrics;
-pub use crate::publish::{Draft, Published, SignWith};
+pub use crate::publish::{Draft, FolderDraft, Published, SignWith};
 pub use crate::require::Require;
 pub use crate::signer::Signer;
 pub use crate::workflows::SavedWorkflows;

@@ -39,6 +39,21 @@ pub const MAX_CERTIFICATES: usize = 10;
 /// Bytes in the certificates of authorities that are trusted.
 pub const MAX_ROOTS_LENGTH: usize = 1024 * 1024;
 
+/// Bytes of a `SKILL.md`, all of which an agent reads.
+pub const MAX_SKILL_FILE_BYTES: usize = 1024 * 1024;
+/// Bytes of the front matter in it, which clients load for every skill.
+pub const MAX_FRONT_MATTER_BYTES: usize = 64 * 1024;
+/// Characters of a description in it, counted as UTF-16 units.
+pub const MAX_SKILL_DESCRIPTION_LENGTH: usize = 1_024;
+/// Characters of what it says about compatibility.
+pub const MAX_COMPATIBILITY_LENGTH: usize = 500;
+/// Lines of instructions above which they are called long.
+pub const MANY_BODY_LINES: usize = 500;
+/// Bytes of a `skillery.toml`.
+pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
+/// Skills that one version builds on.
+pub const MAX_DEPENDENCIES: usize = 100;
+
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -63,6 +63,12 @@ impl Uploads {
         Ok(Upload { uploads: self, user: user.to_owned() })
     }
 
+    /// Whether something is being received.
+    #[cfg(test)]
+    pub fn is_receiving(&self) -> bool {
+        !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         self.turns.acquire().await.map_err(Failure::internal)

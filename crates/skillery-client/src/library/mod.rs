@@ -5,6 +5,7 @@
 
 mod beside;
 mod cache;
+mod disk;
 mod find;
 mod graph;
 mod graph_text;

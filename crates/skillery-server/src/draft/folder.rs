@@ -4,29 +4,21 @@ use std::collections::BTreeMap;
 
 use skillery_core::api::{BundleRequest, FileSummary};
 use skillery_core::bundle::{self, BundleFile, BundleProblem, SKILL_FILE};
-use skillery_core::{Digest, Limits, Problem, ProblemCode, SkillKind, VersionStatus, Visibility};
+use skillery_core::lint::{Finding, Level, Lint, LintRule, Strictness, findings_of, lint};
+use skillery_core::{
+    Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, SkillMd, Version, VersionStatus, Visibility,
+};
 
 use super::{Draft, check_signature, check_tags, check_url, parse_id, parse_version, words_of};
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::signing::{Checked, Presented};
-use crate::text::check_text;
+use crate::text::{check_text, invalid};
 
 /// Characters of words of the instructions that are kept for the search index, and of words of the files' names.
 const BODY_LENGTH: usize = 3_000;
 const NAMES_LENGTH: usize = 1_000;
-
-struct Told {
-    description: String,
-    license: Option<String>,
-    tags: Vec<String>,
-    homepage: Option<String>,
-    repository: Option<String>,
-    visibility: Option<Visibility>,
-    dependencies: BTreeMap<String, String>,
-    body: String,
-}
 
 /// Checks a folder and what is asked for it, and packs it: the draft, the canonical ZIP, and what was signed. Blocks.
 pub fn check(
@@ -36,11 +28,7 @@ pub fn check(
     limits: &Limits,
 ) -> Result<(Draft, Vec<u8>, Presented)> {
     let (id, version) = (parse_id(&request.id)?, parse_version(&request.version)?);
-    let problems = bundle::check_files(&files, limits);
-    if !problems.is_empty() {
-        return Err(bundle_problems(problems));
-    }
-    let told = told(&files, id.name(), request.lenient)?;
+    let told = told(&files, &id, &version, request.lenient, limits)?;
     check_text("description", &told.description, limits.description_length, true)?;
     let author = request.author.filter(|author| !author.trim().is_empty());
     // A folder that names no licence has none: nobody else grants one for it.
@@ -58,7 +46,9 @@ pub fn check(
     let tags = check_tags(told.tags.into_iter().chain(request.tags).collect(), limits)?;
     let signature = check_signature(request.signature)?;
     let names: String = files.iter().map(|file| format!("{}\n", file.path)).collect();
-    let words = words_of(&told.body, BODY_LENGTH) + &words_of(&names, NAMES_LENGTH);
+    let body = files.iter().find(|file| file.path == SKILL_FILE);
+    let body = body.and_then(|file| SkillMd::body(&file.bytes)).unwrap_or_default();
+    let words = words_of(body, BODY_LENGTH) + &words_of(&names, NAMES_LENGTH);
     let summaries = files.iter().map(summary).collect();
     let packed = bundle::pack(files).map_err(Failure::internal)?;
     let digest = bundle::digest(&packed);
@@ -91,18 +81,66 @@ pub fn check(
     Ok((draft, packed, presented))
 }
 
-fn told(files: &[BundleFile], _name: &str, _lenient: bool) -> Result<Told> {
-    let _ = files.iter().find(|file| file.path == SKILL_FILE);
+/// What the folder says, where nothing is wrong with it.
+struct Told {
+    description: String,
+    license: Option<String>,
+    tags: Vec<String>,
+    homepage: Option<String>,
+    repository: Option<String>,
+    visibility: Option<Visibility>,
+    dependencies: BTreeMap<String, String>,
+}
+
+fn told(
+    files: &[BundleFile],
+    id: &SkillId,
+    version: &Version,
+    lenient: bool,
+    limits: &Limits,
+) -> Result<Told> {
+    let strictness = if lenient { Strictness::Lenient } else { Strictness::Strict };
+    let Lint { skill_md, manifest, mut findings } = lint(files, Some(id.name()), strictness, limits);
+    if let Some(skill_md) = &skill_md
+        && lenient
+        && fold(&skill_md.name) != fold(id.name())
+    {
+        findings.push(Finding {
+            rule: LintRule::NameMismatch,
+            level: Level::Error,
+            path: SKILL_FILE.to_owned(),
+            place: Some(skill_md.name_place),
+            message: format!("the skill is published as `{}`, and calls itself otherwise", id.name()),
+        });
+    }
+    let skill_md = match skill_md {
+        Some(skill_md) if !findings.iter().any(|finding| finding.level == Level::Error) => skill_md,
+        _ => return Err(refused(&findings)),
+    };
+    // Whoever takes the folder of somebody else may publish it as another one.
+    if !lenient {
+        if let Some(own) = manifest.id.filter(|own| own.key() != id.key()) {
+            return Err(invalid("id", format!("the folder says that it is `{own}`")));
+        }
+        if let Some(own) = manifest.version.filter(|own| own != version) {
+            return Err(invalid("version", format!("the folder says that it is version {own}")));
+        }
+    }
+    let dependencies = manifest.dependencies.iter();
     Ok(Told {
-        description: String::new(),
-        license: None,
-        tags: vec![],
-        homepage: None,
-        repository: None,
-        visibility: None,
-        dependencies: BTreeMap::new(),
-        body: String::new(),
+        dependencies: dependencies.map(|(id, wanted)| (id.to_string(), wanted.to_string())).collect(),
+        description: skill_md.description,
+        license: skill_md.license.filter(|license| !license.trim().is_empty()),
+        tags: manifest.tags,
+        homepage: manifest.homepage,
+        repository: manifest.repository,
+        visibility: manifest.visibility,
     })
+}
+
+/// A name as it is compared: `CSV Summary` and `csv_summary` are one.
+fn fold(name: &str) -> String {
+    name.to_lowercase().replace(['_', '.', ' '], "-")
 }
 
 /// Who says what the digest is, is told where it is another one.
@@ -129,8 +167,28 @@ fn summary(file: &BundleFile) -> FileSummary {
     }
 }
 
-/// What is wrong with the files of a bundle, all of it, as an answer.
+/// What is wrong with an archive, all of it, as an answer.
 pub fn bundle_problems(problems: Vec<BundleProblem>) -> Failure {
-    let _ = problems;
-    Failure::new(ProblemCode::InvalidBundle, "")
+    refused(&findings_of(&problems, Strictness::Strict))
+}
+
+/// All that was found, as an answer: the first error in words, everything for programs.
+fn refused(findings: &[Finding]) -> Failure {
+    let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.level == Level::Error).collect();
+    let detail = match errors.as_slice() {
+        [] => "it cannot be read".to_owned(),
+        [one] => in_words(one),
+        [first, rest @ ..] => format!("{}; and {} more errors", in_words(first), rest.len()),
+    };
+    let listed = serde_json::to_value(findings).unwrap_or_default();
+    Problem::new(ProblemCode::InvalidBundle, detail).with("findings", listed).into()
+}
+
+fn in_words(finding: &Finding) -> String {
+    let Finding { path, place, message, .. } = finding;
+    match (path.as_str(), place) {
+        ("", _) => message.clone(),
+        (path, None) => format!("`{path}`: {message}"),
+        (path, Some(place)) => format!("`{path}`, line {}: {message}", place.line),
+    }
 }

@@ -63,7 +63,10 @@ async fn folder(call: Call) -> Result<Response> {
     let (request, spooled) = match receive(&app, &caller, &mut form).await {
         Ok(received) => received,
         Err(refused) => {
-            form.drain().await;
+            // From who has fallen silent nothing more comes.
+            if refused.code() != ProblemCode::RequestTimedOut {
+                form.drain().await;
+            }
             return Err(refused);
         }
     };
