@@ -221,6 +221,7 @@ pub fn problem(failure: Failure) -> Response {
     let text = match failure.code() {
         ProblemCode::Unauthenticated | ProblemCode::InvalidToken => "Unauthorized".to_owned(),
         ProblemCode::SkillNotFound => "Skill not found".to_owned(),
+        ProblemCode::InvalidBundle => all_findings(&failure.problem).unwrap_or_else(|| detail.clone()),
         _ if detail.is_empty() => title.clone(),
         ProblemCode::TokenExpired | ProblemCode::Forbidden | ProblemCode::RateLimited => {
             format!("{title}: {detail}")
@@ -231,6 +232,24 @@ pub fn problem(failure: Failure) -> Response {
     response.extensions_mut().remove::<Box<Problem>>();
     put_text(&mut response, text);
     response
+}
+
+/// All that is wrong with a folder, a line for each.
+fn all_findings(problem: &Problem) -> Option<String> {
+    let findings = problem.facts.get("findings")?.as_array()?;
+    let errors = findings.iter().filter(|finding| finding["level"] == "error");
+    let lines: Vec<String> = errors
+        .filter_map(|finding| {
+            let message = finding["message"].as_str()?;
+            let path = finding["path"].as_str().filter(|path| !path.is_empty());
+            Some(match (path, finding["line"].as_u64()) {
+                (None, _) => message.to_owned(),
+                (Some(path), None) => format!("{path}: {message}"),
+                (Some(path), Some(line)) => format!("{path}:{line}: {message}"),
+            })
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn put_text(response: &mut Response, text: String) {

@@ -188,6 +188,14 @@ async fn what_cannot_be_published_is_refused_and_why() {
         assert!(text.starts_with(beginning), "{text}");
     }
     assert_eq!(refused(&app.get(&format!("{API}/skills/tool")).await, 404), "Skill not found");
+    // All that is wrong with a folder, at once.
+    let odd = [("SKILL.md", b"---\nname: other\n---\n".to_vec()), ("a.md", b"x".to_vec())];
+    let text =
+        refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &odd).await)).await, 422);
+    assert!(text.lines().count() >= 1 && text.contains("SKILL.md"), "{text}");
+    let none = [("a.md", b"x".to_vec())];
+    refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &none).await)).await, 422);
+    refused(&finish(&app, ADMIN, version("tool", "1.0.0", Vec::new())).await, 422);
     // What was refused did not use up the files.
     finish(&app, ADMIN, version("tool", "1.0.0", files)).await.is(200);
 }
