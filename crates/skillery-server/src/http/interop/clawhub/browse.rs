@@ -36,7 +36,7 @@ struct Items {
 
 /// Searches what the caller sees: by words, or with `mode=exact` by the whole name.
 pub async fn search(call: &Call) -> Result<Response> {
-    let base = call.base()?;
+    let base = super::base(call);
     let words = call.parameter("q").unwrap_or_default();
     let longest = call.app.settings.limits.query_length;
     if words.chars().count() > longest {

@@ -43,7 +43,7 @@ struct Asked {
 
 async fn asked(call: Call, slug: &str, scope: Scope) -> Result<Asked> {
     require(&call, scope)?;
-    let base = call.base()?;
+    let base = super::base(&call);
     let in_url = call.parameter("ownerHandle");
     let (app, caller, options) = body::<Options>(call).await?;
     let owner = options.owner_handle.as_deref().or(in_url.as_deref());

@@ -19,7 +19,7 @@ pub async fn download(call: &Call) -> Result<Response> {
     let slug = call.parameter("slug").ok_or_else(|| invalid_parameter("slug", "it is missing"))?;
     let owner = call.parameter("ownerHandle");
     let request = show::request(call.parameter("version").as_deref().unwrap_or("latest"))?;
-    let skill = find(&call.app, &call.caller, &call.base()?, &slug, owner.as_deref()).await?;
+    let skill = find(&call.app, &call.caller, &super::base(call), &slug, owner.as_deref()).await?;
     let offer = catalog::one(&call.app, &call.caller, &skill.id, &request).await?;
     let tag = format!("\"{}\"", offer.row.digest);
     let has_it = call.header(IF_NONE_MATCH.as_str()).is_some_and(|held| {

@@ -101,8 +101,7 @@ pub async fn dispatch(call: Call) -> Answered {
         .iter()
         .any(|(known, pattern, _)| *pattern == route && known.eq_ignore_ascii_case(method.as_str()))
     {
-        let failure = Failure::new(ProblemCode::MethodNotAllowed, "");
-        return (route, problem(failure));
+        return (route, problem(not_allowed(route)));
     }
     let Some(values) = decoded(&values) else {
         return (route, problem(Failure::new(ProblemCode::InvalidId, "the address is not UTF-8")));
@@ -189,6 +188,14 @@ fn decoded(values: &[&str]) -> Option<Vec<String>> {
     values.iter().map(|value| Some(percent_decode_str(value).decode_utf8().ok()?.into_owned())).collect()
 }
 
+fn not_allowed(route: &str) -> Failure {
+    let methods = ROUTES.iter().filter(|(_, pattern, _)| *pattern == route);
+    let allowed = methods.map(|(method, ..)| method.to_uppercase()).collect::<Vec<_>>().join(", ");
+    Problem::new(ProblemCode::MethodNotAllowed, format!("this address takes {allowed}"))
+        .with("allow", allowed)
+        .into()
+}
+
 /// There is nothing at this address; of what ClawHub has there, it is said that this registry has it not.
 fn nothing(path: &str) -> Failure {
     let rest = path.strip_prefix(API).unwrap_or(path);
@@ -214,6 +221,7 @@ pub fn problem(failure: Failure) -> Response {
     let text = match failure.code() {
         ProblemCode::Unauthenticated | ProblemCode::InvalidToken => "Unauthorized".to_owned(),
         ProblemCode::SkillNotFound => "Skill not found".to_owned(),
+        ProblemCode::InvalidBundle => all_findings(&failure.problem).unwrap_or_else(|| detail.clone()),
         _ if detail.is_empty() => title.clone(),
         ProblemCode::TokenExpired | ProblemCode::Forbidden | ProblemCode::RateLimited => {
             format!("{title}: {detail}")
@@ -224,6 +232,24 @@ pub fn problem(failure: Failure) -> Response {
     response.extensions_mut().remove::<Box<Problem>>();
     put_text(&mut response, text);
     response
+}
+
+/// All that is wrong with a folder, a line for each.
+fn all_findings(problem: &Problem) -> Option<String> {
+    let findings = problem.facts.get("findings")?.as_array()?;
+    let errors = findings.iter().filter(|finding| finding["level"] == "error");
+    let lines: Vec<String> = errors
+        .filter_map(|finding| {
+            let message = finding["message"].as_str()?;
+            let path = finding["path"].as_str().filter(|path| !path.is_empty());
+            Some(match (path, finding["line"].as_u64()) {
+                (None, _) => message.to_owned(),
+                (Some(path), None) => format!("{path}: {message}"),
+                (Some(path), Some(line)) => format!("{path}:{line}: {message}"),
+            })
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn put_text(response: &mut Response, text: String) {
@@ -246,6 +272,11 @@ fn not_done(text: impl Into<String>) -> Refused {
 
 fn json<T: Serialize>(value: &T) -> Result<Response> {
     Ok(call::json(StatusCode::OK, value)?)
+}
+
+/// How the registry is reached from outside, for addresses that are told beside what was asked for.
+fn base(call: &Call) -> String {
+    call.base().unwrap_or_default()
 }
 
 /// The caller, signed in.

@@ -22,7 +22,7 @@ use crate::skill::version_not_found;
 /// The skill that a call is about.
 async fn asked(call: &Call, slug: &str) -> Result<SkillRow> {
     let owner = call.parameter("ownerHandle");
-    find(&call.app, &call.caller, &call.base()?, slug, owner.as_deref()).await
+    find(&call.app, &call.caller, &super::base(call), slug, owner.as_deref()).await
 }
 
 /// An exact version, or `latest`: the program knows no ranges.
@@ -168,7 +168,7 @@ pub fn tagged(tag: &str) -> Result<VersionRequest> {
 
 /// `GET /skills/{slug}/install`: what is to be installed, or why nothing is.
 pub async fn install(call: &Call, slug: &str) -> Result<Response> {
-    let base = call.base()?;
+    let base = super::base(call);
     let row = asked(call, slug).await?;
     let slug = slug_of(&row.id);
     if let Some(latest) = &row.latest {

@@ -26,7 +26,7 @@ pub async fn unstar(call: &Call, slug: &str) -> Result<Response> {
 async fn change(call: &Call, slug: &str, is_starred: bool) -> Result<bool> {
     require(call, Scope::Rate)?;
     let owner = call.parameter("ownerHandle");
-    let skill = find(&call.app, &call.caller, &call.base()?, slug, owner.as_deref()).await?;
+    let skill = find(&call.app, &call.caller, &super::base(call), slug, owner.as_deref()).await?;
     let identity = (**call.caller.require(Scope::Rate)?).clone();
     let id = skill.id;
     let changed = call

@@ -18,7 +18,7 @@ use crate::http::call::Call;
 /// What is known of a version.
 pub async fn verify(call: &Call, slug: &str) -> Result<Response> {
     let app = &call.app;
-    let base = call.base()?;
+    let base = super::base(call);
     let (wanted, from, tag) = match (call.parameter("version"), call.parameter("tag")) {
         (Some(version), _) => (request(&version)?, "version", None),
         (None, Some(tag)) => (tagged(&tag)?, "tag", Some(tag)),

@@ -31,14 +31,10 @@ async fn one_star_of_each_user() {
     );
     assert_eq!(read(&app, "", "/skills/tool").await["skill"]["stats"]["stars"], 1);
     // What changed something is in the log, and nothing else is.
-    let kinds: Vec<Value> =
-        app.log().await[before..].iter().map(|entry| entry["event"]["kind"].clone()).collect();
-    assert_eq!(
-        kinds,
-        ["user.created", "token.issued", "skill.starred", "skill.starred", "skill.unstarred"]
-            [kinds.len().saturating_sub(3)..]
-            .to_vec()
-    );
+    let log = app.log().await;
+    let kinds: Vec<&str> =
+        log[before..].iter().map(|entry| entry["event"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["skill.starred", "skill.starred", "skill.unstarred"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,15 @@ fn refused(answer: &Answer, status: u16) -> String {
     text
 }
 
+/// A registry that knows how it is reached.
+async fn hub(change: impl FnOnce(&mut crate::settings::Settings)) -> TestApp {
+    TestApp::with(|settings| {
+        settings.public_url = Some("https://skills.example/".parse().unwrap());
+        change(settings);
+    })
+    .await
+}
+
 /// Publishes a function that is seen so.
 async fn publish(app: &TestApp, id: &str, version: &str, visibility: &str) {
     let mut body = skill(id, version);
@@ -37,8 +46,7 @@ async fn read(app: &TestApp, token: &str, path: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_refuses_who_may_not() {
-    let (app, closed) =
-        (TestApp::new().await, TestApp::with(|settings| settings.anonymous_reads = false).await);
+    let (app, closed) = (hub(|_| ()).await, hub(|settings| settings.anonymous_reads = false).await);
     for app in [&app, &closed] {
         app.publish("acme/tool", "1.0.0").await;
     }
@@ -134,7 +142,7 @@ async fn failures_are_texts_that_the_program_shows() {
     );
     assert_eq!(
         refused(&app.put(&format!("{API}/skills"), ADMIN, json!({})).await, 405),
-        "this address does not take this method"
+        "this address takes GET, POST"
     );
     assert_eq!(refused(&app.get_as("no-token", &format!("{API}/whoami")).await, 401), "Unauthorized");
     let device =

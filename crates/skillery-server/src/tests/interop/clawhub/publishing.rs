@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use skillery_core::bundle;
 use skillery_core::{Digest, Limits};
 
-use super::{API, read, refused};
+use super::{API, hub, read, refused};
 use crate::tests::{ADMIN, Answer, TestApp};
 
 const SKILL_FILE: &str = "---\nname: tool\ndescription: Checks texts\n---\n\n# Tool\n";
@@ -63,7 +63,7 @@ async fn finish(app: &TestApp, token: &str, body: Value) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_published_file_by_file() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     let files = sent(&app, ADMIN, &folder()).await;
     let body = version("tool", "1.0.0", files);
     let answer = finish(&app, ADMIN, body.clone()).await.is(200);
@@ -98,7 +98,7 @@ async fn a_folder_is_published_file_by_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
@@ -144,7 +144,7 @@ async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_fills_the_disk_with_files_that_are_never_published() {
-    let app = TestApp::with(|settings| {
+    let app = hub(|settings| {
         settings.limits.staged_files_per_user = 3;
         settings.limits.staged_bytes_per_user = 1_000;
     })
@@ -166,7 +166,7 @@ async fn nobody_fills_the_disk_with_files_that_are_never_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_published_is_refused_and_why() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "reader").await;
@@ -188,6 +188,14 @@ async fn what_cannot_be_published_is_refused_and_why() {
         assert!(text.starts_with(beginning), "{text}");
     }
     assert_eq!(refused(&app.get(&format!("{API}/skills/tool")).await, 404), "Skill not found");
+    // All that is wrong with a folder, at once.
+    let odd = [("SKILL.md", b"---\nname: other\n---\n".to_vec()), ("a.md", b"x".to_vec())];
+    let text =
+        refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &odd).await)).await, 422);
+    assert!(text.lines().count() >= 1 && text.contains("SKILL.md"), "{text}");
+    let none = [("a.md", b"x".to_vec())];
+    refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &none).await)).await, 422);
+    refused(&finish(&app, ADMIN, version("tool", "1.0.0", Vec::new())).await, 422);
     // What was refused did not use up the files.
     finish(&app, ADMIN, version("tool", "1.0.0", files)).await.is(200);
 }
@@ -226,7 +234,7 @@ async fn send_form(app: &TestApp, token: &str, (content_type, body): (String, Ve
 
 #[tokio::test(flavor = "multi_thread")]
 async fn older_programs_publish_in_one_form() {
-    let app = TestApp::new().await;
+    let app = hub(|_| ()).await;
     app.publish("acme/other", "1.0.0").await;
     let mia = app.user("mia", &["read", "publish"]).await;
     app.member("acme", "mia", "publisher").await;
@@ -240,11 +248,11 @@ async fn older_programs_publish_in_one_form() {
         assert_eq!((&answer["skillId"], &answer["status"]), (&json!("acme/tool"), &json!("published")));
     }
     let one_by_one = sent(&app, &mia, &folder()).await;
-    finish(&app, &mia, version("tool2", "1.0.0", one_by_one)).await.is(200);
-    let files = async |slug: &str| {
-        read(&app, "", &format!("/skills/{slug}/versions/1.0.0")).await["version"]["files"].clone()
+    finish(&app, &mia, version("tool", "1.1.0", one_by_one)).await.is(200);
+    let files = async |version: &str| {
+        read(&app, "", &format!("/skills/tool/versions/{version}")).await["version"]["files"].clone()
     };
-    assert_eq!(files("tool").await, files("tool2").await);
+    assert_eq!(files("1.0.0").await, files("1.1.0").await);
     // Whoever has no place, or several, publishes under the own name.
     let sam = app.user("sam", &["read", "publish"]).await;
     let answer = send_form(&app, &sam, form(&payload, &folder(), "--\r\n")).await.is(200);
