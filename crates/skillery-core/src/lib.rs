@@ -11,6 +11,8 @@ pub mod canonical;
 pub mod digest;
 pub mod entry;
 pub mod event;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod id;
 pub mod limits;
 pub mod monitor;

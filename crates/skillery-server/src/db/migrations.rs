@@ -17,6 +17,7 @@ const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
 const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
 const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
+const GIT: &str = include_str!("migrations/0011_git.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -30,6 +31,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (7, "approvals", APPROVALS),
         (8, "rotation", ROTATION),
         (9, "surfaces", SURFACES),
+        (11, "git", GIT),
     ]
     .into_iter()
     .map(|(number, name, text)| {

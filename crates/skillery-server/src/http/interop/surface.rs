@@ -71,7 +71,7 @@ impl Surface {
 
     /// A failure as the clients of this surface read it.
     pub fn problem(self, failure: Failure) -> Response {
-        let mut response = problem(failure);
+        let mut response = if self == Self::Git { super::git::refuse(failure) } else { problem(failure) };
         // Git asks its user, or its helper, only when it is told what for.
         if self.takes_basic() && response.status() == StatusCode::UNAUTHORIZED {
             response
