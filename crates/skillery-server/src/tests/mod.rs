@@ -9,6 +9,7 @@ mod bad_input;
 mod certificates;
 mod durability;
 mod history;
+mod interop;
 mod keys;
 mod log;
 mod oidc;

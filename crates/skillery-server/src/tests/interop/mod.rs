@@ -1,0 +1,3 @@
+//! What the clients of others ask for.
+
+mod git;
