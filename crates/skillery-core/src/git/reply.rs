@@ -13,7 +13,7 @@ const BAND: usize = 65_515;
 
 /// What an advertisement says that this side can do. The two `allow-…` are what makes `#<id>` work in clients; `filter` is
 /// not there, as nothing would be left of so small a repository.
-const CAPABILITIES: &str = "side-band-64k shallow no-progress allow-tip-sha1-in-want allow-reachable-sha1-in-want \
+const CAPABILITIES: &str = "multi_ack_detailed side-band-64k shallow no-progress allow-tip-sha1-in-want allow-reachable-sha1-in-want \
     object-format=sha1";
 
 /// Named commits.
@@ -103,8 +103,15 @@ pub fn negotiate(protocol: Protocol, fetch: &Fetch, common: &[ObjectId]) -> (Vec
         if fetch.shallow {
             flush(&mut out);
         }
-        match common.first() {
-            Some(id) => line(&mut out, &format!("ACK {id}")),
+        for id in common {
+            line(&mut out, &format!("ACK {id} common"));
+        }
+        match common.last() {
+            Some(id) if fetch.done => line(&mut out, &format!("ACK {id}")),
+            Some(id) => {
+                line(&mut out, &format!("ACK {id} ready"));
+                line(&mut out, "NAK");
+            }
             None if fetch.done || !fetch.haves.is_empty() => line(&mut out, "NAK"),
             None => {}
         }
@@ -220,11 +227,12 @@ mod tests {
         assert_eq!(said(v0, &Fetch { done: true, ..shallow.clone() }, &[]), ("00000008NAK\n".into(), yes));
         let asking = Fetch { haves, ..fetch.clone() };
         assert_eq!(said(v0, &asking, &[]), ("0008NAK\n".into(), no));
-        assert_eq!(said(v0, &asking, &[id('c')]), (format!("0031ACK {c}\n"), no));
         assert_eq!(
-            said(v0, &Fetch { done: true, ..asking.clone() }, &[id('c')]),
-            (format!("0031ACK {c}\n"), yes)
+            said(v0, &asking, &[id('c')]),
+            (format!("0038ACK {c} common\n0037ACK {c} ready\n0008NAK\n"), no)
         );
+        let done = Fetch { done: true, ..asking.clone() };
+        assert_eq!(said(v0, &done, &[id('c')]), (format!("0038ACK {c} common\n0031ACK {c}\n"), yes));
         assert_eq!(said(v2, &asking, &[]), ("0014acknowledgments\n0008NAK\n0000".into(), no));
         assert_eq!(
             said(v2, &asking, &[id('c')]),

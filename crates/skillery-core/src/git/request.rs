@@ -45,6 +45,9 @@ pub struct Fetch {
     pub done: bool,
     /// Whether the pack comes in packets beside what is said.
     pub side_band: bool,
+    /// Whether it understands which of its commits are known, and so whether less can be sent. Over HTTP one that does not
+    /// loses its place when it is told.
+    pub acknowledged: bool,
     /// Whether nothing is to be said beside the pack.
     pub quiet: bool,
 }
@@ -205,6 +208,7 @@ fn read_capabilities(words: &[u8], fetch: &mut Fetch) -> Result<()> {
     for word in words.split(|byte| *byte == b' ') {
         match word {
             b"side-band-64k" => fetch.side_band = true,
+            b"multi_ack_detailed" => fetch.acknowledged = true,
             b"no-progress" => fetch.quiet = true,
             _ => check_format(word)?,
         }
@@ -265,7 +269,7 @@ fn ls_refs(arguments: &[&[u8]]) -> Result<Command> {
 }
 
 fn fetch_v2(arguments: &[&[u8]]) -> Result<Command> {
-    let mut fetch = Fetch { side_band: true, ..Fetch::default() };
+    let mut fetch = Fetch { side_band: true, acknowledged: true, ..Fetch::default() };
     let (mut wants, mut haves) = (Ids::new(MAX_GIT_WANTS, "wants"), Ids::new(MAX_GIT_HAVES, "haves"));
     for line in arguments {
         match *line {

@@ -27,10 +27,12 @@ fn ids(texts: &[&str]) -> Vec<ObjectId> {
 #[test]
 fn what_git_sends_to_clone() {
     // Written down from git 2.47, of `clone --depth 1`, with and without version 2.
-    let first = format!("want {A} side-band-64k object-format=sha1 agent=git/2.47.3-Linux");
+    let first =
+        format!("want {A} multi_ack_detailed side-band-64k object-format=sha1 agent=git/2.47.3-Linux");
     let want = format!("want {A}");
     let parsed = parse_v0(&body(&[&first, &want, "deepen 1", "0000"])).unwrap().unwrap();
-    let expected = Fetch { wants: ids(&[A]), shallow: true, side_band: true, ..Fetch::default() };
+    let expected =
+        Fetch { wants: ids(&[A]), shallow: true, side_band: true, acknowledged: true, ..Fetch::default() };
     assert_eq!(parsed, expected);
     let parsed = parse_v0(&body(&[&first, "deepen 1", "0000", "done"])).unwrap().unwrap();
     assert_eq!(parsed, Fetch { done: true, ..expected.clone() });
@@ -58,6 +60,7 @@ fn what_git_sends_to_update() {
         shallow: true,
         done: false,
         side_band: true,
+        acknowledged: false,
         quiet: true,
     };
     assert_eq!(parsed, expected);

@@ -216,7 +216,8 @@ async fn fetch(
             None => return out.send(git::error(&format!("upload-pack: not our ref {id}"))).await,
         }
     }
-    let common = contents.common(app, caller, &fetch.haves).await?;
+    let haves = if fetch.acknowledged { fetch.haves.as_slice() } else { &[] };
+    let common = contents.common(app, caller, haves).await?;
     let ids: Vec<_> = common.iter().map(|snapshot| snapshot.commit.id).collect();
     let (said, has_pack) = git::negotiate(protocol, fetch, &ids);
     if !has_pack {
