@@ -1,4 +1,4 @@
-//! Which repository an address is: `/acme/all.git`, `/acme/tool.git`, `/acme~email/tool.git`.
+//! Which repository an address is: `/acme/all.git`, `/acme/members.git`, `/acme/tool.git`, `/acme~email/tool.git`.
 //!
 //! An address has two segments whatever the namespace: with another number of them some clients do not remember where a skill
 //! came from, and others tell it to strangers. `~` stands for the slashes of a namespace; no name can have one.
@@ -25,6 +25,9 @@ pub enum Service {
 pub enum Repository {
     /// The skills of a namespace.
     Namespace(Namespace),
+    /// The same, for callers who are signed in. Git shows its credentials only where it is asked for them, and where a
+    /// namespace has anything that everybody sees it is not.
+    Members(Namespace),
     /// The versions of a skill.
     Skill(SkillId),
 }
@@ -58,8 +61,10 @@ impl Address {
 
 fn repository_of(namespace: &str, name: &str) -> Option<Repository> {
     let namespace: Namespace = namespace.replace('~', "/").parse().ok()?;
-    if name == "all" {
-        return Some(Repository::Namespace(namespace));
+    match name {
+        "all" => return Some(Repository::Namespace(namespace)),
+        "members" => return Some(Repository::Members(namespace)),
+        _ => {}
     }
     let name: Segment = name.parse().ok()?;
     SkillId::new(&namespace, &name).ok().map(Repository::Skill)
@@ -77,6 +82,11 @@ mod tests {
             ("/acme/all.git/info/refs", all("acme"), Service::InfoRefs),
             ("//acme/all.git/info/refs", all("acme"), Service::InfoRefs),
             ("/acme~email/all.git/git-upload-pack", all("acme/email"), Service::UploadPack),
+            (
+                "/acme/members.git/info/refs",
+                Some(Repository::Members("acme".parse().unwrap())),
+                Service::InfoRefs,
+            ),
             ("/acme/tool.git/git-receive-pack", skill("acme/tool"), Service::ReceivePack),
             ("/acme~a.b~c/t_1.git", skill("acme/a.b/c/t_1"), Service::Page),
             ("/acme/tool.git/objects/info/packs", skill("acme/tool"), Service::Files),

@@ -39,7 +39,8 @@ pub struct Contents {
 /// credentials only when it is told that they are missing, and so that is what everybody is told who has none.
 pub async fn open(app: &App, caller: &Caller, repository: Option<&Repository>) -> Result<Opened> {
     let found = match repository {
-        Some(Repository::Namespace(named)) => {
+        Some(Repository::Members(_)) if caller.identity().is_none() => None,
+        Some(Repository::Namespace(named) | Repository::Members(named)) => {
             // By whatever name it was asked for: the name is part of what commits say.
             let namespace: Namespace = named.key().parse().map_err(Failure::internal)?;
             namespace::exists(app, caller, &namespace).await?.then_some(Opened::Namespace(namespace))

@@ -22,6 +22,7 @@ async fn who_may_not_see_a_repository_is_told_what_is_told_of_one_that_is_not_th
     let repositories = [
         "/acme/hidden.git",
         "/acme/all.git",
+        "/acme/members.git",
         "/acme/other.git",
         "/nobody/all.git",
         "/open/quarantined.git",
@@ -69,9 +70,18 @@ async fn a_private_skill_is_cloned_with_a_token() {
         // Everybody gets what everybody sees.
         let folder = person.clone(protocol, &[], "/acme/all.git", &name).await;
         assert_eq!(files(&folder).len(), 3);
+        // Git shows its credentials only where it is asked for them, or where it is told to.
         let folder = format!("{name}-anna");
-        person.git(&["-c", protocol, "clone", "-q", &address(&anna, "/acme/all.git"), &folder]).await.good();
+        let members = address(&anna, "/acme/members.git");
+        person.git(&["-c", protocol, "clone", "-q", &members, &folder]).await.good();
         assert_eq!(files(&person.path(&folder)).len(), 5);
+        let (folder, header) =
+            (format!("{name}-header"), format!("http.extraHeader=Authorization: Bearer {anna}"));
+        let all = format!("{}/acme/all.git", person.url);
+        person.git(&["-c", protocol, "-c", &header, "clone", "-q", &all, &folder]).await.good();
+        assert_eq!(files(&person.path(&folder)).len(), 5);
+        let anonymous = format!("{}/acme/members.git", person.url);
+        person.git(&["-c", protocol, "ls-remote", &anonymous]).await.fails("terminal prompts disabled");
         let folder = format!("{name}-hidden");
         person
             .git(&["-c", protocol, "clone", "-q", &address(&anna, "/acme/hidden.git"), &folder])
@@ -81,12 +91,12 @@ async fn a_private_skill_is_cloned_with_a_token() {
         let anonymous = format!("{}/acme/hidden.git", person.url);
         person.git(&["-c", protocol, "ls-remote", &anonymous]).await.fails("terminal prompts disabled");
         person
-            .git(&["-c", protocol, "ls-remote", &address("sky_wrong", "/acme/open.git")])
+            .git(&["-c", protocol, "ls-remote", &address("sky_wrong", "/acme/members.git")])
             .await
             .fails("Authentication failed");
     }
     // A commit that only members see is fetched by nobody else, whoever knows its id.
-    let listed = person.git(&["ls-remote", &address(&anna, "/acme/all.git"), "HEAD"]).await.good().out;
+    let listed = person.git(&["ls-remote", &address(&anna, "/acme/members.git"), "HEAD"]).await.good().out;
     let id = listed.split_whitespace().next().unwrap();
     person.git_in("protocolversion=0", &["fetch", "-q", "origin", id]).await.fails("not our ref");
 }

@@ -58,6 +58,7 @@ async fn pins_of_a_namespace_outlive_changes() {
     assert!(first != second && second != third && first != third);
 
     // On another start, which remembers nothing but what is stored.
+    person.leave().await;
     let app = app.crash_and_reopen().await;
     let person = Person::with(&app).await;
     let address = format!("{}/acme/all.git", person.url);
@@ -87,9 +88,9 @@ async fn pins_of_a_namespace_outlive_changes() {
             said.fails(&format!("upload-pack: not our ref {id}"));
         }
     }
-    let (scheme, host) = address.split_once("://").unwrap();
-    let signed_in = format!("{scheme}://any:{ADMIN}@{host}");
-    person.git_in("pinned0", &["fetch", "-q", &signed_in, &third]).await.good();
+    let header = format!("http.extraHeader=Authorization: Bearer {ADMIN}");
+    person.git_in("pinned0", &["-c", &header, "fetch", "-q", &address, &third]).await.good();
+    person.git_in("pinned0", &["-c", &header, "fetch", "-q", &address, &second]).await.fails("not our ref");
 }
 
 #[tokio::test(flavor = "multi_thread")]

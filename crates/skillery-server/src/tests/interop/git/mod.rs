@@ -15,6 +15,8 @@ use serde_json::json;
 use skillery_core::bundle::{self, BundleFile};
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::blobs::BlobKey;
 use crate::http::Door;
@@ -28,6 +30,8 @@ const PROTOCOLS: [&str; 2] = ["protocol.version=0", "protocol.version=2"];
 struct Person {
     url: String,
     home: TempDir,
+    stop: oneshot::Sender<()>,
+    listening: JoinHandle<()>,
 }
 
 /// What git said.
@@ -57,8 +61,18 @@ impl Person {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), None).await.unwrap();
         let url = listener.url();
         let door = Door::new(Arc::clone(&app.app));
-        drop(listener.serve(Duration::from_secs(15), move |peer| door.with_peer(peer)).unwrap());
-        Self { url, home: tempfile::tempdir().unwrap() }
+        let running = listener.serve(Duration::from_secs(15), move |peer| door.with_peer(peer)).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let listening = tokio::spawn(async move {
+            running.until(async { drop(stopped.await) }, Duration::ZERO, || ()).await.unwrap();
+        });
+        Self { url, home: tempfile::tempdir().unwrap(), stop, listening }
+    }
+
+    /// The registry listens no more.
+    async fn leave(self) {
+        let _ = self.stop.send(());
+        self.listening.await.unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
