@@ -19,7 +19,7 @@ use crate::db::{self, Db};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::folder_lock;
-use crate::http::interop::Fingerprints;
+use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -81,6 +81,8 @@ pub struct App {
     pub oidc: Issuers,
     /// Slows down who asks too much.
     pub limiter: Limiter,
+    /// Repositories that were loaded.
+    pub git: GitState,
     /// What operators watch.
     pub metrics: Metrics,
     draining: AtomicBool,
@@ -225,6 +227,7 @@ impl App {
         let uploads = Uploads::new(settings.data.clone(), &settings.limits);
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
+        let git = GitState::new(settings.cache_megabytes.max(1) * 1024 * 1024 / 4);
         let app = Self {
             settings,
             environment,
@@ -245,6 +248,7 @@ impl App {
             seen,
             oidc: Issuers::default(),
             limiter,
+            git,
             metrics: Metrics::default(),
             draining: AtomicBool::new(false),
             stop,
@@ -296,6 +300,10 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
 fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
     if let Some(skill) = skill {
         ready.content.raise(skill);
+        let is_opinion = matches!(event, Event::SkillRated { .. } | Event::SkillUnrated { .. });
+        if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
+            ready.namespaces.raise(namespace);
+        }
     }
     if event.changes_access() {
         identities.forget_all();

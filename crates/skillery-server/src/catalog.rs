@@ -36,19 +36,13 @@ impl Offer {
 
     /// What the skill is for, in at most so many UTF-16 code units, as the Agent Skills format counts; never nothing.
     pub fn description(&self, most: usize) -> String {
-        match self.row.description.trim() {
-            "" => format!("The skill {}.", self.id),
-            text => shorten(text, most),
-        }
+        described(&self.id, &self.row.description, most)
     }
 
     /// What is to be said where a yanked version is asked for by its number.
     pub fn warning(&self) -> Option<String> {
-        let reason = self.row.reason.as_deref().filter(|reason| !reason.is_empty());
-        (self.row.status == VersionStatus::Yanked).then(|| match reason {
-            Some(reason) => format!("{} {} was yanked: {reason}", self.id, self.row.version),
-            None => format!("{} {} was yanked", self.id, self.row.version),
-        })
+        let Offer { id, row, .. } = self;
+        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
     }
 
     /// The bundle, as it is stored: one ZIP for ever.
@@ -71,6 +65,22 @@ impl Offer {
         let packed = self.bundle(app).await?;
         let unpack = move || bundle::unpack(&packed, &stored_limits());
         tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
+    }
+}
+
+/// What a skill is for, as [`Offer::description`] has it.
+pub fn described(id: &SkillId, description: &str, most: usize) -> String {
+    match description.trim() {
+        "" => format!("The skill {id}."),
+        text => shorten(text, most),
+    }
+}
+
+/// That a version was yanked, and why.
+pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{id} {version} was yanked: {reason}"),
+        None => format!("{id} {version} was yanked"),
     }
 }
 

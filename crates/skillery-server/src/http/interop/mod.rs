@@ -6,6 +6,7 @@
 mod clawhub;
 pub(crate) mod discovery;
 pub(crate) mod find;
+mod git;
 mod marketplace;
 mod mcp;
 mod openapm;
@@ -14,6 +15,7 @@ mod scope;
 mod surface;
 
 pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
+pub use git::State as GitState;
 pub use surface::Surface;
 
 use skillery_core::{Problem, ProblemCode, SkillId};
@@ -35,6 +37,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", openapm::DOWNLOAD, Who::Reader),
     ("post", mcp::ALL, Who::Reader),
     ("post", mcp::NAMESPACE, Who::Reader),
+    ("get", git::INFO_REFS, Who::Reader),
+    ("post", git::UPLOAD_PACK, Who::Reader),
 ];
 
 /// Answers a call of a surface.
@@ -45,6 +49,7 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     match surface {
         Surface::Mcp => return mcp::answer(call).await,
         Surface::Clawhub => return clawhub::dispatch(call).await,
+        Surface::Git => return git::answer(call).await,
         _ => {}
     }
     let path = call.head.uri.path();
