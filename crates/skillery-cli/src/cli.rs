@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Publish(commands::publish::PublishArgs),
     /// Sign a version that is published
     Sign(commands::sign::SignArgs),
+    /// Say what is wrong with a skill's folder
+    Lint(commands::lint::LintArgs),
     /// Find skills
     Search(commands::search::SearchArgs),
     /// Show everything about a skill

@@ -10,6 +10,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 mod files;
+pub mod folder;
 pub mod home;
 pub mod keys;
 pub mod library;

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod login;
@@ -133,6 +134,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Whoami(args) => whoami::run(session, args).await,
         Command::Publish(args) => publish::run(session, args).await,
         Command::Sign(args) => sign::run(session, args).await,
+        Command::Lint(args) => lint::run(session, args),
         Command::Search(args) => search::run(session, args).await,
         Command::Info(args) => info::run(session, args).await,
         Command::Install(args) => install::run(session, args).await,

@@ -13,6 +13,7 @@ mod help;
 mod hostile;
 mod interrupt;
 mod library;
+mod lint;
 mod main_job;
 mod model_signing;
 mod moderation;
