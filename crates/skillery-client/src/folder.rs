@@ -137,7 +137,9 @@ impl BadPatterns {
                 // A folder of this name has no patterns.
                 _ if metadata.is_dir() => continue,
                 Some(what) => BundleProblemKind::NotRegular(what),
-                None if metadata.len() > MAX_PATTERNS => BundleProblemKind::FileTooLarge(MAX_PATTERNS as usize),
+                None if metadata.len() > MAX_PATTERNS => {
+                    BundleProblemKind::FileTooLarge(MAX_PATTERNS as usize)
+                }
                 None => continue,
             };
             good = false;
@@ -281,9 +283,23 @@ mod tests {
         write(place.path(), ".git/info/exclude", "*.md\n");
         let folder = &place.path().join("my-skill");
         for path in [
-            "SKILL.md", "scripts/run.py", "scripts/__pycache__/run.pyc", "old.pyc", "node_modules/x/index.js", ".git/config",
-            ".hg/x", ".svn/x", ".venv/bin/python", "docs/.DS_Store", ".hidden", ".env", "build/out.bin", "docs/draft.txt",
-            "docs/kept.txt", ".ignore", "noted.log",
+            "SKILL.md",
+            "scripts/run.py",
+            "scripts/__pycache__/run.pyc",
+            "old.pyc",
+            "node_modules/x/index.js",
+            ".git/config",
+            ".hg/x",
+            ".svn/x",
+            ".venv/bin/python",
+            "docs/.DS_Store",
+            ".hidden",
+            ".env",
+            "build/out.bin",
+            "docs/draft.txt",
+            "docs/kept.txt",
+            ".ignore",
+            "noted.log",
         ] {
             write(folder, path, "x");
         }
@@ -292,7 +308,14 @@ mod tests {
         write(folder, "docs/.gitignore", "draft.txt\n");
         write(folder, ".skilleryignore", ".env\n");
         let expected = [
-            ".gitignore", ".hidden", ".ignore", "SKILL.md", "docs/.gitignore", "docs/kept.txt", "noted.log", "scripts/run.py",
+            ".gitignore",
+            ".hidden",
+            ".ignore",
+            "SKILL.md",
+            "docs/.gitignore",
+            "docs/kept.txt",
+            "noted.log",
+            "scripts/run.py",
         ];
         assert_eq!(paths(folder), expected);
         // The patterns of this program count more.
@@ -374,7 +397,10 @@ mod tests {
         };
         assert_eq!(problems(place.path(), &limits(10, 30, 3)), Vec::<String>::new());
         assert_eq!(problems(place.path(), &limits(9, 30, 3)).len(), 3);
-        assert_eq!(problems(place.path(), &limits(10, 29, 3)), ["the files have more than 29 bytes together"]);
+        assert_eq!(
+            problems(place.path(), &limits(10, 29, 3)),
+            ["the files have more than 29 bytes together"]
+        );
         assert_eq!(problems(place.path(), &limits(10, 30, 2)), ["there are more than 2 files"]);
     }
 
@@ -382,8 +408,12 @@ mod tests {
     fn skills_are_found_and_not_those_within_skills() {
         let place = tempfile::tempdir().unwrap();
         for path in [
-            "plugins/one/skills/a/SKILL.md", "plugins/one/skills/a/examples/b/SKILL.md", "plugins/two/c/skill.md",
-            "node_modules/d/SKILL.md", "README.md", ".claude/skills/e/SKILL.md",
+            "plugins/one/skills/a/SKILL.md",
+            "plugins/one/skills/a/examples/b/SKILL.md",
+            "plugins/two/c/skill.md",
+            "node_modules/d/SKILL.md",
+            "README.md",
+            ".claude/skills/e/SKILL.md",
         ] {
             write(place.path(), path, "x");
         }

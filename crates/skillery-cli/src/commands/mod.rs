@@ -20,6 +20,7 @@ mod org_policy;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod publish;
+mod publish_folder;
 pub(crate) mod publisher;
 pub(crate) mod quarantine;
 pub(crate) mod rate;

@@ -109,7 +109,11 @@ fn a_link_is_told_and_not_followed() {
     place.write("secret", "do not read");
     std::os::unix::fs::symlink("../secret", place.work().join("my-skill/link")).unwrap();
     let run = place.run(["lint", "my-skill"]).fails(1);
-    assert!(run.stdout.contains("my-skill/link: error[not-regular]: a symbolic link is no regular file"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("my-skill/link: error[not-regular]: a symbolic link is no regular file"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

@@ -49,7 +49,9 @@ pub enum BundleProblemKind {
     #[error("the path is the same as `{0}` on file systems that ignore case or write accents in another way")]
     Collision(String),
     /// Two folders that are one there.
-    #[error("its folder is the same as that of `{0}` on file systems that ignore case or write accents in another way")]
+    #[error(
+        "its folder is the same as that of `{0}` on file systems that ignore case or write accents in another way"
+    )]
     FolderCollision(String),
     /// `a` and `a/b`.
     #[error("the path is a file, and the folder of `{0}`")]

@@ -24,7 +24,8 @@ pub(super) fn check(
         let message = "there is nothing behind the front matter";
         findings.push(LintRule::EmptyBody, path, Place::line(parts.body_line - 1), message);
     } else if lines > MANY_BODY_LINES {
-        let message = format!("the instructions have {lines} lines; more than {MANY_BODY_LINES} are called long");
+        let message =
+            format!("the instructions have {lines} lines; more than {MANY_BODY_LINES} are called long");
         findings.push(LintRule::LongBody, path, Place::line(parts.body_line), message);
     }
     check_hidden(parts, skill_md, path, findings);
@@ -71,7 +72,8 @@ fn check_links(parts: &Parts<'_>, path: &str, files: &[BundleFile], findings: &m
     let lines = Lines::new(parts.body);
     let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_TASKLISTS;
     for (event, range) in Parser::new_ext(parts.body, options).into_offset_iter() {
-        let Event::Start(Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. }) = event
+        let Event::Start(Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. }) =
+            event
         else {
             continue;
         };
@@ -100,7 +102,11 @@ fn why_broken(url: &str, targets: &Targets<'_>) -> Option<String> {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
     };
     // What is to be filled in is a pattern, and no link.
-    if path.is_empty() || path.starts_with("//") || scheme.is_some_and(is_scheme) || path.contains(['{', '<', '$', '*']) {
+    if path.is_empty()
+        || path.starts_with("//")
+        || scheme.is_some_and(is_scheme)
+        || path.contains(['{', '<', '$', '*'])
+    {
         return None;
     }
     if path.starts_with('/') {

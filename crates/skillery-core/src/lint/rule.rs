@@ -199,7 +199,10 @@ mod tests {
         let mut words: Vec<_> = LintRule::ALL.iter().map(|rule| rule.as_str()).collect();
         for rule in LintRule::ALL {
             assert!(rule.level(Strictness::Lenient) <= rule.level(Strictness::Strict), "{rule}");
-            assert!(rule.as_str().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{rule}");
+            assert!(
+                rule.as_str().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')),
+                "{rule}"
+            );
         }
         words.sort_unstable();
         words.dedup();

@@ -18,7 +18,8 @@ pub(crate) fn read(metadata: &Node, path: &str, limits: &Limits, findings: &mut 
             "version" => match text.parse() {
                 Ok(version) => partial.version = Some((version, place)),
                 Err(_) => {
-                    let message = format!("{} is no semantic version such as `1.0.0`, and is ignored", quoted(text));
+                    let message =
+                        format!("{} is no semantic version such as `1.0.0`, and is ignored", quoted(text));
                     findings.push(LintRule::VersionFormat, path, place, message);
                 }
             },
@@ -32,7 +33,9 @@ pub(crate) fn read(metadata: &Node, path: &str, limits: &Limits, findings: &mut 
             }
             "skillery-id" => match text.parse() {
                 Ok(id) => partial.id = Some((id, place)),
-                Err(error) => findings.push(LintRule::ManifestInvalid, path, place, format!("`skillery-id`: {error}")),
+                Err(error) => {
+                    findings.push(LintRule::ManifestInvalid, path, place, format!("`skillery-id`: {error}"))
+                }
             },
             "skillery-dependencies" => match Dependencies::parse_list(text) {
                 Ok(dependencies) => {

@@ -71,7 +71,8 @@ pub(crate) fn merge(first: Partial, second: Partial, path: &str, findings: &mut 
         match manifest.dependencies.find(&id) {
             Some((_, other)) if *other == wanted => {}
             Some((_, other)) => {
-                let message = format!("`{id}` is wanted as `{wanted}` here, and as `{other}` in `{MANIFEST_FILE}`");
+                let message =
+                    format!("`{id}` is wanted as `{wanted}` here, and as `{other}` in `{MANIFEST_FILE}`");
                 findings.push(LintRule::ManifestConflict, path, place, message);
             }
             None => {
@@ -111,7 +112,10 @@ fn check_tags(tags: &[String], limits: &Limits) -> Result<(), String> {
     for tag in tags {
         let bad = tag.trim() != tag || tag.is_empty() || tag.contains(',');
         if bad || tag.chars().any(char::is_control) || crate::hidden::first_hidden(tag).is_some() {
-            return Err(format!("the tag {} is empty, or has a comma, outer blanks or hidden characters", quoted(tag)));
+            return Err(format!(
+                "the tag {} is empty, or has a comma, outer blanks or hidden characters",
+                quoted(tag)
+            ));
         }
         if tag.chars().count() > limits.tag_length {
             return Err(format!("the tag {} is longer than {} characters", quoted(tag), limits.tag_length));

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{MANIFEST_FILE, Partial, check_tags, check_url};
 use crate::limits::MAX_MANIFEST_BYTES;
-use crate::lint::{Findings, LintRule, Lines, Place, quoted};
+use crate::lint::{Findings, Lines, LintRule, Place, quoted};
 use crate::skill_md::text_of;
 use crate::{Dependencies, Limits};
 
@@ -54,12 +54,15 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, findings: &mut Findings) -> Pa
                 context.tell(place, format!("`{name}` is {}, and must be a table", in_words(other)));
             }
             (other, _) => {
-                let message = format!("{} is not known; there are `[skill]` and `[dependencies]`", quoted(other));
+                let message =
+                    format!("{} is not known; there are `[skill]` and `[dependencies]`", quoted(other));
                 context.tell(place, message);
             }
         }
     }
-    if partial.id.is_some() && let Some((_, place)) = partial.namespace.take() {
+    if partial.id.is_some()
+        && let Some((_, place)) = partial.namespace.take()
+    {
         context.tell(place, "there is an `id`, which has a namespace; leave `namespace` out");
     }
     partial
@@ -72,9 +75,15 @@ fn read_skill(table: &DeTable<'_>, partial: &mut Partial, context: &mut Context<
         let name = key.get_ref().as_ref();
         let done = match name {
             "id" => text(value).and_then(|text| parse(text).map(|id| partial.id = Some((id, place)))),
-            "namespace" => text(value).and_then(|text| parse(text).map(|it| partial.namespace = Some((it, place)))),
-            "version" => text(value).and_then(|text| parse(text).map(|it| partial.version = Some((it, place)))),
-            "visibility" => text(value).and_then(|text| parse(text).map(|it| partial.visibility = Some((it, place)))),
+            "namespace" => {
+                text(value).and_then(|text| parse(text).map(|it| partial.namespace = Some((it, place))))
+            }
+            "version" => {
+                text(value).and_then(|text| parse(text).map(|it| partial.version = Some((it, place))))
+            }
+            "visibility" => {
+                text(value).and_then(|text| parse(text).map(|it| partial.visibility = Some((it, place))))
+            }
             "tags" => texts(value).and_then(|tags| {
                 check_tags(&tags, limits)?;
                 partial.tags = Some((tags, place));

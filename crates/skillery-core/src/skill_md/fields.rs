@@ -13,7 +13,8 @@ use crate::lint::{Findings, LintRule, Place, quoted};
 const KNOWN: &[&str] = &["name", "description", "license", "compatibility", "metadata", "allowed-tools"];
 
 /// Fields of the registry that people put where they do not belong.
-const BELOW_METADATA: &[&str] = &["version", "author", "authors", "tags", "category", "homepage", "repository"];
+const BELOW_METADATA: &[&str] =
+    &["version", "author", "authors", "tags", "category", "homepage", "repository"];
 
 /// Reads the fields, and gives `metadata` with its places beside them. There is no `SkillMd` where the name or the
 /// description cannot be known.
@@ -109,7 +110,9 @@ fn required(
         }
         let what = node.in_words();
         let hint = match &node.value {
-            Value::Scalar { text, .. } => format!("; put it in quotes: `{field}: \"{}\"`", text.escape_debug()),
+            Value::Scalar { text, .. } => {
+                format!("; put it in quotes: `{field}: \"{}\"`", text.escape_debug())
+            }
             _ => String::new(),
         };
         let message = format!("`{field}` is {what}, and must be a text{hint}");
@@ -171,7 +174,8 @@ fn proposal(name: &str) -> Option<String> {
     if !name.is_ascii() {
         return None;
     }
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words =
+        name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
     (!name.is_empty() && name.len() <= MAX_SEGMENT_LENGTH).then_some(name)
 }
@@ -224,8 +228,9 @@ fn compatibility(value: &Node, path: &str, findings: &mut Findings) -> Option<St
     };
     let length = text.chars().count();
     if length > MAX_COMPATIBILITY_LENGTH {
-        let message =
-            format!("`compatibility` has {length} characters; at most {MAX_COMPATIBILITY_LENGTH} are allowed");
+        let message = format!(
+            "`compatibility` has {length} characters; at most {MAX_COMPATIBILITY_LENGTH} are allowed"
+        );
         findings.push(LintRule::CompatibilityInvalid, path, value.place, message);
     }
     if text.trim().is_empty() {
@@ -258,7 +263,8 @@ fn texts(value: &Node, path: &str, findings: &mut Findings) -> BTreeMap<String, 
         match &value.value {
             Value::Scalar { text, .. } => {
                 if value.kind() != Some(Kind::Text) {
-                    let message = format!("{shown} below `metadata` is {}; put it in quotes", value.in_words());
+                    let message =
+                        format!("{shown} below `metadata` is {}; put it in quotes", value.in_words());
                     findings.push(LintRule::MetadataValue, path, value.place, message);
                 }
                 if value.kind() != Some(Kind::Null) {
@@ -266,7 +272,8 @@ fn texts(value: &Node, path: &str, findings: &mut Findings) -> BTreeMap<String, 
                 }
             }
             _ => {
-                let message = format!("{shown} below `metadata` is {}, and should be a text", value.in_words());
+                let message =
+                    format!("{shown} below `metadata` is {}, and should be a text", value.in_words());
                 findings.push(LintRule::MetadataValue, path, value.place, message);
             }
         }

@@ -38,9 +38,13 @@ pub(crate) fn split<'a>(bytes: &'a [u8], path: &str, findings: &mut Findings) ->
             "" if text.trim_start().starts_with("---") => {
                 "blank lines stand before the front matter; the first line must be `---`"
             }
-            trimmed if trimmed.starts_with("----") => "the first line has more than three dashes; it must be `---`",
+            trimmed if trimmed.starts_with("----") => {
+                "the first line has more than three dashes; it must be `---`"
+            }
             trimmed if trimmed.starts_with("---") => "the first line has more than `---` in it",
-            _ => "there is no front matter: the first line must be `---`, with `name` and `description` below it",
+            _ => {
+                "there is no front matter: the first line must be `---`, with `name` and `description` below it"
+            }
         };
         findings.push(LintRule::FrontMatterMissing, path, Place::line(1), message);
         return None;

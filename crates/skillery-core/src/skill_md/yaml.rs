@@ -81,9 +81,9 @@ impl Node {
         use serde_json::Value as Json;
         match &self.value {
             Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Value::Map(fields) => {
-                Json::Object(fields.iter().map(|(field, value)| (field.name.clone(), value.to_json())).collect())
-            }
+            Value::Map(fields) => Json::Object(
+                fields.iter().map(|(field, value)| (field.name.clone(), value.to_json())).collect(),
+            ),
             Value::Scalar { text, .. } => match self.kind() {
                 Some(Kind::Null) => Json::Null,
                 Some(Kind::Boolean) => Json::Bool(text.starts_with(['t', 'T'])),
@@ -260,7 +260,8 @@ fn tell_error(error: &ScanError, path: &str, place: Place, findings: &mut Findin
             (LintRule::YamlFeature, "a directive (`%…`) of YAML is used; leave it out".to_owned())
         }
         ErrorKind::MappingValueNotAllowed => {
-            let message = "the front matter is not YAML: there is a second `: ` in the line; put the text in quotes";
+            let message =
+                "the front matter is not YAML: there is a second `: ` in the line; put the text in quotes";
             (LintRule::FrontMatterSyntax, message.to_owned())
         }
         _ => (LintRule::FrontMatterSyntax, format!("the front matter is not YAML: {kind}")),
@@ -281,7 +282,12 @@ fn begin_flow(style: StructureStyle, flows: &mut usize, path: &str, place: Place
 
 fn check_properties(event: &Event<'_>, span: &Span, path: &str, place: Place, findings: &mut Findings) {
     let mut tell = |what: &str| {
-        findings.push(LintRule::YamlFeature, path, place, format!("{what} of YAML is used; write out what is meant"));
+        findings.push(
+            LintRule::YamlFeature,
+            path,
+            place,
+            format!("{what} of YAML is used; write out what is meant"),
+        );
     };
     if event.anchor_id().is_some() {
         tell("an anchor (`&name`)");
@@ -305,7 +311,12 @@ mod tests {
             (Kind::Boolean, vec!["true", "False"]),
             (Kind::Integer, vec!["1", "-1", "+12", "0x1F", "0o17", "007"]),
             (Kind::Float, vec!["1.", ".5", "1.5", "-1e3", "1.5E-7", ".inf", "-.INF", ".nan", "1e3"]),
-            (Kind::Text, vec!["a", "1a", "1.0.0", "yes", "tRUE", "0x", "0o8", "1e", "e1", ".", "-", "+", "1_000", "--1"]),
+            (
+                Kind::Text,
+                vec![
+                    "a", "1a", "1.0.0", "yes", "tRUE", "0x", "0o8", "1e", "e1", ".", "-", "+", "1_000", "--1",
+                ],
+            ),
         ];
         for (kind, texts) in cases {
             for text in texts {

@@ -25,7 +25,8 @@ fn with(front_matter: &str) -> Vec<BundleFile> {
 
 fn described(lint: &Lint) -> Vec<String> {
     let line = |finding: &skillery_core::lint::Finding| {
-        let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
+        let place =
+            finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
         format!("{}{place} {}[{}] {}", finding.path, finding.level, finding.rule, finding.message)
     };
     lint.findings.iter().map(line).collect()
@@ -51,7 +52,13 @@ fn cases() -> Vec<(&'static str, Vec<BundleFile>, &'static str, bool, bool)> {
         ("name with an underscore", named("my_skill"), "my_skill", false, true),
         ("folder of another name", named("correct-name"), "wrong-name", false, true),
         ("unknown field", also("unknown_field: x"), "my-skill", false, true),
-        ("all fields", also("license: MIT\nmetadata:\n  author: Someone\n  version: \"1.0.0\""), "my-skill", true, true),
+        (
+            "all fields",
+            also("license: MIT\nmetadata:\n  author: Someone\n  version: \"1.0.0\""),
+            "my-skill",
+            true,
+            true,
+        ),
         ("allowed tools", also("allowed-tools: Bash(jq:*) Bash(git:*)"), "my-skill", true, true),
         ("Chinese name", named("技能"), "技能", false, true),
         ("Russian name with a hyphen", named("мой-навык"), "мой-навык", false, true),
@@ -75,7 +82,13 @@ fn cases() -> Vec<(&'static str, Vec<BundleFile>, &'static str, bool, bool)> {
             true,
             true,
         ),
-        ("small letters", vec![file("skill.md", format!("---\n{GOOD}\n---\nDo.\n"))], "my-skill", false, true),
+        (
+            "small letters",
+            vec![file("skill.md", format!("---\n{GOOD}\n---\nDo.\n"))],
+            "my-skill",
+            false,
+            true,
+        ),
         // What clients do beside it.
         ("byte order mark", skill(format!("\u{feff}---\n{GOOD}\n---\nDo.\n")), "my-skill", false, true),
         ("CRLF", skill(format!("---\n{GOOD}\n---\nDo.\n").replace('\n', "\r\n")), "my-skill", true, true),
@@ -136,7 +149,13 @@ fn cases() -> Vec<(&'static str, Vec<BundleFile>, &'static str, bool, bool)> {
         ("two documents", with(&format!("{GOOD}\n...\nname: other")), "my-skill", false, false),
         ("complex key", also("? [a, b]\n: c"), "my-skill", false, false),
         ("merge key", also("<<: x"), "my-skill", false, true),
-        ("invalid UTF-8", skill(b"---\nname: my-skill\ndescription: \xff\n---\nDo.\n".to_vec()), "my-skill", false, false),
+        (
+            "invalid UTF-8",
+            skill(b"---\nname: my-skill\ndescription: \xff\n---\nDo.\n".to_vec()),
+            "my-skill",
+            false,
+            false,
+        ),
         ("carriage return alone", words("a\rlicense: MIT"), "my-skill", false, false),
         ("next line", words("\"a\u{85}b\""), "my-skill", false, false),
         ("name leads away", named("../x"), "x", false, false),
@@ -146,7 +165,13 @@ fn cases() -> Vec<(&'static str, Vec<BundleFile>, &'static str, bool, bool)> {
         ("name of blanks around", named("\" my-skill \""), "my-skill", true, true),
         ("empty body", skill(format!("---\n{GOOD}\n---\n\n")), "my-skill", true, true),
         ("long body", skill(format!("---\n{GOOD}\n---\n{}", "line\n".repeat(501))), "my-skill", true, true),
-        ("deep", also(&format!("metadata: {}{}", "[".repeat(100), "]".repeat(100))), "my-skill", false, false),
+        (
+            "deep",
+            also(&format!("metadata: {}{}", "[".repeat(100), "]".repeat(100))),
+            "my-skill",
+            false,
+            false,
+        ),
     ]
 }
 
@@ -209,7 +234,10 @@ fn what_is_said_to_the_registry_is_read_from_both_places() {
     insta::assert_json_snapshot!(lint.manifest);
     insta::assert_json_snapshot!(lint.skill_md);
 
-    let other = manifest.replace("1.2.0", "1.3.0").replace("^1.2", "^1.1").replace("acme/more", "acme/email/my-skill");
+    let other = manifest
+        .replace("1.2.0", "1.3.0")
+        .replace("^1.2", "^1.1")
+        .replace("acme/more", "acme/email/my-skill");
     let files = [with(&front_matter), vec![file("skillery.toml", other)]].concat();
     insta::assert_snapshot!(described(&look(&files, "my-skill", Strictness::Strict)).join("\n"));
 }
@@ -310,7 +338,8 @@ fn a_large_file_and_a_large_front_matter_are_refused() {
 #[test]
 fn what_a_skill_of_code_is_made_of_passes() {
     let id = "acme/email_validator".parse().unwrap();
-    let files = skillery_core::bundle::from_code(&id, &"1.0.0".parse().unwrap(), "Validates", "MIT", "x = 1\n");
+    let files =
+        skillery_core::bundle::from_code(&id, &"1.0.0".parse().unwrap(), "Validates", "MIT", "x = 1\n");
     let lint = look(&files, "email-validator", Strictness::Strict);
     assert_eq!(described(&lint), Vec::<String>::new());
 }
@@ -331,10 +360,48 @@ fn the_document_has_every_rule() {
 
 fn pieces() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "---\n", "---", "name: ", "description: ", "metadata:\n", "  a: b\n", "my-skill\n", "\n", "\r\n", "\r", ": ", "- ",
-        "[", "]", "{", "}", "&a ", "*a", "!t ", "|\n", ">-\n", "\"", "'", "#", "\t", "\u{feff}", "\u{202e}", "é", "🦀",
-        "? ", "%YAML 1.2\n", "...\n", "<<: ", "~", "1", "[x](y)", "![z](../w)", "`", "skillery-dependencies: ", "acme/x ^1,",
-        "version: 1\n", "\u{0}",
+        "---\n",
+        "---",
+        "name: ",
+        "description: ",
+        "metadata:\n",
+        "  a: b\n",
+        "my-skill\n",
+        "\n",
+        "\r\n",
+        "\r",
+        ": ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "&a ",
+        "*a",
+        "!t ",
+        "|\n",
+        ">-\n",
+        "\"",
+        "'",
+        "#",
+        "\t",
+        "\u{feff}",
+        "\u{202e}",
+        "é",
+        "🦀",
+        "? ",
+        "%YAML 1.2\n",
+        "...\n",
+        "<<: ",
+        "~",
+        "1",
+        "[x](y)",
+        "![z](../w)",
+        "`",
+        "skillery-dependencies: ",
+        "acme/x ^1,",
+        "version: 1\n",
+        "\u{0}",
     ]);
     prop::collection::vec(words, 0..40).prop_map(|words| words.concat())
 }

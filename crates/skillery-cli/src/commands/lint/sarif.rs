@@ -101,9 +101,8 @@ pub(super) fn document(skills: &[Looked], strictness: Strictness) -> Result<Stri
     let mut results = Vec::new();
     for skill in skills {
         for finding in &skill.findings {
-            let region = finding
-                .place
-                .map(|place| Region { start_line: place.line, start_column: place.column });
+            let region =
+                finding.place.map(|place| Region { start_line: place.line, start_column: place.column });
             let uri = uri(&skill.place(finding)).into();
             let physical_location = Physical { artifact_location: Artifact { uri }, region };
             results.push(Found {
@@ -132,7 +131,9 @@ fn uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.replace('\\', "/").bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte))
+            }
             other => uri.push_str(&format!("%{other:02X}")),
         }
     }
