@@ -92,7 +92,7 @@ fn a_folder_comes_as_it_was_published() {
         .json();
     assert_eq!((&again["created"], &again["code_hash"]), (&Value::Bool(false), &again["digest"]));
 
-    let mut user = server.place();
+    let user = server.place();
     let installed = user.run(["install", "acme/form-filler", "--json"]).ok().json();
     let path = installed_path(&installed);
     assert_eq!(path.file_name().unwrap(), "form-filler");
@@ -102,8 +102,7 @@ fn a_folder_comes_as_it_was_published() {
     user.wait_for_installs("acme/form-filler", 1);
     // What the lock names, and what was downloaded earlier, will do without the registry.
     assert!(user.read("skillery.lock").contains(again["digest"].as_str().unwrap()));
-    user.set("REGISTRY_URL", &server.url);
-    std::fs::remove_dir_all(user.home().join("skills")).unwrap();
+    std::fs::remove_dir_all(user.home().join("library")).unwrap();
     let offline = user.run(["install", "acme/form-filler", "--offline", "--json"]).ok().json();
     assert_eq!(tree(&installed_path(&offline)), tree(&source));
 
