@@ -23,6 +23,7 @@ pub(crate) mod outdated;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod publish;
+mod publish_folder;
 pub(crate) mod publisher;
 pub(crate) mod quarantine;
 pub(crate) mod rate;

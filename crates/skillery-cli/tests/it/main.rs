@@ -10,6 +10,7 @@ mod config;
 mod crash;
 mod exit_codes;
 mod flows;
+mod folders;
 mod help;
 mod hostile;
 mod interrupt;

@@ -173,24 +173,28 @@ fn shown(path: &Path) -> String {
     }
 }
 
+/// A finding as a compiler would print it; `path` is where one would open it from here.
+pub(super) fn line(path: &str, finding: &Finding) -> Line {
+    let place = match finding.place {
+        Some(at) => format!("{path}:{}:{}", at.line, at.column),
+        None => path.to_owned(),
+    };
+    let tone = match finding.level {
+        Level::Error => Tone::Bad,
+        Level::Warning => Tone::Warning,
+        Level::Note => Tone::Name,
+    };
+    Line::default()
+        .toned(Tone::Strong, format!("{place}: "))
+        .toned(tone, finding.level.as_str())
+        .toned(Tone::Faint, format!("[{}]", finding.rule))
+        .plain(format!(": {}", finding.message))
+}
+
 fn describe(page: &mut Page, report: &Report) {
     for skill in &report.skills {
         for finding in &skill.findings {
-            let mut place = skill.place(finding);
-            if let Some(at) = finding.place {
-                place = format!("{place}:{}:{}", at.line, at.column);
-            }
-            let tone = match finding.level {
-                Level::Error => Tone::Bad,
-                Level::Warning => Tone::Warning,
-                Level::Note => Tone::Name,
-            };
-            let line =
-                Line::default().toned(Tone::Strong, format!("{place}: ")).toned(tone, finding.level.as_str());
-            page.line(
-                line.toned(Tone::Faint, format!("[{}]", finding.rule))
-                    .plain(format!(": {}", finding.message)),
-            );
+            page.line(line(&skill.place(finding), finding));
         }
     }
     let counts = [
