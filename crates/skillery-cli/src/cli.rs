@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Publish(commands::publish::PublishArgs),
     /// Sign a version that is published
     Sign(commands::sign::SignArgs),
+    /// Say what is wrong with a skill's folder
+    Lint(commands::lint::LintArgs),
     /// Find skills
     Search(commands::search::SearchArgs),
     /// Show everything about a skill
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     List(commands::list::ListArgs),
     /// Remove skills from the local library
     Remove(commands::remove::RemoveArgs),
+    /// List the agents that skills can be placed for, and their folders
+    Agents(commands::agents::AgentsArgs),
     /// Check every installed file against its digest
     Verify(commands::verify::VerifyArgs),
     /// Rate a skill
@@ -126,6 +130,8 @@ pub(crate) enum Command {
     User(commands::user::UserArgs),
     /// Manage the keys that you sign with, and keep the signing secrets of orgs
     Key(commands::key::KeyArgs),
+    /// Serve the registry to an agent over the Model Context Protocol
+    Mcp(commands::mcp::McpArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
     /// Show and change what skills may do

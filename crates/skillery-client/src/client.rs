@@ -1,10 +1,13 @@
 //! Sends requests to one registry. Knows addresses, time limits and sizes, and nothing of what the bodies mean.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +21,11 @@ use crate::retry::{self, Repeat};
 
 /// The most that any answer may hold: the largest page of skills with the longest descriptions is below it.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes of a large content for which there is another second.
+const BYTES_PER_SECOND: usize = 64 * 1024;
+/// Bytes of a content that go out at once.
+const PIECE: usize = 64 * 1024;
 
 /// The most of a foreign answer that an error repeats.
 const MAX_SHOWN_CHARACTERS: usize = 200;
@@ -43,8 +51,43 @@ pub(crate) struct Call {
     root: [&'static str; 2],
     segments: Vec<String>,
     query: Vec<(&'static str, String)>,
-    body: Option<Bytes>,
+    body: Option<Content>,
+    /// The most that the answer may hold.
+    most: usize,
+    /// Time that it may take beside the usual.
+    more_time: Duration,
     repeat: Repeat,
+}
+
+/// What a request brings.
+#[derive(Debug)]
+enum Content {
+    Json(Bytes),
+    /// JSON, and a ZIP.
+    Form(Bytes, Bytes, Progress),
+}
+
+/// Is told how many bytes more have gone out.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(u64) + Send + Sync>>);
+
+impl Progress {
+    /// Tells this function.
+    pub fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    fn tell(&self, bytes: usize) {
+        if let Some(tell) = &self.0 {
+            tell(bytes as u64);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Progress")
+    }
 }
 
 /// What came back, read to its end.
@@ -156,7 +199,7 @@ impl Client {
     /// Sends, again where that does no harm and may help, within one time limit. What is no success is an error.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer> {
         let url = self.url(&call)?;
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout + call.more_time;
         let mut attempt = 0;
         loop {
             let sent = tokio::time::timeout_at(deadline.into(), self.send_once(&call, &url)).await;
@@ -184,8 +227,14 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        match &call.body {
+            Some(Content::Json(body)) => {
+                request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            }
+            Some(Content::Form(json, zip, progress)) => {
+                request = request.multipart(form(json, zip, progress)?);
+            }
+            None => {}
         }
         let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
         if response.status().is_redirection() {
@@ -197,8 +246,8 @@ impl Client {
             retry::retry_after(response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(self.bad_answer(format!("it is larger than {MAX_ANSWER_BYTES} bytes")));
+            if body.len() + chunk.len() > call.most {
+                return Err(self.bad_answer(format!("it is larger than {} bytes", call.most)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -286,7 +335,31 @@ impl Call {
 
     fn new(method: Method, repeat: Repeat, segments: &[&str]) -> Self {
         let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
-        Self { method, root: ["api", "v1"], segments, query: Vec::new(), body: None, repeat }
+        Self {
+            method,
+            root: ["api", "v1"],
+            segments,
+            query: Vec::new(),
+            body: None,
+            most: MAX_ANSWER_BYTES,
+            more_time: Duration::ZERO,
+            repeat,
+        }
+    }
+
+    /// The answer may be as large as this, and take as long.
+    pub(crate) fn large(mut self, bytes: usize) -> Self {
+        self.most = bytes;
+        self.more_time = time_for(bytes);
+        self
+    }
+
+    /// Brings JSON and a ZIP, as a form.
+    pub(crate) fn form(mut self, json: &impl Serialize, zip: Bytes, progress: Progress) -> Result<Self> {
+        let bytes = serde_json::to_vec(json).map_err(Error::internal("write the request as JSON"))?;
+        self.more_time = time_for(zip.len());
+        self.body = Some(Content::Form(bytes.into(), zip, progress));
+        Ok(self)
     }
 
     /// A part of the log: `checkpoint`, or `tile/…`.
@@ -318,9 +391,29 @@ impl Call {
 
     pub(crate) fn body(mut self, body: &impl Serialize) -> Result<Self> {
         let bytes = serde_json::to_vec(body).map_err(Error::internal("write the request as JSON"))?;
-        self.body = Some(bytes.into());
+        self.body = Some(Content::Json(bytes.into()));
         Ok(self)
     }
+}
+
+fn time_for(bytes: usize) -> Duration {
+    Duration::from_secs((bytes / BYTES_PER_SECOND) as u64)
+}
+
+fn form(json: &Bytes, zip: &Bytes, progress: &Progress) -> Result<Form> {
+    let (length, mut rest, progress) = (zip.len() as u64, zip.clone(), progress.clone());
+    let pieces = std::iter::from_fn(move || {
+        let piece = rest.split_to(rest.len().min(PIECE));
+        progress.tell(piece.len());
+        (!piece.is_empty()).then_some(Ok::<_, std::io::Error>(piece))
+    });
+    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
+    let of_type = |part: Part, media_type| {
+        part.mime_str(media_type).map_err(Error::internal("make the form that is sent"))
+    };
+    let json = of_type(Part::stream(reqwest::Body::from(json.clone())), "application/json")?;
+    let zip = of_type(Part::stream_with_length(body, length).file_name("bundle.zip"), "application/zip")?;
+    Ok(Form::new().part("request", json).part("bundle", zip))
 }
 
 pub(crate) fn is_loopback(url: &Url) -> bool {

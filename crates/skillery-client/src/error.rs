@@ -9,6 +9,7 @@ use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{Problem, SkillId, Version};
 
+use crate::agents::AgentError;
 use crate::log::LogError;
 
 /// The result of whatever this crate does.
@@ -119,6 +120,16 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// What came as the bundle of a folder has the right digest and is none.
+    #[error("the bundle of `{id}` {version} is not one that may be installed: {reason}")]
+    BadBundle {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+        /// Why not.
+        reason: String,
+    },
     /// Signatures are to be verified, and there is none.
     #[error("signature verification failed: `{id}` {version} is not signed")]
     SignatureMissing {
@@ -150,6 +161,9 @@ pub enum Error {
     /// The log of the registry.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folders of agents.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The library, or the cache, has other content under the same version.
     #[error("`{id}` {version} is {place} with other content, and versions never change")]
     ContentDiffers {
@@ -199,6 +213,18 @@ pub enum Error {
         name: String,
         /// The skills that have the name.
         candidates: Vec<SkillId>,
+    },
+    /// What is wanted cannot be had together.
+    #[error("no choice of versions will do. {explanation}")]
+    NoChoice {
+        /// Why, in sentences.
+        explanation: String,
+    },
+    /// What is wanted needs more skills, and those more, than anybody would want.
+    #[error("what is wanted needs over {limit} skills")]
+    TooManyNeeds {
+        /// How many are looked at.
+        limit: usize,
     },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]
@@ -299,16 +325,20 @@ impl Error {
             Self::Invalid { .. } => "invalid-input",
             Self::CodeHashMismatch { .. } => "code-hash-mismatch",
             Self::DigestMismatch { .. } => "digest-mismatch",
+            Self::BadBundle { .. } => "bad-bundle",
             Self::SignatureMissing { .. } => "signature-missing",
             Self::SignatureMismatch { .. } => "signature-mismatch",
             Self::SecretUnknown { .. } => "secret-unknown",
             Self::Log(error) => error.code(),
+            Self::Agent(error) => error.code(),
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
             Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
+            Self::NoChoice { .. } => "no-choice",
+            Self::TooManyNeeds { .. } => "too-many-needs",
             Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
             Self::Disk { .. } => "disk",
@@ -336,7 +366,7 @@ impl Error {
             Self::Id(_) => "an id is `org/name`: segments of a-z, 0-9, `.`, `_` and `-`",
             Self::Version(_) => "use a version such as `1.0.0`, or a range such as `^1.2`",
             Self::Invalid { .. } | Self::Internal { .. } | Self::Disk { .. } => return None,
-            Self::CodeHashMismatch { .. } | Self::DigestMismatch { .. } => {
+            Self::CodeHashMismatch { .. } | Self::DigestMismatch { .. } | Self::BadBundle { .. } => {
                 "nothing was installed; tell the registry's operator, since its content may be damaged or altered"
             }
             Self::SignatureMissing { .. } => {
@@ -349,6 +379,7 @@ impl Error {
                 "get the secret from the org and keep it with `skillery key add`, or use a token of a member"
             }
             Self::Log(error) => error.hint(),
+            Self::Agent(error) => error.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -357,6 +388,8 @@ impl Error {
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
+            Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
+            Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }
@@ -367,6 +400,7 @@ impl Error {
     /// What it means for the caller of a program.
     pub fn exit_class(&self) -> ExitClass {
         match self {
+            Self::Agent(error) => error.exit_class(),
             Self::Problem(problem) => ExitClass::of_status(problem.status),
             Self::Refused { status, .. } => ExitClass::of_status(*status),
             Self::Unreachable { .. }
@@ -381,6 +415,8 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Ambiguous { .. }
             | Self::DependencyCycle { .. }
+            | Self::NoChoice { .. }
+            | Self::TooManyNeeds { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {
@@ -388,6 +424,7 @@ impl Error {
             }
             Self::CodeHashMismatch { .. }
             | Self::DigestMismatch { .. }
+            | Self::BadBundle { .. }
             | Self::SignatureMissing { .. }
             | Self::SignatureMismatch { .. }
             | Self::SecretUnknown { .. }

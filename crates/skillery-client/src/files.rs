@@ -37,6 +37,22 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], readers: Readers) -> i
     sync_folder(folder)
 }
 
+/// Writes a file that is not there yet, and waits until it is durable.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(if executable { 0o755 } else { 0o644 });
+    }
+    #[cfg(not(unix))]
+    let _ = executable;
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }

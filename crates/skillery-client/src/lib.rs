@@ -5,11 +5,13 @@
 //! answers is believed only as far as its digests fit. This crate must never run the code of a skill, and must
 //! never know how a registry stores anything.
 
+pub mod agents;
 pub mod api;
 pub mod client;
 pub mod config;
 pub mod error;
 mod files;
+pub mod folder;
 pub mod home;
 pub mod keys;
 pub mod library;
@@ -19,6 +21,7 @@ pub mod metrics;
 pub mod oms;
 pub mod publish;
 pub mod require;
+pub mod resolve;
 mod retry;
 pub mod sign;
 pub mod signer;
@@ -29,7 +32,7 @@ pub mod workflows;
 pub use skillery_core::token::Secret;
 
 pub use crate::api::{Page, SearchQuery, Sort};
-pub use crate::client::Client;
+pub use crate::client::{Client, Progress};
 pub use crate::config::{Config, ConfigLayer};
 pub use crate::error::{Error, ExitClass, Result};
 pub use crate::home::Home;
@@ -38,7 +41,7 @@ pub use crate::library::{InstallOptions, Installation, Installed, Library, Manif
 pub use crate::lockfile::{LockedSkill, Lockfile};
 pub use crate::log::{Log, LogError};
 pub use crate::metrics::Metrics;
-pub use crate::publish::{Draft, Published, SignWith};
+pub use crate::publish::{Draft, FolderDraft, Published, SignWith};
 pub use crate::require::Require;
 pub use crate::signer::Signer;
 pub use crate::workflows::SavedWorkflows;

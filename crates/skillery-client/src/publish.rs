@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
-use skillery_core::api::{PublishRequest, PublishResponse};
+use skillery_core::api::{BundleRequest, PublishRequest, PublishResponse, SignatureUpload};
+use skillery_core::bundle::{self, BundleFile};
 use skillery_core::token::Secret;
 use skillery_core::{Digest, Namespace, Role, Segment, SkillId, Version, Visibility, signature};
 
-use crate::client::Client;
+use crate::api::PublishAnswer;
+use crate::client::{Client, Progress};
 use crate::error::{Error, ExitClass, Result};
 use crate::home::Home;
 use crate::keys::{self, Keys};
@@ -37,6 +39,29 @@ pub struct Draft {
     pub author: Option<String>,
     /// Who sees the skill, if this is its first version.
     pub visibility: Option<Visibility>,
+}
+
+/// A folder that is to be published as a version. What it says itself is not repeated here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FolderDraft {
+    /// Under which id.
+    pub id: SkillId,
+    /// As which version.
+    pub version: Version,
+    /// Its files.
+    pub files: Vec<BundleFile>,
+    /// Topics, beside those that it names.
+    pub tags: Vec<String>,
+    /// The project's page, where that is another one than it names.
+    pub homepage: Option<String>,
+    /// Where the source is kept, where that is another place than it names.
+    pub repository: Option<String>,
+    /// The author; the caller's name when left out.
+    pub author: Option<String>,
+    /// Who sees the skill, if this is its first version.
+    pub visibility: Option<Visibility>,
+    /// Whether it may leave the Agent Skills format where clients read it all the same.
+    pub lenient: bool,
 }
 
 /// What became of a signing secret that was given when publishing.
@@ -147,8 +172,9 @@ pub(crate) fn check_code(code: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Publishes a version. With a signer it is signed with an author's own key. With a secret it is signed here; the secret is then kept in this home, and registered for
-/// the org where the caller is its admin and it has none, so that its members can verify.
+/// Publishes a version. With a signer it is signed with an author's own key. With a secret it is signed here; the secret is
+/// then kept in this home, and registered for the org where the caller is its admin and it has none, so that its members can
+/// verify.
 ///
 /// The commit point is the registry's answer: what fails after it does not undo the publishing.
 pub async fn publish(
@@ -157,32 +183,102 @@ pub async fn publish(
     draft: Draft,
     sign_with: SignWith<'_>,
 ) -> Result<Published> {
-    let SignWith { secret, signer, build } = sign_with;
     client.need_token("publishing")?;
     check_code(&draft.code).map_err(|reason| Error::invalid("the code", reason))?;
     let code_hash = Digest::of(draft.code.as_bytes());
     let id = draft.id.clone();
-    let signature = match secret {
-        None => None,
-        Some(secret) => {
-            keys::check(secret)?;
-            Some(signature::sign(&id, &code_hash, secret.expose()))
-        }
-    };
-    let signed = match signer {
-        None => None,
-        Some(signer) => {
-            let Draft { id, version, description, license, code, .. } = &draft;
-            let files = sign::files_of(id, version, description, license.as_deref(), code);
-            Some(sign::sign_release(client, home, signer, id, version, files, build).await?)
-        }
-    };
+    let signature = sign_with.hmac(&id, &code_hash)?;
+    let Draft { version, description, license, code, .. } = &draft;
+    let files = || sign::files_of(&id, version, description, license.as_deref(), code);
+    let signed = sign_with.author(client, home, &id, version, files).await?;
     let mut request = draft.into_request(code_hash, signature.clone());
     if let Some((statement, upload)) = &signed {
         request.statement = Some(statement.clone());
         request.signatures = vec![upload.clone()];
     }
     let answer = client.publish(&request).await?;
+    finish(client, home, &id, sign_with, answer, Signed { code_hash, signature, signed }).await
+}
+
+/// Publishes a folder, as [`publish`] does a function. Its canonical ZIP is sent; `progress` is told how it gets on.
+pub async fn publish_folder(
+    client: &Client,
+    home: &Home,
+    draft: FolderDraft,
+    sign_with: SignWith<'_>,
+    progress: Progress,
+) -> Result<Published> {
+    client.need_token("publishing")?;
+    let FolderDraft { id, version, files, .. } = &draft;
+    let packed = files.clone();
+    let zip = crate::library::blocking(move || {
+        bundle::pack(packed).map_err(|error| Error::invalid("the folder", error.to_string()))
+    });
+    let zip = zip.await?;
+    let code_hash = bundle::digest(&zip);
+    let signature = sign_with.hmac(id, &code_hash)?;
+    let signed = sign_with.author(client, home, id, version, || files.clone()).await?;
+    let (statement, signatures) = match &signed {
+        Some((statement, upload)) => (Some(statement.clone()), vec![upload.clone()]),
+        None => (None, Vec::new()),
+    };
+    let FolderDraft { id, version, tags, homepage, repository, author, visibility, lenient, .. } = draft;
+    let request = BundleRequest {
+        id: id.to_string(),
+        version: version.to_string(),
+        tags,
+        visibility,
+        author,
+        homepage,
+        repository,
+        lenient,
+        digest: Some(code_hash.to_string()),
+        signature: signature.clone(),
+        statement,
+        signatures,
+    };
+    let answer = client.publish_bundle(&request, zip.into(), progress).await?;
+    finish(client, home, &id, sign_with, answer, Signed { code_hash, signature, signed }).await
+}
+
+/// What was signed of a version that was sent.
+struct Signed {
+    code_hash: Digest,
+    signature: Option<String>,
+    signed: Option<(String, SignatureUpload)>,
+}
+
+impl SignWith<'_> {
+    fn hmac(&self, id: &SkillId, code_hash: &Digest) -> Result<Option<String>> {
+        let Some(secret) = self.secret else { return Ok(None) };
+        keys::check(secret)?;
+        Ok(Some(signature::sign(id, code_hash, secret.expose())))
+    }
+
+    async fn author(
+        &self,
+        client: &Client,
+        home: &Home,
+        id: &SkillId,
+        version: &Version,
+        files: impl FnOnce() -> Vec<BundleFile>,
+    ) -> Result<Option<(String, SignatureUpload)>> {
+        let Some(signer) = self.signer else { return Ok(None) };
+        sign::sign_release(client, home, signer, id, version, files(), self.build).await.map(Some)
+    }
+}
+
+/// What is to be done once the registry has answered.
+async fn finish(
+    client: &Client,
+    home: &Home,
+    id: &SkillId,
+    sign_with: SignWith<'_>,
+    answer: PublishAnswer,
+    signed: Signed,
+) -> Result<Published> {
+    let SignWith { secret, signer, .. } = sign_with;
+    let Signed { code_hash, signature, signed } = signed;
     let mut signed_with = signer.map(|signer| signer.public_key().fingerprint());
     if let Some((_, upload)) = signed.filter(|_| !answer.created) {
         // It was published before; the registry has taken this signature in.

@@ -101,7 +101,7 @@ pub async fn sign_published(
 ) -> Result<SignaturesResponse> {
     client.need_token("signing")?;
     let request = VersionRequest::Exact(version.clone());
-    let download = client.download(id, &request).await?;
+    let download = client.download_whole(id, &request).await?;
     let detail = client.version(id, version).await?;
     let checked = verify::check_download(client.registry(), id, &request, &download, &detail)?;
     let mut log = Log::open(client, home, None).await?;

@@ -3,11 +3,12 @@
 //! A registry's answer is believed as far as this module agrees. It reads no file and asks nobody.
 
 use serde::{Deserialize, Serialize};
-use skillery_core::api::{DownloadResponse, VersionDetail};
+use skillery_core::api::VersionDetail;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::token::Secret;
-use skillery_core::{Digest, SkillId, Version, VersionRequest, signature};
+use skillery_core::{Digest, Limits, SkillId, SkillKind, Version, VersionRequest, signature};
 
+use crate::api::Downloaded;
 use crate::error::{Error, Result};
 
 /// What is known about a version's signature.
@@ -33,21 +34,24 @@ pub struct Checked {
     pub version: Version,
     /// SHA-256 of the bundle.
     pub digest: Digest,
-    /// SHA-256 of the code.
+    /// What it is.
+    pub kind: SkillKind,
+    /// SHA-256 of the code; of a folder, of its bundle.
     pub code_hash: Digest,
-    /// The files of the bundle, rebuilt here.
+    /// The files of the bundle, rebuilt or unpacked here.
     pub files: Vec<BundleFile>,
 }
 
 /// Checks a download against the version's own page, which came with another request: the code has the digest that
-/// both name, and the bundle that is rebuilt here has the digest that both name.
+/// both name, and the bundle that is rebuilt here, or came, has the digest that both name.
 pub fn check_download(
     registry: &str,
     wanted: &SkillId,
     request: &VersionRequest,
-    download: &DownloadResponse,
+    downloaded: &Downloaded,
     detail: &VersionDetail,
 ) -> Result<Checked> {
+    let Downloaded { answer: download, bundle } = downloaded;
     let bad_answer = |reason: String| Error::BadAnswer { url: registry.to_owned(), reason };
     let id: SkillId =
         download.id.parse().map_err(|error| bad_answer(format!("the id does not parse: {error}")))?;
@@ -71,8 +75,13 @@ pub fn check_download(
     };
     let named_code_hash = parse("code_hash", &download.code_hash)?;
     let named_digest = parse("digest", &download.digest)?;
-    let checked =
-        check_code(id, version, &detail.description, &detail.license, &download.code, named_digest)?;
+    if download.kind != detail.summary.kind {
+        return Err(bad_answer("it says of one version that it is a function and a folder".to_owned()));
+    }
+    let checked = match bundle {
+        Some(zip) => check_bundle(id, version, zip, named_digest)?,
+        None => check_code(id, version, &detail.description, &detail.license, &download.code, named_digest)?,
+    };
     if checked.code_hash != named_code_hash || checked.code_hash != detail.summary.code_hash {
         return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
     }
@@ -96,7 +105,29 @@ pub fn check_code(
     if digest != expected {
         return Err(digest_mismatch(id, version, expected, digest));
     }
-    Ok(Checked { id, version, digest, code_hash: Digest::of(code.as_bytes()), files })
+    let (kind, code_hash) = (SkillKind::Function, Digest::of(code.as_bytes()));
+    Ok(Checked { id, version, digest, kind, code_hash, files })
+}
+
+/// Unpacks the bundle of a folder, and checks that it has this digest. It is read as an archive of a stranger, and must be
+/// the one canonical archive of its files: so what is on disk can be compared with the digest later.
+pub fn check_bundle(id: SkillId, version: Version, zip: &[u8], expected: Digest) -> Result<Checked> {
+    let found = bundle::digest(zip);
+    if found != expected {
+        return Err(digest_mismatch(id, version, expected, found));
+    }
+    let files = match bundle::admit(zip, &Limits::default()) {
+        Ok(files) => files,
+        Err(problems) => {
+            let reason = problems.first().map_or_else(String::new, ToString::to_string);
+            return Err(Error::BadBundle { id, version, reason });
+        }
+    };
+    if digest_of(files.clone())? != expected {
+        let reason = "it is not the canonical archive of its files".to_owned();
+        return Err(Error::BadBundle { id, version, reason });
+    }
+    Ok(Checked { id, version, digest: expected, kind: SkillKind::Folder, code_hash: expected, files })
 }
 
 /// The digest of the bundle of these files.

@@ -285,6 +285,18 @@ pub enum Event {
         /// The skill.
         skill: SkillId,
     },
+    /// A user starred a skill.
+    #[serde(rename = "skill.starred")]
+    SkillStarred {
+        /// The skill.
+        skill: SkillId,
+    },
+    /// A user took a star back.
+    #[serde(rename = "skill.unstarred")]
+    SkillUnstarred {
+        /// The skill.
+        skill: SkillId,
+    },
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]
     Unknown,
@@ -352,6 +364,8 @@ impl Event {
             Self::VisibilityChanged { .. } => "skill.visibility-changed",
             Self::SkillRated { .. } => "skill.rated",
             Self::SkillUnrated { .. } => "skill.unrated",
+            Self::SkillStarred { .. } => "skill.starred",
+            Self::SkillUnstarred { .. } => "skill.unstarred",
             Self::Unknown => "unknown",
         }
     }
@@ -384,7 +398,9 @@ impl Event {
             | Self::VersionReleased { skill, .. }
             | Self::VisibilityChanged { skill, .. }
             | Self::SkillRated { skill, .. }
-            | Self::SkillUnrated { skill } => Some(skill),
+            | Self::SkillUnrated { skill }
+            | Self::SkillStarred { skill }
+            | Self::SkillUnstarred { skill } => Some(skill),
             Self::Genesis
             | Self::LogKeyRotated { .. }
             | Self::Unknown

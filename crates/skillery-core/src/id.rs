@@ -85,7 +85,7 @@ pub const RESERVED_ORGS: &[&str] = &[
 ];
 
 /// Names that some file systems give a meaning of their own; clients make folders from names.
-const RESERVED_FILES: &[&str] = &[
+pub(crate) const RESERVED_FILES: &[&str] = &[
     "aux", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "con", "lpt1", "lpt2",
     "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9", "nul", "prn",
 ];

@@ -39,6 +39,21 @@ pub const MAX_CERTIFICATES: usize = 10;
 /// Bytes in the certificates of authorities that are trusted.
 pub const MAX_ROOTS_LENGTH: usize = 1024 * 1024;
 
+/// Bytes of a `SKILL.md`, all of which an agent reads.
+pub const MAX_SKILL_FILE_BYTES: usize = 1024 * 1024;
+/// Bytes of the front matter in it, which clients load for every skill.
+pub const MAX_FRONT_MATTER_BYTES: usize = 64 * 1024;
+/// Characters of a description in it, counted as UTF-16 units.
+pub const MAX_SKILL_DESCRIPTION_LENGTH: usize = 1_024;
+/// Characters of what it says about compatibility.
+pub const MAX_COMPATIBILITY_LENGTH: usize = 500;
+/// Lines of instructions above which they are called long.
+pub const MANY_BODY_LINES: usize = 500;
+/// Bytes of a `skillery.toml`.
+pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
+/// Skills that one version builds on.
+pub const MAX_DEPENDENCIES: usize = 100;
+
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -95,6 +110,12 @@ pub struct Limits {
     pub head_seconds: u64,
     /// Seconds that one request may take.
     pub request_seconds: u64,
+    /// Seconds that a request may take that brings a bundle. Where no byte of it comes for `request_seconds`, it ends then.
+    pub upload_seconds: u64,
+    /// Bundles that are received at the same time.
+    pub uploads: usize,
+    /// Bundles that are received from one user at the same time.
+    pub uploads_per_user: usize,
     /// Requests per second of one token, on average; a second's worth may come at once. 0 is no limit.
     pub requests_per_second_per_token: u32,
     /// Requests per second of one address without a token. 0 is no limit.
@@ -106,6 +127,12 @@ pub struct Limits {
     pub publishers_per_namespace: usize,
     /// Signings in that have begun and not ended.
     pub pending_logins: usize,
+    /// Files that one user has uploaded, or may upload, for versions that are not published yet.
+    pub staged_files_per_user: usize,
+    /// Bytes of these files together.
+    pub staged_bytes_per_user: usize,
+    /// Seconds until such a file is forgotten.
+    pub staged_seconds: u64,
 }
 
 impl Default for Limits {
@@ -137,11 +164,17 @@ impl Default for Limits {
             token_days: 3_650,
             head_seconds: 15,
             request_seconds: 30,
+            upload_seconds: 600,
+            uploads: 64,
+            uploads_per_user: 8,
             requests_per_second_per_token: 10_000,
             requests_per_second_per_address: 0,
             oidc_requests_per_minute_per_address: 600,
             publishers_per_namespace: 100,
             pending_logins: 1_000,
+            staged_files_per_user: 4_000,
+            staged_bytes_per_user: 200 * 1024 * 1024,
+            staged_seconds: 3_600,
         }
     }
 }

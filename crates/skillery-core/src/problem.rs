@@ -56,6 +56,10 @@ problem_codes! {
         "correct the field; `/docs` of the registry says what each may be";
     InvalidCode, "invalid-code", 422, "the code is not text that can be a skill",
         "send non-empty UTF-8 without NUL characters";
+    InvalidMultipart, "invalid-multipart", 400, "the body is not the form that this route takes",
+        "send `multipart/form-data` with the parts that `/docs` of the registry names, in their order";
+    InvalidBundle, "invalid-bundle", 422, "the folder is not one that can be a skill",
+        "correct what `findings` lists; `skillery lint` finds the same before anything is sent";
     CodeHashMismatch, "code-hash-mismatch", 422, "`code_hash` is not the SHA-256 of `code`",
         "hash exactly the bytes that are sent, as UTF-8; or leave `code_hash` out";
     SignatureMismatch, "signature-mismatch", 422, "the signature was not made with the org's signing secret",
@@ -74,8 +78,10 @@ problem_codes! {
         "send less, or ask the operator to raise `limits.body_bytes`";
     CodeTooLarge, "code-too-large", 413, "the code is over the limit",
         "split the skill, or ask the operator to raise `limits.code_bytes`";
-    UnsupportedMediaType, "unsupported-media-type", 415, "the body is not announced as JSON",
-        "send `Content-Type: application/json`";
+    BundleTooLarge, "bundle-too-large", 413, "the bundle is over the limit",
+        "leave files out, or ask the operator to raise `limits.bundle_bytes`";
+    UnsupportedMediaType, "unsupported-media-type", 415, "the body is not announced as what this route takes",
+        "send `Content-Type: application/json`, or where a bundle is published `multipart/form-data`";
     Unauthenticated, "unauthenticated", 401, "this needs a token, and none was sent",
         "send `Authorization: Bearer <token>`; make one with `skillery token create`";
     InvalidToken, "invalid-token", 401, "the token is not known to this registry",
@@ -110,6 +116,8 @@ problem_codes! {
         "check the id (`org/name`) and the token";
     VersionNotFound, "version-not-found", 404, "the skill has no such version",
         "list the versions with `skillery info`";
+    FileNotFound, "file-not-found", 404, "the version has no such file",
+        "the version's own page lists its files";
     OrgNotFound, "org-not-found", 404, "there is no such org, or the caller may not see it",
         "check the name and the token";
     UserNotFound, "user-not-found", 404, "there is no such user",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use quick_cache::sync::Cache;
 use skillery_core::event::Event;
 use skillery_core::{Digest, SkillId};
+use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
@@ -17,6 +18,7 @@ use crate::db::{self, Db};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::folder_lock;
+use crate::http::interop::Fingerprints;
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -26,12 +28,16 @@ use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
 use crate::tlog::{self, LogError, LogKey, LogKeyError, Seen, TileCache};
+use crate::uploads::Uploads;
 
 /// Callers that are remembered at most.
 const IDENTITIES: usize = 20_000;
 
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
+
+/// Versions of which it is remembered what their files are.
+const MANIFESTS: usize = 2_000;
 
 /// The registry.
 pub struct App {
@@ -45,12 +51,16 @@ pub struct App {
     pub blobs: Blobs,
     /// What concurrent publishes do together.
     pub publishing: Publishing,
+    /// Bundles that are being received.
+    pub uploads: Uploads,
     /// The search index.
     pub search: Search,
     /// Ready answers.
     pub ready: Arc<Ready>,
     /// Who has called before.
     pub identities: Arc<Identities>,
+    /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
+    pub manifests: Cache<String, Arc<Manifest>>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -59,6 +69,8 @@ pub struct App {
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
     pub log_key: Arc<LogKey>,
+    /// By what ClawHub's clients know folders again.
+    pub fingerprints: Fingerprints,
     /// Whole tiles of the log.
     pub tiles: TileCache,
     /// The newest checkpoint that was answered.
@@ -198,6 +210,7 @@ impl App {
             &db,
             Rules { policy: settings.namespaces, versions: settings.limits.versions_per_skill as i64 },
         );
+        let uploads = Uploads::new(settings.data.clone(), &settings.limits);
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
         let app = Self {
@@ -206,13 +219,16 @@ impl App {
             db,
             blobs,
             publishing,
+            uploads,
             search,
             ready,
             identities,
+            manifests: Cache::new(MANIFESTS),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,
             log_key,
+            fingerprints: Fingerprints::default(),
             tiles,
             seen,
             oidc: Issuers::default(),

@@ -74,6 +74,8 @@ pub struct CachedDownload {
     pub version: Version,
     /// The answer as JSON, but for the closing brace: members' answers go on with the secret.
     pub open_json: Bytes,
+    /// Whether the content is in the answer. That of a folder is asked for by itself.
+    pub has_content: bool,
     /// Epoch of the skill's content from before it was loaded.
     pub epoch: u64,
 }

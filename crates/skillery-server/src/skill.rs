@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use skillery_core::api::DownloadResponse;
 use skillery_core::bundle;
-use skillery_core::{Limits, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{
+    Limits, ProblemCode, Role, Scope, SkillId, SkillKind, Version, VersionRequest, VersionStatus,
+};
 
 use crate::access::{Caller, Identity, skill_not_found};
 use crate::app::App;
@@ -157,6 +159,7 @@ pub async fn download(
         visibility: skill.visibility,
         version,
         open_json: Bytes::from(json),
+        has_content: row.kind.is_function(),
         epoch,
         key,
     });
@@ -189,36 +192,71 @@ pub fn stored_limits() -> Limits {
     }
 }
 
-async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadResponse> {
-    let warning = match row.status {
-        VersionStatus::Published => None,
-        VersionStatus::Pending => Some(format!("{} {} waits for approval", skill.id, row.version)),
-        VersionStatus::Yanked => Some(match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
+/// One version that is handed out to the caller, and what is to be said of it.
+pub async fn handed_out(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+) -> Result<(SkillRow, VersionRow)> {
+    let skill = find(app, caller, id).await?;
+    let row = versions::find(app.db.reader(), &skill.id.key(), version)
+        .await?
+        .filter(|row| sees_version(caller, &skill.id.namespace().key(), row))
+        .ok_or_else(|| version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+    warning(&skill, &row)?;
+    Ok((skill, row))
+}
+
+/// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.
+fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
+    match row.status {
+        VersionStatus::Published => Ok(None),
+        VersionStatus::Pending => Ok(Some(format!("{} {} waits for approval", skill.id, row.version))),
+        VersionStatus::Yanked => Ok(Some(match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
             Some(reason) => format!("{} {} was yanked: {reason}", skill.id, row.version),
             None => format!("{} {} was yanked", skill.id, row.version),
-        }),
+        })),
         VersionStatus::Quarantined => {
             let reason = row.reason.clone().unwrap_or_default();
             let detail = format!("{} {} is quarantined: {reason}", skill.id, row.version);
-            return Err(Failure::new(ProblemCode::VersionQuarantined, detail));
+            Err(Failure::new(ProblemCode::VersionQuarantined, detail))
         }
         VersionStatus::Rejected => {
-            return Err(version_not_found(&skill.id, &VersionRequest::Exact(row.version.clone())));
+            Err(version_not_found(&skill.id, &VersionRequest::Exact(row.version.clone())))
+        }
+    }
+}
+
+async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadResponse> {
+    let warning = warning(skill, row)?;
+    let (code, bundle) = match row.kind {
+        SkillKind::Function => (code(app, &skill.id, row).await?, None),
+        SkillKind::Folder => {
+            let path = format!("/api/v1/skills/{}/versions/{}/bundle", skill.id, row.version);
+            (String::new(), Some(path))
         }
     };
-    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
-    let damaged =
-        || Failure::caused(ProblemCode::ContentDamaged, "", format!("bundle {} has no code", row.digest));
-    let files = bundle::unpack(&packed, &stored_limits()).map_err(Failure::internal)?;
-    let code = bundle::code_of(&files, &skill.id).ok_or_else(damaged)?;
     Ok(DownloadResponse {
         id: skill.id.to_string(),
         version: row.version.to_string(),
-        code: String::from_utf8(code).map_err(|_| damaged())?,
+        code,
         code_hash: row.code_hash.to_string(),
+        kind: row.kind,
+        bundle,
         signature: row.signature.clone(),
         secret: None,
         digest: row.digest.to_string(),
         warning,
     })
+}
+
+/// The one Python source of a function.
+async fn code(app: &App, id: &SkillId, row: &VersionRow) -> Result<String> {
+    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
+    let damaged =
+        || Failure::caused(ProblemCode::ContentDamaged, "", format!("bundle {} has no code", row.digest));
+    let files = bundle::unpack(&packed, &stored_limits()).map_err(Failure::internal)?;
+    let code = bundle::code_of(&files, id).ok_or_else(damaged)?;
+    String::from_utf8(code).map_err(|_| damaged())
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends it")]
 
 mod accounts;
+mod agents;
 mod approve;
 mod calling;
 mod config;
@@ -13,6 +14,7 @@ mod help;
 mod hostile;
 mod interrupt;
 mod library;
+mod lint;
 mod main_job;
 mod model_signing;
 mod moderation;

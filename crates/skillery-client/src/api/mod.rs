@@ -12,7 +12,7 @@ mod usage;
 mod versions;
 
 pub use self::search::{SearchQuery, Sort};
-pub use self::skills::PublishAnswer;
+pub use self::skills::{Downloaded, PublishAnswer};
 
 use crate::client::Call;
 

@@ -1,10 +1,13 @@
 //! Skills: publish, get, download, set who sees them.
 
+use bytes::Bytes;
 use reqwest::Method;
-use skillery_core::api::{DownloadResponse, PublishRequest, PublishResponse, Record, VisibilityRequest};
-use skillery_core::{SkillId, VersionRequest, Visibility};
+use skillery_core::api::{
+    BundleRequest, DownloadResponse, PublishRequest, PublishResponse, Record, VisibilityRequest,
+};
+use skillery_core::{Limits, SkillId, SkillKind, Version, VersionRequest, Visibility};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Progress};
 use crate::error::Result;
 
 /// What a publish was answered with.
@@ -16,7 +19,58 @@ pub struct PublishAnswer {
     pub response: PublishResponse,
 }
 
+/// A version as it was downloaded. Nothing of it is verified yet: see [`crate::verify`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Downloaded {
+    /// What the registry said.
+    pub answer: DownloadResponse,
+    /// The ZIP, where the version is a folder.
+    pub bundle: Option<Bytes>,
+}
+
+/// The most that a bundle may hold: all files of one, packed as badly as can be.
+fn most_of_a_bundle() -> usize {
+    let limits = Limits::default();
+    // A header, an entry in the directory, and twice the longest path.
+    limits.bundle_bytes + limits.bundle_files * 1_024 + limits.bundle_bytes / 1_000
+}
+
 impl Client {
+    /// `POST /skills`, with a folder as its canonical ZIP. Safe to repeat.
+    pub async fn publish_bundle(
+        &self,
+        request: &BundleRequest,
+        zip: Bytes,
+        progress: Progress,
+    ) -> Result<PublishAnswer> {
+        self.need_token("publishing")?;
+        let answer = self.send(Call::post(&["skills"]).form(request, zip, progress)?.repeatable()).await?;
+        Ok(PublishAnswer { created: answer.status != 200, response: self.parse(&answer)? })
+    }
+
+    /// `GET /skills/{id}/versions/{version}/bundle`: the ZIP, as it comes.
+    pub async fn bundle(&self, id: &SkillId, version: &Version) -> Result<Bytes> {
+        let version = version.to_string();
+        let call = Call::of_skill(Method::GET, id, &["versions", &version, "bundle"]);
+        self.bytes(call.large(most_of_a_bundle())).await
+    }
+
+    /// [`Client::download`], and where that is a folder its ZIP.
+    pub async fn download_whole(&self, id: &SkillId, version: &VersionRequest) -> Result<Downloaded> {
+        let answer = self.download(id, version).await?;
+        let bundle = match answer.kind {
+            SkillKind::Function => None,
+            SkillKind::Folder => {
+                let version = answer
+                    .version
+                    .parse()
+                    .map_err(|error| self.bad_answer(format!("the version does not parse: {error}")))?;
+                Some(self.bundle(id, &version).await?)
+            }
+        };
+        Ok(Downloaded { answer, bundle })
+    }
+
     /// `POST /skills`. Safe to repeat: the same version again answers as the first time did.
     pub async fn publish(&self, request: &PublishRequest) -> Result<PublishAnswer> {
         self.need_token("publishing")?;

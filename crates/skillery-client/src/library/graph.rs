@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde::Serialize;
 use skillery_core::script::Manifest as Script;
-use skillery_core::{Segment, SkillId, Version, VersionRequest};
+use skillery_core::{Segment, SkillId, SkillKind, Version, VersionRequest};
 
 use crate::error::{Error, Result};
 use crate::library::{Installed, Library, fold};
@@ -234,6 +234,10 @@ impl<'a> Loader<'a> {
             dependencies: Vec::new(),
             problem: None,
         };
+        if installed.manifest.kind == SkillKind::Folder && !installed.code_path.exists() {
+            // It is read, not run.
+            return Ok(node);
+        }
         let script = fs_err::read_to_string(&installed.code_path)
             .map_err(|error| error.to_string())
             .and_then(|code| Script::of_code(&code).map_err(|error| error.to_string()));

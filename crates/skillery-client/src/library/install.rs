@@ -6,8 +6,9 @@ use skillery_core::api::DownloadResponse;
 use skillery_core::bundle::BundleFile;
 use skillery_core::tlog::VerifierKey;
 use skillery_core::token::Secret;
-use skillery_core::{Digest, SkillId, Version, VersionRequest};
+use skillery_core::{Digest, SkillId, SkillKind, Version, VersionRequest};
 
+use crate::api::Downloaded;
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -188,7 +189,7 @@ impl Library {
         .await
     }
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         client: &Client,
         id: &SkillId,
@@ -200,7 +201,7 @@ impl Library {
         if options.offline {
             return self.cached(client, id, request, options).await;
         }
-        match client.download(id, request).await {
+        match client.download_whole(id, request).await {
             Ok(download) => {
                 self.check_download(client, id, request, download, is_named, options, introduced).await
             }
@@ -226,7 +227,7 @@ impl Library {
         request: &VersionRequest,
         options: InstallOptions,
     ) -> Result<Digest> {
-        let download = client.download(id, request).await?;
+        let download = client.download_whole(id, request).await?;
         let fetched = self.check_download(client, id, request, download, true, options, None).await?;
         Ok(fetched.entry.manifest.digest)
     }
@@ -238,19 +239,21 @@ impl Library {
         client: &Client,
         id: &SkillId,
         request: &VersionRequest,
-        download: DownloadResponse,
+        downloaded: Downloaded,
         is_named: bool,
         options: InstallOptions,
         introduced: Option<&VerifierKey>,
     ) -> Result<Fetched> {
         let witnessing = self.witnessing(client, options.require)?;
-        let version: Version = download
+        let version: Version = downloaded
+            .answer
             .version
             .parse()
             .map_err(|error| client.bad_answer(format!("the version does not parse: {error}")))?;
         let detail = client.version(id, &version).await?;
-        let checked = verify::check_download(client.registry(), id, request, &download, &detail)?;
-        let DownloadResponse { code, signature, secret, warning, .. } = download;
+        let checked = verify::check_download(client.registry(), id, request, &downloaded, &detail)?;
+        let Downloaded { answer, bundle } = downloaded;
+        let DownloadResponse { code, signature, secret, warning, .. } = answer;
         let mut secrets = self.secrets_of(client, id).await?;
         if secrets.is_empty() {
             // What the user holds is believed; what the registry hands out only where the user holds nothing.
@@ -290,7 +293,12 @@ impl Library {
             id: checked.id,
             version: checked.version,
             digest: checked.digest,
+            kind: checked.kind,
             code_hash: checked.code_hash,
+            paths: match checked.kind {
+                SkillKind::Function => Vec::new(),
+                SkillKind::Folder => checked.files.into_iter().map(|file| file.path).collect(),
+            },
             signature,
             signature_state: state,
             kept_files: BTreeMap::new(),
@@ -312,7 +320,7 @@ impl Library {
             kept.approvals = proven.approved.map(|approved| approved.kept);
             proven.receipt
         });
-        let entry = Entry { manifest, code, proof, kept };
+        let entry = Entry { manifest, code, bundle, proof, kept };
         Ok(Fetched { entry, from_cache: false, warning, new_log_key })
     }
 
@@ -361,7 +369,7 @@ impl Library {
     }
 
     /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.
-    fn keep(&self, registry: &str, entry: &mut Entry) {
+    pub(super) fn keep(&self, registry: &str, entry: &mut Entry) {
         let Manifest { id, version, digest, log_key, .. } = &entry.manifest;
         if let Some(earlier) = self.cache.get(registry, id, version)
             && earlier.manifest.digest == *digest

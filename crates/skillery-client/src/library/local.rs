@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 pub use skillery_core::id::LOCAL_NAMESPACE;
 use skillery_core::version::BumpPart;
-use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus};
+use skillery_core::{Digest, Namespace, Segment, SkillId, SkillKind, Version, VersionStatus};
 
 use crate::error::{Error, Result};
 use crate::library::beside::Beside;
@@ -91,7 +91,9 @@ impl Library {
         let files = skillery_core::bundle::from_code(&id, &version, &description, &license, &code);
         let manifest = Manifest {
             digest: verify::digest_of(files.clone())?,
+            kind: SkillKind::Function,
             code_hash: Digest::of(code.as_bytes()),
+            paths: Vec::new(),
             signature: None,
             signature_state: SignatureState::Unsigned,
             log_key: None,
@@ -121,8 +123,12 @@ impl Library {
     pub fn change(&self, name: &str, bump: BumpPart, change: LocalChange) -> Result<Installed> {
         let writer = self.store.writer()?;
         let current = self.get(name, None)?;
-        let Manifest { id, version, description, tags, license, author, homepage, repository, .. } =
+        let Manifest { id, version, kind, description, tags, license, author, homepage, repository, .. } =
             current.manifest;
+        if kind == SkillKind::Folder {
+            let reason = "it is a folder; change its files, and publish it under the next version";
+            return Err(Error::invalid(format!("`{id}`"), reason));
+        }
         let present = self.store.versions(&id)?;
         let mut next = version.bump(bump);
         while present.iter().any(|installed| installed.manifest.version == next) {

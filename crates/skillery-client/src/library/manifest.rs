@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
-use skillery_core::{Digest, SkillId, Version, VersionStatus};
+use skillery_core::{Digest, SkillId, SkillKind, Version, VersionStatus};
 
 use crate::log::{ApprovedView, SignedView};
 use crate::verify::SignatureState;
@@ -19,7 +19,10 @@ pub struct Manifest {
     pub version: Version,
     /// SHA-256 of the bundle.
     pub digest: Digest,
-    /// SHA-256 of the code.
+    /// What it is.
+    #[serde(default, skip_serializing_if = "SkillKind::is_function")]
+    pub kind: SkillKind,
+    /// SHA-256 of the code; of a folder, of its bundle.
     pub code_hash: Digest,
     /// The publisher's HMAC signature.
     pub signature: Option<String>,
@@ -40,6 +43,9 @@ pub struct Manifest {
     /// The files with its signatures, its approvals and what they rest on, by name, and their digests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_files: BTreeMap<String, Digest>,
+    /// The paths of a folder's files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// What the registry said of it when it came.
     #[serde(default = "published")]
     pub status: VersionStatus,
@@ -73,8 +79,11 @@ pub struct Installed {
     pub manifest: Manifest,
     /// The folder with its files.
     pub path: PathBuf,
-    /// The Python file.
+    /// The Python file; of a folder that has none under its name, where that would be.
     pub code_path: PathBuf,
+    /// The folder with what is kept beside them.
+    #[serde(skip)]
+    pub(crate) beside: PathBuf,
     /// The proof that it is in the log, if there is one.
     pub proof_path: Option<PathBuf>,
     /// Whether it is the version that a request without one gets.

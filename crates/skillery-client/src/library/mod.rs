@@ -4,7 +4,9 @@
 //! of its name. What is there is found without a registry.
 
 mod beside;
+mod bundle;
 mod cache;
+mod disk;
 mod find;
 mod graph;
 mod graph_text;
@@ -12,6 +14,7 @@ mod install;
 mod local;
 mod manifest;
 mod offline;
+mod peek;
 mod proof;
 mod remove;
 mod review;
@@ -31,6 +34,7 @@ pub use self::graph_text::GraphFormat;
 pub use self::install::InstallOptions;
 pub use self::local::{LOCAL_NAMESPACE, LocalChange, LocalSkill, local_id};
 pub use self::manifest::{Installation, Installed, Manifest};
+pub use self::peek::Peeked;
 pub use self::proof::ProofView;
 pub use self::remove::Removed;
 pub use self::update::Update;

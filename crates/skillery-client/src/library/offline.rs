@@ -1,6 +1,7 @@
 //! Installing what was downloaded earlier, where the registry is not, or must not be, asked.
 
-use skillery_core::{SkillId, VersionRequest, VersionStatus};
+use skillery_core::bundle;
+use skillery_core::{SkillId, SkillKind, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -81,18 +82,27 @@ impl Library {
     }
 
     fn entry_of(&self, installed: &Installed) -> Option<Entry> {
-        let code = fs_err::read_to_string(&installed.code_path).ok()?;
+        let (code, bundle) = match installed.manifest.kind {
+            SkillKind::Function => (fs_err::read_to_string(&installed.code_path).ok()?, None),
+            SkillKind::Folder => {
+                let packed = bundle::pack(self.store.files(installed).ok()?).ok()?;
+                (String::new(), Some(packed.into()))
+            }
+        };
         let proof = self.store.proof(installed).ok()?;
         let kept = self.store.kept(installed).ok()?;
-        Some(Entry { manifest: installed.manifest.clone(), code, proof, kept })
+        Some(Entry { manifest: installed.manifest.clone(), code, bundle, proof, kept })
     }
 }
 
 /// The files of an entry, as they were published.
 pub(super) fn rebuilt(entry: &Entry) -> Result<verify::Checked> {
     let Manifest { id, version, digest, code_hash, description, license, .. } = &entry.manifest;
-    let checked =
-        verify::check_code(id.clone(), version.clone(), description, license, &entry.code, *digest)?;
+    let (own_id, own_version) = (id.clone(), version.clone());
+    let checked = match &entry.bundle {
+        Some(zip) => verify::check_bundle(own_id, own_version, zip, *digest)?,
+        None => verify::check_code(own_id, own_version, description, license, &entry.code, *digest)?,
+    };
     if checked.code_hash != *code_hash {
         return Err(Error::CodeHashMismatch { id: checked.id, version: checked.version });
     }

@@ -2,8 +2,9 @@
 //!
 //! `<library>/<namespace…>/<name>/@<version>/` holds `SKILL.md`, `scripts/<name>.py`, `skill.json` and, where the version
 //! was proven to be in a log, `skill.tlog-proof`, and where it was found to be signed or approved, `skill.statement.json`,
-//! `skill.signature.…` and `skill.approvals.…`; beside the versions, `@current` names the one that is used. No segment of a name has an `@`, so that a skill called `1.0.0`
-//! is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
+//! `skill.signature.…` and `skill.approvals.…`. The files of a folder lie one deeper, in a folder called like the skill, so
+//! that they may have any name and that an agent can be pointed to it. Beside the versions, `@current` names the one that is
+//! used. No segment of a name has an `@`, so that a skill called `1.0.0` is no version of the one above it. Folders are named by [`SkillId::key`], so that two spellings of one id share
 //! one. A version appears and disappears by one rename.
 
 use std::collections::BTreeMap;
@@ -12,11 +13,14 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Digest, Limits, SkillId, Version};
+use skillery_core::{Digest, SkillId, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
-use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, is_beside, same_log};
+use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, same_log};
+use crate::library::disk::{
+    below, collect, files_folder, names_in, read_if_there, write_synced, write_version,
+};
 use crate::library::manifest::{Installed, Manifest};
 use crate::log::{Kept, LogError, is_kept_file};
 use crate::verify;
@@ -24,8 +28,6 @@ use crate::verify;
 const CURRENT_FILE: &str = "@current";
 const SCRATCH_FOLDER: &str = ".scratch";
 const LOCK_FILE: &str = ".lock";
-/// Python makes it when a skill is imported.
-const BYTECODE_FOLDER: &str = "__pycache__";
 
 /// Folders of versions below one root.
 #[derive(Debug, Clone)]
@@ -70,14 +72,16 @@ impl Store {
     }
 
     fn installed(&self, manifest: Manifest, current: Option<&Version>) -> Installed {
-        let path = self.version_folder(&manifest.id, &manifest.version);
+        let beside = self.version_folder(&manifest.id, &manifest.version);
+        let path = files_folder(&beside, &manifest);
+        let paths = manifest.paths.iter().map(String::as_str);
+        let script = bundle::script_of(paths, &manifest.id).map(str::to_owned);
         Installed {
-            code_path: bundle::code_path(&manifest.id)
-                .split('/')
-                .fold(path.clone(), |path, part| path.join(part)),
+            code_path: below(&path, &script.unwrap_or_else(|| bundle::code_path(&manifest.id))),
             current: current == Some(&manifest.version),
-            proof_path: manifest.log_index.is_some().then(|| path.join(PROOF_FILE)),
+            proof_path: manifest.log_index.is_some().then(|| beside.join(PROOF_FILE)),
             path,
+            beside,
             manifest,
         }
     }
@@ -145,14 +149,12 @@ impl Store {
 
     /// The files of a version, as they are on disk now, without what this library or Python added.
     pub(super) fn files(&self, installed: &Installed) -> Result<Vec<BundleFile>> {
-        let mut files = Vec::new();
-        collect(&installed.path, "", &mut files)?;
-        Ok(files)
+        collect(installed)
     }
 
     /// The proof that the version is in the log, if it has one.
     pub(super) fn proof(&self, installed: &Installed) -> Result<Option<String>> {
-        let Some(bytes) = read_if_there(&installed.path.join(PROOF_FILE))? else { return Ok(None) };
+        let Some(bytes) = read_if_there(&installed.beside.join(PROOF_FILE))? else { return Ok(None) };
         Ok(String::from_utf8(bytes).ok())
     }
 
@@ -177,13 +179,13 @@ impl Store {
 
     fn kept_now(&self, installed: &Installed) -> Result<Kept> {
         let altered =
-            |name: &str, reason: String| LogError::Altered { path: installed.path.join(name), reason };
+            |name: &str, reason: String| LogError::Altered { path: installed.beside.join(name), reason };
         let mut files = BTreeMap::new();
         for (name, digest) in &installed.manifest.kept_files {
             if !is_kept_file(name) {
                 return Err(altered(name, "nothing is kept under this name".to_owned()).into());
             }
-            let bytes = read_if_there(&installed.path.join(name))?;
+            let bytes = read_if_there(&installed.beside.join(name))?;
             let bytes = bytes.ok_or_else(|| altered(name, "it is missing".to_owned()))?;
             if Digest::of(&bytes) != *digest {
                 return Err(altered(name, format!("its SHA-256 was {digest}")).into());
@@ -292,7 +294,7 @@ impl Writer<'_> {
         let scratch = self.scratch("known")?;
         let write = |name: &str, bytes: &[u8]| {
             let _ = fs::remove_file(&scratch);
-            write_synced(&scratch, bytes, false)?;
+            files::write_synced(&scratch, bytes, false)?;
             fs::rename(&scratch, folder.join(name))
         };
         for (name, text) in beside {
@@ -358,121 +360,4 @@ impl Writer<'_> {
             Err(error) => Err(Error::disk("take a version out of the library")(error)),
         }
     }
-}
-
-fn write_version(
-    folder: &Path,
-    files: &[BundleFile],
-    manifest: &Manifest,
-    beside: &BTreeMap<String, String>,
-) -> io::Result<()> {
-    fs::create_dir(folder)?;
-    let mut folders = vec![folder.to_owned()];
-    for file in files {
-        let path = file.path.split('/').fold(folder.to_owned(), |path, part| path.join(part));
-        let parent = path.parent().unwrap_or(folder).to_owned();
-        fs::create_dir_all(&parent)?;
-        write_synced(&path, &file.bytes, file.executable)?;
-        folders.push(parent);
-    }
-    for (name, text) in beside {
-        write_synced(&folder.join(name), text.as_bytes(), false)?;
-    }
-    write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
-    folders.dedup();
-    folders.iter().try_for_each(|folder| files::sync_folder(folder))
-}
-
-fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use fs_err::os::unix::fs::OpenOptionsExt;
-        options.mode(if executable { 0o755 } else { 0o644 });
-    }
-    #[cfg(not(unix))]
-    let _ = executable;
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Reads a folder's files, without what this library or Python added, up to the limits of a bundle: what is on disk may
-/// have been altered to anything.
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {
-    let limits = Limits::default();
-    let too_much = || Error::invalid(format!("`{}`", folder.display()), "it holds more than a skill may");
-    for name in names_in(folder)? {
-        let path = folder.join(&name);
-        let is_other = prefix.is_empty() && is_beside(&name);
-        let metadata = match fs::symlink_metadata(&path) {
-            // Another process has written newer ones meanwhile.
-            Err(error) if is_other && error.kind() == io::ErrorKind::NotFound => continue,
-            metadata => metadata.map_err(Error::disk("read a skill of the library"))?,
-        };
-        if is_other && metadata.is_file() {
-            continue;
-        }
-        if metadata.is_dir() {
-            if name != BYTECODE_FOLDER {
-                collect(&path, &format!("{prefix}{name}/"), files)?;
-            }
-            continue;
-        }
-        if !metadata.is_file()
-            || files.len() >= limits.bundle_files
-            || metadata.len() > limits.file_bytes as u64
-        {
-            return Err(too_much());
-        }
-        let bytes = fs::read(&path).map_err(Error::disk("read a skill of the library"))?;
-        files.push(BundleFile {
-            path: format!("{prefix}{name}"),
-            executable: is_executable(&metadata),
-            bytes,
-        });
-    }
-    Ok(())
-}
-
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        metadata.permissions().mode() & 0o100 != 0
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        false
-    }
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(Error::disk("read the library")(error)),
-    }
-}
-
-/// The names in a folder; none when there is no such folder.
-fn names_in(folder: &Path) -> Result<Vec<String>> {
-    let read = match fs::read_dir(folder) {
-        Ok(read) => read,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(Error::disk("read the library")(error)),
-    };
-    let mut names = Vec::new();
-    for entry in read {
-        let entry = entry.map_err(Error::disk("read the library"))?;
-        names.extend(entry.file_name().into_string());
-    }
-    Ok(names)
 }

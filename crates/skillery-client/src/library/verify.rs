@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Digest, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillKind, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::config::Config;
@@ -92,10 +92,12 @@ impl Library {
             let (id, version) = (manifest.id.clone(), manifest.version.clone());
             return Err(verify::digest_mismatch(id, version, manifest.digest, digest));
         }
-        let code = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
-        if Digest::of(&code) != manifest.code_hash {
-            let (id, version) = (manifest.id.clone(), manifest.version.clone());
-            return Err(Error::CodeHashMismatch { id, version });
+        if manifest.kind == SkillKind::Function {
+            let code = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
+            if Digest::of(&code) != manifest.code_hash {
+                let (id, version) = (manifest.id.clone(), manifest.version.clone());
+                return Err(Error::CodeHashMismatch { id, version });
+            }
         }
         let signature_state = match &manifest.registry {
             Some(registry) => self.signature_state(registry, manifest)?,
@@ -140,10 +142,9 @@ impl Library {
     ) -> Result<InstalledCode> {
         let installed = self.get(name, version)?;
         let manifest = installed.manifest.clone();
-        let bytes = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
-        let intact = Digest::of(&bytes) == manifest.code_hash;
-        let Some(code) = String::from_utf8(bytes).ok().filter(|_| intact) else {
-            return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
+        let code = match manifest.kind {
+            SkillKind::Function => function_code(&installed)?,
+            SkillKind::Folder => self.script(&installed)?,
         };
         if verify_signature && let Some(registry) = &manifest.registry {
             let kept = self.store.kept(&installed)?.signatures;
@@ -154,12 +155,27 @@ impl Library {
             let configured = Config::load(self.home())?.log_key;
             self.require_any_signature(registry, &manifest, &files, kept.as_ref(), configured.as_ref())?;
             // What was signed are the files, and what is handed out is one of them.
-            let path = bundle::code_path(&manifest.id);
+            let path = match manifest.kind {
+                SkillKind::Function => Some(bundle::code_path(&manifest.id)),
+                SkillKind::Folder => script_path(&manifest).map(str::to_owned),
+            };
+            let Some(path) = path else { return Err(no_script(&manifest)) };
             if files.iter().any(|file| file.path == path && file.bytes != code.as_bytes()) {
                 return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
             }
         }
         Ok(InstalledCode { manifest, code })
+    }
+
+    /// The Python file of a folder that is run under its name: one of the files that were installed, all of which are
+    /// looked at.
+    fn script(&self, installed: &Installed) -> Result<String> {
+        let manifest = &installed.manifest;
+        let path = script_path(manifest).ok_or_else(|| no_script(manifest))?;
+        let file = self.files(installed)?.into_iter().find(|file| file.path == path);
+        let bytes = file.ok_or_else(|| no_script(manifest))?.bytes;
+        let shown = || format!("`{path}` of `{}` {}", manifest.id, manifest.version);
+        String::from_utf8(bytes).map_err(|_| Error::invalid(shown(), "it is not UTF-8 text"))
     }
 
     /// Compares an installed version with what the registry publishes under its id and version.
@@ -172,4 +188,23 @@ impl Library {
         }
         Ok(RegistryView { status: detail.summary.status, reason: detail.summary.reason })
     }
+}
+
+fn function_code(installed: &Installed) -> Result<String> {
+    let manifest = &installed.manifest;
+    let bytes = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
+    let intact = Digest::of(&bytes) == manifest.code_hash;
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|_| intact)
+        .ok_or_else(|| Error::CodeHashMismatch { id: manifest.id.clone(), version: manifest.version.clone() })
+}
+
+fn script_path(manifest: &Manifest) -> Option<&str> {
+    bundle::script_of(manifest.paths.iter().map(String::as_str), &manifest.id)
+}
+
+fn no_script(manifest: &Manifest) -> Error {
+    let what = format!("`{}` {}", manifest.id, manifest.version);
+    Error::invalid(what, format!("it is a folder without `{}`", bundle::code_path(&manifest.id)))
 }

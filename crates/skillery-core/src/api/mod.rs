@@ -37,6 +37,8 @@ mod tests {
             version: "1.0.0".to_owned(),
             code: "def x(): ...".to_owned(),
             code_hash: String::new(),
+            kind: crate::SkillKind::Function,
+            bundle: None,
             signature: None,
             secret: Some("hidden".to_owned()),
             digest: String::new(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SignatureUpload;
 use crate::token::Secret;
-use crate::{VersionStatus, Visibility};
+use crate::{SkillKind, VersionStatus, Visibility};
 
 /// A skill as the guide's `RegistrySkill` lists it: these attributes and no other, since existing clients build
 /// their object from the keys.
@@ -101,6 +101,48 @@ pub struct PublishRequest {
     pub code: String,
 }
 
+/// The part `request` of `POST /api/v1/skills` as `multipart/form-data`: what the folder in the part `bundle` does not say
+/// itself. A field that is not listed here is refused by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BundleRequest {
+    /// `org/name`; the name is that of `SKILL.md`.
+    pub id: String,
+    /// A semantic version.
+    pub version: String,
+    /// Topics, beside those that the folder names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Who sees the skill; where it is left out, as the folder says. Only the first version of a skill sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// The author; the caller's name when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The project's page, `http` or `https`; where it is left out, as the folder says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// Where the source is kept, a URL; where it is left out, as the folder says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// Whether a folder is taken that clients can read and that does not keep to the Agent Skills format in all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lenient: bool,
+    /// SHA-256 of the canonical ZIP, where it is known: checked against the bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// HMAC-SHA256 of `id:digest`; checked where the org registered its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The statement about this version that was signed, as canonical JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Signatures over the statement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<SignatureUpload>,
+}
+
 /// What a publish is answered with: 201, or 200 for the identical version again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -115,6 +157,9 @@ pub struct PublishResponse {
     pub created_at: String,
     /// When this version was published.
     pub updated_at: String,
+    /// SHA-256 of the version's bundle. Older registries do not say it.
+    #[serde(default)]
+    pub digest: String,
     /// The number of the log entry that published it.
     pub log_index: u64,
     /// The proof that this entry is in the log, as `…/versions/{version}/proof` answers it.
@@ -139,10 +184,16 @@ pub struct DownloadResponse {
     pub id: String,
     /// The version that the request chose.
     pub version: String,
-    /// The Python source.
+    /// The Python source; empty where the version is a folder.
     pub code: String,
-    /// SHA-256 of `code`.
+    /// SHA-256 of `code`; of a folder, of its bundle.
     pub code_hash: String,
+    /// What the version is; left out where it is a function.
+    #[serde(default, skip_serializing_if = "SkillKind::is_function")]
+    pub kind: SkillKind,
+    /// Where the bundle of a folder is: a path of this registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// The publisher's signature, as it was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
@@ -159,13 +210,15 @@ pub struct DownloadResponse {
 /// Shows everything but the secret.
 impl fmt::Debug for DownloadResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, version, code, code_hash, signature, secret, digest, warning } = self;
+        let Self { id, version, code, code_hash, kind, bundle, signature, secret, digest, warning } = self;
         formatter
             .debug_struct("DownloadResponse")
             .field("id", id)
             .field("version", version)
             .field("code", code)
             .field("code_hash", code_hash)
+            .field("kind", kind)
+            .field("bundle", bundle)
             .field("signature", signature)
             .field("secret", &secret.as_deref().map(Secret::new))
             .field("digest", digest)

@@ -1,9 +1,11 @@
 //! Versions, their files, and what is decided about them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
-use crate::{Digest, SkillId, Version, VersionStatus, Visibility};
+use crate::{Digest, SkillId, SkillKind, Version, VersionStatus, Visibility};
 
 /// `GET /api/v1/skills/{id}/versions`: one page, the highest version first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +35,10 @@ pub struct VersionSummary {
     pub digest: Digest,
     /// Bytes of the bundle.
     pub size: u64,
-    /// SHA-256 of the code.
+    /// What it is. Older registries do not say: they have functions only.
+    #[serde(default)]
+    pub kind: SkillKind,
+    /// SHA-256 of the code; of a folder, of its bundle.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub code_hash: Digest,
     /// The publisher's name.
@@ -70,6 +75,9 @@ pub struct VersionDetail {
     pub repository: Option<String>,
     /// Who sees the skill.
     pub visibility: Visibility,
+    /// The skills that it needs, each with the version or range that will do.
+    #[serde(default)]
+    pub dependencies: BTreeMap<String, String>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Signatures.

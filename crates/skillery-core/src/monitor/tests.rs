@@ -128,6 +128,7 @@ fn a_right_history_breaks_no_rule() {
     log.append("root", Event::VersionQuarantined { skill: tool(), version: "1.1.0".parse().unwrap() });
     log.append("ann", Event::VisibilityChanged { skill: tool(), visibility: Visibility::Internal });
     log.append("eve", Event::SkillRated { skill: tool(), tenths: 50 });
+    log.append("eve", Event::SkillStarred { skill: tool() });
     log.append("pub", Event::KeyRevoked { key: "SHA256:k".into() });
     log.append("pub", Event::MemberRemoved { namespace: "acme".into(), user: "pub".into() });
     assert_eq!(log.violations, []);

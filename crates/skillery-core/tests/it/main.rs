@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod archives;
+mod lints;
 mod mutations;
 mod notes;
 mod sigstore;

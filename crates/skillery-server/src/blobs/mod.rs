@@ -188,7 +188,8 @@ impl Stored {
     }
 }
 
-fn write_failure(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+/// Bytes could not be written, for want of room or otherwise.
+pub(crate) fn write_failure(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     let code = if is_full(&error) { ProblemCode::StorageFull } else { ProblemCode::StorageUnavailable };
     Failure::caused(code, "", error)
 }

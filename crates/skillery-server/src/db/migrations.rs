@@ -17,6 +17,8 @@ const SIGNING: &str = include_str!("migrations/0006_signing.sql");
 const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
 const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
 const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
+const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
+const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -30,6 +32,8 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (7, "approvals", APPROVALS),
         (8, "rotation", ROTATION),
         (9, "surfaces", SURFACES),
+        (10, "folders", FOLDERS),
+        (12, "clawhub", CLAWHUB),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -197,9 +197,9 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
     for piece in pieces(versions) {
         let text = format!(
             "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, \
-             author, license, homepage, repository, files, words, publisher, created_at, reason, log_position) \
-             VALUES {}",
-            tuples(1, piece.len(), 19, ""),
+             author, license, homepage, repository, files, words, publisher, created_at, reason, log_position, \
+             kind, dependencies) VALUES {}",
+            tuples(1, piece.len(), 21, ""),
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (skill, row) in piece {
@@ -222,7 +222,9 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
                 .bind(row.publisher.clone())
                 .bind(row.created_at.micros())
                 .bind(row.reason.clone())
-                .bind(row.log_position);
+                .bind(row.log_position)
+                .bind(row.kind.as_str())
+                .bind(json(serde_json::to_string(&row.dependencies))?);
         }
         query.execute(tx.connection()).await?;
     }

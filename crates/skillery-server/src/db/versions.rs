@@ -1,13 +1,15 @@
 //! Versions of skills. What was published of one never changes; only its status does.
 
+use std::collections::BTreeMap;
+
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
-use skillery_core::{Digest, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::skills::SkillRow;
-use super::{Db, Tx, from_json, parsed, skills};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders, skills};
 use crate::failure::Result;
 
 /// A version as it is stored.
@@ -21,7 +23,9 @@ pub struct VersionRow {
     pub digest: Digest,
     /// Bytes of the bundle.
     pub size: i64,
-    /// SHA-256 of the code.
+    /// What it is.
+    pub kind: SkillKind,
+    /// SHA-256 of the code; of a folder, of its bundle.
     pub code_hash: Digest,
     /// The publisher's HMAC.
     pub signature: Option<String>,
@@ -37,6 +41,8 @@ pub struct VersionRow {
     pub homepage: Option<String>,
     /// Where the source is kept.
     pub repository: Option<String>,
+    /// The skills that it needs, each with the version or range that will do.
+    pub dependencies: BTreeMap<String, String>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Words of the content, for the search index.
@@ -52,7 +58,7 @@ pub struct VersionRow {
 }
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
-    homepage, repository, files, words, publisher, created_at, reason, log_position";
+    homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies";
 
 fn version_row(row: &AnyRow) -> Result<VersionRow> {
     Ok(VersionRow {
@@ -74,6 +80,8 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         created_at: Time::from_micros(row.try_get(15)?),
         reason: row.try_get(16)?,
         log_position: row.try_get(17)?,
+        kind: parsed(row.try_get(18)?)?,
+        dependencies: from_json(row.try_get(19)?)?,
     })
 }
 
@@ -151,7 +159,8 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
     statuses.iter().filter(|(_, status)| *status == VersionStatus::Published).map(|(version, _)| version)
 }
 
-const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason \
+const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
+    v.kind \
     FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
@@ -164,6 +173,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         publisher: row.try_get(5)?,
         created_at: Time::from_micros(row.try_get(6)?),
         reason: row.try_get(7)?,
+        kind: parsed(row.try_get(8)?)?,
     })
 }
 
@@ -211,4 +221,83 @@ pub async fn digests_after(db: &Db, after: &str, limit: i64) -> Result<Vec<Strin
     .bind(limit)
     .fetch_all(db.reader())
     .await?)
+}
+
+/// All versions of a skill with their status and the digest of their bundle, in no order.
+pub async fn digests(db: &Db, key: &str) -> Result<Vec<(Version, VersionStatus, Digest)>> {
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT version, status, digest FROM versions WHERE skill = $1")
+            .bind(key.to_owned())
+            .fetch_all(db.reader())
+            .await?;
+    rows.iter()
+        .map(|(version, status, digest)| Ok((parsed(version)?, parsed(status)?, parsed(digest)?)))
+        .collect()
+}
+
+/// The files of these versions of a skill, each list with the digest of its bundle.
+pub async fn files_of(
+    db: &Db,
+    key: &str,
+    versions: &[&Version],
+) -> Result<Vec<(Digest, Vec<FileSummary>)>> {
+    let mut found = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT digest, files FROM versions WHERE skill = $1 AND version IN ({})",
+            placeholders(2, piece.len())
+        );
+        let mut query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(key.to_owned());
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for (digest, files) in query.fetch_all(db.reader()).await? {
+            found.push((parsed(&digest)?, from_json(&files)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Sets where these versions stand, as far as they stand where `from` says, and which version is the latest by that.
+/// Returns those that were changed.
+pub async fn set_statuses(
+    tx: &mut Tx,
+    key: &str,
+    versions: &[Version],
+    (from, to): (VersionStatus, VersionStatus),
+    reason: Option<&str>,
+) -> Result<Vec<Version>> {
+    let mut changed = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "UPDATE versions SET status = $3, reason = $4 WHERE skill = $1 AND status = $2 AND version IN ({}) \
+             RETURNING version",
+            placeholders(5, piece.len())
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+            .bind(key.to_owned())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind(reason.map(str::to_owned));
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for version in query.fetch_all(tx.connection()).await? {
+            changed.push(parsed(&version)?);
+        }
+    }
+    let statuses = statuses(tx.connection(), key).await?;
+    skills::set_latest(tx, key, latest(&statuses)).await?;
+    Ok(changed)
+}
+
+/// The versions of a skill that were yanked for a reason that begins so, in no order.
+pub async fn yanked_because(db: &Db, key: &str, beginning: &str) -> Result<Vec<Version>> {
+    let rows: Vec<(String, Option<String>)> =
+        sqlx::query_as("SELECT version, reason FROM versions WHERE skill = $1 AND status = 'yanked'")
+            .bind(key.to_owned())
+            .fetch_all(db.reader())
+            .await?;
+    let is_so = |reason: &Option<String>| reason.as_ref().is_some_and(|text| text.starts_with(beginning));
+    rows.iter().filter(|(_, reason)| is_so(reason)).map(|(version, _)| parsed(version)).collect()
 }

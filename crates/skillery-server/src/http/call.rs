@@ -165,9 +165,13 @@ impl Call {
         }
         let limit = self.app.settings.limits.body_bytes;
         let bytes = read(self.body.into_inner().unwrap_or_else(PoisonError::into_inner), limit).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| json_failure(&error))?;
-        Ok((self.app, self.caller, value))
+        Ok((self.app, self.caller, parse_json(&bytes)?))
     }
+}
+
+/// What a caller sent as JSON.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| json_failure(&error))
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes> {

@@ -18,10 +18,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
-use skillery_core::{Problem, ProblemCode};
+use skillery_core::{Limits, Problem, ProblemCode};
 
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
+use super::multipart;
 use super::router::dispatch;
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -57,7 +58,7 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(&app, peer, &head).await };
     let (route, mut response) = match admitted {
         Ok(caller) => {
-            let limit = Duration::from_secs(app.settings.limits.request_seconds);
+            let limit = time_limit(&app.settings.limits, &head);
             let call = Call::new(Arc::clone(&app), caller, head, body);
             match tokio::time::timeout(limit, dispatch(call)).await {
                 Ok(answered) => answered,
@@ -68,7 +69,11 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
                         false => ", and it is not known whether the change was written",
                     };
                     let detail = format!("it took over {} s{unknown}", limit.as_secs());
-                    ("none", problem(Failure::new(ProblemCode::RequestTimedOut, detail)))
+                    let failure = Failure::new(ProblemCode::RequestTimedOut, detail);
+                    match Surface::of(uri.path()) {
+                        Some(surface) => ("none", surface.problem(failure)),
+                        None => ("none", problem(failure)),
+                    }
                 }
             }
         }
@@ -85,6 +90,14 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
     log(&response, &method, uri.path(), &id, elapsed);
     response
+}
+
+/// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
+fn time_limit(limits: &Limits, head: &Parts) -> Duration {
+    Duration::from_secs(match multipart::is_form(&head.headers) || Surface::brings_file(head.uri.path()) {
+        true => limits.upload_seconds.max(limits.request_seconds),
+        false => limits.request_seconds,
+    })
 }
 
 /// The answer to HEAD is that to GET without its body.
@@ -117,7 +130,7 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
-    if is_oidc(head.uri.path())
+    if (is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;
@@ -135,7 +148,10 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
             }
             Ok(caller)
         }
-        None if !app.settings.anonymous_reads && (surface.is_some() || is_reading(head.uri.path())) => {
+        None if !app.settings.anonymous_reads
+            && (surface.is_some() || is_reading(head.uri.path()))
+            && !Surface::is_open(head.uri.path()) =>
+        {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }
         None => Ok(Caller::anonymous()),

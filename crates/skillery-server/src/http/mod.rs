@@ -8,8 +8,10 @@ pub mod etag;
 pub mod interop;
 pub mod limiter;
 mod middleware;
+pub mod multipart;
 pub mod openapi;
 pub mod ops;
+pub mod range;
 pub mod router;
 
 pub use door::Door;

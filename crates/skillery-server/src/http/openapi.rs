@@ -22,6 +22,8 @@ use super::{api, docs, ops};
         api::install::show,
         api::versions::list,
         api::versions::show,
+        api::bundle::bundle,
+        api::bundle::file,
         api::status::yank,
         api::status::unyank,
         api::status::quarantine,

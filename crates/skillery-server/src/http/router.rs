@@ -55,6 +55,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/skills/{id}/usage", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/bundle", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/files/{path}", Who::Reader),
     ("put", "/api/v1/skills/{id}/versions/{version}/yank", Who::Scope(Publish)),
     ("delete", "/api/v1/skills/{id}/versions/{version}/yank", Who::Scope(Publish)),
     ("put", "/api/v1/skills/{id}/versions/{version}/quarantine", Who::SiteAdmin),
@@ -242,6 +244,8 @@ const USAGE: &str = "/api/v1/skills/{id}/usage";
 const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
 const VERSION: &str = "/api/v1/skills/{id}/versions/{version}";
+const BUNDLE: &str = "/api/v1/skills/{id}/versions/{version}/bundle";
+const FILE: &str = "/api/v1/skills/{id}/versions/{version}/files/{path}";
 const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
@@ -255,12 +259,17 @@ const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 fn take_apart<'path>(
     segments: &'path [&'path str],
 ) -> (&'static str, &'path [&'path str], Option<&'path str>) {
+    // A file's path may have any words in it, so it is looked for first, and from the front.
+    if let Some(place) = file_place(segments) {
+        return (FILE, &segments[..place], Some(segments[place + 1]));
+    }
     match segments {
         [id @ .., "versions", version, "yank"] if id.len() >= 2 => (YANK, id, Some(version)),
         [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
+        [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
         [id @ .., "versions", version] if id.len() >= 2 => (VERSION, id, Some(version)),
@@ -276,11 +285,20 @@ fn take_apart<'path>(
     }
 }
 
+/// Where `versions/{version}/files/…` begins, if it is there.
+fn file_place(segments: &[&str]) -> Option<usize> {
+    // No name of a skill is `versions`, and an id has no more segments than a namespace and a name.
+    let place = segments.iter().skip(2).position(|segment| *segment == "versions")? + 2;
+    (segments.len() > place + 3 && segments[place + 2] == "files").then_some(place)
+}
+
 /// What is asked for below `/api/v1/skills/`.
 struct Asked {
     route: &'static str,
     id: SkillId,
     version: Option<Version>,
+    /// The path of a file of the version.
+    path: Option<String>,
 }
 
 fn asked(rest: &str) -> Result<Asked> {
@@ -292,11 +310,12 @@ fn asked(rest: &str) -> Result<Asked> {
         .map(str::parse::<Version>)
         .transpose()
         .map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()));
-    Ok(Asked { route, id: parsed(&rest[..length])?, version: version? })
+    let path = file_place(&segments).map(|place| segments[place + 3..].join("/"));
+    Ok(Asked { route, id: parsed(&rest[..length])?, version: version?, path })
 }
 
 async fn skill(call: Call, asked: Asked) -> Result<Response> {
-    let Asked { route, id, version } = asked;
+    let Asked { route, id, version, path } = asked;
     match (route, call.method(), version) {
         (DOWNLOAD, Method::GET, _) => api::download::download(&call, &id).await,
         (INSTALL, Method::GET, _) => api::install::show(&call, &id).await,
@@ -314,6 +333,10 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
+        (BUNDLE, Method::GET, Some(version)) => api::bundle::bundle(&call, &id, &version).await,
+        (FILE, Method::GET, Some(version)) => {
+            api::bundle::file(&call, &id, &version, &path.unwrap_or_default()).await
+        }
         (PROOF, Method::GET, Some(version)) => api::tlog::proof(&call, &id, &version).await,
         (YANK, Method::PUT, Some(version)) => api::status::yank(call, &id, &version).await,
         (YANK, Method::DELETE, Some(version)) => api::status::unyank(&call, &id, &version).await,

@@ -29,6 +29,7 @@ pub fn compare(skill: &SkillRow, existing: Option<VersionRow>, draft: &Draft) ->
             different.push(field);
         }
     };
+    check("kind", existing.kind == new.kind);
     check("code", existing.code_hash == new.code_hash);
     check("description", existing.description == new.description);
     check("license", existing.license == new.license);
@@ -36,6 +37,7 @@ pub fn compare(skill: &SkillRow, existing: Option<VersionRow>, draft: &Draft) ->
     check("homepage", existing.homepage == new.homepage);
     check("repository", existing.repository == new.repository);
     check("author", !draft.has_author || existing.author == new.author);
+    check("dependencies", existing.dependencies == new.dependencies);
     check("signature", new.signature.is_none() || existing.signature == new.signature);
     if different.is_empty() && existing.digest == new.digest {
         return Ok(Published::Again(response(skill, &existing)));
@@ -60,6 +62,7 @@ pub fn response(skill: &SkillRow, row: &VersionRow) -> PublishResponse {
         status: row.status,
         created_at: skill.created_at.to_string(),
         updated_at: row.created_at.to_string(),
+        digest: row.digest.to_string(),
         log_index: u64::try_from(row.log_position).unwrap_or(0),
         proof: String::new(),
     }

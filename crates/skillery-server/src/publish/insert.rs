@@ -135,7 +135,7 @@ fn check(entry: &Entry, situation: &Situation, rules: &Rules) -> Result<Step> {
     if situation.is_doomed || situation.collections != entry.stored_at {
         return Ok(Step::StoreAgain);
     }
-    check_situation(situation, &entry.identity, draft, rules.policy)?;
+    check_situation(situation, &entry.identity, &draft.id, draft.visibility, rules.policy)?;
     if let Some(org) = &situation.org {
         check_signature(org, draft, entry.secret.as_deref())?;
     }
@@ -301,7 +301,8 @@ impl Round {
 pub fn check_situation(
     situation: &Situation,
     identity: &Identity,
-    draft: &Draft,
+    id: &SkillId,
+    visibility: Option<Visibility>,
     policy: NamespacePolicy,
 ) -> Result<()> {
     if !situation.is_good {
@@ -309,14 +310,14 @@ pub fn check_situation(
     }
     match &situation.org {
         Some(org) => {
-            check_org_name(org, &draft.id)?;
+            check_org_name(org, id)?;
             if !situation.may_publish && !identity.is_site_admin() {
-                return Err(forbidden(Role::Publisher, draft.id.namespace().as_str()));
+                return Err(forbidden(Role::Publisher, id.namespace().as_str()));
             }
         }
-        None => check_policy(identity, &draft.id, policy)?,
+        None => check_policy(identity, id, policy)?,
     }
-    situation.skill.as_ref().map_or(Ok(()), |skill| check_skill(skill, draft))
+    situation.skill.as_ref().map_or(Ok(()), |skill| check_skill(skill, id, visibility))
 }
 
 fn check_org_name(org: &OrgRow, id: &SkillId) -> Result<()> {
@@ -337,11 +338,11 @@ fn check_policy(identity: &Identity, id: &SkillId, policy: NamespacePolicy) -> R
 }
 
 /// The skill is there already: is it the one that is meant, seen by whom the request says?
-fn check_skill(skill: &SkillRow, draft: &Draft) -> Result<()> {
-    if skill.id != draft.id {
+fn check_skill(skill: &SkillRow, id: &SkillId, visibility: Option<Visibility>) -> Result<()> {
+    if skill.id != *id {
         return Err(Failure::new(ProblemCode::NameTaken, format!("there is `{}` already", skill.id)));
     }
-    match draft.visibility {
+    match visibility {
         Some(wanted) if wanted != skill.visibility => {
             let detail =
                 format!("`{}` is {}; `visibility` changes by its own route", skill.id, skill.visibility);

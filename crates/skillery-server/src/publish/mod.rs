@@ -11,17 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use skillery_core::api::PublishRequest;
+use skillery_core::api::{BundleRequest, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{ProblemCode, Role, Scope};
+use skillery_core::{Digest, ProblemCode, Role, Scope};
 
-use crate::access::{Caller, check_bounds};
+use crate::access::{Caller, Identity, check_bounds};
 use crate::app::App;
 use crate::blobs::BlobKey;
+use crate::db::publishing::Question;
 use crate::db::versions;
-use crate::draft;
+use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
-use crate::signing;
+use crate::signing::{self, Presented};
 use crate::signing_secret;
 pub use compare::Published;
 pub use insert::Rules;
@@ -40,6 +41,55 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
     let (draft, files, presented) = draft::check(request, &identity, &app.settings.limits)?;
     check_bounds(&identity, &draft.id.namespace().key())?;
     let packed = pack(files).await?;
+    write(app, identity, draft, presented, packed).await
+}
+
+/// Publishes a folder for the caller: every door that takes one comes here. What the folder says is checked, and all that
+/// is wrong with it is told at once.
+///
+/// The files, and the ZIP that is made of them, are in memory: who receives files from outside holds a turn of
+/// [`crate::uploads::Uploads::turn`] from before they are read.
+pub async fn publish_bundle(
+    app: &App,
+    caller: &Caller,
+    request: BundleRequest,
+    files: Vec<BundleFile>,
+) -> Result<Published> {
+    let identity = Arc::clone(caller.require(Scope::Publish)?);
+    check_bounds(&identity, &draft::parse_id(&request.id)?.namespace().key())?;
+    let (publisher, limits) = (Arc::clone(&identity), app.settings.limits.clone());
+    let check = move || draft::check_folder(request, files, &publisher, &limits);
+    let (draft, packed, presented) =
+        tokio::task::spawn_blocking(check).await.map_err(Failure::internal)??;
+    write(app, identity, draft, presented, packed).await
+}
+
+/// Whether the caller may publish this at all, as things stand: asked before a bundle is received. It is decided again
+/// when the version is written.
+pub async fn check_request(app: &App, caller: &Caller, request: &BundleRequest) -> Result<()> {
+    let identity = caller.require(Scope::Publish)?;
+    let (id, version) = (draft::parse_id(&request.id)?, draft::parse_version(&request.version)?);
+    check_bounds(identity, &id.namespace().key())?;
+    let asked = Question {
+        id: id.clone(),
+        version,
+        // Of the content nothing is known yet.
+        digest: Digest::of(b""),
+        user: identity.user.id.clone(),
+        token: identity.token.id.clone(),
+    };
+    let situation = app.publishing.look(asked).await?;
+    check_situation(&situation, identity, &id, request.visibility, app.settings.namespaces)
+}
+
+/// Stores a checked version and its content: the one way of all that is published.
+async fn write(
+    app: &App,
+    identity: Arc<Identity>,
+    draft: Draft,
+    presented: Presented,
+    packed: Vec<u8>,
+) -> Result<Published> {
     let mut draft = draft::with_bundle(draft, &packed);
     draft.signed = signing::check(app, presented, &draft.id, &draft.row, &identity).await?;
     let key = BlobKey::Bundle(draft.row.digest);
@@ -54,7 +104,7 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
             Some(collections) => collections,
             None => {
                 let situation = app.publishing.look(question(&draft, &identity)).await?;
-                check_situation(&situation, &identity, &draft, app.settings.namespaces)?;
+                check_situation(&situation, &identity, &draft.id, draft.visibility, app.settings.namespaces)?;
                 if let Some(skill) = situation.skill.filter(|_| situation.has_version) {
                     let existing =
                         versions::find(app.db.reader(), &draft.id.key(), &draft.row.version).await?;

@@ -8,6 +8,7 @@ mod approvals;
 mod bad_input;
 mod certificates;
 mod durability;
+mod folders;
 mod history;
 mod interop;
 mod keys;

@@ -59,6 +59,7 @@ async fn each_route_refuses_who_may_not() {
     app.member("acme", "anna", "owner").await;
     for (method, path, who) in ROUTES {
         let method: Method = method.to_uppercase().parse().unwrap();
+        let path_there = if path.contains("/files/") { "SKILL.md" } else { "0/000.p/1" };
         let address = path
             .replace("{id}", "acme/tool")
             .replace("{version}", "1.0.0")
@@ -68,7 +69,7 @@ async fn each_route_refuses_who_may_not() {
             .replace("{org}", "acme")
             .replace("{namespace}", "acme")
             .replace("{fingerprint}", "SHA256:none")
-            .replace("{path}", "0/000.p/1");
+            .replace("{path}", path_there);
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;
         match who {

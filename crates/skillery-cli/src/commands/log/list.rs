@@ -91,6 +91,8 @@ pub(super) fn about(event: &Event) -> String {
         | Event::VersionReleased { skill, version, .. } => format!("{skill} {version}"),
         Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
         Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
-        Event::SkillUnrated { skill } => skill.to_string(),
+        Event::SkillUnrated { skill } | Event::SkillStarred { skill } | Event::SkillUnstarred { skill } => {
+            skill.to_string()
+        }
     }
 }

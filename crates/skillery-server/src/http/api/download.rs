@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::http::call::{Call, ready_json};
 use crate::{signing_secret, skill};
 
-/// The code of a version. A download that is answered with content counts as an install.
+/// The code of a version; of a folder, where its bundle is. A download that is answered with content counts as an install.
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/download", tag = "skills",
     params(
@@ -31,7 +31,7 @@ pub async fn download(call: &Call, id: &SkillId) -> Result<Response> {
     let request = call.parameter("version").unwrap_or_default();
     let download = skill::download(&call.app, &call.caller, id, &request).await?;
     let body = with_secret(call, id, &download).await?;
-    if !call.is_head() {
+    if !call.is_head() && download.has_content {
         call.app.counters.count_install(&download.key, &download.version);
         call.app.metrics.downloaded();
     }

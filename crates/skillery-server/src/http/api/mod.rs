@@ -1,6 +1,7 @@
 //! The API, version 1: one file for each thing that can be asked.
 
 pub mod approvals;
+pub mod bundle;
 pub mod download;
 pub mod install;
 pub mod keys;

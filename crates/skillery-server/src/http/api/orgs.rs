@@ -10,6 +10,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, created, json};
@@ -53,10 +54,6 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<CreateOrgRequest>().await?;
-    let identity = caller.require(Scope::Admin)?;
-    if app.settings.namespaces == NamespacePolicy::Managed {
-        caller.require_site_admin()?;
-    }
     let org: Namespace = request.name.parse().map_err(|error: skillery_core::id::IdError| {
         Failure::new(ProblemCode::InvalidId, error.to_string())
     })?;
@@ -66,9 +63,20 @@ pub async fn create(call: Call) -> Result<Response> {
             "an org is one segment; what lies below needs no making",
         ));
     }
+    let row = make(&app, &caller, org, request.owner.as_deref()).await?;
+    let summary = OrgSummary { name: row.name, created_at: row.created_at, signing_secret: false, skills: 0 };
+    created(&format!("/api/v1/orgs/{}", summary.name), &summary)
+}
+
+/// Makes an org for the caller, or as an admin of the registry for another owner.
+pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str>) -> Result<OrgRow> {
+    let identity = caller.require(Scope::Admin)?;
+    if app.settings.namespaces == NamespacePolicy::Managed {
+        caller.require_site_admin()?;
+    }
     crate::access::check_bounds(identity, &org.key())?;
     let actor = identity.user.id.clone();
-    let owner = match &request.owner {
+    let owner = match owner {
         Some(name) if accounts::name_key(name) != accounts::name_key(&identity.user.name) => {
             caller.require_site_admin()?;
             let found = accounts::user_by_name(app.db.reader(), name).await?;
@@ -84,17 +92,14 @@ pub async fn create(call: Call) -> Result<Response> {
         _ => actor.clone(),
     };
     let identity = (**identity).clone();
-    let row = app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 identity.again(tx).await?;
                 crate::orgs::create(tx, &org, &actor, &owner).await
             })
         })
-        .await?;
-    let summary = OrgSummary { name: row.name, created_at: row.created_at, signing_secret: false, skills: 0 };
-    created(&format!("/api/v1/orgs/{}", summary.name), &summary)
+        .await
 }
 
 /// There is no such org, or the caller may not know of it.

@@ -46,6 +46,27 @@ pub async fn unyank(call: &Call, id: &SkillId, version: &Version) -> Result<Resp
     change.make(&call.app, &call.caller, id, version).await
 }
 
+/// Yanks a version for a client that has a protocol of its own.
+pub async fn yank_version(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    reason: String,
+) -> Result<()> {
+    let reason = check(app, ReasonRequest { reason })?;
+    publisher(app, caller, id).await?;
+    let change = Change { from: VersionStatus::Published, to: VersionStatus::Yanked, reason };
+    change.make(app, caller, id, version).await.map(drop)
+}
+
+/// Takes a yank back for a client that has a protocol of its own.
+pub async fn unyank_version(app: &Arc<App>, caller: &Caller, id: &SkillId, version: &Version) -> Result<()> {
+    publisher(app, caller, id).await?;
+    let change = Change { from: VersionStatus::Yanked, to: VersionStatus::Published, reason: None };
+    change.make(app, caller, id, version).await.map(drop)
+}
+
 /// Quarantines a version: it is not handed out any more, to nobody.
 #[utoipa::path(
     put, path = "/api/v1/skills/{id}/versions/{version}/quarantine", tag = "skills", request_body = ReasonRequest,
@@ -157,7 +178,7 @@ fn event(from: VersionStatus, to: VersionStatus, skill: SkillId, version: Versio
 }
 
 /// Whoever may publish the skill may yank it. Who does not see it learns nothing.
-async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
+pub async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require(Scope::Publish)?;
     let namespace = skill.id.namespace();
@@ -168,7 +189,8 @@ async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
     }
 }
 
-fn check(app: &App, request: ReasonRequest) -> Result<Option<String>> {
+/// The reason, when it is one that may be given.
+pub fn check(app: &App, request: ReasonRequest) -> Result<Option<String>> {
     check_text("reason", &request.reason, app.settings.limits.reason_length, true)?;
     Ok(Some(request.reason))
 }

@@ -3,14 +3,17 @@
 //! A surface shows what the API shows, to whom the API shows it: `catalog.rs` asks the same questions. `surface.rs` tells
 //! by its path which surface a request is for.
 
+mod clawhub;
 pub(crate) mod discovery;
 pub(crate) mod find;
 mod marketplace;
+mod mcp;
 mod openapm;
 pub(crate) mod plugins;
 mod scope;
 mod surface;
 
+pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
 pub use surface::Surface;
 
 use skillery_core::{Problem, ProblemCode, SkillId};
@@ -30,12 +33,19 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", marketplace::MARKETPLACE, Who::Reader),
     ("get", openapm::VERSIONS, Who::Reader),
     ("get", openapm::DOWNLOAD, Who::Reader),
+    ("post", mcp::ALL, Who::Reader),
+    ("post", mcp::NAMESPACE, Who::Reader),
 ];
 
 /// Answers a call of a surface.
 pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     if !call.app.settings.surfaces.has(surface) {
         return ("none", surface.problem(surface.switched_off()));
+    }
+    match surface {
+        Surface::Mcp => return mcp::answer(call).await,
+        Surface::Clawhub => return clawhub::dispatch(call).await,
+        _ => {}
     }
     let path = call.head.uri.path();
     let (route, result) = match surface {

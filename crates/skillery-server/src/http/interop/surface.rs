@@ -58,6 +58,22 @@ impl Surface {
         matches!(self, Self::Discovery | Self::Marketplace | Self::Git | Self::Openapm)
     }
 
+    /// Whether the address tells of the registry and not of what is in it, so that callers without a token may ask where
+    /// they may look at nothing else.
+    pub fn is_open(path: &str) -> bool {
+        matches!(path, "/.well-known/clawhub.json" | "/.well-known/clawdhub.json") || Self::signs_in(path)
+    }
+
+    /// Whether a file is sent to the address, which may take as long as a bundle.
+    pub fn brings_file(path: &str) -> bool {
+        path.starts_with("/clawhub/api/v1/uploads/")
+    }
+
+    /// Whether the address makes the registry ask the provider that people sign in at.
+    pub fn signs_in(path: &str) -> bool {
+        path.starts_with("/api/cli/device/")
+    }
+
     /// The operator has switched it off.
     pub(super) fn switched_off(self) -> Failure {
         Failure::new(ProblemCode::RouteNotFound, "this registry does not offer it")
@@ -71,6 +87,9 @@ impl Surface {
 
     /// A failure as the clients of this surface read it.
     pub fn problem(self, failure: Failure) -> Response {
+        if self == Self::Clawhub {
+            return super::clawhub::problem(failure);
+        }
         let mut response = problem(failure);
         // Git asks its user, or its helper, only when it is told what for.
         if self.takes_basic() && response.status() == StatusCode::UNAUTHORIZED {

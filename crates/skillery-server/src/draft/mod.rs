@@ -1,17 +1,25 @@
 //! Checking a request to publish: everything that needs no database.
 
-use std::collections::BTreeSet;
+mod folder;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashSet, HashSetExt};
 use skillery_core::api::{FileSummary, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Digest, Limits, Problem, ProblemCode, SkillId, Version, VersionStatus, Visibility};
+use skillery_core::id::IdError;
+use skillery_core::version::VersionError;
+use skillery_core::{
+    Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, Version, VersionStatus, Visibility,
+};
 
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::signing::{Checked, Presented};
 use crate::text::{check_text, invalid};
+
+pub use folder::{bundle_problems, check as check_folder};
 
 /// Characters of words that are kept for the search index.
 const WORDS_LENGTH: usize = 2_000;
@@ -37,27 +45,16 @@ pub fn check(
     identity: &Identity,
     limits: &Limits,
 ) -> Result<(Draft, Vec<BundleFile>, Presented)> {
-    let id: SkillId = request.id.parse().map_err(|error: skillery_core::id::IdError| {
-        Failure::new(ProblemCode::InvalidId, error.to_string())
-    })?;
+    let id = parse_id(&request.id)?;
     if request.name.as_ref().is_some_and(|name| name != id.name()) {
         return Err(invalid("name", format!("`name` must be `{}`, the last segment of `id`", id.name())));
     }
     if request.org.as_ref().is_some_and(|org| *org != id.namespace().as_str()) {
         return Err(invalid("org", format!("`org` must be `{}`, the namespace of `id`", id.namespace())));
     }
-    let version: Version =
-        request.version.parse().map_err(|error: skillery_core::version::VersionError| {
-            Failure::new(ProblemCode::InvalidVersion, error.to_string())
-        })?;
+    let version = parse_version(&request.version)?;
     let code_hash = check_code(&request.code, request.code_hash.as_deref(), limits)?;
-    let signature = request.signature.filter(|signature| !signature.is_empty());
-    if let Some(signature) = &signature {
-        let well_formed = signature.len() == 64 && signature.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !well_formed {
-            return Err(invalid("signature", "`signature` must be 64 hexadecimal digits: an HMAC-SHA256"));
-        }
-    }
+    let signature = check_signature(request.signature)?;
     check_text("description", &request.description, limits.description_length, true)?;
     let author = request.author.filter(|author| !author.trim().is_empty());
     let license =
@@ -81,8 +78,10 @@ pub fn check(
         license,
         homepage,
         repository,
+        kind: SkillKind::Function,
+        dependencies: BTreeMap::new(),
         files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
-        words: words_of(&request.code),
+        words: words_of(&request.code, WORDS_LENGTH),
         publisher: identity.user.id.clone(),
         created_at: Default::default(),
         reason: None,
@@ -92,6 +91,25 @@ pub fn check(
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let (visibility, has_author) = (request.visibility, author.is_some());
     Ok((Draft { id, visibility, has_author, row, signed: Checked::default() }, files, presented))
+}
+
+/// The id of a skill, as a caller sent it.
+pub fn parse_id(text: &str) -> Result<SkillId> {
+    text.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
+}
+
+/// A version, as a caller sent it.
+pub fn parse_version(text: &str) -> Result<Version> {
+    text.parse().map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()))
+}
+
+fn check_signature(signature: Option<String>) -> Result<Option<String>> {
+    let signature = signature.filter(|signature| !signature.is_empty());
+    let is_hmac = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match signature.as_ref().is_none_or(is_hmac) {
+        true => Ok(signature),
+        false => Err(invalid("signature", "`signature` must be 64 hexadecimal digits: an HMAC-SHA256")),
+    }
 }
 
 fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {
@@ -107,6 +125,9 @@ fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {
 /// Notes the bundle that the files were packed to.
 pub fn with_bundle(mut draft: Draft, packed: &[u8]) -> Draft {
     draft.row.digest = bundle::digest(packed);
+    if draft.row.kind == SkillKind::Folder {
+        draft.row.code_hash = draft.row.digest;
+    }
     draft.row.size = packed.len() as i64;
     draft
 }
@@ -175,9 +196,9 @@ fn check_tags(tags: Vec<String>, limits: &Limits) -> Result<Vec<String>> {
 }
 
 /// The different words of the content, in order, for the search index.
-fn words_of(code: &str) -> String {
+fn words_of(code: &str, length: usize) -> String {
     let mut seen = HashSet::<&str>::new();
-    let mut words = String::with_capacity(WORDS_LENGTH);
+    let mut words = String::with_capacity(length);
     // Most code is ASCII, where letters are told from signs without a look into tables.
     let ascii = code.is_ascii();
     let is_sign = |character: char| match ascii {
@@ -188,7 +209,7 @@ fn words_of(code: &str) -> String {
         if !(3..=30).contains(&word.len()) || word.starts_with(|first: char| first.is_ascii_digit()) {
             continue;
         }
-        if words.len() + word.len() > WORDS_LENGTH {
+        if words.len() + word.len() > length {
             break;
         }
         if seen.insert(word) {

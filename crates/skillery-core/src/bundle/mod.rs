@@ -13,6 +13,14 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::{Digest, Limits, SkillId, Version};
 
+mod archive;
+mod check;
+mod problem;
+
+pub use self::archive::{admit, unwrap_folder};
+pub use self::check::{check_files, check_paths};
+pub use self::problem::{BundleProblem, BundleProblemKind};
+
 /// The folder's description, and the one file that every skill has.
 pub const SKILL_FILE: &str = "SKILL.md";
 
@@ -128,7 +136,7 @@ pub fn unpack_file(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<B
 }
 
 /// Whether the path is one that a bundle may have.
-pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
+pub fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
         && path.len() <= 240
         && path.split('/').all(|part| {
@@ -188,6 +196,18 @@ fn skill_file(id: &SkillId, version: &Version, description: &str, license: &str)
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// The Python file of a folder that is run under its name, of these paths: `scripts/<name>.py`, where `-`, `_` and `.`
+/// compare equal, as Python's files cannot have a hyphen.
+pub fn script_of<'a>(mut paths: impl Iterator<Item = &'a str>, id: &SkillId) -> Option<&'a str> {
+    let fold = |name: &str| name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let wanted = fold(id.name());
+    paths.find(|path| {
+        path.strip_prefix("scripts/")
+            .and_then(|name| name.strip_suffix(".py"))
+            .is_some_and(|name| !name.contains('/') && fold(name) == wanted)
+    })
 }
 
 /// The code in a bundle that was made by [`from_code`].

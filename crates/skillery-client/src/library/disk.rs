@@ -1,0 +1,156 @@
+//! Files of versions on disk: written so that they last, read back as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use skillery_core::bundle::{self, BundleFile};
+use skillery_core::{Limits, SkillKind};
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::library::beside::{MANIFEST_FILE, is_beside};
+use crate::library::manifest::{Installed, Manifest};
+
+/// Python makes it when a skill is imported.
+const BYTECODE_FOLDER: &str = "__pycache__";
+
+/// The folder of a version's files in the folder with what is kept of it. Those of a function lie there. A folder has one
+/// of its own: it may have files of any name, and clients want it called like the skill.
+pub(super) fn files_folder(beside: &Path, manifest: &Manifest) -> PathBuf {
+    match manifest.kind {
+        SkillKind::Function => beside.to_owned(),
+        SkillKind::Folder => beside.join(bundle::skill_name(&manifest.id)),
+    }
+}
+
+/// A path of a bundle below a folder.
+pub(super) fn below(folder: &Path, path: &str) -> PathBuf {
+    path.split('/').fold(folder.to_owned(), |folder, part| folder.join(part))
+}
+
+/// Writes a version into a folder that is not there yet.
+pub(super) fn write_version(
+    folder: &Path,
+    files: &[BundleFile],
+    manifest: &Manifest,
+    beside: &BTreeMap<String, String>,
+) -> io::Result<()> {
+    fs::create_dir(folder)?;
+    let own = files_folder(folder, manifest);
+    let mut folders = BTreeSet::from([folder.to_owned()]);
+    for file in files {
+        let path = below(&own, &file.path);
+        let parent = path.parent().unwrap_or(folder).to_owned();
+        fs::create_dir_all(&parent)?;
+        write_synced(&path, &file.bytes, file.executable)?;
+        folders.extend(parent.ancestors().take_while(|above| *above != folder).map(Path::to_owned));
+    }
+    for (name, text) in beside {
+        write_synced(&folder.join(name), text.as_bytes(), false)?;
+    }
+    write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
+    folders.iter().try_for_each(|folder| files::sync_folder(folder))
+}
+
+/// Writes a new file, durably.
+pub(super) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(if executable { 0o755 } else { 0o644 });
+    }
+    #[cfg(not(unix))]
+    let _ = executable;
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The files of a version as they are on disk now, without what this library or Python added, up to the limits of a bundle:
+/// what is on disk may have been altered to anything.
+pub(super) fn collect(installed: &Installed) -> Result<Vec<BundleFile>> {
+    let mut files = Vec::new();
+    walk(&installed.path, "", &installed.manifest, &mut files)?;
+    Ok(files)
+}
+
+fn walk(folder: &Path, prefix: &str, manifest: &Manifest, files: &mut Vec<BundleFile>) -> Result<()> {
+    let limits = Limits::default();
+    let too_much = || Error::invalid(format!("`{}`", folder.display()), "it holds more than a skill may");
+    let may_be_added = prefix.split('/').any(|part| part == BYTECODE_FOLDER);
+    for name in names_in(folder)? {
+        let (path, own) = (folder.join(&name), format!("{prefix}{name}"));
+        let is_other = manifest.kind == SkillKind::Function && prefix.is_empty() && is_beside(&name);
+        let metadata = match fs::symlink_metadata(&path) {
+            // Another process has written newer ones meanwhile.
+            Err(error) if is_other && error.kind() == io::ErrorKind::NotFound => continue,
+            metadata => metadata.map_err(Error::disk("read a skill of the library"))?,
+        };
+        if is_other && metadata.is_file() {
+            continue;
+        }
+        if metadata.is_dir() {
+            walk(&path, &format!("{own}/"), manifest, files)?;
+            continue;
+        }
+        // A folder may have been published with what Python had made in it.
+        if may_be_added && !manifest.paths.contains(&own) {
+            continue;
+        }
+        if !metadata.is_file()
+            || files.len() >= limits.bundle_files
+            || metadata.len() > limits.file_bytes as u64
+        {
+            return Err(too_much());
+        }
+        let bytes = fs::read(&path).map_err(Error::disk("read a skill of the library"))?;
+        files.push(BundleFile { path: own, executable: is_executable(&metadata), bytes });
+    }
+    Ok(())
+}
+
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
+/// The content of a file; nothing where there is none.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(Error::disk("read the library")(error)),
+    }
+}
+
+/// The names in a folder; none when there is no such folder.
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let read = match fs::read_dir(folder) {
+        Ok(read) => read,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(Error::disk("read the library")(error)),
+    };
+    let mut names = Vec::new();
+    for entry in read {
+        let entry = entry.map_err(Error::disk("read the library"))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}

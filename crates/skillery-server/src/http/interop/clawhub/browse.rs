@@ -1,0 +1,202 @@
+//! `GET /search` and `GET /skills`: searching, and walking over what there is.
+
+use std::collections::HashMap;
+
+use axum::response::Response;
+use serde::Serialize;
+use skillery_core::Sort;
+
+use super::forms::{Hit, Item, Listed};
+use super::names::{id_of, named};
+use super::{Result, json};
+use crate::app::App;
+use crate::db::listing::{self, Place, Walk};
+use crate::db::skills::{self, SkillRow};
+use crate::db::stars;
+use crate::failure;
+use crate::http::call::{Call, invalid_parameter};
+use crate::search::SearchQuery;
+
+/// Rows when the program does not say.
+const USUAL: usize = 25;
+/// Rows that a walk looks at at once.
+const ROWS: usize = 200;
+
+#[derive(Serialize)]
+struct Hits {
+    results: Vec<Hit>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Items {
+    items: Vec<Item>,
+    next_cursor: Option<String>,
+}
+
+/// Searches what the caller sees: by words, or with `mode=exact` by the whole name.
+pub async fn search(call: &Call) -> Result<Response> {
+    let base = call.base()?;
+    let words = call.parameter("q").unwrap_or_default();
+    let longest = call.app.settings.limits.query_length;
+    if words.chars().count() > longest {
+        return Err(invalid_parameter("q", &format!("it is longer than {longest} characters")).into());
+    }
+    let limit = limit(call)?;
+    let found = match call.parameter("mode").as_deref() {
+        Some("exact") => exact(call, &words, limit).await?,
+        _ => {
+            let numbers = find(call, words, Sort::Relevance, limit, 0).await?.1;
+            of_numbers(&call.app, call, &numbers).await?
+        }
+    };
+    let results =
+        found.iter().enumerate().map(|(place, listed)| Hit::of(listed, place, &base)).collect();
+    json(&Hits { results })
+}
+
+/// Lists what the caller sees, in an order; with `prefix` skills whose names begin so.
+pub async fn explore(call: &Call) -> Result<Response> {
+    let limit = limit(call)?;
+    let cursor = call.parameter("cursor");
+    if let Some(prefix) = call.parameter("prefix") {
+        return walked(call, Walk::Beginning(name_of(&prefix)), cursor, limit).await;
+    }
+    let sort = match call.parameter("sort").as_deref() {
+        Some("createdAt" | "newest") => return walked(call, Walk::Newest, cursor, limit).await,
+        Some("stars") => return walked(call, Walk::Stars, cursor, limit).await,
+        Some("downloads" | "installs" | "installsAllTime" | "installsCurrent" | "recommended") => Sort::Installs,
+        Some("trending") => Sort::Trending,
+        Some("rating") => Sort::Rating,
+        Some("name") => Sort::Name,
+        None | Some("updated") => Sort::Updated,
+        Some(_) => {
+            let orders = "`createdAt`, `updated`, `stars`, `downloads`, `installs`, `trending`, `rating`, `name`";
+            return Err(invalid_parameter("sort", &format!("it is none of {orders}")).into());
+        }
+    };
+    let offset = match cursor {
+        None => 0,
+        Some(text) => text.parse::<usize>().map_err(|_| bad_cursor())?,
+    };
+    let most = call.app.settings.limits.page_offset;
+    if offset > most {
+        return Err(invalid_parameter("cursor", &format!("at most {most} rows can be passed over")).into());
+    }
+    let (total, numbers) = find(call, String::new(), sort, limit, offset).await?;
+    let next = offset + limit;
+    let items = of_numbers(&call.app, call, &numbers).await?;
+    let next_cursor = (next < total && next <= most).then(|| next.to_string());
+    json(&Items { items: items.iter().map(Item::of).collect(), next_cursor })
+}
+
+/// As many rows as the program wants, as far as a page goes: it asks for more without being told that it may not.
+fn limit(call: &Call) -> Result<usize> {
+    let limit = call.parsed::<usize>("limit")?.unwrap_or(USUAL);
+    Ok(limit.clamp(1, call.app.settings.limits.page_rows))
+}
+
+/// The beginning of a key as that of a name.
+fn name_of(text: &str) -> String {
+    text.trim().to_lowercase().replace(['_', '.'], "-")
+}
+
+fn bad_cursor() -> failure::Failure {
+    invalid_parameter("cursor", "it is none that this registry has given")
+}
+
+async fn find(
+    call: &Call,
+    words: String,
+    sort: Sort,
+    limit: usize,
+    offset: usize,
+) -> Result<(usize, Vec<i64>)> {
+    let app = &call.app;
+    app.search.wait_for(app.db.size()).await?;
+    let query = SearchQuery {
+        max_words: app.settings.limits.query_words,
+        tags: Vec::new(),
+        namespace: None,
+        min_rating: None,
+        sort,
+        limit,
+        offset,
+        caller: call.caller.clone(),
+        words,
+    };
+    let found = app.search.find(&query)?;
+    Ok((found.total, found.numbers))
+}
+
+async fn exact(call: &Call, text: &str, limit: usize) -> Result<Vec<Listed>> {
+    let skills = match text.trim().split_once('/') {
+        Some((owner, slug)) => {
+            let found = match id_of(owner, slug) {
+                Some(id) => skills::find(call.app.db.reader(), &id.key()).await?,
+                None => None,
+            };
+            found.into_iter().collect()
+        }
+        None => named(&call.app, &call.caller, text, limit).await?,
+    };
+    let latest = skills.into_iter().filter(|skill: &SkillRow| skill.latest.is_some());
+    let keys: Vec<String> = latest.map(|skill| skill.id.key()).collect();
+    listed(&call.app, call, &keys).await
+}
+
+/// These skills, of numbers of the index.
+async fn of_numbers(app: &App, call: &Call, numbers: &[i64]) -> Result<Vec<Listed>> {
+    let keys: HashMap<i64, String> = skills::keys_of(&app.db, numbers).await?.into_iter().collect();
+    let keys: Vec<String> = numbers.iter().filter_map(|number| keys.get(number).cloned()).collect();
+    listed(app, call, &keys).await
+}
+
+/// These skills, in their order, as far as the caller sees them and they have a latest version.
+pub async fn listed(app: &App, call: &Call, keys: &[String]) -> Result<Vec<Listed>> {
+    let mut stars = stars::counts(&app.db, keys).await?;
+    let mut found: HashMap<String, Listed> = HashMap::with_capacity(keys.len());
+    for full in skills::records(&app.db, keys).await? {
+        let key = full.skill.id.key();
+        let is_seen = call.caller.sees(full.skill.visibility, &full.skill.id.namespace().key());
+        if is_seen && full.record.is_some() {
+            let stars = stars.remove(&key).unwrap_or(0);
+            found.insert(key, Listed { full, stars });
+        }
+    }
+    Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+}
+
+async fn walked(call: &Call, walk: Walk, cursor: Option<String>, limit: usize) -> Result<Response> {
+    let mut place = cursor.as_deref().map(place_of).transpose()?;
+    // Whoever is not signed in sees public skills alone.
+    let is_public = call.caller.identity().is_none();
+    let mut keys = Vec::new();
+    let is_end = 'walk: loop {
+        let page = listing::walk(&call.app.db, &walk, place, is_public, ROWS as i64).await?;
+        let is_last = page.len() < ROWS;
+        for (skill, stars) in page {
+            let is_seen = call.caller.sees(skill.visibility, &skill.id.namespace().key());
+            if is_seen && keys.len() == limit {
+                break 'walk false;
+            }
+            place = Some(Place { number: skill.number, stars });
+            if is_seen {
+                keys.push(skill.id.key());
+            }
+        }
+        if is_last {
+            break true;
+        }
+    };
+    let items = listed(&call.app, call, &keys).await?;
+    let next_cursor = place.filter(|_| !is_end).map(|place| format!("{}.{}", place.number, place.stars));
+    json(&Items { items: items.iter().map(Item::of).collect(), next_cursor })
+}
+
+fn place_of(cursor: &str) -> Result<Place> {
+    let numbers = cursor.split_once('.').and_then(|(number, stars)| {
+        Some(Place { number: number.parse().ok()?, stars: stars.parse().ok()? })
+    });
+    Ok(numbers.ok_or_else(bad_cursor)?)
+}

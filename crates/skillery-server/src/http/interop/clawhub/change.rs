@@ -1,0 +1,195 @@
+//! What changes a skill, and what is not done here.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde::Deserialize;
+use skillery_core::event::Event;
+use skillery_core::{ProblemCode, Role, Scope, Version, VersionStatus};
+
+use super::names::{find, namespace_of};
+use super::show::exactly;
+use super::{Result, body, json, not_done, require, signed_in};
+use crate::access::Caller;
+use crate::app::App;
+use crate::db::skills::SkillRow;
+use crate::db::versions;
+use crate::failure::Failure;
+use crate::http::api::status;
+use crate::http::call::Call;
+use crate::text::check_text;
+
+/// Why the versions of a deleted skill are yanked. `undelete` takes back what it finds this reason at, and no other yank.
+const DELETED: &str = "the skill was deleted";
+/// Versions that one transaction changes at most.
+const TOGETHER: usize = 100;
+
+/// What the program puts into bodies.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    reason: Option<String>,
+    version: Option<String>,
+    owner_handle: Option<String>,
+}
+
+/// A skill that is to be changed, and by whom.
+struct Asked {
+    app: Arc<App>,
+    caller: Caller,
+    skill: SkillRow,
+    options: Options,
+}
+
+async fn asked(call: Call, slug: &str, scope: Scope) -> Result<Asked> {
+    require(&call, scope)?;
+    let base = call.base()?;
+    let in_url = call.parameter("ownerHandle");
+    let (app, caller, options) = body::<Options>(call).await?;
+    let owner = options.owner_handle.as_deref().or(in_url.as_deref());
+    let skill = find(&app, &caller, &base, slug, owner).await?;
+    Ok(Asked { app, caller, skill, options })
+}
+
+fn ok() -> Result<Response> {
+    json(&serde_json::json!({ "ok": true }))
+}
+
+/// `DELETE /skills/{slug}`: yanks all its versions. Nothing that was published is ever gone.
+pub async fn delete(call: Call, slug: &str) -> Result<Response> {
+    let Asked { app, caller, skill, options } = asked(call, slug, Scope::Publish).await?;
+    let reason = match options.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{DELETED}: {reason}"),
+        None => DELETED.to_owned(),
+    };
+    check_text("reason", &reason, app.settings.limits.reason_length, true)?;
+    let statuses = versions::statuses(app.db.reader(), &skill.id.key()).await?;
+    let published = versions::published(&statuses).cloned().collect();
+    set_all(&app, &caller, &skill, published, Some(reason)).await?;
+    ok()
+}
+
+/// `POST /skills/{slug}/undelete`: takes back what [`delete`] has yanked.
+pub async fn undelete(call: Call, slug: &str) -> Result<Response> {
+    let Asked { app, caller, skill, .. } = asked(call, slug, Scope::Publish).await?;
+    let deleted = versions::yanked_because(&app.db, &skill.id.key(), DELETED).await?;
+    set_all(&app, &caller, &skill, deleted, None).await?;
+    ok()
+}
+
+/// Yanks these versions for a reason, or takes their yanks back: some at a time, as transactions must be short. What has
+/// stopped on the way goes on when it is asked for again. The lowest come first, so that the latest stays so as long as it can.
+async fn set_all(
+    app: &Arc<App>,
+    caller: &Caller,
+    skill: &SkillRow,
+    mut all: Vec<Version>,
+    reason: Option<String>,
+) -> Result<()> {
+    status::publisher(app, caller, &skill.id).await?;
+    let identity = caller.require(Scope::Publish)?;
+    all.sort();
+    for piece in all.chunks(TOGETHER) {
+        let (identity, id, piece) = ((**identity).clone(), skill.id.clone(), piece.to_vec());
+        let reason = reason.clone();
+        app.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let user = identity.still(tx, Role::Publisher, &id.namespace()).await?.user.id;
+                    let (from, to) = match reason {
+                        Some(_) => (VersionStatus::Published, VersionStatus::Yanked),
+                        None => (VersionStatus::Yanked, VersionStatus::Published),
+                    };
+                    let mut changed =
+                        versions::set_statuses(tx, &id.key(), &piece, (from, to), reason.as_deref()).await?;
+                    changed.sort();
+                    for version in changed {
+                        let skill = id.clone();
+                        let event = match to {
+                            VersionStatus::Yanked => Event::VersionYanked { skill, version },
+                            _ => Event::VersionUnyanked { skill, version },
+                        };
+                        tx.append(Some(&user), event);
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// `DELETE /skills/{slug}/versions/{version}`: yanks it.
+pub async fn delete_version(call: Call, slug: &str, version: &str) -> Result<Response> {
+    let Asked { app, caller, skill, options } = asked(call, slug, Scope::Publish).await?;
+    let version = exactly(&skill.id, version)?;
+    status::yank_version(&app, &caller, &skill.id, &version, options.reason.unwrap_or_default()).await?;
+    ok()
+}
+
+/// `POST /skills/{slug}/versions/{version}/restore`: takes a yank back.
+pub async fn restore_version(call: Call, slug: &str, version: &str) -> Result<Response> {
+    let Asked { app, caller, skill, .. } = asked(call, slug, Scope::Publish).await?;
+    let version = exactly(&skill.id, version)?;
+    status::unyank_version(&app, &caller, &skill.id, &version).await?;
+    ok()
+}
+
+/// `POST /skills/{slug}/tags/{tag}`: there is `latest` and no other, and it follows the versions. To set it where it is
+/// changes nothing.
+pub async fn tag(call: Call, slug: &str, tag: &str) -> Result<Response> {
+    let Asked { app, caller, skill, options } = asked(call, slug, Scope::Publish).await?;
+    status::publisher(&app, &caller, &skill.id).await?;
+    let version = options.version.unwrap_or_default();
+    let latest = skill.latest.as_ref().map(ToString::to_string);
+    if tag == "latest" && latest.as_deref() == Some(&*version) {
+        let slug = super::names::slug_of(&skill.id);
+        return json(&serde_json::json!({ "ok": true, "slug": slug, "tag": tag, "version": version }));
+    }
+    Err(not_done(match tag {
+        "latest" => "`latest` is always the highest version that is published and no prerelease; yank what stands above",
+        _ => "this registry has no tags but `latest`, which is always the highest version that is published",
+    }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewOwner {
+    #[serde(default)]
+    handle: String,
+}
+
+/// `POST /publishers`: makes an org, as far as the caller may.
+pub async fn create_owner(call: Call) -> Result<Response> {
+    require(&call, Scope::Admin)?;
+    let (app, caller, asked) = body::<NewOwner>(call).await?;
+    let org = namespace_of(&asked.handle)
+        .filter(|org| org.depth() == 1)
+        .ok_or_else(|| Failure::new(ProblemCode::InvalidId, "an owner that is made is one segment of a-z, 0-9, `.`, `_` and `-`"))?;
+    let handle = org.to_string();
+    crate::http::api::orgs::make(&app, &caller, org, None).await?;
+    json(&serde_json::json!({
+        "ok": true, "publisherId": handle, "handle": handle, "created": true, "trusted": false,
+    }))
+}
+
+/// `GET /transfers/{incoming|outgoing}`: nothing is ever handed over.
+pub fn transfers(call: &Call) -> Result<Response> {
+    signed_in(call)?;
+    json(&serde_json::json!({ "transfers": [] }))
+}
+
+/// What this registry does not do.
+pub fn refuse(call: &Call, route: &str) -> Result<Response> {
+    signed_in(call)?;
+    let names = "names are for ever here, as the log and those who have installed a skill know it by its name; publish it under \
+        the other name, and yank what stands under this one";
+    Err(not_done(match route {
+        "/skills/{slug}/rename" => format!("a skill is not renamed: {names}"),
+        "/skills/{slug}/merge" => format!("skills are not merged: {names}"),
+        "/skills/{slug}/transfer" | "/skills/{slug}/transfer/{answer}" => {
+            format!("a skill is not handed to another owner: {names}")
+        }
+        _ => super::NO_SCANS.to_owned(),
+    }))
+}

@@ -1,0 +1,306 @@
+//! `POST /skills`: publishing a folder.
+//!
+//! Newer programs have sent its files before, one by one (`stage.rs`), and name them; older ones send all in one form. Both ask
+//! again when they hear nothing for a while: what is published already, from the same files, is answered as if it were new.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use skillery_core::api::{BundleRequest, FileSummary, PublishResponse};
+use skillery_core::bundle::BundleFile;
+use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
+
+use super::names::{id_of, slug_of};
+use super::stage::of_caller;
+use super::{Result, fingerprint, json, not_done, require};
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::db::{skills, staged, versions};
+use crate::failure::Failure;
+use crate::http::call::Call;
+use crate::http::multipart::{self, Form};
+use crate::publish::{Published, check_request, publish_bundle};
+use crate::skill::sees_version;
+use crate::text::invalid;
+
+/// What the program says of a version. What else it says has no counterpart here.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Payload {
+    slug: String,
+    owner_handle: Option<String>,
+    version: String,
+    tags: Vec<String>,
+    files: Vec<Named>,
+    categories: Vec<String>,
+    topics: Vec<String>,
+    source: Option<Source>,
+    migrate_owner: bool,
+}
+
+/// A file that was sent before.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Named {
+    path: String,
+    sha256: String,
+    storage_id: String,
+    upload_ticket: String,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    url: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    ok: bool,
+    skill_id: String,
+    version_id: String,
+    status: &'static str,
+    publication_status: &'static str,
+    slug: String,
+    version: String,
+}
+
+/// Publishes a version.
+pub async fn publish(call: Call) -> Result<Response> {
+    require(&call, Scope::Publish)?;
+    match multipart::is_form(&call.head.headers) {
+        true => form(call).await,
+        false => named(call).await,
+    }
+}
+
+/// A version whose files were sent before.
+async fn named(call: Call) -> Result<Response> {
+    let (app, caller, payload) = super::body::<Payload>(call).await?;
+    let request = request(&app, &caller, &payload).await?;
+    if let Some(answer) = already(&app, &caller, &request, &payload).await? {
+        return answer;
+    }
+    check_request(&app, &caller, &request).await?;
+    let staged = staged(&app, &caller, &payload).await?;
+    let _turn = app.uploads.turn().await?;
+    let mut files = Vec::with_capacity(staged.len());
+    for (path, digest) in staged {
+        let bytes = app.blobs.get(BlobKey::Bundle(digest)).await.map_err(|failure| match failure.code() {
+            ProblemCode::ContentMissing => not_there(&path),
+            _ => failure,
+        })?;
+        files.push(BundleFile { path, executable: false, bytes: bytes.to_vec() });
+    }
+    let published = publish_bundle(&app, &caller, request, files).await?;
+    let ids: Vec<String> = payload.files.into_iter().map(|file| file.upload_ticket).collect();
+    app.db.write(move |tx| Box::pin(async move { staged::remove(tx, &ids).await })).await?;
+    answer(published)
+}
+
+/// A version whose files come with it.
+async fn form(call: Call) -> Result<Response> {
+    let (app, caller, head, body) = call.stream();
+    let user = caller.require(Scope::Publish)?.user.id.clone();
+    let _upload = app.uploads.begin(&user)?;
+    let limits = &app.settings.limits;
+    let limit = limits.bundle_bytes.saturating_add(limits.body_bytes);
+    let mut form = Form::open(&head.headers, body, limit, limits)?;
+    let received = match receive(&app, &caller, &mut form).await {
+        Ok(received) => received,
+        Err(refused) => {
+            form.drain().await;
+            return Err(refused);
+        }
+    };
+    let Received { request, parts, spooled } = received;
+    let _turn = app.uploads.turn().await?;
+    let read = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
+    let mut rest = read.as_slice();
+    let mut files = Vec::with_capacity(parts.len());
+    for (path, length) in parts {
+        let (bytes, after) = rest.split_at(length);
+        files.push(BundleFile { path, executable: false, bytes: bytes.to_vec() });
+        rest = after;
+    }
+    drop(read);
+    answer(publish_bundle(&app, &caller, request, files).await?)
+}
+
+/// A form that has come whole: its files one behind the other.
+struct Received {
+    request: BundleRequest,
+    parts: Vec<(String, usize)>,
+    spooled: crate::uploads::Spooled,
+}
+
+async fn receive(app: &Arc<App>, caller: &Caller, form: &mut Form) -> Result<Received> {
+    let limits = &app.settings.limits;
+    let payload = form.expect("payload").await?.bytes(limits.body_bytes).await?;
+    let payload: Payload = serde_json::from_slice(&payload)
+        .map_err(|error| Failure::new(ProblemCode::InvalidJson, error.to_string()))?;
+    let request = request(app, caller, &payload).await?;
+    check_request(app, caller, &request).await?;
+    let mut spool = app.uploads.spool();
+    let mut parts = Vec::new();
+    while let Some(mut part) = form.next().await? {
+        let path = part.file_name().unwrap_or_default().to_owned();
+        if part.name() != "files" || path.is_empty() {
+            return Err(Failure::new(ProblemCode::InvalidMultipart, "every part but `payload` must be one of `files`, and name its file").into());
+        }
+        if parts.len() >= limits.bundle_files {
+            return Err(too_many(limits.bundle_files).into());
+        }
+        let mut length = 0;
+        while let Some(chunk) = part.chunk().await? {
+            length += chunk.len();
+            spool.write(&chunk).await?;
+        }
+        parts.push((path, length));
+    }
+    Ok(Received { request, parts, spooled: spool.finish().await? })
+}
+
+fn too_many(most: usize) -> Failure {
+    invalid("files", format!("there are more than {most} files"))
+}
+
+/// What is asked for, in the words of this registry.
+async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<BundleRequest> {
+    if payload.migrate_owner {
+        return Err(not_done("a skill is not handed to another owner; publish it under that owner"));
+    }
+    if let Some(tag) = payload.tags.iter().find(|tag| *tag != "latest") {
+        let shown: String = tag.chars().take(80).flat_map(char::escape_default).collect();
+        return Err(not_done(format!(
+            "the tag `{shown}` cannot be set: this registry has `latest`, which is always the highest version, and no others"
+        )));
+    }
+    let identity = caller.require(Scope::Publish)?;
+    let owner = match payload.owner_handle.as_deref().filter(|owner| !owner.trim().is_empty()) {
+        Some(owner) => owner.to_owned(),
+        None => usual_owner(identity),
+    };
+    let id = id_of(&owner, &payload.slug).ok_or_else(|| {
+        let shown: String = format!("@{owner}/{}", payload.slug).chars().take(160).flat_map(char::escape_default).collect();
+        let detail = format!("`{shown}` is no name here: owners and slugs are of a-z, 0-9, `.`, `_` and `-`");
+        Failure::new(ProblemCode::InvalidId, detail)
+    })?;
+    // A skill keeps the spelling that it has.
+    let spelled = skills::find(app.db.reader(), &id.key())
+        .await?
+        .filter(|skill| caller.sees(skill.visibility, &skill.id.namespace().key()))
+        .map_or(id, |skill| skill.id);
+    let topics = payload.categories.iter().chain(&payload.topics).map(|topic| topic.trim().to_owned());
+    Ok(BundleRequest {
+        id: spelled.to_string(),
+        version: payload.version.clone(),
+        tags: topics.filter(|topic| !topic.is_empty()).collect(),
+        repository: payload.source.as_ref().and_then(|source| source.url.clone()),
+        // ClawHub takes any front matter, and its folders are written for it.
+        lenient: true,
+        ..BundleRequest::default()
+    })
+}
+
+/// Whose a skill becomes when the program does not say: that of the only namespace that the token, or its user, can publish
+/// in, else the user's.
+fn usual_owner(identity: &Identity) -> String {
+    if let [only] = identity.token.namespaces.as_slice() {
+        return only.clone();
+    }
+    let mut places = identity.roles.iter().filter(|(_, role)| *role >= Role::Publisher);
+    match (places.next(), places.next()) {
+        (Some((only, _)), None) => only.clone(),
+        _ => identity.user.name.clone(),
+    }
+}
+
+/// The answer, where the version was published before from the same files: of a question that is asked again the files are
+/// not there any more.
+async fn already(
+    app: &App,
+    caller: &Caller,
+    request: &BundleRequest,
+    payload: &Payload,
+) -> Result<Option<Result<Response>>> {
+    let (Ok(id), Ok(version)) = (request.id.parse::<SkillId>(), request.version.parse::<Version>()) else {
+        return Ok(None);
+    };
+    let namespace = id.namespace().key();
+    let identity = caller.require(Scope::Publish)?;
+    if !identity.is_within_bounds(&namespace) || identity.role_in(&namespace) < Some(Role::Publisher) {
+        return Ok(None);
+    }
+    let row = versions::find(app.db.reader(), &id.key(), &version).await?;
+    let Some(row) = row.filter(|row| sees_version(caller, &namespace, row)) else { return Ok(None) };
+    let files: Option<Vec<FileSummary>> = payload
+        .files
+        .iter()
+        .map(|file| {
+            let digest = file.sha256.to_ascii_lowercase().parse().ok()?;
+            Some(FileSummary { path: file.path.clone(), size: 0, mode: String::new(), digest })
+        })
+        .collect();
+    let is_same = files.is_some_and(|files| fingerprint::of(&files) == fingerprint::of(&row.files));
+    let is_handed_out = matches!(row.status, VersionStatus::Published | VersionStatus::Pending);
+    Ok((is_same && is_handed_out).then(|| told(&id, &version, row.status)))
+}
+
+/// The files that were sent before, by their paths.
+async fn staged(app: &Arc<App>, caller: &Caller, payload: &Payload) -> Result<Vec<(String, Digest)>> {
+    let limits = &app.settings.limits;
+    if payload.files.len() > limits.bundle_files {
+        return Err(too_many(limits.bundle_files).into());
+    }
+    let ids: Vec<String> = payload.files.iter().map(|file| file.upload_ticket.clone()).collect();
+    let known = of_caller(app, caller, &ids).await?;
+    let mut files = Vec::with_capacity(payload.files.len());
+    let mut total = 0_i64;
+    for file in &payload.files {
+        let found = known.iter().find(|known| {
+            known.is_stored
+                && known.id == file.upload_ticket
+                && file.storage_id == known.id
+                && file.sha256.eq_ignore_ascii_case(&known.digest.to_string())
+        });
+        let found = found.ok_or_else(|| not_there(&file.path))?;
+        total = total.saturating_add(found.size);
+        files.push((file.path.clone(), found.digest));
+    }
+    if usize::try_from(total).map_or(true, |total| total > limits.bundle_bytes) {
+        let detail = format!("the files have {total} bytes together, and the limit is {}", limits.bundle_bytes);
+        return Err(Failure::new(ProblemCode::BundleTooLarge, detail).into());
+    }
+    Ok(files)
+}
+
+fn not_there(path: &str) -> Failure {
+    let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+    invalid("files", format!("`{shown}` was not uploaded, or too long ago; publish again"))
+}
+
+fn answer(published: Published) -> Result<Response> {
+    let (Published::New(PublishResponse { id, version, status, .. })
+    | Published::Again(PublishResponse { id, version, status, .. })) = published;
+    let (id, version) = (
+        id.parse::<SkillId>().map_err(Failure::internal)?,
+        version.parse::<Version>().map_err(Failure::internal)?,
+    );
+    told(&id, &version, status)
+}
+
+fn told(id: &SkillId, version: &Version, status: VersionStatus) -> Result<Response> {
+    let status = if status == VersionStatus::Pending { "pending" } else { "published" };
+    json(&Answer {
+        ok: true,
+        skill_id: id.to_string(),
+        version_id: format!("{id}@{version}"),
+        status,
+        publication_status: status,
+        slug: slug_of(id),
+        version: version.to_string(),
+    })
+}

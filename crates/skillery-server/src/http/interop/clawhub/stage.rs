@@ -1,0 +1,139 @@
+//! Files of a version that is to be published, which come one by one before it.
+//!
+//! Each is announced, and then sent to the address that its announcement was answered with. Its bytes lie among the contents, so
+//! that any server of a registry can publish them; where no version comes to need them they are collected there. What an
+//! address is good for, and for whom, stands in the database: nobody gets at a content by knowing its digest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use skillery_core::{Digest, Problem, ProblemCode, Scope};
+
+use super::{API, Result, body, json, require};
+use crate::access::Caller;
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::db::staged::{self, StagedFile};
+use crate::failure::Failure;
+use crate::http::call::Call;
+use crate::text::invalid;
+use crate::uploads::Spooled;
+
+#[derive(Default, Deserialize)]
+struct Announcement {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    sha256: String,
+}
+
+/// `POST /skills/-/upload-url`: where to send a file of this size and digest.
+pub async fn announce(call: Call) -> Result<Response> {
+    require(&call, Scope::Publish)?;
+    let base = call.base()?;
+    let (app, caller, file) = body::<Announcement>(call).await?;
+    let identity = (**caller.require(Scope::Publish)?).clone();
+    let limits = &app.settings.limits;
+    let digest: Digest = file
+        .sha256
+        .to_ascii_lowercase()
+        .parse()
+        .map_err(|error| invalid("sha256", format!("`sha256` is no SHA-256: {error}")))?;
+    if file.size > limits.file_bytes as u64 {
+        return Err(too_large(&file.path, limits.file_bytes).into());
+    }
+    let size = file.size as i64;
+    let (most_files, most_bytes) = (limits.staged_files_per_user as i64, limits.staged_bytes_per_user as i64);
+    let seconds = i64::try_from(limits.staged_seconds).unwrap_or(i64::MAX);
+    // Whoever holds it could be no other: it is as long as a token.
+    let id = hex::encode(app.environment.random::<24>());
+    let new = id.clone();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
+                let (files, bytes) = staged::held(tx, &user).await?;
+                if files >= most_files || bytes + size > most_bytes {
+                    let detail = format!(
+                        "{files} files with {bytes} bytes wait to be published already; they are forgotten in {seconds} s"
+                    );
+                    return Err(Failure::new(ProblemCode::RateLimited, detail));
+                }
+                let expires_at = tx.now.plus_seconds(seconds);
+                staged::insert(tx, &StagedFile { id: new, user, digest, size, expires_at, is_stored: false })
+                    .await
+            })
+        })
+        .await?;
+    json(&serde_json::json!({ "uploadUrl": format!("{base}{API}/uploads/{id}"), "uploadTicket": id }))
+}
+
+/// `POST /uploads/{upload}`: a file. Again is harmless.
+pub async fn receive(call: Call, id: &str) -> Result<Response> {
+    require(&call, Scope::Publish)?;
+    let mut known = of_caller(&call.app, &call.caller, &[id.to_owned()]).await?;
+    let file = known.pop().ok_or_else(|| {
+        Failure::new(ProblemCode::RouteNotFound, "the upload is not known, is another user's, or has expired")
+    })?;
+    let limit = usize::try_from(file.size).map_err(Failure::internal)?;
+    let (app, _, _, body) = call.stream();
+    let _upload = app.uploads.begin(&file.user)?;
+    let spooled = spool(&app, body, limit).await?;
+    let bytes = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
+    if bytes.len() != limit {
+        let detail = format!("{} bytes came, and {limit} were announced", bytes.len());
+        return Err(invalid("size", detail).into());
+    }
+    let digest = Digest::of(&bytes);
+    if digest != file.digest {
+        let detail = format!("the SHA-256 of what came is {digest}, and {} was announced", file.digest);
+        return Err(invalid("sha256", detail).into());
+    }
+    app.blobs.put(BlobKey::Bundle(digest), bytes.into()).await?;
+    let id = file.id.clone();
+    app.db.write(move |tx| Box::pin(async move { staged::stored(tx, &id).await })).await?;
+    json(&serde_json::json!({ "storageId": file.id }))
+}
+
+/// Takes in a body of at most so many bytes, which may come slowly but must not stop to.
+async fn spool(app: &App, body: Body, limit: usize) -> Result<Spooled> {
+    let mut spool = app.uploads.spool();
+    let mut length = 0;
+    let mut pieces = body.into_data_stream();
+    let stall = Duration::from_secs(app.settings.limits.request_seconds);
+    loop {
+        let piece = tokio::time::timeout(stall, pieces.next()).await.map_err(|_| {
+            let detail = format!("no more of the body came for {} s", stall.as_secs());
+            Failure::new(ProblemCode::RequestTimedOut, detail)
+        })?;
+        let Some(piece) = piece else { return Ok(spool.finish().await?) };
+        let piece = piece.map_err(|error| {
+            Failure::caused(ProblemCode::InvalidField, "the body did not arrive whole", error)
+        })?;
+        length += piece.len();
+        if length > limit {
+            let detail = format!("the body has more than the {limit} bytes that were announced");
+            let problem = Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit);
+            return Err(Failure::from(problem).into());
+        }
+        spool.write(&piece).await?;
+    }
+}
+
+fn too_large(path: &str, limit: usize) -> Failure {
+    let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+    let detail = format!("`{shown}` has more than {limit} bytes");
+    Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit).into()
+}
+
+/// Those of these that are the caller's and not too old.
+pub async fn of_caller(app: &Arc<App>, caller: &Caller, ids: &[String]) -> Result<Vec<StagedFile>> {
+    let identity = caller.require(Scope::Publish)?;
+    Ok(staged::of_user(&app.db, &identity.user.id, ids, app.environment.now()).await?)
+}

@@ -1,0 +1,254 @@
+//! Publishing: files one by one, or all in one form.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::{Value, json};
+use skillery_core::bundle;
+use skillery_core::{Digest, Limits};
+
+use super::{API, read, refused};
+use crate::tests::{ADMIN, Answer, TestApp};
+
+const SKILL_FILE: &str = "---\nname: tool\ndescription: Checks texts\n---\n\n# Tool\n";
+
+fn folder() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("SKILL.md", SKILL_FILE.as_bytes().to_vec()),
+        ("references/Über.md", "ü".as_bytes().to_vec()),
+        ("references/a_b.md", b"text".to_vec()),
+        ("scripts/run.sh", b"#!/bin/sh\necho yes\n".to_vec()),
+        ("assets/empty", Vec::new()),
+    ]
+}
+
+fn announcement(path: &str, bytes: &[u8]) -> Value {
+    json!({ "path": path, "size": bytes.len(), "sha256": Digest::of(bytes).to_string(), "contentType": "text/plain" })
+}
+
+/// Sends bytes to the address that the announcement was answered with.
+async fn send(app: &TestApp, token: &str, url: &str, bytes: &[u8]) -> Answer {
+    let path = url.find("/clawhub/").map(|at| &url[at..]).unwrap();
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "text/markdown");
+    app.send(request.body(Body::from(bytes.to_vec())).unwrap()).await
+}
+
+/// Sends the files as the program does, and gives what it names them by.
+async fn sent(app: &TestApp, token: &str, files: &[(&str, Vec<u8>)]) -> Vec<Value> {
+    let mut named = Vec::new();
+    for (path, bytes) in files {
+        let mut file = announcement(path, bytes);
+        let place = app.post(&format!("{API}/skills/-/upload-url"), token, file.clone()).await.is(200);
+        let stored = send(app, token, place["uploadUrl"].as_str().unwrap(), bytes).await.is(200);
+        file["uploadTicket"] = place["uploadTicket"].clone();
+        file["storageId"] = stored["storageId"].clone();
+        named.push(file);
+    }
+    named
+}
+
+fn version(slug: &str, version: &str, files: Vec<Value>) -> Value {
+    json!({
+        "slug": slug, "displayName": "Tool", "ownerHandle": "acme", "version": version, "changelog": "",
+        "acceptLicenseTerms": true, "tags": ["latest"], "files": files, "topics": ["checking"],
+    })
+}
+
+async fn finish(app: &TestApp, token: &str, body: Value) -> Answer {
+    app.post(&format!("{API}/skills"), token, body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_published_file_by_file() {
+    let app = TestApp::new().await;
+    let files = sent(&app, ADMIN, &folder()).await;
+    let body = version("tool", "1.0.0", files);
+    let answer = finish(&app, ADMIN, body.clone()).await.is(200);
+    assert_eq!(
+        answer,
+        json!({
+            "ok": true, "skillId": "acme/tool", "versionId": "acme/tool@1.0.0", "status": "published",
+            "publicationStatus": "published", "slug": "tool", "version": "1.0.0",
+        })
+    );
+    let size = app.log().await.len();
+    // The program asks again when it hears nothing. The files are not there any more, and need not be.
+    assert_eq!(finish(&app, ADMIN, body).await.is(200), answer);
+    assert_eq!(app.log().await.len(), size);
+    let download = app.get(&format!("{API}/download?slug=tool&version=1.0.0")).await;
+    let mut stored = bundle::unpack(&download.body, &Limits::default()).unwrap();
+    let mut wanted = folder();
+    stored.sort_by(|left, right| left.path.cmp(&right.path));
+    wanted.sort();
+    let stored: Vec<(&str, Vec<u8>)> =
+        stored.iter().map(|file| (file.path.as_str(), file.bytes.clone())).collect();
+    assert_eq!(stored, wanted);
+    // Other files under the same version are refused, and nothing is lost.
+    let mut other = folder();
+    other[2].1 = b"other".to_vec();
+    let files = sent(&app, ADMIN, &other).await;
+    let text = refused(&finish(&app, ADMIN, version("tool", "1.0.0", files.clone())).await, 409);
+    assert!(text.starts_with("acme/tool 1.0.0 is published already"), "{text}");
+    finish(&app, ADMIN, version("tool", "1.0.1", files)).await.is(200);
+    assert_eq!(read(&app, "", "/skills/tool").await["latestVersion"]["version"], "1.0.1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_for_who_announced_it_and_must_be_the_one_that_was() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    app.member("acme", "mia", "publisher").await;
+    let bytes = SKILL_FILE.as_bytes();
+    let announce = async |token: &str, file: Value| app.post(&format!("{API}/skills/-/upload-url"), token, file).await;
+    let place = announce(&mia, announcement("SKILL.md", bytes)).await.is(200);
+    let url = place["uploadUrl"].as_str().unwrap();
+    assert_eq!(refused(&send(&app, ADMIN, url, bytes).await, 404), "the upload is not known, is another user's, or has expired");
+    let mut wrong = bytes.to_vec();
+    wrong[0] ^= 1;
+    assert!(refused(&send(&app, &mia, url, &wrong).await, 422).contains("SHA-256"));
+    refused(&send(&app, &mia, url, &bytes[1..]).await, 422);
+    wrong.push(b'x');
+    refused(&send(&app, &mia, url, &wrong).await, 413);
+    let mut file = announcement("SKILL.md", bytes);
+    file["uploadTicket"] = place["uploadTicket"].clone();
+    file["storageId"] = place["uploadTicket"].clone();
+    // Announced and not sent: whoever knows the digest of a content that others have gets nothing by that.
+    let text = refused(&finish(&app, &mia, version("tool", "1.0.0", vec![file.clone()])).await, 422);
+    assert_eq!(text, "`SKILL.md` was not uploaded, or too long ago; publish again");
+    send(&app, &mia, url, bytes).await.is(200);
+    send(&app, &mia, url, bytes).await.is(200);
+    refused(&finish(&app, ADMIN, version("tool", "1.0.0", vec![file.clone()])).await, 422);
+    let mut renamed = file.clone();
+    renamed["sha256"] = json!(Digest::of(b"other").to_string());
+    refused(&finish(&app, &mia, version("tool", "1.0.0", vec![renamed])).await, 422);
+    app.app.environment.advance_seconds(3_601);
+    refused(&finish(&app, &mia, version("tool", "1.0.0", vec![file])).await, 422);
+    refused(&send(&app, &mia, url, bytes).await, 404);
+    for (field, value) in [("sha256", json!("short")), ("size", json!(-1)), ("size", json!(17 * 1024 * 1024))] {
+        let mut bad = announcement("SKILL.md", bytes);
+        bad[field] = value;
+        let answer = announce(&mia, bad).await;
+        refused(&answer, answer.status.as_u16());
+        assert!(answer.status.is_client_error(), "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_fills_the_disk_with_files_that_are_never_published() {
+    let app = TestApp::with(|settings| {
+        settings.limits.staged_files_per_user = 3;
+        settings.limits.staged_bytes_per_user = 1_000;
+    })
+    .await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    let announce = async |token: &str, size: usize| {
+        app.post(&format!("{API}/skills/-/upload-url"), token, announcement("x", &vec![0; size])).await
+    };
+    announce(&mia, 600).await.is(200);
+    let text = refused(&announce(&mia, 600).await, 429);
+    assert!(text.contains("1 files with 600 bytes"), "{text}");
+    announce(&mia, 100).await.is(200);
+    announce(&mia, 100).await.is(200);
+    refused(&announce(&mia, 1).await, 429);
+    announce(ADMIN, 600).await.is(200);
+    app.app.environment.advance_seconds(3_601);
+    announce(&mia, 600).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_published_is_refused_and_why() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    app.member("acme", "mia", "reader").await;
+    let files = sent(&app, &mia, &folder()).await;
+    let text = refused(&finish(&app, &mia, version("tool", "1.0.0", files.clone())).await, 403);
+    assert!(text.contains("`publisher` in `acme`"), "{text}");
+    let files = sent(&app, ADMIN, &folder()).await;
+    for (change, status, beginning) in [
+        (json!({ "tags": ["latest", "beta"] }), 400, "the tag `beta` cannot be set"),
+        (json!({ "migrateOwner": true }), 400, "a skill is not handed to another owner"),
+        (json!({ "slug": "Not A Name" }), 400, "`@acme/Not A Name` is no name here"),
+        (json!({ "slug": "../x" }), 400, "`@acme/../x` is no name here"),
+        (json!({ "version": "1" }), 400, "`1` is not a semantic version"),
+        (json!({ "tags": "latest" }), 400, "invalid type"),
+    ] {
+        let mut body = version("tool", "1.0.0", files.clone());
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let text = refused(&finish(&app, ADMIN, body).await, status);
+        assert!(text.starts_with(beginning), "{text}");
+    }
+    assert_eq!(refused(&app.get(&format!("{API}/skills/tool")).await, 404), "Skill not found");
+    // What was refused did not use up the files.
+    finish(&app, ADMIN, version("tool", "1.0.0", files)).await.is(200);
+}
+
+/// A form as older programs send it.
+fn form(payload: &Value, files: &[(&str, Vec<u8>)], end: &str) -> (String, Vec<u8>) {
+    let boundary = "----formdata-undici-0123456789";
+    let mut body = Vec::new();
+    body.extend(
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n").bytes(),
+    );
+    for (path, bytes) in files {
+        body.extend(
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{path}\"\r\n\
+                 Content-Type: text/plain\r\n\r\n"
+            )
+            .bytes(),
+        );
+        body.extend(bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{boundary}{end}").bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}
+
+async fn send_form(app: &TestApp, token: &str, (content_type, body): (String, Vec<u8>)) -> Answer {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("{API}/skills"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", content_type);
+    app.send(request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn older_programs_publish_in_one_form() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    app.member("acme", "mia", "publisher").await;
+    let payload = json!({
+        "slug": "tool", "displayName": "Tool", "version": "1.0.0", "changelog": "", "acceptLicenseTerms": true,
+        "tags": ["latest"],
+    });
+    // They do not say whose it is: of who can publish in one place, it is that of that place.
+    for _ in 0..2 {
+        let answer = send_form(&app, &mia, form(&payload, &folder(), "--\r\n")).await.is(200);
+        assert_eq!((&answer["skillId"], &answer["status"]), (&json!("acme/tool"), &json!("published")));
+    }
+    let one_by_one = sent(&app, &mia, &folder()).await;
+    finish(&app, &mia, version("tool2", "1.0.0", one_by_one)).await.is(200);
+    let files = async |slug: &str| read(&app, "", &format!("/skills/{slug}/versions/1.0.0")).await["version"]["files"].clone();
+    assert_eq!(files("tool").await, files("tool2").await);
+    // Whoever has no place, or several, publishes under the own name.
+    let sam = app.user("sam", &["read", "publish"]).await;
+    let answer = send_form(&app, &sam, form(&payload, &folder(), "--\r\n")).await.is(200);
+    assert_eq!(answer["skillId"], "sam/tool");
+    let (kind, mut body) = form(&payload, &folder(), "--\r\n");
+    body.truncate(body.len() / 2);
+    refused(&send_form(&app, &mia, (kind, body)).await, 400);
+    let (kind, body) = form(&payload, &folder(), "--\r\n");
+    let text = String::from_utf8(body).unwrap().replace("name=\"payload\"", "name=\"other\"");
+    refused(&send_form(&app, &mia, (kind, text.into_bytes())).await, 400);
+    let escape = [("../x", b"x".to_vec()), ("SKILL.md", SKILL_FILE.as_bytes().to_vec())];
+    let answer = send_form(&app, &mia, form(&payload, &escape, "--\r\n")).await;
+    assert!(answer.status.is_client_error());
+    refused(&answer, answer.status.as_u16());
+}

@@ -1,0 +1,196 @@
+//! Bundles on their way in: how many at once, and where their bytes are until they are whole.
+//!
+//! What comes slowly costs a file and no memory. Only what is whole is read into memory, and of that only a few at a time.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use skillery_core::{Limits, ProblemCode};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::blobs::write_failure;
+use crate::failure::{Failure, Result};
+
+/// Bytes that are kept in memory rather than in a file.
+const SMALL: usize = 256 * 1024;
+/// Bundles that are unpacked at the same time, at most: each is in memory some three times over.
+const UNPACKED: usize = 4;
+
+/// What is being received.
+pub struct Uploads {
+    folder: PathBuf,
+    most: usize,
+    most_per_user: usize,
+    under_way: Mutex<HashMap<String, usize>>,
+    turns: Semaphore,
+}
+
+/// One that is being received. It counts until it is dropped.
+pub struct Upload<'a> {
+    uploads: &'a Uploads,
+    user: String,
+}
+
+impl Uploads {
+    /// Nothing is being received yet. Files without a name lie in this folder.
+    pub fn new(folder: PathBuf, limits: &Limits) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            folder,
+            most: limits.uploads,
+            most_per_user: limits.uploads_per_user,
+            under_way: Mutex::default(),
+            turns: Semaphore::new(cores.clamp(2, UNPACKED)),
+        }
+    }
+
+    /// Begins to receive one from this user, unless too many are under way.
+    pub fn begin(&self, user: &str) -> Result<Upload<'_>> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |detail: String| Failure::new(ProblemCode::Busy, detail);
+        if under_way.values().sum::<usize>() >= self.most {
+            return Err(busy(format!("{} bundles are being received already", self.most)));
+        }
+        let own = under_way.entry(user.to_owned()).or_default();
+        if *own >= self.most_per_user {
+            return Err(busy(format!("{} bundles of yours are being received already", self.most_per_user)));
+        }
+        *own += 1;
+        Ok(Upload { uploads: self, user: user.to_owned() })
+    }
+
+    /// Whether something is being received.
+    #[cfg(test)]
+    pub fn is_receiving(&self) -> bool {
+        !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
+        self.turns.acquire().await.map_err(Failure::internal)
+    }
+
+    /// A place for bytes that come.
+    pub fn spool(&self) -> Spool {
+        Spool { folder: self.folder.clone(), memory: Vec::new(), file: None }
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.uploads.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = under_way.get_mut(&self.user) {
+            *own -= 1;
+            if *own == 0 {
+                under_way.remove(&self.user);
+            }
+        }
+    }
+}
+
+/// Bytes that come: in memory while they are few, then in a file that has no name, so that nothing is left of it.
+pub struct Spool {
+    folder: PathBuf,
+    memory: Vec<u8>,
+    file: Option<tokio::fs::File>,
+}
+
+impl Spool {
+    /// Takes more.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.file.is_none() && self.memory.len() + bytes.len() > SMALL {
+            let folder = self.folder.clone();
+            let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await;
+            let mut file =
+                tokio::fs::File::from_std(made.map_err(Failure::internal)?.map_err(write_failure)?);
+            file.write_all(&std::mem::take(&mut self.memory)).await.map_err(write_failure)?;
+            self.file = Some(file);
+        }
+        match &mut self.file {
+            Some(file) => file.write_all(bytes).await.map_err(write_failure),
+            None => {
+                self.memory.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// That no more comes.
+    pub async fn finish(self) -> Result<Spooled> {
+        match self.file {
+            Some(mut file) => {
+                file.flush().await.map_err(write_failure)?;
+                Ok(Spooled::File(file.into_std().await))
+            }
+            None => Ok(Spooled::Memory(self.memory)),
+        }
+    }
+}
+
+/// Bytes that have come whole.
+pub enum Spooled {
+    /// A few.
+    Memory(Vec<u8>),
+    /// Many.
+    File(File),
+}
+
+impl Spooled {
+    /// All of them. Blocks.
+    pub fn read(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes),
+            Self::File(mut file) => {
+                let mut read = || {
+                    file.rewind()?;
+                    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+                    file.read_to_end(&mut bytes)?;
+                    Ok(bytes)
+                };
+                read().map_err(|error: std::io::Error| {
+                    Failure::caused(ProblemCode::StorageUnavailable, "", error)
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_user_takes_all_places_and_all_come_back() {
+        let limits = Limits { uploads: 3, uploads_per_user: 2, ..Limits::default() };
+        let uploads = Uploads::new(PathBuf::new(), &limits);
+        let first = uploads.begin("alice").unwrap();
+        let _second = uploads.begin("alice").unwrap();
+        assert!(uploads.begin("alice").err().unwrap().problem.detail.contains("yours"));
+        let third = uploads.begin("bob").unwrap();
+        assert_eq!(uploads.begin("carol").err().unwrap().code(), ProblemCode::Busy);
+        drop((first, third));
+        assert!(uploads.begin("alice").is_ok());
+        assert_eq!(uploads.under_way.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_large_lies_in_a_file_without_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(folder.path().to_owned(), &Limits::default());
+        for (size, is_file) in [(10, false), (SMALL + 1, true), (3 * SMALL, true)] {
+            let bytes: Vec<u8> = (0..size).map(|number| number as u8).collect();
+            let mut spool = uploads.spool();
+            for piece in bytes.chunks(1_000) {
+                spool.write(piece).await.unwrap();
+            }
+            let spooled = spool.finish().await.unwrap();
+            assert_eq!(matches!(spooled, Spooled::File(_)), is_file);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            assert_eq!(spooled.read().unwrap(), bytes);
+        }
+    }
+}
