@@ -16,7 +16,7 @@ mod surface;
 pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
 pub use surface::Surface;
 
-use skillery_core::{Problem, ProblemCode, SkillId};
+use skillery_core::{Problem, ProblemCode, Scope, SkillId};
 
 use super::call::Call;
 use super::router::{Answered, Who};
@@ -33,6 +33,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", marketplace::MARKETPLACE, Who::Reader),
     ("get", openapm::VERSIONS, Who::Reader),
     ("get", openapm::DOWNLOAD, Who::Reader),
+    ("put", openapm::VERSION, Who::Scope(Scope::Publish)),
     ("post", mcp::ALL, Who::Reader),
     ("post", mcp::NAMESPACE, Who::Reader),
 ];
@@ -45,6 +46,7 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     match surface {
         Surface::Mcp => return mcp::answer(call).await,
         Surface::Clawhub => return clawhub::dispatch(call).await,
+        Surface::Openapm => return openapm::answer(call).await,
         _ => {}
     }
     let path = call.head.uri.path();
@@ -54,8 +56,9 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
         }
         Surface::Discovery => discovery::answer(&call).await,
         Surface::Marketplace => (marketplace::MARKETPLACE, marketplace::show(&call).await),
-        Surface::Openapm => openapm::answer(&call).await,
-        Surface::Git | Surface::Clawhub | Surface::Mcp => ("none", Err(surface.not_found(path))),
+        Surface::Git | Surface::Clawhub | Surface::Mcp | Surface::Openapm => {
+            ("none", Err(surface.not_found(path)))
+        }
     };
     (route, result.unwrap_or_else(|failure| surface.problem(failure)))
 }
