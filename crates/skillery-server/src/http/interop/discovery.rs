@@ -76,21 +76,15 @@ struct Entry<'a> {
 }
 
 fn entry(name: &str, offer: &Offer) -> String {
-    let warning = offer.warning();
-    // Clients show the description before they install, and nothing else.
-    let description = match &warning {
-        Some(_) => format!("(yanked) {}", offer.description(DESCRIPTION - 9)),
-        None => offer.description(DESCRIPTION),
-    };
     let entry = Entry {
         name,
         kind: "archive",
-        description,
+        description: offer.description(DESCRIPTION),
         url: file_name(name, &offer.row.version),
         digest: format!("sha256:{}", offer.row.digest),
         version: offer.row.version.to_string(),
         files: offer.row.files.iter().map(|file| file.path.as_str()).collect(),
-        warning,
+        warning: offer.warning(),
     };
     serde_json::to_string(&entry).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
 pub use git::State as GitState;
 pub use surface::Surface;
 
-use skillery_core::{Problem, ProblemCode, SkillId};
+use skillery_core::{Problem, ProblemCode, Scope, SkillId};
 
 use super::call::Call;
 use super::router::{Answered, Who};
@@ -35,6 +35,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", marketplace::MARKETPLACE, Who::Reader),
     ("get", openapm::VERSIONS, Who::Reader),
     ("get", openapm::DOWNLOAD, Who::Reader),
+    ("put", openapm::VERSION, Who::Scope(Scope::Publish)),
     ("post", mcp::ALL, Who::Reader),
     ("post", mcp::NAMESPACE, Who::Reader),
     ("get", git::INFO_REFS, Who::Reader),
@@ -46,21 +47,14 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     if !call.app.settings.surfaces.has(surface) {
         return ("none", surface.problem(surface.switched_off()));
     }
-    match surface {
-        Surface::Mcp => return mcp::answer(call).await,
-        Surface::Clawhub => return clawhub::dispatch(call).await,
-        Surface::Git => return git::answer(call).await,
-        _ => {}
-    }
-    let path = call.head.uri.path();
     let (route, result) = match surface {
-        Surface::Discovery if path.trim_start_matches('/') == &find::FIND[1..] => {
-            (find::FIND, find::find(&call).await)
-        }
-        Surface::Discovery => discovery::answer(&call).await,
+        Surface::Git => return git::answer(call).await,
+        Surface::Clawhub => return clawhub::dispatch(call).await,
+        Surface::Mcp => return mcp::answer(call).await,
+        Surface::Openapm => return openapm::answer(call).await,
         Surface::Marketplace => (marketplace::MARKETPLACE, marketplace::show(&call).await),
-        Surface::Openapm => openapm::answer(&call).await,
-        Surface::Git | Surface::Clawhub | Surface::Mcp => ("none", Err(surface.not_found(path))),
+        Surface::Discovery if call.head.uri.path().ends_with(find::FIND) => (find::FIND, find::find(&call).await),
+        Surface::Discovery => discovery::answer(&call).await,
     };
     (route, result.unwrap_or_else(|failure| surface.problem(failure)))
 }

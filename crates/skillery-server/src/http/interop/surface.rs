@@ -66,7 +66,7 @@ impl Surface {
 
     /// Whether a file is sent to the address, which may take as long as a bundle.
     pub fn brings_file(path: &str) -> bool {
-        path.starts_with("/clawhub/api/v1/uploads/")
+        path.starts_with("/clawhub/api/v1/uploads/") || path.starts_with("/apm/v1/packages/")
     }
 
     /// Whether the address makes the registry ask the provider that people sign in at.

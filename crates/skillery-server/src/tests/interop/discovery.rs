@@ -263,7 +263,6 @@ async fn the_latest_of_each_skill_is_listed_and_never_what_is_not_handed_out() {
     // By its number it is there, and says what became of it.
     let pinned = index(&app, "acme/tool/1.1.0").await;
     assert_eq!(pinned["skills"][0]["warning"], "acme/tool 1.1.0 was yanked: it is wrong");
-    assert_eq!(pinned["skills"][0]["description"], "(yanked) Checks tool of texts");
     assert_eq!(app.look("/acme/tool/.well-known/agent-skills/tool-1.1.0.zip").await.status, 200);
     app.mark("acme/tool", "1.1.0", "quarantine").await;
     app.look(&index_of("acme/tool/1.1.0")).await.fails(403, "version-quarantined");
