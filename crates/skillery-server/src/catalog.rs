@@ -42,7 +42,7 @@ impl Offer {
     /// What is to be said where a yanked version is asked for by its number.
     pub fn warning(&self) -> Option<String> {
         let Offer { id, row, .. } = self;
-        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
+        (row.status == VersionStatus::Yanked).then(|| skill::yanked(id, &row.version, row.reason.as_deref()))
     }
 
     /// The bundle, as it is stored: one ZIP for ever.
@@ -73,14 +73,6 @@ pub fn described(id: &SkillId, description: &str, most: usize) -> String {
     match description.trim() {
         "" => format!("The skill {id}."),
         text => shorten(text, most),
-    }
-}
-
-/// That a version was yanked, and why.
-pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
-    match reason.filter(|reason| !reason.is_empty()) {
-        Some(reason) => format!("{id} {version} was yanked: {reason}"),
-        None => format!("{id} {version} was yanked"),
     }
 }
 

@@ -208,15 +208,20 @@ pub async fn handed_out(
     Ok((skill, row))
 }
 
+/// That a version was yanked, and why.
+pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{id} {version} was yanked: {reason}"),
+        None => format!("{id} {version} was yanked"),
+    }
+}
+
 /// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.
 fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
     match row.status {
         VersionStatus::Published => Ok(None),
         VersionStatus::Pending => Ok(Some(format!("{} {} waits for approval", skill.id, row.version))),
-        VersionStatus::Yanked => Ok(Some(match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{} {} was yanked: {reason}", skill.id, row.version),
-            None => format!("{} {} was yanked", skill.id, row.version),
-        })),
+        VersionStatus::Yanked => Ok(Some(yanked(&skill.id, &row.version, row.reason.as_deref()))),
         VersionStatus::Quarantined => {
             let reason = row.reason.clone().unwrap_or_default();
             let detail = format!("{} {} is quarantined: {reason}", skill.id, row.version);

@@ -11,6 +11,7 @@ use skillery_core::{Namespace, SkillId, VersionStatus};
 use super::names::{owner_of, slug_of};
 use crate::db::skills::FullSkill;
 use crate::db::versions::VersionRow;
+use crate::skill;
 
 /// The only licence that the program takes: another text fails the whole answer.
 const MIT_0: &str = "MIT-0";
@@ -173,9 +174,8 @@ impl Hit {
 
 /// A version. There are no changelogs here, so what must be known of it stands at that place.
 pub fn version(id: &SkillId, row: &VersionRow) -> Version {
-    let changelog = match (row.status, row.reason.as_deref().filter(|reason| !reason.is_empty())) {
-        (VersionStatus::Yanked, Some(reason)) => format!("{id} {} was yanked: {reason}", row.version),
-        (VersionStatus::Yanked, None) => format!("{id} {} was yanked", row.version),
+    let changelog = match row.status {
+        VersionStatus::Yanked => skill::yanked(id, &row.version, row.reason.as_deref()),
         _ => String::new(),
     };
     Version {

@@ -12,6 +12,7 @@ use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::http::interop::discovery::DESCRIPTION;
 use crate::http::interop::plugins::{Plugin, marketplace as marketplace_of};
+use crate::skill;
 
 /// A version in a snapshot.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Snapshot {
 fn entry(derived: Derived) -> Entry {
     let row = derived.row;
     let warning = (row.status == VersionStatus::Yanked)
-        .then(|| catalog::yanked(&row.id, &row.version, row.reason.as_deref()));
+        .then(|| skill::yanked(&row.id, &row.version, row.reason.as_deref()));
     Entry { id: row.id, version: row.version, digest: row.digest, position: row.position, warning }
 }
 
