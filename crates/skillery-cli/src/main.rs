@@ -8,6 +8,7 @@ mod commands;
 mod consent;
 mod failure;
 mod interrupt;
+mod locking;
 mod metrics;
 mod output;
 mod paging;

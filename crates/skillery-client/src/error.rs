@@ -214,6 +214,14 @@ pub enum Error {
         /// The skills that have the name.
         candidates: Vec<SkillId>,
     },
+    /// What the registry lists as needed is not what the files of a version say.
+    #[error("`{id}` {version} needs other skills than the registry says")]
+    NeedsDiffer {
+        /// The skill.
+        id: SkillId,
+        /// The version.
+        version: Version,
+    },
     /// What is wanted cannot be had together.
     #[error("no choice of versions will do. {explanation}")]
     NoChoice {
@@ -337,6 +345,7 @@ impl Error {
             Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
+            Self::NeedsDiffer { .. } => "needs-differ",
             Self::NoChoice { .. } => "no-choice",
             Self::TooManyNeeds { .. } => "too-many-needs",
             Self::DependencyCycle { .. } => "dependency-cycle",
@@ -388,6 +397,7 @@ impl Error {
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
+            Self::NeedsDiffer { .. } => "do not use this registry until its operator has explained this",
             Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
             Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
             Self::DependencyCycle { .. } => {
@@ -429,6 +439,7 @@ impl Error {
             | Self::SignatureMismatch { .. }
             | Self::SecretUnknown { .. }
             | Self::ContentDiffers { .. }
+            | Self::NeedsDiffer { .. }
             | Self::Log(_)
             | Self::Disk { .. }
             | Self::Internal { .. } => ExitClass::Failed,

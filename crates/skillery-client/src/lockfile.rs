@@ -1,15 +1,17 @@
 //! `skillery.lock`: exactly which versions a project uses, so that everybody installs the same bytes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::tlog::VerifierKey;
-use skillery_core::{Digest, SkillId, Version};
+use skillery_core::{Dependencies, Digest, SkillId, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
 use crate::library::Manifest;
 use crate::log::{Believed, LogError, Offered, STATEMENT_FILE, check_kept_by};
+use crate::resolve::Want;
 
 /// The file's name.
 pub const LOCK_FILE: &str = "skillery.lock";
@@ -45,6 +47,12 @@ pub struct LockedSkill {
     /// SHA-256 of the statement that was signed, where a signature was demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<Digest>,
+    /// What was asked for, where it was, and not only needed: `^1.2`, or `latest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    /// The skills that it needs: `acme/base ^1.2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
 }
 
 /// The locked skills of a project, by id.
@@ -97,6 +105,49 @@ impl Lockfile {
         &self.skills
     }
 
+    /// What was asked for of this registry. What nobody needs was, too, if that is not written.
+    pub fn wants(&self, registry: &str) -> Result<Vec<Want>> {
+        let mut needed = BTreeSet::new();
+        for skill in &self.skills {
+            needed.extend(skill.needs()?.into_iter().map(|need| need.id.key()));
+        }
+        let is_wanted = |skill: &&LockedSkill| {
+            skill.registry == registry && (skill.wanted.is_some() || !needed.contains(&skill.id.key()))
+        };
+        self.skills
+            .iter()
+            .filter(is_wanted)
+            .map(|skill| {
+                let request = skill.wanted.as_deref().unwrap_or_default().parse()?;
+                Ok(Want { id: skill.id.clone(), request })
+            })
+            .collect()
+    }
+
+    /// Whether everything that its skills need is in it, in a version that will do.
+    pub fn check_complete(&self) -> Result<()> {
+        let bad = |reason: String| Error::BadFile { path: LOCK_FILE.to_owned(), source: reason.into() };
+        for skill in &self.skills {
+            for need in skill.needs()? {
+                match self.get(&need.id) {
+                    None => return Err(bad(format!("`{}` needs {need}, which is not in it", skill.id))),
+                    Some(locked) if need.will_do(&locked.version) => {}
+                    Some(locked) => {
+                        let version = &locked.version;
+                        return Err(bad(format!("`{}` needs {need}, and it has {version}", skill.id)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, without these skills.
+    pub fn without(&self, ids: &BTreeSet<String>) -> Self {
+        let kept = self.skills.iter().filter(|skill| !ids.contains(&skill.id.key()));
+        Self { skills: kept.cloned().collect() }
+    }
+
     /// What is locked for a skill.
     pub fn get(&self, id: &SkillId) -> Option<&LockedSkill> {
         self.skills.iter().find(|skill| skill.id.key() == id.key())
@@ -131,7 +182,25 @@ impl LockedSkill {
             log_index: manifest.log_index,
             proof,
             statement: manifest.kept_files.get(STATEMENT_FILE).copied(),
+            wanted: None,
+            needs: Vec::new(),
         })
+    }
+
+    /// The skills that it needs.
+    pub fn needs(&self) -> Result<Vec<Want>> {
+        let bad = |error: skillery_core::dependency::DependencyError| Error::BadFile {
+            path: LOCK_FILE.to_owned(),
+            source: format!("`needs` of `{}`: {error}", self.id).into(),
+        };
+        self.needs
+            .iter()
+            .map(|text| {
+                let (id, range) = text.split_once(' ').unwrap_or((text, ""));
+                let (id, request) = Dependencies::one(id, range).map_err(bad)?;
+                Ok(Want { id, request })
+            })
+            .collect()
     }
 
     /// The key of the log.

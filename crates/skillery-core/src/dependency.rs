@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::bundle::{self, BundleFile};
 use crate::id::IdError;
 use crate::limits::MAX_DEPENDENCIES;
+use crate::lint::{Strictness, lint};
 use crate::version::VersionError;
-use crate::{SkillId, VersionRequest};
+use crate::{Limits, SkillId, SkillKind, VersionRequest, script};
 
 /// Why a text is no dependency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,37 @@ pub enum DependencyError {
 pub struct Dependencies(BTreeMap<SkillId, VersionRequest>);
 
 impl Dependencies {
+    /// What a skill declares: a folder in `skillery.toml` or in `SKILL.md`, a function in the block of its code. What cannot be
+    /// read is passed over, as whoever publishes was told of it.
+    pub fn declared(kind: SkillKind, id: &SkillId, files: &[BundleFile]) -> Self {
+        match kind {
+            SkillKind::Folder => {
+                lint(files, None, Strictness::Lenient, &Limits::default()).manifest.dependencies
+            }
+            SkillKind::Function => {
+                let code = bundle::code_of(files, id).and_then(|code| String::from_utf8(code).ok());
+                code.map(|code| Self::of_code(&code)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The skills that the block `# /// script` of a function lists, in `[tool.skillery] skills`.
+    pub fn of_code(code: &str) -> Self {
+        let mut dependencies = Self::default();
+        // Most code has no block, and is not taken apart for it.
+        if !code.contains("/// script") {
+            return dependencies;
+        }
+        for listed in script::Manifest::of_code(code).unwrap_or_default().skills {
+            let (id, range) = listed.split_once('@').unwrap_or((&listed, ""));
+            if let Ok((id, wanted)) = Self::one(id, range) {
+                // Two lines about one skill: the first counts.
+                let _ = dependencies.add(id, wanted);
+            }
+        }
+        dependencies
+    }
+
     /// Adds one.
     pub fn add(&mut self, id: SkillId, wanted: VersionRequest) -> Result<(), DependencyError> {
         if self.find(&id).is_some() {

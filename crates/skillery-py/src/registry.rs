@@ -8,9 +8,10 @@ use serde::Deserialize;
 use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
 use skillery_client::folder::{Folder, read_folder};
 use skillery_client::publish::{publish, publish_folder, read_code};
+use skillery_client::resolve::Want;
 use skillery_client::{
-    Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library, Page, Progress,
-    SearchQuery, Secret, SignWith, Signer, Sort,
+    Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library, Lockfile, Page,
+    Progress, SearchQuery, Secret, SignWith, Signer, Sort,
 };
 use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
@@ -136,14 +137,21 @@ impl Registry {
     fn install<'py>(&self, py: Python<'py>, id: &str, version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let (client, id, version) = (self.client(py)?, id.to_owned(), version.unwrap_or("latest").to_owned());
         let options = InstallOptions::of(&self.config);
-        let installation = wait(py, async move {
+        let (named, needed) = wait(py, async move {
             let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
-            Library::new(Home::locate()?).install(&client, &id, &request, options).await
+            let (library, wants) = (Library::new(Home::locate()?), [Want { id: id.clone(), request }]);
+            let together =
+                library.install_together(&client, &wants, &Lockfile::default(), options, &|_| ()).await?;
+            let (named, needed): (Vec<_>, Vec<_>) = together
+                .installations
+                .into_iter()
+                .partition(|one| one.installed.manifest.id.key() == id.key());
+            Ok((named, needed))
         })?;
-        if let Some(warning) = &installation.warning {
+        for warning in named.iter().chain(&needed).filter_map(|one| one.warning.as_ref()) {
             failure::warn(py, warning)?;
         }
-        serialized(py, &installation)
+        serialized(py, &named.first())
     }
 
     /// Rates a skill as the token's user.

@@ -1,17 +1,18 @@
 //! `skillery install`: fetches skills into the local library, verifies and locks them, and places them for agents.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::Placed;
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{
-    Client, InstallOptions, Installation, Installed, Library, LockedSkill, Lockfile, Require,
-};
+use skillery_client::resolve::{Chosen, Want};
+use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile, Require};
 use skillery_core::VersionRequest;
 
 use crate::failure::{CommandResult, Exit, Failure};
+use crate::locking;
 use crate::output::{Line, Page, Tone};
 use crate::placing::{self, AgentArgs, PlaceArgs};
 use crate::progress::Progress;
@@ -30,7 +31,8 @@ Examples:
   skillery install acme/email_validator --agent claude-code,codex
   skillery install acme/email_validator --agent all --global
 
-Each version is verified against its digests before it reaches the library. \
+What a skill needs is installed with it, in versions that go together with what `skillery.lock` names. \
+Each version is verified against its digests before any reaches the library. \
 An interruption leaves the old state or the new one. \
 With `--agent`, the files are also placed where these agents look for skills; \
 what others put there is never overwritten.")]
@@ -50,6 +52,10 @@ pub(crate) struct InstallArgs {
     #[arg(long)]
     no_lock: bool,
 
+    /// Leave out what the named skills need
+    #[arg(long, conflicts_with = "frozen")]
+    no_deps: bool,
+
     /// Refuse what is signed neither with the org's secret, where one is known, nor else by an author
     #[arg(long)]
     verify_signature: bool,
@@ -64,6 +70,14 @@ pub(crate) struct InstallArgs {
 
     #[command(flatten)]
     place: PlaceArgs,
+}
+
+/// What to install.
+enum Steps {
+    /// These, with what they need.
+    Together(Vec<Wanted>),
+    /// Exactly these, one by one.
+    Each(Vec<Step>),
 }
 
 /// One thing to install.
@@ -101,12 +115,22 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
         offline: args.offline,
     };
 
-    let skills = install_all(session, &client, &library, &steps, options).await?;
-    let installed = || skills.iter().map(|skill| &skill.installed);
+    let before = lock.unwrap_or_default();
+    let (skills, after) = match steps {
+        Steps::Together(named) => together(session, &client, &library, &named, &before, options).await?,
+        Steps::Each(steps) => {
+            let skills = install_all(session, &client, &library, &steps, options).await?;
+            let after = locking::with(&library, &before, skills.iter().map(|skill| &skill.installed))?;
+            (skills, after)
+        }
+    };
     // What could not be placed is not locked either: the command is done as a whole, or done again.
+    let installed = || skills.iter().map(|skill| &skill.installed);
     let placed = target.map(|target| target.place(&library, installed())).transpose()?;
-    let locked =
-        !no_lock && !args.frozen && write_lock(&library, lock.unwrap_or_default(), installed(), lock_path)?;
+    let locked = !no_lock && !args.frozen && after != before;
+    if locked {
+        after.save(lock_path)?;
+    }
     let report = Report { skills, locked, placed };
     session.output.show(&report, |page| {
         report.skills.iter().for_each(|skill| describe(page, skill));
@@ -124,7 +148,7 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
 }
 
 /// What to install, checked before anything is asked or changed.
-fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Vec<Step>, Failure> {
+fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Steps, Failure> {
     let needs_lock = args.frozen || args.skills.is_empty();
     let lock = match lock {
         Some(lock) => lock,
@@ -145,15 +169,30 @@ fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Vec<Step>, Failur
         None => &Lockfile::default(),
     };
     if args.skills.is_empty() {
-        return Ok(lock.skills().iter().cloned().map(Step::Locked).collect());
+        lock.check_complete()?;
+        return Ok(Steps::Each(lock.skills().iter().cloned().map(Step::Locked).collect()));
+    }
+    if args.no_deps {
+        return Ok(Steps::Each(args.skills.iter().cloned().map(Step::Wanted).collect()));
     }
     if !args.frozen {
-        return Ok(args.skills.iter().cloned().map(Step::Wanted).collect());
+        return Ok(Steps::Together(args.skills.clone()));
     }
-    args.skills.iter().map(|wanted| frozen_step(wanted, lock)).collect()
+    lock.check_complete()?;
+    let mut steps = Vec::new();
+    let mut next = args.skills.iter().map(|wanted| frozen(wanted, lock)).collect::<Result<Vec<_>, _>>()?;
+    let mut seen = BTreeSet::new();
+    while let Some(locked) = next.pop() {
+        if seen.insert(locked.id.key()) {
+            let needs = locked.needs()?;
+            next.extend(needs.iter().filter_map(|need| lock.get(&need.id)).cloned());
+            steps.push(Step::Locked(locked));
+        }
+    }
+    Ok(Steps::Each(steps))
 }
 
-fn frozen_step(wanted: &Wanted, lock: &Lockfile) -> Result<Step, Failure> {
+fn frozen(wanted: &Wanted, lock: &Lockfile) -> Result<LockedSkill, Failure> {
     let Some(locked) = lock.get(&wanted.id) else {
         return Err(Failure::usage(format!("`{}` is not in `{LOCK_FILE}`", wanted.id))
             .hint("leave `--frozen` out to lock it"));
@@ -167,7 +206,7 @@ fn frozen_step(wanted: &Wanted, lock: &Lockfile) -> Result<Step, Failure> {
         ))
         .hint("leave `--frozen` out to lock another version"));
     }
-    Ok(Step::Locked(locked.clone()))
+    Ok(locked.clone())
 }
 
 async fn install_all(
@@ -195,25 +234,33 @@ async fn install_all(
     Ok(installed)
 }
 
-/// Locks what was installed. Whether that changed the file.
-pub(crate) fn write_lock<'a>(
+/// Installs what is named with all that it needs, together with what is locked; says what is new, and what is locked then.
+async fn together(
+    session: &Session,
+    client: &Client,
     library: &Library,
-    before: Lockfile,
-    skills: impl Iterator<Item = &'a Installed>,
-    path: &Path,
-) -> Result<bool, Failure> {
-    let mut after = before.clone();
-    for skill in skills {
-        let proof = library.proof_text(skill)?;
-        if let Some(locked) = LockedSkill::of(&skill.manifest, proof) {
-            after.insert(locked);
-        }
-    }
-    if after == before {
-        return Ok(false);
-    }
-    after.save(path)?;
-    Ok(true)
+    named: &[Wanted],
+    before: &Lockfile,
+    options: InstallOptions,
+) -> Result<(Vec<Installation>, Lockfile), Failure> {
+    let keys: BTreeSet<String> = named.iter().map(|wanted| wanted.id.key()).collect();
+    let mut wants = before.wants(client.registry())?;
+    wants.retain(|want| !keys.contains(&want.id.key()));
+    wants.extend(named.iter().map(|wanted| Want { id: wanted.id.clone(), request: wanted.request.clone() }));
+    let progress = Progress::bar(&session.output, wants.len());
+    let step = |chosen: &Chosen| {
+        progress.message(&format!("{}@{}", chosen.id, chosen.version));
+        progress.step();
+    };
+    let together = library.install_together(client, &wants, &before.without(&keys), options, &step).await?;
+    drop(progress);
+    let after = locking::relocked(library, before, client.registry(), &wants, &together)?;
+    let is_new = |skill: &Installation| {
+        let manifest = &skill.installed.manifest;
+        let is_locked = before.get(&manifest.id).is_some_and(|locked| locked.version == manifest.version);
+        keys.contains(&manifest.id.key()) || !is_locked
+    };
+    Ok((together.installations.into_iter().filter(is_new).collect(), after))
 }
 
 fn describe(page: &mut Page, skill: &Installation) {

@@ -6,11 +6,12 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::{Change, Placed};
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{Client, InstallOptions, Lockfile, Update};
+use skillery_client::resolve::Chosen;
+use skillery_client::{Client, InstallOptions, Library, Lockfile, Update};
 use skillery_core::{SkillId, VersionRequest};
 
-use crate::commands::install::write_lock;
 use crate::failure::{CommandResult, Exit, Failure};
+use crate::locking;
 use crate::output::{Line, Page, Tone};
 use crate::placing::{self, AgentArgs, ForceArgs};
 use crate::progress::Progress;
@@ -83,6 +84,15 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     let config = session.config()?;
     let client = Client::new(&config)?;
     let options = InstallOptions::of(&config);
+    // Whoever asked for a range does not want what is beyond it.
+    let skills = skills
+        .into_iter()
+        .map(|(id, request)| {
+            let locked = lock.as_ref().and_then(|lock| lock.get(&id)?.wanted.clone());
+            let kept = locked.filter(|_| request == VersionRequest::Latest);
+            Ok((id, kept.map(|text| text.parse()).transpose()?.unwrap_or(request)))
+        })
+        .collect::<Result<Vec<_>, skillery_client::Error>>()?;
     let progress = Progress::bar(&session.output, skills.len());
     let mut updates = Vec::with_capacity(skills.len());
     for (id, request) in skills {
@@ -103,7 +113,11 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
         let behind = updates.iter().filter(is_behind).filter(|updated| updated.update.passed_over.is_none());
         let installed = behind.map(|updated| library.get(updated.id.as_str(), None));
         let installed = installed.collect::<Result<Vec<_>, _>>()?;
-        write_lock(&library, lock, installed.iter(), lock_path)?;
+        let after = locking::with(&library, &lock, installed.iter())?;
+        if after != lock {
+            let after = complete(session, &client, &library, &after, options).await?;
+            after.save(lock_path)?;
+        }
     }
     let ids: Vec<SkillId> = updates.iter().map(|updated| updated.id.clone()).collect();
     let only = (!args.skills.is_empty()).then_some(ids.as_slice());
@@ -122,6 +136,24 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     }
     placing::refused(placing)?;
     Ok(Exit::Done)
+}
+
+/// The lock with what the skills in it need now, and without what they need no more.
+async fn complete(
+    session: &Session,
+    client: &Client,
+    library: &Library,
+    lock: &Lockfile,
+    options: InstallOptions,
+) -> Result<Lockfile, Failure> {
+    let wants = lock.wants(client.registry())?;
+    let progress = Progress::bar(&session.output, lock.skills().len());
+    let step = |chosen: &Chosen| {
+        progress.message(&format!("{}@{}", chosen.id, chosen.version));
+        progress.step();
+    };
+    let together = library.install_together(client, &wants, lock, options, &step).await?;
+    locking::relocked(library, lock, client.registry(), &wants, &together)
 }
 
 /// Which skills are meant where none is named: all, or, where agents or a project are named, those that are placed there.

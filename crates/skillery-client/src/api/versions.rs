@@ -8,7 +8,24 @@ use crate::api::Page;
 use crate::client::{Call, Client};
 use crate::error::Result;
 
+/// Versions of a skill that are looked through at most.
+const MOST_VERSIONS: u64 = 100_000;
+
 impl Client {
+    /// All versions of a skill, the highest first. Asking for them counts as no install.
+    pub async fn all_versions(&self, id: &SkillId) -> Result<Vec<VersionSummary>> {
+        let mut versions = Vec::new();
+        loop {
+            let offset = versions.len() as u64;
+            let page = self.versions(id, Page { limit: Some(200), offset: Some(offset) }).await?;
+            let is_last = page.versions.is_empty();
+            versions.extend(page.versions);
+            if is_last || versions.len() as u64 >= page.total.min(MOST_VERSIONS) {
+                return Ok(versions);
+            }
+        }
+    }
+
     /// `GET /skills/{id}/versions`: one page, the highest first.
     pub async fn versions(&self, id: &SkillId, page: Page) -> Result<VersionsResponse> {
         self.json(page.add_to(Call::of_skill(Method::GET, id, &["versions"]))).await

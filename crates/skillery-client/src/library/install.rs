@@ -100,7 +100,7 @@ impl Library {
         self.put(client.registry().to_owned(), fetched).await
     }
 
-    async fn use_present(
+    pub(super) async fn use_present(
         &self,
         client: &Client,
         locked: LockedSkill,
@@ -341,7 +341,7 @@ impl Library {
         }
     }
 
-    async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
+    pub(super) async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
         let library = self.clone();
         blocking(move || {
             let Fetched { mut entry, from_cache, warning, new_log_key } = fetched;
@@ -437,7 +437,7 @@ fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -
     Err(LogError::NotSigned { id, version, reason }.into())
 }
 
-fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {
+pub(super) fn check_locked(locked: &LockedSkill, digest: Digest) -> Result<()> {
     if digest == locked.digest {
         return Ok(());
     }

@@ -21,6 +21,7 @@ mod remove;
 mod review;
 mod rollback;
 mod store;
+mod together;
 mod update;
 mod verify;
 
@@ -39,6 +40,7 @@ pub use self::outdated::Outdated;
 pub use self::peek::Peeked;
 pub use self::proof::ProofView;
 pub use self::remove::Removed;
+pub use self::together::Together;
 pub use self::update::Update;
 pub use self::verify::{InstalledCode, RegistryView, Verified};
 

@@ -49,6 +49,21 @@ impl Library {
         .await
     }
 
+    /// All versions of a skill from this registry that are here, installed or in the cache.
+    pub(super) fn downloaded(&self, registry: &str, id: &SkillId) -> Result<Vec<Entry>> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for version in self.cache.versions(registry, id) {
+            entries.extend(self.cache.get(registry, id, &version));
+        }
+        for installed in self.present(registry, id)? {
+            let is_there = |entry: &Entry| entry.manifest.version == installed.manifest.version;
+            if !entries.iter().any(is_there) {
+                entries.extend(self.entry_of(&installed));
+            }
+        }
+        Ok(entries)
+    }
+
     /// What the library has of a skill from this registry: as good as a cache, should that have been cleared.
     fn present(&self, registry: &str, id: &SkillId) -> Result<Vec<Installed>> {
         let mut present = self.store.versions(id)?;

@@ -4,12 +4,8 @@ use serde::Serialize;
 use skillery_core::api::VersionSummary;
 use skillery_core::{Digest, SkillId, Version, VersionRequest, VersionStatus};
 
-use crate::api::Page;
 use crate::client::Client;
 use crate::error::{Error, Result};
-
-/// Versions of a skill that are looked through at most.
-const MOST_VERSIONS: u64 = 100_000;
 
 /// A version that is used, beside those that could be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,7 +31,7 @@ pub struct Outdated {
 impl Outdated {
     /// Asks the registry about a version of a skill.
     pub async fn of(client: &Client, id: &SkillId, current: &Version, digest: Digest) -> Result<Self> {
-        match all(client, id).await {
+        match client.all_versions(id).await {
             Ok(versions) => Self::among(id, current, digest, &versions),
             Err(error) if error.is_not_found() => Self::among(id, current, digest, &[]),
             Err(error) => Err(error),
@@ -63,18 +59,5 @@ impl Outdated {
             outdated: is_newer || differs || status != Some(VersionStatus::Published),
             latest,
         })
-    }
-}
-
-async fn all(client: &Client, id: &SkillId) -> Result<Vec<VersionSummary>> {
-    let mut versions = Vec::new();
-    loop {
-        let offset = versions.len() as u64;
-        let page = client.versions(id, Page { limit: Some(200), offset: Some(offset) }).await?;
-        let is_last = page.versions.is_empty();
-        versions.extend(page.versions);
-        if is_last || versions.len() as u64 >= page.total.min(MOST_VERSIONS) {
-            return Ok(versions);
-        }
     }
 }

@@ -29,6 +29,25 @@ pub struct Want {
     pub request: VersionRequest,
 }
 
+impl Want {
+    /// Whether this version is one of them.
+    pub fn will_do(&self, version: &Version) -> bool {
+        match &self.request {
+            VersionRequest::Latest => true,
+            VersionRequest::Exact(wanted) => wanted == version,
+            range => range.choose(std::iter::once(version)).is_some(),
+        }
+    }
+
+    /// As it stands in a lock file: `acme/base ^1.2`.
+    pub fn text(&self) -> String {
+        match self.request.unless_latest() {
+            Some(request) => format!("{} {request}", self.id),
+            None => self.id.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Want {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.request {

@@ -15,6 +15,8 @@ fn locked(id: &str, version: &str) -> LockedSkill {
         log_key: None,
         log_index: None,
         statement: None,
+        wanted: None,
+        needs: Vec::new(),
         proof: None,
     }
 }

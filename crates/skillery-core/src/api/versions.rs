@@ -49,6 +49,9 @@ pub struct VersionSummary {
     /// Why it was yanked or quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The skills that it needs, each with the version or range that will do.
+    #[serde(default)]
+    pub dependencies: BTreeMap<String, String>,
 }
 
 /// `GET /api/v1/skills/{id}/versions/{version}`: everything about one version.
@@ -75,9 +78,6 @@ pub struct VersionDetail {
     pub repository: Option<String>,
     /// Who sees the skill.
     pub visibility: Visibility,
-    /// The skills that it needs, each with the version or range that will do.
-    #[serde(default)]
-    pub dependencies: BTreeMap<String, String>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Signatures.

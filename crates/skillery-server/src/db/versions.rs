@@ -160,8 +160,7 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
 }
 
 const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
-    v.kind \
-    FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
+    v.kind, v.dependencies FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
     Ok(VersionSummary {
@@ -174,6 +173,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         created_at: Time::from_micros(row.try_get(6)?),
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
+        dependencies: from_json(row.try_get(9)?)?,
     })
 }
 

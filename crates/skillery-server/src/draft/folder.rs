@@ -126,9 +126,8 @@ fn told(
             return Err(invalid("version", format!("the folder says that it is version {own}")));
         }
     }
-    let dependencies = manifest.dependencies.iter();
     Ok(Told {
-        dependencies: dependencies.map(|(id, wanted)| (id.to_string(), wanted.to_string())).collect(),
+        dependencies: super::texts_of(&manifest.dependencies),
         description: skill_md.description,
         license: skill_md.license.filter(|license| !license.trim().is_empty()),
         tags: manifest.tags,

@@ -10,7 +10,8 @@ use skillery_core::bundle::{self, BundleFile};
 use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{
-    Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, Version, VersionStatus, Visibility,
+    Dependencies, Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, Version, VersionStatus,
+    Visibility,
 };
 
 use crate::access::Identity;
@@ -79,7 +80,7 @@ pub fn check(
         homepage,
         repository,
         kind: SkillKind::Function,
-        dependencies: BTreeMap::new(),
+        dependencies: texts_of(&Dependencies::of_code(&request.code)),
         files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
         words: words_of(&request.code, WORDS_LENGTH),
         publisher: identity.user.id.clone(),
@@ -91,6 +92,11 @@ pub fn check(
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let (visibility, has_author) = (request.visibility, author.is_some());
     Ok((Draft { id, visibility, has_author, row, signed: Checked::default() }, files, presented))
+}
+
+/// Dependencies as they are stored and answered.
+pub fn texts_of(dependencies: &Dependencies) -> BTreeMap<String, String> {
+    dependencies.iter().map(|(id, wanted)| (id.to_string(), wanted.to_string())).collect()
 }
 
 /// The id of a skill, as a caller sent it.

@@ -37,7 +37,6 @@ pub fn compare(skill: &SkillRow, existing: Option<VersionRow>, draft: &Draft) ->
     check("homepage", existing.homepage == new.homepage);
     check("repository", existing.repository == new.repository);
     check("author", !draft.has_author || existing.author == new.author);
-    check("dependencies", existing.dependencies == new.dependencies);
     check("signature", new.signature.is_none() || existing.signature == new.signature);
     if different.is_empty() && existing.digest == new.digest {
         return Ok(Published::Again(response(skill, &existing)));

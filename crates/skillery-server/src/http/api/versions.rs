@@ -82,7 +82,6 @@ pub async fn detail(app: &App, caller: &Caller, id: &SkillId, version: &Version)
         homepage: row.homepage,
         repository: row.repository,
         visibility: skill.visibility,
-        dependencies: row.dependencies,
         files: row.files,
         signatures,
         findings: Vec::new(),
