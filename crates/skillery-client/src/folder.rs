@@ -111,10 +111,10 @@ pub fn find_skills(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     found.dedup();
-    // Those above come before those within.
+    // In this order what lies within a skill follows it at once.
     let mut skills: Vec<PathBuf> = Vec::new();
     for folder in found {
-        if !skills.iter().any(|skill| folder.starts_with(skill)) {
+        if !skills.last().is_some_and(|skill| folder.starts_with(skill)) {
             skills.push(folder);
         }
     }
