@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::{Client, Error};
 use skillery_core::api::{InstallLine, Record, VersionDetail, VersionSummary, VersionUsage};
-use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
+use skillery_core::{ProblemCode, SkillId, SkillKind, Version, VersionStatus};
 
 use crate::commands::search::rating_text;
 use crate::commands::stats::milliseconds;
@@ -144,7 +144,13 @@ fn describe(page: &mut Page, info: &Info) {
         format!("{} by {}", moment(&version.summary.created_at.to_string()), version.summary.publisher),
     );
     page.field("digest", version.summary.digest.to_string());
-    page.field("code hash", version.summary.code_hash.to_string());
+    match version.summary.kind {
+        SkillKind::Function => page.field("code hash", version.summary.code_hash.to_string()),
+        SkillKind::Folder => page.field("kind", version.summary.kind.as_str()),
+    }
+    for (id, wanted) in &version.dependencies {
+        page.field("needs", format!("{id} {wanted}"));
+    }
     page.field("log entry", version.log_position.to_string());
     if version.signatures.is_empty() {
         page.field("signature", "none");
