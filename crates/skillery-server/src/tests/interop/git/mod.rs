@@ -170,7 +170,7 @@ impl TestApp {
 
     async fn hide(&self, id: &str, visibility: &str) {
         let path = format!("/api/v1/skills/{id}/visibility");
-        self.put(&path, ADMIN, json!({ "visibility": visibility })).await.is(200);
+        self.put(&path, ADMIN, json!({ "visibility": visibility })).await.is(204);
     }
 
     /// A request to `git-upload-pack` as git makes it.
