@@ -38,6 +38,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         if !is_there("ssh", "-V") {
             install_packages(&["openssh-client"])?;
         }
+        if !is_there("git", "--version") {
+            install_packages(&["git"])?;
+        }
         tests("--workspace", &args.args)
             .env_remove("SKILLERY_TEST_DATABASE")
             .env("SKILLERY_TEST_VECTORS", vectors::fetch()?)

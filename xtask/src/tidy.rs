@@ -18,11 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("crates/skillery-core", &[]),
     ("crates/skillery-client", &["skillery-core"]),
     ("crates/skillery-runner", &["skillery-core"]),
-    ("crates/skillery-server", &["skillery-core"]),
-    ("crates/skillery-cli", &["skillery-core", "skillery-client", "skillery-runner", "skillery-server"]),
+    ("crates/skillery-mcp", &["skillery-core"]),
+    ("crates/skillery-server", &["skillery-core", "skillery-mcp"]),
+    (
+        "crates/skillery-cli",
+        &["skillery-core", "skillery-client", "skillery-mcp", "skillery-runner", "skillery-server"],
+    ),
     ("crates/skillery-py", &["skillery-core", "skillery-client", "skillery-runner"]),
     ("bench", &["skillery-core", "skillery-client", "skillery-runner", "skillery-server"]),
     ("xtask", &["skillery-core"]),
+    ("fuzz", &["skillery-core"]),
 ];
 
 /// The folder that alone knows SQL.
@@ -160,6 +165,10 @@ fn dependencies<'a>(file: &'a File, heading: &str) -> Vec<(usize, &'a str)> {
 }
 
 fn versions(file: &File) -> Vec<String> {
+    // A workspace of its own.
+    if file.path == "fuzz/Cargo.toml" {
+        return Vec::new();
+    }
     let elsewhere = dependencies(file, "dependencies]")
         .into_iter()
         .filter(|(_, line)| !line.contains("workspace = true"));

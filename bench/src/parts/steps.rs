@@ -130,6 +130,8 @@ fn step(runtime: &Runtime, options: &RunOptions) -> Result<f64> {
         id: "bench/nothing".to_owned(),
         version: "1.0.0".parse()?,
         code: SkillCode::Text("def nothing():\n    return None\n".to_owned()),
+        script: None,
+        files: Vec::new(),
         grants: Grants::default(),
     };
     let begun = Instant::now();

@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Publish(commands::publish::PublishArgs),
     /// Sign a version that is published
     Sign(commands::sign::SignArgs),
+    /// Say what is wrong with a skill's folder
+    Lint(commands::lint::LintArgs),
     /// Find skills
     Search(commands::search::SearchArgs),
     /// Show everything about a skill
@@ -98,12 +100,18 @@ pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     /// Install the newest versions of skills that are installed
     Update(commands::update::UpdateArgs),
+    /// List skills that have newer versions, or versions that should not be used
+    Outdated(commands::outdated::OutdatedArgs),
     /// List the local library
     List(commands::list::ListArgs),
     /// Remove skills from the local library
     Remove(commands::remove::RemoveArgs),
+    /// List the agents that skills can be placed for, and their folders
+    Agents(commands::agents::AgentsArgs),
     /// Check every installed file against its digest
     Verify(commands::verify::VerifyArgs),
+    /// Write a bill of materials of the skills that are used (CycloneDX)
+    Sbom(commands::sbom::SbomArgs),
     /// Rate a skill
     Rate(commands::rate::RateArgs),
     /// Show the ratings and reviews of a skill
@@ -126,6 +134,8 @@ pub(crate) enum Command {
     User(commands::user::UserArgs),
     /// Manage the keys that you sign with, and keep the signing secrets of orgs
     Key(commands::key::KeyArgs),
+    /// Serve the registry to an agent over the Model Context Protocol
+    Mcp(commands::mcp::McpArgs),
     /// Run or check a workflow of installed skills
     Workflow(commands::workflow::WorkflowArgs),
     /// Show and change what skills may do

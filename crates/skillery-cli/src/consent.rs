@@ -40,7 +40,15 @@ pub(crate) fn find(
         library.code(&reference.name.to_string(), request, verify_signature)?;
     let id = manifest.id.to_string();
     let grants = policy.grants(&id).clone();
-    Ok(SkillSource { id, version: manifest.version, code: SkillCode::Text(code), grants })
+    let script = reference.script.clone();
+    Ok(SkillSource {
+        id,
+        version: manifest.version,
+        code: SkillCode::Text(code),
+        script,
+        files: Vec::new(),
+        grants,
+    })
 }
 
 /// Asks for what these skills, and those that they call, are not granted, where there is somebody to ask. Blocks; Ctrl-C must

@@ -11,6 +11,7 @@ mod interrupt;
 mod metrics;
 mod output;
 mod paging;
+mod placing;
 mod progress;
 mod secret;
 mod session;

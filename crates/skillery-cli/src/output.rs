@@ -219,6 +219,11 @@ impl Line {
         self.toned(Tone::Name, text)
     }
 
+    /// Its words, without colours.
+    pub(crate) fn text(&self) -> String {
+        self.0.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     fn render(&self, stream: Stream) -> String {
         let mut text = String::new();
         for (tone, part) in &self.0 {

@@ -1,7 +1,7 @@
 //! Spinners and bars. They go to stderr, only on a terminal, and vanish when they are done: nothing that a program
 //! or a person must read later is ever said here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -9,6 +9,9 @@ use crate::output::{Output, safe};
 
 /// How often a spinner turns while nothing is reported.
 const TURN: Duration = Duration::from_millis(100);
+
+/// What an upload may take without a bar.
+const LONG: Duration = Duration::from_secs(1);
 
 /// One line on stderr that says what is being waited for.
 pub(crate) struct Progress(ProgressBar);
@@ -33,6 +36,22 @@ impl Progress {
         }
         bar.enable_steady_tick(TURN);
         Self(bar)
+    }
+
+    /// Is told how an upload gets on: what takes over a second gets a bar.
+    pub(crate) fn upload(&self) -> skillery_client::Progress {
+        let (bar, started) = (self.0.clone(), Instant::now());
+        skillery_client::Progress::new(move |sent, total| {
+            if bar.length().is_none() && started.elapsed() > LONG {
+                bar.set_length(total);
+                if let Ok(style) =
+                    ProgressStyle::with_template("{bar:24} {binary_bytes}/{binary_total_bytes} {wide_msg}")
+                {
+                    bar.set_style(style.progress_chars("=> "));
+                }
+            }
+            bar.inc(sent);
+        })
     }
 
     /// Says what is being done now.

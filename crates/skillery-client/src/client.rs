@@ -67,19 +67,19 @@ enum Content {
     Form(Bytes, Bytes, Progress),
 }
 
-/// Is told how many bytes more have gone out.
+/// Is told how many bytes more have gone out, and of how many.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(u64) + Send + Sync>>);
+pub struct Progress(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
 
 impl Progress {
     /// Tells this function.
-    pub fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
     }
 
-    fn tell(&self, bytes: usize) {
+    fn tell(&self, bytes: usize, total: u64) {
         if let Some(tell) = &self.0 {
-            tell(bytes as u64);
+            tell(bytes as u64, total);
         }
     }
 }
@@ -404,7 +404,7 @@ fn form(json: &Bytes, zip: &Bytes, progress: &Progress) -> Result<Form> {
     let (length, mut rest, progress) = (zip.len() as u64, zip.clone(), progress.clone());
     let pieces = std::iter::from_fn(move || {
         let piece = rest.split_to(rest.len().min(PIECE));
-        progress.tell(piece.len());
+        progress.tell(piece.len(), length);
         (!piece.is_empty()).then_some(Ok::<_, std::io::Error>(piece))
     });
     let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));

@@ -9,6 +9,7 @@ use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
 use skillery_core::{Problem, SkillId, Version};
 
+use crate::agents::AgentError;
 use crate::log::LogError;
 
 /// The result of whatever this crate does.
@@ -160,6 +161,9 @@ pub enum Error {
     /// The log of the registry.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folders of agents.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The library, or the cache, has other content under the same version.
     #[error("`{id}` {version} is {place} with other content, and versions never change")]
     ContentDiffers {
@@ -209,6 +213,18 @@ pub enum Error {
         name: String,
         /// The skills that have the name.
         candidates: Vec<SkillId>,
+    },
+    /// What is wanted cannot be had together.
+    #[error("no choice of versions will do. {explanation}")]
+    NoChoice {
+        /// Why, in sentences.
+        explanation: String,
+    },
+    /// What is wanted needs more skills, and those more, than anybody would want.
+    #[error("what is wanted needs over {limit} skills")]
+    TooManyNeeds {
+        /// How many are looked at.
+        limit: usize,
     },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]
@@ -314,12 +330,15 @@ impl Error {
             Self::SignatureMismatch { .. } => "signature-mismatch",
             Self::SecretUnknown { .. } => "secret-unknown",
             Self::Log(error) => error.code(),
+            Self::Agent(error) => error.code(),
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
             Self::WorkflowNotSaved { .. } => "workflow-not-found",
             Self::VersionNotInstalled { .. } => "version-not-installed",
             Self::Ambiguous { .. } => "ambiguous-name",
+            Self::NoChoice { .. } => "no-choice",
+            Self::TooManyNeeds { .. } => "too-many-needs",
             Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
             Self::Disk { .. } => "disk",
@@ -360,6 +379,7 @@ impl Error {
                 "get the secret from the org and keep it with `skillery key add`, or use a token of a member"
             }
             Self::Log(error) => error.hint(),
+            Self::Agent(error) => error.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -368,6 +388,8 @@ impl Error {
             Self::NotInstalled { .. } => "list what there is with `skillery list`, or install it",
             Self::VersionNotInstalled { .. } => "install the version first",
             Self::Ambiguous { .. } => "name the skill with its namespace",
+            Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
+            Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }
@@ -378,6 +400,7 @@ impl Error {
     /// What it means for the caller of a program.
     pub fn exit_class(&self) -> ExitClass {
         match self {
+            Self::Agent(error) => error.exit_class(),
             Self::Problem(problem) => ExitClass::of_status(problem.status),
             Self::Refused { status, .. } => ExitClass::of_status(*status),
             Self::Unreachable { .. }
@@ -392,6 +415,8 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Ambiguous { .. }
             | Self::DependencyCycle { .. }
+            | Self::NoChoice { .. }
+            | Self::TooManyNeeds { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {

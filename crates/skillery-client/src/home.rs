@@ -87,6 +87,11 @@ impl Home {
         self.0.join("logs").join(files::name_of(registry))
     }
 
+    /// What was placed for agents, for all projects of the user.
+    pub fn agents_folder(&self) -> PathBuf {
+        self.0.join("agents")
+    }
+
     /// Which witnesses must have seen a log (c2sp.org/tlog-policy), unless the configuration names another file.
     pub fn witnesses_file(&self) -> PathBuf {
         self.0.join("witnesses.policy")

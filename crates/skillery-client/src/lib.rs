@@ -5,11 +5,13 @@
 //! answers is believed only as far as its digests fit. This crate must never run the code of a skill, and must
 //! never know how a registry stores anything.
 
+pub mod agents;
 pub mod api;
 pub mod client;
 pub mod config;
 pub mod error;
 mod files;
+pub mod folder;
 pub mod home;
 pub mod keys;
 pub mod library;
@@ -19,7 +21,9 @@ pub mod metrics;
 pub mod oms;
 pub mod publish;
 pub mod require;
+pub mod resolve;
 mod retry;
+pub mod sbom;
 pub mod sign;
 pub mod signer;
 pub mod trusted;

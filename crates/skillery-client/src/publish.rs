@@ -124,6 +124,11 @@ impl Draft {
         }
     }
 
+    /// The files that the registry makes of it.
+    pub fn files(&self) -> Vec<BundleFile> {
+        sign::files_of(&self.id, &self.version, &self.description, self.license.as_deref(), &self.code)
+    }
+
     fn into_request(self, code_hash: Digest, signature: Option<String>) -> PublishRequest {
         PublishRequest {
             name: Some(self.id.name().to_owned()),
@@ -188,9 +193,7 @@ pub async fn publish(
     let code_hash = Digest::of(draft.code.as_bytes());
     let id = draft.id.clone();
     let signature = sign_with.hmac(&id, &code_hash)?;
-    let Draft { version, description, license, code, .. } = &draft;
-    let files = || sign::files_of(&id, version, description, license.as_deref(), code);
-    let signed = sign_with.author(client, home, &id, version, files).await?;
+    let signed = sign_with.author(client, home, &id, &draft.version, || draft.files()).await?;
     let mut request = draft.into_request(code_hash, signature.clone());
     if let Some((statement, upload)) = &signed {
         request.statement = Some(statement.clone());

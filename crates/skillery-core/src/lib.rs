@@ -12,6 +12,8 @@ pub mod dependency;
 pub mod digest;
 pub mod entry;
 pub mod event;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod hidden;
 pub mod id;
 pub mod kind;

@@ -38,6 +38,16 @@ pub const MAX_SIGSTORE_BUNDLE_LENGTH: usize = 2 * 1024 * 1024;
 pub const MAX_CERTIFICATES: usize = 10;
 /// Bytes in the certificates of authorities that are trusted.
 pub const MAX_ROOTS_LENGTH: usize = 1024 * 1024;
+/// Bytes in a request of git, unpacked: room for what a folder knows that has many commits of its own.
+pub const MAX_GIT_REQUEST: usize = 4 * 1024 * 1024;
+/// Objects that a request of git wants: a skill has so many versions, and each of them is a tag.
+pub const MAX_GIT_WANTS: usize = 16 * 1024;
+/// Objects that a request of git says it has.
+pub const MAX_GIT_HAVES: usize = 64 * 1024;
+/// Names of refs that a request of git asks for.
+pub const MAX_GIT_PREFIXES: usize = 1_024;
+/// Objects in one answer to git.
+pub const MAX_GIT_OBJECTS: usize = 1_000_000;
 
 /// Bytes of a `SKILL.md`, all of which an agent reads.
 pub const MAX_SKILL_FILE_BYTES: usize = 1024 * 1024;
@@ -90,6 +100,8 @@ pub struct Limits {
     pub page_offset: usize,
     /// Versions of one skill.
     pub versions_per_skill: usize,
+    /// Skills in one list of a namespace that cannot have pages: an index of discovery, a marketplace.
+    pub namespace_skills: usize,
     /// Words of a search query that count.
     pub query_words: usize,
     /// Namespaces that one token is bound to.
@@ -152,6 +164,7 @@ impl Default for Limits {
             default_page_rows: 50,
             page_offset: 10_000,
             versions_per_skill: 5_000,
+            namespace_skills: 10_000,
             query_words: 16,
             token_namespaces: 100,
             tokens_per_user: 1_000,

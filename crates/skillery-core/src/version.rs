@@ -37,6 +37,11 @@ pub enum VersionError {
 pub struct Version(semver::Version);
 
 impl Version {
+    /// A release.
+    pub const fn new(major: u64, minor: u64, patch: u64) -> Self {
+        Self(semver::Version::new(major, minor, patch))
+    }
+
     /// Whether it is a prerelease (`1.0.0-rc.1`), which is never the latest.
     pub fn is_prerelease(&self) -> bool {
         !self.0.pre.is_empty()

@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use serde::Deserialize;
 use skillery_client::config::{parse_org, parse_timeout, parse_token, parse_url};
-use skillery_client::publish::{publish, read_code};
+use skillery_client::folder::{Folder, read_folder};
+use skillery_client::publish::{publish, publish_folder, read_code};
 use skillery_client::{
-    Client, Config, ConfigLayer, Draft, Error, Home, InstallOptions, Library, Page, SearchQuery, Secret,
-    SignWith, Signer, Sort,
+    Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library, Page, Progress,
+    SearchQuery, Secret, SignWith, Signer, Sort,
 };
-use skillery_core::{Rating, SkillId, VersionRequest, Visibility};
+use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
 use crate::convert::{parsed, serialized};
 use crate::failure;
@@ -93,11 +94,17 @@ impl Registry {
         let (client, signing_key) = (self.client(py)?, self.config.signing_key.clone());
         let published = wait(py, async move {
             client.need_token("publishing")?;
-            let draft = form.read()?;
             let secret = secret.map(Secret::new);
             let signer = signing_key.as_deref().map(Signer::open).transpose()?;
             let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref(), build: None };
-            publish(&client, &Home::locate()?, draft, sign_with).await
+            let home = Home::locate()?;
+            match form.code_path.is_dir() {
+                true => {
+                    let draft = form.read_folder()?;
+                    publish_folder(&client, &home, draft, sign_with, Progress::default()).await
+                }
+                false => publish(&client, &home, form.read()?, sign_with).await,
+            }
         })?;
         serialized(py, &published)
     }
@@ -190,6 +197,34 @@ impl Registry {
 }
 
 impl DraftForm {
+    /// The folder that the path leads to. What it says itself cannot be said beside it.
+    fn read_folder(self) -> Result<FolderDraft, Error> {
+        let shown = format!("`{}`", self.code_path.display());
+        for (name, is_given) in
+            [("description", !self.description.is_empty()), ("license", self.license.is_some())]
+        {
+            if is_given {
+                let reason = format!("a folder says its `{name}` in `SKILL.md`");
+                return Err(Error::Invalid { what: shown, reason });
+            }
+        }
+        let Folder { files, problems } = read_folder(&self.code_path, &Limits::default())?;
+        if let Some(problem) = problems.first() {
+            return Err(Error::Invalid { what: shown, reason: problem.to_string() });
+        }
+        Ok(FolderDraft {
+            id: self.id.parse()?,
+            version: self.version.parse()?,
+            files,
+            tags: self.tags,
+            homepage: self.homepage,
+            repository: self.repository,
+            author: self.author,
+            visibility: self.visibility,
+            lenient: false,
+        })
+    }
+
     fn read(self) -> Result<Draft, Error> {
         Ok(Draft {
             id: self.id.parse()?,

@@ -228,7 +228,14 @@ fn resolve(
     let bare = installed.manifest.registry.is_none() && id.namespace().as_str() == LOCAL_NAMESPACE;
     let id = if bare { id.name().to_owned() } else { id.to_string() };
     let grants = policy.grants(&id).clone();
-    Ok(SkillSource { id, version: installed.manifest.version, code: SkillCode::Text(installed.code), grants })
+    Ok(SkillSource {
+        id,
+        version: installed.manifest.version,
+        code: SkillCode::Text(installed.code),
+        script: reference.script.clone(),
+        files: Vec::new(),
+        grants,
+    })
 }
 
 /// The workers of this process, warm from one run to the next.

@@ -412,3 +412,23 @@ def test_what_is_demanded_and_missing_is_not_installed(configured, code_file):
         SkillRegistry(configure_registry()).download_skill("acme/demanded")
     assert raised.value.code == "not-signed" and isinstance(raised.value, ValueError)
     assert get_skill("acme/demanded") is None
+
+
+def test_a_folder_is_published_and_comes_as_it_was(configured, tmp_path):
+    folder = tmp_path / "form-filler"
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "SKILL.md").write_text("---\nname: form-filler\ndescription: Fills in forms.\n---\n\nFill them in.\n")
+    script = folder / "scripts" / "form_filler.py"
+    script.write_text("def form_filler():\n    return 'filled'\n")
+    script.chmod(0o755)
+    published = publish_skill(Skill("form-filler", folder, "1.0.0"), org="acme", tags=["forms"])
+    assert (published.description, published.tags) == ("Fills in forms.", ["forms"])
+    skill = download_registry_skill("acme/form-filler")
+    assert skill.code == script.read_text() and os.path.basename(skill.path) == "form-filler"
+    assert os.access(os.path.join(skill.path, "scripts", "form_filler.py"), os.X_OK)
+    (folder / "SKILL.md").write_text("---\nname: Other\n---\n")
+    with pytest.raises(InvalidInputError) as raised:
+        publish_skill(Skill("form-filler", folder, "1.1.0"), org="acme")
+    assert raised.value.code == "invalid-bundle"
+    with pytest.raises(InvalidInputError, match="SKILL.md"):
+        publish_skill(Skill("form-filler", folder, "1.1.0", "Something else"), org="acme")

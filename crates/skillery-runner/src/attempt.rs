@@ -29,6 +29,7 @@ use crate::output::Outputs;
 use crate::parent::Told;
 use crate::permissions::astray;
 use crate::policy::MOST_SECONDS;
+use crate::skill::PinnedFile;
 use crate::step::Attempted;
 use crate::workers::{Kind, Worker};
 
@@ -59,6 +60,8 @@ struct Request<'a> {
     name: &'a str,
     path: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [PinnedFile],
     input_bytes: usize,
     output_bytes: usize,
     environment: BTreeMap<String, String>,
@@ -253,6 +256,7 @@ impl Attempt<'_> {
             name: &skill.name,
             path: &skill.path,
             code: &skill.code,
+            files: &skill.files,
             input_bytes: limits.input_bytes,
             output_bytes: limits.output_bytes,
             environment: environment(context.variables(grants)),

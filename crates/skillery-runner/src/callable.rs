@@ -154,7 +154,10 @@ impl Callable {
             SkillName::Name(name) => fold(name.as_str()) == fold(&skill.name),
         };
         let written = declared.written.parse::<SkillReference>();
+        let is_script =
+            asked.script.is_none() || written.as_ref().is_ok_and(|written| written.script == asked.script);
         is_name
+            && is_script
             && (asked.version == VersionRequest::Latest
                 || written.is_ok_and(|written| written.version == asked.version)
                 || asked.version.to_string() == skill.version)
@@ -191,7 +194,7 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Pinned>>, 
 
 /// What a skill of a run is known by. One resolver gives one content for it.
 fn key(skill: &Pinned) -> String {
-    format!("{}@{}", skill.id, skill.version)
+    format!("{}@{}#{}", skill.id, skill.version, skill.path)
 }
 
 /// As names are compared.
@@ -216,6 +219,8 @@ mod tests {
             id: reference.name.to_string(),
             version: version.parse().unwrap(),
             code: SkillCode::Text(format!("# /// script\n# [tool.skillery]\n# skills = [{list}]\n# ///\n")),
+            script: None,
+            files: Vec::new(),
             grants: Grants::default(),
         }
     }

@@ -113,7 +113,7 @@ pub use crate::redact::Secrets;
 pub use crate::repeat::{Foreach, Retry};
 pub use crate::run::{RunError, resume_workflow, run_workflow};
 pub use crate::sandbox::{Layers, Sandbox, SandboxError};
-pub use crate::skill::{Resolver, SkillCode, SkillName, SkillReference, SkillSource};
+pub use crate::skill::{Resolver, SkillCode, SkillFile, SkillName, SkillReference, SkillSource};
 pub use crate::workers::Workers;
 pub use crate::workflow::{OnError, Step, Workflow};
 

@@ -54,8 +54,11 @@ impl<'a> Pins<'a> {
     fn find(&self, written: &str) -> Found {
         let reference = parsed(written)?;
         let pin = self.before.and_then(|before| before.get(written));
-        let wanted = pin.and_then(|pin| format!("{}@{}", pin.skill, pin.version).parse().ok());
-        let wanted = wanted.unwrap_or(reference);
+        let began = |pin: &Pin| format!("{}@{}", pin.skill, pin.version).parse::<SkillReference>().ok();
+        let wanted = match pin.and_then(began) {
+            Some(began) => SkillReference { script: reference.script, ..began },
+            None => reference,
+        };
         let because = |why: String| format!("skill `{wanted}`: {why}");
         let source = (self.resolve)(&wanted).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
         let pinned = Pinned::read(&source, self.most).map_err(|(kind, why)| (kind, because(why)))?;

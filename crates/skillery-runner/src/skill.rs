@@ -5,9 +5,13 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use skillery_core::bundle::check_path;
 use skillery_core::script::Permissions;
 use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
 
@@ -25,15 +29,30 @@ pub struct SkillSource {
     pub version: Version,
     /// The Python source.
     pub code: SkillCode,
+    /// Which of its scripts that is, without `.py`; the one with the skill's name where none is said.
+    pub script: Option<String>,
+    /// The other files of its folder, which lie beside the source when it runs.
+    pub files: Vec<SkillFile>,
     /// What the policy grants it. What its manifest does not ask for, it does not have.
     pub grants: Grants,
 }
 
 impl SkillSource {
-    /// The last segment of the id, which the skill's function is looked up by.
+    /// What the skill's function is looked up by: the name of the script, or the last segment of the id.
     pub fn name(&self) -> &str {
-        self.id.rsplit('/').next().unwrap_or(&self.id)
+        self.script.as_deref().unwrap_or_else(|| self.id.rsplit('/').next().unwrap_or(&self.id))
     }
+}
+
+/// A file of a skill that is a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillFile {
+    /// Relative to the folder, with `/`.
+    pub path: String,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// Its content.
+    pub bytes: Arc<[u8]>,
 }
 
 /// Where the Python source is.
@@ -45,14 +64,23 @@ pub enum SkillCode {
     File(PathBuf),
 }
 
-/// How a step names its skill: `name`, `org/name`, with `@version` or `@range` behind it if need be.
+/// Bytes of all files beside the code: what a sandbox has room for.
+const MAX_FILES_BYTES: usize = 60 * 1024 * 1024;
+
+/// How a step names its skill: `name`, `org/name`, with `@version` or `@range` behind it if need be, and behind that
+/// `#script` where it is not the script with the skill's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkillReference {
     /// Which skill.
     pub name: SkillName,
     /// Which version; the latest that is installed when the step does not say.
     pub version: VersionRequest,
+    /// Which script of its folder, without `.py`.
+    pub script: Option<String>,
 }
+
+/// Characters in the name of a script.
+const MAX_SCRIPT_LENGTH: usize = 64;
 
 /// A skill's name with or without its namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,6 +104,10 @@ pub(crate) struct Pinned {
     /// Where the file is, in the folder of the skill.
     pub(crate) path: String,
     pub(crate) code: String,
+    /// The other files of its folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<PinnedFile>,
+    /// Of the code; where there are other files, of all.
     pub(crate) code_hash: Digest,
     /// What it has: what it asks for and is granted.
     pub(crate) grants: Grants,
@@ -87,6 +119,16 @@ pub(crate) struct Pinned {
     pub(crate) skills: Vec<String>,
     /// How long an attempt may take, where the skill says so.
     seconds: Option<u64>,
+}
+
+/// A file beside the code, as it travels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PinnedFile {
+    pub(crate) path: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) executable: bool,
+    /// In base64.
+    pub(crate) content: String,
 }
 
 impl Pinned {
@@ -104,6 +146,7 @@ impl Pinned {
         if code.len() > most {
             return Err(unreadable(format!("its code is over {most} bytes")));
         }
+        let files = beside(&source.files, &path).map_err(unreadable)?;
         let Settled { asks, missing, grants, packages, skills } =
             settle(&code, &source.grants).map_err(|error| {
                 (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
@@ -116,8 +159,9 @@ impl Pinned {
             name,
             version: source.version.to_string(),
             path,
-            code_hash: Digest::of(code.as_bytes()),
+            code_hash: hash_of(&code, &files),
             code,
+            files,
             grants,
             granted: source.grants.clone(),
             packages,
@@ -133,6 +177,36 @@ impl Pinned {
     }
 }
 
+/// The files of the folder beside the code, by path.
+fn beside(files: &[SkillFile], code: &str) -> Result<Vec<PinnedFile>, String> {
+    let size: usize = files.iter().map(|file| file.bytes.len()).sum();
+    if size > MAX_FILES_BYTES {
+        return Err(format!("its files are over {MAX_FILES_BYTES} bytes"));
+    }
+    let mut pinned = Vec::with_capacity(files.len());
+    for file in files.iter().filter(|file| file.path != code) {
+        if check_path(&file.path).is_err() {
+            return Err(format!("it has a path that is not allowed: `{}`", file.path.escape_debug()));
+        }
+        pinned.push(PinnedFile {
+            path: file.path.clone(),
+            executable: file.executable,
+            content: STANDARD.encode(&file.bytes),
+        });
+    }
+    pinned.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(pinned)
+}
+
+fn hash_of(code: &str, files: &[PinnedFile]) -> Digest {
+    let mut hash = Digest::of(code.as_bytes());
+    for file in files {
+        let line = format!("{hash}\n{}\n{}\n{}", file.path, file.executable, file.content);
+        hash = Digest::of(line.as_bytes());
+    }
+    hash
+}
+
 fn read_text(path: &Path, most: usize) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
     let mut bytes = Vec::new();
@@ -146,13 +220,24 @@ impl FromStr for SkillReference {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, version) = text.split_once('@').unwrap_or((text, ""));
+        let (whole, script) = match text.split_once('#') {
+            Some((whole, script)) => (whole, Some(script)),
+            None => (text, None),
+        };
+        let is_script = |script: &&str| {
+            (1..=MAX_SCRIPT_LENGTH).contains(&script.len())
+                && script.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        };
+        if script.is_some_and(|script| !is_script(&script)) {
+            return Err("what stands behind the `#` is no script: its name without `.py`".to_owned());
+        }
+        let (name, version) = whole.split_once('@').unwrap_or((whole, ""));
         let name = if name.contains('/') {
             name.parse().map(SkillName::Id)
         } else {
             name.parse().map(SkillName::Name)
         };
-        if text.ends_with('@') {
+        if whole.ends_with('@') {
             return Err("nothing stands behind the `@`".to_owned());
         }
         Ok(Self {
@@ -160,6 +245,7 @@ impl FromStr for SkillReference {
             version: version
                 .parse()
                 .map_err(|error: skillery_core::version::VersionError| error.to_string())?,
+            script: script.map(str::to_owned),
         })
     }
 }
@@ -175,10 +261,11 @@ impl fmt::Display for SkillName {
 
 impl fmt::Display for SkillReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            VersionRequest::Latest => self.name.fmt(formatter),
-            version => write!(formatter, "{}@{version}", self.name),
+        self.name.fmt(formatter)?;
+        if let Some(version) = self.version.unless_latest() {
+            write!(formatter, "@{version}")?;
         }
+        self.script.iter().try_for_each(|script| write!(formatter, "#{script}"))
     }
 }
 
@@ -188,10 +275,29 @@ mod tests {
 
     #[test]
     fn references() {
-        for text in ["slugify", "acme/slugify", "acme/text/slugify@1.0.0", "slugify@^1.2"] {
+        for text in [
+            "slugify",
+            "acme/slugify",
+            "acme/text/slugify@1.0.0",
+            "slugify@^1.2",
+            "acme/pdf#extract",
+            "acme/pdf@^1#fill_form",
+        ] {
             assert_eq!(text.parse::<SkillReference>().unwrap().to_string(), text);
         }
-        for text in ["", "@1.0.0", "slugify@", "Slugify", "acme//x", "a@b@c", "slugify@one"] {
+        for text in [
+            "",
+            "@1.0.0",
+            "slugify@",
+            "Slugify",
+            "acme//x",
+            "a@b@c",
+            "slugify@one",
+            "a#",
+            "a#b.py",
+            "a#../b",
+            "a#b#c",
+        ] {
             assert!(text.parse::<SkillReference>().is_err(), "{text}");
         }
     }

@@ -47,7 +47,7 @@ pub struct Workflow {
 pub struct Step {
     /// What other steps call it: letters, digits, `_` and `-`; unique in the workflow.
     pub name: String,
-    /// `name` or `org/name`, optionally `@version` or `@range`.
+    /// `name` or `org/name`, optionally `@version` or `@range`, and `#script` for another script of its folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<String>,
     /// Instead of a skill: the file of a workflow, relative to this one's, or the name of one that was saved.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use skillery_core::event::Event;
 use skillery_core::{Digest, SkillId};
+use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
@@ -17,7 +19,7 @@ use crate::db::{self, Db};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::folder_lock;
-use crate::http::interop::Fingerprints;
+use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -34,6 +36,10 @@ const IDENTITIES: usize = 20_000;
 
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
+
+/// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
+const MANIFESTS: usize = 8_000;
+const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The registry.
 pub struct App {
@@ -55,6 +61,8 @@ pub struct App {
     pub ready: Arc<Ready>,
     /// Who has called before.
     pub identities: Arc<Identities>,
+    /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
+    pub manifests: Cache<String, Arc<Manifest>, BySize>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -73,12 +81,24 @@ pub struct App {
     pub oidc: Issuers,
     /// Slows down who asks too much.
     pub limiter: Limiter,
+    /// Repositories that were loaded.
+    pub git: GitState,
     /// What operators watch.
     pub metrics: Metrics,
     draining: AtomicBool,
     stop: watch::Sender<bool>,
     /// Held as long as the app lives; the system releases it when the process ends, however it ends.
     _lock: std::fs::File,
+}
+
+/// Counts what a manifest takes in memory.
+#[derive(Debug, Clone)]
+pub struct BySize;
+
+impl Weighter<String, Arc<Manifest>> for BySize {
+    fn weight(&self, _: &String, manifest: &Arc<Manifest>) -> u64 {
+        manifest.size() as u64
+    }
 }
 
 /// Callers by the hash of their token, as long as nothing changes what callers may do.
@@ -207,6 +227,7 @@ impl App {
         let uploads = Uploads::new(settings.data.clone(), &settings.limits);
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
+        let git = GitState::new(settings.cache_megabytes.max(1) * 1024 * 1024 / 4);
         let app = Self {
             settings,
             environment,
@@ -217,6 +238,7 @@ impl App {
             search,
             ready,
             identities,
+            manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,
@@ -226,6 +248,7 @@ impl App {
             seen,
             oidc: Issuers::default(),
             limiter,
+            git,
             metrics: Metrics::default(),
             draining: AtomicBool::new(false),
             stop,
@@ -277,6 +300,10 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
 fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
     if let Some(skill) = skill {
         ready.content.raise(skill);
+        let is_opinion = matches!(event, Event::SkillRated { .. } | Event::SkillUnrated { .. });
+        if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
+            ready.namespaces.raise(namespace);
+        }
     }
     if event.changes_access() {
         identities.forget_all();

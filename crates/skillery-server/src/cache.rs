@@ -99,6 +99,8 @@ impl<Key> Weighter<Key, Arc<CachedDownload>> for ByBytes {
 pub struct Ready {
     /// Changes of skills and their versions, by key.
     pub content: Epochs,
+    /// Changes of what is handed out of the skills of namespaces, by key of the namespace.
+    pub namespaces: Epochs,
     /// Changes of install counts, by key.
     pub counts: Epochs,
     skills: Cache<String, Arc<CachedSkill>, ByBytes>,
@@ -113,6 +115,7 @@ impl Ready {
         let items = (bytes / 1_000).max(100) as usize;
         Self {
             content: Epochs::default(),
+            namespaces: Epochs::default(),
             counts: Epochs::default(),
             skills: Cache::with_weighter(items, bytes / 2, ByBytes),
             keys: Cache::new(items),

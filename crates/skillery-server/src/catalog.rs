@@ -1,10 +1,13 @@
 //! What the clients of others are offered: versions that can be downloaded, of skills that the caller sees.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Namespace, ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility};
+use skillery_core::{
+    Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility,
+};
 
 use crate::access::Caller;
 use crate::app::App;
@@ -31,9 +34,30 @@ impl Offer {
         bundle::skill_name(&self.id)
     }
 
+    /// What the skill is for, in at most so many UTF-16 code units, as the Agent Skills format counts; never nothing.
+    pub fn description(&self, most: usize) -> String {
+        described(&self.id, &self.row.description, most)
+    }
+
+    /// What is to be said where a yanked version is asked for by its number.
+    pub fn warning(&self) -> Option<String> {
+        let Offer { id, row, .. } = self;
+        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
+    }
+
     /// The bundle, as it is stored: one ZIP for ever.
     pub async fn bundle(&self, app: &App) -> Result<Bytes> {
         app.blobs.get(BlobKey::Bundle(self.row.digest)).await
+    }
+
+    /// One file of the bundle.
+    pub async fn file(&self, app: &App, path: &str) -> Result<Option<BundleFile>> {
+        if !self.row.files.iter().any(|file| file.path == path) {
+            return Ok(None);
+        }
+        let (packed, path) = (self.bundle(app).await?, path.to_owned());
+        let unpack = move || bundle::unpack_file(&packed, &path, &stored_limits());
+        tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
     }
 
     /// The files of the bundle.
@@ -41,6 +65,22 @@ impl Offer {
         let packed = self.bundle(app).await?;
         let unpack = move || bundle::unpack(&packed, &stored_limits());
         tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
+    }
+}
+
+/// What a skill is for, as [`Offer::description`] has it.
+pub fn described(id: &SkillId, description: &str, most: usize) -> String {
+    match description.trim() {
+        "" => format!("The skill {id}."),
+        text => shorten(text, most),
+    }
+}
+
+/// That a version was yanked, and why.
+pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{id} {version} was yanked: {reason}"),
+        None => format!("{id} {version} was yanked"),
     }
 }
 
@@ -87,6 +127,87 @@ pub async fn one(app: &App, caller: &Caller, id: &SkillId, request: &VersionRequ
     }
 }
 
+/// As [`one`]; nothing where the caller sees no such skill.
+pub async fn one_if_seen(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    request: &VersionRequest,
+) -> Result<Option<Offer>> {
+    match one(app, caller, id, request).await {
+        Err(failure) if failure.problem.code == ProblemCode::SkillNotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// How many skills are read at once.
+const PAGE: usize = 200;
+
+/// What `make` makes of each skill of a namespace that the caller sees, by its name in the Agent Skills format. Where two
+/// have the same, the one that is spelled so has it, else the first.
+pub async fn by_names<T>(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    mut make: impl FnMut(&str, &Offer) -> T,
+) -> Result<BTreeMap<String, T>> {
+    let most = app.settings.limits.namespace_skills;
+    let (mut spelled, mut others, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
+    let mut after = String::new();
+    loop {
+        let page = in_namespace(app, caller, namespace, &after, PAGE).await?;
+        count += page.len();
+        if count > most {
+            let detail = format!("`{namespace}` has more than {most} skills, too many for one list");
+            return Err(Problem::new(ProblemCode::TooManySkills, detail).with("limit", most).into());
+        }
+        for offer in &page {
+            let name = offer.name();
+            let made = make(&name, offer);
+            match is_spelled(&offer.id, &name) {
+                true => drop(spelled.insert(name, made)),
+                false => drop(others.entry(name).or_insert(made)),
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = last.id.key(),
+            _ => break,
+        }
+    }
+    for (name, made) in others {
+        spelled.entry(name).or_insert(made);
+    }
+    Ok(spelled)
+}
+
+/// The skill of a namespace that has this name in the list that [`by_names`] makes.
+pub async fn by_name(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    name: &str,
+) -> Result<Option<SkillId>> {
+    let space = namespace.key();
+    let is_offered = |skill: &SkillRow| caller.sees(skill.visibility, &space) && skill.latest.is_some();
+    if format!("{space}/{name}").parse::<SkillId>().is_err() {
+        return Ok(None);
+    }
+    let spelled = skills::find(app.db.reader(), &format!("{space}/{name}")).await?;
+    if let Some(skill) = spelled.filter(is_offered) {
+        return Ok(Some(skill.id));
+    }
+    let others = skills::with_odd_hyphens(&app.db, &space).await?;
+    Ok(others
+        .into_iter()
+        .find(|skill| bundle::skill_name(&skill.id) == name && is_offered(skill))
+        .map(|skill| skill.id))
+}
+
+/// Whether the last segment of the id is this name, but for `_` and `.`.
+fn is_spelled(id: &SkillId, name: &str) -> bool {
+    id.key().rsplit('/').next() == Some(name)
+}
+
 /// The versions of a skill that are published, the highest first. Those that were yanked are not among them.
 pub async fn published(app: &App, caller: &Caller, id: &SkillId) -> Result<Vec<Offer>> {
     let skill = Arc::new(skill::find(app, caller, id).await?);
@@ -109,4 +230,48 @@ fn is_offered(row: &VersionRow) -> bool {
 fn offer(skill: SkillRow, row: VersionRow) -> Offer {
     let skills::SkillRow { id, visibility, .. } = skill;
     Offer { id, visibility, row }
+}
+
+/// The text, cut behind a sentence or between words where it has more UTF-16 code units than `most`.
+fn shorten(text: &str, most: usize) -> String {
+    let end = |limit: usize| {
+        let mut units = 0;
+        let too_far = text.char_indices().find(|(_, character)| {
+            units += character.len_utf16();
+            units > limit
+        });
+        too_far.map(|(at, _)| at)
+    };
+    if end(most).is_none() {
+        return text.to_owned();
+    }
+    // Room for the mark that something is left out.
+    let head = &text[..end(most.saturating_sub(1)).unwrap_or(text.len())];
+    // A sentence that would leave out more than half of what fits is not worth its full stop.
+    let sentence = [". ", ".\n", "! ", "? "].iter().filter_map(|end| head.rfind(end)).max();
+    match (sentence.filter(|at| *at >= head.len() / 2), head.rfind(char::is_whitespace)) {
+        (Some(at), _) => head[..=at].to_owned(),
+        (None, Some(at)) => format!("{}…", head[..at].trim_end()),
+        (None, None) => format!("{head}…"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_where_it_reads_well() {
+        assert_eq!(shorten("One. Two.", 9), "One. Two.");
+        assert_eq!(shorten("First one. Second", 16), "First one.");
+        assert_eq!(shorten("A. some more words that go on", 20), "A. some more words…");
+        assert_eq!(shorten("wordwithoutend", 5), "word…");
+        let faces = "😀".repeat(600);
+        let short = shorten(&faces, 1_024);
+        assert_eq!(short.encode_utf16().count(), 1_023, "a pair is not taken apart");
+        for most in 0..40 {
+            let short = shorten("é 😀. ab cd ef gh. ij kl mn op qr st", most);
+            assert!(short.encode_utf16().count() <= most.max(1), "{most}: {short}");
+        }
+    }
 }

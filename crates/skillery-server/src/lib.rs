@@ -19,6 +19,7 @@ mod failure;
 mod folder_lock;
 mod gather;
 mod http;
+mod install_lines;
 mod jobs;
 mod key_file;
 mod listen;

@@ -123,7 +123,9 @@ fn cors(settings: &Settings) -> Option<CorsLayer> {
         AllowOrigin::list(settings.cors_origins.iter().filter_map(|origin| origin.parse().ok()))
     };
     // `*` would not cover the header that holds the token.
-    let headers = [AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-request-id")];
+    let others =
+        ["x-request-id", "mcp-protocol-version", "mcp-method", "mcp-name"].map(HeaderName::from_static);
+    let headers = [AUTHORIZATION, CONTENT_TYPE].into_iter().chain(others).collect::<Vec<_>>();
     let cors =
         CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(headers).expose_headers(Any);
     Some(cors.max_age(Duration::from_secs(3_600)))

@@ -7,8 +7,11 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use skillery_core::{Limits, ProblemCode};
+use axum::body::Body;
+use futures_util::StreamExt;
+use skillery_core::{Limits, Problem, ProblemCode};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -72,6 +75,29 @@ impl Uploads {
     /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         self.turns.acquire().await.map_err(Failure::internal)
+    }
+
+    /// Takes in a body of at most so many bytes, which may come slowly but must not stop to for longer than `stall`.
+    pub async fn receive(&self, body: Body, limit: usize, stall: Duration) -> Result<Spooled> {
+        let mut spool = self.spool();
+        let mut length = 0;
+        let mut pieces = body.into_data_stream();
+        loop {
+            let piece = tokio::time::timeout(stall, pieces.next()).await.map_err(|_| {
+                let detail = format!("no more of the body came for {} s", stall.as_secs());
+                Failure::new(ProblemCode::RequestTimedOut, detail)
+            })?;
+            let Some(piece) = piece else { return spool.finish().await };
+            let piece = piece.map_err(|error| {
+                Failure::caused(ProblemCode::InvalidField, "the body did not arrive whole", error)
+            })?;
+            length += piece.len();
+            if length > limit {
+                let detail = format!("the body has more than {limit} bytes");
+                return Err(Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit).into());
+            }
+            spool.write(&piece).await?;
+        }
     }
 
     /// A place for bytes that come.

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use skillery_client::{Client, Error};
-use skillery_core::api::{Record, VersionDetail, VersionSummary, VersionUsage};
+use skillery_core::api::{InstallLine, Record, VersionDetail, VersionSummary, VersionUsage};
 use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use crate::commands::search::rating_text;
@@ -42,6 +42,8 @@ struct Info {
     versions_total: u64,
     /// What users told of runs, of those versions that they told of; the highest first.
     usage: Vec<VersionUsage>,
+    /// What to type to install it.
+    install: Vec<InstallLine>,
 }
 
 /// Runs it.
@@ -53,19 +55,20 @@ pub(crate) async fn run(session: &Session, args: &InfoArgs) -> CommandResult {
         None => skill.version.parse().map_err(skillery_client::Error::from)?,
     };
     let first = skillery_client::Page { limit: Some(VERSIONS), offset: None };
-    let (versions, detail, usage) = tokio::try_join!(
+    let (versions, detail, usage, install) = tokio::try_join!(
         client.versions(&args.id, first),
         client.version(&args.id, &version),
-        usage(&client, &args.id, first)
+        usage(&client, &args.id, first),
+        install_lines(&client, &args.id, args.version.as_ref())
     )
     .map_err(Failure::from)?;
     let (versions, versions_total) = (versions.versions, versions.total);
-    let info = Info { skill, version: detail, versions, versions_total, usage };
+    let info = Info { skill, version: detail, versions, versions_total, usage, install };
     session.output.show(&info, |page| {
         describe(page, &info);
         describe_versions(page, &info);
         describe_usage(page, &info);
-        describe_install(page, &info, client.registry());
+        describe_install(page, &info);
     })?;
     Ok(Exit::Done)
 }
@@ -83,6 +86,28 @@ async fn usage(
             Ok(Vec::new())
         }
         other => other.map(|usage| usage.versions),
+    }
+}
+
+/// What to type to install it. Nothing of a version that is not handed out, and of a registry of an earlier release.
+async fn install_lines(
+    client: &Client,
+    id: &SkillId,
+    version: Option<&Version>,
+) -> skillery_client::Result<Vec<InstallLine>> {
+    match client.install_lines(id, version).await {
+        Err(Error::Problem(problem))
+            if matches!(
+                problem.code,
+                ProblemCode::RouteNotFound
+                    | ProblemCode::InvalidId
+                    | ProblemCode::VersionNotFound
+                    | ProblemCode::VersionQuarantined
+            ) =>
+        {
+            Ok(Vec::new())
+        }
+        other => other.map(|install| install.lines),
     }
 }
 
@@ -185,14 +210,15 @@ fn describe_usage(page: &mut Page, info: &Info) {
     page.grid(grid);
 }
 
-fn describe_install(page: &mut Page, info: &Info, registry: &str) {
-    let (id, version) = (&info.version.id, &info.version.summary.version);
-    let registry = registry.trim_end_matches('/');
+fn describe_install(page: &mut Page, info: &Info) {
+    if info.install.is_empty() {
+        return;
+    }
     page.blank();
     page.heading("install");
-    page.text(format!("  skillery install {id}@{version}"));
-    page.text(format!("  python: download_registry_skill('{id}', version='{version}')"));
-    // A build's `+` means a space in a query.
-    let version = version.to_string().replace('+', "%2B");
-    page.text(format!("  curl '{registry}/api/v1/skills/{id}/download?version={version}'"));
+    for line in &info.install {
+        let note = line.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+        page.text(format!("  {}{note}", line.client));
+        page.text(format!("    {}", line.command));
+    }
 }

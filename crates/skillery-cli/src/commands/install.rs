@@ -1,15 +1,19 @@
-//! `skillery install`: fetches skills into the local library, verifies and locks them.
+//! `skillery install`: fetches skills into the local library, verifies and locks them, and places them for agents.
 
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
+use skillery_client::agents::Placed;
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile, Require};
+use skillery_client::{
+    Client, InstallOptions, Installation, Installed, Library, LockedSkill, Lockfile, Require,
+};
 use skillery_core::VersionRequest;
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone};
+use crate::placing::{self, AgentArgs, PlaceArgs};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::wanted::Wanted;
@@ -23,9 +27,13 @@ Examples:
   skillery install                                   what `skillery.lock` names
   skillery install --frozen                          the same, and never change the lock
   skillery install acme/email_validator --offline    what was downloaded earlier
+  skillery install acme/email_validator --agent claude-code,codex
+  skillery install acme/email_validator --agent all --global
 
 Each version is verified against its digests before it reaches the library. \
-An interruption leaves the old state or the new one.")]
+An interruption leaves the old state or the new one. \
+With `--agent`, the files are also placed where these agents look for skills; \
+what others put there is never overwritten.")]
 pub(crate) struct InstallArgs {
     /// Skills, `org/name`, with `@` and a version or a range where it should not be the latest
     skills: Vec<Wanted>,
@@ -50,6 +58,12 @@ pub(crate) struct InstallArgs {
     /// configured, else logged]
     #[arg(long, value_name = "WORDS")]
     require: Option<Require>,
+
+    #[command(flatten)]
+    agents: AgentArgs,
+
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
 /// One thing to install.
@@ -65,12 +79,18 @@ struct Report {
     skills: Vec<Installation>,
     /// Whether `skillery.lock` was changed.
     locked: bool,
+    /// Where they were placed for agents, if they were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placed: Option<Vec<Placed>>,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult {
-    let lock_path = Path::new(LOCK_FILE);
-    let lock = if args.no_lock { None } else { Lockfile::load(lock_path)? };
+    let target = args.agents.target(session, &args.place)?;
+    let lock_path = &args.agents.project.as_deref().unwrap_or(Path::new("")).join(LOCK_FILE);
+    // What is for all projects is locked by none of them.
+    let no_lock = args.no_lock || (args.agents.global && !args.frozen);
+    let lock = if no_lock { None } else { Lockfile::load(lock_path)? };
     let steps = plan(args, lock.as_ref())?;
     let config = session.config()?;
     let (client, library) = (Client::new(&config)?, session.library()?);
@@ -82,10 +102,16 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     };
 
     let skills = install_all(session, &client, &library, &steps, options).await?;
+    let installed = || skills.iter().map(|skill| &skill.installed);
+    // What could not be placed is not locked either: the command is done as a whole, or done again.
+    let placed = target.map(|target| target.place(&library, installed())).transpose()?;
     let locked =
-        !args.no_lock && !args.frozen && write_lock(&library, lock.unwrap_or_default(), &skills, lock_path)?;
-    let report = Report { skills, locked };
-    session.output.show(&report, |page| report.skills.iter().for_each(|skill| describe(page, skill)))?;
+        !no_lock && !args.frozen && write_lock(&library, lock.unwrap_or_default(), installed(), lock_path)?;
+    let report = Report { skills, locked, placed };
+    session.output.show(&report, |page| {
+        report.skills.iter().for_each(|skill| describe(page, skill));
+        report.placed.iter().flatten().for_each(|placed| placing::describe(page, placed));
+    })?;
     for skill in &report.skills {
         if let Some(warning) = &skill.warning {
             session.output.warning(warning);
@@ -105,6 +131,10 @@ fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Vec<Step>, Failur
         None if args.frozen => {
             return Err(Failure::usage(format!("there is no `{LOCK_FILE}` here"))
                 .hint("`skillery install org/name` makes one"));
+        }
+        None if needs_lock && args.agents.global => {
+            return Err(Failure::usage("nothing to install: no skill is named")
+                .hint("name a skill, or add `--frozen` for what `skillery.lock` names"));
         }
         None if needs_lock => {
             return Err(Failure::usage(format!(
@@ -166,16 +196,16 @@ async fn install_all(
 }
 
 /// Locks what was installed. Whether that changed the file.
-pub(crate) fn write_lock(
+pub(crate) fn write_lock<'a>(
     library: &Library,
     before: Lockfile,
-    skills: &[Installation],
+    skills: impl Iterator<Item = &'a Installed>,
     path: &Path,
 ) -> Result<bool, Failure> {
     let mut after = before.clone();
     for skill in skills {
-        let proof = library.proof_text(&skill.installed)?;
-        if let Some(locked) = LockedSkill::of(&skill.installed.manifest, proof) {
+        let proof = library.proof_text(skill)?;
+        if let Some(locked) = LockedSkill::of(&skill.manifest, proof) {
             after.insert(locked);
         }
     }

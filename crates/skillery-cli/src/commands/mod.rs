@@ -1,6 +1,7 @@
 //! Every command, and which function runs it.
 
 pub(crate) mod admin;
+pub(crate) mod agents;
 pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -8,22 +9,27 @@ pub(crate) mod doctor;
 pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod login;
 mod login_oidc;
 pub(crate) mod logout;
+pub(crate) mod mcp;
 pub(crate) mod openapi;
 pub(crate) mod org;
 mod org_policy;
+pub(crate) mod outdated;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod publish;
+mod publish_folder;
 pub(crate) mod publisher;
 pub(crate) mod quarantine;
 pub(crate) mod rate;
 pub(crate) mod remove;
 pub(crate) mod reviews;
+pub(crate) mod sbom;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod serving;
@@ -133,12 +139,16 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Whoami(args) => whoami::run(session, args).await,
         Command::Publish(args) => publish::run(session, args).await,
         Command::Sign(args) => sign::run(session, args).await,
+        Command::Lint(args) => lint::run(session, args),
         Command::Search(args) => search::run(session, args).await,
         Command::Info(args) => info::run(session, args).await,
         Command::Install(args) => install::run(session, args).await,
         Command::Update(args) => update::run(session, args).await,
+        Command::Outdated(args) => outdated::run(session, args).await,
+        Command::Sbom(args) => sbom::run(session, args).await,
         Command::List(args) => list::run(session, args),
         Command::Remove(args) => remove::run(session, args),
+        Command::Agents(args) => agents::run(session, args),
         Command::Verify(args) => verify::run(session, args).await,
         Command::Rate(args) => rate::run(session, args).await,
         Command::Reviews(args) => reviews::run(session, args).await,
@@ -151,6 +161,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Token(args) => token::run(session, args).await,
         Command::User(args) => user::run(session, args).await,
         Command::Key(args) => key::run(session, args).await,
+        Command::Mcp(args) => mcp::run(session, args).await,
         Command::Workflow(args) => workflow::run(session, args).await,
         Command::Packages(args) => packages::run(session, args),
         Command::Policy(args) => policy::run(session, args),

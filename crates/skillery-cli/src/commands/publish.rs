@@ -1,4 +1,4 @@
-//! `skillery publish`: publishes a version of a skill from its Python file.
+//! `skillery publish`: publishes a version of a skill from its Python file, or from its folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,12 @@ use serde::Serialize;
 use skillery_client::publish::{SecretOutcome, publish, read_code};
 use skillery_client::trusted::{self, Identity, TOKEN_VARIABLE};
 use skillery_client::{Client, Draft, Error, Published, Secret, SignWith, Signer};
-use skillery_core::{Digest, Namespace, Segment, SkillId, Version, VersionStatus, Visibility};
+use skillery_core::bundle::{BundleFile, SKILL_FILE};
+use skillery_core::{Digest, Namespace, Segment, SkillId, SkillKind, Version, VersionStatus, Visibility};
 
+use super::publish_folder;
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Line, Page, Tone};
+use crate::output::{Line, Page, Tone, size};
 use crate::progress::Progress;
 use crate::secret;
 use crate::session::Session;
@@ -20,6 +22,8 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   skillery publish email_validator.py --org acme --version 1.0.0
+  skillery publish ./form-filler --org acme --version 1.0.0
+  skillery publish ./form-filler --dry-run
   skillery publish check.py --id acme/email/validator --version 1.1.0 --tag email --tag check
   skillery publish slugify.py --org acme --version 1.0.1 --sign --key ~/.ssh/id_ed25519
   skillery publish slugify.py --org acme --version 1.0.1 --sign-secret-env ACME_SECRET
@@ -29,68 +33,80 @@ A version never changes: publishing the same bytes again is fine, other bytes ar
 The function that others call is the one named like the skill, else `main` or `run`, \
 else the only public one.
 
+A folder has a `SKILL.md`, which says what it is called and what it is for; `skillery.toml` beside it may say its id, \
+version, tags and dependencies. It is checked as `skillery lint` does, and nothing is sent where there is an error.
+
 A build that the namespace trusts (`skillery org publisher add`) publishes with its own identity token instead of one \
 of the registry: GitHub Actions with `permissions: id-token: write`, GitLab CI with `id_tokens: SKILLERY_ID_TOKEN: aud: \
 REGISTRY`. Where no token of the registry is configured, `--trusted` goes without saying.")]
 pub(crate) struct PublishArgs {
-    /// The Python file
-    file: PathBuf,
+    /// The Python file, or the folder
+    #[arg(value_name = "PATH")]
+    pub(super) file: PathBuf,
 
     /// Under this id, `org/name`
     #[arg(long, value_name = "ID", conflicts_with_all = ["org", "name"])]
-    id: Option<SkillId>,
+    pub(super) id: Option<SkillId>,
 
-    /// Into this namespace [default: the configured one]
-    #[arg(long, value_name = "NAMESPACE")]
-    org: Option<Namespace>,
+    /// Into this namespace [default: the one that the folder names, else the configured one]
+    #[arg(long, value_name = "NAMESPACE", visible_alias = "namespace")]
+    pub(super) org: Option<Namespace>,
 
-    /// Under this name [default: the file's, without `.py`]
+    /// Under this name [default: the file's without `.py`, the one in `SKILL.md`]
     #[arg(long, value_name = "NAME")]
-    name: Option<Segment>,
+    pub(super) name: Option<Segment>,
 
-    /// As this version, for example 1.0.0
+    /// As this version, for example 1.0.0 [default: the one that the folder names]
     #[arg(long, value_name = "VERSION")]
-    version: Version,
+    pub(super) version: Option<Version>,
 
-    /// What the skill is for [default: the first line of the file's docstring]
+    /// What a function is for [default: the first line of the file's docstring]
     #[arg(long, value_name = "TEXT")]
-    description: Option<String>,
+    pub(super) description: Option<String>,
 
     /// A topic to be found by (repeatable)
     #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    pub(super) tags: Vec<String>,
 
-    /// The licence [default: MIT]
+    /// The licence of a function [default: MIT]
     #[arg(long, value_name = "NAME")]
-    license: Option<String>,
+    pub(super) license: Option<String>,
 
     /// The project's page
     #[arg(long, value_name = "URL")]
-    homepage: Option<String>,
+    pub(super) homepage: Option<String>,
 
     /// Where the source is kept
     #[arg(long, value_name = "URL")]
-    repository: Option<String>,
+    pub(super) repository: Option<String>,
 
     /// The author [default: you]
     #[arg(long, value_name = "NAME")]
-    author: Option<String>,
+    pub(super) author: Option<String>,
 
     /// Who sees the skill: public, internal or private; only the first version sets it
     #[arg(long, value_name = "WHO")]
-    visibility: Option<Visibility>,
+    pub(super) visibility: Option<Visibility>,
+
+    /// Take a folder that some client reads, though it leaves the Agent Skills format
+    #[arg(long)]
+    pub(super) lenient: bool,
+
+    /// Check everything, send nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 
     /// Sign with your own SSH key [default: once a key is enrolled with `skillery key enrol`]
     #[arg(long)]
-    sign: bool,
+    pub(super) sign: bool,
 
     /// Do not sign, though a key is enrolled
     #[arg(long, conflicts_with = "sign")]
-    no_sign: bool,
+    pub(super) no_sign: bool,
 
     /// The SSH key to sign with: a private key, a `.pub` that an agent has, or a `-cert.pub` [default: the enrolled one]
     #[arg(long, value_name = "FILE", conflicts_with = "no_sign")]
-    key: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 
     /// Sign with the org's HMAC secret, read from standard input
     #[arg(long, conflicts_with = "sign_secret_env")]
@@ -121,12 +137,35 @@ struct Report<'a> {
     digest: Option<Digest>,
 }
 
+/// What would be published.
+#[derive(Debug, Serialize)]
+pub(super) struct DryRun {
+    pub(super) id: SkillId,
+    pub(super) version: Version,
+    pub(super) kind: SkillKind,
+    /// SHA-256 of the bundle.
+    pub(super) digest: Digest,
+    pub(super) files: Vec<String>,
+    pub(super) bytes: u64,
+}
+
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult {
+    let metadata =
+        std::fs::metadata(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
+    let is_skill_file = args.file.file_name().is_some_and(|name| name == SKILL_FILE);
+    if metadata.is_dir() || is_skill_file {
+        return publish_folder::run(session, args).await;
+    }
+    if args.lenient {
+        return Err(Failure::usage("`--lenient` is for folders"));
+    }
     let secret = read_secret(args)?;
-    std::fs::metadata(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
     let code = read_code(&args.file)?;
     let id = choose_id(session, args)?;
+    let Some(version) = args.version.clone() else {
+        return Err(Failure::usage("the version is missing").hint("name it with `--version 1.0.0`"));
+    };
     let draft = Draft {
         description: args.description.clone().or_else(|| docstring_line(&code)).unwrap_or_default(),
         tags: args.tags.clone(),
@@ -135,25 +174,58 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
         repository: args.repository.clone(),
         author: args.author.clone(),
         visibility: args.visibility,
-        ..Draft::new(id.clone(), args.version.clone(), code)
+        ..Draft::new(id.clone(), version.clone(), code)
     };
+    if args.dry_run {
+        let files = draft.files();
+        return show_dry_run(session, id, version, SkillKind::Function, &files);
+    }
     let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign)?;
     let (client, build) = client(session, args, &id).await?;
     let sign_with = SignWith { secret: secret.as_ref(), signer: signer.as_ref(), build: build.as_deref() };
-    let progress = Progress::spinner(&session.output, &format!("publishing {id} {}", args.version));
+    let progress = Progress::spinner(&session.output, &format!("publishing {id} {version}"));
     let published = publish(&client, &session.home()?, draft, sign_with).await?;
     // It is published already, so a token that may not look at it is no failure.
-    let digest = client.version(&id, &args.version).await.ok().map(|detail| detail.summary.digest);
+    let digest = client.version(&id, &version).await.ok().map(|detail| detail.summary.digest);
     drop(progress);
+    tell(session, &published, digest, &id)
+}
 
-    session
-        .output
-        .show(&Report { published: &published, digest }, |page| describe(page, &published, digest))?;
+/// Says what would be published.
+pub(super) fn show_dry_run(
+    session: &Session,
+    id: SkillId,
+    version: Version,
+    kind: SkillKind,
+    files: &[BundleFile],
+) -> CommandResult {
+    let digest = skillery_client::verify::digest_of(files.to_vec())?;
+    let bytes = files.iter().map(|file| file.bytes.len() as u64).sum();
+    let files = files.iter().map(|file| file.path.clone()).collect();
+    let report = DryRun { id, version, kind, digest, files, bytes };
+    session.output.show(&report, |page| {
+        let line = Line::default().toned(Tone::Good, "would publish ").name(report.id.as_str());
+        page.line(line.plain(format!(" {}", report.version)));
+        page.field("digest", report.digest.to_string());
+        page.field("files", format!("{}, {}", report.files.len(), size(report.bytes)));
+        report.files.iter().for_each(|path| page.text(format!("  {path}")));
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Says what was published.
+pub(super) fn tell(
+    session: &Session,
+    published: &Published,
+    digest: Option<Digest>,
+    id: &SkillId,
+) -> CommandResult {
+    session.output.show(&Report { published, digest }, |page| describe(page, published, digest))?;
     if published.response.status == VersionStatus::Pending {
         session.output.note(
             Line::default()
                 .plain("reviewers decide about it; see how far it is with ")
-                .command(format!("skillery approve show {id} {}", args.version)),
+                .command(format!("skillery approve show {id} {}", published.response.version)),
         );
     }
     if let Some(SecretOutcome::Failed(reason)) = &published.secret {
@@ -165,7 +237,7 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
 }
 
 /// A client with the configured token, or with one that the build's identity is exchanged for; and which build it is then.
-async fn client(
+pub(super) async fn client(
     session: &Session,
     args: &PublishArgs,
     id: &SkillId,
@@ -205,7 +277,9 @@ fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {
     if let Some(digest) = digest {
         page.field("digest", digest.to_string());
     }
-    page.field("code hash", published.code_hash.to_string());
+    if digest != Some(published.code_hash) {
+        page.field("code hash", published.code_hash.to_string());
+    }
     if let Some(fingerprint) = &published.signed_with {
         page.field("signed with", fingerprint);
     }
@@ -243,7 +317,7 @@ pub(crate) fn choose_signer(
     }
 }
 
-fn read_secret(args: &PublishArgs) -> Result<Option<Secret>, Failure> {
+pub(super) fn read_secret(args: &PublishArgs) -> Result<Option<Secret>, Failure> {
     match (&args.sign_secret_env, args.secret_stdin) {
         (Some(variable), _) => secret::from_variable(variable).map(Some),
         (None, true) => secret::from_stdin().map(Some),
@@ -255,19 +329,24 @@ fn choose_id(session: &Session, args: &PublishArgs) -> Result<SkillId, Failure> 
     if let Some(id) = &args.id {
         return Ok(id.clone());
     }
-    let namespace = match &args.org {
-        Some(namespace) => namespace.clone(),
-        None => session.config()?.org.ok_or_else(|| {
-            Failure::usage("the skill needs a namespace").hint(
-                "name it with `--org acme` or `--id acme/name`, or keep one with `skillery login --org acme`",
-            )
-        })?,
-    };
+    let namespace = choose_namespace(session, args)?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => name_of(&args.file)?,
     };
     Ok(SkillId::new(&namespace, &name).map_err(skillery_client::Error::from)?)
+}
+
+/// The namespace that is named, else the configured one.
+pub(super) fn choose_namespace(session: &Session, args: &PublishArgs) -> Result<Namespace, Failure> {
+    match &args.org {
+        Some(namespace) => Ok(namespace.clone()),
+        None => session.config()?.org.ok_or_else(|| {
+            Failure::usage("the skill needs a namespace").hint(
+                "name it with `--org acme` or `--id acme/name`, or keep one with `skillery login --org acme`",
+            )
+        }),
+    }
 }
 
 fn name_of(file: &Path) -> Result<Segment, Failure> {

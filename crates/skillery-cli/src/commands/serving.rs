@@ -23,7 +23,8 @@ pub(crate) fn start_log(form: LogForm, level: &str) -> Result<(), Failure> {
     // A single word sets the level of the registry; libraries say only what is wrong.
     let filter = match level {
         level @ ("error" | "warn" | "info" | "debug" | "trace") => {
-            format!("warn,skillery={level},skillery_server={level}")
+            // That a host has asked for what there is not is no matter of the operator's.
+            format!("warn,rmcp=error,skillery={level},skillery_server={level}")
         }
         filter => filter.to_owned(),
     };

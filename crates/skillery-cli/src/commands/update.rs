@@ -4,13 +4,15 @@ use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
+use skillery_client::agents::{Change, Placed};
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{Client, InstallOptions, Installation, Lockfile, Update};
+use skillery_client::{Client, InstallOptions, Lockfile, Update};
 use skillery_core::{SkillId, VersionRequest};
 
 use crate::commands::install::write_lock;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone};
+use crate::placing::{self, AgentArgs, ForceArgs};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::wanted::InstalledName;
@@ -23,7 +25,10 @@ Examples:
   skillery update acme/email_validator
   skillery update acme/email_validator@^1            not beyond version 1
 
-The versions before stay in the library. What `skillery.lock` names is locked anew.")]
+  skillery update --agent claude-code                what is placed for it
+
+The versions before stay in the library. What `skillery.lock` names is locked anew. \
+What is placed for agents, in this project and for all, is brought to the current versions.")]
 pub(crate) struct UpdateArgs {
     /// Skills, `org/name`, with `@` and a range where it should not be the latest; all when left out
     skills: Vec<InstalledName>,
@@ -31,6 +36,12 @@ pub(crate) struct UpdateArgs {
     /// Do not write `skillery.lock`
     #[arg(long)]
     no_lock: bool,
+
+    #[command(flatten)]
+    agents: AgentArgs,
+
+    #[command(flatten)]
+    force: ForceArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,15 +54,25 @@ struct Updated {
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     skills: &'a [Updated],
+    /// What was placed for agents.
+    #[serde(skip_serializing_if = "<[Placed]>::is_empty")]
+    placed: &'a [Placed],
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     let library = session.library()?;
-    let lock_path = Path::new(LOCK_FILE);
-    let lock = if args.no_lock { None } else { Lockfile::load(lock_path)? };
+    let lock_path = &args.agents.project.as_deref().unwrap_or(Path::new("")).join(LOCK_FILE);
+    let lock = if args.no_lock || args.agents.global { None } else { Lockfile::load(lock_path)? };
     let skills: Vec<(SkillId, VersionRequest)> = if args.skills.is_empty() {
-        library.list()?.into_iter().map(|skill| (skill.manifest.id, VersionRequest::Latest)).collect()
+        let is_meant = meant(session, &args.agents)?;
+        library
+            .list()?
+            .into_iter()
+            .map(|skill| skill.manifest.id)
+            .filter(is_meant)
+            .map(|id| (id, VersionRequest::Latest))
+            .collect()
     } else {
         let find = |skill: &InstalledName| {
             Ok((library.find(&skill.name)?, skill.request.clone().unwrap_or(VersionRequest::Latest)))
@@ -73,25 +94,42 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     drop(progress);
 
     if let Some(lock) = lock {
-        let in_lock = |updated: &&Updated| lock.get(&updated.id).is_some();
-        let installed: Vec<Installation> = updates
-            .iter()
-            .filter(in_lock)
-            .filter_map(|updated| updated.update.installation.clone())
-            .collect();
-        write_lock(&library, lock, &installed, lock_path)?;
+        // The library may have had the newest version already, from another project.
+        let is_behind = |updated: &&Updated| {
+            let locked = lock.get(&updated.id);
+            let is_newer = locked.is_some_and(|locked| locked.version < updated.update.to);
+            locked.is_some() && (updated.update.installation.is_some() || is_newer)
+        };
+        let behind = updates.iter().filter(is_behind).filter(|updated| updated.update.passed_over.is_none());
+        let installed = behind.map(|updated| library.get(updated.id.as_str(), None));
+        let installed = installed.collect::<Result<Vec<_>, _>>()?;
+        write_lock(&library, lock, installed.iter(), lock_path)?;
     }
-    session.output.show(&Report { skills: &updates }, |page| {
+    let ids: Vec<SkillId> = updates.iter().map(|updated| updated.id.clone()).collect();
+    let only = (!args.skills.is_empty()).then_some(ids.as_slice());
+    let placing = placing::refresh(session, &library, &args.agents, only, args.force.force)?;
+    session.output.show(&Report { skills: &updates, placed: &placing.placed }, |page| {
         if updates.is_empty() {
             page.text("nothing is installed");
         }
         updates.iter().for_each(|updated| describe(page, updated));
+        let changed = placing.placed.iter().filter(|placed| placed.change != Change::Unchanged);
+        changed.for_each(|placed| placing::describe(page, placed));
     })?;
     for warning in updates.iter().filter_map(|updated| updated.update.installation.as_ref()?.warning.as_ref())
     {
         session.output.warning(warning);
     }
+    placing::refused(placing)?;
     Ok(Exit::Done)
+}
+
+/// Which skills are meant where none is named: all, or, where agents or a project are named, those that are placed there.
+fn meant(session: &Session, agents: &AgentArgs) -> Result<impl Fn(&SkillId) -> bool + use<>, Failure> {
+    let is_all = !agents.is_given() && !agents.has_scope();
+    // Also that the record can be read is to be known before anything is changed.
+    let placed = agents.listed(session)?;
+    Ok(move |id: &SkillId| is_all || placed.iter().any(|placed| placed.id.key() == id.key()))
 }
 
 fn describe(page: &mut Page, Updated { id, update }: &Updated) {

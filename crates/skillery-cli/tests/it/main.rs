@@ -3,21 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends it")]
 
 mod accounts;
+mod agents;
 mod approve;
 mod calling;
 mod config;
 mod crash;
 mod exit_codes;
 mod flows;
+mod folders;
 mod help;
 mod hostile;
 mod interrupt;
 mod library;
+mod lint;
 mod main_job;
+mod mcp;
 mod model_signing;
 mod moderation;
 mod oidc;
 mod oidc_provider;
+mod outdated;
 mod packages;
 mod policy;
 mod proofs;

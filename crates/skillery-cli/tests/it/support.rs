@@ -345,6 +345,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"c2sp\.org/tlog-proof@v1[^\x22]*", "[PROOF]"),
     (r"skillery/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[LOG KEY]"),
     (r"skillery-witness/[-0-9a-f]{36}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "[WITNESS KEY]"),
+    (r"urn:uuid:[-0-9a-f]{36}", "urn:uuid:[SERIAL]"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:[FINGERPRINT]"),
     (r"(root|leaf hash)( +)[0-9a-f]{64}", "$1$2[HASH]"),
     (r"sky_(pat|svc|tp)_[0-9A-Za-z]{36}", "[TOKEN]"),

@@ -1,7 +1,7 @@
 //! Versions: list, look at one, yank, quarantine.
 
 use reqwest::Method;
-use skillery_core::api::{ReasonRequest, VersionDetail, VersionSummary, VersionsResponse};
+use skillery_core::api::{InstallResponse, ReasonRequest, VersionDetail, VersionSummary, VersionsResponse};
 use skillery_core::{SkillId, Version};
 
 use crate::api::Page;
@@ -17,6 +17,11 @@ impl Client {
     /// `GET /skills/{id}/versions/{version}`: everything about one version.
     pub async fn version(&self, id: &SkillId, version: &Version) -> Result<VersionDetail> {
         self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string()])).await
+    }
+
+    /// `GET /skills/{id}/install`: what to type to install it, of the latest version or of exactly this one.
+    pub async fn install_lines(&self, id: &SkillId, version: Option<&Version>) -> Result<InstallResponse> {
+        self.json(Call::of_skill(Method::GET, id, &["install"]).query("version", version)).await
     }
 
     /// `PUT /skills/{id}/versions/{version}/yank`: found no more, and downloaded by its exact version only.

@@ -44,31 +44,14 @@ pub(super) fn write_version(
         let path = below(&own, &file.path);
         let parent = path.parent().unwrap_or(folder).to_owned();
         fs::create_dir_all(&parent)?;
-        write_synced(&path, &file.bytes, file.executable)?;
+        files::write_synced(&path, &file.bytes, file.executable)?;
         folders.extend(parent.ancestors().take_while(|above| *above != folder).map(Path::to_owned));
     }
     for (name, text) in beside {
-        write_synced(&folder.join(name), text.as_bytes(), false)?;
+        files::write_synced(&folder.join(name), text.as_bytes(), false)?;
     }
-    write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
+    files::write_synced(&folder.join(MANIFEST_FILE), &serde_json::to_vec_pretty(manifest)?, false)?;
     folders.iter().try_for_each(|folder| files::sync_folder(folder))
-}
-
-/// Writes a new file, durably.
-pub(super) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use fs_err::os::unix::fs::OpenOptionsExt;
-        options.mode(if executable { 0o755 } else { 0o644 });
-    }
-    #[cfg(not(unix))]
-    let _ = executable;
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// The files of a version as they are on disk now, without what this library or Python added, up to the limits of a bundle:
@@ -109,22 +92,9 @@ fn walk(folder: &Path, prefix: &str, manifest: &Manifest, files: &mut Vec<Bundle
             return Err(too_much());
         }
         let bytes = fs::read(&path).map_err(Error::disk("read a skill of the library"))?;
-        files.push(BundleFile { path: own, executable: is_executable(&metadata), bytes });
+        files.push(BundleFile { path: own, executable: files::is_executable(&metadata), bytes });
     }
     Ok(())
-}
-
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        metadata.permissions().mode() & 0o100 != 0
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        false
-    }
 }
 
 /// The content of a file; nothing where there is none.

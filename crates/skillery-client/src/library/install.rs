@@ -189,7 +189,7 @@ impl Library {
         .await
     }
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         client: &Client,
         id: &SkillId,
@@ -369,7 +369,7 @@ impl Library {
     }
 
     /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.
-    fn keep(&self, registry: &str, entry: &mut Entry) {
+    pub(super) fn keep(&self, registry: &str, entry: &mut Entry) {
         let Manifest { id, version, digest, log_key, .. } = &entry.manifest;
         if let Some(earlier) = self.cache.get(registry, id, version)
             && earlier.manifest.digest == *digest

@@ -4,6 +4,7 @@
 //! of its name. What is there is found without a registry.
 
 mod beside;
+mod bundle;
 mod cache;
 mod disk;
 mod find;
@@ -13,6 +14,8 @@ mod install;
 mod local;
 mod manifest;
 mod offline;
+mod outdated;
+mod peek;
 mod proof;
 mod remove;
 mod review;
@@ -32,6 +35,8 @@ pub use self::graph_text::GraphFormat;
 pub use self::install::InstallOptions;
 pub use self::local::{LOCAL_NAMESPACE, LocalChange, LocalSkill, local_id};
 pub use self::manifest::{Installation, Installed, Manifest};
+pub use self::outdated::Outdated;
+pub use self::peek::Peeked;
 pub use self::proof::ProofView;
 pub use self::remove::Removed;
 pub use self::update::Update;

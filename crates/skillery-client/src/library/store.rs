@@ -18,9 +18,7 @@ use skillery_core::{Digest, SkillId, Version};
 use crate::error::{Error, Result};
 use crate::files::{self, FileLock, Readers};
 use crate::library::beside::{self, Beside, MANIFEST_FILE, PROOF_FILE, same_log};
-use crate::library::disk::{
-    below, collect, files_folder, names_in, read_if_there, write_synced, write_version,
-};
+use crate::library::disk::{below, collect, files_folder, names_in, read_if_there, write_version};
 use crate::library::manifest::{Installed, Manifest};
 use crate::log::{Kept, LogError, is_kept_file};
 use crate::verify;
@@ -294,7 +292,7 @@ impl Writer<'_> {
         let scratch = self.scratch("known")?;
         let write = |name: &str, bytes: &[u8]| {
             let _ = fs::remove_file(&scratch);
-            write_synced(&scratch, bytes, false)?;
+            files::write_synced(&scratch, bytes, false)?;
             fs::rename(&scratch, folder.join(name))
         };
         for (name, text) in beside {

@@ -1,6 +1,7 @@
 //! Registries that deceive: what a client that follows the log notices.
 
 use serde_json::{Value, json};
+use skillery_client::library::Peeked;
 use skillery_client::log::Watched;
 use skillery_client::publish::publish;
 use skillery_client::{Config, Error, InstallOptions, Installation, Library, LockedSkill, Log, SignWith};
@@ -35,6 +36,10 @@ impl World {
     async fn install_with(&self, request: &str, options: InstallOptions) -> Result<Installation, Error> {
         let request: VersionRequest = request.parse().unwrap();
         self.library.install(&self.proxy.client(), &id("acme/hello"), &request, options).await
+    }
+
+    async fn peek(&self, number: &str) -> Result<Peeked, Error> {
+        self.library.peek(&self.proxy.client(), &id("acme/hello"), &version(number), PLAIN).await
     }
 
     async fn refuses(&self, request: &str, code: &str) -> String {
@@ -141,8 +146,14 @@ async fn code_that_was_swapped_is_not_installed_though_all_digests_fit() {
         });
         let said = world.refuses("1.1.0", "not-logged").await;
         assert!(said.contains("has the digest"), "{said}");
+        // Nor is it read, and nothing of it is kept to be read later.
+        for _ in 0..2 {
+            assert_eq!(world.peek("1.1.0").await.unwrap_err().code(), "not-logged");
+        }
     }
     world.proxy.alters(|_, status, body| (status, body));
+    let peeked = world.peek("1.1.0").await.unwrap();
+    assert_eq!((peeked.files.len(), world.library.list().unwrap().len()), (2, 0));
     world.install("1.1.0").await.unwrap();
 }
 

@@ -8,8 +8,11 @@ use skillery_client::{
     verify::SignatureState,
 };
 use skillery_core::api::{DownloadResponse, VersionDetail, VersionSummary, VersionsResponse};
+use skillery_core::bundle::{self, BundleFile};
 use skillery_core::time::Time;
-use skillery_core::{Digest, SkillId, Version, VersionRequest, VersionStatus, Visibility, bundle, signature};
+use skillery_core::{
+    Digest, SkillId, SkillKind, Version, VersionRequest, VersionStatus, Visibility, signature,
+};
 
 use crate::TestHome;
 use crate::scripted::{Reply, Scripted};
@@ -25,6 +28,8 @@ fn id() -> SkillId {
 struct Says {
     download: DownloadResponse,
     detail: VersionDetail,
+    /// The ZIP, of a folder.
+    zip: Vec<u8>,
 }
 
 impl Says {
@@ -39,6 +44,8 @@ impl Says {
                 version: version.to_string(),
                 code: CODE.into(),
                 code_hash: code_hash.to_string(),
+                kind: SkillKind::Function,
+                bundle: None,
                 signature: None,
                 secret: None,
                 digest: digest.to_string(),
@@ -51,6 +58,7 @@ impl Says {
                     status: VersionStatus::Published,
                     digest,
                     size: 1,
+                    kind: SkillKind::Function,
                     code_hash,
                     publisher: "ann".into(),
                     created_at: Time::default(),
@@ -63,12 +71,26 @@ impl Says {
                 homepage: None,
                 repository: None,
                 visibility: Visibility::Public,
+                dependencies: Default::default(),
                 files: Vec::new(),
                 signatures: Vec::new(),
                 findings: Vec::new(),
                 log_position: 1,
             },
+            zip: Vec::new(),
         }
+    }
+
+    /// A folder, as this ZIP.
+    fn folder(zip: Vec<u8>) -> Self {
+        let mut says = Self::truth("1.0.0");
+        let digest = Digest::of(&zip);
+        let (download, summary) = (&mut says.download, &mut says.detail.summary);
+        (download.kind, summary.kind) = (SkillKind::Folder, SkillKind::Folder);
+        (summary.digest, summary.code_hash) = (digest, digest);
+        (download.digest, download.code_hash) = (digest.to_string(), digest.to_string());
+        download.code = String::new();
+        Self { zip, ..says }
     }
 
     fn signed(version: &str, secret: &str) -> Self {
@@ -95,6 +117,9 @@ impl World {
                 return Some(Reply::json(503, "{}").with("retry-after", "0"));
             }
             let says = said.lock().unwrap();
+            if request.line.ends_with("/bundle") {
+                return Some(Reply::json(200, says.zip.clone()));
+            }
             Some(Reply::json(
                 200,
                 match request.line.split('?').next().unwrap().rsplit('/').next().unwrap() {
@@ -177,6 +202,53 @@ async fn nothing_that_does_not_fit_is_installed() {
         let world = World::new(says).await;
         let error = world.install("1.0.0", PLAIN).await.unwrap_err();
         assert_eq!(error.code(), code, "{number}: {error}");
+        assert!(world.library().list().unwrap().is_empty());
+        assert!(!world.test.home().cache_folder().exists(), "a lie was kept");
+    }
+}
+
+fn zip(paths: &[&str]) -> Vec<u8> {
+    let file = |path: &&str| BundleFile { path: (*path).to_owned(), executable: false, bytes: b"x".to_vec() };
+    bundle::pack(paths.iter().map(file).collect()).unwrap()
+}
+
+#[tokio::test]
+async fn a_folder_of_a_registry_that_lies_is_not_installed() {
+    let good = zip(&["SKILL.md", "skill.json"]);
+    let world = World::new(Says::folder(good.clone())).await;
+    let installed = world.install("latest", PLAIN).await.unwrap().installed;
+    assert_eq!(std::fs::read(installed.path.join("skill.json")).unwrap(), b"x");
+    assert_eq!(world.library().verify(&installed).unwrap().installed, installed);
+    // The registry is away, and the library is gone: what was downloaded will do, unless somebody has been at it.
+    world.goes_down();
+    std::fs::remove_dir_all(world.test.home().library_folder()).unwrap();
+    assert!(world.install("latest", PLAIN).await.unwrap().from_cache);
+
+    // Another order of the same files, and a path out of the folder: both with the digest that is said.
+    let text = |from: &str, to: &str| {
+        let mut bytes = good.clone();
+        for at in 0..bytes.len() - from.len() {
+            if bytes[at..].starts_with(from.as_bytes()) {
+                bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+        bytes
+    };
+    let mut other_digest = Says::folder(good.clone());
+    other_digest.zip = zip(&["SKILL.md"]);
+    let mut two_kinds = Says::folder(good.clone());
+    two_kinds.detail.summary.kind = SkillKind::Function;
+    for (code, says) in [
+        ("digest-mismatch", other_digest),
+        ("bad-answer", two_kinds),
+        ("bad-bundle", Says::folder(text("skill.json", "AAAAA.json"))),
+        ("bad-bundle", Says::folder(text("skill.json", "../../evil"))),
+        ("bad-bundle", Says::folder(b"no archive".to_vec())),
+        ("bad-bundle", Says::folder(zip(&[]))),
+    ] {
+        let world = World::new(says).await;
+        let error = world.install("1.0.0", PLAIN).await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
         assert!(world.library().list().unwrap().is_empty());
         assert!(!world.test.home().cache_folder().exists(), "a lie was kept");
     }

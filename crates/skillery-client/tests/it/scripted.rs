@@ -21,11 +21,11 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub(crate) fn json(status: u16, body: impl Into<String>) -> Self {
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
@@ -123,6 +123,6 @@ async fn write_reply(mut stream: TcpStream, reply: Reply) {
     }
     // The client may hang up before the end of an answer that is too large.
     let _ = stream.write_all(format!("{head}\r\n").as_bytes()).await;
-    let _ = stream.write_all(reply.body.as_bytes()).await;
+    let _ = stream.write_all(&reply.body).await;
     let _ = stream.shutdown().await;
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod install;
 mod log;
 mod oidc;
 mod orgs;
@@ -13,6 +14,7 @@ mod versions;
 
 pub use accounts::*;
 pub use approvals::*;
+pub use install::*;
 pub use log::*;
 pub use oidc::*;
 pub use orgs::*;

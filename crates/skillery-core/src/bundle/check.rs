@@ -66,7 +66,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = (&'a str, bool)>) -> V
         for folder in above.chain(is_folder.then_some(path)) {
             let (first, inner) = *folders.entry(fold(folder)).or_insert((folder, path));
             if first != folder {
-                problems.push(path, BundleProblemKind::Collision(shown(inner)));
+                problems.push(path, BundleProblemKind::FolderCollision(shown(inner)));
                 break;
             }
         }

@@ -117,11 +117,15 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, BundleEr
     Ok(files)
 }
 
-/// Unpacks one file of a bundle that this registry, or one like it, has packed, if it has one of this path.
-pub fn unpack_one(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<BundleFile>, BundleError> {
+/// One file of a bundle, as [`unpack`] would give it; none where there is no such file.
+pub fn unpack_file(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<BundleFile>, BundleError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     let Some(index) = archive.index_for_name(path) else { return Ok(None) };
+    check_path(path)?;
     let entry = archive.by_index(index)?;
+    if !entry.is_file() {
+        return Err(BundleError::BadPath(path.escape_debug().to_string()));
+    }
     let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
     let mut content = Vec::new();
     entry.take(limits.file_bytes as u64 + 1).read_to_end(&mut content)?;
@@ -132,7 +136,7 @@ pub fn unpack_one(bytes: &[u8], path: &str, limits: &Limits) -> Result<Option<Bu
 }
 
 /// Whether the path is one that a bundle may have.
-pub(crate) fn check_path(path: &str) -> Result<(), BundleError> {
+pub fn check_path(path: &str) -> Result<(), BundleError> {
     let good = !path.is_empty()
         && path.len() <= 240
         && path.split('/').all(|part| {
@@ -288,11 +292,13 @@ mod tests {
             let files: Vec<_> = contents.into_iter().enumerate().map(|(number, bytes)| BundleFile {
                 path: format!("folder/{number}"), executable: number % 2 == 0, bytes,
             }).collect();
-            let unpacked = unpack(&pack(files.clone()).unwrap(), &Limits::default()).unwrap();
+            let packed = pack(files.clone()).unwrap();
             for file in &files {
-                let one = unpack_one(&pack(files.clone()).unwrap(), &file.path, &Limits::default());
-                prop_assert_eq!(one.unwrap().as_ref(), Some(file));
+                let one = unpack_file(&packed, &file.path, &Limits::default()).unwrap();
+                prop_assert_eq!(one.as_ref(), Some(file));
             }
+            prop_assert!(unpack_file(&packed, "folder", &Limits::default()).unwrap().is_none());
+            let unpacked = unpack(&packed, &Limits::default()).unwrap();
             prop_assert_eq!(unpacked, files);
         }
 

@@ -48,6 +48,11 @@ pub enum BundleProblemKind {
     /// Two names that are one on file systems that do not tell capitals, or ways to write an accent, apart.
     #[error("the path is the same as `{0}` on file systems that ignore case or write accents in another way")]
     Collision(String),
+    /// Two folders that are one there.
+    #[error(
+        "its folder is the same as that of `{0}` on file systems that ignore case or write accents in another way"
+    )]
+    FolderCollision(String),
     /// `a` and `a/b`.
     #[error("the path is a file, and the folder of `{0}`")]
     FileAndFolder(String),

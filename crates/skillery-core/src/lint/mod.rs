@@ -99,7 +99,9 @@ fn add_problem(problem: &BundleProblem, findings: &mut Findings) {
     use BundleProblemKind as Kind;
     let rule = match &problem.kind {
         Kind::BadPath(_) => LintRule::BadPath,
-        Kind::Duplicate | Kind::Collision(_) | Kind::FileAndFolder(_) => LintRule::PathCollision,
+        Kind::Duplicate | Kind::Collision(_) | Kind::FolderCollision(_) | Kind::FileAndFolder(_) => {
+            LintRule::PathCollision
+        }
         Kind::NotRegular(_) => LintRule::NotRegular,
         Kind::FileTooLarge(_) | Kind::TooLarge(_) | Kind::TooManyFiles(_) => LintRule::TooLarge,
         Kind::Empty => LintRule::SkillFileMissing,

@@ -51,7 +51,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, findings: &mut Findings) -> Pa
                 read_dependencies(dependencies, &mut partial, &mut context);
             }
             (name @ ("skill" | "dependencies"), other) => {
-                context.tell(place, format!("`{name}` is {}, and must be a table", other.type_str()));
+                context.tell(place, format!("`{name}` is {}, and must be a table", in_words(other)));
             }
             (other, _) => {
                 let message =
@@ -144,7 +144,18 @@ fn parse<T: std::str::FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
 
 fn text<'a>(value: &'a Spanned<DeValue<'_>>) -> Result<&'a str, String> {
     let value = value.get_ref();
-    value.as_str().ok_or_else(|| format!("it is {}, and must be a text", value.type_str()))
+    value.as_str().ok_or_else(|| format!("it is {}, and must be a text", in_words(value)))
+}
+
+fn in_words(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
 }
 
 fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {

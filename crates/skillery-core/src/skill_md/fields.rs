@@ -16,20 +16,21 @@ const KNOWN: &[&str] = &["name", "description", "license", "compatibility", "met
 const BELOW_METADATA: &[&str] =
     &["version", "author", "authors", "tags", "category", "homepage", "repository"];
 
-/// Reads the fields. `None` where the name or the description cannot be known.
+/// Reads the fields, and gives `metadata` with its places beside them. There is no `SkillMd` where the name or the
+/// description cannot be known.
 pub(super) fn read(
     root: &Node,
     path: &str,
     body_line: usize,
     findings: &mut Findings,
-) -> Option<(SkillMd, Option<Node>)> {
+) -> (Option<SkillMd>, Option<Node>) {
     let Value::Map(fields) = &root.value else {
         let message = match root.kind() {
             Some(Kind::Null) => "the front matter is empty; it needs `name` and `description`".to_owned(),
             _ => format!("the front matter is {}; it must be `field: value` lines", root.in_words()),
         };
         findings.push(LintRule::FrontMatterNotAMapping, path, root.place, message);
-        return None;
+        return (None, None);
     };
     let mut skill = SkillMd {
         name: String::new(),
@@ -71,9 +72,11 @@ pub(super) fn read(
     if let Some((text, place)) = &description {
         check_description(text, *place, path, findings);
     }
-    skill.name = name?.0;
-    skill.description = description?.0;
-    Some((skill, metadata))
+    let skill_md = name.zip(description).map(|(name, description)| {
+        (skill.name, skill.description) = (name.0, description.0);
+        skill
+    });
+    (skill_md, metadata)
 }
 
 fn unknown(name: &str) -> String {

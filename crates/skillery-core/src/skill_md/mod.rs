@@ -69,8 +69,9 @@ pub(crate) struct Read<'a> {
 
 pub(crate) fn read<'a>(bytes: &'a [u8], path: &str, findings: &mut Findings) -> Option<Read<'a>> {
     let parts = split::split(bytes, path, findings)?;
-    let fields = yaml::read(parts.front_matter, path, 2, findings)
-        .and_then(|root| fields::read(&root, path, parts.body_line, findings));
-    let (skill_md, metadata) = fields.map_or((None, None), |(skill_md, metadata)| (Some(skill_md), metadata));
+    let (skill_md, metadata) = match yaml::read(parts.front_matter, path, 2, findings) {
+        Some(root) => fields::read(&root, path, parts.body_line, findings),
+        None => (None, None),
+    };
     Some(Read { parts, skill_md, metadata })
 }

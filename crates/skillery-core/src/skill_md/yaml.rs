@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle};
 
 use crate::lint::{Findings, LintRule, Place, quoted};
 
@@ -184,12 +184,7 @@ pub(crate) fn read(text: &str, path: &str, first_line: usize, findings: &mut Fin
         let (event, span) = match next {
             Ok(next) => next,
             Err(error) => {
-                let (kind, marker) = (error.kind(), error.marker());
-                let rule = match kind {
-                    granit_parser::ErrorKind::DirectiveDisallowed => LintRule::YamlFeature,
-                    _ => LintRule::FrontMatterSyntax,
-                };
-                findings.push(rule, path, place(marker), format!("the front matter is not YAML: {kind}"));
+                tell_error(&error, path, place(error.marker()), findings);
                 return None;
             }
         };
@@ -210,7 +205,8 @@ pub(crate) fn read(text: &str, path: &str, first_line: usize, findings: &mut Fin
                 Node { place: at, value }
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                Node { place: at, value: Value::Scalar { text: String::new(), plain: false } }
+                // It was told; what it would stand for is not asked any more.
+                Node { place: at, value: Value::Scalar { text: "alias".to_owned(), plain: false } }
             }
             Event::SequenceStart(style, ..) => {
                 begin_flow(style, &mut flows, path, at, findings);
@@ -255,6 +251,22 @@ pub(crate) fn read(text: &str, path: &str, first_line: usize, findings: &mut Fin
         place: Place::line(first_line),
         value: Value::Scalar { text: String::new(), plain: true },
     }))
+}
+
+fn tell_error(error: &ScanError, path: &str, place: Place, findings: &mut Findings) {
+    let kind = error.kind();
+    let (rule, message) = match kind {
+        ErrorKind::DirectiveDisallowed => {
+            (LintRule::YamlFeature, "a directive (`%…`) of YAML is used; leave it out".to_owned())
+        }
+        ErrorKind::MappingValueNotAllowed => {
+            let message =
+                "the front matter is not YAML: there is a second `: ` in the line; put the text in quotes";
+            (LintRule::FrontMatterSyntax, message.to_owned())
+        }
+        _ => (LintRule::FrontMatterSyntax, format!("the front matter is not YAML: {kind}")),
+    };
+    findings.push(rule, path, place, message);
 }
 
 /// Within a collection in flow style everything is, so only the outermost one is told.

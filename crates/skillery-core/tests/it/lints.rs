@@ -283,10 +283,10 @@ fn a_flood_of_findings_is_cut() {
     assert_eq!(count(LintRule::FindingsOmitted), 2);
 }
 
-/// Inputs that are as large as they may be, and as bad for a reader that goes back and forth.
+/// Inputs that are as large as they may be, and as bad for a reader that goes back and forth or deeper and deeper: one that
+/// does takes hours, or its stack runs out.
 #[test]
-fn nothing_takes_long() {
-    let begun = std::time::Instant::now();
+fn the_worst_inputs_come_to_an_end() {
     let open = |text: &str, times: usize| text.repeat(times);
     let front_matters = [
         open("a: &x b\n", 8_000),
@@ -303,7 +303,7 @@ fn nothing_takes_long() {
         format!("{GOOD}\nmetadata:\n  skillery-dependencies: \"acme/a {}\"", open("^1,", 20_000)),
     ];
     for front_matter in &front_matters {
-        let _ = look(&with(front_matter), "my-skill", Strictness::Lenient);
+        assert!(look(&with(front_matter), "my-skill", Strictness::Lenient).has_errors());
     }
     let bodies = [
         open("[", 500_000),
@@ -323,10 +323,8 @@ fn nothing_takes_long() {
     ];
     for body in &bodies {
         let files = skill(format!("---\n{GOOD}\n---\n{body}"));
-        let _ = look(&files, "my-skill", Strictness::Lenient);
+        assert!(!look(&files, "my-skill", Strictness::Lenient).has_errors());
     }
-    let seconds = begun.elapsed().as_secs();
-    assert!(seconds < 60, "{seconds} seconds");
 }
 
 #[test]

@@ -72,6 +72,8 @@ def run(parent, folder, bundle):
     inputs = read_message(CHANNEL)
     path = "%s/%s" % (bundle, request["path"])
     put(path, request["code"].encode())
+    if "files" in request:
+        put_beside(bundle, request["files"])
     settle(parent, request, folder)
     if parent.prepared.restrict:
         # The last layer, when all files of the worker are in place.
@@ -98,6 +100,18 @@ def put(path, content):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     write(file, content)
     os.close(file)
+
+
+def put_beside(bundle, files):
+    """Writes the other files of a skill that is a folder, and has its script find those that lie beside it."""
+    import binascii
+
+    for file in files:
+        path = "%s/%s" % (bundle, file["path"])
+        put(path, binascii.a2b_base64(file["content"]))
+        if file.get("executable"):
+            os.chmod(path, 0o755)
+    sys.path.insert(0, bundle + "/scripts")
 
 
 class Environment:

@@ -20,6 +20,8 @@ fn skill(name: &str) -> SkillSource {
         id: format!("examples/{name}"),
         version: "1.0.0".parse().unwrap(),
         code,
+        script: None,
+        files: Vec::new(),
         grants: Grants::default(),
     }
 }

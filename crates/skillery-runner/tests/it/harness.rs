@@ -116,6 +116,8 @@ pub(crate) fn source(name: &str, code: &str) -> SkillSource {
         id: format!("acme/{name}"),
         version: "1.0.0".parse().unwrap(),
         code: SkillCode::Text(code.to_owned()),
+        script: None,
+        files: Vec::new(),
         grants: Grants::default(),
     }
 }

@@ -10,6 +10,7 @@ mod entry;
 mod escapes;
 mod examples;
 mod flow;
+mod folders;
 mod harness;
 mod history;
 mod neighbours;

@@ -18,6 +18,7 @@ const APPROVALS: &str = include_str!("migrations/0007_approvals.sql");
 const ROTATION: &str = include_str!("migrations/0008_rotation.sql");
 const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
 const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
+const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
@@ -33,6 +34,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (8, "rotation", ROTATION),
         (9, "surfaces", SURFACES),
         (10, "folders", FOLDERS),
+        (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
     ]
     .into_iter()

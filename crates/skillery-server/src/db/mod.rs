@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod approvals;
 pub mod contents;
 pub mod cosignatures;
+pub mod git;
 mod handover;
 pub mod installs;
 pub mod keys;

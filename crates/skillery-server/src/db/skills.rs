@@ -48,6 +48,15 @@ pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Res
     row.as_ref().map(|row| skill_row(row, 0)).transpose()
 }
 
+/// The skills of the namespace with this key whose key has hyphens side by side, or at its end, by key.
+pub async fn with_odd_hyphens(db: &Db, namespace: &str) -> Result<Vec<SkillRow>> {
+    let text = format!(
+        "SELECT {ROW} FROM skills WHERE namespace = $1 AND (key LIKE '%--%' OR key LIKE '%-') ORDER BY key"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).fetch_all(db.reader()).await?;
+    rows.iter().map(|row| skill_row(row, 0)).collect()
+}
+
 /// The columns of [`ROW`], from this one on.
 pub(super) fn skill_row(row: &AnyRow, first: usize) -> Result<SkillRow> {
     Ok(SkillRow {

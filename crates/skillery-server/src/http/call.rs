@@ -75,6 +75,11 @@ impl Call {
             (Some("https"), _) | (None, true) => "https",
             _ => "http",
         };
+        // Addresses are pasted into shells.
+        let is_plain = |authority: &&str| {
+            authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+        };
+        let authority = authority.filter(is_plain);
         let base = authority.map(|authority| format!("{scheme}://{authority}")).filter(|base| {
             url::Url::parse(base).is_ok_and(|url| {
                 url.path() == "/"

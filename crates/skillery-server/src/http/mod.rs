@@ -4,6 +4,7 @@ pub mod api;
 pub mod call;
 pub mod docs;
 mod door;
+pub mod etag;
 pub mod interop;
 pub mod limiter;
 mod middleware;

@@ -19,6 +19,7 @@ use super::{api, docs, ops};
         api::publish::publish,
         api::show::show,
         api::download::download,
+        api::install::show,
         api::versions::list,
         api::versions::show,
         api::bundle::bundle,

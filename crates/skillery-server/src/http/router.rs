@@ -48,6 +48,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/skills", Who::Scope(Publish)),
     ("get", "/api/v1/skills/{id}", Who::Reader),
     ("get", "/api/v1/skills/{id}/download", Who::Reader),
+    ("get", "/api/v1/skills/{id}/install", Who::Reader),
     ("post", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("delete", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("get", "/api/v1/skills/{id}/ratings", Who::Reader),
@@ -235,6 +236,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
 
 const SHOW: &str = "/api/v1/skills/{id}";
 const DOWNLOAD: &str = "/api/v1/skills/{id}/download";
+const INSTALL: &str = "/api/v1/skills/{id}/install";
 const LOG: &str = "/api/v1/skills/{id}/log";
 const RATE: &str = "/api/v1/skills/{id}/rate";
 const RATINGS: &str = "/api/v1/skills/{id}/ratings";
@@ -274,6 +276,7 @@ fn take_apart<'path>(
         [id @ .., "versions"] if id.len() >= 2 => (VERSIONS, id, None),
         [id @ .., "log"] if id.len() >= 2 => (LOG, id, None),
         [id @ .., "download"] if id.len() >= 2 => (DOWNLOAD, id, None),
+        [id @ .., "install"] if id.len() >= 2 => (INSTALL, id, None),
         [id @ .., "rate"] if id.len() >= 2 => (RATE, id, None),
         [id @ .., "ratings"] if id.len() >= 2 => (RATINGS, id, None),
         [id @ .., "usage"] if id.len() >= 2 => (USAGE, id, None),
@@ -315,6 +318,7 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
     let Asked { route, id, version, path } = asked;
     match (route, call.method(), version) {
         (DOWNLOAD, Method::GET, _) => api::download::download(&call, &id).await,
+        (INSTALL, Method::GET, _) => api::install::show(&call, &id).await,
         (RATE, Method::POST, _) => api::rate::rate(call, &id).await,
         (RATE, Method::DELETE, _) => api::rate::unrate(&call, &id).await,
         (RATINGS, Method::GET, _) => api::ratings::ratings(&call, &id).await,

@@ -113,4 +113,9 @@ impl Search {
     pub fn find(&self, query: &SearchQuery) -> Result<Found> {
         self.index.find(query)
     }
+
+    /// As [`Search::find`], among the skills whose keys come behind this one.
+    pub fn find_behind(&self, query: &SearchQuery, key: &str) -> Result<Found> {
+        self.index.find_behind(query, key)
+    }
 }

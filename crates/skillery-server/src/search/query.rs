@@ -57,8 +57,19 @@ type Clauses = Vec<(Occur, Box<dyn Query>)>;
 impl Index {
     /// Searches.
     pub fn find(&self, query: &SearchQuery) -> Result<Found> {
+        self.find_with(query, Vec::new())
+    }
+
+    /// Searches among the skills whose keys come behind this one.
+    pub fn find_behind(&self, query: &SearchQuery, key: &str) -> Result<Found> {
+        let behind = Bound::Excluded(Term::from_field_text(self.fields.key, key));
+        let behind = Box::new(InvertedIndexRangeQuery::new(behind, Bound::Unbounded));
+        self.find_with(query, vec![(Occur::Must, constant(behind, 0.0))])
+    }
+
+    fn find_with(&self, query: &SearchQuery, mut clauses: Clauses) -> Result<Found> {
         let searcher = self.reader.searcher();
-        let mut clauses = self.word_clauses(query)?;
+        clauses.extend(self.word_clauses(query)?);
         clauses.extend(self.filters(query));
         if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
             clauses.push((Occur::Must, Box::new(AllQuery)));

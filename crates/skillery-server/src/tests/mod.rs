@@ -209,7 +209,7 @@ impl TestApp {
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8700");
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -111,7 +111,7 @@ pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> R
 async fn content(app: &App, row: &VersionRow, path: &str) -> Result<Bytes> {
     let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
     let (path, digest) = (path.to_owned(), row.digest);
-    let unpack = move || match bundle::unpack_one(&packed, &path, &stored_limits()) {
+    let unpack = move || match bundle::unpack_file(&packed, &path, &stored_limits()) {
         Ok(Some(file)) => Ok(Bytes::from(file.bytes)),
         Ok(None) => {
             let cause = format!("bundle {digest} lacks a file that the version lists");

@@ -5,7 +5,8 @@ use axum::response::Response;
 use skillery_core::api::{SignatureSummary, VersionDetail, VersionSignature, VersionsResponse};
 use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
 
-use crate::access::Identity;
+use crate::access::{Caller, Identity};
+use crate::app::App;
 use crate::db::{Db, signatures, versions as table};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
@@ -47,15 +48,20 @@ pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
     responses((status = 200, body = VersionDetail), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    let skill = skill::find(&call.app, &call.caller, id).await?;
+    json(StatusCode::OK, &detail(&call.app, &call.caller, id, version).await?)
+}
+
+/// Everything about one version, as far as the caller may know of it.
+pub async fn detail(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
+    let skill = skill::find(app, caller, id).await?;
     let namespace = skill.id.namespace().key();
     let not_found = || skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone()));
     let key = skill.id.key();
-    let row = table::find(call.app.db.reader(), &key, version)
+    let row = table::find(app.db.reader(), &key, version)
         .await?
-        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
+        .filter(|row| skill::sees_version(caller, &namespace, row))
         .ok_or_else(not_found)?;
-    let summary = table::summary(&call.app.db, &key, version).await?.ok_or_else(not_found)?;
+    let summary = table::summary(&app.db, &key, version).await?.ok_or_else(not_found)?;
     let signatures = row
         .signature
         .map(|value| SignatureSummary {
@@ -64,9 +70,9 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
             value,
         })
         .into_iter()
-        .chain(of_authors(&call.app.db, &key, version).await?)
+        .chain(of_authors(&app.db, &key, version).await?)
         .collect();
-    let detail = VersionDetail {
+    Ok(VersionDetail {
         id: skill.id.clone(),
         summary,
         description: row.description,
@@ -81,8 +87,7 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
         signatures,
         findings: Vec::new(),
         log_position: row.log_position,
-    };
-    json(StatusCode::OK, &detail)
+    })
 }
 
 /// Signatures by authors' own keys.

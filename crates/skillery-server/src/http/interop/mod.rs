@@ -4,27 +4,83 @@
 //! by its path which surface a request is for.
 
 mod clawhub;
+pub(crate) mod discovery;
+pub(crate) mod find;
+mod git;
+mod marketplace;
+mod mcp;
+mod openapm;
+pub(crate) mod plugins;
+mod scope;
 mod surface;
 
 pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
+pub use git::State as GitState;
 pub use surface::Surface;
+
+use skillery_core::{Problem, ProblemCode, Scope, SkillId};
 
 use super::call::Call;
 use super::router::{Answered, Who};
+use crate::failure::Failure;
 
 /// Method, path and who may, of what the clients of others call. These protocols are not ours, and so not in the OpenAPI
 /// document.
-pub const ROUTES: &[(&str, &str, Who)] = &[];
+pub const ROUTES: &[(&str, &str, Who)] = &[
+    ("get", discovery::ROOT, Who::Reader),
+    ("get", discovery::INDEX, Who::Reader),
+    ("get", discovery::ARCHIVE, Who::Reader),
+    ("get", discovery::FILE, Who::Reader),
+    ("get", find::FIND, Who::Reader),
+    ("get", marketplace::MARKETPLACE, Who::Reader),
+    ("get", openapm::VERSIONS, Who::Reader),
+    ("get", openapm::DOWNLOAD, Who::Reader),
+    ("put", openapm::VERSION, Who::Scope(Scope::Publish)),
+    ("post", mcp::ALL, Who::Reader),
+    ("post", mcp::NAMESPACE, Who::Reader),
+    ("get", git::INFO_REFS, Who::Reader),
+    ("post", git::UPLOAD_PACK, Who::Reader),
+];
 
 /// Answers a call of a surface.
 pub async fn dispatch(call: Call, surface: Surface) -> Answered {
     if !call.app.settings.surfaces.has(surface) {
         return ("none", surface.problem(surface.switched_off()));
     }
-    match surface {
-        Surface::Clawhub => clawhub::dispatch(call).await,
-        Surface::Discovery | Surface::Marketplace | Surface::Git | Surface::Mcp | Surface::Openapm => {
-            ("none", surface.problem(surface.not_found(call.head.uri.path())))
-        }
+    let (route, result) = match surface {
+        Surface::Git => return git::answer(call).await,
+        Surface::Clawhub => return clawhub::dispatch(call).await,
+        Surface::Mcp => return mcp::answer(call).await,
+        Surface::Openapm => return openapm::answer(call).await,
+        Surface::Marketplace => (marketplace::MARKETPLACE, marketplace::show(&call).await),
+        Surface::Discovery if call.head.uri.path().ends_with(find::FIND) => (find::FIND, find::find(&call).await),
+        Surface::Discovery => discovery::answer(&call).await,
+    };
+    (route, result.unwrap_or_else(|failure| surface.problem(failure)))
+}
+
+/// The route does not take this method.
+fn not_allowed(route: &str) -> Failure {
+    let mut methods: Vec<String> = ROUTES
+        .iter()
+        .filter(|(_, path, _)| *path == route)
+        .map(|(method, ..)| method.to_uppercase())
+        .collect();
+    if methods.iter().any(|method| method == "GET") {
+        methods.push("HEAD".to_owned());
     }
+    let allowed = methods.join(", ");
+    Problem::new(ProblemCode::MethodNotAllowed, format!("this address takes {allowed}"))
+        .with("allow", allowed)
+        .into()
+}
+
+/// The address of a skill's repository: two segments, as `npx skills` wants them, with `~` for the slashes of a namespace.
+pub(crate) fn git_address(base: &str, id: &SkillId) -> String {
+    format!("{base}/{}/{}.git", git_segment(id), id.name())
+}
+
+/// The namespace of a skill as one segment.
+pub(crate) fn git_segment(id: &SkillId) -> String {
+    id.namespace().as_str().replace('/', "~")
 }

@@ -66,7 +66,7 @@ impl Surface {
 
     /// Whether a file is sent to the address, which may take as long as a bundle.
     pub fn brings_file(path: &str) -> bool {
-        path.starts_with("/clawhub/api/v1/uploads/")
+        path.starts_with("/clawhub/api/v1/uploads/") || path.starts_with("/apm/v1/packages/")
     }
 
     /// Whether the address makes the registry ask the provider that people sign in at.
@@ -87,10 +87,11 @@ impl Surface {
 
     /// A failure as the clients of this surface read it.
     pub fn problem(self, failure: Failure) -> Response {
-        if self == Self::Clawhub {
-            return super::clawhub::problem(failure);
-        }
-        let mut response = problem(failure);
+        let mut response = match self {
+            Self::Clawhub => return super::clawhub::problem(failure),
+            Self::Git => super::git::refuse(failure),
+            _ => problem(failure),
+        };
         // Git asks its user, or its helper, only when it is told what for.
         if self.takes_basic() && response.status() == StatusCode::UNAUTHORIZED {
             response

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::Response;
-use futures_util::StreamExt;
 use serde::Deserialize;
 use skillery_core::{Digest, Problem, ProblemCode, Scope};
 
@@ -21,7 +19,6 @@ use crate::db::staged::{self, StagedFile};
 use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::text::invalid;
-use crate::uploads::Spooled;
 
 #[derive(Default, Deserialize)]
 struct Announcement {
@@ -84,7 +81,8 @@ pub async fn receive(call: Call, id: &str) -> Result<Response> {
     let limit = usize::try_from(file.size).map_err(Failure::internal)?;
     let (app, _, _, body) = call.stream();
     let _upload = app.uploads.begin(&file.user)?;
-    let spooled = spool(&app, body, limit).await?;
+    let stall = Duration::from_secs(app.settings.limits.request_seconds);
+    let spooled = app.uploads.receive(body, limit, stall).await?;
     let bytes = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
     if bytes.len() != limit {
         let detail = format!("{} bytes came, and {limit} were announced", bytes.len());
@@ -99,31 +97,6 @@ pub async fn receive(call: Call, id: &str) -> Result<Response> {
     let id = file.id.clone();
     app.db.write(move |tx| Box::pin(async move { staged::stored(tx, &id).await })).await?;
     json(&serde_json::json!({ "storageId": file.id }))
-}
-
-/// Takes in a body of at most so many bytes, which may come slowly but must not stop to.
-async fn spool(app: &App, body: Body, limit: usize) -> Result<Spooled> {
-    let mut spool = app.uploads.spool();
-    let mut length = 0;
-    let mut pieces = body.into_data_stream();
-    let stall = Duration::from_secs(app.settings.limits.request_seconds);
-    loop {
-        let piece = tokio::time::timeout(stall, pieces.next()).await.map_err(|_| {
-            let detail = format!("no more of the body came for {} s", stall.as_secs());
-            Failure::new(ProblemCode::RequestTimedOut, detail)
-        })?;
-        let Some(piece) = piece else { return Ok(spool.finish().await?) };
-        let piece = piece.map_err(|error| {
-            Failure::caused(ProblemCode::InvalidField, "the body did not arrive whole", error)
-        })?;
-        length += piece.len();
-        if length > limit {
-            let detail = format!("the body has more than the {limit} bytes that were announced");
-            let problem = Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit);
-            return Err(Failure::from(problem).into());
-        }
-        spool.write(&piece).await?;
-    }
 }
 
 fn too_large(path: &str, limit: usize) -> Failure {

@@ -1,0 +1,211 @@
+//! The configured registry and the local library, as `skillery mcp` tells of them.
+//!
+//! What is found and shown is what the registry says. Files are never taken at its word: they are those of the library, or
+//! of a download that was checked as for an installation. So what is listed as skills is what is installed; a list of all
+//! that a registry has would be one of digests that nobody checked.
+
+use std::sync::Arc;
+
+use skillery_client::library::Peeked;
+use skillery_client::{Client, Error, InstallOptions, Installed, Library, Manifest, Page, SearchQuery};
+use skillery_core::api::{SearchResponse, VersionDetail};
+use skillery_core::{Namespace, ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_mcp::{Backend, InstallResult, Listed, Listing, Refusal, SearchArguments, Shown, SkillFiles};
+
+/// Versions that are told of, and that a range is looked for among.
+const VERSIONS: u64 = 200;
+
+/// What the program knows.
+pub(super) struct Local {
+    pub(super) client: Client,
+    pub(super) library: Library,
+    pub(super) options: InstallOptions,
+    /// Whether the user has said beforehand that nobody needs to be asked.
+    pub(super) allow_install: bool,
+}
+
+impl Local {
+    /// The version that the registry has for the request.
+    async fn resolve(&self, id: &SkillId, request: &VersionRequest) -> Result<Version, Error> {
+        match request {
+            VersionRequest::Exact(version) => Ok(version.clone()),
+            VersionRequest::Latest => Ok(self.client.skill(id).await?.version.parse()?),
+            VersionRequest::Range(_) => {
+                let all =
+                    self.client.versions(id, Page { limit: Some(VERSIONS), offset: None }).await?.versions;
+                let published = all.iter().filter(|version| version.status == VersionStatus::Published);
+                let chosen = request.choose(published.map(|version| &version.version)).cloned();
+                chosen.ok_or_else(|| {
+                    let detail = format!("`{id}` has no version that fits `{request}`");
+                    let problem = skillery_core::Problem::new(ProblemCode::VersionNotFound, detail);
+                    Error::Problem(Box::new(problem))
+                })
+            }
+        }
+    }
+
+    /// What the registry says of a version, where it may be used.
+    async fn offered(&self, id: &SkillId, version: &Version) -> Result<VersionDetail, Refusal> {
+        let detail = self.client.version(id, version).await.map_err(refused)?;
+        let problem = |code, detail| Err(skillery_core::Problem::new(code, detail).into());
+        match detail.summary.status {
+            VersionStatus::Published | VersionStatus::Yanked => Ok(detail),
+            VersionStatus::Quarantined => {
+                let reason = detail.summary.reason.unwrap_or_default();
+                problem(ProblemCode::VersionQuarantined, format!("{id} {version} is quarantined: {reason}"))
+            }
+            VersionStatus::Pending | VersionStatus::Rejected => {
+                problem(ProblemCode::VersionNotFound, format!("`{id}` has no version {version}"))
+            }
+        }
+    }
+
+    /// The version in the library, if it is there.
+    async fn installed(&self, id: &SkillId, request: &VersionRequest) -> Option<Installed> {
+        let VersionRequest::Exact(_) = request else { return None };
+        let (library, id, request) = (self.library.clone(), id.to_string(), request.clone());
+        blocking(move || Ok(library.get(&id, Some(&request)).ok())).await.ok().flatten()
+    }
+
+    /// The files of the library's version, as they were installed.
+    async fn own(&self, installed: Installed, warning: Option<String>) -> Result<Arc<SkillFiles>, Refusal> {
+        let library = self.library.clone();
+        blocking(move || {
+            let files = library.files(&installed)?;
+            let Manifest { id, version, digest, .. } = installed.manifest;
+            Ok(Arc::new(SkillFiles { id, version, digest, warning, files }))
+        })
+        .await
+    }
+
+    async fn shown(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown, Refusal> {
+        let version = self.resolve(id, request).await.map_err(refused)?;
+        let version = self.offered(id, &version).await?;
+        let page = Page { limit: Some(VERSIONS), offset: None };
+        let mut versions = self.client.versions(id, page).await.map_err(refused)?.versions;
+        versions.retain(|version| matches!(version.status, VersionStatus::Published | VersionStatus::Yanked));
+        let skill = match self.client.skill(id).await {
+            Ok(skill) => Some(skill),
+            // All its versions are yanked, or prereleases.
+            Err(error) if error.code() == ProblemCode::VersionNotFound.as_str() => None,
+            Err(error) => return Err(refused(error)),
+        };
+        Ok(Shown { version, skill, versions, registry: None })
+    }
+}
+
+impl Backend for Local {
+    const INSTALLS: bool = true;
+
+    async fn search(&self, query: &SearchArguments) -> Result<SearchResponse, Refusal> {
+        let org = query.namespace.as_deref().map(str::parse::<Namespace>).transpose();
+        let query = SearchQuery {
+            q: query.query.clone(),
+            tags: query.tags.clone().unwrap_or_default(),
+            org: org.map_err(|error| refused(error.into()))?,
+            page: Page { limit: query.limit.map(u64::from), offset: None },
+            ..SearchQuery::default()
+        };
+        self.client.search(&query).await.map_err(refused)
+    }
+
+    async fn show(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown, Refusal> {
+        self.shown(id, request).await
+    }
+
+    async fn files(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<SkillFiles>, Refusal> {
+        let installed = self.installed(id, request).await;
+        if let Some(installed) = &installed
+            && installed.manifest.registry.as_deref() != Some(self.client.registry())
+        {
+            // It was made here, or came from elsewhere: nobody else knows more of it.
+            return self.own(installed.clone(), None).await;
+        }
+        let version = self.resolve(id, request).await.map_err(refused)?;
+        // What was quarantined since is not read any more, as far as the registry can be asked.
+        let detail = match self.client.version(id, &version).await {
+            Err(error) if error.is_unreachable() => None,
+            Err(error) => return Err(refused(error)),
+            Ok(_) => Some(self.offered(id, &version).await?),
+        };
+        let yanked = detail
+            .filter(|detail| detail.summary.status == VersionStatus::Yanked)
+            .map(|detail| SkillFiles::yanked(&detail.id, &version, detail.summary.reason.as_deref()));
+        if let Some(installed) = installed {
+            return self.own(installed, yanked).await;
+        }
+        let peeked = self.library.peek(&self.client, id, &version, self.options).await.map_err(refused)?;
+        let Peeked { manifest: Manifest { id, version, digest, .. }, files, warning } = peeked;
+        Ok(Arc::new(SkillFiles { id, version, digest, warning: yanked.or(warning), files }))
+    }
+
+    async fn manifest(
+        &self,
+        id: &SkillId,
+        request: &VersionRequest,
+    ) -> Result<Arc<skillery_mcp::Manifest>, Refusal> {
+        let files = match self.installed(id, request).await {
+            // What is installed is listed without asking anybody.
+            Some(installed) => self.own(installed, None).await?,
+            None => self.files(id, request).await?,
+        };
+        Ok(Arc::new(skillery_mcp::Manifest::of(&files)))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, Refusal> {
+        let (library, after) = (self.library.clone(), after.map(str::to_owned));
+        let mut installed = blocking(move || library.list()).await?;
+        installed.sort_by_key(|installed| installed.manifest.id.key());
+        installed.retain(|installed| after.as_ref().is_none_or(|after| installed.manifest.id.key() > *after));
+        let is_last = installed.len() <= limit;
+        let listed = |installed: Installed| Listed {
+            id: installed.manifest.id,
+            version: installed.manifest.version,
+            description: installed.manifest.description,
+        };
+        let skills: Vec<Listed> = installed.into_iter().take(limit).map(listed).collect();
+        let next = skills.last().filter(|_| !is_last).map(|skill| skill.id.key());
+        Ok(Listing { skills, next })
+    }
+
+    fn note_use(&self, _: &SkillFiles) {
+        // The registry counts downloads itself.
+    }
+
+    fn installs_unasked(&self) -> bool {
+        self.allow_install
+    }
+
+    async fn install(&self, id: &SkillId, version: &Version) -> Result<InstallResult, Refusal> {
+        let request = VersionRequest::Exact(version.clone());
+        let installed =
+            self.library.install(&self.client, id, &request, self.options).await.map_err(refused)?;
+        let Manifest { id, version, digest, .. } = &installed.installed.manifest;
+        Ok(InstallResult {
+            id: id.to_string(),
+            version: version.to_string(),
+            digest: digest.to_string(),
+            added: installed.added,
+            folder: installed.installed.path.display().to_string(),
+            warning: installed.warning,
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> skillery_client::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(refused),
+        Err(error) => Err(Refusal::new("internal", format!("work on the library did not end: {error}"))),
+    }
+}
+
+/// What an agent reads of it. What lies behind is for the user's log.
+fn refused(error: Error) -> Refusal {
+    let refusal = Refusal::new(error.code(), error.to_string());
+    match error.code() {
+        "token-required" | "unauthenticated" => refusal.hint("the user can sign in with `skillery login`"),
+        _ => error.hint().into_iter().fold(refusal, Refusal::hint),
+    }
+}

@@ -1,0 +1,284 @@
+//! `skillery mcp`, as an agent's host starts it: another program's messages on stdin and stdout, and one that asks its user.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams,
+    ElicitResult, ElicitationAction, ElicitationCapability, FormElicitationCapability, Implementation,
+    ProtocolVersion, ReadResourceRequestParams, ResourceContents,
+};
+use rmcp::service::{ClientLifecycleMode, ClientServiceExt, RequestContext, RunningService};
+use rmcp::{ClientHandler, ErrorData, RoleClient, ServiceExt};
+use serde_json::{Value, json};
+use tokio::process::Child;
+
+use crate::support::{Place, Server, VALIDATOR};
+
+/// A host whose user answers always the same, or that cannot ask.
+#[derive(Clone, Default)]
+struct Host {
+    answer: Option<ElicitationAction>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl ClientHandler for Host {
+    fn get_info(&self) -> ClientConfig {
+        let mut capabilities = ClientCapabilities::default();
+        if self.answer.is_some() {
+            let form = FormElicitationCapability::default();
+            capabilities.elicitation = Some(ElicitationCapability::new().with_form(form));
+        }
+        ClientConfig::new(capabilities, Implementation::new("host", "1"))
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let ElicitRequestParams::FormElicitationParams { message, .. } = request else {
+            return Err(ErrorData::invalid_params("no form", None));
+        };
+        self.asked.lock().unwrap().push(message);
+        Ok(ElicitResult::new(self.answer.clone().unwrap()))
+    }
+}
+
+/// The program under way, with a host before it.
+struct Agent {
+    running: RunningService<RoleClient, Host>,
+    host: Host,
+    child: Child,
+}
+
+impl Agent {
+    async fn start(place: &Place, arguments: &[&str], answer: Option<ElicitationAction>) -> Self {
+        Self::start_as(place, arguments, answer, ClientLifecycleMode::Initialize).await
+    }
+
+    async fn start_as(
+        place: &Place,
+        arguments: &[&str],
+        answer: Option<ElicitationAction>,
+        lifecycle: ClientLifecycleMode,
+    ) -> Self {
+        let arguments = [&["mcp"], arguments].concat();
+        let command = place.command(arguments);
+        let mut command = tokio::process::Command::from(command);
+        let mut child = command.stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let streams = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        let host = Host { answer, ..Host::default() };
+        let running = match lifecycle {
+            ClientLifecycleMode::Initialize => host.clone().serve(streams).await.unwrap(),
+            other => host.clone().serve_with_lifecycle(streams, other).await.unwrap(),
+        };
+        Self { running, host, child }
+    }
+
+    async fn call(&self, tool: &'static str, arguments: Value) -> CallToolResult {
+        let Value::Object(arguments) = arguments else { panic!("no object") };
+        self.running.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.unwrap()
+    }
+
+    /// What a tool answers; it must go well.
+    async fn tool(&self, tool: &'static str, arguments: Value) -> Value {
+        let result = self.call(tool, arguments).await;
+        assert_eq!(result.is_error, Some(false), "{result:?}");
+        result.structured_content.unwrap()
+    }
+
+    /// The code with which a tool fails.
+    async fn fails(&self, tool: &'static str, arguments: Value) -> String {
+        let result = self.call(tool, arguments).await;
+        assert_eq!(result.is_error, Some(true), "{result:?}");
+        result.meta.unwrap()["skillery/problem"]["code"].as_str().unwrap().to_owned()
+    }
+
+    async fn read(&self, uri: &str) -> Result<String, String> {
+        let read = self.running.read_resource(ReadResourceRequestParams::new(uri)).await;
+        match read.map_err(|error| error.to_string())?.contents.remove(0) {
+            ResourceContents::TextResourceContents { text, .. } => Ok(text),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The host leaves, and the program must end by itself.
+    async fn leave(mut self) {
+        self.running.close().await.unwrap();
+        let output = self.child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+fn registry() -> (Server, Place) {
+    let server = Server::start();
+    let place = server.place();
+    place.publish("acme/email_validator", "1.0.0");
+    place.publish("acme/email_validator", "1.1.0");
+    (server, place)
+}
+
+fn installed(place: &Place) -> Vec<String> {
+    let listed = place.run(["list", "--json"]).ok().json();
+    let skills = listed["skills"].as_array().unwrap().iter();
+    skills
+        .map(|skill| format!("{}@{}", skill["id"].as_str().unwrap(), skill["version"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn nothing_but_messages_is_written_to_stdout() {
+    let (_server, place) = registry();
+    let messages = [
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        "this is no message",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"drop/tables"}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"show_skill","arguments":{"id":"acme/email_validator"}}}"#,
+        r#"{"jsonrpc":"2.0","id":4,"method":"resources/read","params":{"uri":"skill://acme/email_validator/@1.0.0/email-validator/SKILL.md"}}"#,
+    ];
+    let run = place.run_with_input(["mcp", "-v"], &(messages.join("\n") + "\n")).ok();
+    let mut answers: Vec<Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    answers.retain(|answer| answer["id"].is_number());
+    answers.sort_by_key(|answer| answer["id"].as_i64());
+    assert_eq!(answers.len(), 5, "{}", run.stdout);
+    assert_eq!(answers[0]["result"]["protocolVersion"], "2024-11-05");
+    assert_eq!(answers[1]["result"]["tools"].as_array().unwrap().len(), 4);
+    assert_eq!(answers[2]["error"]["code"], -32601);
+    assert_eq!(answers[3]["result"]["structuredContent"]["version"], "1.1.0");
+    assert!(answers[4]["result"]["contents"][0]["text"].as_str().unwrap().contains("name: email-validator"));
+}
+
+#[test]
+fn it_ends_with_its_host() {
+    let place = Place::new();
+    let run = place.run_with_input(["mcp"], "").ok();
+    assert_eq!(run.stdout, "");
+    let run = place.run_with_input(["mcp"], "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n");
+    assert!(run.stdout.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", run.report());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skills_are_found_read_and_installed_with_the_users_consent() {
+    let (_server, place) = registry();
+    let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
+    let names: Vec<_> =
+        agent.running.list_all_tools().await.unwrap().into_iter().map(|tool| tool.name).collect();
+    assert_eq!(names, ["search_skills", "show_skill", "read_skill_file", "install_skill"]);
+    let found = agent.tool("search_skills", json!({ "query": "email" })).await;
+    assert_eq!((&found["total"], &found["skills"][0]["version"]), (&json!(1), &json!("1.1.0")));
+    let id = "acme/email_validator";
+    let shown = agent.tool("show_skill", json!({ "id": id, "version": "~1.0" })).await;
+    assert_eq!(
+        (&shown["version"], &shown["install"]),
+        (&json!("1.0.0"), &json!([format!("skillery install {id}@1.0.0")]))
+    );
+    let read = agent.tool("read_skill_file", json!({ "id": id, "path": "scripts/email_validator.py" })).await;
+    assert_eq!((&read["content"], &read["version"]), (&json!(VALIDATOR), &json!("1.1.0")));
+    assert_eq!(
+        agent.read("skill://acme/email_validator/@latest/email-validator/scripts/email_validator.py").await,
+        Ok(VALIDATOR.to_owned())
+    );
+    assert_eq!(agent.fails("show_skill", json!({ "id": "acme/none" })).await, "skill-not-found");
+    assert_eq!(agent.fails("read_skill_file", json!({ "id": id, "path": "x" })).await, "file-not-found");
+    // What was only read is not installed, and so not listed.
+    assert_eq!(installed(&place), Vec::<String>::new());
+    assert_eq!(agent.running.list_all_skills().await.unwrap(), []);
+
+    let done = agent.tool("install_skill", json!({ "id": id, "version": "^1.0.0" })).await;
+    assert_eq!((&done["version"], &done["added"]), (&json!("1.1.0"), &json!(true)));
+    assert!(std::path::Path::new(done["folder"].as_str().unwrap()).join("SKILL.md").is_file());
+    assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
+    let asked = agent.host.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].contains("acme/email_validator 1.1.0, published by admin"), "{}", asked[0]);
+    let skills = agent.running.list_all_skills().await.unwrap();
+    assert_eq!(skills[0].uri, "skill://acme/email_validator/@1.1.0/email-validator/SKILL.md");
+    assert_eq!(agent.running.list_all_resources().await.unwrap().len(), 1);
+    agent.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_installed_that_nobody_has_agreed_to() {
+    let (_server, place) = registry();
+    let arguments = json!({ "id": "acme/email_validator" });
+    for answer in [None, Some(ElicitationAction::Decline), Some(ElicitationAction::Cancel)] {
+        let agent = Agent::start(&place, &[], answer).await;
+        assert_eq!(agent.fails("install_skill", arguments.clone()).await, "not-agreed");
+        agent.leave().await;
+    }
+    assert_eq!(installed(&place), Vec::<String>::new());
+    let agent = Agent::start(&place, &["--allow-install"], None).await;
+    assert_eq!(agent.tool("install_skill", arguments.clone()).await["added"], true);
+    assert_eq!(agent.tool("install_skill", arguments).await["added"], false);
+    agent.leave().await;
+    assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_of_the_newest_version_ask_and_call_again() {
+    let (_server, place) = registry();
+    let discover =
+        || ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+    let arguments = json!({ "id": "acme/email_validator", "version": "1.0.0" });
+    let agent = Agent::start_as(&place, &[], Some(ElicitationAction::Decline), discover()).await;
+    assert_eq!(agent.fails("install_skill", arguments.clone()).await, "not-agreed");
+    assert_eq!(agent.host.asked.lock().unwrap().len(), 1);
+    agent.leave().await;
+    assert_eq!(installed(&place), Vec::<String>::new());
+
+    let agent = Agent::start_as(&place, &[], Some(ElicitationAction::Accept), discover()).await;
+    // An answer to another question is none: the user is asked about this one.
+    let Value::Object(map) = arguments.clone() else { unreachable!() };
+    let forged = CallToolRequestParams::new("install_skill")
+        .with_arguments(map)
+        .with_input_responses([("install".to_owned(), json!({ "action": "accept" }))].into())
+        .with_request_state("acme/email_validator@9.9.9#0");
+    agent.running.call_tool_once(forged).await.unwrap();
+    assert_eq!(installed(&place), Vec::<String>::new());
+    assert_eq!(agent.tool("install_skill", arguments).await["version"], "1.0.0");
+    assert_eq!(agent.host.asked.lock().unwrap().len(), 1);
+    agent.leave().await;
+    assert_eq!(installed(&place), ["acme/email_validator@1.0.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_altered_or_taken_back_is_not_read() {
+    let (server, place) = registry();
+    let id = "acme/email_validator";
+    let code = |version: &str| json!({ "id": id, "version": version, "path": "scripts/email_validator.py" });
+    let agent = Agent::start(&place, &["--allow-install"], None).await;
+    agent.tool("read_skill_file", code("1.0.0")).await;
+    let done = agent.tool("install_skill", json!({ "id": id, "version": "1.1.0" })).await;
+    let path = std::path::Path::new(done["folder"].as_str().unwrap()).join("scripts/email_validator.py");
+    place.run(["yank", id, "1.0.0", "--reason", "it is slow"]).ok();
+    assert_eq!(
+        agent.tool("read_skill_file", code("1.0.0")).await["warning"],
+        "acme/email_validator 1.0.0 was yanked: it is slow"
+    );
+    // What lies on disk is not what was installed any more.
+    let before = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "import os\n").unwrap();
+    assert_eq!(agent.fails("read_skill_file", code("1.1.0")).await, "digest-mismatch");
+    assert!(agent.running.list_all_skills().await.is_err());
+    std::fs::write(&path, before).unwrap();
+    agent.tool("read_skill_file", code("1.1.0")).await;
+    // What was quarantined is not read, though it is installed; nor is what is still kept of it.
+    for version in ["1.0.0", "1.1.0"] {
+        place.run(["quarantine", id, version, "--reason", "malware"]).ok();
+        assert_eq!(agent.fails("read_skill_file", code(version)).await, "version-quarantined");
+        assert_eq!(
+            agent.fails("install_skill", json!({ "id": id, "version": version })).await,
+            "version-quarantined"
+        );
+    }
+    // Without the registry what is here can still be read by its version, and nothing is found.
+    drop(server);
+    assert_eq!(agent.tool("read_skill_file", code("1.1.0")).await["content"], VALIDATOR);
+    assert_eq!(agent.fails("search_skills", json!({ "query": "" })).await, "registry-unreachable");
+    agent.leave().await;
+}

@@ -1,0 +1,201 @@
+//! What no skill that can be published as a function shows, and that the table is sound.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use skillery_core::bundle::BundleFile;
+use skillery_core::{Digest, SkillId};
+
+use super::content::Content;
+use super::disk::{Fresh, Scratch};
+use super::*;
+use crate::home::Home;
+
+struct World {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+    site: Site,
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap().join("project");
+    std::fs::create_dir(&root).unwrap();
+    let home = Home::at(folder.path().join("home"));
+    let site = Site { home, machine: Machine::here().unwrap(), root: Some(root.clone()) };
+    World { _folder: folder, root, site }
+}
+
+fn skill(name: &str, version: &str, files: &[(&str, &str, bool)]) -> SkillFolder {
+    let id: SkillId = "acme/tool".parse().unwrap();
+    let skill_file = format!("---\nname: {name}\ndescription: A tool.\n---\n");
+    let mut all =
+        vec![BundleFile { path: "SKILL.md".to_owned(), executable: false, bytes: skill_file.into_bytes() }];
+    all.extend(files.iter().map(|(path, text, executable)| BundleFile {
+        path: (*path).to_owned(),
+        executable: *executable,
+        bytes: text.as_bytes().to_vec(),
+    }));
+    let version = version.parse().unwrap();
+    SkillFolder {
+        name: FolderName::of(&id, &all).unwrap(),
+        content: Content::of(&version, Digest::of(version.to_string().as_bytes()), &all),
+        files: all,
+        id,
+    }
+}
+
+fn agents(names: &[&str]) -> Vec<&'static Agent> {
+    names.iter().map(|name| Agent::named(name).unwrap()).collect()
+}
+
+#[test]
+fn what_may_be_executed_stays_so_and_a_version_replaces_the_other_as_a_whole() {
+    let World { root, site, .. } = &world();
+    let one = skill("tool", "1.0.0", &[("scripts/run.sh", "1", true), ("references/deep/a.md", "a", false)]);
+    site.place(&[one], &agents(&["claude-code"]), PlaceOptions::default()).unwrap();
+    let folder = root.join(".claude/skills/tool");
+    let mode = |path: &str| std::fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o111;
+    assert!(mode("scripts/run.sh") & 0o100 != 0 && mode("SKILL.md") == 0);
+    let two = skill("tool", "2.0.0", &[("scripts/run.sh", "2", false)]);
+    let placed = site.refresh(&[two], None, false).unwrap().placed;
+    assert_eq!(placed[0].change, Change::Updated);
+    assert!(mode("scripts/run.sh") == 0 && !folder.join("references").exists());
+    assert_eq!(std::fs::read_dir(root.join(".claude")).unwrap().count(), 1, "nothing is left beside");
+}
+
+#[test]
+fn a_skill_that_is_called_otherwise_now_leaves_nothing_under_its_old_name() {
+    let World { root, site, .. } = &world();
+    for link in [false, true] {
+        let options = PlaceOptions { link: Some(link), force: false };
+        site.place(&[skill("old", "1.0.0", &[])], &agents(&["claude-code", "goose"]), options).unwrap();
+        // Changed by hand, it stays, and so does all else.
+        let copy = root.join(if link { ".agents/skills/old" } else { ".goose/skills/old" });
+        std::fs::write(copy.join("notes"), "mine").unwrap();
+        let placing = site.refresh(&[skill("new", "2.0.0", &[])], None, false).unwrap();
+        assert!(matches!(&placing.conflicts[..], [Conflict::Altered { path, .. }] if *path == copy));
+        assert_eq!(std::fs::read_to_string(copy.join("notes")).unwrap(), "mine");
+        std::fs::remove_file(copy.join("notes")).unwrap();
+
+        let placing = site.refresh(&[skill("new", "2.0.0", &[])], None, false).unwrap();
+        assert!(placing.conflicts.is_empty());
+        for agent in [".claude", ".goose"] {
+            let skills = root.join(agent).join("skills");
+            assert!(std::fs::read_to_string(skills.join("new/SKILL.md")).unwrap().contains("name: new"));
+            assert!(!disk::is_there(&skills.join("old")));
+        }
+        assert!(!root.join(".agents/skills/old").exists());
+        let taken = site.take(&["acme/tool".parse().unwrap()], None, false).unwrap();
+        assert!(!taken.is_empty());
+        assert_eq!(std::fs::read_dir(root).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn what_an_interruption_left_comes_back_or_goes() {
+    let World { root, .. } = &world();
+    let target = root.join("skills/tool");
+    let beside = root.join(".skillery-tool");
+    let file = |text: &str| {
+        vec![BundleFile { path: "SKILL.md".to_owned(), executable: false, bytes: text.as_bytes().to_vec() }]
+    };
+    std::fs::create_dir(root.join("skills")).unwrap();
+    Scratch::of(&target).unwrap().put(&Fresh::Files(&file("one"))).unwrap();
+    let read = || std::fs::read_to_string(target.join("SKILL.md")).unwrap();
+    // Between the two renames of a file system that cannot exchange.
+    std::fs::create_dir_all(beside.join("new")).unwrap();
+    std::fs::rename(&target, beside.join("old")).unwrap();
+    let scratch = Scratch::of(&target).unwrap();
+    assert_eq!(read(), "one");
+    scratch.put(&Fresh::Files(&file("two"))).unwrap();
+    assert_eq!(read(), "two");
+    // After them, and after an exchange.
+    std::fs::create_dir_all(beside.join("old/left")).unwrap();
+    let scratch = Scratch::of(&target).unwrap();
+    assert_eq!(read(), "two");
+    scratch.take().unwrap();
+    assert!(!target.exists() && !beside.exists());
+    // A link under that name is not followed.
+    let outside = root.join("outside");
+    std::fs::create_dir_all(outside.join("old")).unwrap();
+    std::os::unix::fs::symlink(&outside, &beside).unwrap();
+    Scratch::of(&target).unwrap();
+    assert!(outside.join("old").exists() && !disk::is_there(&beside) && !target.exists());
+}
+
+#[test]
+fn names_that_are_the_same_everywhere() {
+    for good in ["a", "email-validator", "x1", "1", &"a".repeat(64)] {
+        assert_eq!(good.parse::<FolderName>().unwrap().as_str(), good);
+    }
+    let long = "a".repeat(65);
+    for bad in [
+        "", "-a", "a-", "a--b", "a_b", "a.b", "A", "..", "a/b", "a\\b", "ä", "con", "com1", "a b", "a\n",
+        &long,
+    ] {
+        assert!(bad.parse::<FolderName>().is_err(), "{bad:?}");
+    }
+    let named = |text: &str| {
+        let bytes = text.as_bytes().to_vec();
+        let file = BundleFile { path: "SKILL.md".to_owned(), executable: false, bytes };
+        FolderName::of(&"acme/x".parse().unwrap(), &[file]).map(String::from)
+    };
+    assert_eq!(named("---\nname: \"a-b\"\ndescription: >\n  ---\n---\n").unwrap(), "a-b");
+    assert_eq!(named("\u{feff}---\r\nname: a\r\n---\r\n# name: b").unwrap(), "a");
+    for bad in [
+        "",
+        "name: a",
+        "---\nname: a\n",
+        "---\nname: ../a\n---\n",
+        "---\nname: [a]\n---\n",
+        "---\nname: a\nname: b\n---\n",
+        "---\ndescription: a\n---\n",
+        "\n---\nname: a\n---\n",
+    ] {
+        let error = named(bad).unwrap_err();
+        assert_eq!(error.code(), "no-folder-name", "{bad:?}");
+    }
+}
+
+#[test]
+fn the_table_is_sound() {
+    let names: Vec<&str> = Agent::all().iter().map(Agent::name).collect();
+    let known = |name: &str| table::VARIABLES.iter().any(|(variable, _)| *variable == name);
+    for agent in Agent::all() {
+        assert_eq!(names.iter().filter(|name| **name == agent.name()).count(), 1, "{agent}");
+        let folder = Path::new(agent.project_folder());
+        assert!(folder.is_relative() && !agent.project_folder().contains(".."), "{agent}");
+        for path in agent.global_folder().into_iter().chain(agent.found_by()) {
+            let first = path.split('/').next().unwrap();
+            let is_known = ["~", ".", ""].contains(&first) || first.strip_prefix('$').is_some_and(known);
+            assert!(is_known && !path.contains(".."), "{agent}: {path}");
+        }
+    }
+    for (alias, full) in table::ALIASES {
+        assert_eq!(Agent::named(alias).unwrap().name(), *full);
+        assert!(!names.contains(alias));
+    }
+    assert!(Agent::shared().is_some() && !names.contains(&"all"));
+    assert!(Agent::named("claude-cod").unwrap_err().to_string().contains("`claude-code`"));
+}
+
+/// The table of `docs/agents.md`.
+#[test]
+fn the_documentation_has_the_same_table() {
+    let rows = Agent::all().iter().map(|agent| {
+        let words =
+            |words: Vec<&str>| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        format!(
+            "| {} | {} | `{}` | {} | {} |\n",
+            words(std::iter::once(agent.name()).chain(agent.aliases()).collect()),
+            agent.title(),
+            agent.project_folder(),
+            words(agent.global_folder().into_iter().collect()),
+            words(agent.found_by().collect()),
+        )
+    });
+    let table: String = rows.collect();
+    let text = include_str!("../../../../docs/agents.md");
+    assert!(text.contains(&table), "docs/agents.md lacks:\n{table}");
+}

@@ -1,0 +1,128 @@
+//! What the two places know in different ways.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use skillery_core::api::{Record, SearchResponse, VersionDetail, VersionSummary};
+use skillery_core::bundle::BundleFile;
+use skillery_core::{Digest, SkillId, Version, VersionRequest};
+
+use crate::{InstallResult, Manifest, Refusal, SearchArguments};
+
+/// A registry as one caller sees it. What the caller may not see does not exist for it, and what is quarantined, waits for a
+/// decision or was refused is never given; what was yanked only to who names the version.
+///
+/// All of it may be called many times at once, and is harmless to repeat, but for [`Backend::install`].
+pub trait Backend: Send + Sync + 'static {
+    /// Whether it can install skills, and so offers to.
+    const INSTALLS: bool;
+
+    /// Finds skills. The arguments are within their limits.
+    fn search(&self, query: &SearchArguments)
+    -> impl Future<Output = Result<SearchResponse, Refusal>> + Send;
+
+    /// Everything about a version.
+    fn show(
+        &self,
+        id: &SkillId,
+        request: &VersionRequest,
+    ) -> impl Future<Output = Result<Shown, Refusal>> + Send;
+
+    /// The files of a version.
+    fn files(
+        &self,
+        id: &SkillId,
+        request: &VersionRequest,
+    ) -> impl Future<Output = Result<Arc<SkillFiles>, Refusal>> + Send;
+
+    /// What the files of a version are, which never changes, so that it may be remembered by the bundle's digest.
+    fn manifest(
+        &self,
+        id: &SkillId,
+        request: &VersionRequest,
+    ) -> impl Future<Output = Result<Arc<Manifest>, Refusal>> + Send {
+        async move { Ok(Arc::new(Manifest::of(&*self.files(id, request).await?))) }
+    }
+
+    /// The latest versions of skills by their keys, at most `limit` from behind `after`.
+    fn list(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Listing, Refusal>> + Send;
+
+    /// A skill's description was handed out: the skill is in use.
+    fn note_use(&self, files: &SkillFiles);
+
+    /// Whether the user has said beforehand that nobody needs to be asked before something is installed.
+    fn installs_unasked(&self) -> bool {
+        false
+    }
+
+    /// Installs a version, to which the user has agreed.
+    fn install(
+        &self,
+        _id: &SkillId,
+        _version: &Version,
+    ) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
+        async { Err(Refusal::new("not-offered", "nothing can be installed here")) }
+    }
+}
+
+/// A version with its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillFiles {
+    /// The skill, as it was first spelled.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// Why the version should not be used.
+    pub warning: Option<String>,
+    /// Its files.
+    pub files: Vec<BundleFile>,
+}
+
+impl SkillFiles {
+    /// What is to be said of a version that its publisher took back.
+    pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+        match reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{id} {version} was yanked: {reason}"),
+            None => format!("{id} {version} was yanked"),
+        }
+    }
+}
+
+/// Everything about a version, and what there is besides it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The version that was asked for.
+    pub version: VersionDetail,
+    /// The skill by its latest version; none where it has no latest.
+    pub skill: Option<Record>,
+    /// The highest versions.
+    pub versions: Vec<VersionSummary>,
+    /// The registry's address, for the lines that install it.
+    pub registry: Option<String>,
+}
+
+/// A part of a list of skills.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Skills, in order.
+    pub skills: Vec<Listed>,
+    /// Behind what the next part begins; none: this was the last.
+    pub next: Option<String>,
+}
+
+/// A skill in a list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The skill.
+    pub id: SkillId,
+    /// The version.
+    pub version: Version,
+    /// What it is for.
+    pub description: String,
+}

@@ -1,0 +1,113 @@
+//! From bundles to the ids that git knows them by. They are computed once, and kept in the database.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use futures_util::{StreamExt, stream};
+use skillery_core::bundle;
+use skillery_core::git::{Object, ObjectError, ObjectId, of_files};
+use skillery_core::{Digest, ProblemCode};
+
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::db::git::{self, RepositoryVersion, TreeRow};
+use crate::failure::{Failure, Result};
+use crate::skill::stored_limits;
+
+/// Bundles that are read at once.
+pub const AHEAD: usize = 4;
+/// Bundles whose ids are written in one change.
+const TOGETHER: usize = 64;
+
+/// A version with the id of its folder.
+#[derive(Debug, Clone)]
+pub struct Derived {
+    /// The version.
+    pub row: RepositoryVersion,
+    /// The folder of its files.
+    pub tree: ObjectId,
+}
+
+/// These versions with the ids of their folders. Those whose files git does not accept are left out, and so are those whose
+/// bundle cannot be read now: one of them must not withhold all others.
+pub async fn derive(app: &App, rows: Vec<RepositoryVersion>) -> Result<Vec<Derived>> {
+    let unknown: HashSet<Digest> =
+        rows.iter().filter(|row| row.tree.is_none()).map(|row| row.digest).collect();
+    let made = make(app, unknown).await;
+    let mut derived = Vec::with_capacity(rows.len());
+    for row in rows {
+        let tree = row.tree.as_deref().or_else(|| made.get(&row.digest).map(|made| made.tree.as_str()));
+        if let Some(tree) = tree.filter(|tree| !tree.is_empty()) {
+            let tree = parsed(tree)?;
+            derived.push(Derived { row, tree });
+        }
+    }
+    Ok(derived)
+}
+
+/// The ids of everything in these bundles, in their order.
+pub async fn objects(app: &App, digests: &[Digest]) -> Result<Vec<Vec<ObjectId>>> {
+    let mut known = git::objects(&app.db, digests).await?;
+    let unknown = digests.iter().filter(|digest| !known.contains_key(digest)).copied().collect();
+    known.extend(make(app, unknown).await.into_iter().map(|(digest, made)| (digest, made.objects)));
+    let ids = |digest: &Digest| -> Result<Vec<ObjectId>> {
+        let text = known.get(digest).filter(|text| !text.is_empty()).ok_or_else(|| {
+            Failure::caused(ProblemCode::ContentMissing, "", format!("content {digest} cannot be read"))
+        })?;
+        text.as_bytes().chunks(40).map(|hex| parsed(std::str::from_utf8(hex).unwrap_or_default())).collect()
+    };
+    digests.iter().map(ids).collect()
+}
+
+fn parsed(hex: &str) -> Result<ObjectId> {
+    ObjectId::from_str(hex).map_err(|_| Failure::internal(format!("`{hex}` is no id of an object")))
+}
+
+async fn make(app: &App, digests: HashSet<Digest>) -> HashMap<Digest, TreeRow> {
+    let mut all = HashMap::with_capacity(digests.len());
+    let mut pieces =
+        stream::iter(digests).map(|digest| make_one(app, digest)).buffer_unordered(AHEAD).chunks(TOGETHER);
+    while let Some(piece) = pieces.next().await {
+        let made: Vec<TreeRow> = piece.into_iter().flatten().collect();
+        all.extend(made.iter().map(|row| (row.digest, row.clone())));
+        let kept = app.db.write(move |tx| Box::pin(async move { git::keep_trees(tx, &made).await })).await;
+        if let Err(failure) = kept {
+            // They are known for this answer, and will be made again.
+            tracing::warn!(%failure, "ids of bundles in git are not kept");
+        }
+    }
+    all
+}
+
+async fn make_one(app: &App, digest: Digest) -> Option<TreeRow> {
+    let outcome = async {
+        let packed = app.blobs.get(BlobKey::Bundle(digest)).await?;
+        let _turn = app.git.turn().await;
+        let ids = move || -> Result<TreeRow> {
+            let files = bundle::unpack(&packed, &stored_limits()).map_err(Failure::internal)?;
+            Ok(row(digest, of_files(files)))
+        };
+        tokio::task::spawn_blocking(ids).await.map_err(Failure::internal)?
+    };
+    match outcome.await {
+        Ok(row) => Some(row),
+        Err(failure) => {
+            tracing::warn!(%digest, %failure, cause = ?failure.source, "a bundle cannot be shown to git");
+            None
+        }
+    }
+}
+
+fn row(digest: Digest, objects: std::result::Result<Vec<Object>, ObjectError>) -> TreeRow {
+    match objects {
+        Ok(objects) => TreeRow {
+            digest,
+            tree: objects.last().map(|object| object.id.to_string()).unwrap_or_default(),
+            objects: objects.iter().map(|object| object.id.to_string()).collect(),
+        },
+        Err(error) => {
+            tracing::info!(%digest, %error, "a version is not offered to git");
+            TreeRow { digest, tree: String::new(), objects: String::new() }
+        }
+    }
+}

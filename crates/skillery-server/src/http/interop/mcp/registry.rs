@@ -1,0 +1,182 @@
+//! The registry as the caller of one message sees it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use skillery_core::api::{Record, SearchResponse};
+use skillery_core::id::key_contains;
+use skillery_core::{Namespace, SkillId, Sort, VersionRequest, VersionStatus};
+use skillery_mcp::{Backend, Listed, Listing, Manifest, Refusal, SearchArguments, Shown, SkillFiles};
+
+use crate::access::{Caller, skill_not_found};
+use crate::app::App;
+use crate::catalog::{self, Offer};
+use crate::db::versions;
+use crate::failure::{Failure, Result};
+use crate::http::api;
+use crate::search::SearchQuery;
+use crate::skill;
+
+/// Versions that are told of.
+const VERSIONS: usize = 50;
+
+/// What the caller of one message sees.
+pub(super) struct Registry {
+    pub(super) app: Arc<App>,
+    pub(super) caller: Caller,
+    /// The namespace that all is within, if it is one.
+    pub(super) scope: Option<Namespace>,
+    /// How the registry is reached.
+    pub(super) base: Option<String>,
+}
+
+impl Registry {
+    fn query(&self, sort: Sort, limit: usize) -> SearchQuery {
+        SearchQuery {
+            words: String::new(),
+            max_words: self.app.settings.limits.query_words,
+            tags: Vec::new(),
+            namespace: self.scope.clone(),
+            min_rating: None,
+            sort,
+            limit: limit.min(self.app.settings.limits.page_rows),
+            offset: 0,
+            caller: self.caller.clone(),
+        }
+    }
+
+    async fn records(&self, numbers: &[i64]) -> Result<Vec<Record>> {
+        let records = skill::records(&self.app, &self.caller, numbers).await?;
+        let parsed = |bytes: Bytes| serde_json::from_slice(&bytes).map_err(Failure::internal);
+        records.into_iter().map(parsed).collect()
+    }
+
+    /// The version that is asked for, where it is within the scope.
+    async fn offer(&self, id: &SkillId, request: &VersionRequest) -> Result<Offer> {
+        let outside = |scope: &Namespace| !key_contains(&scope.key(), &id.namespace().key());
+        if self.scope.as_ref().is_some_and(outside) {
+            return Err(skill_not_found(id));
+        }
+        catalog::one(&self.app, &self.caller, id, request).await
+    }
+
+    async fn found(&self, arguments: &SearchArguments) -> Result<SearchResponse> {
+        let nothing = SearchResponse { total: 0, skills: Vec::new() };
+        let default = if arguments.query.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
+        let mut query = self.query(default, arguments.limit.unwrap_or_default() as usize);
+        // What is asked for within the scope narrows it; the scope within what is asked for stays.
+        let asked = arguments.namespace.as_deref().and_then(|text| text.parse::<Namespace>().ok());
+        if let Some(asked) = asked {
+            match &self.scope {
+                Some(scope) if key_contains(&asked.key(), &scope.key()) => {}
+                Some(scope) if !key_contains(&scope.key(), &asked.key()) => return Ok(nothing),
+                _ => query.namespace = Some(asked),
+            }
+        }
+        query.words.clone_from(&arguments.query);
+        query.tags = arguments.tags.clone().unwrap_or_default();
+        self.app.search.wait_for(self.app.db.size()).await?;
+        let found = self.app.search.find(&query)?;
+        Ok(SearchResponse { total: found.total as u64, skills: self.records(&found.numbers).await? })
+    }
+
+    async fn shown(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown> {
+        let Offer { id, row, .. } = self.offer(id, request).await?;
+        let version = api::versions::detail(&self.app, &self.caller, &id, &row.version).await?;
+        let mut others = versions::summaries(&self.app.db, &id.key()).await?;
+        others.retain(|other| matches!(other.status, VersionStatus::Published | VersionStatus::Yanked));
+        others.sort_by(|left, right| right.version.cmp(&left.version));
+        others.truncate(VERSIONS);
+        let record = skill::load(&self.app, &self.caller, &id).await?.record.clone();
+        let record = record.map(|record| serde_json::from_slice(&record)).transpose();
+        Ok(Shown {
+            version,
+            skill: record.map_err(Failure::internal)?,
+            versions: others,
+            registry: self.base.clone(),
+        })
+    }
+
+    async fn unpacked(&self, offer: Offer) -> Result<SkillFiles> {
+        let files = offer.files(&self.app).await?;
+        let Offer { id, row, .. } = offer;
+        let warning = (row.status == VersionStatus::Yanked)
+            .then(|| SkillFiles::yanked(&id, &row.version, row.reason.as_deref()));
+        Ok(SkillFiles { id, version: row.version, digest: row.digest, warning, files })
+    }
+
+    async fn remembered(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<Manifest>> {
+        let offer = self.offer(id, request).await?;
+        // A version never changes; whether it may be seen was just asked.
+        let key = format!("{}@{}", offer.id, offer.row.version);
+        if let Some(manifest) = self.app.manifests.get(&key) {
+            return Ok(manifest);
+        }
+        let files = self.unpacked(offer).await?;
+        let manifest = tokio::task::spawn_blocking(move || Arc::new(Manifest::of(&files)));
+        let manifest = manifest.await.map_err(Failure::internal)?;
+        self.app.manifests.insert(key, Arc::clone(&manifest));
+        Ok(manifest)
+    }
+
+    async fn listed(&self, after: Option<&str>, limit: usize) -> Result<Listing> {
+        let query = self.query(Sort::Name, limit);
+        self.app.search.wait_for(self.app.db.size()).await?;
+        let found = match after {
+            Some(after) => self.app.search.find_behind(&query, after)?,
+            None => self.app.search.find(&query)?,
+        };
+        let records = self.records(&found.numbers).await?;
+        let mut skills = Vec::with_capacity(records.len());
+        for record in records {
+            skills.push(Listed {
+                id: record.id.parse().map_err(Failure::internal)?,
+                version: record.version.parse().map_err(Failure::internal)?,
+                description: record.description,
+            });
+        }
+        // Where a whole page went out of sight since the index was written, the list ends early: to go on behind it would tell
+        // what was there.
+        let is_last = found.total <= found.numbers.len();
+        let next = skills.last().filter(|_| !is_last).map(|skill| skill.id.key());
+        Ok(Listing { skills, next })
+    }
+}
+
+impl Backend for Registry {
+    const INSTALLS: bool = false;
+
+    async fn search(&self, query: &SearchArguments) -> Result<SearchResponse, Refusal> {
+        self.found(query).await.map_err(refused)
+    }
+
+    async fn show(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown, Refusal> {
+        self.shown(id, request).await.map_err(refused)
+    }
+
+    async fn files(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<SkillFiles>, Refusal> {
+        let unpacked = async { self.unpacked(self.offer(id, request).await?).await };
+        unpacked.await.map(Arc::new).map_err(refused)
+    }
+
+    async fn manifest(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<Manifest>, Refusal> {
+        self.remembered(id, request).await.map_err(refused)
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, Refusal> {
+        self.listed(after, limit).await.map_err(refused)
+    }
+
+    fn note_use(&self, files: &SkillFiles) {
+        catalog::note_install(&self.app, &files.id, &files.version);
+    }
+}
+
+/// The caller gets the problem, the operator its cause: the answer of the request as a whole is no failure.
+fn refused(failure: Failure) -> Refusal {
+    if let Some(source) = failure.source() {
+        tracing::warn!(code = %failure.code(), cause = %source, "a message of MCP failed");
+    }
+    (*failure.problem).into()
+}

@@ -1,0 +1,140 @@
+//! Requests that no git makes, and skills that nobody should have published.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{PROTOCOLS, Person, files};
+use crate::tests::TestApp;
+
+const TOOL: &str = "/acme/tool.git";
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn line(text: &str) -> String {
+    format!("{:04x}{text}", text.len() + 4)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_none() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let known = {
+        let refs = app.get("/acme/tool.git/info/refs?service=git-upload-pack").await.body;
+        let text = String::from_utf8(refs).unwrap();
+        let start = text.find(" HEAD").unwrap();
+        text[start - 40..start].to_owned()
+    };
+    let said = async |headers: &[(&str, &str)], body: Vec<u8>| {
+        let answer = app.upload_pack(TOOL, headers, body).await;
+        assert_eq!(answer.status.as_u16(), 200);
+        assert_eq!(answer.headers["content-type"], "application/x-git-upload-pack-result");
+        String::from_utf8_lossy(&answer.body).into_owned()
+    };
+    let unknown = "1".repeat(40);
+    let want = format!("{}0000{}", line(&format!("want {unknown}\n")), line("done\n"));
+    assert!(said(&[], want.into_bytes()).await.ends_with(&format!("ERR upload-pack: not our ref {unknown}")));
+    for body in ["nonsense", "0003", "ffff", "0006a\n", &line("want x\n")] {
+        let text = said(&[], body.as_bytes().to_vec()).await;
+        assert!(text[4..].starts_with("ERR upload-pack: the request"), "{text}");
+    }
+    let two = [("git-protocol", "version=2")];
+    let text = said(&two, format!("{}0000", line("command=object-info\n")).into_bytes()).await;
+    assert!(
+        text.contains("ERR upload-pack: the request has a line that is not known here: `object-info`"),
+        "{text}"
+    );
+    // Nothing is wanted: nothing is answered.
+    assert_eq!(said(&[], b"0000".to_vec()).await, "");
+    // One who takes no packets gets the pack as it is.
+    let want = format!("{}0000{}", line(&format!("want {known}\n")), line("done\n"));
+    let plain = app.upload_pack(TOOL, &[], want.clone().into_bytes()).await;
+    assert_eq!(&plain.body[..12], b"0008NAK\nPACK");
+    // The same, compressed.
+    let packed = app.upload_pack(TOOL, &[("content-encoding", "gzip")], gzip(want.as_bytes())).await;
+    assert_eq!(packed.body, plain.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_too_much() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/other", "1.0.0").await;
+    let status = async |headers: &[(&str, &str)], body: Vec<u8>| {
+        app.upload_pack(TOOL, headers, body).await.status.as_u16()
+    };
+    let large = vec![b'0'; 5 * 1024 * 1024];
+    assert_eq!(status(&[], large.clone()).await, 413);
+    // Few bytes that would be many.
+    let bomb = gzip(&large);
+    assert!(bomb.len() < 10_000);
+    assert_eq!(status(&[("content-encoding", "gzip")], bomb).await, 413);
+    assert_eq!(status(&[("content-encoding", "gzip")], b"no gzip".to_vec()).await, 400);
+    assert_eq!(status(&[("content-encoding", "br")], b"0000".to_vec()).await, 415);
+    let other =
+        app.call(axum::http::Method::POST, "/acme/tool.git/git-upload-pack", "", Some(serde_json::json!({})));
+    assert_eq!(other.await.status.as_u16(), 415);
+    // Each would be looked for among all snapshots of the namespace.
+    let wants: String = (0..9).map(|number| line(&format!("want {number:040x}\n"))).collect();
+    let answer = app.upload_pack("/acme/all.git", &[], format!("{wants}0000").into_bytes()).await;
+    assert!(String::from_utf8_lossy(&answer.body).contains("ERR upload-pack: at most 8 commits at once"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_skill_spoils_no_other() {
+    let app = TestApp::new().await;
+    for name in ["bad", "collides", "gone", "good"] {
+        app.publish(&format!("acme/{name}"), "1.0.0").await;
+    }
+    app.publish("acme/bad", "0.9.0").await;
+    // Files that git would run, and what it would refuse to check out.
+    let file: &[u8] = b"#!/bin/sh\n";
+    app.set_files(
+        "acme/bad",
+        "1.0.0",
+        &[("SKILL.md", false, file), (".git/hooks/post-checkout", true, file)],
+    )
+    .await;
+    app.set_files("acme/collides", "1.0.0", &[("a", false, file), ("a/b", false, file)]).await;
+    app.tamper("UPDATE versions SET digest = digest || '' WHERE skill = 'acme/gone'".to_owned()).await;
+    let missing = "0".repeat(64);
+    app.tamper(format!("UPDATE versions SET digest = '{missing}' WHERE skill = 'acme/gone'")).await;
+    let person = Person::with(&app).await;
+    for protocol in PROTOCOLS {
+        let name = protocol.replace('.', "");
+        let folder = person.clone(protocol, &[], "/acme/all.git", &name).await;
+        assert_eq!(
+            files(&folder),
+            [".claude-plugin/marketplace.json", "skills/good/SKILL.md", "skills/good/scripts/good.py"]
+        );
+        let address = format!("{}/acme/bad.git", person.url);
+        let tags = person.git(&["-c", protocol, "ls-remote", &address]).await.good().out;
+        assert!(tags.ends_with("refs/tags/v0.9.0\n") && tags.lines().count() == 1, "{tags}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_is_lost_ends_the_answer() {
+    let app = TestApp::new().await;
+    app.publish("acme/a", "1.0.0").await;
+    app.publish("acme/b", "1.0.0").await;
+    let person = Person::with(&app).await;
+    person.id_of("/acme/all.git", "HEAD").await;
+    // The ids are known; what they stand for is damaged.
+    for shard in fs_err::read_dir(app.app.settings.blob_folder().join("sha256")).unwrap() {
+        for file in fs_err::read_dir(shard.unwrap().path()).unwrap() {
+            fs_err::write(file.unwrap().path(), b"damaged").unwrap();
+        }
+    }
+    for protocol in PROTOCOLS {
+        let address = format!("{}/acme/all.git", person.url);
+        let said = person.git(&["-c", protocol, "clone", "-q", &address, "all"]).await;
+        assert!(!said.is_good, "{}", said.err);
+        assert!(!person.path("all").exists());
+    }
+}
