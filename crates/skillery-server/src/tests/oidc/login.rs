@@ -354,3 +354,41 @@ async fn a_signing_in_goes_on_after_a_restart_and_there_are_not_too_many() {
     few.app.environment.advance_seconds(600);
     start(&few).await;
 }
+
+/// The same as ClawHub's program asks for it, at the root of the host and where anonymous reads are off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_with_the_program_of_clawhub() {
+    let issuer = Issuer::new().await;
+    let app = registry(&issuer, |_| ()).await;
+    let asked = json!({ "scope": "read write", "site_url": "https://elsewhere.example", "label": "laptop" });
+    let begun = app.post("/api/cli/device/code", "", asked).await;
+    assert_eq!(begun.headers["cache-control"], "no-store");
+    let begun = begun.is(200);
+    let device_code = begun["device_code"].as_str().unwrap();
+    assert_eq!(
+        begun,
+        json!({
+            "device_code": device_code, "user_code": "WDJB-MJHT", "expires_in": 600, "interval": 5,
+            "verification_uri": "https://id.example/device?user_code=WDJB-MJHT",
+        })
+    );
+    let ask = async || {
+        app.app.environment.advance_seconds(5);
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        app.post("/api/cli/device/token", "", json!({ "device_code": device_code, "grant_type": grant }))
+            .await
+    };
+    assert_eq!(ask().await.is(400), json!({ "error": "authorization_pending", "interval": 5 }));
+    signed_in(&app, &issuer, json!({}));
+    let done = ask().await;
+    assert_eq!(done.headers["cache-control"], "no-store");
+    let done = done.is(200);
+    assert_eq!((&done["token_type"], &done["scope"]), (&json!("bearer"), &json!("read publish rate")));
+    let token = done["access_token"].as_str().unwrap();
+    let who = app.get_as(token, "/clawhub/api/v1/whoami").await.is(200);
+    assert_eq!(who["user"]["handle"], "anna");
+    // It is good for one token, and what is not known is refused as that.
+    let again = ask().await.is(400);
+    assert_eq!((&again["error"], again["error_description"].is_string()), (&json!("access_denied"), true));
+    assert_eq!(app.post("/api/cli/device/token", "", json!({})).await.is(400)["error"], "access_denied");
+}
