@@ -19,7 +19,7 @@ use crate::wanted::InstalledName;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery outdated                                  what `skillery.lock` names, or else what is installed
+  skillery outdated                                  what `skillery.lock` or the library has
   skillery outdated --installed                      what is installed
   skillery outdated acme/email_validator --exit-code
   skillery outdated --json | jq -r '.skills[] | select(.outdated) | .id'

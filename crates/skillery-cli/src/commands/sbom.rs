@@ -16,7 +16,7 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery sbom                                      what `skillery.lock` names, or else what is installed
+  skillery sbom                                      what `skillery.lock` or the library has
   skillery sbom --installed --offline -o bom.cdx.json
   skillery sbom | jq -r '.components[].purl'
 

@@ -191,7 +191,7 @@ fn links_lead_to_one_copy() {
     assert!(place.placed(CLAUDE).is_symlink());
     // A link that somebody bent is theirs.
     std::fs::remove_file(place.placed(CLAUDE)).unwrap();
-    symlink("/tmp", place.placed(CLAUDE)).unwrap();
+    symlink(place.user(), place.placed(CLAUDE)).unwrap();
     snapshot!("bent", place.run(["remove", ID, "--agent", "all"]).fails(1));
     assert!(place.placed(SHARED).exists());
 }

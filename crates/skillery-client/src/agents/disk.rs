@@ -113,11 +113,11 @@ impl Scratch {
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let keep = || {
             fs::create_dir_all(backups)?;
-            let free = (0_u32..).map(|number| match number {
+            let mut free = (0_u32..).map(|number| match number {
                 0 => backups.join(format!("{name}-{time}")),
                 number => backups.join(format!("{name}-{time}-{number}")),
             });
-            let to = free.into_iter().find(|path| !is_there(path)).unwrap_or_default();
+            let to = free.find(|path| !is_there(path)).unwrap_or_default();
             fs::rename(&self.target, &to)?;
             files::sync_folder(backups)?;
             Ok(to)

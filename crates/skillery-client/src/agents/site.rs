@@ -240,7 +240,7 @@ impl Site {
         (is_plain && is_known).then_some(path)
     }
 
-    /// Makes the folder of an agent. What is new is remembered.
+    /// The folders that are to be made for one of an agent, from the top.
     pub(super) fn missing_folders(&self, folder: &Path) -> Vec<PathBuf> {
         let mut missing: Vec<PathBuf> =
             folder.ancestors().take_while(|folder| !is_there(folder)).map(Path::to_owned).collect();
