@@ -8,7 +8,8 @@ use skillery_client::library::InstalledCode;
 use skillery_client::{Error, Library};
 use skillery_core::script::Permissions;
 use skillery_runner::{
-    Entry, Policy, PolicyError, SkillCode, SkillReference, SkillSource, in_words, set_entry, settle_all,
+    Entry, Policy, PolicyError, SkillCode, SkillFile, SkillReference, SkillSource, in_words, set_entry,
+    settle_all,
 };
 
 use crate::failure::{Exit, Failure};
@@ -36,17 +37,16 @@ pub(crate) fn find(
     verify_signature: bool,
 ) -> Result<SkillSource, Error> {
     let request = reference.version.unless_latest();
-    let InstalledCode { manifest, code } =
-        library.code(&reference.name.to_string(), request, verify_signature)?;
+    let InstalledCode { manifest, code, script, files } =
+        library.code(&reference.name.to_string(), request, reference.script.as_deref(), verify_signature)?;
     let id = manifest.id.to_string();
     let grants = policy.grants(&id).clone();
-    let script = reference.script.clone();
     Ok(SkillSource {
         id,
         version: manifest.version,
         code: SkillCode::Text(code),
         script,
-        files: Vec::new(),
+        files: files.into_iter().map(SkillFile::from).collect(),
         grants,
     })
 }

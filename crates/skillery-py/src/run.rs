@@ -16,8 +16,8 @@ use skillery_client::{Home, Library, SavedWorkflows};
 use skillery_runner::{
     CancellationToken, Cluster, Event, Executor, ExecutorError, History, HistoryError, Interpreter, Outcome,
     Policy, ProblemKind, Problems, RunError, RunOptions, RunReport, Sandbox, SchedulerAddress, Secrets,
-    SkillCode, SkillReference, SkillSource, Values, Workers, Workflow, WorkflowLoader, resume_workflow,
-    run_skill_named, run_workflow,
+    SkillCode, SkillFile, SkillReference, SkillSource, Values, Workers, Workflow, WorkflowLoader,
+    resume_workflow, run_skill_named, run_workflow,
 };
 
 use crate::convert::{parsed, serialized};
@@ -222,7 +222,7 @@ fn resolve(
 ) -> Result<SkillSource, String> {
     let request = reference.version.unless_latest();
     let installed = library
-        .code(&reference.name.to_string(), request, verify_signature)
+        .code(&reference.name.to_string(), request, reference.script.as_deref(), verify_signature)
         .map_err(|error| error.to_string())?;
     let id = installed.manifest.id;
     let bare = installed.manifest.registry.is_none() && id.namespace().as_str() == LOCAL_NAMESPACE;
@@ -232,8 +232,8 @@ fn resolve(
         id,
         version: installed.manifest.version,
         code: SkillCode::Text(installed.code),
-        script: reference.script.clone(),
-        files: Vec::new(),
+        script: installed.script,
+        files: installed.files.into_iter().map(SkillFile::from).collect(),
         grants,
     })
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use skillery_core::bundle::check_path;
+use skillery_core::bundle::{BundleFile, check_path};
 use skillery_core::script::Permissions;
 use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
 
@@ -53,6 +53,13 @@ pub struct SkillFile {
     pub executable: bool,
     /// Its content.
     pub bytes: Arc<[u8]>,
+}
+
+impl From<BundleFile> for SkillFile {
+    fn from(file: BundleFile) -> Self {
+        let BundleFile { path, executable, bytes } = file;
+        Self { path, executable, bytes: bytes.into() }
+    }
 }
 
 /// Where the Python source is.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde::Serialize;
 use skillery_core::script::Manifest as Script;
-use skillery_core::{Segment, SkillId, SkillKind, Version, VersionRequest};
+use skillery_core::{Dependencies, Segment, SkillId, SkillKind, Version, VersionRequest};
 
 use crate::error::{Error, Result};
 use crate::library::{Installed, Library, fold};
@@ -234,9 +234,21 @@ impl<'a> Loader<'a> {
             dependencies: Vec::new(),
             problem: None,
         };
-        if installed.manifest.kind == SkillKind::Folder && !installed.code_path.exists() {
-            // It is read, not run.
-            return Ok(node);
+        if installed.manifest.kind == SkillKind::Folder {
+            let files = self.library.store.files(installed)?;
+            let declared = Dependencies::declared(SkillKind::Folder, &node.id, &files);
+            for (id, request) in declared.iter() {
+                let wanted = match request.unless_latest() {
+                    Some(request) => format!("{id}@{request}"),
+                    None => id.to_string(),
+                };
+                let state = self.find(&wanted)?;
+                node.dependencies.push(Dependency { wanted, state });
+            }
+            if !installed.code_path.exists() {
+                // It is read, not run.
+                return Ok(node);
+            }
         }
         let script = fs_err::read_to_string(&installed.code_path)
             .map_err(|error| error.to_string())
@@ -244,6 +256,9 @@ impl<'a> Loader<'a> {
         match script {
             Ok(script) => {
                 for wanted in script.skills {
+                    if node.dependencies.iter().any(|known| known.wanted == wanted) {
+                        continue;
+                    }
                     let state = self.find(&wanted)?;
                     node.dependencies.push(Dependency { wanted, state });
                 }

@@ -6,6 +6,7 @@
 mod beside;
 mod bundle;
 mod cache;
+mod code;
 mod disk;
 mod find;
 mod graph;
@@ -30,6 +31,7 @@ use skillery_core::time::Time;
 use crate::error::{Error, Result};
 use crate::home::Home;
 
+pub use self::code::InstalledCode;
 pub(crate) use self::find::fold;
 pub use self::graph::{Dependency, Dependent, Graph, Node, State};
 pub use self::graph_text::GraphFormat;
@@ -42,7 +44,7 @@ pub use self::proof::ProofView;
 pub use self::remove::Removed;
 pub use self::together::Together;
 pub use self::update::Update;
-pub use self::verify::{InstalledCode, RegistryView, Verified};
+pub use self::verify::{RegistryView, Verified};
 
 use self::cache::Cache;
 use self::store::Store;

@@ -1,14 +1,13 @@
 //! Looking again at what is installed: are these still the bytes that were published?
 
 use serde::Serialize;
-use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Digest, SkillKind, VersionRequest, VersionStatus};
+use skillery_core::bundle::BundleFile;
+use skillery_core::{Digest, SkillKind, VersionStatus};
 
 use crate::client::Client;
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::library::proof::LogKeys;
-use crate::library::{Installed, Library, Manifest, ProofView};
+use crate::library::{Installed, Library, ProofView};
 use crate::log::{ApprovedView, LogError, SignedView};
 use crate::require::Require;
 use crate::verify::{self, SignatureState};
@@ -27,15 +26,6 @@ pub struct Verified {
     pub signatures: Vec<SignedView>,
     /// The approvals that are kept beside it, counted.
     pub approved: Option<ApprovedView>,
-}
-
-/// Code that may be run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InstalledCode {
-    /// Of which version.
-    pub manifest: Manifest,
-    /// The Python source.
-    pub code: String,
 }
 
 /// What the registry says about an installed version now.
@@ -130,54 +120,6 @@ impl Library {
         Ok(files)
     }
 
-    /// The code of an installed version, to run it: the bytes that were installed, whatever happened to the file
-    /// meanwhile is an error. With `verify_signature`, what came from a registry must be signed with a secret that
-    /// is, or was then, known, or, where none is, by authors whose signatures are kept beside it; what was made here needs
-    /// no signature.
-    pub fn code(
-        &self,
-        name: &str,
-        version: Option<&VersionRequest>,
-        verify_signature: bool,
-    ) -> Result<InstalledCode> {
-        let installed = self.get(name, version)?;
-        let manifest = installed.manifest.clone();
-        let code = match manifest.kind {
-            SkillKind::Function => function_code(&installed)?,
-            SkillKind::Folder => self.script(&installed)?,
-        };
-        if verify_signature && let Some(registry) = &manifest.registry {
-            let kept = self.store.kept(&installed)?.signatures;
-            let files = match &kept {
-                Some(_) => self.store.files(&installed)?,
-                None => Vec::new(),
-            };
-            let configured = Config::load(self.home())?.log_key;
-            self.require_any_signature(registry, &manifest, &files, kept.as_ref(), configured.as_ref())?;
-            // What was signed are the files, and what is handed out is one of them.
-            let path = match manifest.kind {
-                SkillKind::Function => Some(bundle::code_path(&manifest.id)),
-                SkillKind::Folder => script_path(&manifest).map(str::to_owned),
-            };
-            let Some(path) = path else { return Err(no_script(&manifest)) };
-            if files.iter().any(|file| file.path == path && file.bytes != code.as_bytes()) {
-                return Err(Error::CodeHashMismatch { id: manifest.id, version: manifest.version });
-            }
-        }
-        Ok(InstalledCode { manifest, code })
-    }
-
-    /// The Python file of a folder that is run under its name: one of the files that were installed, all of which are
-    /// looked at.
-    fn script(&self, installed: &Installed) -> Result<String> {
-        let manifest = &installed.manifest;
-        let path = script_path(manifest).ok_or_else(|| no_script(manifest))?;
-        let file = self.files(installed)?.into_iter().find(|file| file.path == path);
-        let bytes = file.ok_or_else(|| no_script(manifest))?.bytes;
-        let shown = || format!("`{path}` of `{}` {}", manifest.id, manifest.version);
-        String::from_utf8(bytes).map_err(|_| Error::invalid(shown(), "it is not UTF-8 text"))
-    }
-
     /// Compares an installed version with what the registry publishes under its id and version.
     pub async fn compare(&self, client: &Client, installed: &Installed) -> Result<RegistryView> {
         let manifest = &installed.manifest;
@@ -188,23 +130,4 @@ impl Library {
         }
         Ok(RegistryView { status: detail.summary.status, reason: detail.summary.reason })
     }
-}
-
-fn function_code(installed: &Installed) -> Result<String> {
-    let manifest = &installed.manifest;
-    let bytes = fs_err::read(&installed.code_path).map_err(Error::disk("read the code of a skill"))?;
-    let intact = Digest::of(&bytes) == manifest.code_hash;
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|_| intact)
-        .ok_or_else(|| Error::CodeHashMismatch { id: manifest.id.clone(), version: manifest.version.clone() })
-}
-
-fn script_path(manifest: &Manifest) -> Option<&str> {
-    bundle::script_of(manifest.paths.iter().map(String::as_str), &manifest.id)
-}
-
-fn no_script(manifest: &Manifest) -> Error {
-    let what = format!("`{}` {}", manifest.id, manifest.version);
-    Error::invalid(what, format!("it is a folder without `{}`", bundle::code_path(&manifest.id)))
 }

@@ -357,10 +357,10 @@ async fn a_verified_signature_stays_verified_offline_and_an_unverified_one_does_
     world.install("latest", PLAIN).await.unwrap();
     world.goes_down();
     let installed = world.install("latest", VERIFY).await.unwrap().installed;
-    assert_eq!(world.library().code("email_validator", None, true).unwrap().code, CODE);
+    assert_eq!(world.library().code("email_validator", None, None, true).unwrap().code, CODE);
     std::fs::write(&installed.code_path, "steal()").unwrap();
     assert_eq!(
-        world.library().code("email_validator", None, false).unwrap_err().code(),
+        world.library().code("email_validator", None, None, false).unwrap_err().code(),
         "code-hash-mismatch"
     );
 
@@ -368,8 +368,8 @@ async fn a_verified_signature_stays_verified_offline_and_an_unverified_one_does_
     world.install("latest", PLAIN).await.unwrap();
     world.goes_down();
     assert_eq!(world.install("latest", VERIFY).await.unwrap_err().code(), "secret-unknown");
-    assert_eq!(world.library().code("email_validator", None, true).unwrap_err().code(), "secret-unknown");
-    world.library().code("email_validator", None, false).unwrap();
+    assert_eq!(world.library().code("email_validator", None, None, true).unwrap_err().code(), "secret-unknown");
+    world.library().code("email_validator", None, None, false).unwrap();
 }
 
 #[tokio::test]

@@ -373,7 +373,7 @@ async fn signatures_are_kept_and_checked_again_without_the_registry() {
             for outcome in [
                 library.verify(&altered).map(drop),
                 library.verify_required(&client, &altered, Require::SIGNED).map(drop),
-                library.code("acme/hello", None, true).map(drop),
+                library.code("acme/hello", None, None, true).map(drop),
             ] {
                 let error = outcome.unwrap_err();
                 assert!(["not-signed", "signature-altered"].contains(&error.code()), "{error}");
@@ -390,7 +390,7 @@ async fn what_is_kept_serves_installations_without_the_registry() {
     let (library, client) = signed_and_alone(&mut registry).await;
     let installed = hello(&library);
     // Code is handed out to whoever wants it signed; without what is kept, it is not.
-    assert!(library.code("acme/hello", None, true).unwrap().code.contains("def hello"));
+    assert!(library.code("acme/hello", None, None, true).unwrap().code.contains("def hello"));
     let offline = InstallOptions { offline: true, ..SIGNED };
     let exact: VersionRequest = "1.0.0".parse().unwrap();
     let hello_id = id("acme/hello");
@@ -460,7 +460,7 @@ async fn newer_proofs_take_the_place_of_older_ones_with_the_manifest() {
         std::fs::write(after.path.join("skill.json"), manifest).unwrap();
         let there = hello(&library);
         library.verify_required(&client, &there, Require::SIGNED).unwrap();
-        library.code("acme/hello", None, true).unwrap();
+        library.code("acme/hello", None, None, true).unwrap();
         assert_eq!(kept_there(&there).len(), 7);
     }
     let (last, _) = again().await;

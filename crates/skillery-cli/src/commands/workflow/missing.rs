@@ -56,6 +56,11 @@ pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Res
 
 /// What a skill that is there calls. Whether it may run is asked later.
 fn called(library: &Library, reference: &SkillReference) -> Vec<SkillReference> {
-    let code = library.code(&reference.name.to_string(), reference.version.unless_latest(), false);
+    let code = library.code(
+        &reference.name.to_string(),
+        reference.version.unless_latest(),
+        reference.script.as_deref(),
+        false,
+    );
     code.map(|installed| walk::called(&installed.code)).unwrap_or_default()
 }
