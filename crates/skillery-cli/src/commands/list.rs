@@ -16,7 +16,7 @@ use crate::session::Session;
 Examples:
   skillery list                                      the current version of each skill
   skillery list --all                                every version
-  skillery list --agent all                          what is placed for agents, here and globally
+  skillery list --agent all                          what is placed for agents
   skillery list --json | jq -r '.skills[].path'")]
 pub(crate) struct ListArgs {
     /// Every version, not only the current ones
