@@ -53,7 +53,9 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
         Surface::Mcp => return mcp::answer(call).await,
         Surface::Openapm => return openapm::answer(call).await,
         Surface::Marketplace => (marketplace::MARKETPLACE, marketplace::show(&call).await),
-        Surface::Discovery if call.head.uri.path().ends_with(find::FIND) => (find::FIND, find::find(&call).await),
+        Surface::Discovery if call.head.uri.path().ends_with(find::FIND) => {
+            (find::FIND, find::find(&call).await)
+        }
         Surface::Discovery => discovery::answer(&call).await,
     };
     (route, result.unwrap_or_else(|failure| surface.problem(failure)))
