@@ -368,7 +368,10 @@ async fn a_verified_signature_stays_verified_offline_and_an_unverified_one_does_
     world.install("latest", PLAIN).await.unwrap();
     world.goes_down();
     assert_eq!(world.install("latest", VERIFY).await.unwrap_err().code(), "secret-unknown");
-    assert_eq!(world.library().code("email_validator", None, None, true).unwrap_err().code(), "secret-unknown");
+    assert_eq!(
+        world.library().code("email_validator", None, None, true).unwrap_err().code(),
+        "secret-unknown"
+    );
     world.library().code("email_validator", None, None, false).unwrap();
 }
 
