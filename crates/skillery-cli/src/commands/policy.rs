@@ -193,7 +193,7 @@ fn shown_skill(library: &Library, policy: &Policy, id: SkillId) -> Result<ShownS
 
 /// What an installed skill asks for, beside what it is granted.
 fn settled(library: &Library, policy: &Policy, id: &SkillId, granted: &Grants) -> Result<Settled, Failure> {
-    let code = library.code(id.as_str(), None, false)?.code;
+    let code = library.code(id.as_str(), None, None, false)?.code;
     let mut settled = settle(&code, granted).map_err(|error| {
         let what = format!("what `{id}` says of itself cannot be read: {error}");
         Failure::new(Exit::Failed, "invalid-manifest", what)

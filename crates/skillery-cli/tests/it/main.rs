@@ -8,6 +8,7 @@ mod approve;
 mod calling;
 mod config;
 mod crash;
+mod dependencies;
 mod exit_codes;
 mod flows;
 mod folders;
