@@ -149,7 +149,7 @@ pub(crate) async fn run(session: &Session, args: &ImportArgs) -> CommandResult {
             (None, None) => None,
         },
     };
-    let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign)?;
+    let signer = choose_signer(session, args.key.as_deref(), args.sign, args.no_sign || args.dry_run)?;
     let source = Source::parse(&args.source).map_err(skillery_client::Error::from)?;
     if !args.dry_run {
         // Better now than after everything was fetched.

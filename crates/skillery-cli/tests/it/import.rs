@@ -1,7 +1,8 @@
 //! `skillery import`, from a folder, an archive and a repository, against a real registry.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use skillery_core::bundle::{BundleFile, pack};
@@ -66,14 +67,23 @@ fn zipped(place: &Place, folder: &str, inside: &str) -> Vec<u8> {
 
 /// Runs Git in a folder, as somebody who has configured nothing.
 fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
+    git_with_input(folder, arguments, "")
+}
+
+fn git_with_input(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main"])
         .args(arguments)
         .current_dir(folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -251,7 +261,8 @@ fn a_repository_is_fetched_by_git() {
     std::fs::create_dir(&temporary).unwrap();
     place.set("TMPDIR", &temporary.display().to_string());
     collection(&place, "origin/skills");
-    write(&place, "origin/.gitattributes", "*.md text eol=lf\n*.bin filter=lfs\n");
+    write(&place, "origin/.gitattributes", "*.md text eol=crlf\n*.bin filter=mine\n");
+    write(&place, "origin/skills/gamma/model.bin", "bytes\n");
     write(&place, "origin/other/SKILL.md", skill("other", "Not among them."));
     let origin = place.work().join("origin");
     git(&origin, &["init", "-q"]);
@@ -271,7 +282,7 @@ fn a_repository_is_fetched_by_git() {
     std::fs::write(
         place.work().parent().unwrap().join(".gitconfig"),
         format!(
-            "[core]\n\tautocrlf = true\n\thooksPath = {0}\n[filter \"lfs\"]\n\tsmudge = {1}\n\trequired = true\n",
+            "[core]\n\tautocrlf = true\n\thooksPath = {0}\n[filter \"mine\"]\n\tsmudge = {1}\n\trequired = true\n",
             place.work().display(),
             hook.display()
         ),
@@ -316,6 +327,34 @@ fn a_repository_is_fetched_by_git() {
     place.run(["import", &url, "--path", "etc", "--namespace", "acme"]).fails(2);
     let report = import(&url, &[]).fails(1).json();
     assert_eq!(outcomes(&report)[0], "acme/alpha refused");
+    assert_tidy(&temporary);
+}
+
+#[test]
+fn a_repository_that_is_larger_than_it_looks_is_not_written_out() {
+    let server = Server::start();
+    let mut place = server.place();
+    let temporary = place.work().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    place.set("TMPDIR", &temporary.display().to_string());
+    let origin = place.work().join("origin");
+    std::fs::create_dir(&origin).unwrap();
+    git(&origin, &["init", "-q"]);
+    // A million files, which are eight objects.
+    let mut object = git_with_input(&origin, &["hash-object", "-w", "--stdin"], "x");
+    for level in 0..6 {
+        let kind = if level == 0 { "100644 blob" } else { "040000 tree" };
+        let tree: String = (0..10).map(|name| format!("{kind} {object}\t{name}\n")).collect();
+        object = git_with_input(&origin, &["mktree"], &tree);
+    }
+    let commit = git(&origin, &["commit-tree", "-m", "many", &object]);
+    git(&origin, &["update-ref", "HEAD", &commit]);
+    let url = format!("file://{}", origin.display());
+    let run = place.run(["import", &url, "--namespace", "acme", "--json"]).fails(2);
+    assert_eq!(run.error()["code"], "source-too-large");
+    // Of a part that is not too much, what is wrong is that there is no skill.
+    let run = place.run(["import", &url, "--path", "0/1/2", "--namespace", "acme", "--json"]).fails(2);
+    assert_eq!(run.error()["code"], "no-skill");
     assert_tidy(&temporary);
 }
 

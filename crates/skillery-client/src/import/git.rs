@@ -21,8 +21,8 @@ const MAX_SAID: u64 = 16 * 1024;
 /// How often it is looked how much has come.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Settings that hold whatever the user's own are. Files come as they are in the repository, on every system.
-const SETTINGS: [&str; 12] = [
+/// Settings that hold whatever the user's own are.
+const SETTINGS: [&str; 9] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.autocrlf=false",
@@ -30,12 +30,12 @@ const SETTINGS: [&str; 12] = [
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "fetch.unpackLimit=1",
-    "filter.lfs.smudge=",
-    "filter.lfs.process=",
-    "filter.lfs.required=false",
     "advice.detachedHead=false",
     "gc.auto=0",
 ];
+
+/// Counts more than what the repository says: no filters of the user run over it, and no byte becomes another.
+const ATTRIBUTES: &str = "* -text -filter -ident -working-tree-encoding\n";
 
 /// Fetches the files of one commit, those below `inner` alone where it is given, and says which commit it is.
 pub(super) async fn fetch(
@@ -55,6 +55,14 @@ async fn fetch_whole(
 ) -> Result<String, ImportError> {
     let git = Git { repository, folder };
     git.run(&["init", "-q", "--template="]).await?;
+    let failed = |error: std::io::Error| ImportError::GitFailed {
+        shown: repository.shown.clone(),
+        reason: error.to_string(),
+    };
+    let info = folder.join(".git/info");
+    std::fs::create_dir_all(&info)
+        .and_then(|()| std::fs::write(info.join("attributes"), ATTRIBUTES))
+        .map_err(failed)?;
     let reference = repository.reference.as_deref().unwrap_or("HEAD");
     let url = repository.url.expose();
     let fetch = ["fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules", "--", url, reference];

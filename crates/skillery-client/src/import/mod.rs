@@ -166,9 +166,15 @@ fn look_at(folder: PathBuf, whole: &Path, options: &ImportOptions) -> Result<Fou
             found.id = Some(id);
         }
         Some(Err(NoId::NoNamespace)) => return Err(ImportError::NoNamespace { path: found.path }.into()),
-        Some(Err(NoId::Because(reason))) => {
+        Some(Err(NoId::Elsewhere(reason))) => {
             found.findings.extend(findings);
             found.refusals.push(reason);
+        }
+        Some(Err(NoId::BadName(reason))) => {
+            // Where a rule says it already, once is enough.
+            let is_told = findings.iter().any(|finding| finding.level == Level::Error);
+            found.refusals.extend((!is_told).then_some(reason));
+            found.findings.extend(findings);
         }
     }
     found.own_version = manifest.version;
@@ -194,7 +200,8 @@ fn look_at(folder: PathBuf, whole: &Path, options: &ImportOptions) -> Result<Fou
 /// Why a skill has no id.
 enum NoId {
     NoNamespace,
-    Because(String),
+    Elsewhere(String),
+    BadName(String),
 }
 
 /// The id: as the folder says, else its own name in the namespace.
@@ -203,7 +210,7 @@ fn choose_id(skill_md: &SkillMd, manifest: &SkillManifest, options: &ImportOptio
     if let (Some(own), Some(wanted)) = (&own, &options.namespace)
         && !wanted.contains(own)
     {
-        return Err(NoId::Because(format!("it says that it belongs to `{own}`, and not to `{wanted}`")));
+        return Err(NoId::Elsewhere(format!("it says that it belongs to `{own}`, and not to `{wanted}`")));
     }
     if let Some(id) = &manifest.id {
         return Ok(id.clone());
@@ -217,9 +224,9 @@ fn choose_id(skill_md: &SkillMd, manifest: &SkillManifest, options: &ImportOptio
         (segment, _) => segment,
     };
     let name = name.map_err(|error| {
-        NoId::Because(format!("`{}` does not make a name: {error}", error::safe(&skill_md.name)))
+        NoId::BadName(format!("`{}` does not make a name: {error}", error::safe(&skill_md.name)))
     })?;
-    SkillId::new(&namespace, &name).map_err(|error| NoId::Because(error.to_string()))
+    SkillId::new(&namespace, &name).map_err(|error| NoId::BadName(error.to_string()))
 }
 
 /// Which of two skills of one name is meant nobody can tell, so none is.
@@ -232,10 +239,9 @@ fn refuse_doubles(found: &mut [Found]) {
     }
     for skill in found {
         let Some(same) = skill.id.as_ref().and_then(|id| paths.get(&id.key())) else { continue };
-        let others = same.iter().filter(|path| **path != skill.path);
-        let others: Vec<String> = others.map(|path| format!("`{path}`")).collect();
-        if !others.is_empty() {
-            skill.refusals.push(format!("{} has the same name", others.join(", ")));
+        if same.len() > 1 {
+            let named: Vec<String> = same.iter().map(|path| format!("`{path}`")).collect();
+            skill.refusals.push(format!("{} have the same name", named.join(" and ")));
         }
     }
 }
