@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Whoami(commands::whoami::WhoamiArgs),
     /// Publish a version of a skill
     Publish(commands::publish::PublishArgs),
+    /// Publish what is new in a folder, an archive or a repository of skills
+    Import(commands::import::ImportArgs),
     /// Sign a version that is published
     Sign(commands::sign::SignArgs),
     /// Say what is wrong with a skill's folder

@@ -10,6 +10,7 @@ use skillery_core::version::VersionError;
 use skillery_core::{Problem, SkillId, Version};
 
 use crate::agents::AgentError;
+use crate::import::ImportError;
 use crate::log::LogError;
 
 /// The result of whatever this crate does.
@@ -164,6 +165,9 @@ pub enum Error {
     /// The folders of agents.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// What is to be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The library, or the cache, has other content under the same version.
     #[error("`{id}` {version} is {place} with other content, and versions never change")]
     ContentDiffers {
@@ -339,6 +343,7 @@ impl Error {
             Self::SecretUnknown { .. } => "secret-unknown",
             Self::Log(error) => error.code(),
             Self::Agent(error) => error.code(),
+            Self::Import(error) => error.code(),
             Self::ContentDiffers { .. } => "content-differs",
             Self::NotCached { .. } => "not-cached",
             Self::NotInstalled { .. } => "not-installed",
@@ -389,6 +394,7 @@ impl Error {
             }
             Self::Log(error) => error.hint(),
             Self::Agent(error) => error.hint(),
+            Self::Import(error) => return error.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -411,6 +417,7 @@ impl Error {
     pub fn exit_class(&self) -> ExitClass {
         match self {
             Self::Agent(error) => error.exit_class(),
+            Self::Import(error) => error.exit_class(),
             Self::Problem(problem) => ExitClass::of_status(problem.status),
             Self::Refused { status, .. } => ExitClass::of_status(*status),
             Self::Unreachable { .. }

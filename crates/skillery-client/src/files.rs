@@ -42,6 +42,11 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], readers: Readers) -> i
 
 /// Writes a file that is not there yet, and waits until it is durable.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    write_new(path, bytes, executable)?.sync_all()
+}
+
+/// Writes a file that is not there yet.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], executable: bool) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -53,7 +58,7 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], executable: bool) -> io::R
     let _ = executable;
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    Ok(file)
 }
 
 /// Whether its owner may execute the file. Where files have no such mark, none is.

@@ -13,6 +13,7 @@ pub mod error;
 mod files;
 pub mod folder;
 pub mod home;
+pub mod import;
 pub mod keys;
 pub mod library;
 pub mod lockfile;

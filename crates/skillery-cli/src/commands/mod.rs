@@ -6,6 +6,7 @@ pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
@@ -126,7 +127,12 @@ async fn until_interrupted(session: &Session, command: &Command) -> CommandResul
 fn may_ask(command: &Command) -> bool {
     matches!(
         command,
-        Command::Login(_) | Command::Key(_) | Command::Org(_) | Command::Sign(_) | Command::Publish(_)
+        Command::Login(_)
+            | Command::Key(_)
+            | Command::Org(_)
+            | Command::Sign(_)
+            | Command::Publish(_)
+            | Command::Import(_)
     )
 }
 
@@ -138,6 +144,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Logout(args) => logout::run(session, args),
         Command::Whoami(args) => whoami::run(session, args).await,
         Command::Publish(args) => publish::run(session, args).await,
+        Command::Import(args) => import::run(session, args).await,
         Command::Sign(args) => sign::run(session, args).await,
         Command::Lint(args) => lint::run(session, args),
         Command::Search(args) => search::run(session, args).await,

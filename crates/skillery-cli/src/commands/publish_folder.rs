@@ -141,7 +141,7 @@ fn refused(
 }
 
 /// What a registry found that this program did not.
-fn with_findings(error: Error) -> Failure {
+pub(super) fn with_findings(error: Error) -> Failure {
     let listed = match &error {
         Error::Problem(problem) => problem.facts.get("findings").and_then(|found| found.as_array()).cloned(),
         _ => None,

@@ -14,6 +14,7 @@ mod flows;
 mod folders;
 mod help;
 mod hostile;
+mod import;
 mod interrupt;
 mod library;
 mod lint;
