@@ -1,7 +1,7 @@
 //! A registry, started as anybody would start it, and calls of its API.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -19,15 +19,22 @@ pub(crate) struct Registry {
     pub(crate) url: String,
     /// The admin token, which only the first start on a data folder tells.
     pub(crate) admin: Option<String>,
+    /// Where it writes what it does.
+    pub(crate) log: PathBuf,
     server: Guarded,
 }
 
 impl Registry {
     /// Starts one on this data folder, and a port that is free. `signal` is what ends it.
     pub(crate) fn start(program: &Path, data: &Path, signal: &str) -> Result<Self> {
+        Self::start_with(program, data, signal, &[])
+    }
+
+    /// Starts one with more options.
+    pub(crate) fn start_with(program: &Path, data: &Path, signal: &str, more: &[&str]) -> Result<Self> {
         let folder = temporary_folder("e2e-server")?;
         let mut serve = Command::new(program);
-        serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(more);
         println!("$ {}", shown(&serve));
         let server = Guarded::start(&serve, signal, &folder)?;
         let started = server.wait_for("the registry", || {
@@ -36,7 +43,7 @@ impl Registry {
         let text = |key: &str| started.get(key).and_then(Value::as_str).map(str::to_owned);
         let url = text("url").context("the registry did not say its address")?;
         let address = url.strip_prefix("http://").context("the registry does not speak HTTP")?.parse()?;
-        Ok(Self { address, url, admin: text("admin_token"), server })
+        Ok(Self { address, url, admin: text("admin_token"), log: folder.join("log"), server })
     }
 
     /// Ends it with its signal, and waits for that.

@@ -1,0 +1,203 @@
+//! `cargo xtask e2e clients`: the clients that people already have, unchanged, against a real registry.
+//!
+//! Each gets a home of its own, an org of its own and a list of steps. What it installs is compared with what the API says
+//! that a version has, file by file. All of it runs in a network in which there is only this machine, so that nothing that
+//! works here works by the help of anybody else. What a client was seen to do is written as a table.
+
+mod alone;
+mod desk;
+mod files;
+mod install;
+mod matrix;
+mod shelf;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use self::desk::Desk;
+use self::install::{Installed, Source};
+use self::matrix::{Matrix, Row};
+use self::shelf::Shelf;
+use super::registry::Registry;
+use crate::guard::{Folder, temporary_folder};
+use crate::shell::{Say, cargo, skillery_binary, target_folder};
+
+/// Arguments of `e2e clients`.
+#[derive(Debug, Args)]
+pub(crate) struct ClientsArgs {
+    /// Drive only these clients (repeatable): the beginning of a name as `--list` shows it
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Show the names of all clients
+    #[arg(long)]
+    list: bool,
+    /// Publish all skills of this folder too, and install all of them through every surface
+    #[arg(long, value_name = "DIR")]
+    collection: Option<PathBuf>,
+    /// Succeed although a client cannot be had, because a registry of packages is not reached
+    #[arg(long)]
+    allow_skips: bool,
+    /// Keep the homes, projects and outputs of all clients
+    #[arg(long)]
+    keep: bool,
+    /// Take this `skillery` instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Already in a network of its own
+    #[arg(long, hide = true)]
+    alone: bool,
+}
+
+/// Everything that one client is driven with.
+pub(crate) struct Scene<'a> {
+    pub(crate) desk: Desk,
+    pub(crate) shelf: Shelf,
+    pub(crate) registry: &'a Registry,
+    /// Our own program.
+    pub(crate) program: &'a Path,
+}
+
+/// A client, and how it is driven.
+struct Client {
+    /// What `--only` calls it; its org is named after it.
+    name: &'static str,
+    /// What the table calls it, before its version.
+    title: &'static str,
+    /// What it is called on a command line.
+    command: &'static str,
+    source: Source,
+    drive: fn(&Scene<'_>, &mut Row) -> Result<()>,
+}
+
+/// All of them, as the table has them.
+const CLIENTS: &[Client] = &[];
+
+/// Drives all clients, writes the table, and fails unless everything was as expected.
+pub(crate) fn run(args: &ClientsArgs) -> Result<()> {
+    if args.list {
+        CLIENTS.iter().for_each(|client| println!("{:<24} {}", client.name, client.title));
+        return Ok(());
+    }
+    let chosen = chosen(&args.only)?;
+    let needs_python = chosen.iter().any(|client| matches!(client.source, Source::Python { .. }));
+    if !args.alone {
+        return prepare(args, needs_python);
+    }
+    alone::insist()?;
+    let program = args.program.as_deref().context("there is no program")?;
+    let installed = Installed::prepare(needs_python)?;
+    let folder = Place::new(args.keep)?;
+    let began = Instant::now();
+    let registry = Registry::start_with(program, &folder.path().join("data"), "TERM", CHATTY)?;
+    let mut matrix = Matrix::default();
+    for client in chosen {
+        drive(client, &installed, &registry, program, folder.path(), &mut matrix)?;
+    }
+    let result = matrix.finish(&target_folder().join("e2e").join("clients.md"), args.allow_skips);
+    alone::insist()?;
+    println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());
+    result
+}
+
+/// The registry writes a line for each request, so that a failure can show what was asked.
+const CHATTY: &[&str] = &["--log-level", "skillery_server=debug"];
+
+/// Builds and installs everything that there is to have, then goes on in a network of its own.
+fn prepare(args: &ClientsArgs, needs_python: bool) -> Result<()> {
+    let program = match &args.program {
+        Some(program) => {
+            program.canonicalize().with_context(|| format!("there is no `{}`", program.display()))?
+        }
+        None => {
+            println!("==> the program");
+            cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
+            skillery_binary(false)?
+        }
+    };
+    println!("\n==> the clients");
+    Installed::prepare(needs_python)?;
+    let mut again: Vec<OsString> = ["e2e", "clients", "--alone", "--program"].map(OsString::from).into();
+    again.push(program.into_os_string());
+    for name in &args.only {
+        again.extend(["--only".into(), name.into()]);
+    }
+    if let Some(folder) = &args.collection {
+        let folder = folder.canonicalize().with_context(|| format!("there is no `{}`", folder.display()))?;
+        again.extend(["--collection".into(), folder.into_os_string()]);
+    }
+    again.extend(args.allow_skips.then(|| "--allow-skips".into()));
+    again.extend(args.keep.then(|| "--keep".into()));
+    alone::run_again(&again)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Client>> {
+    for name in names {
+        if !CLIENTS.iter().any(|client| client.name.starts_with(name)) {
+            bail!("there is no client `{name}`; `--list` shows all");
+        }
+    }
+    let is_chosen =
+        |client: &&Client| names.is_empty() || names.iter().any(|name| client.name.starts_with(name));
+    Ok(CLIENTS.iter().filter(is_chosen).collect())
+}
+
+/// Drives one client. Whatever it does, the next one is driven too.
+fn drive(
+    client: &Client,
+    installed: &Installed,
+    registry: &Registry,
+    program: &Path,
+    folder: &Path,
+    matrix: &mut Matrix,
+) -> Result<()> {
+    let its = match installed.program(client.source)? {
+        Ok(its) => its,
+        Err(why) => {
+            matrix.miss(client.title, &why);
+            return Ok(());
+        }
+    };
+    let title = match client.title.split_once(", ") {
+        Some((title, route)) => format!("{title} {}, {route}", its.version),
+        None => format!("{} {}", client.title, its.version),
+    };
+    let mut row = Row::new(&title, &registry.log);
+    let folder = folder.join(client.name);
+    let outcome = (|| {
+        let desk = Desk::new(&folder, client.command, &its.start, its.node.as_deref())?;
+        let org = format!("team-{}", client.name);
+        let shelf = Shelf::stock(program, registry, &org, &folder.join("author"))?;
+        (client.drive)(&Scene { desk, shelf, registry, program }, &mut row)
+    })();
+    row.end(outcome);
+    matrix.take(row);
+    Ok(())
+}
+
+/// Where everything of a run lies.
+enum Place {
+    Gone(Folder),
+    Kept(PathBuf),
+}
+
+impl Place {
+    fn new(keep: bool) -> Result<Self> {
+        if !keep {
+            return Ok(Self::Gone(Folder::new("e2e-clients")?));
+        }
+        let folder = temporary_folder("e2e-clients")?;
+        println!("everything is kept in `{}`", folder.display());
+        Ok(Self::Kept(folder))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Gone(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What each client finds: an org of its own with a few skills, so that what one does is nothing to another.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use skillery_core::Digest;
+
+use super::desk::Desk;
+use super::files::Files;
+use crate::e2e::http::{Message, exchange, host};
+use crate::e2e::registry::{Caller, Registry};
+use crate::e2e::report::quietly;
+use crate::shell::shown;
+
+/// A folder with programs and all sorts of names, in three versions, of which the last is published later.
+pub(crate) const GREETER: &str = "greeter";
+/// A skill that was published as a function.
+pub(crate) const ADDER: &str = "adder";
+/// A folder whose newest version is yanked.
+pub(crate) const SHAKY: &str = "shaky";
+/// A folder that only members of the org see.
+pub(crate) const VAULT: &str = "vault";
+
+/// What anybody sees, and the version that is offered.
+pub(crate) const OFFERED: [(&str, &str); 3] = [(GREETER, "1.1.0"), (ADDER, "1.0.0"), (SHAKY, "1.0.0")];
+/// The version that is published while clients have an older one.
+pub(crate) const NEXT: &str = "1.2.0";
+/// The version that is yanked.
+pub(crate) const YANKED: &str = "1.1.0";
+
+/// An org, and who belongs to it.
+pub(crate) struct Shelf {
+    pub(crate) org: String,
+    pub(crate) url: String,
+    pub(crate) owner: Caller,
+    /// Somebody who may read what the org keeps to itself, and no more.
+    pub(crate) reader: Caller,
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Shelf {
+    /// Founds the org and publishes what clients are to find.
+    pub(crate) fn stock(program: &Path, registry: &Registry, org: &str, folder: &Path) -> Result<Self> {
+        let token = registry.admin.clone().context("the first start told no admin token")?;
+        let admin = Caller { address: registry.address, token };
+        let member = |name: &str, scopes: &[&str]| -> Result<Caller> {
+            let user = format!("{org}-{name}");
+            admin.call("POST", "/users", &json!({ "name": user }))?;
+            let made =
+                admin.call("POST", "/tokens", &json!({"label": "e2e", "user": user, "scopes": scopes}))?;
+            let token = made["token"].as_str().context("no token was made")?.to_owned();
+            Ok(Caller { address: registry.address, token })
+        };
+        let owner = member("owner", &["read", "publish", "rate", "admin"])?;
+        let reader = member("reader", &["read"])?;
+        owner.call("POST", "/orgs", &json!({ "name": org }))?;
+        owner.call("PUT", &format!("/orgs/{org}/members/{org}-reader"), &json!({"role": "reader"}))?;
+        let (program, folder) = (program.to_owned(), folder.to_owned());
+        let shelf = Self { org: org.to_owned(), url: registry.url.clone(), owner, reader, program, folder };
+        shelf.publish(GREETER, "1.0.0", "public")?;
+        shelf.publish(GREETER, "1.1.0", "public")?;
+        shelf.publish_function(ADDER, "1.0.0")?;
+        shelf.publish(SHAKY, "1.0.0", "public")?;
+        shelf.publish(SHAKY, YANKED, "public")?;
+        let yank = format!("/skills/{org}/{SHAKY}/versions/{YANKED}/yank");
+        shelf.owner.call("PUT", &yank, &json!({"reason": "it shakes"}))?;
+        shelf.publish(VAULT, "1.0.0", "private")?;
+        Ok(shelf)
+    }
+
+    /// The id of a skill.
+    pub(crate) fn id(&self, skill: &str) -> String {
+        format!("{}/{skill}", self.org)
+    }
+
+    /// An address of the registry in this org.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}/{}/{path}", self.url, self.org)
+    }
+
+    /// A word that only the descriptions of this org's skills have.
+    pub(crate) fn word(&self) -> String {
+        format!("words{}", self.org.replace('-', ""))
+    }
+
+    /// Writes the folder of a version as its author has it.
+    pub(crate) fn write(&self, folder: &Path, skill: &str, version: &str) -> Result<()> {
+        let written = format!(
+            "---\nname: {skill}\ndescription: Greets people by their names, with {} of version {version}.\n\
+             license: MIT\n---\n\n# Greeting\n\nRun `scripts/greet.sh NAME`, see [words](references/words.md).\n",
+            self.word()
+        );
+        let greet = format!("#!/bin/sh\n# {version}\necho \"Hello, $1\"\n");
+        let all: Vec<u8> = (0..=255).collect();
+        let mut files: Vec<(&str, Vec<u8>)> = vec![
+            ("SKILL.md", written.into_bytes()),
+            ("scripts/greet.sh", greet.into_bytes()),
+            ("scripts/lib/names.py", b"NAMES = ['Ada', 'Ben']\n".to_vec()),
+            ("references/words.md", format!("Lines of Windows\r\nand of Unix\n{version}\n").into_bytes()),
+            ("references/größe.md", "Ünïcödé\n".as_bytes().to_vec()),
+            ("assets/every-byte.bin", all),
+            ("assets/empty.txt", Vec::new()),
+            ("assets/With Space.txt", b"a space\n".to_vec()),
+        ];
+        if version == "1.1.0" {
+            files.push(("references/gone-later.md", b"Only here\n".to_vec()));
+        }
+        for (path, bytes) in files {
+            let file = folder.join(path);
+            std::fs::create_dir_all(file.parent().context("a file has no folder")?)?;
+            std::fs::write(&file, bytes)?;
+            if path.ends_with(".sh") {
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a version of a folder, as its author does.
+    pub(crate) fn publish(&self, skill: &str, version: &str, visibility: &str) -> Result<()> {
+        let folder = self.folder.join(version).join(skill);
+        self.write(&folder, skill, version)?;
+        let id = self.id(skill);
+        let mut publish = Command::new(&self.program);
+        publish.arg("publish").arg(&folder).args(["--id", &id, "--version", version]);
+        publish.args(["--visibility", visibility]);
+        publish.env("SKILLERY_REGISTRY", &self.url).env("SKILLERY_TOKEN", &self.owner.token);
+        publish.env("SKILLERY_HOME", self.folder.join("author")).env_remove("SSH_AUTH_SOCK");
+        let ended = quietly(&mut publish)?;
+        match ended.status {
+            Some(0) => Ok(()),
+            _ => bail!("`{}` failed: {} {}", shown(&publish), ended.out, ended.err),
+        }
+    }
+
+    fn publish_function(&self, skill: &str, version: &str) -> Result<()> {
+        let code = format!("def {skill}(a: int, b: int) -> int:\n    return a + b  # {version}\n");
+        let description = format!("Adds two numbers, with {}", self.word());
+        let body =
+            json!({"id": self.id(skill), "version": version, "description": description, "code": code});
+        self.owner.call("POST", "/skills", &body)?;
+        Ok(())
+    }
+
+    /// The files that a version has, as the API tells.
+    pub(crate) fn files(&self, skill: &str, version: &str) -> Result<Files> {
+        Files::of_version(&self.version(skill, version)?)
+    }
+
+    /// The digest of a version's bundle.
+    pub(crate) fn digest(&self, skill: &str, version: &str) -> Result<Digest> {
+        let detail = self.version(skill, version)?;
+        Ok(detail["digest"].as_str().context("a version has no digest")?.parse()?)
+    }
+
+    fn version(&self, skill: &str, version: &str) -> Result<Value> {
+        let path = format!("/skills/{}/versions/{version}", self.id(skill));
+        self.owner.call("GET", &path, &Value::Null)
+    }
+
+    /// What the registry answers to somebody without a token: the status and the body.
+    pub(crate) fn get(&self, target: &str) -> Result<(u16, Vec<u8>)> {
+        let headers = host(self.owner.address);
+        let request = Message { start: format!("GET {target} HTTP/1.1"), headers, body: Vec::new() };
+        let answer = exchange(self.owner.address, &request)?;
+        Ok((answer.status()?, answer.body))
+    }
+
+    /// Fails unless a folder has the files of a version, and no other but these of the client's own.
+    pub(crate) fn must_have(&self, folder: &Path, skill: &str, version: &str, own: &[&str]) -> Result<()> {
+        let found = Files::of_folder(folder, own)?;
+        let expected = self.files(skill, version)?;
+        let what = || format!("`{}` should be {skill} {version}", folder.display());
+        found.must_be(&expected).with_context(what)
+    }
+
+    /// Fails unless the programs of a version are programs there.
+    pub(crate) fn must_run(&self, desk: &Desk, folder: &Path, version: &str, own: &[&str]) -> Result<()> {
+        Files::of_folder(folder, own)?.must_run_like(&self.files(GREETER, version)?)?;
+        let script = folder.join("scripts/greet.sh");
+        desk.other(&script.display().to_string(), &["Ada"])?.done()?.says("Hello, Ada").map(drop)
+    }
+}
