@@ -5,11 +5,16 @@
 //! works here works by the help of anybody else. What a client was seen to do is written as a table.
 
 mod alone;
+mod clawhub;
 mod desk;
 mod files;
+mod git;
 mod install;
 mod matrix;
+mod proxy;
 mod shelf;
+mod skills_discovery;
+mod skills_git;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,7 +34,7 @@ use crate::shell::{Say, cargo, skillery_binary, target_folder};
 /// Arguments of `e2e clients`.
 #[derive(Debug, Args)]
 pub(crate) struct ClientsArgs {
-    /// Drive only these clients (repeatable): the beginning of a name as `--list` shows it
+    /// Drive only these clients (repeatable), by their names as `--list` shows them; `skills*` means all that begin so
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Show the names of all clients
@@ -74,7 +79,57 @@ struct Client {
 }
 
 /// All of them, as the table has them.
-const CLIENTS: &[Client] = &[];
+const CLIENTS: &[Client] = &[
+    Client {
+        name: "skills",
+        title: "skills, discovery",
+        command: "skills",
+        source: Source::Node { package: "skills", node: 22, file: None },
+        drive: skills_discovery::newest,
+    },
+    Client {
+        name: "skills-git",
+        title: "skills, Git",
+        command: "skills",
+        source: Source::Node { package: "skills", node: 22, file: None },
+        drive: skills_git::drive,
+    },
+    Client {
+        name: "skills-1.5",
+        title: "skills, discovery",
+        command: "skills",
+        source: Source::Node { package: "skills-1.5", node: 20, file: None },
+        drive: skills_discovery::older,
+    },
+    Client {
+        name: "skills-1.5-git",
+        title: "skills, Git",
+        command: "skills",
+        source: Source::Node { package: "skills-1.5", node: 20, file: None },
+        drive: skills_git::drive,
+    },
+    Client {
+        name: "clawhub",
+        title: "clawhub",
+        command: "clawhub",
+        source: Source::Node { package: "clawhub", node: 22, file: None },
+        drive: clawhub::newest,
+    },
+    Client {
+        name: "clawhub-0.20",
+        title: "clawhub",
+        command: "clawhub",
+        source: Source::Node { package: "clawhub-0.20", node: 20, file: None },
+        drive: clawhub::older,
+    },
+    Client {
+        name: "git",
+        title: "git",
+        command: "git",
+        source: Source::System { program: "git" },
+        drive: git::drive,
+    },
+];
 
 /// Drives all clients, writes the table, and fails unless everything was as expected.
 pub(crate) fn run(args: &ClientsArgs) -> Result<()> {
@@ -135,13 +190,14 @@ fn prepare(args: &ClientsArgs, needs_python: bool) -> Result<()> {
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Client>> {
-    for name in names {
-        if !CLIENTS.iter().any(|client| client.name.starts_with(name)) {
-            bail!("there is no client `{name}`; `--list` shows all");
-        }
+    let is_meant = |client: &Client, name: &str| match name.strip_suffix('*') {
+        Some(beginning) => client.name.starts_with(beginning),
+        None => client.name == name,
+    };
+    if let Some(name) = names.iter().find(|name| !CLIENTS.iter().any(|client| is_meant(client, name))) {
+        bail!("there is no client `{name}`; `--list` shows all");
     }
-    let is_chosen =
-        |client: &&Client| names.is_empty() || names.iter().any(|name| client.name.starts_with(name));
+    let is_chosen = |client: &&Client| names.is_empty() || names.iter().any(|name| is_meant(client, name));
     Ok(CLIENTS.iter().filter(is_chosen).collect())
 }
 
@@ -169,8 +225,7 @@ fn drive(
     let folder = folder.join(client.name);
     let outcome = (|| {
         let desk = Desk::new(&folder, client.command, &its.start, its.node.as_deref())?;
-        let org = format!("team-{}", client.name);
-        let shelf = Shelf::stock(program, registry, &org, &folder.join("author"))?;
+        let shelf = Shelf::stock(program, registry, &client.name.replace('.', ""), &folder.join("author"))?;
         (client.drive)(&Scene { desk, shelf, registry, program }, &mut row)
     })();
     row.end(outcome);

@@ -34,6 +34,8 @@ pub(crate) const YANKED: &str = "1.1.0";
 /// An org, and who belongs to it.
 pub(crate) struct Shelf {
     pub(crate) org: String,
+    /// The end of each skill's name: some clients know names without their orgs.
+    suffix: String,
     pub(crate) url: String,
     pub(crate) owner: Caller,
     /// Somebody who may read what the org keeps to itself, and no more.
@@ -44,7 +46,8 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     /// Founds the org and publishes what clients are to find.
-    pub(crate) fn stock(program: &Path, registry: &Registry, org: &str, folder: &Path) -> Result<Self> {
+    pub(crate) fn stock(program: &Path, registry: &Registry, client: &str, folder: &Path) -> Result<Self> {
+        let org = &format!("team-{client}");
         let token = registry.admin.clone().context("the first start told no admin token")?;
         let admin = Caller { address: registry.address, token };
         let member = |name: &str, scopes: &[&str]| -> Result<Caller> {
@@ -60,21 +63,33 @@ impl Shelf {
         owner.call("POST", "/orgs", &json!({ "name": org }))?;
         owner.call("PUT", &format!("/orgs/{org}/members/{org}-reader"), &json!({"role": "reader"}))?;
         let (program, folder) = (program.to_owned(), folder.to_owned());
-        let shelf = Self { org: org.to_owned(), url: registry.url.clone(), owner, reader, program, folder };
+        let suffix = client.to_owned();
+        let shelf =
+            Self { org: org.to_owned(), suffix, url: registry.url.clone(), owner, reader, program, folder };
         shelf.publish(GREETER, "1.0.0", "public")?;
         shelf.publish(GREETER, "1.1.0", "public")?;
         shelf.publish_function(ADDER, "1.0.0")?;
         shelf.publish(SHAKY, "1.0.0", "public")?;
         shelf.publish(SHAKY, YANKED, "public")?;
-        let yank = format!("/skills/{org}/{SHAKY}/versions/{YANKED}/yank");
+        let yank = format!("/skills/{}/versions/{YANKED}/yank", shelf.id(SHAKY));
         shelf.owner.call("PUT", &yank, &json!({"reason": "it shakes"}))?;
         shelf.publish(VAULT, "1.0.0", "private")?;
         Ok(shelf)
     }
 
+    /// The name of a skill.
+    pub(crate) fn name(&self, skill: &str) -> String {
+        format!("{skill}-{}", self.suffix)
+    }
+
     /// The id of a skill.
     pub(crate) fn id(&self, skill: &str) -> String {
-        format!("{}/{skill}", self.org)
+        format!("{}/{}", self.org, self.name(skill))
+    }
+
+    /// The address of a skill.
+    pub(crate) fn of(&self, skill: &str) -> String {
+        self.at(&self.name(skill))
     }
 
     /// An address of the registry in this org.
@@ -90,8 +105,9 @@ impl Shelf {
     /// Writes the folder of a version as its author has it.
     pub(crate) fn write(&self, folder: &Path, skill: &str, version: &str) -> Result<()> {
         let written = format!(
-            "---\nname: {skill}\ndescription: Greets people by their names, with {} of version {version}.\n\
+            "---\nname: {}\ndescription: Greets people by their names, with {} of version {version}.\n\
              license: MIT\n---\n\n# Greeting\n\nRun `scripts/greet.sh NAME`, see [words](references/words.md).\n",
+            self.name(skill),
             self.word()
         );
         let greet = format!("#!/bin/sh\n# {version}\necho \"Hello, $1\"\n");
@@ -122,7 +138,7 @@ impl Shelf {
 
     /// Publishes a version of a folder, as its author does.
     pub(crate) fn publish(&self, skill: &str, version: &str, visibility: &str) -> Result<()> {
-        let folder = self.folder.join(version).join(skill);
+        let folder = self.folder.join(version).join(self.name(skill));
         self.write(&folder, skill, version)?;
         let id = self.id(skill);
         let mut publish = Command::new(&self.program);
@@ -138,7 +154,8 @@ impl Shelf {
     }
 
     fn publish_function(&self, skill: &str, version: &str) -> Result<()> {
-        let code = format!("def {skill}(a: int, b: int) -> int:\n    return a + b  # {version}\n");
+        let function = self.name(skill).replace('-', "_");
+        let code = format!("def {function}(a: int, b: int) -> int:\n    return a + b  # {version}\n");
         let description = format!("Adds two numbers, with {}", self.word());
         let body =
             json!({"id": self.id(skill), "version": version, "description": description, "code": code});

@@ -1,0 +1,89 @@
+//! `skills` of npm (`npx skills`), from the Git repositories that the registry serves.
+
+use anyhow::{Context, Result};
+
+use super::Scene;
+use super::desk::must_be_gone;
+use super::matrix::{Operation, Row};
+use super::proxy::Way;
+use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
+use super::skills_discovery::{FOLDER, NO_PUBLISH, add};
+
+const NO_SEARCH: &str = "search is not a matter of Git; `skills find` is in the row above";
+
+/// Both releases do the same here.
+pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    let (desk, shelf) = (&scene.desk, &scene.shelf);
+    let greeter = shelf.name(GREETER);
+    let repository = |skill: &str| format!("{}.git", shelf.of(skill));
+    let has = |desk: &super::desk::Desk, skill: &str, version: &str| {
+        shelf.must_have(&desk.path(FOLDER).join(shelf.name(skill)), skill, version, &[])
+    };
+    row.cannot(Operation::Search, NO_SEARCH);
+    row.step(Operation::Install, "everything of a namespace", || {
+        add(desk, &shelf.at("all.git"))?.done()?;
+        OFFERED.iter().try_for_each(|(skill, version)| has(desk, skill, version))?;
+        must_be_gone(&desk.path(FOLDER).join(shelf.name(VAULT)))
+    });
+    row.step(Operation::Install, "one skill", || {
+        let desk = desk.project("one")?;
+        add(&desk, &repository(GREETER))?.done()?;
+        has(&desk, GREETER, "1.1.0")
+    });
+    row.step(Operation::Run, "a script", || {
+        shelf.must_run(desk, &desk.path(FOLDER).join(&greeter), "1.1.0", &[])
+    });
+    let pinned = desk.project("pinned")?;
+    row.step(Operation::Pin, "`#v1.0.0`", || {
+        add(&pinned, &format!("{}#v1.0.0", repository(GREETER)))?.done()?;
+        has(&pinned, GREETER, "1.0.0")
+    });
+    row.step(Operation::Pin, "the number of a commit", || {
+        let desk = desk.project("commit")?;
+        let listed = desk.other("git", &["ls-remote", &repository(GREETER), "refs/tags/v1.0.0"])?.done()?;
+        let commit = listed.out.split_whitespace().next().context("there is no tag `v1.0.0`")?.to_owned();
+        add(&desk, &format!("{}#{commit}", repository(GREETER)))?.done()?;
+        has(&desk, GREETER, "1.0.0")
+    });
+    row.step(Operation::Yanked, "not what is offered, and still there by its number", || {
+        let desk = desk.project("yanked")?;
+        add(&desk, &repository(SHAKY))?.done()?;
+        has(&desk, SHAKY, "1.0.0")?;
+        add(&desk, &format!("{}#v{YANKED}", repository(SHAKY)))?.done()?;
+        has(&desk, SHAKY, YANKED)
+    });
+    row.step(Operation::Private, "not there for anybody, there with a token", || {
+        let desk = desk.project("private")?;
+        add(&desk, &repository(VAULT))?.refused()?;
+        must_be_gone(&desk.path(FOLDER).join(shelf.name(VAULT)))?;
+        let desk = desk.with_git_token(&shelf.url, &shelf.reader.token);
+        add(&desk, &repository(VAULT))?.done()?;
+        has(&desk, VAULT, "1.0.0")
+    });
+    row.step(Operation::Tampered, "a byte of the pack", || {
+        let desk = desk.project("tampered")?;
+        let way = Way::to(scene.registry)?;
+        let source = format!("{}/{}.git", way.url(), shelf.id(GREETER));
+        add(&desk, &source)?.done()?;
+        has(&desk, GREETER, "1.1.0")?;
+        std::fs::remove_dir_all(desk.path(FOLDER))?;
+        let is_pack = |target: &str| target.ends_with("/git-upload-pack");
+        way.change(is_pack, || add(&desk, &source))?.refused()?;
+        must_be_gone(&desk.path(FOLDER).join(&greeter))
+    });
+    row.step(Operation::Update, "a later version, with `update`", || {
+        shelf.publish(GREETER, NEXT, "public")?;
+        desk.run(&["update", "-y"])?.done()?;
+        has(desk, GREETER, NEXT)
+    });
+    row.step(Operation::Pin, "`update` leaves what is pinned", || {
+        pinned.run(&["update", "-y"])?.done()?;
+        has(&pinned, GREETER, "1.0.0")
+    });
+    row.step(Operation::Remove, "`remove`", || {
+        desk.run(&["remove", &greeter, "-y"])?.done()?;
+        must_be_gone(&desk.path(FOLDER).join(&greeter))
+    });
+    row.cannot(Operation::Publish, NO_PUBLISH);
+    Ok(())
+}
