@@ -54,10 +54,7 @@ impl Desk {
             folder: folder.to_owned(),
             variables: Vec::new(),
         };
-        // Some clients put skills only where an agent has been before.
-        for folder in ["home/.claude", "project", "calls", "tmp"] {
-            std::fs::create_dir_all(desk.folder.join(folder))?;
-        }
+        desk.make()?;
         Ok(desk)
     }
 
@@ -88,6 +85,22 @@ impl Desk {
             std::os::unix::fs::symlink(self.folder.join("home"), home)?;
         }
         Ok(desk)
+    }
+
+    /// Somebody else with the same client.
+    pub(crate) fn somebody(&self, name: &str) -> Result<Self> {
+        let mut desk = self.clone();
+        desk.folder = self.folder.join("others").join(name);
+        desk.make()?;
+        Ok(desk)
+    }
+
+    fn make(&self) -> Result<()> {
+        // Some clients put skills only where an agent has been before.
+        for folder in ["home/.claude", "project", "calls", "tmp"] {
+            std::fs::create_dir_all(self.folder.join(folder))?;
+        }
+        Ok(())
     }
 
     /// A path in the project.

@@ -5,12 +5,17 @@
 //! works here works by the help of anybody else. What a client was seen to do is written as a table.
 
 mod alone;
+mod apm;
 mod clawhub;
 mod desk;
 mod files;
+mod gemini;
 mod git;
+mod inspector;
 mod install;
+mod marketplaces;
 mod matrix;
+mod opencode;
 mod proxy;
 mod shelf;
 mod skills_discovery;
@@ -129,7 +134,67 @@ const CLIENTS: &[Client] = &[
         source: Source::System { program: "git" },
         drive: git::drive,
     },
+    Client {
+        name: "claude",
+        title: "Claude Code, Git",
+        command: "claude",
+        source: CLAUDE,
+        drive: marketplaces::claude_git,
+    },
+    Client {
+        name: "claude-url",
+        title: "Claude Code, catalogue",
+        command: "claude",
+        source: CLAUDE,
+        drive: marketplaces::claude_url,
+    },
+    Client {
+        name: "codex",
+        title: "Codex",
+        command: "codex",
+        source: Source::Node { package: "@openai/codex", node: 22, file: None },
+        drive: marketplaces::codex,
+    },
+    Client {
+        name: "copilot",
+        title: "Copilot CLI",
+        command: "copilot",
+        source: Source::Node { package: "@github/copilot", node: 22, file: None },
+        drive: marketplaces::copilot,
+    },
+    Client {
+        name: "gemini",
+        title: "Gemini CLI",
+        command: "gemini",
+        source: Source::Node { package: "@google/gemini-cli", node: 22, file: None },
+        drive: gemini::drive,
+    },
+    Client {
+        name: "opencode",
+        title: "OpenCode",
+        command: "opencode",
+        source: Source::Native { package: "opencode-linux-x64-baseline", file: "bin/opencode" },
+        drive: opencode::drive,
+    },
+    Client {
+        name: "inspector",
+        title: "MCP Inspector",
+        command: "mcp-inspector",
+        source: Source::Node { package: "@modelcontextprotocol/inspector", node: 22, file: None },
+        drive: inspector::drive,
+    },
+    Client {
+        name: "apm",
+        title: "apm-cli",
+        command: "apm",
+        source: Source::Python { package: "apm-cli", program: "apm" },
+        drive: apm::drive,
+    },
 ];
+
+/// The program that its package puts in the place of its own when it is installed.
+const CLAUDE: Source =
+    Source::Node { package: "@anthropic-ai/claude-code", node: 22, file: Some("cli-wrapper.cjs") };
 
 /// Drives all clients, writes the table, and fails unless everything was as expected.
 pub(crate) fn run(args: &ClientsArgs) -> Result<()> {

@@ -31,10 +31,19 @@ impl Way {
         is_meant: impl Fn(&str) -> bool + Send + Sync + 'static,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        self.change_where(move |target, body| body.len() >= SHORT && is_meant(target), run)
+    }
+
+    /// The same for answers that are told by their bodies too.
+    pub(crate) fn change_where<T>(
+        &self,
+        is_meant: impl Fn(&str, &[u8]) -> bool + Send + Sync + 'static,
+        run: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let changed = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&changed);
         let change = move |target: &str, body: &[u8]| {
-            if !is_meant(target) || body.len() < SHORT {
+            if !is_meant(target, body) {
                 return Ok(None);
             }
             counted.fetch_add(1, Ordering::SeqCst);

@@ -1,0 +1,87 @@
+//! `apm-cli` of PyPI, the agent package manager, with the registry's OpenAPM address.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::Scene;
+use super::desk::{Desk, must_be_gone};
+use super::matrix::{Operation, Row};
+use super::proxy::Way;
+use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
+
+/// What it writes beside the files.
+const OWN: &[&str] = &[".apm-pin", ".apm", "apm.yml", ".apm-meta.json"];
+const NO_MODES: &str = "it writes every file of an archive without the right to run it";
+
+pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    let (desk, shelf) = (&scene.desk, &scene.shelf);
+    let want = |desk: &Desk, url: &str, wanted: &[(&str, &str)]| -> Result<()> {
+        let mut text = format!(
+            "name: project\nversion: 1.0.0\nregistries:\n  team:\n    url: {url}/apm\n  default: team\ndependencies:\n  apm:\n"
+        );
+        for (skill, version) in wanted {
+            text += &format!("    - {}#{version}\n", shelf.id(skill));
+        }
+        Desk::write(&desk.path("apm.yml"), &text)
+    };
+    let folder =
+        |desk: &Desk, skill: &str| -> PathBuf { desk.path(".claude/skills").join(shelf.name(skill)) };
+    let has =
+        |desk: &Desk, skill: &str, version: &str| shelf.must_have(&folder(desk, skill), skill, version, OWN);
+    desk.run(&["experimental", "enable", "registries"])?.done()?;
+    row.cannot(Operation::Search, "it searches marketplaces of Git hosts, not registries");
+    row.step(Operation::Install, "what a project asks for", || {
+        want(desk, &shelf.url, &[(GREETER, "^1.0.0"), (ADDER, "^1.0.0")])?;
+        install(desk)?.done()?;
+        OFFERED[..2].iter().try_for_each(|(skill, version)| has(desk, skill, version))
+    });
+    row.cannot(Operation::Run, NO_MODES);
+    let pinned = desk.project("pinned")?;
+    row.step(Operation::Pin, "an exact version", || {
+        want(&pinned, &shelf.url, &[(GREETER, "1.0.0")])?;
+        install(&pinned)?.done()?;
+        has(&pinned, GREETER, "1.0.0")
+    });
+    row.step(Operation::Yanked, "not what a range finds, and still there by its number", || {
+        let desk = desk.project("yanked")?;
+        want(&desk, &shelf.url, &[(SHAKY, "^1.0.0")])?;
+        install(&desk)?.done()?;
+        has(&desk, SHAKY, "1.0.0")
+    });
+    row.step(Operation::Private, "not there for anybody", || {
+        let desk = desk.project("private")?;
+        want(&desk, &shelf.url, &[(VAULT, "^1.0.0")])?;
+        install(&desk)?.refused()?;
+        must_be_gone(&folder(&desk, VAULT))
+    });
+    row.step(Operation::Tampered, "a byte of the archive", || {
+        let way = Way::to(scene.registry)?;
+        let untouched = desk.project("untouched")?;
+        want(&untouched, &way.url(), &[(GREETER, "^1.0.0")])?;
+        install(&untouched)?.done()?;
+        let desk = desk.somebody("tampered")?;
+        desk.run(&["experimental", "enable", "registries"])?.done()?;
+        want(&desk, &way.url(), &[(GREETER, "^1.0.0")])?;
+        way.change(|target| target.ends_with("/download"), || install(&desk))?.refused()?;
+        must_be_gone(&folder(&desk, GREETER))
+    });
+    row.step(Operation::Update, "a later version, with `update`", || {
+        shelf.publish(GREETER, NEXT, "public")?;
+        install(desk)?.done()?;
+        has(desk, GREETER, "1.1.0")?;
+        desk.run(&["update", "--yes", "--target", "claude"])?.done()?;
+        has(desk, GREETER, NEXT)
+    });
+    row.step(Operation::Remove, "`uninstall`", || {
+        desk.run(&["uninstall", &shelf.id(GREETER)])?.done()?;
+        must_be_gone(&folder(desk, GREETER))
+    });
+    let _ = YANKED;
+    row.cannot(Operation::Publish, "its packages need an `apm.yml`, which a skill has not");
+    Ok(())
+}
+
+fn install(desk: &Desk) -> Result<super::desk::Said> {
+    desk.run(&["install", "--target", "claude"])
+}
