@@ -101,19 +101,23 @@ pub(crate) struct Caller {
 impl Caller {
     /// Calls the API below `/api/v1` and gives the body of a success as text.
     pub(crate) fn text(&self, method: &str, path: &str, body: &Value) -> Result<String> {
-        let mut headers = host(self.address);
-        headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
-        headers.push(("content-type".to_owned(), "application/json".to_owned()));
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        let request = Message { start: format!("{method} /api/v1{path} HTTP/1.1"), headers, body };
-        let answer = exchange(self.address, &request)?;
+        let answer = self.send(method, &format!("/api/v1{path}"), "application/json", body)?;
         if !(200..300).contains(&answer.status()?) {
             bail!("`{method} {path}` is answered with `{}`: {}", answer.start, answer.text()?);
         }
         answer.text()
     }
 
-    /// The same, of a body that is JSON, or empty.
+    /// Sends any request, and gives any answer.
+    pub(crate) fn send(&self, method: &str, target: &str, kind: &str, body: Vec<u8>) -> Result<Message> {
+        let mut headers = host(self.address);
+        headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
+        headers.push(("content-type".to_owned(), kind.to_owned()));
+        exchange(self.address, &Message { start: format!("{method} {target} HTTP/1.1"), headers, body })
+    }
+
+    /// The body of a success, which is JSON or empty.
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         match self.text(method, path, body)?.as_str() {
             "" => Ok(Value::Null),

@@ -7,12 +7,10 @@ use anyhow::Result;
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
-use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
+use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, VAULT};
 
 /// What it writes beside the files.
-const OWN: &[&str] = &[".apm-pin", ".apm", "apm.yml", ".apm-meta.json"];
-const NO_MODES: &str = "it writes every file of an archive without the right to run it";
+const OWN: &[&str] = &[".apm-pin"];
 
 pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     let (desk, shelf) = (&scene.desk, &scene.shelf);
@@ -36,34 +34,34 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         install(desk)?.done()?;
         OFFERED[..2].iter().try_for_each(|(skill, version)| has(desk, skill, version))
     });
-    row.cannot(Operation::Run, NO_MODES);
+    row.step(Operation::Run, "a script", || shelf.must_run(desk, &folder(desk, GREETER), "1.1.0", OWN));
     let pinned = desk.project("pinned")?;
     row.step(Operation::Pin, "an exact version", || {
         want(&pinned, &shelf.url, &[(GREETER, "1.0.0")])?;
         install(&pinned)?.done()?;
         has(&pinned, GREETER, "1.0.0")
     });
-    row.step(Operation::Yanked, "not what a range finds, and still there by its number", || {
+    row.step(Operation::Yanked, "not what a range finds", || {
         let desk = desk.project("yanked")?;
         want(&desk, &shelf.url, &[(SHAKY, "^1.0.0")])?;
         install(&desk)?.done()?;
         has(&desk, SHAKY, "1.0.0")
     });
-    row.step(Operation::Private, "not there for anybody", || {
+    row.step(Operation::Private, "not there for anybody, there with a token", || {
         let desk = desk.project("private")?;
         want(&desk, &shelf.url, &[(VAULT, "^1.0.0")])?;
         install(&desk)?.refused()?;
-        must_be_gone(&folder(&desk, VAULT))
+        must_be_gone(&folder(&desk, VAULT))?;
+        // It sends a token only to an address that its user has written down, whatever a project says.
+        desk.run(&["config", "set", "registry.team.url", &format!("{}/apm", shelf.url)])?.done()?;
+        install(&desk.with("APM_REGISTRY_TOKEN_TEAM", &shelf.reader.token))?.done()?;
+        has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the archive", || {
-        let way = Way::to(scene.registry)?;
-        let untouched = desk.project("untouched")?;
-        want(&untouched, &way.url(), &[(GREETER, "^1.0.0")])?;
-        install(&untouched)?.done()?;
         let desk = desk.somebody("tampered")?;
         desk.run(&["experimental", "enable", "registries"])?.done()?;
-        want(&desk, &way.url(), &[(GREETER, "^1.0.0")])?;
-        way.change(|target| target.ends_with("/download"), || install(&desk))?.refused()?;
+        want(&desk, &shelf.url, &[(GREETER, "^1.0.0")])?;
+        scene.way.change(|target| target.ends_with("/download"), || install(&desk))?.refused()?;
         must_be_gone(&folder(&desk, GREETER))
     });
     row.step(Operation::Update, "a later version, with `update`", || {
@@ -77,7 +75,6 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         desk.run(&["uninstall", &shelf.id(GREETER)])?.done()?;
         must_be_gone(&folder(desk, GREETER))
     });
-    let _ = YANKED;
     row.cannot(Operation::Publish, "its packages need an `apm.yml`, which a skill has not");
     Ok(())
 }

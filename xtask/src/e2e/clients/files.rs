@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use skillery_core::Digest;
+use skillery_core::bundle::BundleFile;
 
 /// Differences that a message shows.
 const SHOWN: usize = 8;
@@ -31,6 +32,14 @@ impl Files {
             anyhow::Ok((text("path")?.to_owned(), file))
         };
         Ok(Self(listed.iter().map(file).collect::<Result<_>>()?))
+    }
+
+    /// Those of a bundle.
+    pub(crate) fn of_bundle(files: &[BundleFile]) -> Self {
+        let file = |file: &BundleFile| {
+            (file.path.clone(), File { digest: Digest::of(&file.bytes), executable: file.executable })
+        };
+        Self(files.iter().map(file).collect())
     }
 
     /// Those of a folder, without what lies under these names, which the client has for itself. Links are followed, as
@@ -65,25 +74,9 @@ impl Files {
         self.0.len()
     }
 
-    /// Their names.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
     /// The digest of a file.
     pub(crate) fn digest(&self, path: &str) -> Option<Digest> {
         self.0.get(path).map(|file| file.digest)
-    }
-
-    /// Only the files for which this holds.
-    pub(crate) fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|(path, _)| keep(path))
-                .map(|(path, file)| (path.clone(), file.clone()))
-                .collect(),
-        )
     }
 
     /// Fails unless these are the same files as those of the version, byte for byte.
@@ -98,6 +91,11 @@ impl Files {
         if !expected.0.values().any(|file| file.executable) {
             bail!("no file of the version is a program, so nothing was tried");
         }
+        self.must_be_modes(expected)
+    }
+
+    /// The same where there may be no program.
+    pub(crate) fn must_be_modes(&self, expected: &Self) -> Result<()> {
         self.differ(expected, |path, found, expected| match (found.executable, expected.executable) {
             (false, true) => Some(format!("`{path}` cannot be run any more")),
             (true, false) => Some(format!("`{path}` can be run now")),

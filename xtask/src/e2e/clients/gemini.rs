@@ -5,7 +5,6 @@ use anyhow::Result;
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT};
 
 /// It copies the clone as it is.
@@ -42,7 +41,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let source = format!("{}/{}.git", way.url(), shelf.id(GREETER));
         let untouched = desk.somebody("untouched")?;
         install(&untouched, &source)?.done()?;

@@ -3,9 +3,8 @@
 use anyhow::{Context, Result, bail};
 
 use super::Scene;
-use super::desk::must_be_gone;
+use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
 
 /// What Git keeps in a clone for itself.
@@ -33,13 +32,24 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         desk.run(&["clone", "--depth", "1", "--branch", "v1.0.0", &repository(GREETER), "pinned"])?.done()?;
         shelf.must_have(&desk.path("pinned"), GREETER, "1.0.0", OWN)
     });
-    row.step(Operation::Yanked, "not what is offered, and still there by its number", || {
-        desk.run(&["clone", &repository(SHAKY), "shaky"])?.done()?;
-        shelf.must_have(&desk.path("shaky"), SHAKY, "1.0.0", OWN)?;
-        let tag = format!("v{YANKED}");
-        desk.run(&["clone", "--depth", "1", "--branch", &tag, &repository(SHAKY), "yanked"])?.done()?;
-        shelf.must_have(&desk.path("yanked"), SHAKY, YANKED, OWN)
-    });
+    row.step(
+        Operation::Yanked,
+        "not what is offered, nor a tag, and a commit that somebody noted still comes",
+        || {
+            shelf.yank(false)?;
+            let tag = format!("refs/tags/v{YANKED}");
+            let commit = commit(desk, &repository(SHAKY), &tag);
+            shelf.yank(true)?;
+            let commit = commit?;
+            desk.run(&["ls-remote", &repository(SHAKY)])?.done()?.silent_about(&tag)?;
+            desk.run(&["clone", &repository(SHAKY), "shaky"])?.done()?;
+            shelf.must_have(&desk.path("shaky"), SHAKY, "1.0.0", OWN)?;
+            desk.run(&["init", "yanked"])?.done()?;
+            desk.run(&["-C", "yanked", "fetch", "--depth", "1", &repository(SHAKY), &commit])?.done()?;
+            desk.run(&["-C", "yanked", "checkout", "FETCH_HEAD"])?.done()?;
+            shelf.must_have(&desk.path("yanked"), SHAKY, YANKED, OWN)
+        },
+    );
     row.step(Operation::Private, "what is hidden and what is not there look alike", || {
         let hidden = desk.run(&["ls-remote", &repository(VAULT)])?.refused()?;
         let missing = desk.run(&["ls-remote", &shelf.at("no-such-skill.git")])?.refused()?;
@@ -58,7 +68,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         shelf.must_have(&desk.path("all-of-a-member/skills").join(shelf.name(VAULT)), VAULT, "1.0.0", &[])
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let source = format!("{}/{}.git", way.url(), shelf.id(GREETER));
         desk.run(&["clone", &source, "untouched"])?.done()?;
         let is_pack = |target: &str| target.ends_with("/git-upload-pack");
@@ -91,4 +101,11 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     });
     row.cannot(Operation::Publish, "repositories are made from what was published, and only read");
     Ok(())
+}
+
+/// The commit that a name of a repository stands for.
+pub(super) fn commit(desk: &Desk, repository: &str, name: &str) -> Result<String> {
+    let listed = desk.other("git", &["ls-remote", repository, name])?.done()?;
+    let commit = listed.out.split_whitespace().next();
+    Ok(commit.ok_or_else(|| listed.wrong(&format!("there is no `{name}`")))?.to_owned())
 }

@@ -7,7 +7,6 @@ use super::Scene;
 use super::desk::{Desk, Said};
 use super::files::Files;
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
 
 pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
@@ -55,7 +54,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         has(desk, &["--header", &header], VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of a file", || {
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let url = format!("{}/mcp/{}", way.url(), shelf.org);
         verify(desk, &url, &[])?.done()?;
         let is_file = |_: &str, body: &[u8]| {

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, Shelf, VAULT};
 
 const NO_SEARCH: &str = "it shows what a marketplace has, and does not search";
@@ -71,7 +70,7 @@ fn filled(word: &str, market: &str, plugin: &str, version: &str) -> String {
 }
 
 /// What a plugin's folder has besides its files.
-const OWN: &[&str] = &[".git", ".in_use", ".orphaned_at"];
+const OWN: &[&str] = &[".git", ".in_use", ".orphaned_at", ".codex-plugin"];
 
 pub(super) fn claude_git(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     through_git(&CLAUDE, scene, row)
@@ -122,7 +121,7 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let source = format!("{}/{}/all.git", way.url(), shelf.org);
         agent.add(&desk.somebody("untouched")?, &source)?.done()?;
         let desk = desk.somebody("tampered")?;
@@ -145,6 +144,22 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
 
 /// Claude Code with the address of a catalogue, whose plugins are repositories where there is no TLS.
 pub(super) fn claude_url(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    catalogue(scene, row, |desk, market| {
+        // The catalogue names the registry itself, so that Git is led past it.
+        let desk = desk
+            .with("GIT_CONFIG_COUNT", "1")
+            .with("GIT_CONFIG_KEY_0", &format!("url.{}/.insteadOf", scene.way.url()))
+            .with("GIT_CONFIG_VALUE_0", &format!("{}/", scene.shelf.url));
+        let install = || CLAUDE.call(&desk, CLAUDE.install, market, &scene.shelf.name(GREETER));
+        scene.way.change(|target| target.ends_with("/git-upload-pack"), install)
+    })
+}
+
+fn catalogue(
+    scene: &Scene<'_>,
+    row: &mut Row,
+    install_changed: impl Fn(&Desk, &str) -> Result<super::desk::Said>,
+) -> Result<()> {
     let (desk, shelf, agent) = (&scene.desk, &scene.shelf, &CLAUDE);
     let market = name(shelf)?;
     let has = |desk: &Desk, skill: &str, version: &str| {
@@ -174,17 +189,10 @@ pub(super) fn claude_url(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         agent.call(desk, agent.install, &market, &shelf.name(VAULT))?.refused().map(drop)
     });
     row.cannot(Operation::Private, NO_HEADER);
-    row.step(Operation::Tampered, "a byte of the pack", || {
-        // The catalogue names the registry itself, so that Git is led past it.
-        let way = Way::to(scene.registry)?;
-        let desk = desk
-            .somebody("tampered")?
-            .with("GIT_CONFIG_COUNT", "1")
-            .with("GIT_CONFIG_KEY_0", &format!("url.{}/.insteadOf", way.url()))
-            .with("GIT_CONFIG_VALUE_0", &format!("{}/", shelf.url));
+    row.step(Operation::Tampered, "a byte of what a plugin is made of", || {
+        let desk = desk.somebody("tampered")?;
         agent.add(&desk, &shelf.at("marketplace.json"))?.done()?;
-        let install = || agent.call(&desk, agent.install, &market, &shelf.name(GREETER));
-        way.change(|target| target.ends_with("/git-upload-pack"), install)?.refused()?;
+        install_changed(&desk, &market)?.refused()?;
         must_be_gone(&agent.folder(&desk, &market, &shelf.name(GREETER), "1.1.0"))
     });
     row.step(Operation::Update, "a later version", || {
@@ -199,6 +207,14 @@ pub(super) fn claude_url(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         must_not_list(desk, agent, &shelf.name(GREETER))
     });
     Ok(())
+}
+
+/// Claude Code with a catalogue behind TLS, whose plugins are archives.
+pub(super) fn claude_archive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    catalogue(scene, row, |desk, market| {
+        let install = || CLAUDE.call(desk, CLAUDE.install, market, &scene.shelf.name(GREETER));
+        scene.way.change(|target| target.ends_with(".zip"), install)
+    })
 }
 
 /// What a namespace's marketplace is called.

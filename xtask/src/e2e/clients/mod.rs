@@ -7,6 +7,7 @@
 mod alone;
 mod apm;
 mod clawhub;
+mod collection;
 mod desk;
 mod files;
 mod gemini;
@@ -17,6 +18,7 @@ mod marketplaces;
 mod matrix;
 mod opencode;
 mod proxy;
+mod secure;
 mod shelf;
 mod skills_discovery;
 mod skills_git;
@@ -28,9 +30,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use self::collection::Collection;
 use self::desk::Desk;
 use self::install::{Installed, Source};
 use self::matrix::{Matrix, Row};
+use self::proxy::Way;
+use self::secure::Secure;
 use self::shelf::Shelf;
 use super::registry::Registry;
 use crate::guard::{Folder, temporary_folder};
@@ -48,6 +53,9 @@ pub(crate) struct ClientsArgs {
     /// Publish all skills of this folder too, and install all of them through every surface
     #[arg(long, value_name = "DIR")]
     collection: Option<PathBuf>,
+    /// Do only that
+    #[arg(long, requires = "collection")]
+    collection_only: bool,
     /// Succeed although a client cannot be had, because a registry of packages is not reached
     #[arg(long)]
     allow_skips: bool,
@@ -66,9 +74,8 @@ pub(crate) struct ClientsArgs {
 pub(crate) struct Scene<'a> {
     pub(crate) desk: Desk,
     pub(crate) shelf: Shelf,
-    pub(crate) registry: &'a Registry,
-    /// Our own program.
-    pub(crate) program: &'a Path,
+    /// Between the two, where a byte can be changed.
+    pub(crate) way: &'a Way,
 }
 
 /// A client, and how it is driven.
@@ -80,7 +87,17 @@ struct Client {
     /// What it is called on a command line.
     command: &'static str,
     source: Source,
+    door: Door,
     drive: fn(&Scene<'_>, &mut Row) -> Result<()>,
+}
+
+/// How a client comes to the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Plain HTTP on a loopback address.
+    Plain,
+    /// TLS, on another one.
+    Secure,
 }
 
 /// All of them, as the table has them.
@@ -89,14 +106,16 @@ const CLIENTS: &[Client] = &[
         name: "skills",
         title: "skills, discovery",
         command: "skills",
-        source: Source::Node { package: "skills", node: 22, file: None },
+        source: SKILLS,
+        door: Door::Plain,
         drive: skills_discovery::newest,
     },
     Client {
         name: "skills-git",
         title: "skills, Git",
         command: "skills",
-        source: Source::Node { package: "skills", node: 22, file: None },
+        source: SKILLS,
+        door: Door::Plain,
         drive: skills_git::drive,
     },
     Client {
@@ -104,6 +123,7 @@ const CLIENTS: &[Client] = &[
         title: "skills, discovery",
         command: "skills",
         source: Source::Node { package: "skills-1.5", node: 20, file: None },
+        door: Door::Plain,
         drive: skills_discovery::older,
     },
     Client {
@@ -111,6 +131,7 @@ const CLIENTS: &[Client] = &[
         title: "skills, Git",
         command: "skills",
         source: Source::Node { package: "skills-1.5", node: 20, file: None },
+        door: Door::Plain,
         drive: skills_git::drive,
     },
     Client {
@@ -118,6 +139,7 @@ const CLIENTS: &[Client] = &[
         title: "clawhub",
         command: "clawhub",
         source: Source::Node { package: "clawhub", node: 22, file: None },
+        door: Door::Plain,
         drive: clawhub::newest,
     },
     Client {
@@ -125,6 +147,7 @@ const CLIENTS: &[Client] = &[
         title: "clawhub",
         command: "clawhub",
         source: Source::Node { package: "clawhub-0.20", node: 20, file: None },
+        door: Door::Plain,
         drive: clawhub::older,
     },
     Client {
@@ -132,6 +155,7 @@ const CLIENTS: &[Client] = &[
         title: "git",
         command: "git",
         source: Source::System { program: "git" },
+        door: Door::Plain,
         drive: git::drive,
     },
     Client {
@@ -139,6 +163,7 @@ const CLIENTS: &[Client] = &[
         title: "Claude Code, Git",
         command: "claude",
         source: CLAUDE,
+        door: Door::Plain,
         drive: marketplaces::claude_git,
     },
     Client {
@@ -146,13 +171,15 @@ const CLIENTS: &[Client] = &[
         title: "Claude Code, catalogue",
         command: "claude",
         source: CLAUDE,
+        door: Door::Plain,
         drive: marketplaces::claude_url,
     },
     Client {
         name: "codex",
         title: "Codex",
         command: "codex",
-        source: Source::Node { package: "@openai/codex", node: 22, file: None },
+        source: CODEX,
+        door: Door::Plain,
         drive: marketplaces::codex,
     },
     Client {
@@ -160,27 +187,31 @@ const CLIENTS: &[Client] = &[
         title: "Copilot CLI",
         command: "copilot",
         source: Source::Node { package: "@github/copilot", node: 22, file: None },
+        door: Door::Plain,
         drive: marketplaces::copilot,
     },
     Client {
         name: "gemini",
         title: "Gemini CLI",
         command: "gemini",
-        source: Source::Node { package: "@google/gemini-cli", node: 22, file: None },
+        source: GEMINI,
+        door: Door::Plain,
         drive: gemini::drive,
     },
     Client {
         name: "opencode",
         title: "OpenCode",
         command: "opencode",
-        source: Source::Native { package: "opencode-linux-x64-baseline", file: "bin/opencode" },
+        source: OPENCODE,
+        door: Door::Plain,
         drive: opencode::drive,
     },
     Client {
         name: "inspector",
         title: "MCP Inspector",
         command: "mcp-inspector",
-        source: Source::Node { package: "@modelcontextprotocol/inspector", node: 22, file: None },
+        source: INSPECTOR,
+        door: Door::Plain,
         drive: inspector::drive,
     },
     Client {
@@ -188,10 +219,16 @@ const CLIENTS: &[Client] = &[
         title: "apm-cli",
         command: "apm",
         source: Source::Python { package: "apm-cli", program: "apm" },
+        door: Door::Secure,
         drive: apm::drive,
     },
 ];
 
+const SKILLS: Source = Source::Node { package: "skills", node: 22, file: None };
+const CODEX: Source = Source::Node { package: "@openai/codex", node: 22, file: None };
+const GEMINI: Source = Source::Node { package: "@google/gemini-cli", node: 22, file: None };
+const OPENCODE: Source = Source::Native { package: "opencode-linux-x64-baseline", file: "bin/opencode" };
+const INSPECTOR: Source = Source::Node { package: "@modelcontextprotocol/inspector", node: 22, file: None };
 /// The program that its package puts in the place of its own when it is installed.
 const CLAUDE: Source =
     Source::Node { package: "@anthropic-ai/claude-code", node: 22, file: Some("cli-wrapper.cjs") };
@@ -213,12 +250,28 @@ pub(crate) fn run(args: &ClientsArgs) -> Result<()> {
     let folder = Place::new(args.keep)?;
     let began = Instant::now();
     let registry = Registry::start_with(program, &folder.path().join("data"), "TERM", CHATTY)?;
+    let way = Way::to(&registry)?;
+    let needs_tls = chosen.iter().any(|client| client.door == Door::Secure) && !args.collection_only;
+    let secure = match needs_tls {
+        true => Some(Secure::start(program, &installed, folder.path(), CHATTY)?),
+        false => None,
+    };
+    let world = World { installed, registry, way, secure };
     let mut matrix = Matrix::default();
-    for client in chosen {
-        drive(client, &installed, &registry, program, folder.path(), &mut matrix)?;
+    for client in chosen.iter().filter(|_| !args.collection_only) {
+        world.drive(client, folder.path(), &mut matrix)?;
+    }
+    let collected = args.collection.as_deref().map_or(Ok(()), |collection| {
+        let collection = Collection::publish(&world.registry, collection, folder.path())?;
+        let told = collection.check(&world.installed)?;
+        Ok(std::fs::write(target_folder().join("e2e").join("collection.md"), told)?)
+    });
+    if args.collection_only {
+        return collected;
     }
     let result = matrix.finish(&target_folder().join("e2e").join("clients.md"), args.allow_skips);
     alone::insist()?;
+    let result = result.and(collected);
     println!("\n{:.0} s since the start of the registry", began.elapsed().as_secs_f64());
     result
 }
@@ -249,6 +302,7 @@ fn prepare(args: &ClientsArgs, needs_python: bool) -> Result<()> {
         let folder = folder.canonicalize().with_context(|| format!("there is no `{}`", folder.display()))?;
         again.extend(["--collection".into(), folder.into_os_string()]);
     }
+    again.extend(args.collection_only.then(|| "--collection-only".into()));
     again.extend(args.allow_skips.then(|| "--allow-skips".into()));
     again.extend(args.keep.then(|| "--keep".into()));
     alone::run_again(&again)
@@ -266,36 +320,43 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Client>> {
     Ok(CLIENTS.iter().filter(is_chosen).collect())
 }
 
-/// Drives one client. Whatever it does, the next one is driven too.
-fn drive(
-    client: &Client,
-    installed: &Installed,
-    registry: &Registry,
-    program: &Path,
-    folder: &Path,
-    matrix: &mut Matrix,
-) -> Result<()> {
-    let its = match installed.program(client.source)? {
-        Ok(its) => its,
-        Err(why) => {
-            matrix.miss(client.title, &why);
-            return Ok(());
-        }
-    };
-    let title = match client.title.split_once(", ") {
-        Some((title, route)) => format!("{title} {}, {route}", its.version),
-        None => format!("{} {}", client.title, its.version),
-    };
-    let mut row = Row::new(&title, &registry.log);
-    let folder = folder.join(client.name);
-    let outcome = (|| {
-        let desk = Desk::new(&folder, client.command, &its.start, its.node.as_deref())?;
-        let shelf = Shelf::stock(program, registry, &client.name.replace('.', ""), &folder.join("author"))?;
-        (client.drive)(&Scene { desk, shelf, registry, program }, &mut row)
-    })();
-    row.end(outcome);
-    matrix.take(row);
-    Ok(())
+/// What all clients share. The order is that of the end.
+struct World {
+    installed: Installed,
+    registry: Registry,
+    way: Way,
+    secure: Option<Secure>,
+}
+
+impl World {
+    /// Drives one client. Whatever it does, the next one is driven too.
+    fn drive(&self, client: &Client, folder: &Path, matrix: &mut Matrix) -> Result<()> {
+        let its = match self.installed.program(client.source)? {
+            Ok(its) => its,
+            Err(why) => {
+                matrix.miss(client.title, &why);
+                return Ok(());
+            }
+        };
+        let title = match client.title.split_once(", ") {
+            Some((title, route)) => format!("{title} {}, {route}", its.version),
+            None => format!("{} {}", client.title, its.version),
+        };
+        let secure = self.secure.as_ref().filter(|_| client.door == Door::Secure);
+        let registry = secure.map_or(&self.registry, |secure| &secure.registry);
+        let way = secure.map_or(&self.way, |secure| &secure.way);
+        let mut row = Row::new(&title, &registry.log);
+        let outcome = (|| {
+            let folder = folder.join(client.name);
+            let desk = Desk::new(&folder, client.command, &its.start, its.node.as_deref())?;
+            let desk = secure.map_or_else(|| desk.clone(), |secure| secure.trusted_by(&desk));
+            let shelf = Shelf::stock(registry, &client.name.replace('.', ""))?;
+            (client.drive)(&Scene { desk, shelf, way }, &mut row)
+        })();
+        row.end(outcome);
+        matrix.take(row);
+        Ok(())
+    }
 }
 
 /// Where everything of a run lies.

@@ -1,19 +1,16 @@
 //! What each client finds: an org of its own with a few skills, so that what one does is nothing to another.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use skillery_core::Digest;
+use skillery_core::bundle::{self, BundleFile};
 
 use super::desk::Desk;
 use super::files::Files;
 use crate::e2e::http::{Message, exchange, host};
 use crate::e2e::registry::{Caller, Registry};
-use crate::e2e::report::quietly;
-use crate::shell::shown;
 
 /// A folder with programs and all sorts of names, in three versions, of which the last is published later.
 pub(crate) const GREETER: &str = "greeter";
@@ -40,39 +37,21 @@ pub(crate) struct Shelf {
     pub(crate) owner: Caller,
     /// Somebody who may read what the org keeps to itself, and no more.
     pub(crate) reader: Caller,
-    program: PathBuf,
-    folder: PathBuf,
 }
 
 impl Shelf {
     /// Founds the org and publishes what clients are to find.
-    pub(crate) fn stock(program: &Path, registry: &Registry, client: &str, folder: &Path) -> Result<Self> {
+    pub(crate) fn stock(registry: &Registry, client: &str) -> Result<Self> {
         let org = &format!("team-{client}");
-        let token = registry.admin.clone().context("the first start told no admin token")?;
-        let admin = Caller { address: registry.address, token };
-        let member = |name: &str, scopes: &[&str]| -> Result<Caller> {
-            let user = format!("{org}-{name}");
-            admin.call("POST", "/users", &json!({ "name": user }))?;
-            let made =
-                admin.call("POST", "/tokens", &json!({"label": "e2e", "user": user, "scopes": scopes}))?;
-            let token = made["token"].as_str().context("no token was made")?.to_owned();
-            Ok(Caller { address: registry.address, token })
-        };
-        let owner = member("owner", &["read", "publish", "rate", "admin"])?;
-        let reader = member("reader", &["read"])?;
-        owner.call("POST", "/orgs", &json!({ "name": org }))?;
-        owner.call("PUT", &format!("/orgs/{org}/members/{org}-reader"), &json!({"role": "reader"}))?;
-        let (program, folder) = (program.to_owned(), folder.to_owned());
+        let (owner, reader) = people(registry, org)?;
         let suffix = client.to_owned();
-        let shelf =
-            Self { org: org.to_owned(), suffix, url: registry.url.clone(), owner, reader, program, folder };
+        let shelf = Self { org: org.to_owned(), suffix, url: registry.url.clone(), owner, reader };
         shelf.publish(GREETER, "1.0.0", "public")?;
         shelf.publish(GREETER, "1.1.0", "public")?;
         shelf.publish_function(ADDER, "1.0.0")?;
         shelf.publish(SHAKY, "1.0.0", "public")?;
         shelf.publish(SHAKY, YANKED, "public")?;
-        let yank = format!("/skills/{}/versions/{YANKED}/yank", shelf.id(SHAKY));
-        shelf.owner.call("PUT", &yank, &json!({"reason": "it shakes"}))?;
+        shelf.yank(true)?;
         shelf.publish(VAULT, "1.0.0", "private")?;
         Ok(shelf)
     }
@@ -102,8 +81,8 @@ impl Shelf {
         format!("words{}", self.org.replace('-', ""))
     }
 
-    /// Writes the folder of a version as its author has it.
-    pub(crate) fn write(&self, folder: &Path, skill: &str, version: &str) -> Result<()> {
+    /// The folder of a version as its author has it.
+    fn content(&self, skill: &str, version: &str) -> Vec<BundleFile> {
         let written = format!(
             "---\nname: {}\ndescription: Greets people by their names, with {} of version {version}.\n\
              license: MIT\n---\n\n# Greeting\n\nRun `scripts/greet.sh NAME`, see [words](references/words.md).\n",
@@ -111,46 +90,52 @@ impl Shelf {
             self.word()
         );
         let greet = format!("#!/bin/sh\n# {version}\necho \"Hello, $1\"\n");
-        let all: Vec<u8> = (0..=255).collect();
+        let words = format!("Lines of Windows\r\nand of Unix\n{version}\n");
         let mut files: Vec<(&str, Vec<u8>)> = vec![
             ("SKILL.md", written.into_bytes()),
             ("scripts/greet.sh", greet.into_bytes()),
             ("scripts/lib/names.py", b"NAMES = ['Ada', 'Ben']\n".to_vec()),
-            ("references/words.md", format!("Lines of Windows\r\nand of Unix\n{version}\n").into_bytes()),
+            ("references/words.md", words.into_bytes()),
             ("references/größe.md", "Ünïcödé\n".as_bytes().to_vec()),
-            ("assets/every-byte.bin", all),
+            ("assets/every-byte.bin", (0..=255).collect()),
             ("assets/empty.txt", Vec::new()),
             ("assets/With Space.txt", b"a space\n".to_vec()),
         ];
         if version == "1.1.0" {
             files.push(("references/gone-later.md", b"Only here\n".to_vec()));
         }
-        for (path, bytes) in files {
-            let file = folder.join(path);
+        let file = |(path, bytes): (&str, Vec<u8>)| {
+            let executable = path.ends_with(".sh");
+            BundleFile { path: path.to_owned(), executable, bytes }
+        };
+        files.into_iter().map(file).collect()
+    }
+
+    /// Writes the folder of a version.
+    pub(crate) fn write(&self, folder: &Path, skill: &str, version: &str) -> Result<()> {
+        for content in self.content(skill, version) {
+            let file = folder.join(&content.path);
             std::fs::create_dir_all(file.parent().context("a file has no folder")?)?;
-            std::fs::write(&file, bytes)?;
-            if path.ends_with(".sh") {
+            std::fs::write(&file, content.bytes)?;
+            if content.executable {
                 std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
             }
         }
         Ok(())
     }
 
-    /// Publishes a version of a folder, as its author does.
+    /// Publishes a version of a folder.
     pub(crate) fn publish(&self, skill: &str, version: &str, visibility: &str) -> Result<()> {
-        let folder = self.folder.join(version).join(self.name(skill));
-        self.write(&folder, skill, version)?;
-        let id = self.id(skill);
-        let mut publish = Command::new(&self.program);
-        publish.arg("publish").arg(&folder).args(["--id", &id, "--version", version]);
-        publish.args(["--visibility", visibility]);
-        publish.env("SKILLERY_REGISTRY", &self.url).env("SKILLERY_TOKEN", &self.owner.token);
-        publish.env("SKILLERY_HOME", self.folder.join("author")).env_remove("SSH_AUTH_SOCK");
-        let ended = quietly(&mut publish)?;
-        match ended.status {
-            Some(0) => Ok(()),
-            _ => bail!("`{}` failed: {} {}", shown(&publish), ended.out, ended.err),
-        }
+        let request = json!({"id": self.id(skill), "version": version, "visibility": visibility});
+        upload(&self.owner, &request, self.content(skill, version))
+    }
+
+    /// Takes the newest version of what is shaky back, or gives it again.
+    pub(crate) fn yank(&self, is_yanked: bool) -> Result<()> {
+        let path = format!("/skills/{}/versions/{YANKED}/yank", self.id(SHAKY));
+        let (method, body) =
+            if is_yanked { ("PUT", json!({"reason": "it shakes"})) } else { ("DELETE", Value::Null) };
+        self.owner.call(method, &path, &body).map(drop)
     }
 
     fn publish_function(&self, skill: &str, version: &str) -> Result<()> {
@@ -166,12 +151,6 @@ impl Shelf {
     /// The files that a version has, as the API tells.
     pub(crate) fn files(&self, skill: &str, version: &str) -> Result<Files> {
         Files::of_version(&self.version(skill, version)?)
-    }
-
-    /// The digest of a version's bundle.
-    pub(crate) fn digest(&self, skill: &str, version: &str) -> Result<Digest> {
-        let detail = self.version(skill, version)?;
-        Ok(detail["digest"].as_str().context("a version has no digest")?.parse()?)
     }
 
     fn version(&self, skill: &str, version: &str) -> Result<Value> {
@@ -201,4 +180,43 @@ impl Shelf {
         let script = folder.join("scripts/greet.sh");
         desk.other(&script.display().to_string(), &["Ada"])?.done()?.says("Hello, Ada").map(drop)
     }
+}
+
+/// Publishes a folder as anybody's program would: a form with the request and a ZIP.
+pub(crate) fn upload(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
+    const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
+    let head = |name: &str, kind: &str, more: &str| {
+        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
+        format!("--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n")
+    };
+    let mut body = head("request", "application/json", "").into_bytes();
+    serde_json::to_writer(&mut body, request)?;
+    body.extend(b"\r\n");
+    body.extend(head("bundle", "application/zip", "; filename=\"bundle.zip\"").into_bytes());
+    body.extend(bundle::pack(files)?);
+    body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
+    match answer.status()? {
+        200 | 201 => Ok(()),
+        _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
+    }
+}
+
+/// Founds an org, and gives its owner and somebody who may only read what it keeps to itself.
+pub(crate) fn people(registry: &Registry, org: &str) -> Result<(Caller, Caller)> {
+    let token = registry.admin.clone().context("the first start told no admin token")?;
+    let admin = Caller { address: registry.address, token };
+    let member = |name: &str, scopes: &[&str]| -> Result<Caller> {
+        let user = format!("{org}-{name}");
+        admin.call("POST", "/users", &json!({ "name": user }))?;
+        let made = admin.call("POST", "/tokens", &json!({"label": "e2e", "user": user, "scopes": scopes}))?;
+        let token = made["token"].as_str().context("no token was made")?.to_owned();
+        Ok(Caller { address: registry.address, token })
+    };
+    let owner = member("owner", &["read", "publish", "rate", "admin"])?;
+    let reader = member("reader", &["read"])?;
+    owner.call("POST", "/orgs", &json!({ "name": org }))?;
+    owner.call("PUT", &format!("/orgs/{org}/members/{org}-reader"), &json!({"role": "reader"}))?;
+    Ok((owner, reader))
 }

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::Scene;
 use super::desk::must_be_gone;
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
 
 /// The agent that it installs for, and where that looks.
@@ -122,7 +121,7 @@ fn common(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         let (_, index) = shelf.get(&format!("/{}/.well-known/agent-skills/index.json", shelf.id(GREETER)))?;
         let index: Value = serde_json::from_slice(&index).context("the index is not JSON")?;
         let url = index["skills"][0]["url"].as_str().context("the index has no address of an archive")?;
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let source = format!("{}/{}", way.url(), shelf.id(GREETER));
         // Unchanged it would be installed.
         add(&desk, &source)?.done()?;

@@ -1,11 +1,11 @@
 //! `skills` of npm (`npx skills`), from the Git repositories that the registry serves.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Scene;
 use super::desk::must_be_gone;
+use super::git::commit;
 use super::matrix::{Operation, Row};
-use super::proxy::Way;
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
 use super::skills_discovery::{FOLDER, NO_PUBLISH, add};
 
@@ -40,18 +40,26 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     });
     row.step(Operation::Pin, "the number of a commit", || {
         let desk = desk.project("commit")?;
-        let listed = desk.other("git", &["ls-remote", &repository(GREETER), "refs/tags/v1.0.0"])?.done()?;
-        let commit = listed.out.split_whitespace().next().context("there is no tag `v1.0.0`")?.to_owned();
+        let commit = commit(&desk, &repository(GREETER), "refs/tags/v1.0.0")?;
         add(&desk, &format!("{}#{commit}", repository(GREETER)))?.done()?;
         has(&desk, GREETER, "1.0.0")
     });
-    row.step(Operation::Yanked, "not what is offered, and still there by its number", || {
-        let desk = desk.project("yanked")?;
-        add(&desk, &repository(SHAKY))?.done()?;
-        has(&desk, SHAKY, "1.0.0")?;
-        add(&desk, &format!("{}#v{YANKED}", repository(SHAKY)))?.done()?;
-        has(&desk, SHAKY, YANKED)
-    });
+    row.step(
+        Operation::Yanked,
+        "not what is offered, nor a tag, and a commit that somebody noted still comes",
+        || {
+            let desk = desk.project("yanked")?;
+            shelf.yank(false)?;
+            let commit = commit(&desk, &repository(SHAKY), &format!("refs/tags/v{YANKED}"));
+            shelf.yank(true)?;
+            add(&desk, &repository(SHAKY))?.done()?;
+            has(&desk, SHAKY, "1.0.0")?;
+            add(&desk, &format!("{}#v{YANKED}", repository(SHAKY)))?.refused()?;
+            has(&desk, SHAKY, "1.0.0")?;
+            add(&desk, &format!("{}#{}", repository(SHAKY), commit?))?.done()?;
+            has(&desk, SHAKY, YANKED)
+        },
+    );
     row.step(Operation::Private, "not there for anybody, there with a token", || {
         let desk = desk.project("private")?;
         add(&desk, &repository(VAULT))?.refused()?;
@@ -62,7 +70,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
         let desk = desk.project("tampered")?;
-        let way = Way::to(scene.registry)?;
+        let way = scene.way;
         let source = format!("{}/{}.git", way.url(), shelf.id(GREETER));
         add(&desk, &source)?.done()?;
         has(&desk, GREETER, "1.1.0")?;
