@@ -25,7 +25,7 @@ const VERSION: &str = "1.0.0";
 
 /// One skill of the folder.
 struct Skill {
-    /// The name in its front matter, which its folder has too.
+    /// The name in its front matter.
     name: String,
     org: String,
     files: Vec<BundleFile>,
@@ -299,10 +299,10 @@ fn same_bundle(bytes: &[u8], files: &Files) -> Result<()> {
 /// All folders below that have a `SKILL.md`. What lies in a skill belongs to it.
 fn find(folder: &Path, found: &mut Vec<Skill>) -> Result<()> {
     if folder.join("SKILL.md").is_file() {
-        let name = folder.file_name().and_then(|name| name.to_str()).context("a folder has no name")?;
         let mut files = Vec::new();
         read(folder, "", &mut files)?;
-        found.push(Skill { name: name.to_owned(), org: String::new(), files });
+        let name = name(folder)?;
+        found.push(Skill { name, org: String::new(), files });
         return Ok(());
     }
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
@@ -312,6 +312,15 @@ fn find(folder: &Path, found: &mut Vec<Skill>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a skill calls itself, or else what its folder is called.
+fn name(folder: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(folder.join("SKILL.md"))?;
+    let written = text.lines().take(100).find_map(|line| line.strip_prefix("name:"));
+    let written = written.map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
+    let called = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    written.or(called).with_context(|| format!("`{}` has no name", folder.display()))
 }
 
 fn read(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {

@@ -76,6 +76,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) shelf: Shelf,
     /// Between the two, where a byte can be changed.
     pub(crate) way: &'a Way,
+    /// Our own program.
+    pub(crate) program: &'a Path,
 }
 
 /// A client, and how it is driven.
@@ -208,11 +210,19 @@ const CLIENTS: &[Client] = &[
     },
     Client {
         name: "inspector",
-        title: "MCP Inspector",
+        title: "MCP Inspector, HTTP",
         command: "mcp-inspector",
         source: INSPECTOR,
         door: Door::Plain,
-        drive: inspector::drive,
+        drive: inspector::over_http,
+    },
+    Client {
+        name: "inspector-stdio",
+        title: "MCP Inspector, `skillery mcp`",
+        command: "mcp-inspector",
+        source: INSPECTOR,
+        door: Door::Plain,
+        drive: inspector::through_our_program,
     },
     Client {
         name: "apm",
@@ -256,7 +266,7 @@ pub(crate) fn run(args: &ClientsArgs) -> Result<()> {
         true => Some(Secure::start(program, &installed, folder.path(), CHATTY)?),
         false => None,
     };
-    let world = World { installed, registry, way, secure };
+    let world = World { program: program.to_owned(), installed, registry, way, secure };
     let mut matrix = Matrix::default();
     for client in chosen.iter().filter(|_| !args.collection_only) {
         world.drive(client, folder.path(), &mut matrix)?;
@@ -322,6 +332,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Client>> {
 
 /// What all clients share. The order is that of the end.
 struct World {
+    program: PathBuf,
     installed: Installed,
     registry: Registry,
     way: Way,
@@ -351,7 +362,7 @@ impl World {
             let desk = Desk::new(&folder, client.command, &its.start, its.node.as_deref())?;
             let desk = secure.map_or_else(|| desk.clone(), |secure| secure.trusted_by(&desk));
             let shelf = Shelf::stock(registry, &client.name.replace('.', ""))?;
-            (client.drive)(&Scene { desk, shelf, way }, &mut row)
+            (client.drive)(&Scene { desk, shelf, way, program: &self.program }, &mut row)
         })();
         row.end(outcome);
         matrix.take(row);
