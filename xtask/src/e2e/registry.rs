@@ -10,7 +10,7 @@ use skillery_core::Digest;
 use skillery_core::tlog::{Checkpoint, MissingNode, Tile, VerifierKey, consistency_proof, node_in_tile};
 
 use super::http::{Message, exchange, get_body, host};
-use crate::guard::{Guarded, temporary_folder};
+use crate::guard::{Guarded, free_port, temporary_folder};
 use crate::shell::shown;
 
 /// A running `skillery serve`.
@@ -32,9 +32,30 @@ impl Registry {
 
     /// Starts one with more options.
     pub(crate) fn start_with(program: &Path, data: &Path, signal: &str, more: &[&str]) -> Result<Self> {
+        let mut registry = Self::launch(program, data, signal, "127.0.0.1:0", more)?;
+        let address = registry.url.strip_prefix("http://").context("the registry does not speak HTTP")?;
+        registry.address = address.parse()?;
+        Ok(registry)
+    }
+
+    /// Starts one that is reached under another address from outside.
+    pub(crate) fn start_behind(
+        program: &Path,
+        data: &Path,
+        signal: &str,
+        url: &str,
+        more: &[&str],
+    ) -> Result<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let options = [more, &["--public-url", url]].concat();
+        let registry = Self::launch(program, data, signal, &address.to_string(), &options)?;
+        Ok(Self { address, ..registry })
+    }
+
+    fn launch(program: &Path, data: &Path, signal: &str, listen: &str, more: &[&str]) -> Result<Self> {
         let folder = temporary_folder("e2e-server")?;
         let mut serve = Command::new(program);
-        serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(more);
+        serve.args(["serve", "--json", "--listen", listen, "--data"]).arg(data).args(more);
         println!("$ {}", shown(&serve));
         let server = Guarded::start(&serve, signal, &folder)?;
         let started = server.wait_for("the registry", || {
@@ -42,7 +63,7 @@ impl Registry {
         })?;
         let text = |key: &str| started.get(key).and_then(Value::as_str).map(str::to_owned);
         let url = text("url").context("the registry did not say its address")?;
-        let address = url.strip_prefix("http://").context("the registry does not speak HTTP")?.parse()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
         Ok(Self { address, url, admin: text("admin_token"), log: folder.join("log"), server })
     }
 

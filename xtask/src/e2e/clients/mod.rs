@@ -118,7 +118,7 @@ const CLIENTS: &[Client] = &[
         command: "skills",
         source: SKILLS,
         door: Door::Plain,
-        drive: skills_git::drive,
+        drive: skills_git::newest,
     },
     Client {
         name: "skills-1.5",
@@ -134,7 +134,7 @@ const CLIENTS: &[Client] = &[
         command: "skills",
         source: Source::Node { package: "skills-1.5", node: 20, file: None },
         door: Door::Plain,
-        drive: skills_git::drive,
+        drive: skills_git::older,
     },
     Client {
         name: "clawhub",
@@ -175,6 +175,14 @@ const CLIENTS: &[Client] = &[
         source: CLAUDE,
         door: Door::Plain,
         drive: marketplaces::claude_url,
+    },
+    Client {
+        name: "claude-archive",
+        title: "Claude Code, catalogue with archives",
+        command: "claude",
+        source: CLAUDE,
+        door: Door::Secure,
+        drive: marketplaces::claude_archive,
     },
     Client {
         name: "codex",

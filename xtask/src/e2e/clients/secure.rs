@@ -42,9 +42,7 @@ impl Secure {
         succeeded(&mut make)?;
         let port = free_port()?;
         let url = format!("https://{HOST}:{port}");
-        let options = [more, &["--public-url", &url]].concat();
-        let mut registry = Registry::start_with(program, &folder.join("data"), "TERM", &options)?;
-        registry.url = url;
+        let registry = Registry::start_behind(program, &folder.join("data"), "TERM", &url, more)?;
         let way = Way::to(&registry)?;
         let upstream = way.url().rsplit(':').next().unwrap_or_default().to_owned();
         let mut before = Command::new(node);

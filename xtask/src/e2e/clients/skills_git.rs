@@ -9,10 +9,19 @@ use super::matrix::{Operation, Row};
 use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT, YANKED};
 use super::skills_discovery::{FOLDER, NO_PUBLISH, add};
 
-const NO_SEARCH: &str = "search is not a matter of Git; `skills find` is in the row above";
+const NO_SEARCH: &str = "search is not a matter of Git; `skills find` asks the registry, see discovery";
 
-/// Both releases do the same here.
-pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+/// 1.7.4, or what is newest, which takes the numbers of commits too.
+pub(super) fn newest(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    drive(scene, row, true)
+}
+
+/// 1.5.18, which takes branches and tags.
+pub(super) fn older(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    drive(scene, row, false)
+}
+
+fn drive(scene: &Scene<'_>, row: &mut Row, takes_commits: bool) -> Result<()> {
     let (desk, shelf) = (&scene.desk, &scene.shelf);
     let greeter = shelf.name(GREETER);
     let repository = |skill: &str| format!("{}.git", shelf.of(skill));
@@ -38,12 +47,14 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         add(&pinned, &format!("{}#v1.0.0", repository(GREETER)))?.done()?;
         has(&pinned, GREETER, "1.0.0")
     });
-    row.step(Operation::Pin, "the number of a commit", || {
-        let desk = desk.project("commit")?;
-        let commit = commit(&desk, &repository(GREETER), "refs/tags/v1.0.0")?;
-        add(&desk, &format!("{}#{commit}", repository(GREETER)))?.done()?;
-        has(&desk, GREETER, "1.0.0")
-    });
+    if takes_commits {
+        row.step(Operation::Pin, "the number of a commit", || {
+            let desk = desk.project("commit")?;
+            let commit = commit(&desk, &repository(GREETER), "refs/tags/v1.0.0")?;
+            add(&desk, &format!("{}#{commit}", repository(GREETER)))?.done()?;
+            has(&desk, GREETER, "1.0.0")
+        });
+    }
     row.step(
         Operation::Yanked,
         "not what is offered, nor a tag, and a commit that somebody noted still comes",
@@ -56,8 +67,11 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
             has(&desk, SHAKY, "1.0.0")?;
             add(&desk, &format!("{}#v{YANKED}", repository(SHAKY)))?.refused()?;
             has(&desk, SHAKY, "1.0.0")?;
-            add(&desk, &format!("{}#{}", repository(SHAKY), commit?))?.done()?;
-            has(&desk, SHAKY, YANKED)
+            if takes_commits {
+                add(&desk, &format!("{}#{}", repository(SHAKY), commit?))?.done()?;
+                has(&desk, SHAKY, YANKED)?;
+            }
+            Ok(())
         },
     );
     row.step(Operation::Private, "not there for anybody, there with a token", || {
