@@ -4,20 +4,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use skillery_core::bundle::BundleFile;
 use skillery_core::{Limits, bundle};
 
 use super::desk::Desk;
 use super::files::Files;
 use super::install::{Installed, Source};
-use super::shelf::{people, upload};
+use super::shelf::people;
 use super::{CLAUDE, CODEX, GEMINI, INSPECTOR, OPENCODE, SKILLS};
 use crate::e2e::registry::{Caller, Registry};
+use crate::e2e::report::quietly;
 
 /// Skills whose names others have too go to the next of these.
 const ORG: &str = "collection";
@@ -28,12 +28,13 @@ struct Skill {
     /// The name in its front matter.
     name: String,
     org: String,
-    files: Vec<BundleFile>,
+    folder: PathBuf,
 }
 
 /// What was published, and what came of each surface.
 pub(crate) struct Collection<'a> {
     registry: &'a Registry,
+    program: &'a Path,
     owner: Caller,
     /// By org and name, with what the API says of their files.
     skills: BTreeMap<(String, String), Files>,
@@ -44,7 +45,12 @@ pub(crate) struct Collection<'a> {
 
 impl<'a> Collection<'a> {
     /// Publishes everything that can be published.
-    pub(crate) fn publish(registry: &'a Registry, folder: &Path, place: &Path) -> Result<Self> {
+    pub(crate) fn publish(
+        registry: &'a Registry,
+        program: &'a Path,
+        folder: &Path,
+        place: &Path,
+    ) -> Result<Self> {
         println!("\n==> the collection");
         let (owner, _) = people(registry, ORG)?;
         let mut found = Vec::new();
@@ -53,6 +59,7 @@ impl<'a> Collection<'a> {
         found.sort_by(|one, other| one.name.cmp(&other.name));
         let mut collection = Self {
             registry,
+            program,
             owner,
             skills: BTreeMap::new(),
             told: "| what | skills | files | |\n| --- | --- | --- | --- |\n".to_owned(),
@@ -84,22 +91,29 @@ impl<'a> Collection<'a> {
         Ok(collection)
     }
 
+    /// Publishes one as its author does, and again leniently where the format is not kept in all.
     fn publish_one(&mut self, skill: &Skill) -> Result<Published> {
         let id = format!("{}/{}", skill.org, skill.name);
-        let mut request = json!({"id": id, "version": VERSION, "visibility": "public"});
+        let publish = |more: &[&str]| {
+            let mut publish = Command::new(self.program);
+            publish.arg("publish").arg(&skill.folder).args(["--id", &id, "--version", VERSION, "--json"]);
+            publish.args(["--visibility", "public"]).args(more).env_remove("SSH_AUTH_SOCK");
+            publish.env("SKILLERY_REGISTRY", &self.registry.url).env("SKILLERY_TOKEN", &self.owner.token);
+            publish.env("SKILLERY_HOME", self.place.join("author"));
+            quietly(&mut publish)
+        };
         let mut how = Published::Strict;
-        if upload(&self.owner, &request, skill.files.clone()).is_err() {
-            request["lenient"] = json!(true);
+        if publish(&[])?.status != Some(0) {
             how = Published::Lenient;
-            if let Err(error) = upload(&self.owner, &request, skill.files.clone()) {
-                return Ok(Published::Refused(format!("{error:#}")));
+            let ended = publish(&["--lenient"])?;
+            if ended.status != Some(0) {
+                return Ok(Published::Refused(format!("{} {}", ended.out, ended.err)));
             }
         }
         let detail = self.owner.call("GET", &format!("/skills/{id}/versions/{VERSION}"), &Value::Null)?;
-        let files = Files::of_version(&detail)?;
-        files
-            .must_be(&Files::of_bundle(&skill.files))
-            .with_context(|| format!("what was published of {id}"))?;
+        let (files, own) = (Files::of_version(&detail)?, Files::of_folder(&skill.folder, &[])?);
+        files.must_be(&own).with_context(|| format!("what was published of {id}"))?;
+        files.must_be_modes(&own).with_context(|| format!("what was published of {id}"))?;
         self.skills.insert((skill.org.clone(), skill.name.clone()), files);
         Ok(how)
     }
@@ -299,10 +313,7 @@ fn same_bundle(bytes: &[u8], files: &Files) -> Result<()> {
 /// All folders below that have a `SKILL.md`. What lies in a skill belongs to it.
 fn find(folder: &Path, found: &mut Vec<Skill>) -> Result<()> {
     if folder.join("SKILL.md").is_file() {
-        let mut files = Vec::new();
-        read(folder, "", &mut files)?;
-        let name = name(folder)?;
-        found.push(Skill { name, org: String::new(), files });
+        found.push(Skill { name: name(folder)?, org: String::new(), folder: folder.to_owned() });
         return Ok(());
     }
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
@@ -321,24 +332,6 @@ fn name(folder: &Path) -> Result<String> {
     let written = written.map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
     let called = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     written.or(called).with_context(|| format!("`{}` has no name", folder.display()))
-}
-
-fn read(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().ok().context("a name is not UTF-8")?;
-        let (path, about) = (format!("{prefix}{name}"), std::fs::metadata(entry.path())?);
-        if name == ".git" {
-            continue;
-        }
-        if about.is_dir() {
-            read(&entry.path(), &format!("{path}/"), files)?;
-        } else {
-            let executable = about.permissions().mode() & 0o100 != 0;
-            files.push(BundleFile { path, executable, bytes: std::fs::read(entry.path())? });
-        }
-    }
-    Ok(())
 }
 
 /// The one folder that there is.

@@ -36,7 +36,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         let desk = desk.somebody("member")?;
         install(&desk, &repository(VAULT))?.refused()?;
         must_be_gone(&folder(&desk, VAULT))?;
-        let desk = desk.with_git_token(&shelf.url, &shelf.reader.token);
+        desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         install(&desk, &repository(VAULT))?.done()?;
         has(&desk, VAULT, "1.0.0")
     });

@@ -61,7 +61,8 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         Ok(())
     });
     row.step(Operation::Private, "a token as the password", || {
-        let desk = desk.with_git_token(&shelf.url, &shelf.reader.token);
+        let desk = desk.somebody("member")?;
+        desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         desk.run(&["clone", &repository(VAULT), "vault"])?.done()?;
         shelf.must_have(&desk.path("vault"), VAULT, "1.0.0", OWN)?;
         desk.run(&["clone", &shelf.at("all.git"), "all-of-a-member"])?.done()?;

@@ -115,7 +115,8 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         agent.call(desk, agent.install, &market, &shelf.name(VAULT))?.refused().map(drop)
     });
     row.step(Operation::Private, "there with a token", || {
-        let desk = desk.somebody("member")?.with_git_token(&shelf.url, &shelf.reader.token);
+        let desk = desk.somebody("member")?;
+        desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         agent.add(&desk, &shelf.at("all.git"))?.done()?;
         agent.call(&desk, agent.install, &market, &shelf.name(VAULT))?.done()?;
         has(&desk, VAULT, "1.0.0")

@@ -280,7 +280,7 @@ pub(crate) fn run(args: &ClientsArgs) -> Result<()> {
         world.drive(client, folder.path(), &mut matrix)?;
     }
     let collected = args.collection.as_deref().map_or(Ok(()), |collection| {
-        let collection = Collection::publish(&world.registry, collection, folder.path())?;
+        let collection = Collection::publish(&world.registry, program, collection, folder.path())?;
         let told = collection.check(&world.installed)?;
         Ok(std::fs::write(target_folder().join("e2e").join("collection.md"), told)?)
     });

@@ -183,7 +183,7 @@ impl Shelf {
 }
 
 /// Publishes a folder as anybody's program would: a form with the request and a ZIP.
-pub(crate) fn upload(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
+fn upload(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
     const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
     let head = |name: &str, kind: &str, more: &str| {
         let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");

@@ -75,10 +75,10 @@ fn drive(scene: &Scene<'_>, row: &mut Row, takes_commits: bool) -> Result<()> {
         },
     );
     row.step(Operation::Private, "not there for anybody, there with a token", || {
-        let desk = desk.project("private")?;
+        let desk = desk.somebody("member")?;
         add(&desk, &repository(VAULT))?.refused()?;
         must_be_gone(&desk.path(FOLDER).join(shelf.name(VAULT)))?;
-        let desk = desk.with_git_token(&shelf.url, &shelf.reader.token);
+        desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         add(&desk, &repository(VAULT))?.done()?;
         has(&desk, VAULT, "1.0.0")
     });
