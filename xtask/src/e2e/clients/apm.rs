@@ -75,7 +75,19 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         desk.run(&["uninstall", &shelf.id(GREETER)])?.done()?;
         must_be_gone(&folder(desk, GREETER))
     });
-    row.cannot(Operation::Publish, "its packages need an `apm.yml`, which a skill has not");
+    row.step(Operation::Publish, "an archive with an `apm.yml`", || {
+        let desk = desk.project("made")?.with("APM_REGISTRY_TOKEN_TEAM", &shelf.owner.token);
+        desk.run(&["config", "set", "registry.team.url", &format!("{}/apm", shelf.url)])?.done()?;
+        let about = format!("name: {}\nversion: 1.0.0\n", shelf.name("made"));
+        let registry = format!("registries:\n  team:\n    url: {}/apm\n", shelf.url);
+        Desk::write(&desk.path("apm.yml"), &format!("{about}{registry}"))?;
+        shelf.write_archive(&desk.path("made.zip"), "made", "1.0.0", &[("apm.yml", about.as_bytes())])?;
+        desk.run(&["publish", "--package", &shelf.id("made"), "--zip", "made.zip"])?.done()?;
+        let folder = desk.path("made");
+        shelf.write(&folder, "made", "1.0.0")?;
+        Desk::write(&folder.join("apm.yml"), &about)?;
+        shelf.must_have(&folder, "made", "1.0.0", &[])
+    });
     Ok(())
 }
 

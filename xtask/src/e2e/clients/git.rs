@@ -65,7 +65,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         desk.run(&["clone", &repository(VAULT), "vault"])?.done()?;
         shelf.must_have(&desk.path("vault"), VAULT, "1.0.0", OWN)?;
-        desk.run(&["clone", &shelf.at("all.git"), "all-of-a-member"])?.done()?;
+        desk.run(&["clone", &shelf.at("members.git"), "all-of-a-member"])?.done()?;
         shelf.must_have(&desk.path("all-of-a-member/skills").join(shelf.name(VAULT)), VAULT, "1.0.0", &[])
     });
     row.step(Operation::Tampered, "a byte of the pack", || {

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
+use super::git::commit;
 use super::matrix::{Operation, Row};
 use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, Shelf, VAULT};
 
 const NO_SEARCH: &str = "it shows what a marketplace has, and does not search";
-const NO_PIN: &str = "a marketplace offers one version of each plugin";
+const NO_PIN: &str = "a marketplace offers one version of each plugin, and is taken at a branch or a tag and at no other commit";
 const NO_PUBLISH: &str = "it only installs";
 const NO_HEADER: &str =
     "its command line sends no credentials to the address of a marketplace; it does through Git";
@@ -22,6 +23,8 @@ struct Agent {
     install: &'static [&'static str],
     update: &'static [&'static [&'static str]],
     remove: &'static [&'static str],
+    /// Whether a commit goes into an option, and not behind `#`.
+    takes_ref: bool,
     /// Where a plugin lies in the home; `VERSION` stands for its version.
     folder: &'static str,
 }
@@ -31,6 +34,7 @@ const CLAUDE: Agent = Agent {
     install: &["plugin", "install", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "update", "MARKET"], &["plugin", "update", "PLUGIN@MARKET"]],
     remove: &["plugin", "uninstall", "PLUGIN@MARKET"],
+    takes_ref: false,
     folder: ".claude/plugins/cache/MARKET/PLUGIN/VERSION",
 };
 const CODEX: Agent = Agent {
@@ -38,6 +42,7 @@ const CODEX: Agent = Agent {
     install: &["plugin", "add", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "upgrade", "MARKET"], &["plugin", "add", "PLUGIN@MARKET"]],
     remove: &["plugin", "remove", "PLUGIN@MARKET"],
+    takes_ref: true,
     folder: ".codex/plugins/cache/MARKET/PLUGIN/VERSION",
 };
 const COPILOT: Agent = Agent {
@@ -45,6 +50,7 @@ const COPILOT: Agent = Agent {
     install: &["plugin", "install", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "update", "MARKET"], &["plugin", "update", "PLUGIN@MARKET"]],
     remove: &["plugin", "uninstall", "PLUGIN@MARKET"],
+    takes_ref: false,
     folder: ".copilot/installed-plugins/MARKET/PLUGIN",
 };
 
@@ -93,6 +99,17 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         shelf.must_have(&folder, skill, version, OWN)
     };
     row.cannot(Operation::Search, NO_SEARCH);
+    row.step(Operation::Pin, "a commit of the namespace is refused", || {
+        let source = shelf.at("all.git");
+        let commit = commit(desk, &source, "HEAD")?;
+        let desk = desk.somebody("pinned")?;
+        match agent.takes_ref {
+            true => desk.run(&[agent.add, &[&source, "--ref", &commit]].concat())?,
+            false => agent.add(&desk, &format!("{source}#{commit}"))?,
+        }
+        .refused()?;
+        agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
+    });
     row.cannot(Operation::Pin, NO_PIN);
     row.cannot(Operation::Publish, NO_PUBLISH);
     row.step(Operation::Install, "a marketplace, and what it offers", || {
@@ -117,7 +134,8 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.step(Operation::Private, "there with a token", || {
         let desk = desk.somebody("member")?;
         desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
-        agent.add(&desk, &shelf.at("all.git"))?.done()?;
+        // Git brings credentials only where it is asked for them, as nobody is for what everybody may see.
+        agent.add(&desk, &shelf.at("members.git"))?.done()?;
         agent.call(&desk, agent.install, &market, &shelf.name(VAULT))?.done()?;
         has(&desk, VAULT, "1.0.0")
     });

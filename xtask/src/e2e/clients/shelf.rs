@@ -124,6 +124,23 @@ impl Shelf {
         Ok(())
     }
 
+    /// Writes a version with these files too as a ZIP.
+    pub(crate) fn write_archive(
+        &self,
+        file: &Path,
+        skill: &str,
+        version: &str,
+        more: &[(&str, &[u8])],
+    ) -> Result<()> {
+        let more = more.iter().map(|(path, bytes)| BundleFile {
+            path: (*path).to_owned(),
+            executable: false,
+            bytes: bytes.to_vec(),
+        });
+        let archive = bundle::pack(self.content(skill, version).into_iter().chain(more).collect())?;
+        std::fs::write(file, archive).with_context(|| format!("cannot write `{}`", file.display()))
+    }
+
     /// Publishes a version of a folder.
     pub(crate) fn publish(&self, skill: &str, version: &str, visibility: &str) -> Result<()> {
         let request = json!({"id": self.id(skill), "version": version, "visibility": visibility});
