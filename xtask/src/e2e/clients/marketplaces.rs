@@ -104,7 +104,7 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         let commit = commit(desk, &source, "HEAD")?;
         let desk = desk.somebody("pinned")?;
         match agent.takes_ref {
-            true => desk.run(&[agent.add, &[&source, "--ref", &commit]].concat())?,
+            true => desk.run(&[agent.add, &[source.as_str(), "--ref", commit.as_str()]].concat())?,
             false => agent.add(&desk, &format!("{source}#{commit}"))?,
         }
         .refused()?;
