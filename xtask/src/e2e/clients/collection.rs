@@ -337,7 +337,10 @@ fn name(folder: &Path) -> Result<String> {
 /// The one folder that there is.
 fn only_folder(folder: &Path) -> Result<PathBuf> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
-    let mut folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let mut folders =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !is_hidden(path));
     let first = folders.next().with_context(|| format!("there is no folder in `{}`", folder.display()))?;
     ensure!(folders.next().is_none(), "there are several folders in `{}`", folder.display());
     Ok(first)

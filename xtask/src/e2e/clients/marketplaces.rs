@@ -99,18 +99,6 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         shelf.must_have(&folder, skill, version, OWN)
     };
     row.cannot(Operation::Search, NO_SEARCH);
-    row.step(Operation::Pin, "a commit of the namespace is refused", || {
-        let source = shelf.at("all.git");
-        let commit = commit(desk, &source, "HEAD")?;
-        let desk = desk.somebody("pinned")?;
-        match agent.takes_ref {
-            true => desk.run(&[agent.add, &[source.as_str(), "--ref", commit.as_str()]].concat())?,
-            false => agent.add(&desk, &format!("{source}#{commit}"))?,
-        }
-        .refused()?;
-        agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
-    });
-    row.cannot(Operation::Pin, NO_PIN);
     row.cannot(Operation::Publish, NO_PUBLISH);
     row.step(Operation::Install, "a marketplace, and what it offers", || {
         agent.add(desk, &shelf.at("all.git"))?.done()?;
@@ -147,6 +135,8 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         way.change(|target| target.ends_with("/git-upload-pack"), || agent.add(&desk, &source))?.refused()?;
         agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
     });
+    let source = shelf.at("all.git");
+    let before = commit(desk, &source, "HEAD")?;
     row.step(Operation::Update, "a later version", || {
         shelf.publish(GREETER, NEXT, "public")?;
         for words in agent.update {
@@ -154,6 +144,16 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         }
         has(desk, GREETER, NEXT)
     });
+    row.step(Operation::Pin, "a commit that is no branch any more is refused", || {
+        let desk = desk.somebody("pinned")?;
+        match agent.takes_ref {
+            true => desk.run(&[agent.add, &[source.as_str(), "--ref", before.as_str()]].concat())?,
+            false => agent.add(&desk, &format!("{source}#{before}"))?,
+        }
+        .refused()?;
+        agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
+    });
+    row.cannot(Operation::Pin, NO_PIN);
     row.step(Operation::Remove, "the plugin", || {
         agent.call(desk, agent.remove, &market, &shelf.name(GREETER))?.done()?;
         must_not_list(desk, agent, &shelf.name(GREETER))
