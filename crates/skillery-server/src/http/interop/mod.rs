@@ -14,7 +14,9 @@ pub(crate) mod plugins;
 mod scope;
 mod surface;
 
-pub use clawhub::{Fingerprints, ROUTES as CLAWHUB_ROUTES};
+pub use clawhub::Fingerprints;
+#[cfg(test)]
+pub use clawhub::ROUTES as CLAWHUB_ROUTES;
 pub use git::State as GitState;
 pub use surface::Surface;
 
