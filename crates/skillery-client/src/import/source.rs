@@ -32,7 +32,7 @@ pub struct Repository {
     /// A branch, a tag or a commit; what the repository itself offers when left out.
     pub(super) reference: Option<String>,
     /// What must not appear in what `git` says, each with what is put there instead.
-    pub(super) secrets: Vec<(String, String)>,
+    pub(super) secrets: Vec<(Secret, &'static str)>,
 }
 
 impl Source {
@@ -97,7 +97,7 @@ impl Repository {
         if reference.as_deref().is_some_and(|reference| !is_reference(reference)) {
             return Err(bad("what stands behind `#` is no branch, tag or commit"));
         }
-        let mut secrets = Vec::new();
+        let mut secrets: Vec<(String, &'static str)> = Vec::new();
         let mut shown = address.to_owned();
         if address.contains("://") {
             let url = Url::parse(address).map_err(|_| bad("it is no URL"))?;
@@ -111,19 +111,21 @@ impl Repository {
             if is_secret {
                 shown = without_userinfo(address);
                 let userinfo = userinfo(address).unwrap_or_default();
-                secrets.push((format!("{userinfo}@"), "***@".to_owned()));
+                secrets.push((format!("{userinfo}@"), "***@"));
                 let last = userinfo.split_once(':').map_or(userinfo, |(_, password)| password);
                 let decoded = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
-                secrets.extend([last.to_owned(), decoded].map(|secret| (secret, "***".to_owned())));
+                secrets.extend([last.to_owned(), decoded].map(|secret| (secret, "***")));
                 secrets.retain(|(secret, _)| !secret.is_empty());
             }
         }
+        let secrets = secrets.into_iter().map(|(secret, instead)| (Secret::new(secret), instead)).collect();
         Ok(Self { url: Secret::new(address), shown: super::error::safe(&shown), reference, secrets })
     }
 
     /// What `git` said, without secrets.
     pub(super) fn redacted(&self, text: &str) -> String {
-        let replaced = |text: String, (secret, instead): &(String, String)| text.replace(secret, instead);
+        let replaced =
+            |text: String, (secret, instead): &(Secret, &'static str)| text.replace(secret.expose(), instead);
         super::error::safe(&self.secrets.iter().fold(text.to_owned(), replaced))
     }
 }
@@ -196,7 +198,7 @@ mod tests {
             let source = parse(text).unwrap();
             assert!(matches!(source, Source::Git(_)), "{text}");
             assert_eq!(source.shown(), shown);
-            assert!(!format!("{source:?}").replace("secrets", "").contains("hunter2@"), "{source:?}");
+            assert!(!format!("{source:?}").contains("hunter2"), "{source:?}");
         }
         let Source::Git(repository) = parse("https://me:hunter%32@host.example/a").unwrap() else { panic!() };
         let said = "fatal: 'https://me:hunter%32@host.example/a' and hunter2 \u{1b}[31m";
