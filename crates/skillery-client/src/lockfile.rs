@@ -142,12 +142,6 @@ impl Lockfile {
         Ok(())
     }
 
-    /// The same, without these skills.
-    pub fn without(&self, ids: &BTreeSet<String>) -> Self {
-        let kept = self.skills.iter().filter(|skill| !ids.contains(&skill.id.key()));
-        Self { skills: kept.cloned().collect() }
-    }
-
     /// What is locked for a skill.
     pub fn get(&self, id: &SkillId) -> Option<&LockedSkill> {
         self.skills.iter().find(|skill| skill.id.key() == id.key())

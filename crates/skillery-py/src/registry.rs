@@ -1,5 +1,6 @@
 //! One registry: what the Python class `SkillRegistry` asks it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -140,8 +141,9 @@ impl Registry {
         let (named, needed) = wait(py, async move {
             let (id, request): (SkillId, VersionRequest) = (id.parse()?, version.trim().parse()?);
             let (library, wants) = (Library::new(Home::locate()?), [Want { id: id.clone(), request }]);
-            let together =
-                library.install_together(&client, &wants, &Lockfile::default(), options, &|_| ()).await?;
+            let together = library
+                .install_together(&client, &wants, &Lockfile::default(), &BTreeSet::new(), options, &|_| ())
+                .await?;
             let (named, needed): (Vec<_>, Vec<_>) = together
                 .installations
                 .into_iter()

@@ -300,7 +300,13 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
 fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
     if let Some(skill) = skill {
         ready.content.raise(skill);
-        let is_opinion = matches!(event, Event::SkillRated { .. } | Event::SkillUnrated { .. });
+        let is_opinion = matches!(
+            event,
+            Event::SkillRated { .. }
+                | Event::SkillUnrated { .. }
+                | Event::SkillStarred { .. }
+                | Event::SkillUnstarred { .. }
+        );
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
         }

@@ -252,7 +252,7 @@ async fn together(
         progress.message(&format!("{}@{}", chosen.id, chosen.version));
         progress.step();
     };
-    let together = library.install_together(client, &wants, &before.without(&keys), options, &step).await?;
+    let together = library.install_together(client, &wants, before, &keys, options, &step).await?;
     drop(progress);
     let after = locking::relocked(library, before, client.registry(), &wants, &together)?;
     let is_new = |skill: &Installation| {

@@ -1,5 +1,6 @@
 //! `skillery update`: installs the newest versions of skills that are installed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -152,7 +153,7 @@ async fn complete(
         progress.message(&format!("{}@{}", chosen.id, chosen.version));
         progress.step();
     };
-    let together = library.install_together(client, &wants, lock, options, &step).await?;
+    let together = library.install_together(client, &wants, lock, &BTreeSet::new(), options, &step).await?;
     locking::relocked(library, lock, client.registry(), &wants, &together)
 }
 

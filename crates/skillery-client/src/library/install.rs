@@ -427,7 +427,7 @@ impl Library {
 }
 
 /// A version has one statement: the one that was signed for whoever made the lock file.
-fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -> Result<()> {
+pub(super) fn check_locked_statement(locked: &LockedSkill, kept: Option<&KeptSignatures>) -> Result<()> {
     let found = kept.map(KeptSignatures::statement_digest);
     if locked.statement.is_none() || locked.statement == found {
         return Ok(());

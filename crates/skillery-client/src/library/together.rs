@@ -1,18 +1,19 @@
 //! Installing skills with all that they need: versions that go together are chosen first, then each is fetched and checked,
 //! and only when all of them are good does any reach the library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use skillery_core::api::VersionSummary;
+use skillery_core::bundle::BundleFile;
 use skillery_core::{Dependencies, SkillId, Version, VersionRequest, VersionStatus};
 use tokio::runtime::Handle;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::library::install::Fetched;
+use crate::library::install::{Fetched, check_locked, check_locked_statement};
 use crate::library::offline::rebuilt;
-use crate::library::{InstallOptions, Installation, Library, blocking};
-use crate::lockfile::Lockfile;
+use crate::library::{InstallOptions, Installation, Library, Manifest, blocking};
+use crate::lockfile::{LockedSkill, Lockfile};
 use crate::resolve::{Candidate, Chosen, Source, Want, resolve};
 
 /// What was installed together.
@@ -26,22 +27,23 @@ pub struct Together {
 
 impl Library {
     /// Installs what is wanted with all that it needs, in versions that go together. What `lock` names is chosen before what
-    /// is newer, as far as it fits. `step` hears of each version before it is fetched. Where the registry cannot be reached,
+    /// is newer, as far as it fits, but for skills whose keys are in `renewed`; a version that it names must be what it says. `step` hears of each version before it is fetched. Where the registry cannot be reached,
     /// what was downloaded earlier stands in.
     pub async fn install_together(
         &self,
         client: &Client,
         wants: &[Want],
         lock: &Lockfile,
+        renewed: &BTreeSet<String>,
         options: InstallOptions,
         step: &(dyn Fn(&Chosen) + Sync),
     ) -> Result<Together> {
         let mut options = options;
-        let chosen = match self.choose(client, wants, lock, options).await {
+        let chosen = match self.choose(client, wants, lock, renewed, options).await {
             Err(error) if error.is_unreachable() && !options.offline && !options.require.witnessed => {
                 options.offline = true;
                 // Why the registry does not answer is of more use than that nothing was downloaded.
-                self.choose(client, wants, lock, options).await.map_err(|_| error)?
+                self.choose(client, wants, lock, renewed, options).await.map_err(|_| error)?
             }
             chosen => chosen?,
         };
@@ -49,14 +51,19 @@ impl Library {
         for one in &chosen {
             step(one);
             let wanted = wants.iter().find(|want| want.id.key() == one.id.key());
-            let locked = lock.get(&one.id).filter(|locked| locked.version == one.version);
+            let is_same =
+                |locked: &&LockedSkill| locked.version == one.version && locked.registry == client.registry();
+            let locked = lock.get(&one.id).filter(is_same);
             // What was yanked is for whoever names it, or had it before.
             let is_named = wanted.is_some_and(|want| matches!(want.request, VersionRequest::Exact(_)))
                 || locked.is_some();
-            if let Some(locked) = locked
+            // Whoever names a skill wants to hear of it from the registry.
+            if let Some(locked) = locked.filter(|locked| !renewed.contains(&locked.id.key()))
                 && let Some(present) = self.use_present(client, locked.clone(), options).await?
             {
-                ready.push(Ready::Present(present));
+                let manifest = &present.installed.manifest;
+                check_needs(one, manifest, &self.files(&present.installed)?)?;
+                ready.push(Ready::Present(Box::new(present)));
                 continue;
             }
             let request = VersionRequest::Exact(one.version.clone());
@@ -64,15 +71,18 @@ impl Library {
             let version =
                 self.fetch(client, &one.id, &request, is_named, options, introduced.as_ref()).await?;
             if let Some(locked) = locked {
-                super::install::check_locked(locked, version.entry.manifest.digest)?;
+                check_locked(locked, version.entry.manifest.digest)?;
+                if options.require.signed {
+                    check_locked_statement(locked, version.entry.kept.signatures.as_ref())?;
+                }
             }
-            check_needs(one, &version)?;
+            check_needs(one, &version.entry.manifest, &rebuilt(&version.entry)?.files)?;
             ready.push(Ready::Fetched(Box::new(version)));
         }
         let mut installations = Vec::with_capacity(ready.len());
         for version in ready {
             installations.push(match version {
-                Ready::Present(installation) => installation,
+                Ready::Present(installation) => *installation,
                 Ready::Fetched(version) => self.put(client.registry().to_owned(), *version).await?,
             });
         }
@@ -86,12 +96,13 @@ impl Library {
         client: &Client,
         wants: &[Want],
         lock: &Lockfile,
+        renewed: &BTreeSet<String>,
         options: InstallOptions,
     ) -> Result<Vec<Chosen>> {
         let locked: BTreeMap<SkillId, Version> = lock
             .skills()
             .iter()
-            .filter(|skill| skill.registry == client.registry())
+            .filter(|skill| skill.registry == client.registry() && !renewed.contains(&skill.id.key()))
             .map(|skill| (skill.id.clone(), skill.version.clone()))
             .collect();
         let (library, client, wants) = (self.clone(), client.clone(), wants.to_vec());
@@ -107,16 +118,14 @@ impl Library {
 /// A version that is good.
 enum Ready {
     /// The library has it.
-    Present(Installation),
+    Present(Box<Installation>),
     /// It is to be put there.
     Fetched(Box<Fetched>),
 }
 
 /// Nobody checked what the listing of the registry says of a version; what its files say was.
-fn check_needs(chosen: &Chosen, fetched: &Fetched) -> Result<()> {
-    let manifest = &fetched.entry.manifest;
-    let files = rebuilt(&fetched.entry)?.files;
-    let declared = wants_of(&Dependencies::declared(manifest.kind, &manifest.id, &files));
+fn check_needs(chosen: &Chosen, manifest: &Manifest, files: &[BundleFile]) -> Result<()> {
+    let declared = wants_of(&Dependencies::declared(manifest.kind, &manifest.id, files));
     match declared == chosen.needs {
         true => Ok(()),
         false => Err(Error::NeedsDiffer { id: manifest.id.clone(), version: manifest.version.clone() }),

@@ -9,10 +9,11 @@ use skillery_core::{Digest, Visibility};
 
 use super::call::Call;
 
-/// What is the same for ever, and for everybody.
-const FOR_ALL: &str = "public, max-age=31536000, immutable";
-/// What is the same for ever, but not for everybody.
-const FOR_ONE: &str = "private, max-age=31536000, immutable";
+/// What never becomes something else, and is for everybody. Stores on the way keep it for an hour, so that what is quarantined
+/// is gone from them by then.
+const FOR_ALL: &str = "public, max-age=3600, immutable";
+/// The same, but not for everybody.
+const FOR_ONE: &str = "private, max-age=3600, immutable";
 
 /// An answer that has a digest: 304 without a body for a caller who has it, else what `body` makes. Who asks must be known
 /// to see it.
@@ -61,7 +62,7 @@ impl Tagged {
     }
 }
 
-/// How long the content of a version may be kept, and by whom: for ever, by all where everybody sees it.
+/// How long the content of a version may be kept, and by whom: for an hour, by all where everybody sees it.
 pub fn immutable(call: &Call, visibility: Visibility) -> &'static str {
     let is_open = visibility == Visibility::Public && call.app.settings.anonymous_reads;
     if is_open { FOR_ALL } else { FOR_ONE }

@@ -94,7 +94,12 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
 
 /// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
 fn time_limit(limits: &Limits, head: &Parts) -> Duration {
-    Duration::from_secs(match multipart::is_form(&head.headers) || Surface::brings_file(head.uri.path()) {
+    let path = head.uri.path();
+    // A header alone gives nobody more time: it must be where a form is taken.
+    let is_form =
+        matches!(path, "/api/v1/skills" | "/clawhub/api/v1/skills") && multipart::is_form(&head.headers);
+    let sends = matches!(head.method, Method::POST | Method::PUT) && head.headers.contains_key(AUTHORIZATION);
+    Duration::from_secs(match sends && (is_form || Surface::brings_file(path)) {
         true => limits.upload_seconds.max(limits.request_seconds),
         false => limits.request_seconds,
     })

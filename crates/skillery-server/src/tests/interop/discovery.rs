@@ -51,7 +51,7 @@ async fn a_scope_lists_what_can_be_fetched_and_the_bytes_have_the_digest() {
     assert_eq!(format!("sha256:{}", Digest::of(&zip.body)), entry["digest"].as_str().unwrap());
     assert_eq!(zip.headers["content-type"], "application/zip");
     assert_eq!(zip.headers["etag"], format!("\"{}\"", entry["digest"].as_str().unwrap()));
-    assert_eq!(zip.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(zip.headers["cache-control"], "public, max-age=3600, immutable");
     let files = bundle::unpack(&zip.body, &Limits::default()).unwrap();
     for file in files {
         let path = format!("/acme/.well-known/agent-skills/email-validator/{}", file.path);
@@ -197,7 +197,7 @@ async fn the_hidden_is_answered_as_what_is_not_there() {
     // Only its own reader may keep what not everybody sees.
     let path = "/acme/secret/.well-known/agent-skills/secret-1.0.0.zip";
     let zip = app.ask(Method::GET, path, &[("authorization", &basic(&member))]).await;
-    assert_eq!(zip.headers["cache-control"], "private, max-age=31536000, immutable");
+    assert_eq!(zip.headers["cache-control"], "private, max-age=3600, immutable");
     assert_eq!(zip.headers["vary"], "authorization");
 }
 

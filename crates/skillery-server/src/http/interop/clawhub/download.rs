@@ -6,13 +6,14 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY, WARNING,
 };
 use axum::response::Response;
-use skillery_core::{ProblemCode, VersionRequest, VersionStatus, Visibility};
+use skillery_core::{ProblemCode, VersionRequest, VersionStatus};
 
 use super::names::{find, slug_of};
 use super::{Result, show};
 use crate::catalog::{self, Offer};
 use crate::failure::Failure;
 use crate::http::call::{Call, invalid_parameter};
+use crate::http::etag;
 
 /// Hands out a version. Whoever has it already is told so.
 pub async fn download(call: &Call) -> Result<Response> {
@@ -59,16 +60,14 @@ fn put_headers(
             text(format!("299 skillery \"{} {} was yanked\"", offer.id, offer.row.version))?,
         );
     }
-    // An exact version has the same bytes for ever. A store on the way may keep what everybody may have.
+    // An exact version never has other bytes. A store on the way may keep what everybody may have.
     let is_exact =
         matches!(request, VersionRequest::Exact(_)) && offer.row.status == VersionStatus::Published;
-    let is_open = offer.visibility == Visibility::Public && call.app.settings.anonymous_reads;
     headers.insert(
         CACHE_CONTROL,
-        HeaderValue::from_static(match (is_exact, is_open) {
-            (true, true) => "public, max-age=31536000, immutable",
-            (true, false) => "private, max-age=31536000, immutable",
-            (false, _) => "private, no-cache",
+        HeaderValue::from_static(match is_exact {
+            true => etag::immutable(call, offer.visibility),
+            false => "private, no-cache",
         }),
     );
     headers.insert(VARY, HeaderValue::from_static("authorization"));

@@ -84,9 +84,9 @@ async fn the_download_is_the_stored_bundle() {
     let path = format!("{API}/download?slug=tool&ownerHandle=acme&version=1.0.0");
     let exact = app.get(&path).await;
     assert_eq!(exact.body, latest.body);
-    assert_eq!(exact.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(exact.headers["cache-control"], "public, max-age=3600, immutable");
     let hidden = app.get_as(ADMIN, &format!("{API}/download?slug=hidden&version=1.0.0")).await;
-    assert_eq!(hidden.headers["cache-control"], "private, max-age=31536000, immutable");
+    assert_eq!(hidden.headers["cache-control"], "private, max-age=3600, immutable");
     let tag = exact.headers["etag"].to_str().unwrap();
     let again = Request::builder().uri(&path).header("if-none-match", tag).header("host", "x");
     let again = app.send(again.body(Body::empty()).unwrap()).await;
