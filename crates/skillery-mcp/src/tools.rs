@@ -91,7 +91,7 @@ fn tool<A: JsonSchema + 'static, R: JsonSchema + 'static>(
     tool
 }
 
-/// A schema without the names of Rust's numbers, which validators do not know, and some hosts refuse.
+/// A schema without what some hosts refuse: names of Rust's numbers, and null as the default of what cannot be null.
 fn plain(schema: &JsonObject) -> JsonObject {
     fn inner(value: &Value) -> Value {
         match value {
@@ -100,7 +100,10 @@ fn plain(schema: &JsonObject) -> JsonObject {
             other => other.clone(),
         }
     }
-    let kept = schema.iter().filter(|(key, value)| *key != "format" || !value.is_string());
+    let is_ours = |key: &str, value: &Value| {
+        (key == "format" && value.is_string()) || (key == "default" && value.is_null())
+    };
+    let kept = schema.iter().filter(|(key, value)| !is_ours(key, value));
     kept.map(|(key, value)| (key.clone(), inner(value))).collect()
 }
 

@@ -44,8 +44,14 @@ impl Message {
         };
         let headers = lines.map(header).collect::<Result<Vec<_>>>()?;
         let mut message = Self { start, headers, body: Vec::new() };
-        if message.header("transfer-encoding").is_some() {
-            bail!("`transfer-encoding` is not understood here");
+        match message.header("transfer-encoding") {
+            Some("chunked") => {
+                message.body = read_chunks(&mut from)?;
+                message.headers.retain(|(name, _)| name != "transfer-encoding");
+                return Ok(message);
+            }
+            Some(other) => bail!("`transfer-encoding: {other}` is not understood here"),
+            None => {}
         }
         match message.header("content-length").map(str::parse::<usize>).transpose()? {
             Some(length) => {
@@ -90,6 +96,28 @@ impl Message {
     }
 }
 
+/// A body that comes in chunks, up to the one that has nothing. What may stand behind it is left out.
+fn read_chunks(from: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        let size = line.trim_end().split(';').next().unwrap_or_default();
+        let size =
+            u64::from_str_radix(size, 16).with_context(|| format!("`{size}` is no size of a chunk"))?;
+        let before = body.len() as u64;
+        from.take(size).read_to_end(&mut body)?;
+        if body.len() as u64 - before < size {
+            bail!("a chunk ended early");
+        }
+        let mut end = String::new();
+        from.read_line(&mut end)?;
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
 /// Sends a request and waits for its answer, whatever its status.
 pub(crate) fn exchange(address: SocketAddr, request: &Message) -> Result<Message> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -118,4 +146,22 @@ pub(crate) fn get_body(address: SocketAddr, target: &str) -> Result<Vec<u8>> {
 /// The header that every request must have.
 pub(crate) fn host(address: SocketAddr) -> Vec<(String, String)> {
     vec![("host".to_owned(), address.to_string())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_in_chunks_is_put_together() {
+        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n there\r\n0\r\n\r\n";
+        let message = Message::read(&answer[..], false).unwrap();
+        assert_eq!(message.text().unwrap(), "hello there");
+        assert_eq!(message.header("transfer-encoding"), None);
+        for cut in [answer.len() - 9, answer.len() - 20] {
+            assert!(Message::read(&answer[..cut], false).is_err(), "{cut}");
+        }
+        let other = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n";
+        assert!(Message::read(&other[..], false).is_err());
+    }
 }

@@ -3,11 +3,12 @@
 //!
 //! Our own tests show that our own programs agree with each other. Here a registry runs as a program, is filled through its
 //! API, is killed on the way, and strangers look at what it serves. Every check is done again with one byte changed, and must
-//! then fail: a check that cannot fail says nothing.
+//! then fail: a check that cannot fail says nothing. `clients/` has the programs that people install skills with.
 
 mod aics_tlog;
 mod aics_witness;
 mod authors;
+mod clients;
 mod go;
 mod history;
 pub(crate) mod http;
@@ -26,8 +27,9 @@ mod world;
 use std::time::Instant;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use self::clients::ClientsArgs;
 use self::packages::{LOG_TOOLS, Packages};
 use self::report::Report;
 use self::world::World;
@@ -35,14 +37,27 @@ use crate::shell::{Say, cargo, skillery_binary};
 
 /// Arguments of `e2e`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct E2eArgs {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Succeed although a tool cannot be had, because a registry of packages is not reached
     #[arg(long)]
     allow_skips: bool,
 }
 
+/// A part that is asked for by its name alone.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Drive the clients that other people wrote against a real registry, in a network that has only this machine
+    Clients(ClientsArgs),
+}
+
 /// Runs all checks, prints what came of each, and fails unless everything was as expected.
 pub(crate) fn run(args: &E2eArgs) -> Result<()> {
+    if let Some(Part::Clients(clients)) = &args.part {
+        return clients::run(clients);
+    }
     println!("==> the program");
     cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
     let program = skillery_binary(false)?;

@@ -18,6 +18,13 @@ pub(crate) struct Npm {
     pub(crate) folder: PathBuf,
 }
 
+/// A Node that is a package itself.
+pub(crate) struct Node {
+    /// The folder that has `node`.
+    pub(crate) folder: PathBuf,
+    pub(crate) version: String,
+}
+
 impl Npm {
     /// Installs what the folder `from` asks for below the target folder, or takes what is there; where it cannot be had, says
     /// why.
@@ -59,6 +66,21 @@ impl Npm {
             std::fs::write(&stamp, "")?;
         }
         Ok(Ok(Self { folder }))
+    }
+
+    /// The folder of a package.
+    pub(crate) fn package(&self, name: &str) -> PathBuf {
+        self.folder.join("node_modules").join(name)
+    }
+
+    /// The Node of a major version among the packages, where npm has one for this machine.
+    pub(crate) fn node(&self, major: u32) -> Option<Node> {
+        ["x64", "arm64"].into_iter().find_map(|processor| {
+            let folder = self.package(&format!("node-{major}-linux-{processor}")).join("bin");
+            let version = Command::new(folder.join("node")).arg("--version").output().ok()?;
+            let version = String::from_utf8(version.stdout).ok()?;
+            Some(Node { folder, version: version.trim().trim_start_matches('v').to_owned() })
+        })
     }
 
     /// A package as a tool, with its version and that of the Node that runs it.

@@ -12,10 +12,10 @@ use crate::shell::{Say, install_packages, shown, target_folder};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requirements {
     /// The folder of the environment, below that of this task.
-    folder: &'static str,
-    file: &'static str,
+    pub(crate) folder: &'static str,
+    pub(crate) file: &'static str,
     /// What the packages say that they need.
-    python: (u32, u32),
+    pub(crate) python: (u32, u32),
 }
 
 /// The tools for logs.

@@ -1,7 +1,7 @@
 //! A registry, started as anybody would start it, and calls of its API.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use skillery_core::Digest;
 use skillery_core::tlog::{Checkpoint, MissingNode, Tile, VerifierKey, consistency_proof, node_in_tile};
 
 use super::http::{Message, exchange, get_body, host};
-use crate::guard::{Guarded, temporary_folder};
+use crate::guard::{Guarded, free_port, temporary_folder};
 use crate::shell::shown;
 
 /// A running `skillery serve`.
@@ -19,15 +19,43 @@ pub(crate) struct Registry {
     pub(crate) url: String,
     /// The admin token, which only the first start on a data folder tells.
     pub(crate) admin: Option<String>,
+    /// Where it writes what it does.
+    pub(crate) log: PathBuf,
     server: Guarded,
 }
 
 impl Registry {
     /// Starts one on this data folder, and a port that is free. `signal` is what ends it.
     pub(crate) fn start(program: &Path, data: &Path, signal: &str) -> Result<Self> {
+        Self::start_with(program, data, signal, &[])
+    }
+
+    /// Starts one with more options.
+    pub(crate) fn start_with(program: &Path, data: &Path, signal: &str, more: &[&str]) -> Result<Self> {
+        let mut registry = Self::launch(program, data, signal, "127.0.0.1:0", more)?;
+        let address = registry.url.strip_prefix("http://").context("the registry does not speak HTTP")?;
+        registry.address = address.parse()?;
+        Ok(registry)
+    }
+
+    /// Starts one that is reached under another address from outside.
+    pub(crate) fn start_behind(
+        program: &Path,
+        data: &Path,
+        signal: &str,
+        url: &str,
+        more: &[&str],
+    ) -> Result<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let options = [more, &["--public-url", url]].concat();
+        let registry = Self::launch(program, data, signal, &address.to_string(), &options)?;
+        Ok(Self { address, ..registry })
+    }
+
+    fn launch(program: &Path, data: &Path, signal: &str, listen: &str, more: &[&str]) -> Result<Self> {
         let folder = temporary_folder("e2e-server")?;
         let mut serve = Command::new(program);
-        serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        serve.args(["serve", "--json", "--listen", listen, "--data"]).arg(data).args(more);
         println!("$ {}", shown(&serve));
         let server = Guarded::start(&serve, signal, &folder)?;
         let started = server.wait_for("the registry", || {
@@ -35,8 +63,8 @@ impl Registry {
         })?;
         let text = |key: &str| started.get(key).and_then(Value::as_str).map(str::to_owned);
         let url = text("url").context("the registry did not say its address")?;
-        let address = url.strip_prefix("http://").context("the registry does not speak HTTP")?.parse()?;
-        Ok(Self { address, url, admin: text("admin_token"), server })
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Ok(Self { address, url, admin: text("admin_token"), log: folder.join("log"), server })
     }
 
     /// Ends it with its signal, and waits for that.
@@ -94,19 +122,23 @@ pub(crate) struct Caller {
 impl Caller {
     /// Calls the API below `/api/v1` and gives the body of a success as text.
     pub(crate) fn text(&self, method: &str, path: &str, body: &Value) -> Result<String> {
-        let mut headers = host(self.address);
-        headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
-        headers.push(("content-type".to_owned(), "application/json".to_owned()));
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        let request = Message { start: format!("{method} /api/v1{path} HTTP/1.1"), headers, body };
-        let answer = exchange(self.address, &request)?;
+        let answer = self.send(method, &format!("/api/v1{path}"), "application/json", body)?;
         if !(200..300).contains(&answer.status()?) {
             bail!("`{method} {path}` is answered with `{}`: {}", answer.start, answer.text()?);
         }
         answer.text()
     }
 
-    /// The same, of a body that is JSON, or empty.
+    /// Sends any request, and gives any answer.
+    pub(crate) fn send(&self, method: &str, target: &str, kind: &str, body: Vec<u8>) -> Result<Message> {
+        let mut headers = host(self.address);
+        headers.push(("authorization".to_owned(), format!("Bearer {}", self.token)));
+        headers.push(("content-type".to_owned(), kind.to_owned()));
+        exchange(self.address, &Message { start: format!("{method} {target} HTTP/1.1"), headers, body })
+    }
+
+    /// The body of a success, which is JSON or empty.
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         match self.text(method, path, body)?.as_str() {
             "" => Ok(Value::Null),

@@ -12,6 +12,9 @@ use super::http::{Message, exchange, host};
 /// Turns what a server answered into what a reader gets.
 pub(crate) type Change = Arc<dyn Fn(&[u8]) -> Result<Vec<u8>> + Send + Sync>;
 
+/// The same for whatever is asked for; nothing where a resource is to stay as it is.
+pub(crate) type AnyChange = Arc<dyn Fn(&str, &[u8]) -> Result<Option<Vec<u8>>> + Send + Sync>;
+
 /// One change to one resource.
 #[derive(Clone)]
 pub(crate) struct Tampering {
@@ -109,6 +112,7 @@ pub(crate) struct Proxy {
 struct State {
     upstream: SocketAddr,
     tampering: Option<Tampering>,
+    any: Option<AnyChange>,
     /// How often it was changed, which must be told from a resource that nobody asked for.
     changed: usize,
 }
@@ -118,7 +122,7 @@ impl Proxy {
     pub(crate) fn start(upstream: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State { upstream, tampering: None, changed: 0 }));
+        let state = Arc::new(Mutex::new(State { upstream, tampering: None, any: None, changed: 0 }));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -162,15 +166,25 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Runs something while this decides what is changed on its way.
+    pub(crate) fn with_any<T>(&self, change: AnyChange, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        lock(&self.state).any = Some(change);
+        let result = run();
+        lock(&self.state).any = None;
+        result
+    }
+}
+
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn pass_on(stream: &TcpStream, state: &Mutex<State>) -> Result<()> {
     let mut request = Message::read(stream, true)?;
-    let (upstream, tampering) = {
+    let (upstream, tampering, any) = {
         let state = lock(state);
-        (state.upstream, state.tampering.clone())
+        (state.upstream, state.tampering.clone(), state.any.clone())
     };
     // Compressed bytes could not be changed one by one.
     request.headers.retain(|(name, _)| name != "accept-encoding" && name != "host");
@@ -180,6 +194,9 @@ fn pass_on(stream: &TcpStream, state: &Mutex<State>) -> Result<()> {
     if let Some(tampering) = tampering.filter(|tampering| tampering.target == target) {
         answer.body = (tampering.change)(&answer.body)?;
         lock(state).changed += 1;
+    }
+    if let Some(changed) = any.map(|change| change(target, &answer.body)).transpose()?.flatten() {
+        answer.body = changed;
     }
     answer.write(stream)
 }

@@ -209,7 +209,7 @@ fn what_is_wrong_is_shown_before_anything_is_sent() {
 }
 
 /// Sends these bytes as they are, and reads what comes back until there is no more.
-fn raw(server: &Server, head: &str, body: &[u8]) -> String {
+fn raw(server: &Server, head: &str, body: &[u8], ends_early: bool) -> String {
     let address = server.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let head =
@@ -217,7 +217,10 @@ fn raw(server: &Server, head: &str, body: &[u8]) -> String {
     stream.write_all(head.as_bytes()).unwrap();
     // Whoever is refused may hear of it before everything is sent.
     let _ = stream.write_all(body);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    // Whoever hangs up while it is answered may hear nothing.
+    if ends_early {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
@@ -251,8 +254,10 @@ fn lies_about_the_length_and_too_much() {
             "413",
         ),
     ] {
-        let answer = raw(&server, &head, &body);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{name}: {answer:.300}");
+        let ends_early = name == "more than it is";
+        let answer = raw(&server, &head, &body, ends_early);
+        let is_told = answer.starts_with(&format!("HTTP/1.1 {status}"));
+        assert!(is_told || (ends_early && answer.is_empty()), "{name}: {answer:.300}");
     }
     // It is none the worse for it.
     let place = server.place();

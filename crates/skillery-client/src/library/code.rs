@@ -90,7 +90,8 @@ fn function_code(installed: &Installed) -> Result<String> {
 
 /// The script that is meant: the one that is named, else the one with the skill's name, else the only one.
 fn script_of(manifest: Manifest, files: Vec<BundleFile>, script: Option<&str>) -> Result<InstalledCode> {
-    let scripts: Vec<&str> = files.iter().filter_map(|file| script_name(&file.path)).collect();
+    let mut scripts: Vec<&str> = files.iter().filter_map(|file| script_name(&file.path)).collect();
+    scripts.sort_unstable();
     let own = bundle::script_of(files.iter().map(|file| file.path.as_str()), &manifest.id);
     let name = match (script, own.and_then(script_name), scripts.as_slice()) {
         (Some(named), ..) => scripts.iter().find(|name| **name == named),

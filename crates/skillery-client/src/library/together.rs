@@ -1,8 +1,9 @@
 //! Installing skills with all that they need: versions that go together are chosen first, then each is fetched and checked,
 //! and only when all of them are good does any reach the library.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use skillery_core::api::VersionSummary;
 use skillery_core::{Dependencies, SkillId, Version, VersionRequest, VersionStatus};
 use tokio::runtime::Handle;
 
@@ -95,12 +96,9 @@ impl Library {
             .collect();
         let (library, client, wants) = (self.clone(), client.clone(), wants.to_vec());
         let runtime = Handle::current();
-        blocking(move || {
-            let roots = wants.iter().map(|want| want.id.key()).collect();
-            match options.offline {
-                true => resolve(&Downloaded { library, client, roots }, &wants, &locked),
-                false => resolve(&Registry { client, runtime, roots }, &wants, &locked),
-            }
+        blocking(move || match options.offline {
+            true => resolve(&Downloaded { library, client, wants: &wants }, &wants, &locked),
+            false => resolve(&Registry { client, runtime, wants: &wants }, &wants, &locked),
         })
         .await
     }
@@ -129,20 +127,45 @@ fn wants_of(dependencies: &Dependencies) -> Vec<Want> {
     dependencies.iter().map(|(id, request)| Want { id: id.clone(), request: request.clone() }).collect()
 }
 
-/// What a registry has.
-struct Registry {
-    client: Client,
-    runtime: Handle,
-    /// Keys of what the caller asked for: that there is no such skill is then said by the registry.
-    roots: BTreeSet<String>,
+/// What the caller asked for of this skill.
+fn wanted<'a>(wants: &'a [Want], id: &SkillId) -> Option<&'a Want> {
+    wants.iter().find(|want| want.id.key() == id.key())
 }
 
-impl Source for Registry {
+/// Whether one of these is there for whoever asks for it so.
+fn is_there(want: &Want, candidates: &[Candidate]) -> bool {
+    candidates.iter().any(|candidate| match &want.request {
+        VersionRequest::Exact(version) => candidate.version == *version,
+        VersionRequest::Latest => candidate.withdrawn.is_none() && !candidate.version.is_prerelease(),
+        VersionRequest::Range(_) => candidate.withdrawn.is_none() && want.will_do(&candidate.version),
+    })
+}
+
+/// What a registry has.
+struct Registry<'a> {
+    client: Client,
+    runtime: Handle,
+    wants: &'a [Want],
+}
+
+impl Source for Registry<'_> {
     fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
+        let wanted = wanted(self.wants, id);
         let versions = match self.runtime.block_on(self.client.all_versions(id)) {
-            Err(error) if error.is_not_found() && !self.roots.contains(&id.key()) => return Ok(Vec::new()),
+            Err(error) if error.is_not_found() && wanted.is_none() => return Ok(Vec::new()),
             versions => versions?,
         };
+        let candidates = self.read(versions)?;
+        // Why there is none of what was asked for, the registry says best: it was quarantined, for example.
+        if let Some(want) = wanted.filter(|want| !is_there(want, &candidates)) {
+            self.runtime.block_on(self.client.download(id, &want.request))?;
+        }
+        Ok(candidates)
+    }
+}
+
+impl Registry<'_> {
+    fn read(&self, versions: Vec<VersionSummary>) -> Result<Vec<Candidate>> {
         versions
             .into_iter()
             .filter(|version| !matches!(version.status, VersionStatus::Rejected | VersionStatus::Quarantined))
@@ -164,13 +187,13 @@ impl Source for Registry {
 }
 
 /// What was downloaded earlier.
-struct Downloaded {
+struct Downloaded<'a> {
     library: Library,
     client: Client,
-    roots: BTreeSet<String>,
+    wants: &'a [Want],
 }
 
-impl Source for Downloaded {
+impl Source for Downloaded<'_> {
     fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
         let registry = self.client.registry();
         let candidates: Vec<Candidate> = self
@@ -187,9 +210,9 @@ impl Source for Downloaded {
                 Some(Candidate { version: manifest.version.clone(), withdrawn, needs })
             })
             .collect();
-        if candidates.is_empty() && self.roots.contains(&id.key()) {
+        if let Some(want) = wanted(self.wants, id).filter(|want| !is_there(want, &candidates)) {
             let (id, registry) = (id.clone(), registry.to_owned());
-            return Err(Error::NotCached { id, request: VersionRequest::Latest.to_string(), registry });
+            return Err(Error::NotCached { id, request: want.request.to_string(), registry });
         }
         Ok(candidates)
     }

@@ -3,12 +3,11 @@
 use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
-use serde_json::{Value, json};
 use skillery_core::{Digest, Namespace, Visibility};
 use url::{Host, Url};
 
 use super::discovery::{DESCRIPTION, file_name};
-use super::plugins::{self, Plugin};
+use super::plugins::{self, Plugin, Source};
 use super::scope::segments;
 use super::{Surface, git_address, not_allowed};
 use crate::catalog::{self, Offer};
@@ -46,18 +45,22 @@ pub(super) async fn show(call: &Call) -> Result<Response> {
 
 /// Where Claude Code gets a skill from: the archive where it would take one and can have it, else the repository. It sends
 /// no token for an archive, and asks git's helpers for one.
-fn source(call: &Call, base: &str, takes_archives: bool, name: &str, offer: &Offer) -> Option<Value> {
+fn source(call: &Call, base: &str, takes_archives: bool, name: &str, offer: &Offer) -> Option<Source> {
     let settings = &call.app.settings;
     let is_open = offer.visibility == Visibility::Public && settings.anonymous_reads;
     let archive = || {
         let file = file_name(name, &offer.row.version);
-        json!({
-            "source": "archive",
-            "url": format!("{base}/{}/.well-known/agent-skills/{file}", offer.id),
-            "sha256": offer.row.digest.to_string(),
-        })
+        Source::Archive {
+            source: "archive",
+            url: format!("{base}/{}/.well-known/agent-skills/{file}", offer.id),
+            sha256: offer.row.digest.to_string(),
+        }
     };
-    let git = || json!({ "source": "url", "url": git_address(base, &offer.id), "ref": format!("v{}", offer.row.version) });
+    let git = || Source::Git {
+        source: "url",
+        url: git_address(base, &offer.id),
+        reference: format!("v{}", offer.row.version),
+    };
     match (takes_archives && is_open && settings.surfaces.discovery, settings.surfaces.git) {
         (true, _) => Some(archive()),
         (false, true) => Some(git()),

@@ -1,7 +1,6 @@
 //! Marketplaces of plugins, as Claude Code reads them, and Codex and Copilot too.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 use skillery_core::{Digest, Namespace};
 
 /// A skill as a plugin that holds it alone.
@@ -18,24 +17,71 @@ pub(crate) struct Plugin {
     /// The skill lies at the root of its archive.
     skills: [&'static str; 1],
     /// Where it comes from.
-    pub(crate) source: Value,
+    pub(crate) source: Source,
+}
+
+/// Where a plugin comes from. In git the text of a marketplace is part of a commit: it must not depend on how the program was
+/// built, and so the order of fields is theirs and not that of a map.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// A folder beside the marketplace.
+    Folder(String),
+    /// An archive.
+    Archive {
+        /// `archive`.
+        source: &'static str,
+        /// Where it is.
+        url: String,
+        /// Its digest.
+        sha256: String,
+    },
+    /// A repository.
+    Git {
+        /// `url`.
+        source: &'static str,
+        /// Where it is.
+        url: String,
+        /// The tag.
+        #[serde(rename = "ref")]
+        reference: String,
+    },
+}
+
+/// The marketplace of a namespace.
+#[derive(Debug, Serialize)]
+pub(crate) struct Marketplace {
+    name: String,
+    owner: Owner,
+    metadata: Metadata,
+    plugins: Vec<Plugin>,
+}
+
+#[derive(Debug, Serialize)]
+struct Owner {
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Metadata {
+    description: String,
 }
 
 impl Plugin {
     /// A plugin that is this skill.
-    pub(crate) fn new(name: &str, description: String, version: String, source: Value) -> Self {
+    pub(crate) fn new(name: &str, description: String, version: String, source: Source) -> Self {
         Self { name: name.to_owned(), description, version, strict: false, skills: ["./"], source }
     }
 }
 
-/// The marketplace of a namespace.
-pub(crate) fn marketplace(namespace: &Namespace, plugins: impl Iterator<Item = Plugin>) -> Value {
-    json!({
-        "name": name(namespace),
-        "owner": { "name": namespace.as_str() },
-        "metadata": { "description": format!("Skills of {namespace}") },
-        "plugins": plugins.collect::<Vec<_>>(),
-    })
+/// The marketplace of a namespace with these plugins.
+pub(crate) fn marketplace(namespace: &Namespace, plugins: impl Iterator<Item = Plugin>) -> Marketplace {
+    Marketplace {
+        name: name(namespace),
+        owner: Owner { name: namespace.to_string() },
+        metadata: Metadata { description: format!("Skills of {namespace}") },
+        plugins: plugins.collect(),
+    }
 }
 
 /// Names that Claude Code keeps for itself.

@@ -11,7 +11,7 @@ use super::derive::Derived;
 use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::http::interop::discovery::DESCRIPTION;
-use crate::http::interop::plugins::{Plugin, marketplace as marketplace_of};
+use crate::http::interop::plugins::{Plugin, Source, marketplace as marketplace_of};
 use crate::skill;
 
 /// A version in a snapshot.
@@ -97,7 +97,7 @@ fn folders(
     let skills = tree(skills.collect())?;
     let plugin = |(derived, name): (&Derived, &String)| {
         let row = &derived.row;
-        let source = serde_json::Value::from(format!("./skills/{name}"));
+        let source = Source::Folder(format!("./skills/{name}"));
         let description = catalog::described(&row.id, &row.description, DESCRIPTION);
         Plugin::new(name, description, row.version.to_string(), source)
     };

@@ -10,8 +10,9 @@ use super::snapshot::Snapshot;
 
 /// Namespaces that are loaded at once: a large one takes some megabytes until it is ready.
 const BUILDING: usize = 2;
-/// Snapshots that are remembered at most.
-const SNAPSHOTS: usize = 1_000;
+/// About how many snapshots are remembered. More of them would make the cache split its bytes, and what is larger than a
+/// part is not remembered at all: a snapshot of a large namespace has a third of all.
+const SNAPSHOTS: usize = 32;
 
 /// The key of a namespace, and who sees what is in its snapshot.
 pub type Place = (String, String);
@@ -62,5 +63,26 @@ impl State {
     /// A turn to unpack, hash or compress. However many clone: each gets a bundle at a time.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.acquire().await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skillery_core::git::{blob, commit};
+    use skillery_core::time::Time;
+
+    use super::*;
+
+    #[test]
+    fn a_large_namespace_is_remembered() {
+        let state = State::new(32 * 1024 * 1024);
+        let large = blob(vec![0; 14 * 1024 * 1024]).unwrap();
+        let commit = commit(large.id, Time::from_micros(0), "large").unwrap();
+        let snapshot = Arc::new(Snapshot { commit, others: vec![large], entries: Vec::new() });
+        for name in ["acme", "other"] {
+            state.keep((name.to_owned(), "public".to_owned()), 7, &snapshot);
+            assert_eq!(state.ready(&(name.to_owned(), "public".to_owned())).unwrap().0, 7);
+        }
+        assert!(state.ready(&("acme".to_owned(), "public,private".to_owned())).is_none());
     }
 }
