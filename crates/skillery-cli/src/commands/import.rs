@@ -125,6 +125,8 @@ struct Row {
     version: Option<Version>,
     outcome: Outcome,
     digest: Option<Digest>,
+    /// The fingerprint of the key that it was signed with.
+    signed_with: Option<String>,
     /// Why it was refused.
     reasons: Vec<String>,
     findings: Vec<Finding>,
@@ -203,6 +205,7 @@ impl Importer<'_> {
             version: None,
             outcome: Outcome::Refused,
             digest: found.digest,
+            signed_with: None,
             reasons: found.refusals.clone(),
             findings: found.findings.clone(),
             shown: shown(opened, found),
@@ -234,6 +237,7 @@ impl Importer<'_> {
                     (_, true) => Outcome::Published,
                     (_, false) => Outcome::Unchanged,
                 };
+                row.signed_with = published.signed_with;
             }
             Err(error) if import::is_about_one(&error) => {
                 let failure = with_findings(error);

@@ -406,6 +406,28 @@ fn what_was_done_is_told_when_the_registry_goes_away() {
 }
 
 #[test]
+fn what_is_imported_is_signed_with_the_enrolled_key() {
+    let server = Server::start();
+    let place = server.place();
+    let keygen = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "id_test"];
+    assert!(Command::new("ssh-keygen").args(keygen).current_dir(place.work()).status().unwrap().success());
+    place.run(["import", "nowhere", "--sign"]).fails(2);
+    place.run(["key", "enrol", "id_test"]).ok();
+    write(&place, "skills/alpha/SKILL.md", skill("alpha", "So."));
+    write(&place, "skills/beta/SKILL.md", skill("beta", "Thus."));
+    let import = |folder: &str, more: &[&str]| {
+        let arguments = ["import", folder, "--namespace", "acme", "--json"];
+        place.run(arguments.into_iter().chain(more.iter().copied())).ok().json()
+    };
+    let signed = import("skills/alpha", &[]);
+    assert!(signed["skills"][0]["signed_with"].as_str().unwrap().starts_with("SHA256:"), "{signed}");
+    assert_eq!(import("skills/beta", &["--no-sign"])["skills"][0]["signed_with"], Value::Null);
+    let user = server.place();
+    user.run(["install", "acme/alpha", "--require", "signed"]).ok();
+    user.run(["install", "acme/beta", "--require", "signed"]).fails(1);
+}
+
+#[test]
 fn signatures_of_others_are_demanded() {
     let server = Server::start();
     let place = server.place();
