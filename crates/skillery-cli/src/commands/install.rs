@@ -85,7 +85,7 @@ enum Step {
     /// What a caller named.
     Wanted(Wanted),
     /// What the lock names.
-    Locked(LockedSkill),
+    Locked(Box<LockedSkill>),
 }
 
 #[derive(Debug, Serialize)]
@@ -170,7 +170,7 @@ fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Steps, Failure> {
     };
     if args.skills.is_empty() {
         lock.check_complete()?;
-        return Ok(Steps::Each(lock.skills().iter().cloned().map(Step::Locked).collect()));
+        return Ok(Steps::Each(lock.skills().iter().cloned().map(Box::new).map(Step::Locked).collect()));
     }
     if args.no_deps {
         return Ok(Steps::Each(args.skills.iter().cloned().map(Step::Wanted).collect()));
@@ -186,7 +186,7 @@ fn plan(args: &InstallArgs, lock: Option<&Lockfile>) -> Result<Steps, Failure> {
         if seen.insert(locked.id.key()) {
             let needs = locked.needs()?;
             next.extend(needs.iter().filter_map(|need| lock.get(&need.id)).cloned());
-            steps.push(Step::Locked(locked));
+            steps.push(Step::Locked(Box::new(locked)));
         }
     }
     Ok(Steps::Each(steps))

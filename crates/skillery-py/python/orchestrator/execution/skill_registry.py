@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .configuration import DEFAULT_TIMEOUT, DEFAULT_URL, RegistryConfig, configure_registry, get_registry_config
 from .skills import Skill, _form, list_of_texts
 
@@ -139,7 +141,9 @@ class SkillRegistry:
         form = _form(skill, "{}/{}".format(namespace, skill.name) if namespace else skill.name)
         if tags is not None:
             form["tags"] = list_of_texts(tags, "tags")
-        form["license"] = license or form["license"] or "MIT"
+        # A folder says it itself.
+        is_folder = os.path.isdir(form["code_path"])
+        form["license"] = license or form["license"] or (None if is_folder else "MIT")
         form["homepage"] = homepage or form["homepage"]
         form["repository"] = repository or form["repository"]
         form["visibility"] = None
@@ -149,16 +153,20 @@ class SkillRegistry:
         record = self._native.skill(published["id"]) or {"id": published["id"]}
         record.update(
             version=published["version"],
-            description=form["description"],
             code_hash=published["code_hash"],
             signature=published["signature"],
-            tags=form["tags"],
             created_at=published["created_at"],
             updated_at=published["updated_at"],
-            license=form["license"],
             homepage=form["homepage"],
             repository=form["repository"],
         )
+        if is_folder:
+            # What it says stands in its files, and the registry has read them.
+            record.setdefault("description", "")
+            record.setdefault("tags", form["tags"])
+            record.setdefault("license", "")
+        else:
+            record.update(description=form["description"], tags=form["tags"], license=form["license"])
         return RegistrySkill(**record)
 
     def search(
