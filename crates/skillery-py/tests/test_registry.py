@@ -147,7 +147,7 @@ def test_code_that_is_no_code_is_refused(configured, tmp_path, content):
 def test_code_that_cannot_be_read_is_an_error_that_names_it(configured, tmp_path):
     with pytest.raises(RegistryError, match="nowhere.py"):
         publish_skill(Skill("nowhere", tmp_path / "nowhere.py"))
-    with pytest.raises(ValueError, match="folder"):
+    with pytest.raises(ValueError, match="SKILL.md"):
         publish_skill(Skill("folder", tmp_path))
 
 
