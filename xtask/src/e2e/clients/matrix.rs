@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+/// What stands above the table.
+const HEAD: &str = "# What clients were seen to do\n\nMade by `cargo xtask e2e clients`, from what the clients did on a machine \
+that reached no other.\n\n";
 /// Lines of the registry's log that a failure shows.
 const LOG_LINES: usize = 40;
 
@@ -222,7 +225,7 @@ impl Matrix {
     /// The table in Markdown, with the reasons below it.
     fn text(&self) -> String {
         let mut reasons: Vec<&str> = Vec::new();
-        let mut text = "| client |".to_owned();
+        let mut text = HEAD.to_owned() + "| client |";
         for operation in Operation::ALL {
             let _ = write!(text, " {} |", operation.title());
         }
