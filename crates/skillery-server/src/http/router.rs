@@ -400,7 +400,12 @@ fn not_found() -> Failure {
 }
 
 fn not_allowed(route: &str) -> Failure {
-    let mut methods: Vec<String> = ROUTES
+    not_allowed_by(ROUTES, route)
+}
+
+/// The route of this table does not take the method that was sent.
+pub fn not_allowed_by(routes: &[(&str, &str, Who)], route: &str) -> Failure {
+    let mut methods: Vec<String> = routes
         .iter()
         .filter(|(_, path, _)| *path == route)
         .map(|(method, ..)| method.to_uppercase())

@@ -20,10 +20,10 @@ pub use clawhub::ROUTES as CLAWHUB_ROUTES;
 pub use git::State as GitState;
 pub use surface::Surface;
 
-use skillery_core::{Problem, ProblemCode, Scope, SkillId};
+use skillery_core::{Scope, SkillId};
 
 use super::call::Call;
-use super::router::{Answered, Who};
+use super::router::{Answered, Who, not_allowed_by};
 use crate::failure::Failure;
 
 /// Method, path and who may, of what the clients of others call. These protocols are not ours, and so not in the OpenAPI
@@ -65,18 +65,7 @@ pub async fn dispatch(call: Call, surface: Surface) -> Answered {
 
 /// The route does not take this method.
 fn not_allowed(route: &str) -> Failure {
-    let mut methods: Vec<String> = ROUTES
-        .iter()
-        .filter(|(_, path, _)| *path == route)
-        .map(|(method, ..)| method.to_uppercase())
-        .collect();
-    if methods.iter().any(|method| method == "GET") {
-        methods.push("HEAD".to_owned());
-    }
-    let allowed = methods.join(", ");
-    Problem::new(ProblemCode::MethodNotAllowed, format!("this address takes {allowed}"))
-        .with("allow", allowed)
-        .into()
+    not_allowed_by(ROUTES, route)
 }
 
 /// The address of a skill's repository: two segments, as `npx skills` wants them, with `~` for the slashes of a namespace.
