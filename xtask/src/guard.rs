@@ -16,8 +16,10 @@ const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 folder=$1 signal=$2
 shift 2
-"$@" >"$folder/out" 2>"$folder/log" &
+exec 3>"$folder/out" 4>"$folder/log"
+"$@" >&3 2>&4 3>&- 4>&- &
 program=$!
+exec 3>&- 4>&-
 echo "$program"
 while read -r _; do :; done
 kill -s "$signal" "$program" 2>/dev/null

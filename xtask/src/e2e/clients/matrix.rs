@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_failure_shows_what_the_registry_wrote_meanwhile() {
         let folder = Folder::new("matrix").unwrap();
-        let log = folder.path().join("log");
+        let log = folder.path().join("registry.log");
         std::fs::write(&log, "before\n").unwrap();
         let mut row = Row::new("tool 1.0", &log);
         row.step(Operation::Pin, "it", || {
