@@ -90,7 +90,7 @@ lint_rules! {
         "Write one field on a line: `name: my-skill`.";
     DuplicateField, "duplicate-field", Error, Error, "a field occurs twice",
         "Some clients take the first one, some the last one, some none.";
-    YamlFeature, "yaml-feature", Error, Error, "the front matter uses anchors, aliases, tags or directives of YAML",
+    YamlFeature, "yaml-feature", Error, Error, "the front matter uses anchors, aliases, merge keys, tags or directives of YAML",
         "Few clients read them, and those that do differ. Write out what is meant.";
     FlowStyle, "flow-style", Error, Warning, "the front matter has `[…]` or `{…}`",
         "The reference reader of the specification refuses them. Write one item on a line.";

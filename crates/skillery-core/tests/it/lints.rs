@@ -148,7 +148,9 @@ fn cases() -> Vec<(&'static str, Vec<BundleFile>, &'static str, bool, bool)> {
         ("directive", with(&format!("%YAML 1.2\n{GOOD}")), "my-skill", false, false),
         ("two documents", with(&format!("{GOOD}\n...\nname: other")), "my-skill", false, false),
         ("complex key", also("? [a, b]\n: c"), "my-skill", false, false),
-        ("merge key", also("<<: x"), "my-skill", false, true),
+        ("merge key", also("<<: x"), "my-skill", false, false),
+        ("merge key below metadata", also("metadata:\n  a: b\n  <<:\n    c: d"), "my-skill", false, false),
+        ("quoted merge key", also("metadata:\n  \"<<\": c"), "my-skill", false, false),
         (
             "invalid UTF-8",
             skill(b"---\nname: my-skill\ndescription: \xff\n---\nDo.\n".to_vec()),
