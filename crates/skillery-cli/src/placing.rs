@@ -148,9 +148,10 @@ impl AgentArgs {
     /// What was placed for them.
     pub(crate) fn listed(&self, session: &Session) -> Result<Vec<Listed>, Failure> {
         let named = self.named();
+        let library = session.library()?;
         let mut listed = Vec::new();
         for site in self.sites(session)? {
-            listed.extend(site.list(named.as_deref())?);
+            listed.extend(site.list(&library, named.as_deref())?);
         }
         Ok(listed)
     }

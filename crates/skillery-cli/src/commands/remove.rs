@@ -125,7 +125,7 @@ fn take(session: &Session, args: &RemoveArgs) -> CommandResult {
         let mut ids = Vec::new();
         for skill in &args.skills {
             let Some(id) = site.find(&skill.name)? else { continue };
-            if site.list(named.as_deref())?.iter().any(|listed| listed.id.key() == id.key()) {
+            if site.has(&id, named.as_deref())? {
                 missing.retain(|name| *name != skill.name);
                 ids.push(id);
             }
