@@ -17,6 +17,7 @@ mod surface;
 pub use clawhub::Fingerprints;
 #[cfg(test)]
 pub use clawhub::ROUTES as CLAWHUB_ROUTES;
+pub(crate) use clawhub::slug_of;
 pub use git::State as GitState;
 pub use surface::Surface;
 
