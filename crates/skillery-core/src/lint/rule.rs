@@ -137,7 +137,8 @@ lint_rules! {
     BrokenLink, "broken-link", Warning, Warning, "a link leads to a file that is not in the folder",
         "An agent that follows it finds nothing. Paths are relative to `SKILL.md`.";
     HiddenUnicode, "hidden-unicode", Warning, Warning, "a text has characters that people do not see",
-        "Models read what reviewers do not see. Remove them, or write them as escapes where the skill is about them.";
+        "Models read what reviewers do not see. Remove them, or write them as escapes where the skill is about them. Joiners and \
+         variation selectors count where neither an emoji nor a script needs them, and more than one in a row always.";
     LineBreak, "line-break", Error, Error, "the front matter has a line break that not every reader takes for one",
         "A carriage return alone, U+0085, U+2028 and U+2029 let two clients see different fields. Use line feeds.";
     ScriptNotExecutable, "script-not-executable", Note, Note, "a file begins with `#!` and is not executable",
