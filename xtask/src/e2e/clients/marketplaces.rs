@@ -200,6 +200,12 @@ fn through_git(agent: &'static Agent, scene: &Scene<'_>, row: &mut Row) -> Resul
         market.must_tell(VAULT, &shelf.at("members.git"))?;
         market.has(&desk, VAULT, "1.0.0")
     });
+    row.step(Operation::Private, "there with a token in the variables that are told", || {
+        let desk = desk.somebody("told")?.with_git_header(&shelf.url, &shelf.reader.token);
+        agent.add(&desk, &shelf.at("members.git"))?.done()?;
+        market.install(&desk, VAULT)?.done()?;
+        market.has(&desk, VAULT, "1.0.0")
+    });
     row.step(Operation::Tampered, "a byte of the pack", || {
         let way = scene.way;
         let source = format!("{}/{}/all.git", way.url(), shelf.org);
