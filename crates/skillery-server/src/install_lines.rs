@@ -8,7 +8,7 @@ use skillery_core::api::InstallLine;
 use crate::catalog::Offer;
 use crate::http::interop::discovery::file_name;
 use crate::http::interop::find::is_taken_for_another_host;
-use crate::http::interop::{git_address, git_segment, plugins};
+use crate::http::interop::{git_address, one_segment, plugins};
 use crate::settings::Settings;
 
 /// What is said where a program cannot be told which version.
@@ -119,7 +119,7 @@ impl Place<'_> {
             "{token}{add} {base}/{segment}/all.git && {token}{install} {name}@{marketplace}",
             token = self.git_token(),
             base = self.base,
-            segment = git_segment(&self.offer.id),
+            segment = one_segment(&self.offer.id.namespace()),
             name = self.offer.name(),
             marketplace = plugins::name(&self.offer.id.namespace()),
         );
@@ -143,7 +143,7 @@ impl Place<'_> {
     fn clawhub(&self) -> Option<InstallLine> {
         let registry = format!("{}/clawhub", self.base);
         let version = if self.is_pinned { self.pin(" --version ") } else { String::new() };
-        let (owner, name) = (git_segment(&self.offer.id), self.offer.id.name());
+        let (owner, name) = (one_segment(&self.offer.id.namespace()), self.offer.id.name());
         let install = format!("CLAWHUB_REGISTRY={registry} clawhub install @{owner}/{name}{version}");
         let command = match self.needs_token {
             true => format!("clawhub --registry {registry} login --token \"$SKILLERY_TOKEN\" && {install}"),
