@@ -94,7 +94,7 @@ fn agreed(action: &ElicitationAction) -> Result<Consent, Refusal> {
 fn words(skill: &SkillDetail) -> String {
     let signed = match skill.signatures.as_slice() {
         [] => "It is not signed.".to_owned(),
-        [one] => format!("It has a signature of the kind {}.", one.kind),
+        [one] => format!("It has a signature of the kind {}.", shown(&one.kind)),
         more => format!("It has {} signatures.", more.len()),
     };
     let mut words = format!(

@@ -22,7 +22,7 @@ use crate::resources::shown;
 use crate::words::{MAX_TAGS, USUAL_HITS};
 use crate::{
     Backend, FileContent, InstallArguments, InstallResult, MAX_FILE_BYTES, MAX_HITS, ReadArguments, Refusal,
-    SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail, texts,
+    SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail, SkillFile, texts,
 };
 
 const SEARCH: &str = "search_skills";
@@ -193,14 +193,14 @@ async fn show<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallTool
 async fn read<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallToolResult, Refusal> {
     let ReadArguments { id, version, path } = parsed(arguments)?;
     let (id, request) = (id_of(&id)?, request_of(version.as_deref())?);
-    let skill = backend.files(&id, &request).await?;
     let wanted = path.strip_prefix("./").unwrap_or(&path);
-    let file = skill.files.iter().find(|file| file.path == wanted).ok_or_else(|| {
-        let message = format!("{} {} has no file `{}`", skill.id, skill.version, shown(&path));
-        let paths: Vec<&str> = skill.files.iter().take(50).map(|file| file.path.as_str()).collect();
-        Refusal::new("file-not-found", message).hint(format!("it has {}", paths.join(", ")))
+    let SkillFile { id, version, warning, file, paths } = backend.file(&id, &request, wanted).await?;
+    let file = file.ok_or_else(|| {
+        let message = format!("{id} {version} has no file `{}`", shown(&path));
+        let few = &paths[..paths.len().min(50)];
+        Refusal::new("file-not-found", message).hint(format!("it has {}", few.join(", ")))
     })?;
-    let uri = SkillAddress::of(&skill.id, &skill.version).at(&file.path).to_string();
+    let uri = SkillAddress::of(&id, &version).at(&file.path).to_string();
     if file.bytes.len() > MAX_FILE_BYTES {
         let message =
             format!("`{}` has {} bytes; a tool gives {MAX_FILE_BYTES}", file.path, file.bytes.len());
@@ -208,22 +208,22 @@ async fn read<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallTool
             .hint(format!("read the resource `{uri}`, or install the skill")));
     }
     if file.path == SKILL_FILE {
-        backend.note_use(&skill);
+        backend.note_use(&id, &version);
     }
     let (encoding, content) = match std::str::from_utf8(&file.bytes) {
         Ok(text) => ("text", text.to_owned()),
         Err(_) => ("base64", STANDARD.encode(&file.bytes)),
     };
     let content = FileContent {
-        id: skill.id.to_string(),
-        version: skill.version.to_string(),
+        id: id.to_string(),
+        version: version.to_string(),
         path: file.path.clone(),
         uri,
         size: file.bytes.len() as u64,
         digest: Digest::of(&file.bytes).to_string(),
         encoding: encoding.to_owned(),
         content,
-        warning: skill.warning.clone(),
+        warning,
     };
     Ok(answer(texts::content(&content), &content))
 }
@@ -242,7 +242,7 @@ async fn install<B: Backend>(
         Ok(shown) => shown,
         Err(refusal) => return Ok(refusal.into_result().into()),
     };
-    let (id, version) = (shown.version.id.clone(), shown.version.summary.version.clone());
+    let (id, summary) = (shown.version.id.clone(), shown.version.summary.clone());
     if !backend.installs_unasked() {
         match consent::seek(&texts::detail(shown), request, context).await {
             Ok(Consent::Given) => {}
@@ -250,7 +250,7 @@ async fn install<B: Backend>(
             Err(refusal) => return Ok(refusal.into_result().into()),
         }
     }
-    let installed = backend.install(&id, &version).await;
+    let installed = backend.install(&id, &summary.version, summary.digest).await;
     let installed = installed.map(|installed| answer(texts::installed(&installed), &installed));
     Ok(installed.unwrap_or_else(Refusal::into_result).into())
 }

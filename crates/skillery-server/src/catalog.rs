@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use skillery_core::access::yanked;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{
     Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility,
@@ -42,7 +43,7 @@ impl Offer {
     /// What is to be said where a yanked version is asked for by its number.
     pub fn warning(&self) -> Option<String> {
         let Offer { id, row, .. } = self;
-        (row.status == VersionStatus::Yanked).then(|| skill::yanked(id, &row.version, row.reason.as_deref()))
+        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
     }
 
     /// The bundle, as it is stored: one ZIP for ever.
@@ -50,20 +51,14 @@ impl Offer {
         app.blobs.get(BlobKey::Bundle(self.row.digest)).await
     }
 
-    /// One file of the bundle.
+    /// One file of the bundle. A turn bounds how many bundles are in memory for it.
     pub async fn file(&self, app: &App, path: &str) -> Result<Option<BundleFile>> {
         if !self.row.files.iter().any(|file| file.path == path) {
             return Ok(None);
         }
+        let _turn = app.git.turn().await;
         let (packed, path) = (self.bundle(app).await?, path.to_owned());
         let unpack = move || bundle::unpack_file(&packed, &path, &stored_limits());
-        tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
-    }
-
-    /// The files of the bundle.
-    pub async fn files(&self, app: &App) -> Result<Vec<BundleFile>> {
-        let packed = self.bundle(app).await?;
-        let unpack = move || bundle::unpack(&packed, &stored_limits());
         tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
     }
 }

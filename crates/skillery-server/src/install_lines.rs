@@ -8,7 +8,7 @@ use skillery_core::api::InstallLine;
 use crate::catalog::Offer;
 use crate::http::interop::discovery::file_name;
 use crate::http::interop::find::is_taken_for_another_host;
-use crate::http::interop::{git_address, git_segment, plugins, slug_of};
+use crate::http::interop::{git_address, one_segment, plugins, slug_of};
 use crate::settings::Settings;
 
 /// What is said where a program cannot be told which version.
@@ -125,7 +125,7 @@ impl Place<'_> {
             "{token}{add} {base}/{segment}/{repository} && {token}{install} {name}@{marketplace}",
             token = self.git_token(),
             base = self.base,
-            segment = git_segment(&self.offer.id),
+            segment = one_segment(&self.offer.id.namespace()),
             name = self.offer.name(),
             marketplace = plugins::name(&self.offer.id.namespace()),
         );
@@ -154,7 +154,7 @@ impl Place<'_> {
     fn clawhub(&self) -> Option<InstallLine> {
         let registry = format!("{}/clawhub", self.base);
         let version = if self.is_pinned { self.pin(" --version ") } else { String::new() };
-        let (owner, name) = (git_segment(&self.offer.id), slug_of(&self.offer.id));
+        let (owner, name) = (one_segment(&self.offer.id.namespace()), slug_of(&self.offer.id));
         let install = format!("clawhub install @{owner}/{name}{version}");
         // It keeps one token, and sends it to whichever registry a command names: by the variable, to this one from now on.
         let command = match self.needs_token {

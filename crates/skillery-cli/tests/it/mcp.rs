@@ -1,6 +1,9 @@
 //! `skillery mcp`, as an agent's host starts it: another program's messages on stdin and stdout, and one that asks its user.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rmcp::model::{
@@ -216,6 +219,69 @@ async fn nothing_is_installed_that_nobody_has_agreed_to() {
     assert_eq!(agent.tool("install_skill", arguments.clone()).await["added"], true);
     assert_eq!(agent.tool("install_skill", arguments).await["added"], false);
     agent.leave().await;
+    assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
+}
+
+/// The address of a registry that changes its mind: this one, but in the first answer at `path` stands `to` for `from`.
+fn fickle(server: &Server, path: &'static str, from: &str, to: &str) -> String {
+    fn answer(mut client: TcpStream, address: &str, change: impl Fn(&str, String) -> String) -> Option<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).ok()?;
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).ok()?;
+        let mut registry = TcpStream::connect(address).ok()?;
+        registry.write_all(head.replacen("\r\n", "\r\nconnection: close\r\n", 1).as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        registry.read_to_end(&mut answer).ok()?;
+        let answer = match String::from_utf8(answer) {
+            Ok(text) => change(&head, text).into_bytes(),
+            Err(other) => other.into_bytes(),
+        };
+        client.write_all(&answer).ok()
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let (from, to, has_lied) = (from.to_owned(), to.to_owned(), AtomicBool::new(false));
+    let change = Arc::new(move |head: &str, text: String| {
+        let is_first = head.starts_with(&format!("GET {path} ")) && !has_lied.swap(true, Ordering::Relaxed);
+        if is_first { text.replace(&from, &to) } else { text }
+    });
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, address, change) = (client.unwrap(), address.clone(), Arc::clone(&change));
+            std::thread::spawn(move || answer(client, &address, |head, text| change(head, text)));
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_is_what_the_user_was_shown() {
+    let (server, mut place) = registry();
+    let arguments = json!({ "id": "acme/email_validator", "version": "1.1.0" });
+    let agent = Agent::start(&place, &[], None).await;
+    let digest = agent.tool("show_skill", arguments.clone()).await["digest"].as_str().unwrap().to_owned();
+    agent.leave().await;
+    let other = "5".repeat(64);
+    let path = "/api/v1/skills/acme/email_validator/versions/1.1.0";
+    for arguments_of_program in [&[][..], &["--allow-install"]] {
+        place.set("REGISTRY_URL", &fickle(&server, path, &digest, &other));
+        let agent = Agent::start(&place, arguments_of_program, Some(ElicitationAction::Accept)).await;
+        assert_eq!(agent.fails("install_skill", arguments.clone()).await, "digest-mismatch");
+        let asked = agent.host.asked.lock().unwrap().clone();
+        assert!(asked.iter().all(|words| words.contains(&other)), "{asked:?}");
+        assert_eq!(asked.is_empty(), !arguments_of_program.is_empty());
+        assert_eq!(installed(&place), Vec::<String>::new());
+        // The registry has not changed its mind again, and the user is asked about what there is.
+        if asked.is_empty() {
+            assert_eq!(agent.tool("install_skill", arguments.clone()).await["digest"], digest);
+        }
+        agent.leave().await;
+    }
     assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
 }
 

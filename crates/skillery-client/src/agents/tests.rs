@@ -171,16 +171,20 @@ fn names_that_are_the_same_everywhere() {
         FolderName::of(&"acme/x".parse().unwrap(), &[file]).map(String::from)
     };
     assert_eq!(named("---\nname: \"a-b\"\ndescription: >\n  ---\n---\n").unwrap(), "a-b");
-    assert_eq!(named("\u{feff}---\r\nname: a\r\n---\r\n# name: b").unwrap(), "a");
+    assert_eq!(named("\u{feff}---\r\nname: a\r\ndescription: b\r\n---\r\n# name: b").unwrap(), "a");
     for bad in [
         "",
         "name: a",
         "---\nname: a\n",
-        "---\nname: ../a\n---\n",
-        "---\nname: [a]\n---\n",
-        "---\nname: a\nname: b\n---\n",
+        "---\nname: ../a\ndescription: b\n---\n",
+        "---\nname: [a]\ndescription: b\n---\n",
+        "---\nname: a\nname: b\ndescription: b\n---\n",
         "---\ndescription: a\n---\n",
-        "\n---\nname: a\n---\n",
+        "\n---\nname: a\ndescription: b\n---\n",
+        // What two agents would read in two ways.
+        "---\nname: &a a\ndescription: b\n---\n",
+        "---\nname: a\ndescription: b\rname: c\n---\n",
+        "---\nname: a\n---\n",
     ] {
         let error = named(bad).unwrap_err();
         assert_eq!(error.code(), "no-folder-name", "{bad:?}");

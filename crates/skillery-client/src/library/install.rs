@@ -78,6 +78,24 @@ impl Library {
         self.put(client.registry().to_owned(), fetched).await
     }
 
+    /// As [`Library::install`], of a version with this digest and no other: what somebody was shown, and has agreed to.
+    pub async fn install_exactly(
+        &self,
+        client: &Client,
+        id: &SkillId,
+        version: &Version,
+        digest: Digest,
+        options: InstallOptions,
+    ) -> Result<Installation> {
+        let request = VersionRequest::Exact(version.clone());
+        let fetched = self.fetch(client, id, &request, true, options, None).await?;
+        let Manifest { id, version, digest: found, .. } = &fetched.entry.manifest;
+        if *found != digest {
+            return Err(verify::digest_mismatch(id.clone(), version.clone(), digest, *found));
+        }
+        self.put(client.registry().to_owned(), fetched).await
+    }
+
     /// Installs exactly what a lock file names. What the library has already is used without asking anybody.
     pub async fn install_locked(
         &self,

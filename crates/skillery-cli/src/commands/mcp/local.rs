@@ -8,12 +8,24 @@ use std::sync::Arc;
 
 use skillery_client::library::Peeked;
 use skillery_client::{Client, Error, InstallOptions, Installed, Library, Manifest, Page, SearchQuery};
+use skillery_core::access::yanked;
 use skillery_core::api::{SearchResponse, VersionDetail};
-use skillery_core::{Namespace, ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
-use skillery_mcp::{Backend, InstallResult, Listed, Listing, Refusal, SearchArguments, Shown, SkillFiles};
+use skillery_core::bundle::{BundleFile, SKILL_FILE};
+use skillery_core::{Digest, Namespace, ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_mcp::{
+    Backend, FileEntry, InstallResult, Listed, Listing, Refusal, SearchArguments, Shown, SkillFile,
+};
 
 /// Versions that are told of, and that a range is looked for among.
 const VERSIONS: u64 = 200;
+
+/// A version with its files.
+struct Whole {
+    id: SkillId,
+    version: Version,
+    warning: Option<String>,
+    files: Vec<BundleFile>,
+}
 
 /// What the program knows.
 pub(super) struct Local {
@@ -68,12 +80,12 @@ impl Local {
     }
 
     /// The files of the library's version, as they were installed.
-    async fn own(&self, installed: Installed, warning: Option<String>) -> Result<Arc<SkillFiles>, Refusal> {
+    async fn own(&self, installed: Installed, warning: Option<String>) -> Result<Whole, Refusal> {
         let library = self.library.clone();
         blocking(move || {
             let files = library.files(&installed)?;
-            let Manifest { id, version, digest, .. } = installed.manifest;
-            Ok(Arc::new(SkillFiles { id, version, digest, warning, files }))
+            let Manifest { id, version, .. } = installed.manifest;
+            Ok(Whole { id, version, warning, files })
         })
         .await
     }
@@ -91,6 +103,34 @@ impl Local {
             Err(error) => return Err(refused(error)),
         };
         Ok(Shown { version, skill, versions, registry: None })
+    }
+
+    /// The files of a version: those of the library, or of a download that was checked as for an installation. Digests are of
+    /// all of them, so that there is no way to read one alone.
+    async fn files(&self, id: &SkillId, request: &VersionRequest) -> Result<Whole, Refusal> {
+        let installed = self.installed(id, request).await;
+        if let Some(installed) = &installed
+            && installed.manifest.registry.as_deref() != Some(self.client.registry())
+        {
+            // It was made here, or came from elsewhere: nobody else knows more of it.
+            return self.own(installed.clone(), None).await;
+        }
+        let version = self.resolve(id, request).await.map_err(refused)?;
+        // What was quarantined since is not read any more, as far as the registry can be asked.
+        let detail = match self.client.version(id, &version).await {
+            Err(error) if error.is_unreachable() => None,
+            Err(error) => return Err(refused(error)),
+            Ok(_) => Some(self.offered(id, &version).await?),
+        };
+        let taken_back = detail
+            .filter(|detail| detail.summary.status == VersionStatus::Yanked)
+            .map(|detail| yanked(&detail.id, &version, detail.summary.reason.as_deref()));
+        if let Some(installed) = installed {
+            return self.own(installed, taken_back).await;
+        }
+        let peeked = self.library.peek(&self.client, id, &version, self.options).await.map_err(refused)?;
+        let Peeked { manifest: Manifest { id, version, .. }, files, warning } = peeked;
+        Ok(Whole { id, version, warning: taken_back.or(warning), files })
     }
 }
 
@@ -113,30 +153,11 @@ impl Backend for Local {
         self.shown(id, request).await
     }
 
-    async fn files(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<SkillFiles>, Refusal> {
-        let installed = self.installed(id, request).await;
-        if let Some(installed) = &installed
-            && installed.manifest.registry.as_deref() != Some(self.client.registry())
-        {
-            // It was made here, or came from elsewhere: nobody else knows more of it.
-            return self.own(installed.clone(), None).await;
-        }
-        let version = self.resolve(id, request).await.map_err(refused)?;
-        // What was quarantined since is not read any more, as far as the registry can be asked.
-        let detail = match self.client.version(id, &version).await {
-            Err(error) if error.is_unreachable() => None,
-            Err(error) => return Err(refused(error)),
-            Ok(_) => Some(self.offered(id, &version).await?),
-        };
-        let yanked = detail
-            .filter(|detail| detail.summary.status == VersionStatus::Yanked)
-            .map(|detail| SkillFiles::yanked(&detail.id, &version, detail.summary.reason.as_deref()));
-        if let Some(installed) = installed {
-            return self.own(installed, yanked).await;
-        }
-        let peeked = self.library.peek(&self.client, id, &version, self.options).await.map_err(refused)?;
-        let Peeked { manifest: Manifest { id, version, digest, .. }, files, warning } = peeked;
-        Ok(Arc::new(SkillFiles { id, version, digest, warning: yanked.or(warning), files }))
+    async fn file(&self, id: &SkillId, request: &VersionRequest, path: &str) -> Result<SkillFile, Refusal> {
+        let Whole { id, version, warning, files } = self.files(id, request).await?;
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        let file = files.into_iter().find(|file| file.path == path);
+        Ok(SkillFile { id, version, warning, file, paths })
     }
 
     async fn manifest(
@@ -144,12 +165,20 @@ impl Backend for Local {
         id: &SkillId,
         request: &VersionRequest,
     ) -> Result<Arc<skillery_mcp::Manifest>, Refusal> {
-        let files = match self.installed(id, request).await {
+        let Whole { id, version, files, .. } = match self.installed(id, request).await {
             // What is installed is listed without asking anybody.
             Some(installed) => self.own(installed, None).await?,
             None => self.files(id, request).await?,
         };
-        Ok(Arc::new(skillery_mcp::Manifest::of(&files)))
+        let entry = |file: &BundleFile| FileEntry {
+            path: file.path.clone(),
+            digest: Digest::of(&file.bytes),
+            size: file.bytes.len() as u64,
+        };
+        let skill_file = files.iter().find(|file| file.path == SKILL_FILE);
+        let skill_file = skill_file.map(|file| file.bytes.as_slice()).unwrap_or_default();
+        let entries = files.iter().map(entry).collect();
+        Ok(Arc::new(skillery_mcp::Manifest::new(id, version, entries, skill_file)))
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, Refusal> {
@@ -168,7 +197,7 @@ impl Backend for Local {
         Ok(Listing { skills, next })
     }
 
-    fn note_use(&self, _: &SkillFiles) {
+    fn note_use(&self, _: &SkillId, _: &Version) {
         // The registry counts downloads itself.
     }
 
@@ -176,10 +205,14 @@ impl Backend for Local {
         self.allow_install
     }
 
-    async fn install(&self, id: &SkillId, version: &Version) -> Result<InstallResult, Refusal> {
-        let request = VersionRequest::Exact(version.clone());
-        let installed =
-            self.library.install(&self.client, id, &request, self.options).await.map_err(refused)?;
+    async fn install(
+        &self,
+        id: &SkillId,
+        version: &Version,
+        digest: Digest,
+    ) -> Result<InstallResult, Refusal> {
+        let installed = self.library.install_exactly(&self.client, id, version, digest, self.options).await;
+        let installed = installed.map_err(refused)?;
         let Manifest { id, version, digest, .. } = &installed.installed.manifest;
         Ok(InstallResult {
             id: id.to_string(),

@@ -12,16 +12,12 @@ use crate::db::listing;
 use crate::db::skills::{self, SkillRow};
 use crate::failure::Failure;
 use crate::http::call;
+use crate::http::interop::one_segment;
 
 /// Rows that are looked at at once.
 const ROWS: i64 = 200;
 /// Skills of one name that an answer lists.
 const MATCHES: usize = 20;
-
-/// What a namespace is called as an owner, who has no slashes.
-pub fn owner_of(namespace: &Namespace) -> String {
-    namespace.as_str().replace('/', "~")
-}
 
 /// What a skill is called there: the last segment of its key, which is unique in its namespace and has no `_` and `.`.
 pub fn slug_of(id: &SkillId) -> String {
@@ -115,7 +111,7 @@ fn ambiguous(base: &str, slug: &str, skills: &[SkillRow]) -> Refused {
         .iter()
         .take(MATCHES)
         .map(|skill| {
-            let (owner, slug) = (owner_of(&skill.id.namespace()), slug_of(&skill.id));
+            let (owner, slug) = (one_segment(&skill.id.namespace()), slug_of(&skill.id));
             Match {
                 reference: format!("@{owner}/{slug}"),
                 url: format!("{base}/{}", skill.id),
@@ -140,7 +136,7 @@ mod tests {
     #[test]
     fn owners_and_slugs_are_ids_and_back() {
         let id: SkillId = "acme/email/check_it".parse().unwrap();
-        assert_eq!((owner_of(&id.namespace()), slug_of(&id)), ("acme~email".into(), "check-it".into()));
+        assert_eq!((one_segment(&id.namespace()), slug_of(&id)), ("acme~email".into(), "check-it".into()));
         let back = id_of("@Acme~Email", " Check-It ").unwrap();
         assert_eq!(back.key(), id.key());
         for (owner, slug) in

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use skillery_core::Limits;
 use skillery_core::bundle;
 
-use super::{API, publish, read, refused};
+use super::{API, hub, publish, read, refused};
 use crate::tests::{ADMIN, TestApp};
 
 fn slugs(page: &Value, list: &str) -> Vec<String> {
@@ -304,4 +304,16 @@ async fn what_is_known_of_a_version_is_told_as_it_is() {
     std::fs::write(file, b"other").unwrap();
     let damaged = read(&app, "", "/skills/tool/verify?version=1.0.0").await;
     assert_eq!((&damaged["ok"], &damaged["reasons"]), (&json!(false), &json!(["content_damaged"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_is_read_without_the_others() {
+    let app = hub(|_| ()).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.damage("acme/tool", "1.0.0", "scripts/tool.py").await;
+    let file = async |path: &str| app.get(&format!("{API}/skills/tool/file?path={path}")).await;
+    let read = file("SKILL.md").await;
+    assert_eq!(read.status, 200);
+    assert!(String::from_utf8(read.body).unwrap().contains("name: tool"));
+    refused(&file("scripts/tool.py").await, 500);
 }
