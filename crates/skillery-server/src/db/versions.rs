@@ -254,46 +254,52 @@ pub async fn files_of(db: &Db, key: &str, versions: &[&Version]) -> Result<Vec<(
     Ok(found)
 }
 
-/// Sets where these versions stand, as far as they stand where `from` says, and which version is the latest by that.
-/// Returns those that were changed.
+/// Where these versions of a skill stand in this transaction, and why, in no order.
+pub async fn standing(
+    tx: &mut Tx,
+    key: &str,
+    versions: &[Version],
+) -> Result<Vec<(Version, VersionStatus, Option<String>)>> {
+    let mut found = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT version, status, reason FROM versions WHERE skill = $1 AND version IN ({})",
+            placeholders(2, piece.len())
+        );
+        let mut query =
+            sqlx::query_as::<_, (String, String, Option<String>)>(AssertSqlSafe(text)).bind(key.to_owned());
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for (version, status, reason) in query.fetch_all(tx.connection()).await? {
+            found.push((parsed(&version)?, parsed(&status)?, reason));
+        }
+    }
+    Ok(found)
+}
+
+/// Sets where these versions stand, and which version is the latest by that.
 pub async fn set_statuses(
     tx: &mut Tx,
     key: &str,
     versions: &[Version],
-    (from, to): (VersionStatus, VersionStatus),
+    status: VersionStatus,
     reason: Option<&str>,
-) -> Result<Vec<Version>> {
-    let mut changed = Vec::with_capacity(versions.len());
+) -> Result<()> {
     for piece in pieces(versions) {
         let text = format!(
-            "UPDATE versions SET status = $3, reason = $4 WHERE skill = $1 AND status = $2 AND version IN ({}) \
-             RETURNING version",
-            placeholders(5, piece.len())
+            "UPDATE versions SET status = $2, reason = $3 WHERE skill = $1 AND version IN ({})",
+            placeholders(4, piece.len())
         );
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+        let mut query = sqlx::query(AssertSqlSafe(text))
             .bind(key.to_owned())
-            .bind(from.as_str())
-            .bind(to.as_str())
+            .bind(status.as_str())
             .bind(reason.map(str::to_owned));
         for version in piece {
             query = query.bind(version.to_string());
         }
-        for version in query.fetch_all(tx.connection()).await? {
-            changed.push(parsed(&version)?);
-        }
+        query.execute(tx.connection()).await?;
     }
     let statuses = statuses(tx.connection(), key).await?;
-    skills::set_latest(tx, key, latest(&statuses)).await?;
-    Ok(changed)
-}
-
-/// The versions of a skill that were yanked for a reason that begins so, in no order.
-pub async fn yanked_because(db: &Db, key: &str, beginning: &str) -> Result<Vec<Version>> {
-    let rows: Vec<(String, Option<String>)> =
-        sqlx::query_as("SELECT version, reason FROM versions WHERE skill = $1 AND status = 'yanked'")
-            .bind(key.to_owned())
-            .fetch_all(db.reader())
-            .await?;
-    let is_so = |reason: &Option<String>| reason.as_ref().is_some_and(|text| text.starts_with(beginning));
-    rows.iter().filter(|(_, reason)| is_so(reason)).map(|(version, _)| parsed(version)).collect()
+    skills::set_latest(tx, key, latest(&statuses)).await
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod certificates;
 mod durability;
 mod folders;
+mod folders_on_trial;
 mod history;
 mod interop;
 mod keys;

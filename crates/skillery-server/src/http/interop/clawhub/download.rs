@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY, WARNING,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, VARY, WARNING,
 };
 use axum::response::Response;
 use skillery_core::{ProblemCode, VersionRequest, VersionStatus};
@@ -23,9 +23,7 @@ pub async fn download(call: &Call) -> Result<Response> {
     let skill = find(&call.app, &call.caller, &super::base(call), &slug, owner.as_deref()).await?;
     let offer = catalog::one(&call.app, &call.caller, &skill.id, &request).await?;
     let tag = format!("\"{}\"", offer.row.digest);
-    let has_it = call.header(IF_NONE_MATCH.as_str()).is_some_and(|held| {
-        held.split(',').map(str::trim).any(|held| held == "*" || held.trim_start_matches("W/") == tag)
-    });
+    let has_it = etag::is_known(&call.head.headers, &tag);
     let mut response = match has_it {
         true => {
             let mut response = Response::new(Body::empty());

@@ -48,16 +48,43 @@ pub async fn find(
     slug: &str,
     owner: Option<&str>,
 ) -> Result<SkillRow> {
-    if let Some(owner) = owner.filter(|owner| !owner.trim().is_empty()) {
-        let id = id_of(owner, slug).ok_or_else(not_found)?;
-        let skill = skills::find(app.db.reader(), &id.key()).await?;
-        return Ok(caller.see(&id, skill)?);
+    if let Some(owner) = named_owner(owner) {
+        return owned(app, caller, slug, owner).await;
     }
     let mut seen = named(app, caller, slug, MATCHES + 1).await?;
     // One that nobody can install stands in nobody's way, but can be named.
     if seen.iter().any(|skill| skill.latest.is_some()) {
         seen.retain(|skill| skill.latest.is_some());
     }
+    only(base, slug, seen)
+}
+
+/// As [`find`], for a skill that is to be changed: it must be the only one of its name, whether it can be installed or not.
+/// Otherwise whoever takes back that theirs was deleted would change somebody else's.
+pub async fn find_to_change(
+    app: &App,
+    caller: &Caller,
+    base: &str,
+    slug: &str,
+    owner: Option<&str>,
+) -> Result<SkillRow> {
+    match named_owner(owner) {
+        Some(owner) => owned(app, caller, slug, owner).await,
+        None => only(base, slug, named(app, caller, slug, MATCHES + 1).await?),
+    }
+}
+
+fn named_owner(owner: Option<&str>) -> Option<&str> {
+    owner.filter(|owner| !owner.trim().is_empty())
+}
+
+async fn owned(app: &App, caller: &Caller, slug: &str, owner: &str) -> Result<SkillRow> {
+    let id = id_of(owner, slug).ok_or_else(not_found)?;
+    let skill = skills::find(app.db.reader(), &id.key()).await?;
+    Ok(caller.see(&id, skill)?)
+}
+
+fn only(base: &str, slug: &str, mut seen: Vec<SkillRow>) -> Result<SkillRow> {
     match seen.len() {
         0 => Err(not_found().into()),
         1 => Ok(seen.remove(0)),
