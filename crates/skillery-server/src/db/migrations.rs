@@ -1,12 +1,14 @@
 //! The tables, and how older ones become these.
 //!
 //! A migration that has been released never changes; the next change is the next migration. The text runs on both
-//! databases.
+//! databases, but for what the order of bytes is called.
 
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, SqlSafeStr};
+
+use super::Backend;
 
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 const USAGE: &str = include_str!("migrations/0002_usage.sql");
@@ -20,9 +22,10 @@ const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
 const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
+const NAMES: &str = include_str!("migrations/0013_names.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
-pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
+pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
     let migrations = [
         (1, "first", FIRST),
         (2, "usage", USAGE),
@@ -36,10 +39,13 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (10, "folders", FOLDERS),
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
+        (13, "names", NAMES),
     ]
     .into_iter()
     .map(|(number, name, text)| {
-        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+        let text = text.replace(Backend::Postgres.by_bytes(), backend.by_bytes());
+        let text = AssertSqlSafe(text).into_sql_str();
+        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text, false)
     })
     .collect::<Vec<_>>();
     let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
-use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -101,32 +101,61 @@ pub async fn find(
     row.as_ref().map(version_row).transpose()
 }
 
-/// All versions of a skill, in no order.
-pub async fn all(db: &Db, key: &str) -> Result<Vec<VersionRow>> {
-    let text = format!("SELECT {COLUMNS} FROM versions WHERE skill = $1");
-    let rows = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).fetch_all(db.reader()).await?;
-    rows.iter().map(version_row).collect()
+/// A version that is published, as far as a list of versions needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// Bytes of the bundle.
+    pub size: i64,
+    /// When it was published.
+    pub created_at: Time,
 }
 
-/// The skills of the namespace with this key that have a latest version, with that version, by key: those above `after`.
+/// The versions of a skill that are published, the newest first. Those that were yanked are not among them.
+pub async fn released(db: &Db, key: &str) -> Result<Vec<Release>> {
+    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT version, digest, size, created_at FROM versions WHERE skill = $1 AND status = 'published' \
+         ORDER BY log_position DESC",
+    )
+    .bind(key.to_owned())
+    .fetch_all(db.reader())
+    .await?;
+    let release = |(version, digest, size, created_at): &(String, String, i64, i64)| {
+        let created_at = Time::from_micros(*created_at);
+        Ok(Release { version: parsed(version)?, digest: parsed(digest)?, size: *size, created_at })
+    };
+    rows.iter().map(release).collect()
+}
+
+/// The skills of the namespace with this key that have a latest version and one of these visibilities, with that version
+/// but for the words of its content, by key: those above `after`.
 pub async fn latest_in(
     db: &Db,
     namespace: &str,
+    visibilities: &[Visibility],
     after: &str,
     limit: i64,
 ) -> Result<Vec<(SkillRow, VersionRow)>> {
-    let columns = COLUMNS.split(", ").map(|column| format!("v.{column}")).collect::<Vec<_>>().join(", ");
+    let column = |column: &str| match column {
+        "words" => "CAST('' AS TEXT)".to_owned(),
+        column => format!("v.{column}"),
+    };
+    let columns = COLUMNS.split(", ").map(column).collect::<Vec<_>>().join(", ");
     let text = format!(
         "SELECT {columns}, s.id, s.number, s.visibility, s.latest, s.created_at FROM skills s \
          JOIN versions v ON v.skill = s.key AND v.version = s.latest \
-         WHERE s.namespace = $1 AND s.key > $2 ORDER BY s.key LIMIT $3"
+         WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
+        placeholders(4, visibilities.len()),
     );
-    let rows = sqlx::query(AssertSqlSafe(text))
-        .bind(namespace.to_owned())
-        .bind(after.to_owned())
-        .bind(limit)
-        .fetch_all(db.reader())
-        .await?;
+    let mut query =
+        sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).bind(after.to_owned()).bind(limit);
+    for visibility in visibilities {
+        query = query.bind(visibility.as_str());
+    }
+    let rows = query.fetch_all(db.reader()).await?;
     rows.iter()
         .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
         .collect()

@@ -14,6 +14,7 @@ mod history;
 mod interop;
 mod keys;
 mod log;
+mod nul;
 mod oidc;
 mod operations;
 mod publishing;

@@ -17,11 +17,13 @@ use super::{Surface, discovery, not_allowed};
 use crate::access::Caller;
 use crate::app::App;
 use crate::catalog;
+use crate::db::versions;
 use crate::draft;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::http::router::Answered;
 use crate::publish::{Published, check_request, publish_bundle};
+use crate::skill;
 use crate::uploads::{Incoming, Spooled, Upload};
 
 pub(super) const VERSIONS: &str = "/apm/v1/packages/{package}/versions";
@@ -97,13 +99,13 @@ struct Version {
 }
 
 async fn versions(call: &Call, id: &SkillId) -> Result<Response> {
-    let mut offers = catalog::published(&call.app, &call.caller, id).await?;
-    offers.sort_by_key(|offer| std::cmp::Reverse(offer.row.log_position));
-    let versions = offers.iter().map(|offer| Version {
-        version: offer.row.version.to_string(),
-        digest: format!("sha256:{}", offer.row.digest),
-        published_at: offer.row.created_at.to_string(),
-        size_bytes: offer.row.size,
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let released = versions::released(&call.app.db, &skill.id.key()).await?;
+    let versions = released.into_iter().map(|release| Version {
+        version: release.version.to_string(),
+        digest: format!("sha256:{}", release.digest),
+        published_at: release.created_at.to_string(),
+        size_bytes: release.size,
     });
     json(StatusCode::OK, &Versions { package: id.as_str(), versions: versions.collect() })
 }
@@ -112,7 +114,7 @@ async fn download(call: &Call, id: &SkillId, version: &str) -> Result<Response> 
     let version = decoded(version).and_then(|version| version.parse().ok());
     let request = VersionRequest::Exact(version.ok_or_else(|| missing(call))?);
     let offer = catalog::one(&call.app, &call.caller, id, &request).await?;
-    let mut response = discovery::zip(call, &offer).await?;
+    let mut response = discovery::zip(call, &offer, true).await?;
     let digest = format!("sha256={}", STANDARD.encode(offer.row.digest.bytes()));
     if let Ok(digest) = HeaderValue::from_str(&digest) {
         response.headers_mut().insert("digest", digest);

@@ -20,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::http::api;
 use crate::search::SearchQuery;
 use crate::skill;
+use crate::text::invalid;
 
 /// Versions that are told of.
 const VERSIONS: usize = 50;
@@ -65,6 +66,15 @@ impl Registry {
     }
 
     async fn found(&self, arguments: &SearchArguments) -> Result<SearchResponse> {
+        // The tool's own limits are those that its schema tells; an operator may have set lower ones.
+        let limits = &self.app.settings.limits;
+        if arguments.query.chars().count() > limits.query_length {
+            return Err(invalid("query", format!("it is longer than {} characters", limits.query_length)));
+        }
+        let tags = arguments.tags.as_deref().unwrap_or_default();
+        if tags.len() > limits.tags {
+            return Err(invalid("tags", format!("at most {} tags can be asked for", limits.tags)));
+        }
         let nothing = SearchResponse { total: 0, skills: Vec::new() };
         let default = if arguments.query.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
         let mut query = self.query(default, arguments.limit.unwrap_or_default() as usize);
@@ -78,7 +88,7 @@ impl Registry {
             }
         }
         query.words.clone_from(&arguments.query);
-        query.tags = arguments.tags.clone().unwrap_or_default();
+        query.tags = tags.to_vec();
         self.app.search.wait_for(self.app.db.size()).await?;
         let found = self.app.search.find(&query)?;
         Ok(SearchResponse { total: found.total as u64, skills: self.records(&found.numbers).await? })
