@@ -59,14 +59,28 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
-    /// Installs a version, to which the user has agreed.
-    fn install(
-        &self,
-        _id: &SkillId,
-        _version: &Version,
-    ) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
+    /// Which agents are meant, before the user is asked about them.
+    fn agents(&self, _named: &str) -> Result<Vec<String>, Refusal> {
+        Err(Refusal::new("not-offered", "nothing can be placed for agents here"))
+    }
+
+    /// Installs a version, to which the user has agreed, with all that it needs.
+    fn install(&self, _order: &InstallOrder) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
         async { Err(Refusal::new("not-offered", "nothing can be installed here")) }
     }
+}
+
+/// What to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallOrder {
+    /// The skill, as it was first spelled.
+    pub id: SkillId,
+    /// The version that the user has agreed to.
+    pub version: Version,
+    /// What was asked for.
+    pub request: VersionRequest,
+    /// The agents that it is to be placed for, of [`Backend::agents`].
+    pub agents: Vec<String>,
 }
 
 /// A version with its files.
