@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::files::FileLock;
 use crate::home::Home;
 use crate::library::fold;
-use crate::project::{self, PROJECT_FOLDER};
+use crate::project::{self, Guard, PROJECT_FOLDER};
 
 const GUARD_FILE: &str = "agents.lock";
 const RECORD_FILE: &str = "agents.json";
@@ -48,7 +48,7 @@ pub struct Site {
 /// Other processes are kept out until this is dropped.
 pub(super) struct Locks {
     _home: FileLock,
-    _project: Option<FileLock>,
+    _project: Option<Guard>,
 }
 
 /// One skill in one folder.

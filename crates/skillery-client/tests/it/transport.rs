@@ -214,7 +214,7 @@ async fn a_bundle_has_time_for_what_comes_of_it_and_none_for_what_is_promised() 
     let begun = std::time::Instant::now();
     let client = slow(1, 1_000, Duration::ZERO, 50 * 1024 * 1024).await;
     let error = client.bundle(&id(), &number).await.unwrap_err();
-    assert_eq!(error.code(), "timed-out", "{error}");
+    assert_eq!(error.code(), "registry-timed-out", "{error}");
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     // Longer than the usual time, and all of it comes.
     let (pieces, size) = (6, 64 * 1024);
