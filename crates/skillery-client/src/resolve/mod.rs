@@ -171,6 +171,8 @@ impl Known {
 
 /// The skill, what is asked of it, and whether that names what was withdrawn.
 type Asked = (Rc<str>, String, bool);
+/// A version of a skill.
+type Place = (Rc<str>, Version);
 
 struct Provider<'a, S> {
     source: &'a S,
@@ -182,7 +184,7 @@ struct Provider<'a, S> {
     /// What was asked of a skill before, and which versions that came to.
     sets: RefCell<HashMap<Asked, Set>>,
     /// What versions need whose candidates do not tell.
-    read: RefCell<HashMap<(Rc<str>, Version), Rc<[Want]>>>,
+    read: RefCell<HashMap<Place, Rc<[Want]>>>,
     /// How a need was put: who needs, what is needed, and which versions that came to.
     texts: RefCell<HashMap<(Package, Package, String), String>>,
     stopped: RefCell<Option<Error>>,
