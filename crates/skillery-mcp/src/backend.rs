@@ -58,15 +58,32 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
-    /// Installs a version, to which the user has agreed as it was shown: with this digest, and with no other.
-    fn install(
-        &self,
-        _id: &SkillId,
-        _version: &Version,
-        _digest: Digest,
-    ) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
+    /// Which agents are meant, before the user is asked about them.
+    fn agents(&self, _named: &str) -> Result<Vec<String>, Refusal> {
+        Err(Refusal::new("not-offered", "nothing can be placed for agents here"))
+    }
+
+    /// Installs a version, to which the user has agreed as it was shown, with all that it needs.
+    fn install(&self, _order: &InstallOrder) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
         async { Err(Refusal::new("not-offered", "nothing can be installed here")) }
     }
+}
+
+/// What to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallOrder {
+    /// The skill, as it was first spelled.
+    pub id: SkillId,
+    /// The version that the user has agreed to.
+    pub version: Version,
+    /// Its digest, as it was shown: another one is refused.
+    pub digest: Digest,
+    /// The digest of its code, as it was shown.
+    pub code_hash: Digest,
+    /// What was asked for.
+    pub request: VersionRequest,
+    /// The agents that it is to be placed for, of [`Backend::agents`].
+    pub agents: Vec<String>,
 }
 
 /// A version with one of its files.

@@ -175,6 +175,12 @@ pub(crate) fn content(file: &FileContent) -> String {
 pub(crate) fn installed(result: &InstallResult) -> String {
     let done = if result.added { "was installed" } else { "was installed already" };
     let mut text = format!("{} {} {done}. Its files are in {}", result.id, result.version, result.folder);
+    if !result.needed.is_empty() {
+        text += &format!("\nit needs, and so there is now: {}", result.needed.join(", "));
+    }
+    for folder in &result.placed {
+        text += &format!("\nplaced in {folder}");
+    }
     if let Some(warning) = &result.warning {
         text += &format!("\nwarning: {warning}");
     }

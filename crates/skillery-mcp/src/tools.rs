@@ -21,8 +21,9 @@ use crate::consent::{self, Consent};
 use crate::resources::shown;
 use crate::words::{MAX_TAGS, USUAL_HITS};
 use crate::{
-    Backend, FileContent, InstallArguments, InstallResult, MAX_FILE_BYTES, MAX_HITS, ReadArguments, Refusal,
-    SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail, SkillFile, texts,
+    Backend, FileContent, InstallArguments, InstallOrder, InstallResult, MAX_FILE_BYTES, MAX_HITS,
+    ReadArguments, Refusal, SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail,
+    SkillFile, texts,
 };
 
 const SEARCH: &str = "search_skills";
@@ -54,8 +55,9 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         tool::<InstallArguments, InstallResult>(
             INSTALL,
             "Install a skill",
-            "Downloads a skill, checks its digests, signatures and log entry as this machine demands them, and puts it into \
-             the local library. The user is asked first.",
+            "Downloads a skill with all that it needs, checks digests, signatures and log entries as this machine demands them, \
+             and puts it into the local library. With `agent`, it is placed for agents in the working project, too. The user is \
+             asked first.",
             ToolAnnotations::new().read_only(false).destructive(false).idempotent(true).open_world(true),
         ),
     ]
@@ -235,22 +237,27 @@ async fn install<B: Backend>(
     context: &RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     let wanted = async {
-        let InstallArguments { id, version } = parsed(arguments)?;
-        backend.show(&id_of(&id)?, &request_of(version.as_deref())?).await
+        let InstallArguments { id, version, agent } = parsed(arguments)?;
+        let agents = agent.map(|named| backend.agents(&named)).transpose()?.unwrap_or_default();
+        let request = request_of(version.as_deref())?;
+        Ok((backend.show(&id_of(&id)?, &request).await?, request, agents))
     };
-    let shown = match wanted.await {
-        Ok(shown) => shown,
-        Err(refusal) => return Ok(refusal.into_result().into()),
+    let (shown, wanted, agents) = match wanted.await {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Ok(Refusal::into_result(refusal).into()),
     };
-    let (id, summary) = (shown.version.id.clone(), shown.version.summary.clone());
+    let (id, summary) = (shown.version.id.clone(), &shown.version.summary);
+    let (version, digest, code_hash) = (summary.version.clone(), summary.digest, summary.code_hash);
+    let order = InstallOrder { id, version, digest, code_hash, request: wanted, agents };
     if !backend.installs_unasked() {
-        match consent::seek(&texts::detail(shown), request, context).await {
+        let needs = shown.version.summary.dependencies.clone();
+        match consent::seek(&texts::detail(shown), needs.as_ref(), &order.agents, request, context).await {
             Ok(Consent::Given) => {}
             Ok(Consent::Asked(question)) => return Ok((*question).into()),
             Err(refusal) => return Ok(refusal.into_result().into()),
         }
     }
-    let installed = backend.install(&id, &summary.version, summary.digest).await;
+    let installed = backend.install(&order).await;
     let installed = installed.map(|installed| answer(texts::installed(&installed), &installed));
     Ok(installed.unwrap_or_else(Refusal::into_result).into())
 }

@@ -348,3 +348,33 @@ async fn what_was_altered_or_taken_back_is_not_read() {
     assert_eq!(agent.fails("search_skills", json!({ "query": "" })).await, "registry-unreachable");
     agent.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_skill_needs_comes_with_it_and_agents_get_it() {
+    let (_server, place) = registry();
+    let code =
+        "# /// script\n# [tool.skillery]\n# skills = [\"acme/email_validator@^1\"]\n# ///\ndef app(): ...\n";
+    place.publish_code("acme/app", "1.0.0", code);
+    let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
+    let unknown = json!({ "id": "acme/app", "agent": "nobody" });
+    assert_eq!(agent.fails("install_skill", unknown).await, "unknown-agent");
+    assert_eq!(agent.host.asked.lock().unwrap().len(), 0, "nobody is asked about what cannot be");
+    let arguments = json!({ "id": "acme/app", "version": "^1", "agent": "claude-code" });
+    let done = agent.tool("install_skill", arguments.clone()).await;
+    let asked = agent.host.asked.lock().unwrap().concat();
+    assert!(asked.contains("come with it: acme/email_validator ^1"), "{asked}");
+    assert!(asked.contains("placed in the working project for: claude-code"), "{asked}");
+    assert_eq!(done["needed"], json!(["acme/email_validator 1.1.0"]));
+    assert_eq!(done["placed"].as_array().unwrap().len(), 2, "{done}");
+    assert!(place.work().join(".claude/skills/app/SKILL.md").is_file());
+    assert!(place.work().join(".claude/skills/email-validator/SKILL.md").is_file());
+    assert_eq!(installed(&place), ["acme/app@1.0.0", "acme/email_validator@1.1.0"]);
+    // A project without a lock gets none; one that has one stays complete.
+    assert!(!place.work().join("skillery.lock").exists());
+    place.write("skillery.lock", "version = 2\n");
+    agent.tool("install_skill", arguments).await;
+    let lock = place.read("skillery.lock");
+    assert!(lock.contains("wanted = \"^1\"") && lock.contains("id = \"acme/email_validator\""), "{lock}");
+    place.run(["install", "--frozen"]).ok();
+    agent.leave().await;
+}

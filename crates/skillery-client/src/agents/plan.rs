@@ -139,7 +139,7 @@ impl Site {
         agents: &[&Agent],
         options: PlaceOptions,
     ) -> Result<Vec<Placed>> {
-        let _lock = self.home.lock()?;
+        let _lock = self.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
         let mut conflicts = Vec::new();
@@ -171,7 +171,7 @@ impl Site {
 
     /// Brings what was placed of these skills, for these agents or for all, to these versions. What is in the way is left.
     pub fn refresh(&self, skills: &[SkillFolder], agents: Option<&[&Agent]>, force: bool) -> Result<Placing> {
-        let _lock = self.home.lock()?;
+        let _lock = self.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
         let folders = self.folders();

@@ -17,12 +17,13 @@ use crate::agents::machine::join;
 use crate::agents::record::{Form, Placement, Record, path_of};
 use crate::agents::{Agent, AgentError, Difference, FolderName, Machine};
 use crate::error::{Error, Result};
+use crate::files::FileLock;
 use crate::home::Home;
 use crate::library::{Library, fold};
 use crate::lockfile::{LOCK_FILE, Lockfile};
+use crate::project::{self, Guard, PROJECT_FOLDER};
 
-/// What this program keeps in a project, beside the lock file.
-const PROJECT_FOLDER: &str = ".skillery";
+const GUARD_FILE: &str = "agents.lock";
 const RECORD_FILE: &str = "agents.json";
 const BACKUP_FOLDER: &str = "backups";
 
@@ -43,6 +44,12 @@ pub struct Site {
     pub(super) machine: Machine,
     /// The project, without links in its path; none for all of them.
     pub(super) root: Option<PathBuf>,
+}
+
+/// Other processes are kept out until this is dropped.
+pub(super) struct Locks {
+    _home: FileLock,
+    _project: Option<Guard>,
 }
 
 /// One skill in one folder.
@@ -169,6 +176,16 @@ impl Site {
             Some(root) => no_link(root.join(PROJECT_FOLDER)),
             None => Ok(self.home.agents_folder()),
         }
+    }
+
+    /// Keeps out other processes that place or take here: those of this home, and, in a project, those of others.
+    pub(super) fn lock(&self) -> Result<Locks> {
+        let home = self.home.lock()?;
+        let project = match self.root {
+            Some(_) => Some(project::guard(&self.own_folder()?, GUARD_FILE)?),
+            None => None,
+        };
+        Ok(Locks { _home: home, _project: project })
     }
 
     /// The skills that were placed here, by id.

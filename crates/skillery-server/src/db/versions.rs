@@ -41,8 +41,8 @@ pub struct VersionRow {
     pub homepage: Option<String>,
     /// Where the source is kept.
     pub repository: Option<String>,
-    /// The skills that it needs, each with the version or range that will do.
-    pub dependencies: BTreeMap<String, String>,
+    /// The skills that it needs, each with the version or range that will do; nothing where that was not looked for.
+    pub dependencies: Option<BTreeMap<String, String>>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Words of the content, for the search index.
@@ -59,6 +59,10 @@ pub struct VersionRow {
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
     homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies";
+
+fn told(dependencies: Option<String>) -> Result<Option<BTreeMap<String, String>>> {
+    dependencies.as_deref().map(from_json).transpose()
+}
 
 fn version_row(row: &AnyRow) -> Result<VersionRow> {
     Ok(VersionRow {
@@ -81,7 +85,7 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         reason: row.try_get(16)?,
         log_position: row.try_get(17)?,
         kind: parsed(row.try_get(18)?)?,
-        dependencies: from_json(row.try_get(19)?)?,
+        dependencies: told(row.try_get(19)?)?,
     })
 }
 
@@ -202,7 +206,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         created_at: Time::from_micros(row.try_get(6)?),
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
-        dependencies: from_json(row.try_get(9)?)?,
+        dependencies: told(row.try_get(9)?)?,
     })
 }
 

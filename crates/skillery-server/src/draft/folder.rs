@@ -66,7 +66,7 @@ pub fn check(
         license,
         homepage,
         repository,
-        dependencies: told.dependencies,
+        dependencies: Some(told.dependencies),
         files: summaries,
         words,
         publisher: identity.user.id.clone(),

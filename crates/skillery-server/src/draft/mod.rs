@@ -80,7 +80,7 @@ pub fn check(
         homepage,
         repository,
         kind: SkillKind::Function,
-        dependencies: texts_of(&Dependencies::of_code(&request.code)),
+        dependencies: Some(texts_of(&Dependencies::of_code(&request.code))),
         files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
         words: words_of(&request.code, WORDS_LENGTH),
         publisher: identity.user.id.clone(),

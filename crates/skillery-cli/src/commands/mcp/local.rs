@@ -4,20 +4,29 @@
 //! of a download that was checked as for an installation. So what is listed as skills is what is installed; a list of all
 //! that a registry has would be one of digests that nobody checked.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use skillery_client::library::Peeked;
-use skillery_client::{Client, Error, InstallOptions, Installed, Library, Manifest, Page, SearchQuery};
+use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::project::ProjectGuard;
+use skillery_client::resolve::Want;
+use skillery_client::{
+    Client, Error, InstallOptions, Installation, Installed, Library, LockedSkill, Lockfile, Manifest, Page,
+    SearchQuery,
+};
 use skillery_core::access::yanked;
 use skillery_core::api::{SearchResponse, VersionDetail};
 use skillery_core::bundle::{BundleFile, SKILL_FILE};
 use skillery_core::{Digest, Namespace, ProblemCode, SkillId, Version, VersionRequest, VersionStatus};
 use skillery_mcp::{
-    Backend, FileEntry, InstallResult, Listed, Listing, Refusal, SearchArguments, Shown, SkillFile,
+    Backend, FileEntry, InstallOrder, InstallResult, Listed, Listing, Refusal, SearchArguments, Shown,
+    SkillFile,
 };
 
-/// Versions that are told of, and that a range is looked for among.
-const VERSIONS: u64 = 200;
+use crate::failure::Failure;
+use crate::locking;
+use crate::placing::Target;
 
 /// A version with its files.
 struct Whole {
@@ -42,17 +51,11 @@ impl Local {
         match request {
             VersionRequest::Exact(version) => Ok(version.clone()),
             VersionRequest::Latest => Ok(self.client.skill(id).await?.version.parse()?),
-            VersionRequest::Range(_) => {
-                let all =
-                    self.client.versions(id, Page { limit: Some(VERSIONS), offset: None }).await?.versions;
-                let published = all.iter().filter(|version| version.status == VersionStatus::Published);
-                let chosen = request.choose(published.map(|version| &version.version)).cloned();
-                chosen.ok_or_else(|| {
-                    let detail = format!("`{id}` has no version that fits `{request}`");
-                    let problem = skillery_core::Problem::new(ProblemCode::VersionNotFound, detail);
-                    Error::Problem(Box::new(problem))
-                })
-            }
+            VersionRequest::Range(_) => self.client.newest(id, request).await?.ok_or_else(|| {
+                let detail = format!("`{id}` has no version that fits `{request}`");
+                let problem = skillery_core::Problem::new(ProblemCode::VersionNotFound, detail);
+                Error::Problem(Box::new(problem))
+            }),
         }
     }
 
@@ -93,8 +96,8 @@ impl Local {
     async fn shown(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown, Refusal> {
         let version = self.resolve(id, request).await.map_err(refused)?;
         let version = self.offered(id, &version).await?;
-        let page = Page { limit: Some(VERSIONS), offset: None };
-        let mut versions = self.client.versions(id, page).await.map_err(refused)?.versions;
+        // The highest ones, as many as the registry tells at once.
+        let mut versions = self.client.versions(id, Page::default()).await.map_err(refused)?.versions;
         versions.retain(|version| matches!(version.status, VersionStatus::Published | VersionStatus::Yanked));
         let skill = match self.client.skill(id).await {
             Ok(skill) => Some(skill),
@@ -205,22 +208,78 @@ impl Backend for Local {
         self.allow_install
     }
 
-    async fn install(
-        &self,
-        id: &SkillId,
-        version: &Version,
-        digest: Digest,
-    ) -> Result<InstallResult, Refusal> {
-        let installed = self.library.install_exactly(&self.client, id, version, digest, self.options).await;
-        let installed = installed.map_err(refused)?;
-        let Manifest { id, version, digest, .. } = &installed.installed.manifest;
+    fn agents(&self, named: &str) -> Result<Vec<String>, Refusal> {
+        let named: Vec<String> = named.split(',').map(|name| name.trim().to_owned()).collect();
+        Ok(Target::here(self.library.home(), &named).map_err(failed)?.names())
+    }
+
+    async fn install(&self, order: &InstallOrder) -> Result<InstallResult, Refusal> {
+        let (library, agents) = (&self.library, &order.agents);
+        let target = (!agents.is_empty()).then(|| Target::here(library.home(), agents));
+        let target = target.transpose().map_err(failed)?;
+        // Where the host has started this program, a project may have a lock. None is begun: the host may work anywhere.
+        let lock_path = Path::new(LOCK_FILE);
+        let guard = match lock_path.exists() {
+            true => Some(ProjectGuard::wait(Path::new("")).await.map_err(refused)?),
+            false => None,
+        };
+        let lock = guard.as_ref().map(|_| Lockfile::load(lock_path)).transpose().map_err(refused)?.flatten();
+        let before = lock.clone().unwrap_or_default();
+        // What the user has agreed to is as if it was locked: another digest is refused.
+        let mut agreed = before.clone();
+        agreed.insert(LockedSkill {
+            id: order.id.clone(),
+            version: order.version.clone(),
+            digest: order.digest,
+            code_hash: order.code_hash,
+            registry: self.client.registry().to_owned(),
+            log_key: None,
+            log_index: None,
+            proof: None,
+            statement: None,
+            wanted: None,
+            needs: Vec::new(),
+        });
+        let want = Want { id: order.id.clone(), request: VersionRequest::Exact(order.version.clone()) };
+        let installed =
+            locking::together(&self.client, library, vec![want], &agreed, self.options, &|_| ()).await;
+        let (skills, mut after) = installed.map_err(failed)?;
+        let placed = match &target {
+            Some(target) => {
+                target.place(library, skills.iter().map(|skill| &skill.installed)).map_err(failed)?
+            }
+            None => Vec::new(),
+        };
+        if lock.is_some() {
+            if let Some(locked) = after.get(&order.id).cloned() {
+                // The version was looked up for what was asked for.
+                after.insert(LockedSkill { wanted: Some(order.request.to_string()), ..locked });
+            }
+            if after != before {
+                after.save(lock_path).map_err(refused)?;
+            }
+        }
+        drop(guard);
+        let is_asked = |skill: &Installation| skill.installed.manifest.id.key() == order.id.key();
+        let (mut asked, needed): (Vec<_>, Vec<_>) = skills.into_iter().partition(is_asked);
+        let not_there = || Refusal::new("internal", "what was installed is not there");
+        let Installation { installed, added, warning, .. } = asked.pop().ok_or_else(not_there)?;
+        let folder = installed.path.display().to_string();
+        let Manifest { id, version, digest, .. } = installed.manifest;
+        let text = |skill: &Installation| {
+            format!("{} {}", skill.installed.manifest.id, skill.installed.manifest.version)
+        };
+        let warnings: Vec<String> =
+            warning.into_iter().chain(needed.iter().filter_map(|skill| skill.warning.clone())).collect();
         Ok(InstallResult {
             id: id.to_string(),
             version: version.to_string(),
             digest: digest.to_string(),
-            added: installed.added,
-            folder: installed.installed.path.display().to_string(),
-            warning: installed.warning,
+            added,
+            folder,
+            needed: needed.iter().map(text).collect(),
+            placed: placed.iter().map(|placed| placed.path.display().to_string()).collect(),
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
         })
     }
 }
@@ -232,6 +291,11 @@ async fn blocking<T: Send + 'static>(
         Ok(done) => done.map_err(refused),
         Err(error) => Err(Refusal::new("internal", format!("work on the library did not end: {error}"))),
     }
+}
+
+fn failed(failure: Failure) -> Refusal {
+    let refusal = Refusal::new(failure.code(), failure.message());
+    failure.hint_text().into_iter().fold(refusal, Refusal::hint)
 }
 
 /// What an agent reads of it. What lies behind is for the user's log.
