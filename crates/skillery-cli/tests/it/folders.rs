@@ -297,7 +297,9 @@ fn lies_about_the_length_and_too_much() {
     ] {
         let ends_early = name == "more than it is";
         let answer = raw(&server, &head, &body, ends_early);
-        let is_told = answer.starts_with(&format!("HTTP/1.1 {status}"));
+        // The form itself is whole then, and may be judged before its connection is seen to end.
+        let is_told = answer.starts_with(&format!("HTTP/1.1 {status}"))
+            || (ends_early && answer.starts_with("HTTP/1.1 422"));
         assert!(is_told || (ends_early && answer.is_empty()), "{name}: {answer:.300}");
     }
     // It is none the worse for it.
