@@ -44,19 +44,16 @@ pub struct State {
     building: Semaphore,
     sending: Arc<Semaphore>,
     waiting: Semaphore,
-    turns: Semaphore,
 }
 
 impl State {
     /// One that remembers about so many bytes.
     pub fn new(bytes: u64) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             snapshots: Cache::with_weighter(SNAPSHOTS, bytes, ByBytes),
             building: Semaphore::new(BUILDING),
             sending: Arc::new(Semaphore::new(SENDING)),
             waiting: Semaphore::new(WAITING),
-            turns: Semaphore::new(processors),
         }
     }
 
@@ -87,12 +84,6 @@ impl State {
         let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.sending).acquire_owned()).await;
         place.map_err(|_| busy())?.map_err(Failure::internal)
-    }
-
-    /// A turn to hold a bundle in memory, and to unpack, hash or compress it. However many clone, or read single files: each
-    /// gets a bundle at a time.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
     }
 }
 
