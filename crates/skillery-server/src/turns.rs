@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// Bundles that are unpacked at the same time, at most: each is in memory some three times over.
 const UNPACKED: usize = 4;
 
-/// As many turns as there are processors, more or less.
+/// As many turns as there are processors, but from two to four.
 pub struct Turns {
     semaphore: Arc<Semaphore>,
 }
