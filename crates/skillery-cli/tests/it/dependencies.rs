@@ -110,3 +110,26 @@ fn scripts_of_a_folder_are_steps() {
     let refused = place.run(["workflow", "run", "flow.yaml"]).fails(2);
     assert!(refused.stderr.contains("one of its scripts: greet, words"), "{}", refused.stderr);
 }
+
+#[test]
+fn one_folder_that_was_altered_is_in_nobodys_way() {
+    let server = Server::start();
+    let place = server.place();
+    registry(&place);
+    place.run(["install", "acme/app", "--no-lock"]).ok();
+    place.publish("acme/alone", "1.0.0");
+    place.run(["install", "acme/alone", "--no-lock"]).ok();
+    let listed = place.run(["list", "--json"]).ok().json();
+    let skills = listed["skills"].as_array().unwrap();
+    let text = skills.iter().find(|skill| skill["id"] == "acme/text").unwrap();
+    std::fs::write(std::path::Path::new(text["path"].as_str().unwrap()).join("SKILL.md"), "altered").unwrap();
+    let tree = place.run(["tree", "--json"]).ok().json();
+    let problems: Vec<bool> =
+        tree["skills"].as_array().unwrap().iter().map(|skill| skill["problem"].is_string()).collect();
+    assert_eq!(problems, [false, false, false, true], "{tree}");
+    let refused = place.run(["remove", "acme/base", "--no-lock"]).fails(1);
+    assert!(refused.stderr.contains("needed by `acme/app`"), "{}", refused.stderr);
+    place.run(["remove", "acme/alone"]).ok();
+    place.run(["remove", "acme/app", "acme/text"]).ok();
+    place.run(["remove", "acme/base"]).ok();
+}
