@@ -21,15 +21,17 @@ use crate::resolve::{Candidate, Chosen, Source, Want, resolve};
 /// What was installed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Together {
-    /// Everything that was wanted, and that it needs: by id.
+    /// Everything that was to be installed, and that it needs: by id.
     pub installations: Vec<Installation>,
-    /// What each of them needs.
+    /// What each of all that goes together needs, installed here or only locked.
     pub needs: BTreeMap<SkillId, Vec<Want>>,
 }
 
 impl Library {
     /// Installs what is wanted with all that it needs, in versions that go together. What `lock` names is chosen before what
     /// is newer, as far as it fits, but for skills whose keys are in `renewed`; a version that it names must be what it says.
+    /// Where some are renewed, they are installed with what they need, and what the lock has to change for; what else is locked
+    /// stays locked, and nobody has asked for it here.
     /// `step` hears of each version before it is fetched. Where the registry cannot be reached, what was downloaded earlier
     /// stands in.
     pub async fn install_together(
@@ -53,7 +55,8 @@ impl Library {
         };
         let mut fetched = fetched;
         let mut ready = Vec::with_capacity(chosen.len());
-        for one in &chosen {
+        let meant = order.meant(&chosen);
+        for one in chosen.iter().filter(|one| meant.contains(&one.id.key())) {
             step(one);
             let locked = order.locked(&one.id, &one.version);
             // Whoever names a skill wants to hear of it from the registry.
@@ -194,6 +197,27 @@ impl Order<'_> {
         let is_same =
             |locked: &&LockedSkill| locked.version == *version && locked.registry == self.client.registry();
         self.lock.get(id).filter(is_same)
+    }
+
+    /// The keys of what is to be installed of all that goes together.
+    fn meant(&self, chosen: &[Chosen]) -> BTreeSet<String> {
+        let is_changed = |one: &&Chosen| {
+            let needs: Vec<String> = one.needs.iter().map(Want::text).collect();
+            self.locked(&one.id, &one.version).is_none_or(|locked| locked.needs != needs)
+        };
+        let is_asked = |one: &&Chosen| {
+            self.renewed.is_empty() || self.renewed.contains(&one.id.key()) || is_changed(one)
+        };
+        let mut next: Vec<String> = chosen.iter().filter(is_asked).map(|one| one.id.key()).collect();
+        let mut meant = BTreeSet::new();
+        while let Some(key) = next.pop() {
+            let needs = chosen.iter().filter(|one| one.id.key() == key).flat_map(|one| &one.needs);
+            let needs: Vec<String> = needs.map(|need| need.id.key()).collect();
+            if meant.insert(key) {
+                next.extend(needs);
+            }
+        }
+        meant
     }
 }
 
