@@ -115,6 +115,17 @@ struct Step<'a> {
     earlier: Vec<String>,
 }
 
+/// What was done before something failed.
+#[derive(Default)]
+struct Attempt {
+    /// Where what was in the way is, for each step.
+    kept: Vec<Option<PathBuf>>,
+    /// Folders that were made.
+    made: Vec<PathBuf>,
+    /// Whether anything was placed, or may have been.
+    is_begun: bool,
+}
+
 type Targets<'a> = BTreeMap<String, Target<'a>>;
 
 impl Target<'_> {
@@ -271,33 +282,30 @@ impl Site {
         Ok(steps)
     }
 
-    /// Moves aside what is in the way, as nothing of it may be taken for ours. Where, for each step; everything, or nothing.
-    fn make_way(&self, steps: &[Step<'_>]) -> Result<Vec<Option<PathBuf>>> {
-        let keep = |step: &Step<'_>| match step.now {
-            Now::InTheWay => Scratch::of(&step.target.path())?.keep(&self.backups()?).map(Some),
-            _ => Ok(None),
-        };
-        let mut kept = Vec::with_capacity(steps.len());
-        for step in steps {
-            match keep(step) {
-                Ok(backup) => kept.push(backup),
-                Err(error) => {
-                    for (step, backup) in steps.iter().zip(kept) {
-                        if let Some(backup) = backup {
-                            Scratch::of(&step.target.path())?.bring_back(&backup)?;
-                        }
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        Ok(kept)
+    /// Carries out the steps. What was moved aside comes back where nothing took its place, or the error says where it is.
+    fn carry_out(&self, file: &Path, record: &mut Record, steps: &[Step<'_>]) -> Result<Vec<Placed>> {
+        let known = record.clone();
+        let mut attempt = Attempt::default();
+        let carried_out = self.try_carry_out(file, record, steps, &mut attempt);
+        carried_out.map_err(|error| self.undo(file, &known, record, steps, attempt, error))
     }
 
-    /// Writes down what will be there, does it, and writes down that it is done. An interruption in between leaves old or new
-    /// in each folder, and both are known to be ours.
-    fn carry_out(&self, file: &Path, record: &mut Record, steps: &[Step<'_>]) -> Result<Vec<Placed>> {
-        let backups = self.make_way(steps)?;
+    /// Moves aside what is in the way, as nothing of it may be taken for ours, and writes down what will be there. Does it, and
+    /// writes down that it is done. An interruption in between leaves old or new in each folder, and both are known to be ours.
+    fn try_carry_out(
+        &self,
+        file: &Path,
+        record: &mut Record,
+        steps: &[Step<'_>],
+        attempt: &mut Attempt,
+    ) -> Result<Vec<Placed>> {
+        for step in steps {
+            let backup = match step.now {
+                Now::InTheWay => Some(Scratch::of(&step.target.path())?.keep(&self.backups()?)?),
+                _ => None,
+            };
+            attempt.kept.push(backup);
+        }
         let known = record.clone();
         let mut missing = BTreeSet::new();
         for step in steps {
@@ -323,21 +331,78 @@ impl Site {
         if *record != known {
             record.save(file)?;
         }
-        for folder in &missing {
-            fs::create_dir(folder).map_err(Error::disk(format!("make {}", folder.display())))?;
+        for folder in missing {
+            fs::create_dir(&folder).map_err(Error::disk(format!("make {}", folder.display())))?;
+            attempt.made.push(folder);
         }
+        attempt.is_begun = true;
+        let mut done = record.clone();
         let mut placed = Vec::with_capacity(steps.len());
-        for (step, backup) in steps.iter().zip(backups) {
-            placed.push(self.carry_out_one(record, step, backup)?);
+        for (step, backup) in steps.iter().zip(&attempt.kept) {
+            placed.push(self.carry_out_one(&mut done, step, backup.clone())?);
         }
-        for placement in record.placements.values_mut() {
+        for placement in done.placements.values_mut() {
             placement.before = None;
         }
-        self.sweep(record)?;
-        if *record != known {
-            record.save(file)?;
+        self.sweep(&mut done)?;
+        if done != known {
+            done.save(file)?;
         }
         Ok(placed)
+    }
+
+    /// Brings back all that can be brought back, and writes down no more than what may have been done. Why it came to that, with
+    /// where the rest is.
+    fn undo(
+        &self,
+        file: &Path,
+        known: &Record,
+        written: &Record,
+        steps: &[Step<'_>],
+        attempt: Attempt,
+        error: Error,
+    ) -> Error {
+        let mut back = written.clone();
+        let mut left = Vec::new();
+        for (step, backup) in steps.iter().zip(attempt.kept) {
+            let Some(backup) = backup else { continue };
+            let Target { skill, folder, .. } = &step.target;
+            let path = step.target.path();
+            let key = self.key(folder, &skill.name);
+            // What was placed in the meantime stays.
+            let bring = || match is_there(&path) {
+                false => Scratch::of(&path)?.bring_back(&backup).map(|()| true),
+                true => Ok(false),
+            };
+            match (bring(), key) {
+                (Ok(true), Ok(key)) => match known.placements.get(&key) {
+                    Some(before) => drop(back.placements.insert(key, before.clone())),
+                    None => drop(back.placements.remove(&key)),
+                },
+                (Ok(true), Err(_)) => {}
+                (brought, _) => {
+                    if let Err(error) = brought {
+                        tracing::warn!(%error, "what was in the way stays in the backups");
+                    }
+                    left.push(backup);
+                }
+            }
+        }
+        if !attempt.is_begun {
+            back = known.clone();
+            for folder in attempt.made.iter().rev() {
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        if back != *written
+            && let Err(error) = back.save(file)
+        {
+            tracing::warn!(%error, "what was written down before is not written down again");
+        }
+        match left.is_empty() {
+            true => error,
+            false => Error::LeftAside { backups: left, source: Box::new(error) },
+        }
     }
 
     fn carry_out_one(&self, record: &mut Record, step: &Step<'_>, backup: Option<PathBuf>) -> Result<Placed> {
