@@ -438,7 +438,9 @@ impl Error {
             Self::NeedsDiffer { .. } => "do not use this registry until its operator has explained this",
             Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
             Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
-            Self::TooHard { .. } | Self::TooMuchToRead { .. } => "name versions behind `@`, so that there is less to choose from",
+            Self::TooHard { .. } | Self::TooMuchToRead { .. } => {
+                "name versions behind `@`, so that there is less to choose from"
+            }
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }

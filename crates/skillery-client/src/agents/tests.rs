@@ -165,7 +165,8 @@ fn what_was_moved_aside_comes_back_where_nothing_was_placed() {
     let backups = || std::fs::read_dir(root.join(".skillery/backups")).into_iter().flatten().count();
     // No folder can have both of these files.
     let files = [("x", "a file", false), ("x/y", "and a folder", false)];
-    let bad = |name| SkillFolder { id: format!("acme/{name}").parse().unwrap(), ..skill(name, "1.0.0", &files) };
+    let bad =
+        |name| SkillFolder { id: format!("acme/{name}").parse().unwrap(), ..skill(name, "1.0.0", &files) };
     let error = site.place(&[bad("tool"), bad("zeta")], &agents(&["claude-code"]), force).unwrap_err();
     assert!(matches!(error, crate::Error::Disk { .. }), "{error}");
     for name in ["tool", "zeta"] {
