@@ -4,7 +4,6 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
 
 use skillery_core::id::IdError;
 use skillery_core::version::VersionError;
@@ -240,19 +239,10 @@ pub enum Error {
         limit: usize,
     },
     /// Whether versions go together is not found out within what the search may take.
-    #[error("which versions go together was not found out in {steps} steps")]
+    #[error("which versions go together was not found out {within}")]
     TooHard {
-        /// How many were taken.
-        steps: usize,
-    },
-    /// The registry does not tell what versions need, and to look into all of them would have no end.
-    #[error(
-        "which versions go together was not found out: the registry does not tell what they need, and more than {most} \
-         would have to be downloaded to see it"
-    )]
-    TooMuchToRead {
-        /// How much is downloaded: `500 versions`.
-        most: String,
+        /// Within what: `in 20000 steps`.
+        within: String,
     },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]
@@ -268,15 +258,6 @@ pub enum Error {
         /// What the parser said.
         #[source]
         source: Cause,
-    },
-    /// Placing failed when what was in the way had been moved aside, and something else stands in its place by now.
-    #[error("not everything was placed; what was in the way is kept in {}", paths(.backups))]
-    LeftAside {
-        /// Where it is.
-        backups: Vec<PathBuf>,
-        /// Why it failed.
-        #[source]
-        source: Box<Error>,
     },
     /// The disk.
     #[error("cannot {doing}")]
@@ -300,10 +281,6 @@ pub enum Error {
 
 fn listed<T: std::fmt::Display>(things: &[T]) -> String {
     things.iter().map(|thing| format!("`{thing}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn paths(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// `a -> b -> a`.
@@ -382,10 +359,9 @@ impl Error {
             Self::NeedsDiffer { .. } => "needs-differ",
             Self::NoChoice { .. } => "no-choice",
             Self::TooManyNeeds { .. } => "too-many-needs",
-            Self::TooHard { .. } | Self::TooMuchToRead { .. } => "too-hard",
+            Self::TooHard { .. } => "too-hard",
             Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
-            Self::LeftAside { source, .. } => source.code(),
             Self::Disk { .. } => "disk",
             Self::Internal { .. } => "internal",
         }
@@ -426,7 +402,6 @@ impl Error {
             Self::Log(error) => error.hint(),
             Self::Agent(error) => error.hint(),
             Self::Import(error) => return error.hint(),
-            Self::LeftAside { source, .. } => return source.hint(),
             Self::ContentDiffers { .. } => {
                 "find out which is the right one; `skillery remove` takes away the one that is here"
             }
@@ -438,9 +413,7 @@ impl Error {
             Self::NeedsDiffer { .. } => "do not use this registry until its operator has explained this",
             Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
             Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
-            Self::TooHard { .. } | Self::TooMuchToRead { .. } => {
-                "name versions behind `@`, so that there is less to choose from"
-            }
+            Self::TooHard { .. } => "name versions behind `@`, so that there is less to choose from",
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }
@@ -453,7 +426,6 @@ impl Error {
         match self {
             Self::Agent(error) => error.exit_class(),
             Self::Import(error) => error.exit_class(),
-            Self::LeftAside { source, .. } => source.exit_class(),
             Self::Problem(problem) => ExitClass::of_status(problem.status),
             Self::Refused { status, .. } => ExitClass::of_status(*status),
             Self::Unreachable { .. }
@@ -471,7 +443,6 @@ impl Error {
             | Self::NoChoice { .. }
             | Self::TooManyNeeds { .. }
             | Self::TooHard { .. }
-            | Self::TooMuchToRead { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {

@@ -180,7 +180,7 @@ fn what_was_moved_aside_comes_back_where_nothing_was_placed() {
     // The second fails: the first is placed, and where its backup is is said.
     let good = skill("tool", "1.0.0", &[]);
     let error = site.place(&[good, bad("zeta")], &agents(&["claude-code"]), force).unwrap_err();
-    let crate::Error::LeftAside { backups: left, .. } = &error else { panic!("{error}") };
+    let crate::Error::Agent(AgentError::LeftAside { backups: left, .. }) = &error else { panic!("{error}") };
     assert_eq!(std::fs::read_to_string(left[0].join("notes.md")).unwrap(), "tool");
     assert!(error.to_string().contains(left[0].to_str().unwrap()) && error.code() == "disk", "{error}");
     assert_eq!((left.len(), backups()), (1, 1));

@@ -19,7 +19,7 @@ use crate::library::install::{Fetched, check_locked, check_locked_statement};
 use crate::library::offline::rebuilt;
 use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, blocking};
 use crate::lockfile::{LockedSkill, Lockfile};
-use crate::resolve::{Candidate, Chosen, Source, Want, resolve};
+use crate::resolve::{Candidate, Chosen, Source, Want, resolve, untold};
 
 /// Bytes that versions may take in memory together until they are put into the library, where the cache cannot be written.
 const MAX_HELD: usize = 64 * 1024 * 1024;
@@ -359,7 +359,7 @@ impl Source for Registry<'_> {
     fn needs(&self, id: &SkillId, version: &Version) -> Result<Vec<Want>> {
         let aside = self.runtime.block_on(self.library.set_aside(self.order, id, version, self.options))?;
         if !self.to_read.take(aside.size) {
-            return Err(Error::TooMuchToRead { most: self.to_read.text() });
+            return Err(untold(&self.to_read.text()));
         }
         let needs = aside.needs.clone();
         self.read.borrow_mut().insert((id.key(), version.clone()), aside);
@@ -434,15 +434,12 @@ mod tests {
     fn what_the_cache_cannot_keep_is_held_in_memory_as_far_as_that_goes() {
         let held = Budget::of(MAX_HELD);
         let full = || Error::disk("keep a download in the cache")(std::io::Error::other("it is full"));
-        let hold = |size| hold(&held, size, full(), Path::new("/home/ada/cache"));
+        let hold = |size| hold(&held, size, full(), Path::new("kept/cache"));
         hold(MAX_HELD - 1).unwrap();
         hold(1).unwrap();
         let error = hold(1).unwrap_err();
         assert_eq!(error.code(), "disk");
-        assert!(
-            error.to_string().contains("/home/ada/cache") && error.to_string().contains("64 MiB"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("kept/cache") && error.to_string().contains("64 MiB"), "{error}");
         assert!(!Budget::of(MAX_READ).take(MAX_READ + 1) && Budget::of(MAX_READ).take(MAX_READ));
     }
 }

@@ -148,6 +148,12 @@ impl fmt::Display for Package {
     }
 }
 
+/// The registry does not tell what versions need, and so much was downloaded to see it.
+pub(crate) fn untold(most: &str) -> Error {
+    let why = "as the registry does not tell what they need";
+    Error::TooHard { within: format!("without downloading more than {most}, {why}") }
+}
+
 type Set = Ranges<Version>;
 
 /// The search was ended; why is kept beside.
@@ -228,7 +234,7 @@ impl<'a, S: Source> Provider<'a, S> {
         self.looks.set(self.looks.get().saturating_add(versions));
         let own_time = self.begun.elapsed().saturating_sub(self.waited.get());
         match self.steps.get() > MAX_STEPS || self.looks.get() > MAX_LOOKS || own_time > MAX_TIME {
-            true => Err(self.stop(Error::TooHard { steps: self.steps.get() })),
+            true => Err(self.stop(Error::TooHard { within: format!("in {} steps", self.steps.get()) })),
             false => Ok(()),
         }
     }
@@ -296,7 +302,7 @@ impl<'a, S: Source> Provider<'a, S> {
             return Ok(Rc::clone(needs));
         }
         if self.read.borrow().len() >= MAX_ASKED {
-            return Err(self.stop(Error::TooMuchToRead { most: format!("{MAX_ASKED} versions") }));
+            return Err(self.stop(untold(&format!("{MAX_ASKED} versions"))));
         }
         let needs: Rc<[Want]> = self.ask(|source| source.needs(&known.id, version))?.into();
         self.read.borrow_mut().insert(place, Rc::clone(&needs));
