@@ -139,6 +139,16 @@ async fn a_worker_that_was_killed_while_it_waited_is_not_used() {
 
 #[tokio::test]
 async fn nothing_piles_up_over_many_steps() {
+    // What this process has below it is counted, so no other test may run in it: each does in a process of its own with
+    // nextest, and otherwise this one sees to that itself.
+    let is_alone = ["NEXTEST", "SKILLERY_TEST_ALONE"].iter().any(|name| std::env::var_os(name).is_some());
+    if !is_alone {
+        let mut itself = std::process::Command::new(std::env::current_exe().unwrap());
+        itself.args(["--exact", "neighbours::nothing_piles_up_over_many_steps"]);
+        let output = itself.env("SKILLERY_TEST_ALONE", "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
     let options = RunOptions::default();
     let code = "def subject():\n    return 1\n";
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
