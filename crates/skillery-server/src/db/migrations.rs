@@ -20,6 +20,7 @@ const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
 const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
+const PAGES: &str = include_str!("migrations/0014_pages.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
@@ -36,6 +37,7 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (10, "folders", FOLDERS),
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
+        (14, "pages", PAGES),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -108,7 +108,7 @@ pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> R
 }
 
 /// One file out of a bundle.
-async fn content(app: &App, row: &VersionRow, path: &str) -> Result<Bytes> {
+pub async fn content(app: &App, row: &VersionRow, path: &str) -> Result<Bytes> {
     let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
     let (path, digest) = (path.to_owned(), row.digest);
     let unpack = move || match bundle::unpack_file(&packed, &path, &stored_limits()) {
