@@ -15,6 +15,7 @@ mod keys;
 mod log;
 mod oidc;
 mod operations;
+mod pages;
 mod publishing;
 mod rating;
 mod rotation;

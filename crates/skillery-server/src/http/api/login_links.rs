@@ -21,8 +21,7 @@ const SECONDS: i64 = 600;
               (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn create(call: &Call) -> Result<Response> {
-    let identity =
-        call.caller.identity().ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
+    let identity = call.caller.identity().ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
     let base = call.base()?;
     let secret = Secret::new(hex::encode(call.app.environment.random::<32>()));
     let (hash, identity) = (secret.hash(), (**identity).clone());

@@ -112,9 +112,15 @@ mod tests {
         for good in ["/", "/acme/tool", "/search?q=a%20b&sort=name"] {
             assert_eq!(local(good), Some(good));
         }
-        for bad in
-            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nset-cookie: x", "a", "/\t/e"]
-        {
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nset-cookie: x",
+            "a",
+            "/\t/e",
+        ] {
             assert_eq!(local(bad), None, "{bad:?}");
         }
     }

@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::Record;
 use skillery_core::Sort;
+use skillery_core::api::Record;
 
 use super::frame::{Frame, page};
 use super::search::{found, records};

@@ -43,7 +43,9 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .add_tag_attributes("input", ["type", "checked", "disabled"])
         .add_tags(["input"])
         .add_tag_attribute_values("code", "class", [] as [&str; 0])
-        .set_tag_attribute_value("img", "loading", "lazy");
+        .set_tag_attribute_value("img", "loading", "lazy")
+        // What is wider than the page is reached with the keyboard, too.
+        .set_tag_attribute_value("pre", "tabindex", "0");
     builder
 });
 
@@ -116,8 +118,7 @@ mod tests {
     use super::*;
 
     fn html(text: &str) -> String {
-        let place =
-            Place { pages: "/a/b/versions/1.0.0/files/".to_owned(), raw: "/raw/a/b/".to_owned() };
+        let place = Place { pages: "/a/b/versions/1.0.0/files/".to_owned(), raw: "/raw/a/b/".to_owned() };
         render(text, Some(&place)).to_string()
     }
 
@@ -143,9 +144,23 @@ mod tests {
             "<input type=image src=https://evil.example/x>",
         ] {
             let html = html(text).to_lowercase();
-            for bad in ["<script", "onerror=", "onload=", "onclick=", "javascript:", "data:", "<iframe", "<form",
-                "<style", "style=", "<base", "<meta", "vbscript:", "<svg", "<img"]
-            {
+            for bad in [
+                "<script",
+                "onerror=",
+                "onload=",
+                "onclick=",
+                "javascript:",
+                "data:",
+                "<iframe",
+                "<form",
+                "<style",
+                "style=",
+                "<base",
+                "<meta",
+                "vbscript:",
+                "<svg",
+                "<img",
+            ] {
                 // What stands in a text or a title as letters is no markup.
                 let is_text = html.contains("&lt;");
                 assert!(!html.contains(bad) || is_text, "{text} became {html}");
@@ -156,7 +171,9 @@ mod tests {
 
     #[test]
     fn links_of_a_skill_stay_in_it() {
-        let page = html("[a](references/x.md#y) ![p](assets/p.png) [up](../../secret) [web](https://example.org) [b](./../../x)");
+        let page = html(
+            "[a](references/x.md#y) ![p](assets/p.png) [up](../../secret) [web](https://example.org) [b](./../../x)",
+        );
         assert!(page.contains("href=\"/a/b/versions/1.0.0/files/references/x.md#y\""), "{page}");
         assert!(page.contains("src=\"/raw/a/b/assets/p.png\""), "{page}");
         assert!(page.contains("href=\"#\"") && !page.contains("secret"), "{page}");

@@ -110,7 +110,11 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let records = records(call, &found).await?;
     let words = call.parameter("q").unwrap_or_default();
     let mut page_ = SearchPage {
-        frame: frame.titled(if words.is_empty() { "All skills".to_owned() } else { format!("{words} · Search") }),
+        frame: frame.titled(if words.is_empty() {
+            "All skills".to_owned()
+        } else {
+            format!("{words} · Search")
+        }),
         tags: query.tags.clone(),
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         min_rating: call.parameter("min_rating").unwrap_or_default(),
@@ -128,7 +132,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let tags: Vec<&str> = page_.tags.iter().map(String::as_str).collect();
     let (offset, end) = (query.offset, query.offset + query.limit);
     let has_next = end < page_.total && end <= call.app.settings.limits.page_offset;
-    let previous = (offset > 0).then(|| page_.address(&tags, &page_.namespace, offset.saturating_sub(query.limit)));
+    let previous =
+        (offset > 0).then(|| page_.address(&tags, &page_.namespace, offset.saturating_sub(query.limit)));
     let next = has_next.then(|| page_.address(&tags, &page_.namespace, end));
     (page_.previous, page_.next) = (previous, next);
     page(&page_)
@@ -140,7 +145,8 @@ fn common_tags(records: &[Record]) -> Vec<(String, usize)> {
     for tag in records.iter().flat_map(|record| &record.tags) {
         *counts.entry(tag).or_default() += 1;
     }
-    let mut counts: Vec<(String, usize)> = counts.into_iter().map(|(tag, count)| (tag.to_owned(), count)).collect();
+    let mut counts: Vec<(String, usize)> =
+        counts.into_iter().map(|(tag, count)| (tag.to_owned(), count)).collect();
     counts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     counts.truncate(12);
     counts
@@ -161,7 +167,11 @@ pub async fn suggest(call: &Call) -> Result<Response> {
     let suggestions: Vec<Suggestion> = records(call, &call.app.search.find(&query)?)
         .await?
         .into_iter()
-        .map(|record| Suggestion { href: format!("/{}", record.id), id: record.id, description: record.description })
+        .map(|record| Suggestion {
+            href: format!("/{}", record.id),
+            id: record.id,
+            description: record.description,
+        })
         .collect();
     json(StatusCode::OK, &suggestions)
 }

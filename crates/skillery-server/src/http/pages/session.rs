@@ -27,8 +27,12 @@ const THEME: &str = "skillery-theme";
 const DAY_SECONDS: i64 = 86_400;
 
 fn cookie<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'headers str> {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
-    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
+    let pairs =
+        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
 }
 
 /// The token in the cookie of a browser.
@@ -64,7 +68,8 @@ pub fn keep_theme(response: &mut Response, theme: &str) {
 /// Makes a session for whoever has this identity.
 pub async fn begin(app: &App, identity: &Identity) -> Result<Secret> {
     let secret = token::generate(TokenKind::Session, &app.environment.random());
-    let (hash, id, days) = (secret.hash(), app.environment.new_id(), i64::from(app.settings.limits.session_days));
+    let (hash, id, days) =
+        (secret.hash(), app.environment.new_id(), i64::from(app.settings.limits.session_days));
     let parent = identity.clone();
     app.db
         .write(move |tx| {
@@ -87,7 +92,10 @@ pub async fn begin(app: &App, identity: &Identity) -> Result<Secret> {
                 accounts::insert_token(tx, &user, &hash, &row).await?;
                 let TokenRow { id: token, scopes, namespaces, .. } = row;
                 let (actor, publisher, build) = (user.clone(), None, None);
-                tx.append(Some(&actor), Event::TokenIssued { token, user, scopes, namespaces, publisher, build });
+                tx.append(
+                    Some(&actor),
+                    Event::TokenIssued { token, user, scopes, namespaces, publisher, build },
+                );
                 Ok(())
             })
         })

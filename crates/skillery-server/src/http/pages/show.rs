@@ -118,13 +118,16 @@ mod tests {
         assert_eq!(count(0_i64), "0");
         assert_eq!(count(-1_234_567_i64), "−1\u{202f}234\u{202f}567");
         assert_eq!(plural(1_i64, "skill", "skills"), "1 skill");
-        assert_eq!([1, 999, 1_000, 999_999, 52_428_800_u64].map(bytes), [
-            "1 byte", "999 bytes", "1.0 KB", "1.0 MB", "52 MB"
-        ]);
+        assert_eq!(
+            [1, 999, 1_000, 999_999, 52_428_800_u64].map(bytes),
+            ["1 byte", "999 bytes", "1.0 KB", "1.0 MB", "52 MB"]
+        );
         assert_eq!(stars(3.5), "★★★★☆");
         let now = time("2026-01-02T03:04:05Z");
         assert_eq!(day(now), "2026-01-02");
-        for (seconds, text) in [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (90_000, "1 day ago")] {
+        for (seconds, text) in
+            [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (90_000, "1 day ago")]
+        {
             assert_eq!(ago(now.plus_seconds(seconds), now), text);
         }
     }

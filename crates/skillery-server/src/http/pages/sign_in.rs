@@ -42,7 +42,12 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     if let Some(code) = call.parameter("code") {
         match login_links::find(call.app.db.reader(), &Secret::new(code.as_str()).hash()).await? {
             Some(found) if found.expires_at > call.app.environment.now() => link = Some((code, found.user)),
-            _ => refused = Some("This link was used before, or is too old. Get another one with `skillery open`.".to_owned()),
+            _ => {
+                refused = Some(
+                    "This link was used before, or is too old. Get another one with `skillery open`."
+                        .to_owned(),
+                )
+            }
         }
     }
     with_status(axum::http::StatusCode::OK, &LoginPage { frame, next, link, refused })
@@ -87,7 +92,8 @@ async fn shown_token(form: &Form) -> Result<Identity> {
 /// Whoever has the link is whom the token is of that it was made with.
 async fn used_link(form: &Form, code: &Secret) -> Result<Identity> {
     let hash = code.hash();
-    let used = form.app.db.write(move |tx| Box::pin(async move { login_links::take(tx, &hash).await })).await?;
+    let used =
+        form.app.db.write(move |tx| Box::pin(async move { login_links::take(tx, &hash).await })).await?;
     used.ok_or_else(|| Failure::new(ProblemCode::LoginRefused, ""))
 }
 

@@ -81,7 +81,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let row = skill::find(app, &call.caller, id).await?;
     let versions = versions_api::seen(app, &call.caller, &row).await?;
     let shown = row.latest.clone().or_else(|| versions.first().map(|version| version.version.clone()));
-    let shown = shown.ok_or_else(|| Failure::new(ProblemCode::SkillNotFound, format!("there is no skill `{id}` here")))?;
+    let shown = shown
+        .ok_or_else(|| Failure::new(ProblemCode::SkillNotFound, format!("there is no skill `{id}` here")))?;
     let detail = versions_api::detail(app, &call.caller, &row.id, &shown).await?;
     let (needs_token, lines) = match catalog::one(app, &call.caller, &row.id, &VersionRequest::Latest).await {
         Ok(offer) => install_lines(&app.settings, &call.base()?, &offer, false),
@@ -103,7 +104,19 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
-    page(&SkillPage { frame, header, detail, readme, lines, needs_token, installs, ratings, versions, now, warning })
+    page(&SkillPage {
+        frame,
+        header,
+        detail,
+        readme,
+        lines,
+        needs_token,
+        installs,
+        ratings,
+        versions,
+        now,
+        warning,
+    })
 }
 
 /// What is to be said above a version that is not simply published.
@@ -112,9 +125,13 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
     let reason = detail.summary.reason.as_deref().filter(|reason| !reason.is_empty());
     let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     match detail.summary.status {
-        VersionStatus::Pending => Some(format!("{version} waits for approval. Only reviewers and its publisher see it.")),
+        VersionStatus::Pending => {
+            Some(format!("{version} waits for approval. Only reviewers and its publisher see it."))
+        }
         VersionStatus::Rejected => Some(format!("{version} was rejected{because}")),
-        VersionStatus::Yanked => Some(format!("{version} was yanked{because}. It installs only where it is named exactly.")),
+        VersionStatus::Yanked => {
+            Some(format!("{version} was yanked{because}. It installs only where it is named exactly."))
+        }
         VersionStatus::Quarantined => Some(format!("{version} is quarantined{because}. Nobody gets it.")),
         VersionStatus::Published if !has_latest => {
             Some("There is no version yet that is no prerelease. Name the version to install it.".to_owned())
