@@ -7,7 +7,7 @@ use skillery_client::agents::{
     Agent, AgentChoice, AgentError, Change, Conflicts, Listed, PlaceOptions, Placed, Placing, Site,
     SkillFolder,
 };
-use skillery_client::{Error, Installed, Library};
+use skillery_client::{Error, Home, Installed, Library};
 use skillery_core::SkillId;
 
 use crate::failure::Failure;
@@ -148,15 +148,44 @@ impl AgentArgs {
     /// What was placed for them.
     pub(crate) fn listed(&self, session: &Session) -> Result<Vec<Listed>, Failure> {
         let named = self.named();
+        let library = session.library()?;
         let mut listed = Vec::new();
         for site in self.sites(session)? {
-            listed.extend(site.list(named.as_deref())?);
+            listed.extend(site.list(&library, named.as_deref())?);
         }
         Ok(listed)
     }
 }
 
 impl Target {
+    /// These agents in the project that this program works in, without overwriting anything.
+    pub(crate) fn here(home: &Home, agents: &[String]) -> Result<Self, Failure> {
+        let site = Site::project(home, Path::new("."))?;
+        let mut chosen: Vec<&'static Agent> = Vec::new();
+        for name in agents {
+            let named = match name.parse().map_err(Error::from)? {
+                AgentChoice::One(agent) => vec![agent],
+                AgentChoice::All => site.found(),
+            };
+            if named.is_empty() {
+                return Err(Error::from(AgentError::NoneFound).into());
+            }
+            for agent in named {
+                if !chosen.iter().any(|known| known.name() == agent.name()) {
+                    // What cannot be placed is told before anything is downloaded.
+                    site.folder(agent)?;
+                    chosen.push(agent);
+                }
+            }
+        }
+        Ok(Self { site, agents: chosen, options: PlaceOptions { link: None, force: false } })
+    }
+
+    /// The agents.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.agents.iter().map(|agent| agent.name().to_owned()).collect()
+    }
+
     /// Places what was installed.
     pub(crate) fn place<'a>(
         &self,
@@ -169,7 +198,7 @@ impl Target {
         for installed in installed.rev() {
             if !seen.contains(&&installed.manifest.id) {
                 seen.push(&installed.manifest.id);
-                folders.push(SkillFolder::new(installed, library.bundle(installed)?)?);
+                folders.push(SkillFolder::new(installed, library.files(installed)?)?);
             }
         }
         folders.reverse();
@@ -195,7 +224,7 @@ pub(crate) fn refresh(
                 continue;
             }
             match library.get(id.as_str(), None) {
-                Ok(installed) => folders.push(SkillFolder::new(&installed, library.bundle(&installed)?)?),
+                Ok(installed) => folders.push(SkillFolder::new(&installed, library.files(&installed)?)?),
                 // Placed from another home, or removed since: it stays as it is.
                 Err(Error::NotInstalled { .. }) => {
                     let line =

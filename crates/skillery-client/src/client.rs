@@ -22,8 +22,11 @@ use crate::retry::{self, Repeat};
 /// The most that any answer may hold: the largest page of skills with the longest descriptions is below it.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
-/// Bytes of a large content for which there is another second.
+/// Bytes of a content that is sent for which there is another second.
 const BYTES_PER_SECOND: usize = 64 * 1024;
+/// Bytes of a large answer for which there is another second once they have come. What a registry says beforehand of its size buys no
+/// time.
+const RECEIVED_PER_SECOND: usize = 16 * 1024;
 /// Bytes of a content that go out at once.
 const PIECE: usize = 64 * 1024;
 
@@ -54,6 +57,8 @@ pub(crate) struct Call {
     body: Option<Content>,
     /// The most that the answer may hold.
     most: usize,
+    /// Whether the answer has more time the more of it has come.
+    is_large: bool,
     /// Time that it may take beside the usual.
     more_time: Duration,
     repeat: Repeat,
@@ -202,8 +207,7 @@ impl Client {
         let deadline = Instant::now() + self.timeout + call.more_time;
         let mut attempt = 0;
         loop {
-            let sent = tokio::time::timeout_at(deadline.into(), self.send_once(&call, &url)).await;
-            let outcome = sent.unwrap_or_else(|_| Err(self.timed_out()));
+            let outcome = self.send_once(&call, &url, deadline).await;
             let (passing, retry_after) = match &outcome {
                 Ok(answer) => (retry::is_passing(answer.status), answer.retry_after),
                 Err(error) => (matches!(error, Error::Unreachable { .. }), None),
@@ -222,7 +226,7 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, call: &Call, url: &Url) -> Result<Answer> {
+    async fn send_once(&self, call: &Call, url: &Url, deadline: Instant) -> Result<Answer> {
         let mut request = self.http.request(call.method.clone(), url.clone());
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
@@ -236,7 +240,11 @@ impl Client {
             }
             None => {}
         }
-        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let timed_out = |more_time| Err(self.timed_out(call.more_time + more_time));
+        let Ok(sent) = tokio::time::timeout_at(deadline.into(), request.send()).await else {
+            return timed_out(Duration::ZERO);
+        };
+        let mut response = sent.map_err(|error| self.unreachable(error))?;
         if response.status().is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             return Err(Error::Redirected { url: self.registry.clone(), to: shown(to) });
@@ -245,7 +253,14 @@ impl Client {
         let retry_after =
             retry::retry_after(response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()));
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+        loop {
+            let more_time = match call.is_large {
+                true => Duration::from_secs((body.len() / RECEIVED_PER_SECOND) as u64),
+                false => Duration::ZERO,
+            };
+            let came = tokio::time::timeout_at((deadline + more_time).into(), response.chunk()).await;
+            let Ok(chunk) = came else { return timed_out(more_time) };
+            let Some(chunk) = chunk.map_err(|error| self.unreachable(error))? else { break };
             if body.len() + chunk.len() > call.most {
                 return Err(self.bad_answer(format!("it is larger than {} bytes", call.most)));
             }
@@ -302,8 +317,8 @@ impl Client {
         Error::Unreachable { url: self.registry.clone(), source: error.without_url().into() }
     }
 
-    fn timed_out(&self) -> Error {
-        Error::TimedOut { url: self.registry.clone(), seconds: self.timeout.as_secs_f64() }
+    fn timed_out(&self, more_time: Duration) -> Error {
+        Error::TimedOut { url: self.registry.clone(), seconds: (self.timeout + more_time).as_secs_f64() }
     }
 
     pub(crate) fn bad_answer(&self, reason: impl Into<String>) -> Error {
@@ -342,15 +357,16 @@ impl Call {
             query: Vec::new(),
             body: None,
             most: MAX_ANSWER_BYTES,
+            is_large: false,
             more_time: Duration::ZERO,
             repeat,
         }
     }
 
-    /// The answer may be as large as this, and take as long.
+    /// The answer may be as large as this, and take as long as so much takes as has come.
     pub(crate) fn large(mut self, bytes: usize) -> Self {
         self.most = bytes;
-        self.more_time = time_for(bytes);
+        self.is_large = true;
         self
     }
 

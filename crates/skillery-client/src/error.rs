@@ -238,6 +238,12 @@ pub enum Error {
         /// How many are looked at.
         limit: usize,
     },
+    /// Whether versions go together is not found out within what the search may take.
+    #[error("which versions go together was not found out in {steps} steps")]
+    TooHard {
+        /// How many were taken.
+        steps: usize,
+    },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]
     DependencyCycle {
@@ -353,6 +359,7 @@ impl Error {
             Self::NeedsDiffer { .. } => "needs-differ",
             Self::NoChoice { .. } => "no-choice",
             Self::TooManyNeeds { .. } => "too-many-needs",
+            Self::TooHard { .. } => "too-hard",
             Self::DependencyCycle { .. } => "dependency-cycle",
             Self::BadFile { .. } => "bad-file",
             Self::Disk { .. } => "disk",
@@ -406,6 +413,7 @@ impl Error {
             Self::NeedsDiffer { .. } => "do not use this registry until its operator has explained this",
             Self::NoChoice { .. } => "ask for other versions, or leave `@` and what follows out",
             Self::TooManyNeeds { .. } => "see with `skillery info` what the skills need",
+            Self::TooHard { .. } => "name versions behind `@`, so that there is less to choose from",
             Self::DependencyCycle { .. } => {
                 "take one of them out of `skills` in the `[tool.skillery]` of another"
             }
@@ -434,6 +442,7 @@ impl Error {
             | Self::DependencyCycle { .. }
             | Self::NoChoice { .. }
             | Self::TooManyNeeds { .. }
+            | Self::TooHard { .. }
             | Self::BadFile { .. } => ExitClass::Usage,
             Self::NotCached { .. } => ExitClass::Unreachable,
             Self::NotInstalled { .. } | Self::VersionNotInstalled { .. } | Self::WorkflowNotSaved { .. } => {

@@ -94,7 +94,24 @@ pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
 
 /// Keeps other processes, and other threads, out until it is dropped.
 #[derive(Debug)]
-pub(crate) struct FileLock(#[expect(dead_code, reason = "dropping it unlocks")] File);
+pub(crate) struct FileLock(File);
+
+impl FileLock {
+    /// Whether the file that is locked is still the one with this name.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let identity = |metadata: &std::fs::Metadata| (metadata.dev(), metadata.ino());
+            let (own, there) = (self.0.metadata(), fs::symlink_metadata(path));
+            matches!((&own, &there), (Ok(own), Ok(there)) if identity(own) == identity(there))
+        }
+        #[cfg(not(unix))]
+        {
+            self.0.metadata().is_ok() && path.exists()
+        }
+    }
+}
 
 /// Waits for the lock.
 pub(crate) fn lock(path: &Path) -> io::Result<FileLock> {

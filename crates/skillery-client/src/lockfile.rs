@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skillery_core::tlog::VerifierKey;
-use skillery_core::{Dependencies, Digest, SkillId, Version};
+use skillery_core::{Dependencies, Digest, SkillId, Version, VersionRequest};
 
 use crate::error::{Error, Result};
 use crate::files::{self, Readers};
@@ -16,8 +16,10 @@ use crate::resolve::Want;
 /// The file's name.
 pub const LOCK_FILE: &str = "skillery.lock";
 
-/// The form that is written.
-const FORMAT: u32 = 1;
+/// The form that is written. What is not `wanted` in it is only needed.
+const FORMAT: u32 = 2;
+/// The form before, which may not say what was wanted: it had what somebody asked for, and later what that needs too.
+const FORMAT_OF_BEFORE: u32 = 1;
 
 const HEAD: &str = "# Made by `skillery install`. Keep it in version control, and do not edit it.\n";
 
@@ -79,8 +81,11 @@ impl Lockfile {
         };
         let bad = |reason: String| Error::BadFile { path: path.display().to_string(), source: reason.into() };
         let form: FileForm = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        if form.version != FORMAT {
-            return Err(bad(format!("its format is {}, and this program reads {FORMAT}", form.version)));
+        if !matches!(form.version, FORMAT | FORMAT_OF_BEFORE) {
+            let version = form.version;
+            return Err(bad(format!(
+                "its format is {version}, and this program reads {FORMAT_OF_BEFORE} and {FORMAT}"
+            )));
         }
         let mut lockfile = Self::default();
         for skill in form.skills {
@@ -88,6 +93,9 @@ impl Lockfile {
                 return Err(bad(format!("`{}` is in it twice", skill.id)));
             }
             lockfile.insert(skill);
+        }
+        if form.version == FORMAT_OF_BEFORE {
+            lockfile.fill_wanted()?;
         }
         Ok(Some(lockfile))
     }
@@ -105,23 +113,54 @@ impl Lockfile {
         &self.skills
     }
 
-    /// What was asked for of this registry. What nobody needs was, too, if that is not written.
-    pub fn wants(&self, registry: &str) -> Result<Vec<Want>> {
+    /// In the form before, what nobody needs was wanted, if that is not written: of a prerelease that very version, as nothing else
+    /// brings one.
+    fn fill_wanted(&mut self) -> Result<()> {
+        let needed = self.needed()?;
+        for skill in &mut self.skills {
+            if skill.wanted.is_none() && !needed.contains(&skill.id.key()) {
+                skill.wanted = Some(match skill.version.is_prerelease() {
+                    true => skill.version.to_string(),
+                    false => VersionRequest::Latest.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of what its skills need.
+    fn needed(&self) -> Result<BTreeSet<String>> {
         let mut needed = BTreeSet::new();
         for skill in &self.skills {
             needed.extend(skill.needs()?.into_iter().map(|need| need.id.key()));
         }
-        let is_wanted = |skill: &&LockedSkill| {
-            skill.registry == registry && (skill.wanted.is_some() || !needed.contains(&skill.id.key()))
-        };
-        self.skills
-            .iter()
-            .filter(is_wanted)
-            .map(|skill| {
-                let request = skill.wanted.as_deref().unwrap_or_default().parse()?;
-                Ok(Want { id: skill.id.clone(), request })
-            })
+        Ok(needed)
+    }
+
+    /// What was asked for of this registry.
+    pub fn wants(&self, registry: &str) -> Result<Vec<Want>> {
+        let of_here = self.skills.iter().filter(|skill| skill.registry == registry);
+        of_here
+            .filter_map(|skill| Some((skill, skill.wanted.as_deref()?)))
+            .map(|(skill, wanted)| Ok(Want { id: skill.id.clone(), request: wanted.parse()? }))
             .collect()
+    }
+
+    /// Locks a skill no more for its own sake: it stays as long as others need it, and what nobody needs then goes.
+    pub fn release(&mut self, id: &SkillId) -> Result<()> {
+        let Some(place) = self.skills.iter().position(|skill| skill.id.key() == id.key()) else {
+            return Ok(());
+        };
+        self.skills[place].wanted = None;
+        let mut kept = BTreeSet::new();
+        let mut next: Vec<&LockedSkill> = self.skills.iter().filter(|skill| skill.wanted.is_some()).collect();
+        while let Some(skill) = next.pop() {
+            if kept.insert(skill.id.key()) {
+                next.extend(skill.needs()?.iter().filter_map(|need| self.get(&need.id)));
+            }
+        }
+        self.skills.retain(|skill| kept.contains(&skill.id.key()));
+        Ok(())
     }
 
     /// Whether everything that its skills need is in it, in a version that will do.

@@ -8,7 +8,6 @@ use std::path::Path;
 use fs_err as fs;
 use ring::rand::SystemRandom;
 use skillery_core::bundle::BundleFile;
-use skillery_core::limits::Limits;
 use skillery_core::sign::oms::{self, OmsError, OmsSigned, OmsVerified};
 use skillery_core::sign::pem::{PemPrivateKey, PemPublicKey};
 use skillery_core::sign::x509::Roots;
@@ -16,6 +15,7 @@ use skillery_core::time::Time;
 
 use crate::error::{Error, Result};
 use crate::files::{Readers, write_atomically};
+use crate::most;
 
 /// What is trusted.
 #[derive(Debug, Clone)]
@@ -72,12 +72,12 @@ pub fn verify(
 /// that holds more than a skill may, a link, and a name that is no text are errors, so that nothing is passed over.
 pub fn read_folder(folder: &Path) -> Result<Vec<BundleFile>> {
     let mut files = Vec::new();
-    walk(folder, "", &mut files)?;
+    walk(folder, "", &mut files, &mut (most::limits().bundle_bytes as u64))?;
     Ok(files)
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> {
-    let limits = Limits::default();
+fn walk(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>, left: &mut u64) -> Result<()> {
+    let limits = most::limits();
     let cannot = |reason: &str| Error::invalid(format!("the folder `{}`", folder.display()), reason);
     let failed = || Error::disk(format!("read the folder `{}`", folder.display()));
     for entry in fs::read_dir(folder).map_err(failed())? {
@@ -88,12 +88,13 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<BundleFile>) -> Result<()> 
         let (path, name) = (entry.path(), format!("{prefix}{name}"));
         let metadata = fs::symlink_metadata(&path).map_err(failed())?;
         if metadata.is_dir() {
-            walk(&path, &format!("{name}/"), files)?;
+            walk(&path, &format!("{name}/"), files, left)?;
         } else if !metadata.is_file() {
             return Err(cannot("it holds a link, or something else that is no file"));
-        } else if files.len() >= limits.bundle_files || metadata.len() > limits.file_bytes as u64 {
+        } else if files.len() >= limits.bundle_files || metadata.len() > *left {
             return Err(cannot("it holds more than a skill may"));
         } else {
+            *left -= metadata.len();
             // Signatures of this kind do not say whether a file can be executed.
             files.push(BundleFile { path: name, executable: false, bytes: read(&path)? });
         }

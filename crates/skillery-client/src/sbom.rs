@@ -2,6 +2,8 @@
 //!
 //! The same skills give the same bytes: there is no time in it, and the serial number comes from the content.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use skillery_core::{Digest, SkillId, Version};
@@ -24,6 +26,8 @@ pub struct Component {
     pub log_index: Option<u64>,
     /// What is said about it, where that is known.
     pub about: Option<About>,
+    /// The skills that it needs; nothing where that is not known.
+    pub needs: Option<Vec<SkillId>>,
 }
 
 /// What is said about a version.
@@ -109,8 +113,9 @@ impl Component {
 /// The document, in the order of the ids.
 pub fn cyclonedx(mut components: Vec<Component>, program: &str) -> Value {
     components.sort_by(|left, right| (&left.id, &left.version).cmp(&(&right.id, &right.version)));
+    let dependencies = dependencies(&components);
     let components: Vec<Value> = components.iter().map(Component::to_json).collect();
-    let content = Digest::of(json!(components).to_string().as_bytes()).to_string();
+    let content = Digest::of(json!([components, dependencies]).to_string().as_bytes()).to_string();
     let serial = u128::from_str_radix(&content[..32], 16).unwrap_or_default();
     let serial = uuid::Builder::from_custom_bytes(serial.to_be_bytes()).into_uuid();
     json!({
@@ -123,7 +128,29 @@ pub fn cyclonedx(mut components: Vec<Component>, program: &str) -> Value {
             "tools": { "components": [{ "type": "application", "name": "skillery", "version": program }] },
         },
         "components": components,
+        "dependencies": dependencies,
     })
+}
+
+/// What needs what. A component that is not in it is one of which that is not known, as the form has it.
+fn dependencies(components: &[Component]) -> Vec<Value> {
+    let purls: BTreeMap<String, String> =
+        components.iter().map(|component| (component.id.key(), component.purl())).collect();
+    let known = components.iter().filter_map(|component| Some((component, component.needs.as_ref()?)));
+    known
+        .map(|(component, needs)| {
+            // Each once, and itself not.
+            let needs: BTreeSet<&String> = needs
+                .iter()
+                .filter(|need| need.key() != component.id.key())
+                .filter_map(|need| purls.get(&need.key()))
+                .collect();
+            match needs.is_empty() {
+                true => json!({ "ref": component.purl() }),
+                false => json!({ "ref": component.purl(), "dependsOn": needs }),
+            }
+        })
+        .collect()
 }
 
 /// A licence by its SPDX identifier, as an expression, or by whatever it is called.
@@ -156,6 +183,7 @@ mod tests {
             registry: Some("http://127.0.0.1:8700".to_owned()),
             log_index: None,
             about: None,
+            needs: None,
         };
         assert_eq!(
             component.purl(),

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use skillery_core::api::VersionDetail;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::token::Secret;
-use skillery_core::{Digest, Limits, SkillId, SkillKind, Version, VersionRequest, signature};
+use skillery_core::{Digest, SkillId, SkillKind, Version, VersionRequest, signature};
 
 use crate::api::Downloaded;
 use crate::error::{Error, Result};
+use crate::most;
 
 /// What is known about a version's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +117,7 @@ pub fn check_bundle(id: SkillId, version: Version, zip: &[u8], expected: Digest)
     if found != expected {
         return Err(digest_mismatch(id, version, expected, found));
     }
-    let files = match bundle::admit(zip, &Limits::default()) {
+    let files = match bundle::admit(zip, &most::limits()) {
         Ok(files) => files,
         Err(problems) => {
             let reason = problems.first().map_or_else(String::new, ToString::to_string);

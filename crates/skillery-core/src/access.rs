@@ -1,6 +1,7 @@
 //! Who may do what: roles of members, scopes of tokens, and what a skill and a version may be seen as.
 
 use crate::words::word_enum;
+use crate::{SkillId, Version};
 
 word_enum! {
     /// What a member may do in a namespace and everything below it. Each role includes those before it.
@@ -59,6 +60,14 @@ word_enum! {
         Yanked = "yanked",
         /// Never downloaded.
         Quarantined = "quarantined",
+    }
+}
+
+/// What is said of a version that its publisher took back.
+pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{id} {version} was yanked: {reason}"),
+        None => format!("{id} {version} was yanked"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::id::IdError;
 use crate::limits::MAX_DEPENDENCIES;
 use crate::lint::{Strictness, lint};
 use crate::version::VersionError;
-use crate::{Limits, SkillId, SkillKind, VersionRequest, script};
+use crate::{Limits, SkillId, SkillKind, SkillName, SkillReference, VersionRequest, script};
 
 /// Why a text is no dependency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,8 @@ impl Dependencies {
         }
     }
 
-    /// The skills that the block `# /// script` of a function lists, in `[tool.skillery] skills`.
+    /// The skills that the block `# /// script` of a function lists, in `[tool.skillery] skills`. One that is named without its
+    /// namespace is whichever the caller has, and so none that could be brought along.
     pub fn of_code(code: &str) -> Self {
         let mut dependencies = Self::default();
         // Most code has no block, and is not taken apart for it.
@@ -58,10 +59,9 @@ impl Dependencies {
             return dependencies;
         }
         for listed in script::Manifest::of_code(code).unwrap_or_default().skills {
-            let (id, range) = listed.split_once('@').unwrap_or((&listed, ""));
-            if let Ok((id, wanted)) = Self::one(id, range) {
-                // Two lines about one skill: the first counts.
-                let _ = dependencies.add(id, wanted);
+            if let Ok(SkillReference { name: SkillName::Id(id), version, .. }) = listed.parse() {
+                // Two lines about one skill, or two scripts of it: the first counts.
+                let _ = dependencies.add(id, version);
             }
         }
         dependencies
@@ -125,7 +125,8 @@ impl Dependencies {
             let (id, range) = piece.split_once(char::is_whitespace).unwrap_or((piece, ""));
             let mut range = range.to_owned();
             while let Some(next) = pieces.next_if(|next| !next.contains('/') && !next.is_empty()) {
-                range = format!("{range}, {next}");
+                range.push_str(", ");
+                range.push_str(next);
             }
             let (id, wanted) = Self::one(id, &range)?;
             dependencies.add(id, wanted)?;
@@ -182,6 +183,13 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"));
         let many: Vec<String> = (0..101).map(|number| format!("acme/s{number}")).collect();
         assert_eq!(Dependencies::parse_list(&many.join(",")), Err(DependencyError::TooMany));
+    }
+
+    #[test]
+    fn scripts_of_a_folder_are_dependencies_too() {
+        let code = "# /// script\n# [tool.skillery]\n# skills = [\"acme/pdf#extract\", \"acme/pdf#fill\", \"acme/x@^1#y\", \"z\"]\n# ///\n";
+        let found = Dependencies::of_code(code);
+        assert_eq!(serde_json::to_string(&found).unwrap(), r#"{"acme/pdf":"latest","acme/x":"^1"}"#);
     }
 
     #[test]

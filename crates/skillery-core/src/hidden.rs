@@ -3,6 +3,10 @@
 //! A model reads them all the same, and so a skill can tell it what no reviewer saw.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+
+use unicode_normalization::char::canonical_combining_class;
+use unicode_properties::UnicodeEmoji;
 
 /// What a hidden character does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,8 +39,7 @@ impl fmt::Display for Hidden {
 }
 
 impl Hidden {
-    /// What the character hides. Tabs, line feeds and carriage returns hide nothing, nor do the two selectors that
-    /// say whether a sign is drawn as an emoji.
+    /// What the character hides, wherever it stands. Tabs, line feeds and carriage returns hide nothing.
     pub fn of(character: char) -> Option<Self> {
         match character {
             '\t' | '\n' | '\r' => None,
@@ -58,7 +61,7 @@ impl Hidden {
             | '\u{feff}'
             | '\u{ffa0}'
             | '\u{fff9}'..='\u{fffb}' => Some(Self::ZeroWidth),
-            '\u{fe00}'..='\u{fe0d}' | '\u{180b}'..='\u{180d}' | '\u{e0100}'..='\u{e01ef}' => {
+            '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{e0100}'..='\u{e01ef}' => {
                 Some(Self::Selector)
             }
             '\u{e0000}'..='\u{e007f}' => Some(Self::Tag),
@@ -68,8 +71,74 @@ impl Hidden {
     }
 }
 
-/// The first hidden character of a line, with its number of characters from the left, beginning at 0. The joiners
-/// U+200C and U+200D count only beside ASCII: within emoji and within words of many scripts they belong to the writing.
+/// Scripts whose letters take other forms beside a joiner: Arabic and those like it, those of India and its neighbours.
+const JOINING: &[RangeInclusive<char>] = &[
+    '\u{600}'..='\u{6ff}',
+    '\u{700}'..='\u{74f}',
+    '\u{750}'..='\u{77f}',
+    '\u{7c0}'..='\u{7ff}',
+    '\u{840}'..='\u{86f}',
+    '\u{870}'..='\u{8ff}',
+    '\u{900}'..='\u{97f}',
+    '\u{980}'..='\u{9ff}',
+    '\u{a00}'..='\u{a7f}',
+    '\u{a80}'..='\u{aff}',
+    '\u{b00}'..='\u{b7f}',
+    '\u{b80}'..='\u{bff}',
+    '\u{c00}'..='\u{c7f}',
+    '\u{c80}'..='\u{cff}',
+    '\u{d00}'..='\u{d7f}',
+    '\u{d80}'..='\u{dff}',
+    '\u{f00}'..='\u{fff}',
+    '\u{1000}'..='\u{109f}',
+    '\u{1780}'..='\u{17ff}',
+    '\u{1800}'..='\u{18af}',
+    '\u{1b00}'..='\u{1b7f}',
+    '\u{a840}'..='\u{a87f}',
+    '\u{a980}'..='\u{a9df}',
+    '\u{10d00}'..='\u{10d3f}',
+    '\u{1e900}'..='\u{1e95f}',
+];
+/// The combining class of signs that take the vowel from a letter, behind which a joiner says how the two are drawn.
+const VIRAMA: u8 = 9;
+
+/// The script of a letter or mark that takes another form beside a joiner, by its place in [`JOINING`]. The blocks of
+/// Arabic are one.
+fn joining_script(character: char) -> Option<usize> {
+    let place = JOINING.iter().position(|script| script.contains(&character))?;
+    let writes = character.is_alphabetic() || canonical_combining_class(character) != 0;
+    let is_arabic = matches!(*JOINING[place].start(), '\u{600}' | '\u{750}' | '\u{870}');
+    writes.then_some(if is_arabic { 0 } else { place })
+}
+
+/// Whether it is drawn as an emoji, or can be: digits can only with a key around them.
+fn is_emoji(character: char) -> bool {
+    !character.is_ascii() && character.is_emoji_char()
+}
+
+/// Whether what hides elsewhere belongs to the writing between these two. One does, a second one beside it never: neither of
+/// them stands beside an emoji or a letter then. The selectors of ideographs are not here, of which 240 write any bytes.
+fn is_needed(before: char, character: char, after: char) -> bool {
+    match character {
+        // A joiner: of two emoji to one, or of two letters.
+        '\u{200d}' if is_emoji(before) || before == '\u{fe0f}' => is_emoji(after),
+        '\u{200c}' | '\u{200d}' => {
+            canonical_combining_class(before) == VIRAMA
+                || joining_script(before).is_some_and(|script| joining_script(after) == Some(script))
+        }
+        // Whether a sign is drawn as an emoji; a digit is within a key.
+        '\u{fe0f}' if matches!(before, '#' | '*' | '0'..='9') => after == '\u{20e3}',
+        '\u{fe0e}' | '\u{fe0f}' => is_emoji(before),
+        // The form of a Mongolian letter.
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => {
+            matches!(before, '\u{1820}'..='\u{1878}' | '\u{1880}'..='\u{18aa}')
+        }
+        _ => false,
+    }
+}
+
+/// The first hidden character of a line, with its number of characters from the left, beginning at 0. Joiners within emoji and
+/// within words of the scripts that have them, and the selectors behind an emoji, belong to the writing, one at a time.
 pub fn first_hidden(line: &str) -> Option<(usize, char, Hidden)> {
     if line.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return None;
@@ -78,8 +147,9 @@ pub fn first_hidden(line: &str) -> Option<(usize, char, Hidden)> {
     let mut rest = line.chars().enumerate().peekable();
     while let Some((column, character)) = rest.next() {
         let after = rest.peek().map_or('\n', |(_, next)| *next);
-        let joins = matches!(character, '\u{200c}' | '\u{200d}') && !before.is_ascii() && !after.is_ascii();
-        if let Some(hidden) = Hidden::of(character).filter(|_| !joins) {
+        if let Some(hidden) = Hidden::of(character)
+            && !is_needed(before, character, after)
+        {
             return Some((column, character, hidden));
         }
         before = character;
@@ -101,13 +171,49 @@ mod tests {
             ("x\u{e0101}", Hidden::Selector),
             ("\u{1b}[31m", Hidden::Control),
             ("a\u{2028}b", Hidden::LineBreak),
+            // Joiners and selectors that no writing needs.
+            ("技\u{200d}能", Hidden::ZeroWidth),
+            ("é\u{200c}é", Hidden::ZeroWidth),
+            ("می\u{200c}\u{200c}خواهم", Hidden::ZeroWidth),
+            ("می\u{200c}\u{200d}خواهم", Hidden::ZeroWidth),
+            ("می\u{200c}क", Hidden::ZeroWidth),
+            ("می\u{200c}", Hidden::ZeroWidth),
+            ("क्\u{200d}\u{200d}ष", Hidden::ZeroWidth),
+            ("👩\u{200d}\u{200d}💻", Hidden::ZeroWidth),
+            ("👩\u{200c}💻", Hidden::ZeroWidth),
+            ("👩\u{200d}", Hidden::ZeroWidth),
+            ("a\u{fe0f}", Hidden::Selector),
+            ("\u{fe0f}", Hidden::Selector),
+            ("技\u{fe0e}", Hidden::Selector),
+            ("1\u{fe0f}", Hidden::Selector),
+            ("1\u{fe0e}\u{20e3}", Hidden::Selector),
+            ("⚠\u{fe0f}\u{fe0f}", Hidden::Selector),
+            ("⚠\u{fe0f}\u{fe0e}", Hidden::Selector),
+            ("⚠\u{fe00}", Hidden::Selector),
+            ("ᠠ\u{180b}\u{180b}", Hidden::Selector),
+            ("x\u{180f}", Hidden::Selector),
         ];
         for (text, expected) in hidden {
             assert_eq!(first_hidden(text).map(|(_, _, hidden)| hidden), Some(expected), "{text:?}");
         }
         assert_eq!(first_hidden("ab\u{202e}c").unwrap().0, 2);
-        for text in ["plain\ttext", "⚠️ naïve 技能", "👩\u{200d}💻", "می\u{200c}خواهم", ""]
-        {
+        for text in [
+            "plain\ttext",
+            "⚠\u{fe0f} naïve 技能",
+            "©\u{fe0e} ↔\u{fe0f}",
+            "1\u{fe0f}\u{20e3} #\u{fe0f}\u{20e3}",
+            "👩\u{200d}💻",
+            "👩🏽\u{200d}⚕\u{fe0f}",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष क्\u{200c}ष",
+            "ശ\u{d4d}\u{200d} ക\u{d4d}\u{200d}",
+            "ක්\u{200d}ෂ",
+            "র\u{200d}্য",
+            "ᠠ\u{180b}",
+            "",
+        ] {
             assert_eq!(first_hidden(text), None, "{text:?}");
         }
     }

@@ -102,12 +102,16 @@ pub struct Limits {
     pub versions_per_skill: usize,
     /// Skills in one list of a namespace that cannot have pages: an index of discovery, a marketplace.
     pub namespace_skills: usize,
+    /// Bytes of such a list.
+    pub namespace_bytes: usize,
     /// Words of a search query that count.
     pub query_words: usize,
     /// Namespaces that one token is bound to.
     pub token_namespaces: usize,
     /// Live tokens of one user.
     pub tokens_per_user: usize,
+    /// Keys of one user, or of one org, that are not revoked.
+    pub keys_per_owner: usize,
     /// Entries of one report of usage.
     pub usage_entries: usize,
     /// Runs that one entry of it may count.
@@ -167,9 +171,11 @@ impl Default for Limits {
             page_offset: 10_000,
             versions_per_skill: 5_000,
             namespace_skills: 10_000,
+            namespace_bytes: 32 * 1024 * 1024,
             query_words: 16,
             token_namespaces: 100,
             tokens_per_user: 1_000,
+            keys_per_owner: 50,
             usage_entries: 500,
             usage_runs: 1_000_000,
             default_token_days: 90,

@@ -171,7 +171,7 @@ problem_codes! {
     SecretExists, "secret-exists", 409, "the org has a signing secret already",
         "replace it without `only_if_none`";
     TooManySkills, "too-many-skills", 422, "the namespace has more skills than one list may have",
-        "ask for one skill, or for a namespace below; the operator can raise `limits.namespace_skills`";
+        "ask for one skill, or for a namespace below; the operator can raise `limits.namespace_skills` and `limits.namespace_bytes`";
     RateLimited, "rate-limited", 429, "too many requests",
         "wait as long as `Retry-After` says";
     ContentDamaged, "content-damaged", 500, "the stored content does not have its digest, and is not handed out",

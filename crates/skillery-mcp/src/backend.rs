@@ -28,21 +28,20 @@ pub trait Backend: Send + Sync + 'static {
         request: &VersionRequest,
     ) -> impl Future<Output = Result<Shown, Refusal>> + Send;
 
-    /// The files of a version.
-    fn files(
+    /// One file of a version. Only that one is unpacked where it can be.
+    fn file(
         &self,
         id: &SkillId,
         request: &VersionRequest,
-    ) -> impl Future<Output = Result<Arc<SkillFiles>, Refusal>> + Send;
+        path: &str,
+    ) -> impl Future<Output = Result<SkillFile, Refusal>> + Send;
 
-    /// What the files of a version are, which never changes, so that it may be remembered by the bundle's digest.
+    /// What the files of a version are, which never changes, so that it may be remembered.
     fn manifest(
         &self,
         id: &SkillId,
         request: &VersionRequest,
-    ) -> impl Future<Output = Result<Arc<Manifest>, Refusal>> + Send {
-        async move { Ok(Arc::new(Manifest::of(&*self.files(id, request).await?))) }
-    }
+    ) -> impl Future<Output = Result<Arc<Manifest>, Refusal>> + Send;
 
     /// The latest versions of skills by their keys, at most `limit` from behind `after`.
     fn list(
@@ -52,46 +51,54 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Listing, Refusal>> + Send;
 
     /// A skill's description was handed out: the skill is in use.
-    fn note_use(&self, files: &SkillFiles);
+    fn note_use(&self, id: &SkillId, version: &Version);
 
     /// Whether the user has said beforehand that nobody needs to be asked before something is installed.
     fn installs_unasked(&self) -> bool {
         false
     }
 
-    /// Installs a version, to which the user has agreed.
-    fn install(
-        &self,
-        _id: &SkillId,
-        _version: &Version,
-    ) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
+    /// Which agents are meant, before the user is asked about them.
+    fn agents(&self, _named: &str) -> Result<Vec<String>, Refusal> {
+        Err(Refusal::new("not-offered", "nothing can be placed for agents here"))
+    }
+
+    /// Installs a version, to which the user has agreed as it was shown, with all that it needs.
+    fn install(&self, _order: &InstallOrder) -> impl Future<Output = Result<InstallResult, Refusal>> + Send {
         async { Err(Refusal::new("not-offered", "nothing can be installed here")) }
     }
 }
 
-/// A version with its files.
+/// What to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkillFiles {
+pub struct InstallOrder {
+    /// The skill, as it was first spelled.
+    pub id: SkillId,
+    /// The version that the user has agreed to.
+    pub version: Version,
+    /// Its digest, as it was shown: another one is refused.
+    pub digest: Digest,
+    /// The digest of its code, as it was shown.
+    pub code_hash: Digest,
+    /// What was asked for.
+    pub request: VersionRequest,
+    /// The agents that it is to be placed for, of [`Backend::agents`].
+    pub agents: Vec<String>,
+}
+
+/// A version with one of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillFile {
     /// The skill, as it was first spelled.
     pub id: SkillId,
     /// The version.
     pub version: Version,
-    /// SHA-256 of the bundle.
-    pub digest: Digest,
     /// Why the version should not be used.
     pub warning: Option<String>,
-    /// Its files.
-    pub files: Vec<BundleFile>,
-}
-
-impl SkillFiles {
-    /// What is to be said of a version that its publisher took back.
-    pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
-        match reason.filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{id} {version} was yanked: {reason}"),
-            None => format!("{id} {version} was yanked"),
-        }
-    }
+    /// The file that was asked for; none where there is no such file.
+    pub file: Option<BundleFile>,
+    /// The paths of all its files.
+    pub paths: Vec<String>,
 }
 
 /// Everything about a version, and what there is besides it.

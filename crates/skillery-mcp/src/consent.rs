@@ -3,6 +3,7 @@
 //! Until 2025-11-25 the server asks while the call waits. From 2026-07-28 on the call is answered with the question, and made
 //! again with what the user said; what was asked about then comes along, and must be what would be installed now.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rmcp::RoleServer;
@@ -31,6 +32,8 @@ pub(crate) enum Consent {
 /// Asks the user through the host. Where that is not possible, or the user does not agree, nothing is installed.
 pub(crate) async fn seek(
     skill: &SkillDetail,
+    needs: Option<&BTreeMap<String, String>>,
+    agents: &[String],
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
 ) -> Result<Consent, Refusal> {
@@ -46,10 +49,13 @@ pub(crate) async fn seek(
             skill.id, skill.version
         )));
     }
-    let subject = format!("{}@{}#{}", skill.id, skill.version, skill.digest);
+    let mut subject = format!("{}@{}#{}", skill.id, skill.version, skill.digest);
+    if !agents.is_empty() {
+        subject += &format!("!{}", agents.join(","));
+    }
     let question = ElicitRequestParams::FormElicitationParams {
         meta: None,
-        message: words(skill),
+        message: words(skill, needs, agents),
         requested_schema: ElicitationSchema::new(Default::default()),
     };
     let newer = context
@@ -91,10 +97,10 @@ fn agreed(action: &ElicitationAction) -> Result<Consent, Refusal> {
 
 /// What the user is to decide about. What authors wrote is left out, and what others wrote stands in one line, so that nobody
 /// words the question.
-fn words(skill: &SkillDetail) -> String {
+fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: &[String]) -> String {
     let signed = match skill.signatures.as_slice() {
         [] => "It is not signed.".to_owned(),
-        [one] => format!("It has a signature of the kind {}.", one.kind),
+        [one] => format!("It has a signature of the kind {}.", shown(&one.kind)),
         more => format!("It has {} signatures.", more.len()),
     };
     let mut words = format!(
@@ -105,6 +111,18 @@ fn words(skill: &SkillDetail) -> String {
         shown(&skill.publisher),
         skill.digest
     );
+    match needs {
+        Some(needs) if needs.is_empty() => {}
+        Some(needs) => {
+            let needs: Vec<String> =
+                needs.iter().map(|(id, range)| shown(&format!("{id} {range}"))).collect();
+            words += &format!("\n\nIt needs other skills, which come with it: {}", needs.join(", "));
+        }
+        None => words += "\n\nWhat its files say that it needs comes with it.",
+    }
+    if !agents.is_empty() {
+        words += &format!("\n\nIt is placed in the working project for: {}", agents.join(", "));
+    }
     if let Some(warning) = &skill.warning {
         words += &format!("\n\nWarning: {}", shown(warning));
     }

@@ -18,7 +18,7 @@ mod tools;
 mod words;
 
 pub use address::SkillAddress;
-pub use backend::{Backend, Listed, Listing, Shown, SkillFiles};
+pub use backend::{Backend, InstallOrder, Listed, Listing, Shown, SkillFile};
 pub use handler::Handler;
 pub use manifest::{FileEntry, Manifest};
 pub use refusal::Refusal;

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 
 use rmcp::model::{Skill, SkillFrontmatter, SkillResource, SkillResources};
 use serde_json::{Map, Value};
-use skillery_core::bundle::{BundleFile, SKILL_FILE, skill_name};
-use skillery_core::{Digest, SkillId, Version};
+use skillery_core::bundle::skill_name;
+use skillery_core::{Digest, SkillId, SkillMd, Version};
 
-use crate::{SkillAddress, SkillFiles};
+use crate::SkillAddress;
 
 /// Files of one skill in the Skills extension.
 const MAX_FILES: usize = 512;
 /// Bytes of one skill in the Skills extension.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// Bytes of front matter that are looked at.
-const MAX_FRONT_MATTER: usize = 64 * 1024;
 
 /// What the files of a version are.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,21 +45,14 @@ pub(crate) enum Child<'manifest> {
 }
 
 impl Manifest {
-    /// Of these files.
-    pub fn of(skill: &SkillFiles) -> Self {
-        let entry = |file: &BundleFile| FileEntry {
-            path: file.path.clone(),
-            digest: Digest::of(&file.bytes),
-            size: file.bytes.len() as u64,
-        };
-        let mut files: Vec<FileEntry> = skill.files.iter().map(entry).collect();
+    /// Of a version with these files, of which one is this `SKILL.md`.
+    pub fn new(id: SkillId, version: Version, mut files: Vec<FileEntry>, skill_file: &[u8]) -> Self {
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let text = skill.files.iter().find(|file| file.path == SKILL_FILE);
-        let front_matter = text.and_then(|file| front_matter(&file.bytes)).unwrap_or_default();
+        let front_matter = SkillMd::fields(skill_file).unwrap_or_default();
         // Values take some times the room of their text.
         let text = serde_json::to_string(&front_matter).map_or(0, |text| text.len());
         let size = 512 + 8 * text + files.iter().map(|file| 64 + file.path.len()).sum::<usize>();
-        Self { id: skill.id.clone(), version: skill.version.clone(), files, front_matter, size }
+        Self { id, version, files, front_matter, size }
     }
 
     /// How many bytes of memory it takes, about.
@@ -116,18 +107,6 @@ impl Manifest {
     }
 }
 
-/// The fields between the two lines of `---`, where they can be read.
-fn front_matter(bytes: &[u8]) -> Option<Map<String, Value>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let text = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n"))?;
-    let end = text.find("\n---").filter(|end| *end <= MAX_FRONT_MATTER)?;
-    match serde_saphyr::from_str::<Value>(&text[..=end]) {
-        Ok(Value::Object(fields)) => Some(fields),
-        _ => None,
-    }
-}
-
 /// What kind of file it is.
 pub(crate) fn media_type(path: &str, is_text: bool) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -160,15 +139,15 @@ mod tests {
     use super::*;
 
     fn manifest(skill_file: &str, more: &[&str]) -> Manifest {
-        let file = |path: &str, text: &str| BundleFile {
+        let file = |path: &str, text: &str| FileEntry {
             path: path.to_owned(),
-            executable: false,
-            bytes: text.as_bytes().to_vec(),
+            digest: Digest::of(text.as_bytes()),
+            size: text.len() as u64,
         };
         let mut files = vec![file("SKILL.md", skill_file)];
         files.extend(more.iter().map(|path| file(path, path)));
         let (id, version) = ("acme/my_tool".parse().unwrap(), "1.0.0".parse().unwrap());
-        Manifest::of(&SkillFiles { id, version, digest: Digest::of(b""), warning: None, files })
+        Manifest::new(id, version, files, skill_file.as_bytes())
     }
 
     fn listed(manifest: &Manifest) -> Value {
@@ -185,8 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn front_matter_ends_where_everybody_sees_its_end() {
+        let listed = listed(&manifest("---\nname: x\n---x: 1\ndescription: d\nlicense: yes\n---\n", &[]));
+        assert_eq!(
+            listed["frontmatter"],
+            serde_json::json!({ "name": "my-tool", "---x": 1, "description": "d", "license": "yes" })
+        );
+    }
+
+    #[test]
     fn what_cannot_be_read_has_a_name_and_a_description_all_the_same() {
-        for broken in ["", "# no front matter", "---\n: [\n---\n", "---\n- a\n---\n", "---\nname: x\n"] {
+        for broken in [
+            "",
+            "# no front matter",
+            "---\n: [\n---\n",
+            "---\n- a\n---\n",
+            "---\nname: x\n",
+            "---\ndescription: a\ndescription: b\n---\n",
+        ] {
             let listed = listed(&manifest(broken, &[]));
             assert_eq!(
                 listed["frontmatter"],

@@ -13,7 +13,7 @@ use skillery_core::bundle::{SKILL_FILE, skill_name};
 use skillery_core::limits::MAX_ID_LENGTH;
 
 use crate::manifest::{Child, media_type};
-use crate::{Backend, FileEntry, Listing, Manifest, Refusal, SkillAddress};
+use crate::{Backend, FileEntry, Listing, Manifest, Refusal, SkillAddress, SkillFile};
 
 /// Resources on one page.
 const RESOURCES: usize = 100;
@@ -87,10 +87,11 @@ pub(crate) async fn read<B: Backend>(backend: &B, uri: &str) -> Result<ReadResou
     let no_file =
         || Refusal::new("file-not-found", format!("there is no file `{}`", shown(uri))).into_error();
     let address = address(uri).map_err(Refusal::into_error)?;
-    let skill = backend.files(&address.id, &address.request()).await.map_err(Refusal::into_error)?;
-    let file = skill.files.iter().find(|file| file.path == address.path).ok_or_else(no_file)?;
+    let skill = backend.file(&address.id, &address.request(), &address.path).await;
+    let SkillFile { id, version, file, .. } = skill.map_err(Refusal::into_error)?;
+    let file = file.ok_or_else(no_file)?;
     if file.path == SKILL_FILE {
-        backend.note_use(&skill);
+        backend.note_use(&id, &version);
     }
     let contents = match std::str::from_utf8(&file.bytes) {
         Ok(text) => ResourceContents::text(text, uri).with_mime_type(media_type(&file.path, true)),

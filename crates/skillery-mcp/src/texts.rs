@@ -1,12 +1,11 @@
 //! What tools answer with, as a program and as a model reads it.
 
 use skillery_core::VersionStatus;
+use skillery_core::access::yanked;
 use skillery_core::api::{Record, SearchResponse};
 
 use crate::words::{FileLine, FindingLine, SignatureLine, VersionLine};
-use crate::{
-    FileContent, InstallResult, SearchHit, SearchResult, Shown, SkillAddress, SkillDetail, SkillFiles,
-};
+use crate::{FileContent, InstallResult, SearchHit, SearchResult, Shown, SkillAddress, SkillDetail};
 
 /// Files that are told one by one in a text.
 const TOLD: usize = 50;
@@ -60,7 +59,7 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
     let summary = detail.summary;
     let (id, version) = (detail.id.to_string(), summary.version.to_string());
     let warning = (summary.status == VersionStatus::Yanked)
-        .then(|| SkillFiles::yanked(&detail.id, &summary.version, summary.reason.as_deref()));
+        .then(|| yanked(&detail.id, &summary.version, summary.reason.as_deref()));
     let mut install = vec![format!("skillery install {id}@{version}")];
     if let Some(registry) = registry {
         let registry = registry.trim_end_matches('/');
@@ -176,6 +175,12 @@ pub(crate) fn content(file: &FileContent) -> String {
 pub(crate) fn installed(result: &InstallResult) -> String {
     let done = if result.added { "was installed" } else { "was installed already" };
     let mut text = format!("{} {} {done}. Its files are in {}", result.id, result.version, result.folder);
+    if !result.needed.is_empty() {
+        text += &format!("\nit needs, and so there is now: {}", result.needed.join(", "));
+    }
+    for folder in &result.placed {
+        text += &format!("\nplaced in {folder}");
+    }
     if let Some(warning) = &result.warning {
         text += &format!("\nwarning: {warning}");
     }

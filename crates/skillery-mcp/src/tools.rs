@@ -21,8 +21,9 @@ use crate::consent::{self, Consent};
 use crate::resources::shown;
 use crate::words::{MAX_TAGS, USUAL_HITS};
 use crate::{
-    Backend, FileContent, InstallArguments, InstallResult, MAX_FILE_BYTES, MAX_HITS, ReadArguments, Refusal,
-    SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail, texts,
+    Backend, FileContent, InstallArguments, InstallOrder, InstallResult, MAX_FILE_BYTES, MAX_HITS,
+    ReadArguments, Refusal, SearchArguments, SearchResult, ShowArguments, SkillAddress, SkillDetail,
+    SkillFile, texts,
 };
 
 const SEARCH: &str = "search_skills";
@@ -54,8 +55,9 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         tool::<InstallArguments, InstallResult>(
             INSTALL,
             "Install a skill",
-            "Downloads a skill, checks its digests, signatures and log entry as this machine demands them, and puts it into \
-             the local library. The user is asked first.",
+            "Downloads a skill with all that it needs, checks digests, signatures and log entries as this machine demands them, \
+             and puts it into the local library. With `agent`, it is placed for agents in the working project, too. The user is \
+             asked first.",
             ToolAnnotations::new().read_only(false).destructive(false).idempotent(true).open_world(true),
         ),
     ]
@@ -193,14 +195,14 @@ async fn show<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallTool
 async fn read<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallToolResult, Refusal> {
     let ReadArguments { id, version, path } = parsed(arguments)?;
     let (id, request) = (id_of(&id)?, request_of(version.as_deref())?);
-    let skill = backend.files(&id, &request).await?;
     let wanted = path.strip_prefix("./").unwrap_or(&path);
-    let file = skill.files.iter().find(|file| file.path == wanted).ok_or_else(|| {
-        let message = format!("{} {} has no file `{}`", skill.id, skill.version, shown(&path));
-        let paths: Vec<&str> = skill.files.iter().take(50).map(|file| file.path.as_str()).collect();
-        Refusal::new("file-not-found", message).hint(format!("it has {}", paths.join(", ")))
+    let SkillFile { id, version, warning, file, paths } = backend.file(&id, &request, wanted).await?;
+    let file = file.ok_or_else(|| {
+        let message = format!("{id} {version} has no file `{}`", shown(&path));
+        let few = &paths[..paths.len().min(50)];
+        Refusal::new("file-not-found", message).hint(format!("it has {}", few.join(", ")))
     })?;
-    let uri = SkillAddress::of(&skill.id, &skill.version).at(&file.path).to_string();
+    let uri = SkillAddress::of(&id, &version).at(&file.path).to_string();
     if file.bytes.len() > MAX_FILE_BYTES {
         let message =
             format!("`{}` has {} bytes; a tool gives {MAX_FILE_BYTES}", file.path, file.bytes.len());
@@ -208,22 +210,22 @@ async fn read<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallTool
             .hint(format!("read the resource `{uri}`, or install the skill")));
     }
     if file.path == SKILL_FILE {
-        backend.note_use(&skill);
+        backend.note_use(&id, &version);
     }
     let (encoding, content) = match std::str::from_utf8(&file.bytes) {
         Ok(text) => ("text", text.to_owned()),
         Err(_) => ("base64", STANDARD.encode(&file.bytes)),
     };
     let content = FileContent {
-        id: skill.id.to_string(),
-        version: skill.version.to_string(),
+        id: id.to_string(),
+        version: version.to_string(),
         path: file.path.clone(),
         uri,
         size: file.bytes.len() as u64,
         digest: Digest::of(&file.bytes).to_string(),
         encoding: encoding.to_owned(),
         content,
-        warning: skill.warning.clone(),
+        warning,
     };
     Ok(answer(texts::content(&content), &content))
 }
@@ -235,22 +237,27 @@ async fn install<B: Backend>(
     context: &RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     let wanted = async {
-        let InstallArguments { id, version } = parsed(arguments)?;
-        backend.show(&id_of(&id)?, &request_of(version.as_deref())?).await
+        let InstallArguments { id, version, agent } = parsed(arguments)?;
+        let agents = agent.map(|named| backend.agents(&named)).transpose()?.unwrap_or_default();
+        let request = request_of(version.as_deref())?;
+        Ok((backend.show(&id_of(&id)?, &request).await?, request, agents))
     };
-    let shown = match wanted.await {
-        Ok(shown) => shown,
-        Err(refusal) => return Ok(refusal.into_result().into()),
+    let (shown, wanted, agents) = match wanted.await {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Ok(Refusal::into_result(refusal).into()),
     };
-    let (id, version) = (shown.version.id.clone(), shown.version.summary.version.clone());
+    let (id, summary) = (shown.version.id.clone(), &shown.version.summary);
+    let (version, digest, code_hash) = (summary.version.clone(), summary.digest, summary.code_hash);
+    let order = InstallOrder { id, version, digest, code_hash, request: wanted, agents };
     if !backend.installs_unasked() {
-        match consent::seek(&texts::detail(shown), request, context).await {
+        let needs = shown.version.summary.dependencies.clone();
+        match consent::seek(&texts::detail(shown), needs.as_ref(), &order.agents, request, context).await {
             Ok(Consent::Given) => {}
             Ok(Consent::Asked(question)) => return Ok((*question).into()),
             Err(refusal) => return Ok(refusal.into_result().into()),
         }
     }
-    let installed = backend.install(&id, &version).await;
+    let installed = backend.install(&order).await;
     let installed = installed.map(|installed| answer(texts::installed(&installed), &installed));
     Ok(installed.unwrap_or_else(Refusal::into_result).into())
 }

@@ -235,6 +235,11 @@ pub struct InstallArguments {
     #[serde(default)]
     #[schemars(with = "String", length(max = 128))]
     pub version: Option<String>,
+    /// Place it in the working project, too, where this agent looks for skills: a name such as `claude-code`, several with commas,
+    /// or `all`.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 256))]
+    pub agent: Option<String>,
 }
 
 /// What `install_skill` answers.
@@ -250,6 +255,12 @@ pub struct InstallResult {
     pub added: bool,
     /// The folder with its files.
     pub folder: String,
+    /// What was installed with it, since it is needed: `org/name 1.0.0`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<String>,
+    /// The folders of agents where it was placed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placed: Vec<String>,
     /// Why the version should not be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]

@@ -12,7 +12,7 @@ use crate::pins::Pins;
 use crate::problems::{Problem, ProblemKind, Problems};
 use crate::repeat::Retry;
 use crate::run::{Context, RunError, planned};
-use crate::skill::{Pinned, Resolver, SkillReference, SkillSource};
+use crate::skill::{Contents, Pinned, Resolver, SkillReference, SkillSource};
 use crate::step::{StepRun, milliseconds, run_step};
 
 /// Runs one skill, as a step of its name. For a skill that calls no others.
@@ -23,7 +23,7 @@ pub async fn run_skill(
     events: &EventSink<'_>,
 ) -> Result<Outcome, RunError> {
     let none = |_: &SkillReference| Err("there are no other skills in this run".to_owned());
-    let pinned = Pinned::read(skill, options.limits.code_bytes)
+    let pinned = Pinned::read(skill, options.limits.code_bytes, &mut Contents::default())
         .map_err(|(kind, why)| problem(&skill.id, kind, why))?;
     let pins = Pins::new(&none, options.limits.code_bytes, None);
     run(Arc::new(pinned), inputs, pins, options, events).await

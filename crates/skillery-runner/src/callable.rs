@@ -131,10 +131,15 @@ impl Callable {
         self.skills.iter().map(Arc::as_ref)
     }
 
-    /// The skill that the caller means: by the name or id of one that its file names, with the same version behind it or none.
+    /// The skill that the caller means: the one that its file names in these words, or else by the name or id of one that it
+    /// names, with the same version behind it or none, and the same script or none.
     pub(crate) fn get(&self, caller: &Pinned, asked: &str) -> Result<&Arc<Pinned>, NotCallable> {
         let reference: SkillReference = asked.parse().map_err(NotCallable::NotASkill)?;
         let declared = self.by_caller.get(&key(caller)).map(Vec::as_slice).unwrap_or_default();
+        let is_written = |declared: &&Declared| declared.written.parse().as_ref() == Ok(&reference);
+        if let Some(written) = declared.iter().find(is_written) {
+            return self.skills.get(written.skill).ok_or(NotCallable::Undeclared);
+        }
         let mut fitting: BTreeSet<usize> = declared
             .iter()
             .filter(|declared| self.is_meant(declared, &reference))
@@ -151,15 +156,16 @@ impl Callable {
         let Some(skill) = self.skills.get(declared.skill) else { return false };
         let is_name = match &asked.name {
             SkillName::Id(id) => fold(id.as_str()) == fold(&skill.id),
-            SkillName::Name(name) => fold(name.as_str()) == fold(&skill.name),
+            // Of a script, `skill.name` is the script's.
+            SkillName::Name(name) => {
+                fold(name.as_str()) == fold(skill.id.rsplit('/').next().unwrap_or_default())
+            }
         };
-        let written = declared.written.parse::<SkillReference>();
-        let is_script =
-            asked.script.is_none() || written.as_ref().is_ok_and(|written| written.script == asked.script);
+        let Ok(written) = declared.written.parse::<SkillReference>() else { return false };
         is_name
-            && is_script
+            && written.script == asked.script
             && (asked.version == VersionRequest::Latest
-                || written.is_ok_and(|written| written.version == asked.version)
+                || written.version == asked.version
                 || asked.version.to_string() == skill.version)
     }
 
@@ -219,7 +225,7 @@ mod tests {
             id: reference.name.to_string(),
             version: version.parse().unwrap(),
             code: SkillCode::Text(format!("# /// script\n# [tool.skillery]\n# skills = [{list}]\n# ///\n")),
-            script: None,
+            script: reference.script.clone(),
             files: Vec::new(),
             grants: Grants::default(),
         }
@@ -260,6 +266,36 @@ mod tests {
         assert!(matches!(callable.get(&first, "To Text"), Err(NotCallable::NotASkill(_))));
         let below = callable.get(&first, "to_text").unwrap();
         assert_eq!(callable.get(below, "first").unwrap().id, "acme/first");
+    }
+
+    #[test]
+    fn a_script_is_another_skill_than_the_one_of_the_name() {
+        let (callable, problems, first) = found(&[
+            ("acme/first", &["acme/pdf#extract", "acme/pdf@^1.0.0", "acme/pdf#fill", "acme/text#split"]),
+            ("acme/pdf", &[]),
+            ("acme/text", &[]),
+        ]);
+        assert_eq!(problems, []);
+        let path = |asked: &str| callable.get(&first, asked).map(|skill| skill.path.as_str());
+        assert_eq!(path("acme/pdf"), Ok("scripts/pdf.py"));
+        assert_eq!(path("pdf@^1.0.0"), Ok("scripts/pdf.py"));
+        assert_eq!(path("pdf#fill"), Ok("scripts/fill.py"));
+        assert_eq!(path("acme/pdf@1.0.0#extract"), Ok("scripts/extract.py"));
+        // Only a script of it is named.
+        assert_eq!(path("acme/text"), Err(NotCallable::Undeclared));
+        assert_eq!(path("pdf#other"), Err(NotCallable::Undeclared));
+    }
+
+    #[test]
+    fn the_same_words_mean_the_same_skill() {
+        let (callable, problems, first) = found(&[
+            ("acme/first", &["acme/text@^2.0.0", "acme/text", "acme/text@^3.0.0"]),
+            ("acme/text", &[]),
+        ]);
+        assert_eq!(problems, []);
+        assert_eq!(callable.get(&first, "acme/text").unwrap().version, "1.0.0");
+        assert_eq!(callable.get(&first, "acme/text@^2.0.0").unwrap().version, "2.0.0");
+        assert_eq!(callable.get(&first, "text").unwrap_err(), NotCallable::Ambiguous);
     }
 
     #[test]

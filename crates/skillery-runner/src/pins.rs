@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::history::Pin;
 use crate::problems::ProblemKind;
-use crate::skill::{Pinned, Resolver, SkillReference};
+use crate::skill::{Contents, Pinned, Resolver, SkillReference};
 use crate::template::cut;
 
 /// The content of a reference, or why there is none.
@@ -19,6 +19,7 @@ pub(crate) struct Pins<'a> {
     /// What references stood for when the run began, where it goes on.
     before: Option<&'a BTreeMap<String, Pin>>,
     known: HashMap<String, Found>,
+    contents: Contents,
 }
 
 impl<'a> Pins<'a> {
@@ -27,7 +28,7 @@ impl<'a> Pins<'a> {
         most: usize,
         before: Option<&'a BTreeMap<String, Pin>>,
     ) -> Self {
-        Self { resolve, most, before, known: HashMap::new() }
+        Self { resolve, most, before, known: HashMap::new(), contents: Contents::default() }
     }
 
     /// What this stands for, in this run.
@@ -51,7 +52,7 @@ impl<'a> Pins<'a> {
         found.map(|(written, pinned)| (written.clone(), pin(pinned))).collect()
     }
 
-    fn find(&self, written: &str) -> Found {
+    fn find(&mut self, written: &str) -> Found {
         let reference = parsed(written)?;
         let pin = self.before.and_then(|before| before.get(written));
         let began = |pin: &Pin| format!("{}@{}", pin.skill, pin.version).parse::<SkillReference>().ok();
@@ -61,7 +62,8 @@ impl<'a> Pins<'a> {
         };
         let because = |why: String| format!("skill `{wanted}`: {why}");
         let source = (self.resolve)(&wanted).map_err(|why| (ProblemKind::SkillNotFound, because(why)))?;
-        let pinned = Pinned::read(&source, self.most).map_err(|(kind, why)| (kind, because(why)))?;
+        let pinned = Pinned::read(&source, self.most, &mut self.contents)
+            .map_err(|(kind, why)| (kind, because(why)))?;
         if pin.is_some_and(|pin| pin.code_hash != pinned.code_hash) {
             let why = "its code is not what the run began with".to_owned();
             return Err((ProblemKind::SkillChanged, because(why)));

@@ -1,19 +1,18 @@
 //! What is run, and how a workflow names it.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use skillery_core::bundle::{BundleFile, check_path};
 use skillery_core::script::Permissions;
-use skillery_core::{Digest, Segment, SkillId, Version, VersionRequest};
+use skillery_core::{Digest, Version};
+pub use skillery_core::{SkillName, SkillReference};
 
 use crate::permissions::{Settled, refusal, settle};
 use crate::policy::Grants;
@@ -73,30 +72,9 @@ pub enum SkillCode {
 
 /// Bytes of all files beside the code: what a sandbox has room for.
 const MAX_FILES_BYTES: usize = 60 * 1024 * 1024;
-
-/// How a step names its skill: `name`, `org/name`, with `@version` or `@range` behind it if need be, and behind that
-/// `#script` where it is not the script with the skill's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkillReference {
-    /// Which skill.
-    pub name: SkillName,
-    /// Which version; the latest that is installed when the step does not say.
-    pub version: VersionRequest,
-    /// Which script of its folder, without `.py`.
-    pub script: Option<String>,
-}
-
-/// Characters in the name of a script.
-const MAX_SCRIPT_LENGTH: usize = 64;
-
-/// A skill's name with or without its namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum SkillName {
-    /// The last segment alone, for the caller to find.
-    Name(Segment),
-    /// The whole id.
-    Id(SkillId),
-}
+/// Files and folders beside the code: the sandbox has room for some more (`nr_inodes` in `rooms.py`). The thousand files that a
+/// registry takes fit, each fourteen folders deep.
+const MAX_ENTRIES: usize = 16_000;
 
 /// Turns the reference of a step into content. The text of its `Err` is shown behind the step's and the skill's
 /// name, so it says only why. Called once for each distinct reference of a run, before anything runs.
@@ -135,12 +113,36 @@ pub(crate) struct PinnedFile {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) executable: bool,
     /// In base64.
-    pub(crate) content: String,
+    #[serde(serialize_with = "written", deserialize_with = "read")]
+    pub(crate) content: Arc<str>,
+}
+
+fn written<S: Serializer>(content: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(content)
+}
+
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(deserializer).map(Arc::from)
+}
+
+/// Contents of files, as they travel. Each script of a folder has all files of it, and they are in memory once.
+#[derive(Debug, Default)]
+pub(crate) struct Contents(HashMap<Digest, Arc<str>>);
+
+impl Contents {
+    fn of(&mut self, bytes: &[u8]) -> Arc<str> {
+        let encode = || STANDARD.encode(bytes).into();
+        Arc::clone(self.0.entry(Digest::of(bytes)).or_insert_with(encode))
+    }
 }
 
 impl Pinned {
     /// Reads the content, and sees to it that all that it asks for is granted.
-    pub(crate) fn read(source: &SkillSource, most: usize) -> Result<Self, (ProblemKind, String)> {
+    pub(crate) fn read(
+        source: &SkillSource,
+        most: usize,
+        contents: &mut Contents,
+    ) -> Result<Self, (ProblemKind, String)> {
         let unreadable = |why| (ProblemKind::SkillUnreadable, why);
         let name = source.name().to_owned();
         let code = match &source.code {
@@ -153,7 +155,7 @@ impl Pinned {
         if code.len() > most {
             return Err(unreadable(format!("its code is over {most} bytes")));
         }
-        let files = beside(&source.files, &path).map_err(unreadable)?;
+        let files = beside(&source.files, &path, contents).map_err(unreadable)?;
         let Settled { asks, missing, grants, packages, skills } =
             settle(&code, &source.grants).map_err(|error| {
                 (ProblemKind::BadManifest, format!("what it says of itself cannot be read: {error}"))
@@ -185,10 +187,13 @@ impl Pinned {
 }
 
 /// The files of the folder beside the code, by path.
-fn beside(files: &[SkillFile], code: &str) -> Result<Vec<PinnedFile>, String> {
+fn beside(files: &[SkillFile], code: &str, contents: &mut Contents) -> Result<Vec<PinnedFile>, String> {
     let size: usize = files.iter().map(|file| file.bytes.len()).sum();
     if size > MAX_FILES_BYTES {
         return Err(format!("its files are over {MAX_FILES_BYTES} bytes"));
+    }
+    if !are_few(files) {
+        return Err(format!("its files and the folders that they lie in are over {MAX_ENTRIES}"));
     }
     let mut pinned = Vec::with_capacity(files.len());
     for file in files.iter().filter(|file| file.path != code) {
@@ -198,11 +203,29 @@ fn beside(files: &[SkillFile], code: &str) -> Result<Vec<PinnedFile>, String> {
         pinned.push(PinnedFile {
             path: file.path.clone(),
             executable: file.executable,
-            content: STANDARD.encode(&file.bytes),
+            content: contents.of(&file.bytes),
         });
     }
     pinned.sort_by(|left, right| left.path.cmp(&right.path));
     Ok(pinned)
+}
+
+/// Whether files and folders are no more than a sandbox has room for.
+fn are_few(files: &[SkillFile]) -> bool {
+    let mut folders = HashSet::new();
+    for (number, file) in files.iter().enumerate() {
+        // From the innermost, as all that are above a known one are known.
+        let mut path = file.path.as_str();
+        while let Some((folder, _)) = path.rsplit_once('/')
+            && folders.insert(folder)
+        {
+            path = folder;
+        }
+        if number + 1 + folders.len() > MAX_ENTRIES {
+            return false;
+        }
+    }
+    true
 }
 
 fn hash_of(code: &str, files: &[PinnedFile]) -> Digest {
@@ -221,91 +244,4 @@ fn read_text(path: &Path, most: usize) -> Result<String, String> {
     let read = std::fs::File::open(path).map_err(failed)?.take(most as u64 + 1).read_to_end(&mut bytes);
     read.map_err(failed)?;
     String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))
-}
-
-impl FromStr for SkillReference {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (whole, script) = match text.split_once('#') {
-            Some((whole, script)) => (whole, Some(script)),
-            None => (text, None),
-        };
-        let is_script = |script: &&str| {
-            (1..=MAX_SCRIPT_LENGTH).contains(&script.len())
-                && script.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-        };
-        if script.is_some_and(|script| !is_script(&script)) {
-            return Err("what stands behind the `#` is no script: its name without `.py`".to_owned());
-        }
-        let (name, version) = whole.split_once('@').unwrap_or((whole, ""));
-        let name = if name.contains('/') {
-            name.parse().map(SkillName::Id)
-        } else {
-            name.parse().map(SkillName::Name)
-        };
-        if whole.ends_with('@') {
-            return Err("nothing stands behind the `@`".to_owned());
-        }
-        Ok(Self {
-            name: name.map_err(|error| error.to_string())?,
-            version: version
-                .parse()
-                .map_err(|error: skillery_core::version::VersionError| error.to_string())?,
-            script: script.map(str::to_owned),
-        })
-    }
-}
-
-impl fmt::Display for SkillName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Name(name) => name.as_str(),
-            Self::Id(id) => id.as_str(),
-        })
-    }
-}
-
-impl fmt::Display for SkillReference {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(formatter)?;
-        if let Some(version) = self.version.unless_latest() {
-            write!(formatter, "@{version}")?;
-        }
-        self.script.iter().try_for_each(|script| write!(formatter, "#{script}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references() {
-        for text in [
-            "slugify",
-            "acme/slugify",
-            "acme/text/slugify@1.0.0",
-            "slugify@^1.2",
-            "acme/pdf#extract",
-            "acme/pdf@^1#fill_form",
-        ] {
-            assert_eq!(text.parse::<SkillReference>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "@1.0.0",
-            "slugify@",
-            "Slugify",
-            "acme//x",
-            "a@b@c",
-            "slugify@one",
-            "a#",
-            "a#b.py",
-            "a#../b",
-            "a#b#c",
-        ] {
-            assert!(text.parse::<SkillReference>().is_err(), "{text}");
-        }
-    }
 }

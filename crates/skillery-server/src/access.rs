@@ -174,6 +174,12 @@ impl Caller {
         }
     }
 
+    /// Which visibilities the skills of the namespace with this key may have for the caller to see them: [`Caller::sees`] for
+    /// a query.
+    pub fn visibilities(&self, namespace: &str) -> Vec<Visibility> {
+        Visibility::ALL.iter().filter(|visibility| self.sees(**visibility, namespace)).copied().collect()
+    }
+
     /// Whether the caller has a role in the namespace with this key, or somewhere below it, as far as the token may be used
     /// there.
     pub fn is_member(&self, namespace: &str) -> bool {

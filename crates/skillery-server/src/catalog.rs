@@ -1,9 +1,9 @@
 //! What the clients of others are offered: versions that can be downloaded, of skills that the caller sees.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use skillery_core::access::yanked;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{
     Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility,
@@ -42,7 +42,7 @@ impl Offer {
     /// What is to be said where a yanked version is asked for by its number.
     pub fn warning(&self) -> Option<String> {
         let Offer { id, row, .. } = self;
-        (row.status == VersionStatus::Yanked).then(|| skill::yanked(id, &row.version, row.reason.as_deref()))
+        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
     }
 
     /// The bundle, as it is stored: one ZIP for ever.
@@ -50,20 +50,14 @@ impl Offer {
         app.blobs.get(BlobKey::Bundle(self.row.digest)).await
     }
 
-    /// One file of the bundle.
+    /// One file of the bundle. A turn bounds how many bundles are in memory for it.
     pub async fn file(&self, app: &App, path: &str) -> Result<Option<BundleFile>> {
         if !self.row.files.iter().any(|file| file.path == path) {
             return Ok(None);
         }
+        let _turn = app.git.turn().await;
         let (packed, path) = (self.bundle(app).await?, path.to_owned());
         let unpack = move || bundle::unpack_file(&packed, &path, &stored_limits());
-        tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
-    }
-
-    /// The files of the bundle.
-    pub async fn files(&self, app: &App) -> Result<Vec<BundleFile>> {
-        let packed = self.bundle(app).await?;
-        let unpack = move || bundle::unpack(&packed, &stored_limits());
         tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
     }
 }
@@ -78,29 +72,16 @@ pub fn described(id: &SkillId, description: &str, most: usize) -> String {
 
 /// The latest versions of the skills of a namespace that the caller sees, without those of namespaces below, by key: at
 /// most `limit` with a key above `after`.
-pub async fn in_namespace(
+async fn in_namespace(
     app: &App,
     caller: &Caller,
     namespace: &Namespace,
     after: &str,
     limit: usize,
 ) -> Result<Vec<Offer>> {
-    let mut offers = Vec::new();
-    let mut after = after.to_owned();
-    while offers.len() < limit {
-        let wanted = limit - offers.len();
-        let page = versions::latest_in(&app.db, &namespace.key(), &after, wanted as i64).await?;
-        let is_last = page.len() < wanted;
-        if let Some((skill, _)) = page.last() {
-            after = skill.id.key();
-        }
-        let seen = page.into_iter().filter(|(skill, _)| caller.sees(skill.visibility, &namespace.key()));
-        offers.extend(seen.map(|(skill, row)| offer(skill, row)));
-        if is_last {
-            break;
-        }
-    }
-    Ok(offers)
+    let key = namespace.key();
+    let page = versions::latest_in(&app.db, &key, &caller.visibilities(&key), after, limit as i64).await?;
+    Ok(page.into_iter().map(|(skill, row)| offer(skill, row)).collect())
 }
 
 /// One version of a skill that the caller sees. Of one that was yanked only when it is named; of one that is quarantined
@@ -132,19 +113,20 @@ pub async fn one_if_seen(
     }
 }
 
-/// How many skills are read at once.
-const PAGE: usize = 200;
+/// How many skills are read at once: each with the list of its files.
+const PAGE: usize = 100;
 
 /// What `make` makes of each skill of a namespace that the caller sees, by its name in the Agent Skills format. Where two
-/// have the same, the one that is spelled so has it, else the first.
+/// have the same, the one that is spelled so has it, else the first. `make` says how many bytes each has in the list, which
+/// lies in memory as a whole.
 pub async fn by_names<T>(
     app: &App,
     caller: &Caller,
     namespace: &Namespace,
-    mut make: impl FnMut(&str, &Offer) -> T,
+    mut make: impl FnMut(&str, &Offer) -> (T, usize),
 ) -> Result<BTreeMap<String, T>> {
-    let most = app.settings.limits.namespace_skills;
-    let (mut spelled, mut others, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
+    let (most, most_bytes) = (app.settings.limits.namespace_skills, app.settings.limits.namespace_bytes);
+    let (mut spelled, mut others, mut count, mut bytes) = (BTreeMap::new(), BTreeMap::new(), 0, 0_usize);
     let mut after = String::new();
     loop {
         let page = in_namespace(app, caller, namespace, &after, PAGE).await?;
@@ -155,7 +137,14 @@ pub async fn by_names<T>(
         }
         for offer in &page {
             let name = offer.name();
-            let made = make(&name, offer);
+            let (made, size) = make(&name, offer);
+            bytes = bytes.saturating_add(size);
+            if bytes > most_bytes {
+                let detail = format!("the list of `{namespace}` has more than {most_bytes} bytes");
+                return Err(Problem::new(ProblemCode::TooManySkills, detail)
+                    .with("limit", most_bytes)
+                    .into());
+            }
             match is_spelled(&offer.id, &name) {
                 true => drop(spelled.insert(name, made)),
                 false => drop(others.entry(name).or_insert(made)),
@@ -172,41 +161,52 @@ pub async fn by_names<T>(
     Ok(spelled)
 }
 
-/// The skill of a namespace that has this name in the list that [`by_names`] makes.
+/// What has this name in a namespace: the skill that [`by_names`] lists under it. A version that is wanted by its number need
+/// not be of that one: where it has none such, or nothing is listed, it is the next's that is written so.
 pub async fn by_name(
     app: &App,
     caller: &Caller,
     namespace: &Namespace,
     name: &str,
-) -> Result<Option<SkillId>> {
+    wanted: Option<&Version>,
+) -> Result<Option<Offer>> {
     let space = namespace.key();
-    let is_offered = |skill: &SkillRow| caller.sees(skill.visibility, &space) && skill.latest.is_some();
     if format!("{space}/{name}").parse::<SkillId>().is_err() {
         return Ok(None);
     }
-    let spelled = skills::find(app.db.reader(), &format!("{space}/{name}")).await?;
-    if let Some(skill) = spelled.filter(is_offered) {
-        return Ok(Some(skill.id));
+    let request = wanted.cloned().map_or(VersionRequest::Latest, VersionRequest::Exact);
+    let may_be_meant = |skill: &SkillRow| {
+        caller.sees(skill.visibility, &space) && (wanted.is_some() || skill.latest.is_some())
+    };
+    let has_none = |found: &Result<Option<Offer>>| match found {
+        Err(failure) => failure.code() == ProblemCode::VersionNotFound,
+        Ok(found) => found.is_none(),
+    };
+    let spelled = skills::find(app.db.reader(), &format!("{space}/{name}")).await?.filter(may_be_meant);
+    // Most names are written as they are listed, and then nobody looks for others.
+    if let Some(skill) = spelled.as_ref().filter(|skill| skill.latest.is_some()) {
+        let found = one_if_seen(app, caller, &skill.id, &request).await;
+        if !has_none(&found) {
+            return found;
+        }
     }
-    let others = skills::with_odd_hyphens(&app.db, &space).await?;
-    Ok(others
-        .into_iter()
-        .find(|skill| bundle::skill_name(&skill.id) == name && is_offered(skill))
-        .map(|skill| skill.id))
+    let odd = skills::with_odd_hyphens(&app.db, &space).await?;
+    let odd = odd.into_iter().filter(|skill| bundle::skill_name(&skill.id) == name && may_be_meant(skill));
+    let mut candidates: Vec<SkillRow> = spelled.into_iter().chain(odd).collect();
+    candidates.sort_by_key(|skill| skill.latest.is_none());
+    let mut found = Ok(None);
+    for skill in candidates {
+        found = one_if_seen(app, caller, &skill.id, &request).await;
+        if !has_none(&found) {
+            break;
+        }
+    }
+    found
 }
 
 /// Whether the last segment of the id is this name, but for `_` and `.`.
 fn is_spelled(id: &SkillId, name: &str) -> bool {
     id.key().rsplit('/').next() == Some(name)
-}
-
-/// The versions of a skill that are published, the highest first. Those that were yanked are not among them.
-pub async fn published(app: &App, caller: &Caller, id: &SkillId) -> Result<Vec<Offer>> {
-    let skill = Arc::new(skill::find(app, caller, id).await?);
-    let mut rows = versions::all(&app.db, &id.key()).await?;
-    rows.retain(|row| row.status == VersionStatus::Published);
-    rows.sort_by(|left, right| right.version.cmp(&left.version));
-    Ok(rows.into_iter().map(|row| offer(SkillRow::clone(&skill), row)).collect())
 }
 
 /// Notes that a version was handed out with its content.

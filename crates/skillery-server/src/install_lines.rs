@@ -8,11 +8,15 @@ use skillery_core::api::InstallLine;
 use crate::catalog::Offer;
 use crate::http::interop::discovery::file_name;
 use crate::http::interop::find::is_taken_for_another_host;
-use crate::http::interop::{git_address, git_segment, plugins};
+use crate::http::interop::{git_address, one_segment, plugins, slug_of};
 use crate::settings::Settings;
 
 /// What is said where a program cannot be told which version.
 const LATEST_ONLY: &str = "takes the latest version: the program cannot be told another one";
+
+/// What is said where a program writes the token down.
+const KEEPS_TOKEN: &str =
+    "takes the latest version, and keeps the token beside the skill: use one with the scope `read` alone";
 
 /// The lines for this version, and whether they need a token. `is_pinned`: they keep to this version; else they install what is
 /// the latest then.
@@ -81,10 +85,10 @@ impl Place<'_> {
 
     fn python(&self) -> Option<InstallLine> {
         let version = match self.is_pinned {
-            true => format!(", version='{}'", self.offer.row.version),
+            true => format!(", version=\"{}\"", self.offer.row.version),
             false => String::new(),
         };
-        line("python", format!("download_registry_skill('{}'{version})", self.offer.id), None)
+        line("python", format!("download_registry_skill(\"{}\"{version})", self.offer.id), None)
     }
 
     fn npx_skills(&self) -> Option<InstallLine> {
@@ -115,11 +119,13 @@ impl Place<'_> {
 
     /// Programs that read a marketplace from a repository.
     fn by_git(&self, client: &str, add: &str, install: &str) -> Option<InstallLine> {
+        // What not everybody sees is a marketplace of its own, of which a program that asks without a token gets nothing at all.
+        let repository = if self.needs_token { "members.git" } else { "all.git" };
         let command = format!(
-            "{token}{add} {base}/{segment}/all.git && {token}{install} {name}@{marketplace}",
+            "{token}{add} {base}/{segment}/{repository} && {token}{install} {name}@{marketplace}",
             token = self.git_token(),
             base = self.base,
-            segment = git_segment(&self.offer.id),
+            segment = one_segment(&self.offer.id.namespace()),
             name = self.offer.name(),
             marketplace = plugins::name(&self.offer.id.namespace()),
         );
@@ -128,8 +134,13 @@ impl Place<'_> {
 
     fn gemini(&self) -> Option<InstallLine> {
         let address = git_address(self.base, &self.offer.id);
-        let command = format!("{}gemini skills install {address} --consent", self.git_token());
-        line("gemini", command, self.latest_only()).filter(|_| self.settings.surfaces.git)
+        // It keeps git's settings away from git, so that only the address can bring a token.
+        let (address, note) = match self.needs_token {
+            true => (address.replacen("://", "://token:$SKILLERY_TOKEN@", 1), Some(KEEPS_TOKEN)),
+            false => (address, self.latest_only()),
+        };
+        let command = format!("gemini skills install {address} --consent");
+        line("gemini", command, note).filter(|_| self.settings.surfaces.git)
     }
 
     fn opencode(&self) -> Option<InstallLine> {
@@ -143,11 +154,14 @@ impl Place<'_> {
     fn clawhub(&self) -> Option<InstallLine> {
         let registry = format!("{}/clawhub", self.base);
         let version = if self.is_pinned { self.pin(" --version ") } else { String::new() };
-        let (owner, name) = (git_segment(&self.offer.id), self.offer.id.name());
-        let install = format!("CLAWHUB_REGISTRY={registry} clawhub install @{owner}/{name}{version}");
+        let (owner, name) = (one_segment(&self.offer.id.namespace()), slug_of(&self.offer.id));
+        let install = format!("clawhub install @{owner}/{name}{version}");
+        // It keeps one token, and sends it to whichever registry a command names: by the variable, to this one from now on.
         let command = match self.needs_token {
-            true => format!("clawhub --registry {registry} login --token \"$SKILLERY_TOKEN\" && {install}"),
-            false => install,
+            true => format!(
+                "export CLAWHUB_REGISTRY={registry} && clawhub login --token \"$SKILLERY_TOKEN\" && {install}"
+            ),
+            false => format!("CLAWHUB_REGISTRY={registry} {install}"),
         };
         line("clawhub", command, None).filter(|_| self.settings.surfaces.clawhub)
     }

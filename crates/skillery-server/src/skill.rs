@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use skillery_core::access::yanked;
 use skillery_core::api::DownloadResponse;
 use skillery_core::bundle;
 use skillery_core::{
@@ -206,14 +207,6 @@ pub async fn handed_out(
         .ok_or_else(|| version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
     warning(&skill, &row)?;
     Ok((skill, row))
-}
-
-/// That a version was yanked, and why.
-pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
-    match reason.filter(|reason| !reason.is_empty()) {
-        Some(reason) => format!("{id} {version} was yanked: {reason}"),
-        None => format!("{id} {version} was yanked"),
-    }
 }
 
 /// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.

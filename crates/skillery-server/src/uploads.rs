@@ -6,14 +6,19 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use futures_util::StreamExt;
+use axum::body::{Body, BodyDataStream};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use skillery_core::{Limits, Problem, ProblemCode};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::blobs::write_failure;
 use crate::failure::{Failure, Result};
@@ -22,6 +27,8 @@ use crate::failure::{Failure, Result};
 const SMALL: usize = 256 * 1024;
 /// Bundles that are unpacked at the same time, at most: each is in memory some three times over.
 const UNPACKED: usize = 4;
+/// How long what is refused may go on, so that whoever sends it gets to read why.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is being received.
 pub struct Uploads {
@@ -29,7 +36,7 @@ pub struct Uploads {
     most: usize,
     most_per_user: usize,
     under_way: Mutex<HashMap<String, usize>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 /// One that is being received. It counts until it is dropped.
@@ -38,16 +45,20 @@ pub struct Upload<'a> {
     user: String,
 }
 
+/// Turns that there are.
+fn turns() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).clamp(2, UNPACKED)
+}
+
 impl Uploads {
     /// Nothing is being received yet. Files without a name lie in this folder.
     pub fn new(folder: PathBuf, limits: &Limits) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             folder,
             most: limits.uploads,
             most_per_user: limits.uploads_per_user,
             under_way: Mutex::default(),
-            turns: Semaphore::new(cores.clamp(2, UNPACKED)),
+            turns: Arc::new(Semaphore::new(turns())),
         }
     }
 
@@ -72,29 +83,50 @@ impl Uploads {
         !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>> {
-        self.turns.acquire().await.map_err(Failure::internal)
+    /// Whether somebody has a turn.
+    #[cfg(test)]
+    pub fn is_unpacking(&self) -> bool {
+        self.turns.available_permits() < turns()
     }
 
-    /// Takes in a body of at most so many bytes, which may come slowly but must not stop to for longer than `stall`.
-    pub async fn receive(&self, body: Body, limit: usize, stall: Duration) -> Result<Spooled> {
+    /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
+    pub async fn turn(&self) -> Result<Turn> {
+        let permit = Arc::clone(&self.turns).acquire_owned().await.map_err(Failure::internal)?;
+        Ok(Turn { _permit: Some(Arc::new(permit)) })
+    }
+
+    /// A turn to hold these bytes in memory, and nothing else. What is there anyway needs none.
+    pub async fn turn_for(&self, spooled: &Spooled) -> Result<Turn> {
+        match spooled {
+            Spooled::Memory(_) => Ok(Turn { _permit: None }),
+            Spooled::File(_) => self.turn().await,
+        }
+    }
+
+    /// Takes in a body of at most so many bytes, which may come slowly but must not stop to for longer than it may.
+    pub async fn receive(&self, incoming: &mut Incoming, limit: usize) -> Result<Spooled> {
+        let too_large = || {
+            let detail = format!("the body has more than {limit} bytes");
+            Failure::from(Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit))
+        };
+        if incoming.announced().is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
         let mut spool = self.spool();
         let mut length = 0;
-        let mut pieces = body.into_data_stream();
         loop {
-            let piece = tokio::time::timeout(stall, pieces.next()).await.map_err(|_| {
-                let detail = format!("no more of the body came for {} s", stall.as_secs());
-                Failure::new(ProblemCode::RequestTimedOut, detail)
-            })?;
+            let stall = incoming.stall();
+            let piece = match tokio::time::timeout(stall, incoming.next()).await {
+                Ok(piece) => piece,
+                Err(_) => return Err(incoming.fell_silent()),
+            };
             let Some(piece) = piece else { return spool.finish().await };
             let piece = piece.map_err(|error| {
                 Failure::caused(ProblemCode::InvalidField, "the body did not arrive whole", error)
             })?;
             length += piece.len();
             if length > limit {
-                let detail = format!("the body has more than {limit} bytes");
-                return Err(Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit).into());
+                return Err(too_large());
             }
             spool.write(&piece).await?;
         }
@@ -115,6 +147,121 @@ impl Drop for Upload<'_> {
                 under_way.remove(&self.user);
             }
         }
+    }
+}
+
+/// The right to hold a whole bundle in memory. It belongs to the work and not to the request: what blocks goes on when its
+/// caller is gone, and so does the memory that it has.
+#[derive(Clone)]
+pub struct Turn {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Turn {
+    /// Does what blocks, on a thread of its own. The turn lasts until that is done, whether somebody waits for it or not.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = self.clone();
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?
+    }
+
+    /// These bytes, with the turn for as long as somebody has them.
+    pub fn keep(self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Kept { bytes, _turn: self })
+    }
+}
+
+struct Kept {
+    bytes: Vec<u8>,
+    _turn: Turn,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body as it comes. It may be refused at any moment.
+pub struct Incoming {
+    pieces: BodyDataStream,
+    announced: Option<u64>,
+    /// Bytes that are taken in at most when they are refused.
+    limit: usize,
+    stall: Duration,
+    /// Whether its sender waits for a word before it sends anything.
+    is_held_back: bool,
+    is_silent: bool,
+}
+
+impl Incoming {
+    /// A body of at most so many bytes.
+    pub fn new(headers: &HeaderMap, body: Body, limit: usize, limits: &Limits) -> Self {
+        Self {
+            pieces: body.into_data_stream(),
+            announced: headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()),
+            limit,
+            stall: Duration::from_secs(limits.request_seconds),
+            is_held_back: headers.contains_key(EXPECT),
+            is_silent: false,
+        }
+    }
+
+    /// How many bytes it says that it has.
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// Bytes that it may have.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// For how long it may stop.
+    pub fn stall(&self) -> Duration {
+        self.stall
+    }
+
+    /// That it has stopped for longer than that.
+    pub fn fell_silent(&mut self) -> Failure {
+        self.is_silent = true;
+        let detail = format!("no more of the body came for {} s", self.stall.as_secs());
+        Failure::new(ProblemCode::RequestTimedOut, detail)
+    }
+
+    /// What came of it. Where that is a refusal, what is still to come is taken in and forgotten first, as most programs read
+    /// the answer only after they have sent everything: for some seconds, and no more bytes than it may have. From who has fallen
+    /// silent nothing more comes, and who waits for a word gets the refusal for it.
+    pub async fn finish<T, E>(mut self, received: Result<T, E>) -> Result<T, E> {
+        if received.is_err() && !self.is_silent && !self.is_held_back {
+            let mut left = self.limit;
+            let forget = async {
+                while let Some(Ok(piece)) = self.next().await
+                    && piece.len() <= left
+                {
+                    left -= piece.len();
+                }
+            };
+            let _ = tokio::time::timeout(PATIENCE, forget).await;
+        }
+        received
+    }
+}
+
+impl Stream for Incoming {
+    type Item = std::result::Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // To ask for it is the word.
+        self.is_held_back = false;
+        self.pieces.poll_next_unpin(context)
     }
 }
 

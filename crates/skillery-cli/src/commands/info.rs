@@ -148,7 +148,7 @@ fn describe(page: &mut Page, info: &Info) {
         SkillKind::Function => page.field("code hash", version.summary.code_hash.to_string()),
         SkillKind::Folder => page.field("kind", version.summary.kind.as_str()),
     }
-    for (id, wanted) in &version.summary.dependencies {
+    for (id, wanted) in version.summary.dependencies.iter().flatten() {
         page.field("needs", format!("{id} {wanted}"));
     }
     page.field("log entry", version.log_position.to_string());

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::Placed;
 use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::project::ProjectGuard;
 use skillery_client::resolve::{Chosen, Want};
 use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile, Require};
 use skillery_core::VersionRequest;
@@ -104,6 +105,12 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     let lock_path = &args.agents.project.as_deref().unwrap_or(Path::new("")).join(LOCK_FILE);
     // What is for all projects is locked by none of them.
     let no_lock = args.no_lock || (args.agents.global && !args.frozen);
+    // Who changes the lock keeps others from doing so from before it is read.
+    let project = args.agents.project.as_deref().unwrap_or(Path::new(""));
+    let _guard = match no_lock || args.frozen {
+        true => None,
+        false => Some(ProjectGuard::wait(project).await?),
+    };
     let lock = if no_lock { None } else { Lockfile::load(lock_path)? };
     let steps = plan(args, lock.as_ref())?;
     let config = session.config()?;
@@ -117,10 +124,24 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
 
     let before = lock.unwrap_or_default();
     let (skills, after) = match steps {
-        Steps::Together(named) => together(session, &client, &library, &named, &before, options).await?,
+        Steps::Together(named) => {
+            let progress = Progress::bar(&session.output, named.len());
+            let step = |chosen: &Chosen| {
+                progress.message(&format!("{}@{}", chosen.id, chosen.version));
+                progress.step();
+            };
+            let wants = named.into_iter().map(|Wanted { id, request }| Want { id, request }).collect();
+            locking::together(&client, &library, wants, &before, options, &step).await?
+        }
         Steps::Each(steps) => {
             let skills = install_all(session, &client, &library, &steps, options).await?;
-            let after = locking::with(&library, &before, skills.iter().map(|skill| &skill.installed))?;
+            let request = |step: &Step| match step {
+                Step::Wanted(wanted) => Some(wanted.request.clone()),
+                Step::Locked(_) => None,
+            };
+            let requests: Vec<Option<VersionRequest>> = steps.iter().map(request).collect();
+            let installed = skills.iter().map(|skill| &skill.installed);
+            let after = locking::with(&library, &before, installed.zip(requests.iter().map(Option::as_ref)))?;
             (skills, after)
         }
     };
@@ -232,35 +253,6 @@ async fn install_all(
         progress.step();
     }
     Ok(installed)
-}
-
-/// Installs what is named with all that it needs, together with what is locked; says what is new, and what is locked then.
-async fn together(
-    session: &Session,
-    client: &Client,
-    library: &Library,
-    named: &[Wanted],
-    before: &Lockfile,
-    options: InstallOptions,
-) -> Result<(Vec<Installation>, Lockfile), Failure> {
-    let keys: BTreeSet<String> = named.iter().map(|wanted| wanted.id.key()).collect();
-    let mut wants = before.wants(client.registry())?;
-    wants.retain(|want| !keys.contains(&want.id.key()));
-    wants.extend(named.iter().map(|wanted| Want { id: wanted.id.clone(), request: wanted.request.clone() }));
-    let progress = Progress::bar(&session.output, wants.len());
-    let step = |chosen: &Chosen| {
-        progress.message(&format!("{}@{}", chosen.id, chosen.version));
-        progress.step();
-    };
-    let together = library.install_together(client, &wants, before, &keys, options, &step).await?;
-    drop(progress);
-    let after = locking::relocked(library, before, client.registry(), &wants, &together)?;
-    let is_new = |skill: &Installation| {
-        let manifest = &skill.installed.manifest;
-        let is_locked = before.get(&manifest.id).is_some_and(|locked| locked.version == manifest.version);
-        keys.contains(&manifest.id.key()) || !is_locked
-    };
-    Ok((together.installations.into_iter().filter(is_new).collect(), after))
 }
 
 fn describe(page: &mut Page, skill: &Installation) {

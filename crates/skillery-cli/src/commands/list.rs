@@ -103,6 +103,7 @@ fn list_placements(session: &Session, args: &ListArgs) -> CommandResult {
         for listed in &placements {
             let state = match listed.state {
                 State::Whole => "as placed".to_owned(),
+                State::Unverified => "as placed, by the record alone".to_owned(),
                 State::Missing => "missing".to_owned(),
                 State::Elsewhere => "in no folder of an agent".to_owned(),
                 State::Altered => {

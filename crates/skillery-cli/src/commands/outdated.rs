@@ -65,6 +65,8 @@ pub(super) struct Used {
     pub(super) digest: Digest,
     pub(super) registry: Option<String>,
     pub(super) log_index: Option<u64>,
+    /// What it needs, where it is locked: of what is installed only its files say that.
+    pub(super) needs: Option<Vec<SkillId>>,
 }
 
 /// Runs it.
@@ -130,14 +132,17 @@ fn note(skill: &Outdated) -> String {
 pub(super) fn used(session: &Session, installed: bool) -> Result<(&'static str, Vec<Used>), Failure> {
     let lock = if installed { None } else { Lockfile::load(Path::new(LOCK_FILE))? };
     if let Some(lock) = lock {
-        let used = lock.skills().iter().map(|locked| Used {
-            id: locked.id.clone(),
-            version: locked.version.clone(),
-            digest: locked.digest,
-            registry: Some(locked.registry.clone()),
-            log_index: locked.log_index,
+        let used = lock.skills().iter().map(|locked| {
+            Ok(Used {
+                id: locked.id.clone(),
+                version: locked.version.clone(),
+                digest: locked.digest,
+                registry: Some(locked.registry.clone()),
+                log_index: locked.log_index,
+                needs: Some(locked.needs()?.into_iter().map(|need| need.id).collect()),
+            })
         });
-        return Ok((LOCK_FILE, used.collect()));
+        return Ok((LOCK_FILE, used.collect::<Result<_, skillery_client::Error>>()?));
     }
     let used = session.library()?.list()?.into_iter().map(|installed| Used {
         id: installed.manifest.id,
@@ -145,6 +150,7 @@ pub(super) fn used(session: &Session, installed: bool) -> Result<(&'static str, 
         digest: installed.manifest.digest,
         registry: installed.manifest.registry,
         log_index: installed.manifest.log_index,
+        needs: None,
     });
     Ok(("library", used.collect()))
 }

@@ -36,9 +36,19 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> CommandResult 
     let Some(skill_md) = skill_md else {
         return Err(refused(session, folder, &read, findings, strictness));
     };
-    let id = choose_id(session, args, &manifest, &skill_md)?;
+    let is_refused = |findings: &[Finding]| {
+        !read.problems.is_empty() || findings.iter().any(|finding| finding.level == Level::Error)
+    };
+    let id = match choose_id(session, args, &manifest, &skill_md) {
+        // A name that makes no id is seldom all that is wrong.
+        Err(failure) if failure.exit() == Exit::Usage && is_refused(&findings) => {
+            let reason = failure.message().to_owned();
+            return Err(refused(session, folder, &read, findings, strictness).because(reason));
+        }
+        chosen => chosen?,
+    };
     let findings = lint(&read.files, Some(id.name()), strictness, &limits).findings;
-    if !read.problems.is_empty() || findings.iter().any(|finding| finding.level == Level::Error) {
+    if is_refused(&findings) {
         return Err(refused(session, folder, &read, findings, strictness));
     }
     findings.iter().for_each(|finding| session.output.note(line(&path(folder, finding), finding)));

@@ -1,18 +1,20 @@
 //! `skillery remove`: removes skills from the local library, or from agents.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::{AgentError, Listed, Taken};
-use skillery_client::library::Removed;
+use skillery_client::library::{Removed, State};
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::{Error, Lockfile};
+use skillery_client::project::ProjectGuard;
+use skillery_client::{Error, Library, Lockfile};
 use skillery_core::{SkillId, Version, VersionRequest};
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Tone};
-use crate::placing::{AgentArgs, ForceArgs, names, shown};
+use crate::placing::{AgentArgs, names, shown};
 use crate::session::Session;
 use crate::wanted::InstalledName;
 
@@ -24,7 +26,8 @@ Examples:
   skillery remove acme/email_validator@1.0.0         one version
   skillery remove acme/email_validator --agent all   from agents, and not from the library
 
-What was downloaded for installing offline is removed too, and what `skillery.lock` says of it. \
+What was downloaded for installing offline is removed too, and what `skillery.lock` says of it and of what only it needed. \
+What another installed or locked skill needs is not removed; with `--force` it is, and stays in `skillery.lock` as what is needed. \
 What was placed for agents stays there until it is removed with `--agent`.")]
 pub(crate) struct RemoveArgs {
     /// Skills, `org/name`, with `@` and a version where only that one should go
@@ -38,8 +41,9 @@ pub(crate) struct RemoveArgs {
     #[command(flatten)]
     agents: AgentArgs,
 
-    #[command(flatten)]
-    force: ForceArgs,
+    /// Remove what others need, too; of agents, move what was changed by hand aside instead of refusing
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,10 +64,17 @@ pub(crate) fn run(session: &Session, args: &RemoveArgs) -> CommandResult {
     if args.agents.is_given() {
         return take(session, args);
     }
-    if args.agents.has_scope() || args.force.force {
+    if args.agents.has_scope() {
         return Err(Failure::usage("no agent is named").hint("name one, or say `--agent all`"));
     }
     let library = session.library()?;
+    let lock_path = Path::new(LOCK_FILE);
+    // Who changes the lock keeps others from doing so from before it is read.
+    let _guard = match args.no_lock || !lock_path.exists() {
+        true => None,
+        false => Some(ProjectGuard::take(Path::new(""))?),
+    };
+    let lock = if args.no_lock { None } else { Lockfile::load(lock_path)? };
     let mut doomed = Vec::with_capacity(args.skills.len());
     // All are looked up before the first is removed.
     for skill in &args.skills {
@@ -74,12 +85,15 @@ pub(crate) fn run(session: &Session, args: &RemoveArgs) -> CommandResult {
         };
         doomed.push((id, version));
     }
+    if !args.force {
+        check_needed(&library, lock.as_ref(), &doomed)?;
+    }
     let mut removed = Vec::with_capacity(doomed.len());
     for (id, version) in doomed {
         removed.push(library.remove(id.as_str(), version)?);
     }
-    if !args.no_lock {
-        unlock(&removed)?;
+    if let Some(lock) = lock {
+        unlock(lock, &removed)?;
     }
     // The skill is gone either way; that it is still placed is only told.
     let mut placements = args.agents.listed(session).unwrap_or_default();
@@ -125,7 +139,7 @@ fn take(session: &Session, args: &RemoveArgs) -> CommandResult {
         let mut ids = Vec::new();
         for skill in &args.skills {
             let Some(id) = site.find(&skill.name)? else { continue };
-            if site.list(named.as_deref())?.iter().any(|listed| listed.id.key() == id.key()) {
+            if site.has(&id, named.as_deref())? {
                 missing.retain(|name| *name != skill.name);
                 ids.push(id);
             }
@@ -140,7 +154,7 @@ fn take(session: &Session, args: &RemoveArgs) -> CommandResult {
     }
     let mut taken = Vec::new();
     for (site, ids) in wanted {
-        taken.extend(site.take(&ids, named.as_deref(), args.force.force)?);
+        taken.extend(site.take(&ids, named.as_deref(), args.force)?);
     }
     let report = TakenReport { taken };
     session.output.show(&report, |page| {
@@ -173,17 +187,66 @@ fn exact(skill: &InstalledName) -> Result<Option<&Version>, Failure> {
     }
 }
 
-fn unlock(removed: &[Removed]) -> Result<(), Failure> {
-    let path = Path::new(LOCK_FILE);
-    let Some(mut lock) = Lockfile::load(path)? else { return Ok(()) };
+/// Refuses where something that stays needs what is to go.
+fn check_needed(
+    library: &Library,
+    lock: Option<&Lockfile>,
+    doomed: &[(SkillId, Option<&Version>)],
+) -> Result<(), Failure> {
+    let goes = |id: &SkillId, version: &Version| {
+        doomed.iter().any(|(other, only)| other.key() == id.key() && only.is_none_or(|only| only == version))
+    };
+    // What is needed, and by whom, each once.
+    let mut needed: BTreeMap<SkillId, BTreeSet<String>> = BTreeMap::new();
+    for locked in lock.into_iter().flat_map(Lockfile::skills).filter(|one| !goes(&one.id, &one.version)) {
+        for need in locked.needs()? {
+            let held = lock.and_then(|lock| lock.get(&need.id));
+            if let Some(held) = held.filter(|held| goes(&held.id, &held.version)) {
+                let needer = format!("`{}` {}", locked.id, locked.version);
+                needed.entry(held.id.clone()).or_default().insert(needer);
+            }
+        }
+    }
+    let graph = library.dependency_graph(None, None)?;
+    for node in graph.skills.iter().filter(|node| !goes(&node.id, &node.version)) {
+        for dependency in &node.dependencies {
+            let State::Resolved { id, version } = &dependency.state else { continue };
+            if goes(id, version) && !would_still_do(library, &dependency.wanted, id, &goes)? {
+                let needer = format!("`{}` {}", node.id, node.version);
+                needed.entry(id.clone()).or_default().insert(needer);
+            }
+        }
+    }
+    let Some((id, needers)) = needed.pop_first() else { return Ok(()) };
+    let needers: Vec<String> = needers.into_iter().collect();
+    let message = format!("`{id}` is needed by {}", needers.join(", "));
+    Err(Failure::new(Exit::Failed, "needed", message)
+        .hint("remove those with it, or say `--force` to remove it all the same"))
+}
+
+/// Whether another installed version will do, for who lists the skill like this.
+fn would_still_do(
+    library: &Library,
+    wanted: &str,
+    id: &SkillId,
+    goes: &impl Fn(&SkillId, &Version) -> bool,
+) -> Result<bool, Failure> {
+    let range = wanted.split_once('@').map_or("", |(_, range)| range);
+    let Ok(request) = range.trim().parse::<VersionRequest>() else { return Ok(false) };
+    let versions = library.versions(id.as_str())?;
+    let stay = versions.iter().map(|installed| &installed.manifest.version).filter(|one| !goes(id, one));
+    Ok(request.choose(stay).is_some())
+}
+
+fn unlock(mut lock: Lockfile, removed: &[Removed]) -> Result<(), Failure> {
     let before = lock.clone();
     for Removed { id, versions } in removed {
         if lock.get(id).is_some_and(|locked| versions.contains(&locked.version)) {
-            lock.remove(id);
+            lock.release(id)?;
         }
     }
     if lock != before {
-        lock.save(path)?;
+        lock.save(Path::new(LOCK_FILE))?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use skillery_core::api::VersionDetail;
 
 use crate::commands::outdated::{Used, used};
 use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::Line;
 use crate::session::Session;
 
 /// Arguments of `sbom`.
@@ -42,7 +43,7 @@ pub(crate) async fn run(session: &Session, args: &SbomArgs) -> CommandResult {
     let (client, library) = (Client::new(&session.config()?)?, session.library()?);
     let mut components = Vec::with_capacity(used.len());
     for used in used {
-        components.push(component(&client, &library, used, args.offline).await?);
+        components.push(component(session, &client, &library, used, args.offline).await?);
     }
     let document = cyclonedx(components, env!("CARGO_PKG_VERSION"));
     let mut text = serde_json::to_string_pretty(&document).map_err(|error| {
@@ -57,15 +58,23 @@ pub(crate) async fn run(session: &Session, args: &SbomArgs) -> CommandResult {
 }
 
 async fn component(
+    session: &Session,
     client: &Client,
     library: &Library,
     used: Used,
     offline: bool,
 ) -> Result<Component, Failure> {
-    let Used { id, version, digest, registry, log_index } = used;
+    let Used { id, version, digest, registry, log_index, needs } = used;
     let known = library.get(id.as_str(), Some(&VersionRequest::Exact(version.clone()))).ok();
-    let known = known.map(|installed| installed.manifest).filter(|manifest| manifest.digest == digest);
-    let about = match known {
+    let known = known.filter(|installed| installed.manifest.digest == digest);
+    let needs = match (needs, &known) {
+        // Of what was altered nobody knows what it needs.
+        (None, Some(known)) => {
+            library.needs(known).ok().map(|needs| needs.into_iter().map(|want| want.id).collect())
+        }
+        (needs, _) => needs,
+    };
+    let about = match known.map(|installed| installed.manifest) {
         Some(known) => Some(About {
             description: known.description,
             author: known.author,
@@ -74,15 +83,25 @@ async fn component(
             repository: known.repository,
         }),
         None if offline || registry.as_deref() != Some(client.registry()) => None,
-        None => {
-            let detail = client.version(&id, &version).await?;
-            if detail.summary.digest != digest {
-                let place = format!("at {}", client.registry());
-                return Err(Error::ContentDiffers { id, version, place }.into());
+        None => match client.version(&id, &version).await {
+            // Hidden from whoever asks, or gone: it is used all the same.
+            Err(error) if error.is_not_found() => {
+                let line = Line::default().name(format!("{id} {version}"));
+                session.output.note(
+                    line.plain(" is not to be seen in the registry; what is said about it is left out"),
+                );
+                None
             }
-            let VersionDetail { description, author, license, homepage, repository, .. } = detail;
-            Some(About { description, author, license, homepage, repository })
-        }
+            Err(error) => return Err(error.into()),
+            Ok(detail) => {
+                if detail.summary.digest != digest {
+                    let place = format!("at {}", client.registry());
+                    return Err(Error::ContentDiffers { id, version, place }.into());
+                }
+                let VersionDetail { description, author, license, homepage, repository, .. } = detail;
+                Some(About { description, author, license, homepage, repository })
+            }
+        },
     };
-    Ok(Component { id, version, digest, registry, log_index, about })
+    Ok(Component { id, version, digest, registry, log_index, about, needs })
 }

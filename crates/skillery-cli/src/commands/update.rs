@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::{Change, Placed};
 use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::project::ProjectGuard;
 use skillery_client::resolve::Chosen;
-use skillery_client::{Client, InstallOptions, Library, Lockfile, Update};
+use skillery_client::{Client, InstallOptions, Installed, Library, Lockfile, Update};
 use skillery_core::{SkillId, VersionRequest};
 
 use crate::failure::{CommandResult, Exit, Failure};
@@ -65,7 +66,14 @@ struct Report<'a> {
 pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     let library = session.library()?;
     let lock_path = &args.agents.project.as_deref().unwrap_or(Path::new("")).join(LOCK_FILE);
-    let lock = if args.no_lock || args.agents.global { None } else { Lockfile::load(lock_path)? };
+    let no_lock = args.no_lock || args.agents.global || !lock_path.exists();
+    // Who changes the lock keeps others from doing so from before it is read.
+    let project = args.agents.project.as_deref().unwrap_or(Path::new(""));
+    let _guard = match no_lock {
+        true => None,
+        false => Some(ProjectGuard::wait(project).await?),
+    };
+    let lock = if no_lock { None } else { Lockfile::load(lock_path)? };
     let skills: Vec<(SkillId, VersionRequest)> = if args.skills.is_empty() {
         let is_meant = meant(session, &args.agents)?;
         library
@@ -85,6 +93,8 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     let config = session.config()?;
     let client = Client::new(&config)?;
     let options = InstallOptions::of(&config);
+    let is_named = |(_, request): &&(SkillId, VersionRequest)| *request != VersionRequest::Latest;
+    let named: Vec<(SkillId, VersionRequest)> = skills.iter().filter(is_named).cloned().collect();
     // Whoever asked for a range does not want what is beyond it.
     let skills = skills
         .into_iter()
@@ -114,7 +124,14 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
         let behind = updates.iter().filter(is_behind).filter(|updated| updated.update.passed_over.is_none());
         let installed = behind.map(|updated| library.get(updated.id.as_str(), None));
         let installed = installed.collect::<Result<Vec<_>, _>>()?;
-        let after = locking::with(&library, &lock, installed.iter())?;
+        // What was wanted stays wanted, in another way where one was named; what is only needed stays so.
+        let request = |installed: &Installed| {
+            let id = &installed.manifest.id;
+            let is_wanted = lock.get(id).is_some_and(|locked| locked.wanted.is_some());
+            named.iter().find(|(other, _)| other.key() == id.key() && is_wanted).map(|(_, request)| request)
+        };
+        let installed = installed.iter().map(|installed| (installed, request(installed)));
+        let after = locking::with(&library, &lock, installed)?;
         if after != lock {
             let after = complete(session, &client, &library, &after, options).await?;
             after.save(lock_path)?;

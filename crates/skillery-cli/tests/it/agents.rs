@@ -165,6 +165,88 @@ fn two_skills_with_one_name_and_names_in_other_capitals() {
     snapshot!("capitals", place.run(["install", ID, "--agent", "goose"]).fails(1));
 }
 
+/// Where temporary files lie on another disk than the memory that every Linux has, the way there is a copy.
+#[test]
+fn what_is_in_the_way_is_kept_on_another_disk() {
+    use std::os::unix::fs::MetadataExt;
+    let memory = Path::new("/dev/shm");
+    let (_server, mut place) = place();
+    let disk = |path: &Path| std::fs::metadata(path).unwrap().dev();
+    if !memory.is_dir() || disk(memory) == disk(&place.work()) {
+        return;
+    }
+    let home = tempfile::tempdir_in(memory).unwrap();
+    place.set("SKILLERY_HOME", home.path().to_str().unwrap());
+    let skill = place.user().join(CLAUDE);
+    std::fs::create_dir_all(skill.join("deep")).unwrap();
+    std::fs::write(skill.join("deep/mine.sh"), "mine").unwrap();
+    std::fs::set_permissions(skill.join("deep/mine.sh"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    symlink("deep/mine.sh", skill.join("link")).unwrap();
+    let before = tree(&skill);
+
+    // What cannot be kept stays, and is not taken for ours: a socket has no copy.
+    let socket = std::os::unix::net::UnixListener::bind(skill.join("socket")).unwrap();
+    let install = ["install", ID, "--agent", "claude", "--global", "--force", "--json"];
+    let failed = place.run(install).fails(1).error();
+    assert!(failed["message"].as_str().unwrap().contains("move"), "{failed}");
+    drop(socket);
+    std::fs::remove_file(skill.join("socket")).unwrap();
+    assert_eq!(tree(&skill), before);
+    assert_eq!(
+        place.run(["list", "--agent", "all", "--json"]).ok().json()["placements"],
+        serde_json::json!([])
+    );
+    assert_eq!(names(&home.path().join("agents/backups")), Vec::<String>::new());
+
+    let forced = place.run(install).ok().json();
+    let backup = PathBuf::from(forced["placed"][0]["backup"].as_str().unwrap());
+    assert!(backup.starts_with(home.path()));
+    assert_eq!(tree(&backup), before);
+    let mode = std::fs::metadata(backup.join("deep/mine.sh")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(names(&skill), ["SKILL.md", "scripts/", "scripts/email_validator.py"]);
+    assert_eq!(std::fs::read_dir(home.path().join("agents/backups")).unwrap().count(), 1);
+    assert_eq!(
+        place.run(["list", "--agent", "all", "--json"]).ok().json()["placements"][0]["state"],
+        "whole"
+    );
+}
+
+/// A project brings its record along, and may say in it what it likes of its files.
+#[test]
+fn what_only_the_record_says_is_not_called_as_placed() {
+    let (server, place) = place();
+    place.run(["install", ID, "--agent", "claude-code,windsurf", "--link"]).ok();
+    place.run(["install", ID, "--agent", "goose"]).ok();
+    let state = |place: &Place| -> Vec<String> {
+        let listed = place.run(["list", "--agent", "all", "--json"]).ok().json();
+        let listed = listed["placements"].as_array().unwrap().clone();
+        listed.iter().map(|placed| placed["state"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(state(&place), ["whole"; 4]);
+    // Elsewhere the lock file alone knows the digest.
+    let other = server.place();
+    let copy =
+        std::process::Command::new("cp").arg("-a").arg(place.work()).arg(other.work().join("..")).status();
+    assert!(copy.unwrap().success());
+    assert_eq!(state(&other), ["whole"; 4]);
+    let lock = other.read("skillery.lock");
+    std::fs::remove_file(other.work().join("skillery.lock")).unwrap();
+    assert_eq!(state(&other), ["unverified"; 4]);
+    snapshot!("unverified", other.run(["list", "--agent", "all"]).ok());
+
+    // Other code, with its digest in the record.
+    other.write("skillery.lock", lock);
+    let digest = |text: &str| skillery_core::Digest::of(text.as_bytes()).to_string();
+    let evil = format!("{VALIDATOR}\nimport evil\n");
+    for folder in [SHARED, ".goose/skills/email-validator"] {
+        other.write(&format!("{folder}/scripts/email_validator.py"), &evil);
+    }
+    let record = other.read(".skillery/agents.json").replace(&digest(VALIDATOR), &digest(&evil));
+    other.write(".skillery/agents.json", record);
+    assert_eq!(state(&other), ["unverified"; 4]);
+}
+
 #[test]
 fn links_lead_to_one_copy() {
     let (_server, place) = place();

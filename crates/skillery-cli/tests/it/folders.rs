@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Place, Server, snapshot};
+use crate::support::{Place, Server, files_below, snapshot};
 
 const SKILL: &str = "\
 ---
@@ -48,25 +48,6 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Every file below a folder, with its bytes and whether it may be executed.
-fn tree(folder: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let executable = path.metadata().unwrap().permissions().mode() & 0o100 != 0;
-            let name = path.strip_prefix(folder).unwrap().display().to_string();
-            found.insert(name, (std::fs::read(&path).unwrap(), executable));
-        }
-    }
-    found
-}
-
 fn installed_path(run: &Value) -> std::path::PathBuf {
     run["skills"][0]["path"].as_str().unwrap().into()
 }
@@ -96,7 +77,7 @@ fn a_folder_comes_as_it_was_published() {
     let installed = user.run(["install", "acme/form-filler", "--json"]).ok().json();
     let path = installed_path(&installed);
     assert_eq!(path.file_name().unwrap(), "form-filler");
-    assert_eq!(tree(&path), tree(&source));
+    assert_eq!(files_below(&path), files_below(&source));
     assert_eq!(installed["skills"][0]["digest"], again["digest"]);
     user.run(["verify", "acme/form-filler"]).ok();
     user.wait_for_installs("acme/form-filler", 1);
@@ -104,7 +85,7 @@ fn a_folder_comes_as_it_was_published() {
     assert!(user.read("skillery.lock").contains(again["digest"].as_str().unwrap()));
     std::fs::remove_dir_all(user.home().join("library")).unwrap();
     let offline = user.run(["install", "acme/form-filler", "--offline", "--json"]).ok().json();
-    assert_eq!(tree(&installed_path(&offline)), tree(&source));
+    assert_eq!(files_below(&installed_path(&offline)), files_below(&source));
 
     // What Python leaves behind changes nothing; anything else does.
     std::fs::create_dir(path.join("scripts/__pycache__")).unwrap();
@@ -138,6 +119,66 @@ fn a_folder_comes_as_it_was_published() {
     );
     user.run(["remove", "acme/form-filler"]).ok();
     user.run(["install", "acme/form-filler@1.0.0"]).ok();
+}
+
+#[test]
+fn a_folder_goes_back_to_the_version_before() {
+    let server = Server::start();
+    let (author, user) = (server.place(), server.place());
+    let source = folder(&author);
+    author.run(["publish", "form-filler", "--org", "acme", "--version", "1.0.0"]).ok();
+    let first = files_below(&source);
+    // The next has a file more and one less, another script and another mode.
+    std::fs::write(source.join("more.md"), "more").unwrap();
+    let gone = first.keys().find(|name| !name.starts_with("scripts/") && *name != "SKILL.md").unwrap();
+    std::fs::remove_file(source.join(gone)).unwrap();
+    std::fs::write(source.join("scripts/form_filler.py"), "def form_filler(name):\n    return 'second'\n")
+        .unwrap();
+    set_mode(&source.join("scripts/form_filler.py"), 0o644);
+    author.run(["publish", "form-filler", "--org", "acme", "--version", "1.1.0"]).ok();
+    let second = files_below(&source);
+    assert_ne!(first, second);
+
+    user.write(
+        "flow.yaml",
+        "name: flow\nsteps:\n  - name: fill\n    skill: acme/form-filler\n    inputs: {name: Ada}\n",
+    );
+    let is_current = |version: &str, files: &BTreeMap<String, (Vec<u8>, bool)>, output: &str| {
+        let listed = user.run(["list", "--json"]).ok().json();
+        assert_eq!(listed["skills"][0]["version"], version);
+        assert_eq!(files_below(&installed_path(&listed)), *files);
+        user.run(["verify", "acme/form-filler"]).ok();
+        let run = user.run(["workflow", "run", "flow.yaml", "--json"]).ok();
+        assert!(run.stdout.contains(output), "{}", run.report());
+    };
+    let placed = user.work().join(".claude/skills/form-filler");
+    user.run(["install", "acme/form-filler@1.0.0", "--agent", "claude-code"]).ok();
+    user.run(["install", "acme/form-filler", "--agent", "claude-code"]).ok();
+    is_current("1.1.0", &second, "second");
+    assert_eq!(files_below(&placed), second);
+
+    // As `rollback_skill` of Python does it, with nothing said and with the version.
+    let library = skillery_client::Library::new(skillery_client::Home::at(user.home()));
+    let back = library.rollback("form-filler", None).unwrap();
+    assert_eq!((back.manifest.version.to_string(), back.current), ("1.0.0".to_owned(), true));
+    is_current("1.0.0", &first, "filled for Ada");
+    assert_eq!(library.rollback("form-filler", None).unwrap_err().code(), "version-not-installed");
+    library.rollback("acme/form-filler", Some(&"1.1.0".parse().unwrap())).unwrap();
+    is_current("1.1.0", &second, "second");
+
+    // On the command line, with the folder of the agent.
+    user.run(["install", "acme/form-filler@1.0.0", "--agent", "claude-code"]).ok();
+    is_current("1.0.0", &first, "filled for Ada");
+    assert_eq!(files_below(&placed), first);
+
+    // Where the registry goes back, everybody does.
+    author.run(["yank", "acme/form-filler", "1.1.0", "--reason", "it is wrong"]).ok();
+    let other = server.place();
+    let installed = other.run(["install", "acme/form-filler", "--json"]).ok().json();
+    assert_eq!(files_below(&installed_path(&installed)), first);
+    author.run(["yank", "acme/form-filler", "1.1.0", "--undo"]).ok();
+    let installed = other.run(["update", "acme/form-filler", "--json"]).ok().json();
+    assert!(installed.to_string().contains("1.1.0"), "{installed}");
 }
 
 #[test]
@@ -256,7 +297,9 @@ fn lies_about_the_length_and_too_much() {
     ] {
         let ends_early = name == "more than it is";
         let answer = raw(&server, &head, &body, ends_early);
-        let is_told = answer.starts_with(&format!("HTTP/1.1 {status}"));
+        // The form itself is whole then, and may be judged before its connection is seen to end.
+        let is_told = answer.starts_with(&format!("HTTP/1.1 {status}"))
+            || (ends_early && answer.starts_with("HTTP/1.1 422"));
         assert!(is_told || (ends_early && answer.is_empty()), "{name}: {answer:.300}");
     }
     // It is none the worse for it.

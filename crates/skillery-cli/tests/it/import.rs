@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use skillery_core::bundle::{BundleFile, pack};
 
-use crate::support::{Place, Server, snapshot};
+use crate::support::{Place, Server, files_below, snapshot};
 
 fn skill(name: &str, text: &str) -> String {
     format!("---\nname: {name}\ndescription: Does {name}. Use it when asked.\n---\n\n# How\n\n{text}\n")
@@ -47,22 +47,12 @@ fn outcomes(report: &Value) -> Vec<String> {
 
 /// Every file below a folder of the working folder, packed as others pack.
 fn zipped(place: &Place, folder: &str, inside: &str) -> Vec<u8> {
-    let root = place.work().join(folder);
-    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(&root).unwrap().display().to_string();
-            let executable = name.ends_with(".sh");
-            let bytes = std::fs::read(&path).unwrap();
-            files.push(BundleFile { path: format!("{inside}{name}"), executable, bytes });
-        }
-    }
-    pack(files).unwrap()
+    let files = files_below(&place.work().join(folder)).into_iter();
+    let packed = files.map(|(name, (bytes, _))| {
+        let executable = name.ends_with(".sh");
+        BundleFile { path: format!("{inside}{name}"), executable, bytes }
+    });
+    pack(packed.collect()).unwrap()
 }
 
 /// Runs Git in a folder, as somebody who has configured nothing.

@@ -22,6 +22,7 @@ mod main_job;
 mod mcp;
 mod model_signing;
 mod moderation;
+mod needed;
 mod oidc;
 mod oidc_provider;
 mod outdated;

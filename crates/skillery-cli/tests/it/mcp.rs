@@ -1,6 +1,9 @@
 //! `skillery mcp`, as an agent's host starts it: another program's messages on stdin and stdout, and one that asks its user.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rmcp::model::{
@@ -219,6 +222,69 @@ async fn nothing_is_installed_that_nobody_has_agreed_to() {
     assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
 }
 
+/// The address of a registry that changes its mind: this one, but in the first answer at `path` stands `to` for `from`.
+fn fickle(server: &Server, path: &'static str, from: &str, to: &str) -> String {
+    fn answer(mut client: TcpStream, address: &str, change: impl Fn(&str, String) -> String) -> Option<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).ok()?;
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).ok()?;
+        let mut registry = TcpStream::connect(address).ok()?;
+        registry.write_all(head.replacen("\r\n", "\r\nconnection: close\r\n", 1).as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        registry.read_to_end(&mut answer).ok()?;
+        let answer = match String::from_utf8(answer) {
+            Ok(text) => change(&head, text).into_bytes(),
+            Err(other) => other.into_bytes(),
+        };
+        client.write_all(&answer).ok()
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let (from, to, has_lied) = (from.to_owned(), to.to_owned(), AtomicBool::new(false));
+    let change = Arc::new(move |head: &str, text: String| {
+        let is_first = head.starts_with(&format!("GET {path} ")) && !has_lied.swap(true, Ordering::Relaxed);
+        if is_first { text.replace(&from, &to) } else { text }
+    });
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, address, change) = (client.unwrap(), address.clone(), Arc::clone(&change));
+            std::thread::spawn(move || answer(client, &address, |head, text| change(head, text)));
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_is_what_the_user_was_shown() {
+    let (server, mut place) = registry();
+    let arguments = json!({ "id": "acme/email_validator", "version": "1.1.0" });
+    let agent = Agent::start(&place, &[], None).await;
+    let digest = agent.tool("show_skill", arguments.clone()).await["digest"].as_str().unwrap().to_owned();
+    agent.leave().await;
+    let other = "5".repeat(64);
+    let path = "/api/v1/skills/acme/email_validator/versions/1.1.0";
+    for arguments_of_program in [&[][..], &["--allow-install"]] {
+        place.set("REGISTRY_URL", &fickle(&server, path, &digest, &other));
+        let agent = Agent::start(&place, arguments_of_program, Some(ElicitationAction::Accept)).await;
+        assert_eq!(agent.fails("install_skill", arguments.clone()).await, "digest-mismatch");
+        let asked = agent.host.asked.lock().unwrap().clone();
+        assert!(asked.iter().all(|words| words.contains(&other)), "{asked:?}");
+        assert_eq!(asked.is_empty(), !arguments_of_program.is_empty());
+        assert_eq!(installed(&place), Vec::<String>::new());
+        // The registry has not changed its mind again, and the user is asked about what there is.
+        if asked.is_empty() {
+            assert_eq!(agent.tool("install_skill", arguments.clone()).await["digest"], digest);
+        }
+        agent.leave().await;
+    }
+    assert_eq!(installed(&place), ["acme/email_validator@1.1.0"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_of_the_newest_version_ask_and_call_again() {
     let (_server, place) = registry();
@@ -280,5 +346,35 @@ async fn what_was_altered_or_taken_back_is_not_read() {
     drop(server);
     assert_eq!(agent.tool("read_skill_file", code("1.1.0")).await["content"], VALIDATOR);
     assert_eq!(agent.fails("search_skills", json!({ "query": "" })).await, "registry-unreachable");
+    agent.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_skill_needs_comes_with_it_and_agents_get_it() {
+    let (_server, place) = registry();
+    let code =
+        "# /// script\n# [tool.skillery]\n# skills = [\"acme/email_validator@^1\"]\n# ///\ndef app(): ...\n";
+    place.publish_code("acme/app", "1.0.0", code);
+    let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
+    let unknown = json!({ "id": "acme/app", "agent": "nobody" });
+    assert_eq!(agent.fails("install_skill", unknown).await, "unknown-agent");
+    assert_eq!(agent.host.asked.lock().unwrap().len(), 0, "nobody is asked about what cannot be");
+    let arguments = json!({ "id": "acme/app", "version": "^1", "agent": "claude-code" });
+    let done = agent.tool("install_skill", arguments.clone()).await;
+    let asked = agent.host.asked.lock().unwrap().concat();
+    assert!(asked.contains("come with it: acme/email_validator ^1"), "{asked}");
+    assert!(asked.contains("placed in the working project for: claude-code"), "{asked}");
+    assert_eq!(done["needed"], json!(["acme/email_validator 1.1.0"]));
+    assert_eq!(done["placed"].as_array().unwrap().len(), 2, "{done}");
+    assert!(place.work().join(".claude/skills/app/SKILL.md").is_file());
+    assert!(place.work().join(".claude/skills/email-validator/SKILL.md").is_file());
+    assert_eq!(installed(&place), ["acme/app@1.0.0", "acme/email_validator@1.1.0"]);
+    // A project without a lock gets none; one that has one stays complete.
+    assert!(!place.work().join("skillery.lock").exists());
+    place.write("skillery.lock", "version = 2\n");
+    agent.tool("install_skill", arguments).await;
+    let lock = place.read("skillery.lock");
+    assert!(lock.contains("wanted = \"^1\"") && lock.contains("id = \"acme/email_validator\""), "{lock}");
+    place.run(["install", "--frozen"]).ok();
     agent.leave().await;
 }

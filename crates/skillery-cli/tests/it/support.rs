@@ -2,9 +2,11 @@
 //!
 //! Whatever the program prints is searched for secrets: a test must say [`Run::reveals`] where one is expected.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -123,6 +125,25 @@ fn spawn_server_at(data: &Path, listen: &str, arguments: &[&str]) -> (Child, Val
 /// Sends a signal to a process that this test started.
 pub(crate) fn signal(process: u32, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap().success());
+}
+
+/// Every file below a folder, with its bytes and whether it may be executed.
+pub(crate) fn files_below(folder: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let executable = path.metadata().unwrap().permissions().mode() & 0o100 != 0;
+            let name = path.strip_prefix(folder).unwrap().display().to_string();
+            found.insert(name, (std::fs::read(&path).unwrap(), executable));
+        }
+    }
+    found
 }
 
 /// A home and a working folder, and the environment to run in.

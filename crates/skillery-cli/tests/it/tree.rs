@@ -34,6 +34,19 @@ fn what_skills_need_is_drawn() {
 }
 
 #[test]
+fn a_script_of_a_skill_needs_the_skill() {
+    let place = Place::new();
+    save(&place, "acme/pdf", "");
+    save(
+        &place,
+        "acme/report",
+        "\"acme/pdf@^1#extract\", \"pdf#fill\", \"acme/pdf@^2#extract\", \"acme/pdf#../x\"",
+    );
+    snapshot!("tree-script", place.run(["tree", "report"]).ok());
+    snapshot!("tree-script-mermaid", place.run(["tree", "report", "--mermaid"]).ok());
+}
+
+#[test]
 fn circles_are_marked_and_have_no_order() {
     let place = Place::new();
     save(&place, "x/a", "\"x/b\"");

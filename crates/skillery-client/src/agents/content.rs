@@ -7,13 +7,14 @@ use std::path::Path;
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
-use skillery_core::bundle::BundleFile;
+use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{Digest, Version};
 
+use crate::agents::machine;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// What programs leave behind when they only read or run a skill. It is nobody's work.
+/// What programs leave behind when they only read or run a skill. It is nobody's work, unless a skill was published with it.
 const LEFT_BEHIND: &[&str] = &["__pycache__", ".DS_Store"];
 /// Entries of a folder that are looked at; what somebody else put there may be anything.
 const MOST_ENTRIES: usize = 20_000;
@@ -86,10 +87,21 @@ impl Content {
         Self { version: version.clone(), digest, files }
     }
 
+    /// The digest of the bundle that these files make as they lie in this folder. None where they make no bundle.
+    pub(super) fn digest_in(&self, folder: &Path) -> Result<Option<Digest>> {
+        let mut files = Vec::with_capacity(self.files.len());
+        for (path, state) in &self.files {
+            let bytes = fs::read(machine::join(folder, path))
+                .map_err(Error::disk(format!("read {}", folder.display())))?;
+            files.push(BundleFile { path: path.clone(), executable: state.executable, bytes });
+        }
+        Ok(bundle::pack(files).ok().map(|packed| bundle::digest(&packed)))
+    }
+
     /// What in this folder is not as it was placed.
     pub(super) fn differences(&self, folder: &Path) -> Result<Vec<Difference>> {
         let mut found = BTreeMap::new();
-        collect(folder, "", &self.files, &mut found)?;
+        collect(folder, "", false, &self.files, &mut found)?;
         let mut differences = Vec::new();
         for (path, expected) in &self.files {
             let kind = match found.get(path) {
@@ -109,10 +121,19 @@ impl Content {
     }
 }
 
-/// What lies in a folder. Files that were not placed, and what is no file, have no state: nobody asks for it.
+/// Whether it was placed, or something below it.
+fn is_placed(path: &str, expected: &BTreeMap<String, FileState>) -> bool {
+    let below = format!("{path}/");
+    expected.contains_key(path)
+        || expected.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below))
+}
+
+/// What lies in a folder. Files that were not placed, and what is no file, have no state: nobody asks for it. In a folder that
+/// programs leave behind only what was placed counts.
 fn collect(
     folder: &Path,
     prefix: &str,
+    is_left_behind: bool,
     expected: &BTreeMap<String, FileState>,
     found: &mut BTreeMap<String, Option<FileState>>,
 ) -> Result<()> {
@@ -123,16 +144,17 @@ fn collect(
         }
         let entry = entry.map_err(Error::disk(doing()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if LEFT_BEHIND.contains(&name.as_str()) {
+        let path = format!("{prefix}{name}");
+        let is_left_behind = is_left_behind || LEFT_BEHIND.contains(&name.as_str());
+        if is_left_behind && !is_placed(&path, expected) {
             continue;
         }
-        let path = format!("{prefix}{name}");
         let metadata = match fs::symlink_metadata(entry.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             metadata => metadata.map_err(Error::disk(doing()))?,
         };
         if metadata.is_dir() {
-            collect(&entry.path(), &format!("{path}/"), expected, found)?;
+            collect(&entry.path(), &format!("{path}/"), is_left_behind, expected, found)?;
         } else if metadata.is_file() && expected.contains_key(&path) {
             let bytes = fs::read(entry.path()).map_err(Error::disk(doing()))?;
             let state = FileState { sha256: Digest::of(&bytes), executable: files::is_executable(&metadata) };

@@ -92,22 +92,43 @@ impl Scratch {
 
     /// Takes away what is there.
     pub(super) fn take(&self) -> Result<()> {
-        let take = || {
-            if fs::symlink_metadata(&self.target)?.is_symlink() {
-                return fs::remove_file(&self.target);
-            }
-            fs::create_dir(&self.folder)?;
-            fs::rename(&self.target, self.folder.join("gone"))?;
-            files::sync_folder(self.target.parent().unwrap_or(&self.target))?;
-            fs::remove_dir_all(&self.folder)
-        };
-        match take() {
+        match self.take_away() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             outcome => outcome.map_err(Error::disk(format!("remove {}", self.target.display()))),
         }
     }
 
-    /// Moves what is there to where it is kept. Where.
+    fn take_away(&self) -> io::Result<()> {
+        if fs::symlink_metadata(&self.target)?.is_symlink() {
+            return fs::remove_file(&self.target);
+        }
+        fs::create_dir(&self.folder)?;
+        fs::rename(&self.target, self.folder.join("gone"))?;
+        files::sync_folder(self.target.parent().unwrap_or(&self.target))?;
+        fs::remove_dir_all(&self.folder)
+    }
+
+    /// Brings back what was moved to where it is kept.
+    pub(super) fn bring_back(&self, kept: &Path) -> Result<()> {
+        let bring = || match fs::rename(kept, &self.target) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                fs::create_dir(&self.folder)?;
+                let new = self.folder.join("new");
+                copy(kept, &new)?;
+                fs::rename(&new, &self.target)?;
+                fs::remove_dir_all(&self.folder)?;
+                if fs::symlink_metadata(kept)?.is_dir() {
+                    fs::remove_dir_all(kept)
+                } else {
+                    fs::remove_file(kept)
+                }
+            }
+            moved => moved,
+        };
+        bring().map_err(Error::disk(format!("bring back {} from {}", self.target.display(), kept.display())))
+    }
+
+    /// Moves what is there to where it is kept, be it on another disk. Where.
     pub(super) fn keep(&self, backups: &Path) -> Result<PathBuf> {
         let name = self.target.file_name().unwrap_or_default().to_string_lossy();
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -118,8 +139,20 @@ impl Scratch {
                 number => backups.join(format!("{name}-{time}-{number}")),
             });
             let to = free.find(|path| !is_there(path)).unwrap_or_default();
-            fs::rename(&self.target, &to)?;
-            files::sync_folder(backups)?;
+            match fs::rename(&self.target, &to) {
+                // Whole under its name, or not there: what is here goes only then.
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    let half = tempfile::Builder::new().prefix(files::HALF_WRITTEN).tempdir_in(backups)?;
+                    copy(&self.target, &half.path().join(&*name))?;
+                    fs::rename(half.path().join(&*name), &to)?;
+                    files::sync_folder(backups)?;
+                    self.take_away()?;
+                }
+                moved => {
+                    moved?;
+                    files::sync_folder(backups)?;
+                }
+            }
             Ok(to)
         };
         keep().map_err(Error::disk(format!("move {} to {}", self.target.display(), backups.display())))
@@ -159,6 +192,34 @@ fn write_folder(folder: &Path, files: &[BundleFile]) -> io::Result<()> {
     folders.sort();
     folders.dedup();
     folders.iter().try_for_each(|folder| files::sync_folder(folder))
+}
+
+/// Copies what is there, links as links, and waits until it is durable.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(from)?;
+    if metadata.is_symlink() {
+        let leads_to = fs::read_link(from)?;
+        #[cfg(unix)]
+        return fs_err::os::unix::fs::symlink(leads_to, to);
+        #[cfg(windows)]
+        return std::os::windows::fs::symlink_dir(leads_to, to);
+    }
+    if metadata.is_dir() {
+        fs::create_dir(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        // Last, as nothing could be written into a folder that may not be.
+        fs::set_permissions(to, metadata.permissions())?;
+        return files::sync_folder(to);
+    }
+    if !metadata.is_file() {
+        let what = format!("{} is no file, and lies on another disk than the copy would", from.display());
+        return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+    }
+    fs::copy(from, to)?;
+    fs::File::open(to)?.sync_all()
 }
 
 fn link(to: &str, path: &Path) -> io::Result<()> {

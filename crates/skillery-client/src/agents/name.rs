@@ -4,15 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use skillery_core::SkillId;
 use skillery_core::bundle::{BundleFile, SKILL_FILE};
+use skillery_core::lint::{Level, Strictness};
+use skillery_core::{SkillId, SkillMd};
 
 use crate::agents::AgentError;
 
 /// What the format of agent skills allows.
 const MAX_LENGTH: usize = 64;
-/// Of a front matter; a name stands on one line of it.
-const MAX_NODES: usize = 10_000;
 /// Names that are devices on some machines, whatever folder they stand in.
 const DEVICES: &[&str] = &["aux", "con", "nul", "prn"];
 
@@ -27,8 +26,7 @@ impl FolderName {
         let bad = |reason: String| AgentError::NoName { id: id.clone(), reason };
         let file = files.iter().find(|file| file.path == SKILL_FILE);
         let file = file.ok_or_else(|| bad(format!("it has no `{SKILL_FILE}`")))?;
-        let text = std::str::from_utf8(&file.bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        name_in(text).and_then(|name| name.parse()).map_err(bad)
+        name_in(&file.bytes).and_then(|name| name.parse()).map_err(bad)
     }
 
     /// As text.
@@ -37,37 +35,13 @@ impl FolderName {
     }
 }
 
-#[derive(Deserialize)]
-struct FrontMatter {
-    name: Option<String>,
-}
-
-/// The `name` between the first two lines of three hyphens.
-fn name_in(text: &str) -> Result<String, String> {
-    let mut lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines();
-    if lines.next().map(str::trim_end) != Some("---") {
-        return Err("it does not begin with a front matter".to_owned());
+/// The `name` of a `SKILL.md` that every client reads in the same way.
+fn name_in(bytes: &[u8]) -> Result<String, String> {
+    let (skill, findings) = SkillMd::read(bytes, Strictness::Lenient);
+    if let Some(error) = findings.into_iter().find(|finding| finding.level == Level::Error) {
+        return Err(format!("its `{SKILL_FILE}` cannot be used: {}", error.message));
     }
-    let mut matter = String::new();
-    let mut is_closed = false;
-    for line in lines {
-        if line.trim_end() == "---" {
-            is_closed = true;
-            break;
-        }
-        matter.push_str(line);
-        matter.push('\n');
-    }
-    if !is_closed {
-        return Err("its front matter does not end".to_owned());
-    }
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_events: MAX_NODES, max_nodes: MAX_NODES },
-    };
-    let matter: FrontMatter = serde_saphyr::from_str_with_options(&matter, options)
-        .map_err(|error| format!("its front matter is not valid: {error}"))?;
-    matter.name.ok_or_else(|| "its front matter has no `name`".to_owned())
+    skill.map(|skill| skill.name).ok_or_else(|| format!("its `{SKILL_FILE}` cannot be read"))
 }
 
 impl FromStr for FolderName {

@@ -139,7 +139,7 @@ impl Site {
         agents: &[&Agent],
         options: PlaceOptions,
     ) -> Result<Vec<Placed>> {
-        let _lock = self.home.lock()?;
+        let _lock = self.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
         let mut conflicts = Vec::new();
@@ -171,7 +171,7 @@ impl Site {
 
     /// Brings what was placed of these skills, for these agents or for all, to these versions. What is in the way is left.
     pub fn refresh(&self, skills: &[SkillFolder], agents: Option<&[&Agent]>, force: bool) -> Result<Placing> {
-        let _lock = self.home.lock()?;
+        let _lock = self.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
         let folders = self.folders();
@@ -271,9 +271,33 @@ impl Site {
         Ok(steps)
     }
 
+    /// Moves aside what is in the way, as nothing of it may be taken for ours. Where, for each step; everything, or nothing.
+    fn make_way(&self, steps: &[Step<'_>]) -> Result<Vec<Option<PathBuf>>> {
+        let keep = |step: &Step<'_>| match step.now {
+            Now::InTheWay => Scratch::of(&step.target.path())?.keep(&self.backups()?).map(Some),
+            _ => Ok(None),
+        };
+        let mut kept = Vec::with_capacity(steps.len());
+        for step in steps {
+            match keep(step) {
+                Ok(backup) => kept.push(backup),
+                Err(error) => {
+                    for (step, backup) in steps.iter().zip(kept) {
+                        if let Some(backup) = backup {
+                            Scratch::of(&step.target.path())?.bring_back(&backup)?;
+                        }
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(kept)
+    }
+
     /// Writes down what will be there, does it, and writes down that it is done. An interruption in between leaves old or new
     /// in each folder, and both are known to be ours.
     fn carry_out(&self, file: &Path, record: &mut Record, steps: &[Step<'_>]) -> Result<Vec<Placed>> {
+        let backups = self.make_way(steps)?;
         let known = record.clone();
         let mut missing = BTreeSet::new();
         for step in steps {
@@ -303,8 +327,8 @@ impl Site {
             fs::create_dir(folder).map_err(Error::disk(format!("make {}", folder.display())))?;
         }
         let mut placed = Vec::with_capacity(steps.len());
-        for step in steps {
-            placed.push(self.carry_out_one(record, step)?);
+        for (step, backup) in steps.iter().zip(backups) {
+            placed.push(self.carry_out_one(record, step, backup)?);
         }
         for placement in record.placements.values_mut() {
             placement.before = None;
@@ -316,14 +340,10 @@ impl Site {
         Ok(placed)
     }
 
-    fn carry_out_one(&self, record: &mut Record, step: &Step<'_>) -> Result<Placed> {
+    fn carry_out_one(&self, record: &mut Record, step: &Step<'_>, backup: Option<PathBuf>) -> Result<Placed> {
         let Target { skill, link, .. } = &step.target;
         let path = step.target.path();
         let scratch = Scratch::of(&path)?;
-        let backup = match step.now {
-            Now::InTheWay => Some(scratch.keep(&self.backups()?)?),
-            _ => None,
-        };
         if !matches!(step.now, Now::Same) {
             scratch.put(&link.as_deref().map_or(Fresh::Files(&skill.files), Fresh::Link))?;
         }

@@ -9,19 +9,21 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use serde::Serialize;
-use skillery_core::{SkillId, Version};
+use skillery_core::{Digest, SkillId, Version};
 
-use crate::agents::content::DifferenceKind;
+use crate::agents::content::{Content, DifferenceKind};
 use crate::agents::disk::is_there;
 use crate::agents::machine::join;
 use crate::agents::record::{Form, Placement, Record, path_of};
 use crate::agents::{Agent, AgentError, Difference, FolderName, Machine};
 use crate::error::{Error, Result};
+use crate::files::FileLock;
 use crate::home::Home;
-use crate::library::fold;
+use crate::library::{Library, fold};
+use crate::lockfile::{LOCK_FILE, Lockfile};
+use crate::project::{self, Guard, PROJECT_FOLDER};
 
-/// What this program keeps in a project, beside the lock file.
-const PROJECT_FOLDER: &str = ".skillery";
+const GUARD_FILE: &str = "agents.lock";
 const RECORD_FILE: &str = "agents.json";
 const BACKUP_FOLDER: &str = "backups";
 
@@ -42,6 +44,12 @@ pub struct Site {
     pub(super) machine: Machine,
     /// The project, without links in its path; none for all of them.
     pub(super) root: Option<PathBuf>,
+}
+
+/// Other processes are kept out until this is dropped.
+pub(super) struct Locks {
+    _home: FileLock,
+    _project: Option<Guard>,
 }
 
 /// One skill in one folder.
@@ -70,8 +78,11 @@ pub struct Listed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// As it was placed.
+    /// As it was placed, and as the library or the project's lock file has this version.
     Whole,
+    /// As the record says that it was placed. A record may come with a project, and nothing here says that the version has these
+    /// files.
+    Unverified,
     /// Changed by hand.
     Altered,
     /// Gone.
@@ -167,6 +178,16 @@ impl Site {
         }
     }
 
+    /// Keeps out other processes that place or take here: those of this home, and, in a project, those of others.
+    pub(super) fn lock(&self) -> Result<Locks> {
+        let home = self.home.lock()?;
+        let project = match self.root {
+            Some(_) => Some(project::guard(&self.own_folder()?, GUARD_FILE)?),
+            None => None,
+        };
+        Ok(Locks { _home: home, _project: project })
+    }
+
     /// The skills that were placed here, by id.
     pub fn skills(&self) -> Result<BTreeSet<SkillId>> {
         let record = Record::load(&self.record_file()?)?;
@@ -188,10 +209,19 @@ impl Site {
         Ok(candidates.pop())
     }
 
+    /// Whether this skill was placed here, for one of these agents or for any.
+    pub fn has(&self, id: &SkillId, agents: Option<&[&Agent]>) -> Result<bool> {
+        let record = Record::load(&self.record_file()?)?;
+        let is_it = |placement: &Placement| placement.id.key() == id.key() && placement.is_for(agents);
+        Ok(record.placements.values().any(is_it))
+    }
+
     /// What was placed here, for these agents or for all, by path.
-    pub fn list(&self, agents: Option<&[&Agent]>) -> Result<Vec<Listed>> {
+    pub fn list(&self, library: &Library, agents: Option<&[&Agent]>) -> Result<Vec<Listed>> {
         let record = Record::load(&self.record_file()?)?;
         let folders = self.folders();
+        // What cannot be read vouches for nothing.
+        let lock = self.root.as_ref().and_then(|root| Lockfile::load(&root.join(LOCK_FILE)).ok().flatten());
         let mut listed = Vec::new();
         for (key, placement) in &record.placements {
             if !placement.is_for(agents) {
@@ -201,7 +231,18 @@ impl Site {
                 None => (State::Elsewhere, Vec::new()),
                 Some(path) => match look(&path, placement)? {
                     Look::Missing => (State::Missing, Vec::new()),
-                    Look::Whole(_) => (State::Whole, Vec::new()),
+                    Look::Whole(form) => {
+                        let copy = self.copy_of(&path, &form, &record, &folders)?;
+                        let is_known = match copy {
+                            Some((path, content)) => {
+                                let digest = content.digest_in(&path)?;
+                                let known = digests(&placement.id, &content.version, library, lock.as_ref());
+                                digest.is_some_and(|digest| known.contains(&digest))
+                            }
+                            None => false,
+                        };
+                        (if is_known { State::Whole } else { State::Unverified }, Vec::new())
+                    }
                     Look::Altered(differences) => (State::Altered, differences),
                 },
             };
@@ -217,6 +258,29 @@ impl Site {
             });
         }
         Ok(listed)
+    }
+
+    /// The files of what stands somewhere: its own, or those of the copy that it leads to, if that is as it was placed.
+    fn copy_of(
+        &self,
+        path: &Path,
+        form: &Form,
+        record: &Record,
+        folders: &BTreeSet<PathBuf>,
+    ) -> Result<Option<(PathBuf, Content)>> {
+        if form.link.is_none() {
+            return Ok(Some((path.to_owned(), form.content.clone())));
+        }
+        let Ok(to) = fs::canonicalize(path) else { return Ok(None) };
+        for (key, placement) in &record.placements {
+            if placement.link.is_none()
+                && self.locate(key, folders).as_ref() == Some(&to)
+                && let Look::Whole(Form { link: None, content }) = look(&to, placement)?
+            {
+                return Ok(Some((to, content)));
+            }
+        }
+        Ok(None)
     }
 
     /// The folders of agents in a project; nothing is believed to be placed elsewhere.
@@ -260,6 +324,18 @@ impl Site {
         }
         record.folders.retain(|key| is_there(&path_of(key, self.root.as_deref())));
     }
+}
+
+/// The digests that a version is known to have here.
+fn digests(id: &SkillId, version: &Version, library: &Library, lock: Option<&Lockfile>) -> Vec<Digest> {
+    let installed = library.versions(id.as_str()).unwrap_or_default();
+    let installed = installed.into_iter().map(|installed| installed.manifest);
+    let locked = lock.and_then(|lock| lock.get(id)).filter(|locked| locked.version == *version);
+    installed
+        .filter(|manifest| manifest.version == *version)
+        .map(|manifest| manifest.digest)
+        .chain(locked.map(|locked| locked.digest))
+        .collect()
 }
 
 impl Placement {

@@ -33,7 +33,7 @@ pub struct Taken {
 impl Site {
     /// Takes these skills from these agents, or from all: everything, or, where something was changed by hand, nothing.
     pub fn take(&self, ids: &[SkillId], agents: Option<&[&Agent]>, force: bool) -> Result<Vec<Taken>> {
-        let _lock = self.home.lock()?;
+        let _lock = self.lock()?;
         let file = self.record_file()?;
         let mut record = Record::load(&file)?;
         let folders = self.folders();

@@ -93,6 +93,35 @@ fn a_skill_that_is_called_otherwise_now_leaves_nothing_under_its_old_name() {
 }
 
 #[test]
+fn what_programs_leave_behind_is_no_change_and_what_was_published_is() {
+    let World { root, site, .. } = &world();
+    let bytecode = "scripts/__pycache__/run.pyc";
+    let files =
+        [(bytecode, "published", false), ("docs/.DS_Store", "published", false), ("a/b.md", "b", false)];
+    site.place(&[skill("tool", "1.0.0", &files)], &agents(&["claude-code"]), PlaceOptions::default())
+        .unwrap();
+    let folder = root.join(".claude/skills/tool");
+    let differences = || -> Vec<String> {
+        let record = record::Record::load(&site.record_file().unwrap()).unwrap();
+        let placement = record.placements.values().next().unwrap();
+        match site::look(&folder, placement).unwrap() {
+            site::Look::Altered(differences) => differences.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        }
+    };
+    assert_eq!(differences(), Vec::<String>::new());
+    // Others beside them are nobody's work, as where none were published.
+    std::fs::write(folder.join("scripts/__pycache__/other.pyc"), "left").unwrap();
+    std::fs::create_dir(folder.join("a/__pycache__")).unwrap();
+    std::fs::write(folder.join("a/__pycache__/b.pyc"), "left").unwrap();
+    std::fs::write(folder.join(".DS_Store"), "left").unwrap();
+    assert_eq!(differences(), Vec::<String>::new());
+    std::fs::write(folder.join(bytecode), "changed").unwrap();
+    std::fs::remove_file(folder.join("docs/.DS_Store")).unwrap();
+    assert_eq!(differences(), ["`docs/.DS_Store` (missing)", "`scripts/__pycache__/run.pyc` (changed)"]);
+}
+
+#[test]
 fn what_an_interruption_left_comes_back_or_goes() {
     let World { root, .. } = &world();
     let target = root.join("skills/tool");
@@ -142,16 +171,20 @@ fn names_that_are_the_same_everywhere() {
         FolderName::of(&"acme/x".parse().unwrap(), &[file]).map(String::from)
     };
     assert_eq!(named("---\nname: \"a-b\"\ndescription: >\n  ---\n---\n").unwrap(), "a-b");
-    assert_eq!(named("\u{feff}---\r\nname: a\r\n---\r\n# name: b").unwrap(), "a");
+    assert_eq!(named("\u{feff}---\r\nname: a\r\ndescription: b\r\n---\r\n# name: b").unwrap(), "a");
     for bad in [
         "",
         "name: a",
         "---\nname: a\n",
-        "---\nname: ../a\n---\n",
-        "---\nname: [a]\n---\n",
-        "---\nname: a\nname: b\n---\n",
+        "---\nname: ../a\ndescription: b\n---\n",
+        "---\nname: [a]\ndescription: b\n---\n",
+        "---\nname: a\nname: b\ndescription: b\n---\n",
         "---\ndescription: a\n---\n",
-        "\n---\nname: a\n---\n",
+        "\n---\nname: a\ndescription: b\n---\n",
+        // What two agents would read in two ways.
+        "---\nname: &a a\ndescription: b\n---\n",
+        "---\nname: a\ndescription: b\rname: c\n---\n",
+        "---\nname: a\n---\n",
     ] {
         let error = named(bad).unwrap_err();
         assert_eq!(error.code(), "no-folder-name", "{bad:?}");

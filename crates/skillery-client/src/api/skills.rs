@@ -5,10 +5,11 @@ use reqwest::Method;
 use skillery_core::api::{
     BundleRequest, DownloadResponse, PublishRequest, PublishResponse, Record, VisibilityRequest,
 };
-use skillery_core::{Limits, SkillId, SkillKind, Version, VersionRequest, Visibility};
+use skillery_core::{SkillId, SkillKind, Version, VersionRequest, Visibility};
 
 use crate::client::{Call, Client, Progress};
 use crate::error::Result;
+use crate::most;
 
 /// What a publish was answered with.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,13 +29,6 @@ pub struct Downloaded {
     pub bundle: Option<Bytes>,
 }
 
-/// The most that a bundle may hold: all files of one, packed as badly as can be.
-fn most_of_a_bundle() -> usize {
-    let limits = Limits::default();
-    // A header, an entry in the directory, and twice the longest path.
-    limits.bundle_bytes + limits.bundle_files * 1_024 + limits.bundle_bytes / 1_000
-}
-
 impl Client {
     /// `POST /skills`, with a folder as its canonical ZIP. Safe to repeat.
     pub async fn publish_bundle(
@@ -52,7 +46,7 @@ impl Client {
     pub async fn bundle(&self, id: &SkillId, version: &Version) -> Result<Bytes> {
         let version = version.to_string();
         let call = Call::of_skill(Method::GET, id, &["versions", &version, "bundle"]);
-        self.bytes(call.large(most_of_a_bundle())).await
+        self.bytes(call.large(most::zip_bytes())).await
     }
 
     /// [`Client::download`], and where that is a folder its ZIP.

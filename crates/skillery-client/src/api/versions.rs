@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use skillery_core::api::{InstallResponse, ReasonRequest, VersionDetail, VersionSummary, VersionsResponse};
-use skillery_core::{SkillId, Version};
+use skillery_core::{SkillId, Version, VersionRequest, VersionStatus};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
@@ -17,11 +17,33 @@ impl Client {
         let mut versions = Vec::new();
         loop {
             let offset = versions.len() as u64;
-            let page = self.versions(id, Page { limit: Some(200), offset: Some(offset) }).await?;
+            // How many make a page is the registry's to say.
+            let page = self.versions(id, Page { limit: None, offset: Some(offset) }).await?;
             let is_last = page.versions.is_empty();
             versions.extend(page.versions);
             if is_last || versions.len() as u64 >= page.total.min(MOST_VERSIONS) {
                 return Ok(versions);
+            }
+        }
+    }
+
+    /// The highest published version that fits. Asking for it counts as no install.
+    pub async fn newest(&self, id: &SkillId, request: &VersionRequest) -> Result<Option<Version>> {
+        if let VersionRequest::Exact(version) = request {
+            return Ok(Some(version.clone()));
+        }
+        let mut offset = 0;
+        loop {
+            let page = self.versions(id, Page { limit: None, offset: Some(offset) }).await?;
+            offset += page.versions.len() as u64;
+            let is_last = page.versions.is_empty() || offset >= page.total.min(MOST_VERSIONS);
+            let published = page.versions.iter().filter(|version| version.status == VersionStatus::Published);
+            // The highest come first, so that the first page with one that fits has the one to take.
+            if let Some(version) = request.choose(published.map(|version| &version.version)) {
+                return Ok(Some(version.clone()));
+            }
+            if is_last {
+                return Ok(None);
             }
         }
     }

@@ -1,17 +1,19 @@
 //! Files of versions on disk: written so that they last, read back as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use skillery_core::SkillKind;
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Limits, SkillKind};
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::library::beside::{MANIFEST_FILE, is_beside};
 use crate::library::manifest::{Installed, Manifest};
+use crate::most;
 
 /// Python makes it when a skill is imported.
 const BYTECODE_FOLDER: &str = "__pycache__";
@@ -57,16 +59,33 @@ pub(super) fn write_version(
 /// The files of a version as they are on disk now, without what this library or Python added, up to the limits of a bundle:
 /// what is on disk may have been altered to anything.
 pub(super) fn collect(installed: &Installed) -> Result<Vec<BundleFile>> {
-    let mut files = Vec::new();
-    walk(&installed.path, "", &installed.manifest, &mut files)?;
+    let (mut files, mut left) = (Vec::new(), most::limits().bundle_bytes as u64);
+    walk(&installed.path, "", &installed.manifest, &mut files, &mut left)?;
     Ok(files)
 }
 
-fn walk(folder: &Path, prefix: &str, manifest: &Manifest, files: &mut Vec<BundleFile>) -> Result<()> {
-    let limits = Limits::default();
+/// `left` is how many bytes more there may be.
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    manifest: &Manifest,
+    files: &mut Vec<BundleFile>,
+    left: &mut u64,
+) -> Result<()> {
+    let limits = most::limits();
     let too_much = || Error::invalid(format!("`{}`", folder.display()), "it holds more than a skill may");
     let may_be_added = prefix.split('/').any(|part| part == BYTECODE_FOLDER);
-    for name in names_in(folder)? {
+    for name in all_names_in(folder)? {
+        let no_text = |name: OsString| {
+            let what = format!("`{}`", folder.join(name).display());
+            Error::invalid(what, "its name is no text, so it is no file of a skill")
+        };
+        let name = match name.into_string() {
+            Ok(name) => name,
+            // What Python made is never looked at, whatever it is called.
+            Err(_) if may_be_added => continue,
+            Err(name) => return Err(no_text(name)),
+        };
         let (path, own) = (folder.join(&name), format!("{prefix}{name}"));
         let is_other = manifest.kind == SkillKind::Function && prefix.is_empty() && is_beside(&name);
         let metadata = match fs::symlink_metadata(&path) {
@@ -78,19 +97,17 @@ fn walk(folder: &Path, prefix: &str, manifest: &Manifest, files: &mut Vec<Bundle
             continue;
         }
         if metadata.is_dir() {
-            walk(&path, &format!("{own}/"), manifest, files)?;
+            walk(&path, &format!("{own}/"), manifest, files, left)?;
             continue;
         }
         // A folder may have been published with what Python had made in it.
         if may_be_added && !manifest.paths.contains(&own) {
             continue;
         }
-        if !metadata.is_file()
-            || files.len() >= limits.bundle_files
-            || metadata.len() > limits.file_bytes as u64
-        {
+        if !metadata.is_file() || files.len() >= limits.bundle_files || metadata.len() > *left {
             return Err(too_much());
         }
+        *left -= metadata.len();
         let bytes = fs::read(&path).map_err(Error::disk("read a skill of the library"))?;
         files.push(BundleFile { path: own, executable: files::is_executable(&metadata), bytes });
     }
@@ -108,8 +125,23 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The names in a folder; none when there is no such folder.
+/// The names in a folder; none when there is no such folder. Nothing of ours is called otherwise than with a text, so what is, is
+/// passed over.
 pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for name in all_names_in(folder)? {
+        match name.into_string() {
+            Ok(name) => names.push(name),
+            Err(name) => {
+                let path = folder.join(name);
+                tracing::warn!(path = %path.display(), "passing over what has no text as its name");
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn all_names_in(folder: &Path) -> Result<Vec<OsString>> {
     let read = match fs::read_dir(folder) {
         Ok(read) => read,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -120,7 +152,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in read {
         let entry = entry.map_err(Error::disk("read the library"))?;
-        names.extend(entry.file_name().into_string());
+        names.push(entry.file_name());
     }
     Ok(names)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde::Serialize;
 use skillery_core::script::Manifest as Script;
-use skillery_core::{Dependencies, Segment, SkillId, SkillKind, Version, VersionRequest};
+use skillery_core::{Dependencies, SkillId, SkillKind, SkillName, SkillReference, Version, VersionRequest};
 
 use crate::error::{Error, Result};
 use crate::library::{Installed, Library, fold};
@@ -278,14 +278,14 @@ impl<'a> Loader<'a> {
     }
 
     fn find(&mut self, wanted: &str) -> Result<State> {
-        let (name, request) = match parse(wanted) {
-            Ok(parsed) => parsed,
+        // Which script of it is called makes no other dependency: a skill is installed as a whole.
+        let SkillReference { name, version: request, .. } = match wanted.parse() {
+            Ok(reference) => reference,
             Err(reason) => return Ok(State::Invalid { reason }),
         };
-        let candidates = if name.contains('/') {
-            self.by_key.get(&fold(name)).cloned().into_iter().collect()
-        } else {
-            self.by_name.get(&fold(name)).cloned().unwrap_or_default()
+        let candidates = match &name {
+            SkillName::Id(id) => self.by_key.get(&fold(id.as_str())).cloned().into_iter().collect(),
+            SkillName::Name(name) => self.by_name.get(&fold(name.as_str())).cloned().unwrap_or_default(),
         };
         let id = match candidates.as_slice() {
             [] => return Ok(State::Missing),
@@ -307,24 +307,6 @@ impl<'a> Loader<'a> {
             None => State::Unsatisfied { id: id.clone(), present: numbers },
         })
     }
-}
-
-/// The name and the version of `org/name@^1` or `name`.
-fn parse(wanted: &str) -> Result<(&str, VersionRequest), String> {
-    let (name, request) = match wanted.split_once('@') {
-        Some((_, "")) => return Err("nothing stands behind the `@`".to_owned()),
-        Some((name, request)) => {
-            (name, request.parse::<VersionRequest>().map_err(|error| error.to_string())?)
-        }
-        None => (wanted, VersionRequest::Latest),
-    };
-    let checked = if name.contains('/') {
-        name.parse::<SkillId>().map(drop)
-    } else {
-        name.parse::<Segment>().map(drop)
-    };
-    checked.map_err(|error| error.to_string())?;
-    Ok((name, request))
 }
 
 impl Graph {

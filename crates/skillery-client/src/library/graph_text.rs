@@ -226,9 +226,10 @@ fn label(node: &Node) -> String {
     }
 }
 
-/// The range of `org/name@range`.
+/// The range of `org/name@range`, without the script that may stand behind it.
 fn range(dependency: &Dependency) -> Option<&str> {
-    dependency.wanted.split_once('@').map(|(_, range)| range)
+    let (_, range) = dependency.wanted.split_once('@')?;
+    Some(range.split_once('#').map_or(range, |(range, _)| range))
 }
 
 fn requirement(dependency: &Dependency) -> String {

@@ -46,6 +46,8 @@ impl InstallOptions {
 pub(super) struct Fetched {
     pub(super) entry: Entry,
     pub(super) from_cache: bool,
+    /// Whether it lies on disk, in the cache or in the library.
+    pub(super) is_kept: bool,
     pub(super) warning: Option<String>,
     pub(super) new_log_key: Option<String>,
 }
@@ -321,7 +323,7 @@ impl Library {
             proven.receipt
         });
         let entry = Entry { manifest, code, bundle, proof, kept };
-        Ok(Fetched { entry, from_cache: false, warning, new_log_key })
+        Ok(Fetched { entry, from_cache: false, is_kept: false, warning, new_log_key })
     }
 
     /// Where a signature of either kind was wanted and there is none, in the words of the kind that there might be.
@@ -344,9 +346,9 @@ impl Library {
     pub(super) async fn put(&self, registry: String, fetched: Fetched) -> Result<Installation> {
         let library = self.clone();
         blocking(move || {
-            let Fetched { mut entry, from_cache, warning, new_log_key } = fetched;
+            let Fetched { mut entry, from_cache, is_kept, warning, new_log_key } = fetched;
             let files = rebuilt(&entry)?.files;
-            if !from_cache {
+            if !is_kept {
                 library.keep(&registry, &mut entry);
             }
             let Manifest { id, version, .. } = &entry.manifest;
@@ -355,7 +357,7 @@ impl Library {
             let added = writer.add(&files, entry.manifest.clone(), beside)?;
             writer.set_current(id, version)?;
             drop(writer);
-            if !from_cache && let Err(error) = library.cache.put(&registry, &entry) {
+            if !is_kept && let Err(error) = library.cache.put(&registry, &entry) {
                 // The skill is installed; only installing it again needs the registry.
                 tracing::warn!(%error, "the download is not kept");
             }
@@ -366,6 +368,14 @@ impl Library {
             Ok(Installation { installed, added, from_cache, new_log_key, warning })
         })
         .await
+    }
+
+    /// Keeps a verified download in the cache; whether that could be done.
+    pub(super) fn keep_download(&self, registry: &str, entry: &mut Entry) -> bool {
+        self.keep(registry, entry);
+        let kept = self.cache.put(registry, entry);
+        // It is good all the same; only having it again needs the registry.
+        kept.inspect_err(|error| tracing::warn!(%error, "the download is not kept")).is_ok()
     }
 
     /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.

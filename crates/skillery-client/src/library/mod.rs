@@ -4,7 +4,6 @@
 //! of its name. What is there is found without a registry.
 
 mod beside;
-mod bundle;
 mod cache;
 mod code;
 mod disk;

@@ -1,7 +1,9 @@
 //! Installing what was downloaded earlier, where the registry is not, or must not be, asked.
 
+use std::collections::BTreeSet;
+
 use skillery_core::bundle;
-use skillery_core::{SkillId, SkillKind, VersionRequest, VersionStatus};
+use skillery_core::{SkillId, SkillKind, Version, VersionRequest, VersionStatus};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -31,17 +33,20 @@ impl Library {
                 let Some(version) = request.choose(versions.iter()).cloned() else {
                     return Err(Error::NotCached { id, request: request.to_string(), registry });
                 };
-                let entry = library.cache.get(&registry, &id, &version).or_else(|| {
-                    let same = |installed: &&Installed| installed.manifest.version == version;
-                    present.iter().find(same).and_then(|installed| library.entry_of(installed))
-                });
+                let entry = library.entry_among(&present, &registry, &id, &version);
                 // What was yanked, or waited, is only for who names it.
                 let is_for_all = |entry: &Entry| entry.manifest.status == VersionStatus::Published;
                 let is_named = matches!(request, VersionRequest::Exact(_));
                 if let Some(entry) = entry.filter(|entry| is_named || is_for_all(entry)) {
                     library.check_entry(&client, &entry, options)?;
                     let warning = earlier_warning(&entry.manifest);
-                    return Ok(Fetched { entry, from_cache: true, warning, new_log_key: None });
+                    return Ok(Fetched {
+                        entry,
+                        from_cache: true,
+                        is_kept: true,
+                        warning,
+                        new_log_key: None,
+                    });
                 }
                 versions.retain(|other| *other != version);
             }
@@ -49,19 +54,37 @@ impl Library {
         .await
     }
 
-    /// All versions of a skill from this registry that are here, installed or in the cache.
-    pub(super) fn downloaded(&self, registry: &str, id: &SkillId) -> Result<Vec<Entry>> {
-        let mut entries: Vec<Entry> = Vec::new();
-        for version in self.cache.versions(registry, id) {
-            entries.extend(self.cache.get(registry, id, &version));
-        }
-        for installed in self.present(registry, id)? {
-            let is_there = |entry: &Entry| entry.manifest.version == installed.manifest.version;
-            if !entries.iter().any(is_there) {
-                entries.extend(self.entry_of(&installed));
-            }
-        }
-        Ok(entries)
+    /// What is to be known of each version of a skill from this registry that is here, installed or in the cache. One after the
+    /// other is read: all of them may be more than the memory holds.
+    pub(super) fn each_downloaded<T>(
+        &self,
+        registry: &str,
+        id: &SkillId,
+        read: impl Fn(Entry) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let present = self.present(registry, id)?;
+        let mut versions: BTreeSet<Version> = self.cache.versions(registry, id).into_iter().collect();
+        versions.extend(present.iter().map(|installed| installed.manifest.version.clone()));
+        let there = versions.iter().filter_map(|version| self.entry_among(&present, registry, id, version));
+        Ok(there.filter_map(read).collect())
+    }
+
+    /// A version from this registry that is here, installed or in the cache.
+    pub(super) fn entry(&self, registry: &str, id: &SkillId, version: &Version) -> Result<Option<Entry>> {
+        Ok(self.entry_among(&self.present(registry, id)?, registry, id, version))
+    }
+
+    fn entry_among(
+        &self,
+        present: &[Installed],
+        registry: &str,
+        id: &SkillId,
+        version: &Version,
+    ) -> Option<Entry> {
+        self.cache.get(registry, id, version).or_else(|| {
+            let same = |installed: &&Installed| installed.manifest.version == *version;
+            present.iter().find(same).and_then(|installed| self.entry_of(installed))
+        })
     }
 
     /// What the library has of a skill from this registry: as good as a cache, should that have been cleared.

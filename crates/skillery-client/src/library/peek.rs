@@ -39,11 +39,7 @@ impl Library {
             let mut entry = fetched.entry;
             let files = rebuilt(&entry)?.files;
             if !fetched.from_cache {
-                library.keep(&registry, &mut entry);
-                if let Err(error) = library.cache.put(&registry, &entry) {
-                    // It was read; only reading it again needs the registry.
-                    tracing::warn!(%error, "the download is not kept");
-                }
+                library.keep_download(&registry, &mut entry);
             }
             Ok(Peeked { manifest: entry.manifest, files, warning: fetched.warning })
         })

@@ -1,18 +1,20 @@
 //! Installing skills with all that they need: versions that go together are chosen first, then each is fetched and checked,
 //! and only when all of them are good does any reach the library.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use skillery_core::api::VersionSummary;
 use skillery_core::bundle::BundleFile;
-use skillery_core::{Dependencies, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Dependencies, Digest, SkillId, Version, VersionRequest, VersionStatus};
 use tokio::runtime::Handle;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::library::cache::Entry;
 use crate::library::install::{Fetched, check_locked, check_locked_statement};
 use crate::library::offline::rebuilt;
-use crate::library::{InstallOptions, Installation, Library, Manifest, blocking};
+use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, blocking};
 use crate::lockfile::{LockedSkill, Lockfile};
 use crate::resolve::{Candidate, Chosen, Source, Want, resolve};
 
@@ -27,8 +29,9 @@ pub struct Together {
 
 impl Library {
     /// Installs what is wanted with all that it needs, in versions that go together. What `lock` names is chosen before what
-    /// is newer, as far as it fits, but for skills whose keys are in `renewed`; a version that it names must be what it says. `step` hears of each version before it is fetched. Where the registry cannot be reached,
-    /// what was downloaded earlier stands in.
+    /// is newer, as far as it fits, but for skills whose keys are in `renewed`; a version that it names must be what it says.
+    /// `step` hears of each version before it is fetched. Where the registry cannot be reached, what was downloaded earlier
+    /// stands in.
     pub async fn install_together(
         &self,
         client: &Client,
@@ -39,24 +42,20 @@ impl Library {
         step: &(dyn Fn(&Chosen) + Sync),
     ) -> Result<Together> {
         let mut options = options;
-        let chosen = match self.choose(client, wants, lock, renewed, options).await {
+        let order = Order { client, wants, lock, renewed };
+        let (chosen, fetched) = match self.choose(&order, options).await {
             Err(error) if error.is_unreachable() && !options.offline && !options.require.witnessed => {
                 options.offline = true;
                 // Why the registry does not answer is of more use than that nothing was downloaded.
-                self.choose(client, wants, lock, renewed, options).await.map_err(|_| error)?
+                self.choose(&order, options).await.map_err(|_| error)?
             }
             chosen => chosen?,
         };
+        let mut fetched = fetched;
         let mut ready = Vec::with_capacity(chosen.len());
         for one in &chosen {
             step(one);
-            let wanted = wants.iter().find(|want| want.id.key() == one.id.key());
-            let is_same =
-                |locked: &&LockedSkill| locked.version == one.version && locked.registry == client.registry();
-            let locked = lock.get(&one.id).filter(is_same);
-            // What was yanked is for whoever names it, or had it before.
-            let is_named = wanted.is_some_and(|want| matches!(want.request, VersionRequest::Exact(_)))
-                || locked.is_some();
+            let locked = order.locked(&one.id, &one.version);
             // Whoever names a skill wants to hear of it from the registry.
             if let Some(locked) = locked.filter(|locked| !renewed.contains(&locked.id.key()))
                 && let Some(present) = self.use_present(client, locked.clone(), options).await?
@@ -66,61 +65,161 @@ impl Library {
                 ready.push(Ready::Present(Box::new(present)));
                 continue;
             }
-            let request = VersionRequest::Exact(one.version.clone());
-            let introduced = locked.map(|locked| locked.log_key()).transpose()?.flatten();
-            let version =
-                self.fetch(client, &one.id, &request, is_named, options, introduced.as_ref()).await?;
-            if let Some(locked) = locked {
-                check_locked(locked, version.entry.manifest.digest)?;
-                if options.require.signed {
-                    check_locked_statement(locked, version.entry.kept.signatures.as_ref())?;
-                }
+            let version = match fetched.remove(&(one.id.key(), one.version.clone())) {
+                Some(version) => version,
+                None => self.set_aside(&order, &one.id, &one.version, options).await?,
+            };
+            if version.needs != one.needs {
+                let (id, version) = (one.id.clone(), one.version.clone());
+                return Err(Error::NeedsDiffer { id, version });
             }
-            check_needs(one, &version.entry.manifest, &rebuilt(&version.entry)?.files)?;
-            ready.push(Ready::Fetched(Box::new(version)));
+            ready.push(Ready::Aside(Box::new(version)));
         }
         let mut installations = Vec::with_capacity(ready.len());
         for version in ready {
             installations.push(match version {
                 Ready::Present(installation) => *installation,
-                Ready::Fetched(version) => self.put(client.registry().to_owned(), *version).await?,
+                Ready::Aside(aside) => {
+                    let registry = client.registry().to_owned();
+                    let fetched = self.taken_back(registry.clone(), *aside).await?;
+                    self.put(registry, fetched).await?
+                }
             });
         }
         let needs = chosen.into_iter().map(|one| (one.id, one.needs)).collect();
         Ok(Together { installations, needs })
     }
 
-    /// Versions that go together, of the registry or of what was downloaded earlier.
-    pub async fn choose(
+    /// What the files of an installed version say that it needs.
+    pub fn needs(&self, installed: &Installed) -> Result<Vec<Want>> {
+        let Manifest { kind, id, .. } = &installed.manifest;
+        Ok(wants_of(&Dependencies::declared(*kind, id, &self.files(installed)?)))
+    }
+
+    /// Versions that go together, of the registry or of what was downloaded earlier; and what had to be fetched to know that.
+    async fn choose(&self, order: &Order<'_>, options: InstallOptions) -> Result<(Vec<Chosen>, Read)> {
+        let Order { client, wants, lock, renewed } = *order;
+        let (client, wants, lock, renewed) = (client.clone(), wants.to_vec(), lock.clone(), renewed.clone());
+        let (library, runtime) = (self.clone(), Handle::current());
+        blocking(move || {
+            let order = Order { client: &client, wants: &wants, lock: &lock, renewed: &renewed };
+            let locked: BTreeMap<SkillId, Version> = lock
+                .skills()
+                .iter()
+                .filter(|skill| skill.registry == client.registry() && !renewed.contains(&skill.id.key()))
+                .map(|skill| (skill.id.clone(), skill.version.clone()))
+                .collect();
+            if options.offline {
+                let source = Downloaded { library: &library, client: &client, wants: &wants };
+                return Ok((resolve(&source, &wants, &locked)?, Read::new()));
+            }
+            let source =
+                Registry { library: &library, order: &order, options, runtime, read: RefCell::default() };
+            let chosen = resolve(&source, &wants, &locked)?;
+            Ok((chosen, source.read.into_inner()))
+        })
+        .await
+    }
+
+    /// Fetches a version and checks it, and keeps it on disk until it may be put into the library: of many versions together only
+    /// one is in memory.
+    async fn set_aside(
         &self,
-        client: &Client,
-        wants: &[Want],
-        lock: &Lockfile,
-        renewed: &BTreeSet<String>,
+        order: &Order<'_>,
+        id: &SkillId,
+        version: &Version,
         options: InstallOptions,
-    ) -> Result<Vec<Chosen>> {
-        let locked: BTreeMap<SkillId, Version> = lock
-            .skills()
-            .iter()
-            .filter(|skill| skill.registry == client.registry() && !renewed.contains(&skill.id.key()))
-            .map(|skill| (skill.id.clone(), skill.version.clone()))
-            .collect();
-        let (library, client, wants) = (self.clone(), client.clone(), wants.to_vec());
-        let runtime = Handle::current();
-        blocking(move || match options.offline {
-            true => resolve(&Downloaded { library, client, wants: &wants }, &wants, &locked),
-            false => resolve(&Registry { client, runtime, wants: &wants }, &wants, &locked),
+    ) -> Result<Aside> {
+        let (client, request) = (order.client, VersionRequest::Exact(version.clone()));
+        let locked = order.locked(id, version);
+        let wanted = order.wants.iter().find(|want| want.id.key() == id.key());
+        // What was yanked is for whoever names it, or had it before.
+        let is_named =
+            wanted.is_some_and(|want| matches!(want.request, VersionRequest::Exact(_))) || locked.is_some();
+        let introduced = locked.map(|locked| locked.log_key()).transpose()?.flatten();
+        let fetched = self.fetch(client, id, &request, is_named, options, introduced.as_ref()).await?;
+        if let Some(locked) = locked {
+            check_locked(locked, fetched.entry.manifest.digest)?;
+            if options.require.signed {
+                check_locked_statement(locked, fetched.entry.kept.signatures.as_ref())?;
+            }
+        }
+        let (library, registry) = (self.clone(), client.registry().to_owned());
+        blocking(move || {
+            let Fetched { mut entry, from_cache, is_kept, warning, new_log_key } = fetched;
+            let files = rebuilt(&entry)?.files;
+            let Manifest { id, version, digest, kind, .. } = &entry.manifest;
+            let (id, version, digest) = (id.clone(), version.clone(), *digest);
+            let needs = wants_of(&Dependencies::declared(*kind, &id, &files));
+            let is_kept = is_kept || library.keep_download(&registry, &mut entry);
+            let entry = (!is_kept).then(|| Box::new(entry));
+            Ok(Aside { id, version, digest, needs, from_cache, warning, new_log_key, entry })
+        })
+        .await
+    }
+
+    /// What was set aside, from the disk.
+    async fn taken_back(&self, registry: String, aside: Aside) -> Result<Fetched> {
+        let library = self.clone();
+        blocking(move || {
+            let Aside { id, version, digest, from_cache, warning, new_log_key, entry, .. } = aside;
+            let is_kept = entry.is_none();
+            let kept = match entry {
+                Some(entry) => Some(*entry),
+                None => {
+                    library.entry(&registry, &id, &version)?.filter(|entry| entry.manifest.digest == digest)
+                }
+            };
+            // Somebody has cleared the cache meanwhile.
+            let request = version.to_string();
+            let entry = kept.ok_or(Error::NotCached { id, request, registry })?;
+            Ok(Fetched { entry, from_cache, is_kept, warning, new_log_key })
         })
         .await
     }
 }
+
+/// What is wanted of whom, and what was locked.
+#[derive(Clone, Copy)]
+struct Order<'a> {
+    client: &'a Client,
+    wants: &'a [Want],
+    lock: &'a Lockfile,
+    renewed: &'a BTreeSet<String>,
+}
+
+impl Order<'_> {
+    /// What is locked of this very version.
+    fn locked(&self, id: &SkillId, version: &Version) -> Option<&LockedSkill> {
+        let is_same =
+            |locked: &&LockedSkill| locked.version == *version && locked.registry == self.client.registry();
+        self.lock.get(id).filter(is_same)
+    }
+}
+
+/// A version that is good, and lies on disk.
+struct Aside {
+    id: SkillId,
+    version: Version,
+    digest: Digest,
+    /// What its files say that it needs.
+    needs: Vec<Want>,
+    from_cache: bool,
+    warning: Option<String>,
+    new_log_key: Option<String>,
+    /// The version itself, where it could not be kept on disk.
+    entry: Option<Box<Entry>>,
+}
+
+/// What was fetched, by the key of its skill and its version.
+type Read = BTreeMap<(String, Version), Aside>;
 
 /// A version that is good.
 enum Ready {
     /// The library has it.
     Present(Box<Installation>),
     /// It is to be put there.
-    Fetched(Box<Fetched>),
+    Aside(Box<Aside>),
 }
 
 /// Nobody checked what the listing of the registry says of a version; what its files say was.
@@ -130,6 +229,12 @@ fn check_needs(chosen: &Chosen, manifest: &Manifest, files: &[BundleFile]) -> Re
         true => Ok(()),
         false => Err(Error::NeedsDiffer { id: manifest.id.clone(), version: manifest.version.clone() }),
     }
+}
+
+/// What the files of a version say that it needs.
+fn declared(entry: &Entry) -> Result<Vec<Want>> {
+    let manifest = &entry.manifest;
+    Ok(wants_of(&Dependencies::declared(manifest.kind, &manifest.id, &rebuilt(entry)?.files)))
 }
 
 fn wants_of(dependencies: &Dependencies) -> Vec<Want> {
@@ -145,36 +250,48 @@ fn wanted<'a>(wants: &'a [Want], id: &SkillId) -> Option<&'a Want> {
 fn is_there(want: &Want, candidates: &[Candidate]) -> bool {
     candidates.iter().any(|candidate| match &want.request {
         VersionRequest::Exact(version) => candidate.version == *version,
-        VersionRequest::Latest => candidate.withdrawn.is_none() && !candidate.version.is_prerelease(),
-        VersionRequest::Range(_) => candidate.withdrawn.is_none() && want.will_do(&candidate.version),
+        VersionRequest::Latest | VersionRequest::Range(_) => {
+            candidate.withdrawn.is_none() && want.will_do(&candidate.version)
+        }
     })
 }
 
 /// What a registry has.
 struct Registry<'a> {
-    client: Client,
+    library: &'a Library,
+    order: &'a Order<'a>,
+    options: InstallOptions,
     runtime: Handle,
-    wants: &'a [Want],
+    /// What was fetched, as the registry does not tell what it needs.
+    read: RefCell<Read>,
 }
 
 impl Source for Registry<'_> {
     fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
-        let wanted = wanted(self.wants, id);
-        let versions = match self.runtime.block_on(self.client.all_versions(id)) {
+        let Order { client, wants, .. } = *self.order;
+        let wanted = wanted(wants, id);
+        let versions = match self.runtime.block_on(client.all_versions(id)) {
             Err(error) if error.is_not_found() && wanted.is_none() => return Ok(Vec::new()),
             versions => versions?,
         };
-        let candidates = self.read(versions)?;
+        let candidates = self.candidates_of(versions)?;
         // Why there is none of what was asked for, the registry says best: it was quarantined, for example.
         if let Some(want) = wanted.filter(|want| !is_there(want, &candidates)) {
-            self.runtime.block_on(self.client.download(id, &want.request))?;
+            self.runtime.block_on(client.download(id, &want.request))?;
         }
         Ok(candidates)
+    }
+
+    fn needs(&self, id: &SkillId, version: &Version) -> Result<Vec<Want>> {
+        let aside = self.runtime.block_on(self.library.set_aside(self.order, id, version, self.options))?;
+        let needs = aside.needs.clone();
+        self.read.borrow_mut().insert((id.key(), version.clone()), aside);
+        Ok(needs)
     }
 }
 
 impl Registry<'_> {
-    fn read(&self, versions: Vec<VersionSummary>) -> Result<Vec<Candidate>> {
+    fn candidates_of(&self, versions: Vec<VersionSummary>) -> Result<Vec<Candidate>> {
         versions
             .into_iter()
             .filter(|version| !matches!(version.status, VersionStatus::Rejected | VersionStatus::Quarantined))
@@ -184,12 +301,16 @@ impl Registry<'_> {
                     VersionStatus::Pending => Some("it waits for approval".to_owned()),
                     _ => Some(version.reason.unwrap_or_default()),
                 };
-                let mut needs = Dependencies::default();
-                for (id, range) in &version.dependencies {
-                    let added = Dependencies::one(id, range).and_then(|(id, wanted)| needs.add(id, wanted));
-                    added.map_err(|error| self.client.bad_answer(error.to_string()))?;
-                }
-                Ok(Candidate { version: version.version, withdrawn, needs: wants_of(&needs) })
+                let told = version.dependencies.map(|told| {
+                    let mut needs = Dependencies::default();
+                    for (id, range) in &told {
+                        let added =
+                            Dependencies::one(id, range).and_then(|(id, wanted)| needs.add(id, wanted));
+                        added.map_err(|error| self.order.client.bad_answer(error.to_string()))?;
+                    }
+                    Ok::<_, Error>(wants_of(&needs))
+                });
+                Ok(Candidate { version: version.version, withdrawn, needs: told.transpose()? })
             })
             .collect()
     }
@@ -197,32 +318,33 @@ impl Registry<'_> {
 
 /// What was downloaded earlier.
 struct Downloaded<'a> {
-    library: Library,
-    client: Client,
+    library: &'a Library,
+    client: &'a Client,
     wants: &'a [Want],
 }
 
 impl Source for Downloaded<'_> {
     fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
         let registry = self.client.registry();
-        let candidates: Vec<Candidate> = self
-            .library
-            .downloaded(registry, id)?
-            .into_iter()
-            .filter_map(|entry| {
-                let manifest = &entry.manifest;
-                // What is damaged is as good as not there.
-                let files = rebuilt(&entry).ok()?.files;
-                let needs = wants_of(&Dependencies::declared(manifest.kind, &manifest.id, &files));
-                let withdrawn = (manifest.status != VersionStatus::Published)
-                    .then(|| format!("it was {} when it was downloaded", manifest.status));
-                Some(Candidate { version: manifest.version.clone(), withdrawn, needs })
-            })
-            .collect();
+        let candidates = self.library.each_downloaded(registry, id, |entry| {
+            let manifest = &entry.manifest;
+            // What is damaged is as good as not there.
+            let needs = declared(&entry).ok()?;
+            let withdrawn = (manifest.status != VersionStatus::Published)
+                .then(|| format!("it was {} when it was downloaded", manifest.status));
+            Some(Candidate { version: manifest.version.clone(), withdrawn, needs: Some(needs) })
+        })?;
         if let Some(want) = wanted(self.wants, id).filter(|want| !is_there(want, &candidates)) {
             let (id, registry) = (id.clone(), registry.to_owned());
             return Err(Error::NotCached { id, request: want.request.to_string(), registry });
         }
         Ok(candidates)
+    }
+
+    fn needs(&self, id: &SkillId, version: &Version) -> Result<Vec<Want>> {
+        let registry = self.client.registry();
+        let (own, request) = (id.clone(), version.to_string());
+        let not_there = || Error::NotCached { id: own, request, registry: registry.to_owned() };
+        declared(&self.library.entry(registry, id, version)?.ok_or_else(not_there)?)
     }
 }

@@ -1,9 +1,8 @@
 //! Updating an installed skill to what its registry has now.
 
 use serde::Serialize;
-use skillery_core::{SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Version, VersionRequest};
 
-use crate::api::Page;
 use crate::client::Client;
 use crate::error::Result;
 use crate::library::{InstallOptions, Installation, Installed, Library, blocking};
@@ -46,7 +45,7 @@ impl Library {
             None => return Ok(unchanged(Some("it was made here".to_owned()))),
         }
         let id = current.manifest.id;
-        let Some(to) = newest(client, &id, request).await?.filter(|to| *to > from) else {
+        let Some(to) = client.newest(&id, request).await?.filter(|to| *to > from) else {
             return Ok(unchanged(None));
         };
         // The number is the registry's choice where nobody has named it: what it warns of is not for them.
@@ -54,31 +53,5 @@ impl Library {
         let wanted = VersionRequest::Exact(to.clone());
         let installation = self.install_chosen(client, &id, &wanted, is_named, options).await?;
         Ok(Update { from, to, installation: Some(installation), passed_over: None })
-    }
-}
-
-/// Versions of a skill that are looked through at most.
-const MOST_VERSIONS: u64 = 100_000;
-
-/// The highest published version that fits. Asking for the listing counts as no install.
-async fn newest(client: &Client, id: &SkillId, request: &VersionRequest) -> Result<Option<Version>> {
-    if let VersionRequest::Exact(version) = request {
-        return Ok(Some(version.clone()));
-    }
-    let mut offset = 0_u64;
-    let mut published: Vec<Version> = Vec::new();
-    loop {
-        let page = client.versions(id, Page { limit: Some(200), offset: Some(offset) }).await?;
-        offset += page.versions.len() as u64;
-        let done = page.versions.is_empty() || offset >= page.total.min(MOST_VERSIONS);
-        let fit = page.versions.into_iter().filter(|version| version.status == VersionStatus::Published);
-        published.extend(fit.map(|version| version.version));
-        // The highest come first, so that the first page with one that fits has the one to take.
-        if let Some(version) = request.choose(published.iter()) {
-            return Ok(Some(version.clone()));
-        }
-        if done {
-            return Ok(None);
-        }
     }
 }

@@ -56,7 +56,8 @@ impl<S: Source> Sentences<'_, S> {
     /// What there is, where nothing of it will do.
     fn there_is(&self, package: &Package) -> String {
         let Package::Skill(key) = package else { return String::new() };
-        let candidates = self.provider.known(key).map(|known| known.candidates).unwrap_or_default();
+        let known = self.provider.known(key);
+        let candidates = known.as_deref().map(|known| known.candidates.as_slice()).unwrap_or_default();
         let offered: Vec<&Version> =
             candidates.iter().filter(|one| one.withdrawn.is_none()).map(|one| &one.version).collect();
         let withdrawn: Vec<&Version> =

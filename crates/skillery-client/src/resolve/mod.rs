@@ -6,11 +6,13 @@
 
 mod explain;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::Bound;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges};
 use skillery_core::{SkillId, Version, VersionRequest};
@@ -19,6 +21,12 @@ use crate::error::{Error, Result};
 
 /// Skills that one choice may come to. Who needs more has been led in circles.
 const MAX_SKILLS: usize = 2_000;
+/// Choices that are made until one is found that will do. A registry can make up needs that no program finds an end of.
+const MAX_STEPS: usize = 20_000;
+/// Versions that all needs together may be asked about, each counted as often as somebody needs it.
+const MAX_LOOKS: usize = 20_000_000;
+/// How long it may take, without waiting for the source.
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 /// A skill that somebody needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +38,9 @@ pub struct Want {
 }
 
 impl Want {
-    /// Whether this version is one of them.
+    /// Whether this version is one of them. Whoever names none gets no prerelease.
     pub fn will_do(&self, version: &Version) -> bool {
-        match &self.request {
-            VersionRequest::Latest => true,
-            VersionRequest::Exact(wanted) => wanted == version,
-            range => range.choose(std::iter::once(version)).is_some(),
-        }
+        self.request.choose(std::iter::once(version)).is_some()
     }
 
     /// As it stands in a lock file: `acme/base ^1.2`.
@@ -64,14 +68,17 @@ pub struct Candidate {
     pub version: Version,
     /// Why it is not for whoever does not name it: it was yanked, for example.
     pub withdrawn: Option<String>,
-    /// What it needs.
-    pub needs: Vec<Want>,
+    /// What it needs; nothing where that is not told, and its files are to be asked.
+    pub needs: Option<Vec<Want>>,
 }
 
 /// Says which versions there are.
 pub trait Source {
     /// All versions of a skill, in no order; none where there is no such skill.
     fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>>;
+
+    /// What a version needs whose candidate does not tell.
+    fn needs(&self, id: &SkillId, version: &Version) -> Result<Vec<Want>>;
 }
 
 /// One of the versions that go together.
@@ -81,7 +88,7 @@ pub struct Chosen {
     pub id: SkillId,
     /// The version.
     pub version: Version,
-    /// What it needs, as its candidate said.
+    /// What it needs, as was said.
     pub needs: Vec<Want>,
 }
 
@@ -101,8 +108,8 @@ pub fn resolve(
                     Package::Root => None,
                     Package::Skill(key) => {
                         let known = provider.known(&key)?;
-                        let candidate = known.candidates.into_iter().find(|one| one.version == version)?;
-                        Some(Chosen { id: known.id, version, needs: candidate.needs })
+                        let needs = provider.needs_of(&key, &known, &version).ok()?.to_vec();
+                        Some(Chosen { id: known.id.clone(), version, needs })
                     }
                 })
                 .collect();
@@ -147,12 +154,25 @@ type Set = Ranges<Version>;
 struct Stopped;
 
 /// A skill that was asked about.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Known {
     /// As it was spelled first.
     id: SkillId,
+    /// The highest first.
     candidates: Vec<Candidate>,
 }
+
+impl Known {
+    fn candidate(&self, version: &Version) -> Option<&Candidate> {
+        let place = self.candidates.binary_search_by(|one| version.cmp(&one.version)).ok()?;
+        self.candidates.get(place)
+    }
+}
+
+/// The skill, what is asked of it, and whether that names what was withdrawn.
+type Asked = (Rc<str>, String, bool);
+/// A version of a skill.
+type Place = (Rc<str>, Version);
 
 struct Provider<'a, S> {
     source: &'a S,
@@ -160,10 +180,19 @@ struct Provider<'a, S> {
     /// Locked versions by key.
     locked: HashMap<String, Version>,
     root: Version,
-    known: RefCell<HashMap<Rc<str>, Known>>,
+    known: RefCell<HashMap<Rc<str>, Rc<Known>>>,
+    /// What was asked of a skill before, and which versions that came to.
+    sets: RefCell<HashMap<Asked, Set>>,
+    /// What versions need whose candidates do not tell.
+    read: RefCell<HashMap<Place, Rc<[Want]>>>,
     /// How a need was put: who needs, what is needed, and which versions that came to.
     texts: RefCell<HashMap<(Package, Package, String), String>>,
     stopped: RefCell<Option<Error>>,
+    steps: Cell<usize>,
+    looks: Cell<usize>,
+    begun: Instant,
+    /// How long the source was waited for.
+    waited: Cell<Duration>,
 }
 
 impl<'a, S: Source> Provider<'a, S> {
@@ -175,61 +204,92 @@ impl<'a, S: Source> Provider<'a, S> {
             locked,
             root: Version::new(0, 0, 0),
             known: RefCell::default(),
+            sets: RefCell::default(),
+            read: RefCell::default(),
             texts: RefCell::default(),
             stopped: RefCell::default(),
+            steps: Cell::default(),
+            looks: Cell::default(),
+            begun: Instant::now(),
+            waited: Cell::default(),
         }
     }
 
     /// What is known of a skill; nothing of one that was never asked about.
-    fn known(&self, key: &str) -> Option<Known> {
-        self.known.borrow().get(key).cloned()
+    fn known(&self, key: &str) -> Option<Rc<Known>> {
+        self.known.borrow().get(key).map(Rc::clone)
+    }
+
+    /// Ends the search with this error.
+    fn stop(&self, error: Error) -> Stopped {
+        self.stopped.replace(Some(error));
+        Stopped
+    }
+
+    /// Asks the source, which may take its time.
+    fn ask<T>(&self, ask: impl FnOnce(&S) -> Result<T>) -> Result<T, Stopped> {
+        let begun = Instant::now();
+        let answer = ask(self.source);
+        self.waited.set(self.waited.get() + begun.elapsed());
+        answer.map_err(|error| self.stop(error))
     }
 
     /// Which of the versions of a skill will do, asking about it where that was not done.
     fn set_of(&self, needer: &Package, want: &Want) -> Result<(Package, Set), Stopped> {
         let key: Rc<str> = want.id.key().into();
-        if self.known(&key).is_none() {
-            if self.known.borrow().len() >= MAX_SKILLS {
-                return Err(Stopped);
+        let known = match self.known(&key) {
+            Some(known) => known,
+            None => {
+                if self.known.borrow().len() >= MAX_SKILLS {
+                    return Err(self.stop(Error::TooManyNeeds { limit: MAX_SKILLS }));
+                }
+                let mut candidates = self.ask(|source| source.candidates(&want.id))?;
+                candidates.sort_by(|left, right| right.version.cmp(&left.version));
+                let known = Rc::new(Known { id: want.id.clone(), candidates });
+                self.known.borrow_mut().insert(Rc::clone(&key), Rc::clone(&known));
+                known
             }
-            let mut candidates = self.source.candidates(&want.id).map_err(|error| {
-                self.stopped.replace(Some(error));
-                Stopped
-            })?;
-            candidates.sort_by(|left, right| right.version.cmp(&left.version));
-            self.known.borrow_mut().insert(Rc::clone(&key), Known { id: want.id.clone(), candidates });
-        }
-        let known = self.known(&key).ok_or(Stopped)?;
-        let set: Set = known
-            .candidates
-            .iter()
-            .filter(|candidate| self.will_do(needer, want, candidate, &key))
-            .fold(Set::empty(), |set, candidate| set.union(&Set::singleton(candidate.version.clone())));
-        Ok((Package::Skill(key), set))
-    }
-
-    fn will_do(&self, needer: &Package, want: &Want, candidate: &Candidate, key: &str) -> bool {
-        let version = &candidate.version;
-        let fits = match &want.request {
-            VersionRequest::Latest => !version.is_prerelease(),
-            VersionRequest::Exact(wanted) => wanted == version,
-            range => range.choose(std::iter::once(version)).is_some(),
         };
         // What was withdrawn is for whoever names it, or had it before.
         let is_named = *needer == Package::Root && matches!(want.request, VersionRequest::Exact(_));
-        let is_locked = self.locked.get(key) == Some(version);
-        fits && (candidate.withdrawn.is_none() || is_named || is_locked)
+        let asked = (Rc::clone(&key), want.request.to_string(), is_named);
+        if let Some(set) = self.sets.borrow().get(&asked) {
+            return Ok((Package::Skill(key), set.clone()));
+        }
+        let locked = self.locked.get(&*key);
+        let will_do = |candidate: &&Candidate| {
+            let is_locked = locked == Some(&candidate.version);
+            want.will_do(&candidate.version) && (candidate.withdrawn.is_none() || is_named || is_locked)
+        };
+        // From the lowest to the highest each is put behind the others, and nothing is moved.
+        let versions = known.candidates.iter().rev().filter(will_do).map(|candidate| &candidate.version);
+        let set: Set = versions
+            .map(|version| (Bound::Included(version.clone()), Bound::Included(version.clone())))
+            .collect();
+        self.sets.borrow_mut().insert(asked, set.clone());
+        Ok((Package::Skill(key), set))
     }
 
-    fn needs(&self, package: &Package, version: &Version) -> Vec<Want> {
-        match package {
-            Package::Root => self.wants.to_vec(),
-            Package::Skill(key) => self
-                .known(key)
-                .and_then(|known| known.candidates.into_iter().find(|one| one.version == *version))
-                .map(|candidate| candidate.needs)
-                .unwrap_or_default(),
+    /// What a version needs, asking about it where its candidate does not tell.
+    fn needs_of(&self, key: &Rc<str>, known: &Known, version: &Version) -> Result<Rc<[Want]>, Stopped> {
+        match known.candidate(version) {
+            None => return Ok(Rc::default()),
+            Some(Candidate { needs: Some(needs), .. }) => return Ok(needs.as_slice().into()),
+            Some(_) => {}
         }
+        let place = (Rc::clone(key), version.clone());
+        if let Some(needs) = self.read.borrow().get(&place) {
+            return Ok(Rc::clone(needs));
+        }
+        let needs: Rc<[Want]> = self.ask(|source| source.needs(&known.id, version))?.into();
+        self.read.borrow_mut().insert(place, Rc::clone(&needs));
+        Ok(needs)
+    }
+
+    fn needs(&self, package: &Package, version: &Version) -> Result<Rc<[Want]>, Stopped> {
+        let Package::Skill(key) = package else { return Ok(self.wants.into()) };
+        let known = self.known(key).ok_or(Stopped)?;
+        self.needs_of(key, &known, version)
     }
 }
 
@@ -262,7 +322,7 @@ impl<S: Source> DependencyProvider for Provider<'_, S> {
             return Ok(Some(locked.clone()));
         }
         let known = self.known(key).ok_or(Stopped)?;
-        Ok(known.candidates.into_iter().map(|candidate| candidate.version).find(|one| set.contains(one)))
+        Ok(known.candidates.iter().map(|candidate| &candidate.version).find(|one| set.contains(one)).cloned())
     }
 
     fn get_dependencies(
@@ -271,8 +331,9 @@ impl<S: Source> DependencyProvider for Provider<'_, S> {
         version: &Version,
     ) -> Result<Dependencies<Package, Set, String>, Stopped> {
         let mut sets: BTreeMap<Package, (Set, String)> = BTreeMap::new();
-        for want in self.needs(package, version) {
-            let (needed, set) = self.set_of(package, &want)?;
+        for want in self.needs(package, version)?.iter() {
+            let (needed, set) = self.set_of(package, want)?;
+            self.looks.set(self.looks.get() + 1 + set.iter().count());
             // Two lines about one skill must both hold.
             let both = match sets.remove(&needed) {
                 Some((before, text)) => (before.intersection(&set), format!("{text} and {}", want.request)),
@@ -290,6 +351,15 @@ impl<S: Source> DependencyProvider for Provider<'_, S> {
             (needed, set)
         });
         Ok(Dependencies::Available(remembered.collect()))
+    }
+
+    fn should_cancel(&self) -> Result<(), Stopped> {
+        self.steps.set(self.steps.get() + 1);
+        let own_time = self.begun.elapsed().saturating_sub(self.waited.get());
+        match self.steps.get() > MAX_STEPS || self.looks.get() > MAX_LOOKS || own_time > MAX_TIME {
+            true => Err(self.stop(Error::TooHard { steps: self.steps.get() })),
+            false => Ok(()),
+        }
     }
 }
 

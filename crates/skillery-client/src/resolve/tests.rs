@@ -18,7 +18,7 @@ impl Memory {
                 Some(version) => (version, Some("it was yanked".to_owned())),
                 None => (*version, None),
             };
-            let needs = needs.iter().map(|need| want(need)).collect();
+            let needs = Some(needs.iter().map(|need| want(need)).collect());
             (id.parse().unwrap(), Candidate { version: version.parse().unwrap(), withdrawn, needs })
         };
         Self(skills.iter().map(candidate).collect())
@@ -33,6 +33,10 @@ impl Source for Memory {
             .filter(|(other, _)| other.key() == id.key())
             .map(|(_, candidate)| candidate.clone())
             .collect())
+    }
+
+    fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+        panic!("all is told")
     }
 }
 
@@ -154,8 +158,11 @@ fn who_leads_on_for_ever_is_stopped() {
     impl Source for Endless {
         fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
             let number: usize = id.name().trim_start_matches('s').parse().unwrap();
-            let needs = vec![want(&format!("acme/s{}", number + 1))];
+            let needs = Some(vec![want(&format!("acme/s{}", number + 1))]);
             Ok(vec![Candidate { version: "1.0.0".parse().unwrap(), withdrawn: None, needs }])
+        }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            panic!("all is told")
         }
     }
     let error = resolve(&Endless, &[want("acme/s0")], &BTreeMap::new()).unwrap_err();
@@ -169,7 +176,93 @@ fn a_source_that_fails_says_so() {
         fn candidates(&self, _: &SkillId) -> Result<Vec<Candidate>> {
             Err(Error::TimedOut { url: "http://127.0.0.1:1".to_owned(), seconds: 1.0 })
         }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            panic!("nothing is there")
+        }
     }
     let error = resolve(&Away, &[want("acme/app")], &BTreeMap::new()).unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+}
+
+#[test]
+fn many_versions_are_looked_at_once() {
+    struct Many;
+    impl Source for Many {
+        fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
+            let needs = match id.name() {
+                "app" => Some(vec![want("acme/base@<1.0.1"), want("acme/base")]),
+                _ => Some(Vec::new()),
+            };
+            let candidate = |number| Candidate {
+                version: format!("1.0.{number}").parse().unwrap(),
+                withdrawn: None,
+                needs: needs.clone(),
+            };
+            Ok((0..20_000).map(candidate).collect())
+        }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            panic!("all is told")
+        }
+    }
+    let begun = Instant::now();
+    let chosen = resolve(&Many, &[want("acme/app"), want("acme/base")], &BTreeMap::new()).unwrap();
+    assert_eq!((chosen.len(), chosen[1].version.to_string().as_str()), (2, "1.0.0"));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_source_that_makes_up_needs_without_an_end_is_stopped() {
+    /// As hard as can be: pigeons, of which no two may have the same hole.
+    struct Pigeons;
+    const HOLES: u64 = 40;
+    impl Source for Pigeons {
+        fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
+            let own: u64 = id.name().trim_start_matches(|sign: char| !sign.is_ascii_digit()).parse().unwrap();
+            if id.name().starts_with('h') {
+                let holder = |number| Candidate {
+                    version: Version::new(number, 0, 0),
+                    withdrawn: None,
+                    needs: Some(Vec::new()),
+                };
+                return Ok((1..=HOLES + 1).map(holder).collect());
+            }
+            let sits = |hole| Candidate {
+                version: Version::new(hole, 0, 0),
+                withdrawn: None,
+                needs: Some(vec![want(&format!("acme/h{hole}@{own}.0.0"))]),
+            };
+            Ok((1..=HOLES).map(sits).collect())
+        }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            panic!("all is told")
+        }
+    }
+    let wants: Vec<Want> = (1..=HOLES + 1).map(|number| want(&format!("acme/p{number}"))).collect();
+    let error = resolve(&Pigeons, &wants, &BTreeMap::new()).unwrap_err();
+    assert_eq!(error.code(), "too-hard", "{error}");
+}
+
+#[test]
+fn what_is_not_told_is_asked_for_once() {
+    struct Silent(Cell<usize>);
+    impl Source for Silent {
+        fn candidates(&self, _: &SkillId) -> Result<Vec<Candidate>> {
+            let of =
+                |number: &str| Candidate { version: number.parse().unwrap(), withdrawn: None, needs: None };
+            Ok(vec![of("1.0.0"), of("2.0.0")])
+        }
+        fn needs(&self, id: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            self.0.set(self.0.get() + 1);
+            Ok(if id.name() == "app" { vec![want("acme/base@^1")] } else { Vec::new() })
+        }
+    }
+    let source = Silent(Cell::new(0));
+    let chosen = resolve(&source, &[want("acme/app")], &BTreeMap::new()).unwrap();
+    let said: Vec<String> = chosen.iter().map(|one| format!("{}@{}", one.id, one.version)).collect();
+    assert_eq!(said, ["acme/app@2.0.0", "acme/base@1.0.0"]);
+    assert_eq!(
+        (chosen[0].needs.len(), source.0.get()),
+        (1, 2),
+        "each version that was chosen is asked about once"
+    );
 }

@@ -41,9 +41,66 @@ fn it_is_sorted_read_back_and_one_line_per_fact() {
 fn a_file_that_is_not_ours_is_refused() {
     let test = TestHome::new();
     let path = test.path().join("skillery.lock");
-    for content in ["version = 2", "nonsense", "version = 1\n[[skill]]\nid = \"x\"", "version = 1\nother = 3"]
+    for content in ["version = 3", "nonsense", "version = 1\n[[skill]]\nid = \"x\"", "version = 1\nother = 3"]
     {
         std::fs::write(&path, content).unwrap();
         assert_eq!(Lockfile::load(&path).unwrap_err().code(), "bad-file", "{content}");
     }
+}
+
+#[test]
+fn the_form_before_is_read_and_says_what_was_wanted() {
+    let test = TestHome::new();
+    let path = test.path().join("skillery.lock");
+    let mut lockfile = Lockfile::default();
+    lockfile.insert(LockedSkill { needs: vec!["acme/base ^1".into()], ..locked("acme/app", "1.0.0") });
+    lockfile.insert(locked("acme/base", "1.0.0"));
+    lockfile.insert(locked("acme/early", "2.0.0-rc.1"));
+    lockfile.insert(LockedSkill { wanted: Some("^3".into()), ..locked("acme/named", "3.1.0") });
+    lockfile.save(&path).unwrap();
+    let now = std::fs::read_to_string(&path).unwrap();
+    assert!(now.contains("version = 2\n"), "{now}");
+    // In the form of now, what is not wanted is not; in the one before, what nobody needs was.
+    let wants = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let lockfile = Lockfile::load(&path).unwrap().unwrap();
+        let wants = lockfile.wants("https://registry.example.com").unwrap();
+        wants.iter().map(|want| want.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(wants(&now), ["`acme/named` ^3"]);
+    let before = now.replacen("version = 2\n", "version = 1\n", 1);
+    assert_eq!(wants(&before), ["`acme/app`", "`acme/early` 2.0.0-rc.1", "`acme/named` ^3"]);
+}
+
+#[test]
+fn a_prerelease_is_not_what_somebody_means_who_names_no_version() {
+    let mut lockfile = Lockfile::default();
+    lockfile.insert(LockedSkill { needs: vec!["acme/base".into()], ..locked("acme/app", "1.0.0") });
+    lockfile.insert(locked("acme/base", "2.0.0-rc.1"));
+    assert_eq!(lockfile.check_complete().unwrap_err().code(), "bad-file");
+    lockfile.insert(locked("acme/base", "2.0.0"));
+    lockfile.check_complete().unwrap();
+}
+
+#[test]
+fn what_nobody_needs_any_more_goes_and_what_somebody_needs_stays() {
+    let mut lockfile = Lockfile::default();
+    let wanted = Some("latest".to_owned());
+    let skill = |name: &str, wanted: &Option<String>, needs: &[&str]| LockedSkill {
+        wanted: wanted.clone(),
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        ..locked(name, "1.0.0")
+    };
+    lockfile.insert(skill("acme/app", &wanted, &["acme/text"]));
+    lockfile.insert(skill("acme/other", &wanted, &["acme/base"]));
+    lockfile.insert(skill("acme/text", &wanted, &["acme/base", "acme/only"]));
+    lockfile.insert(skill("acme/base", &None, &[]));
+    lockfile.insert(skill("acme/only", &None, &["acme/text"]));
+    let names = |lockfile: &Lockfile| {
+        lockfile.skills().iter().map(|skill| skill.id.name().to_owned()).collect::<Vec<_>>()
+    };
+    lockfile.release(&"acme/text".parse().unwrap()).unwrap();
+    assert_eq!(names(&lockfile), ["app", "base", "only", "other", "text"]);
+    lockfile.release(&"acme/app".parse().unwrap()).unwrap();
+    assert_eq!(names(&lockfile), ["base", "other"]);
 }

@@ -10,6 +10,7 @@ mod install;
 mod library;
 mod lockfile;
 mod metrics;
+mod needs;
 mod proxy;
 mod registry;
 mod rotation;

@@ -8,7 +8,8 @@ use skillery_client::{
 };
 use skillery_core::api::{CreateOrgRequest, CreateTokenRequest, CreateUserRequest, UpdateUserRequest};
 use skillery_core::{
-    Namespace, Rating, Role, Scope, Segment, SkillId, Version, VersionRequest, VersionStatus, Visibility,
+    Limits, Namespace, Rating, Role, Scope, Segment, SkillId, Version, VersionRequest, VersionStatus,
+    Visibility,
 };
 use skillery_server::Settings;
 use tokio::sync::oneshot;
@@ -65,12 +66,24 @@ impl Registry {
         self.config.clone()
     }
 
+    /// Starts one whose operator has set other limits.
+    pub(crate) async fn start_with(limits: Limits) -> Self {
+        let test = TestHome::new();
+        let data = test.path().join("data");
+        Self::start_as(test, data, limits).await
+    }
+
     pub(crate) async fn start_in(test: TestHome, data: std::path::PathBuf) -> Self {
+        Self::start_as(test, data, Limits::default()).await
+    }
+
+    async fn start_as(test: TestHome, data: std::path::PathBuf, limits: Limits) -> Self {
         let token = "the-admin-token-of-these-tests-0123456789";
         let settings = Settings {
             data: data.clone(),
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_token: Some(Secret::new(token)),
+            limits,
             ..Settings::default()
         };
         let (tell_url, url) = oneshot::channel();

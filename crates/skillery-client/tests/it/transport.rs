@@ -5,7 +5,10 @@ use std::time::Duration;
 use skillery_client::{Client, Config, ExitClass, Page, SearchQuery, Sort};
 use skillery_core::{Problem, ProblemCode, SkillId, Version, VersionRequest};
 
-use crate::scripted::{Reply, Scripted};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::scripted::{Reply, Scripted, read_request};
 
 fn id() -> SkillId {
     "acme/email/validator".parse().unwrap()
@@ -180,4 +183,41 @@ async fn a_search_for_many_takes_as_many_pages_as_it_needs() {
     GET /api/v1/skills?limit=1
     GET /api/v1/skills?limit=200
     ");
+}
+
+/// A registry that promises many bytes and sends these pieces, one after another, and then nothing.
+async fn slow(pieces: usize, size: usize, pause: Duration, promised: usize) -> Client {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (_, mut stream) = read_request(stream).await.unwrap();
+                let head = format!("HTTP/1.1 200 x\r\ncontent-length: {promised}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap();
+                for _ in 0..pieces {
+                    if stream.write_all(&vec![0; size]).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+                tokio::time::sleep(Duration::from_secs(600)).await;
+            });
+        }
+    });
+    Client::new(&Config { url, timeout: Duration::from_secs(1), ..Config::default() }).unwrap()
+}
+
+#[tokio::test]
+async fn a_bundle_has_time_for_what_comes_of_it_and_none_for_what_is_promised() {
+    let number: Version = "1.0.0".parse().unwrap();
+    let begun = std::time::Instant::now();
+    let client = slow(1, 1_000, Duration::ZERO, 50 * 1024 * 1024).await;
+    let error = client.bundle(&id(), &number).await.unwrap_err();
+    assert_eq!(error.code(), "registry-timed-out", "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    // Longer than the usual time, and all of it comes.
+    let (pieces, size) = (6, 64 * 1024);
+    let client = slow(pieces, size, Duration::from_millis(400), pieces * size).await;
+    assert_eq!(client.bundle(&id(), &number).await.unwrap().len(), pieces * size);
 }

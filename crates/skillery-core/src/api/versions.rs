@@ -49,9 +49,10 @@ pub struct VersionSummary {
     /// Why it was yanked or quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The skills that it needs, each with the version or range that will do.
-    #[serde(default)]
-    pub dependencies: BTreeMap<String, String>,
+    /// The skills that it needs, each with the version or range that will do. Left out where nobody has looked: what it needs then
+    /// stands in its files alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<BTreeMap<String, String>>,
 }
 
 /// `GET /api/v1/skills/{id}/versions/{version}`: everything about one version.

@@ -161,12 +161,13 @@ impl End {
     fn directory(&self, bytes: &[u8]) -> Result<Vec<Entry>, &'static str> {
         let mut rest = &bytes[self.directory_at..self.at];
         let mut entries = Vec::with_capacity(self.entries);
-        while !rest.is_empty() {
+        // The number was compared with the limit, so no more than that are read, whatever the directory has.
+        while !rest.is_empty() && entries.len() < self.entries {
             let (entry, length) = Entry::read(rest)?;
             entries.push(entry);
             rest = &rest[length..];
         }
-        if entries.len() == self.entries {
+        if rest.is_empty() && entries.len() == self.entries {
             Ok(entries)
         } else {
             Err("has another number of entries than it says")

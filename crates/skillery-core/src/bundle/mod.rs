@@ -237,6 +237,26 @@ mod tests {
         )
     }
 
+    /// A text of so many bytes, always the same: words of a small stock, in an order without end.
+    fn words(length: usize) -> Vec<u8> {
+        let mut state = 1_u32;
+        let mut next = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let stock: Vec<Vec<u8>> =
+            (0..1_000).map(|_| (0..2 + next(9)).map(|_| b'a' + next(26) as u8).collect()).collect();
+        let mut text = Vec::with_capacity(length + 16);
+        while text.len() < length {
+            // Small numbers come often, as common words do.
+            let rank = next(1_000).min(next(1_000));
+            text.extend(&stock[rank as usize]);
+            text.push(if next(12) == 0 { b'\n' } else { b' ' });
+        }
+        text.truncate(length);
+        text
+    }
+
     #[test]
     fn the_bytes_are_always_the_same() {
         // If this fails, a published version would get another digest when it is packed again.
@@ -253,6 +273,15 @@ mod tests {
             digest(&packed).to_string(),
             "6c990c152b92b284c065e3576c3c95dd451654e57a9c7fe9df94d7edf8a250c0"
         );
+        // Large enough for level 6, of words that come back at all distances, so that how far it looks back tells.
+        let mut folder = larger;
+        folder.push(BundleFile { path: "words.txt".to_owned(), executable: true, bytes: words(200 * 1_024) });
+        let packed = pack(folder.clone()).unwrap();
+        assert_eq!(
+            digest(&packed).to_string(),
+            "fc2c38ae2f3b51f27ce55fcc5b0b788a0f087e190c71791541fd213e4b22bd66"
+        );
+        assert_eq!(unpack(&packed, &Limits::default()).unwrap(), folder);
         let mut reversed = example();
         reversed.reverse();
         assert_eq!(pack(reversed).unwrap(), pack(example()).unwrap());

@@ -90,7 +90,7 @@ lint_rules! {
         "Write one field on a line: `name: my-skill`.";
     DuplicateField, "duplicate-field", Error, Error, "a field occurs twice",
         "Some clients take the first one, some the last one, some none.";
-    YamlFeature, "yaml-feature", Error, Error, "the front matter uses anchors, aliases, tags or directives of YAML",
+    YamlFeature, "yaml-feature", Error, Error, "the front matter uses anchors, aliases, merge keys, tags or directives of YAML",
         "Few clients read them, and those that do differ. Write out what is meant.";
     FlowStyle, "flow-style", Error, Warning, "the front matter has `[…]` or `{…}`",
         "The reference reader of the specification refuses them. Write one item on a line.";
@@ -137,7 +137,8 @@ lint_rules! {
     BrokenLink, "broken-link", Warning, Warning, "a link leads to a file that is not in the folder",
         "An agent that follows it finds nothing. Paths are relative to `SKILL.md`.";
     HiddenUnicode, "hidden-unicode", Warning, Warning, "a text has characters that people do not see",
-        "Models read what reviewers do not see. Remove them, or write them as escapes where the skill is about them.";
+        "Models read what reviewers do not see. Remove them, or write them as escapes where the skill is about them. Joiners and \
+         variation selectors count where neither an emoji nor a script needs them, and more than one in a row always.";
     LineBreak, "line-break", Error, Error, "the front matter has a line break that not every reader takes for one",
         "A carriage return alone, U+0085, U+2028 and U+2029 let two clients see different fields. Use line feeds.";
     ScriptNotExecutable, "script-not-executable", Note, Note, "a file begins with `#!` and is not executable",

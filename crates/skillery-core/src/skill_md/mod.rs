@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bundle::SKILL_FILE;
-use crate::lint::{Finding, Findings, Place, Strictness};
+use crate::lint::{Finding, Findings, Level, Place, Strictness};
 
 mod fields;
 mod split;
@@ -50,6 +50,19 @@ impl SkillMd {
         let mut findings = Findings::new(strictness);
         let read = read(bytes, SKILL_FILE, &mut findings);
         (read.and_then(|read| read.skill_md), findings.finish())
+    }
+
+    /// All fields of the front matter as they are written, whatever they may be. None where two clients could read them in
+    /// different ways, or there is nothing to read.
+    pub fn fields(bytes: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let mut findings = Findings::new(Strictness::Lenient);
+        let parts = split::split(bytes, SKILL_FILE, &mut findings)?;
+        let root = yaml::read(parts.front_matter, SKILL_FILE, 2, &mut findings)?;
+        let is_clear = findings.finish().iter().all(|finding| finding.level != Level::Error);
+        match root.to_json() {
+            serde_json::Value::Object(fields) if is_clear => Some(fields),
+            _ => None,
+        }
     }
 
     /// The instructions behind the front matter, if the bytes are a `SKILL.md`.

@@ -238,6 +238,10 @@ pub(crate) fn read(text: &str, path: &str, first_line: usize, findings: &mut Fin
                         findings.push(LintRule::FrontMatterSyntax, path, done.place, message);
                         return None;
                     };
+                    // Some readers merge what stands behind it into the mapping, some have a field of this name.
+                    if name == "<<" {
+                        tell_feature("a merge key (`<<`)", path, done.place, findings);
+                    }
                     if !seen.insert(name.clone()) {
                         let message = format!("the field {} occurs twice", quoted(&name));
                         findings.push(LintRule::DuplicateField, path, done.place, message);
@@ -280,15 +284,13 @@ fn begin_flow(style: StructureStyle, flows: &mut usize, path: &str, place: Place
     }
 }
 
+fn tell_feature(what: &str, path: &str, place: Place, findings: &mut Findings) {
+    let message = format!("{what} of YAML is used; write out what is meant");
+    findings.push(LintRule::YamlFeature, path, place, message);
+}
+
 fn check_properties(event: &Event<'_>, span: &Span, path: &str, place: Place, findings: &mut Findings) {
-    let mut tell = |what: &str| {
-        findings.push(
-            LintRule::YamlFeature,
-            path,
-            place,
-            format!("{what} of YAML is used; write out what is meant"),
-        );
-    };
+    let mut tell = |what: &str| tell_feature(what, path, place, findings);
     if event.anchor_id().is_some() {
         tell("an anchor (`&name`)");
     }

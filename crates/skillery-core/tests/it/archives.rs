@@ -156,6 +156,18 @@ fn what_ordinary_programs_write_is_read() {
     assert_eq!(admitted(&zip_with(&[entry("a", "x")], b"", comment, 1)).len(), 1);
 }
 
+/// The number of entries is what a flood is refused by, so nothing is read beyond it: not even what is broken there.
+#[test]
+fn a_lie_about_the_number_of_entries_ends_the_reading() {
+    let second = entry("y", "");
+    let mut bytes = zip_with(&[entry("SKILL.md", "text"), second.clone()], b"", b"", 1);
+    // The header of the second entry in the directory: 46 bytes and its name before the end.
+    let at = bytes.len() - 22 - 46 - second.name.len();
+    assert!(bytes[at..].starts_with(b"PK\x01\x02"));
+    bytes[at] = b'Q';
+    assert_eq!(refused(&bytes), "the archive has another number of entries than it says");
+}
+
 #[test]
 fn every_wrong_archive_says_why() {
     let good = || entry("SKILL.md", "text");

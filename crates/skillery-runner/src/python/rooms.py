@@ -121,7 +121,7 @@ def private(scratch_bytes, bundle_bytes, processes):
     if processes:
         yield kernel.mounting("proc", "/proc", "proc", flags | kernel.MS_NOEXEC, "subset=pid")
     yield kernel.mounting("tmpfs", "/tmp", "tmpfs", flags, "size=%d,nr_inodes=16384,mode=700" % scratch_bytes)
-    yield kernel.mounting("tmpfs", "/skill", "tmpfs", flags, "size=%d,nr_inodes=4096,mode=700" % bundle_bytes)
+    yield kernel.mounting("tmpfs", "/skill", "tmpfs", flags, "size=%d,nr_inodes=16384,mode=700" % bundle_bytes)
 
 
 def showing_again(again):

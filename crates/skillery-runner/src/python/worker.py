@@ -73,7 +73,8 @@ def run(parent, folder, bundle):
     path = "%s/%s" % (bundle, request["path"])
     put(path, request["code"].encode())
     if "files" in request:
-        put_beside(bundle, request["files"])
+        # They lie in the folder now, and would count as memory of the skill.
+        put_beside(bundle, request.pop("files"))
     settle(parent, request, folder)
     if parent.prepared.restrict:
         # The last layer, when all files of the worker are in place.

@@ -99,6 +99,53 @@ async fn a_path_that_leaves_its_folder_is_refused() {
     assert!(told.contains("a path that is not allowed: `../outside`"), "{told}");
 }
 
+/// A skill with so many files, each in so many folders of its own.
+fn deep(files: usize, folders: usize) -> SkillSource {
+    let path = |number: usize| {
+        let folders: Vec<String> = (0..folders).map(|depth| format!("{depth}-{number}")).collect();
+        format!("{}/file", folders.join("/"))
+    };
+    let code = "import os\n\
+                def deep():\n    return sum(len(files) for _, _, files in os.walk('/skill')) - 1\n";
+    SkillSource {
+        id: "acme/deep".to_owned(),
+        version: "1.0.0".parse().unwrap(),
+        code: SkillCode::Text(code.to_owned()),
+        script: None,
+        grants: Grants::default(),
+        files: (0..files)
+            .map(|number| SkillFile { path: path(number), executable: false, bytes: [b'x'].into() })
+            .collect(),
+    }
+}
+
+#[tokio::test]
+async fn as_many_files_as_a_registry_takes_have_room_in_deep_folders() {
+    let skill = deep(1_000, 14);
+    let outcome = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap();
+    assert_eq!((outcome.status, &outcome.output), (Status::Success, &json!(1_000)), "{outcome:#?}");
+    let error =
+        run_skill(&deep(1_000, 16), values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(told.contains("its files and the folders that they lie in are over 16000"), "{told}");
+}
+
+#[tokio::test]
+async fn what_was_written_down_is_not_in_memory_too() {
+    let mut skill = resolve(&"acme/pdf".parse().unwrap()).unwrap();
+    skill.code = SkillCode::Text(
+        "import sys\n\
+         def pdf():\n    frame, requests = sys._getframe(), []\n    while frame:\n        \
+         requests += [value for value in frame.f_locals.values() if isinstance(value, dict) and 'code' in value]\n        \
+         frame = frame.f_back\n    return [len(requests), any('files' in request for request in requests)]\n"
+            .to_owned(),
+    );
+    let outcome = run_skill(&skill, values(json!({})), &RunOptions::default(), &|_| ()).await.unwrap();
+    assert_eq!(outcome.status, Status::Success, "{outcome:#?}");
+    assert!(outcome.output[0].as_u64() > Some(0), "{outcome:#?}");
+    assert_eq!(outcome.output[1], json!(false));
+}
+
 #[tokio::test]
 async fn what_lies_beside_cannot_be_changed() {
     let mut skill = resolve(&"acme/pdf".parse().unwrap()).unwrap();

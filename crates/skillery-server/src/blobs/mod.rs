@@ -22,6 +22,9 @@ use journal::Journal;
 /// Contents of more bytes are written by themselves: their bytes cost more than their syncs.
 const SMALL: usize = 256 * 1024;
 
+/// Bytes that take long enough to read through to be worth another thread.
+const LARGE: usize = 1024 * 1024;
+
 /// What is stored, and so where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobKey {
@@ -114,7 +117,7 @@ impl Blobs {
     /// The bytes, checked against their digest.
     pub async fn get(&self, key: BlobKey) -> Result<Bytes> {
         let bytes = self.read(key).await?;
-        if Digest::of(&bytes) == key.digest() {
+        if digest_of(&bytes).await? == key.digest() {
             return Ok(bytes);
         }
         let cause = format!("content {} has other bytes than its digest says", key.digest());
@@ -186,6 +189,15 @@ impl Stored {
     pub fn digest(&self) -> Digest {
         self.key.digest()
     }
+}
+
+/// The digest of these bytes. Others have their turn meanwhile: of the largest it takes a tenth of a second.
+async fn digest_of(bytes: &Bytes) -> Result<Digest> {
+    if bytes.len() <= LARGE {
+        return Ok(Digest::of(bytes));
+    }
+    let bytes = bytes.clone();
+    tokio::task::spawn_blocking(move || Digest::of(&bytes)).await.map_err(Failure::internal)
 }
 
 /// Bytes could not be written, for want of room or otherwise.

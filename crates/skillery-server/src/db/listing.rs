@@ -2,13 +2,18 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Db;
 use super::skills::{SkillRow, skill_row};
+use super::{Backend, Db};
 use crate::failure::Result;
 
 const ROW: &str = "id, number, visibility, latest, created_at, star_count";
 /// The last segment of a key, as the index over it has it.
-const NAME: &str = "substr(key, length(namespace) + 2)";
+fn name(backend: Backend) -> String {
+    format!("substr(key, length(namespace) + 2) COLLATE {}", backend.by_bytes())
+}
+
+/// What comes behind every letter that a key may have, as bytes go.
+const BEHIND: char = '{';
 
 /// An order in which skills are walked over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,62 +22,111 @@ pub enum Walk {
     Newest,
     /// The most starred first.
     Stars,
-    /// Those whose last segment's key begins with this, in the order in which they were made.
+    /// Those whose last segment's key begins with these letters, by that segment.
     Beginning(String),
 }
 
-/// Where a walk is: number and stars of the last skill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a walk is: at this skill.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The skill's number.
     pub number: i64,
-    /// How many stars it had.
+    /// How many stars it had, where they are the order.
     pub stars: i64,
+    /// The last segment of its key, where that is the order.
+    pub name: String,
 }
 
-/// The next skills of a walk that have a latest version, each with its stars. `is_public`: none but public ones, which
-/// spares who sees no others the rows in between.
+fn walk_text(walk: &Walk, backend: Backend) -> String {
+    let name = name(backend);
+    let (condition, order) = match walk {
+        Walk::Newest => ("number < $1".to_owned(), "number DESC".to_owned()),
+        Walk::Stars => (
+            "(star_count < $4 OR (star_count = $4 AND number < $1))".to_owned(),
+            "star_count DESC, number DESC".to_owned(),
+        ),
+        Walk::Beginning(_) => (
+            format!("{name} >= $4 AND {name} < $5 AND ({name} > $4 OR number > $1)"),
+            format!("{name}, number"),
+        ),
+    };
+    format!(
+        "SELECT {ROW} FROM skills WHERE {condition} AND latest IS NOT NULL AND ($2 = 0 OR visibility = 'public') \
+         ORDER BY {order} LIMIT $3"
+    )
+}
+
+/// The next skills of a walk that have a latest version, each with its stars: those behind `after`. `is_public`: none but
+/// public ones, which spares who sees no others the rows in between.
 pub async fn walk(
     db: &Db,
     walk: &Walk,
-    after: Option<Place>,
+    after: Option<&Place>,
     is_public: bool,
     limit: i64,
 ) -> Result<Vec<(SkillRow, i64)>> {
-    let (condition, order) = match walk {
-        Walk::Newest => ("number < $1", "number DESC"),
-        Walk::Stars => {
-            ("(star_count < $4 OR (star_count = $4 AND number < $1))", "star_count DESC, number DESC")
-        }
-        // `substr` counts in small integers.
-        Walk::Beginning(_) => {
-            ("number > $1 AND substr(key, length(namespace) + 2, CAST($5 AS INTEGER)) = $4", "number")
-        }
-    };
-    let text = format!(
-        "SELECT {ROW} FROM skills WHERE {condition} AND latest IS NOT NULL AND ($2 = 0 OR visibility = 'public') \
-         ORDER BY {order} LIMIT $3"
-    );
-    let start = if matches!(walk, Walk::Beginning(_)) { 0 } else { i64::MAX };
-    let place = after.unwrap_or(Place { number: start, stars: i64::MAX });
-    let query = sqlx::query(AssertSqlSafe(text)).bind(place.number).bind(i64::from(is_public)).bind(limit);
+    let start = if matches!(walk, Walk::Beginning(_)) { i64::MIN } else { i64::MAX };
+    let number = after.map_or(start, |place| place.number);
+    let text = walk_text(walk, db.backend());
+    let query = sqlx::query(AssertSqlSafe(text)).bind(number).bind(i64::from(is_public)).bind(limit);
     let query = match walk {
         Walk::Newest => query,
-        Walk::Stars => query.bind(place.stars),
-        Walk::Beginning(prefix) => query.bind(prefix.clone()).bind(prefix.len() as i64),
+        Walk::Stars => query.bind(after.map_or(i64::MAX, |place| place.stars)),
+        Walk::Beginning(prefix) => {
+            let from = after.map_or(prefix, |place| &place.name);
+            query.bind(from.clone()).bind(format!("{prefix}{BEHIND}"))
+        }
     };
     let rows = query.fetch_all(db.reader()).await?;
     rows.iter().map(|row| Ok((skill_row(row, 0)?, row.try_get(5)?))).collect()
 }
 
+fn named_text(backend: Backend) -> String {
+    let name = name(backend);
+    format!("SELECT {ROW} FROM skills WHERE {name} = $1 AND number > $2 ORDER BY number LIMIT $3")
+}
+
 /// Skills of any namespace whose last segment has this key, by number: those above `after`.
 pub async fn named(db: &Db, name: &str, after: i64, limit: i64) -> Result<Vec<SkillRow>> {
-    let text = format!("SELECT {ROW} FROM skills WHERE {NAME} = $1 AND number > $2 ORDER BY number LIMIT $3");
-    let rows = sqlx::query(AssertSqlSafe(text))
+    let rows = sqlx::query(AssertSqlSafe(named_text(db.backend())))
         .bind(name.to_owned())
         .bind(after)
         .bind(limit)
         .fetch_all(db.reader())
         .await?;
     rows.iter().map(|row| skill_row(row, 0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    /// How the database would go about a statement, where it does not have to look at every row.
+    async fn plan(app: &TestApp, text: &str) -> String {
+        let backend = app.app.db.backend();
+        let mut connection = app.app.db.reader().acquire().await.unwrap();
+        let (explain, column) = match backend {
+            Backend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Backend::Postgres => ("EXPLAIN", 0),
+        };
+        if backend == Backend::Postgres {
+            // Of a few rows it would look at all.
+            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
+        }
+        let query = sqlx::query(AssertSqlSafe(format!("{explain} {text}")));
+        let query = query.bind(0_i64).bind(0_i64).bind(10_i64).bind("a").bind("a{");
+        let rows = query.fetch_all(&mut *connection).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn beginnings_of_names_are_looked_up_in_their_index() {
+        let app = TestApp::new().await;
+        let text = walk_text(&Walk::Beginning("a".to_owned()), app.app.db.backend());
+        let plan = plan(&app, &text).await;
+        assert!(plan.contains("skills_by_name"), "{plan}");
+        assert!(plan.contains(">") && !plan.to_lowercase().contains("scan skills using"), "{plan}");
+        assert!(!plan.to_lowercase().contains("temp b-tree") && !plan.contains("Sort"), "{plan}");
+    }
 }

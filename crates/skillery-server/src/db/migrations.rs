@@ -1,12 +1,14 @@
 //! The tables, and how older ones become these.
 //!
 //! A migration that has been released never changes; the next change is the next migration. The text runs on both
-//! databases.
+//! databases, but for what the order of bytes is called.
 
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, SqlSafeStr};
+
+use super::Backend;
 
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 const USAGE: &str = include_str!("migrations/0002_usage.sql");
@@ -20,11 +22,23 @@ const SURFACES: &str = include_str!("migrations/0009_surfaces.sql");
 const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
-const PAGES: &str = include_str!("migrations/0014_pages.sql");
+const NAMES: &str = include_str!("migrations/0013_names.sql");
+const NEEDS: &str = include_str!("migrations/0014_needs.sql");
+const PAGES: &str = include_str!("migrations/0015_pages.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
-pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
-    let migrations = [
+pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
+    run_some(pool, all(backend)).await
+}
+
+async fn run_some(pool: &AnyPool, migrations: Vec<Migration>) -> Result<(), MigrateError> {
+    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
+    let mut connection = pool.acquire().await?;
+    migrator.run(&mut *connection).await
+}
+
+fn all(backend: Backend) -> Vec<Migration> {
+    [
         (1, "first", FIRST),
         (2, "usage", USAGE),
         (3, "tree", TREE),
@@ -37,14 +51,46 @@ pub async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
         (10, "folders", FOLDERS),
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
-        (14, "pages", PAGES),
+        (13, "names", NAMES),
+        (14, "needs", NEEDS),
+        (15, "pages", PAGES),
     ]
     .into_iter()
     .map(|(number, name, text)| {
-        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+        let text = text.replace(Backend::Postgres.by_bytes(), backend.by_bytes());
+        let text = AssertSqlSafe(text).into_sql_str();
+        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text, false)
     })
-    .collect::<Vec<_>>();
-    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
-    let mut connection = pool.acquire().await?;
-    migrator.run(&mut *connection).await
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+    use sqlx::any::AnyPoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_function_of_before_needs_is_not_told() {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 14).collect();
+        run_some(&pool, before).await.unwrap();
+        sqlx::query("PRAGMA foreign_keys = OFF").execute(&pool).await.unwrap();
+        let put = "INSERT INTO versions (skill, version, status, digest, size, code_hash, description, tags, author, license, \
+            files, words, publisher, created_at, log_position, kind, dependencies) \
+            VALUES ('acme/x', $1, 'published', '', 0, '', '', '[]', '', '', '[]', '', 'u', 0, $2, $3, $4)";
+        let needs = r#"{"acme/base":"^1"}"#;
+        let rows = [("1.0.0", "function", "{}"), ("2.0.0", "function", needs), ("3.0.0", "folder", "{}")];
+        for (number, (version, kind, dependencies)) in rows.into_iter().enumerate() {
+            let query = sqlx::query(put).bind(version).bind(number as i64).bind(kind).bind(dependencies);
+            query.execute(&pool).await.unwrap();
+        }
+        run(&pool, Backend::Sqlite).await.unwrap();
+        let rows =
+            sqlx::query("SELECT dependencies FROM versions ORDER BY version").fetch_all(&pool).await.unwrap();
+        let told: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(told, [None, Some(needs.to_owned()), Some("{}".to_owned())]);
+    }
 }

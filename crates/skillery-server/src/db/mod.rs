@@ -67,6 +67,16 @@ pub enum Backend {
     Postgres,
 }
 
+impl Backend {
+    /// What the order of bytes is called, for texts that are compared in it. A server may have another order by itself.
+    pub fn by_bytes(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BINARY",
+            Self::Postgres => "\"C\"",
+        }
+    }
+}
+
 /// Reading, writing, and the position that writing has reached.
 pub struct Db {
     read: AnyPool,
@@ -121,7 +131,7 @@ async fn connected(settings: &Settings) -> Result<(Backend, AnyPool, AnyPool), O
     let (backend, url, place) = address(settings);
     let (read, write) =
         connect(backend, &url, settings).await.map_err(|source| OpenError::Connect { place, source })?;
-    migrations::run(&write).await.map_err(OpenError::Migrate)?;
+    migrations::run(&write, backend).await.map_err(OpenError::Migrate)?;
     Ok((backend, read, write))
 }
 

@@ -224,7 +224,7 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
                 .bind(row.reason.clone())
                 .bind(row.log_position)
                 .bind(row.kind.as_str())
-                .bind(json(serde_json::to_string(&row.dependencies))?);
+                .bind(row.dependencies.as_ref().map(|told| json(serde_json::to_string(told))).transpose()?);
         }
         query.execute(tx.connection()).await?;
     }

@@ -80,8 +80,11 @@ pub async fn stored(tx: &mut Tx, id: &str) -> Result<bool> {
 
 /// Those of these that there are, and that belong to this user and are not too old at that time.
 pub async fn of_user(db: &Db, user: &str, ids: &[String], now: Time) -> Result<Vec<StagedFile>> {
+    // What is no id is nobody's; not every database takes it either.
+    let is_id = |id: &&String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let ids: Vec<&String> = ids.iter().filter(is_id).collect();
     let mut found = Vec::with_capacity(ids.len());
-    for piece in pieces(ids) {
+    for piece in pieces(&ids) {
         let text = format!(
             "SELECT {COLUMNS} FROM staged_files WHERE user_id = $1 AND expires_at > $2 AND id IN ({})",
             placeholders(3, piece.len())
@@ -89,7 +92,7 @@ pub async fn of_user(db: &Db, user: &str, ids: &[String], now: Time) -> Result<V
         let mut query =
             sqlx::query_as::<_, Columns>(AssertSqlSafe(text)).bind(user.to_owned()).bind(now.micros());
         for id in piece {
-            query = query.bind(id.clone());
+            query = query.bind((*id).clone());
         }
         for row in query.fetch_all(db.reader()).await? {
             found.push(staged(row)?);

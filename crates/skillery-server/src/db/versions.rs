@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
-use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
@@ -41,8 +41,8 @@ pub struct VersionRow {
     pub homepage: Option<String>,
     /// Where the source is kept.
     pub repository: Option<String>,
-    /// The skills that it needs, each with the version or range that will do.
-    pub dependencies: BTreeMap<String, String>,
+    /// The skills that it needs, each with the version or range that will do; nothing where that was not looked for.
+    pub dependencies: Option<BTreeMap<String, String>>,
     /// The files of the bundle.
     pub files: Vec<FileSummary>,
     /// Words of the content, for the search index.
@@ -59,6 +59,10 @@ pub struct VersionRow {
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
     homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies";
+
+fn told(dependencies: Option<String>) -> Result<Option<BTreeMap<String, String>>> {
+    dependencies.as_deref().map(from_json).transpose()
+}
 
 fn version_row(row: &AnyRow) -> Result<VersionRow> {
     Ok(VersionRow {
@@ -81,7 +85,7 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         reason: row.try_get(16)?,
         log_position: row.try_get(17)?,
         kind: parsed(row.try_get(18)?)?,
-        dependencies: from_json(row.try_get(19)?)?,
+        dependencies: told(row.try_get(19)?)?,
     })
 }
 
@@ -101,32 +105,61 @@ pub async fn find(
     row.as_ref().map(version_row).transpose()
 }
 
-/// All versions of a skill, in no order.
-pub async fn all(db: &Db, key: &str) -> Result<Vec<VersionRow>> {
-    let text = format!("SELECT {COLUMNS} FROM versions WHERE skill = $1");
-    let rows = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).fetch_all(db.reader()).await?;
-    rows.iter().map(version_row).collect()
+/// A version that is published, as far as a list of versions needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The version.
+    pub version: Version,
+    /// SHA-256 of the bundle.
+    pub digest: Digest,
+    /// Bytes of the bundle.
+    pub size: i64,
+    /// When it was published.
+    pub created_at: Time,
 }
 
-/// The skills of the namespace with this key that have a latest version, with that version, by key: those above `after`.
+/// The versions of a skill that are published, the newest first. Those that were yanked are not among them.
+pub async fn released(db: &Db, key: &str) -> Result<Vec<Release>> {
+    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT version, digest, size, created_at FROM versions WHERE skill = $1 AND status = 'published' \
+         ORDER BY log_position DESC",
+    )
+    .bind(key.to_owned())
+    .fetch_all(db.reader())
+    .await?;
+    let release = |(version, digest, size, created_at): &(String, String, i64, i64)| {
+        let created_at = Time::from_micros(*created_at);
+        Ok(Release { version: parsed(version)?, digest: parsed(digest)?, size: *size, created_at })
+    };
+    rows.iter().map(release).collect()
+}
+
+/// The skills of the namespace with this key that have a latest version and one of these visibilities, with that version
+/// but for the words of its content, by key: those above `after`.
 pub async fn latest_in(
     db: &Db,
     namespace: &str,
+    visibilities: &[Visibility],
     after: &str,
     limit: i64,
 ) -> Result<Vec<(SkillRow, VersionRow)>> {
-    let columns = COLUMNS.split(", ").map(|column| format!("v.{column}")).collect::<Vec<_>>().join(", ");
+    let column = |column: &str| match column {
+        "words" => "CAST('' AS TEXT)".to_owned(),
+        column => format!("v.{column}"),
+    };
+    let columns = COLUMNS.split(", ").map(column).collect::<Vec<_>>().join(", ");
     let text = format!(
         "SELECT {columns}, s.id, s.number, s.visibility, s.latest, s.created_at FROM skills s \
          JOIN versions v ON v.skill = s.key AND v.version = s.latest \
-         WHERE s.namespace = $1 AND s.key > $2 ORDER BY s.key LIMIT $3"
+         WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
+        placeholders(4, visibilities.len()),
     );
-    let rows = sqlx::query(AssertSqlSafe(text))
-        .bind(namespace.to_owned())
-        .bind(after.to_owned())
-        .bind(limit)
-        .fetch_all(db.reader())
-        .await?;
+    let mut query =
+        sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).bind(after.to_owned()).bind(limit);
+    for visibility in visibilities {
+        query = query.bind(visibility.as_str());
+    }
+    let rows = query.fetch_all(db.reader()).await?;
     rows.iter()
         .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
         .collect()
@@ -173,7 +206,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         created_at: Time::from_micros(row.try_get(6)?),
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
-        dependencies: from_json(row.try_get(9)?)?,
+        dependencies: told(row.try_get(9)?)?,
     })
 }
 
@@ -254,46 +287,52 @@ pub async fn files_of(db: &Db, key: &str, versions: &[&Version]) -> Result<Vec<(
     Ok(found)
 }
 
-/// Sets where these versions stand, as far as they stand where `from` says, and which version is the latest by that.
-/// Returns those that were changed.
+/// Where these versions of a skill stand in this transaction, and why, in no order.
+pub async fn standing(
+    tx: &mut Tx,
+    key: &str,
+    versions: &[Version],
+) -> Result<Vec<(Version, VersionStatus, Option<String>)>> {
+    let mut found = Vec::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT version, status, reason FROM versions WHERE skill = $1 AND version IN ({})",
+            placeholders(2, piece.len())
+        );
+        let mut query =
+            sqlx::query_as::<_, (String, String, Option<String>)>(AssertSqlSafe(text)).bind(key.to_owned());
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        for (version, status, reason) in query.fetch_all(tx.connection()).await? {
+            found.push((parsed(&version)?, parsed(&status)?, reason));
+        }
+    }
+    Ok(found)
+}
+
+/// Sets where these versions stand, and which version is the latest by that.
 pub async fn set_statuses(
     tx: &mut Tx,
     key: &str,
     versions: &[Version],
-    (from, to): (VersionStatus, VersionStatus),
+    status: VersionStatus,
     reason: Option<&str>,
-) -> Result<Vec<Version>> {
-    let mut changed = Vec::with_capacity(versions.len());
+) -> Result<()> {
     for piece in pieces(versions) {
         let text = format!(
-            "UPDATE versions SET status = $3, reason = $4 WHERE skill = $1 AND status = $2 AND version IN ({}) \
-             RETURNING version",
-            placeholders(5, piece.len())
+            "UPDATE versions SET status = $2, reason = $3 WHERE skill = $1 AND version IN ({})",
+            placeholders(4, piece.len())
         );
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+        let mut query = sqlx::query(AssertSqlSafe(text))
             .bind(key.to_owned())
-            .bind(from.as_str())
-            .bind(to.as_str())
+            .bind(status.as_str())
             .bind(reason.map(str::to_owned));
         for version in piece {
             query = query.bind(version.to_string());
         }
-        for version in query.fetch_all(tx.connection()).await? {
-            changed.push(parsed(&version)?);
-        }
+        query.execute(tx.connection()).await?;
     }
     let statuses = statuses(tx.connection(), key).await?;
-    skills::set_latest(tx, key, latest(&statuses)).await?;
-    Ok(changed)
-}
-
-/// The versions of a skill that were yanked for a reason that begins so, in no order.
-pub async fn yanked_because(db: &Db, key: &str, beginning: &str) -> Result<Vec<Version>> {
-    let rows: Vec<(String, Option<String>)> =
-        sqlx::query_as("SELECT version, reason FROM versions WHERE skill = $1 AND status = 'yanked'")
-            .bind(key.to_owned())
-            .fetch_all(db.reader())
-            .await?;
-    let is_so = |reason: &Option<String>| reason.as_ref().is_some_and(|text| text.starts_with(beginning));
-    rows.iter().filter(|(_, reason)| is_so(reason)).map(|(version, _)| parsed(version)).collect()
+    skills::set_latest(tx, key, latest(&statuses)).await
 }

@@ -56,7 +56,7 @@ pub fn check(
     let row = VersionRow {
         status: VersionStatus::Published,
         digest,
-        size: 0,
+        size: packed.len() as i64,
         kind: SkillKind::Folder,
         code_hash: digest,
         signature,
@@ -66,7 +66,7 @@ pub fn check(
         license,
         homepage,
         repository,
-        dependencies: told.dependencies,
+        dependencies: Some(told.dependencies),
         files: summaries,
         words,
         publisher: identity.user.id.clone(),

@@ -80,7 +80,7 @@ pub fn check(
         homepage,
         repository,
         kind: SkillKind::Function,
-        dependencies: texts_of(&Dependencies::of_code(&request.code)),
+        dependencies: Some(texts_of(&Dependencies::of_code(&request.code))),
         files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
         words: words_of(&request.code, WORDS_LENGTH),
         publisher: identity.user.id.clone(),
@@ -129,12 +129,9 @@ fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {
 }
 
 /// Notes the bundle that the files were packed to.
-pub fn with_bundle(mut draft: Draft, packed: &[u8]) -> Draft {
-    draft.row.digest = bundle::digest(packed);
-    if draft.row.kind == SkillKind::Folder {
-        draft.row.code_hash = draft.row.digest;
-    }
-    draft.row.size = packed.len() as i64;
+pub fn with_bundle(mut draft: Draft, digest: Digest, size: usize) -> Draft {
+    draft.row.digest = digest;
+    draft.row.size = size as i64;
     draft
 }
 

@@ -26,7 +26,7 @@ impl Tagged {
     /// The answer to this call has this digest.
     pub fn new(call: &Call, digest: &Digest) -> Self {
         let tag = format!("\"sha256:{digest}\"");
-        let is_known = has(&call.head.headers, &tag);
+        let is_known = is_known(&call.head.headers, &tag);
         Self { tag, is_known }
     }
 
@@ -68,8 +68,8 @@ pub fn immutable(call: &Call, visibility: Visibility) -> &'static str {
     if is_open { FOR_ALL } else { FOR_ONE }
 }
 
-/// Whether the tag is among those that the caller has.
-fn has(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether `If-None-Match` names the tag, so that the caller has what it stands for.
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).map(str::trim).any(|known| {
         // A proxy that compresses makes a tag weak; the content is the same.
@@ -93,7 +93,7 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_str(value).unwrap())]);
-            assert_eq!(has(&headers, "\"a\""), wanted, "{value}");
+            assert_eq!(is_known(&headers, "\"a\""), wanted, "{value}");
         }
     }
 }

@@ -6,24 +6,21 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use skillery_core::{Limits, Problem, ProblemCode};
 
 use crate::failure::{Failure, Result};
-use crate::uploads::{Spool, Spooled};
+use crate::uploads::{Incoming, Spool, Spooled};
 
 /// Bytes that the parser gets at once.
 const PIECE: usize = 64 * 1024;
 /// Bytes that it holds at most before something of them is passed on.
 const WINDOW: usize = 512 * 1024;
-/// How long what is refused may go on, so that whoever sends it gets to read why.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether the body is announced as a form.
 pub fn is_form(headers: &HeaderMap) -> bool {
@@ -40,47 +37,39 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 pub struct Form {
     parser: multer::Multipart<'static>,
     source: Source,
-    stall: Duration,
 }
 
 /// A part of it. Parts come one after the other: the next one begins where this one was read to its end.
 pub struct Part {
     field: multer::Field<'static>,
     source: Source,
-    stall: Duration,
 }
 
 impl Form {
-    /// Begins to read a body of at most so many bytes.
-    pub fn open(headers: &HeaderMap, body: Body, limit: usize, limits: &Limits) -> Result<Self> {
+    /// Begins to read a form that brings a folder and what is asked for it.
+    pub fn open(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Self> {
         let boundary = multer::parse_boundary(content_type(headers).unwrap_or_default())
             .map_err(|error| malformed(error.to_string()))?;
-        let announced =
-            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let source = Source(Arc::new(Mutex::new(Incoming {
-            body: body.into_data_stream(),
+        let limit = limits.bundle_bytes.saturating_add(limits.body_bytes);
+        let body = Incoming::new(headers, body, limit, limits);
+        let source = Source(Arc::new(Mutex::new(Feed {
+            is_too_long: body.announced().is_some_and(|length| length > limit as u64),
+            body: Some(body),
             piece: Bytes::new(),
             left: limit,
             limit,
             window: WINDOW,
             is_resting: false,
         })));
-        if announced.is_some_and(|length| length > limit as u64) {
-            // Who waits for a word before it sends gets this one.
-            if headers.contains_key(EXPECT) {
-                return Err(too_large(limit));
-            }
-            source.lock().left = 0;
-        }
         let parser = multer::Multipart::new(source.clone(), boundary);
-        Ok(Self { parser, source, stall: Duration::from_secs(limits.request_seconds) })
+        Ok(Self { parser, source })
     }
 
     /// The next part, if there is one. A part that was begun is passed over.
     pub async fn next(&mut self) -> Result<Option<Part>> {
         self.source.lock().window = WINDOW;
-        let field = in_time(self.stall, self.parser.next_field()).await?.map_err(failure)?;
-        Ok(field.map(|field| Part { field, source: self.source.clone(), stall: self.stall }))
+        let field = self.source.in_time(self.parser.next_field()).await?;
+        Ok(field.map(|field| Part { field, source: self.source.clone() }))
     }
 
     /// The next part, which must have this name.
@@ -102,22 +91,15 @@ impl Form {
         }
     }
 
-    /// Takes in and forgets what is still to come of a body that is refused: most programs read the answer only after
-    /// they have sent everything.
-    pub async fn drain(self) {
-        let Self { parser, source, .. } = self;
+    /// What was received, by whoever was given the form: [`Incoming::finish`].
+    pub async fn finish<T, E>(self, received: Result<T, E>) -> Result<T, E> {
+        let Self { parser, source } = self;
         drop(parser);
-        let mut left = source.lock().limit;
-        let read = std::future::poll_fn(|context| {
-            loop {
-                match source.lock().body.poll_next_unpin(context) {
-                    Poll::Ready(Some(Ok(bytes))) if bytes.len() <= left => left -= bytes.len(),
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        });
-        let _ = tokio::time::timeout(PATIENCE, read).await;
+        let body = source.lock().body.take();
+        match body {
+            Some(body) => body.finish(received).await,
+            None => received,
+        }
     }
 }
 
@@ -139,7 +121,7 @@ impl Part {
 
     /// More of its content, until there is none.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let chunk = in_time(self.stall, self.field.chunk()).await?.map_err(failure)?;
+        let chunk = self.source.in_time(self.field.chunk()).await?;
         if let Some(chunk) = &chunk {
             let mut source = self.source.lock();
             source.window = (source.window + chunk.len()).min(WINDOW);
@@ -176,10 +158,13 @@ impl Part {
 
 /// The body as the parser sees it.
 #[derive(Clone)]
-struct Source(Arc<Mutex<Incoming>>);
+struct Source(Arc<Mutex<Feed>>);
 
-struct Incoming {
-    body: BodyDataStream,
+struct Feed {
+    /// None once nothing is read any more.
+    body: Option<Incoming>,
+    /// Whether it says that it has more bytes than it may have.
+    is_too_long: bool,
     /// What has come and was not passed on.
     piece: Bytes,
     /// Bytes that may still come.
@@ -203,8 +188,22 @@ enum Stopped {
 }
 
 impl Source {
-    fn lock(&self) -> MutexGuard<'_, Incoming> {
+    fn lock(&self) -> MutexGuard<'_, Feed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a step, for which the body must not stop for too long.
+    async fn in_time<T>(&self, step: impl Future<Output = multer::Result<T>>) -> Result<T> {
+        let Some(stall) = self.lock().body.as_ref().map(Incoming::stall) else {
+            return Err(malformed("the body is over"));
+        };
+        match tokio::time::timeout(stall, step).await {
+            Ok(outcome) => outcome.map_err(failure),
+            Err(_) => Err(match &mut self.lock().body {
+                Some(body) => body.fell_silent(),
+                None => malformed("the body is over"),
+            }),
+        }
     }
 }
 
@@ -212,37 +211,35 @@ impl Stream for Source {
     type Item = Result<Bytes, Stopped>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut incoming = self.lock();
-        if std::mem::take(&mut incoming.is_resting) {
+        let mut guard = self.lock();
+        let feed = &mut *guard;
+        if std::mem::take(&mut feed.is_resting) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        while incoming.piece.is_empty() {
-            match std::task::ready!(incoming.body.poll_next_unpin(context)) {
-                Some(Ok(bytes)) => incoming.piece = bytes,
+        if feed.is_too_long {
+            return Poll::Ready(Some(Err(Stopped::TooLong(feed.limit))));
+        }
+        while feed.piece.is_empty() {
+            let Some(body) = &mut feed.body else { return Poll::Ready(None) };
+            match std::task::ready!(body.poll_next_unpin(context)) {
+                Some(Ok(bytes)) => feed.piece = bytes,
                 Some(Err(error)) => return Poll::Ready(Some(Err(Stopped::Broken(error)))),
                 None => return Poll::Ready(None),
             }
         }
-        let length = incoming.piece.len().min(PIECE);
-        if length > incoming.left {
-            return Poll::Ready(Some(Err(Stopped::TooLong(incoming.limit))));
+        let length = feed.piece.len().min(PIECE);
+        if length > feed.left {
+            return Poll::Ready(Some(Err(Stopped::TooLong(feed.limit))));
         }
-        if length > incoming.window {
+        if length > feed.window {
             return Poll::Ready(Some(Err(Stopped::NoPart)));
         }
-        incoming.left -= length;
-        incoming.window -= length;
-        incoming.is_resting = true;
-        Poll::Ready(Some(Ok(incoming.piece.split_to(length))))
+        feed.left -= length;
+        feed.window -= length;
+        feed.is_resting = true;
+        Poll::Ready(Some(Ok(feed.piece.split_to(length))))
     }
-}
-
-async fn in_time<T>(stall: Duration, step: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(stall, step).await.map_err(|_| {
-        let detail = format!("no more of the body came for {} s", stall.as_secs());
-        Failure::new(ProblemCode::RequestTimedOut, detail)
-    })
 }
 
 fn failure(error: multer::Error) -> Failure {

@@ -24,6 +24,7 @@ use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
 use crate::signing::{self, Presented};
 use crate::signing_secret;
+use crate::uploads::Turn;
 pub use compare::Published;
 pub use insert::Rules;
 use insert::{Entry, Outcome, check_situation, question};
@@ -40,28 +41,29 @@ pub async fn publish(app: &App, caller: &Caller, request: PublishRequest) -> Res
     let identity = Arc::clone(caller.require(Scope::Publish)?);
     let (draft, files, presented) = draft::check(request, &identity, &app.settings.limits)?;
     check_bounds(&identity, &draft.id.namespace().key())?;
-    let packed = pack(files).await?;
-    write(app, identity, draft, presented, packed).await
+    let (packed, digest) = pack(files).await?;
+    let draft = draft::with_bundle(draft, digest, packed.len());
+    write(app, identity, draft, presented, packed.into()).await
 }
 
 /// Publishes a folder for the caller: every door that takes one comes here. What the folder says is checked, and all that
 /// is wrong with it is told at once.
 ///
-/// The files, and the ZIP that is made of them, are in memory: who receives files from outside holds a turn of
-/// [`crate::uploads::Uploads::turn`] from before they are read.
+/// The files, and the ZIP that is made of them, are in memory: who receives files from outside has had the turn from before
+/// they were read.
 pub async fn publish_bundle(
     app: &App,
     caller: &Caller,
     request: BundleRequest,
     files: Vec<BundleFile>,
+    turn: Turn,
 ) -> Result<Published> {
     let identity = Arc::clone(caller.require(Scope::Publish)?);
     check_bounds(&identity, &draft::parse_id(&request.id)?.namespace().key())?;
     let (publisher, limits) = (Arc::clone(&identity), app.settings.limits.clone());
     let check = move || draft::check_folder(request, files, &publisher, &limits);
-    let (draft, packed, presented) =
-        tokio::task::spawn_blocking(check).await.map_err(Failure::internal)??;
-    write(app, identity, draft, presented, packed).await
+    let (draft, packed, presented) = turn.work(check).await?;
+    write(app, identity, draft, presented, turn.keep(packed)).await
 }
 
 /// Whether the caller may publish this at all, as things stand: asked before a bundle is received. It is decided again
@@ -86,14 +88,12 @@ pub async fn check_request(app: &App, caller: &Caller, request: &BundleRequest) 
 async fn write(
     app: &App,
     identity: Arc<Identity>,
-    draft: Draft,
+    mut draft: Draft,
     presented: Presented,
-    packed: Vec<u8>,
+    bytes: Bytes,
 ) -> Result<Published> {
-    let mut draft = draft::with_bundle(draft, &packed);
     draft.signed = signing::check(app, presented, &draft.id, &draft.row, &identity).await?;
     let key = BlobKey::Bundle(draft.row.digest);
-    let bytes = Bytes::from(packed);
     let may_publish =
         identity.role_in(&draft.id.namespace().key()).is_some_and(|role| role >= Role::Publisher);
     for attempt in 0..COLLECTOR_TRIES {
@@ -140,12 +140,15 @@ async fn write(
 }
 
 /// Packs files. Large ones are packed on a thread of their own, as it takes a while.
-async fn pack(files: Vec<BundleFile>) -> Result<Vec<u8>> {
+async fn pack(files: Vec<BundleFile>) -> Result<(Vec<u8>, Digest)> {
     let size: usize = files.iter().map(|file| file.bytes.len()).sum();
-    let packed = if size > LARGE {
-        tokio::task::spawn_blocking(move || bundle::pack(files)).await.map_err(Failure::internal)?
-    } else {
-        bundle::pack(files)
+    let pack = move || {
+        let packed = bundle::pack(files).map_err(Failure::internal)?;
+        let digest = bundle::digest(&packed);
+        Ok((packed, digest))
     };
-    packed.map_err(Failure::internal)
+    match size > LARGE {
+        true => tokio::task::spawn_blocking(pack).await.map_err(Failure::internal)?,
+        false => pack(),
+    }
 }

@@ -197,6 +197,23 @@ async fn a_key_is_enrolled_by_whoever_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_so_many_keys() {
+    let app = TestApp::with(|settings| settings.limits.keys_per_owner = 1).await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    let (first, second) = (Signer::of("first", 1), Signer::of("second", 2));
+    app.enrol(&anna, &first).await;
+    let request = json!({ "public_key": second.public_key() });
+    let challenge = app.post("/api/v1/keys/challenge", &anna, request).await.is(200)["challenge"].clone();
+    let signature = second.sign(ENROLL_NAMESPACE, challenge.as_str().unwrap().as_bytes());
+    let enrol = json!({ "public_key": second.public_key(), "challenge": challenge, "signature": signature });
+    app.post("/api/v1/keys", &anna, enrol.clone()).await.fails(422, "invalid-key");
+    // A key that is revoked takes no place.
+    let path = format!("/api/v1/keys/{}", first.fingerprint().replace('+', "%2B"));
+    app.delete(&path, &anna).await.is(204);
+    app.post("/api/v1/keys", &anna, enrol).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plain_key_proves_itself_with_another_signature_than_releases_have() {
     let app = TestApp::new().await;
     app.publish("acme/other", "1.0.0").await;

@@ -301,3 +301,17 @@ async fn a_skill_has_so_many_versions() {
     app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.2")).await.fails(409, "too-many-versions");
     app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.1")).await.is(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_calls_a_script_of_a_folder_depends_on_the_folder() {
+    let app = TestApp::new().await;
+    let mut body = skill("acme/report", "1.0.0");
+    body["code"] = json!(
+        "# /// script\n# [tool.skillery]\n# skills = [\"acme/pdf@^1#extract\", \"acme/text#split\"]\n# ///\n\
+         def report(): ...\n"
+    );
+    body.as_object_mut().unwrap().remove("code_hash");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let version = app.get("/api/v1/skills/acme/report/versions/1.0.0").await.is(200);
+    assert_eq!(version["dependencies"], json!({ "acme/pdf": "^1", "acme/text": "latest" }));
+}

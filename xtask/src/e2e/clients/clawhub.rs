@@ -27,6 +27,7 @@ pub(super) fn newest(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         for skill in [GREETER, ADDER] {
             call(desk, &["install", &reference(skill)])?.done()?;
         }
+        shelf.must_tell("clawhub", GREETER, None, &format!("clawhub install {}", reference(GREETER)))?;
         has(desk, GREETER, "1.1.0")?;
         has(desk, ADDER, "1.0.0")
     });
@@ -57,6 +58,9 @@ pub(super) fn newest(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         let reader = signed_in(&scene.desk.project("reader")?, &shelf.url);
         call(&reader, &["login", "--token", &shelf.reader.token])?.done()?;
         call(&reader, &["install", &reference(VAULT)])?.done()?;
+        let typed = format!("clawhub install {} --version 1.0.0", reference(VAULT));
+        shelf.must_tell("clawhub", VAULT, Some("1.0.0"), &typed)?;
+        shelf.must_tell("clawhub", VAULT, None, "clawhub login --token \"$SKILLERY_TOKEN\"")?;
         has(&reader, VAULT, "1.0.0")
     });
     row.step(Operation::Update, "a later version, with `update`", || {

@@ -70,6 +70,13 @@ impl Desk {
         Self::write(&self.home(".gitconfig"), "[credential]\n\thelper = store\n")
     }
 
+    /// Git sends a token in a header, by the variables of the lines that the registry tells.
+    pub(crate) fn with_git_header(&self, url: &str, token: &str) -> Self {
+        self.with("GIT_CONFIG_COUNT", "1")
+            .with("GIT_CONFIG_KEY_0", &format!("http.{url}/.extraHeader"))
+            .with("GIT_CONFIG_VALUE_0", &format!("Authorization: Bearer {token}"))
+    }
+
     /// Another project of the same person.
     pub(crate) fn project(&self, name: &str) -> Result<Self> {
         let mut desk = self.clone();

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Scene;
 use super::desk::{Desk, must_be_gone};
 use super::matrix::{Operation, Row};
-use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, VAULT};
+use super::shelf::{GREETER, NEXT, OFFERED, SHAKY, Shelf, VAULT};
 
 /// It copies the clone as it is.
 const OWN: &[&str] = &[".git"];
@@ -27,6 +27,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.step(Operation::Install, "one skill", || {
         let desk = desk.somebody("one")?;
         install(&desk, &repository(GREETER))?.done()?;
+        must_tell(shelf, GREETER, &repository(GREETER))?;
         has(&desk, GREETER, "1.1.0")?;
         desk.run(&["skills", "list"])?.done()?.says(&shelf.name(GREETER)).map(drop)
     });
@@ -39,6 +40,7 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         // It keeps what its user has set up for Git away from Git, so that the token is in the address.
         let with_token = repository(VAULT).replacen("://", &format!("://token:{}@", shelf.reader.token), 1);
         install(&desk, &with_token)?.done()?;
+        must_tell(shelf, VAULT, &with_token.replace(&shelf.reader.token, "$SKILLERY_TOKEN"))?;
         has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
@@ -66,4 +68,8 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
 
 fn install(desk: &Desk, source: &str) -> Result<super::desk::Said> {
     desk.run(&["skills", "install", source, "--consent"])
+}
+
+fn must_tell(shelf: &Shelf, skill: &str, source: &str) -> Result<()> {
+    shelf.must_tell("gemini", skill, None, &format!("gemini skills install {source} --consent"))
 }

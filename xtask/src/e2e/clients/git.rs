@@ -25,11 +25,14 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.step(Operation::Install, "one skill, and only its newest commit", || {
         desk.run(&["clone", "--depth", "1", &repository(GREETER), "one"])?.done()?;
         desk.run(&["-C", "one", "fsck", "--full", "--strict"])?.done()?;
+        shelf.must_tell("git", GREETER, None, &format!("git clone --depth 1 {}", repository(GREETER)))?;
         shelf.must_have(&desk.path("one"), GREETER, "1.1.0", OWN)
     });
     row.step(Operation::Run, "a script", || shelf.must_run(desk, &desk.path("one"), "1.1.0", OWN));
     row.step(Operation::Pin, "a tag", || {
         desk.run(&["clone", "--depth", "1", "--branch", "v1.0.0", &repository(GREETER), "pinned"])?.done()?;
+        let typed = format!("git clone --depth 1 --branch v1.0.0 {}", repository(GREETER));
+        shelf.must_tell("git", GREETER, Some("1.0.0"), &typed)?;
         shelf.must_have(&desk.path("pinned"), GREETER, "1.0.0", OWN)
     });
     row.step(

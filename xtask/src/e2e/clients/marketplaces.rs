@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Scene;
-use super::desk::{Desk, must_be_gone};
+use super::desk::{Desk, Said, must_be_gone};
 use super::git::commit;
 use super::matrix::{Operation, Row};
 use super::shelf::{ADDER, GREETER, NEXT, OFFERED, SHAKY, Shelf, VAULT};
@@ -19,6 +19,8 @@ const NO_HEADER: &str =
 
 /// How an agent is told to do things. `MARKET` and `PLUGIN` stand for names.
 struct Agent {
+    /// What it is called on a command line.
+    command: &'static str,
     add: &'static [&'static str],
     install: &'static [&'static str],
     update: &'static [&'static [&'static str]],
@@ -30,6 +32,7 @@ struct Agent {
 }
 
 const CLAUDE: Agent = Agent {
+    command: "claude",
     add: &["plugin", "marketplace", "add"],
     install: &["plugin", "install", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "update", "MARKET"], &["plugin", "update", "PLUGIN@MARKET"]],
@@ -38,6 +41,7 @@ const CLAUDE: Agent = Agent {
     folder: ".claude/plugins/cache/MARKET/PLUGIN/VERSION",
 };
 const CODEX: Agent = Agent {
+    command: "codex",
     add: &["plugin", "marketplace", "add"],
     install: &["plugin", "add", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "upgrade", "MARKET"], &["plugin", "add", "PLUGIN@MARKET"]],
@@ -46,6 +50,7 @@ const CODEX: Agent = Agent {
     folder: ".codex/plugins/cache/MARKET/PLUGIN/VERSION",
 };
 const COPILOT: Agent = Agent {
+    command: "copilot",
     add: &["plugin", "marketplace", "add"],
     install: &["plugin", "install", "PLUGIN@MARKET"],
     update: &[&["plugin", "marketplace", "update", "MARKET"], &["plugin", "update", "PLUGIN@MARKET"]],
@@ -55,7 +60,7 @@ const COPILOT: Agent = Agent {
 };
 
 impl Agent {
-    fn call(&self, desk: &Desk, words: &[&str], market: &str, plugin: &str) -> Result<super::desk::Said> {
+    fn call(&self, desk: &Desk, words: &[&str], market: &str, plugin: &str) -> Result<Said> {
         let words: Vec<String> = words.iter().map(|word| filled(word, market, plugin, "")).collect();
         desk.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
@@ -64,7 +69,7 @@ impl Agent {
         desk.home(&filled(self.folder, market, plugin, version))
     }
 
-    fn add(&self, desk: &Desk, source: &str) -> Result<super::desk::Said> {
+    fn add(&self, desk: &Desk, source: &str) -> Result<Said> {
         let mut words = self.add.to_vec();
         words.push(source);
         desk.run(&words)
@@ -90,42 +95,116 @@ pub(super) fn copilot(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     through_git(&COPILOT, scene, row)
 }
 
-/// The marketplace in the repository of a namespace.
-fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
-    let (desk, shelf) = (&scene.desk, &scene.shelf);
-    let market = name(shelf)?;
-    let has = |desk: &Desk, skill: &str, version: &str| {
-        let folder = agent.folder(desk, &market, &shelf.name(skill), version);
-        shelf.must_have(&folder, skill, version, OWN)
-    };
-    row.cannot(Operation::Search, NO_SEARCH);
-    row.cannot(Operation::Publish, NO_PUBLISH);
-    row.step(Operation::Install, "a marketplace, and what it offers", || {
-        agent.add(desk, &shelf.at("all.git"))?.done()?;
-        for (skill, version) in OFFERED.into_iter().filter(|(skill, _)| [GREETER, ADDER].contains(skill)) {
-            agent.call(desk, agent.install, &market, &shelf.name(skill))?.done()?;
-            has(desk, skill, version)?;
+/// What an agent does with a marketplace, however it comes to it.
+struct Market<'a> {
+    agent: &'static Agent,
+    desk: &'a Desk,
+    shelf: &'a Shelf,
+    name: String,
+    /// Whose lines the registry tells.
+    told: &'static str,
+}
+
+impl<'a> Market<'a> {
+    fn of(agent: &'static Agent, told: &'static str, scene: &'a Scene<'_>) -> Result<Self> {
+        let (desk, shelf) = (&scene.desk, &scene.shelf);
+        Ok(Self { agent, desk, shelf, name: name(shelf)?, told })
+    }
+
+    /// What is typed to add the marketplace and to install from it is what the registry says.
+    fn must_tell(&self, skill: &str, source: &str) -> Result<()> {
+        let Agent { command, add, install, .. } = self.agent;
+        let name = self.shelf.name(skill);
+        let install: Vec<String> = install.iter().map(|word| filled(word, &self.name, &name, "")).collect();
+        for typed in
+            [format!("{command} {} {source}", add.join(" ")), format!("{command} {}", install.join(" "))]
+        {
+            self.shelf.must_tell(self.told, skill, None, &typed)?;
         }
         Ok(())
-    });
-    row.step(Operation::Run, "a script", || {
-        let folder = agent.folder(desk, &market, &shelf.name(GREETER), "1.1.0");
-        shelf.must_run(desk, &folder, "1.1.0", OWN)
-    });
-    row.step(Operation::Yanked, "not what is offered", || {
-        agent.call(desk, agent.install, &market, &shelf.name(SHAKY))?.done()?;
-        has(desk, SHAKY, "1.0.0")
-    });
-    row.step(Operation::Private, "not there for anybody", || {
-        agent.call(desk, agent.install, &market, &shelf.name(VAULT))?.refused().map(drop)
-    });
+    }
+
+    fn call(&self, desk: &Desk, words: &[&str], skill: &str) -> Result<Said> {
+        self.agent.call(desk, words, &self.name, &self.shelf.name(skill))
+    }
+
+    fn install(&self, desk: &Desk, skill: &str) -> Result<Said> {
+        self.call(desk, self.agent.install, skill)
+    }
+
+    fn folder(&self, desk: &Desk, skill: &str, version: &str) -> PathBuf {
+        self.agent.folder(desk, &self.name, &self.shelf.name(skill), version)
+    }
+
+    fn has(&self, desk: &Desk, skill: &str, version: &str) -> Result<()> {
+        self.shelf.must_have(&self.folder(desk, skill, version), skill, version, OWN)
+    }
+
+    /// What everybody can have of it, from the address where it is.
+    fn offer(&self, row: &mut Row, what: &'static str, source: &str) {
+        let desk = self.desk;
+        row.cannot(Operation::Search, NO_SEARCH);
+        row.cannot(Operation::Publish, NO_PUBLISH);
+        row.step(Operation::Install, what, || {
+            self.agent.add(desk, source)?.done()?;
+            for (skill, version) in OFFERED.into_iter().filter(|(skill, _)| [GREETER, ADDER].contains(skill))
+            {
+                self.install(desk, skill)?.done()?;
+                self.has(desk, skill, version)?;
+            }
+            self.must_tell(GREETER, source)
+        });
+        row.step(Operation::Run, "a script", || {
+            self.shelf.must_run(desk, &self.folder(desk, GREETER, "1.1.0"), "1.1.0", OWN)
+        });
+        row.step(Operation::Yanked, "not what is offered", || {
+            self.install(desk, SHAKY)?.done()?;
+            self.has(desk, SHAKY, "1.0.0")
+        });
+        row.step(Operation::Private, "not there for anybody", || {
+            self.install(desk, VAULT)?.refused().map(drop)
+        });
+    }
+
+    fn update(&self, row: &mut Row) {
+        row.step(Operation::Update, "a later version", || {
+            self.shelf.publish(GREETER, NEXT, "public")?;
+            for words in self.agent.update {
+                self.call(self.desk, words, GREETER)?.done()?;
+            }
+            self.has(self.desk, GREETER, NEXT)
+        });
+    }
+
+    fn remove(&self, row: &mut Row) {
+        row.step(Operation::Remove, "the plugin", || {
+            self.call(self.desk, self.agent.remove, GREETER)?.done()?;
+            must_not_list(self.desk, self.agent, &self.shelf.name(GREETER))
+        });
+    }
+}
+
+/// The marketplace in the repository of a namespace.
+fn through_git(agent: &'static Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
+    let (desk, shelf) = (&scene.desk, &scene.shelf);
+    let told = if agent.command == CLAUDE.command { "claude-code-git" } else { agent.command };
+    let market = Market::of(agent, told, scene)?;
+    let source = shelf.at("all.git");
+    market.offer(row, "a marketplace, and what it offers", &source);
     row.step(Operation::Private, "there with a token", || {
         let desk = desk.somebody("member")?;
         desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         // Git brings credentials only where it is asked for them, as nobody is for what everybody may see.
         agent.add(&desk, &shelf.at("members.git"))?.done()?;
-        agent.call(&desk, agent.install, &market, &shelf.name(VAULT))?.done()?;
-        has(&desk, VAULT, "1.0.0")
+        market.install(&desk, VAULT)?.done()?;
+        market.must_tell(VAULT, &shelf.at("members.git"))?;
+        market.has(&desk, VAULT, "1.0.0")
+    });
+    row.step(Operation::Private, "there with a token in the variables that are told", || {
+        let desk = desk.somebody("told")?.with_git_header(&shelf.url, &shelf.reader.token);
+        agent.add(&desk, &shelf.at("members.git"))?.done()?;
+        market.install(&desk, VAULT)?.done()?;
+        market.has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the pack", || {
         let way = scene.way;
@@ -133,17 +212,10 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
         agent.add(&desk.somebody("untouched")?, &source)?.done()?;
         let desk = desk.somebody("tampered")?;
         way.change(|target| target.ends_with("/git-upload-pack"), || agent.add(&desk, &source))?.refused()?;
-        agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
+        market.install(&desk, GREETER)?.refused().map(drop)
     });
-    let source = shelf.at("all.git");
     let before = commit(desk, &source, "HEAD")?;
-    row.step(Operation::Update, "a later version", || {
-        shelf.publish(GREETER, NEXT, "public")?;
-        for words in agent.update {
-            agent.call(desk, words, &market, &shelf.name(GREETER))?.done()?;
-        }
-        has(desk, GREETER, NEXT)
-    });
+    market.update(row);
     row.step(Operation::Pin, "a commit that is no branch any more is refused", || {
         let desk = desk.somebody("pinned")?;
         match agent.takes_ref {
@@ -151,13 +223,10 @@ fn through_git(agent: &Agent, scene: &Scene<'_>, row: &mut Row) -> Result<()> {
             false => agent.add(&desk, &format!("{source}#{before}"))?,
         }
         .refused()?;
-        agent.call(&desk, agent.install, &market, &shelf.name(GREETER))?.refused().map(drop)
+        market.install(&desk, GREETER)?.refused().map(drop)
     });
     row.cannot(Operation::Pin, NO_PIN);
-    row.step(Operation::Remove, "the plugin", || {
-        agent.call(desk, agent.remove, &market, &shelf.name(GREETER))?.done()?;
-        must_not_list(desk, agent, &shelf.name(GREETER))
-    });
+    market.remove(row);
     Ok(())
 }
 
@@ -174,57 +243,26 @@ pub(super) fn claude_url(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     })
 }
 
+/// A catalogue at an address of its own.
 fn catalogue(
     scene: &Scene<'_>,
     row: &mut Row,
-    install_changed: impl Fn(&Desk, &str) -> Result<super::desk::Said>,
+    install_changed: impl Fn(&Desk, &str) -> Result<Said>,
 ) -> Result<()> {
-    let (desk, shelf, agent) = (&scene.desk, &scene.shelf, &CLAUDE);
-    let market = name(shelf)?;
-    let has = |desk: &Desk, skill: &str, version: &str| {
-        let folder = agent.folder(desk, &market, &shelf.name(skill), version);
-        shelf.must_have(&folder, skill, version, OWN)
-    };
-    row.cannot(Operation::Search, NO_SEARCH);
+    let (desk, shelf) = (&scene.desk, &scene.shelf);
+    let market = Market::of(&CLAUDE, "claude-code", scene)?;
+    let source = shelf.at("marketplace.json");
+    market.offer(row, "a catalogue, and what it offers", &source);
     row.cannot(Operation::Pin, NO_PIN);
-    row.cannot(Operation::Publish, NO_PUBLISH);
-    row.step(Operation::Install, "a catalogue, and what it offers", || {
-        agent.add(desk, &shelf.at("marketplace.json"))?.done()?;
-        for (skill, version) in OFFERED.into_iter().filter(|(skill, _)| [GREETER, ADDER].contains(skill)) {
-            agent.call(desk, agent.install, &market, &shelf.name(skill))?.done()?;
-            has(desk, skill, version)?;
-        }
-        Ok(())
-    });
-    row.step(Operation::Run, "a script", || {
-        let folder = agent.folder(desk, &market, &shelf.name(GREETER), "1.1.0");
-        shelf.must_run(desk, &folder, "1.1.0", OWN)
-    });
-    row.step(Operation::Yanked, "not what is offered", || {
-        agent.call(desk, agent.install, &market, &shelf.name(SHAKY))?.done()?;
-        has(desk, SHAKY, "1.0.0")
-    });
-    row.step(Operation::Private, "not there for anybody", || {
-        agent.call(desk, agent.install, &market, &shelf.name(VAULT))?.refused().map(drop)
-    });
     row.cannot(Operation::Private, NO_HEADER);
     row.step(Operation::Tampered, "a byte of what a plugin is made of", || {
         let desk = desk.somebody("tampered")?;
-        agent.add(&desk, &shelf.at("marketplace.json"))?.done()?;
-        install_changed(&desk, &market)?.refused()?;
-        must_be_gone(&agent.folder(&desk, &market, &shelf.name(GREETER), "1.1.0"))
+        CLAUDE.add(&desk, &source)?.done()?;
+        install_changed(&desk, &market.name)?.refused()?;
+        must_be_gone(&market.folder(&desk, GREETER, "1.1.0"))
     });
-    row.step(Operation::Update, "a later version", || {
-        shelf.publish(GREETER, NEXT, "public")?;
-        for words in agent.update {
-            agent.call(desk, words, &market, &shelf.name(GREETER))?.done()?;
-        }
-        has(desk, GREETER, NEXT)
-    });
-    row.step(Operation::Remove, "the plugin", || {
-        agent.call(desk, agent.remove, &market, &shelf.name(GREETER))?.done()?;
-        must_not_list(desk, agent, &shelf.name(GREETER))
-    });
+    market.update(row);
+    market.remove(row);
     Ok(())
 }
 

@@ -31,7 +31,10 @@ pub(super) fn drive(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.cannot(Operation::Private, "it sends no credentials to an address of skills");
     row.step(Operation::Pin, "a version behind the address", || {
         let desk = desk.somebody("pinned")?;
-        set(&desk, &[format!("{}/1.0.0/{INDEX}", shelf.of(GREETER))])?;
+        let url = format!("{}@1.0.0/{INDEX}", shelf.of(GREETER));
+        let typed = json!({"skills": {"urls": [&url]}}).to_string();
+        shelf.must_tell("opencode", GREETER, Some("1.0.0"), &typed)?;
+        set(&desk, &[url])?;
         has(&desk, GREETER, "1.0.0")
     });
     row.step(Operation::Yanked, "not what is offered, and still there by its number", || {

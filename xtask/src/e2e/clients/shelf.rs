@@ -175,6 +175,29 @@ impl Shelf {
         self.owner.call("GET", &path, &Value::Null)
     }
 
+    /// Fails unless this is what the registry says to type for a skill, in these words: of its latest version, or of this one.
+    pub(crate) fn must_tell(
+        &self,
+        client: &str,
+        skill: &str,
+        version: Option<&str>,
+        typed: &str,
+    ) -> Result<()> {
+        let version = version.map(|version| format!("?version={version}")).unwrap_or_default();
+        let path = format!("/skills/{}/install{version}", self.id(skill));
+        let told = self.owner.call("GET", &path, &Value::Null)?;
+        let lines = told["lines"].as_array().context("no lines are told")?;
+        let line = lines.iter().find(|line| line["client"].as_str() == Some(client));
+        let command = line.and_then(|line| line["command"].as_str()).unwrap_or_default();
+        // Variables may stand before it.
+        let is_it =
+            |part: &str| part.strip_suffix(typed).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '));
+        if command.split(" && ").any(is_it) {
+            return Ok(());
+        }
+        bail!("`{typed}` is not what is told for `{client}`: `{command}`")
+    }
+
     /// What the registry answers to somebody without a token: the status and the body.
     pub(crate) fn get(&self, target: &str) -> Result<(u16, Vec<u8>)> {
         let headers = host(self.owner.address);

@@ -90,13 +90,19 @@ fn common(scene: &Scene<'_>, row: &mut Row) -> Result<()> {
     row.step(Operation::Install, "one skill", || {
         let desk = desk.project("one")?;
         add(&desk, &shelf.of(GREETER))?.done()?;
+        shelf.must_tell("npx-skills", GREETER, None, &format!("npx skills add {}", shelf.of(GREETER)))?;
         shelf.must_have(&desk.path(FOLDER).join(shelf.name(GREETER)), GREETER, "1.1.0", &[])
     });
     row.cannot(Operation::Run, NO_MODES);
     for (project, pin) in [("pinned", "/1.0.0"), ("pinned-at", "@1.0.0")] {
         row.step(Operation::Pin, &format!("`{pin}` behind the address"), || {
             let desk = desk.project(project)?;
-            add(&desk, &format!("{}{pin}", shelf.of(GREETER)))?.done()?;
+            let source = format!("{}{pin}", shelf.of(GREETER));
+            add(&desk, &source)?.done()?;
+            if pin.starts_with('@') {
+                let typed = format!("npx skills add {source}");
+                shelf.must_tell("npx-skills", GREETER, Some("1.0.0"), &typed)?;
+            }
             shelf.must_have(&desk.path(FOLDER).join(shelf.name(GREETER)), GREETER, "1.0.0", &[])
         });
     }

@@ -80,6 +80,12 @@ fn drive(scene: &Scene<'_>, row: &mut Row, takes_commits: bool) -> Result<()> {
         must_be_gone(&desk.path(FOLDER).join(shelf.name(VAULT)))?;
         desk.sign_in_to_git(&shelf.url, &shelf.reader.token)?;
         add(&desk, &repository(VAULT))?.done()?;
+        shelf.must_tell("npx-skills", VAULT, None, &format!("npx skills add {}", repository(VAULT)))?;
+        has(&desk, VAULT, "1.0.0")
+    });
+    row.step(Operation::Private, "there with a token in the variables that are told", || {
+        let desk = desk.somebody("told")?.with_git_header(&shelf.url, &shelf.reader.token);
+        add(&desk, &repository(VAULT))?.done()?;
         has(&desk, VAULT, "1.0.0")
     });
     row.step(Operation::Tampered, "a byte of the pack", || {

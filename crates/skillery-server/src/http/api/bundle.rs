@@ -18,6 +18,7 @@ use crate::db::skills::SkillRow;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::http::call::Call;
+use crate::http::etag::is_known;
 use crate::http::range::{Wanted, wanted};
 use crate::skill::{self, stored_limits};
 
@@ -38,7 +39,7 @@ use crate::skill::{self, stored_limits};
 pub async fn bundle(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
     let mut headers = kept(&call.app, &skill, &row, &row.digest);
-    if is_known(call, &row.digest) {
+    if is_known(&call.head.headers, &etag(&row.digest)) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Bytes::new()));
     }
     let bytes = call.app.blobs.get(BlobKey::Bundle(row.digest)).await?;
@@ -91,7 +92,7 @@ pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> R
         return Err(Failure::new(ProblemCode::FileNotFound, detail));
     };
     let mut headers = kept(&call.app, &skill, &row, &summary.digest);
-    if is_known(call, &summary.digest) {
+    if is_known(&call.head.headers, &etag(&summary.digest)) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Bytes::new()));
     }
     let bytes = content(&call.app, &row, path).await?;
@@ -140,13 +141,6 @@ fn kept(app: &App, skill: &SkillRow, row: &VersionRow, digest: &Digest) -> Heade
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     insert(&mut headers, ETAG, &etag(digest));
     headers
-}
-
-/// Whether the caller has it already.
-fn is_known(call: &Call, digest: &Digest) -> bool {
-    let known = call.header("if-none-match").unwrap_or_default();
-    let own = etag(digest);
-    known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == own || tag == "*")
 }
 
 /// What a name may have in it as it is, in a header.

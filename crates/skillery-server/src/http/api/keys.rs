@@ -22,8 +22,6 @@ use crate::http::api::orgs::{knows_namespace, knows_org, org_not_found};
 use crate::http::call::{Call, created, done, invalid_parameter, json, text};
 use crate::text::check_text;
 
-/// Keys that a user, or an org, has at most.
-const MAX_KEYS: usize = 50;
 /// Times of keys that a file of allowed signers has at most.
 const MAX_SIGNERS: i64 = 10_000;
 
@@ -103,7 +101,7 @@ pub async fn enrol(call: Call) -> Result<Response> {
     signature
         .verify(Trusted::Key(&public_key), ENROLL_NAMESPACE, request.challenge.as_bytes())
         .map_err(invalid_key)?;
-    let identity = (**identity).clone();
+    let (identity, most) = ((**identity).clone(), app.settings.limits.keys_per_owner);
     let row = app
         .db
         .write(move |tx| {
@@ -126,8 +124,8 @@ pub async fn enrol(call: Call) -> Result<Response> {
                     }
                     None => table::of_user(tx.connection(), &user.id).await?,
                 };
-                if held.iter().filter(|key| key.revoked_at.is_none()).count() >= MAX_KEYS {
-                    return Err(invalid_key(format!("there are {MAX_KEYS} keys already")));
+                if held.iter().filter(|key| key.revoked_at.is_none()).count() >= most {
+                    return Err(invalid_key(format!("there are {most} keys already")));
                 }
                 let event = Event::KeyEnrolled {
                     key: fingerprint.clone(),

@@ -3,8 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{BundleRequest, PublishRequest, PublishResponse};
-use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Limits, Problem, ProblemCode, Scope, VersionStatus};
+use skillery_core::{Problem, ProblemCode, Scope, VersionStatus, bundle};
 
 use crate::access::Caller;
 use crate::app::App;
@@ -14,7 +13,7 @@ use crate::http::call::{Call, created, json, parse_json};
 use crate::http::multipart::{self, Form};
 use crate::publish::{Published, check_request, publish as publish_version, publish_bundle};
 use crate::tlog;
-use crate::uploads::Spooled;
+use crate::uploads::{Spooled, Upload};
 
 /// Publishes a version: a function as JSON, or a folder as `multipart/form-data`, with the part `request` first (a
 /// `BundleRequest` as JSON) and then the part `bundle`, a ZIP. The same content again answers as the first time did, with
@@ -55,28 +54,27 @@ struct BundleForm {
 
 async fn folder(call: Call) -> Result<Response> {
     let (app, caller, head, body) = call.stream();
-    let user = caller.require(Scope::Publish)?.user.id.clone();
-    let limits = &app.settings.limits;
-    let _upload = app.uploads.begin(&user)?;
-    let limit = limits.bundle_bytes.saturating_add(limits.body_bytes);
-    let mut form = Form::open(&head.headers, body, limit, limits)?;
-    let (request, spooled) = match receive(&app, &caller, &mut form).await {
-        Ok(received) => received,
-        Err(refused) => {
-            // From who has fallen silent nothing more comes.
-            if refused.code() != ProblemCode::RequestTimedOut {
-                form.drain().await;
-            }
-            return Err(refused);
-        }
-    };
-    let _turn = app.uploads.turn().await?;
-    let files = admit(spooled, limits.clone()).await?;
-    answer(&app, publish_bundle(&app, &caller, request, files).await?).await
+    let mut form = Form::open(&head.headers, body, &app.settings.limits)?;
+    let received = receive(&app, &caller, &mut form).await;
+    let Received { _upload, request, spooled } = form.finish(received).await?;
+    let turn = app.uploads.turn().await?;
+    let limits = app.settings.limits.clone();
+    let admit = move || bundle::admit(&spooled.read()?, &limits).map_err(draft::bundle_problems);
+    let files = turn.work(admit).await?;
+    answer(&app, publish_bundle(&app, &caller, request, files, turn).await?).await
 }
 
-async fn receive(app: &App, caller: &Caller, form: &mut Form) -> Result<(BundleRequest, Spooled)> {
+/// A form that has come whole.
+struct Received<'app> {
+    /// It counts until there is an answer.
+    _upload: Upload<'app>,
+    request: BundleRequest,
+    spooled: Spooled,
+}
+
+async fn receive<'app>(app: &'app App, caller: &Caller, form: &mut Form) -> Result<Received<'app>> {
     let limits = &app.settings.limits;
+    let _upload = app.uploads.begin(&caller.require(Scope::Publish)?.user.id)?;
     let request: BundleRequest = parse_json(&form.expect("request").await?.bytes(limits.body_bytes).await?)?;
     // Who may not publish this is told before the bundle is taken in.
     check_request(app, caller, &request).await?;
@@ -88,17 +86,11 @@ async fn receive(app: &App, caller: &Caller, form: &mut Form) -> Result<(BundleR
     }
     let spooled = bundle.spool(app.uploads.spool(), limits.bundle_bytes).await?;
     form.end().await?;
-    Ok((request, spooled))
+    Ok(Received { _upload, request, spooled })
 }
 
 /// What the bundle may be announced as: what browsers and tools call a ZIP, or nothing in particular.
 const ZIP_TYPES: &[&str] = &["application/zip", "application/x-zip-compressed", "application/octet-stream"];
-
-/// The files of a ZIP of a stranger.
-async fn admit(spooled: Spooled, limits: Limits) -> Result<Vec<BundleFile>> {
-    let admit = move || bundle::admit(&spooled.read()?, &limits).map_err(draft::bundle_problems);
-    tokio::task::spawn_blocking(admit).await.map_err(Failure::internal)?
-}
 
 /// What publishing is answered with, whichever way it came.
 async fn answer(app: &App, published: Published) -> Result<Response> {

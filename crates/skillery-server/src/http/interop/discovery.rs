@@ -9,7 +9,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use skillery_core::bundle::SKILL_FILE;
-use skillery_core::{Digest, Version, VersionRequest};
+use skillery_core::{Digest, Version};
 
 use super::scope::{self, Scope};
 use super::{Surface, not_allowed};
@@ -111,9 +111,14 @@ fn root(call: &Call) -> Result<Response> {
 
 async fn index(call: &Call, scope: &str) -> Result<Response> {
     let entries: Vec<String> = match resolve(call, scope, None).await? {
-        Scope::Skill(offer) => vec![entry(&offer.name(), &offer)],
+        Scope::Skill { offer, .. } => vec![entry(&offer.name(), &offer)],
         Scope::Namespace(namespace) => {
-            catalog::by_names(&call.app, &call.caller, &namespace, entry).await?.into_values().collect()
+            let make = |name: &str, offer: &Offer| {
+                let entry = entry(name, offer);
+                let size = entry.len();
+                (entry, size)
+            };
+            catalog::by_names(&call.app, &call.caller, &namespace, make).await?.into_values().collect()
         }
     };
     // A namespace of which nothing is seen may not be there.
@@ -132,31 +137,30 @@ async fn resolve(call: &Call, scope: &str, wanted: Option<&Version>) -> Result<S
     found.ok_or_else(|| missing(call))
 }
 
-/// What this name stands for in the scope.
-async fn offer(call: &Call, scope: &str, name: &str, wanted: Option<&Version>) -> Result<Offer> {
-    let request = wanted.cloned().map_or(VersionRequest::Latest, VersionRequest::Exact);
-    let offer = match resolve(call, scope, wanted).await? {
-        Scope::Skill(offer) => Some(*offer),
+/// What this name stands for in the scope, and whether it always will. Below a namespace a name means what is there now: of
+/// two skills that are written alike another may have it tomorrow.
+async fn offer(call: &Call, scope: &str, name: &str, wanted: Option<&Version>) -> Result<(Offer, bool)> {
+    let (offer, is_lasting) = match resolve(call, scope, wanted).await? {
+        Scope::Skill { offer, is_lasting } => (Some(*offer), is_lasting),
         Scope::Namespace(namespace) => {
-            match catalog::by_name(&call.app, &call.caller, &namespace, name).await? {
-                Some(id) => catalog::one_if_seen(&call.app, &call.caller, &id, &request).await?,
-                None => None,
-            }
+            (catalog::by_name(&call.app, &call.caller, &namespace, name, wanted).await?, false)
         }
     };
     let is_wanted =
         |offer: &Offer| offer.name() == name && wanted.is_none_or(|wanted| *wanted == offer.row.version);
-    offer.filter(is_wanted).ok_or_else(|| missing(call))
+    let offer = offer.filter(is_wanted).ok_or_else(|| missing(call))?;
+    Ok((offer, is_lasting))
 }
 
 async fn archive(call: &Call, scope: &str, file: &str) -> Result<Response> {
     let (name, version) = name_and_version(file).ok_or_else(|| missing(call))?;
-    let offer = offer(call, scope, &name, Some(&version)).await?;
-    zip(call, &offer).await
+    let (offer, is_lasting) = offer(call, scope, &name, Some(&version)).await?;
+    zip(call, &offer, is_lasting).await
 }
 
-/// The archive of a version: the same bytes for ever. One that is handed out counts as an install.
-pub(super) async fn zip(call: &Call, offer: &Offer) -> Result<Response> {
+/// The archive of a version: the same bytes for ever, and to be kept where its address means them for ever
+/// (`is_lasting`). One that is handed out counts as an install.
+pub(super) async fn zip(call: &Call, offer: &Offer, is_lasting: bool) -> Result<Response> {
     let tagged = Tagged::new(call, &offer.row.digest);
     let bytes = match tagged.is_known() {
         true => Bytes::new(),
@@ -165,13 +169,14 @@ pub(super) async fn zip(call: &Call, offer: &Offer) -> Result<Response> {
     if !tagged.is_known() && !call.is_head() {
         catalog::note_install(&call.app, &offer.id, &offer.row.version);
     }
-    Ok(tagged.answer(bytes, "application/zip", Some(etag::immutable(call, offer.visibility))))
+    let cache = is_lasting.then(|| etag::immutable(call, offer.visibility));
+    Ok(tagged.answer(bytes, "application/zip", cache))
 }
 
 async fn file(call: &Call, scope: &str, rest: &str) -> Result<Response> {
     let segments = scope::segments(rest).unwrap_or_default();
     let Some((name, path)) = segments.split_first() else { return nothing(call) };
-    let offer = offer(call, scope, name, None).await?;
+    let (offer, _) = offer(call, scope, name, None).await?;
     let path = path.join("/");
     let summary = offer.row.files.iter().find(|file| file.path == path).ok_or_else(|| missing(call))?;
     let tagged = Tagged::new(call, &summary.digest);

@@ -29,9 +29,11 @@ pub(super) async fn show(call: &Call) -> Result<Response> {
     let base = call.base()?;
     let takes_archives = takes_archives(&base);
     let make = |name: &str, offer: &Offer| {
-        let source = source(call, &base, takes_archives, name, offer)?;
+        let Some(source) = source(call, &base, takes_archives, name, offer) else { return (None, 0) };
         let version = offer.row.version.to_string();
-        Some(Plugin::new(name, offer.description(DESCRIPTION), version, source))
+        let plugin = Plugin::new(name, offer.description(DESCRIPTION), version, source);
+        let size = serde_json::to_vec(&plugin).map_or(0, |text| text.len());
+        (Some(plugin), size)
     };
     let found = catalog::by_names(&call.app, &call.caller, &namespace, make).await?;
     let plugins: Vec<Plugin> = found.into_values().flatten().collect();

@@ -17,10 +17,13 @@ mod surface;
 pub use clawhub::Fingerprints;
 #[cfg(test)]
 pub use clawhub::ROUTES as CLAWHUB_ROUTES;
+pub(crate) use clawhub::slug_of;
+#[cfg(test)]
+pub use git::SENDING as GIT_SENDING;
 pub use git::State as GitState;
 pub use surface::Surface;
 
-use skillery_core::{Scope, SkillId};
+use skillery_core::{Namespace, Scope, SkillId};
 
 use super::call::Call;
 use super::router::{Answered, Who, not_allowed_by};
@@ -70,10 +73,10 @@ fn not_allowed(route: &str) -> Failure {
 
 /// The address of a skill's repository: two segments, as `npx skills` wants them, with `~` for the slashes of a namespace.
 pub(crate) fn git_address(base: &str, id: &SkillId) -> String {
-    format!("{base}/{}/{}.git", git_segment(id), id.name())
+    format!("{base}/{}/{}.git", one_segment(&id.namespace()), id.name())
 }
 
-/// The namespace of a skill as one segment.
-pub(crate) fn git_segment(id: &SkillId) -> String {
-    id.namespace().as_str().replace('/', "~")
+/// A namespace as one segment of an address, or as the name of an owner, who has no slashes.
+pub(crate) fn one_segment(namespace: &Namespace) -> String {
+    namespace.as_str().replace('/', "~")
 }

@@ -2,10 +2,8 @@
 //!
 //! A package is `owner/repo` there: a namespace and a name, whose slashes may be percent-encoded.
 
-use std::time::Duration;
-
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,12 +14,17 @@ use skillery_core::api::BundleRequest;
 use skillery_core::{Problem, ProblemCode, Scope, SkillId, VersionRequest, VersionStatus, bundle};
 
 use super::{Surface, discovery, not_allowed};
+use crate::access::Caller;
+use crate::app::App;
 use crate::catalog;
+use crate::db::versions;
 use crate::draft;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::http::router::Answered;
 use crate::publish::{Published, check_request, publish_bundle};
+use crate::skill;
+use crate::uploads::{Incoming, Spooled, Upload};
 
 pub(super) const VERSIONS: &str = "/apm/v1/packages/{package}/versions";
 pub(super) const VERSION: &str = "/apm/v1/packages/{package}/versions/{version}";
@@ -96,13 +99,13 @@ struct Version {
 }
 
 async fn versions(call: &Call, id: &SkillId) -> Result<Response> {
-    let mut offers = catalog::published(&call.app, &call.caller, id).await?;
-    offers.sort_by_key(|offer| std::cmp::Reverse(offer.row.log_position));
-    let versions = offers.iter().map(|offer| Version {
-        version: offer.row.version.to_string(),
-        digest: format!("sha256:{}", offer.row.digest),
-        published_at: offer.row.created_at.to_string(),
-        size_bytes: offer.row.size,
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let released = versions::released(&call.app.db, &skill.id.key()).await?;
+    let versions = released.into_iter().map(|release| Version {
+        version: release.version.to_string(),
+        digest: format!("sha256:{}", release.digest),
+        published_at: release.created_at.to_string(),
+        size_bytes: release.size,
     });
     json(StatusCode::OK, &Versions { package: id.as_str(), versions: versions.collect() })
 }
@@ -111,7 +114,7 @@ async fn download(call: &Call, id: &SkillId, version: &str) -> Result<Response> 
     let version = decoded(version).and_then(|version| version.parse().ok());
     let request = VersionRequest::Exact(version.ok_or_else(|| missing(call))?);
     let offer = catalog::one(&call.app, &call.caller, id, &request).await?;
-    let mut response = discovery::zip(call, &offer).await?;
+    let mut response = discovery::zip(call, &offer, true).await?;
     let digest = format!("sha256={}", STANDARD.encode(offer.row.digest.bytes()));
     if let Ok(digest) = HeaderValue::from_str(&digest) {
         response.headers_mut().insert("digest", digest);
@@ -121,12 +124,7 @@ async fn download(call: &Call, id: &SkillId, version: &str) -> Result<Response> 
 
 /// Publishes a folder. A version is there once: the same again is refused, as this protocol wants it.
 async fn publish(call: Call, package: &str, version: &str) -> Result<Response> {
-    let user = call.caller.require(Scope::Publish)?.user.id.clone();
-    let announced = call.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if announced != Some("application/zip") {
-        let detail = "a package is sent as `Content-Type: application/zip`; other archives are not taken";
-        return Err(Failure::new(ProblemCode::UnsupportedMediaType, detail));
-    }
+    call.caller.require(Scope::Publish)?;
     let request = BundleRequest {
         id: decoded(package).unwrap_or_default(),
         version: decoded(version).unwrap_or_default(),
@@ -134,17 +132,15 @@ async fn publish(call: Call, package: &str, version: &str) -> Result<Response> {
         lenient: true,
         ..BundleRequest::default()
     };
-    // Who may not publish this is told before the bundle is taken in.
-    check_request(&call.app, &call.caller, &request).await?;
-    let (app, caller, _, body) = call.stream();
+    let (app, caller, head, body) = call.stream();
     let limits = app.settings.limits.clone();
-    let _upload = app.uploads.begin(&user)?;
-    let stall = Duration::from_secs(limits.request_seconds);
-    let spooled = app.uploads.receive(body, limits.bundle_bytes, stall).await?;
-    let _turn = app.uploads.turn().await?;
+    let mut incoming = Incoming::new(&head.headers, body, limits.bundle_bytes, &limits);
+    let received = receive(&app, &caller, &head.headers, &request, &mut incoming).await;
+    let (_upload, spooled) = incoming.finish(received).await?;
+    let turn = app.uploads.turn().await?;
     let admit = move || bundle::admit(&spooled.read()?, &limits).map_err(draft::bundle_problems);
-    let files = tokio::task::spawn_blocking(admit).await.map_err(Failure::internal)??;
-    match publish_bundle(&app, &caller, request, files).await? {
+    let files = turn.work(admit).await?;
+    match publish_bundle(&app, &caller, request, files, turn).await? {
         Published::Again(there) => {
             let detail = format!("version {} already published at {}", there.version, there.updated_at);
             Err(Problem::new(ProblemCode::VersionExists, detail).into())
@@ -164,4 +160,24 @@ async fn publish(call: Call, package: &str, version: &str) -> Result<Response> {
             json(status, &answer)
         }
     }
+}
+
+/// The archive, once it has come whole.
+async fn receive<'app>(
+    app: &'app App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: &BundleRequest,
+    incoming: &mut Incoming,
+) -> Result<(Upload<'app>, Spooled)> {
+    let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if announced != Some("application/zip") {
+        let detail = "a package is sent as `Content-Type: application/zip`; other archives are not taken";
+        return Err(Failure::new(ProblemCode::UnsupportedMediaType, detail));
+    }
+    // Who may not publish this is told before the bundle is taken in.
+    check_request(app, caller, request).await?;
+    let upload = app.uploads.begin(&caller.require(Scope::Publish)?.user.id)?;
+    let limit = incoming.limit();
+    Ok((upload, app.uploads.receive(incoming, limit).await?))
 }

@@ -23,7 +23,12 @@ pub(super) enum Meaning {
 /// What a scope holds.
 pub(super) enum Scope {
     /// One version of a skill.
-    Skill(Box<Offer>),
+    Skill {
+        /// The version.
+        offer: Box<Offer>,
+        /// Whether the path means this skill whatever else there will be: nothing that is tried before it can come to be.
+        is_lasting: bool,
+    },
     /// The skills of a namespace, if there are any.
     Namespace(Namespace),
 }
@@ -69,7 +74,7 @@ pub(super) async fn resolve(
     segments: &[String],
     wanted: Option<&Version>,
 ) -> Result<Option<Scope>> {
-    for meaning in meanings(segments) {
+    for (place, meaning) in meanings(segments).into_iter().enumerate() {
         let (id, request) = match meaning {
             Meaning::Namespace(namespace) => return Ok(Some(Scope::Namespace(namespace))),
             Meaning::Skill(id, request) => (id, request),
@@ -79,7 +84,7 @@ pub(super) async fn resolve(
             (request, _) => request,
         };
         if let Some(offer) = catalog::one_if_seen(app, caller, &id, &request).await? {
-            return Ok(Some(Scope::Skill(Box::new(offer))));
+            return Ok(Some(Scope::Skill { offer: Box::new(offer), is_lasting: place == 0 }));
         }
     }
     Ok(None)

@@ -51,7 +51,7 @@ async fn a_scope_lists_what_can_be_fetched_and_the_bytes_have_the_digest() {
     assert_eq!(format!("sha256:{}", Digest::of(&zip.body)), entry["digest"].as_str().unwrap());
     assert_eq!(zip.headers["content-type"], "application/zip");
     assert_eq!(zip.headers["etag"], format!("\"{}\"", entry["digest"].as_str().unwrap()));
-    assert_eq!(zip.headers["cache-control"], "public, max-age=3600, immutable");
+    assert_eq!(zip.headers["cache-control"], "no-cache", "below a namespace a name means what is there now");
     let files = bundle::unpack(&zip.body, &Limits::default()).unwrap();
     for file in files {
         let path = format!("/acme/.well-known/agent-skills/email-validator/{}", file.path);
@@ -330,6 +330,101 @@ async fn names_and_descriptions_are_those_that_clients_take() {
         assert!((1..=1_024).contains(&description.encode_utf16().count()), "{name}");
     }
     assert_eq!(found["skills"][1]["description"], "The skill acme/silent.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_address_that_means_one_skill_for_ever_is_kept() {
+    let app = TestApp::new().await;
+    let zip =
+        async |scope: &str, file: &str| app.look(&format!("/{scope}/.well-known/agent-skills/{file}")).await;
+    app.publish("acme/b--c", "1.0.0").await;
+    let before = zip("acme", "b-c-1.0.0.zip").await;
+    // Another skill takes the name over, and with it the address.
+    app.publish("acme/b-c", "1.0.0").await;
+    let after = zip("acme", "b-c-1.0.0.zip").await;
+    assert_eq!((before.status.as_u16(), after.status.as_u16()), (200, 200));
+    assert_ne!(before.body, after.body);
+    assert_ne!(before.headers["etag"], after.headers["etag"]);
+    // A skill whose name is a number is what a version of another may be later.
+    app.publish("acme/tool/1.0.0", "1.0.0").await;
+    app.publish("acme/email/deep", "1.0.0").await;
+    for (scope, file, is_kept) in [
+        ("acme", "b-c-1.0.0.zip", false),
+        ("acme/email", "deep-1.0.0.zip", false),
+        ("acme/tool/1.0.0", "1-0-0-1.0.0.zip", false),
+        ("acme/b-c", "b-c-1.0.0.zip", true),
+        ("acme/b--c", "b-c-1.0.0.zip", true),
+        ("acme/b-c@1.0.0", "b-c-1.0.0.zip", true),
+        ("acme/b-c/1.0.0", "b-c-1.0.0.zip", true),
+        ("acme/email/deep", "deep-1.0.0.zip", true),
+    ] {
+        let answer = zip(scope, file).await;
+        assert_eq!(answer.status, 200, "{scope}");
+        let wanted = if is_kept { "public, max-age=3600, immutable" } else { "no-cache" };
+        assert_eq!(answer.headers["cache-control"], wanted, "{scope}");
+        let tag = answer.headers["etag"].to_str().unwrap();
+        let path = format!("/{scope}/.well-known/agent-skills/{file}");
+        let again = app.ask(Method::GET, &path, &[("if-none-match", tag)]).await;
+        assert_eq!(
+            (again.status.as_u16(), &again.headers["cache-control"]),
+            (304, &answer.headers["cache-control"])
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_its_number_a_version_is_there_without_a_latest_one() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "2.0.0-rc.1").await;
+    app.publish_seen_by("acme/secret", "1.0.0", "private").await;
+    for id in ["acme/tool", "acme/secret"] {
+        app.mark(id, "1.0.0", "yank").await;
+    }
+    let status = async |file: &str| app.look(&format!("/acme/.well-known/agent-skills/{file}")).await.status;
+    assert_eq!(status("tool-1.0.0.zip").await, 200);
+    assert_eq!(status("tool-2.0.0-rc.1.zip").await, 200);
+    assert_eq!(status("tool-3.0.0.zip").await, 404);
+    assert_eq!(status("tool/SKILL.md").await, 404, "there is no latest one");
+    assert_eq!(status("secret-1.0.0.zip").await, 404);
+    app.look(&index_of("acme")).await.fails(404, "route-not-found");
+    // What is listed under the name comes first, and the other is there for what that one has not.
+    for version in ["1.0.0", "4.0.0"] {
+        app.publish("acme/a--b", version).await;
+    }
+    for version in ["1.0.0", "1.1.0"] {
+        app.publish("acme/a-b", version).await;
+        app.mark("acme/a-b", version, "yank").await;
+    }
+    app.mark("acme/a--b", "4.0.0", "yank").await;
+    let found = index(&app, "acme").await;
+    let entry = &found["skills"][0];
+    assert_eq!(entry["url"], "a-b-1.0.0.zip");
+    let zip = app.look("/acme/.well-known/agent-skills/a-b-1.0.0.zip").await;
+    assert_eq!(format!("sha256:{}", Digest::of(&zip.body)), entry["digest"].as_str().unwrap());
+    assert_eq!(status("a-b-1.1.0.zip").await, 200);
+    app.publish("acme/a-b", "1.2.0").await;
+    assert_eq!(listed(&app, "acme").await, pairs(&[("a-b", "1.2.0")]));
+    assert_eq!(status("a-b-4.0.0.zip").await, 200);
+    assert_eq!(status("a-b-5.0.0.zip").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_has_so_many_bytes() {
+    let app = TestApp::with(|settings| settings.limits.namespace_bytes = 1_000).await;
+    for (id, visibility) in [("acme/one", "public"), ("acme/two", "private"), ("acme/three", "private")] {
+        let mut body = skill(id, "1.0.0");
+        body["description"] = json!("x".repeat(400));
+        body["visibility"] = json!(visibility);
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    }
+    let headers = &[("authorization", &*basic(ADMIN))];
+    for path in [index_of("acme"), "/acme/marketplace.json".to_owned()] {
+        let problem = app.ask(Method::GET, &path, headers).await.fails(422, "too-many-skills");
+        assert_eq!(problem["limit"], 1_000, "{path}");
+        assert_eq!(app.look(&path).await.status, 200, "who sees less has a shorter list: {path}");
+    }
+    assert_eq!(app.ask(Method::GET, &index_of("acme/two"), headers).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

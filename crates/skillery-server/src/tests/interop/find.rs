@@ -139,3 +139,76 @@ async fn lines_are_of_what_is_switched_on_and_at_the_public_address() {
     let answer = none.look("/api/v1/skills/acme/tool/install").await.is(200);
     assert_eq!(answer["lines"].as_array().unwrap().len(), 2, "{answer}");
 }
+
+/// What is printed is what the pages about each program say, word for word.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_are_those_of_the_documentation() {
+    const PAGES: &[(&str, &str)] = &[
+        ("skillery", "guide.md"),
+        ("python", "guide.md"),
+        ("npx-skills", "clients/npx-skills.md"),
+        ("claude-code", "clients/marketplaces.md"),
+        ("claude-code-git", "clients/marketplaces.md"),
+        ("codex", "clients/marketplaces.md"),
+        ("copilot", "clients/marketplaces.md"),
+        ("gemini", "clients/gemini.md"),
+        ("opencode", "clients/opencode.md"),
+        ("clawhub", "clients/clawhub.md"),
+        ("git", "clients/git.md"),
+        ("curl", "clients.md"),
+    ];
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let page = |client: &str| {
+        let (_, file) = PAGES.iter().find(|(known, _)| *known == client).unwrap();
+        let text = std::fs::read_to_string(format!("{docs}/{file}")).unwrap();
+        text.replace("1.0.0", "1.2.0")
+            .replace("$B", "https://registry.example")
+            .replace("http://127.0.0.1:8700", "https://registry.example")
+    };
+    let has = |page: &str, part: &str| {
+        let ends = |rest: &str| rest.chars().next().is_none_or(|next| " \n`)".contains(next));
+        page.match_indices(part).any(|(at, _)| ends(&page[at + part.len()..]))
+    };
+    let app = TestApp::with(|settings| {
+        settings.public_url = Some("https://registry.example".parse().unwrap());
+    })
+    .await;
+    app.publish("acme/tool", "1.2.0").await;
+    app.publish("acme/email_validator", "1.2.0").await;
+    app.publish_seen_by("acme/secret", "1.2.0", "private").await;
+    for query in ["", "?version=1.2.0"] {
+        let mut found = std::collections::BTreeMap::new();
+        for id in ["acme/tool", "acme/email_validator"] {
+            let answer = app.look(&format!("/api/v1/skills/{id}/install{query}")).await.is(200);
+            for line in answer["lines"].as_array().unwrap() {
+                let (client, command) = (line["client"].as_str().unwrap(), line["command"].as_str().unwrap());
+                let page = page(client);
+                // One or the other is the example of the page.
+                let is_there = command.split(" && ").all(|part| has(&page, part));
+                *found.entry(client.to_owned()).or_insert(false) |= is_there;
+            }
+        }
+        let missing: Vec<_> = found.iter().filter(|(_, is_there)| !**is_there).collect();
+        assert!(missing.is_empty() && found.len() == PAGES.len(), "{query}: {missing:?}");
+    }
+    let page_of_git = page("git");
+    let headers = &[("authorization", &*format!("Bearer {ADMIN}"))];
+    let answer = app.ask(Method::GET, "/api/v1/skills/acme/secret/install", headers).await.is(200);
+    for line in answer["lines"].as_array().unwrap() {
+        let (client, command) = (line["client"].as_str().unwrap(), line["command"].as_str().unwrap());
+        let page = page(client);
+        for part in command.split(" && ") {
+            // How git gets a token is told in one place.
+            let part = part.strip_prefix("DISABLE_TELEMETRY=1 ").unwrap_or(part);
+            let (before, part) = match part.split_once("$SKILLERY_TOKEN\" ") {
+                Some((before, part)) if before.starts_with("GIT_CONFIG") => (before, part),
+                _ => ("", part),
+            };
+            assert!(page_of_git.contains(before), "{client}: {before}");
+            let part = part.replace("acme/secret", "acme/tool").replace("secret", "tool");
+            let of_validator =
+                part.replace("acme/tool", "acme/email_validator").replace("tool@", "email-validator@");
+            assert!(has(&page, &part) || has(&page, &of_validator), "{client}: {part}");
+        }
+    }
+}

@@ -13,8 +13,10 @@ use axum::http::{Method, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use skillery_core::{Digest, Limits, bundle};
 
 use super::{ADMIN, Answer, TestApp, skill};
+use crate::blobs::BlobKey;
 use crate::http::interop::ROUTES;
 use crate::http::router::Who;
 
@@ -41,6 +43,29 @@ impl TestApp {
     pub(crate) async fn mark(&self, id: &str, version: &str, mark: &str) {
         let path = format!("/api/v1/skills/{id}/versions/{version}/{mark}");
         self.put(&path, ADMIN, json!({ "reason": "it is wrong" })).await.is(200);
+    }
+
+    /// The digest of a version's bundle.
+    pub(crate) async fn digest_of(&self, id: &str, version: &str) -> Digest {
+        let shown = self.get_as(ADMIN, &format!("/api/v1/skills/{id}/versions/{version}")).await.is(200);
+        shown["digest"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Damages one file within the bundle of a version. The bundle is one that has its digest all the same.
+    pub(crate) async fn damage(&self, id: &str, version: &str, path: &str) {
+        let digest = self.digest_of(id, version).await;
+        let mut packed = self.app.blobs.get(BlobKey::Bundle(digest)).await.unwrap().to_vec();
+        // Behind the header of the entry, which ends in its name.
+        let is_entry = |bytes: &[u8]| bytes.starts_with(b"PK\x03\x04") && bytes.ends_with(path.as_bytes());
+        let entry = packed.windows(30 + path.len()).position(is_entry).unwrap();
+        packed[entry + 30 + path.len() + 8] ^= 1;
+        assert!(bundle::unpack(&packed, &Limits::default()).is_err());
+        let digest = bundle::digest(&packed);
+        self.app.blobs.put(BlobKey::Bundle(digest), packed.into()).await.unwrap();
+        self.tamper(format!(
+            "UPDATE versions SET digest = '{digest}' WHERE skill = '{id}' AND version = '{version}'"
+        ))
+        .await;
     }
 
     pub(crate) async fn installs(&self, id: &str) -> i64 {

@@ -1,9 +1,15 @@
 //! OpenAPM's registry API.
 
-use axum::body::Body;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use skillery_core::Digest;
 use skillery_core::bundle::{self, BundleFile};
@@ -171,4 +177,69 @@ async fn bad_packages_are_refused_and_change_nothing() {
         .await
         .fails(403, "forbidden");
     app.look("/apm/v1/packages/acme/tool/versions/1.0.0").await.fails(405, "method-not-allowed");
+}
+
+/// Pieces of 1,000 bytes, and how many were taken.
+fn counted(pieces: usize) -> (Arc<AtomicUsize>, Body) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    let piece = move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1_000]))
+    };
+    (taken, Body::from_stream(stream::iter(0..pieces).map(piece)))
+}
+
+async fn put_pieces(app: &TestApp, token: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    let mut request = Request::put("/apm/v1/packages/acme/tool/versions/1.0.0")
+        .header("authorization", format!("Bearer {token}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    app.send(request.body(body).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_gets_to_read_why() {
+    let app = TestApp::with(|settings| {
+        settings.limits.bundle_bytes = 100_000;
+        settings.limits.request_seconds = 1;
+    })
+    .await;
+    app.publish("acme/other", "1.0.0").await;
+    let stranger = app.user("sam", &["read", "publish"]).await;
+    let zip = ("content-type", ZIP);
+    // What is still to come is taken in and forgotten.
+    for (token, headers, pieces, status) in [
+        (stranger.as_str(), vec![zip], 60, 403),
+        (ADMIN, vec![("content-type", "text/plain")], 60, 415),
+        (ADMIN, vec![zip], 60, 422),
+        (ADMIN, vec![zip], 150, 413),
+        (ADMIN, vec![zip, ("content-length", "150000")], 90, 413),
+    ] {
+        let (taken, body) = counted(pieces);
+        let answer = put_pieces(&app, token, &headers, body).await;
+        assert_eq!(answer.status, status, "{}", answer.json());
+        assert_eq!(taken.load(Ordering::SeqCst), pieces, "{status}");
+    }
+    // But not for ever.
+    for (token, status) in [(stranger.as_str(), 403), (ADMIN, 413)] {
+        let (taken, body) = counted(1_000_000);
+        assert_eq!(put_pieces(&app, token, &[zip], body).await.status, status);
+        assert!((100..=203).contains(&taken.load(Ordering::SeqCst)), "{taken:?}");
+    }
+    // Who waits for a word before the body is sent gets this one.
+    for (token, length, status) in [(stranger.as_str(), "60000", 403), (ADMIN, "150000", 413)] {
+        let (taken, body) = counted(60);
+        let headers = [zip, ("content-length", length), ("expect", "100-continue")];
+        assert_eq!(put_pieces(&app, token, &headers, body).await.status, status);
+        assert_eq!(taken.load(Ordering::SeqCst), 0);
+    }
+    // Who has fallen silent is not waited for.
+    let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"PK"))]);
+    let started = Instant::now();
+    let silent = put_pieces(&app, ADMIN, &[zip], Body::from_stream(begun.chain(stream::pending()))).await;
+    silent.fails(408, "request-timed-out");
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    app.look("/apm/v1/packages/acme/tool/versions").await.fails(404, "skill-not-found");
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use axum::response::Response;
 use serde::Serialize;
 use skillery_core::Sort;
+use skillery_core::limits::MAX_SEGMENT_LENGTH;
 
 use super::forms::{Hit, Item, Listed};
-use super::names::{id_of, named};
+use super::names::{id_of, named, slug_of};
 use super::{Result, json};
 use crate::app::App;
 use crate::db::listing::{self, Place, Walk};
@@ -170,35 +171,65 @@ pub async fn listed(app: &App, call: &Call, keys: &[String]) -> Result<Vec<Liste
 }
 
 async fn walked(call: &Call, walk: Walk, cursor: Option<String>, limit: usize) -> Result<Response> {
-    let mut place = cursor.as_deref().map(place_of).transpose()?;
+    // What can be in no name begins none; not every database takes it either.
+    if matches!(&walk, Walk::Beginning(prefix) if !is_of_name(prefix)) {
+        return json(&Items { items: Vec::new(), next_cursor: None });
+    }
+    let given = match cursor {
+        None => None,
+        Some(cursor) => Some(place_of(&cursor, &walk).ok_or_else(bad_cursor)?),
+    };
     // Whoever is not signed in sees public skills alone.
     let is_public = call.caller.identity().is_none();
+    // Where the walk is, and the last skill of the page: a cursor tells of no other.
+    let (mut place, mut last) = (given, None);
     let mut keys = Vec::new();
     let is_end = 'walk: loop {
-        let page = listing::walk(&call.app.db, &walk, place, is_public, ROWS as i64).await?;
+        let page = listing::walk(&call.app.db, &walk, place.as_ref(), is_public, ROWS as i64).await?;
         let is_last = page.len() < ROWS;
         for (skill, stars) in page {
             let is_seen = call.caller.sees(skill.visibility, &skill.id.namespace().key());
             if is_seen && keys.len() == limit {
                 break 'walk false;
             }
-            place = Some(Place { number: skill.number, stars });
+            let here = Place { number: skill.number, stars, name: slug_of(&skill.id) };
             if is_seen {
                 keys.push(skill.id.key());
+                last = Some(here.clone());
             }
+            place = Some(here);
         }
         if is_last {
             break true;
         }
     };
     let items = listed(&call.app, call, &keys).await?;
-    let next_cursor = place.filter(|_| !is_end).map(|place| format!("{}.{}", place.number, place.stars));
+    let next_cursor = last.filter(|_| !is_end).map(|place| cursor_of(&place, &walk));
     json(&Items { items: items.iter().map(Item::of).collect(), next_cursor })
 }
 
-fn place_of(cursor: &str) -> Result<Place> {
-    let numbers = cursor
-        .split_once('.')
-        .and_then(|(number, stars)| Some(Place { number: number.parse().ok()?, stars: stars.parse().ok()? }));
-    Ok(numbers.ok_or_else(bad_cursor)?)
+/// Whether these letters may be in the key of a name.
+fn is_of_name(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.len() <= MAX_SEGMENT_LENGTH && text.bytes().all(is_letter)
+}
+
+fn cursor_of(place: &Place, walk: &Walk) -> String {
+    match walk {
+        Walk::Beginning(_) => format!("{}.{}", place.number, place.name),
+        Walk::Newest | Walk::Stars => format!("{}.{}", place.number, place.stars),
+    }
+}
+
+/// [`cursor_of`] read again.
+fn place_of(cursor: &str, walk: &Walk) -> Option<Place> {
+    let (number, rest) = cursor.split_once('.')?;
+    let number = number.parse().ok()?;
+    match walk {
+        Walk::Beginning(prefix) => {
+            let is_behind = is_of_name(rest) && rest.starts_with(prefix);
+            is_behind.then(|| Place { number, stars: 0, name: rest.to_owned() })
+        }
+        Walk::Newest | Walk::Stars => Some(Place { number, stars: rest.parse().ok()?, name: String::new() }),
+    }
 }

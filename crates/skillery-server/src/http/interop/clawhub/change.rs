@@ -7,7 +7,7 @@ use serde::Deserialize;
 use skillery_core::event::Event;
 use skillery_core::{ProblemCode, Role, Scope, Version, VersionStatus};
 
-use super::names::{find, namespace_of};
+use super::names::{find_to_change, namespace_of};
 use super::show::exactly;
 use super::{Result, body, json, not_done, require, signed_in};
 use crate::access::Caller;
@@ -19,7 +19,8 @@ use crate::http::api::status;
 use crate::http::call::Call;
 use crate::text::check_text;
 
-/// Why the versions of a deleted skill are yanked. `undelete` takes back what it finds this reason at, and no other yank.
+/// Why the versions of a deleted skill are yanked; what the caller says stands behind a colon. `undelete` takes back what it
+/// finds such a reason at, and no other yank.
 const DELETED: &str = "the skill was deleted";
 /// Versions that one transaction changes at most.
 const TOGETHER: usize = 100;
@@ -47,7 +48,7 @@ async fn asked(call: Call, slug: &str, scope: Scope) -> Result<Asked> {
     let in_url = call.parameter("ownerHandle");
     let (app, caller, options) = body::<Options>(call).await?;
     let owner = options.owner_handle.as_deref().or(in_url.as_deref());
-    let skill = find(&app, &caller, &base, slug, owner).await?;
+    let skill = find_to_change(&app, &caller, &base, slug, owner).await?;
     Ok(Asked { app, caller, skill, options })
 }
 
@@ -72,13 +73,20 @@ pub async fn delete(call: Call, slug: &str) -> Result<Response> {
 /// `POST /skills/{slug}/undelete`: takes back what [`delete`] has yanked.
 pub async fn undelete(call: Call, slug: &str) -> Result<Response> {
     let Asked { app, caller, skill, .. } = asked(call, slug, Scope::Publish).await?;
-    let deleted = versions::yanked_because(&app.db, &skill.id.key(), DELETED).await?;
-    set_all(&app, &caller, &skill, deleted, None).await?;
+    let statuses = versions::statuses(app.db.reader(), &skill.id.key()).await?;
+    let yanked = statuses.into_iter().filter(|(_, status)| *status == VersionStatus::Yanked);
+    set_all(&app, &caller, &skill, yanked.map(|(version, _)| version).collect(), None).await?;
     ok()
 }
 
-/// Yanks these versions for a reason, or takes their yanks back: some at a time, as transactions must be short. What has
-/// stopped on the way goes on when it is asked for again. The lowest come first, so that the latest stays so as long as it can.
+/// Whether [`delete`] gives this reason.
+fn is_deletion(reason: &str) -> bool {
+    reason.strip_prefix(DELETED).is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+}
+
+/// Yanks these versions for a reason, or takes their yanks back as far as [`delete`] has made them: some at a time, as
+/// transactions must be short. What has stopped on the way goes on when it is asked for again. The lowest come first, so that
+/// the latest stays so as long as it can.
 async fn set_all(
     app: &Arc<App>,
     caller: &Caller,
@@ -100,9 +108,19 @@ async fn set_all(
                         Some(_) => (VersionStatus::Published, VersionStatus::Yanked),
                         None => (VersionStatus::Yanked, VersionStatus::Published),
                     };
-                    let mut changed =
-                        versions::set_statuses(tx, &id.key(), &piece, (from, to), reason.as_deref()).await?;
+                    // Why each stands as it does may have changed since it was looked up.
+                    let mut standing = versions::standing(tx, &id.key(), &piece).await?;
+                    standing.retain(|(_, status, why)| {
+                        *status == from
+                            && (to == VersionStatus::Yanked || why.as_deref().is_some_and(is_deletion))
+                    });
+                    let mut changed: Vec<Version> =
+                        standing.into_iter().map(|(version, ..)| version).collect();
+                    if changed.is_empty() {
+                        return Ok(());
+                    }
                     changed.sort();
+                    versions::set_statuses(tx, &id.key(), &changed, to, reason.as_deref()).await?;
                     for version in changed {
                         let skill = id.clone();
                         let event = match to {

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY, WARNING,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, VARY, WARNING,
 };
 use axum::response::Response;
 use skillery_core::{ProblemCode, VersionRequest, VersionStatus};
@@ -23,9 +23,7 @@ pub async fn download(call: &Call) -> Result<Response> {
     let skill = find(&call.app, &call.caller, &super::base(call), &slug, owner.as_deref()).await?;
     let offer = catalog::one(&call.app, &call.caller, &skill.id, &request).await?;
     let tag = format!("\"{}\"", offer.row.digest);
-    let has_it = call.header(IF_NONE_MATCH.as_str()).is_some_and(|held| {
-        held.split(',').map(str::trim).any(|held| held == "*" || held.trim_start_matches("W/") == tag)
-    });
+    let has_it = etag::is_known(&call.head.headers, &tag);
     let mut response = match has_it {
         true => {
             let mut response = Response::new(Body::empty());
@@ -34,7 +32,13 @@ pub async fn download(call: &Call) -> Result<Response> {
         }
         false => Response::new(Body::from(offer.bundle(&call.app).await?)),
     };
-    put_headers(call, &mut response, &offer, &request, &tag)?;
+    // A bare name is the only one of its name now; with an owner and a version the bytes are always these. A store on the way
+    // may keep what everybody may have.
+    let has_owner = owner.is_some_and(|owner| !owner.trim().is_empty());
+    let is_lasting = has_owner
+        && matches!(request, VersionRequest::Exact(_))
+        && offer.row.status == VersionStatus::Published;
+    put_headers(call, &mut response, &offer, is_lasting, &tag)?;
     if !call.is_head() && !has_it {
         catalog::note_install(&call.app, &offer.id, &offer.row.version);
     }
@@ -45,7 +49,7 @@ fn put_headers(
     call: &Call,
     response: &mut Response,
     offer: &Offer,
-    request: &VersionRequest,
+    is_lasting: bool,
     tag: &str,
 ) -> Result<()> {
     let text = |text: String| HeaderValue::from_str(&text).map_err(Failure::internal);
@@ -60,12 +64,9 @@ fn put_headers(
             text(format!("299 skillery \"{} {} was yanked\"", offer.id, offer.row.version))?,
         );
     }
-    // An exact version never has other bytes. A store on the way may keep what everybody may have.
-    let is_exact =
-        matches!(request, VersionRequest::Exact(_)) && offer.row.status == VersionStatus::Published;
     headers.insert(
         CACHE_CONTROL,
-        HeaderValue::from_static(match is_exact {
+        HeaderValue::from_static(match is_lasting {
             true => etag::immutable(call, offer.visibility),
             false => "private, no-cache",
         }),

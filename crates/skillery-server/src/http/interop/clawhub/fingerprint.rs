@@ -45,8 +45,8 @@ impl Default for Fingerprints {
     }
 }
 
-/// The fingerprints of these files.
-pub fn of(files: &[FileSummary]) -> Prints {
+/// The fingerprints of these files. Thousands take a while to sort: it blocks.
+fn of(files: &[FileSummary]) -> Prints {
     let mut counted: Vec<(&str, Digest)> =
         files.iter().map(|file| (file.path.as_str(), file.digest)).filter(|(path, _)| counts(path)).collect();
     // What it takes for the same is told apart by its bytes.
@@ -149,7 +149,6 @@ async fn read(app: &App, key: &str, versions: &[&Version]) -> Result<Vec<(Digest
         return Ok(Vec::new());
     }
     let files = versions::files_of(&app.db, key, versions).await?;
-    // Thousands of files take a while to sort.
     let sort = move || files.into_iter().map(|(digest, files)| (digest, of(&files))).collect();
     tokio::task::spawn_blocking(sort).await.map_err(Failure::internal)
 }

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use skillery_core::access::yanked;
 use skillery_core::api::FileSummary;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, SkillId, VersionStatus};
 
-use super::names::{owner_of, slug_of};
+use super::names::slug_of;
 use crate::db::skills::FullSkill;
 use crate::db::versions::VersionRow;
-use crate::skill;
+use crate::http::interop::one_segment;
 
 /// The only licence that the program takes: another text fails the whole answer.
 const MIT_0: &str = "MIT-0";
@@ -83,7 +84,7 @@ pub struct Owner {
 
 impl Owner {
     pub fn of(namespace: &Namespace) -> Self {
-        Self { handle: owner_of(namespace), display_name: namespace.to_string(), kind: "org" }
+        Self { handle: one_segment(namespace), display_name: namespace.to_string(), kind: "org" }
     }
 }
 
@@ -100,7 +101,7 @@ impl Skill {
             stats: Stats { downloads, installs_all_time: downloads, stars: listed.stars },
             created_at: millis(skill.created_at),
             updated_at: millis(*updated_at),
-            owner_handle: owner_of(&skill.id.namespace()),
+            owner_handle: one_segment(&skill.id.namespace()),
         }
     }
 }
@@ -165,7 +166,7 @@ impl Hit {
             version: record.as_ref().map(|record| record.version.clone()),
             downloads: record.as_ref().map_or(0, |record| record.install_count),
             updated_at: millis(*updated_at),
-            owner_handle: owner_of(&namespace),
+            owner_handle: one_segment(&namespace),
             owner: Owner::of(&namespace),
             canonical_url: format!("{base}/{}", skill.id),
         }
@@ -175,7 +176,7 @@ impl Hit {
 /// A version. There are no changelogs here, so what must be known of it stands at that place.
 pub fn version(id: &SkillId, row: &VersionRow) -> Version {
     let changelog = match row.status {
-        VersionStatus::Yanked => skill::yanked(id, &row.version, row.reason.as_deref()),
+        VersionStatus::Yanked => yanked(id, &row.version, row.reason.as_deref()),
         _ => String::new(),
     };
     Version {

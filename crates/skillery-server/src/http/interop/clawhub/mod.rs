@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 use skillery_core::{Problem, ProblemCode, Scope};
 
 pub use fingerprint::Fingerprints;
+pub(crate) use names::slug_of;
 
 use crate::failure::Failure;
 use crate::http::call::{self, Call};

@@ -12,16 +12,12 @@ use crate::db::listing;
 use crate::db::skills::{self, SkillRow};
 use crate::failure::Failure;
 use crate::http::call;
+use crate::http::interop::one_segment;
 
 /// Rows that are looked at at once.
 const ROWS: i64 = 200;
 /// Skills of one name that an answer lists.
 const MATCHES: usize = 20;
-
-/// What a namespace is called as an owner, who has no slashes.
-pub fn owner_of(namespace: &Namespace) -> String {
-    namespace.as_str().replace('/', "~")
-}
 
 /// What a skill is called there: the last segment of its key, which is unique in its namespace and has no `_` and `.`.
 pub fn slug_of(id: &SkillId) -> String {
@@ -52,16 +48,43 @@ pub async fn find(
     slug: &str,
     owner: Option<&str>,
 ) -> Result<SkillRow> {
-    if let Some(owner) = owner.filter(|owner| !owner.trim().is_empty()) {
-        let id = id_of(owner, slug).ok_or_else(not_found)?;
-        let skill = skills::find(app.db.reader(), &id.key()).await?;
-        return Ok(caller.see(&id, skill)?);
+    if let Some(owner) = named_owner(owner) {
+        return owned(app, caller, slug, owner).await;
     }
     let mut seen = named(app, caller, slug, MATCHES + 1).await?;
     // One that nobody can install stands in nobody's way, but can be named.
     if seen.iter().any(|skill| skill.latest.is_some()) {
         seen.retain(|skill| skill.latest.is_some());
     }
+    only(base, slug, seen)
+}
+
+/// As [`find`], for a skill that is to be changed: it must be the only one of its name, whether it can be installed or not.
+/// Otherwise whoever takes back that theirs was deleted would change somebody else's.
+pub async fn find_to_change(
+    app: &App,
+    caller: &Caller,
+    base: &str,
+    slug: &str,
+    owner: Option<&str>,
+) -> Result<SkillRow> {
+    match named_owner(owner) {
+        Some(owner) => owned(app, caller, slug, owner).await,
+        None => only(base, slug, named(app, caller, slug, MATCHES + 1).await?),
+    }
+}
+
+fn named_owner(owner: Option<&str>) -> Option<&str> {
+    owner.filter(|owner| !owner.trim().is_empty())
+}
+
+async fn owned(app: &App, caller: &Caller, slug: &str, owner: &str) -> Result<SkillRow> {
+    let id = id_of(owner, slug).ok_or_else(not_found)?;
+    let skill = skills::find(app.db.reader(), &id.key()).await?;
+    Ok(caller.see(&id, skill)?)
+}
+
+fn only(base: &str, slug: &str, mut seen: Vec<SkillRow>) -> Result<SkillRow> {
     match seen.len() {
         0 => Err(not_found().into()),
         1 => Ok(seen.remove(0)),
@@ -115,7 +138,7 @@ fn ambiguous(base: &str, slug: &str, skills: &[SkillRow]) -> Refused {
         .iter()
         .take(MATCHES)
         .map(|skill| {
-            let (owner, slug) = (owner_of(&skill.id.namespace()), slug_of(&skill.id));
+            let (owner, slug) = (one_segment(&skill.id.namespace()), slug_of(&skill.id));
             Match {
                 reference: format!("@{owner}/{slug}"),
                 url: format!("{base}/{}", skill.id),
@@ -140,7 +163,7 @@ mod tests {
     #[test]
     fn owners_and_slugs_are_ids_and_back() {
         let id: SkillId = "acme/email/check_it".parse().unwrap();
-        assert_eq!((owner_of(&id.namespace()), slug_of(&id)), ("acme~email".into(), "check-it".into()));
+        assert_eq!((one_segment(&id.namespace()), slug_of(&id)), ("acme~email".into(), "check-it".into()));
         let back = id_of("@Acme~Email", " Check-It ").unwrap();
         assert_eq!(back.key(), id.key());
         for (owner, slug) in

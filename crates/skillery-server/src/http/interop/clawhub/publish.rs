@@ -7,23 +7,24 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use skillery_core::api::{BundleRequest, FileSummary, PublishResponse};
+use skillery_core::api::{BundleRequest, PublishResponse};
 use skillery_core::bundle::BundleFile;
 use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use super::names::{id_of, slug_of};
 use super::stage::of_caller;
-use super::{Result, fingerprint, json, not_done, require};
+use super::{Result, json, not_done, require};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::blobs::BlobKey;
-use crate::db::{skills, staged, versions};
+use crate::db::{orgs, skills, staged, versions};
 use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::http::multipart::{self, Form};
 use crate::publish::{Published, check_request, publish_bundle};
 use crate::skill::sees_version;
 use crate::text::invalid;
+use crate::uploads::{Spooled, Upload};
 
 /// What the program says of a version. What else it says has no counterpart here.
 #[derive(Default, Deserialize)]
@@ -85,16 +86,16 @@ async fn named(call: Call) -> Result<Response> {
     }
     check_request(&app, &caller, &request).await?;
     let staged = staged(&app, &caller, &payload).await?;
-    let _turn = app.uploads.turn().await?;
+    let turn = app.uploads.turn().await?;
     let mut files = Vec::with_capacity(staged.len());
     for (path, digest) in staged {
         let bytes = app.blobs.get(BlobKey::Bundle(digest)).await.map_err(|failure| match failure.code() {
             ProblemCode::ContentMissing => not_there(&path),
             _ => failure,
         })?;
-        files.push(BundleFile { path, executable: false, bytes: bytes.to_vec() });
+        files.push(BundleFile { path, executable: false, bytes: bytes.into() });
     }
-    let published = publish_bundle(&app, &caller, request, files).await?;
+    let published = publish_bundle(&app, &caller, request, files, turn).await?;
     let ids: Vec<String> = payload.files.into_iter().map(|file| file.upload_ticket).collect();
     app.db.write(move |tx| Box::pin(async move { staged::remove(tx, &ids).await })).await?;
     answer(published)
@@ -103,41 +104,37 @@ async fn named(call: Call) -> Result<Response> {
 /// A version whose files come with it.
 async fn form(call: Call) -> Result<Response> {
     let (app, caller, head, body) = call.stream();
-    let user = caller.require(Scope::Publish)?.user.id.clone();
-    let _upload = app.uploads.begin(&user)?;
-    let limits = &app.settings.limits;
-    let limit = limits.bundle_bytes.saturating_add(limits.body_bytes);
-    let mut form = Form::open(&head.headers, body, limit, limits)?;
-    let received = match receive(&app, &caller, &mut form).await {
-        Ok(received) => received,
-        Err(refused) => {
-            form.drain().await;
-            return Err(refused);
+    let mut form = Form::open(&head.headers, body, &app.settings.limits)?;
+    let received = receive(&app, &caller, &mut form).await;
+    let Received { _upload, request, parts, spooled } = form.finish(received).await?;
+    let turn = app.uploads.turn().await?;
+    let read = move || {
+        let read = spooled.read()?;
+        let mut rest = read.as_slice();
+        let mut files = Vec::with_capacity(parts.len());
+        for (path, length) in parts {
+            let (bytes, after) = rest.split_at(length);
+            files.push(BundleFile { path, executable: false, bytes: bytes.to_vec() });
+            rest = after;
         }
+        Ok(files)
     };
-    let Received { request, parts, spooled } = received;
-    let _turn = app.uploads.turn().await?;
-    let read = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
-    let mut rest = read.as_slice();
-    let mut files = Vec::with_capacity(parts.len());
-    for (path, length) in parts {
-        let (bytes, after) = rest.split_at(length);
-        files.push(BundleFile { path, executable: false, bytes: bytes.to_vec() });
-        rest = after;
-    }
-    drop(read);
-    answer(publish_bundle(&app, &caller, request, files).await?)
+    let files = turn.work(read).await?;
+    answer(publish_bundle(&app, &caller, request, files, turn).await?)
 }
 
 /// A form that has come whole: its files one behind the other.
-struct Received {
+struct Received<'app> {
+    /// It counts until there is an answer.
+    _upload: Upload<'app>,
     request: BundleRequest,
     parts: Vec<(String, usize)>,
-    spooled: crate::uploads::Spooled,
+    spooled: Spooled,
 }
 
-async fn receive(app: &Arc<App>, caller: &Caller, form: &mut Form) -> Result<Received> {
+async fn receive<'app>(app: &'app Arc<App>, caller: &Caller, form: &mut Form) -> Result<Received<'app>> {
     let limits = &app.settings.limits;
+    let _upload = app.uploads.begin(&caller.require(Scope::Publish)?.user.id)?;
     let payload = form.expect("payload").await?.bytes(limits.body_bytes).await?;
     let payload: Payload = serde_json::from_slice(&payload)
         .map_err(|error| Failure::new(ProblemCode::InvalidJson, error.to_string()))?;
@@ -164,7 +161,7 @@ async fn receive(app: &Arc<App>, caller: &Caller, form: &mut Form) -> Result<Rec
         }
         parts.push((path, length));
     }
-    Ok(Received { request, parts, spooled: spool.finish().await? })
+    Ok(Received { _upload, request, parts, spooled: spool.finish().await? })
 }
 
 fn too_many(most: usize) -> Failure {
@@ -194,10 +191,11 @@ async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<Bundle
         Failure::new(ProblemCode::InvalidId, detail)
     })?;
     // A skill keeps the spelling that it has.
-    let spelled = skills::find(app.db.reader(), &id.key())
-        .await?
-        .filter(|skill| caller.sees(skill.visibility, &skill.id.namespace().key()))
-        .map_or(id, |skill| skill.id);
+    let there = skills::find(app.db.reader(), &id.key()).await?;
+    let spelled = match there.filter(|skill| caller.sees(skill.visibility, &skill.id.namespace().key())) {
+        Some(skill) => skill.id,
+        None => spelled_as_its_org(app, id).await?,
+    };
     let topics = payload.categories.iter().chain(&payload.topics).map(|topic| topic.trim().to_owned());
     Ok(BundleRequest {
         id: spelled.to_string(),
@@ -208,6 +206,19 @@ async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<Bundle
         lenient: true,
         ..BundleRequest::default()
     })
+}
+
+/// The id of a new skill, with its org as that is spelled: roles and bounds of tokens know keys alone, and whoever names an owner
+/// need not know which of `_`, `.` and `-` it has.
+async fn spelled_as_its_org(app: &App, id: SkillId) -> Result<SkillId> {
+    match orgs::find(app.db.reader(), &id.org_key()).await? {
+        Some(org) if org.name != id.org() => {
+            let below = id.as_str().strip_prefix(id.org()).unwrap_or_default();
+            let spelled = format!("{}{below}", org.name).parse::<SkillId>();
+            Ok(spelled.map_err(Failure::internal)?)
+        }
+        _ => Ok(id),
+    }
 }
 
 /// Whose a skill becomes when the program does not say: that of the only namespace that the token, or its user, can publish
@@ -241,15 +252,16 @@ async fn already(
     }
     let row = versions::find(app.db.reader(), &id.key(), &version).await?;
     let Some(row) = row.filter(|row| sees_version(caller, &namespace, row)) else { return Ok(None) };
-    let files: Option<Vec<FileSummary>> = payload
-        .files
-        .iter()
-        .map(|file| {
-            let digest = file.sha256.to_ascii_lowercase().parse().ok()?;
-            Some(FileSummary { path: file.path.clone(), size: 0, mode: String::new(), digest })
-        })
-        .collect();
-    let is_same = files.is_some_and(|files| fingerprint::of(&files) == fingerprint::of(&row.files));
+    let is_same = payload.files.len() == row.files.len() && {
+        let digest = |file: &Named| file.sha256.to_ascii_lowercase().parse::<Digest>().ok();
+        let mut named: Vec<(&str, Option<Digest>)> =
+            payload.files.iter().map(|file| (file.path.as_str(), digest(file))).collect();
+        let mut there: Vec<(&str, Option<Digest>)> =
+            row.files.iter().map(|file| (file.path.as_str(), Some(file.digest))).collect();
+        named.sort_unstable();
+        there.sort_unstable();
+        named == there
+    };
     let is_handed_out = matches!(row.status, VersionStatus::Published | VersionStatus::Pending);
     Ok((is_same && is_handed_out).then(|| told(&id, &version, row.status)))
 }

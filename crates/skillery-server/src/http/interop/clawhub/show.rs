@@ -17,6 +17,7 @@ use crate::db::skills::{self, SkillRow};
 use crate::db::{stars, versions as table};
 use crate::failure::Failure;
 use crate::http::call::{self, Call, invalid_parameter};
+use crate::http::interop::one_segment;
 use crate::skill::version_not_found;
 
 /// The skill that a call is about.
@@ -139,11 +140,7 @@ pub async fn file(call: &Call, slug: &str) -> Result<Response> {
         let detail = format!("{} {} has no file `{shown}`", offer.id, offer.row.version);
         Failure::new(ProblemCode::RouteNotFound, detail)
     };
-    if !offer.row.files.iter().any(|file| file.path == path) {
-        return Err(missing().into());
-    }
-    let file = offer.files(&call.app).await?.into_iter().find(|file| file.path == path);
-    let bytes = file.ok_or_else(missing)?.bytes;
+    let bytes = offer.file(&call.app, &path).await?.ok_or_else(missing)?.bytes;
     let kind = match std::str::from_utf8(&bytes) {
         Ok(_) => "text/plain; charset=utf-8",
         Err(_) => "application/octet-stream",
@@ -172,7 +169,7 @@ pub async fn install(call: &Call, slug: &str) -> Result<Response> {
     let row = asked(call, slug).await?;
     let slug = slug_of(&row.id);
     if let Some(latest) = &row.latest {
-        let owner = super::names::owner_of(&row.id.namespace());
+        let owner = one_segment(&row.id.namespace());
         let url = format!(
             "{base}{BASE}/api/v1/download?slug={slug}&ownerHandle={owner}&version={version}",
             version = percent_encoding::utf8_percent_encode(

@@ -5,7 +5,6 @@
 //! address is good for, and for whom, stands in the database: nobody gets at a content by knowing its digest.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::response::Response;
 use serde::Deserialize;
@@ -19,6 +18,7 @@ use crate::db::staged::{self, StagedFile};
 use crate::failure::Failure;
 use crate::http::call::Call;
 use crate::text::invalid;
+use crate::uploads::{Incoming, Spooled, Upload};
 
 #[derive(Default, Deserialize)]
 struct Announcement {
@@ -74,29 +74,43 @@ pub async fn announce(call: Call) -> Result<Response> {
 /// `POST /uploads/{upload}`: a file. Again is harmless.
 pub async fn receive(call: Call, id: &str) -> Result<Response> {
     require(&call, Scope::Publish)?;
-    let mut known = of_caller(&call.app, &call.caller, &[id.to_owned()]).await?;
-    let file = known.pop().ok_or_else(|| {
-        Failure::new(ProblemCode::RouteNotFound, "the upload is not known, is another user's, or has expired")
-    })?;
-    let limit = usize::try_from(file.size).map_err(Failure::internal)?;
-    let (app, _, _, body) = call.stream();
-    let _upload = app.uploads.begin(&file.user)?;
-    let stall = Duration::from_secs(app.settings.limits.request_seconds);
-    let spooled = app.uploads.receive(body, limit, stall).await?;
-    let bytes = tokio::task::spawn_blocking(move || spooled.read()).await.map_err(Failure::internal)??;
-    if bytes.len() != limit {
-        let detail = format!("{} bytes came, and {limit} were announced", bytes.len());
+    let (app, caller, head, body) = call.stream();
+    let limits = &app.settings.limits;
+    let mut incoming = Incoming::new(&head.headers, body, limits.file_bytes, limits);
+    let received = take_in(&app, &caller, id, &mut incoming).await;
+    let (_upload, file, spooled) = incoming.finish(received).await?;
+    let turn = app.uploads.turn_for(&spooled).await?;
+    let read = move || spooled.read().map(|bytes| (Digest::of(&bytes), bytes));
+    let (digest, bytes) = turn.work(read).await?;
+    if bytes.len() as i64 != file.size {
+        let detail = format!("{} bytes came, and {} were announced", bytes.len(), file.size);
         return Err(invalid("size", detail).into());
     }
-    let digest = Digest::of(&bytes);
     if digest != file.digest {
         let detail = format!("the SHA-256 of what came is {digest}, and {} was announced", file.digest);
         return Err(invalid("sha256", detail).into());
     }
-    app.blobs.put(BlobKey::Bundle(digest), bytes.into()).await?;
+    app.blobs.put(BlobKey::Bundle(digest), turn.keep(bytes)).await?;
     let id = file.id.clone();
     app.db.write(move |tx| Box::pin(async move { staged::stored(tx, &id).await })).await?;
     json(&serde_json::json!({ "storageId": file.id }))
+}
+
+/// The file, once it has come whole, and what was announced of it.
+async fn take_in<'app>(
+    app: &'app Arc<App>,
+    caller: &Caller,
+    id: &str,
+    incoming: &mut Incoming,
+) -> Result<(Upload<'app>, StagedFile, Spooled)> {
+    let mut known = of_caller(app, caller, &[id.to_owned()]).await?;
+    let file = known.pop().ok_or_else(|| {
+        Failure::new(ProblemCode::RouteNotFound, "the upload is not known, is another user's, or has expired")
+    })?;
+    let upload = app.uploads.begin(&file.user)?;
+    let limit = usize::try_from(file.size).map_err(Failure::internal)?;
+    let spooled = app.uploads.receive(incoming, limit).await?;
+    Ok((upload, file, spooled))
 }
 
 fn too_large(path: &str, limit: usize) -> Failure {

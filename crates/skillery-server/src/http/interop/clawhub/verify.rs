@@ -8,12 +8,13 @@ use serde_json::json;
 use skillery_core::{ProblemCode, VersionRequest, VersionStatus};
 
 use super::forms::millis;
-use super::names::{find, owner_of, slug_of};
+use super::names::{find, slug_of};
 use super::show::{request, tagged};
 use super::{Result, json as answer};
 use crate::catalog;
 use crate::db::signatures;
 use crate::http::call::Call;
+use crate::http::interop::one_segment;
 
 /// What is known of a version.
 pub async fn verify(call: &Call, slug: &str) -> Result<Response> {
@@ -48,7 +49,7 @@ pub async fn verify(call: &Call, slug: &str) -> Result<Response> {
         })
         .collect();
     let namespace = offer.id.namespace();
-    let (handle, version) = (owner_of(&namespace), offer.row.version.to_string());
+    let (handle, version) = (one_segment(&namespace), offer.row.version.to_string());
     let at = format!("{base}/api/v1/skills/{}/versions/{version}", offer.id);
     answer(&json!({
         "schema": "clawhub.skill.verify.v1",

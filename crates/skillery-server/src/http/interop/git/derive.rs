@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::skill::stored_limits;
 
 /// Bundles that are read at once.
-pub const AHEAD: usize = 4;
+const AHEAD: usize = 4;
 /// Bundles whose ids are written in one change.
 const TOGETHER: usize = 64;
 
@@ -29,11 +29,12 @@ pub struct Derived {
 }
 
 /// These versions with the ids of their folders. Those whose files git does not accept are left out, and so are those whose
-/// bundle cannot be read now: one of them must not withhold all others.
+/// bundle is lost or damaged: one of them must not withhold all others. Where bundles cannot be read just now, that is an error:
+/// what is made of the others would be taken for all that there is.
 pub async fn derive(app: &App, rows: Vec<RepositoryVersion>) -> Result<Vec<Derived>> {
     let unknown: HashSet<Digest> =
         rows.iter().filter(|row| row.tree.is_none()).map(|row| row.digest).collect();
-    let made = make(app, unknown).await;
+    let made = make(app, unknown).await?;
     let mut derived = Vec::with_capacity(rows.len());
     for row in rows {
         let tree = row.tree.as_deref().or_else(|| made.get(&row.digest).map(|made| made.tree.as_str()));
@@ -49,7 +50,7 @@ pub async fn derive(app: &App, rows: Vec<RepositoryVersion>) -> Result<Vec<Deriv
 pub async fn objects(app: &App, digests: &[Digest]) -> Result<Vec<Vec<ObjectId>>> {
     let mut known = git::objects(&app.db, digests).await?;
     let unknown = digests.iter().filter(|digest| !known.contains_key(digest)).copied().collect();
-    known.extend(make(app, unknown).await.into_iter().map(|(digest, made)| (digest, made.objects)));
+    known.extend(make(app, unknown).await?.into_iter().map(|(digest, made)| (digest, made.objects)));
     let ids = |digest: &Digest| -> Result<Vec<ObjectId>> {
         let text = known.get(digest).filter(|text| !text.is_empty()).ok_or_else(|| {
             Failure::caused(ProblemCode::ContentMissing, "", format!("content {digest} cannot be read"))
@@ -63,11 +64,12 @@ fn parsed(hex: &str) -> Result<ObjectId> {
     ObjectId::from_str(hex).map_err(|_| Failure::internal(format!("`{hex}` is no id of an object")))
 }
 
-async fn make(app: &App, digests: HashSet<Digest>) -> HashMap<Digest, TreeRow> {
+async fn make(app: &App, digests: HashSet<Digest>) -> Result<HashMap<Digest, TreeRow>> {
     let mut all = HashMap::with_capacity(digests.len());
     let mut pieces =
         stream::iter(digests).map(|digest| make_one(app, digest)).buffer_unordered(AHEAD).chunks(TOGETHER);
     while let Some(piece) = pieces.next().await {
+        let piece: Vec<Option<TreeRow>> = piece.into_iter().collect::<Result<_>>()?;
         let made: Vec<TreeRow> = piece.into_iter().flatten().collect();
         all.extend(made.iter().map(|row| (row.digest, row.clone())));
         let kept = app.db.write(move |tx| Box::pin(async move { git::keep_trees(tx, &made).await })).await;
@@ -76,26 +78,30 @@ async fn make(app: &App, digests: HashSet<Digest>) -> HashMap<Digest, TreeRow> {
             tracing::warn!(%failure, "ids of bundles in git are not kept");
         }
     }
-    all
+    Ok(all)
 }
 
-async fn make_one(app: &App, digest: Digest) -> Option<TreeRow> {
-    let outcome = async {
-        let packed = app.blobs.get(BlobKey::Bundle(digest)).await?;
-        let _turn = app.git.turn().await;
-        let ids = move || -> Result<TreeRow> {
-            let files = bundle::unpack(&packed, &stored_limits()).map_err(Failure::internal)?;
-            Ok(row(digest, of_files(files)))
-        };
-        tokio::task::spawn_blocking(ids).await.map_err(Failure::internal)?
-    };
-    match outcome.await {
-        Ok(row) => Some(row),
-        Err(failure) => {
+/// The ids in a bundle; none where it is lost or damaged, which no other try would change.
+async fn make_one(app: &App, digest: Digest) -> Result<Option<TreeRow>> {
+    let _turn = app.git.turn().await;
+    let packed = match app.blobs.get(BlobKey::Bundle(digest)).await {
+        Ok(packed) => packed,
+        Err(failure)
+            if matches!(failure.code(), ProblemCode::ContentMissing | ProblemCode::ContentDamaged) =>
+        {
             tracing::warn!(%digest, %failure, cause = ?failure.source, "a bundle cannot be shown to git");
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let ids = move || match bundle::unpack(&packed, &stored_limits()) {
+        Ok(files) => Some(row(digest, of_files(files))),
+        Err(error) => {
+            tracing::warn!(%digest, %error, "a bundle cannot be shown to git");
             None
         }
-    }
+    };
+    tokio::task::spawn_blocking(ids).await.map_err(Failure::internal)
 }
 
 fn row(digest: Digest, objects: std::result::Result<Vec<Object>, ObjectError>) -> TreeRow {

@@ -14,6 +14,7 @@ mod state;
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -29,6 +30,8 @@ use skillery_core::{Problem, ProblemCode};
 use self::address::{Address, Repository, Service};
 use self::opened::{Contents, Opened, open};
 use self::send::{Out, Plan};
+#[cfg(test)]
+pub use self::state::SENDING;
 pub use self::state::State;
 use super::Surface;
 use crate::access::Caller;
@@ -108,16 +111,17 @@ async fn info_refs(call: Call, repository: Option<Repository>) -> Result<Respons
         return Ok(of_type(ADVERTISEMENT, Body::from(git::capabilities())));
     }
     let (app, caller) = (Arc::clone(&call.app), call.caller.clone());
-    let (out, body) = Out::new();
+    let (out, answer) = Out::new();
+    let most = prompt(&app);
     tokio::spawn(async move {
         let outcome = async {
             let contents = opened.load(&app, &caller).await?;
             out.send(contents.refs.advertise(protocol)).await
         };
         let outcome = outcome.await;
-        out.end(outcome).await;
+        out.end(outcome);
     });
-    Ok(of_type(ADVERTISEMENT, body))
+    Ok(of_type(ADVERTISEMENT, answer.begin(most).await?))
 }
 
 async fn upload_pack(call: Call, repository: Option<Repository>) -> Result<Response> {
@@ -137,19 +141,32 @@ async fn upload_pack(call: Call, repository: Option<Repository>) -> Result<Respo
         Protocol::V2 => git::parse_v2(&body).map(Some),
         Protocol::V0 | Protocol::V1 => git::parse_v0(&body).map(|fetch| fetch.map(Command::Fetch)),
     };
+    // What was read of it is less, and may have to wait.
+    drop(body);
     match command {
         // What git says when it wants nothing.
         Ok(None) => Ok(of_type(RESULT, Body::empty())),
         Ok(Some(command)) => {
-            let (out, body) = Out::new();
+            let place = match &command {
+                Command::Fetch(_) => Some(app.git.place().await?),
+                Command::LsRefs { .. } => None,
+            };
+            let (out, answer) = Out::new();
+            let most = prompt(&app);
             tokio::spawn(async move {
                 let outcome = run(&app, &caller, opened, protocol, command, &out).await;
-                out.end(outcome).await;
+                drop(place);
+                out.end(outcome);
             });
-            Ok(of_type(RESULT, body))
+            Ok(of_type(RESULT, answer.begin(most).await?))
         }
         Err(error) => Ok(of_type(RESULT, Body::from(git::error(&format!("upload-pack: {error}"))))),
     }
+}
+
+/// How long an answer may be waited for before it begins: less than a request has.
+fn prompt(app: &App) -> Duration {
+    Duration::from_secs(app.settings.limits.request_seconds) / 2
 }
 
 fn of_type(content_type: &'static str, body: Body) -> Response {

@@ -24,12 +24,7 @@ const LOOKED_FOR: usize = 256;
 /// Whether the caller sees a skill in the namespace.
 pub async fn exists(app: &App, caller: &Caller, namespace: &Namespace) -> Result<bool> {
     let key = namespace.key();
-    Ok(!git::latest_in(&app.db, &key, &seen(caller, &key), "", 1).await?.is_empty())
-}
-
-/// Skills of which visibilities the caller sees in the namespace with this key.
-fn seen(caller: &Caller, namespace: &str) -> Vec<Visibility> {
-    Visibility::ALL.iter().filter(|visibility| caller.sees(**visibility, namespace)).copied().collect()
+    Ok(!git::latest_in(&app.db, &key, &caller.visibilities(&key), "", 1).await?.is_empty())
 }
 
 fn audience(visibilities: &[Visibility]) -> String {
@@ -39,7 +34,7 @@ fn audience(visibilities: &[Visibility]) -> String {
 /// What it is now for the caller; none where nothing in it can be shown to git.
 pub async fn current(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Option<Arc<Snapshot>>> {
     let key = namespace.key();
-    let visibilities = seen(caller, &key);
+    let visibilities = caller.visibilities(&key);
     let place = (key.clone(), audience(&visibilities));
     let ready = |epoch| app.git.ready(&place).filter(|(of, _)| *of == epoch).map(|(_, snapshot)| snapshot);
     if let Some(snapshot) = ready(app.ready.namespaces.of(&key)) {

@@ -1,9 +1,8 @@
 //! Sending a pack: which objects it has is known before the first byte, what is in them is read on the way.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,10 +10,10 @@ use futures_util::{StreamExt, stream};
 use skillery_core::bundle;
 use skillery_core::git::{self, Fetch, ObjectId, PackWriter, band, flush, of_files, progress};
 use skillery_core::limits::MAX_GIT_OBJECTS;
-use skillery_core::{Digest, ProblemCode};
-use tokio::sync::mpsc;
+use skillery_core::{Digest, ProblemCode, Version};
+use tokio::sync::{mpsc, oneshot};
 
-use super::derive::{self, AHEAD};
+use super::derive;
 use super::snapshot::{Entry, Snapshot};
 use crate::app::App;
 use crate::blobs::BlobKey;
@@ -28,46 +27,105 @@ const PIECE: usize = 64 * 1024;
 const PAGE: usize = 512;
 /// How long a client may leave what it asked for where it is.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes that it takes in a second at least, once it has been waited for so long.
+const RATE: u64 = 16 * 1024;
+/// How long it is waited for in one answer, however much it takes.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How long the beginning of an answer is waited for: one that fails before can say so by its status.
+const PROMPT: Duration = Duration::from_secs(10);
 /// Warnings in one answer.
 const WARNINGS: usize = 20;
 
 /// Where the bytes of an answer go.
 pub struct Out {
-    sender: mpsc::Sender<std::io::Result<Bytes>>,
-    has_begun: AtomicBool,
+    chunks: mpsc::Sender<Bytes>,
+    outcome: oneshot::Sender<Result<()>>,
+    /// How long the client was waited for, and what it took.
+    waited: Mutex<(Duration, u64)>,
+}
+
+/// An answer that is being made.
+pub struct Answer {
+    chunks: mpsc::Receiver<Bytes>,
+    outcome: oneshot::Receiver<Result<()>>,
 }
 
 impl Out {
-    /// An answer, and its body.
-    pub fn new() -> (Self, Body) {
-        let (sender, receiver) = mpsc::channel(2);
-        let chunks = stream::unfold(receiver, |mut receiver: mpsc::Receiver<std::io::Result<Bytes>>| async {
-            receiver.recv().await.map(|chunk| (chunk, receiver))
-        });
-        (Self { sender, has_begun: AtomicBool::new(false) }, Body::from_stream(chunks))
+    /// A place for an answer, and the answer.
+    pub fn new() -> (Self, Answer) {
+        let (chunks, taken) = mpsc::channel(2);
+        let (outcome, told) = oneshot::channel();
+        (Self { chunks, outcome, waited: Mutex::default() }, Answer { chunks: taken, outcome: told })
     }
 
-    /// Sends bytes when the client has taken what was sent before.
+    /// Sends bytes when the client has taken what was sent before. In small pieces, so that of a client that does not read
+    /// no more than a few are held by its connection.
     pub async fn send(&self, bytes: Vec<u8>) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+        let mut bytes = Bytes::from(bytes);
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(PIECE));
+            let length = piece.len() as u64;
+            let begun = Instant::now();
+            let (waited, taken) = *self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+            let sent = self.chunks.send_timeout(piece, patience(waited, taken)).await;
+            sent.map_err(|_| {
+                Failure::new(ProblemCode::RequestTimedOut, "the client does not take the answer")
+            })?;
+            let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+            waited.0 += begun.elapsed();
+            waited.1 += length;
         }
-        self.has_begun.store(true, Ordering::Relaxed);
-        let sent = self.sender.send_timeout(Ok(bytes.into()), PATIENCE).await;
-        sent.map_err(|_| Failure::new(ProblemCode::RequestTimedOut, "the client does not take the answer"))
+        Ok(())
     }
 
-    /// Ends the answer. One that has failed says so where git expects it; one that was cut off is never taken for whole.
-    pub async fn end(self, outcome: Result<()>) {
-        let Err(failure) = outcome else { return };
-        tracing::warn!(%failure, cause = ?failure.source, "an answer to git is not finished");
-        let text = failure.problem.to_string();
-        if !self.has_begun.load(Ordering::Relaxed) {
-            let _ = self.send(git::error(&text)).await;
-            return;
+    /// Ends the answer.
+    pub fn end(self, outcome: Result<()>) {
+        if let Err(failure) = &outcome {
+            tracing::warn!(%failure, cause = ?failure.source, "an answer to git is not finished");
         }
-        let cut_off = std::io::Error::other("the answer cannot be finished");
-        let _ = self.sender.send_timeout(Err(cut_off), PATIENCE).await;
+        let _ = self.outcome.send(outcome);
+    }
+}
+
+/// How long a client is still waited for that has been waited for so long, and has taken so many bytes: it may stop for a while,
+/// but not again and again.
+fn patience(waited: Duration, taken: u64) -> Duration {
+    let earned = PATIENCE + Duration::from_secs(taken / RATE);
+    earned.min(LONGEST).saturating_sub(waited).min(PATIENCE)
+}
+
+impl Answer {
+    /// The answer when its first bytes are there, or when they are waited for no longer; why there is none where that is known
+    /// by then.
+    pub async fn begin(mut self, most: Duration) -> Result<Body> {
+        match tokio::time::timeout(PROMPT.min(most), self.chunks.recv()).await {
+            Ok(Some(first)) => Ok(self.body(Some(first))),
+            Ok(None) => self.ended().map(|()| Body::empty()),
+            Err(_) => Ok(self.body(None)),
+        }
+    }
+
+    /// What came of it, when no more bytes come.
+    fn ended(&mut self) -> Result<()> {
+        self.outcome.try_recv().unwrap_or_else(|_| Err(Failure::internal("an answer to git was dropped")))
+    }
+
+    /// One that has failed says so where git expects it; one that was cut off is never taken for whole.
+    fn body(self, first: Option<Bytes>) -> Body {
+        let has_begun = first.is_some();
+        let rest = stream::unfold((Some(self), has_begun), |(answer, has_begun)| async move {
+            let mut answer = answer?;
+            if let Some(bytes) = answer.chunks.recv().await {
+                return Some((Ok(bytes), (Some(answer), true)));
+            }
+            let failure = answer.ended().err()?;
+            let said = match has_begun {
+                false => Ok(git::error(&failure.problem.to_string()).into()),
+                true => Err(std::io::Error::other("the answer cannot be finished")),
+            };
+            Some((said, (None, true)))
+        });
+        Body::from_stream(stream::iter(first.map(Ok)).chain(rest))
     }
 }
 
@@ -132,11 +190,10 @@ impl Plan {
         // Something is sent before anything is read.
         packets(&mut pack, &mut out);
         to.send(std::mem::take(&mut out)).await?;
-        let read = |digest: Digest| app.blobs.get(BlobKey::Bundle(digest));
-        let mut contents = stream::iter(self.bundles.clone()).map(read).buffered(AHEAD);
-        while let Some(content) = contents.next().await {
-            let content = content?;
+        for digest in &self.bundles {
+            // Nothing is read ahead: of a client that is slow there is no more in memory than what it has not taken.
             let turn = app.git.turn().await;
+            let content = app.blobs.get(BlobKey::Bundle(*digest)).await?;
             let work = move || -> Result<_> {
                 let files = bundle::unpack(&content, &stored_limits()).map_err(Failure::internal)?;
                 for object in of_files(files).map_err(Failure::internal)? {
@@ -167,15 +224,26 @@ impl Plan {
         self.snapshots.iter().flat_map(|snapshot| &snapshot.entries)
     }
 
-    /// What was sent with its content was installed; what the client had before was not.
+    /// A skill that was sent with its content was installed, once: with all its versions come those that nobody asked for, and the
+    /// highest is what is checked out. What the client had before was not.
     fn count_installs(&self, app: &App) {
-        let mut sent: HashSet<Digest> = self.bundles.iter().copied().collect();
-        for entry in self.entries() {
-            if sent.remove(&entry.digest) {
-                catalog::note_install(app, &entry.id, &entry.version);
+        let sent: HashSet<Digest> = self.bundles.iter().copied().collect();
+        let mut highest: HashMap<String, &Entry> = HashMap::new();
+        for entry in self.entries().filter(|entry| sent.contains(&entry.digest)) {
+            let known = highest.entry(entry.id.key()).or_insert(entry);
+            if rank(entry) > rank(known) {
+                *known = entry;
             }
         }
+        for entry in highest.into_values() {
+            catalog::note_install(app, &entry.id, &entry.version);
+        }
     }
+}
+
+/// Orders versions of a skill as they are chosen: prereleases before all others.
+fn rank(entry: &Entry) -> (bool, &Version) {
+    (!entry.version.is_prerelease(), &entry.version)
 }
 
 /// The bundles of these, each once, in their order.
@@ -183,4 +251,32 @@ fn bundles_of(snapshots: &[Arc<Snapshot>]) -> Vec<Digest> {
     let mut known = HashSet::new();
     let digests = snapshots.iter().flat_map(|snapshot| &snapshot.entries).map(|entry| entry.digest);
     digests.filter(|digest| known.insert(*digest)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long a client is waited for that takes a piece in each such time.
+    fn waited_for(each: Duration) -> Duration {
+        let (mut waited, mut taken) = (Duration::ZERO, 0);
+        loop {
+            let patience = patience(waited, taken);
+            if patience < each {
+                return waited + patience;
+            }
+            waited += each;
+            taken += PIECE as u64;
+        }
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_cut_off() {
+        let second = Duration::from_secs(1);
+        assert_eq!(waited_for(Duration::MAX), PATIENCE);
+        // One that takes a little again and again is not waited for each time.
+        assert!(waited_for(50 * second) < 2 * PATIENCE);
+        // One that is slow has its time, and no more.
+        assert_eq!(waited_for(second), LONGEST);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use skillery_core::access::yanked;
 use skillery_core::bundle::skill_name;
 use skillery_core::git::{Node, Object, ObjectError, ObjectId, blob, commit, tree};
 use skillery_core::time::Time;
@@ -12,7 +13,6 @@ use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::http::interop::discovery::DESCRIPTION;
 use crate::http::interop::plugins::{Plugin, Source, marketplace as marketplace_of};
-use crate::skill;
 
 /// A version in a snapshot.
 #[derive(Debug)]
@@ -82,8 +82,8 @@ impl Snapshot {
 
 fn entry(derived: Derived) -> Entry {
     let row = derived.row;
-    let warning = (row.status == VersionStatus::Yanked)
-        .then(|| skill::yanked(&row.id, &row.version, row.reason.as_deref()));
+    let warning =
+        (row.status == VersionStatus::Yanked).then(|| yanked(&row.id, &row.version, row.reason.as_deref()));
     Entry { id: row.id, version: row.version, digest: row.digest, position: row.position, warning }
 }
 

@@ -1,15 +1,26 @@
 //! What the surface remembers, and who may work how much at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use skillery_core::{Problem, ProblemCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::snapshot::Snapshot;
+use crate::failure::{Failure, Result};
 
 /// Namespaces that are loaded at once: a large one takes some megabytes until it is ready.
 const BUILDING: usize = 2;
+/// Packs that are sent at once: each has the ids of all its objects in memory, and a bundle or what became of it.
+pub const SENDING: usize = 32;
+/// Packs that wait until another one is sent.
+const WAITING: usize = 64;
+/// How long one waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Seconds until one that was sent away may come again.
+const LATER: u64 = 5;
 /// About how many snapshots are remembered. More of them would make the cache split its bytes, and what is larger than a
 /// part is not remembered at all: a snapshot of a large namespace has a third of all.
 const SNAPSHOTS: usize = 32;
@@ -31,6 +42,8 @@ impl Weighter<Place, Remembered> for ByBytes {
 pub struct State {
     snapshots: Cache<Place, Remembered, ByBytes>,
     building: Semaphore,
+    sending: Arc<Semaphore>,
+    waiting: Semaphore,
     turns: Semaphore,
 }
 
@@ -41,6 +54,8 @@ impl State {
         Self {
             snapshots: Cache::with_weighter(SNAPSHOTS, bytes, ByBytes),
             building: Semaphore::new(BUILDING),
+            sending: Arc::new(Semaphore::new(SENDING)),
+            waiting: Semaphore::new(WAITING),
             turns: Semaphore::new(processors),
         }
     }
@@ -60,7 +75,22 @@ impl State {
         self.building.acquire().await.ok()
     }
 
-    /// A turn to unpack, hash or compress. However many clone: each gets a bundle at a time.
+    /// A place to send a pack, as long as it is held. Where all are taken and none gets free soon, whoever asks is to come later.
+    pub async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        let busy = || {
+            let detail = "too many clones are being sent at the same time";
+            Failure::from(Problem::new(ProblemCode::Busy, detail).with("retry_after", LATER))
+        };
+        if let Ok(place) = Arc::clone(&self.sending).try_acquire_owned() {
+            return Ok(place);
+        }
+        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.sending).acquire_owned()).await;
+        place.map_err(|_| busy())?.map_err(Failure::internal)
+    }
+
+    /// A turn to hold a bundle in memory, and to unpack, hash or compress it. However many clone, or read single files: each
+    /// gets a bundle at a time.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.acquire().await.ok()
     }

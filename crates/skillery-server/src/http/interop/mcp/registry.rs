@@ -4,10 +4,13 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use skillery_core::api::{Record, SearchResponse};
+use skillery_core::api::{FileSummary, Record, SearchResponse};
+use skillery_core::bundle::SKILL_FILE;
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, SkillId, Sort, VersionRequest, VersionStatus};
-use skillery_mcp::{Backend, Listed, Listing, Manifest, Refusal, SearchArguments, Shown, SkillFiles};
+use skillery_core::{Namespace, SkillId, Sort, Version, VersionRequest, VersionStatus};
+use skillery_mcp::{
+    Backend, FileEntry, Listed, Listing, Manifest, Refusal, SearchArguments, Shown, SkillFile,
+};
 
 use crate::access::{Caller, skill_not_found};
 use crate::app::App;
@@ -17,6 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::http::api;
 use crate::search::SearchQuery;
 use crate::skill;
+use crate::text::invalid;
 
 /// Versions that are told of.
 const VERSIONS: usize = 50;
@@ -62,6 +66,15 @@ impl Registry {
     }
 
     async fn found(&self, arguments: &SearchArguments) -> Result<SearchResponse> {
+        // The tool's own limits are those that its schema tells; an operator may have set lower ones.
+        let limits = &self.app.settings.limits;
+        if arguments.query.chars().count() > limits.query_length {
+            return Err(invalid("query", format!("it is longer than {} characters", limits.query_length)));
+        }
+        let tags = arguments.tags.as_deref().unwrap_or_default();
+        if tags.len() > limits.tags {
+            return Err(invalid("tags", format!("at most {} tags can be asked for", limits.tags)));
+        }
         let nothing = SearchResponse { total: 0, skills: Vec::new() };
         let default = if arguments.query.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
         let mut query = self.query(default, arguments.limit.unwrap_or_default() as usize);
@@ -75,7 +88,7 @@ impl Registry {
             }
         }
         query.words.clone_from(&arguments.query);
-        query.tags = arguments.tags.clone().unwrap_or_default();
+        query.tags = tags.to_vec();
         self.app.search.wait_for(self.app.db.size()).await?;
         let found = self.app.search.find(&query)?;
         Ok(SearchResponse { total: found.total as u64, skills: self.records(&found.numbers).await? })
@@ -98,12 +111,13 @@ impl Registry {
         })
     }
 
-    async fn unpacked(&self, offer: Offer) -> Result<SkillFiles> {
-        let files = offer.files(&self.app).await?;
+    async fn one_file(&self, id: &SkillId, request: &VersionRequest, path: &str) -> Result<SkillFile> {
+        let offer = self.offer(id, request).await?;
+        let file = offer.file(&self.app, path).await?;
+        let warning = offer.warning();
         let Offer { id, row, .. } = offer;
-        let warning = (row.status == VersionStatus::Yanked)
-            .then(|| SkillFiles::yanked(&id, &row.version, row.reason.as_deref()));
-        Ok(SkillFiles { id, version: row.version, digest: row.digest, warning, files })
+        let paths = row.files.into_iter().map(|file| file.path).collect();
+        Ok(SkillFile { id, version: row.version, warning, file, paths })
     }
 
     async fn remembered(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<Manifest>> {
@@ -113,9 +127,12 @@ impl Registry {
         if let Some(manifest) = self.app.manifests.get(&key) {
             return Ok(manifest);
         }
-        let files = self.unpacked(offer).await?;
-        let manifest = tokio::task::spawn_blocking(move || Arc::new(Manifest::of(&files)));
-        let manifest = manifest.await.map_err(Failure::internal)?;
+        // What the files are is known since they were published; only what `SKILL.md` says is not.
+        let skill_file = offer.file(&self.app, SKILL_FILE).await?.map(|file| file.bytes).unwrap_or_default();
+        let Offer { id, row, .. } = offer;
+        let entry = |file: FileSummary| FileEntry { path: file.path, digest: file.digest, size: file.size };
+        let entries = row.files.into_iter().map(entry).collect();
+        let manifest = Arc::new(Manifest::new(id, row.version, entries, &skill_file));
         self.app.manifests.insert(key, Arc::clone(&manifest));
         Ok(manifest)
     }
@@ -155,9 +172,8 @@ impl Backend for Registry {
         self.shown(id, request).await.map_err(refused)
     }
 
-    async fn files(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<SkillFiles>, Refusal> {
-        let unpacked = async { self.unpacked(self.offer(id, request).await?).await };
-        unpacked.await.map(Arc::new).map_err(refused)
+    async fn file(&self, id: &SkillId, request: &VersionRequest, path: &str) -> Result<SkillFile, Refusal> {
+        self.one_file(id, request, path).await.map_err(refused)
     }
 
     async fn manifest(&self, id: &SkillId, request: &VersionRequest) -> Result<Arc<Manifest>, Refusal> {
@@ -168,8 +184,8 @@ impl Backend for Registry {
         self.listed(after, limit).await.map_err(refused)
     }
 
-    fn note_use(&self, files: &SkillFiles) {
-        catalog::note_install(&self.app, &files.id, &files.version);
+    fn note_use(&self, id: &SkillId, version: &Version) {
+        catalog::note_install(&self.app, id, version);
     }
 }
 

@@ -1,7 +1,10 @@
 //! What changes: stars, deleting and taking that back, and what is refused.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{API, publish, read, refused};
 use crate::tests::{ADMIN, TestApp};
@@ -125,6 +128,95 @@ async fn a_deleted_skill_has_all_its_versions_yanked_and_comes_back() {
     assert_eq!((&install["ok"], &install["archive"]["version"]), (&json!(true), &json!("1.2.0")));
     let url = install["archive"]["downloadUrl"].as_str().unwrap();
     assert!(url.ends_with("/clawhub/api/v1/download?slug=tool&ownerHandle=acme&version=1%2E2%2E0"), "{url}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_skills_of_one_name_none_is_changed_unless_it_is_named() {
+    let app = TestApp::new().await;
+    for id in ["acme/tool", "other/tool"] {
+        app.publish(id, "1.0.0").await;
+    }
+    publish(&app, "hidden/tool", "1.0.0", "private").await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    for org in ["acme", "other"] {
+        app.member(org, "mia", "publisher").await;
+    }
+    app.delete(&format!("{API}/skills/tool?ownerHandle=acme"), &mia).await.is(200);
+    let size = app.log().await.len();
+    // One of the two has a latest version. For reading it is the one that is meant; for changing nobody knows.
+    assert_eq!(read(&app, &mia, "/skills/tool").await["skill"]["ownerHandle"], "other");
+    for (method, path) in [
+        (Method::DELETE, "/skills/tool"),
+        (Method::POST, "/skills/tool/undelete"),
+        (Method::DELETE, "/skills/tool/versions/1.0.0"),
+        (Method::POST, "/skills/tool/versions/1.0.0/restore"),
+        (Method::POST, "/skills/tool/tags/latest"),
+    ] {
+        let body = (method == Method::POST).then(|| json!({ "version": "1.0.0" }));
+        let answer = app.call(method, &format!("{API}{path}"), &mia, body).await.is(409);
+        assert_eq!(answer["code"], "AMBIGUOUS_SKILL_SLUG", "{path}");
+        let could_be: Vec<&str> = answer["matches"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| found["ref"].as_str().unwrap())
+            .collect();
+        assert_eq!(could_be, ["@acme/tool", "@other/tool"], "{path}");
+    }
+    assert_eq!(app.log().await.len(), size);
+    let owner = json!({ "ownerHandle": "acme" });
+    app.post(&format!("{API}/skills/tool/undelete"), &mia, owner).await.is(200);
+    assert_eq!(app.log().await.len(), size + 1);
+    assert_eq!(read(&app, &mia, "/skills/tool?ownerHandle=acme").await["latestVersion"]["version"], "1.0.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_yanked_stays_so_whatever_they_say() {
+    let app = TestApp::new().await;
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        app.publish("acme/tool", version).await;
+    }
+    let yank = |version: &str| format!("/api/v1/skills/acme/tool/versions/{version}/yank");
+    let by_mistake = json!({ "reason": "the skill was deleted by mistake, and this one is broken" });
+    app.put(&yank("1.0.0"), ADMIN, by_mistake).await.is(200);
+    let path = format!("{API}/skills/tool");
+    app.call(Method::DELETE, &path, ADMIN, Some(json!({ "reason": "not needed" }))).await.is(200);
+    // While nothing can be written, somebody finds out that a version is broken, and somebody else wants all back.
+    let (begun, has_begun) = oneshot::channel();
+    let (release, released) = oneshot::channel::<()>();
+    let busy = app.app.db.write(move |_| {
+        Box::pin(async move {
+            begun.send(()).unwrap();
+            released.await.unwrap();
+            Ok(())
+        })
+    });
+    let undelete = format!("{path}/undelete");
+    let changes = async {
+        has_begun.await.unwrap();
+        let broken = async { app.put(&yank("1.1.0"), ADMIN, json!({ "reason": "it loses data" })).await };
+        let back = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            app.post(&undelete, ADMIN, json!({})).await
+        };
+        let go_on = async {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            release.send(()).unwrap();
+        };
+        let (broken, back, ()) = tokio::join!(broken, back, go_on);
+        broken.is(200);
+        back.is(200);
+    };
+    tokio::join!(async { busy.await.unwrap() }, changes);
+    let listed = app.get_as(ADMIN, "/api/v1/skills/acme/tool/versions").await.is(200);
+    let rows: Vec<String> = listed["versions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} {}", row["version"].as_str().unwrap(), row["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rows, ["1.2.0 published", "1.1.0 yanked", "1.0.0 yanked"]);
+    assert_eq!(listed["versions"][1]["reason"], "it loses data");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! Publishing: files one by one, or all in one form.
 
-use axum::body::Body;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use skillery_core::bundle;
 use skillery_core::{Digest, Limits};
@@ -188,16 +191,123 @@ async fn what_cannot_be_published_is_refused_and_why() {
         assert!(text.starts_with(beginning), "{text}");
     }
     assert_eq!(refused(&app.get(&format!("{API}/skills/tool")).await, 404), "Skill not found");
-    // All that is wrong with a folder, at once.
-    let odd = [("SKILL.md", b"---\nname: other\n---\n".to_vec()), ("a.md", b"x".to_vec())];
+    // All that is wrong with a folder, at once, a line for each.
+    let odd = [
+        ("SKILL.md", b"---\nname: other\ndescription: Checks texts\n---\n".to_vec()),
+        ("A.md", b"x".to_vec()),
+        ("a.md", b"x".to_vec()),
+        ("con", b"x".to_vec()),
+    ];
     let text =
         refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &odd).await)).await, 422);
-    assert!(text.lines().count() >= 1 && text.contains("SKILL.md"), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "a.md: the path is the same as `A.md` on file systems that ignore case or write accents in another way",
+            "con: the path has the name of a device of Windows, `con`",
+            "SKILL.md:2: the skill is published as `tool`, and calls itself otherwise",
+        ]
+    );
     let none = [("a.md", b"x".to_vec())];
     refused(&finish(&app, ADMIN, version("tool", "1.0.0", sent(&app, ADMIN, &none).await)).await, 422);
     refused(&finish(&app, ADMIN, version("tool", "1.0.0", Vec::new())).await, 422);
     // What was refused did not use up the files.
     finish(&app, ADMIN, version("tool", "1.0.0", files)).await.is(200);
+}
+
+/// What the program does not look at is published all the same, and so counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_hidden_files_are_another_version() {
+    let app = hub(|_| ()).await;
+    let with = |path: &'static str, text: &str| {
+        let mut files = folder();
+        files.push((path, text.as_bytes().to_vec()));
+        files
+    };
+    let first = sent(&app, ADMIN, &with("assets/.note", "one")).await;
+    let body = version("tool", "1.0.0", first);
+    finish(&app, ADMIN, body.clone()).await.is(200);
+    let size = app.log().await.len();
+    for other in [with("assets/.note", "two"), with("assets/.other", "one"), folder()] {
+        let files = sent(&app, ADMIN, &other).await;
+        let text = refused(&finish(&app, ADMIN, version("tool", "1.0.0", files)).await, 409);
+        assert!(text.starts_with("acme/tool 1.0.0 is published already"), "{text}");
+    }
+    // In whatever order: the same is the same.
+    let mut again = body;
+    again["files"].as_array_mut().unwrap().reverse();
+    finish(&app, ADMIN, again.clone()).await.is(200);
+    // One file twice in place of another is not.
+    let twice = again["files"][0].clone();
+    again["files"][1] = twice;
+    refused(&finish(&app, ADMIN, again).await, 422);
+    assert_eq!(app.log().await.len(), size);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_keeps_its_spelling_whoever_publishes_there() {
+    let app = hub(|_| ()).await;
+    app.publish("my_org/other", "1.0.0").await;
+    let mia = app.user("mia", &["read", "publish"]).await;
+    app.member("my_org", "mia", "publisher").await;
+    let bound = json!({ "user": "admin", "scopes": ["read", "publish"], "namespaces": ["my_org/team"] });
+    let bound = app.token(bound).await;
+    let payload = |slug: &str| json!({ "slug": slug, "version": "1.0.0", "tags": ["latest"] });
+    // The only place that a role, or a token, is good for.
+    let named = async |token: &str, slug: &str| {
+        let text = SKILL_FILE.replace("tool", slug);
+        let files = [("SKILL.md", text.into_bytes())];
+        send_form(&app, token, form(&payload(slug), &files, "--\r\n")).await.is(200)["skillId"].clone()
+    };
+    assert_eq!(named(&mia, "tool").await, "my_org/tool");
+    assert_eq!(named(&bound, "check").await, "my_org/team/check");
+    // And where it is named in another spelling.
+    let files = sent(&app, &mia, &folder()).await;
+    let mut body = version("tool", "1.1.0", files.clone());
+    body["ownerHandle"] = json!("@my-org");
+    assert_eq!(finish(&app, &mia, body).await.is(200)["skillId"], "my_org/tool");
+    let mut body = version("tool", "1.0.0", sent(&app, ADMIN, &folder()).await);
+    body["ownerHandle"] = json!("my.org~sub");
+    assert_eq!(finish(&app, ADMIN, body).await.is(200)["skillId"], "my_org/sub/tool");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_wait_for_their_turn_in_memory() {
+    let app = hub(|_| ()).await;
+    let mut turns = Vec::new();
+    while let Ok(turn) = tokio::time::timeout(Duration::from_millis(50), app.app.uploads.turn()).await {
+        turns.push(turn.unwrap());
+    }
+    let large = vec![b'x'; 2 * 1024 * 1024];
+    let place = app
+        .post(&format!("{API}/skills/-/upload-url"), ADMIN, announcement("large.txt", &large))
+        .await
+        .is(200);
+    let url = place["uploadUrl"].as_str().unwrap();
+    let waiting = tokio::time::timeout(Duration::from_millis(300), send(&app, ADMIN, url, &large)).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    // Small ones are in memory anyway.
+    sent(&app, ADMIN, &folder()).await;
+    drop(turns);
+    send(&app, ADMIN, url, &large).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_falls_silent_is_not_listened_to_any_longer() {
+    let app = hub(|settings| settings.limits.request_seconds = 1).await;
+    let payload = json!({ "slug": "tool", "ownerHandle": "acme", "version": "1.0.0", "tags": ["latest"] });
+    let (kind, body) = form(&payload, &folder(), "--\r\n");
+    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from(body[..body.len() / 2].to_vec()))]);
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("{API}/skills"))
+        .header("authorization", format!("Bearer {ADMIN}"))
+        .header("content-type", kind)
+        .body(Body::from_stream(begun.chain(stream::pending())));
+    let started = Instant::now();
+    refused(&app.send(request.unwrap()).await, 408);
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 /// A form as older programs send it.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use skillery_core::Limits;
 use skillery_core::bundle;
 
-use super::{API, publish, read, refused};
+use super::{API, hub, publish, read, refused};
 use crate::tests::{ADMIN, TestApp};
 
 fn slugs(page: &Value, list: &str) -> Vec<String> {
@@ -85,7 +85,14 @@ async fn the_download_is_the_stored_bundle() {
     let exact = app.get(&path).await;
     assert_eq!(exact.body, latest.body);
     assert_eq!(exact.headers["cache-control"], "public, max-age=3600, immutable");
-    let hidden = app.get_as(ADMIN, &format!("{API}/download?slug=hidden&version=1.0.0")).await;
+    // A bare name may be another skill's tomorrow, or that of several.
+    for owner in ["", "&ownerHandle=", "&ownerHandle=%20"] {
+        let bare = app.get(&format!("{API}/download?slug=tool&version=1.0.0{owner}")).await;
+        assert_eq!((&bare.headers["etag"], &bare.body), (&exact.headers["etag"], &exact.body));
+        assert_eq!(bare.headers["cache-control"], "private, no-cache");
+    }
+    let hidden =
+        app.get_as(ADMIN, &format!("{API}/download?slug=hidden&ownerHandle=acme&version=1.0.0")).await;
     assert_eq!(hidden.headers["cache-control"], "private, max-age=3600, immutable");
     let tag = exact.headers["etag"].to_str().unwrap();
     let again = Request::builder().uri(&path).header("if-none-match", tag).header("host", "x");
@@ -96,7 +103,7 @@ async fn the_download_is_the_stored_bundle() {
     assert_eq!(head.headers["content-length"], exact.body.len().to_string());
     app.settle().await;
     let stats = read(&app, "", "/skills/tool").await["skill"]["stats"].clone();
-    assert_eq!(stats["downloads"], 2, "only what was handed out counts");
+    assert_eq!(stats["downloads"], 5, "only what was handed out counts");
     refused(&app.get(&format!("{API}/download")).await, 400);
     refused(&app.get(&format!("{API}/download?slug=tool&version=9.9.9")).await, 404);
 }
@@ -222,7 +229,46 @@ async fn walks_go_on_where_they_have_stopped() {
     for query in ["sort=createdAt&cursor=x", "cursor=-1", "sort=none", "cursor=99999999"] {
         refused(&app.get(&format!("{API}/skills?{query}")).await, 400);
     }
-    assert_eq!(slugs(&read(&app, "", "/skills?prefix=%25").await, "items"), [""; 0]);
+    for prefix in ["%25", "_%25", "t%C3%B6", &"t".repeat(300)] {
+        assert_eq!(slugs(&read(&app, "", &format!("/skills?prefix={prefix}")).await, "items"), [""; 0]);
+    }
+    for cursor in ["x", "1", "1.other", "1.tool-%7F", "x.tool-1"] {
+        refused(&app.get(&format!("{API}/skills?prefix=tool&cursor={cursor}")).await, 400);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beginnings_of_names_are_in_the_order_of_their_letters() {
+    let app = TestApp::new().await;
+    for id in ["b/tool", "a/too", "a/tool-2", "a/toolz", "a/tool", "a/tool_1", "a/tool2", "a/to-ol", "a/tooo"]
+    {
+        app.publish(id, "1.0.0").await;
+    }
+    let found = slugs(&read(&app, "", "/skills?prefix=TOOL").await, "items");
+    assert_eq!(found, ["tool", "tool", "tool-1", "tool-2", "tool2", "toolz"]);
+    assert_eq!(slugs(&read(&app, "", "/skills?prefix=tool.").await, "items"), ["tool-1", "tool-2"]);
+    assert_eq!(slugs(&read(&app, "", "/skills?prefix=to-").await, "items"), ["to-ol"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_tells_of_no_skill_that_is_not_seen() {
+    let app = TestApp::new().await;
+    for (id, visibility) in [("acme/tool-a", "public"), ("acme/tool-b", "private"), ("acme/tool-c", "public")]
+    {
+        publish(&app, id, "1.0.0", visibility).await;
+    }
+    app.post(&format!("{API}/stars/tool-b"), ADMIN, json!({})).await.is(200);
+    let sam = app.user("sam", &["read"]).await;
+    let first = read(&app, &sam, "/skills?prefix=tool&limit=1").await;
+    assert_eq!(slugs(&first, "items"), ["tool-a"]);
+    assert!(first["nextCursor"].as_str().unwrap().ends_with(".tool-a"), "{first}");
+    // The hidden one has a star, and lies between the two.
+    let first = read(&app, &sam, "/skills?sort=createdAt&limit=1").await;
+    assert_eq!(slugs(&first, "items"), ["tool-c"]);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    assert!(cursor.ends_with(".0"), "{first}");
+    let second = read(&app, &sam, &format!("/skills?sort=createdAt&limit=1&cursor={cursor}")).await;
+    assert_eq!((slugs(&second, "items"), &second["nextCursor"]), (vec!["tool-a".to_owned()], &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,4 +350,16 @@ async fn what_is_known_of_a_version_is_told_as_it_is() {
     std::fs::write(file, b"other").unwrap();
     let damaged = read(&app, "", "/skills/tool/verify?version=1.0.0").await;
     assert_eq!((&damaged["ok"], &damaged["reasons"]), (&json!(false), &json!(["content_damaged"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_is_read_without_the_others() {
+    let app = hub(|_| ()).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.damage("acme/tool", "1.0.0", "scripts/tool.py").await;
+    let file = async |path: &str| app.get(&format!("{API}/skills/tool/file?path={path}")).await;
+    let read = file("SKILL.md").await;
+    assert_eq!(read.status, 200);
+    assert!(String::from_utf8(read.body).unwrap().contains("name: tool"));
+    refused(&file("scripts/tool.py").await, 500);
 }

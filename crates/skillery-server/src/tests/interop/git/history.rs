@@ -44,6 +44,23 @@ async fn a_clone_is_updated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clone_with_all_tags_is_one_install() {
+    let app = TestApp::new().await;
+    for version in ["0.9.0", "1.0.0", "1.1.0", "2.0.0-rc.1"] {
+        app.publish("acme/a", version).await;
+    }
+    let person = Person::with(&app).await;
+    for (count, protocol) in (1..).zip(PROTOCOLS) {
+        let folder = person.clone(protocol, &[], "/acme/a.git", &format!("a{count}")).await;
+        assert!(folder.join("SKILL.md").is_file());
+        let tags = person.git_in(&format!("a{count}"), &["tag"]).await.good().out;
+        assert_eq!(tags.lines().count(), 4, "{tags}");
+        app.settle().await;
+        assert_eq!(app.installs("acme/a").await, count, "{protocol}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pins_of_a_namespace_outlive_changes() {
     let app = TestApp::new().await;
     app.publish("acme/a", "1.0.0").await;

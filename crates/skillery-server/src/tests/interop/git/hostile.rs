@@ -1,12 +1,19 @@
 //! Requests that no git makes, and skills that nobody should have published.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Request;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use skillery_core::Digest;
+use tower::ServiceExt;
 
 use super::{PROTOCOLS, Person, files};
-use crate::tests::TestApp;
+use crate::http::Door;
+use crate::http::interop::GIT_SENDING as SENDING;
+use crate::tests::{ADMIN, TestApp, skill};
 
 const TOOL: &str = "/acme/tool.git";
 
@@ -101,7 +108,6 @@ async fn one_skill_spoils_no_other() {
     )
     .await;
     app.set_files("acme/collides", "1.0.0", &[("a", false, file), ("a/b", false, file)]).await;
-    app.tamper("UPDATE versions SET digest = digest || '' WHERE skill = 'acme/gone'".to_owned()).await;
     let missing = "0".repeat(64);
     app.tamper(format!("UPDATE versions SET digest = '{missing}' WHERE skill = 'acme/gone'")).await;
     let person = Person::with(&app).await;
@@ -116,6 +122,77 @@ async fn one_skill_spoils_no_other() {
         let tags = person.git(&["-c", protocol, "ls-remote", &address]).await.good().out;
         assert!(tags.ends_with("refs/tags/v0.9.0\n") && tags.lines().count() == 1, "{tags}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_hides_no_skill() {
+    let app = TestApp::new().await;
+    app.publish("acme/a", "1.0.0").await;
+    app.publish("acme/b", "1.0.0").await;
+    let digest = app.digest_of("acme/b", "1.0.0").await.to_string();
+    let blob = app.app.settings.blob_folder().join("sha256").join(&digest[..2]).join(&digest);
+    let kept = blob.with_extension("kept");
+    fs_err::rename(&blob, &kept).unwrap();
+    // Not lost: it cannot be opened just now.
+    fs_err::os::unix::fs::symlink(&blob, &blob).unwrap();
+    for repository in ["/acme/all.git", "/acme/b.git"] {
+        let answer = app.get(&format!("{repository}/info/refs?service=git-upload-pack")).await;
+        assert_eq!(answer.status.as_u16(), 503, "{repository}");
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+        let ask = format!("{}00010000", line("command=ls-refs\n"));
+        let answer = app.upload_pack(repository, &[("git-protocol", "version=2")], ask.into_bytes()).await;
+        assert_eq!(answer.status.as_u16(), 503, "{repository}");
+    }
+    let person = Person::with(&app).await;
+    let address = format!("{}/acme/all.git", person.url);
+    person.git(&["ls-remote", &address]).await.fails("503");
+    // When it can be, nothing has been remembered.
+    fs_err::remove_file(&blob).unwrap();
+    fs_err::rename(&kept, &blob).unwrap();
+    for protocol in PROTOCOLS {
+        let folder = person.clone(protocol, &[], "/acme/all.git", &protocol.replace('.', "")).await;
+        assert!(folder.join("skills/a/SKILL.md").is_file() && folder.join("skills/b/SKILL.md").is_file());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_clones_than_there_are_places_for_come_later() {
+    let app = TestApp::new().await;
+    let mut body = skill("acme/tool", "1.0.0");
+    let lines = (0..6_000_u32).map(|number| format!("# {}\n", Digest::of(&number.to_le_bytes())));
+    let code = format!("{}def tool():\n    return 1\n", lines.collect::<String>());
+    body["code_hash"] = Digest::of(code.as_bytes()).to_string().into();
+    body["code"] = code.into();
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let refs =
+        String::from_utf8(app.get("/acme/tool.git/info/refs?service=git-upload-pack").await.body).unwrap();
+    let start = refs.find(" HEAD").unwrap();
+    let want = format!("{}0000{}", line(&format!("want {}\n", &refs[start - 40..start])), line("done\n"));
+    // Clients that ask and do not read.
+    let mut slow = Vec::new();
+    for _ in 0..SENDING {
+        let request = Request::post("/acme/tool.git/git-upload-pack")
+            .header("content-type", "application/x-git-upload-pack-request");
+        let request = request.body(Body::from(want.clone())).unwrap();
+        let answer = Door::new(Arc::clone(&app.app)).oneshot(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        slow.push(answer);
+    }
+    let answer = app.upload_pack(TOOL, &[], want.clone().into_bytes()).await;
+    assert_eq!(answer.status.as_u16(), 503);
+    assert_eq!(answer.headers["retry-after"], "5");
+    assert!(String::from_utf8_lossy(&answer.body).contains("too many clones"));
+    // Refs are told all the same, and who waits gets the place of one that leaves.
+    assert_eq!(app.get("/acme/tool.git/info/refs?service=git-upload-pack").await.status.as_u16(), 200);
+    let waiting = app.upload_pack(TOOL, &[], want.into_bytes());
+    let leaving = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        slow.pop();
+    };
+    let (answer, ()) = tokio::join!(waiting, leaving);
+    assert_eq!(answer.status.as_u16(), 200);
+    assert!(answer.body.len() > 200_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

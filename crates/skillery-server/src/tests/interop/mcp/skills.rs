@@ -231,3 +231,22 @@ async fn what_waits_for_approval_is_not_given_to_reviewers_either() {
     }
     assert_eq!(app.pages("/mcp", ADMIN, "skills/list", "skills").await.0.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_is_read_without_the_others() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let before = app.rpc("", "skills/list", json!({})).await;
+    // Nothing of it is remembered.
+    let app = app.crash_and_reopen().await;
+    app.damage("acme/tool", "1.0.0", "scripts/tool.py").await;
+    let folder = "skill://acme/tool/@1.0.0/tool";
+    let read = app.rpc("", "resources/read", json!({ "uri": format!("{folder}/SKILL.md") })).await;
+    assert!(read["contents"][0]["text"].as_str().unwrap().contains("name: tool"));
+    let read = json!({ "id": "acme/tool", "path": "SKILL.md" });
+    assert_eq!(app.tool("", "read_skill_file", read).await["encoding"], "text");
+    // Lists are made from what was known when it was published.
+    assert_eq!(app.rpc("", "skills/list", json!({})).await, before);
+    let damaged = json!({ "id": "acme/tool", "path": "scripts/tool.py" });
+    assert_eq!(app.tool_fails("", "read_skill_file", damaged).await, "internal");
+}

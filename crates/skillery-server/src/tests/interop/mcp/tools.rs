@@ -162,6 +162,30 @@ async fn what_a_tool_cannot_do_is_told_to_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn limits_of_the_registry_hold_for_a_tool() {
+    let app = TestApp::with(|settings| {
+        settings.limits.query_length = 5;
+        settings.limits.tags = 1;
+    })
+    .await;
+    let mut body = skill("acme/tool", "1.0.0");
+    body["tags"] = json!(["email"]);
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    assert_eq!(
+        app.tool("", "search_skills", json!({ "query": "texts", "tags": ["email"] })).await["total"],
+        1
+    );
+    for arguments in [json!({ "query": "öäüöäü" }), json!({ "query": "", "tags": ["email", "email"] })]
+    {
+        assert_eq!(
+            app.tool_fails("", "search_skills", arguments.clone()).await,
+            "invalid-field",
+            "{arguments}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_file_is_no_answer_of_a_tool() {
     let app = TestApp::new().await;
     let mut body = skill("acme/tool", "1.0.0");
