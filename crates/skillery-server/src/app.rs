@@ -30,6 +30,7 @@ use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::signing_secret::SigningSecret;
 use crate::tlog::{self, LogError, LogKey, LogKeyError, Seen, TileCache};
+use crate::turns::Turns;
 use crate::uploads::Uploads;
 
 /// Callers that are remembered at most.
@@ -60,6 +61,8 @@ pub struct App {
     pub publishing: Publishing,
     /// Bundles that are being received.
     pub uploads: Uploads,
+    /// Turns to read bundles, for whoever reads files of them.
+    pub reading: Turns,
     /// The search index.
     pub search: Search,
     /// Ready answers.
@@ -242,6 +245,7 @@ impl App {
             blobs,
             publishing,
             uploads,
+            reading: Turns::default(),
             search,
             ready,
             identities,

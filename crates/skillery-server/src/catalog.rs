@@ -15,7 +15,7 @@ use crate::blobs::BlobKey;
 use crate::db::skills::{self, SkillRow};
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
-use crate::skill::{self, stored_limits, version_not_found};
+use crate::skill::{self, version_not_found};
 
 /// A version of a skill as it is offered.
 #[derive(Debug, Clone)]
@@ -55,10 +55,7 @@ impl Offer {
         if !self.row.files.iter().any(|file| file.path == path) {
             return Ok(None);
         }
-        let _turn = app.git.turn().await;
-        let (packed, path) = (self.bundle(app).await?, path.to_owned());
-        let unpack = move || bundle::unpack_file(&packed, &path, &stored_limits());
-        tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?.map_err(Failure::internal)
+        skill::file(app, &self.row, path).await.map(Some)
     }
 }
 

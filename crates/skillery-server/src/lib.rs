@@ -36,6 +36,7 @@ mod signing_secret;
 mod skill;
 mod text;
 mod tlog;
+mod turns;
 mod uploads;
 mod witness;
 

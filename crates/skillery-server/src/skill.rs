@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use skillery_core::access::yanked;
 use skillery_core::api::DownloadResponse;
-use skillery_core::bundle;
+use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{
     Limits, ProblemCode, Role, Scope, SkillId, SkillKind, Version, VersionRequest, VersionStatus,
 };
@@ -247,6 +247,22 @@ async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadR
         digest: row.digest.to_string(),
         warning,
     })
+}
+
+/// One file of a version that lists it. A turn bounds how many bundles are in memory for it.
+pub async fn file(app: &App, row: &VersionRow, path: &str) -> Result<BundleFile> {
+    let turn = app.reading.turn().await?;
+    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
+    let (path, digest) = (path.to_owned(), row.digest);
+    let unpack = move || match bundle::unpack_file(&packed, &path, &stored_limits()) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => {
+            let cause = format!("bundle {digest} lacks a file that the version lists");
+            Err(Failure::caused(ProblemCode::ContentDamaged, "", cause))
+        }
+        Err(error) => Err(Failure::internal(error)),
+    };
+    turn.work(unpack).await
 }
 
 /// The one Python source of a function.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,15 +18,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use skillery_core::{Limits, Problem, ProblemCode};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::blobs::write_failure;
 use crate::failure::{Failure, Result};
+use crate::turns::{Turn, Turns};
 
 /// Bytes that are kept in memory rather than in a file.
 const SMALL: usize = 256 * 1024;
-/// Bundles that are unpacked at the same time, at most: each is in memory some three times over.
-const UNPACKED: usize = 4;
 /// How long what is refused may go on, so that whoever sends it gets to read why.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,18 +34,13 @@ pub struct Uploads {
     most: usize,
     most_per_user: usize,
     under_way: Mutex<HashMap<String, usize>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// One that is being received. It counts until it is dropped.
 pub struct Upload<'a> {
     uploads: &'a Uploads,
     user: String,
-}
-
-/// Turns that there are.
-fn turns() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).clamp(2, UNPACKED)
 }
 
 impl Uploads {
@@ -58,7 +51,7 @@ impl Uploads {
             most: limits.uploads,
             most_per_user: limits.uploads_per_user,
             under_way: Mutex::default(),
-            turns: Arc::new(Semaphore::new(turns())),
+            turns: Turns::default(),
         }
     }
 
@@ -86,19 +79,18 @@ impl Uploads {
     /// Whether somebody has a turn.
     #[cfg(test)]
     pub fn is_unpacking(&self) -> bool {
-        self.turns.available_permits() < turns()
+        self.turns.are_taken()
     }
 
     /// Waits for a turn to hold a whole bundle in memory, and what is made of it. Nobody takes a second one.
     pub async fn turn(&self) -> Result<Turn> {
-        let permit = Arc::clone(&self.turns).acquire_owned().await.map_err(Failure::internal)?;
-        Ok(Turn { _permit: Some(Arc::new(permit)) })
+        self.turns.turn().await
     }
 
     /// A turn to hold these bytes in memory, and nothing else. What is there anyway needs none.
     pub async fn turn_for(&self, spooled: &Spooled) -> Result<Turn> {
         match spooled {
-            Spooled::Memory(_) => Ok(Turn { _permit: None }),
+            Spooled::Memory(_) => Ok(Turn::free()),
             Spooled::File(_) => self.turn().await,
         }
     }
@@ -147,45 +139,6 @@ impl Drop for Upload<'_> {
                 under_way.remove(&self.user);
             }
         }
-    }
-}
-
-/// The right to hold a whole bundle in memory. It belongs to the work and not to the request: what blocks goes on when its
-/// caller is gone, and so does the memory that it has.
-#[derive(Clone)]
-pub struct Turn {
-    _permit: Option<Arc<OwnedSemaphorePermit>>,
-}
-
-impl Turn {
-    /// Does what blocks, on a thread of its own. The turn lasts until that is done, whether somebody waits for it or not.
-    pub async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let turn = self.clone();
-        let work = move || {
-            let done = work();
-            drop(turn);
-            done
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?
-    }
-
-    /// These bytes, with the turn for as long as somebody has them.
-    pub fn keep(self, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Kept { bytes, _turn: self })
-    }
-}
-
-struct Kept {
-    bytes: Vec<u8>,
-    _turn: Turn,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 

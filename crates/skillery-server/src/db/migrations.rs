@@ -23,8 +23,7 @@ const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
-const NEEDS: &str = include_str!("migrations/0014_needs.sql");
-const PAGES: &str = include_str!("migrations/0015_pages.sql");
+const PAGES: &str = include_str!("migrations/0014_pages.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -52,8 +51,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
-        (14, "needs", NEEDS),
-        (15, "pages", PAGES),
+        (14, "pages", PAGES),
     ]
     .into_iter()
     .map(|(number, name, text)| {
@@ -75,22 +73,18 @@ mod tests {
     async fn what_a_function_of_before_needs_is_not_told() {
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
-        let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 14).collect();
+        let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 10).collect();
         run_some(&pool, before).await.unwrap();
         sqlx::query("PRAGMA foreign_keys = OFF").execute(&pool).await.unwrap();
+        // As a program does that knows of no needs: before, and beside the new one.
         let put = "INSERT INTO versions (skill, version, status, digest, size, code_hash, description, tags, author, license, \
-            files, words, publisher, created_at, log_position, kind, dependencies) \
-            VALUES ('acme/x', $1, 'published', '', 0, '', '', '[]', '', '', '[]', '', 'u', 0, $2, $3, $4)";
-        let needs = r#"{"acme/base":"^1"}"#;
-        let rows = [("1.0.0", "function", "{}"), ("2.0.0", "function", needs), ("3.0.0", "folder", "{}")];
-        for (number, (version, kind, dependencies)) in rows.into_iter().enumerate() {
-            let query = sqlx::query(put).bind(version).bind(number as i64).bind(kind).bind(dependencies);
-            query.execute(&pool).await.unwrap();
-        }
+            files, words, publisher, created_at, log_position) \
+            VALUES ('acme/x', $1, 'published', '', 0, '', '', '[]', '', '', '[]', '', 'u', 0, 0)";
+        sqlx::query(put).bind("1.0.0").execute(&pool).await.unwrap();
         run(&pool, Backend::Sqlite).await.unwrap();
-        let rows =
-            sqlx::query("SELECT dependencies FROM versions ORDER BY version").fetch_all(&pool).await.unwrap();
+        sqlx::query(put).bind("2.0.0").execute(&pool).await.unwrap();
+        let rows = sqlx::query("SELECT dependencies FROM versions").fetch_all(&pool).await.unwrap();
         let told: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
-        assert_eq!(told, [None, Some(needs.to_owned()), Some("{}".to_owned())]);
+        assert_eq!(told, [None, None]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,6 +46,14 @@ impl Call {
     /// A request that the middleware has passed.
     pub fn new(app: Arc<App>, caller: Caller, head: Parts, body: Body) -> Self {
         Self { app, caller, head, body: Mutex::new(body) }
+    }
+
+    /// What tells this caller from others, where something is shared out: the user, or the address of who is not signed in.
+    pub fn asks(&self) -> String {
+        match self.caller.user_id() {
+            Some(user) => user.to_owned(),
+            None => self.head.extensions.get::<IpAddr>().map(ToString::to_string).unwrap_or_default(),
+        }
     }
 
     /// The method; HEAD is answered as GET.

@@ -53,7 +53,10 @@ const SHOWN: [(HeaderName, HeaderValue); 2] = [
 /// Runs a request that came from this address.
 pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Response {
     let started = Instant::now();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Some(address) = address(&app, peer, &head.headers) {
+        head.extensions.insert(address);
+    }
     let id = request_id(&head.headers);
     let (method, uri) = (head.method.clone(), head.uri.clone());
     let is_open = matches!(uri.path(), "/healthz" | "/readyz");

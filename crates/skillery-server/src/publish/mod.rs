@@ -24,7 +24,7 @@ use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
 use crate::signing::{self, Presented};
 use crate::signing_secret;
-use crate::uploads::Turn;
+use crate::turns::Turn;
 pub use compare::Published;
 pub use insert::Rules;
 use insert::{Entry, Outcome, check_situation, question};

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use skillery_core::bundle;
 use skillery_core::{Digest, Problem, ProblemCode, SkillId, Version, VersionStatus, Visibility};
 
 use crate::app::App;
@@ -20,7 +19,7 @@ use crate::failure::{Failure, Result};
 use crate::http::call::Call;
 use crate::http::etag::is_known;
 use crate::http::range::{Wanted, wanted};
-use crate::skill::{self, stored_limits};
+use crate::skill;
 
 /// The ZIP of a version. An answer with content counts as an install.
 #[utoipa::path(
@@ -95,7 +94,7 @@ pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> R
     if is_known(&call.head.headers, &etag(&summary.digest)) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Bytes::new()));
     }
-    let bytes = content(&call.app, &row, path).await?;
+    let bytes = Bytes::from(skill::file(&call.app, &row, path).await?.bytes);
     // What is shown is not more than letters: with `nosniff`, a page or a picture with a script stays the text of it.
     let is_text = !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
     let (kind, shown) = match is_text {
@@ -106,21 +105,6 @@ pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> R
     let name = path.rsplit('/').next().unwrap_or(path);
     insert(&mut headers, CONTENT_DISPOSITION, &disposition(shown, name));
     Ok(answer(StatusCode::OK, headers, bytes))
-}
-
-/// One file out of a bundle.
-pub async fn content(app: &App, row: &VersionRow, path: &str) -> Result<Bytes> {
-    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
-    let (path, digest) = (path.to_owned(), row.digest);
-    let unpack = move || match bundle::unpack_file(&packed, &path, &stored_limits()) {
-        Ok(Some(file)) => Ok(Bytes::from(file.bytes)),
-        Ok(None) => {
-            let cause = format!("bundle {digest} lacks a file that the version lists");
-            Err(Failure::caused(ProblemCode::ContentDamaged, "", cause))
-        }
-        Err(error) => Err(Failure::internal(error)),
-    };
-    tokio::task::spawn_blocking(unpack).await.map_err(Failure::internal)?
 }
 
 fn etag(digest: &Digest) -> String {

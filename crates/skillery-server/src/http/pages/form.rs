@@ -62,16 +62,6 @@ impl Form {
         Some(self.text(name).trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// All fields of a name.
-    pub fn all<'form>(&'form self, name: &'form str) -> impl Iterator<Item = &'form str> {
-        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Whether a box is ticked.
-    pub fn is_ticked(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
-    }
-
     /// Where to go afterwards: a page of this registry, or this one.
     pub fn next(&self, otherwise: &str) -> String {
         local(&self.text("next")).map_or_else(|| otherwise.to_owned(), str::to_owned)

@@ -15,8 +15,6 @@ use crate::http::call::{Call, problem};
 pub struct Viewer {
     /// The user's name.
     pub name: String,
-    /// Whether an admin of the registry.
-    pub is_site_admin: bool,
 }
 
 /// What all pages have around them.
@@ -52,10 +50,7 @@ impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let viewer = call.caller.identity().map(|identity| Viewer {
-            name: identity.user.name.clone(),
-            is_site_admin: identity.is_site_admin(),
-        });
+        let viewer = call.caller.identity().map(|identity| Viewer { name: identity.user.name.clone() });
         Self {
             address: call.base().ok().map(|base| format!("{base}{path}")),
             here: path.to_owned(),

@@ -10,11 +10,13 @@ mod home;
 mod markdown;
 mod notice;
 mod place;
+mod ratings;
 mod search;
 pub(crate) mod session;
 mod show;
 mod sign_in;
 mod skill;
+mod versions;
 
 use axum::http::Method;
 
@@ -37,6 +39,12 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", sign_in::LOGOUT, Who::Anyone),
     ("post", sign_in::THEME, Who::Anyone),
     ("get", skill::SKILL, Who::Reader),
+    ("get", versions::VERSIONS, Who::Reader),
+    ("get", versions::VERSION, Who::Reader),
+    ("get", versions::FILE, Who::Reader),
+    ("get", versions::RAW, Who::Reader),
+    ("get", ratings::RATINGS, Who::Reader),
+    ("post", ratings::RATINGS, Who::Scope(skillery_core::Scope::Rate)),
 ];
 
 /// Whether the page is shown to whoever asks, where this registry answers signed-in callers only.
@@ -89,7 +97,15 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Login, Method::POST) => sign_in::sign_in(call, frame).await,
         (Place::Logout, Method::POST) => sign_in::sign_out(call).await,
         (Place::Theme, Method::POST) => sign_in::set_theme(call).await,
-        (Place::Skill(id), Method::GET) => skill::show(&call, frame, &id).await,
+        (Place::Skill(id), Method::GET) => skill::show(&call, frame, &id, None).await,
+        (Place::Versions(id), Method::GET) => versions::list(&call, frame, &id).await,
+        (Place::Version(id, version), Method::GET) => skill::show(&call, frame, &id, Some(version)).await,
+        (Place::File(id, version, path), Method::GET) => {
+            versions::file(&call, frame, &id, &version, &path).await
+        }
+        (Place::Raw(id, version, path), Method::GET) => versions::raw(&call, &id, &version, &path).await,
+        (Place::Ratings(id), Method::GET) => ratings::list(&call, frame, &id).await,
+        (Place::Ratings(id), Method::POST) => ratings::change(call, &id).await,
         _ => Err(not_allowed_by(ROUTES, route)),
     };
     (route, result)

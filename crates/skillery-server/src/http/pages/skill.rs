@@ -2,17 +2,16 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail, VersionSummary};
+use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
 use skillery_core::skill_md::SkillMd;
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility};
 
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
-use super::show;
+use super::{place, show};
 use crate::catalog;
 use crate::failure::{Failure, Result};
-use crate::http::api::bundle::content;
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
 use crate::http::call::{Call, Page};
 use crate::install_lines::install_lines;
@@ -33,7 +32,7 @@ pub struct Header {
     pub latest: Option<Version>,
     /// Which tab is shown.
     pub tab: &'static str,
-    /// Its namespaces, each with its address.
+    /// The names of its namespaces, each with the whole of it.
     pub crumbs: Vec<(String, String)>,
     /// Versions that the viewer may know of.
     pub versions: usize,
@@ -44,14 +43,14 @@ pub struct Header {
 impl Header {
     /// Of a skill with these numbers.
     pub fn new(id: SkillId, visibility: Visibility, latest: Option<Version>, tab: &'static str) -> Self {
-        let mut address = String::new();
+        let mut place = String::new();
         let crumbs = id
             .namespace()
             .as_str()
             .split('/')
             .map(|segment| {
-                address = format!("{address}/{segment}");
-                (segment.to_owned(), address.clone())
+                place = if place.is_empty() { segment.to_owned() } else { format!("{place}/{segment}") };
+                (segment.to_owned(), place.clone())
             })
             .collect();
         Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0 }
@@ -70,22 +69,24 @@ struct SkillPage {
     needs_token: bool,
     installs: i64,
     ratings: RatingsResponse,
-    versions: Vec<VersionSummary>,
     now: Time,
     warning: Option<String>,
 }
 
-/// A skill by its latest version, or where it has none by its newest that the viewer may know of.
-pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
+/// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Version>) -> Result<Response> {
     let app = &call.app;
     let row = skill::find(app, &call.caller, id).await?;
     let versions = versions_api::seen(app, &call.caller, &row).await?;
-    let shown = row.latest.clone().or_else(|| versions.first().map(|version| version.version.clone()));
+    let is_pinned = version.is_some();
+    let newest = || versions.first().map(|version| version.version.clone());
+    let shown = version.or_else(|| row.latest.clone()).or_else(newest);
     let shown = shown
         .ok_or_else(|| Failure::new(ProblemCode::SkillNotFound, format!("there is no skill `{id}` here")))?;
     let detail = versions_api::detail(app, &call.caller, &row.id, &shown).await?;
-    let (needs_token, lines) = match catalog::one(app, &call.caller, &row.id, &VersionRequest::Latest).await {
-        Ok(offer) => install_lines(&app.settings, &call.base()?, &offer, false),
+    let request = if is_pinned { VersionRequest::Exact(shown.clone()) } else { VersionRequest::Latest };
+    let (needs_token, lines) = match catalog::one(app, &call.caller, &row.id, &request).await {
+        Ok(offer) => install_lines(&app.settings, &call.base()?, &offer, is_pinned),
         Err(failure) if failure.problem.status < 500 => (false, Vec::new()),
         Err(failure) => return Err(failure),
     };
@@ -97,26 +98,20 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         .and_then(|record| serde_json::from_slice::<Record>(record).ok())
         .map_or(0, |record| record.install_count);
     let readme = readme(call, &row.id, &detail).await?;
-    let mut header = Header::new(row.id.clone(), row.visibility, row.latest.clone(), "overview");
+    let mut header = Header::new(
+        row.id.clone(),
+        row.visibility,
+        row.latest.clone(),
+        if is_pinned { "version" } else { "overview" },
+    );
     (header.versions, header.ratings) = (versions.len(), ratings.count);
-    let mut frame = frame.titled(row.id.to_string()).part("skill");
+    let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
+    let mut frame = frame.titled(title).part("skill");
     frame.description.clone_from(&detail.description);
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
-    page(&SkillPage {
-        frame,
-        header,
-        detail,
-        readme,
-        lines,
-        needs_token,
-        installs,
-        ratings,
-        versions,
-        now,
-        warning,
-    })
+    page(&SkillPage { frame, header, detail, readme, lines, needs_token, installs, ratings, now, warning })
 }
 
 /// What is to be said above a version that is not simply published.
@@ -154,7 +149,7 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
     if !row.files.iter().any(|file| file.path == SKILL_FILE) {
         return Ok(None);
     }
-    let file = content(&call.app, &row, SKILL_FILE).await?;
+    let file = skill::file(&call.app, &row, SKILL_FILE).await?.bytes;
     let place = markdown::Place {
         pages: format!("/{id}/versions/{version}/files/"),
         raw: format!("/{id}/versions/{version}/raw/"),

@@ -83,7 +83,7 @@ async fn make(app: &App, digests: HashSet<Digest>) -> Result<HashMap<Digest, Tre
 
 /// The ids in a bundle; none where it is lost or damaged, which no other try would change.
 async fn make_one(app: &App, digest: Digest) -> Result<Option<TreeRow>> {
-    let _turn = app.git.turn().await;
+    let turn = app.reading.turn().await?;
     let packed = match app.blobs.get(BlobKey::Bundle(digest)).await {
         Ok(packed) => packed,
         Err(failure)
@@ -95,13 +95,13 @@ async fn make_one(app: &App, digest: Digest) -> Result<Option<TreeRow>> {
         Err(failure) => return Err(failure),
     };
     let ids = move || match bundle::unpack(&packed, &stored_limits()) {
-        Ok(files) => Some(row(digest, of_files(files))),
+        Ok(files) => Ok(Some(row(digest, of_files(files)))),
         Err(error) => {
             tracing::warn!(%digest, %error, "a bundle cannot be shown to git");
-            None
+            Ok(None)
         }
     };
-    tokio::task::spawn_blocking(ids).await.map_err(Failure::internal)
+    turn.work(ids).await
 }
 
 fn row(digest: Digest, objects: std::result::Result<Vec<Object>, ObjectError>) -> TreeRow {

@@ -135,6 +135,7 @@ async fn upload_pack(call: Call, repository: Option<Repository>) -> Result<Respo
     }
     let protocol = Protocol::of(call.header("git-protocol").unwrap_or_default());
     let encoding = call.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
+    let asks = call.asks();
     let (app, caller, _, body) = call.bytes(MAX_GIT_REQUEST).await?;
     let body = unpacked(body, &encoding)?;
     let command = match protocol {
@@ -148,7 +149,7 @@ async fn upload_pack(call: Call, repository: Option<Repository>) -> Result<Respo
         Ok(None) => Ok(of_type(RESULT, Body::empty())),
         Ok(Some(command)) => {
             let place = match &command {
-                Command::Fetch(_) => Some(app.git.place().await?),
+                Command::Fetch(_) => Some(app.git.place(&asks).await?),
                 Command::LsRefs { .. } => None,
             };
             let (out, answer) = Out::new();

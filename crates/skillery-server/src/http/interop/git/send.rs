@@ -192,7 +192,7 @@ impl Plan {
         to.send(std::mem::take(&mut out)).await?;
         for digest in &self.bundles {
             // Nothing is read ahead: of a client that is slow there is no more in memory than what it has not taken.
-            let turn = app.git.turn().await;
+            let turn = app.reading.turn().await?;
             let content = app.blobs.get(BlobKey::Bundle(*digest)).await?;
             let work = move || -> Result<_> {
                 let files = bundle::unpack(&content, &stored_limits()).map_err(Failure::internal)?;
@@ -203,7 +203,7 @@ impl Plan {
                 }
                 Ok((writer, pack, ids))
             };
-            (writer, pack, ids) = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
+            (writer, pack, ids) = turn.work(work).await?;
             drop(turn);
             if pack.len() >= PIECE {
                 packets(&mut pack, &mut out);

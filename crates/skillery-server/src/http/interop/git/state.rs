@@ -1,6 +1,7 @@
 //! What the surface remembers, and who may work how much at once.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quick_cache::Weighter;
@@ -15,6 +16,8 @@ use crate::failure::{Failure, Result};
 const BUILDING: usize = 2;
 /// Packs that are sent at once: each has the ids of all its objects in memory, and a bundle or what became of it.
 pub const SENDING: usize = 32;
+/// Packs that are sent at once to one caller: whoever reads slowly leaves places for others.
+pub const SENDING_TO_ONE: usize = SENDING / 2;
 /// Packs that wait until another one is sent.
 const WAITING: usize = 64;
 /// How long one waits.
@@ -38,25 +41,49 @@ impl Weighter<Place, Remembered> for ByBytes {
     }
 }
 
+/// A place to send a pack.
+pub struct Sending {
+    _counted: Counted,
+    _place: OwnedSemaphorePermit,
+}
+
+/// One of those that are sent to a caller. It counts until it is dropped.
+struct Counted {
+    callers: Arc<Mutex<HashMap<String, usize>>>,
+    caller: String,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = callers.get_mut(&self.caller) {
+            *own -= 1;
+            if *own == 0 {
+                callers.remove(&self.caller);
+            }
+        }
+    }
+}
+
 /// State of the surface.
 pub struct State {
     snapshots: Cache<Place, Remembered, ByBytes>,
     building: Semaphore,
     sending: Arc<Semaphore>,
+    /// How many packs are sent to whom.
+    callers: Arc<Mutex<HashMap<String, usize>>>,
     waiting: Semaphore,
-    turns: Semaphore,
 }
 
 impl State {
     /// One that remembers about so many bytes.
     pub fn new(bytes: u64) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             snapshots: Cache::with_weighter(SNAPSHOTS, bytes, ByBytes),
             building: Semaphore::new(BUILDING),
             sending: Arc::new(Semaphore::new(SENDING)),
+            callers: Arc::default(),
             waiting: Semaphore::new(WAITING),
-            turns: Semaphore::new(processors),
         }
     }
 
@@ -75,24 +102,32 @@ impl State {
         self.building.acquire().await.ok()
     }
 
-    /// A place to send a pack, as long as it is held. Where all are taken and none gets free soon, whoever asks is to come later.
-    pub async fn place(&self) -> Result<OwnedSemaphorePermit> {
+    /// A place to send a pack, as long as it is held. Where all are taken and none gets free soon, or this caller has as many as
+    /// one may, whoever asks is to come later.
+    pub async fn place(&self, caller: &str) -> Result<Sending> {
         let busy = || {
             let detail = "too many clones are being sent at the same time";
             Failure::from(Problem::new(ProblemCode::Busy, detail).with("retry_after", LATER))
         };
+        let counted = self.count(caller).ok_or_else(busy)?;
         if let Ok(place) = Arc::clone(&self.sending).try_acquire_owned() {
-            return Ok(place);
+            return Ok(Sending { _counted: counted, _place: place });
         }
         let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.sending).acquire_owned()).await;
-        place.map_err(|_| busy())?.map_err(Failure::internal)
+        let place = place.map_err(|_| busy())?.map_err(Failure::internal)?;
+        Ok(Sending { _counted: counted, _place: place })
     }
 
-    /// A turn to hold a bundle in memory, and to unpack, hash or compress it. However many clone, or read single files: each
-    /// gets a bundle at a time.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// One more for this caller, if it may have one.
+    fn count(&self, caller: &str) -> Option<Counted> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = callers.entry(caller.to_owned()).or_default();
+        if *own >= SENDING_TO_ONE {
+            return None;
+        }
+        *own += 1;
+        Some(Counted { callers: Arc::clone(&self.callers), caller: caller.to_owned() })
     }
 }
 

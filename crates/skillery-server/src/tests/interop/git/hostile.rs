@@ -171,13 +171,21 @@ async fn more_clones_than_there_are_places_for_come_later() {
     let want = format!("{}0000{}", line(&format!("want {}\n", &refs[start - 40..start])), line("done\n"));
     // Clients that ask and do not read.
     let mut slow = Vec::new();
-    for _ in 0..SENDING {
+    let ask = async |last: u8| {
         let request = Request::post("/acme/tool.git/git-upload-pack")
             .header("content-type", "application/x-git-upload-pack-request");
         let request = request.body(Body::from(want.clone())).unwrap();
-        let answer = Door::new(Arc::clone(&app.app)).oneshot(request).await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
-        slow.push(answer);
+        let door = Door::new(Arc::clone(&app.app)).with_peer(([127, 0, 0, last], 40_000).into());
+        door.oneshot(request).await.unwrap()
+    };
+    // One alone leaves places for others.
+    for peer in [1, 2] {
+        for _ in 0..SENDING / 2 {
+            let answer = ask(peer).await;
+            assert_eq!(answer.status().as_u16(), 200);
+            slow.push(answer);
+        }
+        assert_eq!(ask(peer).await.status().as_u16(), 503);
     }
     let answer = app.upload_pack(TOOL, &[], want.clone().into_bytes()).await;
     assert_eq!(answer.status.as_u16(), 503);
