@@ -300,7 +300,8 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         for (name, value) in SHOWN {
-            headers.insert(name, value);
+            // What is stricter with itself stays so.
+            headers.entry(name).or_insert(value);
         }
     }
     if !headers.contains_key(CACHE_CONTROL) {

@@ -24,7 +24,7 @@ async fn a_session_is_a_token_of_its_own_that_counts_for_pages_only() {
     // Only what the token could do that was shown.
     let (_, session) = browser.cookies[0].clone();
     let whoami = app.get_as(&session, "/api/v1/whoami").await.is(200);
-    assert_eq!((&whoami["user"], &whoami["scopes"]), (&json!("ada"), &json!(["read"])));
+    assert_eq!((&whoami["user"], &whoami["token"]["scopes"]), (&json!("ada"), &json!(["read"])));
     // A cookie opens no door but those of pages.
     browser.get("/api/v1/whoami").await.fails(401, "unauthenticated");
     let tokens = app.get_as(&ada, "/api/v1/tokens").await.is(200);
