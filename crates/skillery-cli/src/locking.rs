@@ -1,13 +1,34 @@
 //! What `skillery.lock` says after something was installed.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use skillery_client::library::Together;
+use skillery_client::lockfile::LOCK_FILE;
+use skillery_client::project::ProjectGuard;
 use skillery_client::resolve::{Chosen, Want};
 use skillery_client::{Client, InstallOptions, Installation, Installed, Library, LockedSkill, Lockfile};
 use skillery_core::VersionRequest;
 
 use crate::failure::Failure;
+use crate::output::{Line, Tone};
+use crate::session::Session;
+
+/// How long nobody is told that another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Keeps other processes from changing what the project has locked; says so where they have to be waited for.
+pub(crate) async fn guard(session: &Session, project: &Path) -> Result<ProjectGuard, Failure> {
+    let mut guard = pin!(ProjectGuard::wait(project));
+    if let Ok(guard) = tokio::time::timeout(PATIENCE, &mut guard).await {
+        return Ok(guard?);
+    }
+    let text = format!("waiting for another process that changes `{LOCK_FILE}`");
+    session.output.note(Line::default().toned(Tone::Faint, text));
+    Ok(guard.await?)
+}
 
 /// The lock with these versions in it, too, each with what was asked for; where nothing was, that stays what it was.
 pub(crate) fn with<'a>(
@@ -29,7 +50,8 @@ pub(crate) fn with<'a>(
     Ok(after)
 }
 
-/// Installs what is named with all that it needs, together with what is locked; says what is new, and what is locked then.
+/// Installs what is named with all that it needs, in versions that go together with what is locked; says what that was, and what is
+/// locked then.
 pub(crate) async fn together(
     client: &Client,
     library: &Library,
@@ -44,12 +66,7 @@ pub(crate) async fn together(
     wants.extend(named);
     let together = library.install_together(client, &wants, before, &keys, options, step).await?;
     let after = relocked(library, before, client.registry(), &wants, &together)?;
-    let is_new = |skill: &Installation| {
-        let manifest = &skill.installed.manifest;
-        let is_locked = before.get(&manifest.id).is_some_and(|locked| locked.version == manifest.version);
-        keys.contains(&manifest.id.key()) || !is_locked
-    };
-    Ok((together.installations.into_iter().filter(is_new).collect(), after))
+    Ok((together.installations, after))
 }
 
 /// The lock of all that goes together, and of nothing else of this registry: what nobody needs any more is locked no more.
@@ -64,16 +81,20 @@ pub(crate) fn relocked(
     for other in before.skills().iter().filter(|locked| locked.registry != registry) {
         after.insert(other.clone());
     }
-    for installation in &together.installations {
-        let installed = &installation.installed;
-        let Some(locked) = LockedSkill::of(&installed.manifest, library.proof_text(installed)?) else {
-            continue;
+    for (id, needs) in &together.needs {
+        let is_it = |one: &&Installation| one.installed.manifest.id.key() == id.key();
+        let locked = match together.installations.iter().find(is_it) {
+            Some(Installation { installed, .. }) => {
+                LockedSkill::of(&installed.manifest, library.proof_text(installed)?)
+            }
+            // Nobody asked for it now.
+            None => before.get(id).cloned(),
         };
-        let wanted = wants.iter().find(|want| want.id.key() == locked.id.key());
-        let needs = together.needs.iter().find(|(id, _)| id.key() == locked.id.key());
+        let Some(locked) = locked else { continue };
+        let wanted = wants.iter().find(|want| want.id.key() == id.key());
         after.insert(LockedSkill {
             wanted: wanted.map(|want| want.request.to_string()),
-            needs: needs.map(|(_, needs)| needs.iter().map(Want::text).collect()).unwrap_or_default(),
+            needs: needs.iter().map(Want::text).collect(),
             ..locked
         });
     }

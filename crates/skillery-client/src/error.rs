@@ -239,10 +239,10 @@ pub enum Error {
         limit: usize,
     },
     /// Whether versions go together is not found out within what the search may take.
-    #[error("which versions go together was not found out in {steps} steps")]
+    #[error("which versions go together was not found out {within}")]
     TooHard {
-        /// How many were taken.
-        steps: usize,
+        /// Within what: `in 20000 steps`.
+        within: String,
     },
     /// Skills that call each other in a circle cannot be put in an order.
     #[error("skills depend on each other in a circle: {}", arrows(.path))]

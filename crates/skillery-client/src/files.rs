@@ -115,7 +115,22 @@ impl FileLock {
 
 /// Waits for the lock.
 pub(crate) fn lock(path: &Path) -> io::Result<FileLock> {
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    locked(path, std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?)
+}
+
+/// As [`lock`], where the file may be one that another user has made.
+pub(crate) fn lock_shared_file(path: &Path) -> io::Result<FileLock> {
+    let opened = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            File::open(path).map_err(|_| error)?
+        }
+        opened => opened?,
+    };
+    locked(path, file)
+}
+
+fn locked(path: &Path, file: File) -> io::Result<FileLock> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -16,11 +16,12 @@ const GUARD_FILE: &str = "project.lock";
 /// is to be changed.
 #[derive(Debug)]
 pub struct ProjectGuard {
-    _lock: Guard,
+    _lock: Option<Guard>,
 }
 
 impl ProjectGuard {
-    /// Waits for other processes that work in this folder.
+    /// Waits for other processes that work in this folder. Where nothing may be written nobody is kept out: whoever has something to
+    /// write fails then.
     pub fn take(project: &Path) -> Result<Self> {
         let folder =
             if project.as_os_str().is_empty() { Path::new(".") } else { project }.join(PROJECT_FOLDER);
@@ -52,8 +53,8 @@ impl Drop for Guard {
     }
 }
 
-/// Waits for the lock of this name in a project's own folder, which is made.
-pub(crate) fn guard(folder: &Path, name: &str) -> Result<Guard> {
+/// Waits for the lock of this name in a project's own folder, which is made. None where nothing may be written.
+pub(crate) fn guard(folder: &Path, name: &str) -> Result<Option<Guard>> {
     let path = folder.join(name);
     let take = || loop {
         // A project may come from anywhere: nothing is made where a link leads.
@@ -62,8 +63,16 @@ pub(crate) fn guard(folder: &Path, name: &str) -> Result<Guard> {
                 return Err(io::Error::other(format!("{} is a link", path.display())));
             }
         }
-        fs::create_dir_all(folder)?;
-        match files::lock(&path) {
+        // Another process may take it away at any moment.
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                folder.parent().map_or(Ok(()), fs::create_dir_all)?;
+                continue;
+            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        match files::lock_shared_file(&path) {
             Ok(lock) if lock.is_at(&path) => return Ok(lock),
             // Who had it has taken it away.
             Ok(_) => {}
@@ -71,6 +80,13 @@ pub(crate) fn guard(folder: &Path, name: &str) -> Result<Guard> {
             Err(error) => return Err(error),
         }
     };
-    let lock = take().map_err(Error::disk(format!("lock {}", path.display())))?;
-    Ok(Guard { folder: folder.to_owned(), path, _lock: lock })
+    match take() {
+        Ok(lock) => Ok(Some(Guard { folder: folder.to_owned(), path, _lock: lock })),
+        Err(error) if is_read_only(&error) => Ok(None),
+        Err(error) => Err(Error::disk(format!("lock {}", path.display()))(error)),
+    }
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

@@ -102,11 +102,11 @@ const JOINING: &[RangeInclusive<char>] = &[
 /// The combining class of signs that take the vowel from a letter, behind which a joiner says how the two are drawn.
 const VIRAMA: u8 = 9;
 
-/// The script of a letter or mark that takes another form beside a joiner, by its place in [`JOINING`]. The blocks of
+/// The script of a letter, mark or digit that stands in words beside a joiner, or takes another form beside a joiner, by its place in [`JOINING`]. The blocks of
 /// Arabic are one.
 fn joining_script(character: char) -> Option<usize> {
     let place = JOINING.iter().position(|script| script.contains(&character))?;
-    let writes = character.is_alphabetic() || canonical_combining_class(character) != 0;
+    let writes = character.is_alphanumeric() || canonical_combining_class(character) != 0;
     let is_arabic = matches!(*JOINING[place].start(), '\u{600}' | '\u{750}' | '\u{870}');
     writes.then_some(if is_arabic { 0 } else { place })
 }
@@ -140,6 +140,23 @@ fn is_needed(before: char, character: char, after: char) -> bool {
 /// The first hidden character of a line, with its number of characters from the left, beginning at 0. Joiners within emoji and
 /// within words of the scripts that have them, and the selectors behind an emoji, belong to the writing, one at a time.
 pub fn first_hidden(line: &str) -> Option<(usize, char, Hidden)> {
+    first(line, is_needed)
+}
+
+/// As [`first_hidden`], by the wider rule that paths of bundles were once published under: what it let through is let through
+/// too. It is for bundles whose digest is known; nothing new comes in by it.
+pub(crate) fn first_hidden_of_published(line: &str) -> Option<(usize, char, Hidden)> {
+    first(line, |before, character, after| {
+        let was_let_through = match character {
+            '\u{200c}' | '\u{200d}' => !before.is_ascii() && !after.is_ascii(),
+            '\u{fe0e}' | '\u{fe0f}' | '\u{180f}' => true,
+            _ => false,
+        };
+        was_let_through || is_needed(before, character, after)
+    })
+}
+
+fn first(line: &str, is_needed: impl Fn(char, char, char) -> bool) -> Option<(usize, char, Hidden)> {
     if line.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return None;
     }
@@ -178,6 +195,8 @@ mod tests {
             ("می\u{200c}\u{200d}خواهم", Hidden::ZeroWidth),
             ("می\u{200c}क", Hidden::ZeroWidth),
             ("می\u{200c}", Hidden::ZeroWidth),
+            ("می\u{200c}2", Hidden::ZeroWidth),
+            ("۲\u{200c}२", Hidden::ZeroWidth),
             ("क्\u{200d}\u{200d}ष", Hidden::ZeroWidth),
             ("👩\u{200d}\u{200d}💻", Hidden::ZeroWidth),
             ("👩\u{200c}💻", Hidden::ZeroWidth),
@@ -207,6 +226,8 @@ mod tests {
             "🏳\u{fe0f}\u{200d}🌈",
             "👨\u{200d}👩\u{200d}👧\u{200d}👦",
             "می\u{200c}خواهم",
+            "نسخه\u{200c}۲ ۱۰\u{200c}ساله",
+            "संस्करण\u{200c}२",
             "क्\u{200d}ष क्\u{200c}ष",
             "ശ\u{d4d}\u{200d} ക\u{d4d}\u{200d}",
             "ක්\u{200d}ෂ",
@@ -215,6 +236,20 @@ mod tests {
             "",
         ] {
             assert_eq!(first_hidden(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_published_under_the_wider_rule_stays_readable() {
+        for text in ["技\u{200d}能", "é\u{200c}\u{200d}é", "a\u{fe0f}", "1\u{fe0e}", "x\u{180f}"] {
+            assert!(first_hidden(text).is_some() && first_hidden_of_published(text).is_none(), "{text:?}");
+        }
+        for text in ["می\u{200c}خواهم", "ക\u{d4d}\u{200d} ", "ᠠ\u{180b}", "👩\u{200d}💻", "plain"]
+        {
+            assert!(first_hidden(text).is_none() && first_hidden_of_published(text).is_none(), "{text:?}");
+        }
+        for text in ["a\u{200d}b", "ab\u{202e}c", "a\u{200b}b", "x\u{e0101}", "⚠\u{fe00}", "x\u{180b}"] {
+            assert!(first_hidden_of_published(text).is_some(), "{text:?}");
         }
     }
 }

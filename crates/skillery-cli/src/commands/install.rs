@@ -7,7 +7,6 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::Placed;
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::project::ProjectGuard;
 use skillery_client::resolve::{Chosen, Want};
 use skillery_client::{Client, InstallOptions, Installation, Library, LockedSkill, Lockfile, Require};
 use skillery_core::VersionRequest;
@@ -109,7 +108,7 @@ pub(crate) async fn run(session: &Session, args: &InstallArgs) -> CommandResult 
     let project = args.agents.project.as_deref().unwrap_or(Path::new(""));
     let _guard = match no_lock || args.frozen {
         true => None,
-        false => Some(ProjectGuard::wait(project).await?),
+        false => Some(locking::guard(session, project).await?),
     };
     let lock = if no_lock { None } else { Lockfile::load(lock_path)? };
     let steps = plan(args, lock.as_ref())?;

@@ -156,7 +156,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Outdated(args) => outdated::run(session, args).await,
         Command::Sbom(args) => sbom::run(session, args).await,
         Command::List(args) => list::run(session, args),
-        Command::Remove(args) => remove::run(session, args),
+        Command::Remove(args) => remove::run(session, args).await,
         Command::Agents(args) => agents::run(session, args),
         Command::Verify(args) => verify::run(session, args).await,
         Command::Rate(args) => rate::run(session, args).await,

@@ -8,11 +8,11 @@ use serde::Serialize;
 use skillery_client::agents::{AgentError, Listed, Taken};
 use skillery_client::library::{Removed, State};
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::project::ProjectGuard;
 use skillery_client::{Error, Library, Lockfile};
-use skillery_core::{SkillId, Version, VersionRequest};
+use skillery_core::{SkillId, SkillReference, Version, VersionRequest};
 
 use crate::failure::{CommandResult, Exit, Failure};
+use crate::locking;
 use crate::output::{Line, Tone};
 use crate::placing::{AgentArgs, names, shown};
 use crate::session::Session;
@@ -60,7 +60,7 @@ struct TakenReport {
 }
 
 /// Runs it.
-pub(crate) fn run(session: &Session, args: &RemoveArgs) -> CommandResult {
+pub(crate) async fn run(session: &Session, args: &RemoveArgs) -> CommandResult {
     if args.agents.is_given() {
         return take(session, args);
     }
@@ -72,7 +72,7 @@ pub(crate) fn run(session: &Session, args: &RemoveArgs) -> CommandResult {
     // Who changes the lock keeps others from doing so from before it is read.
     let _guard = match args.no_lock || !lock_path.exists() {
         true => None,
-        false => Some(ProjectGuard::take(Path::new(""))?),
+        false => Some(locking::guard(session, Path::new("")).await?),
     };
     let lock = if args.no_lock { None } else { Lockfile::load(lock_path)? };
     let mut doomed = Vec::with_capacity(args.skills.len());
@@ -231,8 +231,7 @@ fn would_still_do(
     id: &SkillId,
     goes: &impl Fn(&SkillId, &Version) -> bool,
 ) -> Result<bool, Failure> {
-    let range = wanted.split_once('@').map_or("", |(_, range)| range);
-    let Ok(request) = range.trim().parse::<VersionRequest>() else { return Ok(false) };
+    let Ok(SkillReference { version: request, .. }) = wanted.parse() else { return Ok(false) };
     let versions = library.versions(id.as_str())?;
     let stay = versions.iter().map(|installed| &installed.manifest.version).filter(|one| !goes(id, one));
     Ok(request.choose(stay).is_some())

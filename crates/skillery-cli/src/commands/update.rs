@@ -7,7 +7,6 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::agents::{Change, Placed};
 use skillery_client::lockfile::LOCK_FILE;
-use skillery_client::project::ProjectGuard;
 use skillery_client::resolve::Chosen;
 use skillery_client::{Client, InstallOptions, Installed, Library, Lockfile, Update};
 use skillery_core::{SkillId, VersionRequest};
@@ -71,7 +70,7 @@ pub(crate) async fn run(session: &Session, args: &UpdateArgs) -> CommandResult {
     let project = args.agents.project.as_deref().unwrap_or(Path::new(""));
     let _guard = match no_lock {
         true => None,
-        false => Some(ProjectGuard::wait(project).await?),
+        false => Some(locking::guard(session, project).await?),
     };
     let lock = if no_lock { None } else { Lockfile::load(lock_path)? };
     let skills: Vec<(SkillId, VersionRequest)> = if args.skills.is_empty() {

@@ -173,6 +173,7 @@ fn what_is_in_the_way_is_kept_on_another_disk() {
     let (_server, mut place) = place();
     let disk = |path: &Path| std::fs::metadata(path).unwrap().dev();
     if !memory.is_dir() || disk(memory) == disk(&place.work()) {
+        eprintln!("skipped: {} is no disk of its own here", memory.display());
         return;
     }
     let home = tempfile::tempdir_in(memory).unwrap();

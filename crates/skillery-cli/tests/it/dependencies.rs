@@ -55,7 +55,9 @@ fn what_a_skill_needs_comes_with_it() {
     // A newer one that fits is not taken as long as the lock has one, and with `update` it is.
     publish(&place, "acme/base", "1.5.0", "");
     let again = place.run(["install", "acme/text", "--json"]).ok().json();
-    assert_eq!(again["skills"][0]["id"], "acme/text");
+    let named: Vec<&str> =
+        again["skills"].as_array().unwrap().iter().map(|skill| skill["id"].as_str().unwrap()).collect();
+    assert_eq!(named, ["acme/base", "acme/text"], "what it needs is named, locked or not, and nothing else");
     assert!(place.read("skillery.lock").contains("1.4.0"));
     place.run(["update"]).ok();
     let lock = place.read("skillery.lock");
@@ -109,4 +111,29 @@ fn scripts_of_a_folder_are_steps() {
     place.write("flow.yaml", "name: flow\nsteps:\n  - name: hello\n    skill: acme/base\n    inputs: {}\n");
     let refused = place.run(["workflow", "run", "flow.yaml"]).fails(2);
     assert!(refused.stderr.contains("one of its scripts: greet, words"), "{}", refused.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn one_folder_that_was_altered_is_in_nobodys_way() {
+    let server = Server::start();
+    let place = server.place();
+    registry(&place);
+    place.run(["install", "acme/app", "--no-lock"]).ok();
+    place.publish("acme/alone", "1.0.0");
+    place.run(["install", "acme/alone", "--no-lock"]).ok();
+    let listed = place.run(["list", "--json"]).ok().json();
+    let skills = listed["skills"].as_array().unwrap();
+    let text = skills.iter().find(|skill| skill["id"] == "acme/text").unwrap();
+    let folder = std::path::Path::new(text["path"].as_str().unwrap());
+    std::os::unix::fs::symlink("SKILL.md", folder.join("link")).unwrap();
+    let tree = place.run(["tree", "--json"]).ok().json();
+    let problems: Vec<bool> =
+        tree["skills"].as_array().unwrap().iter().map(|skill| skill["problem"].is_string()).collect();
+    assert_eq!(problems, [false, false, false, true], "{tree}");
+    let refused = place.run(["remove", "acme/base", "--no-lock"]).fails(1);
+    assert!(refused.stderr.contains("needed by `acme/app`"), "{}", refused.stderr);
+    place.run(["remove", "acme/alone"]).ok();
+    place.run(["remove", "acme/app", "acme/text"]).ok();
+    place.run(["remove", "acme/base"]).ok();
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::process::Child;
 
 use crate::support::{Place, Server, VALIDATOR};
+use crate::witnesses::log_key;
 
 /// A host whose user answers always the same, or that cannot ask.
 #[derive(Clone, Default)]
@@ -375,6 +376,57 @@ async fn what_a_skill_needs_comes_with_it_and_agents_get_it() {
     agent.tool("install_skill", arguments).await;
     let lock = place.read("skillery.lock");
     assert!(lock.contains("wanted = \"^1\"") && lock.contains("id = \"acme/email_validator\""), "{lock}");
+    place.run(["install", "--frozen"]).ok();
+    agent.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_project_has_locked_is_held_to() {
+    let (server, place) = registry();
+    place.run(["install", "acme/email_validator@1.1.0"]).ok();
+    let lock = place.read("skillery.lock");
+    let line = |name: &str| lock.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let digest = lock.replace(&line("digest = "), &format!("digest = \"{}\"", "5".repeat(64)));
+    let stranger = Server::start();
+    let key = lock.replace(&line("log_key = "), &format!("log_key = \"{}\"", log_key(&stranger.url)));
+    let arguments = json!({ "id": "acme/email_validator", "version": "1.1.0" });
+    for (altered, code) in [(digest, "digest-mismatch"), (key, "log-key-changed")] {
+        assert_ne!(altered, lock);
+        // It has never seen the log: the lock says what to believe.
+        let other = server.place();
+        other.write("skillery.lock", &altered);
+        let agent = Agent::start(&other, &["--allow-install"], None).await;
+        assert_eq!(agent.fails("install_skill", arguments.clone()).await, code);
+        assert_eq!((other.read("skillery.lock"), installed(&other)), (altered, Vec::<String>::new()));
+        other.write("skillery.lock", &lock);
+        agent.tool("install_skill", arguments.clone()).await;
+        assert_eq!(other.read("skillery.lock"), lock);
+        agent.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_is_locked_only_what_is_needed_comes_along() {
+    let (_server, place) = registry();
+    let code =
+        "# /// script\n# [tool.skillery]\n# skills = [\"acme/email_validator@^1\"]\n# ///\ndef app(): ...\n";
+    place.publish_code("acme/app", "1.0.0", code);
+    place.publish_code("acme/other", "1.0.0", "def other(): ...\n");
+    place.run(["install", "acme/email_validator@1.0.0", "acme/other"]).ok();
+    let lock = place.read("skillery.lock");
+    for id in ["acme/email_validator", "acme/other"] {
+        place.run(["remove", id, "--no-lock"]).ok();
+    }
+    let agent = Agent::start(&place, &["--allow-install"], None).await;
+    let done = agent.tool("install_skill", json!({ "id": "acme/app", "agent": "claude-code" })).await;
+    // In the version that is locked; named, and placed.
+    assert_eq!(done["needed"], json!(["acme/email_validator 1.0.0"]));
+    assert_eq!(done["placed"].as_array().unwrap().len(), 2, "{done}");
+    assert_eq!(installed(&place), ["acme/app@1.0.0", "acme/email_validator@1.0.0"]);
+    let after = place.read("skillery.lock");
+    let blocks: Vec<&str> = lock.split("[[skill]]").skip(1).map(str::trim).collect();
+    assert_eq!(blocks.len(), 2);
+    assert!(blocks.iter().all(|block| after.contains(block)) && after.contains("acme/app"), "{after}");
     place.run(["install", "--frozen"]).ok();
     agent.leave().await;
 }

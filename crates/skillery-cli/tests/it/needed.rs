@@ -1,10 +1,11 @@
 //! What others need: removed only when it is said, installed with whatever installs, and in the bill of materials.
 
+use std::io::{BufRead, BufReader};
 use std::process::Child;
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Server};
+use crate::support::{Place, Server, signal};
 
 fn publish(place: &Place, id: &str, version: &str, needs: &[&str]) {
     let block = match needs {
@@ -57,6 +58,14 @@ fn what_another_skill_needs_is_not_removed_unless_it_is_said() {
     // Another version of it will do.
     place.run(["install", "acme/base@1.0.0", "--no-lock"]).ok();
     place.run(["remove", "acme/base@1.0.0"]).ok();
+    // So it does for who calls one of its scripts.
+    publish(&place, "acme/caller", "1.0.0", &["acme/base@^1#greet"]);
+    place.run(["install", "acme/caller", "acme/base@1.0.0", "--no-lock", "--no-deps"]).ok();
+    place.run(["remove", "acme/app", "acme/text", "acme/base@1.1.0", "--no-lock"]).ok();
+    let refused = place.run(["remove", "acme/base", "--no-lock"]).fails(1);
+    assert!(refused.stderr.contains("needed by `acme/caller`"), "{}", refused.stderr);
+    place.run(["remove", "acme/caller", "acme/base", "--no-lock"]).ok();
+    place.run(["install", "--frozen"]).ok();
     // By force it goes, and the lock still is one that can be installed.
     place.run(["remove", "acme/base", "--force"]).ok();
     assert_eq!(installed(&place), ["acme/app", "acme/text"]);
@@ -197,4 +206,70 @@ fn a_file_whose_name_is_no_text_is_not_passed_over() {
     std::fs::write(folder.join(std::ffi::OsStr::from_bytes(b"evil\xff.py")), "x").unwrap();
     let refused = place.run(["verify", "acme/base"]).fails(1);
     assert!(refused.stdout.contains("its name is no text"), "{}", refused.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn who_waits_for_another_process_says_so_and_can_be_interrupted() {
+    let (_server, place) = registry();
+    place.run(["install", "acme/base"]).ok();
+    std::fs::create_dir(place.work().join(".skillery")).unwrap();
+    let other = std::fs::File::create(place.work().join(".skillery/project.lock")).unwrap();
+    other.lock().unwrap();
+    let start = || {
+        let mut child = place.command(["remove", "acme/base"]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert_eq!(
+            lines.next().unwrap().unwrap(),
+            "waiting for another process that changes `skillery.lock`"
+        );
+        (child, lines)
+    };
+    let (child, mut lines) = start();
+    signal(child.id(), "INT");
+    place.finish(child).fails(130);
+    assert_eq!(lines.next().unwrap().unwrap(), "error: interrupted");
+    assert_eq!(installed(&place), ["acme/base"]);
+    let (child, _lines) = start();
+    drop(other);
+    place.finish(child).ok();
+    assert_eq!((installed(&place), locked(&place)), (Vec::new(), Vec::new()));
+    assert!(!place.work().join(".skillery").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn where_nothing_may_be_written_what_has_nothing_to_write_works() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    const NOBODY: u32 = 65_534;
+    let (_server, place) = registry();
+    place.run(["install", "acme/text", "--agent", "claude-code"]).ok();
+    let lock = place.read("skillery.lock");
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(place.work(), mode(0o555)).unwrap();
+    // Root may write everywhere.
+    let is_root = std::fs::write(place.work().join("written"), "").is_ok();
+    if is_root {
+        std::fs::remove_file(place.work().join("written")).unwrap();
+        std::fs::set_permissions(place.work().parent().unwrap(), mode(0o755)).unwrap();
+        let owned = std::process::Command::new("chown").args(["-R", "65534"]).arg(place.home()).status();
+        assert!(owned.unwrap().success());
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        if is_root {
+            command.uid(NOBODY);
+        }
+        place.finish(command.spawn().unwrap())
+    };
+    run(&["install"]).ok();
+    run(&["install", "acme/text"]).ok();
+    run(&["install", "acme/text", "--agent", "claude-code"]).ok();
+    run(&["update"]).ok();
+    let refused = run(&["install", "acme/app"]).fails(1);
+    assert!(refused.stderr.contains("write skillery.lock"), "{}", refused.stderr);
+    assert_eq!(place.read("skillery.lock"), lock);
+    std::fs::set_permissions(place.work(), mode(0o755)).unwrap();
 }

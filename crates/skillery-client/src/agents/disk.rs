@@ -150,7 +150,8 @@ impl Scratch {
                 }
                 moved => {
                     moved?;
-                    files::sync_folder(backups)?;
+                    // Whoever hears of an error is told of no backup, so there is none.
+                    files::sync_folder(backups).inspect_err(|_| drop(fs::rename(&to, &self.target)))?;
                 }
             }
             Ok(to)

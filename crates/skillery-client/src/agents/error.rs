@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use skillery_core::{SkillId, Version};
 
 use crate::agents::Difference;
-use crate::error::ExitClass;
+use crate::error::{Error, ExitClass};
 
 /// Differences that are named; there may be thousands.
 const MOST_NAMED: usize = 10;
@@ -89,9 +89,22 @@ pub enum AgentError {
         /// Empty, or ` for` and the agents.
         agents: String,
     },
+    /// Placing failed when what was in the way had been moved aside, and something else stands in its place by now.
+    #[error("not everything was placed; what was in the way is kept in {}", paths(.backups))]
+    LeftAside {
+        /// Where it is.
+        backups: Vec<PathBuf>,
+        /// Why it failed.
+        #[source]
+        source: Box<Error>,
+    },
     /// Something is in the way that was not written by this program, or was changed since. Nothing was done.
     #[error("{}", .0.summary())]
     Refused(#[source] Conflicts),
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn meant(near: Option<&str>) -> String {
@@ -100,7 +113,7 @@ fn meant(near: Option<&str>) -> String {
 
 impl AgentError {
     /// What went wrong, for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Unknown { .. } => "unknown-agent",
             Self::NoneFound => "no-agent-found",
@@ -113,6 +126,7 @@ impl AgentError {
             Self::NoName { .. } => "no-folder-name",
             Self::Capitals { .. } => "capitals-differ",
             Self::NotPlaced { .. } => "not-placed",
+            Self::LeftAside { source, .. } => source.code(),
             Self::Refused(conflicts) => conflicts.code(),
         }
     }
@@ -133,6 +147,9 @@ impl AgentError {
             Self::NoText { .. } => "choose a folder with a name in UTF-8",
             Self::NoName { .. } | Self::Capitals { .. } => "its publisher has to publish another version",
             Self::NotPlaced { .. } => "`skillery list --agent all` lists what is",
+            Self::LeftAside { source, .. } => source
+                .hint()
+                .unwrap_or("correct what failed, and do it again; the backups stay where they are"),
             Self::Refused(conflicts) => conflicts.hint(),
         }
     }
@@ -145,6 +162,7 @@ impl AgentError {
             | Self::ProjectIsHome { .. }
             | Self::NoFolder { .. }
             | Self::NoText { .. } => ExitClass::Usage,
+            Self::LeftAside { source, .. } => source.exit_class(),
             Self::NoneFound | Self::NotPlaced { .. } => ExitClass::NotFound,
             _ => ExitClass::Failed,
         }

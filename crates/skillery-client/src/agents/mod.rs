@@ -4,6 +4,7 @@
 //! user. `record` remembers what was placed, so that nothing else is ever changed. `plan` and `take` decide, `disk` does.
 //! Nothing here talks to a registry: what is placed comes out of the library, verified.
 
+mod carry;
 mod content;
 mod disk;
 mod error;

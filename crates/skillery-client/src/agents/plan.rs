@@ -1,4 +1,4 @@
-//! Placing: first everything is looked at, then written down, then done. What is in the way stays.
+//! Placing: first everything is looked at, then written down, then done ([`super::carry`]). What is in the way stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use skillery_core::bundle::BundleFile;
 use skillery_core::{SkillId, Version};
 
 use crate::agents::content::Content;
-use crate::agents::disk::{Fresh, Scratch, is_there};
+use crate::agents::disk::{Scratch, is_there};
 use crate::agents::record::{Form, Placement, Record, key_of};
 use crate::agents::site::{Look, Site, look};
 use crate::agents::{Agent, AgentError, Conflict, Conflicts, FolderName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::library::Installed;
 
 /// A verified version, ready to be placed.
@@ -91,16 +91,16 @@ impl SkillFolder {
 }
 
 /// What is to stand in one folder.
-struct Target<'a> {
-    skill: &'a SkillFolder,
-    folder: PathBuf,
-    agents: BTreeSet<String>,
+pub(super) struct Target<'a> {
+    pub(super) skill: &'a SkillFolder,
+    pub(super) folder: PathBuf,
+    pub(super) agents: BTreeSet<String>,
     /// Where it leads, where it is to be a link.
-    link: Option<String>,
+    pub(super) link: Option<String>,
 }
 
 /// What stands there now.
-enum Now {
+pub(super) enum Now {
     Nothing,
     Same,
     /// Another version, or another form.
@@ -108,21 +108,21 @@ enum Now {
     InTheWay,
 }
 
-struct Step<'a> {
-    target: Target<'a>,
-    now: Now,
+pub(super) struct Step<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) now: Now,
     /// Where the skill is under names that it had before.
-    earlier: Vec<String>,
+    pub(super) earlier: Vec<String>,
 }
 
 type Targets<'a> = BTreeMap<String, Target<'a>>;
 
 impl Target<'_> {
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.folder.join(self.skill.name.as_str())
     }
 
-    fn form(&self) -> Form {
+    pub(super) fn form(&self) -> Form {
         let mut content = self.skill.content.clone();
         if self.link.is_some() {
             content.files.clear();
@@ -198,7 +198,7 @@ impl Site {
         Ok(Placing { placed: self.carry_out(&file, &mut record, &steps)?, conflicts })
     }
 
-    fn key(&self, folder: &Path, name: &FolderName) -> Result<String> {
+    pub(super) fn key(&self, folder: &Path, name: &FolderName) -> Result<String> {
         key_of(&folder.join(name.as_str()), self.root.as_deref())
     }
 
@@ -270,127 +270,6 @@ impl Site {
         }
         Ok(steps)
     }
-
-    /// Moves aside what is in the way, as nothing of it may be taken for ours. Where, for each step; everything, or nothing.
-    fn make_way(&self, steps: &[Step<'_>]) -> Result<Vec<Option<PathBuf>>> {
-        let keep = |step: &Step<'_>| match step.now {
-            Now::InTheWay => Scratch::of(&step.target.path())?.keep(&self.backups()?).map(Some),
-            _ => Ok(None),
-        };
-        let mut kept = Vec::with_capacity(steps.len());
-        for step in steps {
-            match keep(step) {
-                Ok(backup) => kept.push(backup),
-                Err(error) => {
-                    for (step, backup) in steps.iter().zip(kept) {
-                        if let Some(backup) = backup {
-                            Scratch::of(&step.target.path())?.bring_back(&backup)?;
-                        }
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Writes down what will be there, does it, and writes down that it is done. An interruption in between leaves old or new
-    /// in each folder, and both are known to be ours.
-    fn carry_out(&self, file: &Path, record: &mut Record, steps: &[Step<'_>]) -> Result<Vec<Placed>> {
-        let backups = self.make_way(steps)?;
-        let known = record.clone();
-        let mut missing = BTreeSet::new();
-        for step in steps {
-            let Target { skill, folder, .. } = &step.target;
-            let key = self.key(folder, &skill.name)?;
-            let mut agents = step.target.agents.clone();
-            for key in step.earlier.iter().chain([&key]) {
-                let old = record.placements.get(key).filter(|old| old.id.key() == skill.id.key());
-                agents.extend(old.into_iter().flat_map(|old| old.agents.clone()));
-            }
-            let before = match &step.now {
-                Now::Other(form) => Some(form.clone()),
-                _ => None,
-            };
-            let Form { link, content } = step.target.form();
-            let id = skill.id.clone();
-            record.placements.insert(key, Placement { id, agents, link, content, before });
-            missing.extend(self.missing_folders(folder));
-        }
-        for folder in &missing {
-            record.folders.insert(key_of(folder, self.root.as_deref())?);
-        }
-        if *record != known {
-            record.save(file)?;
-        }
-        for folder in &missing {
-            fs::create_dir(folder).map_err(Error::disk(format!("make {}", folder.display())))?;
-        }
-        let mut placed = Vec::with_capacity(steps.len());
-        for (step, backup) in steps.iter().zip(backups) {
-            placed.push(self.carry_out_one(record, step, backup)?);
-        }
-        for placement in record.placements.values_mut() {
-            placement.before = None;
-        }
-        self.sweep(record)?;
-        if *record != known {
-            record.save(file)?;
-        }
-        Ok(placed)
-    }
-
-    fn carry_out_one(&self, record: &mut Record, step: &Step<'_>, backup: Option<PathBuf>) -> Result<Placed> {
-        let Target { skill, link, .. } = &step.target;
-        let path = step.target.path();
-        let scratch = Scratch::of(&path)?;
-        if !matches!(step.now, Now::Same) {
-            scratch.put(&link.as_deref().map_or(Fresh::Files(&skill.files), Fresh::Link))?;
-        }
-        for key in &step.earlier {
-            let path = step.target.folder.join(last(key));
-            let (scratch, placement) = (Scratch::of(&path)?, record.placements.remove(key));
-            match placement.map(|placement| look(&path, &placement)).transpose()? {
-                Some(Look::Whole(_)) => scratch.take()?,
-                Some(Look::Altered(_)) => drop(scratch.keep(&self.backups()?)?),
-                _ => {}
-            }
-        }
-        let key = self.key(&step.target.folder, &skill.name)?;
-        let agents =
-            record.placements.get(&key).map(|placement| placement.agents.clone()).unwrap_or_default();
-        let change = match step.now {
-            Now::Nothing | Now::InTheWay => Change::Placed,
-            Now::Same => Change::Unchanged,
-            Now::Other(_) => Change::Updated,
-        };
-        let (id, version) = (skill.id.clone(), skill.content.version.clone());
-        Ok(Placed { id, version, agents, path, link: link.clone(), change, backup })
-    }
-
-    /// Takes away copies that no agent looks at and no link leads to any more. One that was changed by hand stays.
-    pub(super) fn sweep(&self, record: &mut Record) -> Result<Vec<PathBuf>> {
-        let folders = self.folders();
-        let is_linked = |id: &SkillId| {
-            record.placements.values().any(|other| other.link.is_some() && other.id.key() == id.key())
-        };
-        let unused = record
-            .placements
-            .iter()
-            .filter(|(_, placement)| placement.agents.is_empty() && !is_linked(&placement.id));
-        let unused: Vec<String> = unused.map(|(key, _)| key.clone()).collect();
-        let mut taken = Vec::new();
-        for key in unused {
-            let Some(placement) = record.placements.remove(&key) else { continue };
-            if let Some(path) = self.locate(&key, &folders)
-                && let Look::Whole(_) = look(&path, &placement)?
-            {
-                Scratch::of(&path)?.take()?;
-                taken.push(path);
-            }
-        }
-        Ok(taken)
-    }
 }
 
 /// What stands where something is to be placed, or why it stays.
@@ -450,7 +329,7 @@ fn name_taken(id: &SkillId, other: &SkillId, name: &FolderName, folder: &Path) -
     }
 }
 
-fn last(key: &str) -> &str {
+pub(super) fn last(key: &str) -> &str {
     key.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(key)
 }
 

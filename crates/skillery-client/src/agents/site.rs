@@ -182,7 +182,7 @@ impl Site {
     pub(super) fn lock(&self) -> Result<Locks> {
         let home = self.home.lock()?;
         let project = match self.root {
-            Some(_) => Some(project::guard(&self.own_folder()?, GUARD_FILE)?),
+            Some(_) => project::guard(&self.own_folder()?, GUARD_FILE)?,
             None => None,
         };
         Ok(Locks { _home: home, _project: project })

@@ -154,6 +154,41 @@ fn what_an_interruption_left_comes_back_or_goes() {
 }
 
 #[test]
+fn what_was_moved_aside_comes_back_where_nothing_was_placed() {
+    let World { root, site, .. } = &world();
+    let force = PlaceOptions { force: true, ..PlaceOptions::default() };
+    let theirs = |name: &str| root.join(".claude/skills").join(name).join("notes.md");
+    for name in ["tool", "zeta"] {
+        std::fs::create_dir_all(theirs(name).parent().unwrap()).unwrap();
+        std::fs::write(theirs(name), name).unwrap();
+    }
+    let backups = || std::fs::read_dir(root.join(".skillery/backups")).into_iter().flatten().count();
+    // No folder can have both of these files.
+    let files = [("x", "a file", false), ("x/y", "and a folder", false)];
+    let bad =
+        |name| SkillFolder { id: format!("acme/{name}").parse().unwrap(), ..skill(name, "1.0.0", &files) };
+    let error = site.place(&[bad("tool"), bad("zeta")], &agents(&["claude-code"]), force).unwrap_err();
+    assert!(matches!(error, crate::Error::Disk { .. }), "{error}");
+    for name in ["tool", "zeta"] {
+        assert_eq!(std::fs::read_to_string(theirs(name)).unwrap(), name);
+    }
+    assert_eq!(backups(), 0);
+    let beside: Vec<_> = std::fs::read_dir(root.join(".claude")).unwrap().flatten().collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    let refused = site.place(&[bad("tool")], &agents(&["claude-code"]), PlaceOptions::default()).unwrap_err();
+    assert_eq!(refused.code(), "not-ours", "nothing of it was written down");
+    // The second fails: the first is placed, and where its backup is is said.
+    let good = skill("tool", "1.0.0", &[]);
+    let error = site.place(&[good, bad("zeta")], &agents(&["claude-code"]), force).unwrap_err();
+    let crate::Error::Agent(AgentError::LeftAside { backups: left, .. }) = &error else { panic!("{error}") };
+    assert_eq!(std::fs::read_to_string(left[0].join("notes.md")).unwrap(), "tool");
+    assert!(error.to_string().contains(left[0].to_str().unwrap()) && error.code() == "disk", "{error}");
+    assert_eq!((left.len(), backups()), (1, 1));
+    assert!(root.join(".claude/skills/tool/SKILL.md").exists() && !theirs("tool").exists());
+    assert_eq!(std::fs::read_to_string(theirs("zeta")).unwrap(), "zeta");
+}
+
+#[test]
 fn names_that_are_the_same_everywhere() {
     for good in ["a", "email-validator", "x1", "1", &"a".repeat(64)] {
         assert_eq!(good.parse::<FolderName>().unwrap().as_str(), good);

@@ -40,7 +40,7 @@ pub struct Node {
     pub current: bool,
     /// What it needs, in the order of its file.
     pub dependencies: Vec<Dependency>,
-    /// Why what it needs is not known, where its file cannot be read.
+    /// Why what it needs is not known, where its files cannot be read.
     pub problem: Option<String>,
 }
 
@@ -235,7 +235,14 @@ impl<'a> Loader<'a> {
             problem: None,
         };
         if installed.manifest.kind == SkillKind::Folder {
-            let files = self.library.store.files(installed)?;
+            // One folder that was altered says nothing of the others.
+            let files = match self.library.store.files(installed) {
+                Ok(files) => files,
+                Err(error) => {
+                    node.problem = Some(error.to_string());
+                    return Ok(node);
+                }
+            };
             let declared = Dependencies::declared(SkillKind::Folder, &node.id, &files);
             for (id, request) in declared.iter() {
                 let wanted = match request.unless_latest() {

@@ -370,12 +370,12 @@ impl Library {
         .await
     }
 
-    /// Keeps a verified download in the cache; whether that could be done.
-    pub(super) fn keep_download(&self, registry: &str, entry: &mut Entry) -> bool {
+    /// Keeps a verified download in the cache, or says why that could not be done.
+    pub(super) fn keep_download(&self, registry: &str, entry: &mut Entry) -> Result<()> {
         self.keep(registry, entry);
         let kept = self.cache.put(registry, entry);
         // It is good all the same; only having it again needs the registry.
-        kept.inspect_err(|error| tracing::warn!(%error, "the download is not kept")).is_ok()
+        kept.inspect_err(|error| tracing::warn!(%error, "the download is not kept"))
     }
 
     /// A download without signatures or approvals does not take those away that came with an earlier one from the same log.

@@ -39,7 +39,8 @@ impl Library {
             let mut entry = fetched.entry;
             let files = rebuilt(&entry)?.files;
             if !fetched.from_cache {
-                library.keep_download(&registry, &mut entry);
+                // It is good all the same.
+                drop(library.keep_download(&registry, &mut entry));
             }
             Ok(Peeked { manifest: entry.manifest, files, warning: fetched.warning })
         })

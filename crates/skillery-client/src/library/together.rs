@@ -3,6 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use skillery_core::api::VersionSummary;
 use skillery_core::bundle::BundleFile;
@@ -16,20 +19,27 @@ use crate::library::install::{Fetched, check_locked, check_locked_statement};
 use crate::library::offline::rebuilt;
 use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, blocking};
 use crate::lockfile::{LockedSkill, Lockfile};
-use crate::resolve::{Candidate, Chosen, Source, Want, resolve};
+use crate::resolve::{Candidate, Chosen, Source, Want, resolve, untold};
+
+/// Bytes that versions may take in memory together until they are put into the library, where the cache cannot be written.
+const MAX_HELD: usize = 64 * 1024 * 1024;
+/// Bytes that are downloaded to see what versions need, where the registry does not tell.
+const MAX_READ: usize = 2 * 1024 * 1024 * 1024;
 
 /// What was installed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Together {
-    /// Everything that was wanted, and that it needs: by id.
+    /// Everything that was to be installed, and that it needs: by id.
     pub installations: Vec<Installation>,
-    /// What each of them needs.
+    /// What each of all that goes together needs, installed here or only locked.
     pub needs: BTreeMap<SkillId, Vec<Want>>,
 }
 
 impl Library {
     /// Installs what is wanted with all that it needs, in versions that go together. What `lock` names is chosen before what
     /// is newer, as far as it fits, but for skills whose keys are in `renewed`; a version that it names must be what it says.
+    /// Where some are renewed, they are installed with what they need, and what the lock has to change for; what else is locked
+    /// stays locked, and nobody has asked for it here.
     /// `step` hears of each version before it is fetched. Where the registry cannot be reached, what was downloaded earlier
     /// stands in.
     pub async fn install_together(
@@ -42,7 +52,8 @@ impl Library {
         step: &(dyn Fn(&Chosen) + Sync),
     ) -> Result<Together> {
         let mut options = options;
-        let order = Order { client, wants, lock, renewed };
+        let held = Arc::new(Budget::of(MAX_HELD));
+        let order = Order { client, wants, lock, renewed, held: &held };
         let (chosen, fetched) = match self.choose(&order, options).await {
             Err(error) if error.is_unreachable() && !options.offline && !options.require.witnessed => {
                 options.offline = true;
@@ -53,7 +64,8 @@ impl Library {
         };
         let mut fetched = fetched;
         let mut ready = Vec::with_capacity(chosen.len());
-        for one in &chosen {
+        let meant = order.meant(&chosen);
+        for one in chosen.iter().filter(|one| meant.contains(&one.id.key())) {
             step(one);
             let locked = order.locked(&one.id, &one.version);
             // Whoever names a skill wants to hear of it from the registry.
@@ -98,11 +110,12 @@ impl Library {
 
     /// Versions that go together, of the registry or of what was downloaded earlier; and what had to be fetched to know that.
     async fn choose(&self, order: &Order<'_>, options: InstallOptions) -> Result<(Vec<Chosen>, Read)> {
-        let Order { client, wants, lock, renewed } = *order;
+        let Order { client, wants, lock, renewed, held } = *order;
+        let held = Arc::clone(held);
         let (client, wants, lock, renewed) = (client.clone(), wants.to_vec(), lock.clone(), renewed.clone());
         let (library, runtime) = (self.clone(), Handle::current());
         blocking(move || {
-            let order = Order { client: &client, wants: &wants, lock: &lock, renewed: &renewed };
+            let order = Order { client: &client, wants: &wants, lock: &lock, renewed: &renewed, held: &held };
             let locked: BTreeMap<SkillId, Version> = lock
                 .skills()
                 .iter()
@@ -113,16 +126,22 @@ impl Library {
                 let source = Downloaded { library: &library, client: &client, wants: &wants };
                 return Ok((resolve(&source, &wants, &locked)?, Read::new()));
             }
-            let source =
-                Registry { library: &library, order: &order, options, runtime, read: RefCell::default() };
+            let source = Registry {
+                library: &library,
+                order: &order,
+                options,
+                runtime,
+                read: RefCell::default(),
+                to_read: Budget::of(MAX_READ),
+            };
             let chosen = resolve(&source, &wants, &locked)?;
             Ok((chosen, source.read.into_inner()))
         })
         .await
     }
 
-    /// Fetches a version and checks it, and keeps it on disk until it may be put into the library: of many versions together only
-    /// one is in memory.
+    /// Fetches a version and checks it, and keeps it in the cache until it may be put into the library: of many versions together
+    /// only one is in memory. Where the cache cannot be written they are, as far as [`MAX_HELD`] goes.
     async fn set_aside(
         &self,
         order: &Order<'_>,
@@ -145,15 +164,23 @@ impl Library {
             }
         }
         let (library, registry) = (self.clone(), client.registry().to_owned());
+        let held = Arc::clone(order.held);
         blocking(move || {
             let Fetched { mut entry, from_cache, is_kept, warning, new_log_key } = fetched;
             let files = rebuilt(&entry)?.files;
             let Manifest { id, version, digest, kind, .. } = &entry.manifest;
             let (id, version, digest) = (id.clone(), version.clone(), *digest);
             let needs = wants_of(&Dependencies::declared(*kind, &id, &files));
-            let is_kept = is_kept || library.keep_download(&registry, &mut entry);
-            let entry = (!is_kept).then(|| Box::new(entry));
-            Ok(Aside { id, version, digest, needs, from_cache, warning, new_log_key, entry })
+            let size = size_of(&entry)?;
+            let kept = if is_kept { Ok(()) } else { library.keep_download(&registry, &mut entry) };
+            let entry = match kept {
+                Ok(()) => None,
+                Err(error) => {
+                    hold(&held, size, error, library.home.cache_folder().as_path())?;
+                    Some(Box::new(entry))
+                }
+            };
+            Ok(Aside { id, version, digest, needs, from_cache, warning, new_log_key, size, entry })
         })
         .await
     }
@@ -186,6 +213,8 @@ struct Order<'a> {
     wants: &'a [Want],
     lock: &'a Lockfile,
     renewed: &'a BTreeSet<String>,
+    /// What versions may take in memory that could not be kept on disk.
+    held: &'a Arc<Budget>,
 }
 
 impl Order<'_> {
@@ -195,9 +224,74 @@ impl Order<'_> {
             |locked: &&LockedSkill| locked.version == *version && locked.registry == self.client.registry();
         self.lock.get(id).filter(is_same)
     }
+
+    /// The keys of what is to be installed of all that goes together.
+    fn meant(&self, chosen: &[Chosen]) -> BTreeSet<String> {
+        let is_changed = |one: &&Chosen| {
+            let needs: Vec<String> = one.needs.iter().map(Want::text).collect();
+            self.locked(&one.id, &one.version).is_none_or(|locked| locked.needs != needs)
+        };
+        let is_asked = |one: &&Chosen| {
+            self.renewed.is_empty() || self.renewed.contains(&one.id.key()) || is_changed(one)
+        };
+        let mut next: Vec<String> = chosen.iter().filter(is_asked).map(|one| one.id.key()).collect();
+        let mut meant = BTreeSet::new();
+        while let Some(key) = next.pop() {
+            let needs = chosen.iter().filter(|one| one.id.key() == key).flat_map(|one| &one.needs);
+            let needs: Vec<String> = needs.map(|need| need.id.key()).collect();
+            if meant.insert(key) {
+                next.extend(needs);
+            }
+        }
+        meant
+    }
 }
 
-/// A version that is good, and lies on disk.
+/// What something may take in sum.
+struct Budget {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+impl Budget {
+    fn of(most: usize) -> Self {
+        Self { most, taken: AtomicUsize::new(0) }
+    }
+
+    /// Takes so much of it, and whether that much was left.
+    fn take(&self, size: usize) -> bool {
+        self.taken.fetch_add(size, Ordering::Relaxed).saturating_add(size) <= self.most
+    }
+
+    /// `64 MiB`.
+    fn text(&self) -> String {
+        format!("{} MiB", self.most / (1024 * 1024))
+    }
+}
+
+/// What a version takes in memory, or in the cache.
+fn size_of(entry: &Entry) -> Result<usize> {
+    let json = serde_json::to_vec(entry).map_err(Error::internal("measure a download"))?;
+    Ok(json.len() + entry.bundle.as_ref().map_or(0, |zip| zip.len()))
+}
+
+/// Whether a version may stay in memory that could not be kept on disk for this reason.
+fn hold(held: &Budget, size: usize, error: Error, cache: &Path) -> Result<()> {
+    match error {
+        _ if held.take(size) => Ok(()),
+        Error::Disk { source, .. } => {
+            let doing = format!(
+                "keep downloads in {}, and no more than {} of them are held in memory",
+                cache.display(),
+                held.text()
+            );
+            Err(Error::Disk { doing, source })
+        }
+        other => Err(other),
+    }
+}
+
+/// A version that is good, and lies on disk, or else in memory.
 struct Aside {
     id: SkillId,
     version: Version,
@@ -207,6 +301,8 @@ struct Aside {
     from_cache: bool,
     warning: Option<String>,
     new_log_key: Option<String>,
+    /// What it takes.
+    size: usize,
     /// The version itself, where it could not be kept on disk.
     entry: Option<Box<Entry>>,
 }
@@ -264,6 +360,8 @@ struct Registry<'a> {
     runtime: Handle,
     /// What was fetched, as the registry does not tell what it needs.
     read: RefCell<Read>,
+    /// What may be fetched for that.
+    to_read: Budget,
 }
 
 impl Source for Registry<'_> {
@@ -284,6 +382,9 @@ impl Source for Registry<'_> {
 
     fn needs(&self, id: &SkillId, version: &Version) -> Result<Vec<Want>> {
         let aside = self.runtime.block_on(self.library.set_aside(self.order, id, version, self.options))?;
+        if !self.to_read.take(aside.size) {
+            return Err(untold(&self.to_read.text()));
+        }
         let needs = aside.needs.clone();
         self.read.borrow_mut().insert((id.key(), version.clone()), aside);
         Ok(needs)
@@ -346,5 +447,23 @@ impl Source for Downloaded<'_> {
         let (own, request) = (id.clone(), version.to_string());
         let not_there = || Error::NotCached { id: own, request, registry: registry.to_owned() };
         declared(&self.library.entry(registry, id, version)?.ok_or_else(not_there)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_cache_cannot_keep_is_held_in_memory_as_far_as_that_goes() {
+        let held = Budget::of(MAX_HELD);
+        let full = || Error::disk("keep a download in the cache")(std::io::Error::other("it is full"));
+        let hold = |size| hold(&held, size, full(), Path::new("kept/cache"));
+        hold(MAX_HELD - 1).unwrap();
+        hold(1).unwrap();
+        let error = hold(1).unwrap_err();
+        assert_eq!(error.code(), "disk");
+        assert!(error.to_string().contains("kept/cache") && error.to_string().contains("64 MiB"), "{error}");
+        assert!(!Budget::of(MAX_READ).take(MAX_READ + 1) && Budget::of(MAX_READ).take(MAX_READ));
     }
 }

@@ -24,7 +24,9 @@ const MAX_SKILLS: usize = 2_000;
 /// Choices that are made until one is found that will do. A registry can make up needs that no program finds an end of.
 const MAX_STEPS: usize = 20_000;
 /// Versions that all needs together may be asked about, each counted as often as somebody needs it.
-const MAX_LOOKS: usize = 20_000_000;
+const MAX_LOOKS: usize = 2_000_000;
+/// Versions whose source is asked what they need. A registry that does not tell has each of them downloaded.
+const MAX_ASKED: usize = 500;
 /// How long it may take, without waiting for the source.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
@@ -146,6 +148,12 @@ impl fmt::Display for Package {
     }
 }
 
+/// The registry does not tell what versions need, and so much was downloaded to see it.
+pub(crate) fn untold(most: &str) -> Error {
+    let why = "as the registry does not tell what they need";
+    Error::TooHard { within: format!("without downloading more than {most}, {why}") }
+}
+
 type Set = Ranges<Version>;
 
 /// The search was ended; why is kept beside.
@@ -220,6 +228,17 @@ impl<'a, S: Source> Provider<'a, S> {
         self.known.borrow().get(key).map(Rc::clone)
     }
 
+    /// Counts versions that were looked at, and ends the search where it takes too much. One version can have many needs, so
+    /// this is looked at between them too.
+    fn look(&self, versions: usize) -> Result<(), Stopped> {
+        self.looks.set(self.looks.get().saturating_add(versions));
+        let own_time = self.begun.elapsed().saturating_sub(self.waited.get());
+        match self.steps.get() > MAX_STEPS || self.looks.get() > MAX_LOOKS || own_time > MAX_TIME {
+            true => Err(self.stop(Error::TooHard { within: format!("in {} steps", self.steps.get()) })),
+            false => Ok(()),
+        }
+    }
+
     /// Ends the search with this error.
     fn stop(&self, error: Error) -> Stopped {
         self.stopped.replace(Some(error));
@@ -256,6 +275,7 @@ impl<'a, S: Source> Provider<'a, S> {
         if let Some(set) = self.sets.borrow().get(&asked) {
             return Ok((Package::Skill(key), set.clone()));
         }
+        self.look(known.candidates.len())?;
         let locked = self.locked.get(&*key);
         let will_do = |candidate: &&Candidate| {
             let is_locked = locked == Some(&candidate.version);
@@ -280,6 +300,9 @@ impl<'a, S: Source> Provider<'a, S> {
         let place = (Rc::clone(key), version.clone());
         if let Some(needs) = self.read.borrow().get(&place) {
             return Ok(Rc::clone(needs));
+        }
+        if self.read.borrow().len() >= MAX_ASKED {
+            return Err(self.stop(untold(&format!("{MAX_ASKED} versions"))));
         }
         let needs: Rc<[Want]> = self.ask(|source| source.needs(&known.id, version))?.into();
         self.read.borrow_mut().insert(place, Rc::clone(&needs));
@@ -333,7 +356,7 @@ impl<S: Source> DependencyProvider for Provider<'_, S> {
         let mut sets: BTreeMap<Package, (Set, String)> = BTreeMap::new();
         for want in self.needs(package, version)?.iter() {
             let (needed, set) = self.set_of(package, want)?;
-            self.looks.set(self.looks.get() + 1 + set.iter().count());
+            self.look(1 + set.iter().count())?;
             // Two lines about one skill must both hold.
             let both = match sets.remove(&needed) {
                 Some((before, text)) => (before.intersection(&set), format!("{text} and {}", want.request)),
@@ -355,11 +378,7 @@ impl<S: Source> DependencyProvider for Provider<'_, S> {
 
     fn should_cancel(&self) -> Result<(), Stopped> {
         self.steps.set(self.steps.get() + 1);
-        let own_time = self.begun.elapsed().saturating_sub(self.waited.get());
-        match self.steps.get() > MAX_STEPS || self.looks.get() > MAX_LOOKS || own_time > MAX_TIME {
-            true => Err(self.stop(Error::TooHard { steps: self.steps.get() })),
-            false => Ok(()),
-        }
+        self.look(0)
     }
 }
 

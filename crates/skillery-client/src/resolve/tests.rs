@@ -266,3 +266,50 @@ fn what_is_not_told_is_asked_for_once() {
         "each version that was chosen is asked about once"
     );
 }
+
+#[test]
+fn who_does_not_tell_is_not_asked_for_ever() {
+    struct Silent(Cell<usize>);
+    impl Source for Silent {
+        fn candidates(&self, _: &SkillId) -> Result<Vec<Candidate>> {
+            let of = |number| Candidate { version: Version::new(number, 0, 0), withdrawn: None, needs: None };
+            Ok((1..=1_000).map(of).collect())
+        }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            self.0.set(self.0.get() + 1);
+            // There is none, so the next version is tried.
+            Ok(vec![want("acme/base@^5000")])
+        }
+    }
+    let source = Silent(Cell::new(0));
+    let error = resolve(&source, &[want("acme/app")], &BTreeMap::new()).unwrap_err();
+    assert_eq!((error.code(), source.0.get()), ("too-hard", MAX_ASKED), "{error}");
+    assert!(error.to_string().contains("more than 500 versions"), "{error}");
+}
+
+#[test]
+fn one_version_with_needs_without_an_end_is_stopped_among_them() {
+    struct Wide(Cell<usize>);
+    impl Source for Wide {
+        fn candidates(&self, id: &SkillId) -> Result<Vec<Candidate>> {
+            self.0.set(self.0.get() + 1);
+            let needs: Vec<Want> = match id.name() {
+                "app" => (0..1_500).map(|number| want(&format!("acme/s{number}"))).collect(),
+                _ => Vec::new(),
+            };
+            let of = |number| Candidate {
+                version: Version::new(number, 0, 0),
+                withdrawn: None,
+                needs: Some(needs.clone()),
+            };
+            Ok((1..=if id.name() == "app" { 1 } else { 20_000 }).map(of).collect())
+        }
+        fn needs(&self, _: &SkillId, _: &Version) -> Result<Vec<Want>> {
+            panic!("all is told")
+        }
+    }
+    let source = Wide(Cell::new(0));
+    let error = resolve(&source, &[want("acme/app")], &BTreeMap::new()).unwrap_err();
+    assert_eq!(error.code(), "too-hard", "{error}");
+    assert!(source.0.get() <= 1 + MAX_LOOKS / 20_000, "{} skills were asked about", source.0.get());
+}

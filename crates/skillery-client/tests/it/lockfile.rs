@@ -1,5 +1,6 @@
 //! The lock file: what it looks like, and what it refuses.
 
+use skillery_client::project::ProjectGuard;
 use skillery_client::{LockedSkill, Lockfile};
 use skillery_core::Digest;
 
@@ -103,4 +104,25 @@ fn what_nobody_needs_any_more_goes_and_what_somebody_needs_stays() {
     assert_eq!(names(&lockfile), ["app", "base", "only", "other", "text"]);
     lockfile.release(&"acme/app".parse().unwrap()).unwrap();
     assert_eq!(names(&lockfile), ["base", "other"]);
+}
+
+#[test]
+fn who_guards_a_project_is_in_nobodys_way_when_it_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    let inside = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    let guard = ProjectGuard::take(&project).unwrap();
+                    assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                    inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    drop(guard);
+                }
+            });
+        }
+    });
+    #[cfg(unix)]
+    assert_eq!(std::fs::read_dir(&project).unwrap().count(), 0);
 }

@@ -117,3 +117,19 @@ fn what_an_operator_allows_beyond_the_defaults_is_accepted() {
         assert_eq!(checked.unwrap().files.len(), count);
     }
 }
+
+#[test]
+fn a_path_that_could_be_published_once_is_still_read() {
+    let check = |path: &str| {
+        let file = |path: &str| BundleFile { path: path.to_owned(), executable: false, bytes: b"a".to_vec() };
+        let zip = bundle::pack(vec![file("SKILL.md"), file(path)]).unwrap();
+        // It would not be published today.
+        bundle::admit(&zip, &Limits::default()).unwrap_err();
+        let digest = bundle::digest(&zip);
+        skillery_client::verify::check_bundle(id("acme/old"), version("1.0.0"), &zip, digest)
+    };
+    for path in ["docs/技\u{200d}能.md", "docs/a\u{fe0f}.md"] {
+        assert!(check(path).unwrap().files.iter().any(|file| file.path == path));
+    }
+    assert_eq!(check("docs/a\u{202e}b.md").unwrap_err().code(), "bad-bundle");
+}

@@ -9,7 +9,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::check::check_names;
+use super::check::{Origin, check_names};
 use super::problem::Problems;
 use super::{BundleFile, BundleProblem, BundleProblemKind as Kind};
 use crate::Limits;
@@ -35,6 +35,16 @@ const UNICODE_PATH: u16 = 0x7075;
 /// else of the archive: [`super::pack`] makes the one canonical archive of the result. Everything that is wrong is told
 /// at once, as far as it can be known.
 pub fn admit(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, Vec<BundleProblem>> {
+    read(bytes, limits, Origin::New)
+}
+
+/// As [`admit`], of a bundle whose digest is known to be that of a published version: it may have been published when fewer
+/// characters counted as hidden in a path.
+pub fn admit_published(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, Vec<BundleProblem>> {
+    read(bytes, limits, Origin::Published)
+}
+
+fn read(bytes: &[u8], limits: &Limits, origin: Origin) -> Result<Vec<BundleFile>, Vec<BundleProblem>> {
     let whole = |kind| vec![BundleProblem::whole(kind)];
     let end = End::find(bytes).map_err(|what| whole(Kind::BadArchive(what)))?;
     // Folders are entries too, and dropped later; so many more than files are a flood all the same.
@@ -73,10 +83,11 @@ pub fn admit(bytes: &[u8], limits: &Limits) -> Result<Vec<BundleFile>, Vec<Bundl
     if files == 0 {
         problems.whole(Kind::Empty);
     }
-    problems.append(check_names(entries.iter().map(|entry| match entry.name.strip_suffix('/') {
+    let names = entries.iter().map(|entry| match entry.name.strip_suffix('/') {
         Some(folder) => (folder, true),
         None => (entry.name.as_str(), false),
-    })));
+    });
+    problems.append(check_names(names, origin));
     if problems.is_empty() {
         check_tiling(&entries, &places, end.directory_at, bytes, &mut problems);
     }

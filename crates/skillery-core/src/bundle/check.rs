@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::problem::{Problems, shown};
 use super::{BundleFile, BundleProblem, BundleProblemKind, check_path};
 use crate::Limits;
-use crate::hidden::first_hidden;
+use crate::hidden::{first_hidden, first_hidden_of_published};
 use crate::id::RESERVED_FILES;
 
 /// Checks the files of a skill, and tells all that is wrong with them. No problem means that [`super::pack`] takes them.
@@ -38,18 +38,30 @@ pub fn check_files(files: &[BundleFile], limits: &Limits) -> Vec<BundleProblem> 
 
 /// Checks paths alone: each one, and all of them beside each other.
 pub fn check_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<BundleProblem> {
-    check_names(paths.map(|path| (path, false)))
+    check_names(paths.map(|path| (path, false)), Origin::New)
+}
+
+/// Where paths come from, and so which of them are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody wants to publish them.
+    New,
+    /// They were published, perhaps under a rule for hidden characters that was wider.
+    Published,
 }
 
 /// Checks paths, of which some are those of folders.
-pub(super) fn check_names<'a>(names: impl Iterator<Item = (&'a str, bool)>) -> Vec<BundleProblem> {
+pub(super) fn check_names<'a>(
+    names: impl Iterator<Item = (&'a str, bool)>,
+    origin: Origin,
+) -> Vec<BundleProblem> {
     let mut problems = Problems::default();
     // Folded names of files, and of each folder with one path that lies in it. A folder that is written in two ways is one
     // folder on some systems and two on others, so it is a collision too.
     let mut files: HashMap<String, &str> = HashMap::new();
     let mut folders: HashMap<String, (&str, &str)> = HashMap::new();
     for (path, is_folder) in names {
-        if let Some(why) = why_bad(path) {
+        if let Some(why) = why_bad(path, origin) {
             problems.push(path, BundleProblemKind::BadPath(why));
             continue;
         }
@@ -83,7 +95,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = (&'a str, bool)>) -> V
 }
 
 /// Why a path is none that every system can have, in words that go on from "the path".
-fn why_bad(path: &str) -> Option<String> {
+fn why_bad(path: &str, origin: Origin) -> Option<String> {
     if path.is_empty() {
         return Some("is empty".to_owned());
     }
@@ -99,7 +111,11 @@ fn why_bad(path: &str) -> Option<String> {
     if path.as_bytes().get(1) == Some(&b':') {
         return Some("begins with the letter of a drive".to_owned());
     }
-    if let Some((_, character, hidden)) = first_hidden(path) {
+    let hidden = match origin {
+        Origin::New => first_hidden(path),
+        Origin::Published => first_hidden_of_published(path),
+    };
+    if let Some((_, character, hidden)) = hidden {
         return Some(format!("has the {hidden} U+{:04X}", u32::from(character)));
     }
     if path.chars().any(char::is_control) {

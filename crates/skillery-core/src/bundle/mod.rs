@@ -17,7 +17,7 @@ mod archive;
 mod check;
 mod problem;
 
-pub use self::archive::{admit, unwrap_folder};
+pub use self::archive::{admit, admit_published, unwrap_folder};
 pub use self::check::{check_files, check_paths};
 pub use self::problem::{BundleProblem, BundleProblemKind};
 

@@ -226,20 +226,7 @@ impl Backend for Local {
         let lock = guard.as_ref().map(|_| Lockfile::load(lock_path)).transpose().map_err(refused)?.flatten();
         let before = lock.clone().unwrap_or_default();
         // What the user has agreed to is as if it was locked: another digest is refused.
-        let mut agreed = before.clone();
-        agreed.insert(LockedSkill {
-            id: order.id.clone(),
-            version: order.version.clone(),
-            digest: order.digest,
-            code_hash: order.code_hash,
-            registry: self.client.registry().to_owned(),
-            log_key: None,
-            log_index: None,
-            proof: None,
-            statement: None,
-            wanted: None,
-            needs: Vec::new(),
-        });
+        let agreed = agreed(&before, order, self.client.registry()).map_err(refused)?;
         let want = Want { id: order.id.clone(), request: VersionRequest::Exact(order.version.clone()) };
         let installed =
             locking::together(&self.client, library, vec![want], &agreed, self.options, &|_| ()).await;
@@ -282,6 +269,37 @@ impl Backend for Local {
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
         })
     }
+}
+
+/// The lock with what the user has agreed to. What the project has locked of this version stays what it has to be, too.
+fn agreed(lock: &Lockfile, order: &InstallOrder, registry: &str) -> Result<Lockfile, Error> {
+    let mut agreed = lock.clone();
+    let is_same = |locked: &&LockedSkill| locked.version == order.version && locked.registry == registry;
+    if let Some(locked) = lock.get(&order.id).filter(is_same) {
+        return match locked.digest == order.digest {
+            true => Ok(agreed),
+            false => Err(Error::DigestMismatch {
+                id: order.id.clone(),
+                version: order.version.clone(),
+                expected: locked.digest.to_string(),
+                found: order.digest.to_string(),
+            }),
+        };
+    }
+    agreed.insert(LockedSkill {
+        id: order.id.clone(),
+        version: order.version.clone(),
+        digest: order.digest,
+        code_hash: order.code_hash,
+        registry: registry.to_owned(),
+        log_key: None,
+        log_index: None,
+        proof: None,
+        statement: None,
+        wanted: None,
+        needs: Vec::new(),
+    });
+    Ok(agreed)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -15,8 +15,8 @@ use crate::progress::Progress;
 use crate::session::Session;
 
 /// Asks the registry for each of these skills, and of those that they call, that is not there in a version that fits, with all
-/// that it needs. Where
-/// it cannot be reached, what was downloaded earlier stands in. A bare name is no skill of a registry, and stays missing.
+/// that it needs. Where it cannot be reached, what was downloaded earlier stands in. A bare name is no skill of a registry, and stays
+/// missing.
 pub(super) async fn install(session: &Session, skills: &[SkillReference]) -> Result<(), Failure> {
     let library = session.library()?;
     let config = session.config()?;
