@@ -9,7 +9,8 @@ use crate::support::{SECRET, Server, VALIDATOR, snapshot};
 fn page(server: &Server, path: &str) -> String {
     let address = server.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/html\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/html\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -28,7 +29,8 @@ fn a_browser_is_signed_in_by_a_link() {
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("Sign in as admin"), "{page}");
     assert!(page.contains("name=\"next\" value=\"/acme/skill\""), "{page}");
     // Nothing is opened where nobody looks.
-    let text = place.run(["open"]).ok().reveals().stdout;
+    let opened = place.run(["open"]).ok().reveals();
+    let text = &opened.stdout;
     assert!(
         text.contains("/login?code=") && text.contains("works until") && !text.contains("opened"),
         "{text}"
