@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
+use crate::http::pages::{ByLength, Rendered};
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::publish::{Publishing, Rules};
@@ -41,6 +42,10 @@ const ORGS: usize = 10_000;
 /// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
 const MANIFESTS: usize = 8_000;
 const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Texts that are remembered as HTML, and bytes that they take at most.
+const RENDERED: usize = 4_000;
+const RENDERED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The registry.
 pub struct App {
@@ -66,6 +71,8 @@ pub struct App {
     pub identities: Arc<Identities>,
     /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
     pub manifests: Cache<String, Arc<Manifest>, BySize>,
+    /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
+    pub rendered: Cache<String, Rendered, ByLength>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -243,6 +250,7 @@ impl App {
             ready,
             identities,
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
+            rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,

@@ -17,6 +17,7 @@ mod log;
 mod nul;
 mod oidc;
 mod operations;
+mod pages;
 mod publishing;
 mod rating;
 mod rotation;

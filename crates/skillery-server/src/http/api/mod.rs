@@ -6,6 +6,7 @@ pub mod download;
 pub mod install;
 pub mod keys;
 pub mod log;
+pub mod login_links;
 pub mod members;
 pub mod oidc;
 pub mod orgs;
