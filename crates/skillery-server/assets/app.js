@@ -26,11 +26,6 @@ document.addEventListener("keydown", (event) => {
   if (finder) { event.preventDefault(); finder.focus(); finder.select(); }
 });
 
-// Choices that apply at once.
-for (const select of document.querySelectorAll("select[data-apply]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-}
-
 // Suggestions while typing (the combobox of WAI-ARIA).
 for (const finder of document.querySelectorAll("form.finder")) {
   const input = finder.querySelector("input");

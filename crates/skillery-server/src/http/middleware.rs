@@ -295,7 +295,7 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     }
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, value);
+        headers.entry(name).or_insert(value);
     }
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {

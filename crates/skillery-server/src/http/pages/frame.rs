@@ -1,7 +1,7 @@
 //! What all pages have around them, and how a page becomes an answer.
 
 use askama::Template;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, VARY};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use skillery_core::Problem;
@@ -114,6 +114,8 @@ pub fn with_status(status: StatusCode, template: &impl Template) -> Result<Respo
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("cookie"));
+    // With `no-referrer`, browsers would not say of a form where it comes from, and it would be refused.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     Ok(response)
 }
 

@@ -140,7 +140,8 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
     if detail.summary.status == VersionStatus::Quarantined {
         return Ok(None);
     }
-    let key = format!("{} {}", detail.summary.digest, id);
+    // Its links have the version in them.
+    let key = format!("{} {id} {}", detail.summary.digest, detail.summary.version);
     if let Some(ready) = call.app.rendered.get(&key) {
         return Ok(Some(ready));
     }

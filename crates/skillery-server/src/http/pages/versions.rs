@@ -27,6 +27,8 @@ pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
 
 /// Bytes of a file that are shown.
 const SHOWN: usize = 256 * 1024;
+/// Lines of it: each is a row of a table.
+const LINES: usize = 5_000;
 
 #[derive(Template)]
 #[template(path = "pages/versions.html")]
@@ -90,7 +92,7 @@ pub async fn file(
     let lines = text.map(|text| {
         let end =
             (0..=text.len().min(SHOWN)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-        text[..end].lines().map(str::to_owned).collect()
+        text[..end].lines().take(LINES).map(str::to_owned).collect::<Vec<_>>()
     });
     let header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version");
     page(&FilePage {
@@ -102,7 +104,7 @@ pub async fn file(
         size: summary.size,
         mode: summary.mode,
         digest: summary.digest.to_string(),
-        is_cut: bytes.len() > SHOWN && lines.is_some(),
+        is_cut: lines.is_some() && (bytes.len() > SHOWN || bytes.split(|byte| *byte == b'\n').count() > LINES + 1),
         lines,
     })
 }
