@@ -1,9 +1,9 @@
 //! Which page an address is of.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use skillery_core::{ProblemCode, SkillId, Version};
+use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::{assets, ratings, search, sign_in, skill, versions};
+use super::{assets, badge, crawlers, feed, ratings, search, sign_in, skill, versions};
 use crate::failure::{Failure, Result};
 
 /// A page.
@@ -37,6 +37,20 @@ pub enum Place {
     Raw(SkillId, Version, String),
     /// What people think of it.
     Ratings(SkillId),
+    /// A picture of one fact about it.
+    Badge(SkillId, String),
+    /// What is new of a skill.
+    SkillFeed(SkillId),
+    /// What is new in a namespace.
+    NamespaceFeed(Namespace),
+    /// What is new of what is found.
+    SearchFeed,
+    /// What programs may look at.
+    Robots,
+    /// The public skills.
+    Sitemap,
+    /// What language models need to know.
+    Llms,
 }
 
 impl Place {
@@ -57,6 +71,13 @@ impl Place {
             Self::File(..) => versions::FILE,
             Self::Raw(..) => versions::RAW,
             Self::Ratings(_) => ratings::RATINGS,
+            Self::Badge(..) => badge::BADGE,
+            Self::SkillFeed(_) => feed::SKILL_FEED,
+            Self::NamespaceFeed(_) => feed::NAMESPACE_FEED,
+            Self::SearchFeed => feed::SEARCH_FEED,
+            Self::Robots => crawlers::ROBOTS,
+            Self::Sitemap => crawlers::SITEMAP,
+            Self::Llms => crawlers::LLMS,
         }
     }
 }
@@ -72,6 +93,10 @@ pub fn of(path: &str) -> Result<Place> {
         ["favicon.ico"] => Place::Favicon,
         ["search"] => Place::Search,
         ["search", "suggest"] => Place::Suggest,
+        ["search", "feed"] => Place::SearchFeed,
+        ["robots.txt"] => Place::Robots,
+        ["sitemap.xml"] => Place::Sitemap,
+        ["llms.txt"] => Place::Llms,
         ["login"] => Place::Login,
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
@@ -88,6 +113,12 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     let Some(place) = versions else {
         return match segments {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
+            [skill @ .., "badge", kind] if skill.len() >= 2 => {
+                Some(Place::Badge(id(skill)?, (*kind).to_owned()))
+            }
+            // What has one segment is a namespace. So may be what has more, where there is no such skill.
+            [namespace, "feed"] => Some(Place::NamespaceFeed(namespace.parse().ok()?)),
+            [skill @ .., "feed"] if skill.len() >= 2 => Some(Place::SkillFeed(id(skill)?)),
             skill => Some(Place::Skill(id(skill)?)),
         };
     };

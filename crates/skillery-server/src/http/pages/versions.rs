@@ -104,7 +104,8 @@ pub async fn file(
         size: summary.size,
         mode: summary.mode,
         digest: summary.digest.to_string(),
-        is_cut: lines.is_some() && (bytes.len() > SHOWN || bytes.split(|byte| *byte == b'\n').count() > LINES + 1),
+        is_cut: lines.is_some()
+            && (bytes.len() > SHOWN || bytes.split(|byte| *byte == b'\n').count() > LINES + 1),
         lines,
     })
 }
