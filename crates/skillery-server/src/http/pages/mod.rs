@@ -60,7 +60,12 @@ pub fn is_open(path: &str) -> bool {
         "/readyz",
         "/metrics",
     ];
-    path.starts_with("/assets/") || OPEN.contains(&path)
+    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_)))
+}
+
+/// Whether somebody signs in there, however the address is written.
+pub fn signs_in(path: &str) -> bool {
+    matches!(place::of(path), Ok(Place::Login))
 }
 
 /// Whether the address may be one of a page, where cookies count.
