@@ -43,7 +43,10 @@ pub(crate) async fn run(session: &Session, args: &OpenArgs) -> CommandResult {
             page.line(Line::default().plain("opened in your browser; if not, open this yourself:"));
         }
         if sign_in.is_none() {
-            page.line(Line::default().plain("the registry names an address that is not its own; nothing was opened:"));
+            page.line(
+                Line::default()
+                    .plain("the registry names an address that is not its own; nothing was opened:"),
+            );
         }
         page.line(Line::default().plain(&link.url));
         page.field("works until", moment(&link.expires_at.to_string()));

@@ -176,8 +176,7 @@ impl TokenRow {
     }
 }
 
-const TOKEN: &str =
-    "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, t.via, t.parent";
+const TOKEN: &str = "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, t.via, t.parent";
 
 fn token_row(row: &AnyRow) -> Result<TokenRow> {
     let time = |column: usize| -> Result<Option<Time>> {

@@ -178,9 +178,7 @@ pub fn base(app: &App, head: &Parts) -> Result<String> {
                 && url.username().is_empty()
         })
     });
-    base.ok_or_else(|| {
-        Failure::new(ProblemCode::InvalidParameter, "the header `Host` is missing, or none")
-    })
+    base.ok_or_else(|| Failure::new(ProblemCode::InvalidParameter, "the header `Host` is missing, or none"))
 }
 
 /// What a caller sent as JSON.

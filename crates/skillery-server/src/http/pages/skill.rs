@@ -154,7 +154,8 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
     }
     let file = skill::file(&call.app, &row, SKILL_FILE).await?.bytes;
     let turn = call.app.reading.turn().await?;
-    let (app, place) = (Arc::clone(&call.app), markdown::Place::of(&format!("/{id}/versions/{version}"), SKILL_FILE));
+    let (app, place) =
+        (Arc::clone(&call.app), markdown::Place::of(&format!("/{id}/versions/{version}"), SKILL_FILE));
     let render = move || {
         // Others may have waited for the same.
         if let Some(ready) = app.rendered.get(&key) {

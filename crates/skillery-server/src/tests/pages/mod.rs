@@ -2,6 +2,7 @@
 
 mod sign_in;
 mod skills;
+mod texts;
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn links_are_not_nested_and_names_of_places_are_a_texts_own() {
-        let page = html("[![build](https://ci.example/badge.svg)](https://ci.example) [![](https://x.example/b.svg)](y.md)");
+        let page = html(
+            "[![build](https://ci.example/badge.svg)](https://ci.example) [![](https://x.example/b.svg)](y.md)",
+        );
         assert_eq!(page.matches("<a ").count(), 2, "{page}");
         assert!(page.contains(">build</a>") && page.contains(">b.svg</a>"), "{page}");
         let page = html("<a href=x><a href=y>z</a></a> [a <a href=b>c</a>](d)");
@@ -200,29 +202,42 @@ mod tests {
     fn what_is_nested_without_end_is_shown_as_it_was_written() {
         let many = |part: &str| part.repeat(MOST / part.len());
         let half = |part: &str| part.repeat(MOST / 2 / part.len());
+        let mut unlike = Vec::new();
         for (name, text, is_source) in [
             ("quotes", many(">"), true),
             ("quotes in lines", many("> > > > > > > >\n"), false),
-            ("lists", many("- "), true),
+            ("lists", many("1. "), true),
             ("divs", many("<div>"), true),
             ("divs in a line", format!("x {}", many("<div>")), false),
             ("spans", format!("x {}", many("<span>")), true),
             ("bold", format!("x {}", many("<b>")), true),
-            ("bold in quotes", many("> <b title=1><i>x\n\ny\n\n"), false),
-            ("bold over paragraphs", format!("<div>{}\n\n{}", "<b title=1>".repeat(50), half("x\n\n")), false),
-            ("bold in cells", format!("<div>{}\n\n{}", "<b><table><td></b></td></table>".repeat(900), half("x\n\n")), false),
-            ("bold and blocks", format!("<p>{}<div>\n\n{}", "<b>".repeat(50), half("x\n\n")), false),
-            ("comments", format!("- <b><!--\n\n{}", half("- <b>x<!--\n\n")), false),
+            ("bold in quotes", many("> <b title=1><i>some text\n\nmore text\n\n"), false),
+            (
+                "bold over paragraphs",
+                format!("<div>{}\n\n{}", "<b title=1>".repeat(50), half("some x\n\n")),
+                false,
+            ),
+            (
+                "bold in cells",
+                format!("<div>{}\n\n{}", "<b><table><td></b></td></table>".repeat(900), half("some x\n\n")),
+                false,
+            ),
+            ("bold and blocks", format!("<p>{}<div>\n\n{}", "<b>".repeat(50), half("some x\n\n")), false),
+            ("comments", format!("- <b><!--\n\n{}", half("- <b>some text<!--\n\n")), false),
             ("open tags", format!("<div>\n{}", many("<b ")), false),
             ("scripts", format!("<div>\n{}", many("<script></script>")), false),
-            ("attributes", format!("<div>\n<b {}>\n\n{}", half("a "), half("x\n\n")), false),
-            ("brackets", many("["), false),
-            ("pictures", many("!["), false),
-            ("stars", many("*a **b "), false),
+            ("attributes", format!("<div>\n<b {}>\n\n{}", half("a "), half("some x\n\n")), false),
+            ("brackets", many("["), true),
+            ("pictures", many("!["), true),
+            ("stars", many("*some **text and more "), false),
             ("links", many("[a](b) "), true),
             ("headings", many("# a\n"), true),
             ("columns", format!("{}\n{}\n{}", "|a".repeat(500), "|-".repeat(500), half("|a\n")), true),
-            ("definitions", format!("[a]: https://x.example/{}\n\n{}", half("x"), half("[a] ")), false),
+            (
+                "definitions",
+                format!("[a]: https://x.example/{}\n\n{}", half("x"), half("some more text [a] ")),
+                false,
+            ),
             ("footnotes", many("[^1] "), true),
         ] {
             let started = std::time::Instant::now();
@@ -230,7 +245,10 @@ mod tests {
             let took = started.elapsed();
             assert!(took.as_secs() < 8, "{name} took {took:?}");
             assert!(page.len() < MOST * 24, "{name}: {}", page.len());
-            assert_eq!(page.contains("This is its source."), is_source, "{name}: {}", &page[..page.len().min(200)]);
+            if page.contains("This is its source.") != is_source {
+                unlike.push((name, page.chars().take(200).collect::<String>()));
+            }
         }
+        assert!(unlike.is_empty(), "{unlike:#?}");
     }
 }

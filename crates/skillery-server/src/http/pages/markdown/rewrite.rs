@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use pulldown_cmark::{CowStr, Event, LinkType, Parser, Tag, TagEnd};
 
+use super::PREFIX;
 use super::links::{self, Place};
 use super::tags::{self, Kind, Piece};
-use super::PREFIX;
 
 /// Elements within each other.
 const MAX_DEPTH: usize = 64;
@@ -46,8 +46,13 @@ pub fn rewrite<'text>(parser: Parser<'text>, place: Option<&Place>) -> Option<Ve
     if events.len() > MAX_PARTS {
         return None;
     }
-    let mut rewriter =
-        Rewriter { place, open: Vec::new(), names: HashMap::new(), done: Vec::with_capacity(events.len()), block: None };
+    let mut rewriter = Rewriter {
+        place,
+        open: Vec::new(),
+        names: HashMap::new(),
+        done: Vec::with_capacity(events.len()),
+        block: None,
+    };
     let mut rest = events.into_iter();
     while let Some(event) = rest.next() {
         match event {
@@ -193,7 +198,9 @@ impl<'text> Rewriter<'text, '_> {
     }
 
     fn open_tag(&mut self, name: &'static str, kind: Kind, attributes: &[(String, String)]) {
-        let value = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let value = |wanted: &str| {
+            attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
         if matches!(kind, Kind::Block | Kind::VoidBlock) {
             self.close_inline();
         }
