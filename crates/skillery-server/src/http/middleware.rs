@@ -146,15 +146,13 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
     };
     let signed_in = match signed_in {
         // A browser that is not signed in any more is like one that never was.
-        Ok(None) if surface.is_none() && pages::may_be(head.uri.path()) => {
-            match session::token(&head.headers) {
-                Some(token) => authenticate(app, &token).await.map(Some).or_else(as_anonymous),
-                None => Ok(None),
-            }
-        }
+        Ok(None) if surface.is_none() && pages::may_be(head.uri.path()) => match session::token(app, head) {
+            Some(token) => authenticate(app, &token).await.map(Some).or_else(as_anonymous),
+            None => Ok(None),
+        },
         other => other,
     };
-    let guesses = head.method == Method::POST && head.uri.path() == "/login";
+    let guesses = head.method == Method::POST && pages::signs_in(head.uri.path());
     if (guesses || is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {

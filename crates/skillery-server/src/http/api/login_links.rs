@@ -10,6 +10,7 @@ use skillery_core::{Problem, ProblemCode};
 use crate::db::login_links;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
+use crate::http::pages::session;
 
 /// Seconds that a link works.
 const SECONDS: i64 = 600;
@@ -31,6 +32,7 @@ pub async fn create(call: &Call) -> Result<Response> {
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
+                session::check_may_begin(&identity.token)?;
                 let expires_at = tx.now.plus_seconds(SECONDS);
                 login_links::insert(tx, &hash, &identity.token.id, expires_at).await?;
                 Ok(expires_at)

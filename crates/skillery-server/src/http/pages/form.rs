@@ -42,7 +42,7 @@ impl Form {
             .collect();
         let form = Self { app, caller, head, fields };
         if form.caller.identity().is_some() {
-            let (sent, expected) = (form.text("csrf"), session::csrf(&form.head.headers));
+            let (sent, expected) = (form.text("csrf"), session::csrf(&form.app, &form.head));
             // Digests are compared, so that how long it takes tells nothing.
             if Digest::of(sent.as_bytes()) != Digest::of(expected.as_bytes()) {
                 return Err(strange());

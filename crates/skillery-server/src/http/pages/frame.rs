@@ -55,7 +55,7 @@ impl Frame {
             address: call.base().ok().map(|base| format!("{base}{path}")),
             here: path.to_owned(),
             viewer,
-            csrf: session::csrf(&call.head.headers),
+            csrf: session::csrf(&call.app, &call.head),
             notice: call.parameter("notice").and_then(|code| notice::text(&code)),
             theme: session::theme(&call.head.headers),
             ..Self::default()

@@ -44,6 +44,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", skill::SKILL, Who::Reader),
     ("get", versions::VERSIONS, Who::Reader),
     ("get", versions::VERSION, Who::Reader),
+    ("get", versions::FILES, Who::Reader),
     ("get", versions::FILE, Who::Reader),
     ("get", versions::RAW, Who::Reader),
     ("get", ratings::RATINGS, Who::Reader),
@@ -73,7 +74,12 @@ pub fn is_open(path: &str) -> bool {
         "/readyz",
         "/metrics",
     ];
-    path.starts_with("/assets/") || OPEN.contains(&path)
+    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_)))
+}
+
+/// Whether somebody signs in there, however the address is written.
+pub fn signs_in(path: &str) -> bool {
+    matches!(place::of(path), Ok(Place::Login))
 }
 
 /// Whether the address may be one of a page, where cookies count.
@@ -113,6 +119,7 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Skill(id), Method::GET) => skill::show(&call, frame, &id, None).await,
         (Place::Versions(id), Method::GET) => versions::list(&call, frame, &id).await,
         (Place::Version(id, version), Method::GET) => skill::show(&call, frame, &id, Some(version)).await,
+        (Place::Files(id, version), Method::GET) => versions::files(&call, frame, &id, &version).await,
         (Place::File(id, version, path), Method::GET) => {
             versions::file(&call, frame, &id, &version, &path).await
         }

@@ -31,6 +31,8 @@ pub enum Place {
     Versions(SkillId),
     /// One of them.
     Version(SkillId, Version),
+    /// The files of one.
+    Files(SkillId, Version),
     /// One file of one.
     File(SkillId, Version, String),
     /// The same as it is.
@@ -68,6 +70,7 @@ impl Place {
             Self::Skill(_) => skill::SKILL,
             Self::Versions(_) => versions::VERSIONS,
             Self::Version(..) => versions::VERSION,
+            Self::Files(..) => versions::FILES,
             Self::File(..) => versions::FILE,
             Self::Raw(..) => versions::RAW,
             Self::Ratings(_) => ratings::RATINGS,
@@ -126,6 +129,7 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     match &segments[place + 1..] {
         [] => Some(Place::Versions(skill)),
         [version] => Some(Place::Version(skill, version.parse().ok()?)),
+        [version, "files"] => Some(Place::Files(skill, version.parse().ok()?)),
         [version, "files", path @ ..] if !path.is_empty() => {
             Some(Place::File(skill, version.parse().ok()?, path.join("/")))
         }
@@ -164,6 +168,7 @@ mod tests {
                 "/acme/email/tool/versions/1.0.0/raw/a.png",
                 Some(Place::Raw(id(), version(), "a.png".to_owned())),
             ),
+            ("/acme/email/tool/versions/1.0.0/files", Some(Place::Files(id(), version()))),
             ("/acme/email/tool/ratings", Some(Place::Ratings(id()))),
             ("/acme/email/tool/versions/one", None),
             ("/acme/email/tool/versions/1.0.0/files/", Some(Place::File(id(), version(), String::new()))),

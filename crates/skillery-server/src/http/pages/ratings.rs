@@ -9,6 +9,7 @@ use super::form::Form;
 use super::frame::{Frame, page, see_other};
 use super::skill::Header;
 use super::{notice, show};
+use crate::db::ratings as table;
 use crate::failure::{Failure, Result};
 use crate::http::api::{rate, ratings as api};
 use crate::http::call::Call;
@@ -26,7 +27,7 @@ struct RatingsPage {
     /// Five to one star: how many gave them, and the share in percent.
     bars: Vec<(u32, i64, i64)>,
     may_rate: bool,
-    /// The viewer's rating, where it is on this page.
+    /// The viewer's rating.
     own: Option<(f64, String)>,
     previous: Option<String>,
     next: Option<String>,
@@ -55,10 +56,11 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         (stars, number, number * 100 / ratings.count.max(1))
     };
     let viewer = call.caller.identity();
-    let own = viewer.and_then(|identity| {
-        let own = ratings.reviews.iter().find(|review| review.author == identity.user.name)?;
-        Some((own.rating, own.text.clone()))
-    });
+    let own = match viewer {
+        Some(identity) => table::own(&call.app.db, &skill.id.key(), &identity.user.id).await?,
+        None => None,
+    };
+    let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
     let address = |offset: usize| format!("/{}/ratings?offset={offset}", skill.id);
     let end = rows.offset + rows.limit;
     let has_next = (end as i64) < ratings.count && end <= call.app.settings.limits.page_offset;

@@ -5,16 +5,20 @@
 //! it. Each sign-in makes a new one.
 
 use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use skillery_core::Digest;
 use skillery_core::event::Event;
+use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{self, Secret, TokenKind};
+use skillery_core::{Digest, ProblemCode};
 
 use crate::access::Identity;
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::http::call::base;
 
 /// What tells tokens of sessions from others in a list.
 pub const LABEL: &str = "browser";
@@ -35,14 +39,25 @@ fn cookie<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'header
         .map(|(_, value)| value)
 }
 
-/// The token in the cookie of a browser.
-pub fn token(headers: &HeaderMap) -> Option<Secret> {
-    cookie(headers, SECURE).or_else(|| cookie(headers, PLAIN)).map(Secret::new)
+/// The token in the cookie of a browser. One cookie is looked at and no other: over TLS, whoever has a part of the site's
+/// name could set one of the plain name. Only sessions lie in cookies.
+pub fn token(app: &App, head: &Parts) -> Option<Secret> {
+    let headers = &head.headers;
+    if !headers.contains_key(COOKIE) {
+        return None;
+    }
+    let is_session = |value: &&str| value.starts_with("sky_web_") && value.len() <= MAX_TOKEN_LENGTH;
+    cookie(headers, if is_secure(app, head) { SECURE } else { PLAIN }).filter(is_session).map(Secret::new)
+}
+
+/// Whether browsers reach the registry by TLS.
+pub fn is_secure(app: &App, head: &Parts) -> bool {
+    base(app, head).is_ok_and(|base| base.starts_with("https://"))
 }
 
 /// What a form of the session has in it. Other sites cannot read it, and it tells nobody the token.
-pub fn csrf(headers: &HeaderMap) -> String {
-    token(headers).map_or_else(String::new, |secret| {
+pub fn csrf(app: &App, head: &Parts) -> String {
+    token(app, head).map_or_else(String::new, |secret| {
         Digest::of(format!("form of a page\n{}", secret.expose()).as_bytes()).to_string()
     })
 }
@@ -65,16 +80,34 @@ pub fn keep_theme(response: &mut Response, theme: &str) {
     set(response, format!("{THEME}={value}; Path=/; SameSite=Lax; HttpOnly; Max-Age={age}"));
 }
 
-/// Makes a session for whoever has this identity.
-pub async fn begin(app: &App, identity: &Identity) -> Result<Secret> {
+/// Refuses tokens that are no good to sign in with: a session would go on for ever by sessions, and nobody sits before a
+/// build.
+pub fn check_may_begin(token: &TokenRow) -> Result<()> {
+    let why = match token {
+        token if token.is_session() => "this is the session of a browser; sign in with a token of yours",
+        token if token.via.is_some() => "this token is for one build",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(ProblemCode::Forbidden, why))
+}
+
+/// Makes a session for whoever has this identity. `old` is the session that the browser had.
+pub async fn begin(app: &App, identity: &Identity, old: Option<&Identity>) -> Result<Secret> {
     let secret = token::generate(TokenKind::Session, &app.environment.random());
-    let (hash, id, days) =
-        (secret.hash(), app.environment.new_id(), i64::from(app.settings.limits.session_days));
-    let parent = identity.clone();
+    let limits = &app.settings.limits;
+    let (days, most) = (i64::from(limits.session_days), limits.tokens_per_user as i64);
+    let (hash, id) = (secret.hash(), app.environment.new_id());
+    let (parent, old) = (identity.clone(), old.filter(|old| old.token.is_session()).cloned());
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let identity = parent.again(tx).await?;
+                check_may_begin(&identity.token)?;
+                // One that is signed in over is not left behind.
+                if let Some(old) = old {
+                    accounts::revoke(tx, Some(&old.user.id), &old.token.id).await?;
+                }
+                make_room(tx, &identity, most).await?;
                 let ends = tx.now.plus_seconds(days * DAY_SECONDS);
                 let row = TokenRow {
                     id,
@@ -87,6 +120,7 @@ pub async fn begin(app: &App, identity: &Identity) -> Result<Secret> {
                     last_used_at: None,
                     revoked_at: None,
                     via: None,
+                    parent: Some(identity.token.id.clone()),
                 };
                 let user = identity.user.id;
                 accounts::insert_token(tx, &user, &hash, &row).await?;
@@ -103,29 +137,44 @@ pub async fn begin(app: &App, identity: &Identity) -> Result<Secret> {
     Ok(secret)
 }
 
-/// Ends the session that this request came with, if it is one.
+/// Sees that the user has fewer tokens than there may be. The oldest session of the same token gives way.
+async fn make_room(tx: &mut Tx, identity: &Identity, most: i64) -> Result<()> {
+    let user = &identity.user.id;
+    if accounts::live_tokens(tx, user).await? < most {
+        return Ok(());
+    }
+    match accounts::live_sessions(tx, &identity.token.id).await?.first() {
+        Some(oldest) => accounts::revoke(tx, Some(user), oldest).await,
+        None => {
+            let detail = format!("you have {most} live tokens already; revoke one of them");
+            Err(Failure::new(ProblemCode::LoginRefused, detail))
+        }
+    }
+}
+
+/// Ends the session that this request came with.
 pub async fn end(app: &App, identity: &Identity) -> Result<()> {
     let identity = identity.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
-                accounts::revoke(tx, &identity.token.id).await?;
-                tx.append(Some(&identity.user.id), Event::TokenRevoked { token: identity.token.id });
-                Ok(())
+                accounts::revoke(tx, Some(&identity.user.id), &identity.token.id).await
             })
         })
         .await
 }
 
-/// Gives the browser its session, or with none takes it away.
+/// Gives the browser its session, or with none takes away what it has, however it got it.
 pub fn keep(response: &mut Response, app: &App, is_secure: bool, secret: Option<&Secret>) {
-    let age = secret.map_or(0, |_| i64::from(app.settings.limits.session_days) * DAY_SECONDS);
     let value = secret.map_or("", Secret::expose);
+    let age = secret.map_or(0, |_| i64::from(app.settings.limits.session_days) * DAY_SECONDS);
     let rest = format!("Path=/; HttpOnly; SameSite=Lax; Max-Age={age}");
-    match is_secure {
-        true => set(response, format!("{SECURE}={value}; {rest}; Secure")),
-        false => set(response, format!("{PLAIN}={value}; {rest}")),
+    if is_secure || secret.is_none() {
+        set(response, format!("{SECURE}={value}; {rest}; Secure"));
+    }
+    if !is_secure || secret.is_none() {
+        set(response, format!("{PLAIN}={value}; {rest}"));
     }
 }
 

@@ -55,31 +55,32 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
 
 /// Signs in. What is shown is looked at as a token of the API is, and a session made that can do no more.
 pub async fn sign_in(call: Call, frame: Frame) -> Result<Response> {
-    let is_secure = is_secure(&call);
+    let is_secure = session::is_secure(&call.app, &call.head);
     let form = Form::read(call).await?;
     let next = form.next("/");
-    let identity = match form.filled("code") {
-        Some(code) => used_link(&form, &Secret::new(code)).await,
-        None => shown_token(&form).await,
-    };
-    let identity = match identity {
-        Ok(identity) => identity,
+    let secret = match begin(&form).await {
+        Ok(secret) => secret,
         Err(failure) if failure.problem.status < 500 => {
-            let refused = Some(format!("{}.", failure.problem.title.trim_end_matches('.')));
+            let problem = &failure.problem;
+            let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+            let refused = Some(format!("{}.", why.trim_end_matches('.')));
             let frame = frame.titled("Sign in").part("login");
             let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
             return with_status(status, &LoginPage { frame, next, link: None, refused });
         }
         Err(failure) => return Err(failure),
     };
-    let secret = session::begin(&form.app, &identity).await?;
-    // A session that is signed in over is not left behind.
-    if let Some(old) = form.caller.identity().filter(|old| old.token.label == session::LABEL) {
-        session::end(&form.app, old).await?;
-    }
     let mut response = see_other(&notice::with(&next, "signed-in"));
     session::keep(&mut response, &form.app, is_secure, Some(&secret));
     Ok(response)
+}
+
+async fn begin(form: &Form) -> Result<Secret> {
+    let identity = match form.filled("code") {
+        Some(code) => used_link(form, &Secret::new(code)).await?,
+        None => shown_token(form).await?,
+    };
+    session::begin(&form.app, &identity, form.caller.identity().map(|old| &**old)).await
 }
 
 async fn shown_token(form: &Form) -> Result<Identity> {
@@ -99,9 +100,9 @@ async fn used_link(form: &Form, code: &Secret) -> Result<Identity> {
 
 /// Signs out, here and for whoever has the cookie.
 pub async fn sign_out(call: Call) -> Result<Response> {
-    let is_secure = is_secure(&call);
+    let is_secure = session::is_secure(&call.app, &call.head);
     let form = Form::read(call).await?;
-    if let Some(identity) = form.caller.identity().filter(|identity| identity.token.label == session::LABEL) {
+    if let Some(identity) = form.caller.identity().filter(|identity| identity.token.is_session()) {
         session::end(&form.app, identity).await?;
     }
     let mut response = see_other(&notice::with("/", "signed-out"));
@@ -115,9 +116,4 @@ pub async fn set_theme(call: Call) -> Result<Response> {
     let mut response = see_other(&form.next("/"));
     session::keep_theme(&mut response, &form.text("theme"));
     Ok(response)
-}
-
-/// Whether browsers reach the registry by TLS.
-pub fn is_secure(call: &Call) -> bool {
-    call.base().is_ok_and(|base| base.starts_with("https://"))
 }

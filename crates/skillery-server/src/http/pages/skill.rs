@@ -1,5 +1,7 @@
 //! `GET /{id}`: what a skill is, and how to get it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
@@ -152,12 +154,18 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
         return Ok(None);
     }
     let file = skill::file(&call.app, &row, SKILL_FILE).await?.bytes;
-    let place = markdown::Place {
-        pages: format!("/{id}/versions/{version}/files/"),
-        raw: format!("/{id}/versions/{version}/raw/"),
+    let turn = call.app.reading.turn().await?;
+    let (app, place) =
+        (Arc::clone(&call.app), markdown::Place::of(&format!("/{id}/versions/{version}"), SKILL_FILE));
+    let render = move || {
+        // Others may have waited for the same.
+        if let Some(ready) = app.rendered.get(&key) {
+            return Ok(Some(ready));
+        }
+        let ready = markdown::render(SkillMd::body(&file).unwrap_or_default(), Some(&place));
+        // Here, so that it is kept whether somebody still waits for it or not.
+        app.rendered.insert(key, Arc::clone(&ready));
+        Ok(Some(ready))
     };
-    let render = move || markdown::render(SkillMd::body(&file).unwrap_or_default(), Some(&place));
-    let ready = tokio::task::spawn_blocking(render).await.map_err(Failure::internal)?;
-    call.app.rendered.insert(key, ready.clone());
-    Ok(Some(ready))
+    turn.work(render).await
 }

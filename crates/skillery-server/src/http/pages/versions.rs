@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
-use skillery_core::api::VersionSummary;
+use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, SkillId, Version};
 
 use super::frame::{Frame, page};
-use super::show;
 use super::skill::Header;
+use super::{place, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::bundle;
 use crate::http::api::versions as api;
@@ -20,6 +20,8 @@ use crate::skill;
 pub const VERSIONS: &str = "/{id}/versions";
 /// One of them.
 pub const VERSION: &str = "/{id}/versions/{version}";
+/// The files of one.
+pub const FILES: &str = "/{id}/versions/{version}/files";
 /// One file of one, with numbers of lines.
 pub const FILE: &str = "/{id}/versions/{version}/files/{path}";
 /// The same as it is.
@@ -57,6 +59,38 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         versions: versions.into_iter().skip(rows.offset).take(rows.limit).collect(),
         now: call.app.environment.now(),
         header,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/files.html")]
+struct FilesPage {
+    frame: Frame,
+    header: Header,
+    version: Version,
+    total: usize,
+    files: Vec<FileSummary>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// The files of a version, by path.
+pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
+    let rows = call.page()?;
+    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let address = |offset: usize| {
+        format!("/{}/versions/{version}/files?limit={}&offset={offset}", skill.id, rows.limit)
+    };
+    let end = rows.offset + rows.limit;
+    let total = row.files.len();
+    page(&FilesPage {
+        frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version"),
+        version: version.clone(),
+        total,
+        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
+        next: (end < total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        files: row.files.into_iter().skip(rows.offset).take(rows.limit).collect(),
     })
 }
 

@@ -3,6 +3,7 @@
 mod feeds;
 mod sign_in;
 mod skills;
+mod texts;
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -171,6 +171,139 @@ async fn behind_tls_the_cookie_is_for_this_site_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_cookie_is_looked_at_and_it_holds_a_session() {
+    let app = TestApp::new().await;
+    let tls =
+        TestApp::with(|settings| settings.public_url = Some("https://skills.example.org".parse().unwrap()))
+            .await;
+    for (app, right, wrong) in [
+        (&app, "skillery-session", "__Host-skillery-session"),
+        (&tls, "__Host-skillery-session", "skillery-session"),
+    ] {
+        let browser = Browser::signed_in(app, ADMIN).await;
+        let (_, session) = browser.cookies[0].clone();
+        for (name, value, is_in) in [
+            (right, session.as_str(), true),
+            (wrong, session.as_str(), false),
+            // A token that was made for something else is none.
+            (right, ADMIN, false),
+        ] {
+            let mut other = Browser::new(app);
+            other.cookies = vec![(name.to_owned(), value.to_owned())];
+            assert_eq!(!other.page("/").await.contains("Sign in"), is_in, "{name}");
+        }
+        // One that was planted under the other name changes nothing, and goes with the session.
+        let mut both = Browser::new(app);
+        both.cookies =
+            vec![(wrong.to_owned(), "sky_web_planted".to_owned()), (right.to_owned(), session.clone())];
+        assert!(both.page("/").await.contains(">admin</span>"));
+        assert_eq!(both.post("/logout", &[]).await.status, 303);
+        assert!(both.cookies.is_empty(), "{:?}", both.cookies);
+        app.get_as(&session, "/api/v1/whoami").await.fails(401, "token-revoked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_token_that_it_was_begun_with() {
+    let app = TestApp::new().await;
+    let ada = app.user("ada", &["read"]).await;
+    let id = app.get_as(&ada, "/api/v1/whoami").await.is(200)["token"]["id"].as_str().unwrap().to_owned();
+    let (mut first, mut second) =
+        (Browser::signed_in(&app, &ada).await, Browser::signed_in(&app, &ada).await);
+    let mut other = Browser::signed_in(&app, ADMIN).await;
+    let sessions = [first.cookies[0].1.clone(), second.cookies[0].1.clone()];
+    let before = app.log().await.len();
+    app.delete(&format!("/api/v1/tokens/{id}"), ADMIN).await.is(204);
+    for browser in [&mut first, &mut second] {
+        assert!(browser.page("/").await.contains("Sign in"));
+    }
+    for session in &sessions {
+        app.get_as(session, "/api/v1/whoami").await.fails(401, "token-revoked");
+    }
+    assert!(other.page("/").await.contains(">admin</span>"));
+    // Each is told of in the log.
+    let log = app.log().await;
+    let revoked: Vec<_> =
+        log[before..].iter().map(|entry| entry["event"]["kind"].as_str().unwrap_or_default()).collect();
+    assert_eq!(revoked, ["token.revoked"; 3], "{:?}", &log[before..]);
+    // No session is longer than its token.
+    let body = json!({ "user": "ada", "label": "a day", "scopes": ["read"], "expires_in_days": 1 });
+    let token = app.token(body).await;
+    let mut short = Browser::signed_in(&app, &token).await;
+    app.app.environment.advance_seconds(86_401);
+    assert!(short.page("/").await.contains("Sign in"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_make_no_sessions() {
+    let app = TestApp::new().await;
+    let browser = Browser::signed_in(&app, ADMIN).await;
+    let session = browser.cookies[0].1.clone();
+    app.post("/api/v1/login-links", &session, json!({})).await.fails(403, "forbidden");
+    let mut other = Browser::new(&app);
+    let answer = other.post("/login", &[("token", &session)]).await;
+    assert_eq!(answer.status, 422);
+    assert!(text(&answer).contains("this is the session of a browser"), "{}", text(&answer));
+    assert!(other.cookies.is_empty());
+    // A token that is called like one is none, and is not ended by signing out.
+    let named = app.token(json!({ "label": "browser", "scopes": ["read"] })).await;
+    let mut browser = Browser::signed_in(&app, &named).await;
+    assert_eq!(browser.post("/logout", &[]).await.status, 303);
+    app.get_as(&named, "/api/v1/whoami").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_no_way_around_the_number_of_tokens() {
+    let app = TestApp::with(|settings| settings.limits.tokens_per_user = 3).await;
+    let ada = app.user("ada", &["read"]).await;
+    let mut browsers = Vec::new();
+    for _ in 0..3 {
+        browsers.push(Browser::signed_in(&app, &ada).await);
+    }
+    // The oldest session of the same token gave way.
+    let mut is_in = Vec::new();
+    for browser in &mut browsers {
+        is_in.push(browser.page("/").await.contains(">ada</span>"));
+    }
+    assert_eq!(is_in, [false, true, true]);
+    // A browser that signs in again needs no room.
+    assert_eq!(browsers[2].post("/login", &[("token", &ada)]).await.status, 303);
+    assert!(browsers[1].page("/").await.contains(">ada</span>"));
+    let others = TestApp::with(|settings| settings.limits.tokens_per_user = 2).await;
+    let eve = others.user("eve", &["read"]).await;
+    let second = others.token(json!({ "user": "eve", "label": "b", "scopes": ["read"] })).await;
+    let mut browser = Browser::new(&others);
+    let answer = browser.post("/login", &[("token", &eve)]).await;
+    assert_eq!(answer.status, 422);
+    assert!(text(&answer).contains("you have 2 live tokens already"), "{}", text(&answer));
+    others.get_as(&second, "/api/v1/whoami").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_limited_however_the_address_is_written() {
+    let app = TestApp::with(|settings| {
+        settings.limits.oidc_requests_per_minute_per_address = 3;
+        settings.trust_forwarded = true;
+    })
+    .await;
+    for path in ["/login", "/%6cogin", "/%6C%6fgin", "//login"] {
+        let mut last = 0;
+        for _ in 0..12 {
+            let request = axum::http::Request::post(path)
+                .header("host", "127.0.0.1:8700")
+                .header("origin", "http://127.0.0.1:8700")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("x-forwarded-for", "192.0.2.1")
+                .body("token=sky_pat_wrong".into())
+                .unwrap();
+            last = app.send(request).await.status.as_u16();
+        }
+        // What is no way to sign in needs no limit.
+        assert_eq!(last, if path == "//login" { 404 } else { 429 }, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_theme_is_kept_and_nothing_else_in_its_place() {
     let app = TestApp::new().await;
     let mut browser = Browser::new(&app);

@@ -224,3 +224,22 @@ async fn skills_are_rated_on_their_page() {
     assert!(browser.page("/acme/tool/ratings").await.contains("may not rate"));
     assert_eq!(browser.post("/acme/tool/ratings", &[("rating", "5")]).await.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_own_rating_is_known_on_every_page() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let ada = app.user("ada", &["read", "rate"]).await;
+    let mut browser = Browser::signed_in(&app, &ada).await;
+    browser.post("/acme/tool/ratings", &[("rating", "2"), ("review", "Mine")]).await;
+    app.app.environment.advance_seconds(1);
+    for number in 0..3 {
+        let other = app.user(&format!("other-{number}"), &["read", "rate"]).await;
+        app.post("/api/v1/skills/acme/tool/rate", &other, json!({ "rating": 5 })).await.is(200);
+    }
+    let page = browser.page("/acme/tool/ratings?limit=1").await;
+    assert!(!page.contains("<p>Mine</p>"), "{page}");
+    for part in ["value=\"2\" required checked", ">Mine</textarea>", "Take it back"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
