@@ -24,7 +24,7 @@ pub fn rewrite<'text>(parser: Parser<'text>, place: Option<&Place>) -> Option<Ve
         return None;
     }
     let mut rewriter =
-        Rewriter { place, links: 0, names: HashMap::new(), done: Vec::with_capacity(events.len()) };
+        Rewriter { place, links: Vec::new(), names: HashMap::new(), done: Vec::with_capacity(events.len()) };
     let (mut rest, mut depth) = (events.into_iter(), 0_usize);
     while let Some(event) = rest.next() {
         match event {
@@ -46,7 +46,7 @@ pub fn rewrite<'text>(parser: Parser<'text>, place: Option<&Place>) -> Option<Ve
                 rewriter.done.push(Event::Text(CowStr::Borrowed(if is_done { "☑ " } else { "☐ " })));
             }
             // A link within a link is none.
-            Event::FootnoteReference(_) if rewriter.links > 0 => {}
+            Event::FootnoteReference(_) if !rewriter.links.is_empty() => {}
             Event::FootnoteReference(name) => rewriter.done.push(Event::FootnoteReference(note(&name))),
             other => rewriter.done.push(other),
         }
@@ -100,8 +100,8 @@ fn alternative<'text>(rest: &mut impl Iterator<Item = Event<'text>>) -> String {
 
 struct Rewriter<'text, 'place> {
     place: Option<&'place Place>,
-    /// Links that are open.
-    links: usize,
+    /// Links that are open, and whether each leads somewhere.
+    links: Vec<bool>,
     names: HashMap<String, usize>,
     done: Vec<Event<'text>>,
 }
@@ -109,8 +109,13 @@ struct Rewriter<'text, 'place> {
 impl<'text> Rewriter<'text, '_> {
     fn start(&mut self, tag: Tag<'text>, rest: &[Event<'text>]) {
         let tag = match tag {
-            Tag::Link { .. } => {
-                self.links += 1;
+            Tag::Link { link_type, ref dest_url, .. } => {
+                // One that leads nowhere is text.
+                let leads = link_type == LinkType::Email || links::link(dest_url, self.place).is_some();
+                self.links.push(leads);
+                if !leads {
+                    return;
+                }
                 tag
             }
             Tag::Heading { level, .. } => {
@@ -124,8 +129,8 @@ impl<'text> Rewriter<'text, '_> {
     }
 
     fn end(&mut self, end: TagEnd) {
-        if end == TagEnd::Link {
-            self.links = self.links.saturating_sub(1);
+        if end == TagEnd::Link && self.links.pop() == Some(false) {
+            return;
         }
         self.done.push(Event::End(end));
     }
@@ -149,7 +154,7 @@ impl<'text> Rewriter<'text, '_> {
         let last = path.trim_end_matches('/').rsplit('/').next();
         let shown = Some(alt.trim()).filter(|alt| !alt.is_empty()).or(last).filter(|text| !text.is_empty());
         let text = Event::Text(shown.unwrap_or("picture").to_owned().into());
-        if self.links > 0 {
+        if !self.links.is_empty() || links::link(&dest_url, None).is_none_or(|to| to.starts_with('#')) {
             return self.done.push(text);
         }
         let link_type = LinkType::Inline;
