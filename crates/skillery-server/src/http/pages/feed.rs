@@ -78,7 +78,11 @@ pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
     let row = match skill::find(&call.app, &call.caller, id).await {
         // What has the form of a skill's id may be a namespace.
         Err(failure) if failure.code() == ProblemCode::SkillNotFound => match id.as_str().parse() {
-            Ok(namespace) => return of_namespace(call, &namespace).await,
+            Ok(namespace) => {
+                let of_namespace = of_namespace(call, &namespace).await;
+                return of_namespace
+                    .map_err(|other| if other.problem.status == 404 { failure } else { other });
+            }
             Err(_) => return Err(failure),
         },
         found => found?,
