@@ -114,6 +114,11 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
                 }
                 continue;
             }
+            // Who asks for changes approves no more, until they approve again.
+            Event::VersionChangesRequested { version, .. } if version == offered.version => {
+                story.approvals.retain(|earlier| Some(earlier.user) != entry.actor.as_deref());
+                continue;
+            }
             Event::VersionRejected { version, .. } if version == offered.version => {
                 return Err(not_approved(offered, format!("it was rejected by entry {index}")));
             }

@@ -19,6 +19,7 @@ mod oidc;
 mod operations;
 mod publishing;
 mod rating;
+mod review;
 mod rotation;
 mod routes;
 mod searching;
