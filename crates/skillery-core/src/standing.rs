@@ -83,7 +83,12 @@ mod tests {
             Event::VersionYanked { skill: skill.clone(), version: version.clone() },
             Event::VersionUnyanked { skill: skill.clone(), version: version.clone() },
             Event::VersionQuarantined { skill: skill.clone(), version: version.clone() },
-            Event::VersionChangesRequested { skill: skill.clone(), version: version.clone(), digest, member: 1 },
+            Event::VersionChangesRequested {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+            },
         ]
     }
 
@@ -94,7 +99,18 @@ mod tests {
             (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None, None]),
             (
                 Some(Pending),
-                [None, None, Some(Pending), Some(Rejected), Some(Published), None, None, None, None, Some(Pending)],
+                [
+                    None,
+                    None,
+                    Some(Pending),
+                    Some(Rejected),
+                    Some(Published),
+                    None,
+                    None,
+                    None,
+                    None,
+                    Some(Pending),
+                ],
             ),
             (
                 Some(Published),

@@ -38,7 +38,12 @@ impl Client {
     }
 
     /// `GET …/approvals/comments`: one page of the threads about a version.
-    pub async fn review_threads(&self, id: &SkillId, version: &Version, page: Page) -> Result<ThreadsResponse> {
+    pub async fn review_threads(
+        &self,
+        id: &SkillId,
+        version: &Version,
+        page: Page,
+    ) -> Result<ThreadsResponse> {
         self.json(page.add_to(of_version(Method::GET, id, version, COMMENTS))).await
     }
 

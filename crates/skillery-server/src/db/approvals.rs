@@ -216,7 +216,9 @@ pub async fn listed(
     let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
     const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = v.version";
     let (state, order) = match state {
-        ApprovalState::Pending => ("v.status = 'pending'".to_owned(), "v.created_at, v.skill, v.version".to_owned()),
+        ApprovalState::Pending => {
+            ("v.status = 'pending'".to_owned(), "v.created_at, v.skill, v.version".to_owned())
+        }
         ApprovalState::Decided => (
             format!("v.status <> 'pending' AND EXISTS (SELECT 1 {DECIDED})"),
             format!("(SELECT MAX(d.at) {DECIDED}) DESC, v.skill, v.version"),
@@ -237,20 +239,24 @@ pub async fn listed(
         Whose::Reviewed => conditions.push(reviews),
         Whose::Open => {
             conditions.push(reviews);
-            conditions.push(format!("v.publisher <> {me} AND NOT EXISTS (SELECT 1 {DECIDED} AND d.user_id = {me})"));
+            conditions.push(format!(
+                "v.publisher <> {me} AND NOT EXISTS (SELECT 1 {DECIDED} AND d.user_id = {me})"
+            ));
             conditions.push(format!(
                 "NOT EXISTS (SELECT 1 FROM signatures g WHERE g.skill = v.skill AND g.version = v.version \
                  AND g.signer = {me})"
             ));
         }
-        Whose::Own => conditions
-            .push(format!("v.publisher = {me} AND (s.visibility <> 'private' OR {})", has_role(""))),
+        Whose::Own => {
+            conditions.push(format!("v.publisher = {me} AND (s.visibility <> 'private' OR {})", has_role("")))
+        }
     }
     let where_ = conditions.join(" AND ");
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM versions v JOIN skills s ON s.key = v.skill WHERE {where_}"
     )));
-    let of = |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
+    let of =
+        |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
     let (approved, changes) = (of("approved"), of("changes-requested"));
     let mut page = sqlx::query(AssertSqlSafe(format!(
         "SELECT s.id, v.version, u.name, v.description, v.created_at, {approved}, \

@@ -92,7 +92,11 @@ pub async fn comment(
 }
 
 /// How many comments a version has, whatever became of them.
-pub async fn count(executor: impl Executor<'_, Database = Any>, skill: &str, version: &Version) -> Result<i64> {
+pub async fn count(
+    executor: impl Executor<'_, Database = Any>,
+    skill: &str,
+    version: &Version,
+) -> Result<i64> {
     Ok(sqlx::query_scalar(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments WHERE skill = $1 AND version = $2",
     )
@@ -175,12 +179,14 @@ pub async fn edit(tx: &mut Tx, comment: &CommentRow, number: i64, text: &str) ->
 /// Takes a comment away.
 pub async fn hide(tx: &mut Tx, comment: &str, user: &str) -> Result<()> {
     let now = tx.now.micros();
-    sqlx::query("UPDATE review_comments SET hidden_at = $2, hidden_by = $3 WHERE id = $1 AND hidden_at IS NULL")
-        .bind(comment.to_owned())
-        .bind(now)
-        .bind(user.to_owned())
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "UPDATE review_comments SET hidden_at = $2, hidden_by = $3 WHERE id = $1 AND hidden_at IS NULL",
+    )
+    .bind(comment.to_owned())
+    .bind(now)
+    .bind(user.to_owned())
+    .execute(tx.connection())
+    .await?;
     Ok(())
 }
 
@@ -324,7 +330,13 @@ pub async fn changelog(
 }
 
 /// Keeps what changed with a version, in place of what was said before.
-pub async fn set_changelog(tx: &mut Tx, skill: &str, version: &Version, user: &str, text: &str) -> Result<()> {
+pub async fn set_changelog(
+    tx: &mut Tx,
+    skill: &str,
+    version: &Version,
+    user: &str,
+    text: &str,
+) -> Result<()> {
     let now = tx.now.micros();
     sqlx::query(
         "INSERT INTO changelogs (skill, version, text, user_id, at) VALUES ($1, $2, $3, $4, $5) \

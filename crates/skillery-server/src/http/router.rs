@@ -281,7 +281,9 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
-        [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => (COMMENTS, id, Some(version)),
+        [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => {
+            (COMMENTS, id, Some(version))
+        }
         [id @ .., "versions", version, "approvals", "comments", _] if id.len() >= 2 => {
             (COMMENT, id, Some(version))
         }

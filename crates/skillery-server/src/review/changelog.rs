@@ -41,7 +41,8 @@ pub async fn set(
                 match table::changelog(tx.connection(), &key, &wanted).await? {
                     Some(known) if known == text => return Ok(()),
                     Some(_) if row.status != VersionStatus::Pending => {
-                        let detail = format!("what changed with {id} {wanted} is said, and it is {}", row.status);
+                        let detail =
+                            format!("what changed with {id} {wanted} is said, and it is {}", row.status);
                         return Err(Failure::new(ProblemCode::StatusConflict, detail));
                     }
                     _ => {}

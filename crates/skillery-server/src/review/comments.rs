@@ -9,10 +9,10 @@ use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version,
 use super::file_not_found;
 use crate::access::{Caller, Identity, forbidden};
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::review::{self as table, CommentRow, NewComment};
 use crate::db::skills::SkillRow;
 use crate::db::versions::{self, VersionRow};
-use crate::db::Tx;
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 use crate::skill;
@@ -148,7 +148,9 @@ async fn place(
     let older = match (side.unwrap_or(DiffSide::New), against) {
         (DiffSide::New, None) => None,
         (DiffSide::New, Some(_)) => return Err(invalid("against", "`against` goes with the side `old`")),
-        (DiffSide::Old, None) => return Err(invalid("against", "the side `old` is that of a version, `against`")),
+        (DiffSide::Old, None) => {
+            return Err(invalid("against", "the side `old` is that of a version, `against`"));
+        }
         (DiffSide::Old, Some(version)) => Some(skill::handed_out(app, caller, id, version).await?.1),
     };
     let row = older.as_ref().unwrap_or(row);
@@ -257,14 +259,19 @@ impl About<'_> {
             }
             let edits = table::edits(tx.connection(), &self.found.id).await?;
             if edits >= i64::try_from(limits.review_edits).unwrap_or(i64::MAX) {
-                let detail = format!("the comment was changed {edits} times, all of which are kept; answer it instead");
+                let detail = format!(
+                    "the comment was changed {edits} times, all of which are kept; answer it instead"
+                );
                 return Err(Failure::new(ProblemCode::TooManyComments, detail));
             }
             table::edit(tx, self.found, edits, &text).await?;
         }
         let Some(resolved) = patch.resolved else { return Ok(()) };
         if self.found.thread != self.found.id {
-            return Err(invalid("resolved", format!("it is the thread `{}` that is resolved", self.found.thread)));
+            return Err(invalid(
+                "resolved",
+                format!("it is the thread `{}` that is resolved", self.found.thread),
+            ));
         }
         if !self.is_author() && self.row.publisher != self.identity.user.id {
             self.holds(Role::Reviewer)?;

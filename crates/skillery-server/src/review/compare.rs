@@ -38,13 +38,7 @@ impl<'a> Pair<'a> {
     }
 
     /// What became of it, with its lines as far as the budget goes.
-    pub fn compare(
-        &self,
-        from: Option<&Side>,
-        to: &Side,
-        limits: &Limits,
-        budget: &mut Budget,
-    ) -> FileDiff {
+    pub fn compare(&self, from: Option<&Side>, to: &Side, limits: &Limits, budget: &mut Budget) -> FileDiff {
         let (before, after) = self.contents(from, to);
         let texts = text_of(before).zip(text_of(after));
         let mut diff = FileDiff {

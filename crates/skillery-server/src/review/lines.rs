@@ -84,7 +84,8 @@ pub struct Compared {
 pub fn compared(old: &str, new: &str, budget: &mut Budget) -> Compared {
     let (old, new) = (split(old), split(new));
     // Where all lines end like this, that says nothing. Where some do, it may be all that changed.
-    let is_dos = old.iter().chain(&new).filter(|line| line.ends_with('\n')).all(|line| line.ends_with("\r\n"));
+    let is_dos =
+        old.iter().chain(&new).filter(|line| line.ends_with('\n')).all(|line| line.ends_with("\r\n"));
     let mut compared = Compared::default();
     for group in changes(&old, &new, budget.deadline) {
         for op in &group {
@@ -202,13 +203,18 @@ mod tests {
         let mut budget = budget(10);
         let first = compared(&old, &new, &mut budget);
         assert!(first.truncated && first.added == 30 && first.removed == 30);
-        assert_eq!((first.hunks[0].old_lines, first.hunks[0].new_lines, first.hunks[0].lines.len()), (10, 0, 10));
+        assert_eq!(
+            (first.hunks[0].old_lines, first.hunks[0].new_lines, first.hunks[0].lines.len()),
+            (10, 0, 10)
+        );
         assert!(!budget.take_file());
         // Time that is over makes a diff larger, and no lines get lost.
         let late = Budget { deadline: Instant::now(), ..super::tests::budget(1_000) };
         let mut late = late;
-        let (old, new): (String, String) =
-            ((0..200).map(|n| format!("{n}\n")).collect(), (0..200).map(|n| format!("{}\n", n / 2)).collect());
+        let (old, new): (String, String) = (
+            (0..200).map(|n| format!("{n}\n")).collect(),
+            (0..200).map(|n| format!("{}\n", n / 2)).collect(),
+        );
         let compared = compared(&old, &new, &mut late);
         assert_eq!(compared.added, compared.removed);
         assert!(!compared.truncated && compared.added > 0);

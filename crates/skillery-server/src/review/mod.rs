@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_version_follows_the_highest_below_it() {
-        let versions = |texts: &[&str]| -> Vec<Version> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let versions =
+            |texts: &[&str]| -> Vec<Version> { texts.iter().map(|text| text.parse().unwrap()).collect() };
         let before = versions(&["1.0.1", "2.0.0", "1.0.0"]);
         let of = |text: &str| base(&before, &text.parse().unwrap()).map(ToString::to_string);
         assert_eq!(of("2.1.0").as_deref(), Some("2.0.0"));

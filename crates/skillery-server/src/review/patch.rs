@@ -33,7 +33,10 @@ pub fn write(
             .filter(|written| place < limits.diff_files && patch.len() + written.len() <= limits.diff_bytes);
         match written {
             Some(written) => patch.extend_from_slice(&written),
-            None => head += &format!("left out, as it is too large: {}\n", pair.paths().next().unwrap_or_default()),
+            None => {
+                head +=
+                    &format!("left out, as it is too large: {}\n", pair.paths().next().unwrap_or_default())
+            }
         }
     }
     let mut all = head.into_bytes();
@@ -109,7 +112,8 @@ fn lines(
     for group in groups {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let of = |start: usize, end: usize| format!("{},{}", start + usize::from(end > start), end - start);
-        let (old, new) = (first.old_range().start..last.old_range().end, first.new_range().start..last.new_range().end);
+        let (old, new) =
+            (first.old_range().start..last.old_range().end, first.new_range().start..last.new_range().end);
         out.extend_from_slice(
             format!("@@ -{} +{} @@\n", of(old.start, old.end), of(new.start, new.end)).as_bytes(),
         );

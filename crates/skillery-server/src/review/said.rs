@@ -26,7 +26,8 @@ pub fn findings(id: &SkillId, side: &Side) -> Vec<VersionFinding> {
 /// What is found in the newer version and was not in the older one, wherever in its file it stood.
 pub fn new_findings(id: &SkillId, from: Option<&Side>, to: &Side) -> Vec<VersionFinding> {
     let mut known: BTreeMap<(String, String, String), usize> = BTreeMap::new();
-    let key = |finding: &VersionFinding| (finding.rule.clone(), finding.path.clone(), finding.message.clone());
+    let key =
+        |finding: &VersionFinding| (finding.rule.clone(), finding.path.clone(), finding.message.clone());
     for finding in from.map(|side| findings(id, side)).unwrap_or_default() {
         *known.entry(key(&finding)).or_default() += 1;
     }
@@ -118,7 +119,9 @@ fn asked(side: &Side) -> Asked {
             ask(&file.path, "allowed-tools", tools.into_iter().collect());
         }
         // Whatever is called: the block is in Python's files.
-        let Some(code) = file.path.ends_with(".py").then(|| super::text_of(&file.bytes)).flatten() else { continue };
+        let Some(code) = file.path.ends_with(".py").then(|| super::text_of(&file.bytes)).flatten() else {
+            continue;
+        };
         if !code.contains("/// ") {
             continue;
         }
@@ -138,7 +141,8 @@ fn asked(side: &Side) -> Asked {
 fn entries(manifest: Manifest) -> Vec<(&'static str, Vec<String>)> {
     let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages, .. } =
         manifest.permissions;
-    let paths = |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| path.display().to_string()).collect();
+    let paths =
+        |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| path.display().to_string()).collect();
     let number = |number: Option<u64>| number.iter().map(u64::to_string).collect();
     vec![
         ("read", paths(read)),

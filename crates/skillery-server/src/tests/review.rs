@@ -38,12 +38,17 @@ fn first() -> Vec<BundleFile> {
 
 fn second() -> Vec<BundleFile> {
     let code: String = (1..=30)
-        .map(|line| if line == 15 { "line_15 = 'x\u{202e}y'\n".to_owned() } else { format!("line_{line} = {line}\n") })
+        .map(|line| {
+            if line == 15 { "line_15 = 'x\u{202e}y'\n".to_owned() } else { format!("line_{line} = {line}\n") }
+        })
         .collect();
     let mut run = file("run.sh", "#!/bin/sh\nexit 0\n");
     run.executable = true;
     vec![
-        skill_file("Fills in.", "allowed-tools: Bash\nmetadata:\n  skillery-dependencies: \"acme/base ^1.2\"\n"),
+        skill_file(
+            "Fills in.",
+            "allowed-tools: Bash\nmetadata:\n  skillery-dependencies: \"acme/base ^1.2\"\n",
+        ),
         file("scripts/tool.py", format!("{SCRIPT}{code}")),
         file("new/name.txt", "kept as it is\n"),
         file("with space.txt", "a\nb"),
@@ -88,7 +93,14 @@ async fn a_diff_shows_what_changed_and_what_nobody_would_see() {
         .iter()
         .map(|file| {
             let of = |name: &str| file[name].as_str().unwrap().to_owned();
-            format!("{} {} +{} -{} binary {}", of("status"), of("path"), file["added"], file["removed"], file["binary"])
+            format!(
+                "{} {} +{} -{} binary {}",
+                of("status"),
+                of("path"),
+                file["added"],
+                file["removed"],
+                file["binary"]
+            )
         })
         .collect();
     assert_eq!(
@@ -150,7 +162,8 @@ async fn a_diff_shows_what_changed_and_what_nobody_would_see() {
 
 /// Runs a program in a folder; it must go well.
 fn run(folder: &Path, program: &str, arguments: &[&str]) {
-    let done = Command::new(program).args(arguments).current_dir(folder).env("HOME", folder).output().unwrap();
+    let done =
+        Command::new(program).args(arguments).current_dir(folder).env("HOME", folder).output().unwrap();
     assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -243,12 +256,17 @@ async fn a_diff_has_limits_and_says_what_it_leaves_out() {
     assert_eq!(diff["truncated"], true);
     let of = |path: &str| {
         let file = by_path(&diff, path);
-        let lines = file["hunks"].as_array().unwrap().iter().map(|hunk| hunk["lines"].as_array().unwrap().len());
+        let lines =
+            file["hunks"].as_array().unwrap().iter().map(|hunk| hunk["lines"].as_array().unwrap().len());
         (file["truncated"].as_bool().unwrap(), lines.sum::<usize>(), file["added"].as_u64().unwrap())
     };
     assert_eq!((of("a.txt"), of("b.txt"), of("c.txt")), ((true, 0, 0), (false, 31, 30), (true, 9, 30)));
     let patch = String::from_utf8(app.patch_of(ADMIN, &format!("{TOOL}/1.1.0/diff")).await).unwrap();
-    assert!(patch.starts_with("acme/tool 1.0.0 to 1.1.0\nleft out, as it is too large: a.txt\n\ndiff --git a/b.txt"));
+    assert!(
+        patch.starts_with(
+            "acme/tool 1.0.0 to 1.1.0\nleft out, as it is too large: a.txt\n\ndiff --git a/b.txt"
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -367,8 +385,8 @@ async fn reviewers_and_authors_talk_about_lines() {
     }
     say(json!({ "text": "x", "path": "none" })).await.fails(404, "file-not-found");
     say(json!({ "text": "x", "thread": "none" })).await.fails(404, "comment-not-found");
-    let of_other = app.post(&format!("{TOOL}/0.9.0/approvals/comments"), &rita, json!({ "text": "x", "thread": id }));
-    of_other.await.fails(404, "comment-not-found");
+    let other = format!("{TOOL}/0.9.0/approvals/comments");
+    app.post(&other, &rita, json!({ "text": "x", "thread": id })).await.fails(404, "comment-not-found");
     // An answer is no thread.
     let second = thread["comments"][1]["id"].as_str().unwrap();
     say(json!({ "text": "x", "thread": second })).await.fails(404, "comment-not-found");
@@ -398,12 +416,17 @@ async fn reviewers_and_authors_talk_about_lines() {
     let second = format!("{path}/{second}");
     app.delete(&second, &rob).await.fails(403, "forbidden");
     let hidden = app.delete(&second, &author).await.is(200);
-    assert_eq!((&hidden["comments"][1]["text"], hidden["comments"][1]["hidden_at"].is_string()), (&Value::Null, true));
+    assert_eq!(
+        (&hidden["comments"][1]["text"], hidden["comments"][1]["hidden_at"].is_string()),
+        (&Value::Null, true)
+    );
     app.delete(&format!("{path}/{id}"), ADMIN).await.is(200);
     patch(&id, &rita, json!({ "text": "again" })).await.fails(404, "comment-not-found");
     assert_eq!(app.get_as(&rita, &path).await.is(200)["total"], 2);
     // Nothing of it is in the log.
-    assert!(!app.log().await.iter().any(|entry| entry["event"]["kind"].as_str().unwrap().contains("comment")));
+    assert!(
+        !app.log().await.iter().any(|entry| entry["event"]["kind"].as_str().unwrap().contains("comment"))
+    );
 
     // Who is no member any more, or whom it is not shown to any more, sees nothing.
     app.member("acme", "rob", "publisher").await;
@@ -421,7 +444,8 @@ async fn comments_have_limits() {
     .await;
     app.publish("acme/tool", "1.0.0").await;
     let path = format!("{TOOL}/1.0.0/approvals/comments");
-    let id = app.post(&path, ADMIN, json!({ "text": "one" })).await.is(201)["id"].as_str().unwrap().to_owned();
+    let id =
+        app.post(&path, ADMIN, json!({ "text": "one" })).await.is(201)["id"].as_str().unwrap().to_owned();
     app.post(&path, ADMIN, json!({ "text": "two" })).await.is(201);
     app.post(&path, ADMIN, json!({ "text": "three" })).await.fails(409, "too-many-comments");
     let path = format!("{path}/{id}");
@@ -472,15 +496,21 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     let People { author, rita, rob, reader } = app.people().await;
     app.policy("acme", 1).await;
     app.put("/api/v1/orgs/acme/team/policy", ADMIN, json!({ "approvals": 1, "role": "admin" })).await.is(200);
-    for (id, version, token) in
-        [("acme/tool", "1.0.0", &author), ("acme/other", "1.0.0", &rita), ("acme/team/tool", "1.0.0", &author)]
-    {
+    for (id, version, token) in [
+        ("acme/tool", "1.0.0", &author),
+        ("acme/other", "1.0.0", &rita),
+        ("acme/team/tool", "1.0.0", &author),
+    ] {
         app.post("/api/v1/skills", token, skill(id, version)).await.is(202);
     }
     let ids = async |token: &str, query: &str| {
         let found = app.get_as(token, &format!("/api/v1/approvals?{query}")).await.is(200);
-        let ids: Vec<_> =
-            found["pending"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<_> = found["pending"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect();
         assert_eq!(found["total"], ids.len());
         ids.join(" ")
     };
@@ -494,7 +524,9 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     assert_eq!(ids(&reader, "mine=true").await, "");
     let path = |id: &str| format!("/api/v1/skills/{id}/versions/1.0.0/approvals");
     let rejected = json!({ "decision": "rejected", "comment": "no" });
-    app.post(&path("acme/tool"), &rita, json!({ "decision": "changes-requested", "comment": "so" })).await.is(200);
+    app.post(&path("acme/tool"), &rita, json!({ "decision": "changes-requested", "comment": "so" }))
+        .await
+        .is(200);
     assert_eq!(ids(&rita, "needs-me=true").await, "");
     app.post(&path("acme/tool"), &rob, rejected).await.is(200);
     app.app.environment.advance_seconds(1);
@@ -502,14 +534,19 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     assert_eq!(ids(&rita, "state=decided").await, "acme/other acme/tool");
     assert_eq!(ids(&author, "state=decided&mine=true").await, "acme/tool");
     let decided = app.get_as(&author, "/api/v1/approvals?state=decided&mine=true").await.is(200);
-    assert_eq!((&decided["pending"][0]["status"], &decided["pending"][0]["given"]), (&json!("rejected"), &json!(0)));
+    assert_eq!(
+        (&decided["pending"][0]["status"], &decided["pending"][0]["given"]),
+        (&json!("rejected"), &json!(0))
+    );
     assert!(decided["pending"][0]["decided_at"].is_string());
     for query in ["state=x", "mine=perhaps", "mine=true&needs-me=true", "needs-me=true&state=decided"] {
         app.get_as(&rita, &format!("/api/v1/approvals?{query}")).await.fails(400, "invalid-parameter");
     }
     app.get_as(&reader, "/api/v1/approvals?namespace=acme").await.fails(404, "org-not-found");
     // What is private and was left is not listed any more.
-    app.put("/api/v1/skills/acme/team/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(200);
+    app.put("/api/v1/skills/acme/team/tool/visibility", ADMIN, json!({ "visibility": "private" }))
+        .await
+        .is(200);
     assert_eq!(ids(&author, "mine=true").await, "acme/team/tool");
     app.delete("/api/v1/orgs/acme/members/author", ADMIN).await.is(204);
     assert_eq!(ids(&author, "mine=true").await, "");

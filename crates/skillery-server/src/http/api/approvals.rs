@@ -97,8 +97,7 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
     };
     let wanted = table::Wanted { user: &identity.user.id, state: *state, whose, within: &within_bounds };
     if whose != Whose::Open {
-        let (total, pending) =
-            table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
+        let (total, pending) = table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
         return Ok(PendingResponse { total, pending });
     }
     let (_, mut pending) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
@@ -112,7 +111,8 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
     }
     pending.retain(|version| {
         let key = version.id.namespace().key();
-        let held = identity.roles.iter().filter(|(place, _)| key_contains(place, &key)).map(|(_, role)| *role);
+        let held =
+            identity.roles.iter().filter(|(place, _)| key_contains(place, &key)).map(|(_, role)| *role);
         held.max() >= demanded.get(&key).copied()
     });
     let total = pending.len() as u64;
