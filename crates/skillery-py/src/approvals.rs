@@ -44,7 +44,12 @@ fn word<T: std::str::FromStr<Err = String>>(text: &str, what: &str) -> Result<T,
 
 /// How far a version is, with what is said about it.
 #[pyfunction]
-fn approval_get<'py>(py: Python<'py>, registry: &Registry, id: &str, version: &str) -> PyResult<Bound<'py, PyAny>> {
+fn approval_get<'py>(
+    py: Python<'py>,
+    registry: &Registry,
+    id: &str,
+    version: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     let (client, id, version) = (registry.client(py)?, id.to_owned(), version.to_owned());
     let found = wait(py, async move {
         let standing = client.approvals(&id.parse()?, &version.parse()?).await?;
@@ -73,10 +78,9 @@ fn approval_decide<'py>(
         let (id, version): (SkillId, Version) = (id.parse()?, version.parse()?);
         let decision: Decision = word(&decision, "decision")?;
         let digest = match digest {
-            Some(text) => text.parse::<Digest>().map_err(|error| Error::Invalid {
-                what: "`digest`".to_owned(),
-                reason: error.to_string(),
-            })?,
+            Some(text) => text
+                .parse::<Digest>()
+                .map_err(|error| Error::Invalid { what: "`digest`".to_owned(), reason: error.to_string() })?,
             None => Library::new(Home::locate()?).reviewed_digest(&client, &id, &version).await?,
         };
         let request = DecisionRequest { decision, digest: Some(digest), comment };

@@ -32,7 +32,7 @@ use crate::skill;
 use crate::turns::Turn;
 
 /// How long lines of one diff are compared as well as can be; what is left then is compared as a whole.
-const MOST_TIME: Duration = Duration::from_secs(2);
+const MOST_TIME: Duration = Duration::from_secs(1);
 
 /// What a version is compared with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -330,7 +330,7 @@ async fn findings_are_those_of_the_rules() {
     files.push(file("run.sh", "#!/bin/sh\n"));
     app.folder_as(ADMIN, "1.1.0", files).await.is(201);
     let found = app.get(&format!("{TOOL}/1.1.0/findings")).await.is(200);
-    let finding = json!({ "rule": "script-not-executable", "level": "warning", "path": "run.sh", "line": 1, "column": 1,
+    let finding = json!({ "rule": "script-not-executable", "level": "note", "path": "run.sh", "line": 1, "column": 1,
         "message": "the file begins with `#!` and is not executable" });
     assert_eq!(found["findings"], json!([finding]));
     assert_eq!(app.get(&format!("{TOOL}/1.1.0/diff")).await.is(200)["findings"], json!([finding]));
@@ -501,6 +501,7 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
         ("acme/other", "1.0.0", &rita),
         ("acme/team/tool", "1.0.0", &author),
     ] {
+        app.app.environment.advance_seconds(1);
         app.post("/api/v1/skills", token, skill(id, version)).await.is(202);
     }
     let ids = async |token: &str, query: &str| {
@@ -546,7 +547,7 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     // What is private and was left is not listed any more.
     app.put("/api/v1/skills/acme/team/tool/visibility", ADMIN, json!({ "visibility": "private" }))
         .await
-        .is(200);
+        .is(204);
     assert_eq!(ids(&author, "mine=true").await, "acme/team/tool");
     app.delete("/api/v1/orgs/acme/members/author", ADMIN).await.is(204);
     assert_eq!(ids(&author, "mine=true").await, "");

@@ -47,7 +47,11 @@ fn describe(page: &mut Page, diff: &DiffResponse) {
     page.field("changed", format!("{files}, {} as before; {lines}", diff.unchanged));
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
     for field in &diff.fields {
-        page.field(&field.field, format!("{} (was: {})", value(&field.after), value(&field.before)));
+        let was = match diff.from {
+            Some(_) => format!(" (was: {})", value(&field.before)),
+            None => String::new(),
+        };
+        page.field(&field.field, value(&field.after) + &was);
     }
     for one in &diff.dependencies {
         let (tone, told) = match (&one.before, &one.after) {
