@@ -145,14 +145,24 @@ fn within(one: &[String], other: &[String]) -> Vec<String> {
     responses((status = 200, body = ApprovalsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    call.caller.require(Scope::Read)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
-    call.caller.require_role(Scope::Read, Role::Reader, &skill.id.namespace())?;
-    json(StatusCode::OK, &approvals_of(&call.app, &call.caller, &skill.id, version).await?)
+    json(StatusCode::OK, &standing(&call.app, &call.caller, id, version).await?)
+}
+
+/// How far a version is, for members of the namespace.
+pub async fn standing(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+) -> Result<ApprovalsResponse> {
+    caller.require(Scope::Read)?;
+    let skill = skill::find(app, caller, id).await?;
+    caller.require_role(Scope::Read, Role::Reader, &skill.id.namespace())?;
+    approvals_of(app, caller, &skill.id, version).await
 }
 
 /// How far a version is, for who sees it.
-pub async fn approvals_of(
+async fn approvals_of(
     app: &App,
     caller: &Caller,
     id: &SkillId,
@@ -227,8 +237,20 @@ async fn newer(app: &App, caller: &Caller, id: &SkillId, row: &VersionRow) -> Re
 )]
 pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Review)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
     let (app, caller, request) = call.json::<DecisionRequest>().await?;
+    json(StatusCode::OK, &decided(&app, &caller, id, version, request).await?)
+}
+
+/// Decides about a version; how far it is then.
+pub async fn decided(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    request: DecisionRequest,
+) -> Result<ApprovalsResponse> {
+    caller.require(Scope::Review)?;
+    let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Review, Role::Reviewer, &skill.id.namespace())?;
     let DecisionRequest { decision, digest, comment } = request;
     check_text("comment", &comment, app.settings.limits.reason_length, true)?;
@@ -251,5 +273,5 @@ pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result
             })
         })
         .await?;
-    json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
+    approvals_of(app, caller, &skill.id, version).await
 }
