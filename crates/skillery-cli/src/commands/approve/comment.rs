@@ -91,7 +91,6 @@ fn short(id: &str) -> &str {
 
 /// Shows a thread.
 pub(super) fn describe(page: &mut Page, thread: &ReviewThread) {
-    page.blank();
     let mut head = Line::default().toned(Tone::Strong, "thread ").name(short(&thread.id));
     if let Some(path) = &thread.path {
         let line = thread.line.map(|line| format!(":{line}")).unwrap_or_default();

@@ -244,7 +244,10 @@ async fn show(session: &Session, which: &Which) -> CommandResult {
     let shown = Shown { approvals, comments };
     session.output.show(&shown, |page| {
         describe(page, &shown.approvals);
-        shown.comments.iter().for_each(|thread| comment::describe(page, thread));
+        for thread in &shown.comments {
+            page.blank();
+            comment::describe(page, thread);
+        }
     })?;
     Ok(Exit::Done)
 }
