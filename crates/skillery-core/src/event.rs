@@ -228,6 +228,19 @@ pub enum Event {
         /// The entry by which the reviewer had the role.
         member: u64,
     },
+    /// A reviewer asked for changes of a version that waits. It waits on, and an approval of the same reviewer before this
+    /// entry counts no more.
+    #[serde(rename = "version.changes-requested")]
+    VersionChangesRequested {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle that was looked at.
+        digest: Digest,
+        /// The entry by which the reviewer had the role.
+        member: u64,
+    },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]
     VersionYanked {
@@ -336,6 +349,7 @@ impl Event {
             Self::VersionSigned { .. } => "version.signed",
             Self::VersionApproved { .. } => "version.approved",
             Self::VersionRejected { .. } => "version.rejected",
+            Self::VersionChangesRequested { .. } => "version.changes-requested",
             Self::VersionYanked { .. } => "version.yanked",
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
@@ -356,6 +370,7 @@ impl Event {
             | Self::VersionSigned { version, .. }
             | Self::VersionApproved { version, .. }
             | Self::VersionRejected { version, .. }
+            | Self::VersionChangesRequested { version, .. }
             | Self::VersionYanked { version, .. }
             | Self::VersionUnyanked { version, .. }
             | Self::VersionQuarantined { version, .. }
@@ -371,6 +386,7 @@ impl Event {
             | Self::VersionSigned { skill, .. }
             | Self::VersionApproved { skill, .. }
             | Self::VersionRejected { skill, .. }
+            | Self::VersionChangesRequested { skill, .. }
             | Self::VersionYanked { skill, .. }
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }

@@ -126,6 +126,8 @@ problem_codes! {
         "the role may come from a namespace above";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
+    CommentNotFound, "comment-not-found", 404, "there is no such comment",
+        "list the comments of the version with `skillery approve show`";
     PolicyNotFound, "policy-not-found", 404, "the namespace has no policy of its own",
         "one of a namespace above may demand something; `skillery org policy show` lists them";
     PublisherNotFound, "publisher-not-found", 404, "the namespace trusts no such publisher",
@@ -162,6 +164,8 @@ problem_codes! {
         "make somebody else the owner first";
     TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
         "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
+    TooManyComments, "too-many-comments", 409, "there are as many comments, or changes of one, as there may be",
+        "answer in fewer words, or ask the operator to raise `limits.review_comments` or `limits.review_edits`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
     KeyExists, "key-exists", 409, "the key is enrolled already, or was",

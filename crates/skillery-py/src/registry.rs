@@ -191,7 +191,7 @@ impl Registry {
 }
 
 impl Registry {
-    fn client(&self, py: Python<'_>) -> PyResult<Client> {
+    pub(crate) fn client(&self, py: Python<'_>) -> PyResult<Client> {
         let process = std::process::id();
         let made = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((owner, client)) = made

@@ -27,6 +27,7 @@ mod metrics;
 mod oidc;
 mod orgs;
 mod publish;
+mod review;
 mod search;
 mod secrets;
 mod serve;

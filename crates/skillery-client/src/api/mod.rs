@@ -6,11 +6,14 @@ mod keys;
 mod log;
 mod oidc;
 mod ratings;
+mod review;
 mod search;
 mod skills;
 mod usage;
 mod versions;
 
+pub use self::approvals::ApprovalFilter;
+pub use self::review::DiffQuery;
 pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 

@@ -21,6 +21,7 @@ pub mod orgs;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod review;
 pub mod signatures;
 pub mod skills;
 pub mod staged;

@@ -206,7 +206,8 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
 }
 
 const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
-    v.kind, v.dependencies FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
+    v.kind, v.dependencies, n.text FROM versions v JOIN users u ON u.id = v.publisher \
+    LEFT JOIN changelogs n ON n.skill = v.skill AND n.version = v.version WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
     Ok(VersionSummary {
@@ -220,6 +221,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
         dependencies: told(row.try_get(9)?)?,
+        changelog: row.try_get(10)?,
     })
 }
 

@@ -107,6 +107,13 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/skills/{id}/versions/{version}/statement", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Read)),
     ("post", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Review)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/approvals/comments", Who::Scope(Read)),
+    ("post", "/api/v1/skills/{id}/versions/{version}/approvals/comments", Who::SignedIn),
+    ("patch", "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}", Who::SignedIn),
+    ("delete", "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}", Who::SignedIn),
+    ("put", "/api/v1/skills/{id}/versions/{version}/changelog", Who::Scope(Publish)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/diff", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/findings", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/signature", Who::Reader),
     ("get", "/log/v1/checkpoint", Who::Reader),
     ("get", "/log/v1/tile/{path}", Who::Reader),
@@ -254,6 +261,11 @@ const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
+const COMMENTS: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments";
+const COMMENT: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}";
+const CHANGELOG: &str = "/api/v1/skills/{id}/versions/{version}/changelog";
+const DIFF: &str = "/api/v1/skills/{id}/versions/{version}/diff";
+const FINDINGS: &str = "/api/v1/skills/{id}/versions/{version}/findings";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
@@ -272,6 +284,15 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
+        [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => {
+            (COMMENTS, id, Some(version))
+        }
+        [id @ .., "versions", version, "approvals", "comments", _] if id.len() >= 2 => {
+            (COMMENT, id, Some(version))
+        }
+        [id @ .., "versions", version, "changelog"] if id.len() >= 2 => (CHANGELOG, id, Some(version)),
+        [id @ .., "versions", version, "diff"] if id.len() >= 2 => (DIFF, id, Some(version)),
+        [id @ .., "versions", version, "findings"] if id.len() >= 2 => (FINDINGS, id, Some(version)),
         [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
@@ -300,7 +321,7 @@ struct Asked {
     route: &'static str,
     id: SkillId,
     version: Option<Version>,
-    /// The path of a file of the version.
+    /// The path of a file of the version, or the id of a comment on it.
     path: Option<String>,
 }
 
@@ -313,7 +334,11 @@ fn asked(rest: &str) -> Result<Asked> {
         .map(str::parse::<Version>)
         .transpose()
         .map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()));
-    let path = file_place(&segments).map(|place| segments[place + 3..].join("/"));
+    let path = match (file_place(&segments), route) {
+        (Some(place), _) => Some(segments[place + 3..].join("/")),
+        (None, COMMENT) => segments.last().map(|comment| (*comment).to_owned()),
+        (None, _) => None,
+    };
     Ok(Asked { route, id: parsed(&rest[..length])?, version: version?, path })
 }
 
@@ -336,6 +361,17 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
+        (COMMENTS, Method::GET, Some(version)) => api::comments::list(&call, &id, &version).await,
+        (COMMENTS, Method::POST, Some(version)) => api::comments::say(call, &id, &version).await,
+        (COMMENT, Method::PATCH, Some(version)) => {
+            api::comments::patch(call, &id, &version, &path.unwrap_or_default()).await
+        }
+        (COMMENT, Method::DELETE, Some(version)) => {
+            api::comments::hide(&call, &id, &version, &path.unwrap_or_default()).await
+        }
+        (CHANGELOG, Method::PUT, Some(version)) => api::comments::changelog(call, &id, &version).await,
+        (DIFF, Method::GET, Some(version)) => api::diff::show(&call, &id, &version).await,
+        (FINDINGS, Method::GET, Some(version)) => api::diff::findings(&call, &id, &version).await,
         (BUNDLE, Method::GET, Some(version)) => api::bundle::bundle(&call, &id, &version).await,
         (FILE, Method::GET, Some(version)) => {
             api::bundle::file(&call, &id, &version, &path.unwrap_or_default()).await

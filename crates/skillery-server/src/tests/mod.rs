@@ -20,6 +20,7 @@ mod operations;
 mod pages;
 mod publishing;
 mod rating;
+mod review;
 mod rotation;
 mod routes;
 mod searching;

@@ -85,6 +85,7 @@ pub(super) fn about(event: &Event) -> String {
         | Event::VersionSigned { skill, version, .. }
         | Event::VersionApproved { skill, version, .. }
         | Event::VersionRejected { skill, version, .. }
+        | Event::VersionChangesRequested { skill, version, .. }
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }
         | Event::VersionQuarantined { skill, version }

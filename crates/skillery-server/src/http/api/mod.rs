@@ -2,6 +2,8 @@
 
 pub mod approvals;
 pub mod bundle;
+pub mod comments;
+pub mod diff;
 pub mod download;
 pub mod install;
 pub mod keys;
