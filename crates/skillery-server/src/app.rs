@@ -11,6 +11,7 @@ use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
+use crate::audit::Denials;
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
@@ -70,6 +71,8 @@ pub struct App {
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
     pub counters: Counters,
+    /// What was refused and is not written yet.
+    pub denials: Denials,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -245,6 +248,7 @@ impl App {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
+            denials: Denials::default(),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),

@@ -59,6 +59,24 @@ impl Default for Surfaces {
     }
 }
 
+/// How long the audit remembers what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Days that what was refused is kept.
+    pub denied_days: u32,
+    /// Rows of what was refused that are kept at most; the oldest go first.
+    pub denied_rows: i64,
+    /// Days after which addresses and names of clients are forgotten; 0: never.
+    pub address_days: u32,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { denied_days: 90, denied_rows: 1_000_000, address_days: 0 }
+    }
+}
+
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
 /// password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -118,6 +136,8 @@ pub struct Settings {
     pub oidc_login: Option<LoginProvider>,
     /// Which protocols of others it speaks.
     pub surfaces: Surfaces,
+    /// How long the audit remembers what.
+    pub audit: AuditSettings,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -150,6 +170,7 @@ impl Default for Settings {
             oidc_issuers: Vec::new(),
             oidc_login: None,
             surfaces: Surfaces::default(),
+            audit: AuditSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -158,28 +158,84 @@ async fn other(call: Call) -> Answered {
         };
         return answer(TILE, result);
     }
-    for (prefix, end, route) in [
-        ("/api/v1/users/", "/subject", SUBJECT),
-        ("/api/v1/tokens/", "", TOKEN),
-        ("/api/v1/users/", "", USER),
-        ("/api/v1/keys/", "", KEY),
-    ] {
-        let rest = below(&path, prefix).and_then(|rest| rest.strip_suffix(end));
-        // A fingerprint may have a slash in it.
-        let is_name = |rest: &&str| match route {
-            KEY => *rest != "challenge",
-            _ => !rest.contains('/'),
+    if let Some((route, name)) = named(&path) {
+        return match percent_decode_str(name).decode_utf8() {
+            Ok(name) => answer(route, one(call, route, &name).await),
+            Err(_) => answer(route, Err(not_utf8())),
         };
-        if let Some(rest) = rest.filter(|rest| !rest.is_empty()).filter(is_name) {
-            return match percent_decode_str(rest).decode_utf8() {
-                Ok(name) => answer(route, one(call, route, &name).await),
-                Err(_) => answer(route, Err(not_utf8())),
-            };
-        }
     }
     match ROUTES.iter().find(|(_, route, _)| *route == path) {
         Some((_, route, _)) => answer(route, fixed(call, route).await),
         None => nothing(),
+    }
+}
+
+/// The route with a name at its end or before it that the path is, and the name.
+fn named(path: &str) -> Option<(&'static str, &str)> {
+    let routes = [
+        ("/api/v1/users/", "/subject", SUBJECT),
+        ("/api/v1/tokens/", "", TOKEN),
+        ("/api/v1/users/", "", USER),
+        ("/api/v1/keys/", "", KEY),
+    ];
+    routes.into_iter().find_map(|(prefix, end, route)| {
+        let rest = below(path, prefix)?.strip_suffix(end)?;
+        // A fingerprint may have a slash in it.
+        let is_name = match route {
+            KEY => rest != "challenge",
+            _ => !rest.contains('/'),
+        };
+        (is_name && !rest.is_empty()).then_some((route, rest))
+    })
+}
+
+/// What a path asks for, without asking for it: its route, and what it names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// The route, where it is one of the API.
+    pub route: Option<&'static str>,
+    /// The skill.
+    pub skill: Option<SkillId>,
+    /// The version of it.
+    pub version: Option<Version>,
+    /// The namespace.
+    pub namespace: Option<Namespace>,
+    /// What else: a user, a token, a key.
+    pub name: Option<String>,
+}
+
+impl Named {
+    /// Of this path.
+    pub fn of(path: &str) -> Self {
+        if let Some(rest) = below(path, "/api/v1/skills/") {
+            let asked = percent_decode_str(rest).decode_utf8().ok().and_then(|rest| asked(&rest).ok());
+            return asked.map_or_else(
+                || Self { route: Some(SHOW), ..Self::default() },
+                |Asked { route, id, version, .. }| Self {
+                    route: Some(route),
+                    skill: Some(id),
+                    version,
+                    ..Self::default()
+                },
+            );
+        }
+        if let Some(rest) = below(path, "/api/v1/orgs/") {
+            let rest = percent_decode_str(rest).decode_utf8_lossy();
+            let segments: Vec<&str> = rest.split('/').collect();
+            let Some((route, namespace, name)) = of_org(&segments) else { return Self::default() };
+            return Self {
+                route: Some(route),
+                namespace: namespace.join("/").parse().ok(),
+                name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+                ..Self::default()
+            };
+        }
+        if let Some((route, name)) = named(path) {
+            let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
+            return Self { route: Some(route), name: Some(name), ..Self::default() };
+        }
+        let route = ROUTES.iter().find(|(_, route, _)| *route == path).map(|(_, route, _)| *route);
+        Self { route, ..Self::default() }
     }
 }
 
@@ -346,10 +402,9 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
     }
 }
 
-async fn below_orgs(call: Call, rest: &str) -> Answered {
-    let segments: Vec<&str> = rest.split('/').collect();
-    let method = call.method();
-    let (route, namespace, user): (&str, &[&str], &str) = match segments.as_slice() {
+/// Which route a path below `/api/v1/orgs/` is, its namespace, and what stands behind.
+fn of_org<'path>(segments: &'path [&'path str]) -> Option<(&'static str, &'path [&'path str], &'path str)> {
+    Some(match segments {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
@@ -357,9 +412,15 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
-        [_] => (ORG, &segments, ""),
-        _ => return nothing(),
-    };
+        [_] => (ORG, segments, ""),
+        _ => return None,
+    })
+}
+
+async fn below_orgs(call: Call, rest: &str) -> Answered {
+    let segments: Vec<&str> = rest.split('/').collect();
+    let method = call.method();
+    let Some((route, namespace, user)) = of_org(&segments) else { return nothing() };
     let result = async {
         let namespace: Namespace = parsed(&namespace.join("/"))?;
         match (route, method) {
