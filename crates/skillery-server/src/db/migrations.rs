@@ -23,6 +23,7 @@ const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
+const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
 const AUDIT: &str = include_str!("migrations/0017_audit.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
@@ -51,6 +52,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
+        (16, "user installs", USER_INSTALLS),
         (17, "audit", AUDIT),
     ]
     .into_iter()
