@@ -99,6 +99,23 @@ impl Identity {
         places
     }
 
+    /// Keys of the highest namespaces that the user may act in as this role with the token, unless that is everywhere.
+    pub fn places_as(&self, role: Role) -> Option<Vec<String>> {
+        if self.is_site_admin() {
+            return None;
+        }
+        let mut places = Vec::new();
+        for (held, _) in self.roles.iter().filter(|(_, has)| *has >= role) {
+            if self.is_within_bounds(held) {
+                places.push(held.clone());
+            } else {
+                let bounds = self.token.namespaces.iter().filter(|bound| key_contains(held, bound));
+                places.extend(bounds.cloned());
+            }
+        }
+        Some(places)
+    }
+
     /// The highest role in the namespace with this key, held there or above.
     pub fn role_in(&self, namespace: &str) -> Option<Role> {
         if self.is_site_admin() {

@@ -4,6 +4,10 @@
 //! as downloads are: the same to the same caller within a minute is one row with a count. Neither one caller nor all of them
 //! can fill the disk with it; what is left out is counted.
 
+mod export;
+mod read;
+mod report;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +22,10 @@ use crate::db::audit::{self as table, About, Denied, Origins};
 use crate::failure::Result;
 use crate::http::router::Named;
 use crate::origin::Origin;
+
+pub use export::{Format, body};
+pub use read::{Asked, page};
+pub use report::report;
 
 /// Microseconds within which the same is counted in one row.
 const WINDOW: i64 = 60_000_000;

@@ -576,6 +576,8 @@ pub enum By {
     Actor,
     /// The address of who is not signed in.
     Address,
+    /// All who are not signed in, as one.
+    Stranger,
 }
 
 /// How often, by this; the most frequent first.
@@ -586,8 +588,9 @@ pub async fn counts(db: &Db, filter: &Filter, by: By, limit: usize) -> Result<Ve
         By::Code => "a.code",
         By::Actor => "u.name",
         By::Address => "a.address",
+        By::Stranger => "a.user_id",
     };
-    if matches!(by, By::Address) {
+    if matches!(by, By::Address | By::Stranger) {
         conditions.and("a.user_id IS NULL");
     }
     if matches!(by, By::Actor) {

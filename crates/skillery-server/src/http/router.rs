@@ -95,6 +95,9 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/keys", Who::Scope(Admin)),
     ("post", "/api/v1/keys/challenge", Who::Scope(Admin)),
     ("delete", "/api/v1/keys/{fingerprint}", Who::Scope(Admin)),
+    ("get", "/api/v1/audit", Who::Scope(Admin)),
+    ("get", "/api/v1/audit/report", Who::Scope(Admin)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/installs", Who::Scope(Admin)),
     ("get", "/api/v1/log", Who::SiteAdmin),
     ("get", "/api/v1/log/key", Who::Reader),
     ("get", "/api/v1/log/openings", Who::Reader),
@@ -281,6 +284,8 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
+        ("/api/v1/audit", Method::GET) => api::audit::list(&call).await,
+        ("/api/v1/audit/report", Method::GET) => api::audit::show(&call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
         ("/api/v1/log/key", Method::GET) => api::tlog::key(&call).await,
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
@@ -306,6 +311,7 @@ const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
+const INSTALLS: &str = "/api/v1/skills/{id}/versions/{version}/installs";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
@@ -324,6 +330,7 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
+        [id @ .., "versions", version, "installs"] if id.len() >= 2 => (INSTALLS, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
         [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
@@ -387,6 +394,7 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (SIGNATURES, Method::POST, Some(version)) => api::signatures::sign(call, &id, &version).await,
         (SIGNATURE, Method::GET, Some(version)) => api::signatures::signature(&call, &id, &version).await,
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
+        (INSTALLS, Method::GET, Some(version)) => api::installs::list(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
         (BUNDLE, Method::GET, Some(version)) => api::bundle::bundle(&call, &id, &version).await,

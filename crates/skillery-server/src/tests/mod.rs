@@ -5,6 +5,7 @@
 mod accounts;
 mod allowed_signers;
 mod approvals;
+mod audit;
 mod bad_input;
 mod certificates;
 mod durability;
