@@ -24,6 +24,7 @@ use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
+use crate::outbound::Outbound;
 use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
@@ -73,6 +74,8 @@ pub struct App {
     pub counters: Counters,
     /// What was refused and is not written yet.
     pub denials: Denials,
+    /// Asks addresses that others have named.
+    pub outbound: Outbound,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -249,6 +252,7 @@ impl App {
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             denials: Denials::default(),
+            outbound: Outbound::default(),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),

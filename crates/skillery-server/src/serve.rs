@@ -105,7 +105,9 @@ pub async fn serve(
 
 /// Everything that runs beside requests.
 fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
-    vec![
+    let streams = (0..app.settings.audit.streams.len())
+        .map(|place| tokio::spawn(origin::working("job:audit", audit::follow(Arc::clone(app), place))));
+    let mut all = vec![
         tokio::spawn(origin::working("job:listener", search::listen(Arc::clone(app)))),
         tokio::spawn(origin::working("job:index", search::run(Arc::clone(app)))),
         tokio::spawn(origin::working("job:log", tlog::follow(Arc::clone(app)))),
@@ -113,7 +115,9 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(origin::working("job:counters", jobs::flush_counters(Arc::clone(app)))),
         tokio::spawn(origin::working("job:collector", jobs::collect_contents(Arc::clone(app)))),
         tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
-    ]
+    ];
+    all.extend(streams);
+    all
 }
 
 /// Pages of the configured origins may call the API; without any, no answer says a word about it.

@@ -7,6 +7,8 @@
 mod export;
 mod read;
 mod report;
+mod stream;
+mod syslog;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -26,6 +28,9 @@ use crate::origin::Origin;
 pub use export::{Format, body};
 pub use read::{Asked, page};
 pub use report::report;
+#[cfg(test)]
+pub use stream::Follower;
+pub use stream::{check_settings, follow};
 
 /// Microseconds within which the same is counted in one row.
 const WINDOW: i64 = 60_000_000;
