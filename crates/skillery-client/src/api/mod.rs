@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod audit;
 mod keys;
 mod log;
 mod oidc;
@@ -11,6 +12,7 @@ mod skills;
 mod usage;
 mod versions;
 
+pub use self::audit::{AuditFormat, AuditQuery};
 pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 

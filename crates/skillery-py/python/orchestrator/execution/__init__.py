@@ -17,6 +17,7 @@ Importing this package loads nothing but these small modules: what does the work
 
 from __future__ import annotations
 
+from .audit import generate_audit_report, get_audit_logs
 from .calling import execute_skill
 from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .dependencies import (
@@ -114,7 +115,9 @@ __all__ = [
     "download_registry_skill",
     "execute_skill",
     "execute_workflow",
+    "generate_audit_report",
     "get_all_metrics",
+    "get_audit_logs",
     "get_dependency_graph",
     "get_dependency_order",
     "get_registry_config",
