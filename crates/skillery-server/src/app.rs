@@ -318,7 +318,7 @@ fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &E
                 | Event::SkillUnrated { .. }
                 | Event::SkillStarred { .. }
                 | Event::SkillUnstarred { .. }
-        );
+        ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
         }

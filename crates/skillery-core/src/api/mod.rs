@@ -3,6 +3,7 @@
 mod accounts;
 mod approvals;
 mod audit;
+mod comments;
 mod install;
 mod log;
 mod oidc;
@@ -16,6 +17,7 @@ mod versions;
 pub use accounts::*;
 pub use approvals::*;
 pub use audit::*;
+pub use comments::*;
 pub use install::*;
 pub use log::*;
 pub use oidc::*;

@@ -25,6 +25,7 @@ const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
 const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
 const AUDIT: &str = include_str!("migrations/0017_audit.sql");
+const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -54,6 +55,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (13, "names", NAMES),
         (16, "user installs", USER_INSTALLS),
         (17, "audit", AUDIT),
+        (18, "comments", COMMENTS),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod approvals;
 pub mod audit;
+pub mod comments;
 pub mod contents;
 pub mod cosignatures;
 pub mod git;

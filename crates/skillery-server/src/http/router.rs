@@ -52,6 +52,15 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("delete", "/api/v1/skills/{id}/rate", Who::Scope(Rate)),
     ("get", "/api/v1/skills/{id}/ratings", Who::Reader),
+    ("get", "/api/v1/skills/{id}/comments", Who::Reader),
+    ("post", "/api/v1/skills/{id}/comments", Who::Scope(Rate)),
+    ("patch", "/api/v1/skills/{id}/comments/{comment}", Who::Scope(Rate)),
+    ("delete", "/api/v1/skills/{id}/comments/{comment}", Who::Scope(Rate)),
+    ("put", "/api/v1/skills/{id}/comments/{comment}/hidden", Who::Scope(Admin)),
+    ("delete", "/api/v1/skills/{id}/comments/{comment}/hidden", Who::Scope(Admin)),
+    ("get", "/api/v1/reports", Who::Scope(Admin)),
+    ("post", "/api/v1/reports", Who::Scope(Rate)),
+    ("put", "/api/v1/reports/{report}", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/usage", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}", Who::Reader),
@@ -180,6 +189,7 @@ fn named(path: &str) -> Option<(&'static str, &str)> {
         ("/api/v1/tokens/", "", TOKEN),
         ("/api/v1/users/", "", USER),
         ("/api/v1/keys/", "", KEY),
+        ("/api/v1/reports/", "", REPORT),
     ];
     routes.into_iter().find_map(|(prefix, end, route)| {
         let rest = below(path, prefix)?.strip_suffix(end)?;
@@ -244,6 +254,7 @@ impl Named {
 
 const TOKEN: &str = "/api/v1/tokens/{token}";
 const TILE: &str = "/log/v1/tile/{path}";
+const REPORT: &str = "/api/v1/reports/{report}";
 const KEY: &str = "/api/v1/keys/{fingerprint}";
 const USER: &str = "/api/v1/users/{user}";
 const SUBJECT: &str = "/api/v1/users/{user}/subject";
@@ -251,6 +262,7 @@ const SUBJECT: &str = "/api/v1/users/{user}/subject";
 async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
     match (route, call.method()) {
         (TOKEN, Method::DELETE) => api::tokens::revoke(&call, name).await,
+        (REPORT, Method::PUT) => api::reports::resolve(call, name).await,
         (KEY, Method::DELETE) => api::keys::revoke(&call, name).await,
         (USER, Method::PATCH) => api::users::update(call, name).await,
         (SUBJECT, Method::PUT) => api::subject::link(call, name).await,
@@ -269,6 +281,8 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/skills", Method::GET) => api::search::search(&call).await,
         ("/api/v1/skills", Method::POST) => api::publish::publish(call).await,
         ("/api/v1/usage", Method::POST) => api::usage::report(call).await,
+        ("/api/v1/reports", Method::GET) => api::reports::list(&call).await,
+        ("/api/v1/reports", Method::POST) => api::reports::create(call).await,
         ("/api/v1/whoami", Method::GET) => api::whoami::whoami(&call),
         ("/api/v1/tokens", Method::GET) => api::tokens::list(&call).await,
         ("/api/v1/tokens", Method::POST) => api::tokens::create(call).await,
@@ -301,6 +315,9 @@ const INSTALL: &str = "/api/v1/skills/{id}/install";
 const LOG: &str = "/api/v1/skills/{id}/log";
 const RATE: &str = "/api/v1/skills/{id}/rate";
 const RATINGS: &str = "/api/v1/skills/{id}/ratings";
+const COMMENTS: &str = "/api/v1/skills/{id}/comments";
+const COMMENT: &str = "/api/v1/skills/{id}/comments/{comment}";
+const HIDDEN: &str = "/api/v1/skills/{id}/comments/{comment}/hidden";
 const USAGE: &str = "/api/v1/skills/{id}/usage";
 const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
@@ -360,12 +377,22 @@ struct Asked {
     route: &'static str,
     id: SkillId,
     version: Option<Version>,
-    /// The path of a file of the version.
+    /// The path of a file of the version, or the id of a comment.
     path: Option<String>,
 }
 
 fn asked(rest: &str) -> Result<Asked> {
     let segments: Vec<&str> = rest.split('/').collect();
+    let said = match segments.as_slice() {
+        [id @ .., "comments"] if id.len() >= 2 => Some((COMMENTS, id, None)),
+        [id @ .., "comments", comment] if id.len() >= 2 => Some((COMMENT, id, Some(*comment))),
+        [id @ .., "comments", comment, "hidden"] if id.len() >= 2 => Some((HIDDEN, id, Some(*comment))),
+        _ => None,
+    };
+    if let Some((route, id, comment)) = said {
+        let (id, path) = (parsed(&id.join("/"))?, comment.map(str::to_owned));
+        return Ok(Asked { route, id, version: None, path });
+    }
     let (route, id, version) = take_apart(&segments);
     // The id's segments stand together at the beginning, with a slash behind each.
     let length = id.iter().map(|segment| segment.len() + 1).sum::<usize>().saturating_sub(1);
@@ -385,6 +412,12 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (RATE, Method::POST, _) => api::rate::rate(call, &id).await,
         (RATE, Method::DELETE, _) => api::rate::unrate(&call, &id).await,
         (RATINGS, Method::GET, _) => api::ratings::ratings(&call, &id).await,
+        (COMMENTS, Method::GET, _) => api::comments::list(&call, &id).await,
+        (COMMENTS, Method::POST, _) => api::comments::post(call, &id).await,
+        (COMMENT, Method::PATCH, _) => api::comments::edit(call, &id, &path.unwrap_or_default()).await,
+        (COMMENT, Method::DELETE, _) => api::comments::delete(&call, &id, &path.unwrap_or_default()).await,
+        (HIDDEN, Method::PUT, _) => api::comments::hide(call, &id, &path.unwrap_or_default()).await,
+        (HIDDEN, Method::DELETE, _) => api::comments::unhide(&call, &id, &path.unwrap_or_default()).await,
         (USAGE, Method::GET, _) => api::usage::show(&call, &id).await,
         (VISIBILITY, Method::PUT, _) => api::visibility::set(call, &id).await,
         (VERSIONS, Method::GET, _) => api::versions::list(&call, &id).await,

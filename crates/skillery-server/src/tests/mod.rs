@@ -9,6 +9,7 @@ mod audit;
 mod audit_streams;
 mod bad_input;
 mod certificates;
+mod comments;
 mod durability;
 mod folders;
 mod folders_on_trial;

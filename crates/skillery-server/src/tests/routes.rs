@@ -69,6 +69,8 @@ async fn each_route_refuses_who_may_not() {
             .replace("{org}", "acme")
             .replace("{namespace}", "acme")
             .replace("{fingerprint}", "SHA256:none")
+            .replace("{comment}", "none")
+            .replace("{report}", "none")
             .replace("{path}", path_there);
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;

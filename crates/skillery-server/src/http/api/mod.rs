@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod bundle;
+pub mod comments;
 pub mod download;
 pub mod install;
 pub mod installs;
@@ -16,6 +17,7 @@ pub mod publish;
 pub mod publishers;
 pub mod rate;
 pub mod ratings;
+pub mod reports;
 pub mod search;
 pub mod show;
 pub mod signatures;
