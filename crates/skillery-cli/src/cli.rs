@@ -154,6 +154,8 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)
     Log(commands::log::LogArgs),
+    /// Show who did what, when and from where, and what was refused (admins)
+    Audit(commands::audit::AuditArgs),
     /// Look after a registry's data
     Admin(commands::admin::AdminArgs),
     /// Show what this program is configured to do

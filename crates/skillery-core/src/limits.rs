@@ -88,6 +88,10 @@ pub struct Limits {
     pub tag_length: usize,
     /// A review's text.
     pub review_length: usize,
+    /// A comment's text.
+    pub comment_length: usize,
+    /// Comments of one user in a minute, and reports. 0 is no limit.
+    pub comments_per_minute: u32,
     /// A yank's or quarantine's reason.
     pub reason_length: usize,
     /// A search query.
@@ -182,6 +186,8 @@ impl Default for Limits {
             tags: 32,
             tag_length: 64,
             review_length: 10_000,
+            comment_length: 10_000,
+            comments_per_minute: 20,
             reason_length: 1_024,
             query_length: 256,
             page_rows: 200,

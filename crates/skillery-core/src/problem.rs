@@ -124,6 +124,10 @@ problem_codes! {
         "check the name; an admin of the registry makes users";
     MemberNotFound, "member-not-found", 404, "the user has no role of its own in this namespace",
         "the role may come from a namespace above";
+    CommentNotFound, "comment-not-found", 404, "there is no such comment, or the caller may not see it",
+        "list those of the skill: `GET /skills/{id}/comments`";
+    ReportNotFound, "report-not-found", 404, "there is no such report, or the caller may not see it",
+        "list those that are open: `GET /reports`";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
     CommentNotFound, "comment-not-found", 404, "there is no such comment",
@@ -172,6 +176,8 @@ problem_codes! {
         "use another key: one that was revoked does not come back";
     StatementExists, "statement-exists", 409, "the version has another statement",
         "sign the statement that the version has; `skillery sign` does";
+    ReportExists, "report-exists", 409, "this was reported, or resolved, already",
+        "moderators list what is open with `GET /reports`";
     SecretExists, "secret-exists", 409, "the org has a signing secret already",
         "replace it without `only_if_none`";
     TooManySkills, "too-many-skills", 422, "the namespace has more skills than one list may have",

@@ -11,14 +11,17 @@ use skillery_client::folder::{Folder, read_folder};
 use skillery_client::publish::{publish, publish_folder, read_code};
 use skillery_client::resolve::Want;
 use skillery_client::{
-    Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library, Lockfile, Page,
-    Progress, SearchQuery, Secret, SignWith, Signer, Sort,
+    AuditQuery, Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library,
+    Lockfile, Page, Progress, SearchQuery, Secret, SignWith, Signer, Sort,
 };
 use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
 use crate::convert::{parsed, serialized};
 use crate::failure;
 use crate::runtime::{wait, wait_for_disk};
+
+/// Rows of the audit that are asked for at once.
+const AUDIT_ROWS: u64 = 200;
 
 /// A configured connection.
 #[pyclass(frozen, module = "orchestrator._native")]
@@ -173,6 +176,44 @@ impl Registry {
             client.rate(&id, rating, review.as_deref()).await
         })?;
         serialized(py, &rated)
+    }
+
+    /// What was done and refused, the newest first, at most so many; the JSON says which.
+    fn audit<'py>(&self, py: Python<'py>, query: &str, limit: u64) -> PyResult<Bound<'py, PyAny>> {
+        let query: AuditQuery = parsed(query, "the query")?;
+        let client = self.client(py)?;
+        let entries = wait(py, async move {
+            let (mut entries, mut before) = (Vec::new(), None);
+            loop {
+                let wanted = (limit.saturating_sub(entries.len() as u64)).min(AUDIT_ROWS);
+                if wanted == 0 {
+                    return Ok(entries);
+                }
+                let page = client.audit(&query, before, Some(wanted)).await?;
+                entries.extend(page.entries);
+                before = page.next;
+                if before.is_none() {
+                    return Ok(entries);
+                }
+            }
+        })?;
+        serialized(py, &entries)
+    }
+
+    /// What happened in the last days.
+    #[pyo3(signature = (days, namespace=None))]
+    fn audit_report<'py>(
+        &self,
+        py: Python<'py>,
+        days: u32,
+        namespace: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client(py)?;
+        let report = wait(py, async move {
+            let namespace = namespace.map(|text| text.parse()).transpose()?;
+            client.audit_report(days, namespace.as_ref()).await
+        })?;
+        serialized(py, &report)
     }
 
     /// Average, histogram, and one page of reviews.

@@ -11,6 +11,7 @@ use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
+use crate::audit::Denials;
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
@@ -24,6 +25,7 @@ use crate::http::limiter::Limiter;
 use crate::http::pages::{ByLength, Rendered};
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
+use crate::outbound::Outbound;
 use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
@@ -77,6 +79,10 @@ pub struct App {
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
     pub counters: Counters,
+    /// What was refused and is not written yet.
+    pub denials: Denials,
+    /// Asks addresses that others have named.
+    pub outbound: Outbound,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -253,6 +259,8 @@ impl App {
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
+            denials: Denials::default(),
+            outbound: Outbound::default(),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),
@@ -318,7 +326,7 @@ fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &E
                 | Event::SkillUnrated { .. }
                 | Event::SkillStarred { .. }
                 | Event::SkillUnstarred { .. }
-        );
+        ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
         }

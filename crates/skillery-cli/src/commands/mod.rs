@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod agents;
 pub(crate) mod approve;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -165,6 +166,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Yank(args) => yank::run(session, args).await,
         Command::Quarantine(args) => quarantine::run(session, args).await,
         Command::Approve(args) => approve::run(session, args).await,
+        Command::Audit(args) => audit::run(session, args).await,
         Command::Visibility(args) => visibility::run(session, args).await,
         Command::Org(args) => org::run(session, args).await,
         Command::Token(args) => token::run(session, args).await,

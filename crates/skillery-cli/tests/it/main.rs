@@ -5,6 +5,7 @@
 mod accounts;
 mod agents;
 mod approve;
+mod audit;
 mod calling;
 mod config;
 mod crash;

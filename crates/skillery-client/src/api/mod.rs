@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod audit;
 mod keys;
 mod log;
 mod oidc;
@@ -14,6 +15,7 @@ mod versions;
 
 pub use self::approvals::ApprovalFilter;
 pub use self::review::DiffQuery;
+pub use self::audit::{AuditFormat, AuditQuery};
 pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 

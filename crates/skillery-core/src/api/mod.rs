@@ -2,6 +2,8 @@
 
 mod accounts;
 mod approvals;
+mod audit;
+mod comments;
 mod install;
 mod log;
 mod oidc;
@@ -15,6 +17,8 @@ mod versions;
 
 pub use accounts::*;
 pub use approvals::*;
+pub use audit::*;
+pub use comments::*;
 pub use install::*;
 pub use log::*;
 pub use oidc::*;

@@ -5,8 +5,11 @@
 mod accounts;
 mod allowed_signers;
 mod approvals;
+mod audit;
+mod audit_streams;
 mod bad_input;
 mod certificates;
+mod comments;
 mod durability;
 mod folders;
 mod folders_on_trial;

@@ -70,6 +70,7 @@ async fn each_route_refuses_who_may_not() {
             .replace("{namespace}", "acme")
             .replace("{fingerprint}", "SHA256:none")
             .replace("{comment}", "none")
+            .replace("{report}", "none")
             .replace("{path}", path_there);
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;

@@ -31,6 +31,7 @@ from .approvals import (
     request_approval,
     resolve_approval_comment,
 )
+from .audit import generate_audit_report, get_audit_logs
 from .calling import execute_skill
 from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .dependencies import (
@@ -129,9 +130,11 @@ __all__ = [
     "download_registry_skill",
     "execute_skill",
     "execute_workflow",
+    "generate_audit_report",
     "get_all_metrics",
     "get_approval",
     "get_code_diff",
+    "get_audit_logs",
     "get_dependency_graph",
     "get_dependency_order",
     "get_my_approvals",
