@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod insight;
 mod install;
 mod log;
 mod oidc;
@@ -14,6 +15,7 @@ mod versions;
 
 pub use accounts::*;
 pub use approvals::*;
+pub use insight::*;
 pub use install::*;
 pub use log::*;
 pub use oidc::*;

@@ -62,6 +62,7 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     let (route, mut response) = match admitted {
         Ok(caller) => {
             let limit = time_limit(&app.settings.limits, &head);
+            let caller = caller.with_program(program(&head));
             let call = Call::new(Arc::clone(&app), caller, head, body);
             match tokio::time::timeout(limit, dispatch(call)).await {
                 Ok(answered) => answered,
@@ -93,6 +94,21 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
     log(&response, &method, uri.path(), &id, elapsed);
     response
+}
+
+/// With which program a request is made: the protocol that it speaks says more than what it calls itself.
+fn program(head: &Parts) -> Program {
+    match Surface::of(head.uri.path()) {
+        Some(Surface::Git) => Program::Git,
+        Some(Surface::Clawhub) => Program::Clawhub,
+        Some(Surface::Mcp) => Program::Mcp,
+        Some(Surface::Openapm) => Program::Openapm,
+        Some(Surface::Discovery | Surface::Marketplace) => Program::Discovery,
+        None => {
+            let text = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+            text.map_or(Program::Other, Program::of_user_agent)
+        }
+    }
 }
 
 /// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
