@@ -11,6 +11,7 @@ use skillery_core::time::Time;
 use crate::app::App;
 use crate::db::accounts;
 use crate::db::installs::{self, InstallKey};
+use crate::db::user_installs::{self, UserInstall, UserInstallKey};
 use crate::failure::Result;
 
 /// Microseconds of a day.
@@ -23,6 +24,7 @@ const CHUNK: usize = 500;
 #[derive(Default)]
 pub struct Counters {
     installs: Mutex<HashMap<InstallKey, i64>>,
+    user_installs: Mutex<HashMap<UserInstallKey, UserInstall>>,
     token_uses: Mutex<HashMap<String, TokenUse>>,
 }
 
@@ -39,9 +41,15 @@ pub fn day_of(time: Time) -> i64 {
 }
 
 impl Counters {
-    /// A download was answered with content.
-    pub fn count_install(&self, skill: &str, version: &Version) {
+    /// A download was answered with content, to this user or to somebody unknown.
+    pub fn count_install(&self, skill: &str, version: &Version, user: Option<&str>, now: Time) {
         let version = version.to_string();
+        if let Some(user) = user {
+            let key =
+                UserInstallKey { skill: skill.to_owned(), version: version.clone(), user: user.to_owned() };
+            let mut installs = self.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut installs, key, UserInstall::once(now));
+        }
         let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
         *installs.entry(InstallKey { skill: skill.to_owned(), version }).or_default() += 1;
     }
@@ -62,6 +70,7 @@ impl Counters {
     /// Whether there is something to write.
     pub fn is_empty(&self) -> bool {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && self.user_installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
             && !self
                 .token_uses
                 .lock()
@@ -97,6 +106,17 @@ impl Counters {
             *installs.entry(key).or_default() += downloads;
         }
     }
+
+    fn give_back_users(&self, batch: Vec<(UserInstallKey, UserInstall)>) {
+        let mut installs = self.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, install) in batch {
+            note(&mut installs, key, install);
+        }
+    }
+}
+
+fn note(installs: &mut HashMap<UserInstallKey, UserInstall>, key: UserInstallKey, more: UserInstall) {
+    installs.entry(key).and_modify(|known| *known = known.and(more)).or_insert(more);
 }
 
 /// Writes what was counted. What cannot be written is kept for the next time.
@@ -133,6 +153,7 @@ pub async fn flush(app: &App) -> Result<()> {
             }
         }
     }
+    flush_user_installs(app).await?;
     let uses = app.counters.unwritten_uses();
     if !uses.is_empty() {
         let written = uses.clone();
@@ -147,6 +168,27 @@ pub async fn flush(app: &App) -> Result<()> {
             })
             .await?;
         app.counters.uses_are_written(&uses);
+    }
+    Ok(())
+}
+
+async fn flush_user_installs(app: &App) -> Result<()> {
+    let mut installs: Vec<(UserInstallKey, UserInstall)> = {
+        let mut pending = app.counters.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.drain().collect()
+    };
+    // In one order on every server, as above.
+    installs.sort_by(|left, right| left.0.cmp(&right.0));
+    while !installs.is_empty() {
+        let batch: Vec<_> = installs.drain(..installs.len().min(CHUNK)).collect();
+        let written = batch.clone();
+        let outcome =
+            app.db.write(move |tx| Box::pin(async move { user_installs::add(tx, &written).await })).await;
+        if let Err(failure) = outcome {
+            app.counters.give_back_users(batch);
+            app.counters.give_back_users(installs);
+            return Err(failure);
+        }
     }
     Ok(())
 }

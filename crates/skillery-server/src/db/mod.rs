@@ -25,6 +25,7 @@ pub mod skills;
 pub mod staged;
 pub mod stars;
 pub mod usage;
+pub mod user_installs;
 pub mod versions;
 mod writer;
 

@@ -148,9 +148,25 @@ pub async fn latest_in(
         column => format!("v.{column}"),
     };
     let columns = COLUMNS.split(", ").map(column).collect::<Vec<_>>().join(", ");
+    let columns = format!("{columns}, s.id, s.number, s.visibility, s.latest, s.created_at");
+    let rows = latest_rows(db, &columns, "", (namespace, visibilities), after, limit).await?;
+    rows.iter()
+        .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
+        .collect()
+}
+
+/// These columns of skills (`s`), their latest versions (`v`) and what `join` adds to them: of the namespace with this key, of
+/// these visibilities, by key, those above `after`.
+pub(super) async fn latest_rows(
+    db: &Db,
+    columns: &str,
+    join: &str,
+    (namespace, visibilities): (&str, &[Visibility]),
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<AnyRow>> {
     let text = format!(
-        "SELECT {columns}, s.id, s.number, s.visibility, s.latest, s.created_at FROM skills s \
-         JOIN versions v ON v.skill = s.key AND v.version = s.latest \
+        "SELECT {columns} FROM skills s JOIN versions v ON v.skill = s.key AND v.version = s.latest {join} \
          WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
         placeholders(4, visibilities.len()),
     );
@@ -159,10 +175,7 @@ pub async fn latest_in(
     for visibility in visibilities {
         query = query.bind(visibility.as_str());
     }
-    let rows = query.fetch_all(db.reader()).await?;
-    rows.iter()
-        .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
-        .collect()
+    query.fetch_all(db.reader()).await
 }
 
 /// All versions of a skill with their status, the highest first.

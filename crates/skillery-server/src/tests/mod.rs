@@ -25,6 +25,7 @@ mod searching;
 mod signing;
 mod standing;
 mod usage;
+mod user_installs;
 mod visibility;
 mod witnesses;
 

@@ -185,7 +185,7 @@ impl Backend for Registry {
     }
 
     fn note_use(&self, id: &SkillId, version: &Version) {
-        catalog::note_install(&self.app, id, version);
+        catalog::note_install(&self.app, &self.caller, id, version);
     }
 }
 
