@@ -151,10 +151,18 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 fn description(facts: &HealthFacts) -> PartHealth {
     let (points, why) = match facts.description {
         0 => (0, "there is none".to_owned()),
-        length if length < DESCRIPTION => (5, format!("it has {}", counted(length, "character", "characters"))),
+        length if length < DESCRIPTION => {
+            (5, format!("it has {}", counted(length, "character", "characters")))
+        }
         _ => (10, "it says what the skill is for".to_owned()),
     };
-    part(HealthPart::Description, points, 10, why, "say in 60 characters or more what it does, and when to use it")
+    part(
+        HealthPart::Description,
+        points,
+        10,
+        why,
+        "say in 60 characters or more what it does, and when to use it",
+    )
 }
 
 fn documentation(facts: &HealthFacts) -> PartHealth {
@@ -187,7 +195,13 @@ fn license(facts: &HealthFacts) -> PartHealth {
     let license = facts.license.trim();
     let is_known = !matches!(license.to_ascii_lowercase().as_str(), "" | "unknown" | "none" | "noassertion");
     let why = if is_known { "it is named" } else { "none is named" };
-    part(HealthPart::License, if is_known { 10 } else { 0 }, 10, why, "name one, as SPDX does: `MIT`, `Apache-2.0`")
+    part(
+        HealthPart::License,
+        if is_known { 10 } else { 0 },
+        10,
+        why,
+        "name one, as SPDX does: `MIT`, `Apache-2.0`",
+    )
 }
 
 fn source(facts: &HealthFacts) -> PartHealth {
@@ -201,7 +215,13 @@ fn source(facts: &HealthFacts) -> PartHealth {
 
 fn tags(facts: &HealthFacts) -> PartHealth {
     let why = if facts.tags == 0 { "there are none".to_owned() } else { counted(facts.tags, "tag", "tags") };
-    part(HealthPart::Tags, if facts.tags == 0 { 0 } else { 5 }, 5, why, "add a tag, so that it is found by topic")
+    part(
+        HealthPart::Tags,
+        if facts.tags == 0 { 0 } else { 5 },
+        5,
+        why,
+        "add a tag, so that it is found by topic",
+    )
 }
 
 fn signature(facts: &HealthFacts) -> PartHealth {
@@ -217,7 +237,9 @@ fn findings(facts: &HealthFacts) -> PartHealth {
     let warnings = u32::try_from(facts.warnings).unwrap_or(u32::MAX);
     let (points, why) = match (facts.errors, facts.warnings) {
         (0, 0) => (10, "nothing was found".to_owned()),
-        (0, count) => (10_u32.saturating_sub(warnings.saturating_mul(WARNING)), counted(count, "warning", "warnings")),
+        (0, count) => {
+            (10_u32.saturating_sub(warnings.saturating_mul(WARNING)), counted(count, "warning", "warnings"))
+        }
         (count, _) => (0, counted(count, "error", "errors")),
     };
     part(HealthPart::Findings, points, 10, why, "see them with `skillery lint`")
@@ -266,7 +288,8 @@ mod tests {
         let health = Health::of(&HealthFacts { days: 1_000, errors: 2, ..HealthFacts::default() });
         assert_eq!(health.points, 0);
         assert!(health.parts.iter().all(|part| part.hint.is_some()));
-        let few = HealthFacts { warnings: 3, days: 366, description: 1, license: "Unknown".to_owned(), ..whole() };
+        let few =
+            HealthFacts { warnings: 3, days: 366, description: 1, license: "Unknown".to_owned(), ..whole() };
         insta::assert_json_snapshot!(Health::of(&few));
     }
 

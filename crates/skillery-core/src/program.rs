@@ -40,9 +40,8 @@ impl Program {
             "clawhub" | "openclaw" => Self::Clawhub,
             "mozilla" => Self::Browser,
             "curl" | "wget" => Self::Curl,
-            "python" | "python-requests" | "python-httpx" | "python-urllib" | "python-urllib3" | "aiohttp" => {
-                Self::Python
-            }
+            "python" | "python-requests" | "python-httpx" | "python-urllib" | "python-urllib3"
+            | "aiohttp" => Self::Python,
             "node" | "node-fetch" | "undici" | "bun" | "deno" | "axios" => Self::Node,
             _ => Self::Other,
         }

@@ -19,6 +19,7 @@ mod failure;
 mod folder_lock;
 mod gather;
 mod http;
+mod insight;
 mod install_lines;
 mod jobs;
 mod key_file;
@@ -46,7 +47,7 @@ pub use http::openapi::openapi_json;
 pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces};
+pub use settings::{InsightSettings, LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces};
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 

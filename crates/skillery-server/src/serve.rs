@@ -17,6 +17,7 @@ use crate::bootstrap::AdminToken;
 use crate::counters;
 use crate::environment::Environment;
 use crate::http::Door;
+use crate::insight;
 use crate::jobs;
 use crate::listen::{ListenError, Listener};
 use crate::search;
@@ -109,6 +110,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
         tokio::spawn(jobs::tidy(Arc::clone(app))),
+        tokio::spawn(insight::follow(Arc::clone(app))),
     ]
 }
 

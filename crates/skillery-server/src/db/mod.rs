@@ -6,8 +6,10 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod consumers;
 pub mod contents;
 pub mod cosignatures;
+pub mod figures;
 pub mod git;
 mod handover;
 pub mod installs;
@@ -15,11 +17,13 @@ pub mod keys;
 pub mod listing;
 pub mod log;
 pub mod migrations;
+pub mod needs;
 pub mod oidc;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod rollups;
 pub mod signatures;
 pub mod skills;
 pub mod staged;

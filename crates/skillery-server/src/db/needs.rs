@@ -31,10 +31,10 @@ pub struct Dependent {
 pub type Told = BTreeMap<String, String>;
 
 /// Writes what these versions need: key of the skill, version, what it needs.
-pub async fn add(tx: &mut Tx, told: &[(String, String, &Told)]) -> Result<()> {
+pub async fn add(tx: &mut Tx, told: &[(String, String, Told)]) -> Result<()> {
     let mut rows = Vec::new();
     for (skill, version, needs) in told {
-        for (id, wanted) in *needs {
+        for (id, wanted) in needs {
             let id: SkillId = parsed(id)?;
             rows.push((skill.clone(), version.clone(), id.key(), wanted.clone()));
         }
@@ -72,7 +72,6 @@ pub async fn catch_up(tx: &mut Tx) -> Result<bool> {
             told.push((skill.clone(), version.clone(), from_json::<Told>(text)?));
         }
     }
-    let told: Vec<_> = told.iter().map(|(skill, version, needs)| (skill.clone(), version.clone(), needs)).collect();
     add(tx, &told).await?;
     registry::set(tx, CURSOR, &last.to_string()).await?;
     Ok(rows.len() as i64 == STEP)
