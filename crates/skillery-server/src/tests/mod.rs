@@ -11,6 +11,7 @@ mod durability;
 mod folders;
 mod folders_on_trial;
 mod history;
+mod insight;
 mod interop;
 mod keys;
 mod log;
