@@ -185,7 +185,7 @@ fn documentation(facts: &HealthFacts) -> PartHealth {
 fn tests(facts: &HealthFacts) -> PartHealth {
     let (points, why) = match facts.tests {
         0 => (0, "there are none".to_owned()),
-        count => (15, format!("there are {}", counted(count, "test", "tests"))),
+        count => (15, format!("it has {}", counted(count, "test", "tests"))),
     };
     let hint = "put files into `tests/` or `evals/`, or examples with their outcome (`>>>`) into the code";
     part(HealthPart::Tests, points, 15, why, hint)

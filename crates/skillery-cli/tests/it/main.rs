@@ -15,6 +15,7 @@ mod folders;
 mod help;
 mod hostile;
 mod import;
+mod insight;
 mod interrupt;
 mod library;
 mod lint;

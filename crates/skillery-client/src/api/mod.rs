@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod insight;
 mod keys;
 mod log;
 mod oidc;
