@@ -8,6 +8,7 @@ mod convert;
 mod elsewhere;
 mod failure;
 mod graph;
+mod insight;
 mod library;
 mod metrics;
 mod registry;

@@ -77,17 +77,20 @@ pub async fn catch_up(tx: &mut Tx) -> Result<bool> {
     Ok(rows.len() as i64 == STEP)
 }
 
-/// Skills whose latest version needs one of these, at most so many.
+fn dependents_text(needed: usize) -> String {
+    format!(
+        "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.install_count, n.needed, n.wanted \
+         FROM needs n JOIN skills s ON s.key = n.skill AND s.latest = n.version \
+         WHERE n.needed IN ({}) ORDER BY s.install_count DESC, s.key, n.needed LIMIT $1",
+        placeholders(2, needed)
+    )
+}
+
+/// Skills whose latest version needs one of these, at most so many of each piece.
 pub async fn dependents(db: &Db, needed: &[String], most: usize) -> Result<Vec<Dependent>> {
     let mut found = Vec::new();
     for piece in pieces(needed) {
-        let text = format!(
-            "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.install_count, n.needed, n.wanted \
-             FROM needs n JOIN skills s ON s.key = n.skill AND s.latest = n.version \
-             WHERE n.needed IN ({}) ORDER BY s.install_count DESC, s.key, n.needed LIMIT {most}",
-            placeholders(1, piece.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(text));
+        let mut query = sqlx::query(AssertSqlSafe(dependents_text(piece.len()))).bind(most as i64);
         for key in piece {
             query = query.bind(key.clone());
         }
@@ -146,4 +149,31 @@ pub async fn told(db: &Db, wanted: &[(String, String)]) -> Result<BTreeMap<(Stri
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Backend;
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn dependents_are_looked_up_in_their_index() {
+        let app = TestApp::new().await;
+        let mut connection = app.app.db.reader().acquire().await.unwrap();
+        let (explain, column) = match app.app.db.backend() {
+            Backend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Backend::Postgres => ("EXPLAIN", 0),
+        };
+        if app.app.db.backend() == Backend::Postgres {
+            // Of a few rows it would look at all.
+            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
+        }
+        let query = sqlx::query(AssertSqlSafe(format!("{explain} {}", dependents_text(2))));
+        let rows =
+            query.bind(10_i64).bind("acme/a").bind("acme/b").fetch_all(&mut *connection).await.unwrap();
+        let plan = rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains("needs_by_needed"), "{plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
+    }
 }
