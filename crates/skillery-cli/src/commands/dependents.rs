@@ -60,7 +60,7 @@ fn describe(page: &mut Text, reached: &DependentsResponse) {
             .plain(format!(" reaches {skills}{more}, {direct} of them directly")),
     );
     if let (Some(version), Some(accepting)) = (version, accepting) {
-        page.text(format!("{accepting} of these {direct} would take {version}"));
+        page.text(format!("{accepting} of the {direct} would take {version}"));
     }
     let installs = counted(reached.installs, "time", "times");
     page.text(format!("they were installed {installs}, {} in the last 28 days", reached.recent_installs));
