@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Logout(commands::logout::LogoutArgs),
     /// Show who is signed in, and what the token may do
     Whoami(commands::whoami::WhoamiArgs),
+    /// Open the registry's pages in a browser, signed in
+    Open(commands::open::OpenArgs),
     /// Publish a version of a skill
     Publish(commands::publish::PublishArgs),
     /// Publish what is new in a folder, an archive or a repository of skills

@@ -120,6 +120,8 @@ pub struct Limits {
     pub default_token_days: u32,
     /// Days until a token expires at most.
     pub token_days: u32,
+    /// Days that somebody stays signed in with a browser.
+    pub session_days: u32,
     /// Seconds that a client gets for the head of a request.
     pub head_seconds: u64,
     /// Seconds that one request may take.
@@ -178,6 +180,7 @@ impl Default for Limits {
             usage_runs: 1_000_000,
             default_token_days: 90,
             token_days: 3_650,
+            session_days: 14,
             head_seconds: 15,
             request_seconds: 30,
             upload_seconds: 600,

@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
+use crate::http::pages::{ByLength, Rendered};
 use crate::insight::{Boards, Content};
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
@@ -45,6 +46,10 @@ const HEALTH: usize = 20_000;
 /// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
 const MANIFESTS: usize = 8_000;
 const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Texts that are remembered as HTML, and bytes that they take at most.
+const RENDERED: usize = 4_000;
+const RENDERED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The registry.
 pub struct App {
@@ -74,6 +79,8 @@ pub struct App {
     pub boards: Arc<Boards>,
     /// What the files of versions say for their health, by id and digest.
     pub health: Cache<String, Content>,
+    /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
+    pub rendered: Cache<String, Rendered, ByLength>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -256,6 +263,7 @@ impl App {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             boards,
             health: Cache::new(HEALTH),
+            rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             secret_key,

@@ -21,6 +21,7 @@ pub(crate) mod login;
 mod login_oidc;
 pub(crate) mod logout;
 pub(crate) mod mcp;
+pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
 mod org_policy;
@@ -148,6 +149,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Login(args) => login::run(session, args).await,
         Command::Logout(args) => logout::run(session, args),
         Command::Whoami(args) => whoami::run(session, args).await,
+        Command::Open(args) => open::run(session, args).await,
         Command::Publish(args) => publish::run(session, args).await,
         Command::Import(args) => import::run(session, args).await,
         Command::Sign(args) => sign::run(session, args).await,

@@ -23,6 +23,7 @@ const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
+const PAGES: &str = include_str!("migrations/0014_pages.sql");
 const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 
@@ -52,6 +53,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
+        (14, "pages", PAGES),
         (16, "user installs", USER_INSTALLS),
         (20, "insight", INSIGHT),
     ]

@@ -16,6 +16,7 @@ pub mod installs;
 pub mod keys;
 pub mod listing;
 pub mod log;
+pub mod login_links;
 pub mod migrations;
 pub mod needs;
 pub mod oidc;

@@ -74,6 +74,12 @@ async fn add(tx: &mut Tx, key: &str, rating: Rating, sign: i64) -> Result<Sums> 
     Ok(Sums { average: Rating::average(sum, count), count })
 }
 
+/// The user's rating of a skill, in tenths, and what was written with it.
+pub async fn own(db: &Db, key: &str, user: &str) -> Result<Option<(i64, String)>> {
+    let query = sqlx::query_as("SELECT tenths, review FROM ratings WHERE skill = $1 AND user_id = $2");
+    Ok(query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(db.reader()).await?)
+}
+
 /// One page of a skill's ratings, the newest first.
 pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<RatingsResponse> {
     let sums = sqlx::query(

@@ -2,14 +2,15 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::response::Response;
 use bytes::Bytes;
 use serde_json::Value;
 use skillery_core::ProblemCode;
 
-use super::call::ready_json;
+use super::call::{Call, ready_json};
 use super::openapi;
+use super::pages::{Frame, page};
 use crate::failure::{Failure, Result};
 
 /// One way to call one address.
@@ -58,16 +59,18 @@ struct Field {
 }
 
 #[derive(Template)]
-#[template(path = "api.html")]
+#[template(path = "pages/api.html")]
 struct ApiPage {
+    frame: Frame,
     version: &'static str,
     groups: Vec<Group>,
     forms: Vec<Form>,
 }
 
 #[derive(Template)]
-#[template(path = "errors.html")]
+#[template(path = "pages/errors.html")]
 struct ErrorsPage {
+    frame: Frame,
     codes: &'static [ProblemCode],
 }
 
@@ -83,25 +86,18 @@ pub fn openapi() -> Result<Response> {
 /// The OpenAPI document as a page.
 #[utoipa::path(get, path = "/docs", tag = "operations",
     responses((status = 200, description = "every route", body = String, content_type = "text/html")))]
-pub fn api() -> Result<Response> {
+pub fn api(call: &Call) -> Result<Response> {
+    let frame = Frame::of(call).titled("API").part("docs");
     let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
-    page(&ApiPage { version: env!("CARGO_PKG_VERSION"), groups: groups(&document), forms: forms(&document) })
+    let (groups, forms) = (groups(&document), forms(&document));
+    page(&ApiPage { frame, version: env!("CARGO_PKG_VERSION"), groups, forms })
 }
 
 /// Every problem code as a page.
 #[utoipa::path(get, path = "/docs/errors", tag = "operations",
     responses((status = 200, description = "every problem code", body = String, content_type = "text/html")))]
-pub fn errors() -> Result<Response> {
-    page(&ErrorsPage { codes: ProblemCode::ALL })
-}
-
-fn page(template: &impl Template) -> Result<Response> {
-    let text = template.render().map_err(Failure::internal)?;
-    let mut response = text.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    Ok(response)
+pub fn errors(call: &Call) -> Result<Response> {
+    page(&ErrorsPage { frame: Frame::of(call).titled("Problem codes").part("docs"), codes: ProblemCode::ALL })
 }
 
 fn text(value: &Value) -> String {

@@ -23,6 +23,7 @@ use skillery_core::{Limits, Problem, ProblemCode, Program};
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
 use super::multipart;
+use super::pages::{self, session};
 use super::router::dispatch;
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -36,14 +37,15 @@ const ALWAYS: [(HeaderName, HeaderValue); 2] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
-/// Headers of what a browser shows: nothing in it runs, and nobody frames it.
+/// Headers of what a browser shows: nothing in it comes from elsewhere, nothing that stands in a page runs, and nobody
+/// frames it.
 const SHOWN: [(HeaderName, HeaderValue); 2] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
-             form-action 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ),
 ];
@@ -83,6 +85,10 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
         }
         Err(failure) => match Surface::of(uri.path()) {
             Some(surface) => ("none", surface.problem(failure)),
+            None if pages::may_be(uri.path()) => {
+                let call = Call::new(Arc::clone(&app), Caller::anonymous(), head, body);
+                ("none", pages::refused(&call, failure))
+            }
             None => ("none", problem(failure)),
         },
     };
@@ -154,7 +160,16 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
-    if (is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
+    let signed_in = match signed_in {
+        // A browser that is not signed in any more is like one that never was.
+        Ok(None) if surface.is_none() && pages::may_be(head.uri.path()) => match session::token(app, head) {
+            Some(token) => authenticate(app, &token).await.map(Some).or_else(as_anonymous),
+            None => Ok(None),
+        },
+        other => other,
+    };
+    let guesses = head.method == Method::POST && pages::signs_in(head.uri.path());
+    if (guesses || is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;
@@ -182,9 +197,15 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
     }
 }
 
+fn as_anonymous(failure: Failure) -> Result<Option<Caller>> {
+    if failure.problem.status == 401 { Ok(None) } else { Err(failure) }
+}
+
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.
 fn is_reading(path: &str) -> bool {
-    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path)) || path.starts_with("/log/")
+    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path))
+        || path.starts_with("/log/")
+        || (pages::may_be(path) && !pages::is_open(path))
 }
 
 /// Whether the address is one where callers bring what they have from elsewhere, to get a token for it.
@@ -226,7 +247,7 @@ fn credentials(headers: &HeaderMap, takes_basic: bool) -> Result<Option<Secret>>
     }
 }
 
-async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
+pub(super) async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
     if token.expose().starts_with("sky_") && !checksum_fits(token.expose()) {
         return Err(Failure::new(
             ProblemCode::InvalidToken,
@@ -288,12 +309,13 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     }
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, value);
+        headers.entry(name).or_insert(value);
     }
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         for (name, value) in SHOWN {
-            headers.insert(name, value);
+            // What is stricter with itself stays so.
+            headers.entry(name).or_insert(value);
         }
     }
     if !headers.contains_key(CACHE_CONTROL) {

@@ -11,6 +11,7 @@ mod middleware;
 pub mod multipart;
 pub mod openapi;
 pub mod ops;
+pub mod pages;
 pub mod range;
 pub mod router;
 

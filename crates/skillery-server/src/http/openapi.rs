@@ -45,6 +45,7 @@ use super::{api, docs, ops};
         api::tokens::list,
         api::tokens::create,
         api::tokens::revoke,
+        api::login_links::create,
         api::users::list,
         api::users::create,
         api::users::update,

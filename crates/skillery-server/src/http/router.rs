@@ -14,7 +14,7 @@ use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::call::{Call, problem};
 use super::interop::{self, Surface};
-use super::{api, docs, ops};
+use super::{api, docs, ops, pages};
 use crate::failure::{Failure, Result};
 
 /// Who may call a route at all; what the caller may do there is decided by `access.rs`.
@@ -72,6 +72,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/tokens", Who::Scope(Read)),
     ("post", "/api/v1/tokens", Who::Scope(Admin)),
     ("delete", "/api/v1/tokens/{token}", Who::SignedIn),
+    ("post", "/api/v1/login-links", Who::SignedIn),
     ("get", "/api/v1/users", Who::SiteAdmin),
     ("post", "/api/v1/users", Who::SiteAdmin),
     ("patch", "/api/v1/users/{user}", Who::SiteAdmin),
@@ -186,6 +187,7 @@ async fn other(call: Call) -> Answered {
     }
     match ROUTES.iter().find(|(_, route, _)| *route == path) {
         Some((_, route, _)) => answer(route, fixed(call, route).await),
+        None if pages::may_be(&path) => pages::dispatch(call).await,
         None => nothing(),
     }
 }
@@ -212,14 +214,15 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/readyz", Method::GET) => ops::readyz(&call).await,
         ("/metrics", Method::GET) => ops::metrics(&call).await,
         ("/openapi.json", Method::GET) => docs::openapi(),
-        ("/docs", Method::GET) => docs::api(),
-        ("/docs/errors", Method::GET) => docs::errors(),
+        ("/docs", Method::GET) => docs::api(&call),
+        ("/docs/errors", Method::GET) => docs::errors(&call),
         ("/api/v1/skills", Method::GET) => api::search::search(&call).await,
         ("/api/v1/skills", Method::POST) => api::publish::publish(call).await,
         ("/api/v1/usage", Method::POST) => api::usage::report(call).await,
         ("/api/v1/whoami", Method::GET) => api::whoami::whoami(&call),
         ("/api/v1/tokens", Method::GET) => api::tokens::list(&call).await,
         ("/api/v1/tokens", Method::POST) => api::tokens::create(call).await,
+        ("/api/v1/login-links", Method::POST) => api::login_links::create(&call).await,
         ("/api/v1/users", Method::GET) => api::users::list(&call).await,
         ("/api/v1/users", Method::POST) => api::users::create(call).await,
         ("/api/v1/oidc", Method::GET) => api::oidc::show(&call),

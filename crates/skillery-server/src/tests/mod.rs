@@ -18,6 +18,7 @@ mod log;
 mod nul;
 mod oidc;
 mod operations;
+mod pages;
 mod publishing;
 mod rating;
 mod rotation;

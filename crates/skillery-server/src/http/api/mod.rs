@@ -7,6 +7,7 @@ pub mod insight;
 pub mod install;
 pub mod keys;
 pub mod log;
+pub mod login_links;
 pub mod members;
 pub mod oidc;
 pub mod orgs;

@@ -61,6 +61,7 @@ pub async fn create(call: Call) -> Result<Response> {
         last_used_at: None,
         revoked_at: None,
         via: None,
+        parent: None,
     };
     let parent = identity.token.expires_at;
     let (hash, most, identity, owner) =
@@ -127,9 +128,7 @@ pub async fn revoke(call: &Call, id: &str) -> Result<Response> {
             .write(move |tx| {
                 Box::pin(async move {
                     let actor = identity.again(tx).await?.user.id;
-                    accounts::revoke(tx, &row.id).await?;
-                    tx.append(Some(&actor), Event::TokenRevoked { token: row.id });
-                    Ok(())
+                    accounts::revoke(tx, Some(&actor), &row.id).await
                 })
             })
             .await?;
