@@ -9,6 +9,7 @@ mod convert;
 mod elsewhere;
 mod failure;
 mod graph;
+mod insight;
 mod library;
 mod metrics;
 mod registry;

@@ -18,6 +18,7 @@ use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
 use crate::convert::{parsed, serialized};
 use crate::failure;
+use crate::insight::Question;
 use crate::runtime::{wait, wait_for_disk};
 
 /// Rows of the audit that are asked for at once.
@@ -228,6 +229,14 @@ impl Registry {
         let (client, id) = (self.client(py)?, id.to_owned());
         let ratings = wait(py, async move { client.ratings(&id.parse()?, Page { limit, offset }).await })?;
         serialized(py, &ratings)
+    }
+
+    /// What is known of how skills are used; the JSON says what.
+    fn insight<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyAny>> {
+        let question: Question = parsed(question, "the question")?;
+        let client = self.client(py)?;
+        let answer = wait(py, async move { question.ask(&client).await })?;
+        serialized(py, &answer)
     }
 }
 

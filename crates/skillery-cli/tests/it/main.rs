@@ -16,6 +16,7 @@ mod folders;
 mod help;
 mod hostile;
 mod import;
+mod insight;
 mod interrupt;
 mod library;
 mod lint;

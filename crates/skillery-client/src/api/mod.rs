@@ -3,6 +3,7 @@
 mod accounts;
 mod approvals;
 mod audit;
+mod insight;
 mod keys;
 mod log;
 mod oidc;

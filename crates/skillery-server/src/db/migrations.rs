@@ -28,6 +28,7 @@ const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
 const AUDIT: &str = include_str!("migrations/0017_audit.sql");
 const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 const REVIEW: &str = include_str!("migrations/0019_review.sql");
+const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -60,6 +61,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (17, "audit", AUDIT),
         (18, "comments", COMMENTS),
         (19, "review", REVIEW),
+        (20, "insight", INSIGHT),
     ]
     .into_iter()
     .map(|(number, name, text)| {

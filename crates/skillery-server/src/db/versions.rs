@@ -195,6 +195,17 @@ pub async fn statuses(
     Ok(statuses)
 }
 
+/// Why versions of a skill were yanked or quarantined, in no order.
+pub async fn reasons(db: &Db, key: &str) -> Result<Vec<(Version, Option<String>)>> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT version, reason FROM versions WHERE skill = $1 AND status IN ('yanked', 'quarantined')",
+    )
+    .bind(key.to_owned())
+    .fetch_all(db.reader())
+    .await?;
+    rows.into_iter().map(|(version, reason)| Ok((parsed(&version)?, reason))).collect()
+}
+
 /// The version that a request without one gets.
 pub fn latest(statuses: &[(Version, VersionStatus)]) -> Option<&Version> {
     VersionRequest::Latest.choose(published(statuses))

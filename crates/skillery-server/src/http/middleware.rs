@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
-use skillery_core::{Limits, Problem, ProblemCode};
+use skillery_core::{Limits, Problem, ProblemCode, Program};
 
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
@@ -83,6 +83,7 @@ async fn answer(app: &Arc<App>, peer: Option<IpAddr>, head: Parts, body: Body) -
     let failure = match admitted {
         Ok(caller) => {
             let (limit, is_safe) = (time_limit(&app.settings.limits, &head), head.method.is_safe());
+            let caller = caller.with_program(program(&head));
             let call = Call::new(Arc::clone(app), caller, head, body);
             match tokio::time::timeout(limit, dispatch(call)).await {
                 Ok(answered) => return answered,
@@ -106,6 +107,21 @@ async fn answer(app: &Arc<App>, peer: Option<IpAddr>, head: Parts, body: Body) -
     match Surface::of(uri.path()) {
         Some(surface) => ("none", surface.problem(failure)),
         None => ("none", problem(failure)),
+    }
+}
+
+/// With which program a request is made: the protocol that it speaks says more than what it calls itself.
+fn program(head: &Parts) -> Program {
+    match Surface::of(head.uri.path()) {
+        Some(Surface::Git) => Program::Git,
+        Some(Surface::Clawhub) => Program::Clawhub,
+        Some(Surface::Mcp) => Program::Mcp,
+        Some(Surface::Openapm) => Program::Openapm,
+        Some(Surface::Discovery | Surface::Marketplace) => Program::Discovery,
+        None => {
+            let text = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+            text.map_or(Program::Other, Program::of_user_agent)
+        }
     }
 }
 

@@ -62,9 +62,14 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/reports", Who::Scope(Rate)),
     ("put", "/api/v1/reports/{report}", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/usage", Who::Reader),
+    ("get", "/api/v1/skills/{id}/usage/installs", Who::Reader),
+    ("get", "/api/v1/skills/{id}/usage/adoption", Who::Reader),
+    ("get", "/api/v1/skills/{id}/dependencies", Who::Reader),
+    ("get", "/api/v1/skills/{id}/dependents", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/bundle", Who::Reader),
+    ("get", "/api/v1/skills/{id}/versions/{version}/health", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/files/{path}", Who::Reader),
     ("put", "/api/v1/skills/{id}/versions/{version}/yank", Who::Scope(Publish)),
     ("delete", "/api/v1/skills/{id}/versions/{version}/yank", Who::Scope(Publish)),
@@ -100,6 +105,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/orgs/{namespace}/policy", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
+    ("get", "/api/v1/orgs/{namespace}/usage", Who::Scope(Read)),
+    ("get", "/api/v1/leaderboards", Who::Reader),
     ("get", "/api/v1/approvals", Who::Scope(Read)),
     ("get", "/api/v1/keys", Who::Scope(Read)),
     ("post", "/api/v1/keys", Who::Scope(Admin)),
@@ -304,6 +311,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/oidc/login/poll", Method::POST) => api::oidc::poll_login(call).await,
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
+        ("/api/v1/leaderboards", Method::GET) => api::insight::leaderboard::show(&call).await,
         ("/api/v1/approvals", Method::GET) => api::approvals::pending(&call).await,
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
@@ -329,16 +337,21 @@ const COMMENTS: &str = "/api/v1/skills/{id}/comments";
 const COMMENT: &str = "/api/v1/skills/{id}/comments/{comment}";
 const HIDDEN: &str = "/api/v1/skills/{id}/comments/{comment}/hidden";
 const USAGE: &str = "/api/v1/skills/{id}/usage";
+const INSTALLS: &str = "/api/v1/skills/{id}/usage/installs";
+const ADOPTION: &str = "/api/v1/skills/{id}/usage/adoption";
+const DEPENDENCIES: &str = "/api/v1/skills/{id}/dependencies";
+const DEPENDENTS: &str = "/api/v1/skills/{id}/dependents";
 const VISIBILITY: &str = "/api/v1/skills/{id}/visibility";
 const VERSIONS: &str = "/api/v1/skills/{id}/versions";
 const VERSION: &str = "/api/v1/skills/{id}/versions/{version}";
 const BUNDLE: &str = "/api/v1/skills/{id}/versions/{version}/bundle";
+const HEALTH: &str = "/api/v1/skills/{id}/versions/{version}/health";
 const FILE: &str = "/api/v1/skills/{id}/versions/{version}/files/{path}";
 const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
-const INSTALLS: &str = "/api/v1/skills/{id}/versions/{version}/installs";
+const WHO_INSTALLED: &str = "/api/v1/skills/{id}/versions/{version}/installs";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
 const REVIEW_COMMENTS: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments";
 const REVIEW_COMMENT: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}";
@@ -362,7 +375,7 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
-        [id @ .., "versions", version, "installs"] if id.len() >= 2 => (INSTALLS, id, Some(version)),
+        [id @ .., "versions", version, "installs"] if id.len() >= 2 => (WHO_INSTALLED, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
         [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => {
             (REVIEW_COMMENTS, id, Some(version))
@@ -373,6 +386,7 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "changelog"] if id.len() >= 2 => (CHANGELOG, id, Some(version)),
         [id @ .., "versions", version, "diff"] if id.len() >= 2 => (DIFF, id, Some(version)),
         [id @ .., "versions", version, "findings"] if id.len() >= 2 => (FINDINGS, id, Some(version)),
+        [id @ .., "versions", version, "health"] if id.len() >= 2 => (HEALTH, id, Some(version)),
         [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
@@ -384,6 +398,10 @@ fn take_apart<'path>(
         [id @ .., "rate"] if id.len() >= 2 => (RATE, id, None),
         [id @ .., "ratings"] if id.len() >= 2 => (RATINGS, id, None),
         [id @ .., "usage"] if id.len() >= 2 => (USAGE, id, None),
+        [id @ .., "usage", "installs"] if id.len() >= 2 => (INSTALLS, id, None),
+        [id @ .., "usage", "adoption"] if id.len() >= 2 => (ADOPTION, id, None),
+        [id @ .., "dependencies"] if id.len() >= 2 => (DEPENDENCIES, id, None),
+        [id @ .., "dependents"] if id.len() >= 2 => (DEPENDENTS, id, None),
         [id @ .., "visibility"] if id.len() >= 2 => (VISIBILITY, id, None),
         id => (SHOW, id, None),
     }
@@ -450,6 +468,11 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (HIDDEN, Method::PUT, _) => api::comments::hide(call, &id, &path.unwrap_or_default()).await,
         (HIDDEN, Method::DELETE, _) => api::comments::unhide(&call, &id, &path.unwrap_or_default()).await,
         (USAGE, Method::GET, _) => api::usage::show(&call, &id).await,
+        (INSTALLS, Method::GET, _) => api::insight::installs::show(&call, &id).await,
+        (ADOPTION, Method::GET, _) => api::insight::adoption::show(&call, &id).await,
+        (DEPENDENCIES, Method::GET, _) => api::insight::dependencies::show(&call, &id).await,
+        (DEPENDENTS, Method::GET, _) => api::insight::dependents::show(&call, &id).await,
+        (HEALTH, Method::GET, Some(version)) => api::insight::health::show(&call, &id, &version).await,
         (VISIBILITY, Method::PUT, _) => api::visibility::set(call, &id).await,
         (VERSIONS, Method::GET, _) => api::versions::list(&call, &id).await,
         (VERSION, Method::GET, Some(version)) => api::versions::show(&call, &id, &version).await,
@@ -458,7 +481,7 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (SIGNATURES, Method::POST, Some(version)) => api::signatures::sign(call, &id, &version).await,
         (SIGNATURE, Method::GET, Some(version)) => api::signatures::signature(&call, &id, &version).await,
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
-        (INSTALLS, Method::GET, Some(version)) => api::installs::list(&call, &id, &version).await,
+        (WHO_INSTALLED, Method::GET, Some(version)) => api::installs::list(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
         (REVIEW_COMMENTS, Method::GET, Some(version)) => api::review::list(&call, &id, &version).await,
@@ -492,6 +515,7 @@ fn of_org<'path>(segments: &'path [&'path str]) -> Option<(&'static str, &'path 
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
         [namespace @ .., "policy"] if !namespace.is_empty() => (POLICY, namespace, ""),
+        [namespace @ .., "usage"] if !namespace.is_empty() => (NAMESPACE_USAGE, namespace, ""),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
@@ -515,6 +539,7 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (POLICY, Method::GET) => api::policy::show(&call, &namespace).await,
             (POLICY, Method::PUT) => api::policy::set(call, &namespace).await,
             (POLICY, Method::DELETE) => api::policy::remove(&call, &namespace).await,
+            (NAMESPACE_USAGE, Method::GET) => api::insight::of_namespace::show(&call, &namespace).await,
             (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
             (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
             (PUBLISHER, Method::DELETE) => api::publishers::remove(&call, &namespace, user).await,
@@ -531,6 +556,7 @@ const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{namespace}/allowed_signers";
 const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
+const NAMESPACE_USAGE: &str = "/api/v1/orgs/{namespace}/usage";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";

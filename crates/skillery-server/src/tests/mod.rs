@@ -14,6 +14,7 @@ mod durability;
 mod folders;
 mod folders_on_trial;
 mod history;
+mod insight;
 mod interop;
 mod keys;
 mod log;

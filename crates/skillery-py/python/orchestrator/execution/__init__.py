@@ -8,6 +8,8 @@ Groups of functions, which all raise the classes of :mod:`orchestrator.execution
 
 * a registry, :mod:`orchestrator.execution.skill_registry`, and what waits for approval there,
   :mod:`orchestrator.execution.approvals`;
+* a registry, :mod:`orchestrator.execution.skill_registry`, and how its skills are used,
+  :mod:`orchestrator.execution.insight`;
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
   :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
@@ -51,6 +53,15 @@ from .errors import (
     TokenRequiredError,
     VerificationError,
     WorkflowError,
+)
+from .insight import (
+    get_leaderboard,
+    get_namespace_usage,
+    get_registry_adoption,
+    get_registry_dependencies,
+    get_registry_dependents,
+    get_registry_health,
+    get_registry_usage,
 )
 from .metrics import (
     SkillMetrics,
@@ -139,9 +150,16 @@ __all__ = [
     "get_dependency_order",
     "get_my_approvals",
     "get_pending_approvals",
+    "get_leaderboard",
+    "get_namespace_usage",
+    "get_registry_adoption",
     "get_registry_config",
+    "get_registry_dependencies",
+    "get_registry_dependents",
+    "get_registry_health",
     "get_registry_ratings",
     "get_registry_skill",
+    "get_registry_usage",
     "get_skill",
     "get_skill_change_history",
     "get_skill_dependents",
