@@ -76,7 +76,8 @@ struct ErrorsPage {
 
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",
-    responses((status = 200, description = "this document", body = Object)))]
+    responses((status = 200, description = "this document", body = Object),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn openapi() -> Result<Response> {
     let mut response = ready_json(StatusCode::OK, Bytes::from_static(openapi::document().as_bytes()));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -85,7 +86,8 @@ pub fn openapi() -> Result<Response> {
 
 /// The OpenAPI document as a page.
 #[utoipa::path(get, path = "/docs", tag = "operations",
-    responses((status = 200, description = "every route", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "every route", body = String, content_type = "text/html"),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn api(call: &Call) -> Result<Response> {
     let frame = Frame::of(call).titled("API").part("docs");
     let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
@@ -95,7 +97,8 @@ pub fn api(call: &Call) -> Result<Response> {
 
 /// Every problem code as a page.
 #[utoipa::path(get, path = "/docs/errors", tag = "operations",
-    responses((status = 200, description = "every problem code", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "every problem code", body = String, content_type = "text/html"),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn errors(call: &Call) -> Result<Response> {
     page(&ErrorsPage { frame: Frame::of(call).titled("Problem codes").part("docs"), codes: ProblemCode::ALL })
 }
@@ -109,7 +112,7 @@ fn groups(document: &Value) -> Vec<Group> {
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let name = text(&operation["tags"][0]);
-            let operation = one(path, method, operation);
+            let operation = one(path, method, operation, &document["components"]["responses"]);
             match groups.iter_mut().find(|group| group.name == name) {
                 Some(group) => group.operations.push(operation),
                 None => groups.push(Group { name, operations: vec![operation] }),
@@ -120,7 +123,7 @@ fn groups(document: &Value) -> Vec<Group> {
     groups
 }
 
-fn one(path: &str, method: &str, operation: &Value) -> Operation {
+fn one(path: &str, method: &str, operation: &Value, shared: &Value) -> Operation {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     Operation {
         method: method.to_uppercase(),
@@ -145,6 +148,7 @@ fn one(path: &str, method: &str, operation: &Value) -> Operation {
             .as_object()
             .into_iter()
             .flatten()
+            .map(|(status, answer)| (status, shared.get(last(answer)).unwrap_or(answer)))
             .map(|(status, answer)| Answer {
                 status: status.clone(),
                 description: text(&answer["description"]),
@@ -156,8 +160,12 @@ fn one(path: &str, method: &str, operation: &Value) -> Operation {
 
 fn form_name(content: &Value) -> Option<String> {
     let content = content.as_object()?.values().next()?;
-    let reference = content["schema"]["$ref"].as_str()?;
-    reference.rsplit('/').next().map(str::to_owned)
+    Some(last(&content["schema"]).to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The name that something refers to.
+fn last(value: &Value) -> &str {
+    value["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default()
 }
 
 fn kind(schema: &Value) -> String {

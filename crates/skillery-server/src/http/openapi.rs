@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::openapi_problems::Problems;
 use super::{api, docs, ops};
 
 #[derive(OpenApi)]
@@ -88,7 +89,7 @@ use super::{api, docs, ops};
         docs::api,
         docs::errors,
     ),
-    modifiers(&Tokens),
+    modifiers(&Tokens, &Problems),
 )]
 struct Document;
 
