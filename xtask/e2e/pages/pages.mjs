@@ -1,19 +1,20 @@
 // Every page. Whoever adds one adds a row: it is then looked at in light and dark, wide and narrow, with a keyboard, and
 // judged by axe; it may weigh so much and ask nobody else for anything.
 //
-// `as` is who looks (nobody, if it is left out), `status` what it is answered with, `has` a text that must be there.
+// `as` is who looks (nobody, if it is left out), `status` what it is answered with, `has` a text that must be there. Texts of
+// authors are not judged where they are `hostile`.
 
 export const PAGES = [
   { name: "home", path: "/", has: "Skills for agents" },
   { name: "search", path: "/search", has: "All skills" },
-  { name: "search-filtered", path: "/search?q=the&tags=pdf&sort=name&min_rating=3", has: "remove" },
+  { name: "search-filtered", path: "/search?q=tool&tags=pdf&sort=name&min_rating=3", has: "remove" },
   { name: "search-nothing", path: "/search?q=zzzzzz", has: "Nothing was found" },
   { name: "search-deep", path: "/search?offset=40", has: "Previous" },
   { name: "skill", path: "/acme/tool-00", has: "Install" },
   { name: "skill-folder", path: "/acme/docs/reports", has: "Steps" },
   { name: "skill-private", path: "/acme/vault", as: "ben", has: "private" },
   { name: "skill-unseen", path: "/acme/vault", status: 404, has: "no such skill" },
-  { name: "skill-hostile", path: "/acme/hostile", has: "hostile" },
+  { name: "skill-hostile", path: "/acme/hostile", has: "hostile", hostile: true },
   { name: "versions", path: "/acme/shaky/versions", has: "it shakes too much" },
   { name: "versions-many", path: "/acme/tool-00/versions?limit=10", has: "Older" },
   { name: "versions-reviewer", path: "/initech/reviewed/versions", as: "ben", has: "pending" },
@@ -28,6 +29,7 @@ export const PAGES = [
   { name: "ratings-none", path: "/acme/docs/reports/ratings", has: "Nobody has rated it yet" },
   { name: "login", path: "/login", has: "skillery open" },
   { name: "not-found", path: "/acme/nothing-there", status: 404, has: "no such skill" },
-  { name: "docs", path: "/docs", has: "Bodies" },
+  { name: "docs", path: "/docs", has: "Bodies of requests" },
+  { name: "docs-bodies", path: "/docs?show=bodies", has: "All routes" },
   { name: "docs-errors", path: "/docs/errors", has: "invalid-json" },
 ];

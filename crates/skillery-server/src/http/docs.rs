@@ -22,6 +22,8 @@ struct Operation {
     parameters: Vec<Parameter>,
     body: Option<String>,
     responses: Vec<Answer>,
+    /// Statuses of problems that mean what they mean everywhere.
+    problems: Vec<String>,
 }
 
 struct Parameter {
@@ -91,7 +93,11 @@ pub fn openapi() -> Result<Response> {
 pub fn api(call: &Call) -> Result<Response> {
     let frame = Frame::of(call).titled("API").part("docs");
     let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
-    let (groups, forms) = (groups(&document), forms(&document));
+    // All of it on one page would be more than a phone should have to load.
+    let (groups, forms) = match call.parameter("show").as_deref() {
+        Some("bodies") => (Vec::new(), forms(&document)),
+        _ => (groups(&document), Vec::new()),
+    };
     page(&ApiPage { frame, version: env!("CARGO_PKG_VERSION"), groups, forms })
 }
 
@@ -112,7 +118,7 @@ fn groups(document: &Value) -> Vec<Group> {
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let name = text(&operation["tags"][0]);
-            let operation = one(path, method, operation, &document["components"]["responses"]);
+            let operation = one(path, method, operation);
             match groups.iter_mut().find(|group| group.name == name) {
                 Some(group) => group.operations.push(operation),
                 None => groups.push(Group { name, operations: vec![operation] }),
@@ -123,7 +129,11 @@ fn groups(document: &Value) -> Vec<Group> {
     groups
 }
 
-fn one(path: &str, method: &str, operation: &Value, shared: &Value) -> Operation {
+fn answers(operation: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    operation["responses"].as_object().into_iter().flatten()
+}
+
+fn one(path: &str, method: &str, operation: &Value) -> Operation {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     Operation {
         method: method.to_uppercase(),
@@ -144,16 +154,17 @@ fn one(path: &str, method: &str, operation: &Value, shared: &Value) -> Operation
             })
             .collect(),
         body: form_name(&operation["requestBody"]["content"]),
-        responses: operation["responses"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(status, answer)| (status, shared.get(last(answer)).unwrap_or(answer)))
+        responses: answers(operation)
+            .filter(|(_, answer)| last(answer).is_empty())
             .map(|(status, answer)| Answer {
                 status: status.clone(),
                 description: text(&answer["description"]),
                 body: form_name(&answer["content"]),
             })
+            .collect(),
+        problems: answers(operation)
+            .filter(|(_, answer)| !last(answer).is_empty())
+            .map(|(status, _)| status.clone())
             .collect(),
     }
 }

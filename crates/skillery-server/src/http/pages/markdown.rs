@@ -45,8 +45,12 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         })
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("nofollow ugc noopener"))
-        .add_tag_attributes("input", ["type", "checked", "disabled"])
+        // A task is done or not, and nothing is filled in, whatever HTML asks for.
+        .add_tag_attributes("input", ["checked"])
         .add_tags(["input"])
+        .set_tag_attribute_value("input", "type", "checkbox")
+        .set_tag_attribute_value("input", "disabled", "")
+        .set_tag_attribute_value("input", "aria-label", "done")
         .add_tag_attribute_values("code", "class", [] as [&str; 0])
         .set_tag_attribute_value("img", "loading", "lazy")
         // What is wider than the page is reached with the keyboard, too.
@@ -180,5 +184,8 @@ mod tests {
     fn tables_tasks_and_code_are_shown() {
         let page = html("| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n\n```python\nprint('<b>')\n```\n");
         assert!(page.contains("<table>") && page.contains("checked") && page.contains("&lt;b&gt;"), "{page}");
+        let page = html("<input name=token type=password autofocus>");
+        assert!(page.contains("type=\"checkbox\"") && page.contains("disabled"), "{page}");
+        assert!(!page.contains("password") && !page.contains("name=") && !page.contains("autofocus"), "{page}");
     }
 }
