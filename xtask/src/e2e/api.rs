@@ -40,7 +40,7 @@ pub(crate) struct ApiArgs {
     #[arg(long, default_value_t = 1)]
     seed: u32,
     /// How many are made of each route, by each kind of caller, at most
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 30)]
     examples: u32,
     /// How many there must have been on each database
     #[arg(long, default_value_t = 10_000)]
