@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { flows, signIn } from "./flows.mjs";
-import { forgeries, injections, planted, redirects } from "./hostile.mjs";
+import { forgeries, injections, planted, redirects, waiting } from "./hostile.mjs";
 import { PAGES } from "./pages.mjs";
 import { LIMIT, must, ran, violations, watched } from "./watch.mjs";
 
@@ -35,7 +35,7 @@ async function watchersNotice(browser) {
   const server = createServer((request, response) => {
     const big = request.url === "/big.css";
     response.writeHead(200, { "content-type": big ? "text/css" : "text/html", "content-security-policy": "script-src 'self' 'nonce-n'; img-src *" });
-    response.end(big ? `/*${"x".repeat(LIMIT)}*/` : `<!doctype html><link rel="stylesheet" href="/big.css"><img src="http://127.0.0.1:9/away.png">
+    response.end(big ? `/*${"x".repeat(LIMIT)}*/` : `<!doctype html><link rel="stylesheet" href="/big.css"><img src="http://127.0.0.1:9/away.png"><a href="javascript:1" onclick="x">x</a>
       <script>window.blocked = 1</script><script nonce="n">window.ran = "yes"; setTimeout(() => alert("hello"), 50)</script>`);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -51,6 +51,7 @@ async function watchersNotice(browser) {
     must(watch.bytes > LIMIT, `${watch.bytes} bytes are not noticed`);
     must(await ran(watch.page) === "yes", "a script that runs is not noticed");
     must((await violations(watch.page, axe)).length > 0, "axe finds nothing");
+    must((await watch.page.evaluate(waiting)).length >= 3, "what waits to run is not noticed");
   } finally {
     await watch.context.close();
     server.closeAllConnections();

@@ -26,7 +26,7 @@ const RAW = ["scripts/evil.svg", "assets/page.html", "assets/page.js", "assets/n
 const FEEDS = ["/acme/hostile/feed", "/acme/feed", "/search/feed?q=hostile", "/acme/hostile/badge/license.svg", "/acme/hostile/badge/version.svg", "/llms.txt", "/sitemap.xml"];
 
 /// What stands in a page that could run later, when somebody points at it or follows it.
-const waiting = () => {
+export const waiting = () => {
   const found = [];
   for (const element of document.querySelectorAll("*")) {
     for (const { name, value } of element.attributes) {
