@@ -30,6 +30,8 @@ export const PAGES = [
   { name: "login", path: "/login", has: "skillery open" },
   { name: "not-found", path: "/acme/nothing-there", status: 404, has: "no such skill" },
   { name: "docs", path: "/docs", has: "Bodies of requests" },
-  { name: "docs-bodies", path: "/docs?show=bodies", has: "All routes" },
+  { name: "docs-group", path: "/docs?show=skills", has: "Problems:" },
+  { name: "docs-bodies", path: "/docs?show=bodies", has: "RateRequest" },
+  { name: "docs-body", path: "/docs?show=ProblemCode", has: "invalid-json" },
   { name: "docs-errors", path: "/docs/errors", has: "invalid-json" },
 ];

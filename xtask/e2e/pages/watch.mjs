@@ -1,6 +1,6 @@
 // A browser's page with somebody who sees everything that it does.
 
-export const LIMIT = 100 * 1024;
+export const LIMIT = 100_000;
 
 /// A new page in a context of its own. `faults` says what it did that no page may do.
 export async function watched(browser, origin, options = {}) {

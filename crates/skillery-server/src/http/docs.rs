@@ -67,6 +67,9 @@ struct ApiPage {
     version: &'static str,
     groups: Vec<Group>,
     forms: Vec<Form>,
+    /// Whether it is a group or a body, and not a list.
+    is_detailed: bool,
+    shows_bodies: bool,
 }
 
 #[derive(Template)]
@@ -93,12 +96,28 @@ pub fn openapi() -> Result<Response> {
 pub fn api(call: &Call) -> Result<Response> {
     let frame = Frame::of(call).titled("API").part("docs");
     let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
+    let (mut groups, mut forms) = (groups(&document), forms(&document));
     // All of it on one page would be more than a phone should have to load.
-    let (groups, forms) = match call.parameter("show").as_deref() {
-        Some("bodies") => (Vec::new(), forms(&document)),
-        _ => (groups(&document), Vec::new()),
-    };
-    page(&ApiPage { frame, version: env!("CARGO_PKG_VERSION"), groups, forms })
+    let asked = call.parameter("show").unwrap_or_default();
+    let lists_bodies = asked == "bodies";
+    let is_group = groups.iter().any(|group| group.name == asked);
+    let is_body = forms.iter().any(|form| form.name == asked);
+    if is_group {
+        groups.retain(|group| group.name == asked);
+    }
+    if is_body {
+        forms.retain(|form| form.name == asked);
+    }
+    let shows_bodies = is_body || lists_bodies;
+    if shows_bodies { groups.clear() } else { forms.clear() }
+    page(&ApiPage {
+        frame,
+        version: env!("CARGO_PKG_VERSION"),
+        groups,
+        forms,
+        is_detailed: is_group || is_body,
+        shows_bodies,
+    })
 }
 
 /// Every problem code as a page.
