@@ -72,7 +72,10 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
     // The browser ends with its script, and the script with this task.
     let mut script = Command::new("setpriv");
     script.args(["--pdeathsig", "TERM", "node", "check.mjs"]).arg(&world).current_dir(&packages.folder);
-    script.env("HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path()).env("XDG_CACHE_HOME", folder.path());
+    script
+        .env("HOME", folder.path())
+        .env("XDG_CONFIG_HOME", folder.path())
+        .env("XDG_CACHE_HOME", folder.path());
     let done = script.say_and_run();
     println!("{:.0} s; pictures are in `{}`", began.elapsed().as_secs_f64(), screens.display());
     if args.keep {

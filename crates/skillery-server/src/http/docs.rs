@@ -109,7 +109,11 @@ pub fn api(call: &Call) -> Result<Response> {
         forms.retain(|form| form.name == asked);
     }
     let shows_bodies = is_body || lists_bodies;
-    if shows_bodies { groups.clear() } else { forms.clear() }
+    if shows_bodies {
+        groups.clear()
+    } else {
+        forms.clear()
+    }
     page(&ApiPage {
         frame,
         version: env!("CARGO_PKG_VERSION"),

@@ -119,8 +119,10 @@ pub type Answered = (&'static str, Response);
 pub async fn dispatch(call: Call) -> Answered {
     let path = call.head.uri.path();
     if let Some(rest) = below(path, "/api/v1/skills/") {
-        let asked =
-            percent_decode_str(rest).decode_utf8().map_err(|_| (SHOW, not_utf8())).and_then(|rest| asked(&rest));
+        let asked = percent_decode_str(rest)
+            .decode_utf8()
+            .map_err(|_| (SHOW, not_utf8()))
+            .and_then(|rest| asked(&rest));
         return match asked {
             // Whatever stands in the address, a method that is not taken there is the first thing that is wrong.
             Err((route, _)) if !takes(route, &call.method()) => answer(route, Err(not_allowed(route))),

@@ -66,7 +66,11 @@ async fn a_method_that_is_not_taken_is_the_first_thing_that_is_wrong() {
     ] {
         let request = axum::http::Request::builder().method("TRACE").uri(path.replace(' ', "%20"));
         let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
-        assert_eq!((answer.status.as_u16(), &answer.headers["allow"]), (405, &allowed.parse().unwrap()), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.headers["allow"]),
+            (405, &allowed.parse().unwrap()),
+            "{path}"
+        );
     }
 }
 

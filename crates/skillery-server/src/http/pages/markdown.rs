@@ -186,6 +186,9 @@ mod tests {
         assert!(page.contains("<table>") && page.contains("checked") && page.contains("&lt;b&gt;"), "{page}");
         let page = html("<input name=token type=password autofocus>");
         assert!(page.contains("type=\"checkbox\"") && page.contains("disabled"), "{page}");
-        assert!(!page.contains("password") && !page.contains("name=") && !page.contains("autofocus"), "{page}");
+        assert!(
+            !page.contains("password") && !page.contains("name=") && !page.contains("autofocus"),
+            "{page}"
+        );
     }
 }
