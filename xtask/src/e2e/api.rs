@@ -150,7 +150,7 @@ fn on(database: Database, args: &ApiArgs, program: &Path, packages: &Packages) -
         let began = Instant::now();
         let status = finished(schemathesis.spawn().with_context(|| format!("cannot start `{TOOL}`"))?)?;
         let text = std::fs::read_to_string(&report)?;
-        let summary = text.lines().filter(|line| line.contains("generated")).next_back().unwrap_or_default();
+        let summary = text.lines().rfind(|line| line.contains("generated")).unwrap_or_default();
         println!("  {who}: {:.0} s, {}", began.elapsed().as_secs_f64(), summary.trim());
         if !status {
             wrong.push(format!("as {who}: see `{}`", report.display()));
