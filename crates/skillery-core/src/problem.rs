@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+// Codes are `tt` for the same reason as in `words.rs`.
 macro_rules! problem_codes {
-    ($($variant:ident, $code:literal, $status:literal, $title:literal, $hint:literal;)*) => {
+    ($($variant:ident, $code:tt, $status:literal, $title:literal, $hint:literal;)*) => {
         /// What went wrong, for programs. The list is closed: a client may match on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

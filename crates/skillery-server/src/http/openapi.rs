@@ -2,9 +2,12 @@
 
 use std::sync::OnceLock;
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::openapi_problems::Problems;
 use super::{api, docs, ops};
 
 #[derive(OpenApi)]
@@ -114,7 +117,7 @@ use super::{api, docs, ops};
         docs::api,
         docs::errors,
     ),
-    modifiers(&Tokens),
+    modifiers(&Tokens, &Problems, &Parts),
 )]
 struct Document;
 
@@ -130,6 +133,33 @@ impl Modify for Tokens {
             .components
             .get_or_insert_with(Default::default)
             .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What is a part of something larger may stand beside other fields there, although alone it has no others.
+struct Parts;
+
+impl Modify for Parts {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let Some(components) = &mut document.components else { return };
+        let parts: Vec<String> = components
+            .schemas
+            .values()
+            .filter_map(|schema| match schema {
+                RefOr::T(Schema::AllOf(whole)) => Some(&whole.items),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|part| match part {
+                RefOr::Ref(part) => part.ref_location.rsplit('/').next().map(str::to_owned),
+                RefOr::T(_) => None,
+            })
+            .collect();
+        for part in parts {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&part) {
+                object.additional_properties = None;
+            }
+        }
     }
 }
 

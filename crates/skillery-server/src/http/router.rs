@@ -145,14 +145,18 @@ pub type Answered = (&'static str, Response);
 pub async fn dispatch(call: Call) -> Answered {
     let path = call.head.uri.path();
     if let Some(rest) = below(path, "/api/v1/skills/") {
-        let asked =
-            percent_decode_str(rest).decode_utf8().map_err(|_| not_utf8()).and_then(|rest| asked(&rest));
+        let asked = percent_decode_str(rest)
+            .decode_utf8()
+            .map_err(|_| (SHOW, not_utf8()))
+            .and_then(|rest| asked(&rest));
         return match asked {
+            // Whatever stands in the address, a method that is not taken there is the first thing that is wrong.
+            Err((route, _)) if !takes(route, &call.method()) => answer(route, Err(not_allowed(route))),
             Ok(asked) if asked.route == SHOW && call.method() == Method::GET => {
                 answer(SHOW, api::show::show(&call, &asked.id).await)
             }
             Ok(asked) => answer(asked.route, Box::pin(skill(call, asked)).await),
-            Err(failure) => answer(SHOW, Err(failure)),
+            Err((route, failure)) => answer(route, Err(failure)),
         };
     }
     Box::pin(other(call)).await
@@ -423,7 +427,8 @@ struct Asked {
     path: Option<String>,
 }
 
-fn asked(rest: &str) -> Result<Asked> {
+/// What is wrong with it is told with the route that it would be.
+fn asked(rest: &str) -> std::result::Result<Asked, (&'static str, Failure)> {
     let segments: Vec<&str> = rest.split('/').collect();
     // What stands behind a version may be called the same.
     let is_of_version = segments.iter().skip(2).any(|segment| *segment == "versions");
@@ -435,22 +440,25 @@ fn asked(rest: &str) -> Result<Asked> {
         _ => None,
     };
     if let Some((route, id, comment)) = said {
-        let (id, path) = (parsed(&id.join("/"))?, comment.map(str::to_owned));
+        let id = parsed(&id.join("/")).map_err(|failure| (route, failure))?;
+        let path = comment.map(str::to_owned);
         return Ok(Asked { route, id, version: None, path });
     }
     let (route, id, version) = take_apart(&segments);
+    // With one segment there is no id, and still the rest says what was meant.
+    let wrong = |failure| (take_apart(&[&["org"], segments.as_slice()].concat()).0, failure);
     // The id's segments stand together at the beginning, with a slash behind each.
     let length = id.iter().map(|segment| segment.len() + 1).sum::<usize>().saturating_sub(1);
     let version = version
         .map(str::parse::<Version>)
         .transpose()
-        .map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()));
+        .map_err(|error: VersionError| wrong(Failure::new(ProblemCode::InvalidVersion, error.to_string())));
     let path = match (file_place(&segments), route) {
         (Some(place), _) => Some(segments[place + 3..].join("/")),
         (None, REVIEW_COMMENT) => segments.last().map(|comment| (*comment).to_owned()),
         (None, _) => None,
     };
-    Ok(Asked { route, id: parsed(&rest[..length])?, version: version?, path })
+    Ok(Asked { route, id: parsed(&rest[..length]).map_err(wrong)?, version: version?, path })
 }
 
 async fn skill(call: Call, asked: Asked) -> Result<Response> {
@@ -567,6 +575,11 @@ fn nothing() -> Answered {
 
 fn not_found() -> Failure {
     Failure::new(ProblemCode::RouteNotFound, "")
+}
+
+/// Whether a route takes a method at all.
+fn takes(route: &str, method: &Method) -> bool {
+    ROUTES.iter().any(|(taken, path, _)| *path == route && method.as_str().eq_ignore_ascii_case(taken))
 }
 
 fn not_allowed(route: &str) -> Failure {
