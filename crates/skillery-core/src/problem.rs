@@ -126,13 +126,11 @@ problem_codes! {
     MemberNotFound, "member-not-found", 404, "the user has no role of its own in this namespace",
         "the role may come from a namespace above";
     CommentNotFound, "comment-not-found", 404, "there is no such comment, or the caller may not see it",
-        "list those of the skill: `GET /skills/{id}/comments`";
+        "list those of the skill or of the version first";
     ReportNotFound, "report-not-found", 404, "there is no such report, or the caller may not see it",
         "list those that are open: `GET /reports`";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
-    CommentNotFound, "comment-not-found", 404, "there is no such comment",
-        "list the comments of the version with `skillery approve show`";
     PolicyNotFound, "policy-not-found", 404, "the namespace has no policy of its own",
         "one of a namespace above may demand something; `skillery org policy show` lists them";
     PublisherNotFound, "publisher-not-found", 404, "the namespace trusts no such publisher",

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use skillery_client::{ApprovalFilter, Client, DiffQuery, Error, Home, Library, Page};
 use skillery_core::api::{
-    ApprovalState, ApprovalsResponse, CommentPatch, CommentRequest, DecisionRequest, DiffSide, ReviewThread,
+    ApprovalState, ApprovalsResponse, ReviewCommentPatch, ReviewCommentRequest, DecisionRequest, DiffSide, ReviewThread,
 };
 use skillery_core::{Decision, Digest, SkillId, Version};
 
@@ -142,7 +142,7 @@ fn approval_comment<'py>(
     let thread = wait(py, async move {
         client.need_token("commenting")?;
         let against = form.against.map(|version| version.parse()).transpose()?;
-        let request = CommentRequest {
+        let request = ReviewCommentRequest {
             text: form.text,
             thread: form.thread,
             path: form.path,
@@ -168,7 +168,7 @@ fn approval_resolve<'py>(
     let client = registry.client(py)?;
     let (id, version, thread) = (id.to_owned(), version.to_owned(), thread.to_owned());
     let thread = wait(py, async move {
-        let patch = CommentPatch { text: None, resolved: Some(resolved) };
+        let patch = ReviewCommentPatch { text: None, resolved: Some(resolved) };
         client.change_review_comment(&id.parse()?, &version.parse()?, &thread, &patch).await
     })?;
     serialized(py, &thread)

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use skillery_core::api::{
-    ChangelogRequest, CommentPatch, CommentRequest, DiffResponse, FindingsResponse, ReviewThread,
+    ChangelogRequest, ReviewCommentPatch, ReviewCommentRequest, DiffResponse, FindingsResponse, ReviewThread,
     ThreadsResponse, VersionDetail,
 };
 use skillery_core::{SkillId, Version};
@@ -52,7 +52,7 @@ impl Client {
         &self,
         id: &SkillId,
         version: &Version,
-        request: &CommentRequest,
+        request: &ReviewCommentRequest,
     ) -> Result<ReviewThread> {
         self.json(of_version(Method::POST, id, version, COMMENTS).body(request)?).await
     }
@@ -63,7 +63,7 @@ impl Client {
         id: &SkillId,
         version: &Version,
         comment: &str,
-        patch: &CommentPatch,
+        patch: &ReviewCommentPatch,
     ) -> Result<ReviewThread> {
         let path = [COMMENTS, &[comment]].concat();
         self.json(of_version(Method::PATCH, id, version, &path).body(patch)?.repeatable()).await

@@ -250,7 +250,7 @@ impl From<crate::lint::Finding> for VersionFinding {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CommentRequest {
+pub struct ReviewCommentRequest {
     /// What, for those who see the version.
     pub text: String,
     /// The thread that it answers; it stands where that stands.
@@ -275,7 +275,7 @@ pub struct CommentRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CommentPatch {
+pub struct ReviewCommentPatch {
     /// Another text, by who wrote it. The one before is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

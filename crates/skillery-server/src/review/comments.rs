@@ -3,7 +3,7 @@
 //! Comments are for members of the namespace who see the version. The log does not have them, as people may take back what they
 //! wrote; what a comment said before it was changed is kept, and what was taken away is hidden.
 
-use skillery_core::api::{CommentPatch, CommentRequest, DiffSide, ReviewThread, ThreadsResponse};
+use skillery_core::api::{ReviewCommentPatch, ReviewCommentRequest, DiffSide, ReviewThread, ThreadsResponse};
 use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
 
 use super::file_not_found;
@@ -86,7 +86,7 @@ pub async fn say(
     caller: &Caller,
     id: &SkillId,
     version: &Version,
-    request: CommentRequest,
+    request: ReviewCommentRequest,
 ) -> Result<ReviewThread> {
     let (skill, row) = seen(app, caller, id, version).await?;
     let identity = taking_part(caller, &skill.id)?.clone();
@@ -94,7 +94,7 @@ pub async fn say(
     check(&request.text, &limits)?;
     let against = place(app, caller, &skill.id, &row, &request).await?;
     let (id, version, comment) = (skill.id, row.version, app.environment.new_id());
-    let CommentRequest { text, thread, path, line, .. } = request;
+    let ReviewCommentRequest { text, thread, path, line, .. } = request;
     let thread = app
         .db
         .write(move |tx| {
@@ -129,9 +129,9 @@ async fn place(
     caller: &Caller,
     id: &SkillId,
     row: &VersionRow,
-    request: &CommentRequest,
+    request: &ReviewCommentRequest,
 ) -> Result<Option<Version>> {
-    let CommentRequest { thread, path, line, side, against, .. } = request;
+    let ReviewCommentRequest { thread, path, line, side, against, .. } = request;
     let Some(path) = path else {
         for (field, is_given) in
             [("line", line.is_some()), ("side", side.is_some()), ("against", against.is_some())]
@@ -174,7 +174,7 @@ async fn place(
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Another text, or a thread that is resolved, or is not.
-    Patch(CommentPatch),
+    Patch(ReviewCommentPatch),
     /// That it goes away.
     Hide,
 }
@@ -248,7 +248,7 @@ impl About<'_> {
         table::hide(tx, &self.found.id, &self.identity.user.id).await
     }
 
-    async fn patch(&self, tx: &mut Tx, patch: CommentPatch, limits: &Limits) -> Result<()> {
+    async fn patch(&self, tx: &mut Tx, patch: ReviewCommentPatch, limits: &Limits) -> Result<()> {
         if let Some(text) = patch.text.filter(|text| *text != self.found.text) {
             if !self.is_author() {
                 let detail = "a comment is changed by who wrote it; answer it instead";

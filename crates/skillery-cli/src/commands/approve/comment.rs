@@ -2,7 +2,7 @@
 
 use skillery_client::{Client, Page as Rows};
 use skillery_core::Version;
-use skillery_core::api::{CommentPatch, CommentRequest, DiffSide, ReviewThread};
+use skillery_core::api::{ReviewCommentPatch, ReviewCommentRequest, DiffSide, ReviewThread};
 
 use super::Which;
 use crate::failure::{CommandResult, Exit, Failure};
@@ -29,7 +29,7 @@ pub(super) async fn say(session: &Session, which: &Which, text: &str, about: Abo
         Some(end) => Some(find(&client, which, end).await?.id),
         None => None,
     };
-    let request = CommentRequest {
+    let request = ReviewCommentRequest {
         text: text.to_owned(),
         thread,
         path: about.file.map(str::to_owned),
@@ -46,7 +46,7 @@ pub(super) async fn say(session: &Session, which: &Which, text: &str, about: Abo
 pub(super) async fn resolve(session: &Session, which: &Which, end: &str, resolved: bool) -> CommandResult {
     let client = session.client()?;
     let thread = find(&client, which, end).await?;
-    let patch = CommentPatch { resolved: Some(resolved), ..CommentPatch::default() };
+    let patch = ReviewCommentPatch { resolved: Some(resolved), ..ReviewCommentPatch::default() };
     let thread = client.change_review_comment(&which.id, &which.version, &thread.id, &patch).await?;
     session.output.show(&thread, |page| describe(page, &thread))?;
     Ok(Exit::Done)

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{
-    ChangelogRequest, CommentPatch, CommentRequest, ReviewThread, ThreadsResponse, VersionDetail,
+    ChangelogRequest, ReviewCommentPatch, ReviewCommentRequest, ReviewThread, ThreadsResponse, VersionDetail,
 };
 use skillery_core::{Problem, Scope, SkillId, Version};
 
@@ -32,7 +32,7 @@ pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
 /// namespace, with the scope `review` or `publish`.
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/versions/{version}/approvals/comments", tag = "approvals", security(("token" = ["review"])),
-    request_body = CommentRequest,
+    request_body = ReviewCommentRequest,
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     responses(
         (status = 201, body = ReviewThread),
@@ -42,7 +42,7 @@ pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
 )]
 pub async fn say(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Read)?;
-    let (app, caller, request) = call.json::<CommentRequest>().await?;
+    let (app, caller, request) = call.json::<ReviewCommentRequest>().await?;
     json(StatusCode::CREATED, &comments::say(&app, &caller, id, version, request).await?)
 }
 
@@ -50,7 +50,7 @@ pub async fn say(call: Call, id: &SkillId, version: &Version) -> Result<Response
 /// published the version, and reviewers.
 #[utoipa::path(
     patch, path = "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}", tag = "approvals",
-    security(("token" = ["review"])), request_body = CommentPatch,
+    security(("token" = ["review"])), request_body = ReviewCommentPatch,
     params(
         ("id" = String, Path, description = "`org/name`"),
         ("version" = String, Path, description = "a semantic version"),
@@ -64,7 +64,7 @@ pub async fn say(call: Call, id: &SkillId, version: &Version) -> Result<Response
 )]
 pub async fn patch(call: Call, id: &SkillId, version: &Version, comment: &str) -> Result<Response> {
     call.caller.require(Scope::Read)?;
-    let (app, caller, patch) = call.json::<CommentPatch>().await?;
+    let (app, caller, patch) = call.json::<ReviewCommentPatch>().await?;
     let change = Change::Patch(patch);
     json(StatusCode::OK, &comments::change(&app, &caller, id, version, comment, change).await?)
 }
