@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use skillery_client::{ApprovalFilter, Client, DiffQuery, Error, Home, Library, Page};
 use skillery_core::api::{
-    ApprovalState, ApprovalsResponse, ReviewCommentPatch, ReviewCommentRequest, DecisionRequest, DiffSide, ReviewThread,
+    ApprovalState, ApprovalsResponse, DecisionRequest, DiffSide, ReviewCommentPatch, ReviewCommentRequest,
+    ReviewThread,
 };
 use skillery_core::{Decision, Digest, SkillId, Version};
 

@@ -52,7 +52,8 @@ pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
 pub use settings::{
-    AuditSettings, AuditStream, InsightSettings, LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces,
+    AuditSettings, AuditStream, InsightSettings, LogWitness, NamespacePolicy, Settings, SettingsError,
+    Surfaces,
 };
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};

@@ -66,7 +66,8 @@ fn whose_skills_others_use() {
     publish(&place, "tool", "1.0.0", "[]");
     snapshot!("leaderboard-empty", place.run(["leaderboard", "--of", "teams"]).ok());
     place.run(["user", "create", "anna"]).ok();
-    let made = place.run(["token", "create", "--user", "anna", "--scope", "read", "--json"]).ok().reveals().json();
+    let made =
+        place.run(["token", "create", "--user", "anna", "--scope", "read", "--json"]).ok().reveals().json();
     let mut anna = server.place();
     anna.set("REGISTRY_TOKEN", made["token"].as_str().unwrap());
     anna.run(["install", "acme/tool"]).ok();

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use skillery_core::api::{
-    ChangelogRequest, ReviewCommentPatch, ReviewCommentRequest, DiffResponse, FindingsResponse, ReviewThread,
+    ChangelogRequest, DiffResponse, FindingsResponse, ReviewCommentPatch, ReviewCommentRequest, ReviewThread,
     ThreadsResponse, VersionDetail,
 };
 use skillery_core::{SkillId, Version};

@@ -3,7 +3,7 @@
 //! Comments are for members of the namespace who see the version. The log does not have them, as people may take back what they
 //! wrote; what a comment said before it was changed is kept, and what was taken away is hidden.
 
-use skillery_core::api::{ReviewCommentPatch, ReviewCommentRequest, DiffSide, ReviewThread, ThreadsResponse};
+use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread, ThreadsResponse};
 use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
 
 use super::file_not_found;

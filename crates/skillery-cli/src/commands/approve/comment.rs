@@ -2,7 +2,7 @@
 
 use skillery_client::{Client, Page as Rows};
 use skillery_core::Version;
-use skillery_core::api::{ReviewCommentPatch, ReviewCommentRequest, DiffSide, ReviewThread};
+use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread};
 
 use super::Which;
 use crate::failure::{CommandResult, Exit, Failure};
