@@ -10,11 +10,11 @@ use skillery_core::api::AuditOutcome;
 use skillery_core::event::{Audience, Event};
 use skillery_core::time::Time;
 use skillery_core::{Namespace, SkillId};
-use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 
-use super::{Backend, Committed, Db, Tx, from_json, log, parsed, pieces, tuples, writer};
+use super::{Backend, Committed, Tx, log, pieces, tuples, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
 pub use read::*;

@@ -2,12 +2,10 @@
 
 use skillery_core::api::{AuditEntry, AuditOutcome};
 use skillery_core::time::Time;
-use skillery_core::{Namespace, SkillId};
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 
-use crate::db::{Db, parsed, pieces, placeholders, tuples};
+use crate::db::{Db, from_json, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// Which rows are wanted.
@@ -267,7 +265,7 @@ pub async fn actors_of(db: &Db, entries: &[u64]) -> Result<Vec<(i64, String)>> {
     for piece in pieces(entries) {
         let text = format!(
             "SELECT l.idx, u.name FROM log l JOIN users u ON u.id = l.actor WHERE l.idx IN ({})",
-            super::placeholders(1, piece.len())
+            placeholders(1, piece.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for entry in piece {
