@@ -89,17 +89,27 @@ pub async fn any_site_admin(executor: impl Executor<'_, Database = Any>) -> Resu
     row.as_ref().map(|row| user_row(row, 0)).transpose()
 }
 
-/// One page of users by name, and how many there are.
-pub async fn users(db: &Db, limit: i64, offset: i64) -> Result<(u64, Vec<UserRow>)> {
-    let total = sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM users")
+/// One page of the users whose names begin so, by name, and how many there are.
+pub async fn users(db: &Db, prefix: &str, limit: i64, offset: i64) -> Result<(u64, Vec<UserRow>)> {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let prefix = prefix.trim().to_ascii_lowercase();
+    if !prefix.bytes().all(is_part) {
+        return Ok((0, Vec::new()));
+    }
+    // A key has no sign that means more in a pattern.
+    let pattern = format!("{}%", name_key(&prefix));
+    let total = sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM users WHERE key LIKE $1")
+        .bind(pattern.clone())
         .fetch_one(db.reader())
         .await?;
-    let rows =
-        sqlx::query(AssertSqlSafe(format!("SELECT {USER} FROM users ORDER BY key LIMIT $1 OFFSET $2")))
-            .bind(limit)
-            .bind(offset)
-            .fetch_all(db.reader())
-            .await?;
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {USER} FROM users WHERE key LIKE $1 ORDER BY key LIMIT $2 OFFSET $3"
+    )))
+    .bind(pattern)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
     let users = rows.iter().map(|row| user_row(row, 0)).collect::<Result<_>>()?;
     Ok((u64::try_from(total).unwrap_or(0), users))
 }

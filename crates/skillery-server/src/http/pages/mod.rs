@@ -6,6 +6,7 @@
 mod assets;
 mod badge;
 mod crawlers;
+mod desk;
 mod feed;
 mod form;
 mod frame;
@@ -106,6 +107,10 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         Err(failure) => return ("none", Err(failure)),
     };
     let route = place.route();
+    let place = match place {
+        Place::Desk(place) => return (route, Box::pin(desk::answer(call, frame, place)).await),
+        other => other,
+    };
     let result = match (place, call.method()) {
         (Place::Asset(path), Method::GET) => assets::show(&path),
         (Place::Favicon, Method::GET) => Ok(assets::favicon()),
