@@ -22,6 +22,7 @@ use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::http::pages::{ByLength, Rendered};
+use crate::jobs::Work;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::publish::{Publishing, Rules};
@@ -95,6 +96,8 @@ pub struct App {
     pub git: GitState,
     /// What operators watch.
     pub metrics: Metrics,
+    /// How what runs beside requests goes.
+    pub work: Work,
     draining: AtomicBool,
     stop: watch::Sender<bool>,
     /// Held as long as the app lives; the system releases it when the process ends, however it ends.
@@ -262,6 +265,7 @@ impl App {
             limiter,
             git,
             metrics: Metrics::default(),
+            work: Work::default(),
             draining: AtomicBool::new(false),
             stop,
             _lock: lock,

@@ -160,7 +160,7 @@ pub struct TokenRow {
     pub revoked_at: Option<Time>,
     /// The build that it was made for, where it was made for one.
     pub via: Option<String>,
-    /// The token that somebody signed in with a browser with, where this is the session.
+    /// Where this is the session of a browser: the token that was signed in with, or itself where it was an account elsewhere.
     pub parent: Option<String>,
 }
 
@@ -316,10 +316,24 @@ pub async fn revoke(tx: &mut Tx, actor: Option<&str>, id: &str) -> Result<()> {
 pub async fn live_sessions(tx: &mut Tx, id: &str) -> Result<Vec<String>> {
     let now = tx.now.micros();
     Ok(sqlx::query_scalar::<_, String>(
-        "SELECT id FROM tokens WHERE parent = $1 AND revoked_at IS NULL \
+        "SELECT id FROM tokens WHERE parent = $1 AND id <> $1 AND revoked_at IS NULL \
          AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, id",
     )
     .bind(id.to_owned())
+    .bind(now)
+    .fetch_all(tx.connection())
+    .await?)
+}
+
+/// Ids of a user's live sessions that were begun with no token but with an account elsewhere, the oldest first. Each is its own
+/// parent.
+pub async fn live_own_sessions(tx: &mut Tx, user: &str) -> Result<Vec<String>> {
+    let now = tx.now.micros();
+    Ok(sqlx::query_scalar::<_, String>(
+        "SELECT id FROM tokens WHERE user_id = $1 AND parent = id AND revoked_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, id",
+    )
+    .bind(user.to_owned())
     .bind(now)
     .fetch_all(tx.connection())
     .await?)

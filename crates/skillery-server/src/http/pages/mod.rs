@@ -75,12 +75,17 @@ pub fn is_open(path: &str) -> bool {
         "/readyz",
         "/metrics",
     ];
-    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_)))
+    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_))) || asks_provider(path)
 }
 
 /// Whether somebody signs in there, however the address is written.
 pub fn signs_in(path: &str) -> bool {
     matches!(place::of(path), Ok(Place::Login))
+}
+
+/// Whether this server asks a provider of identities there, for somebody who is signing in.
+pub fn asks_provider(path: &str) -> bool {
+    may_be(path) && matches!(place::of(path), Ok(Place::Desk(place)) if place.signs_in())
 }
 
 /// Whether the address may be one of a page, where cookies count.

@@ -15,6 +15,7 @@ use super::pager::{Pager, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
+use crate::db::accounts::name_key;
 use crate::failure::Result;
 use crate::http::api::members as api;
 use crate::http::call::{Call, Page};
@@ -92,7 +93,8 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         }
         api::take(app, caller, namespace, &user).await?;
         // Who has left may not look at the list any more.
-        let is_left = Head::of(app, caller, namespace, "members").await.is_err();
+        let is_left =
+            caller.identity().is_some_and(|identity| name_key(&identity.user.name) == name_key(&user));
         return Ok(see_other(&notice::with(if is_left { "/account" } else { &path }, "removed")));
     }
     let role = form.text("role").parse::<Role>().map_err(|error| invalid("role", error));

@@ -4,17 +4,24 @@
 //! no more. A form that is refused comes back with what was typed; what takes something away asks again first.
 
 mod account;
+mod admin;
 mod ask;
+mod jobs;
 mod keys;
+mod limits;
+mod log;
 mod members;
 mod namespace;
+mod orgs;
 mod pager;
 mod policy;
+mod provider;
 mod publishers;
 mod secret;
 mod skill;
 mod tokens;
 mod tried;
+mod users;
 
 use axum::http::Method;
 use axum::response::Response;
@@ -49,6 +56,22 @@ pub enum Place {
     Visibility(SkillId),
     /// Whether a version is yanked.
     Yank(SkillId, Version),
+    /// The registry itself.
+    Admin,
+    /// Everybody.
+    Users,
+    /// All orgs.
+    Orgs,
+    /// How it runs.
+    Limits,
+    /// What runs beside requests.
+    Jobs,
+    /// What was changed.
+    Log,
+    /// Where signing in with an account elsewhere begins.
+    Provider,
+    /// Where it ends.
+    Arrival,
 }
 
 const ACCOUNT: &str = "/account";
@@ -61,6 +84,12 @@ const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
 const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
 const VISIBILITY: &str = "/{id}/visibility";
 const YANK: &str = "/{id}/versions/{version}/yank";
+const ADMIN: &str = "/admin";
+const USERS: &str = "/admin/users";
+const ORGS: &str = "/admin/orgs";
+const LIMITS: &str = "/admin/limits";
+const JOBS: &str = "/admin/jobs";
+const LOG: &str = "/admin/log";
 
 /// Method, path and who may.
 pub const ROUTES: &[(&str, &str, Who)] = &[
@@ -80,6 +109,16 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", SIGNING_SECRET, Who::Scope(Scope::Admin)),
     ("post", VISIBILITY, Who::Scope(Scope::Admin)),
     ("post", YANK, Who::Scope(Scope::Publish)),
+    ("get", ADMIN, Who::SiteAdmin),
+    ("get", USERS, Who::SiteAdmin),
+    ("post", USERS, Who::SiteAdmin),
+    ("get", ORGS, Who::SiteAdmin),
+    ("post", ORGS, Who::SiteAdmin),
+    ("get", LIMITS, Who::SiteAdmin),
+    ("get", JOBS, Who::SiteAdmin),
+    ("get", LOG, Who::SiteAdmin),
+    ("get", provider::BEGIN, Who::Anyone),
+    ("get", provider::ARRIVAL, Who::Bearer),
 ];
 
 impl Place {
@@ -96,7 +135,22 @@ impl Place {
             Self::SigningSecret(_) => SIGNING_SECRET,
             Self::Visibility(_) => VISIBILITY,
             Self::Yank(..) => YANK,
+            Self::Admin => ADMIN,
+            Self::Users => USERS,
+            Self::Orgs => ORGS,
+            Self::Limits => LIMITS,
+            Self::Jobs => JOBS,
+            Self::Log => LOG,
+            Self::Provider => provider::BEGIN,
+            Self::Arrival => provider::ARRIVAL,
         }
+    }
+}
+
+impl Place {
+    /// Whether somebody who is not signed in is on the way to be.
+    pub fn signs_in(&self) -> bool {
+        matches!(self, Self::Provider | Self::Arrival)
     }
 }
 
@@ -108,6 +162,14 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["account"] => Some(Place::Account),
         ["account", "tokens"] => Some(Place::Tokens),
         ["account", "keys"] => Some(Place::Keys),
+        ["admin"] => Some(Place::Admin),
+        ["admin", "users"] => Some(Place::Users),
+        ["admin", "orgs"] => Some(Place::Orgs),
+        ["admin", "limits"] => Some(Place::Limits),
+        ["admin", "jobs"] => Some(Place::Jobs),
+        ["admin", "log"] => Some(Place::Log),
+        ["login", "oidc"] => Some(Place::Provider),
+        ["login", "oidc", "callback"] => Some(Place::Arrival),
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
@@ -139,6 +201,16 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::SigningSecret(org), Method::POST) => secret::change(call, frame, &org).await,
         (Place::Visibility(id), Method::POST) => skill::set_visibility(call, &id).await,
         (Place::Yank(id, version), Method::POST) => skill::yank(call, frame, &id, &version).await,
+        (Place::Admin, Method::GET) => admin::show(&call, frame).await,
+        (Place::Users, Method::GET) => users::show(&call, frame).await,
+        (Place::Users, Method::POST) => users::change(call, frame).await,
+        (Place::Orgs, Method::GET) => orgs::show(&call, frame).await,
+        (Place::Orgs, Method::POST) => orgs::change(call, frame).await,
+        (Place::Limits, Method::GET) => limits::show(&call, frame),
+        (Place::Jobs, Method::GET) => jobs::show(&call, frame).await,
+        (Place::Log, Method::GET) => log::show(&call, frame).await,
+        (Place::Provider, Method::GET) => provider::begin(&call).await,
+        (Place::Arrival, Method::GET) => provider::arrive(&call, frame).await,
         _ => Err(not_allowed_by(ROUTES, route)),
     }
 }
@@ -163,6 +235,8 @@ mod tests {
             ("visibility", None),
             ("acme/tool/versions/one/yank", None),
             ("acme/tool", None),
+            ("admin/log", Some(Place::Log)),
+            ("login/oidc/callback", Some(Place::Arrival)),
         ] {
             assert_eq!(of(&path.split('/').collect::<Vec<_>>()), place, "{path}");
         }
