@@ -21,7 +21,7 @@ mod settings;
 mod verify;
 mod web;
 
-pub use browser::{Arrived, Back, Begun, arrive, begin};
+pub use browser::{Arrived, Back, arrive, begin};
 pub use exchange::exchange;
 pub use issuers::Issuers;
 pub use login::{MAX_SUBJECT, poll, provider_of, start};

@@ -115,19 +115,21 @@ fn row(index: u64, time: Time, actor: Option<String>, event: &Event) -> Result<R
     Ok(Row { index, time, actor: actor.unwrap_or_default(), kind: event.kind().to_owned(), facts })
 }
 
-/// The rows with names in place of the ids of those who did it.
+/// The rows with names in place of the ids of those who did it, and to whom.
 async fn named(app: &App, mut rows: Vec<Row>) -> Result<Vec<Row>> {
     let mut names = BTreeMap::<String, String>::new();
     for row in &mut rows {
+        let of_users = row.facts.iter_mut().filter(|(name, _)| name == "user").map(|(_, value)| value);
+        for id in of_users.chain([&mut row.actor]) {
+            if !names.contains_key(&**id) {
+                let user = accounts::user_by_id(app.db.reader(), id).await?;
+                names.insert(id.clone(), user.map_or_else(|| id.clone(), |user| user.name));
+            }
+            id.clone_from(&names[&**id]);
+        }
         if row.actor.is_empty() {
             row.actor = "the registry".to_owned();
-            continue;
         }
-        if !names.contains_key(&row.actor) {
-            let user = accounts::user_by_id(app.db.reader(), &row.actor).await?;
-            names.insert(row.actor.clone(), user.map_or_else(|| row.actor.clone(), |user| user.name));
-        }
-        row.actor = names[&row.actor].clone();
     }
     Ok(rows)
 }
