@@ -8,6 +8,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, PublishPolicy, Role, Scope}
 
 use super::orgs::org_not_found;
 use super::publishers::still_admin;
+use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::demanded;
 use crate::db::{approvals as table, orgs};
@@ -22,12 +23,17 @@ use crate::text::invalid;
     responses((status = 200, body = PolicyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
-    let identity = call.caller.require(Scope::Read)?;
+    json(StatusCode::OK, &of_namespace(&call.app, &call.caller, namespace).await?)
+}
+
+/// What a namespace demands, for its members.
+pub async fn of_namespace(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
+    let identity = caller.require(Scope::Read)?;
     let key = namespace.key();
     if !identity.is_within_bounds(&key) || identity.role_in(&key).is_none() {
         return Err(org_not_found(namespace));
     }
-    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+    policy_of(app, namespace).await
 }
 
 async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
@@ -47,6 +53,16 @@ async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
 pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, policy) = call.json::<PublishPolicy>().await?;
+    json(StatusCode::OK, &change(&app, &caller, namespace, policy).await?)
+}
+
+/// Demands something else in a namespace.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    policy: PublishPolicy,
+) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     policy.check().map_err(|error| {
         let field = match error {
@@ -71,7 +87,7 @@ pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
             })
         })
         .await?;
-    json(StatusCode::OK, &policy_of(&app, namespace).await?)
+    policy_of(app, namespace).await
 }
 
 /// Demands nothing any more. What waits needs one approval, of another person, as long as nothing above demands more.
@@ -85,10 +101,14 @@ pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     ),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
-    let identity = (**call.caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
+    json(StatusCode::OK, &drop_own(&call.app, &call.caller, namespace).await?)
+}
+
+/// Demands nothing any more in a namespace itself.
+pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
+    let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     let place = namespace.clone();
-    call.app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
@@ -101,7 +121,7 @@ pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
             })
         })
         .await?;
-    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+    policy_of(app, namespace).await
 }
 
 fn is_of(name: &str, namespace: &Namespace) -> bool {
