@@ -8,13 +8,16 @@ pub mod accounts;
 pub mod approvals;
 pub mod contents;
 pub mod cosignatures;
+pub mod deliveries;
 pub mod git;
 mod handover;
 pub mod installs;
 pub mod keys;
 pub mod listing;
 pub mod log;
+pub mod mail;
 pub mod migrations;
+pub mod notifications;
 pub mod oidc;
 pub mod orgs;
 pub mod publishing;
@@ -27,6 +30,7 @@ pub mod stars;
 pub mod usage;
 pub mod user_installs;
 pub mod versions;
+pub mod webhooks;
 mod writer;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -301,7 +305,7 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
 }
 
 /// The keys of a namespace and of those above it, the innermost first.
-fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
+pub(crate) fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
     let key: Namespace = parsed(&namespace.key())?;
     Ok(key.self_and_ancestors().map(str::to_owned).collect())
 }
