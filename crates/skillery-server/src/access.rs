@@ -11,6 +11,7 @@ use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::skills::SkillRow;
 use crate::failure::{Failure, Result};
+use crate::origin;
 
 /// A signed-in user with the token of this request.
 #[derive(Debug, Clone)]
@@ -96,6 +97,23 @@ impl Identity {
             }
         }
         places
+    }
+
+    /// Keys of the highest namespaces that the user may act in as this role with the token, unless that is everywhere.
+    pub fn places_as(&self, role: Role) -> Option<Vec<String>> {
+        if self.is_site_admin() {
+            return None;
+        }
+        let mut places = Vec::new();
+        for (held, _) in self.roles.iter().filter(|(_, has)| *has >= role) {
+            if self.is_within_bounds(held) {
+                places.push(held.clone());
+            } else {
+                let bounds = self.token.namespaces.iter().filter(|bound| key_contains(held, bound));
+                places.extend(bounds.cloned());
+            }
+        }
+        Some(places)
     }
 
     /// The highest role in the namespace with this key, held there or above.
@@ -202,9 +220,13 @@ impl Caller {
 
     /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.
     pub fn see(&self, id: &SkillId, skill: Option<SkillRow>) -> Result<SkillRow> {
-        skill
-            .filter(|skill| self.sees(skill.visibility, &skill.id.namespace().key()))
-            .ok_or_else(|| skill_not_found(id))
+        let skill = skill.ok_or_else(|| skill_not_found(id))?;
+        let namespace = skill.id.namespace().key();
+        if self.sees(skill.visibility, &namespace) {
+            return Ok(skill);
+        }
+        origin::hidden(Some(&skill.id.key()), &namespace);
+        Err(skill_not_found(id))
     }
 }
 
@@ -222,12 +244,14 @@ pub fn check_bounds(identity: &Identity, namespace: &str) -> Result<()> {
     if identity.is_within_bounds(namespace) {
         return Ok(());
     }
+    origin::refused_in(namespace);
     let detail = format!("the token is bound to {}", identity.token.namespaces.join(", "));
     Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
 }
 
 /// The caller lacks this role.
 pub fn forbidden(role: Role, namespace: &str) -> Failure {
+    origin::refused_in(namespace);
     skillery_core::Problem::new(
         ProblemCode::Forbidden,
         format!("this needs the role `{role}` in `{namespace}`, or a higher one"),

@@ -11,6 +11,7 @@ use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
+use crate::audit::Denials;
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
@@ -23,6 +24,7 @@ use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
+use crate::outbound::Outbound;
 use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
@@ -70,6 +72,10 @@ pub struct App {
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
     pub counters: Counters,
+    /// What was refused and is not written yet.
+    pub denials: Denials,
+    /// Asks addresses that others have named.
+    pub outbound: Outbound,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -245,6 +251,8 @@ impl App {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
+            denials: Denials::default(),
+            outbound: Outbound::default(),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),

@@ -7,6 +7,7 @@ mod access;
 pub mod admin;
 mod app;
 mod approvals;
+mod audit;
 mod blobs;
 mod bootstrap;
 mod cache;
@@ -26,6 +27,8 @@ mod listen;
 mod metrics;
 mod oidc;
 mod orgs;
+mod origin;
+mod outbound;
 mod publish;
 mod search;
 mod secrets;
@@ -46,7 +49,9 @@ pub use http::openapi::openapi_json;
 pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces};
+pub use settings::{
+    AuditSettings, AuditStream, LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces,
+};
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 

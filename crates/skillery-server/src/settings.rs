@@ -59,6 +59,42 @@ impl Default for Surfaces {
     }
 }
 
+/// Where the audit is sent, besides being kept. There is no `Debug`: it may hold a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditStream {
+    /// What the database remembers it by: where it goes on after a start, whatever `to` says then.
+    pub name: String,
+    /// `udp://host:514`, `tcp://host:514` or `unix:/dev/log` for syslog, `https://…` for a webhook.
+    pub to: Url,
+    /// What a webhook's requests are signed with, 32 or more characters.
+    #[serde(default, skip_serializing)]
+    pub secret: Option<String>,
+    /// Whether a webhook may be at an address of a private network.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+/// How long the audit remembers what, and who else is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Days that what was refused is kept.
+    pub denied_days: u32,
+    /// Rows of what was refused that are kept at most; the oldest go first.
+    pub denied_rows: i64,
+    /// Days after which addresses and names of clients are forgotten; 0: never.
+    pub address_days: u32,
+    /// Where it is sent.
+    pub streams: Vec<AuditStream>,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { denied_days: 90, denied_rows: 1_000_000, address_days: 0, streams: Vec::new() }
+    }
+}
+
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
 /// password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -118,6 +154,8 @@ pub struct Settings {
     pub oidc_login: Option<LoginProvider>,
     /// Which protocols of others it speaks.
     pub surfaces: Surfaces,
+    /// How long the audit remembers what, and who else is told.
+    pub audit: AuditSettings,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -150,6 +188,7 @@ impl Default for Settings {
             oidc_issuers: Vec::new(),
             oidc_login: None,
             surfaces: Surfaces::default(),
+            audit: AuditSettings::default(),
             limits: Limits::default(),
         }
     }
@@ -220,6 +259,7 @@ impl Settings {
         if self.limits.page_rows == 0 || self.limits.default_page_rows == 0 {
             return invalid("a page must have at least one row");
         }
+        crate::audit::check_settings(&self.audit).map_err(SettingsError::Invalid)?;
         crate::oidc::check_settings(self)
     }
 

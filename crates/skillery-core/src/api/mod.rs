@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod audit;
 mod install;
 mod log;
 mod notifications;
@@ -15,6 +16,7 @@ mod versions;
 
 pub use accounts::*;
 pub use approvals::*;
+pub use audit::*;
 pub use install::*;
 pub use log::*;
 pub use notifications::*;

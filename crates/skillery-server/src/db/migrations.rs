@@ -24,6 +24,7 @@ const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
 const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
+const AUDIT: &str = include_str!("migrations/0017_audit.sql");
 const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
@@ -53,6 +54,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
         (16, "user installs", USER_INSTALLS),
+        (17, "audit", AUDIT),
         (21, "notifications", NOTIFICATIONS),
     ]
     .into_iter()

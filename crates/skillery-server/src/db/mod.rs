@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod audit;
 pub mod contents;
 pub mod cosignatures;
 pub mod deliveries;
@@ -162,6 +163,7 @@ impl Db {
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
         let (weak, last) = (std::sync::Arc::downgrade(&db), writer::Last::found(head));
+        audit::catch_up(&db.write, backend).await.map_err(OpenError::Read)?;
         writer::start(weak, db.write.clone(), backend, sealer, last, queue, on_commit);
         Ok(db)
     }

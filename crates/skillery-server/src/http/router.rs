@@ -95,6 +95,9 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/keys", Who::Scope(Admin)),
     ("post", "/api/v1/keys/challenge", Who::Scope(Admin)),
     ("delete", "/api/v1/keys/{fingerprint}", Who::Scope(Admin)),
+    ("get", "/api/v1/audit", Who::Scope(Admin)),
+    ("get", "/api/v1/audit/report", Who::Scope(Admin)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/installs", Who::Scope(Admin)),
     ("get", "/api/v1/log", Who::SiteAdmin),
     ("get", "/api/v1/log/key", Who::Reader),
     ("get", "/api/v1/log/openings", Who::Reader),
@@ -158,28 +161,84 @@ async fn other(call: Call) -> Answered {
         };
         return answer(TILE, result);
     }
-    for (prefix, end, route) in [
-        ("/api/v1/users/", "/subject", SUBJECT),
-        ("/api/v1/tokens/", "", TOKEN),
-        ("/api/v1/users/", "", USER),
-        ("/api/v1/keys/", "", KEY),
-    ] {
-        let rest = below(&path, prefix).and_then(|rest| rest.strip_suffix(end));
-        // A fingerprint may have a slash in it.
-        let is_name = |rest: &&str| match route {
-            KEY => *rest != "challenge",
-            _ => !rest.contains('/'),
+    if let Some((route, name)) = named(&path) {
+        return match percent_decode_str(name).decode_utf8() {
+            Ok(name) => answer(route, one(call, route, &name).await),
+            Err(_) => answer(route, Err(not_utf8())),
         };
-        if let Some(rest) = rest.filter(|rest| !rest.is_empty()).filter(is_name) {
-            return match percent_decode_str(rest).decode_utf8() {
-                Ok(name) => answer(route, one(call, route, &name).await),
-                Err(_) => answer(route, Err(not_utf8())),
-            };
-        }
     }
     match ROUTES.iter().find(|(_, route, _)| *route == path) {
         Some((_, route, _)) => answer(route, fixed(call, route).await),
         None => nothing(),
+    }
+}
+
+/// The route with a name at its end or before it that the path is, and the name.
+fn named(path: &str) -> Option<(&'static str, &str)> {
+    let routes = [
+        ("/api/v1/users/", "/subject", SUBJECT),
+        ("/api/v1/tokens/", "", TOKEN),
+        ("/api/v1/users/", "", USER),
+        ("/api/v1/keys/", "", KEY),
+    ];
+    routes.into_iter().find_map(|(prefix, end, route)| {
+        let rest = below(path, prefix)?.strip_suffix(end)?;
+        // A fingerprint may have a slash in it.
+        let is_name = match route {
+            KEY => rest != "challenge",
+            _ => !rest.contains('/'),
+        };
+        (is_name && !rest.is_empty()).then_some((route, rest))
+    })
+}
+
+/// What a path asks for, without asking for it: its route, and what it names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// The route, where it is one of the API.
+    pub route: Option<&'static str>,
+    /// The skill.
+    pub skill: Option<SkillId>,
+    /// The version of it.
+    pub version: Option<Version>,
+    /// The namespace.
+    pub namespace: Option<Namespace>,
+    /// What else: a user, a token, a key.
+    pub name: Option<String>,
+}
+
+impl Named {
+    /// Of this path.
+    pub fn of(path: &str) -> Self {
+        if let Some(rest) = below(path, "/api/v1/skills/") {
+            let asked = percent_decode_str(rest).decode_utf8().ok().and_then(|rest| asked(&rest).ok());
+            return asked.map_or_else(
+                || Self { route: Some(SHOW), ..Self::default() },
+                |Asked { route, id, version, .. }| Self {
+                    route: Some(route),
+                    skill: Some(id),
+                    version,
+                    ..Self::default()
+                },
+            );
+        }
+        if let Some(rest) = below(path, "/api/v1/orgs/") {
+            let rest = percent_decode_str(rest).decode_utf8_lossy();
+            let segments: Vec<&str> = rest.split('/').collect();
+            let Some((route, namespace, name)) = of_org(&segments) else { return Self::default() };
+            return Self {
+                route: Some(route),
+                namespace: namespace.join("/").parse().ok(),
+                name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+                ..Self::default()
+            };
+        }
+        if let Some((route, name)) = named(path) {
+            let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
+            return Self { route: Some(route), name: Some(name), ..Self::default() };
+        }
+        let route = ROUTES.iter().find(|(_, route, _)| *route == path).map(|(_, route, _)| *route);
+        Self { route, ..Self::default() }
     }
 }
 
@@ -225,6 +284,8 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
+        ("/api/v1/audit", Method::GET) => api::audit::list(&call).await,
+        ("/api/v1/audit/report", Method::GET) => api::audit::show(&call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
         ("/api/v1/log/key", Method::GET) => api::tlog::key(&call).await,
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,
@@ -250,6 +311,7 @@ const PROOF: &str = "/api/v1/skills/{id}/versions/{version}/proof";
 const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
+const INSTALLS: &str = "/api/v1/skills/{id}/versions/{version}/installs";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
@@ -268,6 +330,7 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
+        [id @ .., "versions", version, "installs"] if id.len() >= 2 => (INSTALLS, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
         [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
@@ -331,6 +394,7 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (SIGNATURES, Method::POST, Some(version)) => api::signatures::sign(call, &id, &version).await,
         (SIGNATURE, Method::GET, Some(version)) => api::signatures::signature(&call, &id, &version).await,
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
+        (INSTALLS, Method::GET, Some(version)) => api::installs::list(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
         (BUNDLE, Method::GET, Some(version)) => api::bundle::bundle(&call, &id, &version).await,
@@ -346,10 +410,9 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
     }
 }
 
-async fn below_orgs(call: Call, rest: &str) -> Answered {
-    let segments: Vec<&str> = rest.split('/').collect();
-    let method = call.method();
-    let (route, namespace, user): (&str, &[&str], &str) = match segments.as_slice() {
+/// Which route a path below `/api/v1/orgs/` is, its namespace, and what stands behind.
+fn of_org<'path>(segments: &'path [&'path str]) -> Option<(&'static str, &'path [&'path str], &'path str)> {
+    Some(match segments {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
@@ -357,9 +420,15 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
-        [_] => (ORG, &segments, ""),
-        _ => return nothing(),
-    };
+        [_] => (ORG, segments, ""),
+        _ => return None,
+    })
+}
+
+async fn below_orgs(call: Call, rest: &str) -> Answered {
+    let segments: Vec<&str> = rest.split('/').collect();
+    let method = call.method();
+    let Some((route, namespace, user)) = of_org(&segments) else { return nothing() };
     let result = async {
         let namespace: Namespace = parsed(&namespace.join("/"))?;
         match (route, method) {

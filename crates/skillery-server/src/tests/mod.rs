@@ -5,6 +5,8 @@
 mod accounts;
 mod allowed_signers;
 mod approvals;
+mod audit;
+mod audit_streams;
 mod bad_input;
 mod certificates;
 mod durability;

@@ -1,9 +1,11 @@
 //! The API, version 1: one file for each thing that can be asked.
 
 pub mod approvals;
+pub mod audit;
 pub mod bundle;
 pub mod download;
 pub mod install;
+pub mod installs;
 pub mod keys;
 pub mod log;
 pub mod members;

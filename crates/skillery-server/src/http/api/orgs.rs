@@ -14,6 +14,7 @@ use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, created, json};
+use crate::origin;
 use crate::settings::NamespacePolicy;
 
 /// Orgs that the caller knows of: with a skill that the caller sees, or a role in them.
@@ -104,6 +105,7 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
 
 /// There is no such org, or the caller may not know of it.
 pub(super) fn org_not_found(org: &Namespace) -> Failure {
+    origin::hidden(None, &org.key());
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }
 
