@@ -86,7 +86,9 @@ impl NotificationKind {
             | Self::Finding
             | Self::AccessChanged
             | Self::WebhookDisabled => MailMode::Immediate,
-            Self::VersionPublished | Self::VersionYanked | Self::SkillRated | Self::CommentPosted => MailMode::Daily,
+            Self::VersionPublished | Self::VersionYanked | Self::SkillRated | Self::CommentPosted => {
+                MailMode::Daily
+            }
         }
     }
 
@@ -148,14 +150,20 @@ impl Told<'_> {
             NotificationKind::SkillRated => format!("{who} rated {skill}"),
             NotificationKind::CommentPosted => format!("{who} wrote about {skill}"),
             NotificationKind::Finding => format!("something was found in {skill}"),
-            NotificationKind::WebhookDisabled => format!("the webhook to {object} has failed for days and is off"),
+            NotificationKind::WebhookDisabled => {
+                format!("the webhook to {object} has failed for days and is off")
+            }
             NotificationKind::AccessChanged => match self.detail {
                 Some(NotificationDetail::RoleGiven) => format!("you have the role {object} in {place}"),
                 Some(NotificationDetail::RoleRemoved) => format!("your role in {place} was taken away"),
                 Some(NotificationDetail::TokenMade) => format!("the token {object} was made for you"),
                 Some(NotificationDetail::TokenRevoked) => format!("your token {object} was revoked"),
-                Some(NotificationDetail::KeyEnrolled) => format!("the key {object} was enrolled for {}", self.whose()),
-                Some(NotificationDetail::KeyRevoked) => format!("the key {object} of {} was revoked", self.whose()),
+                Some(NotificationDetail::KeyEnrolled) => {
+                    format!("the key {object} was enrolled for {}", self.whose())
+                }
+                Some(NotificationDetail::KeyRevoked) => {
+                    format!("the key {object} of {} was revoked", self.whose())
+                }
                 _ => "what you may do has changed".to_owned(),
             },
         }

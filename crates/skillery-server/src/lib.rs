@@ -25,6 +25,7 @@ mod jobs;
 mod key_file;
 mod listen;
 mod metrics;
+mod notify;
 mod oidc;
 mod orgs;
 mod origin;

@@ -20,6 +20,7 @@ use crate::environment::Environment;
 use crate::http::Door;
 use crate::jobs;
 use crate::listen::{ListenError, Listener};
+use crate::notify;
 use crate::origin;
 use crate::search;
 use crate::settings::Settings;
@@ -114,6 +115,9 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(origin::working("job:witnesses", tlog::feed(Arc::clone(app)))),
         tokio::spawn(origin::working("job:counters", jobs::flush_counters(Arc::clone(app)))),
         tokio::spawn(origin::working("job:collector", jobs::collect_contents(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:notifications", notify::follow(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:deliveries", notify::deliver(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:digests", notify::keep_house(Arc::clone(app)))),
         tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
     ];
     all.extend(streams);

@@ -276,6 +276,14 @@ pub struct DeliveriesResponse {
     pub deliveries: Vec<Delivery>,
 }
 
+/// `POST /api/v1/notifications/webhooks/{webhook}/test`: a delivery that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TestWebhookResponse {
+    /// Its id.
+    pub delivery: String,
+}
+
 /// `POST /api/v1/notifications/webhooks/{webhook}/redeliver`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -83,10 +83,18 @@ pub async fn insert(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for delivery in piece {
-            query = query.bind(delivery.id.clone()).bind(delivery.channel.as_str()).bind(delivery.user.clone());
-            query = query.bind(delivery.webhook.clone()).bind(delivery.kind.clone()).bind(delivery.source.clone());
+            query =
+                query.bind(delivery.id.clone()).bind(delivery.channel.as_str()).bind(delivery.user.clone());
+            query = query
+                .bind(delivery.webhook.clone())
+                .bind(delivery.kind.clone())
+                .bind(delivery.source.clone());
             query = query.bind(delivery.target()).bind(delivery.notification).bind(delivery.body.clone());
-            query = query.bind(DeliveryState::Waiting.as_str()).bind(0_i64).bind(delivery.next_at.micros()).bind(now);
+            query = query
+                .bind(DeliveryState::Waiting.as_str())
+                .bind(0_i64)
+                .bind(delivery.next_at.micros())
+                .bind(now);
         }
         query.execute(tx.connection()).await?;
     }
@@ -255,7 +263,8 @@ pub async fn forget_body(tx: &mut Tx, id: &str) -> Result<()> {
 /// Sends again: this one, or all that are dead. Returns how many.
 pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>) -> Result<u64> {
     let now = tx.now.micros();
-    let condition = if id.is_some() { "id = $3 AND state <> 'waiting'" } else { "$3 = '' AND state = 'dead'" };
+    let condition =
+        if id.is_some() { "id = $3 AND state <> 'waiting'" } else { "$3 = '' AND state = 'dead'" };
     let text = format!(
         "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL \
          WHERE webhook = $1 AND {condition}"

@@ -28,6 +28,7 @@ pub mod signatures;
 pub mod skills;
 pub mod staged;
 pub mod stars;
+pub mod told;
 pub mod usage;
 pub mod user_installs;
 pub mod versions;

@@ -3,14 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use skillery_core::api::Notification;
-use skillery_core::id::key_contains;
 use skillery_core::time::Time;
 use skillery_core::{NotificationDetail, NotificationKind, Preference, SkillId, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::{Db, Tx, parsed, pieces, placeholders, tuples};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// How far the log was gone through.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,33 +83,49 @@ pub struct NewNotification {
     pub at: Time,
 }
 
-/// Tells these users, each whether on the page. Returns whom by which number; who was told before is left out.
+/// Tells these users, each whether on the page, and by which of these mails. Returns whom by which number; who was told before is
+/// left out.
 pub async fn insert(
     tx: &mut Tx,
     notification: &NewNotification,
     users: &[(String, bool)],
+    mails: &HashMap<String, String>,
 ) -> Result<HashMap<String, i64>> {
     let (_, mut next) = read_head(tx.connection()).await?;
     let first = next;
     for piece in pieces(users) {
         let text = format!(
             "INSERT INTO notifications (id, user_id, kind, source, detail, skill, version, namespace, object, actor, log_index, \
-             at, on_page) VALUES {} ON CONFLICT (user_id, source, kind) DO NOTHING",
-            tuples(1, piece.len(), 13, "")
+             at, on_page, mail) VALUES {} ON CONFLICT (user_id, source, kind) DO NOTHING",
+            tuples(1, piece.len(), 14, "")
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (user, on_page) in piece {
-            let NewNotification { kind, source, detail, skill, version, namespace, object, actor, log_index, at } =
-                notification;
+            let NewNotification {
+                kind,
+                source,
+                detail,
+                skill,
+                version,
+                namespace,
+                object,
+                actor,
+                log_index,
+                at,
+            } = notification;
             query = query.bind(next).bind(user.clone()).bind(kind.as_str()).bind(source.clone());
-            query = query.bind(detail.map(NotificationDetail::as_str)).bind(skill.clone()).bind(version.clone());
+            query =
+                query.bind(detail.map(NotificationDetail::as_str)).bind(skill.clone()).bind(version.clone());
             query = query.bind(namespace.clone()).bind(object.clone()).bind(actor.clone()).bind(*log_index);
-            query = query.bind(at.micros()).bind(i64::from(*on_page));
+            query = query.bind(at.micros()).bind(i64::from(*on_page)).bind(mails.get(user).cloned());
             next += 1;
         }
         query.execute(tx.connection()).await?;
     }
-    sqlx::query("UPDATE notification_head SET next_id = $1 WHERE id = 1").bind(next).execute(tx.connection()).await?;
+    sqlx::query("UPDATE notification_head SET next_id = $1 WHERE id = 1")
+        .bind(next)
+        .execute(tx.connection())
+        .await?;
     let rows: Vec<(String, i64)> =
         sqlx::query_as("SELECT user_id, id FROM notifications WHERE id >= $1 AND id < $2")
             .bind(first)
@@ -118,141 +133,6 @@ pub async fn insert(
             .fetch_all(tx.connection())
             .await?;
     Ok(rows.into_iter().collect())
-}
-
-/// Some of those who may be told of something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Group {
-    /// Who installed the skill, or this version of it.
-    Installed(Option<String>),
-    /// Who starred it.
-    Starred,
-    /// Who published versions of it, or this one.
-    Published(Option<String>),
-    /// Who holds one of these roles in the namespace or above it.
-    Roles(&'static [&'static str]),
-    /// This one.
-    User(String),
-}
-
-/// The next users of these groups behind `after`, by id, at most `limit`. `places` are the keys of the namespace and of those above
-/// it.
-pub async fn members_of(
-    db: &Db,
-    groups: &[Group],
-    skill: &str,
-    places: &[String],
-    after: &str,
-    limit: usize,
-) -> Result<Vec<String>> {
-    let mut users = BTreeSet::new();
-    for group in groups {
-        users.extend(of_group(db, group, skill, places, after, limit).await?);
-    }
-    // Each group has given its first: the first of all are among them.
-    Ok(users.into_iter().take(limit).collect())
-}
-
-async fn of_group(
-    db: &Db,
-    group: &Group,
-    skill: &str,
-    places: &[String],
-    after: &str,
-    limit: usize,
-) -> Result<Vec<String>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let (table, column, condition, values): (&str, &str, String, Vec<String>) = match group {
-        Group::User(user) => {
-            return Ok(Some(user.clone()).filter(|user| user.as_str() > after).into_iter().collect());
-        }
-        Group::Roles(_) if places.is_empty() => return Ok(Vec::new()),
-        Group::Installed(None) => ("user_installs", "user_id", "skill = $3".to_owned(), vec![skill.to_owned()]),
-        Group::Installed(Some(version)) => {
-            let values = vec![skill.to_owned(), version.clone()];
-            ("user_installs", "user_id", "skill = $3 AND version = $4".to_owned(), values)
-        }
-        Group::Starred => ("stars", "user_id", "skill = $3".to_owned(), vec![skill.to_owned()]),
-        Group::Published(None) => ("versions", "publisher", "skill = $3".to_owned(), vec![skill.to_owned()]),
-        Group::Published(Some(version)) => {
-            let values = vec![skill.to_owned(), version.clone()];
-            ("versions", "publisher", "skill = $3 AND version = $4".to_owned(), values)
-        }
-        Group::Roles(roles) => {
-            let condition = format!(
-                "namespace IN ({}) AND role IN ({})",
-                placeholders(3, places.len()),
-                placeholders(3 + places.len(), roles.len())
-            );
-            let values = places.iter().cloned().chain(roles.iter().map(|role| (*role).to_owned())).collect();
-            ("members", "user_id", condition, values)
-        }
-    };
-    let text = format!(
-        "SELECT DISTINCT {column} FROM {table} WHERE {column} > $1 AND {condition} ORDER BY {column} LIMIT $2"
-    );
-    let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind(after.to_owned()).bind(limit);
-    for value in values {
-        query = query.bind(value);
-    }
-    Ok(query.fetch_all(db.reader()).await?)
-}
-
-/// Who of these users sees something, as things stand. None of them is switched off.
-#[derive(Debug, Clone)]
-pub struct Seen<'a> {
-    /// Who sees the skill; none: it is about no skill.
-    pub visibility: Option<Visibility>,
-    /// The keys of the namespace and of those above it.
-    pub places: &'a [String],
-    /// Whether none but reviewers see it, and this user.
-    pub waits_of: Option<&'a str>,
-}
-
-/// Those of these users who see it.
-pub async fn who_see(db: &Db, users: &[String], seen: &Seen<'_>) -> Result<Vec<String>> {
-    let mut found = Vec::with_capacity(users.len());
-    for piece in pieces(users) {
-        let text =
-            format!("SELECT id, site_admin FROM users WHERE id IN ({}) AND disabled_at IS NULL", placeholders(1, piece.len()));
-        let mut query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
-        let good: HashMap<String, i64> = query.fetch_all(db.reader()).await?.into_iter().collect();
-        let needs_role = seen.visibility == Some(Visibility::Private) || seen.waits_of.is_some();
-        let roles = if needs_role { roles_of(db, piece).await? } else { Vec::new() };
-        for user in piece {
-            let Some(site_admin) = good.get(user) else { continue };
-            let held = || {
-                roles.iter().filter(|(holder, place, _)| holder == user && seen.places.contains(place))
-            };
-            let sees = *site_admin != 0
-                || (seen.visibility != Some(Visibility::Private) || held().next().is_some())
-                    && seen.waits_of.is_none_or(|publisher| {
-                        publisher == user || held().any(|(.., role)| REVIEWERS.contains(&role.as_str()))
-                    });
-            if sees {
-                found.push(user.clone());
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The roles that let see what waits.
-pub const REVIEWERS: &[&str] = &["reviewer", "admin", "owner"];
-
-async fn roles_of(db: &Db, users: &[String]) -> Result<Vec<(String, String, String)>> {
-    let text = format!(
-        "SELECT user_id, namespace, role FROM members WHERE user_id IN ({})",
-        placeholders(1, users.len())
-    );
-    let mut query = sqlx::query_as(AssertSqlSafe(text));
-    for user in users {
-        query = query.bind(user.clone());
-    }
-    Ok(query.fetch_all(db.reader()).await?)
 }
 
 /// Who looks: what of a user's notifications is shown.
@@ -300,7 +180,8 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
 
 const FROM: &str = "FROM notifications n LEFT JOIN skills s ON s.key = n.skill \
     LEFT JOIN versions v ON v.skill = n.skill AND v.version = n.version LEFT JOIN users a ON a.id = n.actor";
-const COLUMNS: &str = "n.id, n.kind, n.detail, s.id, n.version, n.namespace, n.object, a.name, n.log_index, n.at, n.read_at";
+const COLUMNS: &str =
+    "n.id, n.kind, n.detail, s.id, n.version, n.namespace, n.object, a.name, n.log_index, n.at, n.read_at";
 
 fn notification_row(row: &AnyRow) -> Result<Notification> {
     let kind: NotificationKind = parsed(row.try_get(1)?)?;
@@ -376,13 +257,21 @@ pub async fn one(db: &Db, looker: &Looker<'_>, id: i64) -> Result<Option<Notific
 }
 
 /// What this delivery mails, as far as it may still be told: the oldest `limit`, and how many there are.
-pub async fn of_mail(db: &Db, looker: &Looker<'_>, mail: &str, limit: i64) -> Result<(u64, Vec<Notification>)> {
+pub async fn of_mail(
+    db: &Db,
+    looker: &Looker<'_>,
+    mail: &str,
+    limit: i64,
+) -> Result<(u64, Vec<Notification>)> {
     let (condition, values) = condition(looker);
     let next = values.len() + 1;
     let count = format!("SELECT CAST(COUNT(*) AS BIGINT) {FROM} WHERE {condition} AND n.mail = ${next}");
-    let text =
-        format!("SELECT {COLUMNS} {FROM} WHERE {condition} AND n.mail = ${next} ORDER BY n.id LIMIT ${}", next + 1);
-    let (mut count, mut query) = (sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)), sqlx::query(AssertSqlSafe(text)));
+    let text = format!(
+        "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.mail = ${next} ORDER BY n.id LIMIT ${}",
+        next + 1
+    );
+    let (mut count, mut query) =
+        (sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)), sqlx::query(AssertSqlSafe(text)));
     for value in values {
         count = count.bind(value.clone());
         query = query.bind(value);
@@ -407,59 +296,15 @@ pub async fn read(tx: &mut Tx, user: &str, ids: &[i64], up_to: Option<i64>) -> R
         query.execute(tx.connection()).await?;
     }
     if let Some(up_to) = up_to {
-        sqlx::query("UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id <= $3")
-            .bind(now)
-            .bind(user.to_owned())
-            .bind(up_to)
-            .execute(tx.connection())
-            .await?;
+        sqlx::query(
+            "UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id <= $3",
+        )
+        .bind(now)
+        .bind(user.to_owned())
+        .bind(up_to)
+        .execute(tx.connection())
+        .await?;
     }
-    Ok(())
-}
-
-/// What these users have said about how they are told, by user.
-pub async fn preferences(
-    db: &Db,
-    users: &[String],
-    kind: Option<NotificationKind>,
-) -> Result<HashMap<String, Vec<Preference>>> {
-    let mut found: HashMap<String, Vec<Preference>> = HashMap::new();
-    for piece in pieces(users) {
-        let text = format!(
-            "SELECT user_id, kind, page, mail, webhook FROM notification_preferences WHERE ($1 = '' OR kind = $1) AND user_id IN ({})",
-            placeholders(2, piece.len())
-        );
-        let mut query =
-            sqlx::query(AssertSqlSafe(text)).bind(kind.map(NotificationKind::as_str).unwrap_or_default());
-        for user in piece {
-            query = query.bind(user.clone());
-        }
-        for row in query.fetch_all(db.reader()).await? {
-            let preference = Preference {
-                kind: parsed(row.try_get(1)?)?,
-                page: row.try_get::<i64, _>(2)? != 0,
-                mail: parsed(row.try_get(3)?)?,
-                webhook: row.try_get::<i64, _>(4)? != 0,
-            };
-            found.entry(row.try_get(0)?).or_default().push(preference);
-        }
-    }
-    Ok(found)
-}
-
-/// Keeps how a user is told of a kind.
-pub async fn set_preference(tx: &mut Tx, user: &str, preference: Preference) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO notification_preferences (user_id, kind, page, mail, webhook) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (user_id, kind) DO UPDATE SET page = $3, mail = $4, webhook = $5",
-    )
-    .bind(user.to_owned())
-    .bind(preference.kind.as_str())
-    .bind(i64::from(preference.page))
-    .bind(preference.mail.as_str())
-    .bind(i64::from(preference.webhook))
-    .execute(tx.connection())
-    .await?;
     Ok(())
 }
 
@@ -479,7 +324,10 @@ pub async fn unmailed(
          ORDER BY id LIMIT $3",
         placeholders(4, kinds.len())
     );
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind(user.to_owned()).bind(since.micros()).bind(limit);
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text))
+        .bind(user.to_owned())
+        .bind(since.micros())
+        .bind(limit);
     for kind in kinds {
         query = query.bind(kind.as_str());
     }
@@ -489,7 +337,8 @@ pub async fn unmailed(
 /// This delivery mails these.
 pub async fn set_mail(tx: &mut Tx, ids: &[i64], mail: &str) -> Result<()> {
     for piece in pieces(ids) {
-        let text = format!("UPDATE notifications SET mail = $1 WHERE id IN ({})", placeholders(2, piece.len()));
+        let text =
+            format!("UPDATE notifications SET mail = $1 WHERE id IN ({})", placeholders(2, piece.len()));
         let mut query = sqlx::query(AssertSqlSafe(text)).bind(mail.to_owned());
         for id in piece {
             query = query.bind(*id);
@@ -511,33 +360,4 @@ pub async fn prune(tx: &mut Tx, read: Time, any: Time, limit: i64) -> Result<u64
     .execute(tx.connection())
     .await?;
     Ok(removed.rows_affected())
-}
-
-/// What decides who may be told of a version.
-#[derive(Debug, Clone)]
-pub struct VersionFacts {
-    /// Where it stands.
-    pub status: VersionStatus,
-    /// The id of who published it.
-    pub publisher: String,
-}
-
-/// What decides who may be told of a version, by the key of its skill.
-pub async fn version(db: &Db, skill: &str, version: &str) -> Result<Option<VersionFacts>> {
-    let row = sqlx::query("SELECT status, publisher FROM versions WHERE skill = $1 AND version = $2")
-        .bind(skill.to_owned())
-        .bind(version.to_owned())
-        .fetch_optional(db.reader())
-        .await?;
-    row.map(|row| Ok(VersionFacts { status: parsed(row.try_get(0)?)?, publisher: row.try_get(1)? })).transpose()
-}
-
-/// Whether a namespace of these keys contains this one; for lists of bounds.
-pub fn is_within(bounds: &[String], namespace: &str) -> bool {
-    bounds.is_empty() || bounds.iter().any(|bound| key_contains(bound, namespace))
-}
-
-/// A number that the database has of a count.
-pub(super) fn counted(count: i64) -> Result<u64> {
-    u64::try_from(count).map_err(Failure::internal)
 }

@@ -149,14 +149,16 @@ pub async fn insert(tx: &mut Tx, row: &WebhookRow) -> Result<()> {
 
 /// Keeps what may change of a webhook.
 pub async fn update(tx: &mut Tx, row: &WebhookRow) -> Result<()> {
-    sqlx::query("UPDATE webhooks SET url = $2, kinds = $3, failing_since = $4, disabled_at = $5 WHERE id = $1")
-        .bind(row.id.clone())
-        .bind(row.url.clone())
-        .bind(kinds_json(&row.kinds)?)
-        .bind(row.failing_since.map(Time::micros))
-        .bind(row.disabled_at.map(Time::micros))
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "UPDATE webhooks SET url = $2, kinds = $3, failing_since = $4, disabled_at = $5 WHERE id = $1",
+    )
+    .bind(row.id.clone())
+    .bind(row.url.clone())
+    .bind(kinds_json(&row.kinds)?)
+    .bind(row.failing_since.map(Time::micros))
+    .bind(row.disabled_at.map(Time::micros))
+    .execute(tx.connection())
+    .await?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use skillery_core::{Limits, Problem, ProblemCode};
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
 use super::multipart;
-use super::router::{Answered, dispatch};
+use super::router::{Answered, UNSUBSCRIBE, dispatch};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts;
@@ -176,7 +176,8 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
 
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.
 fn is_reading(path: &str) -> bool {
-    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path)) || path.starts_with("/log/")
+    (path.starts_with("/api/") && path != "/api/v1/oidc" && path != UNSUBSCRIBE && !is_oidc(path))
+        || path.starts_with("/log/")
 }
 
 /// Whether the address is one where callers bring what they have from elsewhere, to get a token for it.
@@ -286,7 +287,8 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         for (name, value) in SHOWN {
-            headers.insert(name, value);
+            // A page that has a form says itself where it may go.
+            headers.entry(name).or_insert(value);
         }
     }
     if !headers.contains_key(CACHE_CONTROL) {
