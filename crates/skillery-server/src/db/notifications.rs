@@ -1,10 +1,10 @@
 //! What people are told of, how far the log was gone through for it, and who is told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use skillery_core::api::Notification;
 use skillery_core::time::Time;
-use skillery_core::{NotificationDetail, NotificationKind, Preference, SkillId, VersionStatus, Visibility};
+use skillery_core::{NotificationDetail, NotificationKind, SkillId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 

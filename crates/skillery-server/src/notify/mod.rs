@@ -28,6 +28,8 @@ pub use digest::digests;
 #[cfg(test)]
 pub use follow::catch_up;
 pub use follow::run as follow;
+#[cfg(test)]
+pub use letter::Letter;
 pub use mailer::{Mailer, MailerError, check_settings};
 pub use read::{list, mark_read, preferences, set_preferences};
 pub use webhooks::{add, all, deliveries, redeliver, remove, test, update};

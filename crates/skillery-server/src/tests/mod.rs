@@ -16,6 +16,7 @@ mod history;
 mod interop;
 mod keys;
 mod log;
+mod notify;
 mod nul;
 mod oidc;
 mod operations;
