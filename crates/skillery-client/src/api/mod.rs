@@ -4,6 +4,7 @@ mod accounts;
 mod approvals;
 mod keys;
 mod log;
+mod notifications;
 mod oidc;
 mod ratings;
 mod search;
