@@ -124,16 +124,25 @@ struct EmailArgs {
 #[derive(Debug, Subcommand)]
 enum EmailCommand {
     /// Set the address; a code is mailed there
+    #[command(after_help = "\
+Examples:
+  skillery notifications email set me@example.org")]
     Set {
         /// The address
         address: String,
     },
     /// Confirm the address by the code that was mailed
+    #[command(after_help = "\
+Examples:
+  skillery notifications email confirm 7K3M9QXR2B")]
     Confirm {
         /// The code
         code: String,
     },
     /// Get no mail any more
+    #[command(after_help = "\
+Examples:
+  skillery notifications email remove")]
     Remove,
 }
 

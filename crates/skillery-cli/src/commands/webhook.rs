@@ -42,32 +42,51 @@ The secret that requests are signed with is shown this once.")]
         kinds: Vec<NotificationKind>,
     },
     /// List your webhooks, or those of a namespace
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook list
+  skillery notifications webhook list --namespace acme --json | jq -r '.webhooks[].url'")]
     List {
         /// Those of this namespace
         #[arg(long)]
         namespace: Option<Namespace>,
     },
     /// Call an address no more
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook remove 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
     Remove {
         /// The webhook's id
         id: String,
     },
     /// Switch a webhook on again that was switched off
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook enable 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
     Enable {
         /// The webhook's id
         id: String,
     },
     /// Switch a webhook off
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook disable 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
     Disable {
         /// The webhook's id
         id: String,
     },
     /// Send a request that tells of nothing
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook test 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
     Test {
         /// The webhook's id
         id: String,
     },
     /// List what was sent to a webhook, and what is waiting or dead
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook deliveries 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11 --state dead")]
     Deliveries {
         /// The webhook's id
         id: String,
@@ -78,6 +97,9 @@ The secret that requests are signed with is shown this once.")]
         page: PageArgs,
     },
     /// Send again what is dead
+    #[command(after_help = "\
+Examples:
+  skillery notifications webhook redeliver 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
     Redeliver {
         /// The webhook's id
         id: String,
