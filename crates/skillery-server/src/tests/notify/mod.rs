@@ -46,8 +46,10 @@ impl Letter {
     }
 
     fn part(&self, kind: &str) -> String {
-        let part = self.text.split("\r\n--").find(|part| part.contains(kind) && part.contains("\r\n\r\n"));
-        let (head, body) = part.unwrap().split_once(kind).unwrap().1.split_once("\r\n\r\n").unwrap();
+        let boundary = self.text.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
+        let mut parts = self.text.split(&format!("\r\n--{boundary}"));
+        let part = parts.find(|part| part.contains(kind)).unwrap();
+        let (head, body) = part.split_once("\r\n\r\n").unwrap();
         if !head.contains("quoted-printable") {
             return body.replace("\r\n", "\n");
         }

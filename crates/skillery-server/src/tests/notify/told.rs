@@ -114,7 +114,7 @@ async fn approvals_are_asked_of_reviewers_and_decided_for_the_publisher() {
     app.install(&reed, "acme/tool", "1.0.0").await;
     app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
     for version in ["1.1.0", "1.2.0"] {
-        app.post("/api/v1/skills", &paul, super::super::skill("acme/tool", version)).await.is(201);
+        app.post("/api/v1/skills", &paul, super::super::skill("acme/tool", version)).await.is(202);
     }
     let about =
         |lines: Vec<String>| lines.into_iter().filter(|line| line.contains("tool")).collect::<Vec<_>>();
