@@ -47,7 +47,8 @@ impl Letter {
 
     fn part(&self, kind: &str) -> String {
         let boundary = self.text.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
-        let mut parts = self.text.split(&format!("\r\n--{boundary}"));
+        let boundary = format!("\r\n--{boundary}");
+        let mut parts = self.text.split(&boundary);
         let part = parts.find(|part| part.contains(kind)).unwrap();
         let (head, body) = part.split_once("\r\n\r\n").unwrap();
         if !head.contains("quoted-printable") {
