@@ -29,12 +29,12 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
     anna.set("REGISTRY_TOKEN", &token);
     let found = wait_for(&anna, 2);
     assert_eq!(found["unread"], 2);
-    let shown = anna.run(["notifications", "list", "--unread"]).ok().stdout;
+    let shown = anna.run(["notifications", "list", "--unread"]).ok().stdout.clone();
     assert!(shown.contains("you have the role admin in acme") && shown.contains("access-changed"), "{shown}");
-    let left = anna.run(["notifications", "read", "1"]).ok().stdout;
+    let left = anna.run(["notifications", "read", "1"]).ok().stdout.clone();
     assert_eq!(left, "1 not read\n");
     anna.run(["notifications", "read", "--all"]).ok();
-    let shown = anna.run(["notifications", "list", "--unread"]).ok().stdout;
+    let shown = anna.run(["notifications", "list", "--unread"]).ok().stdout.clone();
     assert_eq!(shown, "nothing that you have not read\n");
     anna.run(["notifications", "read"]).fails(2);
     anna.run(["notifications", "read", "1", "--all"]).fails(2);
@@ -59,7 +59,7 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
     );
     anna.run(["notifications", "preferences", "nothing"]).fails(2);
     anna.run(["notifications", "preferences", "finding"]).fails(2);
-    let shown = anna.run(["notifications", "email"]).ok().stdout;
+    let shown = anna.run(["notifications", "email"]).ok().stdout.clone();
     assert_eq!(shown, "this registry sends no mail\n");
     anna.run(["notifications", "email", "set", "anna@example.org"]).fails(4);
 
@@ -70,7 +70,7 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
     let made = webhook(&add).ok().reveals().json();
     assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
     let id = made["id"].as_str().unwrap();
-    let shown = webhook(&["list", "--namespace", "acme"]).ok().stdout;
+    let shown = webhook(&["list", "--namespace", "acme"]).ok().stdout.clone();
     assert!(shown.contains(id) && shown.contains("https://hooks.example.org/x"), "{shown}");
     assert_eq!(webhook(&["list"]).ok().stdout, "no webhooks\n");
     assert!(webhook(&["disable", id]).ok().stdout.contains("off"));
