@@ -119,7 +119,7 @@ pub struct Told<'a> {
     pub version: Option<&'a Version>,
     /// The namespace, where it is about no skill.
     pub namespace: Option<&'a str>,
-    /// A word more: a role, the id of a token, the fingerprint of a key, the host of a webhook.
+    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook.
     pub object: Option<&'a str>,
     /// Who did it, by name.
     pub actor: Option<&'a str>,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, ProblemCode, Role, Scope, SkillId, Visibility};
+use skillery_core::{Namespace, ProblemCode, Program, Role, Scope, SkillId, Visibility};
 
 use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow, UserRow};
@@ -24,10 +24,17 @@ pub struct Identity {
     pub roles: Vec<(String, Role)>,
 }
 
-/// Whoever made the request.
-#[derive(Debug, Clone, Default)]
+/// Whoever made the request, and with which program. Of the program nothing depends but a count.
+#[derive(Debug, Clone)]
 pub struct Caller {
     identity: Option<Arc<Identity>>,
+    program: Program,
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self { identity: None, program: Program::Other }
+    }
 }
 
 impl Identity {
@@ -133,7 +140,17 @@ impl Caller {
 
     /// A caller with a token that is good.
     pub fn signed_in(identity: Arc<Identity>) -> Self {
-        Self { identity: Some(identity) }
+        Self { identity: Some(identity), ..Self::default() }
+    }
+
+    /// The same caller with this program.
+    pub fn with_program(self, program: Program) -> Self {
+        Self { program, ..self }
+    }
+
+    /// With which program the request was made, as far as that is known.
+    pub fn program(&self) -> Program {
+        self.program
     }
 
     /// Who it is, if signed in.

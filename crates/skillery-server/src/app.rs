@@ -22,6 +22,8 @@ use crate::failure::Failure;
 use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
+use crate::http::pages::{ByLength, Rendered};
+use crate::insight::{Boards, Content};
 use crate::metrics::Metrics;
 use crate::notify::{Due, Mailer, MailerError};
 use crate::oidc::Issuers;
@@ -41,9 +43,16 @@ const IDENTITIES: usize = 20_000;
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
 
+/// Versions of which it is remembered what their files say for their health.
+const HEALTH: usize = 20_000;
+
 /// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
 const MANIFESTS: usize = 8_000;
 const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Texts that are remembered as HTML, and bytes that they take at most.
+const RENDERED: usize = 4_000;
+const RENDERED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The registry.
 pub struct App {
@@ -69,6 +78,12 @@ pub struct App {
     pub identities: Arc<Identities>,
     /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
     pub manifests: Cache<String, Arc<Manifest>, BySize>,
+    /// Leaderboards that were made just now.
+    pub boards: Arc<Boards>,
+    /// What the files of versions say for their health, by id and digest.
+    pub health: Cache<String, Content>,
+    /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
+    pub rendered: Cache<String, Rendered, ByLength>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -208,13 +223,16 @@ impl App {
         let lock = lock(&settings)?;
         let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
         let identities = Arc::new(Identities::default());
+        let boards = Arc::new(Boards::default());
         let on_commit = {
-            let (ready, identities) = (Arc::clone(&ready), Arc::clone(&identities));
+            let (ready, identities, boards) =
+                (Arc::clone(&ready), Arc::clone(&identities), Arc::clone(&boards));
             move |entries: &[db::Committed]| {
                 entries.iter().for_each(|entry| {
                     forget(
                         &ready,
                         &identities,
+                        &boards,
                         entry.event.skill().map(SkillId::key).as_deref(),
                         &entry.event,
                     )
@@ -261,6 +279,9 @@ impl App {
             ready,
             identities,
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
+            boards,
+            health: Cache::new(HEALTH),
+            rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             denials: Denials::default(),
@@ -286,7 +307,7 @@ impl App {
 
     /// A change was committed somewhere: what is remembered of it must go.
     pub fn forget(&self, skill: Option<&str>, event: &Event) {
-        forget(&self.ready, &self.identities, skill, event);
+        forget(&self.ready, &self.identities, &self.boards, skill, event);
     }
 
     /// New requests should go elsewhere: readiness says so from now on.
@@ -324,7 +345,10 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
         .ok_or_else(|| StartError::InUse(settings.data.clone()))
 }
 
-fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
+fn forget(ready: &Ready, identities: &Identities, boards: &Boards, skill: Option<&str>, event: &Event) {
+    if matches!(event, Event::VisibilityChanged { .. } | Event::Unknown) {
+        boards.forget();
+    }
     if let Some(skill) = skill {
         ready.content.raise(skill);
         let is_opinion = matches!(
@@ -333,7 +357,7 @@ fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &E
                 | Event::SkillUnrated { .. }
                 | Event::SkillStarred { .. }
                 | Event::SkillUnstarred { .. }
-        );
+        ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
         }

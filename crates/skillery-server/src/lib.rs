@@ -20,6 +20,7 @@ mod failure;
 mod folder_lock;
 mod gather;
 mod http;
+mod insight;
 mod install_lines;
 mod jobs;
 mod key_file;
@@ -31,6 +32,7 @@ mod orgs;
 mod origin;
 mod outbound;
 mod publish;
+mod review;
 mod search;
 mod secrets;
 mod serve;
@@ -51,7 +53,8 @@ pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
 pub use settings::{
-    AuditSettings, AuditStream, LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces,
+    AuditSettings, AuditStream, InsightSettings, LogWitness, NamespacePolicy, Settings, SettingsError,
+    Surfaces,
 };
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};

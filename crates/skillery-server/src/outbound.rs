@@ -182,7 +182,8 @@ fn unreachable(host: &str, error: &reqwest::Error) -> OutboundError {
     let mut source = std::error::Error::source(error);
     let mut reason = if error.is_timeout() { "it took too long".to_owned() } else { String::new() };
     while let Some(cause) = source {
-        if cause.downcast_ref::<Refused>().is_some() {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if cause.is::<Refused>() || inner.is_some_and(|inner| inner.is::<Refused>()) {
             return OutboundError::Private(host.to_owned());
         }
         reason = cause.to_string();

@@ -18,6 +18,7 @@ use crate::bootstrap::AdminToken;
 use crate::counters;
 use crate::environment::Environment;
 use crate::http::Door;
+use crate::insight;
 use crate::jobs;
 use crate::listen::{ListenError, Listener};
 use crate::notify;
@@ -119,6 +120,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(origin::working("job:deliveries", notify::deliver(Arc::clone(app)))),
         tokio::spawn(origin::working("job:digests", notify::keep_house(Arc::clone(app)))),
         tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:insight", insight::follow(Arc::clone(app)))),
     ];
     all.extend(streams);
     all

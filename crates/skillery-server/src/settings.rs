@@ -108,6 +108,27 @@ pub enum SmtpTls {
     None,
 }
 
+/// What is told of how skills are used, and for how long days are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InsightSettings {
+    /// Days for which installs are kept by day. Weeks and months are kept for ever.
+    pub keep_days: u32,
+    /// Figures about fewer users than so many are told to nobody but admins of the namespace; 1 withholds nothing.
+    pub k: u32,
+    /// Whether there are leaderboards.
+    pub leaderboards: bool,
+}
+
+impl Default for InsightSettings {
+    fn default() -> Self {
+        Self { keep_days: 400, k: 1, leaderboards: true }
+    }
+}
+
+/// The fewest days for which installs are kept: two months, which are compared.
+const LEAST_DAYS: u32 = 62;
+
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
 /// password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -192,6 +213,8 @@ pub struct Settings {
     pub notification_days: u32,
     /// Networks, as `10.1.0.0/16`, into which webhooks may lead although they are private.
     pub outbound_allow: Vec<IpNet>,
+    /// What is told of how skills are used.
+    pub insight: InsightSettings,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -236,6 +259,7 @@ impl Default for Settings {
             digest_hour: 6,
             notification_days: 90,
             outbound_allow: Vec::new(),
+            insight: InsightSettings::default(),
             limits: Limits::default(),
         }
     }
@@ -299,6 +323,11 @@ impl Settings {
         }
         if self.witness_minutes == 0 {
             return invalid("`witness_minutes` must be at least 1");
+        }
+        if self.insight.keep_days < LEAST_DAYS {
+            return Err(SettingsError::Invalid(format!(
+                "`keep_days` in `[insight]` must be at least {LEAST_DAYS}"
+            )));
         }
         if self.read_connections == 0 {
             return invalid("`read_connections` must be at least 1");

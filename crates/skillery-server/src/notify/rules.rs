@@ -4,6 +4,7 @@ use skillery_core::event::{Event, LogEntry};
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, VersionStatus};
 
 use crate::db::Db;
+use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
 use crate::db::told::{Group, REVIEWERS};
 use crate::db::{accounts, keys};
@@ -98,6 +99,13 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                     .detail(NotificationDetail::Rejected),
             ]
         }
+        Event::VersionChangesRequested { version, .. } => {
+            let author = Group::Published(Some(version.to_string()));
+            vec![
+                Rule::new(entry, NotificationKind::ChangesRequested, vec![author])
+                    .only_while(VersionStatus::Pending),
+            ]
+        }
         Event::VersionYanked { version, .. } => {
             let version = Some(version.to_string());
             let groups = vec![Group::Published(version.clone()), Group::Installed(version)];
@@ -117,6 +125,7 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             rule.notification.source = format!("rated:{}:{actor}", skill.key());
             vec![rule]
         }
+        Event::CommentPosted { skill, comment } => commented(db, entry, &skill.key(), comment).await?,
         Event::MemberSet { namespace, user, role } => {
             vec![access(me(user)).detail(NotificationDetail::RoleGiven).object(role).within(namespace)]
         }
@@ -159,6 +168,19 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         },
         _ => Vec::new(),
     })
+}
+
+/// Of what was taken back or hidden meanwhile nobody is told.
+async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<Vec<Rule>> {
+    let is_shown = |comment: &CommentRow| comment.deleted_at.is_none() && !comment.is_hidden;
+    let Some(comment) = comments::find(db.reader(), skill, id).await?.filter(is_shown) else {
+        return Ok(Vec::new());
+    };
+    let mut groups = vec![Group::Published(None), Group::Roles(ADMINS)];
+    if let Some(answered) = &comment.parent {
+        groups.extend(comments::find(db.reader(), skill, answered).await?.map(|row| Group::User(row.user)));
+    }
+    Ok(vec![Rule::new(entry, NotificationKind::CommentPosted, groups).object(id)])
 }
 
 fn published(entry: &LogEntry) -> Rule {

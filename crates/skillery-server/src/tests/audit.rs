@@ -208,7 +208,7 @@ async fn refusals_of_other_protocols_are_told_too() {
     let bad = from(&app, "192.0.2.1", Method::GET, "/clawhub/api/v1/whoami", "nonsense", Value::Null).await;
     assert_eq!(bad.status.as_u16(), 401);
     let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": "get_skill", "arguments": { "id": "acme/secret" } } });
+        "params": { "name": "show_skill", "arguments": { "id": "acme/secret" } } });
     let request = Request::builder()
         .method(Method::POST)
         .uri("/mcp")

@@ -191,7 +191,9 @@ async fn to_a_webhook_signed_and_again_until_it_is_taken() {
     follower.turn(&app.app).await.unwrap();
     let (_, body) = hook.requests.lock().unwrap().remove(0);
     let line: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((&line["code"], line["times"].as_i64()), (&json!("unauthenticated"), Some(1)));
+    let before: Value =
+        serde_json::from_slice(requests[3].1.split(|byte| *byte == b'\n').nth(3).unwrap()).unwrap();
+    assert_eq!((&line["id"], &line["times"], &before["times"]), (&before["id"], &json!(2), &json!(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

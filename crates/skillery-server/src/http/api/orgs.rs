@@ -50,7 +50,9 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
 /// Makes an org. On an open registry everybody may; on a managed one only admins of the registry.
 #[utoipa::path(
     post, path = "/api/v1/orgs", tag = "orgs", security(("token" = ["admin"])), request_body = CreateOrgRequest,
-    responses((status = 201, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 201, body = OrgSummary), (status = 409, description = "`org-exists`, `name-taken`", body = Problem),
+        (status = 404, description = "`user-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;

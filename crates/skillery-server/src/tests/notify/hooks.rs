@@ -41,7 +41,7 @@ async fn hooked(receiver: &Receiver) -> (TestApp, String, Value) {
     let app = TestApp::with_hooks().await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.user("anna", &["read", "admin"]).await;
-    app.install(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
     app.tell().await;
     let hook = app.hook(&anna, json!({ "url": receiver.url() })).await;
     (app, anna, hook)

@@ -27,7 +27,7 @@ impl TestApp {
     async fn reader(&self, postbox: &Postbox, name: &str) -> String {
         let token = self.user(name, &["read", "admin"]).await;
         self.mailed(postbox, &token, &format!("{name}@example.org")).await;
-        self.install(&token, "acme/tool", "1.0.0").await;
+        self.install_as(&token, "acme/tool", "1.0.0").await;
         token
     }
 
@@ -56,7 +56,7 @@ async fn an_address_gets_nothing_but_the_code_until_it_is_confirmed() {
     let app = TestApp::with_mail(&postbox).await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.user("anna", &["read", "admin"]).await;
-    app.install(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
     app.prefer(&anna, "version-published", true, "immediate", true).await;
     let set = |address: &str| {
         let (app, anna, body) = (&app, &anna, json!({ "address": address }));

@@ -233,7 +233,7 @@ impl TestApp {
         self.app.environment.advance_seconds(seconds);
     }
 
-    async fn install(&self, token: &str, id: &str, version: &str) {
+    async fn install_as(&self, token: &str, id: &str, version: &str) {
         self.get_as(token, &format!("/api/v1/skills/{id}/download?version={version}")).await.is(200);
         self.settle().await;
     }

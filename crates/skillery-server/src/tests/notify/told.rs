@@ -13,8 +13,8 @@ async fn who_installed_or_starred_a_skill_is_told_of_its_new_version_and_reads_i
     let anna = app.user("anna", &["read"]).await;
     let ben = app.user("ben", &["read"]).await;
     let carol = app.user("carol", &["read"]).await;
-    app.install(&anna, "acme/tool", "1.0.0").await;
-    app.install(ADMIN, "acme/tool", "1.0.0").await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(ADMIN, "acme/tool", "1.0.0").await;
     app.tamper(
         "INSERT INTO stars (skill, user_id, at) SELECT 'acme/tool', id, 0 FROM users WHERE name = 'ben'"
             .into(),
@@ -68,7 +68,7 @@ async fn nobody_is_told_of_what_they_do_not_see_nor_reads_of_it_later() {
     let ben = app.user("ben", &["read"]).await;
     for (token, name) in [(&anna, "anna"), (&ben, "ben")] {
         app.member("acme", name, "reader").await;
-        app.install(token, "acme/tool", "1.0.0").await;
+        app.install_as(token, "acme/tool", "1.0.0").await;
     }
     app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(200);
     app.delete("/api/v1/orgs/acme/members/anna", ADMIN).await.is(204);
@@ -111,7 +111,7 @@ async fn approvals_are_asked_of_reviewers_and_decided_for_the_publisher() {
     for (name, role) in [("paul", "publisher"), ("rita", "reviewer"), ("reed", "reader")] {
         app.member("acme", name, role).await;
     }
-    app.install(&reed, "acme/tool", "1.0.0").await;
+    app.install_as(&reed, "acme/tool", "1.0.0").await;
     app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
     for version in ["1.1.0", "1.2.0"] {
         app.post("/api/v1/skills", &paul, super::super::skill("acme/tool", version)).await.is(202);
@@ -131,11 +131,18 @@ async fn approvals_are_asked_of_reviewers_and_decided_for_the_publisher() {
         let (app, rita) = (&app, &rita);
         async move { app.post(&path, rita, body).await.is(200) }
     };
+    decide("1.1.0", json!({ "decision": "changes-requested", "comment": "say more" })).await;
+    assert_eq!(about(app.told(&paul).await), ["rita asks for changes of acme/tool 1.1.0"]);
+    assert!(about(app.told(&reed).await).is_empty());
     decide("1.1.0", json!({ "decision": "approved" })).await;
     decide("1.2.0", json!({ "decision": "rejected", "comment": "no" })).await;
     assert_eq!(
         about(app.told(&paul).await),
-        ["acme/tool 1.2.0 was rejected by rita", "acme/tool 1.1.0 was approved and is published"]
+        [
+            "acme/tool 1.2.0 was rejected by rita",
+            "acme/tool 1.1.0 was approved and is published",
+            "rita asks for changes of acme/tool 1.1.0"
+        ]
     );
     assert_eq!(about(app.told(&reed).await), ["acme/tool 1.1.0 was published"]);
     // Who is no reviewer any more learns no more of what waits or was rejected.
@@ -151,7 +158,7 @@ async fn what_is_mine_and_what_i_may_do() {
     app.publish("acme/other", "1.0.0").await;
     app.member("acme", "paul", "publisher").await;
     app.post("/api/v1/skills", &paul, super::super::skill("acme/tool", "1.0.0")).await.is(201);
-    app.install(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
     // Rating again and again is told once.
     for rating in [1, 2, 5] {
         app.post("/api/v1/skills/acme/tool/rate", &anna, json!({ "rating": rating, "review": "fine" }))
@@ -186,12 +193,49 @@ async fn what_is_mine_and_what_i_may_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn comments_are_told_to_whose_skill_it_is_and_whom_they_answer() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let paul = app.user("paul", &["read", "publish"]).await;
+    let anna = app.user("anna", &["read", "rate"]).await;
+    let ben = app.user("ben", &["read", "rate"]).await;
+    let carol = app.user("carol", &["read", "rate"]).await;
+    app.member("acme", "paul", "publisher").await;
+    app.post("/api/v1/skills", &paul, super::super::skill("acme/tool", "1.0.0")).await.is(201);
+    app.install_as(&carol, "acme/tool", "1.0.0").await;
+    let comments = "/api/v1/skills/acme/tool/comments";
+    let say = |token: &str, body| {
+        let (app, token) = (&app, token.to_owned());
+        async move { app.post(comments, &token, body).await.is(201)["id"].as_str().unwrap().to_owned() }
+    };
+    let about =
+        |lines: Vec<String>| lines.into_iter().filter(|line| line.contains("tool")).collect::<Vec<_>>();
+    let first = say(&anna, json!({ "text": "Does it work?" })).await;
+    for token in [&paul, ADMIN] {
+        assert_eq!(about(app.told(token).await), ["anna wrote about acme/tool"]);
+    }
+    for token in [&anna, &ben, &carol] {
+        assert!(about(app.told(token).await).is_empty());
+    }
+    let told = app.notifications(&paul).await["notifications"][0].clone();
+    assert_eq!((&told["kind"], &told["object"]), (&json!("comment-posted"), &json!(first)));
+    assert!(!told.to_string().contains("work?"));
+    say(&ben, json!({ "text": "It does.", "parent": first })).await;
+    assert_eq!(about(app.told(&anna).await), ["ben wrote about acme/tool"]);
+    assert_eq!(about(app.told(&paul).await).len(), 2);
+    // Of what is taken back by then nobody is told.
+    let gone = say(&ben, json!({ "text": "Or not.", "parent": first })).await;
+    app.delete(&format!("{comments}/{gone}"), &ben).await.is(204);
+    assert_eq!(about(app.told(&anna).await).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn preferences_are_kept_and_kept_to() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.user("anna", &["read", "admin"]).await;
     let reader = app.token(json!({ "user": "anna", "scopes": ["read"] })).await;
-    app.install(&anna, "acme/tool", "1.0.0").await;
+    app.install_as(&anna, "acme/tool", "1.0.0").await;
     let all = app.get_as(&reader, "/api/v1/notifications/preferences").await.is(200);
     assert_eq!(all["preferences"].as_array().unwrap().len(), 11);
     assert_eq!(
