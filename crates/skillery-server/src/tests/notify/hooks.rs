@@ -218,7 +218,7 @@ async fn a_namespace_has_webhooks_that_its_admins_see_to() {
     app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
     app.put("/api/v1/skills/acme/email/tool/visibility", ADMIN, json!({ "visibility": "private" }))
         .await
-        .is(200);
+        .is(204);
     app.post("/api/v1/skills", &paul, super::super::skill("acme/email/tool", "1.1.0")).await.is(202);
     app.yank_it("acme/email/tool", "1.0.0").await.is(200);
     app.publish("other/tool", "1.1.0").await;

@@ -258,7 +258,7 @@ async fn what_may_not_be_seen_any_more_is_not_mailed() {
     app.quiet(&postbox).await;
     app.publish("acme/tool", "1.1.0").await;
     app.tell().await;
-    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(200);
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(204);
     app.wait(60);
     app.send_due().await;
     assert!(postbox.take().is_empty());

@@ -233,7 +233,9 @@ impl TestApp {
         self.app.environment.advance_seconds(seconds);
     }
 
+    /// What was published before is told nobody who installs it now.
     async fn install_as(&self, token: &str, id: &str, version: &str) {
+        self.tell().await;
         self.get_as(token, &format!("/api/v1/skills/{id}/download?version={version}")).await.is(200);
         self.settle().await;
     }
