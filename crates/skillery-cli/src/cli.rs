@@ -139,6 +139,8 @@ pub(crate) enum Command {
     Quarantine(commands::quarantine::QuarantineArgs),
     /// Decide about versions that wait for approval
     Approve(commands::approve::ApproveArgs),
+    /// Read what you are told of, and say how and where
+    Notifications(commands::notifications::NotificationsArgs),
     /// Set who sees a skill
     Visibility(commands::visibility::VisibilityArgs),
     /// Manage orgs, their members and signing secrets

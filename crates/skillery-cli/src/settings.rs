@@ -16,6 +16,8 @@ use crate::failure::{Exit, Failure};
 const ADMIN_TOKEN_VARIABLE: &str = "SKILLERY_ADMIN_TOKEN";
 /// Where the secret of the client that people sign in by may be given; the same goes for it.
 const CLIENT_SECRET_VARIABLE: &str = "SKILLERY_OIDC_CLIENT_SECRET";
+/// Where the password for the mail server may be given; the same goes for it.
+const SMTP_PASSWORD_VARIABLE: &str = "SKILLERY_SMTP_PASSWORD";
 const FILE_NAME: &str = "skillery.toml";
 
 /// Which data a server works on.
@@ -133,6 +135,10 @@ pub(crate) fn load(data: &DataArgs, server: Option<&ServerArgs>) -> Result<Loade
     let secret = std::env::var(CLIENT_SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty());
     if let (Some(login), Some(secret)) = (&mut settings.oidc_login, secret) {
         login.client_secret = Some(secret);
+    }
+    if let Some(password) = std::env::var(SMTP_PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty())
+    {
+        settings.smtp_password = Some(Secret::new(password));
     }
     settings.check().map_err(|error| not_valid(&error))?;
     Ok(Loaded { settings, file })

@@ -133,6 +133,22 @@ pub enum Event {
         /// Whose.
         org: String,
     },
+    /// A webhook is told of what happens in a namespace. Where it is is not said.
+    #[serde(rename = "webhook.added")]
+    WebhookAdded {
+        /// The webhook's id.
+        webhook: String,
+        /// Where.
+        namespace: String,
+    },
+    /// A webhook is told of what happens in a namespace no more.
+    #[serde(rename = "webhook.removed")]
+    WebhookRemoved {
+        /// The webhook's id.
+        webhook: String,
+        /// Where.
+        namespace: String,
+    },
     /// A namespace demands approvals of what is published in it and below it, or demands others.
     #[serde(rename = "policy.set")]
     PolicySet {
@@ -382,6 +398,8 @@ impl Event {
             Self::PublisherUntrusted { .. } => "publisher.untrusted",
             Self::SigningSecretSet { .. } => "org.signing-secret-set",
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
+            Self::WebhookAdded { .. } => "webhook.added",
+            Self::WebhookRemoved { .. } => "webhook.removed",
             Self::PolicySet { .. } => "policy.set",
             Self::PolicyRemoved { .. } => "policy.removed",
             Self::KeyEnrolled { .. } => "key.enrolled",
@@ -453,6 +471,8 @@ impl Event {
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
             | Self::OrgCreated { .. }
+            | Self::WebhookAdded { .. }
+            | Self::WebhookRemoved { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
             | Self::KeyEnrolled { .. }
@@ -495,6 +515,8 @@ impl Event {
             | Self::MemberRemoved { namespace, .. }
             | Self::PublisherTrusted { namespace, .. }
             | Self::PublisherUntrusted { namespace, .. }
+            | Self::WebhookAdded { namespace, .. }
+            | Self::WebhookRemoved { namespace, .. }
             | Self::PolicySet { namespace, .. }
             | Self::PolicyRemoved { namespace } => Audience::OfOrg(namespace),
             Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
@@ -521,6 +543,8 @@ impl Event {
             | Self::LogKeyRotated { .. }
             | Self::TokenIssued { .. }
             | Self::UserLinked { .. }
+            | Self::WebhookAdded { .. }
+            | Self::WebhookRemoved { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
             | Self::KeyEnrolled { .. }

@@ -75,6 +75,8 @@ problem_codes! {
         "sign the statement with a key that you have enrolled; `skillery key list` shows them";
     InvalidRating, "invalid-rating", 422, "the rating is not a number from 1 to 5",
         "send a finite number from 1 to 5, for example 4.5";
+    AddressNotAllowed, "address-not-allowed", 422, "the registry sends nothing to this address",
+        "use `https://` and a host of the public network; the operator lists others in `outbound_allow`";
     BodyTooLarge, "body-too-large", 413, "the body of the request is over the limit",
         "send less, or ask the operator to raise `limits.body_bytes`";
     CodeTooLarge, "code-too-large", 413, "the code is over the limit",
@@ -137,6 +139,12 @@ problem_codes! {
         "list them with `skillery org publisher list`";
     LoginNotOffered, "login-not-offered", 404, "nobody signs in to this registry with another account",
         "sign in with a token: `skillery login`; the operator sets `oidc_login`";
+    WebhookNotFound, "webhook-not-found", 404, "there is no such webhook or delivery, or the caller may not see it",
+        "list them with `skillery notifications webhook list`";
+    MailNotOffered, "mail-not-offered", 404, "this registry sends no mail",
+        "the operator sets `smtp_host` and `mail_from`";
+    LinkNotValid, "link-not-valid", 404, "the link is none of this registry, or good no more",
+        "use the link of a newer mail, or `skillery notifications preferences`";
     NotInLog, "not-in-log", 404, "the log does not have this",
         "look at `/log/v1/checkpoint` for how far the log is";
     KeyNotFound, "key-not-found", 404, "there is no such key",

@@ -1,7 +1,7 @@
 //! The running registry: what every request and every job shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -26,6 +26,7 @@ use crate::http::pages::{ByLength, Rendered};
 use crate::insight::{Boards, Content};
 use crate::jobs::Work;
 use crate::metrics::Metrics;
+use crate::notify::{Due, Mailer, MailerError};
 use crate::oidc::Issuers;
 use crate::outbound::Outbound;
 use crate::publish::{Publishing, Rules};
@@ -92,6 +93,12 @@ pub struct App {
     pub denials: Denials,
     /// Asks addresses that others have named.
     pub outbound: Outbound,
+    /// Sends mail, where there is a mail server.
+    pub mailer: Option<Mailer>,
+    /// Wakes whoever sends mail and calls webhooks.
+    pub due: Due,
+    /// Up to which entry of the log everybody was told, as far as this server knows.
+    pub notify_cursor: AtomicI64,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -184,6 +191,9 @@ pub enum StartError {
     /// The key of the signing secrets.
     #[error("cannot use the secret key")]
     SecretKey(#[from] SecretKeyError),
+    /// The mail server.
+    #[error("cannot make ready to send mail")]
+    Mail(#[from] MailerError),
     /// The key of the log.
     #[error("cannot use the log key")]
     LogKey(#[from] LogKeyError),
@@ -250,6 +260,8 @@ impl App {
         let registry = bootstrap::genesis(&db, &environment, &secret_key).await?;
         let admin_token = bootstrap::admin_token(&db, &environment, &settings).await?;
         let search = Search::open(&settings.index_folder(), &registry, &db).await?;
+        let mailer = Mailer::open(&settings)?;
+        let outbound = Outbound::new(settings.outbound_allow.clone());
         let publishing = Publishing::new(
             &db,
             Rules { policy: settings.namespaces, versions: settings.limits.versions_per_skill as i64 },
@@ -276,7 +288,10 @@ impl App {
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             denials: Denials::default(),
-            outbound: Outbound::default(),
+            outbound,
+            mailer,
+            due: Due::default(),
+            notify_cursor: AtomicI64::new(0),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),

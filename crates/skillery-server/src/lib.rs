@@ -26,6 +26,7 @@ mod jobs;
 mod key_file;
 mod listen;
 mod metrics;
+mod notify;
 mod oidc;
 mod orgs;
 mod origin;

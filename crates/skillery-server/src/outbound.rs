@@ -6,11 +6,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
 use ring::hmac;
@@ -22,17 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What the secrets of Standard Webhooks begin with; base64 follows.
 const SECRET_PREFIX: &str = "whsec_";
 
+/// Bytes of an answer that are read at most.
+const MAX_ANSWER: usize = 512;
+
 /// Connections to addresses that others have named.
 #[derive(Default)]
 pub struct Outbound {
+    /// Networks that count as public.
+    listed: Vec<IpNet>,
     guarded: OnceLock<reqwest::Client>,
+    inside: OnceLock<reqwest::Client>,
     open: OnceLock<reqwest::Client>,
 }
 
 /// An address cannot be asked, or did not take what it was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// It is in a private network, or no address that everybody could ask.
+    /// It is in a private network that is not listed, or no address that everybody could ask.
     #[error("`{0}` is at an address of a private network")]
     Private(String),
     /// No connection, or one that broke.
@@ -44,13 +51,30 @@ pub enum OutboundError {
         reason: String,
     },
     /// Another status than success.
-    #[error("`{host}` answered {status}")]
+    #[error("`{host}` answered {status}{}", said(.text))]
     Status {
         /// Who.
         host: String,
         /// What.
         status: u16,
+        /// The beginning of what it said, with everything but plain letters escaped.
+        text: String,
     },
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// Where something may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Wherever it says.
+    Anywhere,
+    /// Where everybody could ask, and into networks that the operator lists.
+    Public,
+    /// Into networks that the operator lists alone: whoever is between would read what is sent without TLS.
+    Listed,
 }
 
 /// What is sent, signed as Standard Webhooks say (standardwebhooks.com).
@@ -73,22 +97,39 @@ pub struct Hook<'a> {
 }
 
 impl Outbound {
+    /// With these networks, into which may be sent although they are private.
+    pub fn new(listed: Vec<IpNet>) -> Self {
+        Self { listed, ..Self::default() }
+    }
+
     /// Sends it. Only an answer of success counts.
     pub async fn post(&self, hook: Hook<'_>) -> Result<(), OutboundError> {
-        let name = hook.url.host_str().unwrap_or_default().to_owned();
+        let reach = if hook.allow_private { Reach::Anywhere } else { Reach::Public };
+        self.send(hook, reach).await.map(drop)
+    }
+
+    /// Whether an address that stands in a URL may be asked. What a name means is looked at when it is asked.
+    pub fn check(&self, url: &Url, reach: Reach) -> Result<(), OutboundError> {
         // An address that stands in the URL is asked for by no name.
-        let literal = match hook.url.host() {
+        let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
             Some(Host::Domain(_)) | None => None,
         };
-        if !hook.allow_private && literal.is_some_and(|address| !is_public(address)) {
-            return Err(OutboundError::Private(name));
+        if literal.is_some_and(|address| !may_ask(address, reach, &self.listed)) {
+            return Err(OutboundError::Private(url.host_str().unwrap_or_default().to_owned()));
         }
+        Ok(())
+    }
+
+    /// Sends it as far as it may reach, and returns the status. Only an answer of success counts.
+    pub async fn send(&self, hook: Hook<'_>, reach: Reach) -> Result<u16, OutboundError> {
+        let name = hook.url.host_str().unwrap_or_default().to_owned();
+        self.check(hook.url, reach)?;
         let seconds = hook.now.micros().div_euclid(1_000_000);
         let signature = sign(hook.secret, hook.id, seconds, &hook.body);
         let request = self
-            .client(hook.allow_private)
+            .client(reach)
             .map_err(|error| unreachable(&name, &error))?
             .post(hook.url.clone())
             .header(CONTENT_TYPE, hook.content_type)
@@ -96,15 +137,28 @@ impl Outbound {
             .header("webhook-timestamp", seconds.to_string())
             .header("webhook-signature", signature)
             .body(hook.body);
-        let response = request.send().await.map_err(|error| unreachable(&name, &error))?;
-        match response.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(OutboundError::Status { host: name, status: status.as_u16() }),
+        let mut response = request.send().await.map_err(|error| unreachable(&name, &error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(status.as_u16());
         }
+        let mut answer = Vec::new();
+        while answer.len() < MAX_ANSWER
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            answer.extend_from_slice(&chunk);
+        }
+        answer.truncate(MAX_ANSWER);
+        let text = String::from_utf8_lossy(&answer).trim().escape_debug().to_string();
+        Err(OutboundError::Status { host: name, status: status.as_u16(), text })
     }
 
-    fn client(&self, allow_private: bool) -> reqwest::Result<&reqwest::Client> {
-        let place = if allow_private { &self.open } else { &self.guarded };
+    fn client(&self, reach: Reach) -> reqwest::Result<&reqwest::Client> {
+        let place = match reach {
+            Reach::Anywhere => &self.open,
+            Reach::Public => &self.guarded,
+            Reach::Listed => &self.inside,
+        };
         if let Some(client) = place.get() {
             return Ok(client);
         }
@@ -116,8 +170,8 @@ impl Outbound {
             .timeout(PATIENCE)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
-        if !allow_private {
-            builder = builder.dns_resolver(Guard);
+        if reach != Reach::Anywhere {
+            builder = builder.dns_resolver(Guard { reach, listed: self.listed.clone().into() });
         }
         let client = builder.build()?;
         Ok(place.get_or_init(|| client))
@@ -139,18 +193,33 @@ fn unreachable(host: &str, error: &reqwest::Error) -> OutboundError {
 }
 
 /// Looks names up, and drops what is in private networks: what is left is what is connected with.
-struct Guard;
+struct Guard {
+    reach: Reach,
+    listed: Arc<[IpNet]>,
+}
+
+fn may_ask(address: IpAddr, reach: Reach, listed: &[IpNet]) -> bool {
+    // An address of version 4 in other clothes is in the network of what it means.
+    let is_listed = || listed.iter().any(|network| network.contains(&address.to_canonical()));
+    match reach {
+        Reach::Anywhere => true,
+        Reach::Public => is_public(address) || is_listed(),
+        Reach::Listed => is_listed(),
+    }
+}
 
 /// A name has only addresses that are not asked.
 #[derive(Debug, thiserror::Error)]
-#[error("the name has no public address")]
+#[error("the name has no address that may be asked")]
 struct Refused;
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
+        let (reach, listed) = (self.reach, Arc::clone(&self.listed));
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            let public: Vec<SocketAddr> =
+                found.filter(|address| may_ask(address.ip(), reach, &listed)).collect();
             if public.is_empty() {
                 return Err(io::Error::other(Refused).into());
             }

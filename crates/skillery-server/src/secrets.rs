@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use skillery_core::Digest;
 use skillery_core::token::Secret;
 
@@ -18,6 +19,7 @@ use crate::failure::{Failure, Result};
 /// The key of this registry.
 pub struct SecretKey {
     key: LessSafeKey,
+    links: hmac::Key,
     fingerprint: String,
 }
 
@@ -47,13 +49,26 @@ impl SecretKey {
         hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| SecretKeyError::Form)?;
         let fingerprint =
             Digest::of(format!("skillery secret key {}", hex::encode(bytes)).as_bytes()).to_string();
+        let whole = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        let links = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, b"skillery links").as_ref());
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).map_err(|_| SecretKeyError::Form)?;
-        Ok(Self { key: LessSafeKey::new(key), fingerprint })
+        Ok(Self { key: LessSafeKey::new(key), links, fingerprint })
     }
 
     /// Tells keys apart without giving them away.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Signs a text of a link that this registry mails.
+    pub fn sign_link(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.links, text.as_bytes()))
+    }
+
+    /// Whether this registry has signed it.
+    pub fn has_signed_link(&self, text: &str, signature: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        hmac::verify(&self.links, text.as_bytes(), &signature).is_ok()
     }
 
     /// Encrypts an org's secret. The result opens only for the same org.

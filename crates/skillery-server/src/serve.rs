@@ -21,6 +21,7 @@ use crate::http::Door;
 use crate::insight;
 use crate::jobs;
 use crate::listen::{ListenError, Listener};
+use crate::notify;
 use crate::origin;
 use crate::search;
 use crate::settings::Settings;
@@ -115,6 +116,9 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(origin::working("job:witnesses", tlog::feed(Arc::clone(app)))),
         tokio::spawn(origin::working("job:counters", jobs::flush_counters(Arc::clone(app)))),
         tokio::spawn(origin::working("job:collector", jobs::collect_contents(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:notifications", notify::follow(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:deliveries", notify::deliver(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:digests", notify::keep_house(Arc::clone(app)))),
         tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
         tokio::spawn(origin::working("job:insight", insight::follow(Arc::clone(app)))),
     ];

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use skillery_core::Limits;
 use skillery_core::tlog::{KeyKind, VerifierKey};
@@ -95,6 +96,18 @@ impl Default for AuditSettings {
     }
 }
 
+/// How the connection to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// From the first byte (port 465).
+    Implicit,
+    /// After `STARTTLS`, without which nothing is sent (port 587).
+    Starttls,
+    /// Not at all (port 25): what is mailed, and the password, can be read on the way.
+    None,
+}
+
 /// What is told of how skills are used, and for how long days are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -177,6 +190,29 @@ pub struct Settings {
     pub surfaces: Surfaces,
     /// How long the audit remembers what, and who else is told.
     pub audit: AuditSettings,
+    /// The mail server; none: no mail is sent.
+    pub smtp_host: Option<String>,
+    /// Its port; none: 465, 587 or 25, as `smtp_tls` says.
+    pub smtp_port: Option<u16>,
+    /// How the connection to it is encrypted; none: by `STARTTLS`, or where it is on this machine not at all.
+    pub smtp_tls: Option<SmtpTls>,
+    /// Certificates (PEM) that are trusted for it besides the system's.
+    pub smtp_ca_file: Option<PathBuf>,
+    /// The name to sign in to it by; none: without.
+    pub smtp_user: Option<String>,
+    /// The password to sign in to it by.
+    #[serde(skip)]
+    pub smtp_password: Option<Secret>,
+    /// The file with that password.
+    pub smtp_password_file: Option<PathBuf>,
+    /// Whom mail is from: `skills@example.org`, or `Skills <skills@example.org>`.
+    pub mail_from: Option<String>,
+    /// The hour, in UTC, after which digests are mailed; those of a week on Monday.
+    pub digest_hour: u8,
+    /// Days that notifications are kept after they were read; unread ones are kept four times as long.
+    pub notification_days: u32,
+    /// Networks, as `10.1.0.0/16`, into which webhooks may lead although they are private.
+    pub outbound_allow: Vec<IpNet>,
     /// What is told of how skills are used.
     pub insight: InsightSettings,
     /// All limits on input.
@@ -212,6 +248,17 @@ impl Default for Settings {
             oidc_login: None,
             surfaces: Surfaces::default(),
             audit: AuditSettings::default(),
+            smtp_host: None,
+            smtp_port: None,
+            smtp_tls: None,
+            smtp_ca_file: None,
+            smtp_user: None,
+            smtp_password: None,
+            smtp_password_file: None,
+            mail_from: None,
+            digest_hour: 6,
+            notification_days: 90,
+            outbound_allow: Vec::new(),
             insight: InsightSettings::default(),
             limits: Limits::default(),
         }
@@ -288,6 +335,7 @@ impl Settings {
         if self.limits.page_rows == 0 || self.limits.default_page_rows == 0 {
             return invalid("a page must have at least one row");
         }
+        crate::notify::check_settings(self).map_err(SettingsError::Invalid)?;
         crate::audit::check_settings(&self.audit).map_err(SettingsError::Invalid)?;
         crate::oidc::check_settings(self)
     }

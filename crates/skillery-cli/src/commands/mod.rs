@@ -22,6 +22,7 @@ pub(crate) mod login;
 mod login_oidc;
 pub(crate) mod logout;
 pub(crate) mod mcp;
+pub(crate) mod notifications;
 pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
@@ -51,6 +52,7 @@ pub(crate) mod user;
 pub(crate) mod verify;
 mod verify_oms;
 pub(crate) mod visibility;
+pub(crate) mod webhook;
 pub(crate) mod whoami;
 pub(crate) mod witness;
 pub(crate) mod workflow;
@@ -176,6 +178,7 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Yank(args) => yank::run(session, args).await,
         Command::Quarantine(args) => quarantine::run(session, args).await,
         Command::Approve(args) => approve::run(session, args).await,
+        Command::Notifications(args) => notifications::run(session, args).await,
         Command::Audit(args) => audit::run(session, args).await,
         Command::Visibility(args) => visibility::run(session, args).await,
         Command::Org(args) => org::run(session, args).await,

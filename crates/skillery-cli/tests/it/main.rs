@@ -25,6 +25,7 @@ mod mcp;
 mod model_signing;
 mod moderation;
 mod needed;
+mod notifications;
 mod oidc;
 mod oidc_provider;
 mod outdated;

@@ -6,6 +6,7 @@ mod audit;
 mod insight;
 mod keys;
 mod log;
+mod notifications;
 mod oidc;
 mod ratings;
 mod review;

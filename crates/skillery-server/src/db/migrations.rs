@@ -29,6 +29,7 @@ const AUDIT: &str = include_str!("migrations/0017_audit.sql");
 const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 const REVIEW: &str = include_str!("migrations/0019_review.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
+const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -62,6 +63,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (18, "comments", COMMENTS),
         (19, "review", REVIEW),
         (20, "insight", INSIGHT),
+        (21, "notifications", NOTIFICATIONS),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -11,6 +11,7 @@ pub mod comments;
 pub mod consumers;
 pub mod contents;
 pub mod cosignatures;
+pub mod deliveries;
 pub mod figures;
 pub mod git;
 mod handover;
@@ -19,8 +20,10 @@ pub mod keys;
 pub mod listing;
 pub mod log;
 pub mod login_links;
+pub mod mail;
 pub mod migrations;
 pub mod needs;
+pub mod notifications;
 pub mod oidc;
 pub mod orgs;
 pub mod publishing;
@@ -32,9 +35,11 @@ pub mod signatures;
 pub mod skills;
 pub mod staged;
 pub mod stars;
+pub mod told;
 pub mod usage;
 pub mod user_installs;
 pub mod versions;
+pub mod webhooks;
 mod writer;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -310,7 +315,7 @@ async fn connect(backend: Backend, url: &str, settings: &Settings) -> sqlx::Resu
 }
 
 /// The keys of a namespace and of those above it, the innermost first.
-fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
+pub(crate) fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
     let key: Namespace = parsed(&namespace.key())?;
     Ok(key.self_and_ancestors().map(str::to_owned).collect())
 }

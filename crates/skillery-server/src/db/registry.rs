@@ -1,6 +1,6 @@
 //! Facts about the registry itself, by name.
 
-use super::Tx;
+use super::{Db, Tx};
 use crate::failure::Result;
 
 /// The registry's id, which an index remembers whose it is by.
@@ -15,6 +15,14 @@ pub async fn value(tx: &mut Tx, name: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar::<_, String>("SELECT value FROM settings WHERE name = $1")
         .bind(name.to_owned())
         .fetch_optional(tx.connection())
+        .await?)
+}
+
+/// As [`value`], without a transaction.
+pub async fn read(db: &Db, name: &str) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar::<_, String>("SELECT value FROM settings WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_optional(db.reader())
         .await?)
 }
 

@@ -40,7 +40,7 @@ struct Answer {
 }
 
 /// Groups in the order in which a newcomer meets them.
-const GROUPS: &[&str] = &["skills", "ratings", "orgs", "accounts", "operations"];
+const GROUPS: &[&str] = &["skills", "ratings", "orgs", "accounts", "notifications", "operations"];
 
 struct Group {
     name: String,

@@ -24,7 +24,7 @@ use super::call::{Call, Cause, problem};
 use super::interop::Surface;
 use super::multipart;
 use super::pages::{self, session};
-use super::router::{Answered, dispatch};
+use super::router::{Answered, UNSUBSCRIBE, dispatch};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts;
@@ -214,7 +214,7 @@ fn as_anonymous(failure: Failure) -> Result<Option<Caller>> {
 
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.
 fn is_reading(path: &str) -> bool {
-    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path))
+    (path.starts_with("/api/") && path != "/api/v1/oidc" && path != UNSUBSCRIBE && !is_oidc(path))
         || path.starts_with("/log/")
         || (pages::may_be(path) && !pages::is_open(path))
 }
@@ -326,7 +326,7 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         for (name, value) in SHOWN {
-            // What is stricter with itself stays so.
+            // What is stricter with itself, or has a form and says where it may go, stays so.
             headers.entry(name).or_insert(value);
         }
     }

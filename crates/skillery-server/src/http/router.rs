@@ -22,7 +22,7 @@ use crate::failure::{Failure, Result};
 pub enum Who {
     /// Everybody, always.
     Anyone,
-    /// Everybody, always, who has what is asked for in the body.
+    /// Everybody, always, who has what is asked for in the body or the address.
     Bearer,
     /// Everybody where anonymous reads are on; of what the caller sees.
     Reader,
@@ -115,6 +115,23 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/audit", Who::Scope(Admin)),
     ("get", "/api/v1/audit/report", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/versions/{version}/installs", Who::Scope(Admin)),
+    ("get", "/api/v1/notifications", Who::Scope(Read)),
+    ("post", "/api/v1/notifications/read", Who::Scope(Read)),
+    ("get", "/api/v1/notifications/preferences", Who::Scope(Read)),
+    ("put", "/api/v1/notifications/preferences", Who::Scope(Admin)),
+    ("get", "/api/v1/notifications/email", Who::Scope(Admin)),
+    ("put", "/api/v1/notifications/email", Who::Scope(Admin)),
+    ("delete", "/api/v1/notifications/email", Who::Scope(Admin)),
+    ("post", "/api/v1/notifications/email/confirm", Who::Scope(Admin)),
+    ("get", "/api/v1/notifications/unsubscribe", Who::Bearer),
+    ("post", "/api/v1/notifications/unsubscribe", Who::Bearer),
+    ("get", "/api/v1/notifications/webhooks", Who::Scope(Admin)),
+    ("post", "/api/v1/notifications/webhooks", Who::Scope(Admin)),
+    ("patch", "/api/v1/notifications/webhooks/{webhook}", Who::Scope(Admin)),
+    ("delete", "/api/v1/notifications/webhooks/{webhook}", Who::Scope(Admin)),
+    ("post", "/api/v1/notifications/webhooks/{webhook}/test", Who::Scope(Admin)),
+    ("get", "/api/v1/notifications/webhooks/{webhook}/deliveries", Who::Scope(Admin)),
+    ("post", "/api/v1/notifications/webhooks/{webhook}/redeliver", Who::Scope(Admin)),
     ("get", "/api/v1/log", Who::SiteAdmin),
     ("get", "/api/v1/log/key", Who::Reader),
     ("get", "/api/v1/log/openings", Who::Reader),
@@ -209,6 +226,10 @@ fn named(path: &str) -> Option<(&'static str, &str)> {
         ("/api/v1/tokens/", "", TOKEN),
         ("/api/v1/users/", "", USER),
         ("/api/v1/keys/", "", KEY),
+        ("/api/v1/notifications/webhooks/", "/test", WEBHOOK_TEST),
+        ("/api/v1/notifications/webhooks/", "/deliveries", WEBHOOK_DELIVERIES),
+        ("/api/v1/notifications/webhooks/", "/redeliver", WEBHOOK_REDELIVER),
+        ("/api/v1/notifications/webhooks/", "", WEBHOOK),
         ("/api/v1/reports/", "", REPORT),
     ];
     routes.into_iter().find_map(|(prefix, end, route)| {
@@ -272,12 +293,18 @@ impl Named {
     }
 }
 
+/// Where a link of a mail leads, for whoever has it.
+pub const UNSUBSCRIBE: &str = "/api/v1/notifications/unsubscribe";
 const TOKEN: &str = "/api/v1/tokens/{token}";
 const TILE: &str = "/log/v1/tile/{path}";
 const REPORT: &str = "/api/v1/reports/{report}";
 const KEY: &str = "/api/v1/keys/{fingerprint}";
 const USER: &str = "/api/v1/users/{user}";
 const SUBJECT: &str = "/api/v1/users/{user}/subject";
+const WEBHOOK: &str = "/api/v1/notifications/webhooks/{webhook}";
+const WEBHOOK_TEST: &str = "/api/v1/notifications/webhooks/{webhook}/test";
+const WEBHOOK_DELIVERIES: &str = "/api/v1/notifications/webhooks/{webhook}/deliveries";
+const WEBHOOK_REDELIVER: &str = "/api/v1/notifications/webhooks/{webhook}/redeliver";
 
 async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
     match (route, call.method()) {
@@ -286,6 +313,11 @@ async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
         (KEY, Method::DELETE) => api::keys::revoke(&call, name).await,
         (USER, Method::PATCH) => api::users::update(call, name).await,
         (SUBJECT, Method::PUT) => api::subject::link(call, name).await,
+        (WEBHOOK, Method::PATCH) => api::webhooks::update(call, name).await,
+        (WEBHOOK, Method::DELETE) => api::webhooks::remove(&call, name).await,
+        (WEBHOOK_TEST, Method::POST) => api::webhooks::test(&call, name).await,
+        (WEBHOOK_DELIVERIES, Method::GET) => api::webhooks::deliveries(&call, name).await,
+        (WEBHOOK_REDELIVER, Method::POST) => api::webhooks::redeliver(call, name).await,
         _ => Err(not_allowed(route)),
     }
 }
@@ -322,6 +354,20 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
         ("/api/v1/audit", Method::GET) => api::audit::list(&call).await,
         ("/api/v1/audit/report", Method::GET) => api::audit::show(&call).await,
+        ("/api/v1/notifications", Method::GET) => api::notifications::list(&call).await,
+        ("/api/v1/notifications/read", Method::POST) => api::notifications::read(call).await,
+        ("/api/v1/notifications/preferences", Method::GET) => api::notifications::preferences(&call).await,
+        ("/api/v1/notifications/preferences", Method::PUT) => api::notifications::set_preferences(call).await,
+        ("/api/v1/notifications/email", Method::GET) => api::notifications::email(&call).await,
+        ("/api/v1/notifications/email", Method::PUT) => api::notifications::set_email(call).await,
+        ("/api/v1/notifications/email", Method::DELETE) => api::notifications::remove_email(&call).await,
+        ("/api/v1/notifications/email/confirm", Method::POST) => {
+            api::notifications::confirm_email(call).await
+        }
+        (UNSUBSCRIBE, Method::GET) => api::notifications::ask_unsubscribe(&call).await,
+        (UNSUBSCRIBE, Method::POST) => api::notifications::unsubscribe(&call).await,
+        ("/api/v1/notifications/webhooks", Method::GET) => api::webhooks::list(&call).await,
+        ("/api/v1/notifications/webhooks", Method::POST) => api::webhooks::create(call).await,
         ("/api/v1/log", Method::GET) => api::log::list(&call).await,
         ("/api/v1/log/key", Method::GET) => api::tlog::key(&call).await,
         ("/api/v1/log/openings", Method::GET) => api::tlog::openings(&call).await,

@@ -18,6 +18,7 @@ mod insight;
 mod interop;
 mod keys;
 mod log;
+mod notify;
 mod nul;
 mod oidc;
 mod operations;

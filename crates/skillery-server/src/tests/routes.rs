@@ -108,6 +108,7 @@ async fn each_route_refuses_who_may_not() {
             .replace("{token}", "none")
             .replace("{user}", "nobody")
             .replace("{publisher}", "none")
+            .replace("{webhook}", "none")
             .replace("{org}", "acme")
             .replace("{namespace}", "acme")
             .replace("{fingerprint}", "SHA256:none")

@@ -71,6 +71,9 @@ pub(super) fn about(event: &Event) -> String {
             let signed = if policy.signed { " signed" } else { "" };
             format!("{namespace} {} {}{signed}", policy.approvals, policy.role)
         }
+        Event::WebhookAdded { webhook, namespace } | Event::WebhookRemoved { webhook, namespace } => {
+            format!("{namespace} {webhook}")
+        }
         Event::PolicyRemoved { namespace } => namespace.clone(),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),

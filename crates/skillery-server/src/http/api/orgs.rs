@@ -106,7 +106,7 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
 }
 
 /// There is no such org, or the caller may not know of it.
-pub(in crate::http) fn org_not_found(org: &Namespace) -> Failure {
+pub(crate) fn org_not_found(org: &Namespace) -> Failure {
     origin::hidden(None, &org.key());
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }

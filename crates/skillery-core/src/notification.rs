@@ -1,0 +1,242 @@
+//! What people are told of, and how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::word_enum;
+use crate::{SkillId, Version};
+
+/// Characters in an address of mail.
+pub const MAX_ADDRESS_LENGTH: usize = 254;
+/// Characters in the address of a webhook.
+pub const MAX_WEBHOOK_URL_LENGTH: usize = 2_048;
+
+word_enum! {
+    /// What somebody is told of.
+    NotificationKind {
+        /// A new version of a skill that the user installed or starred is handed out.
+        VersionPublished = "version-published",
+        /// A version that the user installed or published was yanked.
+        VersionYanked = "version-yanked",
+        /// A version that the user installed or published was quarantined.
+        VersionQuarantined = "version-quarantined",
+        /// A version waits, and the user may decide about it.
+        ApprovalAsked = "approval-asked",
+        /// A version of the user was approved or rejected.
+        ApprovalDecided = "approval-decided",
+        /// A reviewer wants a version of the user changed.
+        ChangesRequested = "changes-requested",
+        /// A skill of the user was rated or reviewed.
+        SkillRated = "skill-rated",
+        /// Somebody wrote about a skill of the user, or answered.
+        CommentPosted = "comment-posted",
+        /// Something was found in a version that the user published or installed.
+        Finding = "finding",
+        /// Somebody else has changed what the user may do, or who else may act as the user.
+        AccessChanged = "access-changed",
+        /// A webhook has failed for days, and gets nothing any more.
+        WebhookDisabled = "webhook-disabled",
+    }
+}
+
+word_enum! {
+    /// Which mail somebody gets.
+    MailMode {
+        /// None.
+        Off = "off",
+        /// One soon after it happened.
+        Immediate = "immediate",
+        /// Together with the rest of a day.
+        Daily = "daily",
+        /// Together with the rest of a week.
+        Weekly = "weekly",
+    }
+}
+
+word_enum! {
+    /// What exactly has happened, where the kind does not say it.
+    NotificationDetail {
+        /// Approved, and handed out from now on.
+        Approved = "approved",
+        /// Rejected.
+        Rejected = "rejected",
+        /// A role was given, or another one.
+        RoleGiven = "role-given",
+        /// A role was taken away.
+        RoleRemoved = "role-removed",
+        /// A token was made for the user.
+        TokenMade = "token-made",
+        /// A token of the user was revoked.
+        TokenRevoked = "token-revoked",
+        /// A key to sign with was enrolled for the user, or for an org of theirs.
+        KeyEnrolled = "key-enrolled",
+        /// A key to sign with was revoked.
+        KeyRevoked = "key-revoked",
+    }
+}
+
+impl NotificationKind {
+    /// What is sent by mail where nobody has said anything: at once what waits for somebody or what is about safety, and
+    /// the rest once a day. Nothing is sent before an address is confirmed.
+    pub fn usual_mail(self) -> MailMode {
+        match self {
+            Self::VersionQuarantined
+            | Self::ApprovalAsked
+            | Self::ApprovalDecided
+            | Self::ChangesRequested
+            | Self::Finding
+            | Self::AccessChanged
+            | Self::WebhookDisabled => MailMode::Immediate,
+            Self::VersionPublished | Self::VersionYanked | Self::SkillRated | Self::CommentPosted => {
+                MailMode::Daily
+            }
+        }
+    }
+
+    /// Whether whoever is told learns who did it. Who yanks or publishes is known to members only, and others are told of it
+    /// too.
+    pub fn names_actor(self) -> bool {
+        matches!(
+            self,
+            Self::ApprovalAsked
+                | Self::ApprovalDecided
+                | Self::ChangesRequested
+                | Self::SkillRated
+                | Self::CommentPosted
+        )
+    }
+}
+
+/// What a notification is about, as far as it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// Of what kind it is.
+    pub kind: NotificationKind,
+    /// What exactly.
+    pub detail: Option<NotificationDetail>,
+    /// The skill.
+    pub skill: Option<&'a SkillId>,
+    /// The version.
+    pub version: Option<&'a Version>,
+    /// The namespace, where it is about no skill.
+    pub namespace: Option<&'a str>,
+    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook.
+    pub object: Option<&'a str>,
+    /// Who did it, by name.
+    pub actor: Option<&'a str>,
+}
+
+impl Told<'_> {
+    /// One line of plain text: what pages, mails and the command line show.
+    pub fn sentence(&self) -> String {
+        let skill = match (self.skill, self.version) {
+            (Some(skill), Some(version)) => format!("{skill} {version}"),
+            (Some(skill), None) => skill.to_string(),
+            (None, _) => "a skill".to_owned(),
+        };
+        let place = self.namespace.unwrap_or("the registry");
+        let object = self.object.unwrap_or_default();
+        let by = self.actor.map(|actor| format!(" by {actor}")).unwrap_or_default();
+        let who = self.actor.unwrap_or("somebody");
+        match self.kind {
+            NotificationKind::VersionPublished => format!("{skill} was published"),
+            NotificationKind::VersionYanked => format!("{skill} was yanked"),
+            NotificationKind::VersionQuarantined => format!("{skill} was quarantined"),
+            NotificationKind::ApprovalAsked => format!("{skill}, published{by}, waits for approval"),
+            NotificationKind::ApprovalDecided if self.detail == Some(NotificationDetail::Rejected) => {
+                format!("{skill} was rejected{by}")
+            }
+            NotificationKind::ApprovalDecided => format!("{skill} was approved and is published"),
+            NotificationKind::ChangesRequested => format!("{who} asks for changes of {skill}"),
+            NotificationKind::SkillRated => format!("{who} rated {skill}"),
+            NotificationKind::CommentPosted => format!("{who} wrote about {skill}"),
+            NotificationKind::Finding => format!("something was found in {skill}"),
+            NotificationKind::WebhookDisabled => {
+                format!("the webhook to {object} has failed for days and is off")
+            }
+            NotificationKind::AccessChanged => match self.detail {
+                Some(NotificationDetail::RoleGiven) => format!("you have the role {object} in {place}"),
+                Some(NotificationDetail::RoleRemoved) => format!("your role in {place} was taken away"),
+                Some(NotificationDetail::TokenMade) => format!("the token {object} was made for you"),
+                Some(NotificationDetail::TokenRevoked) => format!("your token {object} was revoked"),
+                Some(NotificationDetail::KeyEnrolled) => {
+                    format!("the key {object} was enrolled for {}", self.whose())
+                }
+                Some(NotificationDetail::KeyRevoked) => {
+                    format!("the key {object} of {} was revoked", self.whose())
+                }
+                _ => "what you may do has changed".to_owned(),
+            },
+        }
+    }
+
+    fn whose(&self) -> &str {
+        self.namespace.unwrap_or("you")
+    }
+}
+
+/// How somebody is told of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Preference {
+    /// Of what.
+    pub kind: NotificationKind,
+    /// Whether it stands in the list of notifications.
+    pub page: bool,
+    /// Which mail is sent.
+    pub mail: MailMode,
+    /// Whether the user's own webhooks get it.
+    pub webhook: bool,
+}
+
+impl Preference {
+    /// As it is where the user has said nothing.
+    pub fn usual(kind: NotificationKind) -> Self {
+        Self { kind, page: true, mail: kind.usual_mail(), webhook: true }
+    }
+
+    /// Whether the user is told nowhere.
+    pub fn is_off(&self) -> bool {
+        !self.page && self.mail == MailMode::Off && !self.webhook
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_sentence_of_one_line() {
+        let skill: SkillId = "acme/tool".parse().unwrap();
+        let version: Version = "1.2.0".parse().unwrap();
+        let mut lines = Vec::new();
+        for kind in NotificationKind::ALL {
+            let told = Told {
+                kind: *kind,
+                detail: None,
+                skill: Some(&skill),
+                version: Some(&version),
+                namespace: Some("acme"),
+                object: Some("hooks.example"),
+                actor: kind.names_actor().then_some("anna"),
+            };
+            lines.push(told.sentence());
+        }
+        for detail in NotificationDetail::ALL {
+            let told = Told {
+                kind: NotificationKind::AccessChanged,
+                detail: Some(*detail),
+                skill: None,
+                version: None,
+                namespace: None,
+                object: Some("x"),
+                actor: None,
+            };
+            lines.push(told.sentence());
+        }
+        assert!(lines.iter().all(|line| !line.contains('\n') && !line.is_empty()));
+        assert_eq!(lines[0], "acme/tool 1.2.0 was published");
+        assert_eq!(lines[3], "acme/tool 1.2.0, published by anna, waits for approval");
+        assert_eq!(lines[13], "you have the role x in the registry");
+    }
+}

@@ -1,0 +1,144 @@
+//! Where users get mail, and whether they have confirmed it.
+
+use std::collections::HashSet;
+
+use skillery_core::Digest;
+use skillery_core::time::Time;
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, parsed, pieces, placeholders};
+use crate::failure::Result;
+
+/// A user's address.
+#[derive(Debug, Clone)]
+pub struct AddressRow {
+    /// The address.
+    pub address: String,
+    /// The hash of the code that confirms it.
+    pub code: Option<Digest>,
+    /// Until when the code is good.
+    pub code_until: Time,
+    /// How often it was guessed wrong.
+    pub guesses: i64,
+    /// When it was confirmed.
+    pub confirmed_at: Option<Time>,
+    /// When its owner unsubscribed.
+    pub unsubscribed_at: Option<Time>,
+}
+
+impl AddressRow {
+    /// Whether notifications may be mailed to it.
+    pub fn is_good(&self) -> bool {
+        self.confirmed_at.is_some() && self.unsubscribed_at.is_none()
+    }
+}
+
+fn address_row(row: &AnyRow) -> Result<AddressRow> {
+    let time = |column: usize| -> Result<Option<Time>> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros))
+    };
+    Ok(AddressRow {
+        address: row.try_get(0)?,
+        code: row.try_get::<Option<String>, _>(1)?.as_deref().map(parsed).transpose()?,
+        code_until: Time::from_micros(row.try_get(2)?),
+        guesses: row.try_get(3)?,
+        confirmed_at: time(4)?,
+        unsubscribed_at: time(5)?,
+    })
+}
+
+/// The address of a user, if there is one.
+pub async fn find(executor: impl Executor<'_, Database = Any>, user: &str) -> Result<Option<AddressRow>> {
+    let row = sqlx::query(
+        "SELECT address, code, code_until, guesses, confirmed_at, unsubscribed_at FROM mail_addresses WHERE user_id = $1",
+    )
+    .bind(user.to_owned())
+    .fetch_optional(executor)
+    .await?;
+    row.as_ref().map(address_row).transpose()
+}
+
+/// Sets a user's address, and the code that confirms it.
+pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
+    let now = tx.now.micros();
+    sqlx::query(
+        "INSERT INTO mail_addresses (user_id, address, set_at, code, code_until, guesses, confirmed_at, unsubscribed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id) DO UPDATE SET address = $2, set_at = $3, code = $4, \
+         code_until = $5, guesses = $6, confirmed_at = $7, unsubscribed_at = $8",
+    )
+    .bind(user.to_owned())
+    .bind(row.address.clone())
+    .bind(now)
+    .bind(row.code.map(|code| code.to_string()))
+    .bind(row.code_until.micros())
+    .bind(row.guesses)
+    .bind(row.confirmed_at.map(Time::micros))
+    .bind(row.unsubscribed_at.map(Time::micros))
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Removes a user's address.
+pub async fn remove(tx: &mut Tx, user: &str) -> Result<()> {
+    sqlx::query("DELETE FROM mail_addresses WHERE user_id = $1")
+        .bind(user.to_owned())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// How many codes were sent since then: for this user, or to this address.
+pub async fn codes_since(tx: &mut Tx, user: &str, address: &str, since: Time) -> Result<i64> {
+    sqlx::query("DELETE FROM mail_codes WHERE at < $1").bind(since.micros()).execute(tx.connection()).await?;
+    Ok(sqlx::query_scalar::<_, i64>(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM mail_codes WHERE user_id = $1 OR address = $2",
+    )
+    .bind(user.to_owned())
+    .bind(address.to_lowercase())
+    .fetch_one(tx.connection())
+    .await?)
+}
+
+/// Notes that a code was sent.
+pub async fn note_code(tx: &mut Tx, user: &str, address: &str) -> Result<()> {
+    let now = tx.now.micros();
+    sqlx::query("INSERT INTO mail_codes (user_id, address, at) VALUES ($1, $2, $3)")
+        .bind(user.to_owned())
+        .bind(address.to_lowercase())
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Those of these users who get mail.
+pub async fn reachable(db: &Db, users: &[String]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for piece in pieces(users) {
+        let text = format!(
+            "SELECT user_id FROM mail_addresses WHERE confirmed_at IS NOT NULL AND unsubscribed_at IS NULL AND user_id IN ({})",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text));
+        for user in piece {
+            query = query.bind(user.clone());
+        }
+        found.extend(query.fetch_all(db.reader()).await?);
+    }
+    Ok(found)
+}
+
+/// The next users who get mail, by id, each with since when.
+pub async fn reachable_after(db: &Db, after: &str, limit: i64) -> Result<Vec<(String, Time)>> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT m.user_id, m.confirmed_at FROM mail_addresses m JOIN users u ON u.id = m.user_id WHERE m.user_id > $1 \
+         AND m.confirmed_at IS NOT NULL AND m.unsubscribed_at IS NULL AND u.disabled_at IS NULL ORDER BY m.user_id LIMIT $2",
+    )
+    .bind(after.to_owned())
+    .bind(limit)
+    .fetch_all(db.reader())
+    .await?;
+    Ok(rows.into_iter().map(|(user, at)| (user, Time::from_micros(at))).collect())
+}

@@ -1,0 +1,363 @@
+//! What people are told of, how far the log was gone through for it, and who is told.
+
+use std::collections::HashMap;
+
+use skillery_core::api::Notification;
+use skillery_core::time::Time;
+use skillery_core::{NotificationDetail, NotificationKind, SkillId};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, parsed, pieces, placeholders, tuples};
+use crate::failure::Result;
+
+/// How far the log was gone through.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Head {
+    /// The entry that is under way, or comes next.
+    pub log_index: i64,
+    /// Which part of those who are told of it.
+    pub step: i64,
+    /// Users up to this id are done.
+    pub after: String,
+}
+
+impl Head {
+    /// Before anything of this entry.
+    pub fn at(log_index: i64) -> Self {
+        Self { log_index, step: 0, after: String::new() }
+    }
+}
+
+const HEAD: &str = "SELECT log_index, step, after_user, next_id FROM notification_head WHERE id = 1";
+
+async fn read_head(executor: impl Executor<'_, Database = Any>) -> Result<(Head, i64)> {
+    let row = sqlx::query(HEAD).fetch_one(executor).await?;
+    let head = Head { log_index: row.try_get(0)?, step: row.try_get(1)?, after: row.try_get(2)? };
+    Ok((head, row.try_get(3)?))
+}
+
+/// How far the log was gone through.
+pub async fn head(db: &Db) -> Result<Head> {
+    Ok(read_head(db.reader()).await?.0)
+}
+
+/// Goes on from `from` to `to`, unless another server has gone on from there meanwhile; tells whether it did. Nothing else may be
+/// written in the transaction otherwise.
+pub async fn advance(tx: &mut Tx, from: &Head, to: &Head) -> Result<bool> {
+    let (now, _) = read_head(tx.connection()).await?;
+    if now > *from {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE notification_head SET log_index = $1, step = $2, after_user = $3 WHERE id = 1")
+        .bind(to.log_index)
+        .bind(to.step)
+        .bind(to.after.clone())
+        .execute(tx.connection())
+        .await?;
+    Ok(true)
+}
+
+/// What somebody is told of, before it is written.
+#[derive(Debug, Clone)]
+pub struct NewNotification {
+    /// Of what kind it is.
+    pub kind: NotificationKind,
+    /// What it came from.
+    pub source: String,
+    /// What exactly.
+    pub detail: Option<NotificationDetail>,
+    /// The skill's key.
+    pub skill: Option<String>,
+    /// The version.
+    pub version: Option<String>,
+    /// The key of the namespace.
+    pub namespace: Option<String>,
+    /// A word more.
+    pub object: Option<String>,
+    /// The id of who did it.
+    pub actor: Option<String>,
+    /// The number of the log entry.
+    pub log_index: Option<i64>,
+    /// When it happened.
+    pub at: Time,
+}
+
+/// Tells these users, each whether on the page, and by which of these mails. Returns whom by which number; who was told before is
+/// left out.
+pub async fn insert(
+    tx: &mut Tx,
+    notification: &NewNotification,
+    users: &[(String, bool)],
+    mails: &HashMap<String, String>,
+) -> Result<HashMap<String, i64>> {
+    let (_, mut next) = read_head(tx.connection()).await?;
+    let first = next;
+    for piece in pieces(users) {
+        let text = format!(
+            "INSERT INTO notifications (id, user_id, kind, source, detail, skill, version, namespace, object, actor, log_index, \
+             at, on_page, mail) VALUES {} ON CONFLICT (user_id, source, kind) DO NOTHING",
+            tuples(1, piece.len(), 14, "")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (user, on_page) in piece {
+            let NewNotification {
+                kind,
+                source,
+                detail,
+                skill,
+                version,
+                namespace,
+                object,
+                actor,
+                log_index,
+                at,
+            } = notification;
+            query = query.bind(next).bind(user.clone()).bind(kind.as_str()).bind(source.clone());
+            query =
+                query.bind(detail.map(NotificationDetail::as_str)).bind(skill.clone()).bind(version.clone());
+            query = query.bind(namespace.clone()).bind(object.clone()).bind(actor.clone()).bind(*log_index);
+            query = query.bind(at.micros()).bind(i64::from(*on_page)).bind(mails.get(user).cloned());
+            next += 1;
+        }
+        query.execute(tx.connection()).await?;
+    }
+    sqlx::query("UPDATE notification_head SET next_id = $1 WHERE id = 1")
+        .bind(next)
+        .execute(tx.connection())
+        .await?;
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT user_id, id FROM notifications WHERE id >= $1 AND id < $2")
+            .bind(first)
+            .bind(next)
+            .fetch_all(tx.connection())
+            .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Who looks: what of a user's notifications is shown.
+#[derive(Debug, Clone)]
+pub struct Looker<'a> {
+    /// The user's id.
+    pub user: &'a str,
+    /// Whether an admin of the registry, who sees everything.
+    pub is_admin: bool,
+    /// Keys of namespaces that they must be in or below; none stands for everywhere.
+    pub within: &'a [String],
+}
+
+/// The condition under which a notification is shown, with the values of `$1` and on; `n`, `s` and `v` are the notification, its
+/// skill and its version.
+fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
+    let mut values = vec![looker.user.to_owned()];
+    let mut text = "n.user_id = $1".to_owned();
+    if !looker.is_admin {
+        // Keys of namespaces have no letter that `LIKE` takes for another.
+        let role = |more: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM members m WHERE m.user_id = n.user_id AND \
+                 (s.namespace = m.namespace OR s.namespace LIKE m.namespace || '/%'){more})"
+            )
+        };
+        text += &format!(
+            " AND (s.key IS NULL OR s.visibility <> 'private' OR {})\
+             AND (v.version IS NULL OR v.status NOT IN ('pending', 'rejected') OR v.publisher = n.user_id OR {})",
+            role(""),
+            role(" AND m.role IN ('reviewer', 'admin', 'owner')")
+        );
+    }
+    if !looker.within.is_empty() {
+        let below = looker.within.iter().map(|bound| {
+            values.push(bound.clone());
+            let number = values.len();
+            format!("n.namespace = ${number} OR n.namespace LIKE ${number} || '/%'")
+        });
+        let below: Vec<String> = below.collect();
+        text += &format!(" AND (n.namespace IS NULL OR {})", below.join(" OR "));
+    }
+    (text, values)
+}
+
+const FROM: &str = "FROM notifications n LEFT JOIN skills s ON s.key = n.skill \
+    LEFT JOIN versions v ON v.skill = n.skill AND v.version = n.version LEFT JOIN users a ON a.id = n.actor";
+const COLUMNS: &str =
+    "n.id, n.kind, n.detail, s.id, n.version, n.namespace, n.object, a.name, n.log_index, n.at, n.read_at";
+
+fn notification_row(row: &AnyRow) -> Result<Notification> {
+    let kind: NotificationKind = parsed(row.try_get(1)?)?;
+    let skill: Option<SkillId> = row.try_get::<Option<String>, _>(3)?.as_deref().map(parsed).transpose()?;
+    let namespace: Option<String> = row.try_get(5)?;
+    let log_index: Option<i64> = row.try_get(8)?;
+    let mut notification = Notification {
+        id: row.try_get(0)?,
+        kind,
+        detail: row.try_get::<Option<String>, _>(2)?.as_deref().map(parsed).transpose()?,
+        version: row.try_get::<Option<String>, _>(4)?.as_deref().map(parsed).transpose()?,
+        namespace: namespace.filter(|_| skill.is_none()),
+        skill,
+        object: row.try_get(6)?,
+        actor: row.try_get::<Option<String>, _>(7)?.filter(|_| kind.names_actor()),
+        text: String::new(),
+        log_index: log_index.and_then(|index| u64::try_from(index).ok()),
+        at: Time::from_micros(row.try_get(9)?),
+        read_at: row.try_get::<Option<i64>, _>(10)?.map(Time::from_micros),
+    };
+    notification.text = notification.told().sentence();
+    Ok(notification)
+}
+
+/// What of a user's notifications is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Only what is not read.
+    pub unread: bool,
+    /// Only what has a lower number.
+    pub before: Option<i64>,
+}
+
+/// The newest notifications of the page, at most `limit`.
+pub async fn list(db: &Db, looker: &Looker<'_>, wanted: Wanted, limit: i64) -> Result<Vec<Notification>> {
+    let (condition, values) = condition(looker);
+    let next = values.len() + 1;
+    let unread = if wanted.unread { " AND n.read_at IS NULL" } else { "" };
+    let text = format!(
+        "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.on_page = 1{unread} AND n.id < ${next} ORDER BY n.id DESC LIMIT ${}",
+        next + 1
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    let rows = query.bind(wanted.before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db.reader()).await?;
+    rows.iter().map(notification_row).collect()
+}
+
+/// How many of the page are not read.
+pub async fn unread(executor: impl Executor<'_, Database = Any>, looker: &Looker<'_>) -> Result<u64> {
+    let (condition, values) = condition(looker);
+    let text = format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL"
+    );
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    Ok(u64::try_from(query.fetch_one(executor).await?).unwrap_or(0))
+}
+
+/// The user's notification of this number, if it may still be told.
+pub async fn one(db: &Db, looker: &Looker<'_>, id: i64) -> Result<Option<Notification>> {
+    let (condition, values) = condition(looker);
+    let text = format!("SELECT {COLUMNS} {FROM} WHERE {condition} AND n.id = ${}", values.len() + 1);
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    query.bind(id).fetch_optional(db.reader()).await?.as_ref().map(notification_row).transpose()
+}
+
+/// What this delivery mails, as far as it may still be told: the oldest `limit`, and how many there are.
+pub async fn of_mail(
+    db: &Db,
+    looker: &Looker<'_>,
+    mail: &str,
+    limit: i64,
+) -> Result<(u64, Vec<Notification>)> {
+    let (condition, values) = condition(looker);
+    let next = values.len() + 1;
+    let count = format!("SELECT CAST(COUNT(*) AS BIGINT) {FROM} WHERE {condition} AND n.mail = ${next}");
+    let text = format!(
+        "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.mail = ${next} ORDER BY n.id LIMIT ${}",
+        next + 1
+    );
+    let (mut count, mut query) =
+        (sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)), sqlx::query(AssertSqlSafe(text)));
+    for value in values {
+        count = count.bind(value.clone());
+        query = query.bind(value);
+    }
+    let total = count.bind(mail.to_owned()).fetch_one(db.reader()).await?;
+    let rows = query.bind(mail.to_owned()).bind(limit).fetch_all(db.reader()).await?;
+    Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(notification_row).collect::<Result<_>>()?))
+}
+
+/// Marks as read: these, and all up to a number.
+pub async fn read(tx: &mut Tx, user: &str, ids: &[i64], up_to: Option<i64>) -> Result<()> {
+    let now = tx.now.micros();
+    for piece in pieces(ids) {
+        let text = format!(
+            "UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id IN ({})",
+            placeholders(3, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(now).bind(user.to_owned());
+        for id in piece {
+            query = query.bind(*id);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    if let Some(up_to) = up_to {
+        sqlx::query(
+            "UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id <= $3",
+        )
+        .bind(now)
+        .bind(user.to_owned())
+        .bind(up_to)
+        .execute(tx.connection())
+        .await?;
+    }
+    Ok(())
+}
+
+/// What is not read and was not mailed of what these kinds tell a user since then, the oldest first, at most `limit`.
+pub async fn unmailed(
+    tx: &mut Tx,
+    user: &str,
+    kinds: &[NotificationKind],
+    since: Time,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND mail IS NULL AND at >= $2 AND kind IN ({}) \
+         ORDER BY id LIMIT $3",
+        placeholders(4, kinds.len())
+    );
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text))
+        .bind(user.to_owned())
+        .bind(since.micros())
+        .bind(limit);
+    for kind in kinds {
+        query = query.bind(kind.as_str());
+    }
+    Ok(query.fetch_all(tx.connection()).await?)
+}
+
+/// This delivery mails these.
+pub async fn set_mail(tx: &mut Tx, ids: &[i64], mail: &str) -> Result<()> {
+    for piece in pieces(ids) {
+        let text =
+            format!("UPDATE notifications SET mail = $1 WHERE id IN ({})", placeholders(2, piece.len()));
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(mail.to_owned());
+        for id in piece {
+            query = query.bind(*id);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Removes some that were read, or stand on no page, before `read`, and some of any kind from before `any`. Returns how many.
+pub async fn prune(tx: &mut Tx, read: Time, any: Time, limit: i64) -> Result<u64> {
+    let removed = sqlx::query(
+        "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE at < $1 AND \
+         (read_at < $1 OR on_page = 0 OR at < $2) ORDER BY at LIMIT $3)",
+    )
+    .bind(read.micros())
+    .bind(any.micros())
+    .bind(limit)
+    .execute(tx.connection())
+    .await?;
+    Ok(removed.rows_affected())
+}

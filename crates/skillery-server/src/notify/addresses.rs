@@ -1,0 +1,190 @@
+//! Where somebody gets mail: an address is used once its owner has said the code that was mailed there.
+
+use skillery_core::api::EmailResponse;
+use skillery_core::token::Secret;
+use skillery_core::{Digest, ProblemCode, Scope};
+
+use super::DAY;
+use super::mailer::parse_address;
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::db::deliveries::{self, Channel, NewDelivery};
+use crate::db::mail::{self as table, AddressRow};
+use crate::failure::{Failure, Result};
+use crate::text::invalid;
+
+/// Codes that are mailed in a day for one user, and to one address.
+const MAX_CODES: i64 = 5;
+/// Wrong guesses after which a code is good no more.
+const MAX_GUESSES: i64 = 10;
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The identity, when it may set where private things go: with the scope `admin`, and a token that is bound to nothing.
+pub(super) fn owner(caller: &Caller) -> Result<&Identity> {
+    let identity = caller.require(Scope::Admin)?;
+    if identity.token.namespaces.is_empty() {
+        return Ok(identity);
+    }
+    let detail = "what a user is told of is not bound to namespaces, and this token is";
+    Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
+}
+
+/// Where the caller gets mail.
+pub async fn address(app: &App, caller: &Caller) -> Result<EmailResponse> {
+    let identity = owner(caller)?;
+    let row = table::find(app.db.reader(), &identity.user.id).await?;
+    Ok(EmailResponse {
+        offered: app.mailer.is_some(),
+        confirmed_at: row.as_ref().and_then(|row| row.confirmed_at),
+        unsubscribed_at: row.as_ref().and_then(|row| row.unsubscribed_at),
+        address: row.map(|row| row.address),
+    })
+}
+
+/// What a code of a user is encrypted for, until it is sent.
+pub(super) fn context(user: &str) -> String {
+    format!("mail code of {user}")
+}
+
+/// Sets the caller's address, and mails a code there.
+pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<EmailResponse> {
+    let identity = owner(caller)?.clone();
+    if app.mailer.is_none() {
+        return Err(Failure::new(ProblemCode::MailNotOffered, ""));
+    }
+    if parse_address(text).is_none() {
+        return Err(invalid("address", "`address` is no address like `name@example.org`, of ASCII letters"));
+    }
+    let random: [u8; 10] = app.environment.random();
+    let code: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    let sealed = app.secret_key.seal(&app.environment, &context(&identity.user.id), &code)?;
+    let (text, id) = (text.to_owned(), app.environment.new_id());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
+                let before = table::find(tx.connection(), &user).await?;
+                if before.is_some_and(|before| before.address == text && before.is_good()) {
+                    return Ok(());
+                }
+                let now = tx.now;
+                if table::codes_since(tx, &user, &text, now.plus_seconds(-DAY)).await? >= MAX_CODES {
+                    let detail = "so many codes were mailed for this user, or to this address, today";
+                    let problem = skillery_core::Problem::new(ProblemCode::RateLimited, detail);
+                    return Err(problem.with("retry_after", DAY).into());
+                }
+                table::note_code(tx, &user, &text).await?;
+                deliveries::drop_mail(tx, &user).await?;
+                let row = AddressRow {
+                    address: text,
+                    code: Some(Secret::new(code).hash()),
+                    code_until: now.plus_seconds(DAY),
+                    guesses: 0,
+                    confirmed_at: None,
+                    unsubscribed_at: None,
+                };
+                table::set(tx, &user, &row).await?;
+                let delivery = NewDelivery {
+                    source: format!("code:{id}"),
+                    id,
+                    channel: Channel::Code,
+                    user,
+                    webhook: None,
+                    kind: "code".to_owned(),
+                    notification: None,
+                    body: Some(sealed),
+                    next_at: now,
+                };
+                deliveries::insert(tx, &[delivery]).await
+            })
+        })
+        .await?;
+    app.due.tell();
+    address(app, caller).await
+}
+
+/// Confirms the caller's address by the code that was mailed there.
+pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResponse> {
+    let identity = owner(caller)?.clone();
+    let said: Digest = Secret::new(code.trim().to_ascii_uppercase()).hash();
+    let is_right = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
+                let Some(mut row) = table::find(tx.connection(), &user).await? else { return Ok(false) };
+                if row.confirmed_at.is_some() && row.code.is_none() {
+                    return Ok(true);
+                }
+                let is_good = row.guesses < MAX_GUESSES && row.code_until > tx.now;
+                let is_right = is_good && row.code == Some(said);
+                if is_right {
+                    row.confirmed_at = Some(tx.now);
+                    row.code = None;
+                } else {
+                    row.guesses += 1;
+                }
+                table::set(tx, &user, &row).await?;
+                Ok(is_right)
+            })
+        })
+        .await?;
+    if is_right {
+        return address(app, caller).await;
+    }
+    Err(invalid("code", "`code` is not the one that was mailed last, or was too old or guessed at too often"))
+}
+
+/// Removes the caller's address. What waits to be mailed is not mailed.
+pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
+    let identity = owner(caller)?.clone();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
+                deliveries::drop_mail(tx, &user).await?;
+                table::remove(tx, &user).await
+            })
+        })
+        .await
+}
+
+fn signed(user: &str, address: &str) -> String {
+    format!("unsubscribe {user} {address}")
+}
+
+/// The link by which one click stops all mail to this address.
+pub(super) fn link(app: &App, base: &str, user: &str, address: &str) -> String {
+    let signature = app.secret_key.sign_link(&signed(user, address));
+    format!("{base}/api/v1/notifications/unsubscribe?user={user}&signature={signature}")
+}
+
+/// Stops all mail to the address that the link was mailed to, and `act` says so; otherwise only looks whether the link is good. It
+/// works for whoever has the mail, signed in or not; one of a former address does nothing.
+pub async fn unsubscribe(app: &App, user: &str, signature: &str, act: bool) -> Result<()> {
+    let not_valid = || Failure::new(ProblemCode::LinkNotValid, "");
+    if uuid::Uuid::try_parse(user).is_err() {
+        return Err(not_valid());
+    }
+    let row = table::find(app.db.reader(), user).await?.ok_or_else(not_valid)?;
+    if !app.secret_key.has_signed_link(&signed(user, &row.address), signature) {
+        return Err(not_valid());
+    }
+    if !act || row.unsubscribed_at.is_some() {
+        return Ok(());
+    }
+    let user = user.to_owned();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let now = table::find(tx.connection(), &user).await?;
+                if let Some(mut now) = now.filter(|now| now.address == row.address) {
+                    now.unsubscribed_at = Some(tx.now);
+                    table::set(tx, &user, &now).await?;
+                    deliveries::drop_mail(tx, &user).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,337 @@
+//! Sending what is to be sent: taken from the database for a while, tried, and either done, tried later, or dead.
+//!
+//! A delivery is taken by one server. One that dies between sending and noting it has sent something that is sent again after a while:
+//! that is what `webhook-id`, and the id of a mail, are the same for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
+use skillery_core::api::DeliveryState;
+use skillery_core::time::Time;
+use skillery_core::{MailMode, NotificationKind};
+
+use super::follow::{Known, Telling, body, rule_of};
+use super::rules::ADMINS;
+use super::{DAY, addresses, letter, webhooks};
+use crate::app::App;
+use crate::db::deliveries::{self, Channel, Outcome, Taken};
+use crate::db::notifications::{self, Looker, NewNotification};
+use crate::db::told::{self, Group};
+use crate::db::webhooks::WebhookRow;
+use crate::db::{accounts, mail, places_of, webhooks as table};
+use crate::failure::Result;
+use crate::outbound::{Hook, OutboundError};
+
+/// How often it is looked whether something is due.
+const TURN: Duration = Duration::from_secs(1);
+/// How long a delivery is taken for: longer than any may need.
+const LEASE: i64 = 300;
+/// Deliveries that are under way at a time, and of these to one place.
+const TOGETHER: usize = 16;
+const EACH: usize = 4;
+/// Seconds until the next attempt after each that failed; what fails after the last is dead. Together a day.
+const PAUSES: &[i64] = &[30, 120, 600, 1_800, 7_200, 21_600, 43_200];
+/// Days that a webhook may only fail before it is switched off.
+const FAILING_DAYS: i64 = 3;
+/// Notifications that stand in one mail.
+const LINES: i64 = 50;
+/// What a receiver answers that wants nothing any more.
+const GONE: u16 = 410;
+
+/// Sends until the app stops.
+pub async fn run(app: Arc<App>) {
+    loop {
+        match deliver_due(&app).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(failure) => {
+                tracing::warn!(%failure, cause = ?failure.source, "nothing can be sent now; trying again")
+            }
+        }
+        tokio::select! {
+            () = app.stopping() => return,
+            () = app.due.wait() => {}
+            () = tokio::time::sleep(TURN) => {}
+        }
+    }
+}
+
+/// Sends some of what is due; false when nothing is.
+pub async fn deliver_due(app: &App) -> Result<bool> {
+    if app.is_stopping() || !deliveries::is_due(&app.db, app.environment.now()).await? {
+        return Ok(false);
+    }
+    let owner = app.environment.new_id();
+    let taker = owner.clone();
+    let taken = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let until = tx.now.plus_seconds(LEASE);
+                deliveries::take(tx, &taker, until, TOGETHER, EACH).await
+            })
+        })
+        .await?;
+    let is_some = !taken.is_empty();
+    let sending = taken.into_iter().map(|one| send(app, &owner, one));
+    let mut sending = futures_util::stream::iter(sending).buffer_unordered(TOGETHER);
+    while let Some(outcome) = sending.next().await {
+        if let Err(failure) = outcome {
+            tracing::warn!(%failure, cause = ?failure.source, "it cannot be noted what became of a delivery");
+        }
+    }
+    Ok(is_some)
+}
+
+async fn send(app: &App, owner: &str, taken: Taken) -> Result<()> {
+    match taken.channel {
+        Channel::Webhook => to_webhook(app, owner, taken).await,
+        Channel::Mail | Channel::Digest | Channel::Code => to_mailbox(app, owner, taken).await,
+    }
+}
+
+/// How an attempt has ended.
+enum Ended {
+    /// It arrived, or there was nothing left to say.
+    Well(Option<u16>),
+    /// It did not.
+    Badly {
+        /// Whether it is of no use to try again.
+        is_final: bool,
+        status: Option<u16>,
+        reason: String,
+    },
+}
+
+fn outcome(app: &App, attempts: i64, ended: &Ended) -> Outcome {
+    let now = app.environment.now();
+    match ended {
+        Ended::Well(status) => {
+            Outcome { state: DeliveryState::Done, next_at: now, status: *status, error: None }
+        }
+        Ended::Badly { is_final, status, reason } => {
+            let attempt = usize::try_from(attempts - 1).unwrap_or(usize::MAX);
+            let pause = PAUSES.get(attempt).filter(|_| !is_final);
+            let (state, next_at) = match pause {
+                // What failed together is not tried together again.
+                Some(pause) => (DeliveryState::Waiting, later(app, now, *pause)),
+                None => (DeliveryState::Dead, now),
+            };
+            Outcome { state, next_at, status: *status, error: Some(reason.clone()) }
+        }
+    }
+}
+
+fn later(app: &App, now: Time, pause: i64) -> Time {
+    let [random] = app.environment.random::<1>();
+    // From four fifths to six fifths of it.
+    let share = 800 + i64::from(random) * 400 / 255;
+    now.plus_seconds(pause * share / 1_000)
+}
+
+async fn to_mailbox(app: &App, owner: &str, taken: Taken) -> Result<()> {
+    let ended = mail_it(app, &taken).await?;
+    if let Ended::Badly { reason, is_final, .. } = &ended {
+        tracing::warn!(delivery = taken.id, reason, is_final, "a mail was not sent");
+    }
+    let (outcome, owner) = (outcome(app, taken.attempts, &ended), owner.to_owned());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let is_ours = deliveries::settle(tx, &owner, &taken.id, &outcome).await?;
+                if is_ours && outcome.state != DeliveryState::Waiting {
+                    deliveries::forget_body(tx, &taken.id).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
+    // What there is nobody for any more is done.
+    let nothing = Ok(Ended::Well(None));
+    let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing };
+    let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
+    let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing };
+    let Some(address) = mail::find(app.db.reader(), &user.id).await? else { return nothing };
+    if user.disabled_at.is_some() {
+        return nothing;
+    }
+    let letter = if taken.channel == Channel::Code {
+        let Some(sealed) = &taken.body else { return nothing };
+        let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {
+            return nothing;
+        };
+        letter::of_code(registry, &user.name, code.expose())?
+    } else {
+        if !address.is_good() {
+            return nothing;
+        }
+        let looker = Looker { user: &user.id, is_admin: user.site_admin, within: &[] };
+        let (total, told) = notifications::of_mail(&app.db, &looker, &taken.id, LINES).await?;
+        if told.is_empty() {
+            return nothing;
+        }
+        let digest = taken.body.as_deref().and_then(|mode| mode.parse::<MailMode>().ok());
+        let link = addresses::link(app, base, &user.id, &address.address);
+        letter::of_notifications(base, registry, digest, &told, total, link)?
+    };
+    match mailer.send(&taken.id, &address.address, &letter).await {
+        Ok(()) => Ok(Ended::Well(None)),
+        Err(error) => Ok(Ended::Badly { is_final: error.is_final, status: None, reason: error.reason }),
+    }
+}
+
+async fn to_webhook(app: &App, owner: &str, taken: Taken) -> Result<()> {
+    let Some(hook) = table::find(app.db.reader(), taken.webhook.as_deref().unwrap_or_default()).await? else {
+        return settle(app, owner, &taken, &Ended::Well(None)).await;
+    };
+    if hook.disabled_at.is_some() {
+        let reason = "the webhook is switched off".to_owned();
+        return settle(app, owner, &taken, &Ended::Badly { is_final: true, status: None, reason }).await;
+    }
+    let Some(text) = text_of(app, &taken, &hook).await? else {
+        return settle(app, owner, &taken, &Ended::Well(None)).await;
+    };
+    let ended = post(app, &taken, &hook, text).await?;
+    settle(app, owner, &taken, &ended).await?;
+    match ended {
+        Ended::Well(_) if hook.failing_since.is_some() => {
+            note(app, &hook.id, |_, row| row.failing_since = None).await
+        }
+        Ended::Well(_) => Ok(()),
+        Ended::Badly { status, .. } => failed(app, &hook, status == Some(GONE)).await,
+    }
+}
+
+/// What is sent, as far as it may still be told.
+async fn text_of(app: &App, taken: &Taken, hook: &WebhookRow) -> Result<Option<String>> {
+    if let Some(text) = &taken.body {
+        return Ok(Some(text.clone()));
+    }
+    let Some(user) = accounts::user_by_id(app.db.reader(), &hook.user).await? else { return Ok(None) };
+    let Some(number) = taken.notification.filter(|_| user.disabled_at.is_none()) else { return Ok(None) };
+    let looker = Looker { user: &user.id, is_admin: user.site_admin, within: &[] };
+    match notifications::one(&app.db, &looker, number).await? {
+        Some(one) => Ok(Some(body(&one.told(), one.at, one.log_index)?)),
+        None => Ok(None),
+    }
+}
+
+async fn post(app: &App, taken: &Taken, hook: &WebhookRow, text: String) -> Result<Ended> {
+    // Lost with the key: trying again does not help.
+    let Ok(secret) = app.secret_key.open_sealed(&webhooks::context(&hook.id), &hook.secret) else {
+        let reason = "its secret cannot be decrypted any more: make the webhook anew".to_owned();
+        return Ok(Ended::Badly { is_final: true, status: None, reason });
+    };
+    let Ok((url, reach)) = webhooks::place(&hook.url) else {
+        let reason = "the address is none".to_owned();
+        return Ok(Ended::Badly { is_final: true, status: None, reason });
+    };
+    let hook = Hook {
+        url: &url,
+        allow_private: false,
+        id: &taken.id,
+        now: app.environment.now(),
+        secret: secret.expose(),
+        content_type: "application/json",
+        body: text.into_bytes(),
+    };
+    Ok(match app.outbound.send(hook, reach).await {
+        Ok(status) => Ended::Well(Some(status)),
+        Err(error) => {
+            let status = match &error {
+                OutboundError::Status { status, .. } => Some(*status),
+                OutboundError::Private(_) | OutboundError::Unreachable { .. } => None,
+            };
+            Ended::Badly { is_final: false, status, reason: error.to_string() }
+        }
+    })
+}
+
+async fn settle(app: &App, owner: &str, taken: &Taken, ended: &Ended) -> Result<()> {
+    let (outcome, owner, id) = (outcome(app, taken.attempts, ended), owner.to_owned(), taken.id.clone());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move { deliveries::settle(tx, &owner, &id, &outcome).await.map(drop) })
+        })
+        .await
+}
+
+async fn note(
+    app: &App,
+    id: &str,
+    change: impl FnOnce(Time, &mut WebhookRow) + Send + 'static,
+) -> Result<()> {
+    let id = id.to_owned();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(mut row) = table::find(tx.connection(), &id).await? {
+                    change(tx.now, &mut row);
+                    table::update(tx, &row).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// A webhook has failed: since when, and whether that was long enough.
+async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
+    let now = app.environment.now();
+    let is_over =
+        hook.failing_since.is_some_and(|since| since.plus_seconds(FAILING_DAYS * DAY) <= now) || is_gone;
+    if !is_over {
+        return note(app, &hook.id, |now, row| row.failing_since = row.failing_since.or(Some(now))).await;
+    }
+    let host = url::Url::parse(&hook.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let notification = NewNotification {
+        kind: NotificationKind::WebhookDisabled,
+        source: format!("webhook:{}:{}", hook.id, now.micros()),
+        detail: None,
+        skill: None,
+        version: None,
+        namespace: hook.namespace.clone(),
+        object: host,
+        actor: None,
+        log_index: None,
+        at: now,
+    };
+    let places = match hook.namespace.as_deref().map(str::parse::<skillery_core::Namespace>) {
+        Some(Ok(namespace)) => places_of(&namespace)?,
+        _ => Vec::new(),
+    };
+    let group = if hook.namespace.is_some() { Group::Roles(ADMINS) } else { Group::User(hook.user.clone()) };
+    let groups = vec![group];
+    let users = told::members_of(&app.db, &groups, "", &places, "", super::follow::BATCH).await?;
+    let telling =
+        Telling::new(app, &rule_of(notification, groups), &Known::of_places(places), &users).await?;
+    let (id, environment) = (hook.id.clone(), app.environment.clone());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(mut row) = table::find(tx.connection(), &id).await? else { return Ok(()) };
+                if row.disabled_at.is_some() {
+                    return Ok(());
+                }
+                row.disabled_at = Some(tx.now);
+                table::update(tx, &row).await?;
+                deliveries::give_up(tx, &id, "the webhook is switched off, as it has only failed").await?;
+                telling.insert(tx, || environment.new_id()).await
+            })
+        })
+        .await?;
+    tracing::info!(webhook = hook.id, "a webhook has only failed, and is switched off");
+    app.due.tell();
+    Ok(())
+}
+
+/// A secret as Standard Webhooks write it.
+pub(super) fn secret_of(random: [u8; 32]) -> String {
+    format!("whsec_{}", STANDARD.encode(random))
+}

@@ -1,0 +1,102 @@
+//! Notifications: who is told of what happened, and by which ways.
+//!
+//! A follower of the log ([`follow`]) finds out whom an entry concerns and tells them in batches, each in one short transaction
+//! with how far it has come. What is to be sent lies in the database until it has arrived ([`deliver`]), so that neither a crash
+//! nor another server makes any of it lost or twice. Nobody is told of what they may not see: that is looked at when they are
+//! told, when they read, and when something is sent.
+
+mod addresses;
+mod deliver;
+mod digest;
+mod follow;
+mod letter;
+mod mailer;
+mod read;
+mod rules;
+mod webhooks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+pub use addresses::{address, confirm, remove_address, set_address, unsubscribe};
+#[cfg(test)]
+pub use deliver::deliver_due;
+pub use deliver::run as deliver;
+pub use digest::digests;
+#[cfg(test)]
+pub use follow::catch_up;
+pub use follow::run as follow;
+#[cfg(test)]
+pub use letter::Letter;
+pub use mailer::{Mailer, MailerError, check_settings};
+pub use read::{list, mark_read, preferences, set_preferences};
+pub use webhooks::{add, all, deliveries, redeliver, remove, test, update};
+
+use crate::app::App;
+use crate::db::{deliveries, notifications};
+use crate::failure::Result;
+
+/// How often digests and old rows are looked for.
+const TURN: Duration = Duration::from_secs(60);
+const DAY: i64 = 86_400;
+/// Days that what has arrived is kept, and what is dead.
+const DONE_DAYS: i64 = 7;
+const DEAD_DAYS: i64 = 30;
+/// Rows that are removed in one transaction.
+const PRUNED: i64 = 500;
+
+/// What wakes whoever sends.
+#[derive(Default)]
+pub struct Due(Notify);
+
+impl Due {
+    /// There is something to send.
+    pub fn tell(&self) {
+        self.0.notify_one();
+    }
+
+    async fn wait(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// Mails digests when their time has come, and removes what is old.
+pub async fn keep_house(app: Arc<App>) {
+    let mut turn = 0_u32;
+    loop {
+        if let Err(failure) = digests(&app).await {
+            tracing::warn!(%failure, cause = ?failure.source, "digests cannot be made now; trying again");
+        }
+        if turn.is_multiple_of(60)
+            && let Err(failure) = prune(&app).await
+        {
+            tracing::warn!(%failure, cause = ?failure.source, "old notifications stay for now");
+        }
+        turn = turn.wrapping_add(1);
+        tokio::select! {
+            () = app.stopping() => return,
+            () = tokio::time::sleep(TURN) => {}
+        }
+    }
+}
+
+/// Removes notifications and deliveries that are old, a few at a time.
+pub async fn prune(app: &App) -> Result<()> {
+    let now = app.environment.now();
+    let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY));
+    let days = i64::from(app.settings.notification_days.max(1));
+    let (read, any, done, dead) = (before(days), before(days * 4), before(DONE_DAYS), before(DEAD_DAYS));
+    loop {
+        let write = app.db.write(move |tx| {
+            Box::pin(async move {
+                let removed = notifications::prune(tx, read, any, PRUNED).await?;
+                Ok(removed + deliveries::prune(tx, done, dead, PRUNED).await?)
+            })
+        });
+        if write.await? == 0 || app.is_stopping() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading notifications, and how somebody wants to be told.
+
+use std::collections::BTreeSet;
+
+use skillery_core::api::{
+    NotificationsResponse, PreferencesRequest, PreferencesResponse, ReadRequest, ReadResponse,
+};
+use skillery_core::{NotificationKind, Preference, Scope};
+
+use super::addresses::owner;
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::db::notifications::{self as table, Looker, Wanted};
+use crate::db::{mail, told};
+use crate::failure::Result;
+use crate::text::invalid;
+
+/// Notifications that are marked as read by their numbers in one request.
+const MAX_IDS: usize = 200;
+
+fn looker(identity: &Identity) -> Looker<'_> {
+    Looker { user: &identity.user.id, is_admin: identity.is_site_admin(), within: &identity.token.namespaces }
+}
+
+/// One page of what the caller is told of, the newest first.
+pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: usize) -> Result<NotificationsResponse> {
+    let identity = caller.require(Scope::Read)?;
+    let looker = looker(identity);
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut notifications = table::list(&app.db, &looker, wanted, rows).await?;
+    let is_more = notifications.len() > limit;
+    notifications.truncate(limit);
+    let next = notifications.last().map(|last| last.id).filter(|_| is_more);
+    let unread = table::unread(app.db.reader(), &looker).await?;
+    Ok(NotificationsResponse { unread, notifications, next })
+}
+
+/// Marks what the caller is told of as read.
+pub async fn mark_read(app: &App, caller: &Caller, request: ReadRequest) -> Result<ReadResponse> {
+    let identity = caller.require(Scope::Read)?.clone();
+    if request.ids.len() > MAX_IDS {
+        return Err(invalid("ids", format!("`ids` has more than {MAX_IDS} numbers")));
+    }
+    if request.ids.is_empty() && request.up_to.is_none() {
+        return Err(invalid("ids", "say which, in `ids` or by `up_to`"));
+    }
+    let ids: Vec<i64> = request.ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let unread = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = identity.again(tx).await?;
+                table::read(tx, &identity.user.id, &ids, request.up_to).await?;
+                table::unread(tx.connection(), &looker(&identity)).await
+            })
+        })
+        .await?;
+    Ok(ReadResponse { unread })
+}
+
+/// How the caller is told of each kind.
+pub async fn preferences(app: &App, caller: &Caller) -> Result<PreferencesResponse> {
+    let identity = caller.require(Scope::Read)?;
+    let user = identity.user.id.clone();
+    let said = told::preferences(&app.db, std::slice::from_ref(&user), None).await?.remove(&user);
+    let said = said.unwrap_or_default();
+    let one = |kind: &NotificationKind| {
+        let mine = said.iter().find(|preference| preference.kind == *kind);
+        mine.copied().unwrap_or_else(|| Preference::usual(*kind))
+    };
+    let address = mail::find(app.db.reader(), &user).await?;
+    Ok(PreferencesResponse {
+        preferences: NotificationKind::ALL.iter().map(one).collect(),
+        mail: app.mailer.is_some() && address.is_some_and(|address| address.is_good()),
+    })
+}
+
+/// Changes how the caller is told of some kinds.
+pub async fn set_preferences(
+    app: &App,
+    caller: &Caller,
+    request: PreferencesRequest,
+) -> Result<PreferencesResponse> {
+    let identity = owner(caller)?.clone();
+    let kinds: BTreeSet<NotificationKind> = request.preferences.iter().map(|one| one.kind).collect();
+    if kinds.len() != request.preferences.len() {
+        return Err(invalid("preferences", "`preferences` has a kind twice"));
+    }
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = identity.again(tx).await?.user.id;
+                for preference in request.preferences {
+                    told::set_preference(tx, &user, preference).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    preferences(app, caller).await
+}

@@ -1,0 +1,189 @@
+//! Whom an entry of the log concerns.
+
+use skillery_core::event::{Event, LogEntry};
+use skillery_core::{Namespace, NotificationDetail, NotificationKind, VersionStatus};
+
+use crate::db::Db;
+use crate::db::comments::{self, CommentRow};
+use crate::db::notifications::NewNotification;
+use crate::db::told::{Group, REVIEWERS};
+use crate::db::{accounts, keys};
+use crate::failure::Result;
+
+/// Who manages a namespace.
+pub const ADMINS: &[&str] = &["admin", "owner"];
+
+/// Some who are told of something.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What they are told.
+    pub notification: NewNotification,
+    /// Who they are.
+    pub groups: Vec<Group>,
+    /// But for these: who did it, and who is told by another rule.
+    pub skip: Vec<String>,
+    /// The status that the version must have still for it to be told.
+    pub status: Option<VersionStatus>,
+    /// The namespace, or that of the skill.
+    pub namespace: Option<Namespace>,
+}
+
+impl Rule {
+    fn new(entry: &LogEntry, kind: NotificationKind, groups: Vec<Group>) -> Self {
+        let skill = entry.event.skill();
+        let namespace = skill.map(skillery_core::SkillId::namespace);
+        Self {
+            notification: NewNotification {
+                kind,
+                source: format!("log:{}", entry.index),
+                detail: None,
+                skill: skill.map(skillery_core::SkillId::key),
+                version: entry.event.version().map(ToString::to_string),
+                namespace: namespace.as_ref().map(Namespace::key),
+                object: None,
+                actor: entry.actor.clone(),
+                log_index: Some(entry.index),
+                at: entry.time,
+            },
+            groups,
+            skip: entry.actor.iter().cloned().collect(),
+            status: None,
+            namespace,
+        }
+    }
+
+    fn detail(mut self, detail: NotificationDetail) -> Self {
+        self.notification.detail = Some(detail);
+        self
+    }
+
+    fn object(mut self, object: impl ToString) -> Self {
+        self.notification.object = Some(object.to_string());
+        self
+    }
+
+    fn within(mut self, namespace: &str) -> Self {
+        self.namespace = namespace.parse().ok();
+        self.notification.namespace = self.namespace.as_ref().map(Namespace::key);
+        self
+    }
+
+    fn only_while(mut self, status: VersionStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+}
+
+/// Whom this entry concerns. Kinds that are not known here concern nobody.
+pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
+    let access = |groups| Rule::new(entry, NotificationKind::AccessChanged, groups);
+    let me = |user: &String| vec![Group::User(user.clone())];
+    Ok(match &entry.event {
+        Event::VersionPublished { policies, .. } if policies.is_empty() => vec![published(entry)],
+        Event::VersionPublished { .. } => vec![
+            Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
+                .only_while(VersionStatus::Pending),
+        ],
+        Event::VersionReleased { policies, version, .. } if !policies.is_empty() => {
+            let author = Group::Published(Some(version.to_string()));
+            vec![
+                Rule::new(entry, NotificationKind::ApprovalDecided, vec![author])
+                    .detail(NotificationDetail::Approved),
+                published(entry),
+            ]
+        }
+        Event::VersionRejected { version, .. } => {
+            let author = Group::Published(Some(version.to_string()));
+            vec![
+                Rule::new(entry, NotificationKind::ApprovalDecided, vec![author])
+                    .detail(NotificationDetail::Rejected),
+            ]
+        }
+        Event::VersionChangesRequested { version, .. } => {
+            let author = Group::Published(Some(version.to_string()));
+            vec![
+                Rule::new(entry, NotificationKind::ChangesRequested, vec![author])
+                    .only_while(VersionStatus::Pending),
+            ]
+        }
+        Event::VersionYanked { version, .. } => {
+            let version = Some(version.to_string());
+            let groups = vec![Group::Published(version.clone()), Group::Installed(version)];
+            vec![Rule::new(entry, NotificationKind::VersionYanked, groups)]
+        }
+        Event::VersionQuarantined { version, .. } => {
+            let version = Some(version.to_string());
+            let groups =
+                vec![Group::Published(version.clone()), Group::Roles(ADMINS), Group::Installed(version)];
+            vec![Rule::new(entry, NotificationKind::VersionQuarantined, groups)]
+        }
+        Event::SkillRated { skill, .. } => {
+            let groups = vec![Group::Published(None), Group::Roles(ADMINS)];
+            let mut rule = Rule::new(entry, NotificationKind::SkillRated, groups);
+            // Whoever rates again and again is told of once.
+            let actor = entry.actor.as_deref().unwrap_or_default();
+            rule.notification.source = format!("rated:{}:{actor}", skill.key());
+            vec![rule]
+        }
+        Event::CommentPosted { skill, comment } => commented(db, entry, &skill.key(), comment).await?,
+        Event::MemberSet { namespace, user, role } => {
+            vec![access(me(user)).detail(NotificationDetail::RoleGiven).object(role).within(namespace)]
+        }
+        Event::MemberRemoved { namespace, user } => {
+            vec![access(me(user)).detail(NotificationDetail::RoleRemoved).within(namespace)]
+        }
+        // Whose builds publish, or who signs in with another account, has made it themselves.
+        Event::TokenIssued { token, user, publisher: None, .. } if entry.actor.is_some() => {
+            vec![access(me(user)).detail(NotificationDetail::TokenMade).object(token)]
+        }
+        Event::TokenRevoked { token } if entry.actor.is_some() => {
+            let owner = accounts::token_by_id(db.reader(), token).await?.map(|(_, owner)| owner);
+            owner
+                .iter()
+                .map(|owner| access(me(owner)).detail(NotificationDetail::TokenRevoked).object(token))
+                .collect()
+        }
+        Event::KeyEnrolled { key, user: Some(user), .. } => {
+            vec![access(me(user)).detail(NotificationDetail::KeyEnrolled).object(key)]
+        }
+        Event::KeyEnrolled { key, org: Some(org), .. } => {
+            vec![
+                access(vec![Group::Roles(ADMINS)])
+                    .detail(NotificationDetail::KeyEnrolled)
+                    .object(key)
+                    .within(org),
+            ]
+        }
+        Event::KeyRevoked { key } => match keys::find(db.reader(), key).await? {
+            Some(keys::KeyRow { user: Some((user, _)), .. }) => {
+                vec![access(me(&user)).detail(NotificationDetail::KeyRevoked).object(key)]
+            }
+            Some(keys::KeyRow { org: Some(org), .. }) => vec![
+                access(vec![Group::Roles(ADMINS)])
+                    .detail(NotificationDetail::KeyRevoked)
+                    .object(key)
+                    .within(&org),
+            ],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    })
+}
+
+/// Of what was taken back or hidden meanwhile nobody is told.
+async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<Vec<Rule>> {
+    let is_shown = |comment: &CommentRow| comment.deleted_at.is_none() && !comment.is_hidden;
+    let Some(comment) = comments::find(db.reader(), skill, id).await?.filter(is_shown) else {
+        return Ok(Vec::new());
+    };
+    let mut groups = vec![Group::Published(None), Group::Roles(ADMINS)];
+    if let Some(answered) = &comment.parent {
+        groups.extend(comments::find(db.reader(), skill, answered).await?.map(|row| Group::User(row.user)));
+    }
+    Ok(vec![Rule::new(entry, NotificationKind::CommentPosted, groups).object(id)])
+}
+
+fn published(entry: &LogEntry) -> Rule {
+    Rule::new(entry, NotificationKind::VersionPublished, vec![Group::Installed(None), Group::Starred])
+        .only_while(VersionStatus::Published)
+}

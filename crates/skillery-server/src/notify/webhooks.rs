@@ -1,0 +1,289 @@
+//! Webhooks: whose they are, and where they may lead.
+
+use skillery_core::api::{
+    CreateWebhookRequest, CreateWebhookResponse, DeliveriesResponse, DeliveryState, RedeliverRequest,
+    RedeliverResponse, UpdateWebhookRequest, Webhook, WebhookBody, WebhookData, WebhooksResponse,
+};
+use skillery_core::event::Event;
+use skillery_core::notification::MAX_WEBHOOK_URL_LENGTH;
+use skillery_core::{Namespace, NotificationKind, Problem, ProblemCode, Role, Scope};
+use url::Url;
+
+use super::addresses::owner;
+use super::deliver::secret_of;
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::db::deliveries::{self, Channel, NewDelivery};
+use crate::db::webhooks::{self as table, WebhookRow};
+use crate::db::{Tx, orgs};
+use crate::failure::{Failure, Result};
+use crate::http::api::orgs::org_not_found;
+use crate::outbound::Reach;
+use crate::text::invalid;
+
+/// Webhooks of one user, and of one namespace.
+const MAX_WEBHOOKS: usize = 20;
+/// What a delivery that somebody asked for is of.
+const TEST: &str = "test";
+
+fn not_found() -> Failure {
+    Failure::new(ProblemCode::WebhookNotFound, "")
+}
+
+/// What the secret of a webhook is encrypted for.
+pub(super) fn context(id: &str) -> String {
+    format!("webhook {id}")
+}
+
+/// Where an address leads, and how far it may reach. Without TLS nothing goes over networks of others.
+pub(super) fn place(text: &str) -> Result<(Url, Reach)> {
+    let refused = |why: &str| -> Failure {
+        Problem::new(ProblemCode::AddressNotAllowed, why).with("field", "url").into()
+    };
+    if text.len() > MAX_WEBHOOK_URL_LENGTH {
+        return Err(invalid("url", format!("`url` is longer than {MAX_WEBHOOK_URL_LENGTH} characters")));
+    }
+    let mut url =
+        Url::parse(text).map_err(|error| invalid("url", format!("`url` is no address: {error}")))?;
+    let reach = match url.scheme() {
+        "https" => Reach::Public,
+        "http" => Reach::Listed,
+        _ => return Err(refused("`url` begins with neither `https://` nor `http://`")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused("`url` has a name or a password in it"));
+    }
+    url.set_fragment(None);
+    Ok((url, reach))
+}
+
+fn checked(app: &App, text: &str) -> Result<String> {
+    let (url, reach) = place(text)?;
+    let refused = |why: String| -> Failure {
+        Problem::new(ProblemCode::AddressNotAllowed, why).with("field", "url").into()
+    };
+    if reach == Reach::Listed && app.settings.outbound_allow.is_empty() {
+        return Err(refused("`url` begins with `http://`, which can be read on the way".to_owned()));
+    }
+    app.outbound.check(&url, reach).map_err(|error| refused(error.to_string()))?;
+    Ok(url.into())
+}
+
+fn kinds(mut kinds: Vec<NotificationKind>) -> Vec<NotificationKind> {
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// Whoever may see to this webhook: its user, or an admin of its namespace as things stand in this transaction.
+async fn allowed(tx: &mut Tx, identity: &Identity, row: &WebhookRow) -> Result<Identity> {
+    match &row.namespace {
+        None if row.user == identity.user.id => identity.again(tx).await,
+        None => Err(not_found()),
+        Some(namespace) => {
+            let namespace: Namespace = namespace.parse().map_err(|_| not_found())?;
+            identity.still(tx, Role::Admin, &namespace).await
+        }
+    }
+}
+
+/// The webhook, when the caller may see to it; otherwise the answer of one that does not exist.
+async fn visible(app: &App, caller: &Caller, id: &str) -> Result<(Identity, WebhookRow)> {
+    let identity = caller.require(Scope::Admin)?;
+    let row = table::find(app.db.reader(), id).await?.ok_or_else(not_found)?;
+    let is_allowed = match &row.namespace {
+        None => row.user == identity.user.id && identity.token.namespaces.is_empty(),
+        Some(namespace) => {
+            identity.is_within_bounds(namespace)
+                && identity.role_in(namespace).is_some_and(|role| role >= Role::Admin)
+        }
+    };
+    if is_allowed { Ok(((**identity).clone(), row)) } else { Err(not_found()) }
+}
+
+/// The caller's own webhooks, or those of a namespace and of those above it.
+pub async fn all(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> Result<WebhooksResponse> {
+    let rows = match namespace {
+        None => table::of_user(app.db.reader(), &owner(caller)?.user.id).await?,
+        Some(namespace) => {
+            caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+            table::of_namespaces(app.db.reader(), &[namespace.key()]).await?
+        }
+    };
+    Ok(WebhooksResponse { webhooks: rows.iter().map(WebhookRow::summary).collect() })
+}
+
+/// Adds a webhook, and gives its secret this once.
+pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> Result<CreateWebhookResponse> {
+    let identity = match &request.namespace {
+        None => owner(caller)?.clone(),
+        Some(namespace) => (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone(),
+    };
+    let url = checked(app, &request.url)?;
+    let (id, secret) = (app.environment.new_id(), secret_of(app.environment.random()));
+    let row = WebhookRow {
+        secret: app.secret_key.seal(&app.environment, &context(&id), &secret)?,
+        id,
+        user: identity.user.id.clone(),
+        namespace: request.namespace.as_ref().map(Namespace::key),
+        url,
+        kinds: kinds(request.kinds),
+        created_at: app.environment.now(),
+        failing_since: None,
+        disabled_at: None,
+    };
+    let namespace = request.namespace;
+    let row = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let row = WebhookRow { created_at: tx.now, ..row };
+                let actor = allowed(tx, &identity, &row).await?.user.id;
+                let there = match &namespace {
+                    None => table::of_user(tx.connection(), &row.user).await?,
+                    Some(namespace) => {
+                        let org = orgs::find(tx.connection(), &namespace.org_key()).await?;
+                        org.ok_or_else(|| org_not_found(namespace))?;
+                        table::of_namespaces(tx.connection(), &[namespace.key()]).await?
+                    }
+                };
+                if there.len() >= MAX_WEBHOOKS {
+                    return Err(invalid("url", format!("there are {MAX_WEBHOOKS} webhooks already")));
+                }
+                table::insert(tx, &row).await?;
+                if let Some(namespace) = namespace {
+                    let (webhook, namespace) = (row.id.clone(), namespace.to_string());
+                    tx.append(Some(&actor), Event::WebhookAdded { webhook, namespace });
+                }
+                Ok(row)
+            })
+        })
+        .await?;
+    Ok(CreateWebhookResponse { secret, webhook: row.summary() })
+}
+
+/// Changes a webhook. One that is switched on again has not failed.
+pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhookRequest) -> Result<Webhook> {
+    let (identity, row) = visible(app, caller, id).await?;
+    let url = request.url.as_deref().map(|url| checked(app, url)).transpose()?;
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
+                allowed(tx, &identity, &row).await?;
+                if let Some(url) = url {
+                    row.url = url;
+                }
+                if let Some(wanted) = request.kinds {
+                    row.kinds = kinds(wanted);
+                }
+                match request.enabled {
+                    Some(true) => (row.disabled_at, row.failing_since) = (None, None),
+                    Some(false) => row.disabled_at = row.disabled_at.or(Some(tx.now)),
+                    None => {}
+                }
+                table::update(tx, &row).await?;
+                Ok(row.summary())
+            })
+        })
+        .await
+}
+
+/// Removes a webhook. What waits for it is not sent.
+pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    let (identity, row) = visible(app, caller, id).await?;
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
+                let actor = allowed(tx, &identity, &row).await?.user.id;
+                deliveries::give_up(tx, &row.id, "the webhook was removed").await?;
+                table::remove(tx, &row.id).await?;
+                if let Some(namespace) = row.namespace {
+                    tx.append(Some(&actor), Event::WebhookRemoved { webhook: row.id, namespace });
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Sends a delivery that tells of nothing, and gives its id.
+pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
+    let (identity, row) = visible(app, caller, id).await?;
+    let text = serde_json::to_string(&WebhookBody {
+        kind: TEST.to_owned(),
+        timestamp: app.environment.now(),
+        data: WebhookData { text: "this webhook is being tried".to_owned(), ..WebhookData::default() },
+    })
+    .map_err(Failure::internal)?;
+    let delivery = app.environment.new_id();
+    let new = NewDelivery {
+        id: delivery.clone(),
+        channel: Channel::Webhook,
+        user: row.user.clone(),
+        webhook: Some(row.id.clone()),
+        kind: TEST.to_owned(),
+        source: format!("{TEST}:{delivery}"),
+        notification: None,
+        body: Some(text),
+        next_at: app.environment.now(),
+    };
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                allowed(tx, &identity, &row).await?;
+                deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await
+            })
+        })
+        .await?;
+    app.due.tell();
+    Ok(delivery)
+}
+
+/// One page of what was or is sent, the newest first.
+pub async fn deliveries(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    state: Option<DeliveryState>,
+    limit: usize,
+    offset: usize,
+) -> Result<DeliveriesResponse> {
+    let (_, row) = visible(app, caller, id).await?;
+    let (limit, offset) = (i64::try_from(limit).unwrap_or(0), i64::try_from(offset).unwrap_or(0));
+    let (total, deliveries) = deliveries::of_webhook(&app.db, &row.id, state, limit, offset).await?;
+    Ok(DeliveriesResponse { total, deliveries })
+}
+
+/// Sends again what is dead, or one that is not waiting.
+pub async fn redeliver(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    request: RedeliverRequest,
+) -> Result<RedeliverResponse> {
+    let (identity, row) = visible(app, caller, id).await?;
+    let is_one = request.delivery.is_some();
+    let unknown = || {
+        let detail = "the webhook has no such delivery, or it is waiting";
+        Failure::new(ProblemCode::WebhookNotFound, detail)
+    };
+    if request.delivery.as_ref().is_some_and(|id| uuid::Uuid::try_parse(id).is_err()) {
+        return Err(unknown());
+    }
+    let redelivered = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                allowed(tx, &identity, &row).await?;
+                deliveries::again(tx, &row.id, request.delivery.as_deref()).await
+            })
+        })
+        .await?;
+    if is_one && redelivered == 0 {
+        return Err(unknown());
+    }
+    app.due.tell();
+    Ok(RedeliverResponse { redelivered })
+}
