@@ -5,9 +5,10 @@ mod publisher;
 use serde::{Deserialize, Serialize};
 
 use crate::api::SignatureMark;
-use crate::approval::PublishPolicy;
+use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy};
+use crate::sign::review::ReviewMark;
 use crate::time::Time;
-use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
+use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
 pub use publisher::PublisherMatch;
 
@@ -147,6 +148,24 @@ pub enum Event {
         /// Where.
         namespace: String,
     },
+    /// A group of a namespace, whose members policies ask for, has these members from now on.
+    #[serde(rename = "group.set")]
+    GroupSet {
+        /// Where.
+        namespace: String,
+        /// Which.
+        group: Segment,
+        /// The ids of all its members, in order.
+        users: Vec<String>,
+    },
+    /// A group of a namespace is there no more.
+    #[serde(rename = "group.removed")]
+    GroupRemoved {
+        /// Where.
+        namespace: String,
+        /// Which.
+        group: Segment,
+    },
     /// A key to sign with was enrolled.
     #[serde(rename = "key.enrolled")]
     KeyEnrolled {
@@ -191,6 +210,12 @@ pub enum Event {
         /// The entries of the policies by which it waits until it is released; without any it waits for nothing.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         policies: Vec<u64>,
+        /// What is true of it, of what policies ask for; where none of those in force asks, it was not looked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        facts: Option<Vec<Fact>>,
+        /// Policies that let it pass, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed: Vec<AutoMark>,
     },
     /// A version that was published before was signed.
     #[serde(rename = "version.signed")]
@@ -215,6 +240,12 @@ pub enum Event {
         digest: Digest,
         /// The entry by which the reviewer had the role.
         member: u64,
+        /// The entries of the groups that the reviewer is in, there and above.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<u64>,
+        /// The reviewer's signature, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<ReviewMark>,
     },
     /// A reviewer refused a version that waited. It is never handed out.
     #[serde(rename = "version.rejected")]
@@ -265,6 +296,58 @@ pub enum Event {
         policies: Vec<u64>,
         /// The entries of the approvals that count, of one that waited.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<u64>,
+    },
+    /// An owner has released what waited, without the approvals that it waited for.
+    #[serde(rename = "version.forced")]
+    VersionForced {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle.
+        digest: Digest,
+        /// The entry by which whoever did it had a role there.
+        member: u64,
+        /// SHA-256 of 64 hexadecimal digits, a line feed and the reason, which members of the namespace are told.
+        reason: Digest,
+        /// The entries of the policies that it waited for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
+    },
+    /// A version that was handed out waits again.
+    #[serde(rename = "version.held")]
+    VersionHeld {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// Why.
+        why: HeldFor,
+        /// The entries of the policies that it waits for.
+        policies: Vec<u64>,
+    },
+    /// A version that is handed out is to be looked at again.
+    #[serde(rename = "version.due")]
+    VersionDue {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// The entries of the policies that demand it.
+        policies: Vec<u64>,
+    },
+    /// A version that is handed out, and was due or released by force, has the approvals that are demanded.
+    #[serde(rename = "version.reviewed")]
+    VersionReviewed {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// The entries of the policies that it is approved by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
+        /// The entries of the approvals that count.
         approvals: Vec<u64>,
     },
     /// A skill is seen by others now.
@@ -330,6 +413,8 @@ impl Event {
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
             Self::PolicySet { .. } => "policy.set",
             Self::PolicyRemoved { .. } => "policy.removed",
+            Self::GroupSet { .. } => "group.set",
+            Self::GroupRemoved { .. } => "group.removed",
             Self::KeyEnrolled { .. } => "key.enrolled",
             Self::KeyRevoked { .. } => "key.revoked",
             Self::VersionPublished { .. } => "version.published",
@@ -340,6 +425,10 @@ impl Event {
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
             Self::VersionReleased { .. } => "version.released",
+            Self::VersionForced { .. } => "version.forced",
+            Self::VersionHeld { .. } => "version.held",
+            Self::VersionDue { .. } => "version.due",
+            Self::VersionReviewed { .. } => "version.reviewed",
             Self::VisibilityChanged { .. } => "skill.visibility-changed",
             Self::SkillRated { .. } => "skill.rated",
             Self::SkillUnrated { .. } => "skill.unrated",
@@ -359,7 +448,11 @@ impl Event {
             | Self::VersionYanked { version, .. }
             | Self::VersionUnyanked { version, .. }
             | Self::VersionQuarantined { version, .. }
-            | Self::VersionReleased { version, .. } => Some(version),
+            | Self::VersionReleased { version, .. }
+            | Self::VersionForced { version, .. }
+            | Self::VersionHeld { version, .. }
+            | Self::VersionDue { version, .. }
+            | Self::VersionReviewed { version, .. } => Some(version),
             _ => None,
         }
     }
@@ -375,6 +468,10 @@ impl Event {
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }
             | Self::VersionReleased { skill, .. }
+            | Self::VersionForced { skill, .. }
+            | Self::VersionHeld { skill, .. }
+            | Self::VersionDue { skill, .. }
+            | Self::VersionReviewed { skill, .. }
             | Self::VisibilityChanged { skill, .. }
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill }
@@ -388,6 +485,8 @@ impl Event {
             | Self::OrgCreated { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
+            | Self::GroupSet { .. }
+            | Self::GroupRemoved { .. }
             | Self::KeyEnrolled { .. }
             | Self::KeyRevoked { .. }
             | Self::MemberSet { .. }
@@ -417,7 +516,9 @@ impl Event {
             | Self::PublisherTrusted { namespace, .. }
             | Self::PublisherUntrusted { namespace, .. }
             | Self::PolicySet { namespace, .. }
-            | Self::PolicyRemoved { namespace } => Audience::OfOrg(namespace),
+            | Self::PolicyRemoved { namespace }
+            | Self::GroupSet { namespace, .. }
+            | Self::GroupRemoved { namespace, .. } => Audience::OfOrg(namespace),
             Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
             _ => Audience::Everybody,
         }
@@ -444,6 +545,8 @@ impl Event {
             | Self::UserLinked { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
+            | Self::GroupSet { .. }
+            | Self::GroupRemoved { .. }
             | Self::KeyEnrolled { .. }
             | Self::KeyRevoked { .. } => false,
             about_a_skill => about_a_skill.skill().is_none(),

@@ -6,6 +6,8 @@
 
 mod approvals;
 mod hidden;
+mod policies;
+mod released;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +15,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::approvals::{Decided, PolicyState};
+use self::approvals::Decided;
 use self::hidden::{Bounds, Said, places};
+use self::policies::{GroupState, PolicyState, Published};
+use self::released::{Forced, Held};
 use self::versions::VersionState;
 use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
@@ -23,7 +27,7 @@ use crate::id::key_contains;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Digest, Namespace, Role, SkillId};
+use crate::{Digest, Namespace, Role, Segment, SkillId, Visibility};
 
 word_enum! {
     /// A rule of the log.
@@ -96,6 +100,18 @@ pub struct Monitor {
     builds: BTreeMap<String, String>,
     /// What is demanded of what is published, by namespace key.
     policies: BTreeMap<String, PolicyState>,
+    /// Groups, by namespace key and name.
+    #[serde(default)]
+    groups: BTreeMap<String, BTreeMap<Segment, GroupState>>,
+    /// Skills, by key, of which is known that everybody sees them.
+    #[serde(default)]
+    public: BTreeSet<String>,
+    /// Versions that must wait again, as the entry before says so.
+    #[serde(default)]
+    owed: BTreeSet<String>,
+    /// Versions that were released by force, with the entries that did.
+    #[serde(default)]
+    forced: BTreeMap<u64, String>,
     /// What hidden leaves may be.
     bounds: Bounds,
     /// What could not be judged, as what it rests on may be hidden.
@@ -144,6 +160,12 @@ impl Monitor {
         self.unjudged
     }
 
+    /// Versions that owners have released without the approvals that were demanded, as `skill@version`, by the entries that say
+    /// so. It breaks no rule, and somebody should know.
+    pub fn forced(&self) -> &BTreeMap<u64, String> {
+        &self.forced
+    }
+
     /// The last time that the log was handed over to another key. Whether its root is that of the tree, and its key the one
     /// that signs now, is for whoever has both.
     pub fn handover(&self) -> Option<&Handover> {
@@ -168,7 +190,12 @@ impl Monitor {
         };
         match entry {
             Some(entry) => self.check(index, &entry, &mut found),
-            None => drop(self.hidden.insert(index)),
+            None => {
+                // It may be what is owed.
+                let is_owed = !std::mem::take(&mut self.owed).is_empty();
+                self.excuse(is_owed);
+                self.hidden.insert(index);
+            }
         }
         found.violations
     }
@@ -193,6 +220,7 @@ impl Monitor {
             None => {}
         }
         let actor = entry.actor.as_deref();
+        self.check_owed(&entry.event, found);
         match &entry.event {
             Event::LogKeyRotated { note } => self.hand_over(index, note, found),
             Event::UserCreated { user, admin } => {
@@ -261,15 +289,36 @@ impl Monitor {
             }
             Event::KeyRevoked { key } => self.revoke(index, key, found),
             Event::PolicySet { namespace, policy } => {
-                self.set_policy(index, actor, namespace, Some(*policy), found);
+                self.set_policy(index, actor, namespace, Some(policy), found);
             }
             Event::PolicyRemoved { namespace } => self.set_policy(index, actor, namespace, None, found),
-            Event::VersionPublished { skill, version, digest, statement, signatures, policies, .. } => {
+            Event::GroupSet { namespace, group, users } => {
+                self.set_group(index, actor, namespace, group, Some(users), found);
+            }
+            Event::GroupRemoved { namespace, group } => {
+                self.set_group(index, actor, namespace, group, None, found);
+            }
+            Event::VersionPublished {
+                skill,
+                version,
+                digest,
+                statement,
+                signatures,
+                policies,
+                facts,
+                passed,
+                via,
+                ..
+            } => {
                 self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-                self.check_policies(&skill.namespace().key(), policies, found);
+                let facts = facts.as_deref();
+                self.check_facts(skill, version, facts, found);
+                self.check_passed(&Published { actor, skill, facts, passed, via: via.as_deref() }, found);
+                let passed: Vec<u64> = passed.iter().map(|mark| mark.policy).collect();
+                self.check_policies(&skill.namespace().key(), policies, facts, &passed, found);
                 let signers = signatures.iter().map(|mark| mark.signer.clone());
                 let authors = signers.chain(actor.map(str::to_owned)).collect();
-                self.publish(skill, version, *digest, authors, &entry.event, found);
+                self.publish(skill, version, *digest, authors, entry, found);
                 if statement.is_some() == signatures.is_empty() {
                     found.add(Rule::Signature, "a statement and signatures come together".to_owned());
                 }
@@ -285,19 +334,42 @@ impl Monitor {
                 self.check_signature(index, skill, signature, found);
                 self.add_author(skill, version, &signature.signer);
             }
-            Event::VersionApproved { skill, version, digest, member }
+            Event::VersionApproved { skill, version, digest, member, .. }
             | Event::VersionRejected { skill, version, digest, member } => {
                 self.change(skill, version, &entry.event, found);
-                let is_approval = matches!(entry.event, Event::VersionApproved { .. });
-                let (digest, member) = (*digest, *member);
-                self.decide(Decided { index, actor, skill, version, digest, member, is_approval }, found);
+                let (time, digest, member) = (entry.time, *digest, *member);
+                let approval = match &entry.event {
+                    Event::VersionApproved { groups, signature, .. } => Some((groups, signature)),
+                    _ => None,
+                };
+                self.decide(Decided { index, time, actor, skill, version, digest, member, approval }, found);
             }
-            Event::VersionReleased { skill, version, policies, approvals } => {
+            Event::VersionReleased { skill, version, policies, approvals }
+            | Event::VersionReviewed { skill, version, policies, approvals } => {
                 let fits = self.change(skill, version, &entry.event, found);
                 match approvals.is_empty() {
                     true => self.must_be_admin(actor, found),
-                    false if fits => self.release(skill, version, policies, approvals, found),
+                    false if fits => {
+                        let is_again = matches!(entry.event, Event::VersionReviewed { .. });
+                        self.release(skill, version, policies, approvals, (entry.time, is_again), found);
+                    }
                     false => {}
+                }
+            }
+            Event::VersionForced { skill, version, digest, member, policies, .. } => {
+                if self.change(skill, version, &entry.event, found) {
+                    let (digest, member) = (*digest, *member);
+                    self.force(Forced { index, actor, skill, version, digest, member, policies }, found);
+                }
+            }
+            Event::VersionHeld { skill, version, why, policies } => {
+                if self.change(skill, version, &entry.event, found) {
+                    self.hold(Held { actor, skill, version, why: *why, policies }, found);
+                }
+            }
+            Event::VersionDue { skill, version, policies } => {
+                if self.change(skill, version, &entry.event, found) {
+                    self.fall_due(actor, skill, version, policies, found);
                 }
             }
             Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
@@ -308,8 +380,12 @@ impl Monitor {
                 self.change(skill, version, &entry.event, found);
                 self.must_be_admin(actor, found);
             }
-            Event::VisibilityChanged { skill, .. } => {
+            Event::VisibilityChanged { skill, visibility } => {
                 self.must_have(actor, &skill.namespace().key(), Role::Admin, found);
+                match visibility {
+                    Visibility::Public => self.make_public(skill),
+                    _ => drop(self.public.remove(&skill.key())),
+                }
             }
             _ => {}
         }
