@@ -58,6 +58,16 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// What is to be said of a version that is handed out.
+    Notice {
+        /// An owner has released it without the approvals that it waited for.
+        Forced = "forced",
+        /// It should have been looked at again.
+        Due = "due",
+    }
+}
+
 /// One step of a policy. The next one opens when it has its approvals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

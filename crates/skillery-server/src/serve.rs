@@ -108,6 +108,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(tlog::feed(Arc::clone(app))),
         tokio::spawn(jobs::flush_counters(Arc::clone(app))),
         tokio::spawn(jobs::collect_contents(Arc::clone(app))),
+        tokio::spawn(jobs::review_again(Arc::clone(app))),
         tokio::spawn(jobs::tidy(Arc::clone(app))),
     ]
 }

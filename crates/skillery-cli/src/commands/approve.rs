@@ -1,10 +1,15 @@
 //! `skillery approve`: what waits for approval, and deciding about it.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use skillery_core::api::{ApprovalsResponse, DecisionRequest};
+use skillery_client::Signer;
+use skillery_client::sign::sign_review;
+use skillery_core::api::{ApprovalsResponse, DecisionRequest, StageStanding};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
-use crate::failure::{CommandResult, Exit};
+use crate::commands::publish::choose_signer;
+use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
 use crate::paging::PageArgs;
 use crate::progress::Progress;
@@ -55,6 +60,7 @@ Examples:
   skillery approve accept acme/email_validator 1.0.0
   skillery approve accept acme/email_validator 1.0.0 --comment 'reads nothing but its input'
   skillery approve accept acme/email_validator 1.0.0 --digest sha256:…
+  skillery approve accept acme/email_validator 1.0.0 --sign
 
 What is approved are the bytes that you have looked at: those of the installed version, else those that the registry \
 hands out now, else those of --digest. Another bundle is refused.")]
@@ -66,6 +72,12 @@ hands out now, else those of --digest. Another bundle is refused.")]
         comment: String,
         #[command(flatten)]
         looked_at: LookedAt,
+        /// Sign the approval with the enrolled SSH key; a policy may demand it
+        #[arg(long)]
+        sign: bool,
+        /// The SSH key to sign with [default: the enrolled one]
+        #[arg(long, value_name = "FILE", requires = "sign")]
+        key: Option<PathBuf>,
     },
     /// Reject a version that waits: it is never handed out, and another version has to be published
     #[command(after_help = "\
@@ -107,11 +119,16 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
             session.output.show(&approvals, |page| describe(page, &approvals))?;
             Ok(Exit::Done)
         }
-        ApproveCommand::Accept { which, comment, looked_at } => {
-            decide(session, which, Decision::Approved, comment, looked_at).await
+        ApproveCommand::Accept { which, comment, looked_at, sign, key } => {
+            let missing = || Failure::usage("no key to sign with is known here");
+            let signer = match sign {
+                true => Some(choose_signer(session, key.as_deref(), true, false)?.ok_or_else(missing)?),
+                false => None,
+            };
+            decide(session, which, Decision::Approved, comment, looked_at, signer.as_ref()).await
         }
         ApproveCommand::Reject { which, reason, looked_at } => {
-            decide(session, which, Decision::Rejected, reason, looked_at).await
+            decide(session, which, Decision::Rejected, reason, looked_at, None).await
         }
     }
 }
@@ -155,6 +172,7 @@ async fn decide(
     decision: Decision,
     comment: &str,
     looked_at: &LookedAt,
+    signer: Option<&Signer>,
 ) -> CommandResult {
     let Which { id, version } = which;
     let client = session.client()?;
@@ -167,7 +185,14 @@ async fn decide(
             _ => session.library()?.reviewed_digest(&client, id, version).await?,
         },
     };
-    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned() };
+    let signature = match signer {
+        Some(signer) => {
+            let standing = client.approvals(id, version).await?;
+            Some(sign_review(&client, &session.home()?, signer, &standing, digest).await?)
+        }
+        None => None,
+    };
+    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned(), signature };
     let approvals = client.decide(id, version, &request).await?;
     drop(progress);
     session.output.show(&approvals, |page| {
@@ -217,11 +242,44 @@ fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) {
     let given = approvals.given;
     page.field(
         "approvals",
-        match approvals.demanded {
+        match &approvals.demanded {
+            _ if approvals.stages.len() > 1 => format!("{given} count"),
             Some(policy) if approvals.status == VersionStatus::Pending => {
                 format!("{given} of {}, each by a {} or above", policy.approvals, policy.role)
             }
             _ => given.to_string(),
         },
     );
+    let is_special = |stage: &StageStanding| stage.group.is_some() || stage.signed;
+    if approvals.stages.len() > 1 || approvals.stages.iter().any(is_special) {
+        for stage in &approvals.stages {
+            let group =
+                stage.group.as_ref().map_or_else(String::new, |group| format!(" in the group {group}"));
+            let signed = if stage.signed { ", signed" } else { "" };
+            let state = match (stage.is_complete, stage.is_open) {
+                (true, _) => "complete",
+                (false, true) => "open",
+                (false, false) => "not yet open",
+            };
+            let given = stage.given.len();
+            let asked =
+                format!("{given} of {}, each a {} or above{group}{signed}", stage.approvals, stage.role);
+            page.field(&format!("stage {}", stage.name), format!("{state}; {asked}"));
+        }
+    }
+    if let Some(facts) = approvals.facts.as_ref().filter(|facts| !facts.is_empty()) {
+        page.field("facts", facts.iter().map(|fact| fact.as_str()).collect::<Vec<_>>().join(", "));
+    }
+    if let Some(since) = approvals.due_since {
+        page.field("to be reviewed", format!("since {}", moment(&since.to_string())));
+    }
+    if let Some(why) = approvals.held_for {
+        page.field("waits again", why.as_str());
+    }
+    if let Some(forced) = &approvals.forced {
+        page.field(
+            "released by force",
+            format!("by {}, entry {}: {}", forced.by, forced.log_index, forced.reason),
+        );
+    }
 }

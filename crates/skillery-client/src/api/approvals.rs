@@ -1,8 +1,11 @@
 //! What namespaces demand, what waits for approval, and deciding about it.
 
 use reqwest::Method;
-use skillery_core::api::{ApprovalsResponse, DecisionRequest, PendingResponse, PolicyResponse};
-use skillery_core::{Namespace, PublishPolicy, SkillId, Version};
+use skillery_core::api::{
+    ApprovalsResponse, DecisionRequest, GroupRequest, GroupSummary, PendingResponse, PolicyHistoryResponse,
+    PolicyResponse, ReasonRequest, SignedReviewsResponse,
+};
+use skillery_core::{Namespace, PublishPolicy, Segment, SkillId, Version};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
@@ -12,6 +15,28 @@ impl Client {
     /// `GET /approvals`: versions that wait where the caller may decide, the oldest first.
     pub async fn pending(&self, namespace: Option<&Namespace>, page: Page) -> Result<PendingResponse> {
         self.json(page.add_to(Call::get(&["approvals"]).query("namespace", namespace))).await
+    }
+
+    /// `GET /approvals?due=true`: versions that are handed out where the caller may decide, and due or released by force.
+    pub async fn due(&self, namespace: Option<&Namespace>, page: Page) -> Result<PendingResponse> {
+        let call = Call::get(&["approvals"]).query("namespace", namespace).query("due", Some("true"));
+        self.json(page.add_to(call)).await
+    }
+
+    /// `GET /skills/{id}/versions/{version}/reviews`: its signed approvals.
+    pub async fn signed_reviews(&self, id: &SkillId, version: &Version) -> Result<SignedReviewsResponse> {
+        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "reviews"])).await
+    }
+
+    /// `POST /skills/{id}/versions/{version}/break-glass`: releases what waits without the approvals that it waits for.
+    pub async fn break_glass(
+        &self,
+        id: &SkillId,
+        version: &Version,
+        reason: &str,
+    ) -> Result<ApprovalsResponse> {
+        let call = Call::of_skill(Method::POST, id, &["versions", &version.to_string(), "break-glass"]);
+        self.json(call.body(&ReasonRequest { reason: reason.to_owned() })?).await
     }
 
     /// `GET /skills/{id}/versions/{version}/approvals`: how far a version is.
@@ -39,14 +64,45 @@ impl Client {
     pub async fn set_approval_policy(
         &self,
         namespace: &Namespace,
-        wanted: PublishPolicy,
+        wanted: &PublishPolicy,
     ) -> Result<PolicyResponse> {
-        self.json(Call::put(&policy(namespace)).body(&wanted)?).await
+        self.json(Call::put(&policy(namespace)).body(wanted)?).await
     }
 
     /// `DELETE /orgs/{namespace}/policy`: what it demanded itself is demanded no more. For admins of the namespace.
     pub async fn remove_approval_policy(&self, namespace: &Namespace) -> Result<PolicyResponse> {
         self.json(Call::delete(&policy(namespace))).await
+    }
+
+    /// `GET /orgs/{namespace}/policy/history`: every policy that it had itself, the newest first.
+    pub async fn approval_policy_history(
+        &self,
+        namespace: &Namespace,
+        page: Page,
+    ) -> Result<PolicyHistoryResponse> {
+        let mut path = policy(namespace);
+        path.push("history");
+        self.json(page.add_to(Call::get(&path))).await
+    }
+
+    /// `PUT /orgs/{namespace}/policy/groups/{group}`: who is in a group from now on. For admins of the namespace.
+    pub async fn set_group(
+        &self,
+        namespace: &Namespace,
+        group: &Segment,
+        users: &[Segment],
+    ) -> Result<GroupSummary> {
+        let mut path = policy(namespace);
+        path.extend(["groups", group.as_str()]);
+        let users = users.iter().map(ToString::to_string).collect();
+        self.json(Call::put(&path).body(&GroupRequest { users })?).await
+    }
+
+    /// `DELETE /orgs/{namespace}/policy/groups/{group}`. For admins of the namespace.
+    pub async fn remove_group(&self, namespace: &Namespace, group: &Segment) -> Result<()> {
+        let mut path = policy(namespace);
+        path.extend(["groups", group.as_str()]);
+        self.empty(Call::delete(&path)).await
     }
 }
 

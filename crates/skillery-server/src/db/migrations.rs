@@ -23,6 +23,7 @@ const FOLDERS: &str = include_str!("migrations/0010_folders.sql");
 const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
+const GATES: &str = include_str!("migrations/0015_gates.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -50,6 +51,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (11, "git", GIT),
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
+        (15, "gates", GATES),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -90,6 +90,9 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/orgs/{namespace}/policy", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
+    ("get", "/api/v1/orgs/{namespace}/policy/history", Who::Scope(Read)),
+    ("put", "/api/v1/orgs/{namespace}/policy/groups/{group}", Who::Scope(Admin)),
+    ("delete", "/api/v1/orgs/{namespace}/policy/groups/{group}", Who::Scope(Admin)),
     ("get", "/api/v1/approvals", Who::Scope(Read)),
     ("get", "/api/v1/keys", Who::Scope(Read)),
     ("post", "/api/v1/keys", Who::Scope(Admin)),
@@ -106,6 +109,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/skills/{id}/versions/{version}/statement", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Read)),
     ("post", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Review)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/reviews", Who::Reader),
+    ("post", "/api/v1/skills/{id}/versions/{version}/break-glass", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/versions/{version}/signature", Who::Reader),
     ("get", "/log/v1/checkpoint", Who::Reader),
     ("get", "/log/v1/tile/{path}", Who::Reader),
@@ -251,6 +256,8 @@ const SIGNATURES: &str = "/api/v1/skills/{id}/versions/{version}/signatures";
 const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
+const REVIEWS: &str = "/api/v1/skills/{id}/versions/{version}/reviews";
+const BREAK_GLASS: &str = "/api/v1/skills/{id}/versions/{version}/break-glass";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
@@ -269,6 +276,8 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
+        [id @ .., "versions", version, "reviews"] if id.len() >= 2 => (REVIEWS, id, Some(version)),
+        [id @ .., "versions", version, "break-glass"] if id.len() >= 2 => (BREAK_GLASS, id, Some(version)),
         [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
         [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
         [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
@@ -333,6 +342,8 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (STATEMENT, Method::GET, Some(version)) => api::signatures::statement(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
+        (REVIEWS, Method::GET, Some(version)) => api::approvals::reviews(&call, &id, &version).await,
+        (BREAK_GLASS, Method::POST, Some(version)) => api::approvals::break_glass(call, &id, &version).await,
         (BUNDLE, Method::GET, Some(version)) => api::bundle::bundle(&call, &id, &version).await,
         (FILE, Method::GET, Some(version)) => {
             api::bundle::file(&call, &id, &version, &path.unwrap_or_default()).await
@@ -354,6 +365,8 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
         [namespace @ .., "policy"] if !namespace.is_empty() => (POLICY, namespace, ""),
+        [namespace @ .., "policy", "history"] if !namespace.is_empty() => (POLICY_HISTORY, namespace, ""),
+        [namespace @ .., "policy", "groups", group] if !namespace.is_empty() => (GROUP, namespace, group),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
@@ -371,6 +384,9 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (POLICY, Method::GET) => api::policy::show(&call, &namespace).await,
             (POLICY, Method::PUT) => api::policy::set(call, &namespace).await,
             (POLICY, Method::DELETE) => api::policy::remove(&call, &namespace).await,
+            (POLICY_HISTORY, Method::GET) => api::policy::history(&call, &namespace).await,
+            (GROUP, Method::PUT) => api::groups::set(call, &namespace, user).await,
+            (GROUP, Method::DELETE) => api::groups::remove(&call, &namespace, user).await,
             (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
             (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
             (PUBLISHER, Method::DELETE) => api::publishers::remove(&call, &namespace, user).await,
@@ -387,6 +403,8 @@ const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{namespace}/allowed_signers";
 const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
+const POLICY_HISTORY: &str = "/api/v1/orgs/{namespace}/policy/history";
+const GROUP: &str = "/api/v1/orgs/{namespace}/policy/groups/{group}";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";

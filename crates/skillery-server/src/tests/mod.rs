@@ -10,6 +10,7 @@ mod certificates;
 mod durability;
 mod folders;
 mod folders_on_trial;
+mod gates;
 mod history;
 mod interop;
 mod keys;

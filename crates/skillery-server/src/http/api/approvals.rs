@@ -2,17 +2,21 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse};
+use skillery_core::api::{
+    ApprovalsResponse, DecisionRequest, DecisionSummary, ForcedSummary, PendingResponse, PolicyInForce,
+    ReasonRequest, SignedReview, SignedReviewsResponse, StageStanding,
+};
 use skillery_core::id::key_contains;
+use skillery_core::sign::review::ReviewMark;
 use skillery_core::{
-    Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Digest, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::{Wanted, decide, given, judge, of_waiting};
-use crate::db::{approvals as table, versions};
+use crate::approvals::{Standing, Wanted, WantedForce, check_review, decide, demand, force, in_force};
+use crate::db::{approvals as table, gates, keys, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
 use crate::skill;
@@ -25,6 +29,7 @@ use crate::text::{check_text, invalid};
         ("namespace" = Option<String>, Query, description = "only in this namespace and below it"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
+        ("due" = Option<bool>, Query, description = "those instead that are handed out, and due or released by force"),
     ),
     responses((status = 200, body = PendingResponse), (status = "default", description = "a problem", body = Problem)),
 )]
@@ -48,7 +53,8 @@ pub async fn pending(call: &Call) -> Result<Response> {
         }
     }
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let wanted = table::Wanted { user: &identity.user.id, is_bound_to_roles, within: &within_bounds };
+    let is_due = call.parsed::<bool>("due")?.unwrap_or(false);
+    let wanted = table::Wanted { user: &identity.user.id, is_bound_to_roles, within: &within_bounds, is_due };
     let (total, pending) = table::pending(&call.app.db, &wanted, limit, offset).await?;
     json(StatusCode::OK, &PendingResponse { total, pending })
 }
@@ -98,16 +104,21 @@ async fn approvals_of(
         .ok_or_else(not_found)?;
     let summary = versions::summary(&app.db, &key, version).await?.ok_or_else(not_found)?;
     let policies = table::policies(app.db.reader(), &namespace).await?;
-    let policy = of_waiting(&policies);
+    let gate = gates::find(app.db.reader(), &key, version).await?;
+    let now = app.environment.now();
+    let standing =
+        Standing::of(&mut *app.db.reader().acquire().await?, id, &row, &policies, &gate, now).await?;
     // What waits needs one approval even where nothing is demanded any more.
-    let is_demanded = row.status == VersionStatus::Pending || policies.iter().any(|set| set.policy.waits());
-    let demanded = is_demanded.then_some(policy);
-    let judged = judge(&mut *app.db.reader().acquire().await?, id, &row).await?;
-    let given = given(&judged, policy);
-    let decisions = judged
+    let is_demanded = row.status == VersionStatus::Pending || !demand(&policies, &gate).is_nothing();
+    let demanded = is_demanded.then(|| standing.demand.in_short());
+    let stages = if is_demanded { stages(&standing, &policies) } else { Vec::new() };
+    let given = standing.judgement.count();
+    let decisions = standing
+        .judged
         .into_iter()
         .map(|judged| DecisionSummary {
-            counts: judged.counts(policy),
+            counts: judged.counts,
+            signed: judged.row.review.is_some(),
             user: judged.row.name,
             decision: judged.row.decision,
             comment: judged.row.comment,
@@ -124,7 +135,100 @@ async fn approvals_of(
         demanded,
         given,
         decisions,
+        stages,
+        policies: in_force(&policies),
+        facts: gate.facts,
+        held_for: gate.held_for,
+        due_since: gate.due_at,
+        forced: gate.forced.map(|forced| ForcedSummary {
+            by: forced.name,
+            at: forced.at,
+            reason: forced.reason,
+            salt: forced.salt,
+            log_index: u64::try_from(forced.log_index).unwrap_or(0),
+        }),
     })
+}
+
+/// How far each stage is, with the names of those who count for it.
+fn stages(standing: &Standing, policies: &[PolicyInForce]) -> Vec<StageStanding> {
+    let mut told = Vec::new();
+    for (ladder, counts) in standing.demand.ladders.iter().zip(&standing.judgement.ladders) {
+        let place = policies.iter().rev().find(|set| ladder.policies.contains(&set.log_index));
+        let namespace = place.map_or_else(String::new, |set| set.namespace.clone());
+        for (stage, count) in ladder.stages.iter().zip(counts) {
+            let name = |place: &usize| standing.judged[standing.places[*place]].row.name.clone();
+            told.push(StageStanding {
+                namespace: namespace.clone(),
+                name: stage.name.clone(),
+                approvals: stage.approvals,
+                role: stage.role,
+                group: stage.group.clone(),
+                signed: ladder.signed_reviews,
+                given: count.given.iter().map(name).collect(),
+                is_open: count.is_open,
+                is_complete: count.is_complete,
+            });
+        }
+    }
+    told
+}
+
+/// The signed approvals of a version, with all that checks them: for whoever sees it.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/reviews", tag = "approvals",
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses((status = 200, body = SignedReviewsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let (key, namespace) = (skill.id.key(), skill.id.namespace().key());
+    versions::find(call.app.db.reader(), &key, version)
+        .await?
+        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
+        .ok_or_else(|| skill::version_not_found(id, &VersionRequest::Exact(version.clone())))?;
+    let mut reviews = Vec::new();
+    for row in table::decisions(call.app.db.reader(), &key, version).await? {
+        let (Some(review), Some(fingerprint)) = (row.review, row.signing_key) else { continue };
+        let Some(found) = keys::find(call.app.db.reader(), &fingerprint).await? else { continue };
+        let mark = ReviewMark {
+            key: fingerprint,
+            enrolled: found.log_index,
+            statement: Digest::of(review.statement.as_bytes()),
+            sha256: Digest::of(review.signature.as_bytes()),
+        };
+        let log_index = u64::try_from(row.log_index).unwrap_or(0);
+        reviews.push(SignedReview { log_index, review, public_key: found.public_key.to_string(), mark });
+    }
+    json(StatusCode::OK, &SignedReviewsResponse { reviews })
+}
+
+/// Releases a version that waits at once, without the approvals that it waits for. For owners of the namespace, and for admins of
+/// the registry with a role there; the log has it as a kind of its own, and clients are warned until reviewers have approved.
+#[utoipa::path(
+    post, path = "/api/v1/skills/{id}/versions/{version}/break-glass", tag = "approvals", security(("token" = ["admin"])),
+    request_body = ReasonRequest,
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses(
+        (status = 200, body = ApprovalsResponse),
+        (status = 409, description = "`status-conflict`: it does not wait", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn break_glass(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let (app, caller, request) = call.json::<ReasonRequest>().await?;
+    let identity = (**caller.require_role(Scope::Admin, Role::Owner, &skill.id.namespace())?).clone();
+    let ReasonRequest { reason } = request;
+    check_text("reason", &reason, app.settings.limits.reason_length, true)?;
+    if reason.trim().is_empty() {
+        return Err(invalid("reason", "whoever does this says why, in `reason`"));
+    }
+    let salt = Digest::of(&app.environment.random::<32>()).to_string();
+    let wanted = WantedForce { id: skill.id.clone(), version: version.clone(), reason, salt };
+    app.db.write(move |tx| Box::pin(async move { force(tx, &identity, wanted).await })).await?;
+    json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
 }
 
 /// Approves a version, or rejects one that waits. What has all approvals that are demanded is released with the last of
@@ -145,13 +249,21 @@ pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result
     let skill = skill::find(&call.app, &call.caller, id).await?;
     let (app, caller, request) = call.json::<DecisionRequest>().await?;
     let identity = caller.require_role(Scope::Review, Role::Reviewer, &skill.id.namespace())?;
-    let DecisionRequest { decision, digest, comment } = request;
+    let DecisionRequest { decision, digest, comment, signature } = request;
     check_text("comment", &comment, app.settings.limits.reason_length, true)?;
     if decision == Decision::Rejected && comment.trim().is_empty() {
         return Err(invalid("comment", "a rejection says why, in `comment`"));
     }
+    let review = match signature {
+        Some(_) if decision == Decision::Rejected => {
+            return Err(invalid("signature", "an approval is signed, and a rejection is not"));
+        }
+        Some(signature) => Some(check_review(&app, signature, &skill.id, version, digest).await?),
+        None => None,
+    };
+    let digest = digest.or_else(|| review.as_ref().map(|review| review.digest()));
     let identity = (**identity).clone();
-    let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment };
+    let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment, review };
     app.db
         .write(move |tx| {
             Box::pin(async move {

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod bundle;
 pub mod download;
+pub mod groups;
 pub mod install;
 pub mod keys;
 pub mod log;
