@@ -6,6 +6,7 @@
 
 mod approvals;
 mod hidden;
+mod keys;
 mod policies;
 mod released;
 mod versions;
@@ -17,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use self::approvals::Decided;
 use self::hidden::{Bounds, Said, places};
+use self::keys::KeyState;
 use self::policies::{GroupState, PolicyState, Published};
 use self::released::{Forced, Held};
 use self::versions::VersionState;
-use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
 use crate::id::key_contains;
@@ -127,15 +128,6 @@ pub struct Handover {
     pub root: Digest,
     /// The key from there on: `name+id+base64`.
     pub to: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KeyState {
-    user: Option<String>,
-    org: Option<String>,
-    /// The last entry about it.
-    last: u64,
-    is_revoked: bool,
 }
 
 impl Monitor {
@@ -428,81 +420,6 @@ impl Monitor {
             found.add(Rule::LogKey, detail);
         }
         self.handover = Some(Handover { index, root: rotation.root, to: rotation.to.to_string() });
-    }
-
-    fn enrol(
-        &mut self,
-        index: u64,
-        key: &str,
-        user: &Option<String>,
-        org: &Option<String>,
-        found: &mut Found,
-    ) {
-        if user.is_some() == org.is_some() {
-            found.add(Rule::Key, format!("{key} must be a user's, or an org's"));
-        }
-        let state = KeyState { user: user.clone(), org: org.clone(), last: index, is_revoked: false };
-        if self.keys.insert(key.to_owned(), state).is_some() {
-            found.add(Rule::Key, format!("{key} was enrolled before"));
-        }
-    }
-
-    fn revoke(&mut self, index: u64, key: &str, found: &mut Found) {
-        match self.keys.get_mut(key) {
-            Some(state) if !state.is_revoked => (state.is_revoked, state.last) = (true, index),
-            Some(_) => found.add(Rule::Key, format!("{key} was revoked before")),
-            None => {
-                if !self.excuse(self.may_be(None, &Said::Key(key.to_owned()))) {
-                    found.add(Rule::Key, format!("{key} was never enrolled"));
-                }
-                let state = KeyState { user: None, org: None, last: index, is_revoked: true };
-                self.keys.insert(key.to_owned(), state);
-            }
-        }
-    }
-
-    /// A signature is judged where it stands: by the state of its key and of its signer's role at that entry.
-    fn check_signature(&mut self, index: u64, skill: &SkillId, mark: &SignatureMark, found: &mut Found) {
-        let SignatureMark { key, signer, enrolled, member, .. } = mark;
-        match self.keys.get(key) {
-            None if self.hidden.contains(enrolled) => {
-                self.unjudged += 1;
-                self.say(*enrolled, Said::Key(key.clone()), found);
-            }
-            None => found.add(Rule::Signature, format!("{key} was never enrolled")),
-            Some(state) if state.is_revoked => {
-                found.add(Rule::Signature, format!("{key} was revoked by entry {}", state.last));
-            }
-            Some(state) if state.last != *enrolled => {
-                let detail = format!("the last entry about {key} is {}, and it names {enrolled}", state.last);
-                found.add(Rule::Signature, detail);
-            }
-            Some(KeyState { user: Some(user), .. }) if user != signer => {
-                found.add(
-                    Rule::Signature,
-                    format!("{key} is the key of `{user}`, and `{signer}` is said to have signed"),
-                );
-            }
-            Some(KeyState { org: Some(org), .. }) if key_of(org).is_none_or(|org| org != skill.org_key()) => {
-                found.add(Rule::Signature, format!("{key} is the authority of another org, `{org}`"));
-            }
-            Some(_) => {}
-        }
-        if self.disabled.contains(signer) {
-            found.add(Rule::Signature, format!("`{signer}` is switched off"));
-        }
-        let namespace = skill.namespace().key();
-        let roles = self.roles_in(&namespace, signer);
-        let is_given = roles.iter().any(|(role, given)| *role >= Role::Publisher && given == member);
-        let is_late = self.bound(places(&namespace), signer).is_none_or(|bound| *member > bound);
-        if !is_given && self.hidden.contains(member) && is_late {
-            self.unjudged += 1;
-            self.say(*member, Said::role(&namespace, signer), found);
-        } else if !is_given || *member >= index {
-            let detail =
-                format!("entry {member} does not give `{signer}` a role in `{namespace}` that may publish");
-            found.add(Rule::Signature, detail);
-        }
     }
 
     fn roles_in(&self, namespace: &str, user: &str) -> Vec<(Role, u64)> {
