@@ -50,7 +50,13 @@ impl Monitor {
     }
 
     /// A signature is judged where it stands: by the state of its key and of its signer's role at that entry.
-    pub(super) fn check_signature(&mut self, index: u64, skill: &SkillId, mark: &SignatureMark, found: &mut Found) {
+    pub(super) fn check_signature(
+        &mut self,
+        index: u64,
+        skill: &SkillId,
+        mark: &SignatureMark,
+        found: &mut Found,
+    ) {
         let SignatureMark { key, signer, enrolled, member, .. } = mark;
         match self.keys.get(key) {
             None if self.hidden.contains(enrolled) => {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Visibility;
+use crate::api::SignatureMark;
 use crate::approval::PublishPolicy;
 use crate::entry::Opening;
 use crate::sign::author::SignatureKind;
