@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Logout(commands::logout::LogoutArgs),
     /// Show who is signed in, and what the token may do
     Whoami(commands::whoami::WhoamiArgs),
+    /// Open the registry's pages in a browser, signed in
+    Open(commands::open::OpenArgs),
     /// Publish a version of a skill
     Publish(commands::publish::PublishArgs),
     /// Publish what is new in a folder, an archive or a repository of skills
@@ -120,6 +122,17 @@ pub(crate) enum Command {
     Reviews(commands::reviews::ReviewsArgs),
     /// Show the skills that are installed most at present
     Trending(commands::trending::TrendingArgs),
+    /// Show whose skills others use
+    Leaderboard(commands::leaderboard::LeaderboardArgs),
+    /// Show how often a skill is installed, and which versions are in use
+    Usage(commands::usage::UsageArgs),
+    /// Show how sound a version is, and what would make it sounder
+    Health(commands::health::HealthArgs),
+    /// Show which skills of the registry a skill needs
+    Dependencies(commands::dependencies::DependenciesArgs),
+    /// Show which skills of the registry a change of a skill reaches
+    #[command(visible_alias = "impact")]
+    Dependents(commands::dependents::DependentsArgs),
     /// Take a version back without deleting it
     Yank(commands::yank::YankArgs),
     /// Keep a version from everybody (admins of the registry)
@@ -152,6 +165,8 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)
     Log(commands::log::LogArgs),
+    /// Show who did what, when and from where, and what was refused (admins)
+    Audit(commands::audit::AuditArgs),
     /// Look after a registry's data
     Admin(commands::admin::AdminArgs),
     /// Show what this program is configured to do

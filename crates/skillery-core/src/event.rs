@@ -260,6 +260,19 @@ pub enum Event {
         /// The entry by which the reviewer had the role.
         member: u64,
     },
+    /// A reviewer asked for changes of a version that waits. It waits on, and an approval of the same reviewer before this
+    /// entry counts no more.
+    #[serde(rename = "version.changes-requested")]
+    VersionChangesRequested {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle that was looked at.
+        digest: Digest,
+        /// The entry by which the reviewer had the role.
+        member: u64,
+    },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]
     VersionYanked {
@@ -384,6 +397,47 @@ pub enum Event {
     SkillUnstarred {
         /// The skill.
         skill: SkillId,
+    },
+    /// A user commented on a skill, or answered a comment. What it says is none of the log's, and neither is its digest: of a
+    /// short text it would tell what it was.
+    #[serde(rename = "comment.posted")]
+    CommentPosted {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A comment says something else.
+    #[serde(rename = "comment.edited")]
+    CommentEdited {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A comment was taken back by its author.
+    #[serde(rename = "comment.deleted")]
+    CommentDeleted {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A moderator hid a comment.
+    #[serde(rename = "comment.hidden")]
+    CommentHidden {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A moderator showed a comment again.
+    #[serde(rename = "comment.unhidden")]
+    CommentUnhidden {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
     },
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]

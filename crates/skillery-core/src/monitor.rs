@@ -28,7 +28,7 @@ use crate::id::key_contains;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Digest, Namespace, Role, Segment, SkillId, Visibility};
+use crate::{Decision, Digest, Namespace, Role, Segment, SkillId, Visibility};
 
 word_enum! {
     /// A rule of the log.
@@ -327,14 +327,20 @@ impl Monitor {
                 self.add_author(skill, version, &signature.signer);
             }
             Event::VersionApproved { skill, version, digest, member, .. }
-            | Event::VersionRejected { skill, version, digest, member } => {
+            | Event::VersionRejected { skill, version, digest, member }
+            | Event::VersionChangesRequested { skill, version, digest, member } => {
                 self.change(skill, version, &entry.event, found);
                 let (time, digest, member) = (entry.time, *digest, *member);
-                let approval = match &entry.event {
-                    Event::VersionApproved { groups, signature, .. } => Some((groups, signature)),
-                    _ => None,
+                let (decision, approval) = match &entry.event {
+                    Event::VersionApproved { groups, signature, .. } => {
+                        (Decision::Approved, Some((groups, signature)))
+                    }
+                    Event::VersionRejected { .. } => (Decision::Rejected, None),
+                    _ => (Decision::ChangesRequested, None),
                 };
-                self.decide(Decided { index, time, actor, skill, version, digest, member, approval }, found);
+                let decided =
+                    Decided { index, time, actor, skill, version, digest, member, decision, approval };
+                self.decide(decided, found);
             }
             Event::VersionReleased { skill, version, policies, approvals }
             | Event::VersionReviewed { skill, version, policies, approvals } => {

@@ -34,6 +34,7 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
         },
         Event::VersionApproved { .. } => before.filter(|before| matches!(before, Pending | Published)),
         Event::VersionRejected { .. } => fits(Rejected, &[Pending]),
+        Event::VersionChangesRequested { .. } => fits(Pending, &[Pending]),
         // What waited is released by approvals, what was quarantined by an admin of the registry.
         Event::VersionReleased { approvals, .. } => {
             fits(Published, if approvals.is_empty() { &[Quarantined] } else { &[Pending] })
@@ -62,7 +63,7 @@ mod tests {
     use crate::{Digest, SkillId, Version};
     use VersionStatus::{Pending, Published, Quarantined, Rejected, Yanked};
 
-    fn events() -> [Event; 13] {
+    fn events() -> [Event; 14] {
         let (skill, version): (SkillId, Version) = ("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap());
         let published = |policies: Vec<u64>| Event::VersionPublished {
             skill: skill.clone(),
@@ -122,6 +123,12 @@ mod tests {
                 policies: vec![1],
                 approvals: vec![2],
             },
+            Event::VersionChangesRequested {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+            },
         ]
     }
 
@@ -129,28 +136,28 @@ mod tests {
     fn what_can_follow_what() {
         // In the order of the events above.
         let table = [
-            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None], [None; 4]),
+            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None], [None; 5]),
             (
                 Some(Pending),
                 [None, None, Some(Pending), Some(Rejected), Some(Published), None, None, None, None],
-                [Some(Published), None, None, None],
+                [Some(Published), None, None, None, Some(Pending)],
             ),
             (
                 Some(Published),
                 [None, None, Some(Published), None, None, None, Some(Yanked), None, Some(Quarantined)],
-                [None, Some(Pending), Some(Published), Some(Published)],
+                [None, Some(Pending), Some(Published), Some(Published), None],
             ),
             (
                 Some(Yanked),
                 [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined)],
-                [None, Some(Pending), None, None],
+                [None, Some(Pending), None, None, None],
             ),
             (
                 Some(Quarantined),
                 [None, None, None, None, None, Some(Published), None, None, Some(Quarantined)],
-                [None; 4],
+                [None; 5],
             ),
-            (Some(Rejected), [None; 9], [None; 4]),
+            (Some(Rejected), [None; 9], [None; 5]),
         ];
         for (before, row, rest) in table {
             for (event, after) in events().iter().zip(row.into_iter().chain(rest)) {

@@ -20,11 +20,13 @@ pub enum TokenKind {
     Service,
     /// One build of a trusted publisher, for some minutes.
     TrustedPublisher,
+    /// A browser, for some days.
+    Session,
 }
 
 impl TokenKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Personal, Self::Service, Self::TrustedPublisher];
+    pub const ALL: &[Self] = &[Self::Personal, Self::Service, Self::TrustedPublisher, Self::Session];
 
     /// The part between the two underscores.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl TokenKind {
             Self::Personal => "pat",
             Self::Service => "svc",
             Self::TrustedPublisher => "tp",
+            Self::Session => "web",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! tightened meanwhile holds, and an approval of somebody who is no reviewer any more does not.
 
 mod again;
+mod asked;
 mod facts;
 mod force;
 mod signed;
@@ -28,6 +29,7 @@ use crate::failure::{Failure, Result};
 use crate::skill;
 
 pub use again::{hold_for_public, review_overdue};
+pub use asked::{Asked, asks};
 pub use facts::{At, found, passed};
 pub use force::{Wanted as WantedForce, force};
 pub use signed::{Checked as CheckedReview, check as check_review};
@@ -248,8 +250,12 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         at: now,
     };
     // What would count for nothing more is not said again; a role that was given anew is, where nobody waits for it.
+    // What is to be changed may be said otherwise.
     let is_new = match (decision, mine) {
         (Decision::Rejected, mine) => mine.is_none(),
+        (Decision::ChangesRequested, mine) => {
+            mine.is_none_or(|mine| mine.row.member != member || mine.row.comment != comment)
+        }
         (Decision::Approved, Some(_)) if wants => standing.would_count(new.clone(), now),
         (Decision::Approved, mine) => mine.is_none_or(|mine| mine.row.member != member),
     };
@@ -280,6 +286,9 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
                 signature: mark.clone(),
             },
             Decision::Rejected => Event::VersionRejected { skill, version: version.clone(), digest, member },
+            Decision::ChangesRequested => {
+                Event::VersionChangesRequested { skill, version: version.clone(), digest, member }
+            }
         };
         let index = tx.append(Some(user), event);
         let comment = match (&comment, mine) {
@@ -367,13 +376,16 @@ fn not_asked(standing: &Standing, new: &Approval<'_>) -> Failure {
 fn check_status(id: &SkillId, row: &VersionRow, decision: Decision) -> Result<()> {
     let fits = match decision {
         Decision::Approved => matches!(row.status, VersionStatus::Pending | VersionStatus::Published),
-        Decision::Rejected => row.status == VersionStatus::Pending,
+        Decision::Rejected | Decision::ChangesRequested => row.status == VersionStatus::Pending,
     };
     if fits {
         return Ok(());
     }
     let detail = match decision {
         Decision::Approved => format!("{id} {} is {}, so it cannot be approved", row.version, row.status),
+        Decision::ChangesRequested => {
+            format!("{id} {} is {}, and does not wait for changes", row.version, row.status)
+        }
         Decision::Rejected if row.status == VersionStatus::Rejected => {
             format!("{id} {} is rejected already", row.version)
         }

@@ -103,8 +103,7 @@ async fn set(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, labe
 async fn revoke_others(tx: &mut Tx, user: &str, label: &str, kept: &str) -> Result<()> {
     for old in accounts::live_with_label(tx, user, label).await? {
         if old != kept {
-            accounts::revoke(tx, &old).await?;
-            tx.append(None, Event::TokenRevoked { token: old });
+            accounts::revoke(tx, None, &old).await?;
         }
     }
     Ok(())
@@ -130,6 +129,7 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
         last_used_at: None,
         revoked_at: None,
         via: None,
+        parent: None,
     };
     accounts::insert_token(tx, &user.id, hash, &token).await?;
     tx.append(

@@ -206,9 +206,9 @@ fn is_spelled(id: &SkillId, name: &str) -> bool {
     id.key().rsplit('/').next() == Some(name)
 }
 
-/// Notes that a version was handed out with its content.
-pub fn note_install(app: &App, id: &SkillId, version: &Version) {
-    app.counters.count_install(&id.key(), version);
+/// Notes that a version was handed out with its content, and to whom.
+pub fn note_install(app: &App, caller: &Caller, id: &SkillId, version: &Version) {
+    app.counters.count_install(&id.key(), version, caller, app.environment.now());
     app.metrics.downloaded();
 }
 

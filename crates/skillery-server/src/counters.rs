@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use skillery_core::Version;
 use skillery_core::time::Time;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::db::accounts;
 use crate::db::installs::{self, InstallKey};
+use crate::db::user_installs::{self, UserInstall, UserInstallKey};
 use crate::failure::Result;
 
 /// Microseconds of a day.
@@ -23,6 +25,7 @@ const CHUNK: usize = 500;
 #[derive(Default)]
 pub struct Counters {
     installs: Mutex<HashMap<InstallKey, i64>>,
+    user_installs: Mutex<HashMap<UserInstallKey, UserInstall>>,
     token_uses: Mutex<HashMap<String, TokenUse>>,
 }
 
@@ -39,11 +42,18 @@ pub fn day_of(time: Time) -> i64 {
 }
 
 impl Counters {
-    /// A download was answered with content.
-    pub fn count_install(&self, skill: &str, version: &Version) {
+    /// A download was answered with content, to this caller.
+    pub fn count_install(&self, skill: &str, version: &Version, caller: &Caller, now: Time) {
         let version = version.to_string();
+        if let Some(user) = caller.user_id() {
+            let key =
+                UserInstallKey { skill: skill.to_owned(), version: version.clone(), user: user.to_owned() };
+            let mut installs = self.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut installs, key, UserInstall::once(now));
+        }
         let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
-        *installs.entry(InstallKey { skill: skill.to_owned(), version }).or_default() += 1;
+        let key = InstallKey { skill: skill.to_owned(), version, program: caller.program() };
+        *installs.entry(key).or_default() += 1;
     }
 
     /// A token was used; kept to the hour, so that a busy token costs one write an hour.
@@ -62,6 +72,7 @@ impl Counters {
     /// Whether there is something to write.
     pub fn is_empty(&self) -> bool {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && self.user_installs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
             && !self
                 .token_uses
                 .lock()
@@ -97,6 +108,17 @@ impl Counters {
             *installs.entry(key).or_default() += downloads;
         }
     }
+
+    fn give_back_users(&self, batch: Vec<(UserInstallKey, UserInstall)>) {
+        let mut installs = self.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, install) in batch {
+            note(&mut installs, key, install);
+        }
+    }
+}
+
+fn note(installs: &mut HashMap<UserInstallKey, UserInstall>, key: UserInstallKey, more: UserInstall) {
+    installs.entry(key).and_modify(|known| *known = known.and(more)).or_insert(more);
 }
 
 /// Writes what was counted. What cannot be written is kept for the next time.
@@ -106,7 +128,7 @@ pub async fn flush(app: &App) -> Result<()> {
         pending.drain().collect()
     };
     // In one order on every server, so that two of them never wait for each other.
-    installs.sort_by(|left, right| (&left.0.skill, &left.0.version).cmp(&(&right.0.skill, &right.0.version)));
+    installs.sort_by(|left, right| left.0.cmp(&right.0));
     while !installs.is_empty() {
         let batch: Vec<_> = installs.drain(..installs.len().min(CHUNK)).collect();
         let written = batch.clone();
@@ -133,6 +155,7 @@ pub async fn flush(app: &App) -> Result<()> {
             }
         }
     }
+    flush_user_installs(app).await?;
     let uses = app.counters.unwritten_uses();
     if !uses.is_empty() {
         let written = uses.clone();
@@ -147,6 +170,27 @@ pub async fn flush(app: &App) -> Result<()> {
             })
             .await?;
         app.counters.uses_are_written(&uses);
+    }
+    Ok(())
+}
+
+async fn flush_user_installs(app: &App) -> Result<()> {
+    let mut installs: Vec<(UserInstallKey, UserInstall)> = {
+        let mut pending = app.counters.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.drain().collect()
+    };
+    // In one order on every server, as above.
+    installs.sort_by(|left, right| left.0.cmp(&right.0));
+    while !installs.is_empty() {
+        let batch: Vec<_> = installs.drain(..installs.len().min(CHUNK)).collect();
+        let written = batch.clone();
+        let outcome =
+            app.db.write(move |tx| Box::pin(async move { user_installs::add(tx, &written).await })).await;
+        if let Err(failure) = outcome {
+            app.counters.give_back_users(batch);
+            app.counters.give_back_users(installs);
+            return Err(failure);
+        }
     }
     Ok(())
 }

@@ -1,6 +1,41 @@
 //! Orgs, members, tokens and users.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::support::{SECRET, Server, VALIDATOR, snapshot};
+
+/// What a browser gets that asks for this path.
+fn page(server: &Server, path: &str) -> String {
+    let address = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/html\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_browser_is_signed_in_by_a_link() {
+    let server = Server::start();
+    let place = server.place();
+    let opened = place.run(["open", "acme/skill", "--print", "--json"]).ok().reveals();
+    let url = opened.json()["url"].as_str().unwrap().to_owned();
+    assert!(url.contains("/login?code=") && url.ends_with("&next=%2Facme%2Fskill"), "{url}");
+    // What a browser would see of it.
+    let page = page(&server, url.strip_prefix(&server.url).unwrap());
+    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("Sign in as admin"), "{page}");
+    assert!(page.contains("name=\"next\" value=\"/acme/skill\""), "{page}");
+    // Nothing is opened where nobody looks.
+    let opened = place.run(["open"]).ok().reveals();
+    let text = &opened.stdout;
+    assert!(
+        text.contains("/login?code=") && text.contains("works until") && !text.contains("opened"),
+        "{text}"
+    );
+}
 
 #[test]
 fn a_user_gets_a_token_and_a_role() {

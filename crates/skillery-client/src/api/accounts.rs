@@ -1,9 +1,9 @@
 //! Who is asking, and the users, tokens, orgs and members of a registry.
 
 use skillery_core::api::{
-    CreateOrgRequest, CreateTokenRequest, CreateTokenResponse, CreateUserRequest, Member, MembersResponse,
-    OrgSummary, OrgsResponse, SetMemberRequest, SigningSecretRequest, TokensResponse, UpdateUserRequest,
-    UserSummary, UsersResponse, WhoAmI,
+    CreateOrgRequest, CreateTokenRequest, CreateTokenResponse, CreateUserRequest, LoginLinkResponse, Member,
+    MembersResponse, OrgSummary, OrgsResponse, SetMemberRequest, SigningSecretRequest, TokensResponse,
+    UpdateUserRequest, UserSummary, UsersResponse, WhoAmI,
 };
 use skillery_core::token::Secret;
 use skillery_core::{Namespace, Role, Segment};
@@ -16,6 +16,11 @@ impl Client {
     /// `GET /whoami`.
     pub async fn whoami(&self) -> Result<WhoAmI> {
         self.json(Call::get(&["whoami"])).await
+    }
+
+    /// `POST /login-links`. Sent once only: each time makes another link.
+    pub async fn login_link(&self) -> Result<LoginLinkResponse> {
+        self.json(Call::post(&["login-links"])).await
     }
 
     /// `POST /tokens`. Sent once only: each time makes another token.

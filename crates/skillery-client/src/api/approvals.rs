@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use skillery_core::api::{
-    ApprovalsResponse, DecisionRequest, GroupRequest, GroupSummary, PendingResponse, PolicyHistoryResponse,
-    PolicyResponse, ReasonRequest, SignedReviewsResponse,
+    ApprovalState, ApprovalsResponse, DecisionRequest, GroupRequest, GroupSummary, PendingResponse,
+    PolicyHistoryResponse, PolicyResponse, ReasonRequest, SignedReviewsResponse,
 };
 use skillery_core::{Namespace, PublishPolicy, Segment, SkillId, Version};
 
@@ -11,15 +11,30 @@ use crate::api::Page;
 use crate::client::{Call, Client};
 use crate::error::Result;
 
-impl Client {
-    /// `GET /approvals`: versions that wait where the caller may decide, the oldest first.
-    pub async fn pending(&self, namespace: Option<&Namespace>, page: Page) -> Result<PendingResponse> {
-        self.json(page.add_to(Call::get(&["approvals"]).query("namespace", namespace))).await
-    }
+/// Which of the versions that wait, or waited, are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ApprovalFilter {
+    /// Only in this namespace and below it.
+    pub namespace: Option<Namespace>,
+    /// Those that wait when left out.
+    pub state: Option<ApprovalState>,
+    /// What the caller published, in place of what the caller reviews.
+    pub mine: bool,
+    /// Only what an approval of the caller would count for now.
+    pub needs_me: bool,
+    /// What is handed out, and due to be looked at again or released by force, in place of what waits.
+    pub due: bool,
+}
 
-    /// `GET /approvals?due=true`: versions that are handed out where the caller may decide, and due or released by force.
-    pub async fn due(&self, namespace: Option<&Namespace>, page: Page) -> Result<PendingResponse> {
-        let call = Call::get(&["approvals"]).query("namespace", namespace).query("due", Some("true"));
+impl Client {
+    /// `GET /approvals`: versions that wait where the caller may decide, the oldest first, or others as the filter says.
+    pub async fn pending(&self, filter: &ApprovalFilter, page: Page) -> Result<PendingResponse> {
+        let call = Call::get(&["approvals"])
+            .query("namespace", filter.namespace.as_ref())
+            .query("state", filter.state)
+            .query("mine", filter.mine.then_some(true))
+            .query("needs-me", filter.needs_me.then_some(true))
+            .query("due", filter.due.then_some(true));
         self.json(page.add_to(call)).await
     }
 

@@ -65,6 +65,7 @@ impl Says {
                     reason: None,
                     notice: None,
                     dependencies: Default::default(),
+                    changelog: None,
                 },
                 description: "Validates".into(),
                 tags: vec!["email".into()],

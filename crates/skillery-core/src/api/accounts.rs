@@ -163,3 +163,24 @@ pub struct TokensResponse {
     /// Those of this page.
     pub tokens: Vec<TokenSummary>,
 }
+
+/// `POST /api/v1/login-links`: a link that signs the caller in with a browser, once.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoginLinkResponse {
+    /// The address to open. Whoever opens it first is signed in as the caller.
+    pub url: String,
+    /// Until when it works.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires_at: Time,
+}
+
+impl fmt::Debug for LoginLinkResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoginLinkResponse")
+            .field("url", &"***")
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
+}

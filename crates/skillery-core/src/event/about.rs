@@ -31,6 +31,7 @@ impl Event {
             Self::VersionSigned { .. } => "version.signed",
             Self::VersionApproved { .. } => "version.approved",
             Self::VersionRejected { .. } => "version.rejected",
+            Self::VersionChangesRequested { .. } => "version.changes-requested",
             Self::VersionYanked { .. } => "version.yanked",
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
@@ -44,6 +45,11 @@ impl Event {
             Self::SkillUnrated { .. } => "skill.unrated",
             Self::SkillStarred { .. } => "skill.starred",
             Self::SkillUnstarred { .. } => "skill.unstarred",
+            Self::CommentPosted { .. } => "comment.posted",
+            Self::CommentEdited { .. } => "comment.edited",
+            Self::CommentDeleted { .. } => "comment.deleted",
+            Self::CommentHidden { .. } => "comment.hidden",
+            Self::CommentUnhidden { .. } => "comment.unhidden",
             Self::Unknown => "unknown",
         }
     }
@@ -55,6 +61,7 @@ impl Event {
             | Self::VersionSigned { version, .. }
             | Self::VersionApproved { version, .. }
             | Self::VersionRejected { version, .. }
+            | Self::VersionChangesRequested { version, .. }
             | Self::VersionYanked { version, .. }
             | Self::VersionUnyanked { version, .. }
             | Self::VersionQuarantined { version, .. }
@@ -74,6 +81,7 @@ impl Event {
             | Self::VersionSigned { skill, .. }
             | Self::VersionApproved { skill, .. }
             | Self::VersionRejected { skill, .. }
+            | Self::VersionChangesRequested { skill, .. }
             | Self::VersionYanked { skill, .. }
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }
@@ -86,7 +94,12 @@ impl Event {
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill }
             | Self::SkillStarred { skill }
-            | Self::SkillUnstarred { skill } => Some(skill),
+            | Self::SkillUnstarred { skill }
+            | Self::CommentPosted { skill, .. }
+            | Self::CommentEdited { skill, .. }
+            | Self::CommentDeleted { skill, .. }
+            | Self::CommentHidden { skill, .. }
+            | Self::CommentUnhidden { skill, .. } => Some(skill),
             Self::Genesis
             | Self::LogKeyRotated { .. }
             | Self::Unknown
@@ -109,6 +122,18 @@ impl Event {
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => None,
         }
+    }
+
+    /// Whether it is what somebody says of a skill, by which nothing else about it changes.
+    pub fn is_said(&self) -> bool {
+        matches!(
+            self,
+            Self::CommentPosted { .. }
+                | Self::CommentEdited { .. }
+                | Self::CommentDeleted { .. }
+                | Self::CommentHidden { .. }
+                | Self::CommentUnhidden { .. }
+        )
     }
 
     /// Who may read of the change in the log. Names of skills, of orgs and of what lies below them are not for everybody.

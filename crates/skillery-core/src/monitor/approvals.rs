@@ -9,7 +9,7 @@ use super::versions::version_key;
 use super::{Found, Monitor, Rule};
 use crate::sign::review::ReviewMark;
 use crate::time::Time;
-use crate::{Digest, Role, Segment, SkillId, Version};
+use crate::{Decision, Digest, Role, Segment, SkillId, Version};
 
 /// An approval that may count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,13 +39,14 @@ pub(super) struct Decided<'a> {
     pub(super) version: &'a Version,
     pub(super) digest: Digest,
     pub(super) member: u64,
+    pub(super) decision: Decision,
     /// Of an approval, the groups that it names, and its signature.
     pub(super) approval: Option<(&'a Vec<u64>, &'a Option<ReviewMark>)>,
 }
 
 impl Monitor {
-    pub(super) fn decide(&mut self, decision: Decided<'_>, found: &mut Found) {
-        let Decided { index, time, actor, skill, version, digest, member, approval } = decision;
+    pub(super) fn decide(&mut self, decided: Decided<'_>, found: &mut Found) {
+        let Decided { index, time, actor, skill, version, digest, member, decision, approval } = decided;
         let Some(user) = actor else {
             found.add(Rule::Right, "nobody is said to have decided it".to_owned());
             return;
@@ -64,7 +65,11 @@ impl Monitor {
             found.add(Rule::Approval, format!("`{skill}` {version} has another digest than {digest}"));
         }
         let (Some((_, signature)), Some((groups, has_hidden_groups))) = (approval, groups) else {
-            known.approvals.clear();
+            match decision {
+                // Who asks for changes approves no more.
+                Decision::ChangesRequested => known.approvals.retain(|_, given| given.user != user),
+                Decision::Approved | Decision::Rejected => known.approvals.clear(),
+            }
             return;
         };
         let is_own = known.authors.contains(user);

@@ -1,6 +1,7 @@
 //! Users and their tokens.
 
 use skillery_core::api::{TokenSummary, UserSummary};
+use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::{Digest, Role, Scope, Segment};
 use sqlx::any::AnyRow;
@@ -149,9 +150,16 @@ pub struct TokenRow {
     pub revoked_at: Option<Time>,
     /// The build that it was made for, where it was made for one.
     pub via: Option<String>,
+    /// The token that somebody signed in with a browser with, where this is the session.
+    pub parent: Option<String>,
 }
 
 impl TokenRow {
+    /// Whether it is the session of a browser.
+    pub fn is_session(&self) -> bool {
+        self.parent.is_some()
+    }
+
     /// For a listing.
     pub fn summary(&self, user: &str) -> TokenSummary {
         TokenSummary {
@@ -168,8 +176,7 @@ impl TokenRow {
     }
 }
 
-const TOKEN: &str =
-    "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, t.via";
+const TOKEN: &str = "t.id, t.label, t.scopes, t.namespaces, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, t.via, t.parent";
 
 fn token_row(row: &AnyRow) -> Result<TokenRow> {
     let time = |column: usize| -> Result<Option<Time>> {
@@ -185,6 +192,7 @@ fn token_row(row: &AnyRow) -> Result<TokenRow> {
         last_used_at: time(6)?,
         revoked_at: time(7)?,
         via: row.try_get(8)?,
+        parent: row.try_get(9)?,
     })
 }
 
@@ -200,7 +208,7 @@ pub async fn token_by_hash(
     .bind(hash.to_string())
     .fetch_optional(executor)
     .await?;
-    row.as_ref().map(|row| Ok((token_row(row)?, user_row(row, 9)?))).transpose()
+    row.as_ref().map(|row| Ok((token_row(row)?, user_row(row, 10)?))).transpose()
 }
 
 /// The token with this id, and the id of its user.
@@ -215,7 +223,7 @@ pub async fn token_by_id(
         .bind(id.to_owned())
         .fetch_optional(executor)
         .await?;
-    row.as_ref().map(|row| Ok((token_row(row)?, row.try_get(9)?))).transpose()
+    row.as_ref().map(|row| Ok((token_row(row)?, row.try_get(10)?))).transpose()
 }
 
 /// One page of a user's tokens, the newest first, and how many there are.
@@ -253,8 +261,8 @@ pub async fn live_tokens(tx: &mut Tx, user: &str) -> Result<i64> {
 pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenRow) -> Result<()> {
     let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
     sqlx::query(
-        "INSERT INTO tokens (id, hash, user_id, label, scopes, namespaces, created_at, expires_at, via) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO tokens (id, hash, user_id, label, scopes, namespaces, created_at, expires_at, via, parent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(token.id.clone())
     .bind(hash.to_string())
@@ -265,6 +273,7 @@ pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenR
     .bind(token.created_at.micros())
     .bind(token.expires_at.map(Time::micros))
     .bind(token.via.clone())
+    .bind(token.parent.clone())
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -279,15 +288,31 @@ pub async fn revive(tx: &mut Tx, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Revokes a token.
-pub async fn revoke(tx: &mut Tx, id: &str) -> Result<()> {
-    let now = tx.now.micros();
-    sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-        .bind(id.to_owned())
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
+/// Revokes a token, and the sessions that were begun with it; each has its entry in the log.
+pub async fn revoke(tx: &mut Tx, actor: Option<&str>, id: &str) -> Result<()> {
+    let sessions = live_sessions(tx, id).await?;
+    for token in std::iter::once(id.to_owned()).chain(sessions) {
+        sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(token.clone())
+            .bind(tx.now.micros())
+            .execute(tx.connection())
+            .await?;
+        tx.append(actor, Event::TokenRevoked { token });
+    }
     Ok(())
+}
+
+/// Ids of the live sessions that were begun with this token, the oldest first.
+pub async fn live_sessions(tx: &mut Tx, id: &str) -> Result<Vec<String>> {
+    let now = tx.now.micros();
+    Ok(sqlx::query_scalar::<_, String>(
+        "SELECT id FROM tokens WHERE parent = $1 AND revoked_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, id",
+    )
+    .bind(id.to_owned())
+    .bind(now)
+    .fetch_all(tx.connection())
+    .await?)
 }
 
 /// Ids of a user's live tokens with this label.

@@ -8,7 +8,7 @@ use skillery_core::{Digest, SkillId, Version, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders, tuples};
+use super::{Db, Tx, parsed, pieces, placeholders, tuples, versions};
 use crate::failure::Result;
 
 /// A version as a repository has it.
@@ -63,18 +63,9 @@ pub async fn latest_in(
     after: &str,
     limit: i64,
 ) -> Result<Vec<RepositoryVersion>> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM skills s JOIN versions v ON v.skill = s.key AND v.version = s.latest \
-         LEFT JOIN git_trees g ON g.digest = v.digest \
-         WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
-        placeholders(4, visibilities.len()),
-    );
-    let mut query =
-        sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).bind(after.to_owned()).bind(limit);
-    for visibility in visibilities {
-        query = query.bind(visibility.as_str());
-    }
-    query.fetch_all(db.reader()).await?.iter().map(version).collect()
+    let join = "LEFT JOIN git_trees g ON g.digest = v.digest";
+    let rows = versions::latest_rows(db, COLUMNS, join, (namespace, visibilities), after, limit).await?;
+    rows.iter().map(version).collect()
 }
 
 /// The versions of the skill with this key that are handed out, in no order: those that were yanked are among them.

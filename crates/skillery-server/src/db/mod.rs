@@ -6,8 +6,12 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod audit;
+pub mod comments;
+pub mod consumers;
 pub mod contents;
 pub mod cosignatures;
+pub mod figures;
 pub mod gates;
 pub mod git;
 pub mod groups;
@@ -16,17 +20,22 @@ pub mod installs;
 pub mod keys;
 pub mod listing;
 pub mod log;
+pub mod login_links;
 pub mod migrations;
+pub mod needs;
 pub mod oidc;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod review;
+pub mod rollups;
 pub mod signatures;
 pub mod skills;
 pub mod staged;
 pub mod stars;
 pub mod usage;
+pub mod user_installs;
 pub mod versions;
 mod writer;
 
@@ -159,6 +168,7 @@ impl Db {
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
         let (weak, last) = (std::sync::Arc::downgrade(&db), writer::Last::found(head));
+        audit::catch_up(&db.write, backend).await.map_err(OpenError::Read)?;
         writer::start(weak, db.write.clone(), backend, sealer, last, queue, on_commit);
         Ok(db)
     }

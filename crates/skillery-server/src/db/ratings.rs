@@ -74,6 +74,12 @@ async fn add(tx: &mut Tx, key: &str, rating: Rating, sign: i64) -> Result<Sums> 
     Ok(Sums { average: Rating::average(sum, count), count })
 }
 
+/// The user's rating of a skill, in tenths, and what was written with it.
+pub async fn own(db: &Db, key: &str, user: &str) -> Result<Option<(i64, String)>> {
+    let query = sqlx::query_as("SELECT tenths, review FROM ratings WHERE skill = $1 AND user_id = $2");
+    Ok(query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(db.reader()).await?)
+}
+
 /// One page of a skill's ratings, the newest first.
 pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<RatingsResponse> {
     let sums = sqlx::query(
@@ -107,4 +113,9 @@ pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<Ratings
         .collect::<Result<_>>()?;
     let count = sums.try_get(1)?;
     Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews })
+}
+
+/// Whether the user has rated the skill.
+pub async fn is_there(tx: &mut Tx, key: &str, user: &str) -> Result<bool> {
+    Ok(find(tx, key, user).await?.is_some())
 }

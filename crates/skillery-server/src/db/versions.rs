@@ -155,9 +155,25 @@ pub async fn latest_in(
         column => format!("v.{column}"),
     };
     let columns = COLUMNS.split(", ").map(column).collect::<Vec<_>>().join(", ");
+    let columns = format!("{columns}, s.id, s.number, s.visibility, s.latest, s.created_at");
+    let rows = latest_rows(db, &columns, "", (namespace, visibilities), after, limit).await?;
+    rows.iter()
+        .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
+        .collect()
+}
+
+/// These columns of skills (`s`), their latest versions (`v`) and what `join` adds to them: of the namespace with this key, of
+/// these visibilities, by key, those above `after`.
+pub(super) async fn latest_rows(
+    db: &Db,
+    columns: &str,
+    join: &str,
+    (namespace, visibilities): (&str, &[Visibility]),
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<AnyRow>> {
     let text = format!(
-        "SELECT {columns}, s.id, s.number, s.visibility, s.latest, s.created_at FROM skills s \
-         JOIN versions v ON v.skill = s.key AND v.version = s.latest \
+        "SELECT {columns} FROM skills s JOIN versions v ON v.skill = s.key AND v.version = s.latest {join} \
          WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
         placeholders(4, visibilities.len()),
     );
@@ -166,10 +182,7 @@ pub async fn latest_in(
     for visibility in visibilities {
         query = query.bind(visibility.as_str());
     }
-    let rows = query.fetch_all(db.reader()).await?;
-    rows.iter()
-        .map(|row| Ok((skills::skill_row(row, COLUMNS.split(", ").count())?, version_row(row)?)))
-        .collect()
+    query.fetch_all(db.reader()).await
 }
 
 /// All versions of a skill with their status, the highest first.
@@ -189,6 +202,17 @@ pub async fn statuses(
     Ok(statuses)
 }
 
+/// Why versions of a skill were yanked or quarantined, in no order.
+pub async fn reasons(db: &Db, key: &str) -> Result<Vec<(Version, Option<String>)>> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT version, reason FROM versions WHERE skill = $1 AND status IN ('yanked', 'quarantined')",
+    )
+    .bind(key.to_owned())
+    .fetch_all(db.reader())
+    .await?;
+    rows.into_iter().map(|(version, reason)| Ok((parsed(&version)?, reason))).collect()
+}
+
 /// The version that a request without one gets.
 pub fn latest(statuses: &[(Version, VersionStatus)]) -> Option<&Version> {
     VersionRequest::Latest.choose(published(statuses))
@@ -200,7 +224,8 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
 }
 
 const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
-    v.kind, v.dependencies, v.notice FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
+    v.kind, v.dependencies, v.notice, n.text FROM versions v JOIN users u ON u.id = v.publisher \
+    LEFT JOIN changelogs n ON n.skill = v.skill AND n.version = v.version WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
     Ok(VersionSummary {
@@ -215,6 +240,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         kind: parsed(row.try_get(8)?)?,
         dependencies: told(row.try_get(9)?)?,
         notice: row.try_get::<Option<String>, _>(10)?.as_deref().map(parsed).transpose()?,
+        changelog: row.try_get(11)?,
     })
 }
 

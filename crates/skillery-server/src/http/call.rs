@@ -69,37 +69,7 @@ impl Call {
     /// How the registry is reached from outside, without a slash at the end: as it is configured, else as this request has
     /// reached it.
     pub fn base(&self) -> Result<String> {
-        if let Some(url) = &self.app.settings.public_url {
-            return Ok(url.as_str().trim_end_matches('/').to_owned());
-        }
-        let header = |name: &str| {
-            let value = self.head.headers.get(name)?.to_str().ok()?;
-            value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
-        };
-        let forwarded = |name: &str| header(name).filter(|_| self.app.settings.trust_forwarded);
-        let authority = forwarded("x-forwarded-host")
-            .or_else(|| header("host"))
-            .or_else(|| self.head.uri.authority().map(|authority| authority.as_str()));
-        let scheme = match (forwarded("x-forwarded-proto"), self.app.settings.tls_cert.is_some()) {
-            (Some("https"), _) | (None, true) => "https",
-            _ => "http",
-        };
-        // Addresses are pasted into shells.
-        let is_plain = |authority: &&str| {
-            authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
-        };
-        let authority = authority.filter(is_plain);
-        let base = authority.map(|authority| format!("{scheme}://{authority}")).filter(|base| {
-            url::Url::parse(base).is_ok_and(|url| {
-                url.path() == "/"
-                    && url.query().is_none()
-                    && url.fragment().is_none()
-                    && url.username().is_empty()
-            })
-        });
-        base.ok_or_else(|| {
-            Failure::new(ProblemCode::InvalidParameter, "the header `Host` is missing, or none")
-        })
+        base(&self.app, &self.head)
     }
 
     /// All values of a parameter of the URL.
@@ -176,6 +146,39 @@ impl Call {
         let bytes = read(self.body.into_inner().unwrap_or_else(PoisonError::into_inner), limit).await?;
         Ok((self.app, self.caller, parse_json(&bytes)?))
     }
+}
+
+/// How the registry is reached from outside by this request, without a slash at the end.
+pub fn base(app: &App, head: &Parts) -> Result<String> {
+    if let Some(url) = &app.settings.public_url {
+        return Ok(url.as_str().trim_end_matches('/').to_owned());
+    }
+    let header = |name: &str| {
+        let value = head.headers.get(name)?.to_str().ok()?;
+        value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
+    };
+    let forwarded = |name: &str| header(name).filter(|_| app.settings.trust_forwarded);
+    let authority = forwarded("x-forwarded-host")
+        .or_else(|| header("host"))
+        .or_else(|| head.uri.authority().map(|authority| authority.as_str()));
+    let scheme = match (forwarded("x-forwarded-proto"), app.settings.tls_cert.is_some()) {
+        (Some("https"), _) | (None, true) => "https",
+        _ => "http",
+    };
+    // Addresses are pasted into shells.
+    let is_plain = |authority: &&str| {
+        authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+    };
+    let authority = authority.filter(is_plain);
+    let base = authority.map(|authority| format!("{scheme}://{authority}")).filter(|base| {
+        url::Url::parse(base).is_ok_and(|url| {
+            url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+        })
+    });
+    base.ok_or_else(|| Failure::new(ProblemCode::InvalidParameter, "the header `Host` is missing, or none"))
 }
 
 /// What a caller sent as JSON.
@@ -283,6 +286,7 @@ pub fn problem(failure: Failure) -> Response {
         }
         response.extensions_mut().insert(Cause(causes.into()));
     }
+    response.extensions_mut().insert(problem.code);
     response.extensions_mut().insert(problem);
     response
 }

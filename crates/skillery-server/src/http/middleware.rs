@@ -9,7 +9,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -18,16 +18,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
-use skillery_core::{Limits, Problem, ProblemCode};
+use skillery_core::{Limits, Problem, ProblemCode, Program};
 
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
 use super::multipart;
-use super::router::dispatch;
+use super::pages::{self, session};
+use super::router::{Answered, dispatch};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
+use crate::origin::{self, Origin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,14 +38,15 @@ const ALWAYS: [(HeaderName, HeaderValue); 2] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
-/// Headers of what a browser shows: nothing in it runs, and nobody frames it.
+/// Headers of what a browser shows: nothing in it comes from elsewhere, nothing that stands in a page runs, and nobody
+/// frames it.
 const SHOWN: [(HeaderName, HeaderValue); 2] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
-             form-action 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ),
 ];
@@ -57,34 +60,12 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     }
     let id = request_id(&head.headers);
     let (method, uri) = (head.method.clone(), head.uri.clone());
-    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
-    let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(&app, peer, &head).await };
-    let (route, mut response) = match admitted {
-        Ok(caller) => {
-            let limit = time_limit(&app.settings.limits, &head);
-            let call = Call::new(Arc::clone(&app), caller, head, body);
-            match tokio::time::timeout(limit, dispatch(call)).await {
-                Ok(answered) => answered,
-                Err(_) => {
-                    // What has reached the writer is done without its caller.
-                    let unknown = match method.is_safe() {
-                        true => "",
-                        false => ", and it is not known whether the change was written",
-                    };
-                    let detail = format!("it took over {} s{unknown}", limit.as_secs());
-                    let failure = Failure::new(ProblemCode::RequestTimedOut, detail);
-                    match Surface::of(uri.path()) {
-                        Some(surface) => ("none", surface.problem(failure)),
-                        None => ("none", problem(failure)),
-                    }
-                }
-            }
-        }
-        Err(failure) => match Surface::of(uri.path()) {
-            Some(surface) => ("none", surface.problem(failure)),
-            None => ("none", problem(failure)),
-        },
-    };
+    let agent = head.headers.get(USER_AGENT).cloned();
+    let address = head.extensions.get::<IpAddr>().copied();
+    let origin = Origin::request(Surface::via(uri.path()), address, id.clone(), agent);
+    let answering = answer(&app, peer, head, body);
+    let (route, mut response) = origin::scope(Some(Arc::clone(&origin)), answering).await;
+    app.denials.note(&app, &origin, route, &method, uri.path(), &response);
     finish(&app, &mut response, &id);
     if method == Method::HEAD {
         without_body(&mut response);
@@ -93,6 +74,55 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
     log(&response, &method, uri.path(), &id, elapsed);
     response
+}
+
+async fn answer(app: &Arc<App>, peer: Option<IpAddr>, head: Parts, body: Body) -> Answered {
+    let uri = head.uri.clone();
+    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
+    let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(app, peer, &head).await };
+    let failure = match admitted {
+        Ok(caller) => {
+            let (limit, is_safe) = (time_limit(&app.settings.limits, &head), head.method.is_safe());
+            let caller = caller.with_program(program(&head));
+            let call = Call::new(Arc::clone(app), caller, head, body);
+            match tokio::time::timeout(limit, dispatch(call)).await {
+                Ok(answered) => return answered,
+                Err(_) => {
+                    // What has reached the writer is done without its caller.
+                    let unknown = match is_safe {
+                        true => "",
+                        false => ", and it is not known whether the change was written",
+                    };
+                    let detail = format!("it took over {} s{unknown}", limit.as_secs());
+                    Failure::new(ProblemCode::RequestTimedOut, detail)
+                }
+            }
+        }
+        Err(failure) if Surface::of(uri.path()).is_none() && pages::may_be(uri.path()) => {
+            let call = Call::new(Arc::clone(app), Caller::anonymous(), head, body);
+            return ("none", pages::refused(&call, failure));
+        }
+        Err(failure) => failure,
+    };
+    match Surface::of(uri.path()) {
+        Some(surface) => ("none", surface.problem(failure)),
+        None => ("none", problem(failure)),
+    }
+}
+
+/// With which program a request is made: the protocol that it speaks says more than what it calls itself.
+fn program(head: &Parts) -> Program {
+    match Surface::of(head.uri.path()) {
+        Some(Surface::Git) => Program::Git,
+        Some(Surface::Clawhub) => Program::Clawhub,
+        Some(Surface::Mcp) => Program::Mcp,
+        Some(Surface::Openapm) => Program::Openapm,
+        Some(Surface::Discovery | Surface::Marketplace) => Program::Discovery,
+        None => {
+            let text = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+            text.map_or(Program::Other, Program::of_user_agent)
+        }
+    }
 }
 
 /// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
@@ -138,7 +168,16 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
     };
-    if (is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
+    let signed_in = match signed_in {
+        // A browser that is not signed in any more is like one that never was.
+        Ok(None) if surface.is_none() && pages::may_be(head.uri.path()) => match session::token(app, head) {
+            Some(token) => authenticate(app, &token).await.map(Some).or_else(as_anonymous),
+            None => Ok(None),
+        },
+        other => other,
+    };
+    let guesses = head.method == Method::POST && pages::signs_in(head.uri.path());
+    if (guesses || is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;
@@ -166,9 +205,15 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
     }
 }
 
+fn as_anonymous(failure: Failure) -> Result<Option<Caller>> {
+    if failure.problem.status == 401 { Ok(None) } else { Err(failure) }
+}
+
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.
 fn is_reading(path: &str) -> bool {
-    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path)) || path.starts_with("/log/")
+    (path.starts_with("/api/") && path != "/api/v1/oidc" && !is_oidc(path))
+        || path.starts_with("/log/")
+        || (pages::may_be(path) && !pages::is_open(path))
 }
 
 /// Whether the address is one where callers bring what they have from elsewhere, to get a token for it.
@@ -210,7 +255,7 @@ fn credentials(headers: &HeaderMap, takes_basic: bool) -> Result<Option<Secret>>
     }
 }
 
-async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
+pub(super) async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
     if token.expose().starts_with("sky_") && !checksum_fits(token.expose()) {
         return Err(Failure::new(
             ProblemCode::InvalidToken,
@@ -231,6 +276,7 @@ async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
         }
     };
     let now = app.environment.now();
+    origin::shown(&identity);
     identity.check_good()?;
     if let Some(expired) = identity.token.expires_at.filter(|expires| *expires <= now) {
         return Err(Failure::new(ProblemCode::TokenExpired, format!("it expired at {expired}")));
@@ -272,12 +318,13 @@ fn finish(app: &App, response: &mut Response, id: &str) {
     }
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, value);
+        headers.entry(name).or_insert(value);
     }
     // JSON is data to a browser that must not guess; everything else might be shown.
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         for (name, value) in SHOWN {
-            headers.insert(name, value);
+            // What is stricter with itself stays so.
+            headers.entry(name).or_insert(value);
         }
     }
     if !headers.contains_key(CACHE_CONTROL) {

@@ -54,6 +54,7 @@ pub async fn exchange(app: &App, request: ExchangeRequest) -> Result<ExchangeRes
             last_used_at: None,
             revoked_at: None,
             via: None,
+            parent: None,
         },
         hash: secret.hash(),
         unique: verified.unique,

@@ -300,6 +300,7 @@ async fn finish(
                     last_used_at: None,
                     revoked_at: None,
                     via: None,
+                    parent: None,
                 };
                 accounts::insert_token(tx, &user.id, &hash, &row).await?;
                 let event = Event::TokenIssued {

@@ -130,6 +130,50 @@ async fn stages_open_in_order_and_each_asks_for_its_own_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_is_asked_in_turn_and_who_asks_for_changes_counts_for_no_stage() {
+    let app = TestApp::new().await;
+    let People { author, rita, rob, sam, sue, ada } = app.company().await;
+    app.demand(stages()).await;
+    app.publish_it(&author, "1.0.0", json!({})).await;
+    let people = [&author, &rita, &rob, &sam, &sue, &ada];
+    let asked = async || {
+        let mut asked = Vec::new();
+        for token in people {
+            let found = app.get_as(token, "/api/v1/approvals?needs-me=true").await.is(200);
+            asked.push(found["total"].as_u64().unwrap());
+        }
+        asked
+    };
+    assert_eq!(asked().await, [0, 1, 1, 1, 1, 1]);
+    app.accept(&rita, "1.0.0").await.is(200);
+    assert_eq!(asked().await, [0, 0, 1, 1, 1, 1]);
+    // The group's turn, and nobody else's.
+    app.accept(&rob, "1.0.0").await.is(200);
+    assert_eq!(asked().await, [0, 0, 0, 1, 1, 0]);
+    app.accept(&sam, "1.0.0").await.is(200);
+    assert_eq!(asked().await, [0, 0, 0, 0, 0, 1]);
+    // `rob` takes it back: `sam`, a reviewer, counts in his place, and the group is asked again.
+    let path = format!("{}/approvals", version_path("1.0.0"));
+    let changes = json!({ "decision": "changes-requested", "comment": "name the limit" });
+    let standing = app.post(&path, &rob, changes.clone()).await.is(200);
+    assert_eq!(standing["stages"][0]["given"], json!(["rita", "sam"]));
+    assert_eq!(
+        (&standing["stages"][1]["given"], &standing["stages"][1]["is_open"]),
+        (&json!([]), &json!(true))
+    );
+    assert_eq!(asked().await, [0, 0, 0, 0, 1, 0]);
+    app.accept(&ada, "1.0.0").await.fails(403, "forbidden");
+    app.accept(&sue, "1.0.0").await.is(200);
+    assert_eq!(app.accept(&ada, "1.0.0").await.is(200)["status"], "published");
+    let released = app.last("version.released").await;
+    assert_eq!(released["event"]["approvals"].as_array().unwrap().len(), 4);
+    let signature = json!({ "signature": { "statement": "x", "signature": "y" } });
+    app.post(&path, &rob, with(changes, signature)).await.fails(422, "invalid-field");
+    app.get_as(&rita, "/api/v1/approvals?due=true&state=decided").await.fails(400, "invalid-parameter");
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_left_a_group_or_was_demoted_counts_no_more() {
     let app = TestApp::new().await;
     let People { author, rita, rob, sam, sue, ada } = app.company().await;
@@ -298,6 +342,8 @@ async fn what_nobody_looks_at_again_is_listed_warned_of_or_held() {
             };
             assert_eq!(warning, expected);
             assert_eq!((&due["total"], &due["pending"][0]["status"]), (&json!(1), &json!("published")));
+            let asked = app.get_as(&rita, "/api/v1/approvals?due=true&needs-me=true").await.is(200);
+            assert_eq!(asked["total"], 1);
             assert_eq!(app.accept(&rita, "1.0.0").await.is(200)["due_since"], Value::Null);
             assert_eq!((app.count("version.due").await, app.count("version.reviewed").await), (1, 1));
             let download = app.get("/api/v1/skills/acme/tool/download?version=1.0.0").await.is(200);
@@ -349,6 +395,11 @@ async fn an_owner_breaks_the_glass_for_everybody_to_see() {
     app.member("acme", "admin", "reader").await;
     app.post(&path, ADMIN, json!({ "reason": "now" })).await.is(200);
     assert_eq!(app.count("version.forced").await, 2);
+    // Whoever looks after the registry finds both.
+    let report = app.get_as(ADMIN, "/api/v1/audit/report?days=7").await.is(200);
+    let forced = report["break_glass"].as_array().unwrap();
+    assert_eq!(forced.len(), 2, "{report}");
+    assert!(forced.iter().all(|entry| entry.to_string().contains("version.forced")), "{report}");
     app.audit().await;
 }
 

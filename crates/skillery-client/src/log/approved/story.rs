@@ -133,6 +133,13 @@ pub(super) fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> R
                 }
                 continue;
             }
+            // Who asks for changes approves no more, until they approve again.
+            Event::VersionChangesRequested { .. } => {
+                let user = entry.actor.as_deref();
+                given.retain(|_, earlier| Some(earlier.user) != user);
+                story.approvals.retain(|earlier| Some(earlier.user) != user);
+                continue;
+            }
             Event::VersionRejected { .. } => {
                 return Err(not_approved(offered, format!("it was rejected by entry {index}")));
             }

@@ -103,6 +103,29 @@ fn approvals_of_others_and_of_these_bytes_are_told() {
 }
 
 #[test]
+fn who_asks_for_changes_approves_no_more() {
+    let changes = || {
+        let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
+        Event::VersionChangesRequested { skill, version, digest: Digest::of(b"bundle"), member: 3 }
+    };
+    let rita = || ("rita", approved("1.0.0", b"bundle"));
+    let rob = || ("rob", approved("1.0.0", b"bundle"));
+    let begun = || ("anna", published(vec![5], "anna"));
+    let users = |events| told(events).map(|(users, _)| users);
+    let withdrawn = vec![begun(), rita(), ("rita", changes()), rob(), ("rob", released(&[5]))];
+    assert_eq!(users(withdrawn), Ok(vec![(13, "rob".to_owned())]));
+    let again = vec![begun(), rita(), ("rita", changes()), rob(), rita(), ("rita", released(&[5]))];
+    assert_eq!(users(again), Ok(vec![(13, "rob".to_owned()), (14, "rita".to_owned())]));
+    // That the release names it changes nothing: entry 11 is the approval that was taken back.
+    let history = history(vec![begun(), rita(), ("rita", changes()), rob(), ("rob", released(&[5]))]);
+    let named = with_offered(|offered| {
+        let story = story(offered, &history).map_err(|error| error.to_string())?;
+        Ok::<_, String>(story.named.iter().map(|marked| marked.index).collect::<Vec<_>>())
+    });
+    assert_eq!(named, Ok(Vec::new()));
+}
+
+#[test]
 fn who_signs_before_approving_has_a_part_in_it() {
     let signed = |signer: &str| Event::VersionSigned {
         skill: TOOL.parse().unwrap(),

@@ -62,7 +62,7 @@ pub async fn bundle(call: &Call, id: &SkillId, version: &Version) -> Result<Resp
     };
     // Who goes on with a download that broke off has been counted.
     if !call.is_head() && is_beginning {
-        note_install(&call.app, &skill.id, &row.version);
+        note_install(&call.app, &call.caller, &skill.id, &row.version);
     }
     Ok(answer(status, headers, bytes))
 }

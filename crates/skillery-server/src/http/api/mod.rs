@@ -1,12 +1,18 @@
 //! The API, version 1: one file for each thing that can be asked.
 
 pub mod approvals;
+pub mod audit;
 pub mod bundle;
+pub mod comments;
+pub mod diff;
 pub mod download;
 pub mod groups;
+pub mod insight;
 pub mod install;
+pub mod installs;
 pub mod keys;
 pub mod log;
+pub mod login_links;
 pub mod members;
 pub mod oidc;
 pub mod orgs;
@@ -15,6 +21,8 @@ pub mod publish;
 pub mod publishers;
 pub mod rate;
 pub mod ratings;
+pub mod reports;
+pub mod review;
 pub mod search;
 pub mod show;
 pub mod signatures;

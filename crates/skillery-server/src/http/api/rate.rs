@@ -6,7 +6,8 @@ use skillery_core::api::{RateRequest, RateResponse};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Rating, Scope, SkillId};
 
-use crate::access::skill_not_found;
+use crate::access::{Caller, skill_not_found};
+use crate::app::App;
 use crate::db::{ratings, skills};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
@@ -26,13 +27,17 @@ use crate::text::check_text;
 pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
     let (app, caller, request) = call.json::<RateRequest>().await?;
+    json(StatusCode::OK, &give(&app, &caller, id, request).await?)
+}
+
+/// Sets the caller's rating of a skill that the caller sees.
+pub async fn give(app: &App, caller: &Caller, id: &SkillId, request: RateRequest) -> Result<RateResponse> {
+    let identity = (**caller.require(Scope::Rate)?).clone();
     let rating = Rating::try_from(request.rating)
         .map_err(|error| Failure::new(ProblemCode::InvalidRating, error.to_string()))?;
     let review = request.review.unwrap_or_default();
     check_text("review", &review, app.settings.limits.review_length, true)?;
-    let skill = skill::find(&app, &caller, id).await?;
-    let identity = (**caller.require(Scope::Rate)?).clone();
-    let id = skill.id;
+    let id = skill::find(app, caller, id).await?.id;
     let sums = app
         .db
         .write(move |tx| {
@@ -46,10 +51,7 @@ pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
             })
         })
         .await?;
-    json(
-        StatusCode::OK,
-        &RateResponse { success: true, average_rating: sums.average, rating_count: sums.count },
-    )
+    Ok(RateResponse { success: true, average_rating: sums.average, rating_count: sums.count })
 }
 
 /// Takes the caller's rating back. Nothing happens when there is none.
@@ -59,11 +61,15 @@ pub async fn rate(call: Call, id: &SkillId) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn unrate(call: &Call, id: &SkillId) -> Result<Response> {
-    call.caller.require(Scope::Rate)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
-    let identity = (**call.caller.require(Scope::Rate)?).clone();
-    call.app
-        .db
+    take_back(&call.app, &call.caller, id).await?;
+    Ok(done())
+}
+
+/// Removes the caller's rating of a skill that the caller sees, if there is one.
+pub async fn take_back(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
+    let identity = (**caller.require(Scope::Rate)?).clone();
+    let skill = skill::find(app, caller, id).await?;
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
@@ -73,6 +79,5 @@ pub async fn unrate(call: &Call, id: &SkillId) -> Result<Response> {
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }

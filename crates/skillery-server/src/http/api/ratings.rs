@@ -5,9 +5,10 @@ use axum::response::Response;
 use skillery_core::api::RatingsResponse;
 use skillery_core::{Problem, SkillId};
 
+use crate::app::App;
 use crate::db::ratings as table;
 use crate::failure::Result;
-use crate::http::call::{Call, json};
+use crate::http::call::{Call, Page, json};
 use crate::skill;
 
 /// A skill's ratings, the newest first.
@@ -23,6 +24,10 @@ use crate::skill;
 pub async fn ratings(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let ratings = table::page(&call.app.db, &skill.id.key(), page.limit as i64, page.offset as i64).await?;
-    json(StatusCode::OK, &ratings)
+    json(StatusCode::OK, &of_skill(&call.app, &skill.id, page).await?)
+}
+
+/// One page of the ratings of a skill that the caller sees.
+pub async fn of_skill(app: &App, id: &SkillId, page: Page) -> Result<RatingsResponse> {
+    table::page(&app.db, &id.key(), page.limit as i64, page.offset as i64).await
 }

@@ -47,7 +47,8 @@ pub async fn search(call: &Call) -> Result<Response> {
     Ok(ready_json(StatusCode::OK, body.freeze()))
 }
 
-fn query(call: &Call) -> Result<SearchQuery> {
+/// What a call asks for.
+pub fn query(call: &Call) -> Result<SearchQuery> {
     let words = call.parameter("q").unwrap_or_default();
     let longest = call.app.settings.limits.query_length;
     if words.chars().count() > longest {

@@ -2,11 +2,14 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{SignatureSummary, VersionDetail, VersionSignature, VersionsResponse};
+use skillery_core::api::{
+    SignatureSummary, VersionDetail, VersionSignature, VersionSummary, VersionsResponse,
+};
 use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
 
 use crate::access::{Caller, Identity};
 use crate::app::App;
+use crate::db::skills::SkillRow;
 use crate::db::{Db, signatures, versions as table};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
@@ -25,17 +28,23 @@ use crate::skill;
 pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let namespace = skill.id.namespace().key();
-    let mut versions = table::summaries(&call.app.db, &skill.id.key()).await?;
-    versions.retain(|version| {
-        let is_publisher = |identity: &Identity| identity.user.name == version.publisher;
-        skill::sees_status(&call.caller, &namespace, version.status, is_publisher)
-    });
-    versions.sort_by(|left, right| right.version.cmp(&left.version));
+    let versions = seen(&call.app, &call.caller, &skill).await?;
     let total = versions.len() as u64;
     let versions = versions.into_iter().skip(page.offset).take(page.limit).collect();
     let latest = skill.latest.as_ref().map(ToString::to_string);
     json(StatusCode::OK, &VersionsResponse { id: skill.id.to_string(), total, latest, versions })
+}
+
+/// The versions of a skill that the caller may know of, the highest first.
+pub async fn seen(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Vec<VersionSummary>> {
+    let namespace = skill.id.namespace().key();
+    let mut versions = table::summaries(&app.db, &skill.id.key()).await?;
+    versions.retain(|version| {
+        let is_publisher = |identity: &Identity| identity.user.name == version.publisher;
+        skill::sees_status(caller, &namespace, version.status, is_publisher)
+    });
+    versions.sort_by(|left, right| right.version.cmp(&left.version));
+    Ok(versions)
 }
 
 /// Everything about one version.

@@ -167,7 +167,7 @@ pub(super) async fn zip(call: &Call, offer: &Offer, is_lasting: bool) -> Result<
         false => offer.bundle(&call.app).await?,
     };
     if !tagged.is_known() && !call.is_head() {
-        catalog::note_install(&call.app, &offer.id, &offer.row.version);
+        catalog::note_install(&call.app, &call.caller, &offer.id, &offer.row.version);
     }
     let cache = is_lasting.then(|| etag::immutable(call, offer.visibility));
     Ok(tagged.answer(bytes, "application/zip", cache))
@@ -189,7 +189,7 @@ async fn file(call: &Call, scope: &str, rest: &str) -> Result<Response> {
     };
     // Whoever takes a skill file by file takes this one once.
     if path == SKILL_FILE && !tagged.is_known() && !call.is_head() {
-        catalog::note_install(&call.app, &offer.id, &offer.row.version);
+        catalog::note_install(&call.app, &call.caller, &offer.id, &offer.row.version);
     }
     // Nothing that a publisher wrote is shown as a page.
     let content_type =

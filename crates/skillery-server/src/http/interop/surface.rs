@@ -29,7 +29,7 @@ pub enum Surface {
 impl Surface {
     /// The surface that has this path, if one does.
     pub fn of(path: &str) -> Option<Self> {
-        let path = path.trim_start_matches('/');
+        let path = without_file(path.trim_start_matches('/'));
         let first = path.split('/').next().unwrap_or_default();
         let is_below = |segment: &str| path.split('/').any(|part| part == segment);
         match first {
@@ -51,6 +51,20 @@ impl Surface {
             return Some(Self::Git);
         }
         path.ends_with("/marketplace.json").then_some(Self::Marketplace)
+    }
+
+    /// The way on which a request for this path comes, in one word.
+    pub fn via(path: &str) -> &'static str {
+        match Self::of(path) {
+            Some(Self::Discovery) => "discovery",
+            Some(Self::Marketplace) => "marketplace",
+            Some(Self::Git) => "git",
+            Some(Self::Clawhub) => "clawhub",
+            Some(Self::Mcp) => "mcp",
+            Some(Self::Openapm) => "openapm",
+            None if path.starts_with("/api/") || path.starts_with("/log/") => "api",
+            None => "web",
+        }
     }
 
     /// Whether its clients can only send a token as the password of `Basic`.
@@ -102,6 +116,24 @@ impl Surface {
     }
 }
 
+/// The path without what its author called a file of a version, on a page of it: `{id}/versions/{version}/files/{path}`.
+fn without_file(path: &str) -> &str {
+    let first = path.split('/').next().unwrap_or_default();
+    if matches!(first, "api" | "log" | "clawhub" | "mcp" | "apm") {
+        return path;
+    }
+    let mut end = 0;
+    let mut words: [&str; 2] = [""; 2];
+    for segment in path.split('/') {
+        end += segment.len() + 1;
+        if words[0] == "versions" && matches!(segment, "files" | "raw") {
+            return &path[..end.min(path.len())];
+        }
+        words = [words[1], segment];
+    }
+    path
+}
+
 impl Surfaces {
     /// Whether the surface is on.
     pub fn has(&self, surface: Surface) -> bool {
@@ -138,6 +170,14 @@ mod tests {
             ("/acme~email/tool.git/git-upload-pack", Some(Surface::Git)),
             ("/acme/.git/config", None),
             ("/acme/marketplace.json", Some(Surface::Marketplace)),
+            ("/acme/tool/versions/1.0.0/files/.claude-plugin/marketplace.json", None),
+            ("/acme/email/tool/versions/1.0.0/raw/.well-known/x", None),
+            ("/acme/tool/versions/1.0.0/files/x.git/config", None),
+            ("/acme/tool.git/versions/1.0.0/files/x", Some(Surface::Git)),
+            ("/.well-known/versions/1/files/x", Some(Surface::Discovery)),
+            ("/acme/versions/marketplace.json", Some(Surface::Marketplace)),
+            ("/apm/v1/packages/acme/tool/versions/1.0.0/files/x", Some(Surface::Openapm)),
+            ("/clawhub/api/v1/skills/tool/versions/1.0.0", Some(Surface::Clawhub)),
             ("/mcp", Some(Surface::Mcp)),
             ("/apm/v1/packages", Some(Surface::Openapm)),
         ] {

@@ -40,7 +40,7 @@ pub async fn download(call: &Call) -> Result<Response> {
         && offer.row.status == VersionStatus::Published;
     put_headers(call, &mut response, &offer, is_lasting, &tag)?;
     if !call.is_head() && !has_it {
-        catalog::note_install(&call.app, &offer.id, &offer.row.version);
+        catalog::note_install(&call.app, &call.caller, &offer.id, &offer.row.version);
     }
     Ok(response)
 }

@@ -241,5 +241,5 @@ async fn fetch(
     if !has_pack {
         return out.send(said).await;
     }
-    Plan::new(app, wanted, &common).await?.send(app, fetch, said, out).await
+    Plan::new(app, wanted, &common).await?.send(app, caller, fetch, said, out).await
 }

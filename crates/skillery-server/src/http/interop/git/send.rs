@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::derive;
 use super::snapshot::{Entry, Snapshot};
+use crate::access::Caller;
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::catalog;
@@ -165,8 +166,15 @@ impl Plan {
         Ok(Self { ids, snapshots: wanted, bundles })
     }
 
-    /// Sends it.
-    pub async fn send(mut self, app: &App, fetch: &Fetch, mut out: Vec<u8>, to: &Out) -> Result<()> {
+    /// Sends it, and counts what the caller has installed by that.
+    pub async fn send(
+        mut self,
+        app: &App,
+        caller: &Caller,
+        fetch: &Fetch,
+        mut out: Vec<u8>,
+        to: &Out,
+    ) -> Result<()> {
         let (snapshots, mut ids) = (&self.snapshots, std::mem::take(&mut self.ids));
         let warnings = self.entries().filter_map(|entry| entry.warning.as_deref());
         if fetch.side_band && !fetch.quiet {
@@ -216,7 +224,7 @@ impl Plan {
             flush(&mut out);
         }
         to.send(out).await?;
-        self.count_installs(app);
+        self.count_installs(app, caller);
         Ok(())
     }
 
@@ -226,7 +234,7 @@ impl Plan {
 
     /// A skill that was sent with its content was installed, once: with all its versions come those that nobody asked for, and the
     /// highest is what is checked out. What the client had before was not.
-    fn count_installs(&self, app: &App) {
+    fn count_installs(&self, app: &App, caller: &Caller) {
         let sent: HashSet<Digest> = self.bundles.iter().copied().collect();
         let mut highest: HashMap<String, &Entry> = HashMap::new();
         for entry in self.entries().filter(|entry| sent.contains(&entry.digest)) {
@@ -236,7 +244,7 @@ impl Plan {
             }
         }
         for entry in highest.into_values() {
-            catalog::note_install(app, &entry.id, &entry.version);
+            catalog::note_install(app, caller, &entry.id, &entry.version);
         }
     }
 }

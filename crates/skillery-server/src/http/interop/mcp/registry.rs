@@ -18,6 +18,7 @@ use crate::catalog::{self, Offer};
 use crate::db::versions;
 use crate::failure::{Failure, Result};
 use crate::http::api;
+use crate::origin::{self, Origin};
 use crate::search::SearchQuery;
 use crate::skill;
 use crate::text::invalid;
@@ -33,6 +34,8 @@ pub(super) struct Registry {
     pub(super) scope: Option<Namespace>,
     /// How the registry is reached.
     pub(super) base: Option<String>,
+    /// Where the message comes from: it is answered by another task.
+    pub(super) origin: Option<Arc<Origin>>,
 }
 
 impl Registry {
@@ -62,7 +65,8 @@ impl Registry {
         if self.scope.as_ref().is_some_and(outside) {
             return Err(skill_not_found(id));
         }
-        catalog::one(&self.app, &self.caller, id, request).await
+        let asking = catalog::one(&self.app, &self.caller, id, request);
+        origin::scope(self.origin.clone(), asking).await
     }
 
     async fn found(&self, arguments: &SearchArguments) -> Result<SearchResponse> {
@@ -185,7 +189,7 @@ impl Backend for Registry {
     }
 
     fn note_use(&self, id: &SkillId, version: &Version) {
-        catalog::note_install(&self.app, id, version);
+        catalog::note_install(&self.app, &self.caller, id, version);
     }
 }
 

@@ -1,11 +1,16 @@
 //! `skillery approve`: what waits for approval, and deciding about it.
 
+mod comment;
+mod diff;
+mod standing;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use skillery_client::Signer;
+use serde::Serialize;
 use skillery_client::sign::sign_review;
-use skillery_core::api::{ApprovalsResponse, DecisionRequest, StageStanding};
+use skillery_client::{ApprovalFilter, Signer};
+use skillery_core::api::{ApprovalState, ApprovalsResponse, DecisionRequest, ReviewThread};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
 use crate::commands::publish::choose_signer;
@@ -15,12 +20,16 @@ use crate::paging::PageArgs;
 use crate::progress::Progress;
 use crate::session::Session;
 
+use self::standing::describe_standing;
+
 /// Arguments of `approve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skillery approve list
-  skillery install acme/email_validator@1.0.0 --no-lock      look at it, and try it
+  skillery approve list --needs-me
+  skillery approve diff acme/email_validator 1.0.0           what changed since the version before
+  skillery install acme/email_validator@1.0.0 --no-lock      try it
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
   skillery approve accept acme/email_validator 1.0.0
   skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'
 
@@ -38,21 +47,96 @@ enum ApproveCommand {
 Examples:
   skillery approve list
   skillery approve list --namespace acme/email
+  skillery approve list --needs-me
+  skillery approve list --mine --state decided
+  skillery approve list --due
   skillery approve list --json | jq -r '.pending[].id'")]
     List {
         /// Only in this namespace and below it
         #[arg(long)]
         namespace: Option<Namespace>,
+        /// What you published, in place of what you review
+        #[arg(long)]
+        mine: bool,
+        /// Only what your approval would count for now
+        #[arg(long, conflicts_with_all = ["mine", "state"])]
+        needs_me: bool,
+        /// What is handed out, and due to be looked at again or released by force
+        #[arg(long, conflicts_with = "state")]
+        due: bool,
+        /// `pending`, or `decided` for what has been decided about
+        #[arg(long, value_name = "STATE")]
+        state: Option<ApprovalState>,
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Show how far a version is: what is demanded, and who has decided what
+    /// Show how far a version is: what is demanded, who has decided what, and what is said about it
     #[command(after_help = "\
 Examples:
   skillery approve show acme/email_validator 1.0.0")]
     Show {
         #[command(flatten)]
         which: Which,
+    },
+    /// Show what changed in a version: files, what it says of itself, what it needs and asks to be allowed, what was found
+    #[command(after_help = "\
+Examples:
+  skillery approve diff acme/email_validator 1.0.0
+  skillery approve diff acme/email_validator 1.1.0 --from 1.0.0 --file scripts/email_validator.py
+  skillery approve diff acme/email_validator 1.1.0 --patch | git apply
+
+Characters that nobody would see are written out, such as \u{27e8}U+202E\u{27e9}. Nobody has to be a reviewer for it: any two \
+versions that you may have are compared.")]
+    Diff {
+        #[command(flatten)]
+        which: Which,
+        /// The older version, or `none` [default: the version that was handed out before]
+        #[arg(long, value_name = "VERSION")]
+        from: Option<String>,
+        /// Only this file
+        #[arg(long, value_name = "PATH")]
+        file: Option<String>,
+        /// As a patch, which `git apply` and `patch` take
+        #[arg(long, conflicts_with = "json")]
+        patch: bool,
+    },
+    /// Say something about a version, a file or a line of it, or answer
+    #[command(after_help = "\
+Examples:
+  skillery approve comment acme/email_validator 1.0.0 'What is the limit for?'
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
+  skillery approve comment acme/email_validator 1.0.0 'Because of RFC 5321.' --thread 3f9a01c2")]
+    Comment {
+        #[command(flatten)]
+        which: Which,
+        /// What
+        text: String,
+        /// The file that it is about
+        #[arg(long, value_name = "PATH")]
+        file: Option<String>,
+        /// The line of the file
+        #[arg(long, value_name = "NUMBER", requires = "file")]
+        line: Option<u32>,
+        /// The file and the line are those of this older version
+        #[arg(long, value_name = "VERSION", requires = "file")]
+        old: Option<Version>,
+        /// The thread that it answers, by the end of its id
+        #[arg(long, value_name = "ID", conflicts_with = "file")]
+        thread: Option<String>,
+    },
+    /// Resolve a thread of comments
+    #[command(after_help = "\
+Examples:
+  skillery approve resolve acme/email_validator 1.0.0 3f9a01c2
+  skillery approve resolve acme/email_validator 1.0.0 3f9a01c2 --reopen")]
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// The thread, by the end of its id
+        thread: String,
+        /// Open it again
+        #[arg(long)]
+        reopen: bool,
     },
     /// Approve a version; the last approval that is needed releases it
     #[command(after_help = "\
@@ -78,6 +162,21 @@ hands out now, else those of --digest. Another bundle is refused.")]
         /// The SSH key to sign with [default: the enrolled one]
         #[arg(long, value_name = "FILE", requires = "sign")]
         key: Option<PathBuf>,
+    },
+    /// Ask for changes of a version that waits: it waits on, and an approval that you gave counts no more
+    #[command(after_help = "\
+Examples:
+  skillery approve request-changes acme/email_validator 1.0.0 --comment 'name the limit'
+
+What is changed is published as another version. Approving takes the request back.")]
+    RequestChanges {
+        #[command(flatten)]
+        which: Which,
+        /// What is to be changed, for members of the namespace
+        #[arg(long, value_name = "TEXT")]
+        comment: String,
+        #[command(flatten)]
+        looked_at: LookedAt,
     },
     /// Reject a version that waits: it is never handed out, and another version has to be published
     #[command(after_help = "\
@@ -113,11 +212,28 @@ struct LookedAt {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult {
     match &args.command {
-        ApproveCommand::List { namespace, page } => list(session, namespace.as_ref(), *page).await,
-        ApproveCommand::Show { which } => {
-            let approvals = session.client()?.approvals(&which.id, &which.version).await?;
-            session.output.show(&approvals, |page| describe(page, &approvals))?;
-            Ok(Exit::Done)
+        ApproveCommand::List { namespace, mine, needs_me, due, state, page } => {
+            let (namespace, mine, needs_me, due, state) = (namespace.clone(), *mine, *needs_me, *due, *state);
+            list(session, &ApprovalFilter { namespace, state, mine, needs_me, due }, *page).await
+        }
+        ApproveCommand::Show { which } => show(session, which).await,
+        ApproveCommand::Diff { which, from, file, patch } => {
+            diff::run(session, which, from.as_deref(), file.as_deref(), *patch).await
+        }
+        ApproveCommand::Comment { which, text, file, line, old, thread } => {
+            let about = comment::About {
+                file: file.as_deref(),
+                line: *line,
+                old: old.as_ref(),
+                thread: thread.as_deref(),
+            };
+            comment::say(session, which, text, about).await
+        }
+        ApproveCommand::Resolve { which, thread, reopen } => {
+            comment::resolve(session, which, thread, !reopen).await
+        }
+        ApproveCommand::RequestChanges { which, comment, looked_at } => {
+            decide(session, which, Decision::ChangesRequested, comment, looked_at, None).await
         }
         ApproveCommand::Accept { which, comment, looked_at, sign, key } => {
             let missing = || Failure::usage("no key to sign with is known here");
@@ -133,29 +249,73 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
     }
 }
 
-async fn list(session: &Session, namespace: Option<&Namespace>, page: PageArgs) -> CommandResult {
-    let listed = session.client()?.pending(namespace, page.page()).await?;
+/// What `show` knows, for programs.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    approvals: ApprovalsResponse,
+    comments: Vec<ReviewThread>,
+}
+
+async fn show(session: &Session, which: &Which) -> CommandResult {
+    let client = session.client()?;
+    let approvals = client.approvals(&which.id, &which.version).await?;
+    let comments = match approvals.threads {
+        0 => Vec::new(),
+        _ => comment::all(&client, which).await?,
+    };
+    let shown = Shown { approvals, comments };
+    session.output.show(&shown, |page| {
+        describe(page, &shown.approvals);
+        for thread in &shown.comments {
+            page.blank();
+            comment::describe(page, thread);
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> CommandResult {
+    let listed = session.client()?.pending(filter, page.page()).await?;
+    let is_decided = filter.state == Some(ApprovalState::Decided);
     session.output.show(&listed, |out| {
         if listed.pending.is_empty() {
-            out.line(Line::default().plain("nothing waits for approval where you are a reviewer"));
+            let nothing = match (is_decided, filter.mine, filter.needs_me) {
+                _ if filter.due => "nothing that is handed out is due where you are a reviewer",
+                (false, true, _) => "nothing that you published waits for approval",
+                (true, true, _) => "nothing that you published has been decided about",
+                (true, false, _) => "nothing has been decided about where you are a reviewer",
+                (false, false, true) => "nothing waits for you",
+                (false, false, false) => "nothing waits for approval where you are a reviewer",
+            };
+            out.line(Line::default().plain(nothing));
             return;
         }
         let mut grid = Grid::new(&[
             left("SKILL"),
             left("VERSION"),
+            left("STATUS"),
             left("BY"),
             left("SINCE"),
             right("APPROVED"),
+            right("OPEN"),
             left("YOU"),
             left("FOR"),
         ]);
         for version in &listed.pending {
+            let since = version.decided_at.filter(|_| is_decided).unwrap_or(version.published_at);
+            let status = match version.status {
+                VersionStatus::Pending if version.changes_requested > 0 => "changes",
+                status => status.as_str(),
+            };
             grid.row([
                 version.id.as_str(),
                 &version.version.to_string(),
+                status,
                 &version.publisher,
-                &moment(&version.published_at.to_string()),
+                &moment(&since.to_string()),
                 &version.given.to_string(),
+                &version.unresolved.to_string(),
                 version.mine.map_or("-", |decision| decision.as_str()),
                 &version.description,
             ]);
@@ -199,6 +359,7 @@ async fn decide(
         let (tone, done) = match decision {
             Decision::Approved => (Tone::Good, "approved "),
             Decision::Rejected => (Tone::Bad, "rejected "),
+            Decision::ChangesRequested => (Tone::Warning, "asked for changes of "),
         };
         page.line(Line::default().toned(tone, done).name(id.as_str()).plain(format!(" {version}")));
         describe_standing(page, &approvals);
@@ -234,52 +395,4 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
         ]);
     }
     page.grid(grid);
-}
-
-fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) {
-    page.field("digest", approvals.digest.to_string());
-    page.field("status", approvals.status.as_str());
-    let given = approvals.given;
-    page.field(
-        "approvals",
-        match &approvals.demanded {
-            _ if approvals.stages.len() > 1 => format!("{given} count"),
-            Some(policy) if approvals.status == VersionStatus::Pending => {
-                format!("{given} of {}, each by a {} or above", policy.approvals, policy.role)
-            }
-            _ => given.to_string(),
-        },
-    );
-    let is_special = |stage: &StageStanding| stage.group.is_some() || stage.signed;
-    if approvals.stages.len() > 1 || approvals.stages.iter().any(is_special) {
-        for stage in &approvals.stages {
-            let group =
-                stage.group.as_ref().map_or_else(String::new, |group| format!(" in the group {group}"));
-            let signed = if stage.signed { ", signed" } else { "" };
-            let state = match (stage.is_complete, stage.is_open) {
-                (true, _) => "complete",
-                (false, true) => "open",
-                (false, false) => "not yet open",
-            };
-            let given = stage.given.len();
-            let asked =
-                format!("{given} of {}, each a {} or above{group}{signed}", stage.approvals, stage.role);
-            page.field(&format!("stage {}", stage.name), format!("{state}; {asked}"));
-        }
-    }
-    if let Some(facts) = approvals.facts.as_ref().filter(|facts| !facts.is_empty()) {
-        page.field("facts", facts.iter().map(|fact| fact.as_str()).collect::<Vec<_>>().join(", "));
-    }
-    if let Some(since) = approvals.due_since {
-        page.field("to be reviewed", format!("since {}", moment(&since.to_string())));
-    }
-    if let Some(why) = approvals.held_for {
-        page.field("waits again", why.as_str());
-    }
-    if let Some(forced) = &approvals.forced {
-        page.field(
-            "released by force",
-            format!("by {}, entry {}: {}", forced.by, forced.log_index, forced.reason),
-        );
-    }
 }

@@ -1,0 +1,90 @@
+// What pages can do more of where scripts run. Nothing here is needed: every page works without it.
+"use strict";
+
+// Buttons that copy what stands beside them.
+for (const command of document.querySelectorAll(".command")) {
+  const button = command.querySelector("button");
+  if (!button || !navigator.clipboard) continue;
+  button.hidden = false;
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(command.querySelector("code").textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not copied";
+    }
+    setTimeout(() => { button.textContent = label; }, 2000);
+  });
+}
+
+// `/` goes to the search box, as on the sites that people know.
+document.addEventListener("keydown", (event) => {
+  const field = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || field) return;
+  const finder = document.querySelector(".finder input");
+  if (finder) { event.preventDefault(); finder.focus(); finder.select(); }
+});
+
+// Suggestions while typing (the combobox of WAI-ARIA).
+for (const finder of document.querySelectorAll("form.finder")) {
+  const input = finder.querySelector("input");
+  const list = finder.querySelector(".suggestions");
+  if (!input || !list) continue;
+  let timer, chosen = -1, asked = "", waiting;
+  const close = () => {
+    list.hidden = true;
+    chosen = -1;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  };
+  const choose = (index) => {
+    const items = [...list.children];
+    if (!items.length) return;
+    chosen = (index + items.length) % items.length;
+    items.forEach((item, place) => item.setAttribute("aria-selected", String(place === chosen)));
+    input.setAttribute("aria-activedescendant", items[chosen].id);
+    items[chosen].scrollIntoView({ block: "nearest" });
+  };
+  const go = (item) => { location.href = item.dataset.href; };
+  const show = (suggestions) => {
+    list.replaceChildren(...suggestions.map((suggestion, place) => {
+      const item = document.createElement("li");
+      item.id = `${list.id}-${place}`;
+      item.setAttribute("role", "option");
+      item.setAttribute("aria-selected", "false");
+      item.dataset.href = suggestion.href;
+      const name = document.createElement("strong");
+      name.textContent = suggestion.id;
+      const what = document.createElement("div");
+      what.className = "small dim clip";
+      what.textContent = suggestion.description;
+      item.append(name, what);
+      item.addEventListener("pointerdown", (event) => { event.preventDefault(); go(item); });
+      return item;
+    }));
+    chosen = -1;
+    list.hidden = !suggestions.length;
+    input.setAttribute("aria-expanded", String(suggestions.length > 0));
+  };
+  const ask = async () => {
+    const words = input.value.trim();
+    asked = words;
+    if (words.length < 2) return close();
+    waiting?.abort();
+    waiting = new AbortController();
+    try {
+      const answer = await fetch(`/search/suggest?q=${encodeURIComponent(words)}`, { signal: waiting.signal });
+      if (answer.ok && asked === words && document.activeElement === input) show(await answer.json());
+    } catch { /* The next key asks again. */ }
+  };
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+    if (list.hidden) return;
+    if (event.key === "ArrowDown") { event.preventDefault(); choose(chosen + 1); }
+    if (event.key === "ArrowUp") { event.preventDefault(); choose(chosen - 1); }
+    if (event.key === "Enter" && chosen >= 0) { event.preventDefault(); go(list.children[chosen]); }
+  });
+}

@@ -1,0 +1,117 @@
+//! What people fill in, and whether it came from a page of this registry.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use skillery_core::{Digest, Problem, ProblemCode};
+
+use super::session;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::http::call::Call;
+
+/// A form that was sent.
+pub struct Form {
+    /// The registry.
+    pub app: Arc<App>,
+    /// Who sent it.
+    pub caller: Caller,
+    /// The head of the request.
+    pub head: Parts,
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// Reads a form, if it came from a page of this registry: a browser says where it came from, and whoever is signed in
+    /// has a word in the form that pages elsewhere cannot know.
+    pub async fn read(call: Call) -> Result<Self> {
+        check_origin(&call)?;
+        let is_form = call
+            .header("content-type")
+            .is_some_and(|kind| kind.split(';').next() == Some("application/x-www-form-urlencoded"));
+        if !is_form {
+            return Err(Failure::new(ProblemCode::UnsupportedMediaType, "this address takes a form"));
+        }
+        let limit = call.app.settings.limits.body_bytes;
+        let (app, caller, head, bytes) = call.bytes(limit).await?;
+        let fields: Vec<(String, String)> = url::form_urlencoded::parse(&bytes)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let form = Self { app, caller, head, fields };
+        if form.caller.identity().is_some() {
+            let (sent, expected) = (form.text("csrf"), session::csrf(&form.app, &form.head));
+            // Digests are compared, so that how long it takes tells nothing.
+            if Digest::of(sent.as_bytes()) != Digest::of(expected.as_bytes()) {
+                return Err(strange());
+            }
+        }
+        Ok(form)
+    }
+
+    /// A field, empty where it is missing. Lines end as they do here, and not as browsers send them.
+    pub fn text(&self, name: &str) -> Cow<'_, str> {
+        let value = self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value);
+        if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n")) } else { Cow::Borrowed(value) }
+    }
+
+    /// A field without blanks around it; none where it is empty.
+    pub fn filled(&self, name: &str) -> Option<String> {
+        Some(self.text(name).trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// Where to go afterwards: a page of this registry, or this one.
+    pub fn next(&self, otherwise: &str) -> String {
+        local(&self.text("next")).map_or_else(|| otherwise.to_owned(), str::to_owned)
+    }
+}
+
+/// A path on this registry. An address elsewhere, or what a browser could take for one, is none.
+pub fn local(path: &str) -> Option<&str> {
+    let is_plain = path.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'\\');
+    (path.starts_with('/') && !path.starts_with("//") && is_plain).then_some(path)
+}
+
+fn strange() -> Failure {
+    let detail = "this did not come from a page of this registry, or the page is of an earlier sign-in";
+    Problem::new(ProblemCode::Forbidden, detail).into()
+}
+
+/// Browsers say where a request comes from. One that says nothing could be made to send anything.
+fn check_origin(call: &Call) -> Result<()> {
+    let headers: &HeaderMap = &call.head.headers;
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return if site == "same-origin" { Ok(()) } else { Err(strange()) };
+    }
+    let base = call.base()?;
+    let origin = url::Url::parse(&base).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    match call.header("origin") {
+        Some(sent) if sent == origin => Ok(()),
+        _ => Err(strange()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_the_registry_are_gone_to() {
+        for good in ["/", "/acme/tool", "/search?q=a%20b&sort=name"] {
+            assert_eq!(local(good), Some(good));
+        }
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nset-cookie: x",
+            "a",
+            "/\t/e",
+        ] {
+            assert_eq!(local(bad), None, "{bad:?}");
+        }
+    }
+}

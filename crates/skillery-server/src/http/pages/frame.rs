@@ -1,0 +1,168 @@
+//! What all pages have around them, and how a page becomes an answer.
+
+use askama::Template;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, VARY};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use skillery_core::Problem;
+
+use super::{assets, notice, session};
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, problem};
+
+/// Who looks at a page.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The user's name.
+    pub name: String,
+}
+
+/// What all pages have around them.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// What the page is called.
+    pub title: String,
+    /// What it is about, in a sentence, for those who show links to it.
+    pub description: String,
+    /// Where it is, as from outside; none where that is not known.
+    pub address: Option<String>,
+    /// Its path and query, to come back to.
+    pub here: String,
+    /// Who looks at it, if signed in.
+    pub viewer: Option<Viewer>,
+    /// What every form sends that changes something.
+    pub csrf: String,
+    /// Words in the search box.
+    pub words: String,
+    /// Which part of the registry is shown: a word of the navigation.
+    pub part: &'static str,
+    /// Where its feed is, if it has one.
+    pub feed: Option<String>,
+    /// What was done just now.
+    pub notice: Option<&'static str>,
+    /// Whether others may show and index it.
+    pub is_public: bool,
+    /// `light` or `dark`, where the viewer chose.
+    pub theme: &'static str,
+}
+
+impl Frame {
+    /// Around what this call asks for.
+    pub fn of(call: &Call) -> Self {
+        let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let viewer = call.caller.identity().map(|identity| Viewer { name: identity.user.name.clone() });
+        Self {
+            address: call.base().ok().map(|base| format!("{base}{path}")),
+            here: path.to_owned(),
+            viewer,
+            csrf: session::csrf(&call.app, &call.head),
+            notice: call.parameter("notice").and_then(|code| notice::text(&code)),
+            theme: session::theme(&call.head.headers),
+            ..Self::default()
+        }
+    }
+
+    /// The same with this title.
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// The same as a part of the registry.
+    pub fn part(mut self, part: &'static str) -> Self {
+        self.part = part;
+        self
+    }
+
+    /// The address where one signs in and comes back to here.
+    pub fn sign_in(&self) -> String {
+        let next: String = url::form_urlencoded::byte_serialize(self.here.as_bytes()).collect();
+        format!("/login?next={next}")
+    }
+
+    /// Where the style sheet is.
+    pub fn style(&self) -> &'static str {
+        assets::style()
+    }
+
+    /// Where the script is.
+    pub fn script(&self) -> &'static str {
+        assets::script()
+    }
+
+    /// Where the picture is that stands for the registry.
+    pub fn mark(&self) -> &'static str {
+        assets::mark()
+    }
+
+    /// The version of the registry.
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// A page as an answer. What it shows depends on who asks, so nobody on the way keeps it.
+pub fn page(template: &impl Template) -> Result<Response> {
+    with_status(StatusCode::OK, template)
+}
+
+/// As [`page`], with another status.
+pub fn with_status(status: StatusCode, template: &impl Template) -> Result<Response> {
+    let text = template.render().map_err(Failure::internal)?;
+    let mut response = (status, text).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("cookie"));
+    // With `no-referrer`, browsers would not say of a form where it comes from, and it would be refused.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    Ok(response)
+}
+
+/// Goes on to another page of the registry, with a GET.
+pub fn see_other(path: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(LOCATION, location);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[derive(Template)]
+#[template(path = "pages/problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    problem: Problem,
+}
+
+/// Whether whoever asks reads pages: browsers say so, programs do not.
+pub fn reads_pages(call: &Call) -> bool {
+    call.header("accept").is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// A failure as a page, or as programs read it. Who is not signed in and needs to be is sent to where that is done.
+pub fn failed(frame: Frame, reads_pages: bool, method: &Method, failure: Failure) -> Response {
+    if !reads_pages {
+        return problem(failure);
+    }
+    if failure.problem.status == 401 && frame.viewer.is_none() && method == Method::GET {
+        return see_other(&frame.sign_in());
+    }
+    let shown = failure.problem.clone();
+    let mut answer = problem(failure);
+    let status = answer.status();
+    let frame = frame.titled(shown.title.clone());
+    if let Ok(page) = with_status(status, &ProblemPage { frame, problem: *shown }) {
+        // What the log says of a failure stands in the first answer.
+        let (mut head, body) = page.into_parts();
+        head.extensions = std::mem::take(answer.extensions_mut());
+        head.extensions.remove::<Box<Problem>>();
+        for name in ["retry-after", "allow"] {
+            if let Some(value) = answer.headers().get(name) {
+                head.headers.insert(name, value.clone());
+            }
+        }
+        return Response::from_parts(head, body);
+    }
+    answer
+}

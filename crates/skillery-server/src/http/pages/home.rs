@@ -1,0 +1,48 @@
+//! `GET /`
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::Sort;
+use skillery_core::api::Record;
+
+use super::frame::{Frame, page};
+use super::search::{found, records};
+use super::show;
+use crate::failure::Result;
+use crate::http::call::Call;
+use crate::search::SearchQuery;
+
+/// Skills in each list.
+const SHOWN: usize = 6;
+
+#[derive(Template)]
+#[template(path = "pages/home.html")]
+struct HomePage {
+    frame: Frame,
+    total: usize,
+    trending: Vec<Record>,
+    newest: Vec<Record>,
+}
+
+/// Where one begins: what there is, and what others use now.
+pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
+    let query = |sort| SearchQuery {
+        words: String::new(),
+        max_words: 0,
+        tags: Vec::new(),
+        namespace: None,
+        min_rating: None,
+        sort,
+        limit: SHOWN,
+        offset: 0,
+        caller: call.caller.clone(),
+    };
+    let trending = found(call, &query(Sort::Trending)).await?;
+    let newest = found(call, &query(Sort::Updated)).await?;
+    page(&HomePage {
+        frame: frame.titled("Skills for agents").part("home"),
+        total: trending.total,
+        trending: records(call, &trending).await?,
+        newest: records(call, &newest).await?,
+    })
+}

@@ -1,0 +1,244 @@
+//! What authors write in Markdown, as harmless HTML.
+//!
+//! The parser makes events of it. `rewrite.rs` sees to it that they are not too many and not nested too deeply, so that what
+//! comes after has not much more to do than the text is long. What they become is parsed once more as HTML, by another program,
+//! and only what a list allows is kept; `links.rs` knows where each link leads that is left, whoever wrote it and how.
+//! Nothing is fetched from elsewhere: pictures of other sites become links, and those of the skill come from the registry.
+
+mod links;
+mod rewrite;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ammonia::Builder;
+pub use links::Place;
+use pulldown_cmark::{Options, Parser};
+use quick_cache::Weighter;
+
+/// Characters that are shown of a text.
+const MOST: usize = 256 * 1024;
+/// Before the names of places in a text, so that none is one of the page around it.
+const PREFIX: &str = "user-content-";
+
+/// HTML that can stand in a page as it is.
+pub type Rendered = Arc<str>;
+
+/// Counts what rendered texts take in memory.
+#[derive(Debug, Clone)]
+pub struct ByLength;
+
+impl Weighter<String, Rendered> for ByLength {
+    fn weight(&self, key: &String, text: &Rendered) -> u64 {
+        (key.len() + text.len()) as u64
+    }
+}
+
+/// Makes HTML of Markdown. `place` is where it stands, if it is part of a skill; otherwise it has no links of its own.
+pub fn render(text: &str, place: Option<&Place>) -> Rendered {
+    let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
+    let shown = &text[..end];
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES;
+    let mut html = match rewrite::rewrite(Parser::new_ext(shown, options), place) {
+        Some(events) => {
+            let mut html = String::with_capacity(shown.len() * 3 / 2);
+            pulldown_cmark::html::push_html(&mut html, events.into_iter());
+            cleaner(place).clean(&html).to_string()
+        }
+        None => source(shown),
+    };
+    if end < text.len() {
+        html += "<p>The rest is not shown here.</p>";
+    }
+    html.into()
+}
+
+/// What is too much to be shown as its author meant it.
+fn source(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "<p>This text is nested too deeply, or has too many parts, to be shown as a page. This is its source.</p>\
+         <pre tabindex=\"0\"><code>{text}</code></pre>"
+    )
+}
+
+fn cleaner(place: Option<&Place>) -> Builder<'static> {
+    let place = place.cloned();
+    let mut builder = Builder::default();
+    for aligned in ["div", "p", "h1", "h2", "h3", "h4", "h5", "h6"] {
+        builder.add_tag_attributes(aligned, ["align"]);
+    }
+    builder
+        .attribute_filter(move |element, attribute, value| match (element, attribute) {
+            ("img", "src") => links::picture(value, place.as_ref()).map(Into::into),
+            (_, "href" | "cite" | "src") => links::link(value, place.as_ref()).map(Into::into),
+            (_, "id") => Some(format!("{PREFIX}{value}").into()),
+            _ => Some(value.into()),
+        })
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .link_rel(Some("nofollow ugc noopener"))
+        .add_generic_attributes(["id"])
+        .add_tag_attributes("details", ["open"])
+        .set_tag_attribute_value("img", "loading", "lazy")
+        // What is wider than the page is reached with the keyboard, too.
+        .set_tag_attribute_value("pre", "tabindex", "0");
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(text: &str) -> String {
+        render(text, Some(&Place::of("/a/b/versions/1.0.0", "SKILL.md"))).to_string()
+    }
+
+    #[test]
+    fn what_runs_or_reaches_out_is_gone() {
+        for text in [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "<svg onload=alert(1)><a xlink:href='javascript:alert(1)'>x</a></svg>",
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt:alert(1))",
+            "[x](data:text/html;base64,PHNjcmlwdD4=)",
+            "<iframe src=https://evil.example></iframe>",
+            "<form action=https://evil.example><button>Sign in</button></form>",
+            "<style>body{display:none}</style>",
+            "<div style='position:fixed;inset:0'>x</div>",
+            "<base href=https://evil.example>",
+            "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+            "<math><mtext></mtext><mglyph><style><!--</style><img title='--><img src=x onerror=alert(1)>'>",
+            "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+            "![x](https://evil.example/pixel.gif)",
+            "<a href='vbscript:x' onclick=alert(1)>x</a>",
+            "<input type=image src=https://evil.example/x>",
+        ] {
+            let html = html(text).to_lowercase();
+            let tags: Vec<&str> = html.split('<').skip(1).filter_map(|part| part.split('>').next()).collect();
+            for tag in tags {
+                for bad in
+                    ["script", "iframe", "form", "button", "style", "base", "meta", "svg", "math", "noscript"]
+                {
+                    assert!(!tag.starts_with(bad), "{text} became {html}");
+                }
+                for bad in [" on", "javascript:", "data:", "vbscript:", " style=", "src=\"http", "src=\"x"] {
+                    // A title is text, whatever it says.
+                    let tag = tag.split(" title=").next().unwrap_or_default();
+                    assert!(!tag.contains(bad), "{text} became {html}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn links_of_a_skill_stay_in_it() {
+        let page = html(
+            "[a](references/x.md#y) ![p](assets/p.png) [up](../../secret) [web](https://example.org) [b](./../../x) \
+             <a href=../../../secret>c</a> <a href='x.md'>d</a> <img src=assets/q.png> <img src=../../../theme alt=t> \
+             <img src=/acme/other/versions/1.0.0/raw/x.png> [e](/login) <a href=/logout>f</a>",
+        );
+        assert!(page.contains("href=\"/a/b/versions/1.0.0/files/references/x.md#y\""), "{page}");
+        assert!(page.contains("src=\"/a/b/versions/1.0.0/raw/assets/p.png\""), "{page}");
+        assert!(page.contains("src=\"/a/b/versions/1.0.0/raw/assets/q.png\""), "{page}");
+        assert!(page.contains("href=\"/a/b/versions/1.0.0/files/x.md\""), "{page}");
+        for gone in ["secret", "src=\"/acme", "theme\"", "href=\"/log"] {
+            assert!(!page.contains(gone), "{gone}: {page}");
+        }
+        assert!(page.contains("rel=\"nofollow ugc noopener\""), "{page}");
+    }
+
+    #[test]
+    fn tables_tasks_and_code_are_shown() {
+        let page = html("| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n\n```python\nprint('<b>')\n```\n");
+        assert!(page.contains("<table>") && page.contains("☑ done") && page.contains("&lt;b&gt;"), "{page}");
+    }
+
+    #[test]
+    fn links_are_not_nested_and_names_of_places_are_a_texts_own() {
+        let page = html(
+            "[![build](https://ci.example/badge.svg)](https://ci.example) [![](https://x.example/b.svg)](y.md)",
+        );
+        assert_eq!(page.matches("<a ").count(), 2, "{page}");
+        assert!(page.contains(">build</a>") && page.contains(">b.svg</a>"), "{page}");
+        let page = html("<a href=x><a href=y>z</a></a> [a <a href=b>c</a>](d)");
+        // The second ends the first.
+        assert_eq!((page.matches("<a ").count(), page.matches("</a>").count()), (4, 4), "{page}");
+        assert!(page.split("<a ").skip(1).all(|link| link.contains("</a>")), "{page}");
+        let page = html(
+            "# How to `use` it\n\n# How to use it\n\n[a](#how-to-use-it) x[^1]\n\n[^1]: note\n\n<p id=main name=q>p</p>",
+        );
+        for part in [
+            "<h1 id=\"user-content-how-to-use-it\">",
+            "<h1 id=\"user-content-how-to-use-it-1\">",
+            "href=\"#user-content-how-to-use-it\"",
+            "href=\"#user-content-fn-1\"",
+            "id=\"user-content-fn-1\"",
+            "<p id=\"user-content-main\">",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert_eq!(page.matches(" id=\"").count(), page.matches(" id=\"user-content-").count(), "{page}");
+    }
+
+    #[test]
+    fn html_around_markdown_is_kept() {
+        let page = html("<details open><summary>More</summary>\n\n- **x**\n\n</details>\n\nafter");
+        assert!(page.contains("<details open=\"\"><summary>More</summary>"), "{page}");
+        assert!(page.find("<li>") < page.find("</details>"), "{page}");
+        let page = html("> <div align=center><b>x\n\ny <i>z\n\nafter <kbd>k</kbd> </b> 1 < 2");
+        assert!(page.contains("<div align=\"center\"><b>x") && page.contains("<kbd>k</kbd>"), "{page}");
+        assert!(page.contains("1 &lt; 2"), "{page}");
+    }
+
+    /// What would be much more as a page than it is as a text is shown as it was written.
+    #[test]
+    fn no_page_is_much_more_than_its_text() {
+        let many = |part: &str| part.repeat(MOST / part.len());
+        let half = |part: &str| part.repeat(MOST / 2 / part.len());
+        for (name, text, is_source) in [
+            ("quotes", many(">"), true),
+            ("quotes in lines", many("> > > > > > > >\n"), false),
+            ("lists", many("1. "), true),
+            ("divs", many("<div>"), true),
+            ("divs in a line", format!("x {}", many("<div>")), true),
+            ("bold", format!("x {}", many("<b>")), true),
+            ("bold in quotes", many("> <b title=1><i>some text\n\nmore text\n\n"), true),
+            ("bold over paragraphs", format!("{}\n\n{}", "<b title=1>".repeat(50), half("some x\n\n")), true),
+            ("bold in cells", format!("<div>{}", "<b><table><td></b></td></table>".repeat(900)), true),
+            ("attributes", format!("<div>\n<b {}>\n\n{}", half("a "), half("some x\n\n")), true),
+            ("open tags", format!("<div>\n{}", many("<b ")), true),
+            ("comments", format!("- <b><!--\n\n{}", half("- <b>some text<!--\n\n")), true),
+            ("brackets", many("["), true),
+            ("pictures", many("!["), true),
+            ("stars", many("*some **text and more "), false),
+            ("links", many("[a](b) "), true),
+            ("headings", many("# a\n"), true),
+            ("columns", format!("{}\n{}\n{}", "|a".repeat(500), "|-".repeat(500), half("|a\n")), true),
+            (
+                "definitions",
+                format!("[a]: https://x.example/{}\n\n{}", half("x"), half("some more text [a] ")),
+                false,
+            ),
+            ("footnotes", many("[^1] "), true),
+            // What people write.
+            ("a list", "- [a tool](https://example.org) that is good for `something`\n".repeat(1_000), false),
+            (
+                "a table of HTML among much text",
+                format!(
+                    "<table>{}</table>\n\n{}",
+                    "<tr><td><b>a</b></td><td>b</td></tr>".repeat(20),
+                    "## Part\n\nsome text\n\n".repeat(300)
+                ),
+                false,
+            ),
+        ] {
+            let page = html(&text);
+            assert_eq!(page.contains("This is its source."), is_source, "{name}: {:.300}", page);
+            assert!(page.len() < MOST * 24, "{name}: {}", page.len());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Pages for people, made on the server, from the same functions as the API.
+//!
+//! Every page works without scripts. `place.rs` tells which page an address is of; each page is a file that fills a
+//! template with a typed context. Whoever adds a page adds its place, its route and its file.
+
+mod assets;
+mod badge;
+mod crawlers;
+mod feed;
+mod form;
+mod frame;
+mod home;
+mod markdown;
+mod notice;
+mod place;
+mod ratings;
+mod search;
+pub(crate) mod session;
+mod show;
+mod sign_in;
+mod skill;
+mod versions;
+
+use axum::http::Method;
+
+use super::call::Call;
+use super::router::{Answered, Who, not_allowed_by};
+use crate::failure::{Failure, Result};
+pub use frame::{Frame, page};
+pub use markdown::{ByLength, Rendered};
+use place::Place;
+
+/// Method, path and who may. Pages are not in the OpenAPI document.
+pub const ROUTES: &[(&str, &str, Who)] = &[
+    ("get", assets::ASSET, Who::Anyone),
+    ("get", "/favicon.ico", Who::Anyone),
+    ("get", "/", Who::Reader),
+    ("get", search::SEARCH, Who::Reader),
+    ("get", search::SUGGEST, Who::Reader),
+    ("get", sign_in::LOGIN, Who::Anyone),
+    ("post", sign_in::LOGIN, Who::Bearer),
+    ("post", sign_in::LOGOUT, Who::Anyone),
+    ("post", sign_in::THEME, Who::Anyone),
+    ("get", skill::SKILL, Who::Reader),
+    ("get", versions::VERSIONS, Who::Reader),
+    ("get", versions::VERSION, Who::Reader),
+    ("get", versions::FILES, Who::Reader),
+    ("get", versions::FILE, Who::Reader),
+    ("get", versions::RAW, Who::Reader),
+    ("get", ratings::RATINGS, Who::Reader),
+    ("post", ratings::RATINGS, Who::Scope(skillery_core::Scope::Rate)),
+    ("get", badge::BADGE, Who::Reader),
+    ("get", feed::SKILL_FEED, Who::Reader),
+    ("get", feed::NAMESPACE_FEED, Who::Reader),
+    ("get", feed::SEARCH_FEED, Who::Reader),
+    ("get", crawlers::ROBOTS, Who::Anyone),
+    ("get", crawlers::SITEMAP, Who::Anyone),
+    ("get", crawlers::LLMS, Who::Anyone),
+];
+
+/// Whether the page is shown to whoever asks, where this registry answers signed-in callers only.
+pub fn is_open(path: &str) -> bool {
+    const OPEN: [&str; 12] = [
+        crawlers::ROBOTS,
+        crawlers::SITEMAP,
+        crawlers::LLMS,
+        "/login",
+        "/theme",
+        "/favicon.ico",
+        "/docs",
+        "/docs/errors",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
+    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_)))
+}
+
+/// Whether somebody signs in there, however the address is written.
+pub fn signs_in(path: &str) -> bool {
+    matches!(place::of(path), Ok(Place::Login))
+}
+
+/// Whether the address may be one of a page, where cookies count.
+pub fn may_be(path: &str) -> bool {
+    !(path.starts_with("/api/") || path.starts_with("/log/"))
+}
+
+/// Answers a call of a page.
+pub async fn dispatch(call: Call) -> Answered {
+    let frame = Frame::of(&call);
+    let (fallback, reads_pages, method) = (frame.clone(), frame::reads_pages(&call), call.method());
+    let (route, result) = answer(call, frame).await;
+    (route, result.unwrap_or_else(|failure| frame::failed(fallback, reads_pages, &method, failure)))
+}
+
+/// A failure from before there was a call, as whoever asks reads it.
+pub fn refused(call: &Call, failure: Failure) -> axum::response::Response {
+    frame::failed(Frame::of(call), frame::reads_pages(call), &call.method(), failure)
+}
+
+async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::response::Response>) {
+    let place = match place::of(call.head.uri.path()) {
+        Ok(place) => place,
+        Err(failure) => return ("none", Err(failure)),
+    };
+    let route = place.route();
+    let result = match (place, call.method()) {
+        (Place::Asset(path), Method::GET) => assets::show(&path),
+        (Place::Favicon, Method::GET) => Ok(assets::favicon()),
+        (Place::Home, Method::GET) => home::show(&call, frame).await,
+        (Place::Search, Method::GET) => search::show(&call, frame).await,
+        (Place::Suggest, Method::GET) => search::suggest(&call).await,
+        (Place::Login, Method::GET) => sign_in::show(&call, frame).await,
+        (Place::Login, Method::POST) => sign_in::sign_in(call, frame).await,
+        (Place::Logout, Method::POST) => sign_in::sign_out(call).await,
+        (Place::Theme, Method::POST) => sign_in::set_theme(call).await,
+        (Place::Skill(id), Method::GET) => skill::show(&call, frame, &id, None).await,
+        (Place::Versions(id), Method::GET) => versions::list(&call, frame, &id).await,
+        (Place::Version(id, version), Method::GET) => skill::show(&call, frame, &id, Some(version)).await,
+        (Place::Files(id, version), Method::GET) => versions::files(&call, frame, &id, &version).await,
+        (Place::File(id, version, path), Method::GET) => {
+            versions::file(&call, frame, &id, &version, &path).await
+        }
+        (Place::Raw(id, version, path), Method::GET) => versions::raw(&call, &id, &version, &path).await,
+        (Place::Ratings(id), Method::GET) => ratings::list(&call, frame, &id).await,
+        (Place::Ratings(id), Method::POST) => ratings::change(call, &id).await,
+        (Place::Badge(id, kind), Method::GET) => badge::show(&call, &id, &kind).await,
+        (Place::SkillFeed(id), Method::GET) => feed::of_skill(&call, &id).await,
+        (Place::NamespaceFeed(namespace), Method::GET) => feed::of_namespace(&call, &namespace).await,
+        (Place::SearchFeed, Method::GET) => feed::of_query(&call).await,
+        (Place::Robots, Method::GET) => crawlers::robots(&call),
+        (Place::Sitemap, Method::GET) => crawlers::sitemap(&call).await,
+        (Place::Llms, Method::GET) => crawlers::llms(&call),
+        _ => Err(not_allowed_by(ROUTES, route)),
+    };
+    (route, result)
+}

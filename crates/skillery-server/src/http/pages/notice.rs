@@ -1,0 +1,23 @@
+//! What a page says of a change that was made just before it. The address has a word of this list, never a text.
+
+const NOTICES: &[(&str, &str)] = &[
+    ("signed-in", "You are signed in."),
+    ("signed-out", "You are signed out."),
+    ("saved", "Saved."),
+    ("removed", "Removed."),
+    ("token-revoked", "The token is revoked."),
+    ("rated", "Your rating is counted."),
+    ("rating-removed", "Your rating is removed."),
+];
+
+/// The sentence of a word.
+pub fn text(code: &str) -> Option<&'static str> {
+    NOTICES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+}
+
+/// The address with the notice in it.
+pub fn with(path: &str, code: &str) -> String {
+    debug_assert!(text(code).is_some(), "`{code}` is no notice");
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}notice={code}")
+}

@@ -1,0 +1,183 @@
+//! Which page an address is of.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use skillery_core::{Namespace, ProblemCode, SkillId, Version};
+
+use super::{assets, badge, crawlers, feed, ratings, search, sign_in, skill, versions};
+use crate::failure::{Failure, Result};
+
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// One of the files that pages need.
+    Asset(String),
+    /// What browsers ask for by themselves.
+    Favicon,
+    /// Where one begins.
+    Home,
+    /// What was found.
+    Search,
+    /// What may be meant.
+    Suggest,
+    /// Signing in.
+    Login,
+    /// Signing out.
+    Logout,
+    /// Light or dark.
+    Theme,
+    /// A skill.
+    Skill(SkillId),
+    /// Its versions.
+    Versions(SkillId),
+    /// One of them.
+    Version(SkillId, Version),
+    /// The files of one.
+    Files(SkillId, Version),
+    /// One file of one.
+    File(SkillId, Version, String),
+    /// The same as it is.
+    Raw(SkillId, Version, String),
+    /// What people think of it.
+    Ratings(SkillId),
+    /// A picture of one fact about it.
+    Badge(SkillId, String),
+    /// What is new of a skill.
+    SkillFeed(SkillId),
+    /// What is new in a namespace.
+    NamespaceFeed(Namespace),
+    /// What is new of what is found.
+    SearchFeed,
+    /// What programs may look at.
+    Robots,
+    /// The public skills.
+    Sitemap,
+    /// What language models need to know.
+    Llms,
+}
+
+impl Place {
+    /// The name of its route.
+    pub fn route(&self) -> &'static str {
+        match self {
+            Self::Asset(_) => assets::ASSET,
+            Self::Favicon => "/favicon.ico",
+            Self::Home => "/",
+            Self::Search => search::SEARCH,
+            Self::Suggest => search::SUGGEST,
+            Self::Login => sign_in::LOGIN,
+            Self::Logout => sign_in::LOGOUT,
+            Self::Theme => sign_in::THEME,
+            Self::Skill(_) => skill::SKILL,
+            Self::Versions(_) => versions::VERSIONS,
+            Self::Version(..) => versions::VERSION,
+            Self::Files(..) => versions::FILES,
+            Self::File(..) => versions::FILE,
+            Self::Raw(..) => versions::RAW,
+            Self::Ratings(_) => ratings::RATINGS,
+            Self::Badge(..) => badge::BADGE,
+            Self::SkillFeed(_) => feed::SKILL_FEED,
+            Self::NamespaceFeed(_) => feed::NAMESPACE_FEED,
+            Self::SearchFeed => feed::SEARCH_FEED,
+            Self::Robots => crawlers::ROBOTS,
+            Self::Sitemap => crawlers::SITEMAP,
+            Self::Llms => crawlers::LLMS,
+        }
+    }
+}
+
+/// The page of this path.
+pub fn of(path: &str) -> Result<Place> {
+    let not_found = || Failure::new(ProblemCode::RouteNotFound, "");
+    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| not_found())?;
+    let segments: Vec<&str> = decoded.split('/').skip(1).collect();
+    let place = match segments.as_slice() {
+        [""] => Place::Home,
+        ["assets", _] => Place::Asset(path.to_owned()),
+        ["favicon.ico"] => Place::Favicon,
+        ["search"] => Place::Search,
+        ["search", "suggest"] => Place::Suggest,
+        ["search", "feed"] => Place::SearchFeed,
+        ["robots.txt"] => Place::Robots,
+        ["sitemap.xml"] => Place::Sitemap,
+        ["llms.txt"] => Place::Llms,
+        ["login"] => Place::Login,
+        ["logout"] => Place::Logout,
+        ["theme"] => Place::Theme,
+        rest => of_skill(rest).ok_or_else(not_found)?,
+    };
+    Ok(place)
+}
+
+/// A page of a skill. The shortest id has two segments; words that stand behind an id are part of none.
+fn of_skill(segments: &[&str]) -> Option<Place> {
+    let id = |segments: &[&str]| -> Option<SkillId> { segments.join("/").parse().ok() };
+    // A file's path may have any words in it, so it is looked for first, and from the front.
+    let versions = segments.iter().skip(2).position(|segment| *segment == "versions").map(|place| place + 2);
+    let Some(place) = versions else {
+        return match segments {
+            [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
+            [skill @ .., "badge", kind] if skill.len() >= 2 => {
+                Some(Place::Badge(id(skill)?, (*kind).to_owned()))
+            }
+            // What has one segment is a namespace. So may be what has more, where there is no such skill.
+            [namespace, "feed"] => Some(Place::NamespaceFeed(namespace.parse().ok()?)),
+            [skill @ .., "feed"] if skill.len() >= 2 => Some(Place::SkillFeed(id(skill)?)),
+            skill => Some(Place::Skill(id(skill)?)),
+        };
+    };
+    let skill = id(&segments[..place])?;
+    match &segments[place + 1..] {
+        [] => Some(Place::Versions(skill)),
+        [version] => Some(Place::Version(skill, version.parse().ok()?)),
+        [version, "files"] => Some(Place::Files(skill, version.parse().ok()?)),
+        [version, "files", path @ ..] if !path.is_empty() => {
+            Some(Place::File(skill, version.parse().ok()?, path.join("/")))
+        }
+        [version, "raw", path @ ..] if !path.is_empty() => {
+            Some(Place::Raw(skill, version.parse().ok()?, path.join("/")))
+        }
+        _ => None,
+    }
+}
+
+const PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A file's path as a part of an address.
+pub fn encoded(path: &str) -> String {
+    utf8_percent_encode(path, &PATH).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_pages() {
+        let id = || "acme/email/tool".parse::<SkillId>().unwrap();
+        let version = || "1.0.0".parse::<Version>().unwrap();
+        for (path, place) in [
+            ("/acme/email/tool", Some(Place::Skill(id()))),
+            ("/acme/email%2Ftool", Some(Place::Skill(id()))),
+            ("/acme/email/tool/versions", Some(Place::Versions(id()))),
+            ("/acme/email/tool/versions/1.0.0", Some(Place::Version(id(), version()))),
+            (
+                "/acme/email/tool/versions/1.0.0/files/versions/raw/x%20y",
+                Some(Place::File(id(), version(), "versions/raw/x y".to_owned())),
+            ),
+            (
+                "/acme/email/tool/versions/1.0.0/raw/a.png",
+                Some(Place::Raw(id(), version(), "a.png".to_owned())),
+            ),
+            ("/acme/email/tool/versions/1.0.0/files", Some(Place::Files(id(), version()))),
+            ("/acme/email/tool/ratings", Some(Place::Ratings(id()))),
+            ("/acme/email/tool/versions/one", None),
+            ("/acme/email/tool/versions/1.0.0/files/", Some(Place::File(id(), version(), String::new()))),
+            ("/acme/email/tool/", None),
+            ("/acme", None),
+            ("/acme/../x", None),
+            ("/%ff/x", None),
+        ] {
+            assert_eq!(of(path).ok(), place, "{path}");
+        }
+    }
+}

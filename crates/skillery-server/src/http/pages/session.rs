@@ -1,0 +1,186 @@
+//! Being signed in with a browser.
+//!
+//! A session is a token as any other, for some days and with no more rights than what it was made by, that lies in a
+//! cookie. Cookies count for pages only: nothing below `/api` takes one, so that no other site can make a browser call
+//! it. Each sign-in makes a new one.
+
+use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use skillery_core::event::Event;
+use skillery_core::limits::MAX_TOKEN_LENGTH;
+use skillery_core::token::{self, Secret, TokenKind};
+use skillery_core::{Digest, ProblemCode};
+
+use crate::access::Identity;
+use crate::app::App;
+use crate::db::Tx;
+use crate::db::accounts::{self, TokenRow};
+use crate::failure::{Failure, Result};
+use crate::http::call::base;
+
+/// What tells tokens of sessions from others in a list.
+pub const LABEL: &str = "browser";
+
+const PLAIN: &str = "skillery-session";
+/// Browsers take a cookie of this name only over TLS, for the whole site, and from the site itself.
+const SECURE: &str = "__Host-skillery-session";
+const THEME: &str = "skillery-theme";
+
+const DAY_SECONDS: i64 = 86_400;
+
+fn cookie<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'headers str> {
+    let pairs =
+        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
+}
+
+/// The token in the cookie of a browser. One cookie is looked at and no other: over TLS, whoever has a part of the site's
+/// name could set one of the plain name. Only sessions lie in cookies.
+pub fn token(app: &App, head: &Parts) -> Option<Secret> {
+    let headers = &head.headers;
+    if !headers.contains_key(COOKIE) {
+        return None;
+    }
+    let is_session = |value: &&str| value.starts_with("sky_web_") && value.len() <= MAX_TOKEN_LENGTH;
+    cookie(headers, if is_secure(app, head) { SECURE } else { PLAIN }).filter(is_session).map(Secret::new)
+}
+
+/// Whether browsers reach the registry by TLS.
+pub fn is_secure(app: &App, head: &Parts) -> bool {
+    base(app, head).is_ok_and(|base| base.starts_with("https://"))
+}
+
+/// What a form of the session has in it. Other sites cannot read it, and it tells nobody the token.
+pub fn csrf(app: &App, head: &Parts) -> String {
+    token(app, head).map_or_else(String::new, |secret| {
+        Digest::of(format!("form of a page\n{}", secret.expose()).as_bytes()).to_string()
+    })
+}
+
+/// The theme that was chosen, if one was.
+pub fn theme(headers: &HeaderMap) -> &'static str {
+    match cookie(headers, THEME) {
+        Some("light") => "light",
+        Some("dark") => "dark",
+        _ => "",
+    }
+}
+
+/// Keeps the chosen theme; nothing else than the two words is one.
+pub fn keep_theme(response: &mut Response, theme: &str) {
+    let (value, age) = match theme {
+        "light" | "dark" => (theme, 365 * DAY_SECONDS),
+        _ => ("", 0),
+    };
+    set(response, format!("{THEME}={value}; Path=/; SameSite=Lax; HttpOnly; Max-Age={age}"));
+}
+
+/// Refuses tokens that are no good to sign in with: a session would go on for ever by sessions, and nobody sits before a
+/// build.
+pub fn check_may_begin(token: &TokenRow) -> Result<()> {
+    let why = match token {
+        token if token.is_session() => "this is the session of a browser; sign in with a token of yours",
+        token if token.via.is_some() => "this token is for one build",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(ProblemCode::Forbidden, why))
+}
+
+/// Makes a session for whoever has this identity. `old` is the session that the browser had.
+pub async fn begin(app: &App, identity: &Identity, old: Option<&Identity>) -> Result<Secret> {
+    let secret = token::generate(TokenKind::Session, &app.environment.random());
+    let limits = &app.settings.limits;
+    let (days, most) = (i64::from(limits.session_days), limits.tokens_per_user as i64);
+    let (hash, id) = (secret.hash(), app.environment.new_id());
+    let (parent, old) = (identity.clone(), old.filter(|old| old.token.is_session()).cloned());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = parent.again(tx).await?;
+                check_may_begin(&identity.token)?;
+                // One that is signed in over is not left behind.
+                if let Some(old) = old {
+                    accounts::revoke(tx, Some(&old.user.id), &old.token.id).await?;
+                }
+                make_room(tx, &identity, most).await?;
+                let ends = tx.now.plus_seconds(days * DAY_SECONDS);
+                let row = TokenRow {
+                    id,
+                    label: LABEL.to_owned(),
+                    scopes: identity.token.scopes.clone(),
+                    namespaces: identity.token.namespaces.clone(),
+                    created_at: tx.now,
+                    // No token outlives the one that made it.
+                    expires_at: Some(identity.token.expires_at.map_or(ends, |parent| parent.min(ends))),
+                    last_used_at: None,
+                    revoked_at: None,
+                    via: None,
+                    parent: Some(identity.token.id.clone()),
+                };
+                let user = identity.user.id;
+                accounts::insert_token(tx, &user, &hash, &row).await?;
+                let TokenRow { id: token, scopes, namespaces, .. } = row;
+                let (actor, publisher, build) = (user.clone(), None, None);
+                tx.append(
+                    Some(&actor),
+                    Event::TokenIssued { token, user, scopes, namespaces, publisher, build },
+                );
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(secret)
+}
+
+/// Sees that the user has fewer tokens than there may be. The oldest session of the same token gives way.
+async fn make_room(tx: &mut Tx, identity: &Identity, most: i64) -> Result<()> {
+    let user = &identity.user.id;
+    if accounts::live_tokens(tx, user).await? < most {
+        return Ok(());
+    }
+    match accounts::live_sessions(tx, &identity.token.id).await?.first() {
+        Some(oldest) => accounts::revoke(tx, Some(user), oldest).await,
+        None => {
+            let detail = format!("you have {most} live tokens already; revoke one of them");
+            Err(Failure::new(ProblemCode::LoginRefused, detail))
+        }
+    }
+}
+
+/// Ends the session that this request came with.
+pub async fn end(app: &App, identity: &Identity) -> Result<()> {
+    let identity = identity.clone();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = identity.again(tx).await?;
+                accounts::revoke(tx, Some(&identity.user.id), &identity.token.id).await
+            })
+        })
+        .await
+}
+
+/// Gives the browser its session, or with none takes away what it has, however it got it.
+pub fn keep(response: &mut Response, app: &App, is_secure: bool, secret: Option<&Secret>) {
+    let value = secret.map_or("", Secret::expose);
+    let age = secret.map_or(0, |_| i64::from(app.settings.limits.session_days) * DAY_SECONDS);
+    let rest = format!("Path=/; HttpOnly; SameSite=Lax; Max-Age={age}");
+    if is_secure || secret.is_none() {
+        set(response, format!("{SECURE}={value}; {rest}; Secure"));
+    }
+    if !is_secure || secret.is_none() {
+        set(response, format!("{PLAIN}={value}; {rest}"));
+    }
+}
+
+fn set(response: &mut Response, cookie: String) {
+    debug_assert_ne!(response.status(), StatusCode::NOT_MODIFIED);
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}

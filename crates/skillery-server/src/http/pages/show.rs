@@ -1,0 +1,134 @@
+//! How numbers and times are written on pages. Templates hand over values and references to them alike.
+
+use std::borrow::Borrow;
+
+use jiff::Timestamp;
+use skillery_core::time::Time;
+
+/// How many there are of something.
+pub trait Count {
+    /// The number.
+    fn number(&self) -> i64;
+}
+
+impl Count for i64 {
+    fn number(&self) -> i64 {
+        *self
+    }
+}
+
+impl Count for usize {
+    fn number(&self) -> i64 {
+        i64::try_from(*self).unwrap_or(i64::MAX)
+    }
+}
+
+impl Count for u64 {
+    fn number(&self) -> i64 {
+        i64::try_from(*self).unwrap_or(i64::MAX)
+    }
+}
+
+impl<T: Count> Count for &T {
+    fn number(&self) -> i64 {
+        (**self).number()
+    }
+}
+
+/// A count with blanks between thousands that do not break.
+pub fn count(number: impl Count) -> String {
+    let number = number.number();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('−');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// One of two words, by how many there are.
+pub fn plural(number: impl Count, one: &str, many: &str) -> String {
+    let number = number.number();
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// Bytes, as people say them.
+pub fn bytes(size: impl Borrow<u64>) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    let size = *size.borrow();
+    if size < 1_000 {
+        return plural(size, "byte", "bytes");
+    }
+    let mut value = size as f64 / 1_000.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    if value < 9.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
+/// A mean of ratings with one decimal.
+pub fn rating(mean: impl Borrow<f64>) -> String {
+    format!("{:.1}", mean.borrow())
+}
+
+/// Five stars, as many of them full as the rating says.
+pub fn stars(mean: impl Borrow<f64>) -> String {
+    let full = mean.borrow().round().clamp(0.0, 5.0) as usize;
+    "★".repeat(full) + &"☆".repeat(5 - full)
+}
+
+/// A day, as everybody writes it alike.
+pub fn day(time: impl Borrow<Time>) -> String {
+    time.borrow().to_string().chars().take(10).collect()
+}
+
+/// How long ago a moment is, roughly.
+pub fn ago(now: impl Borrow<Time>, then: impl Borrow<Time>) -> String {
+    let seconds = (now.borrow().micros() - then.borrow().micros()).max(0) / 1_000_000;
+    let (number, one, many) = match seconds {
+        0..=59 => return "just now".to_owned(),
+        60..=3_599 => (seconds / 60, "minute", "minutes"),
+        3_600..=86_399 => (seconds / 3_600, "hour", "hours"),
+        86_400..=2_591_999 => (seconds / 86_400, "day", "days"),
+        2_592_000..=31_535_999 => (seconds / 2_592_000, "month", "months"),
+        _ => (seconds / 31_536_000, "year", "years"),
+    };
+    format!("{} ago", plural(number, one, many))
+}
+
+/// A moment out of a record, where times are texts.
+pub fn time(text: &str) -> Time {
+    text.parse::<Timestamp>().map_or(Time::from_micros(0), |time| Time::from_micros(time.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!(count(0_i64), "0");
+        assert_eq!(count(-1_234_567_i64), "−1\u{202f}234\u{202f}567");
+        assert_eq!(plural(1_i64, "skill", "skills"), "1 skill");
+        assert_eq!(
+            [1, 999, 1_000, 999_999, 52_428_800_u64].map(bytes),
+            ["1 byte", "999 bytes", "1.0 KB", "1.0 MB", "52 MB"]
+        );
+        assert_eq!(stars(3.5), "★★★★☆");
+        let now = time("2026-01-02T03:04:05Z");
+        assert_eq!(day(now), "2026-01-02");
+        for (seconds, text) in
+            [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (90_000, "1 day ago")]
+        {
+            assert_eq!(ago(now.plus_seconds(seconds), now), text);
+        }
+    }
+}

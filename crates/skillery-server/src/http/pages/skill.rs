@@ -1,0 +1,171 @@
+//! `GET /{id}`: what a skill is, and how to get it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
+use skillery_core::skill_md::SkillMd;
+use skillery_core::time::Time;
+use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility};
+
+use super::frame::{Frame, page};
+use super::markdown::{self, Rendered};
+use super::{place, show};
+use crate::catalog;
+use crate::failure::{Failure, Result};
+use crate::http::api::{ratings as ratings_api, versions as versions_api};
+use crate::http::call::{Call, Page};
+use crate::install_lines::install_lines;
+use crate::skill;
+
+/// A skill.
+pub const SKILL: &str = "/{id}";
+
+const SKILL_FILE: &str = "SKILL.md";
+
+/// What stands above every page of a skill.
+pub struct Header {
+    /// The id, as it was first spelled.
+    pub id: SkillId,
+    /// Who sees it.
+    pub visibility: Visibility,
+    /// The version that is the latest.
+    pub latest: Option<Version>,
+    /// Which tab is shown.
+    pub tab: &'static str,
+    /// The names of its namespaces, each with the whole of it.
+    pub crumbs: Vec<(String, String)>,
+    /// Versions that the viewer may know of.
+    pub versions: usize,
+    /// Ratings.
+    pub ratings: i64,
+}
+
+impl Header {
+    /// Of a skill with these numbers.
+    pub fn new(id: SkillId, visibility: Visibility, latest: Option<Version>, tab: &'static str) -> Self {
+        let mut place = String::new();
+        let crumbs = id
+            .namespace()
+            .as_str()
+            .split('/')
+            .map(|segment| {
+                place = if place.is_empty() { segment.to_owned() } else { format!("{place}/{segment}") };
+                (segment.to_owned(), place.clone())
+            })
+            .collect();
+        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0 }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/skill.html")]
+struct SkillPage {
+    frame: Frame,
+    header: Header,
+    detail: VersionDetail,
+    /// `SKILL.md`, or what of the version can be read.
+    readme: Option<Rendered>,
+    lines: Vec<InstallLine>,
+    needs_token: bool,
+    installs: i64,
+    ratings: RatingsResponse,
+    now: Time,
+    warning: Option<String>,
+}
+
+/// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Version>) -> Result<Response> {
+    let app = &call.app;
+    let row = skill::find(app, &call.caller, id).await?;
+    let versions = versions_api::seen(app, &call.caller, &row).await?;
+    let is_pinned = version.is_some();
+    let newest = || versions.first().map(|version| version.version.clone());
+    let shown = version.or_else(|| row.latest.clone()).or_else(newest);
+    let shown = shown
+        .ok_or_else(|| Failure::new(ProblemCode::SkillNotFound, format!("there is no skill `{id}` here")))?;
+    let detail = versions_api::detail(app, &call.caller, &row.id, &shown).await?;
+    let request = if is_pinned { VersionRequest::Exact(shown.clone()) } else { VersionRequest::Latest };
+    let (needs_token, lines) = match catalog::one(app, &call.caller, &row.id, &request).await {
+        Ok(offer) => install_lines(&app.settings, &call.base()?, &offer, is_pinned),
+        Err(failure) if failure.problem.status < 500 => (false, Vec::new()),
+        Err(failure) => return Err(failure),
+    };
+    let ratings = ratings_api::of_skill(app, &row.id, Page { limit: 3, offset: 0 }).await?;
+    let installs = skill::load(app, &call.caller, &row.id)
+        .await?
+        .record
+        .as_ref()
+        .and_then(|record| serde_json::from_slice::<Record>(record).ok())
+        .map_or(0, |record| record.install_count);
+    let readme = readme(call, &row.id, &detail).await?;
+    let mut header = Header::new(
+        row.id.clone(),
+        row.visibility,
+        row.latest.clone(),
+        if is_pinned { "version" } else { "overview" },
+    );
+    (header.versions, header.ratings) = (versions.len(), ratings.count);
+    let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
+    let mut frame = frame.titled(title).part("skill");
+    frame.description.clone_from(&detail.description);
+    frame.feed = Some(format!("/{}/feed", row.id));
+    frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
+    let warning = warning(&detail, row.latest.is_some());
+    let now = app.environment.now();
+    page(&SkillPage { frame, header, detail, readme, lines, needs_token, installs, ratings, now, warning })
+}
+
+/// What is to be said above a version that is not simply published.
+fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
+    let version = &detail.summary.version;
+    let reason = detail.summary.reason.as_deref().filter(|reason| !reason.is_empty());
+    let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    match detail.summary.status {
+        VersionStatus::Pending => {
+            Some(format!("{version} waits for approval. Only reviewers and its publisher see it."))
+        }
+        VersionStatus::Rejected => Some(format!("{version} was rejected{because}")),
+        VersionStatus::Yanked => {
+            Some(format!("{version} was yanked{because}. It installs only where it is named exactly."))
+        }
+        VersionStatus::Quarantined => Some(format!("{version} is quarantined{because}. Nobody gets it.")),
+        VersionStatus::Published if !has_latest => {
+            Some("There is no version yet that is no prerelease. Name the version to install it.".to_owned())
+        }
+        VersionStatus::Published => None,
+    }
+}
+
+/// The instructions, without the front matter, as HTML; made once for each bundle.
+async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Option<Rendered>> {
+    if detail.summary.status == VersionStatus::Quarantined {
+        return Ok(None);
+    }
+    // Its links have the version in them.
+    let key = format!("{} {id} {}", detail.summary.digest, detail.summary.version);
+    if let Some(ready) = call.app.rendered.get(&key) {
+        return Ok(Some(ready));
+    }
+    let version = &detail.summary.version;
+    let (_, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    if !row.files.iter().any(|file| file.path == SKILL_FILE) {
+        return Ok(None);
+    }
+    let file = skill::file(&call.app, &row, SKILL_FILE).await?.bytes;
+    let turn = call.app.reading.turn().await?;
+    let (app, place) =
+        (Arc::clone(&call.app), markdown::Place::of(&format!("/{id}/versions/{version}"), SKILL_FILE));
+    let render = move || {
+        // Others may have waited for the same.
+        if let Some(ready) = app.rendered.get(&key) {
+            return Ok(Some(ready));
+        }
+        let ready = markdown::render(SkillMd::body(&file).unwrap_or_default(), Some(&place));
+        // Here, so that it is kept whether somebody still waits for it or not.
+        app.rendered.insert(key, Arc::clone(&ready));
+        Ok(Some(ready))
+    };
+    turn.work(render).await
+}

@@ -1,0 +1,171 @@
+//! `GET /{id}/versions`, `/{id}/versions/{version}/files/{path}` and `…/raw/{path}`
+
+use askama::Template;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use axum::response::Response;
+use skillery_core::api::{FileSummary, VersionSummary};
+use skillery_core::time::Time;
+use skillery_core::{ProblemCode, SkillId, Version};
+
+use super::frame::{Frame, page};
+use super::skill::Header;
+use super::{place, show};
+use crate::failure::{Failure, Result};
+use crate::http::api::bundle;
+use crate::http::api::versions as api;
+use crate::http::call::Call;
+use crate::skill;
+
+/// All versions of a skill.
+pub const VERSIONS: &str = "/{id}/versions";
+/// One of them.
+pub const VERSION: &str = "/{id}/versions/{version}";
+/// The files of one.
+pub const FILES: &str = "/{id}/versions/{version}/files";
+/// One file of one, with numbers of lines.
+pub const FILE: &str = "/{id}/versions/{version}/files/{path}";
+/// The same as it is.
+pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
+
+/// Bytes of a file that are shown.
+const SHOWN: usize = 256 * 1024;
+/// Lines of it: each is a row of a table.
+const LINES: usize = 5_000;
+
+#[derive(Template)]
+#[template(path = "pages/versions.html")]
+struct VersionsPage {
+    frame: Frame,
+    header: Header,
+    versions: Vec<VersionSummary>,
+    now: Time,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// The versions that the viewer may know of, the highest first.
+pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
+    let rows = call.page()?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let versions = api::seen(&call.app, &call.caller, &skill).await?;
+    let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "versions");
+    header.versions = versions.len();
+    let address = |offset: usize| format!("/{}/versions?offset={offset}", skill.id);
+    let end = rows.offset + rows.limit;
+    page(&VersionsPage {
+        frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
+        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
+        next: (end < versions.len() && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        versions: versions.into_iter().skip(rows.offset).take(rows.limit).collect(),
+        now: call.app.environment.now(),
+        header,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/files.html")]
+struct FilesPage {
+    frame: Frame,
+    header: Header,
+    version: Version,
+    total: usize,
+    files: Vec<FileSummary>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// The files of a version, by path.
+pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
+    let rows = call.page()?;
+    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let address = |offset: usize| {
+        format!("/{}/versions/{version}/files?limit={}&offset={offset}", skill.id, rows.limit)
+    };
+    let end = rows.offset + rows.limit;
+    let total = row.files.len();
+    page(&FilesPage {
+        frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version"),
+        version: version.clone(),
+        total,
+        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
+        next: (end < total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        files: row.files.into_iter().skip(rows.offset).take(rows.limit).collect(),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/file.html")]
+struct FilePage {
+    frame: Frame,
+    header: Header,
+    version: Version,
+    path: String,
+    size: u64,
+    mode: String,
+    digest: String,
+    raw: String,
+    /// None: it is no text.
+    lines: Option<Vec<String>>,
+    is_cut: bool,
+}
+
+/// One file, with numbers of lines where it is text.
+pub async fn file(
+    call: &Call,
+    frame: Frame,
+    id: &SkillId,
+    version: &Version,
+    path: &str,
+) -> Result<Response> {
+    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let found = row.files.iter().find(|file| file.path == path);
+    let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
+    let bytes = skill::file(&call.app, &row, path).await?.bytes;
+    let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0'));
+    let lines = text.map(|text| {
+        let end =
+            (0..=text.len().min(SHOWN)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text[..end].lines().take(LINES).map(str::to_owned).collect::<Vec<_>>()
+    });
+    let header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version");
+    page(&FilePage {
+        frame: frame.titled(format!("{path} · {} {version}", skill.id)).part("skill"),
+        raw: format!("/{}/versions/{version}/raw/{}", skill.id, super::place::encoded(path)),
+        header,
+        version: version.clone(),
+        path: path.to_owned(),
+        size: summary.size,
+        mode: summary.mode,
+        digest: summary.digest.to_string(),
+        is_cut: lines.is_some()
+            && (bytes.len() > SHOWN || bytes.split(|byte| *byte == b'\n').count() > LINES + 1),
+        lines,
+    })
+}
+
+/// One file as it is: what the API answers, and pictures as such. Whatever it is, nothing in it runs.
+pub async fn raw(call: &Call, id: &SkillId, version: &Version, path: &str) -> Result<Response> {
+    let mut response = bundle::file(call, id, version, path).await?;
+    let headers = response.headers_mut();
+    if let Some(kind) = picture(path)
+        && headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream")
+    {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    }
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    Ok(response)
+}
+
+/// The type of a picture that holds nothing but points, by its name.
+fn picture(path: &str) -> Option<&'static str> {
+    let (_, extension) = path.rsplit_once('.')?;
+    match extension.to_ascii_lowercase().as_str() {
+        "png" => Some("image/png"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "gif" => Some("image/gif"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    }
+}

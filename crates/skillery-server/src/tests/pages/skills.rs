@@ -1,0 +1,245 @@
+//! Finding and looking at skills.
+
+use serde_json::json;
+use skillery_core::Digest;
+
+use super::super::{ADMIN, TestApp, skill};
+use super::{Browser, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skills_are_found_and_shown() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    assert!(browser.page("/").await.contains("There are no skills here yet"));
+    app.publish("acme/email_validator", "1.0.0").await;
+    app.post("/api/v1/skills/acme/email_validator/rate", ADMIN, json!({ "rating": 4.5, "review": "Good" }))
+        .await
+        .is(200);
+    let home = browser.page("/").await;
+    assert!(home.contains("href=\"/acme/email_validator\"") && home.contains("All 1 skill<"), "{home}");
+    let found = browser.page("/search?q=validator&tags=email").await;
+    assert!(
+        found.contains("Skills for “validator”") && found.contains("href=\"/acme/email_validator\""),
+        "{found}"
+    );
+    let nothing = browser.page("/search?q=nothing&tags=email").await;
+    assert!(nothing.contains("Nothing was found") && nothing.contains("Search without filters"), "{nothing}");
+    let suggested = browser.get("/search/suggest?q=val").await.is(200);
+    assert_eq!(suggested[0]["href"], "/acme/email_validator");
+    let page = browser.page("/acme/email_validator").await;
+    for part in [
+        "skillery install acme/email_validator",
+        "npx skills add",
+        "4.5 of 5",
+        "MIT",
+        "Checks email_validator of texts",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // However it is spelled, and with what a path may end in.
+    assert!(browser.page("/acme/email-validator").await.contains("skillery install acme/email_validator"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_keeps_its_filters_from_page_to_page() {
+    let app = TestApp::new().await;
+    for number in 0..23 {
+        app.publish(&format!("acme/tool-{number:02}"), "1.0.0").await;
+    }
+    let mut browser = Browser::new(&app);
+    let first = browser.page("/search?q=texts&tags=email&org=acme&sort=name").await;
+    assert!(first.contains("23 skills, 1 to 20 shown") && !first.contains("rel=\"prev\""), "{first}");
+    let (_, rest) = first.split_once("rel=\"next\" href=\"").unwrap();
+    let next = rest.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
+    let second = browser.page(&next).await;
+    assert!(second.contains("23 skills, 21 to 23 shown") && second.contains("rel=\"prev\""), "{second}");
+    assert!(second.contains("acme/tool-22") && !second.contains("acme/tool-19"));
+    let answer = browser.get("/search?sort=nonsense").await;
+    assert_eq!(answer.status, 400);
+    assert!(text(&answer).contains("`nonsense` is none of"), "{}", text(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_see_a_skill_gets_the_page_of_one_that_is_not_there() {
+    let app = TestApp::new().await;
+    let mut body = skill("acme/secret", "1.0.0");
+    body["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let stranger = app.user("sam", &["read"]).await;
+    let mut browser = Browser::signed_in(&app, &stranger).await;
+    let hidden = browser.get("/acme/secret").await;
+    let nowhere = browser.get("/acme/nowher").await;
+    assert_eq!((hidden.status, nowhere.status), (nowhere.status, 404.try_into().unwrap()));
+    assert_eq!(text(&hidden).replace("secret", "nowher"), text(&nowhere));
+    assert!(!browser.page("/search?q=secret").await.contains("href=\"/acme/secret\""));
+    assert!(!browser.page("/").await.contains("acme/secret"));
+    assert_eq!(browser.get("/search/suggest?q=sec").await.is(200), json!([]));
+    assert!(Browser::signed_in(&app, ADMIN).await.page("/acme/secret").await.contains(">private<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_write_stays_text() {
+    let app = TestApp::new().await;
+    let evil = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'{{7*7}}";
+    let mut body = skill("acme/tool", "1.0.0");
+    body["description"] = json!(evil);
+    body["author"] = json!(evil);
+    body["license"] = json!(evil);
+    body["tags"] = json!(["<b>tag</b>"]);
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let encoded: String = url::form_urlencoded::byte_serialize(evil.as_bytes()).collect();
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in [
+        "/".to_owned(),
+        "/acme/tool".to_owned(),
+        format!("/search?q={encoded}"),
+        "/search?q=tool".to_owned(),
+        format!("/search?tags={encoded}"),
+        format!("/nothing/{}", "x".repeat(30)),
+        format!("/?notice={encoded}"),
+        format!("/login?code={encoded}&next={encoded}"),
+    ] {
+        let answer = browser.get(&path).await;
+        let page = text(&answer).to_lowercase();
+        assert!(
+            !page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains("<b>tag"),
+            "{path}: {page}"
+        );
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        assert!(
+            !page.contains(" style=") && !page.contains("<style") && !page.contains("javascript:"),
+            "{path}"
+        );
+        assert!(answer.body.len() < 100_000, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_and_their_files_are_shown() {
+    let app = TestApp::new().await;
+    for version in ["1.0.0", "1.1.0", "2.0.0-rc.1"] {
+        let mut body = skill("acme/tool", version);
+        let code = "def tool():\n    return '<script>alert(1)</script>'\n";
+        body["code"] = json!(code);
+        body["code_hash"] = json!(Digest::of(code.as_bytes()).to_string());
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    }
+    app.put("/api/v1/skills/acme/tool/versions/1.0.0/yank", ADMIN, json!({ "reason": "it is <b>wrong</b>" }))
+        .await
+        .is(200);
+    let mut browser = Browser::new(&app);
+    let list = browser.page("/acme/tool/versions").await;
+    let places: Vec<_> = ["2.0.0-rc.1", "1.1.0", "1.0.0"]
+        .iter()
+        .map(|version| list.find(&format!("/versions/{version}\"")))
+        .collect();
+    assert!(places.is_sorted() && places[0].is_some(), "{list}");
+    assert!(list.contains(">yanked<") && list.contains("it is &#60;b&#62;wrong"), "{list}");
+    let second = browser.page("/acme/tool/versions?limit=2&offset=2").await;
+    assert!(
+        second.contains("/versions/1.0.0\"")
+            && !second.contains("/versions/1.1.0\"")
+            && second.contains("rel=\"prev\"")
+    );
+    let yanked = browser.page("/acme/tool/versions/1.0.0").await;
+    assert!(
+        yanked.contains("1.0.0 was yanked: it is &#60;b&#62;wrong")
+            && yanked.contains("skillery install acme/tool@1.0.0"),
+        "{yanked}"
+    );
+    let file = browser.page("/acme/tool/versions/1.1.0/files/scripts/tool.py").await;
+    assert!(file.contains("id=\"L2\"") && file.contains("&#60;script&#62;alert(1)"), "{file}");
+    let raw = browser.get("/acme/tool/versions/1.1.0/raw/scripts/tool.py").await;
+    assert_eq!(raw.headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(raw.headers["content-security-policy"], "default-src 'none'; sandbox");
+    assert!(text(&raw).starts_with("def tool():"));
+    for nowhere in [
+        "/acme/tool/versions/9.9.9",
+        "/acme/tool/versions/1.1.0/files/nothing",
+        "/acme/tool/versions/1.1.0/files/../../x",
+        "/acme/tool/versions/1.1.0/raw/..%2F..%2Fx",
+        "/acme/tool/versions/x",
+        "/acme/tool/versions/1.1.0/files/%00",
+    ] {
+        assert_eq!(browser.get(nowhere).await.status, 404, "{nowhere}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_quarantined_is_told_of_and_not_shown() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.put("/api/v1/skills/acme/tool/versions/1.0.0/quarantine", ADMIN, json!({ "reason": "steals" }))
+        .await
+        .is(200);
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/acme/tool").await;
+    assert!(page.contains("1.0.0 is quarantined: steals") && !page.contains("skillery install"), "{page}");
+    for path in ["files/SKILL.md", "raw/SKILL.md"] {
+        assert_eq!(browser.get(&format!("/acme/tool/versions/1.0.0/{path}")).await.status, 403, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skills_are_rated_on_their_page() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut browser = Browser::new(&app);
+    assert!(browser.page("/acme/tool/ratings").await.contains("Nobody has rated it yet"));
+    // Who is not signed in is asked to, and a program told so.
+    assert_eq!(browser.post_from("same-origin", "/acme/tool/ratings", &[("rating", "5")]).await.status, 401);
+    let ada = app.user("ada", &["read", "rate"]).await;
+    let mut browser = Browser::signed_in(&app, &ada).await;
+    let answer = browser
+        .post("/acme/tool/ratings", &[("rating", "4"), ("review", "Good.\r\n\r\nBut <b>slow</b>")])
+        .await;
+    assert_eq!(answer.headers["location"], "/acme/tool/ratings?notice=rated");
+    let page = browser.page("/acme/tool/ratings?notice=rated").await;
+    for part in [
+        "Your rating is counted.",
+        "<p>Good.</p>",
+        "But &#60;b&#62;slow",
+        "value=\"4\" required checked",
+        "Take it back",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let told = app.get("/api/v1/skills/acme/tool/ratings").await.is(200);
+    assert_eq!(
+        (&told["average"], &told["reviews"][0]["text"]),
+        (&json!(4.0), &json!("Good.\n\nBut <b>slow</b>"))
+    );
+    for wrong in ["", "6", "x", "NaN"] {
+        assert_eq!(browser.post("/acme/tool/ratings", &[("rating", wrong)]).await.status, 422, "{wrong}");
+    }
+    assert_eq!(browser.post("/acme/tool/ratings", &[("action", "remove")]).await.status, 303);
+    assert_eq!(app.get("/api/v1/skills/acme/tool/ratings").await.is(200)["count"], 0);
+    // A token that may only read signs in somebody who may only look.
+    let eve = app.user("eve", &["read"]).await;
+    let mut browser = Browser::signed_in(&app, &eve).await;
+    assert!(browser.page("/acme/tool/ratings").await.contains("may not rate"));
+    assert_eq!(browser.post("/acme/tool/ratings", &[("rating", "5")]).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_own_rating_is_known_on_every_page() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let ada = app.user("ada", &["read", "rate"]).await;
+    let mut browser = Browser::signed_in(&app, &ada).await;
+    browser.post("/acme/tool/ratings", &[("rating", "2"), ("review", "Mine")]).await;
+    app.app.environment.advance_seconds(1);
+    for number in 0..3 {
+        let other = app.user(&format!("other-{number}"), &["read", "rate"]).await;
+        app.post("/api/v1/skills/acme/tool/rate", &other, json!({ "rating": 5 })).await.is(200);
+    }
+    let page = browser.page("/acme/tool/ratings?limit=1").await;
+    assert!(!page.contains("<p>Mine</p>"), "{page}");
+    for part in ["value=\"2\" required checked", ">Mine</textarea>", "Take it back"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
