@@ -261,3 +261,5 @@ fn roles_and_policies_are_what_their_entries_say() {
     let error = judged([(3, rita.clone()), (4, rob.clone()), (20, two.clone())]).unwrap_err();
     assert!(error.ends_with("entry 5 sets no policy for it"), "{error}");
 }
+
+mod gates;
