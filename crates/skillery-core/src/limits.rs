@@ -67,6 +67,7 @@ pub const MAX_DEPENDENCIES: usize = 100;
 /// How much a caller may ask for or send. Sizes are bytes, lengths are Unicode code points, times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Limits {
     /// The whole body of a request.
     pub body_bytes: usize,

@@ -24,6 +24,7 @@ use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::http::pages::{ByLength, Rendered};
 use crate::insight::{Boards, Content};
+use crate::jobs::Work;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::outbound::Outbound;
@@ -109,6 +110,8 @@ pub struct App {
     pub git: GitState,
     /// What operators watch.
     pub metrics: Metrics,
+    /// How what runs beside requests goes.
+    pub work: Work,
     draining: AtomicBool,
     stop: watch::Sender<bool>,
     /// Held as long as the app lives; the system releases it when the process ends, however it ends.
@@ -283,6 +286,7 @@ impl App {
             limiter,
             git,
             metrics: Metrics::default(),
+            work: Work::default(),
             draining: AtomicBool::new(false),
             stop,
             _lock: lock,

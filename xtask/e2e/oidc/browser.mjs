@@ -2,9 +2,12 @@
 
 export class Browser {
   #cookies = new Map();
+  /** Where it was. */
+  trail = [];
 
   async go(url, options = {}) {
     for (let hops = 0; hops < 20; hops++) {
+      this.trail.push(url);
       const headers = { ...options.headers, cookie: [...this.#cookies].map((pair) => pair.join('=')).join('; ') };
       const response = await fetch(url, { ...options, headers, redirect: 'manual' });
       for (const line of response.headers.getSetCookie()) {

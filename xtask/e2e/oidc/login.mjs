@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { refuse, signIn } from './browser.mjs';
+import { Browser, refuse, signIn } from './browser.mjs';
 import { CLIENT, people, SECRET } from './providers.mjs';
 import { AUDIENCE, BUILD, Registry } from './registry.mjs';
 import { accepts, judged, refuses, Refused } from './verdict.mjs';
@@ -13,6 +13,7 @@ export async function login(program) {
   const registry = await Registry.start(program, { login: provider.issuer });
   try {
     await person(registry, provider);
+    await pages(registry, provider);
     await refusals(registry);
     await refuses('a registry with another secret of the client', () => withAnotherSecret(program, provider.issuer));
     await accepts('nothing that is secret was said by the registry', () => silent(registry));
@@ -40,6 +41,44 @@ async function person(registry, provider) {
     assert.equal((await registry.run(['user', 'list'], registry.admin)).total, 2);
     return words;
   });
+}
+
+/** In a browser, at the pages of the registry. */
+async function pages(registry, provider) {
+  const callback = `${registry.url}/login/oidc/callback`;
+  const enter = async (browser, values) => {
+    let page = await browser.go(`${registry.url}/login/oidc?next=/account`);
+    if (page.url.startsWith(registry.url)) return page;
+    page = await browser.submit(page, values);
+    if (page.url.startsWith(provider.issuer) && page.text.includes('consent')) page = await browser.submit(page, {});
+    return page;
+  };
+  const words = (page) => page.text.match(/role="alert">([^<]*)</)?.[1] ?? `${page.status} at ${page.url}`;
+  const anna = { login: 'anna', password: 'any' };
+  await refuses('an address to come back to that the provider does not know', async () => {
+    provider.sendsTo(`${callback}/other`);
+    const page = await new Browser().go(`${registry.url}/login/oidc`);
+    if (page.url.startsWith(provider.issuer) && page.status === 400) throw new Refused('invalid_redirect_uri');
+    return `${page.status} at ${page.url}`;
+  });
+  provider.sendsTo(callback);
+  const browser = new Browser();
+  await accepts('the same person, in a browser', async () => {
+    const page = await enter(browser, anna);
+    assert.equal(page.url, `${registry.url}/account?notice=signed-in`, words(page));
+    assert.ok(page.text.includes('anna.of.the.provider'));
+    assert.equal((await registry.run(['user', 'list'], registry.admin)).total, 2);
+    return page.url.slice(registry.url.length);
+  });
+  const back = browser.trail.findLast((url) => url.startsWith(callback));
+  registry.secrets.push(new URL(back).searchParams.get('code'), new URL(back).searchParams.get('state'));
+  for (const [who, other] of [['the browser that it was for', browser], ['another one', new Browser()]]) {
+    await refuses(`what the provider has sent, a second time, in ${who}`, async () => {
+      const page = await other.go(back);
+      if (page.status === 422) throw new Refused(words(page));
+      return `${page.status} at ${page.url}`;
+    });
+  }
 }
 
 async function refusals(registry) {

@@ -23,9 +23,9 @@ export async function people(audience, build) {
       {
         client_id: CLIENT,
         client_secret: SECRET,
-        grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
-        redirect_uris: [],
-        response_types: [],
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code'],
+        redirect_uris: [`${issuer}/unused`],
+        response_types: ['code'],
       },
       {
         client_id: audience,
@@ -45,6 +45,10 @@ export async function people(audience, build) {
     }),
   });
   server.on('request', provider.callback());
+  // The registry's port is known later than this provider's.
+  let redirect;
+  provider.Client.prototype.redirectUriAllowed = (uri) => uri === redirect;
+  const sendsTo = (uri) => (redirect = uri);
 
   const form = async (path, fields) => {
     const response = await fetch(issuer + path, { method: 'POST', body: new URLSearchParams(fields) });
@@ -71,7 +75,7 @@ export async function people(audience, build) {
     last = said;
     return said;
   };
-  return { issuer, token, close: () => server.close() };
+  return { issuer, token, sendsTo, close: () => server.close() };
 }
 
 /** `oauth2-mock-server`: signs what it is given. Its key has this name, or one that it makes up. */

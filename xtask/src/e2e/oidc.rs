@@ -22,7 +22,7 @@ const MOCK: &str = "oauth2-mock-server";
 
 /// What is checked with which, and what the script calls it.
 const PARTS: [(&str, &str, &str); 4] = [
-    (PROVIDER, "login", "people sign in with `skillery login --oidc`"),
+    (PROVIDER, "login", "people sign in with `skillery login --oidc` and with a browser"),
     (PROVIDER, "provider", "a build publishes with its token"),
     (MOCK, "builds", "a build publishes with its token, and no other does"),
     (MOCK, "keys", "builds publish while the issuer changes its keys"),

@@ -13,13 +13,13 @@ use crate::session::Session;
 /// Arguments of `open`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The browser gets a session of its own, for some days, that may do no more than your token. Whoever
-opens the link first is signed in as you, so show it to nobody; it works once, and for ten minutes.
-
 Examples:
   skillery open
   skillery open acme/email_validator
-  skillery open --print                              where no browser runs, or another one is wanted")]
+  skillery open --print                              where no browser runs, or another one is wanted
+
+The browser gets a session of its own, for some days, that may do no more than your token. Whoever
+opens the link first is signed in as you, so show it to nobody; it works once, and for ten minutes.")]
 pub(crate) struct OpenArgs {
     /// The skill to look at
     id: Option<SkillId>,

@@ -89,17 +89,27 @@ pub async fn any_site_admin(executor: impl Executor<'_, Database = Any>) -> Resu
     row.as_ref().map(|row| user_row(row, 0)).transpose()
 }
 
-/// One page of users by name, and how many there are.
-pub async fn users(db: &Db, limit: i64, offset: i64) -> Result<(u64, Vec<UserRow>)> {
-    let total = sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM users")
+/// One page of the users whose names begin so, by name, and how many there are.
+pub async fn users(db: &Db, prefix: &str, limit: i64, offset: i64) -> Result<(u64, Vec<UserRow>)> {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let prefix = prefix.trim().to_ascii_lowercase();
+    if !prefix.bytes().all(is_part) {
+        return Ok((0, Vec::new()));
+    }
+    // A key has no sign that means more in a pattern.
+    let pattern = format!("{}%", name_key(&prefix));
+    let total = sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS BIGINT) FROM users WHERE key LIKE $1")
+        .bind(pattern.clone())
         .fetch_one(db.reader())
         .await?;
-    let rows =
-        sqlx::query(AssertSqlSafe(format!("SELECT {USER} FROM users ORDER BY key LIMIT $1 OFFSET $2")))
-            .bind(limit)
-            .bind(offset)
-            .fetch_all(db.reader())
-            .await?;
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {USER} FROM users WHERE key LIKE $1 ORDER BY key LIMIT $2 OFFSET $3"
+    )))
+    .bind(pattern)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
     let users = rows.iter().map(|row| user_row(row, 0)).collect::<Result<_>>()?;
     Ok((u64::try_from(total).unwrap_or(0), users))
 }
@@ -150,7 +160,7 @@ pub struct TokenRow {
     pub revoked_at: Option<Time>,
     /// The build that it was made for, where it was made for one.
     pub via: Option<String>,
-    /// The token that somebody signed in with a browser with, where this is the session.
+    /// Where this is the session of a browser: the token that was signed in with, or itself where it was an account elsewhere.
     pub parent: Option<String>,
 }
 
@@ -306,10 +316,24 @@ pub async fn revoke(tx: &mut Tx, actor: Option<&str>, id: &str) -> Result<()> {
 pub async fn live_sessions(tx: &mut Tx, id: &str) -> Result<Vec<String>> {
     let now = tx.now.micros();
     Ok(sqlx::query_scalar::<_, String>(
-        "SELECT id FROM tokens WHERE parent = $1 AND revoked_at IS NULL \
+        "SELECT id FROM tokens WHERE parent = $1 AND id <> $1 AND revoked_at IS NULL \
          AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, id",
     )
     .bind(id.to_owned())
+    .bind(now)
+    .fetch_all(tx.connection())
+    .await?)
+}
+
+/// Ids of a user's live sessions that were begun with no token but with an account elsewhere, the oldest first. Each is its own
+/// parent.
+pub async fn live_own_sessions(tx: &mut Tx, user: &str) -> Result<Vec<String>> {
+    let now = tx.now.micros();
+    Ok(sqlx::query_scalar::<_, String>(
+        "SELECT id FROM tokens WHERE user_id = $1 AND parent = id AND revoked_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, id",
+    )
+    .bind(user.to_owned())
     .bind(now)
     .fetch_all(tx.connection())
     .await?)

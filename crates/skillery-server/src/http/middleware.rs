@@ -177,7 +177,10 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         other => other,
     };
     let guesses = head.method == Method::POST && pages::signs_in(head.uri.path());
-    if (guesses || is_oidc(head.uri.path()) || Surface::signs_in(head.uri.path()))
+    if (guesses
+        || pages::asks_provider(head.uri.path())
+        || is_oidc(head.uri.path())
+        || Surface::signs_in(head.uri.path()))
         && let Some(address) = address(app, peer, &head.headers)
     {
         app.limiter.check_oidc(address)?;

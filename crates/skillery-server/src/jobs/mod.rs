@@ -1,11 +1,13 @@
 //! What runs beside requests, again and again.
 
 mod collect;
+mod work;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use collect::collect;
+pub use work::{Standing, Work};
 
 use crate::app::App;
 use crate::approvals::review_overdue;
@@ -34,7 +36,9 @@ pub async fn flush_counters(app: Arc<App>) {
         if app.counters.is_empty() {
             continue;
         }
-        if let Err(failure) = counters::flush(&app).await {
+        let outcome = counters::flush(&app).await;
+        app.work.turned("counters", app.environment.now(), &outcome);
+        if let Err(failure) = outcome {
             tracing::warn!(%failure, cause = ?failure.source, "counts cannot be written now; trying again");
         }
     }
@@ -43,7 +47,9 @@ pub async fn flush_counters(app: Arc<App>) {
 /// Removes contents that no version needs, at the start and every hour.
 pub async fn collect_contents(app: Arc<App>) {
     loop {
-        match collect(&app).await {
+        let outcome = collect(&app).await;
+        app.work.turned("contents", app.environment.now(), &outcome);
+        match outcome {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "contents without a version are removed"),
             Err(failure) => {
@@ -80,7 +86,9 @@ pub async fn tidy(app: Arc<App>) {
         app.limiter.tidy();
         let day = day_of(app.environment.now());
         if day > today {
-            match leave_trend(&app).await {
+            let outcome = leave_trend(&app).await;
+            app.work.turned("trend", app.environment.now(), &outcome);
+            match outcome {
                 Ok(()) => today = day,
                 Err(failure) => tracing::warn!(%failure, "old days stay in the trend for now"),
             }

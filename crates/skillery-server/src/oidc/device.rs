@@ -1,4 +1,4 @@
-//! Signing in by another device (RFC 8628): what is said to the provider, and what it answers.
+//! Signing in by another device (RFC 8628), or with a browser: what is said to the provider, and what it answers.
 
 use serde::Deserialize;
 use skillery_core::token::Secret;
@@ -113,11 +113,8 @@ pub async fn ask(
     ];
     let (status, body) = send(web, &url, provider, login, &fields).await?;
     if status == 200 {
-        let form: TokenForm =
-            serde_json::from_slice(&body).map_err(|_| unusable(&url, "it has no tokens in it"))?;
-        let id_token =
-            form.id_token.map(Secret::new).ok_or_else(|| unusable(&url, "it has no `id_token`"))?;
-        return Ok(Progress::Done { id_token, access_token: form.access_token.map(Secret::new) });
+        let Tokens { id_token, access_token } = tokens(&url, &body)?;
+        return Ok(Progress::Done { id_token, access_token });
     }
     let form: Option<ErrorForm> = serde_json::from_slice(&body).ok();
     match form.as_ref().map(|form| form.error.as_str()) {
@@ -125,6 +122,40 @@ pub async fn ask(
         Some("slow_down") => Ok(Progress::SlowDown),
         Some("access_denied") => Ok(Progress::Over("the sign-in was refused at the provider")),
         Some("expired_token" | "invalid_grant") => Ok(Progress::Over("the sign-in took too long")),
+        _ => Err(error(&url, &body)),
+    }
+}
+
+/// What a provider gives for a code.
+pub struct Tokens {
+    /// Who it is.
+    pub id_token: Secret,
+    /// What more can be learnt with.
+    pub access_token: Option<Secret>,
+}
+
+fn tokens(url: &Url, body: &[u8]) -> Result<Tokens, WebError> {
+    let form: TokenForm =
+        serde_json::from_slice(body).map_err(|_| unusable(url, "it has no tokens in it"))?;
+    let id_token = form.id_token.map(Secret::new).ok_or_else(|| unusable(url, "it has no `id_token`"))?;
+    Ok(Tokens { id_token, access_token: form.access_token.map(Secret::new) })
+}
+
+/// Gets tokens for the code that a browser has brought (RFC 6749). None: the code is not one that is good.
+pub async fn redeem(
+    web: &Web,
+    provider: &Provider,
+    login: &LoginProvider,
+    fields: &[(&str, &str)],
+) -> Result<Option<Tokens>, WebError> {
+    let url = provider.token()?;
+    let (status, body) = send(web, &url, provider, login, fields).await?;
+    if status == 200 {
+        return tokens(&url, &body).map(Some);
+    }
+    let form: Option<ErrorForm> = serde_json::from_slice(&body).ok();
+    match form.as_ref().map(|form| form.error.as_str()) {
+        Some("invalid_grant") => Ok(None),
         _ => Err(error(&url, &body)),
     }
 }

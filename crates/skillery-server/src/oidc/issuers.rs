@@ -61,6 +61,7 @@ struct Published {
 pub struct Provider {
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
@@ -73,6 +74,11 @@ impl Provider {
     /// Where signing in by another device begins.
     pub fn device_authorization(&self) -> Result<Url, WebError> {
         self.endpoint("device_authorization_endpoint", self.device_authorization_endpoint.as_deref())
+    }
+
+    /// Where people sign in with a browser.
+    pub fn authorization(&self) -> Result<Url, WebError> {
+        self.endpoint("authorization_endpoint", self.authorization_endpoint.as_deref())
     }
 
     /// Where tokens are had.

@@ -115,7 +115,7 @@ pub async fn poll(app: &App, login: &str) -> Result<PollLoginResponse> {
             Err(Failure::new(ProblemCode::LoginRefused, why))
         }
         Progress::Done { id_token, access_token } => {
-            let person = person(app, settings, &provider, &id_token, access_token.as_ref()).await?;
+            let person = person(app, settings, &provider, &id_token, access_token.as_ref(), None).await?;
             let token = finish(app, settings, pending, person).await?;
             Ok(PollLoginResponse { interval: None, token: Some(token) })
         }
@@ -131,7 +131,7 @@ fn context(handle: &Digest) -> String {
     format!("login {handle}")
 }
 
-fn unavailable(login: &LoginProvider, error: WebError) -> Failure {
+pub(super) fn unavailable(login: &LoginProvider, error: WebError) -> Failure {
     let detail = format!("`{}` does not answer as it should", login.issuer);
     Failure::caused(ProblemCode::IssuerUnavailable, detail, error)
 }
@@ -187,7 +187,7 @@ async fn turn(app: &App, handle: Digest) -> Result<Turn> {
 }
 
 /// Who has signed in.
-struct Person {
+pub(super) struct Person {
     subject: String,
     /// What to call the person, if it is not known here and may be made.
     name: Option<Segment>,
@@ -195,18 +195,23 @@ struct Person {
     ends: Time,
 }
 
-async fn person(
+/// Who the token says that it is. `nonce` is what was sent along, where a browser was.
+pub(super) async fn person(
     app: &App,
     login: &LoginProvider,
     provider: &Provider,
     id_token: &Secret,
     access_token: Option<&Secret>,
+    nonce: Option<&str>,
 ) -> Result<Person> {
     let token = Jws::parse(id_token.expose())?;
     let rules = Rules { issuer: &login.issuer, audience: &login.client_id, lifetime: LIFETIME_SECONDS };
     let Verified { claims, expires, unique } = verify(app, token, login.algorithm, &rules).await?;
     if claims.text("azp").is_some_and(|party| party != login.client_id) {
         return Err(refused("it was issued to another program"));
+    }
+    if nonce.is_some_and(|nonce| claims.text("nonce") != Some(nonce)) {
+        return Err(refused("it is of another sign-in"));
     }
     let subject = claims.needed("sub")?.to_owned();
     crate::text::check_text("sub", &subject, MAX_SUBJECT, false)?;
@@ -278,14 +283,10 @@ async fn finish(
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let again = || Failure::new(ProblemCode::LoginRefused, "the sign-in was completed before");
                 if !oidc::end_login(tx, &pending.handle).await? {
-                    return Err(again());
+                    return Err(completed());
                 }
-                if !oidc::use_id_token(tx, &person.unique, person.ends.plus_seconds(DAY_SECONDS)).await? {
-                    return Err(again());
-                }
-                let user = user(tx, &issuer, &person, new_user).await?;
+                let user = settle(tx, &issuer, &person, new_user).await?;
                 if accounts::live_tokens(tx, &user.id).await? >= most {
                     let detail = format!("the user has {most} live tokens already");
                     return Err(Failure::new(ProblemCode::LoginRefused, detail));
@@ -317,6 +318,19 @@ async fn finish(
         })
         .await?;
     Ok(CreateTokenResponse { token: secret.expose().to_owned(), summary: row.summary(&user.name) })
+}
+
+/// The sign-in is good for one time.
+pub(super) fn completed() -> Failure {
+    Failure::new(ProblemCode::LoginRefused, "the sign-in was completed before")
+}
+
+/// Uses the person's identity token up, and gives the user who it is.
+pub(super) async fn settle(tx: &mut Tx, issuer: &str, person: &Person, id: String) -> Result<UserRow> {
+    if !oidc::use_id_token(tx, &person.unique, person.ends.plus_seconds(DAY_SECONDS)).await? {
+        return Err(completed());
+    }
+    user(tx, issuer, person, id).await
 }
 
 /// The user who is linked with the account, or a new one. A name that is taken is never given to another person.

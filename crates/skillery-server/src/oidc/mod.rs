@@ -6,6 +6,7 @@
 //! else; its time is now; it was not used before. What decides is in `jws.rs`, `claims.rs`, `build.rs` and
 //! `matching.rs` and does no I/O; what asks others is in `web.rs`, `issuers.rs` and `device.rs`.
 
+mod browser;
 mod build;
 mod claims;
 mod device;
@@ -20,6 +21,7 @@ mod settings;
 mod verify;
 mod web;
 
+pub use browser::{Arrived, Back, arrive, begin};
 pub use exchange::exchange;
 pub use issuers::Issuers;
 pub use login::{MAX_SUBJECT, poll, provider_of, start};

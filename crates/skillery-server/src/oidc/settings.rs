@@ -63,6 +63,9 @@ impl TrustedIssuer {
 pub struct LoginProvider {
     /// The provider, exactly as its tokens name it.
     pub issuer: String,
+    /// What people call the provider; none: its host.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What the provider knows this registry as.
     pub client_id: String,
     /// What this registry shows the provider that it is; none for a public client.
@@ -89,6 +92,12 @@ pub struct LoginProvider {
 }
 
 impl LoginProvider {
+    /// What people call the provider.
+    pub fn title(&self) -> String {
+        let host = || Url::parse(&self.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+        self.name.clone().or_else(host).unwrap_or_else(|| self.issuer.clone())
+    }
+
     /// The secret of the client.
     pub fn secret(&self) -> Option<Secret> {
         self.client_secret.as_ref().filter(|secret| !secret.is_empty()).map(Secret::new)
@@ -134,6 +143,11 @@ pub fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_issuer("oidc_login", &login.issuer)?;
     if login.client_id.is_empty() || login.user_claim.is_empty() || login.scopes.is_empty() {
         return invalid("`oidc_login` needs a `client_id`, a `user_claim` and `scopes`".to_owned());
+    }
+    let is_name =
+        |name: &String| !name.is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
+    if !login.name.iter().all(is_name) {
+        return invalid("`name` of `oidc_login` has 1 to 64 characters".to_owned());
     }
     if !login.request_scopes.split(' ').any(|scope| scope == "openid") {
         return invalid("`request_scopes` of `oidc_login` must have `openid` in it".to_owned());

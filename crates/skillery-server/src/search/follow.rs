@@ -36,7 +36,9 @@ pub async fn listen(app: Arc<App>) {
             () = app.stopping() => return,
             () = tokio::time::sleep(TURN) => {}
         }
-        if let Err(failure) = hear(&app, &mut heard).await {
+        let outcome = hear(&app, &mut heard).await;
+        app.work.turned("caches", app.environment.now(), &outcome);
+        if let Err(failure) = outcome {
             tracing::warn!(%failure, cause = ?failure.source, "the log cannot be read now; trying again");
         }
     }
@@ -89,6 +91,7 @@ pub async fn run(app: Arc<App>) {
         }
         let outcome = catch_up(&app).await;
         app.search.failing.store(outcome.is_err(), Ordering::Release);
+        app.work.turned("search", app.environment.now(), &outcome);
         if app.search.cursor() != before {
             quiet_since = Some(Instant::now());
         }

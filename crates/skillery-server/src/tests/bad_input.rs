@@ -134,7 +134,8 @@ async fn addresses_that_lead_nowhere() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
     app.get("/api/v1/nothing").await.fails(404, "route-not-found");
-    app.get("/").await.fails(404, "route-not-found");
+    app.get("/api/nothing").await.fails(404, "route-not-found");
+    app.get("/assets/nothing.css").await.fails(404, "route-not-found");
     app.get("/api/v1/skills/").await.fails(404, "route-not-found");
     app.get("/api/v1/skills/tool").await.fails(400, "invalid-id");
     app.get("/api/v1/skills/acme/none").await.fails(404, "skill-not-found");

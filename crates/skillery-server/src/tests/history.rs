@@ -118,12 +118,13 @@ async fn a_log_whose_checkpoint_was_taken_away_is_not_signed_again() {
     }
 }
 
-/// What takes the database back to where it is now: the log alone, as other tables say nothing here.
+/// What takes the database back to where it is now: the log and the audit beside it, as other tables say nothing here.
 async fn way_back(app: &TestApp) -> String {
     let head = log::read_head(&app.app.db).await.unwrap();
     let nodes: Vec<String> = head.edge.nodes().iter().map(ToString::to_string).collect();
     format!(
-        "DELETE FROM log WHERE idx >= {size}; \
+        "DELETE FROM log WHERE idx >= {size}; DELETE FROM audit WHERE log_index >= {size}; \
+         UPDATE audit_head SET entries = {size} WHERE id = 1; \
          UPDATE log_head SET entries = {size}, at = {}, edge = '{}', note = '{}' WHERE id = 1",
         head.time.micros(),
         nodes.join(" "),

@@ -100,7 +100,9 @@ pub async fn follow(app: Arc<App>) {
             () = app.stopping() => true,
             changed = changes.changed() => changed.is_err(),
         };
-        if let Err(failure) = keep_newest(&app).await {
+        let outcome = keep_newest(&app).await;
+        app.work.turned("checkpoint", app.environment.now(), &outcome);
+        if let Err(failure) = outcome {
             tracing::warn!(%failure, "the newest checkpoint cannot be kept; trying again");
         }
         if is_stopping {

@@ -25,20 +25,6 @@ CREATE TABLE comment_texts (
 );
 CREATE INDEX comment_texts_by_comment ON comment_texts (comment, until);
 
--- A review can be hidden, and its skill's publishers answer it once.
-ALTER TABLE ratings ADD COLUMN hidden_at BIGINT;
-ALTER TABLE ratings ADD COLUMN hidden_by TEXT;
-ALTER TABLE ratings ADD COLUMN hidden_reason TEXT;
-CREATE TABLE review_answers (
-    skill TEXT NOT NULL REFERENCES skills (key),
-    user_id TEXT NOT NULL REFERENCES users (id),
-    author TEXT NOT NULL REFERENCES users (id),
-    text TEXT NOT NULL,
-    at BIGINT NOT NULL,
-    edited_at BIGINT,
-    PRIMARY KEY (skill, user_id)
-);
-
 -- What was reported: a comment, the review of a user, or a skill, where `target` is empty. Once by each user.
 CREATE TABLE abuse_reports (
     id TEXT PRIMARY KEY,

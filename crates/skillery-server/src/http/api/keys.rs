@@ -12,7 +12,7 @@ use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NA
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 
-use crate::access::{Identity, check_bounds};
+use crate::access::{Caller, Identity, check_bounds};
 use crate::app::App;
 use crate::db::accounts::UserRow;
 use crate::db::keys::{self as table, KeyRow};
@@ -42,6 +42,11 @@ fn bound_to(user: &str, key: &str, expires_at: Time) -> String {
 pub async fn challenge(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<ChallengeRequest>().await?;
+    json(StatusCode::OK, &begin(&app, &caller, &request)?)
+}
+
+/// What the caller is to sign with this key.
+pub fn begin(app: &App, caller: &Caller, request: &ChallengeRequest) -> Result<ChallengeResponse> {
     let identity = caller.require(Scope::Admin)?;
     let key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
     let expires_at = app.environment.now().plus_seconds(CHALLENGE_SECONDS);
@@ -50,7 +55,7 @@ pub async fn challenge(call: Call) -> Result<Response> {
     let registry = app.log_key.verifier().name().to_owned();
     let challenge = Challenge { expires_at, key, registry, seal, user: identity.user.name.clone() };
     let challenge = challenge.to_text().map_err(Failure::internal)?;
-    json(StatusCode::OK, &ChallengeResponse { challenge, expires_at })
+    Ok(ChallengeResponse { challenge, expires_at })
 }
 
 fn check_challenge(app: &App, text: &str, user: &UserRow, key: &str) -> Result<()> {
@@ -77,6 +82,11 @@ fn check_challenge(app: &App, text: &str, user: &UserRow, key: &str) -> Result<(
 pub async fn enrol(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<EnrolRequest>().await?;
+    created("/api/v1/keys", &add(&app, &caller, request).await?)
+}
+
+/// Enrols a key that the caller has shown to have.
+pub async fn add(app: &App, caller: &Caller, request: EnrolRequest) -> Result<KeySummary> {
     let identity = caller.require(Scope::Admin)?;
     let org = match &request.org {
         None => None,
@@ -97,7 +107,7 @@ pub async fn enrol(call: Call) -> Result<Response> {
     check_text("label", &request.label, app.settings.limits.text_length, false)?;
     let public_key: AuthorKey = request.public_key.parse().map_err(invalid_key)?;
     let fingerprint = public_key.fingerprint();
-    check_challenge(&app, &request.challenge, &identity.user, &fingerprint)?;
+    check_challenge(app, &request.challenge, &identity.user, &fingerprint)?;
     let signature = AuthorSignature::parse_enrolment(public_key.signature_kind(), &request.signature)
         .map_err(invalid_key)?;
     signature
@@ -151,7 +161,7 @@ pub async fn enrol(call: Call) -> Result<Response> {
             })
         })
         .await?;
-    created("/api/v1/keys", &row.summary())
+    Ok(row.summary())
 }
 
 /// The caller's keys, or with `org` the authorities of an org; the newest first.
@@ -162,13 +172,18 @@ pub async fn enrol(call: Call) -> Result<Response> {
         (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
-    let identity = call.caller.require(Scope::Read)?;
-    let keys = match call.parsed::<Namespace>("org")? {
-        Some(org) if !knows_org(call, &org).await? => return Err(org_not_found(&org)),
-        Some(org) => table::of_org(call.app.db.reader(), &org.org_key()).await?,
-        None => table::of_user(call.app.db.reader(), &identity.user.id).await?,
+    json(StatusCode::OK, &held(&call.app, &call.caller, call.parsed::<Namespace>("org")?.as_ref()).await?)
+}
+
+/// The caller's keys, or the authorities of an org.
+pub async fn held(app: &App, caller: &Caller, org: Option<&Namespace>) -> Result<KeysResponse> {
+    let identity = caller.require(Scope::Read)?;
+    let keys = match org {
+        Some(org) if !knows_org(app, caller, org).await? => return Err(org_not_found(org)),
+        Some(org) => table::of_org(app.db.reader(), &org.org_key()).await?,
+        None => table::of_user(app.db.reader(), &identity.user.id).await?,
     };
-    json(StatusCode::OK, &KeysResponse { keys: keys.iter().map(KeyRow::summary).collect() })
+    Ok(KeysResponse { keys: keys.iter().map(KeyRow::summary).collect() })
 }
 
 /// Revokes a key: what it signs from now on counts no more. Its owner may, admins of the org of an authority, and admins
@@ -180,13 +195,18 @@ pub async fn list(call: &Call) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
-    let identity = (**call.caller.require(Scope::Admin)?).clone();
+    end(&call.app, &call.caller, fingerprint).await?;
+    Ok(done())
+}
+
+/// Revokes the key with this fingerprint.
+pub async fn end(app: &App, caller: &Caller, fingerprint: &str) -> Result<()> {
+    let identity = (**caller.require(Scope::Admin)?).clone();
     // What is no fingerprint is no key's; not every database takes it either.
     let fingerprint = fingerprint.parse::<Fingerprint>().map_err(|_| key_not_found())?.to_string();
     // A look first spares the one writer what nobody has enrolled.
-    table::find(call.app.db.reader(), &fingerprint).await?.ok_or_else(key_not_found)?;
-    call.app
-        .db
+    table::find(app.db.reader(), &fingerprint).await?.ok_or_else(key_not_found)?;
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
@@ -202,8 +222,7 @@ pub async fn revoke(call: &Call, fingerprint: &str) -> Result<Response> {
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
 fn key_not_found() -> Failure {

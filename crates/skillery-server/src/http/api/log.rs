@@ -5,6 +5,8 @@ use axum::response::Response;
 use skillery_core::Problem;
 use skillery_core::api::LogResponse;
 
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::log as table;
 use crate::failure::Result;
 use crate::http::call::{Call, invalid_parameter, json};
@@ -25,7 +27,13 @@ pub async fn list(call: &Call) -> Result<Response> {
     if after < 0 {
         return Err(invalid_parameter("after", "it must not be negative"));
     }
-    let size = call.app.db.refresh_size().await?;
-    let entries = table::entries(&call.app.db, after, page.limit as i64).await?;
-    json(StatusCode::OK, &LogResponse { size, entries })
+    json(StatusCode::OK, &from(&call.app, &call.caller, after, page.limit).await?)
+}
+
+/// Entries from this number on.
+pub async fn from(app: &App, caller: &Caller, after: i64, limit: usize) -> Result<LogResponse> {
+    caller.require_site_admin()?;
+    let size = app.db.refresh_size().await?;
+    let entries = table::entries(&app.db, after, limit as i64).await?;
+    Ok(LogResponse { size, entries })
 }

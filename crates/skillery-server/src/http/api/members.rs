@@ -7,10 +7,11 @@ use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use super::orgs::org_not_found;
-use crate::access::{Identity, check_bounds};
+use crate::access::{Caller, Identity, check_bounds};
+use crate::app::App;
 use crate::db::{Tx, accounts, orgs};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, done, json};
+use crate::http::call::{Call, Page, done, json};
 
 /// Who has a role in a namespace, held there or in one above it. For members.
 #[utoipa::path(
@@ -23,15 +24,23 @@ use crate::http::call::{Call, done, json};
     responses((status = 200, body = MembersResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
-    let identity = call.caller.require(Scope::Read)?;
-    let page = call.page()?;
+    json(StatusCode::OK, &of_namespace(&call.app, &call.caller, namespace, call.page()?).await?)
+}
+
+/// One page of who has a role in a namespace.
+pub async fn of_namespace(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    page: Page,
+) -> Result<MembersResponse> {
+    let identity = caller.require(Scope::Read)?;
     let key = namespace.key();
     if !identity.is_within_bounds(&key) || identity.role_in(&key).is_none() {
         return Err(org_not_found(namespace));
     }
-    let (total, members) =
-        orgs::members(&call.app.db, namespace, page.limit as i64, page.offset as i64).await?;
-    json(StatusCode::OK, &MembersResponse { total, members })
+    let (total, members) = orgs::members(&app.db, namespace, page.limit as i64, page.offset as i64).await?;
+    Ok(MembersResponse { total, members })
 }
 
 /// Gives a user a role in a namespace. Admins give roles below their own, owners any.
@@ -45,10 +54,20 @@ pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
 pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<SetMemberRequest>().await?;
+    json(StatusCode::OK, &give(&app, &caller, namespace, user, request).await?)
+}
+
+/// Gives a user a role.
+pub async fn give(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    user: &str,
+    request: SetMemberRequest,
+) -> Result<Member> {
     let identity = caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let (identity, namespace, user) = ((**identity).clone(), namespace.clone(), user.to_owned());
-    let member = app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let (identity, target, before) = prepare(tx, identity, &namespace, &user).await?;
@@ -66,8 +85,7 @@ pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Respon
                 Ok(Member { user: target.name, namespace: namespace.key(), role: request.role })
             })
         })
-        .await?;
-    json(StatusCode::OK, &member)
+        .await
 }
 
 /// Takes a user's own role in a namespace away. Members may leave by themselves.
@@ -78,16 +96,21 @@ pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Respon
         (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, user: &str) -> Result<Response> {
-    let identity = call.caller.require(Scope::Admin)?;
+    take(&call.app, &call.caller, namespace, user).await?;
+    Ok(done())
+}
+
+/// Takes a user's own role away.
+pub async fn take(app: &App, caller: &Caller, namespace: &Namespace, user: &str) -> Result<()> {
+    let identity = caller.require(Scope::Admin)?;
     let is_self = accounts::name_key(user) == accounts::name_key(&identity.user.name);
     if is_self {
         check_bounds(identity, &namespace.key())?;
     } else {
-        call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+        caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     }
     let (identity, namespace, user) = ((**identity).clone(), namespace.clone(), user.to_owned());
-    call.app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let (identity, target, before) = prepare(tx, identity, &namespace, &user).await?;
@@ -107,8 +130,7 @@ pub async fn remove(call: &Call, namespace: &Namespace, user: &str) -> Result<Re
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
 /// The caller as things stand in this transaction, the user, and the user's own role so far.

@@ -106,19 +106,19 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
 }
 
 /// There is no such org, or the caller may not know of it.
-pub(super) fn org_not_found(org: &Namespace) -> Failure {
+pub(in crate::http) fn org_not_found(org: &Namespace) -> Failure {
     origin::hidden(None, &org.key());
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }
 
 /// Whether the caller may know of the org: as one of its members, or by a skill of it.
-pub(super) async fn knows_org(call: &Call, org: &Namespace) -> Result<bool> {
+pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Result<bool> {
     let key = org.org_key();
-    if call.caller.is_member(&key) {
+    if caller.is_member(&key) {
         return Ok(true);
     }
-    let places = orgs::places(&call.app.db, &[key]).await?;
-    Ok(places.iter().any(|(_, namespace, visibility)| call.caller.sees(*visibility, namespace)))
+    let places = orgs::places(&app.db, &[key]).await?;
+    Ok(places.iter().any(|(_, namespace, visibility)| caller.sees(*visibility, namespace)))
 }
 
 /// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
@@ -135,7 +135,8 @@ pub(super) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Resul
     Ok(places.iter().any(|(_, inner, visibility)| is_seen(inner, *visibility)))
 }
 
-async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
+/// The orgs that the caller knows of, by name.
+pub async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for (org, namespace, visibility, count) in orgs::skill_counts(&app.db).await? {
         let visibility = visibility.parse().map_err(Failure::internal)?;

@@ -8,6 +8,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, PublishPolicy, Role, Scope}
 
 use super::orgs::org_not_found;
 use super::publishers::still_admin;
+use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::in_short;
 use crate::db::Tx;
@@ -23,12 +24,17 @@ use crate::text::invalid;
     responses((status = 200, body = PolicyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
-    must_be_member(call, namespace)?;
-    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+    json(StatusCode::OK, &of_namespace(&call.app, &call.caller, namespace).await?)
 }
 
-fn must_be_member(call: &Call, namespace: &Namespace) -> Result<()> {
-    let identity = call.caller.require(Scope::Read)?;
+/// What a namespace demands, for its members.
+pub async fn of_namespace(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
+    must_be_member(caller, namespace)?;
+    policy_of(app, namespace).await
+}
+
+fn must_be_member(caller: &Caller, namespace: &Namespace) -> Result<()> {
+    let identity = caller.require(Scope::Read)?;
     let key = namespace.key();
     match identity.is_within_bounds(&key) && identity.role_in(&key).is_some() {
         true => Ok(()),
@@ -47,7 +53,7 @@ fn must_be_member(call: &Call, namespace: &Namespace) -> Result<()> {
     responses((status = 200, body = PolicyHistoryResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn history(call: &Call, namespace: &Namespace) -> Result<Response> {
-    must_be_member(call, namespace)?;
+    must_be_member(&call.caller, namespace)?;
     let page = call.page()?;
     let changes = table::history(&call.app.db, namespace).await?;
     let total = changes.len() as u64;
@@ -74,6 +80,16 @@ pub async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyRespons
 pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, policy) = call.json::<PublishPolicy>().await?;
+    json(StatusCode::OK, &change(&app, &caller, namespace, policy).await?)
+}
+
+/// Demands something else in a namespace.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    policy: PublishPolicy,
+) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     policy.check().map_err(|error| invalid(error.field(), error.to_string()))?;
     let place = namespace.clone();
@@ -93,7 +109,7 @@ pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
             })
         })
         .await?;
-    json(StatusCode::OK, &policy_of(&app, namespace).await?)
+    policy_of(app, namespace).await
 }
 
 /// Demands nothing any more. What waits needs one approval, of another person, as long as nothing above demands more.
@@ -107,10 +123,14 @@ pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     ),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
-    let identity = (**call.caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
+    json(StatusCode::OK, &drop_own(&call.app, &call.caller, namespace).await?)
+}
+
+/// Demands nothing any more in a namespace itself.
+pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
+    let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     let place = namespace.clone();
-    call.app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
@@ -123,7 +143,7 @@ pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
             })
         })
         .await?;
-    json(StatusCode::OK, &policy_of(&call.app, namespace).await?)
+    policy_of(app, namespace).await
 }
 
 /// A stage that asks for a group that is not there would be complete by nobody.

@@ -5,10 +5,11 @@ use axum::response::Response;
 use skillery_core::api::{CreatePublisherRequest, Publisher, PublishersResponse};
 use skillery_core::{Namespace, Problem, Role, Scope};
 
-use crate::access::Identity;
+use crate::access::{Caller, Identity};
+use crate::app::App;
 use crate::db::{Tx, oidc};
 use crate::failure::Result;
-use crate::http::call::{Call, created, done, json};
+use crate::http::call::{Call, Page, created, done, json};
 use crate::oidc::{checked, trust, untrust};
 
 /// Builds that may publish into a namespace: those that it trusts itself, and those that namespaces above trust.
@@ -22,18 +23,27 @@ use crate::oidc::{checked, trust, untrust};
     responses((status = 200, body = PublishersResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
-    call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    let page = call.page()?;
+    json(StatusCode::OK, &of_namespace(&call.app, &call.caller, namespace, call.page()?).await?)
+}
+
+/// One page of the builds that may publish into a namespace.
+pub async fn of_namespace(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    page: Page,
+) -> Result<PublishersResponse> {
+    caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let key = namespace.key();
     let places: Vec<String> = key
         .match_indices('/')
         .map(|(end, _)| key[..end].to_owned())
         .chain(std::iter::once(key.clone()))
         .collect();
-    let all = oidc::publishers_in(call.app.db.reader(), &places).await?;
+    let all = oidc::publishers_in(app.db.reader(), &places).await?;
     let total = all.len() as u64;
     let publishers = all.into_iter().skip(page.offset).take(page.limit).collect();
-    json(StatusCode::OK, &PublishersResponse { total, publishers })
+    Ok(PublishersResponse { total, publishers })
 }
 
 /// Lets builds publish into a namespace and what lies below it.
@@ -51,21 +61,30 @@ pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
 pub async fn create(call: Call, namespace: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<CreatePublisherRequest>().await?;
+    let publisher = add(&app, &caller, namespace, request).await?;
+    created(&format!("/api/v1/orgs/{}/publishers/{}", publisher.namespace, publisher.id), &publisher)
+}
+
+/// Trusts builds.
+pub async fn add(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    request: CreatePublisherRequest,
+) -> Result<Publisher> {
     let identity = caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let publisher = checked(request, &app.settings.oidc_issuers, &app.settings.limits)?;
     let ids = (app.environment.new_id(), app.environment.new_id());
     let (namespace, identity) = (namespace.clone(), (**identity).clone());
     let most = app.settings.limits.publishers_per_namespace;
-    let publisher = app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &namespace).await?;
                 trust(tx, &namespace, publisher, ids, &actor, most).await
             })
         })
-        .await?;
-    created(&format!("/api/v1/orgs/{}/publishers/{}", publisher.namespace, publisher.id), &publisher)
+        .await
 }
 
 /// Trusts builds no more. What they have published stays; tokens that they have are dead at once.
@@ -75,18 +94,22 @@ pub async fn create(call: Call, namespace: &Namespace) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, publisher: &str) -> Result<Response> {
-    let identity = call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    end(&call.app, &call.caller, namespace, publisher).await?;
+    Ok(done())
+}
+
+/// Trusts builds no more.
+pub async fn end(app: &App, caller: &Caller, namespace: &Namespace, publisher: &str) -> Result<()> {
+    let identity = caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let (namespace, id, identity) = (namespace.clone(), publisher.to_owned(), (**identity).clone());
-    call.app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &namespace).await?;
                 untrust(tx, &namespace, &id, &actor).await
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
 /// The id of the caller, who is an admin as things stand in this transaction.

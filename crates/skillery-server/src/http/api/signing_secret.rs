@@ -7,6 +7,8 @@ use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use super::orgs::org_not_found;
 use super::publishers::still_admin;
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done};
@@ -21,6 +23,17 @@ use crate::http::call::{Call, done};
 pub async fn set(call: Call, org: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<SigningSecretRequest>().await?;
+    register(&app, &caller, org, request).await?;
+    Ok(done())
+}
+
+/// Registers an org's secret.
+pub async fn register(
+    app: &App,
+    caller: &Caller,
+    org: &Namespace,
+    request: SigningSecretRequest,
+) -> Result<()> {
     let identity = caller.require_role(Scope::Admin, Role::Admin, org)?;
     let longest = app.settings.limits.text_length;
     if request.secret.is_empty() || request.secret.chars().count() > longest {
@@ -47,8 +60,7 @@ pub async fn set(call: Call, org: &Namespace) -> Result<Response> {
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
 /// Removes the org's shared HMAC secret. Signatures stay as they were published.
@@ -58,10 +70,15 @@ pub async fn set(call: Call, org: &Namespace) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn remove(call: &Call, org: &Namespace) -> Result<Response> {
-    let identity = call.caller.require_role(Scope::Admin, Role::Admin, org)?;
+    forget(&call.app, &call.caller, org).await?;
+    Ok(done())
+}
+
+/// Removes an org's secret.
+pub async fn forget(app: &App, caller: &Caller, org: &Namespace) -> Result<()> {
+    let identity = caller.require_role(Scope::Admin, Role::Admin, org)?;
     let (org, identity) = (org.clone(), (**identity).clone());
-    call.app
-        .db
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let key = org.key();
@@ -74,6 +91,5 @@ pub async fn remove(call: &Call, org: &Namespace) -> Result<Response> {
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }

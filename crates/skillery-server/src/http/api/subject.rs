@@ -5,6 +5,8 @@ use skillery_core::api::LinkUserRequest;
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode};
 
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::{accounts, oidc};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done};
@@ -22,8 +24,14 @@ use crate::text::{check_text, invalid};
 pub async fn link(call: Call, name: &str) -> Result<Response> {
     call.caller.require_site_admin()?;
     let (app, caller, request) = call.json::<LinkUserRequest>().await?;
+    link_user(&app, &caller, name, request).await?;
+    Ok(done())
+}
+
+/// Links a user with an account elsewhere.
+pub async fn link_user(app: &App, caller: &Caller, name: &str, request: LinkUserRequest) -> Result<()> {
     let identity = caller.require_site_admin()?;
-    let issuer = provider_of(&app)?.issuer.clone();
+    let issuer = provider_of(app)?.issuer.clone();
     check_text("subject", &request.subject, MAX_SUBJECT, false)?;
     if request.subject.is_empty() {
         return Err(invalid("subject", "`subject` is empty"));
@@ -52,6 +60,5 @@ pub async fn link(call: Call, name: &str) -> Result<Response> {
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }

@@ -10,6 +10,7 @@ use skillery_core::id::key_contains;
 use skillery_core::tlog::tile::{Resource, parse_path};
 use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest};
 
+use crate::app::App;
 use crate::db::log::HiddenEntry;
 use crate::db::{log, orgs as table, versions};
 use crate::failure::{Failure, Result};
@@ -27,9 +28,13 @@ use crate::{skill, tlog};
     ),
 )]
 pub async fn checkpoint(call: &Call) -> Result<Response> {
-    let head = log::read_head(&call.app.db).await?;
-    let note = tlog::with_cosignatures(&call.app, head.note, head.edge.size()).await?;
-    Ok(text(note, "no-cache"))
+    Ok(text(newest_checkpoint(&call.app).await?, "no-cache"))
+}
+
+/// The signed checkpoint of the log as it is now.
+pub async fn newest_checkpoint(app: &App) -> Result<String> {
+    let head = log::read_head(&app.db).await?;
+    tlog::with_cosignatures(app, head.note, head.edge.size()).await
 }
 
 /// The newest checkpoint that enough witnesses have cosigned, with their cosignatures (c2sp.org/tlog-cosignature).
@@ -78,14 +83,18 @@ pub async fn tile(call: &Call, path: &str) -> Result<Response> {
     responses((status = 200, body = LogKeyResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn key(call: &Call) -> Result<Response> {
-    let (key, rotations) = tlog::present(&call.app.db, &call.app.log_key).await?;
-    let body = LogKeyResponse {
+    json(StatusCode::OK, &present_key(&call.app).await?)
+}
+
+/// What the log is signed with.
+pub async fn present_key(app: &App) -> Result<LogKeyResponse> {
+    let (key, rotations) = tlog::present(&app.db, &app.log_key).await?;
+    Ok(LogKeyResponse {
         origin: key.name().to_owned(),
         key: key.to_string(),
         fingerprint: key.fingerprint(),
         rotations,
-    };
-    json(StatusCode::OK, &body)
+    })
 }
 
 /// What opens those leaves that only say that something happened: about skills and orgs that the caller may know of, in
@@ -152,6 +161,11 @@ async fn seen(call: &Call, hidden: Vec<HiddenEntry>) -> Result<Vec<LoggedEntry>>
     responses((status = 200, body = SkillLogResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
+    json(StatusCode::OK, &about_skill(call, id).await?)
+}
+
+/// One page of what the log holds about a skill.
+pub async fn about_skill(call: &Call, id: &SkillId) -> Result<SkillLogResponse> {
     let page = call.page()?;
     let before = call.parsed::<u64>("before")?;
     if before.is_some_and(|before| i64::try_from(before).is_err()) {
@@ -160,7 +174,7 @@ pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
     let skill = skill::find(&call.app, &call.caller, id).await?;
     let entries = log::of_skill(&call.app.db, &skill.id.key(), before, page.limit).await?;
     let entries = entries.into_iter().map(|(index, opening)| LoggedEntry { index, opening }).collect();
-    json(StatusCode::OK, &SkillLogResponse { id: skill.id, entries })
+    Ok(SkillLogResponse { id: skill.id, entries })
 }
 
 /// The proof that a version's publication is in the log, with what was logged (c2sp.org/tlog-proof).

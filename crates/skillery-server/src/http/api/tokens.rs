@@ -9,11 +9,11 @@ use skillery_core::limits::MAX_ENTRY_BYTES;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Limits, Namespace, Problem, ProblemCode, Scope};
 
-use crate::access::Identity;
+use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, created, done, json};
+use crate::http::call::{Call, Page, created, done, json};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -29,13 +29,15 @@ const DAY_SECONDS: i64 = 86_400;
         (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
-    let identity = call.caller.require(Scope::Read)?;
-    let page = call.page()?;
-    let user = whose(&call.app, identity, call.parameter("user")).await?;
-    let (total, rows) =
-        accounts::tokens(&call.app.db, &user.id, page.limit as i64, page.offset as i64).await?;
+    json(StatusCode::OK, &of_user(&call.app, &call.caller, call.parameter("user"), call.page()?).await?)
+}
+
+/// One page of a user's tokens: of the caller's when nobody is named.
+pub async fn of_user(app: &App, caller: &Caller, user: Option<String>, page: Page) -> Result<TokensResponse> {
+    let user = whose(app, caller.require(Scope::Read)?, user).await?;
+    let (total, rows) = accounts::tokens(&app.db, &user.id, page.limit as i64, page.offset as i64).await?;
     let tokens = rows.iter().map(|row| row.summary(&user.name)).collect();
-    json(StatusCode::OK, &TokensResponse { total, tokens })
+    Ok(TokensResponse { total, tokens })
 }
 
 /// Makes a token. It may do no more than the token that asks for it.
@@ -48,8 +50,16 @@ pub async fn list(call: &Call) -> Result<Response> {
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<CreateTokenRequest>().await?;
+    let answer = make(&app, &caller, request).await?;
+    let mut response = created(&format!("/api/v1/tokens/{}", answer.summary.id), &answer)?;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Makes a token that can do no more than the caller's.
+pub async fn make(app: &App, caller: &Caller, request: CreateTokenRequest) -> Result<CreateTokenResponse> {
     let identity = caller.require(Scope::Admin)?;
-    let user = whose(&app, identity, request.user.clone()).await?;
+    let user = whose(app, identity, request.user.clone()).await?;
     let kind = if request.service { TokenKind::Service } else { TokenKind::Personal };
     let days = days(&request, &app.settings.limits)?;
     let secret = token::generate(kind, &app.environment.random());
@@ -99,11 +109,7 @@ pub async fn create(call: Call) -> Result<Response> {
             })
         })
         .await?;
-    let location = format!("/api/v1/tokens/{}", row.id);
-    let answer = CreateTokenResponse { token: secret.expose().to_owned(), summary: row.summary(&user.name) };
-    let mut response = created(&location, &answer)?;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(CreateTokenResponse { token: secret.expose().to_owned(), summary: row.summary(&user.name) })
 }
 
 /// Revokes a token of the caller; an admin of the registry may revoke anybody's. A token may revoke itself.
@@ -113,29 +119,34 @@ pub async fn create(call: Call) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn revoke(call: &Call, id: &str) -> Result<Response> {
-    let itself = call.caller.identity().filter(|identity| identity.token.id == id);
+    end(&call.app, &call.caller, id).await?;
+    Ok(done())
+}
+
+/// Revokes a token with this id.
+pub async fn end(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    let itself = caller.identity().filter(|identity| identity.token.id == id);
     let identity = match itself {
         Some(identity) => identity,
-        None => call.caller.require(Scope::Admin)?,
+        None => caller.require(Scope::Admin)?,
     };
     let not_found = || Failure::new(ProblemCode::TokenNotFound, "the caller has no token with this id");
-    let (row, owner) = accounts::token_by_id(call.app.db.reader(), id).await?.ok_or_else(not_found)?;
+    let (row, owner) = accounts::token_by_id(app.db.reader(), id).await?.ok_or_else(not_found)?;
     if owner != identity.user.id && !identity.is_site_admin() {
         return Err(not_found());
     }
     let identity = (**identity).clone();
-    if row.revoked_at.is_none() {
-        call.app
-            .db
-            .write(move |tx| {
-                Box::pin(async move {
-                    let actor = identity.again(tx).await?.user.id;
-                    accounts::revoke(tx, Some(&actor), &row.id).await
-                })
-            })
-            .await?;
+    if row.revoked_at.is_some() {
+        return Ok(());
     }
-    Ok(done())
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let actor = identity.again(tx).await?.user.id;
+                accounts::revoke(tx, Some(&actor), &row.id).await
+            })
+        })
+        .await
 }
 
 async fn whose(app: &App, identity: &Identity, name: Option<String>) -> Result<UserRow> {

@@ -2,31 +2,36 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{CreateUserRequest, UpdateUserRequest, UsersResponse};
+use skillery_core::api::{CreateUserRequest, UpdateUserRequest, UserSummary, UsersResponse};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Segment};
 
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, created, json};
+use crate::http::call::{Call, Page, created, json};
 
 /// Everybody who has an account, by name.
 #[utoipa::path(
     get, path = "/api/v1/users", tag = "accounts", security(("token" = ["admin"])),
     params(
+        ("q" = Option<String>, Query, description = "how names begin; `-`, `_` and `.` are the same"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
     responses((status = 200, body = UsersResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
-    call.caller.require_site_admin()?;
-    let page = call.page()?;
-    let (total, rows) = accounts::users(&call.app.db, page.limit as i64, page.offset as i64).await?;
-    json(
-        StatusCode::OK,
-        &UsersResponse { total, users: rows.iter().map(accounts::UserRow::summary).collect() },
-    )
+    let prefix = call.parameter("q").unwrap_or_default();
+    json(StatusCode::OK, &all(&call.app, &call.caller, &prefix, call.page()?).await?)
+}
+
+/// One page of the users whose names begin so.
+pub async fn all(app: &App, caller: &Caller, prefix: &str, page: Page) -> Result<UsersResponse> {
+    caller.require_site_admin()?;
+    let (total, rows) = accounts::users(&app.db, prefix, page.limit as i64, page.offset as i64).await?;
+    Ok(UsersResponse { total, users: rows.iter().map(accounts::UserRow::summary).collect() })
 }
 
 /// Makes a user. A token for the user is made with `POST /api/v1/tokens`.
@@ -39,6 +44,12 @@ pub async fn list(call: &Call) -> Result<Response> {
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require_site_admin()?;
     let (app, caller, request) = call.json::<CreateUserRequest>().await?;
+    let user = make(&app, &caller, request).await?;
+    created(&format!("/api/v1/users/{}", user.name), &user)
+}
+
+/// Makes a user.
+pub async fn make(app: &App, caller: &Caller, request: CreateUserRequest) -> Result<UserSummary> {
     let identity = (**caller.require_site_admin()?).clone();
     let name: Segment = request.name.parse().map_err(|error: skillery_core::id::IdError| {
         Failure::new(ProblemCode::InvalidId, error.to_string())
@@ -64,7 +75,7 @@ pub async fn create(call: Call) -> Result<Response> {
             })
         })
         .await?;
-    created(&format!("/api/v1/users/{}", user.name), &user.summary())
+    Ok(user.summary())
 }
 
 /// Switches a user off, so that every token of the user is refused; or on again.
@@ -77,6 +88,16 @@ pub async fn create(call: Call) -> Result<Response> {
 pub async fn update(call: Call, name: &str) -> Result<Response> {
     call.caller.require_site_admin()?;
     let (app, caller, request) = call.json::<UpdateUserRequest>().await?;
+    json(StatusCode::OK, &switch(&app, &caller, name, request).await?)
+}
+
+/// Switches a user off or on.
+pub async fn switch(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    request: UpdateUserRequest,
+) -> Result<UserSummary> {
     let identity = caller.require_site_admin()?;
     if request.disabled && accounts::name_key(name) == accounts::name_key(&identity.user.name) {
         return Err(Failure::new(ProblemCode::Forbidden, "nobody switches off their own account"));
@@ -103,5 +124,5 @@ pub async fn update(call: Call, name: &str) -> Result<Response> {
             })
         })
         .await?;
-    json(StatusCode::OK, &user.summary())
+    Ok(user.summary())
 }

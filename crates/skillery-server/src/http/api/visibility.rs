@@ -5,6 +5,8 @@ use skillery_core::api::VisibilityRequest;
 use skillery_core::event::Event;
 use skillery_core::{Problem, Role, Scope, SkillId, Visibility};
 
+use crate::access::Caller;
+use crate::app::App;
 use crate::approvals::hold_for_public;
 use crate::db::skills;
 use crate::failure::Result;
@@ -21,7 +23,13 @@ use crate::skill;
 pub async fn set(call: Call, id: &SkillId) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<VisibilityRequest>().await?;
-    let skill = skill::find(&app, &caller, id).await?;
+    change(&app, &caller, id, request).await?;
+    Ok(done())
+}
+
+/// Sets who sees a skill.
+pub async fn change(app: &App, caller: &Caller, id: &SkillId, request: VisibilityRequest) -> Result<()> {
+    let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
     let identity = (**identity).clone();
     if skill.visibility != request.visibility {
@@ -41,5 +49,5 @@ pub async fn set(call: Call, id: &SkillId) -> Result<Response> {
             })
             .await?;
     }
-    Ok(done())
+    Ok(())
 }

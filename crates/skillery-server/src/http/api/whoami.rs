@@ -6,6 +6,7 @@ use skillery_core::Problem;
 use skillery_core::ProblemCode;
 use skillery_core::api::{Membership, WhoAmI};
 
+use crate::access::Caller;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 
@@ -15,17 +16,21 @@ use crate::http::call::{Call, json};
     responses((status = 200, body = WhoAmI), (status = "default", description = "a problem", body = Problem)),
 )]
 pub fn whoami(call: &Call) -> Result<Response> {
-    let identity = call.caller.identity().ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
+    json(StatusCode::OK, &of(&call.caller)?)
+}
+
+/// Who this caller is.
+pub fn of(caller: &Caller) -> Result<WhoAmI> {
+    let identity = caller.identity().ok_or_else(|| Failure::new(ProblemCode::Unauthenticated, ""))?;
     let memberships = identity
         .roles
         .iter()
         .map(|(namespace, role)| Membership { namespace: namespace.clone(), role: *role })
         .collect();
-    let answer = WhoAmI {
+    Ok(WhoAmI {
         user: identity.user.name.clone(),
         site_admin: identity.user.site_admin,
         token: identity.token.summary(&identity.user.name),
         memberships,
-    };
-    json(StatusCode::OK, &answer)
+    })
 }

@@ -62,6 +62,21 @@ impl Form {
         Some(self.text(name).trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a field that may be sent several times.
+    pub fn all<'form>(&'form self, name: &'form str) -> impl Iterator<Item = &'form str> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a box was ticked.
+    pub fn is_ticked(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// Everything that was filled in, without what tells where it came from.
+    pub fn fields(&self) -> impl Iterator<Item = &(String, String)> {
+        self.fields.iter().filter(|(name, _)| name != "csrf")
+    }
+
     /// Where to go afterwards: a page of this registry, or this one.
     pub fn next(&self, otherwise: &str) -> String {
         local(&self.text("next")).map_or_else(|| otherwise.to_owned(), str::to_owned)

@@ -15,6 +15,8 @@ use crate::http::call::{Call, problem};
 pub struct Viewer {
     /// The user's name.
     pub name: String,
+    /// Whether the registry's own pages are shown.
+    pub is_admin: bool,
 }
 
 /// What all pages have around them.
@@ -50,7 +52,10 @@ impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let viewer = call.caller.identity().map(|identity| Viewer { name: identity.user.name.clone() });
+        let viewer = call
+            .caller
+            .identity()
+            .map(|identity| Viewer { name: identity.user.name.clone(), is_admin: identity.is_site_admin() });
         Self {
             address: call.base().ok().map(|base| format!("{base}{path}")),
             here: path.to_owned(),

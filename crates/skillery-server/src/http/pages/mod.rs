@@ -6,6 +6,7 @@
 mod assets;
 mod badge;
 mod crawlers;
+mod desk;
 mod feed;
 mod form;
 mod frame;
@@ -74,12 +75,17 @@ pub fn is_open(path: &str) -> bool {
         "/readyz",
         "/metrics",
     ];
-    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_)))
+    OPEN.contains(&path) || matches!(place::of(path), Ok(Place::Asset(_))) || asks_provider(path)
 }
 
 /// Whether somebody signs in there, however the address is written.
 pub fn signs_in(path: &str) -> bool {
     matches!(place::of(path), Ok(Place::Login))
+}
+
+/// Whether this server asks a provider of identities there, for somebody who is signing in.
+pub fn asks_provider(path: &str) -> bool {
+    may_be(path) && matches!(place::of(path), Ok(Place::Desk(place)) if place.signs_in())
 }
 
 /// Whether the address may be one of a page, where cookies count.
@@ -106,6 +112,10 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         Err(failure) => return ("none", Err(failure)),
     };
     let route = place.route();
+    let place = match place {
+        Place::Desk(place) => return (route, Box::pin(desk::answer(call, frame, place)).await),
+        other => other,
+    };
     let result = match (place, call.method()) {
         (Place::Asset(path), Method::GET) => assets::show(&path),
         (Place::Favicon, Method::GET) => Ok(assets::favicon()),

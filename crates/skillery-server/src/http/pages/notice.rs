@@ -6,6 +6,12 @@ const NOTICES: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("removed", "Removed."),
     ("token-revoked", "The token is revoked."),
+    ("key-enrolled", "The key is enrolled."),
+    ("key-revoked", "The key is revoked. What it signs from now on counts no more."),
+    ("user-made", "The user is made."),
+    ("org-made", "The org is made."),
+    ("yanked", "The version is yanked."),
+    ("unyanked", "The yank is taken back."),
     ("rated", "Your rating is counted."),
     ("rating-removed", "Your rating is removed."),
 ];

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::{assets, badge, crawlers, feed, ratings, search, sign_in, skill, versions};
+use super::{assets, badge, crawlers, desk, feed, ratings, search, sign_in, skill, versions};
 use crate::failure::{Failure, Result};
 
 /// A page.
@@ -53,6 +53,8 @@ pub enum Place {
     Sitemap,
     /// What language models need to know.
     Llms,
+    /// What people who are signed in see to.
+    Desk(desk::Place),
 }
 
 impl Place {
@@ -81,6 +83,7 @@ impl Place {
             Self::Robots => crawlers::ROBOTS,
             Self::Sitemap => crawlers::SITEMAP,
             Self::Llms => crawlers::LLMS,
+            Self::Desk(place) => place.route(),
         }
     }
 }
@@ -103,7 +106,7 @@ pub fn of(path: &str) -> Result<Place> {
         ["login"] => Place::Login,
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
-        rest => of_skill(rest).ok_or_else(not_found)?,
+        rest => desk::of(rest).map(Place::Desk).or_else(|| of_skill(rest)).ok_or_else(not_found)?,
     };
     Ok(place)
 }

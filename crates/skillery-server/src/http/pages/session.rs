@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use skillery_core::event::Event;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
+use skillery_core::time::Time;
 use skillery_core::token::{self, Secret, TokenKind};
 use skillery_core::{Digest, ProblemCode};
 
@@ -19,6 +20,7 @@ use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow};
 use crate::failure::{Failure, Result};
 use crate::http::call::base;
+use crate::oidc::Arrived;
 
 /// What tells tokens of sessions from others in a list.
 pub const LABEL: &str = "browser";
@@ -27,6 +29,9 @@ const PLAIN: &str = "skillery-session";
 /// Browsers take a cookie of this name only over TLS, for the whole site, and from the site itself.
 const SECURE: &str = "__Host-skillery-session";
 const THEME: &str = "skillery-theme";
+/// What is kept of a signing in with an account elsewhere, while the person is there.
+const AWAY: &str = "skillery-sign-in";
+const SECURE_AWAY: &str = "__Host-skillery-sign-in";
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -48,6 +53,18 @@ pub fn token(app: &App, head: &Parts) -> Option<Secret> {
     }
     let is_session = |value: &&str| value.starts_with("sky_web_") && value.len() <= MAX_TOKEN_LENGTH;
     cookie(headers, if is_secure(app, head) { SECURE } else { PLAIN }).filter(is_session).map(Secret::new)
+}
+
+/// What the browser keeps of a signing in with an account elsewhere.
+pub fn away(app: &App, head: &Parts) -> Option<String> {
+    cookie(&head.headers, if is_secure(app, head) { SECURE_AWAY } else { AWAY }).map(str::to_owned)
+}
+
+/// Gives the browser that to keep for so many seconds, or with none takes it away.
+pub fn keep_away(response: &mut Response, is_secure: bool, kept: Option<(&str, i64)>) {
+    let (value, age) = kept.unwrap_or_default();
+    let (name, end) = if is_secure { (SECURE_AWAY, "; Secure") } else { (AWAY, "") };
+    set(response, format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{end}"));
 }
 
 /// Whether browsers reach the registry by TLS.
@@ -103,12 +120,7 @@ pub async fn begin(app: &App, identity: &Identity, old: Option<&Identity>) -> Re
             Box::pin(async move {
                 let identity = parent.again(tx).await?;
                 check_may_begin(&identity.token)?;
-                // One that is signed in over is not left behind.
-                if let Some(old) = old {
-                    accounts::revoke(tx, Some(&old.user.id), &old.token.id).await?;
-                }
-                make_room(tx, &identity, most).await?;
-                let ends = tx.now.plus_seconds(days * DAY_SECONDS);
+                let parent = identity.token.id.clone();
                 let row = TokenRow {
                     id,
                     label: LABEL.to_owned(),
@@ -116,34 +128,88 @@ pub async fn begin(app: &App, identity: &Identity, old: Option<&Identity>) -> Re
                     namespaces: identity.token.namespaces.clone(),
                     created_at: tx.now,
                     // No token outlives the one that made it.
-                    expires_at: Some(identity.token.expires_at.map_or(ends, |parent| parent.min(ends))),
+                    expires_at: earlier(identity.token.expires_at, tx.now.plus_seconds(days * DAY_SECONDS)),
                     last_used_at: None,
                     revoked_at: None,
                     via: None,
-                    parent: Some(identity.token.id.clone()),
+                    parent: Some(parent.clone()),
                 };
-                let user = identity.user.id;
-                accounts::insert_token(tx, &user, &hash, &row).await?;
-                let TokenRow { id: token, scopes, namespaces, .. } = row;
-                let (actor, publisher, build) = (user.clone(), None, None);
-                tx.append(
-                    Some(&actor),
-                    Event::TokenIssued { token, user, scopes, namespaces, publisher, build },
-                );
-                Ok(())
+                keep_row(tx, &identity.user.id, &hash, row, old, &parent, most).await
             })
         })
         .await?;
     Ok(secret)
 }
 
+/// Makes a session for whoever has shown to have this account elsewhere.
+pub async fn begin_as(app: &App, person: Arrived, old: Option<&Identity>) -> Result<Secret> {
+    let secret = token::generate(TokenKind::Session, &app.environment.random());
+    let limits = &app.settings.limits;
+    let days = i64::from(limits.session_days.min(person.days()));
+    let most = limits.tokens_per_user as i64;
+    let (hash, id) = (secret.hash(), app.environment.new_id());
+    let old = old.filter(|old| old.token.is_session()).cloned();
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let scopes = person.scopes();
+                let user = person.settle(tx).await?;
+                let row = TokenRow {
+                    id: id.clone(),
+                    label: LABEL.to_owned(),
+                    scopes,
+                    namespaces: Vec::new(),
+                    created_at: tx.now,
+                    expires_at: Some(tx.now.plus_seconds(days * DAY_SECONDS)),
+                    last_used_at: None,
+                    revoked_at: None,
+                    via: None,
+                    parent: Some(id.clone()),
+                };
+                keep_row(tx, &user.id, &hash, row, old, &id, most).await
+            })
+        })
+        .await?;
+    Ok(secret)
+}
+
+fn earlier(one: Option<Time>, other: Time) -> Option<Time> {
+    Some(one.map_or(other, |one| one.min(other)))
+}
+
+/// Writes the session in place of the one that the browser had.
+async fn keep_row(
+    tx: &mut Tx,
+    user: &str,
+    hash: &Digest,
+    row: TokenRow,
+    old: Option<Identity>,
+    parent: &str,
+    most: i64,
+) -> Result<()> {
+    // One that is signed in over is not left behind.
+    if let Some(old) = old {
+        accounts::revoke(tx, Some(&old.user.id), &old.token.id).await?;
+    }
+    make_room(tx, user, (parent != row.id).then_some(parent), most).await?;
+    accounts::insert_token(tx, user, hash, &row).await?;
+    let TokenRow { id: token, scopes, namespaces, .. } = row;
+    let (user, publisher, build) = (user.to_owned(), None, None);
+    let actor = user.clone();
+    tx.append(Some(&actor), Event::TokenIssued { token, user, scopes, namespaces, publisher, build });
+    Ok(())
+}
+
 /// Sees that the user has fewer tokens than there may be. The oldest session of the same token gives way.
-async fn make_room(tx: &mut Tx, identity: &Identity, most: i64) -> Result<()> {
-    let user = &identity.user.id;
+async fn make_room(tx: &mut Tx, user: &str, parent: Option<&str>, most: i64) -> Result<()> {
     if accounts::live_tokens(tx, user).await? < most {
         return Ok(());
     }
-    match accounts::live_sessions(tx, &identity.token.id).await?.first() {
+    let sessions = match parent {
+        Some(parent) => accounts::live_sessions(tx, parent).await?,
+        None => accounts::live_own_sessions(tx, user).await?,
+    };
+    match sessions.first() {
         Some(oldest) => accounts::revoke(tx, Some(user), oldest).await,
         None => {
             let detail = format!("you have {most} live tokens already; revoke one of them");

@@ -11,10 +11,12 @@ use super::form::{Form, local};
 use super::frame::{Frame, see_other, with_status};
 use super::{notice, session};
 use crate::access::Identity;
+use crate::app::App;
 use crate::db::login_links;
 use crate::failure::{Failure, Result};
 use crate::http::call::Call;
 use crate::http::middleware::authenticate;
+use crate::oidc::LoginProvider;
 
 /// Signing in.
 pub const LOGIN: &str = "/login";
@@ -32,6 +34,28 @@ struct LoginPage {
     link: Option<(String, String)>,
     /// Why it did not work.
     refused: Option<String>,
+    /// What people call the provider where they can sign in, too.
+    provider: Option<String>,
+}
+
+fn provider(app: &App) -> Option<String> {
+    app.settings.oidc_login.as_ref().map(LoginProvider::title)
+}
+
+fn sentence(failure: &Failure) -> String {
+    let problem = &failure.problem;
+    let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+    format!("{}.", why.trim_end_matches('.'))
+}
+
+/// The page where one signs in, with why it did not work.
+pub fn refused(app: &App, frame: Frame, failure: &Failure) -> Result<Response> {
+    let mut frame = frame.titled("Sign in").part("login");
+    // What stands in the address is used up.
+    frame.here = LOGIN.to_owned();
+    let refused = Some(sentence(failure));
+    let page = LoginPage { frame, next: "/".to_owned(), link: None, refused, provider: provider(app) };
+    with_status(axum::http::StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// Where one signs in.
@@ -50,7 +74,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             }
         }
     }
-    with_status(axum::http::StatusCode::OK, &LoginPage { frame, next, link, refused })
+    let provider = provider(&call.app);
+    with_status(axum::http::StatusCode::OK, &LoginPage { frame, next, link, refused, provider })
 }
 
 /// Signs in. What is shown is looked at as a token of the API is, and a session made that can do no more.
@@ -61,12 +86,10 @@ pub async fn sign_in(call: Call, frame: Frame) -> Result<Response> {
     let secret = match begin(&form).await {
         Ok(secret) => secret,
         Err(failure) if failure.problem.status < 500 => {
-            let problem = &failure.problem;
-            let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-            let refused = Some(format!("{}.", why.trim_end_matches('.')));
+            let (refused, provider) = (Some(sentence(&failure)), provider(&form.app));
             let frame = frame.titled("Sign in").part("login");
             let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-            return with_status(status, &LoginPage { frame, next, link: None, refused });
+            return with_status(status, &LoginPage { frame, next, link: None, refused, provider });
         }
         Err(failure) => return Err(failure),
     };

@@ -9,6 +9,7 @@ use skillery_core::skill_md::SkillMd;
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility};
 
+use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
 use super::{place, show};
@@ -73,6 +74,7 @@ struct SkillPage {
     ratings: RatingsResponse,
     now: Time,
     warning: Option<String>,
+    manage: Manage,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -114,7 +116,20 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
-    page(&SkillPage { frame, header, detail, readme, lines, needs_token, installs, ratings, now, warning })
+    let manage = Manage::of(&call.caller, &row.id, detail.summary.status);
+    page(&SkillPage {
+        frame,
+        header,
+        detail,
+        readme,
+        lines,
+        needs_token,
+        installs,
+        ratings,
+        now,
+        warning,
+        manage,
+    })
 }
 
 /// What is to be said above a version that is not simply published.

@@ -1,6 +1,10 @@
 //! Pages, as a browser asks for them.
 
+mod account;
+mod admin;
 mod feeds;
+mod provider;
+mod settings;
 mod sign_in;
 mod skills;
 mod texts;

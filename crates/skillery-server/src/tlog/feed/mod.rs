@@ -47,10 +47,12 @@ pub async fn feed(app: Arc<App>) {
         changes.mark_unchanged();
         let pause = tokio::select! {
             () = app.stopping() => return,
-            outcome = feeder.round(&app) => outcome.unwrap_or_else(|failure| {
+            outcome = feeder.round(&app) => {
+                app.work.turned("witnesses", app.environment.now(), &outcome);
+                outcome.unwrap_or_else(|failure| {
                 tracing::warn!(%failure, cause = ?failure.source, "witnesses cannot be asked now; trying again");
                 AGAIN
-            }),
+            })},
         };
         tokio::select! {
             () = app.stopping() => return,

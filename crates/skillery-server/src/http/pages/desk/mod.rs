@@ -1,0 +1,244 @@
+//! What people who are signed in see to: their account, their namespaces, and for admins the registry itself.
+//!
+//! Each page shows and changes by the functions of the API, so that a browser may do what the token of its session may and
+//! no more. A form that is refused comes back with what was typed; what takes something away asks again first.
+
+mod account;
+mod admin;
+mod ask;
+mod jobs;
+mod keys;
+mod limits;
+mod log;
+mod members;
+mod namespace;
+mod orgs;
+mod pager;
+mod policy;
+mod provider;
+mod publishers;
+mod secret;
+mod skill;
+mod tokens;
+mod tried;
+mod users;
+
+use axum::http::Method;
+use axum::response::Response;
+use skillery_core::{Namespace, Scope, SkillId, Version};
+
+use super::frame::Frame;
+use crate::failure::Result;
+use crate::http::call::Call;
+use crate::http::router::{Who, not_allowed_by};
+pub use skill::Manage;
+
+/// A page of this room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Who one is.
+    Account,
+    /// One's tokens.
+    Tokens,
+    /// One's keys.
+    Keys,
+    /// What a namespace is, for those who have a role there.
+    Namespace(Namespace),
+    /// Who has which role.
+    Members(Namespace),
+    /// What is demanded of versions.
+    Policy(Namespace),
+    /// Which builds may publish.
+    Publishers(Namespace),
+    /// The shared secret of an org.
+    SigningSecret(Namespace),
+    /// Who sees a skill.
+    Visibility(SkillId),
+    /// Whether a version is yanked.
+    Yank(SkillId, Version),
+    /// The registry itself.
+    Admin,
+    /// Everybody.
+    Users,
+    /// All orgs.
+    Orgs,
+    /// How it runs.
+    Limits,
+    /// What runs beside requests.
+    Jobs,
+    /// What was changed.
+    Log,
+    /// Where signing in with an account elsewhere begins.
+    Provider,
+    /// Where it ends.
+    Arrival,
+}
+
+const ACCOUNT: &str = "/account";
+const TOKENS: &str = "/account/tokens";
+const KEYS: &str = "/account/keys";
+const NAMESPACE: &str = "/orgs/{namespace}";
+const MEMBERS: &str = "/orgs/{namespace}/members";
+const POLICY: &str = "/orgs/{namespace}/policy";
+const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
+const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
+const VISIBILITY: &str = "/{id}/visibility";
+const YANK: &str = "/{id}/versions/{version}/yank";
+const ADMIN: &str = "/admin";
+const USERS: &str = "/admin/users";
+const ORGS: &str = "/admin/orgs";
+const LIMITS: &str = "/admin/limits";
+const JOBS: &str = "/admin/jobs";
+const LOG: &str = "/admin/log";
+
+/// Method, path and who may.
+pub const ROUTES: &[(&str, &str, Who)] = &[
+    ("get", ACCOUNT, Who::SignedIn),
+    ("get", TOKENS, Who::Scope(Scope::Read)),
+    ("post", TOKENS, Who::SignedIn),
+    ("get", KEYS, Who::Scope(Scope::Read)),
+    ("post", KEYS, Who::Scope(Scope::Admin)),
+    ("get", NAMESPACE, Who::Scope(Scope::Read)),
+    ("get", MEMBERS, Who::Scope(Scope::Read)),
+    ("post", MEMBERS, Who::Scope(Scope::Admin)),
+    ("get", POLICY, Who::Scope(Scope::Read)),
+    ("post", POLICY, Who::Scope(Scope::Admin)),
+    ("get", PUBLISHERS, Who::Scope(Scope::Admin)),
+    ("post", PUBLISHERS, Who::Scope(Scope::Admin)),
+    ("get", SIGNING_SECRET, Who::Scope(Scope::Read)),
+    ("post", SIGNING_SECRET, Who::Scope(Scope::Admin)),
+    ("post", VISIBILITY, Who::Scope(Scope::Admin)),
+    ("post", YANK, Who::Scope(Scope::Publish)),
+    ("get", ADMIN, Who::SiteAdmin),
+    ("get", USERS, Who::SiteAdmin),
+    ("post", USERS, Who::SiteAdmin),
+    ("get", ORGS, Who::SiteAdmin),
+    ("post", ORGS, Who::SiteAdmin),
+    ("get", LIMITS, Who::SiteAdmin),
+    ("get", JOBS, Who::SiteAdmin),
+    ("get", LOG, Who::SiteAdmin),
+    ("get", provider::BEGIN, Who::Anyone),
+    ("get", provider::ARRIVAL, Who::Bearer),
+];
+
+impl Place {
+    /// The name of its route.
+    pub fn route(&self) -> &'static str {
+        match self {
+            Self::Account => ACCOUNT,
+            Self::Tokens => TOKENS,
+            Self::Keys => KEYS,
+            Self::Namespace(_) => NAMESPACE,
+            Self::Members(_) => MEMBERS,
+            Self::Policy(_) => POLICY,
+            Self::Publishers(_) => PUBLISHERS,
+            Self::SigningSecret(_) => SIGNING_SECRET,
+            Self::Visibility(_) => VISIBILITY,
+            Self::Yank(..) => YANK,
+            Self::Admin => ADMIN,
+            Self::Users => USERS,
+            Self::Orgs => ORGS,
+            Self::Limits => LIMITS,
+            Self::Jobs => JOBS,
+            Self::Log => LOG,
+            Self::Provider => provider::BEGIN,
+            Self::Arrival => provider::ARRIVAL,
+        }
+    }
+}
+
+impl Place {
+    /// Whether somebody who is not signed in is on the way to be.
+    pub fn signs_in(&self) -> bool {
+        matches!(self, Self::Provider | Self::Arrival)
+    }
+}
+
+/// The page of these segments of a path, if it is one of this room.
+pub fn of(segments: &[&str]) -> Option<Place> {
+    let namespace = |segments: &[&str]| -> Option<Namespace> { segments.join("/").parse().ok() };
+    let skill = |segments: &[&str]| -> Option<SkillId> { segments.join("/").parse().ok() };
+    match segments {
+        ["account"] => Some(Place::Account),
+        ["account", "tokens"] => Some(Place::Tokens),
+        ["account", "keys"] => Some(Place::Keys),
+        ["admin"] => Some(Place::Admin),
+        ["admin", "users"] => Some(Place::Users),
+        ["admin", "orgs"] => Some(Place::Orgs),
+        ["admin", "limits"] => Some(Place::Limits),
+        ["admin", "jobs"] => Some(Place::Jobs),
+        ["admin", "log"] => Some(Place::Log),
+        ["login", "oidc"] => Some(Place::Provider),
+        ["login", "oidc", "callback"] => Some(Place::Arrival),
+        ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
+        ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
+        ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
+        ["orgs", org, "signing-secret"] => Some(Place::SigningSecret(org.parse().ok()?)),
+        ["orgs", place @ ..] => Some(Place::Namespace(namespace(place)?)),
+        [id @ .., "visibility"] => Some(Place::Visibility(skill(id)?)),
+        [id @ .., "versions", version, "yank"] => Some(Place::Yank(skill(id)?, version.parse().ok()?)),
+        _ => None,
+    }
+}
+
+/// Answers a call of a page of this room.
+pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> {
+    let route = place.route();
+    match (place, call.method()) {
+        (Place::Account, Method::GET) => account::show(&call, frame).await,
+        (Place::Tokens, Method::GET) => tokens::show(&call, frame).await,
+        (Place::Tokens, Method::POST) => tokens::change(call, frame).await,
+        (Place::Keys, Method::GET) => keys::show(&call, frame).await,
+        (Place::Keys, Method::POST) => keys::change(call, frame).await,
+        (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
+        (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
+        (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
+        (Place::Policy(namespace), Method::GET) => policy::show(&call, frame, &namespace).await,
+        (Place::Policy(namespace), Method::POST) => policy::change(call, frame, &namespace).await,
+        (Place::Publishers(namespace), Method::GET) => publishers::show(&call, frame, &namespace).await,
+        (Place::Publishers(namespace), Method::POST) => publishers::change(call, frame, &namespace).await,
+        (Place::SigningSecret(org), Method::GET) => secret::show(&call, frame, &org).await,
+        (Place::SigningSecret(org), Method::POST) => secret::change(call, frame, &org).await,
+        (Place::Visibility(id), Method::POST) => skill::set_visibility(call, &id).await,
+        (Place::Yank(id, version), Method::POST) => skill::yank(call, frame, &id, &version).await,
+        (Place::Admin, Method::GET) => admin::show(&call, frame).await,
+        (Place::Users, Method::GET) => users::show(&call, frame).await,
+        (Place::Users, Method::POST) => users::change(call, frame).await,
+        (Place::Orgs, Method::GET) => orgs::show(&call, frame).await,
+        (Place::Orgs, Method::POST) => orgs::change(call, frame).await,
+        (Place::Limits, Method::GET) => limits::show(&call, frame),
+        (Place::Jobs, Method::GET) => jobs::show(&call, frame).await,
+        (Place::Log, Method::GET) => log::show(&call, frame).await,
+        (Place::Provider, Method::GET) => provider::begin(&call).await,
+        (Place::Arrival, Method::GET) => provider::arrive(&call, frame).await,
+        _ => Err(not_allowed_by(ROUTES, route)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_pages() {
+        let namespace = || "acme/email".parse::<Namespace>().unwrap();
+        for (path, place) in [
+            ("account", Some(Place::Account)),
+            ("account/tokens", Some(Place::Tokens)),
+            ("account/tool", None),
+            ("orgs/acme/email", Some(Place::Namespace(namespace()))),
+            ("orgs/acme/email/members", Some(Place::Members(namespace()))),
+            ("orgs/members", None),
+            ("orgs", None),
+            ("orgs/acme/email/signing-secret", None),
+            ("acme/tool/visibility", Some(Place::Visibility("acme/tool".parse().unwrap()))),
+            ("visibility", None),
+            ("acme/tool/versions/one/yank", None),
+            ("acme/tool", None),
+            ("admin/log", Some(Place::Log)),
+            ("login/oidc/callback", Some(Place::Arrival)),
+        ] {
+            assert_eq!(of(&path.split('/').collect::<Vec<_>>()), place, "{path}");
+        }
+    }
+}

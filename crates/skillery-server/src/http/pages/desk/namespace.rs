@@ -1,0 +1,73 @@
+//! `GET /orgs/{namespace}`, and what stands above its other pages.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::{Namespace, Role, Scope};
+
+use super::super::frame::{Frame, page};
+use super::super::show;
+use crate::access::Caller;
+use crate::app::App;
+use crate::db::orgs::{self, OrgRow};
+use crate::failure::Result;
+use crate::http::api::orgs::org_not_found;
+use crate::http::call::Call;
+
+/// What stands above every page of a namespace.
+pub struct Head {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// What the viewer is there.
+    pub role: Role,
+    /// Whether the viewer may change things, as far as the token of the session goes.
+    pub is_admin: bool,
+    /// Whether it is a whole org.
+    pub is_org: bool,
+    /// Which page is shown.
+    pub tab: &'static str,
+    /// The org that it is, or is in.
+    pub org: OrgRow,
+}
+
+impl Head {
+    /// For who has a role in the namespace. For others it is not there, as for the API.
+    pub async fn of(app: &App, caller: &Caller, namespace: &Namespace, tab: &'static str) -> Result<Self> {
+        let identity = caller.require(Scope::Read)?;
+        let key = namespace.key();
+        let role = identity.role_in(&key).filter(|_| identity.is_within_bounds(&key));
+        let role = role.ok_or_else(|| org_not_found(namespace))?;
+        let org = orgs::find(app.db.reader(), &namespace.org_key()).await?;
+        Ok(Self {
+            namespace: namespace.clone(),
+            role,
+            is_admin: role >= Role::Admin && identity.has(Scope::Admin),
+            is_org: namespace.depth() == 1,
+            tab,
+            org: org.ok_or_else(|| org_not_found(namespace))?,
+        })
+    }
+
+    /// The path of the namespace's pages.
+    pub fn path(&self) -> String {
+        format!("/orgs/{}", self.namespace)
+    }
+
+    /// The namespaces above it, the outermost first.
+    pub fn above(&self) -> Vec<String> {
+        let name = self.namespace.as_str();
+        name.match_indices('/').map(|(end, _)| name[..end].to_owned()).collect()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/namespace.html")]
+struct NamespacePage {
+    frame: Frame,
+    head: Head,
+}
+
+/// What the namespace is, and where its settings are.
+pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
+    let head = Head::of(&call.app, &call.caller, namespace, "overview").await?;
+    page(&NamespacePage { frame: frame.titled(format!("Settings of {namespace}")).part("orgs"), head })
+}

@@ -1,0 +1,72 @@
+//! A form that was refused: what was typed, and what is wrong with it.
+
+use axum::http::StatusCode;
+use skillery_core::ProblemCode;
+
+use super::super::form::Form;
+use crate::failure::{Failure, Result};
+
+/// What was tried; nothing where a page is looked at.
+#[derive(Default)]
+pub struct Tried {
+    fields: Vec<(String, String)>,
+    field: String,
+    why: String,
+}
+
+/// Whether a failure is about what was typed, so that typing something else may help.
+fn is_about_fields(failure: &Failure) -> bool {
+    matches!(failure.problem.status, 400 | 409 | 422)
+        || matches!(failure.code(), ProblemCode::UserNotFound | ProblemCode::IssuerNotAllowed)
+}
+
+impl Tried {
+    /// A form that was refused, with the status of the answer. The text stands beside the field that the failure names, else
+    /// beside `otherwise`. What has nothing to do with what was typed stays a failure.
+    pub fn new(form: &Form, failure: Failure, otherwise: &str) -> Result<(Self, StatusCode)> {
+        if !is_about_fields(&failure) {
+            return Err(failure);
+        }
+        let problem = &failure.problem;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        let fields: Vec<_> = form.fields().cloned().collect();
+        let named = problem.facts.get("field").and_then(serde_json::Value::as_str);
+        let named = named.filter(|named| fields.iter().any(|(name, _)| name == named));
+        let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+        let why = format!("{}.", why.trim_end_matches('.'));
+        Ok((Self { field: named.unwrap_or(otherwise).to_owned(), why, fields }, status))
+    }
+
+    /// Whether it was this form that was tried, by its action.
+    pub fn is(&self, form: impl AsRef<str>) -> bool {
+        self.value("action") == form.as_ref()
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
+    /// What was typed into a field of this form.
+    pub fn typed(&self, form: impl AsRef<str>, name: impl AsRef<str>) -> &str {
+        if self.is(form) { self.value(name.as_ref()) } else { "" }
+    }
+
+    /// Whether this was chosen, of several or by a box; `usual` where the form was not tried.
+    pub fn chose(
+        &self,
+        form: impl AsRef<str>,
+        name: impl AsRef<str>,
+        value: impl AsRef<str>,
+        usual: bool,
+    ) -> bool {
+        if !self.is(form) {
+            return usual;
+        }
+        self.fields.iter().any(|(field, sent)| field == name.as_ref() && sent == value.as_ref())
+    }
+
+    /// What is wrong with a field of this form.
+    pub fn why(&self, form: impl AsRef<str>, name: impl AsRef<str>) -> Option<&str> {
+        (self.is(form) && self.field == name.as_ref()).then_some(self.why.as_str())
+    }
+}

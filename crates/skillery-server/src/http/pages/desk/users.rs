@@ -1,0 +1,98 @@
+//! `GET` and `POST /admin/users`
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{CreateUserRequest, LinkUserRequest, UpdateUserRequest, UsersResponse};
+
+use super::super::form::Form;
+use super::super::frame::{Frame, see_other, with_status};
+use super::super::{notice, show};
+use super::ask;
+use super::pager::{Pager, first};
+use super::tried::Tried;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::api::{subject, users as api};
+use crate::http::call::{Call, Page};
+
+const PATH: &str = "/admin/users";
+
+#[derive(Template)]
+#[template(path = "pages/desk/users.html")]
+struct UsersPage {
+    frame: Frame,
+    tab: &'static str,
+    query: String,
+    users: UsersResponse,
+    pager: Pager,
+    /// Whether accounts elsewhere can be linked.
+    may_link: bool,
+    tried: Tried,
+}
+
+/// Everybody, or those whose names begin so.
+pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
+    call.caller.require_site_admin()?;
+    let query = call.parameter("q").unwrap_or_default();
+    list(&call.app, &call.caller, frame, query, call.page()?, (Tried::default(), StatusCode::OK)).await
+}
+
+async fn list(
+    app: &App,
+    caller: &Caller,
+    frame: Frame,
+    query: String,
+    rows: Page,
+    (tried, status): (Tried, StatusCode),
+) -> Result<Response> {
+    let users = api::all(app, caller, &query, rows).await?;
+    let template = UsersPage {
+        frame: frame.titled("Users").part("admin"),
+        tab: "users",
+        pager: Pager::of(app, PATH, &[("q", &query)], rows, users.total),
+        query,
+        users,
+        may_link: app.settings.oidc_login.is_some(),
+        tried,
+    };
+    with_status(status, &template)
+}
+
+/// Makes a user, switches one off or on, or links one with an account elsewhere.
+pub async fn change(call: Call, frame: Frame) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let (app, caller) = (&form.app, &form.caller);
+    caller.require_site_admin()?;
+    let name = form.text("name").trim().to_owned();
+    let (outcome, field, done) = match &*form.text("action") {
+        "disable" => {
+            if !ask::is_answered(&form) {
+                let text = "Every token of the user is refused at once. What the user has published stays.";
+                return ask::ask(frame, &form, format!("Switch {name} off?"), text, "Switch off", PATH);
+            }
+            api::switch(app, caller, &name, UpdateUserRequest { disabled: true }).await?;
+            return Ok(see_other(&notice::with(PATH, "saved")));
+        }
+        "enable" => {
+            api::switch(app, caller, &name, UpdateUserRequest { disabled: false }).await?;
+            return Ok(see_other(&notice::with(PATH, "saved")));
+        }
+        "link" => {
+            let request = LinkUserRequest { subject: form.text("subject").trim().to_owned() };
+            (subject::link_user(app, caller, &name, request).await, "subject", "saved")
+        }
+        _ => {
+            let request = CreateUserRequest { name, site_admin: form.is_ticked("site_admin") };
+            (api::make(app, caller, request).await.map(drop), "name", "user-made")
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(see_other(&notice::with(PATH, done))),
+        Err(failure) => {
+            let shown = Tried::new(&form, failure, field)?;
+            list(app, caller, frame, String::new(), first(app), shown).await
+        }
+    }
+}

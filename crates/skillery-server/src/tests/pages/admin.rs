@@ -1,0 +1,230 @@
+//! The registry's own pages, for its admins.
+
+use serde_json::json;
+
+use super::super::{ADMIN, TestApp};
+use super::{Browser, text};
+
+const PAGES: [&str; 6] =
+    ["/admin", "/admin/users", "/admin/orgs", "/admin/limits", "/admin/jobs", "/admin/log"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_are_for_admins_of_the_registry() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let all = &["read", "publish", "review", "rate", "admin"];
+    let owner = app.user("owner", all).await;
+    app.member("acme", "owner", "owner").await;
+    // An admin, with a token that may read only, or is bound.
+    let weak = app.token(json!({ "scopes": ["read"] })).await;
+    let bound = app.token(json!({ "scopes": ["read", "admin"], "namespaces": ["acme"] })).await;
+    for path in PAGES {
+        for token in [&owner, &weak, &bound] {
+            let mut browser = Browser::signed_in(&app, token).await;
+            assert_eq!(browser.get(path).await.status, 403, "{path}");
+            assert!(!browser.page("/").await.contains("href=\"/admin\""));
+        }
+        let page = Browser::signed_in(&app, ADMIN).await.page(path).await;
+        assert!(page.len() < 100_000 && page.contains("aria-current=\"page\""), "{path}");
+    }
+    for (path, fields) in [
+        ("/admin/users", [("action", "create"), ("name", "mallory")]),
+        ("/admin/users", [("action", "disable"), ("name", "admin")]),
+        ("/admin/orgs", [("action", "create"), ("name", "mallory")]),
+    ] {
+        let mut browser = Browser::signed_in(&app, &owner).await;
+        assert_eq!(browser.post(path, &fields).await.status, 403, "{path}");
+        let mut admin = Browser::signed_in(&app, ADMIN).await;
+        assert_eq!(admin.post_from("same-origin", path, &fields).await.status, 403, "{path}");
+    }
+    assert_eq!(app.get_as(ADMIN, "/api/v1/users?q=mallory").await.is(200)["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_found_made_and_switched_off() {
+    let app = TestApp::with(|settings| settings.limits.default_page_rows = 2).await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let path = "/admin/users";
+    for name in ["ada", "ada-b", "adam", "zoe"] {
+        let answer = browser.post(path, &[("action", "create"), ("name", name)]).await;
+        assert_eq!(answer.headers["location"], "/admin/users?notice=user-made", "{}", text(&answer));
+    }
+    for (name, status, says) in [
+        ("ada", 409, "there is `ada` already"),
+        ("<script>", 400, "&#60;script&#62;"),
+        ("", 400, "class=\"wrong\""),
+    ] {
+        let answer = browser.post(path, &[("action", "create"), ("name", name), ("site_admin", "yes")]).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, status, "{page}");
+        assert!(
+            page.contains(says) && !page.contains("<script>") && page.contains("value=\"yes\" checked"),
+            "{page}"
+        );
+    }
+    let page = browser.page("/admin/users?q=ada").await;
+    assert!(
+        page.contains("3 users") && page.contains("?q=ada&#38;offset=2") && !page.contains("zoe"),
+        "{page}"
+    );
+    assert!(browser.page("/admin/users?q=ada&offset=2").await.contains("<strong>adam</strong>"));
+    assert!(browser.page("/admin/users?q=ada_b").await.contains("1 user"));
+    for odd in ["%25", "_%25", "%00", "%3Cscript%3E", "a%27"] {
+        let page = browser.page(&format!("/admin/users?q={odd}")).await;
+        assert!(page.contains("Nobody is called so") && !page.contains("<script>"), "{odd}: {page}");
+    }
+    let token = app.token(json!({ "user": "zoe", "scopes": ["read"] })).await;
+    let off = [("action", "disable"), ("name", "zoe"), ("confirm", "yes")];
+    assert!(text(&browser.post(path, &off[..2]).await).contains("Switch zoe off?"));
+    app.get_as(&token, "/api/v1/whoami").await.is(200);
+    assert_eq!(browser.post(path, &off).await.status, 303);
+    app.get_as(&token, "/api/v1/whoami").await.fails(401, "token-revoked");
+    assert!(browser.page("/admin/users?q=zoe").await.contains("switched off"));
+    assert_eq!(browser.post(path, &[("action", "enable"), ("name", "zoe")]).await.status, 303);
+    app.get_as(&token, "/api/v1/whoami").await.is(200);
+    assert_eq!(
+        browser.post(path, &[("action", "disable"), ("name", "admin"), ("confirm", "yes")]).await.status,
+        403
+    );
+    assert_eq!(
+        browser.post(path, &[("action", "disable"), ("name", "nobody"), ("confirm", "yes")]).await.status,
+        404
+    );
+    // Where nobody signs in elsewhere, nobody is linked.
+    assert!(!browser.page(path).await.contains("value=\"link\""));
+    assert_eq!(
+        browser.post(path, &[("action", "link"), ("name", "ada"), ("subject", "1")]).await.status,
+        404
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_elsewhere_are_linked() {
+    let app = TestApp::with(|settings| {
+        let text = "issuer = 'https://id.example'\nclient_id = 'x'";
+        settings.oidc_login = Some(toml::from_str(text).unwrap());
+    })
+    .await;
+    app.user("ada", &["read"]).await;
+    app.user("bob", &["read"]).await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let link = |name: &'static str, subject: &'static str| {
+        [("action", "link"), ("name", name), ("subject", subject)]
+    };
+    assert_eq!(browser.post("/admin/users", &link("ada", "4711")).await.status, 303);
+    for (name, subject, status) in [("bob", "4711", 409), ("bob", "", 422), ("nobody", "1", 404)] {
+        let answer = browser.post("/admin/users", &link(name, subject)).await;
+        assert_eq!(answer.status, status);
+        assert!(text(&answer).contains("class=\"wrong\""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orgs_are_made_for_others() {
+    let app = TestApp::with(|settings| settings.limits.default_page_rows = 2).await;
+    app.user("ada", &["read"]).await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let path = "/admin/orgs";
+    for name in ["acme", "beta", "gamma"] {
+        let fields = [("action", "create"), ("name", name), ("owner", "ada")];
+        assert_eq!(browser.post(path, &fields).await.status, 303);
+    }
+    for (name, owner, status) in [
+        ("acme", "", 409),
+        ("a/b", "", 422),
+        ("<script>", "", 400),
+        ("delta", "<script>", 404),
+        ("admin", "", 400),
+    ] {
+        let answer = browser.post(path, &[("action", "create"), ("name", name), ("owner", owner)]).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, status, "{name} {owner}: {page}");
+        assert!(page.contains("class=\"wrong\"") && !page.contains("<script>"), "{page}");
+    }
+    let page = browser.page(path).await;
+    assert!(
+        page.contains("3 orgs") && page.contains("offset=2") && page.contains("href=\"/orgs/beta\""),
+        "{page}"
+    );
+    assert!(browser.page("/admin/orgs?offset=2").await.contains("gamma"));
+    let members = app.get_as(ADMIN, "/api/v1/orgs/acme/members").await.is(200);
+    assert_eq!(members["members"][0]["user"], "ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_told_and_secrets_are_not() {
+    let app = TestApp::with(|settings| {
+        let text = "issuer = 'https://id.example'\nclient_id = 'x'\nclient_secret = 'a-secret-of-the-client'";
+        settings.oidc_login = Some(toml::from_str(text).unwrap());
+        settings.limits.session_days = 77;
+    })
+    .await;
+    let page = Browser::signed_in(&app, ADMIN).await.page("/admin/limits").await;
+    assert!(page.contains("<code>session_days</code></td><td class=\"break\">77</td>"), "{page}");
+    assert!(page.contains("Days that somebody stays signed in with a browser."));
+    for name in serde_json::to_value(&app.app.settings.limits).unwrap().as_object().unwrap().keys() {
+        let (_, row) = page.split_once(&format!("<code>{name}</code>")).unwrap();
+        let what = row.split("</td>").nth(2).unwrap();
+        assert!(what.len() > "<td>".len() + 3, "{name} has no meaning");
+    }
+    assert!(page.contains("https://id.example") && !page.contains("a-secret-of-the-client"));
+    assert!(!page.contains(ADMIN) && !page.contains(app.app.settings.data.to_str().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_read_from_its_end() {
+    let app = TestApp::with(|settings| settings.limits.default_page_rows = 5).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/other", "1.0.0").await;
+    app.user("ada", &["read"]).await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let mut path = "/admin/log".to_owned();
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    let size = app.log().await.len();
+    loop {
+        let page = browser.page(&path).await;
+        let rows = page.split("<tr><td>").skip(1);
+        seen.extend(rows.filter_map(|row| row.split_once('<').unwrap().0.parse::<usize>().ok()));
+        pages += 1;
+        let Some((_, rest)) = page.split_once("rel=\"next\" href=\"") else { break };
+        path = rest.split_once('"').unwrap().0.replace("&#38;", "&");
+    }
+    assert_eq!(seen, (0..size).rev().collect::<Vec<_>>());
+    assert_eq!(pages, size.div_ceil(5));
+    let page = browser.page("/admin/log?skill=acme%2Ftool").await;
+    assert!(page.contains("version.published") && !page.contains("acme/other"), "{page}");
+    assert!(page.contains("<td class=\"break\" data-label=\"By\">admin</td>"), "{page}");
+    let key = app.get("/api/v1/log/key").await.is(200);
+    assert!(page.contains(key["fingerprint"].as_str().unwrap()) || page.contains("SHA256:"), "{page}");
+    assert!(page.contains(&format!("\n{size}\n")), "{page}");
+    assert!(browser.page("/admin/log?before=0").await.contains("There are none"));
+    for (bad, status) in [("before=-1", 400), ("before=x", 400), ("skill=x", 400), ("skill=acme/none", 404)] {
+        assert_eq!(browser.get(&format!("/admin/log?{bad}")).await.status, status, "{bad}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_tell_how_they_go() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.settle().await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let mut page = String::new();
+    // Followers take a turn four times a second.
+    for _ in 0..100 {
+        page = browser.page("/admin/jobs").await;
+        if page.contains("<strong>search</strong>") && page.contains("at the end") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(page.contains("<strong>search</strong>") && page.contains("at the end"), "{page}");
+    assert!(browser.page("/admin").await.contains("ready"));
+    let failure = crate::failure::Failure::internal("a <b>disk</b> is gone");
+    app.app.work.turned("contents", app.app.environment.now(), &Err::<(), _>(failure));
+    let page = browser.page("/admin/jobs").await;
+    assert!(page.contains("failing") && page.contains("a &#60;b&#62;disk"), "{page}");
+    app.app.work.turned("contents", app.app.environment.now(), &Ok(()));
+    let page = browser.page("/admin/jobs").await;
+    assert!(!page.contains("failing") && page.contains("disk"), "{page}");
+}

@@ -1,0 +1,280 @@
+//! Settings of namespaces, and what is managed on the page of a skill.
+
+use serde_json::json;
+use skillery_core::api::PublisherKind;
+
+use super::super::oidc::{Issuer, registry_with};
+use super::super::{ADMIN, TestApp};
+use super::{Browser, text};
+
+/// A registry with the org `acme` and somebody with each role there; and somebody who has none.
+async fn people(app: &TestApp) -> [String; 5] {
+    app.publish("acme/tool", "1.0.0").await;
+    let all = &["read", "publish", "review", "rate", "admin"];
+    let mut tokens = Vec::new();
+    for role in ["reader", "publisher", "admin", "owner"] {
+        tokens.push(app.user(&format!("the-{role}"), all).await);
+        app.member("acme", &format!("the-{role}"), role).await;
+    }
+    tokens.push(app.user("stranger", all).await);
+    tokens.try_into().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_for_who_has_a_role() {
+    let app = TestApp::new().await;
+    let [reader, _, admin, _, stranger] = people(&app).await;
+    for path in ["/orgs/acme", "/orgs/acme/members", "/orgs/acme/policy", "/orgs/acme/signing-secret"] {
+        assert!(Browser::signed_in(&app, &reader).await.page(path).await.contains("reader"), "{path}");
+        assert_eq!(Browser::signed_in(&app, &stranger).await.get(path).await.status, 404, "{path}");
+    }
+    // What the API tells admins only.
+    assert_eq!(Browser::signed_in(&app, &reader).await.get("/orgs/acme/publishers").await.status, 403);
+    assert_eq!(Browser::signed_in(&app, &stranger).await.get("/orgs/acme/publishers").await.status, 403);
+    assert!(
+        Browser::signed_in(&app, &admin).await.page("/orgs/acme/publishers").await.contains("There are none")
+    );
+    assert!(
+        Browser::signed_in(&app, &admin)
+            .await
+            .page("/orgs/acme/inner/x")
+            .await
+            .contains("/orgs/acme/inner\"")
+    );
+    let mut registrys = Browser::signed_in(&app, ADMIN).await;
+    assert_eq!(registrys.get("/orgs/nothing/members").await.status, 404);
+    assert_eq!(registrys.get("/orgs/UPPER").await.status, 404);
+    // Bounds of the token hold for its session.
+    let bound = json!({ "user": "the-admin", "scopes": ["read", "admin"], "namespaces": ["beta"] });
+    let mut bound = Browser::signed_in(&app, &app.token(bound).await).await;
+    assert_eq!(bound.get("/orgs/acme").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_given_roles_and_lose_them() {
+    let app = TestApp::new().await;
+    let [reader, publisher, admin, owner, stranger] = people(&app).await;
+    app.user("new", &["read"]).await;
+    let path = "/orgs/acme/members";
+    let add = [("action", "add"), ("user", "new"), ("role", "publisher")];
+    for (token, status) in [(&reader, 403), (&publisher, 403), (&stranger, 403), (&admin, 303)] {
+        let answer = Browser::signed_in(&app, token).await.post(path, &add).await;
+        assert_eq!(answer.status, status, "{}", text(&answer));
+    }
+    let role = async |user: &str| {
+        let members = app.get_as(ADMIN, "/api/v1/orgs/acme/members").await.is(200);
+        let found =
+            members["members"].as_array().unwrap().iter().find(|member| member["user"] == user).cloned();
+        found.map(|member| member["role"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(role("new").await.as_deref(), Some("publisher"));
+    let mut browser = Browser::signed_in(&app, &admin).await;
+    let page = browser.page(path).await;
+    assert!(page.contains("<strong>new</strong>") && page.contains("Change the role of new"), "{page}");
+    // Admins touch no admins.
+    let change = [("action", "change"), ("user", "new"), ("role", "admin")];
+    assert_eq!(browser.post(path, &change).await.status, 403);
+    for (user, role, status, says) in [
+        ("<script>", "reader", 404, "&#60;script&#62;"),
+        ("nobody", "reader", 404, "there is no user"),
+        ("new", "king", 422, "is none of"),
+    ] {
+        let answer = browser.post(path, &[("action", "add"), ("user", user), ("role", role)]).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, status, "{page}");
+        assert!(
+            page.contains(says) && page.contains("class=\"wrong\"") && !page.contains("<script>"),
+            "{page}"
+        );
+    }
+    // Somebody goes only when that was asked twice.
+    let remove = [("action", "remove"), ("user", "new"), ("confirm", "yes")];
+    let asked = text(&browser.post(path, &remove[..2]).await);
+    assert!(asked.contains("Take the role of new in acme away?"), "{asked}");
+    assert_eq!(role("new").await.as_deref(), Some("publisher"));
+    let mut foreign = Browser::signed_in(&app, &stranger).await;
+    assert_eq!(foreign.post(path, &remove[..2]).await.status, 404);
+    assert_eq!(foreign.post(path, &remove).await.status, 403);
+    assert_eq!(browser.post(path, &remove).await.headers["location"], "/orgs/acme/members?notice=removed");
+    assert_eq!(role("new").await, None);
+    // Whoever leaves may not look at it any more.
+    let mut leaving = Browser::signed_in(&app, &publisher).await;
+    let leave = [("action", "remove"), ("user", "the-publisher"), ("confirm", "yes")];
+    assert_eq!(leaving.post(path, &leave).await.headers["location"], "/account?notice=removed");
+    // The last owner stays: the admin of the registry has made the org, and goes first.
+    let mut owner = Browser::signed_in(&app, &owner).await;
+    let one = [("action", "remove"), ("user", "admin"), ("confirm", "yes")];
+    assert_eq!(owner.post(path, &one).await.status, 303);
+    let last = [("action", "remove"), ("user", "the-owner"), ("confirm", "yes")];
+    assert_eq!(owner.post(path, &last).await.status, 409);
+    let csrf = [("action", "remove"), ("user", "the-admin"), ("confirm", "yes"), ("csrf", "x")];
+    assert_eq!(owner.post_from("same-origin", path, &csrf).await.status, 403);
+    assert_eq!(role("the-admin").await.as_deref(), Some("admin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_have_pages() {
+    let app = TestApp::with(|settings| settings.limits.default_page_rows = 4).await;
+    let [reader, ..] = people(&app).await;
+    let mut browser = Browser::signed_in(&app, &reader).await;
+    let page = browser.page("/orgs/acme/members").await;
+    assert!(page.contains("5 roles") && page.contains("href=\"/orgs/acme/members?offset=4\""), "{page}");
+    // Whoever is no admin may only leave.
+    assert!(!page.contains("Give the role") && page.matches("value=\"remove\"").count() <= 1, "{page}");
+    assert!(browser.page("/orgs/acme/members?offset=4").await.contains("rel=\"prev\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_told_set_and_removed() {
+    let app = TestApp::new().await;
+    let [reader, publisher, admin, _, stranger] = people(&app).await;
+    let path = "/orgs/acme/policy";
+    let set = [("action", "set"), ("approvals", "2"), ("role", "admin"), ("signed", "yes")];
+    for (token, status) in [(&reader, 403), (&publisher, 403), (&stranger, 403), (&admin, 303)] {
+        assert_eq!(Browser::signed_in(&app, token).await.post(path, &set).await.status, status);
+    }
+    let page = Browser::signed_in(&app, &reader).await.page(path).await;
+    for (name, value) in [("approvals", "2"), ("role", "admin"), ("signed", "yes")] {
+        assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name}: {page}");
+    }
+    assert!(!page.contains("value=\"remove\""));
+    let mut browser = Browser::signed_in(&app, &admin).await;
+    for (approvals, role) in
+        [("0", "reviewer"), ("17", "reviewer"), ("<b>", "reviewer"), ("1", "reader"), ("1", "<b>")]
+    {
+        let answer = browser.post(path, &[("action", "set"), ("approvals", approvals), ("role", role)]).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, 422, "{approvals} {role}: {page}");
+        assert!(page.contains("class=\"wrong\"") && !page.contains("<b>"), "{page}");
+    }
+    let remove = [("action", "remove"), ("confirm", "yes")];
+    assert!(text(&browser.post(path, &remove[..1]).await).contains("demand nothing itself?"));
+    assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &remove[..1]).await.status, 403);
+    assert_eq!(browser.post(path, &remove).await.status, 303);
+    assert_eq!(browser.post(path, &remove).await.status, 404);
+    assert!(app.get_as(ADMIN, "/api/v1/orgs/acme/policy").await.is(200)["demanded"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_secret_is_never_shown() {
+    let app = TestApp::new().await;
+    let [reader, _, admin, ..] = people(&app).await;
+    let path = "/orgs/acme/signing-secret";
+    let secret = "a-secret-that-nobody-sees";
+    let set = [("action", "set"), ("secret", secret)];
+    assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &set).await.status, 403);
+    let mut browser = Browser::signed_in(&app, &admin).await;
+    let answer = browser.post(path, &[("action", "set"), ("secret", "")]).await;
+    assert_eq!(answer.status, 422);
+    assert_eq!(browser.post(path, &set).await.status, 303);
+    // Another one takes its place only where that is said.
+    let again = browser.post(path, &set).await;
+    let page = text(&again);
+    assert_eq!(again.status, 409, "{page}");
+    assert!(page.contains("has a signing secret already") && !page.contains(secret), "{page}");
+    let replace = [("action", "set"), ("secret", "another"), ("replace", "yes")];
+    assert_eq!(browser.post(path, &replace).await.status, 303);
+    assert!(!browser.page(path).await.contains("another\""));
+    assert!(Browser::signed_in(&app, &reader).await.page(path).await.contains("registered"));
+    let remove = [("action", "remove"), ("confirm", "yes")];
+    assert!(text(&browser.post(path, &remove[..1]).await).contains("Remove the signing secret of acme?"));
+    assert_eq!(browser.post(path, &remove).await.status, 303);
+    assert_eq!(app.get_as(ADMIN, "/api/v1/orgs/acme").await.is(200)["signing_secret"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_are_trusted_and_trusted_no_more() {
+    let issuer = Issuer::new().await;
+    let trusted = [issuer.trusted(PublisherKind::Github)];
+    let app = registry_with(|settings| settings.oidc_issuers = trusted.to_vec()).await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let path = "/orgs/acme/publishers";
+    let good = [
+        ("action", "add"),
+        ("kind", "github"),
+        ("issuer", ""),
+        ("repository", "octo/tools"),
+        ("owner_id", "65"),
+        ("workflow", "release.yml"),
+        ("environment", "<b>prod</b>"),
+    ];
+    for (field, value, says) in [
+        ("owner_id", "octo", "is a number"),
+        ("repository", "<script>", "class=\"wrong\""),
+        ("kind", "<i>", "is none of"),
+        ("claims", "no pair", "name = text"),
+        ("claims", "a = 1\r\na = 2", "twice"),
+        ("issuer", "https://other.example", "is no `github` issuer"),
+    ] {
+        let mut fields: Vec<_> = good.iter().copied().filter(|(name, _)| *name != field).collect();
+        fields.push((field, value));
+        let answer = browser.post(path, &fields).await;
+        let page = text(&answer);
+        assert!([422, 403].contains(&answer.status.as_u16()), "{field}: {page}");
+        assert!(page.contains(says), "{field}: {page}");
+        assert!(
+            page.contains("value=\"release.yml\"") && !page.contains("<script>") && !page.contains("<i>"),
+            "{page}"
+        );
+    }
+    assert_eq!(browser.post(path, &good).await.status, 303);
+    let page = browser.page(path).await;
+    assert!(
+        page.contains("octo/tools") && page.contains("&#60;b&#62;prod") && !page.contains("<b>prod"),
+        "{page}"
+    );
+    // The same again.
+    assert_eq!(browser.post(path, &good).await.status, 409);
+    let id = app.get_as(ADMIN, "/api/v1/orgs/acme/publishers").await.is(200)["publishers"][0]["id"].clone();
+    let remove = [("action", "remove"), ("publisher", id.as_str().unwrap()), ("confirm", "yes")];
+    assert!(text(&browser.post(path, &remove[..2]).await).contains("Trust these builds no more?"));
+    // Below, where it is not trusted itself, it is shown and cannot be removed.
+    assert!(browser.page("/orgs/acme/inner/publishers").await.contains("Trusted in"));
+    assert_eq!(browser.post("/orgs/acme/inner/publishers", &remove).await.status, 404);
+    assert_eq!(browser.post(path, &remove).await.status, 303);
+    assert!(browser.page(path).await.contains("There are none"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_is_managed_on_its_page() {
+    let app = TestApp::new().await;
+    let [reader, publisher, admin, _, stranger] = people(&app).await;
+    let is_managed = async |token: &str| {
+        Browser::signed_in(&app, token).await.page("/acme/tool").await.contains("<h2>Manage</h2>")
+    };
+    assert_eq!(
+        [is_managed(&reader).await, is_managed(&publisher).await, is_managed(&admin).await],
+        [false, true, true]
+    );
+    let hide = [("visibility", "private")];
+    for (token, status) in [(&reader, 403), (&publisher, 403), (&stranger, 403), (&admin, 303)] {
+        assert_eq!(
+            Browser::signed_in(&app, token).await.post("/acme/tool/visibility", &hide).await.status,
+            status
+        );
+    }
+    // Now it is not there for who has no role.
+    for path in ["/acme/tool/visibility", "/acme/tool/versions/1.0.0/yank"] {
+        assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &hide).await.status, 404, "{path}");
+    }
+    let mut browser = Browser::signed_in(&app, &admin).await;
+    assert_eq!(browser.post("/acme/tool/visibility", &[("visibility", "<b>")]).await.status, 422);
+    let yank = [("reason", "<script>bad</script>"), ("confirm", "yes")];
+    let path = "/acme/tool/versions/1.0.0/yank";
+    assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &yank).await.status, 403);
+    assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &yank[..1]).await.status, 403);
+    let mut publisher = Browser::signed_in(&app, &publisher).await;
+    let asked = text(&publisher.post(path, &yank[..1]).await);
+    assert!(asked.contains("Yank acme/tool 1.0.0?") && asked.contains("&#60;script&#62;bad"), "{asked}");
+    assert_eq!(
+        publisher.post(path, &yank).await.headers["location"],
+        "/acme/tool/versions/1.0.0?notice=yanked"
+    );
+    let page = publisher.page("/acme/tool/versions/1.0.0").await;
+    assert!(
+        page.contains("was yanked") && !page.contains("<script>bad") && page.contains("Take the yank back"),
+        "{page}"
+    );
+    assert_eq!(publisher.post(path, &[("action", "unyank")]).await.status, 303);
+    assert!(!publisher.page("/acme/tool/versions/1.0.0").await.contains("was yanked"));
+}
