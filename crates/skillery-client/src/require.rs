@@ -13,16 +13,19 @@ pub struct Require {
     pub signed: bool,
     /// Others have approved it, as the policy of its namespace wants it.
     pub approved: bool,
+    /// Where that is demanded: an owner may have released it by force instead.
+    pub or_forced: bool,
     /// Witnesses have seen the log that it is in.
     pub witnessed: bool,
 }
 
 /// The words, in the order of what they rest on.
-const WORDS: [&str; 5] = ["hash", "logged", "signed", "approved", "witnessed"];
+const WORDS: [&str; 6] = ["hash", "logged", "signed", "approved-or-forced", "approved", "witnessed"];
 
 impl Require {
     /// Right digests are enough.
-    pub const HASH: Self = Self { logged: false, signed: false, approved: false, witnessed: false };
+    pub const HASH: Self =
+        Self { logged: false, signed: false, approved: false, or_forced: false, witnessed: false };
     /// The version is in the log.
     pub const LOGGED: Self = Self { logged: true, ..Self::HASH };
     /// It is signed, too.
@@ -35,6 +38,10 @@ impl Require {
             logged: self.logged || other.logged,
             signed: self.signed || other.signed,
             approved: self.approved || other.approved,
+            // Whoever demands approvals without a way around them has none.
+            or_forced: (self.or_forced || !self.approved)
+                && (other.or_forced || !other.approved)
+                && (self.approved || other.approved),
             witnessed: self.witnessed || other.witnessed,
         }
     }
@@ -49,7 +56,7 @@ impl Default for Require {
 /// The text is none of the words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it is one or more of `hash`, `logged`, `signed`, `approved` and `witnessed`, with commas between them"
+    "it is one or more of `hash`, `logged`, `signed`, `approved`, `approved-or-forced` and `witnessed`, with commas between them"
 )]
 pub struct RequireError;
 
@@ -64,6 +71,7 @@ impl FromStr for Require {
                 "logged" => Self::LOGGED,
                 "signed" => Self::SIGNED,
                 "approved" => Self { approved: true, ..Self::SIGNED },
+                "approved-or-forced" => Self { approved: true, or_forced: true, ..Self::SIGNED },
                 "witnessed" => Self { witnessed: true, ..Self::LOGGED },
                 _ => return Err(RequireError),
             });
@@ -74,8 +82,9 @@ impl FromStr for Require {
 
 impl fmt::Display for Require {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [hash, logged, signed, approved, witnessed] = WORDS;
+        let [hash, logged, signed, or_forced, approved, witnessed] = WORDS;
         let kind = match *self {
+            Self { approved: true, or_forced: true, .. } => or_forced,
             Self { approved: true, .. } => approved,
             Self { signed: true, .. } => signed,
             Self { witnessed: true, .. } => "",
@@ -105,6 +114,8 @@ mod tests {
             ("witnessed", "witnessed"),
             ("witnessed, signed", "signed,witnessed"),
             ("approved,signed,logged,hash", "approved"),
+            ("signed,approved-or-forced", "approved-or-forced"),
+            ("approved-or-forced,approved", "approved"),
         ] {
             let require: Require = text.parse().unwrap();
             assert_eq!(require.to_string(), shown);

@@ -1,12 +1,17 @@
 //! Enrolling keys, and signing what is published.
 
-use skillery_core::api::{EnrolRequest, KeySummary, SignRequest, SignatureUpload, SignaturesResponse};
+use skillery_core::api::{
+    ApprovalsResponse, EnrolRequest, KeySummary, ReviewSignature, SignRequest, SignatureUpload,
+    SignaturesResponse,
+};
 use skillery_core::bundle::{self, BundleFile};
+use skillery_core::sign::author::SignatureKind;
 use skillery_core::sign::enrolment::Challenge;
-use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE};
+use skillery_core::sign::review::{REVIEW_TYPE, ReviewStatement};
+use skillery_core::sign::sshsig::{ENROLL_NAMESPACE, RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::sign::statement::{Expected, Statement};
 use skillery_core::time::Time;
-use skillery_core::{Segment, SkillId, Version, VersionRequest};
+use skillery_core::{Decision, Digest, Segment, SkillId, Version, VersionRequest};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -133,6 +138,37 @@ pub async fn sign_published(
     let value = sign_with(signer, RELEASE_NAMESPACE, statement.clone()).await?;
     let signature = SignatureUpload { kind: signer.kind(), value };
     client.sign_version(&checked.id, version, &SignRequest { statement, signature }).await
+}
+
+/// Signs the approval of exactly these bytes, under the policies that are in force: what the registry says of the version is held
+/// against its log first.
+pub async fn sign_review(
+    client: &Client,
+    home: &Home,
+    signer: &Signer,
+    standing: &ApprovalsResponse,
+    digest: Digest,
+) -> Result<ReviewSignature> {
+    client.need_token("signing a review")?;
+    let mut log = Log::open(client, home, None).await?;
+    log.update().await?;
+    log.check_name()?;
+    let statement = ReviewStatement {
+        digest,
+        policies: standing.policies.clone(),
+        registry: log.key().name().to_owned(),
+        skill: standing.id.clone(),
+        r#type: REVIEW_TYPE.to_owned(),
+        verdict: Decision::Approved,
+        version: standing.version.clone(),
+    };
+    let statement =
+        statement.to_text().ok_or_else(|| Error::invalid("the review", "it cannot be written".to_owned()))?;
+    if signer.kind() != SignatureKind::SshSig {
+        return Err(Error::invalid("the key to sign with", "reviews are signed with SSH keys".to_owned()));
+    }
+    let signature = sign_with(signer, REVIEW_NAMESPACE, statement.clone()).await?;
+    Ok(ReviewSignature { statement, signature })
 }
 
 /// The files of what is published as code, as the registry makes them.

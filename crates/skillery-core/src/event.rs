@@ -1,13 +1,15 @@
 //! What the log holds: one entry for every change.
 
+mod about;
 mod publisher;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::SignatureMark;
-use crate::approval::PublishPolicy;
+use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy};
+use crate::sign::review::ReviewMark;
 use crate::time::Time;
-use crate::{Digest, Role, Scope, SkillId, Version, Visibility};
+use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
 pub use publisher::PublisherMatch;
 
@@ -163,6 +165,24 @@ pub enum Event {
         /// Where.
         namespace: String,
     },
+    /// A group of a namespace, whose members policies ask for, has these members from now on.
+    #[serde(rename = "group.set")]
+    GroupSet {
+        /// Where.
+        namespace: String,
+        /// Which.
+        group: Segment,
+        /// The ids of all its members, in order.
+        users: Vec<String>,
+    },
+    /// A group of a namespace is there no more.
+    #[serde(rename = "group.removed")]
+    GroupRemoved {
+        /// Where.
+        namespace: String,
+        /// Which.
+        group: Segment,
+    },
     /// A key to sign with was enrolled.
     #[serde(rename = "key.enrolled")]
     KeyEnrolled {
@@ -207,6 +227,12 @@ pub enum Event {
         /// The entries of the policies by which it waits until it is released; without any it waits for nothing.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         policies: Vec<u64>,
+        /// What is true of it, of what policies ask for; where none of those in force asks, it was not looked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        facts: Option<Vec<Fact>>,
+        /// Policies that let it pass, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed: Vec<AutoMark>,
     },
     /// A version that was published before was signed.
     #[serde(rename = "version.signed")]
@@ -231,6 +257,12 @@ pub enum Event {
         digest: Digest,
         /// The entry by which the reviewer had the role.
         member: u64,
+        /// The entries of the groups that the reviewer is in, there and above.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<u64>,
+        /// The reviewer's signature, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<ReviewMark>,
     },
     /// A reviewer refused a version that waited. It is never handed out.
     #[serde(rename = "version.rejected")]
@@ -294,6 +326,58 @@ pub enum Event {
         policies: Vec<u64>,
         /// The entries of the approvals that count, of one that waited.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<u64>,
+    },
+    /// An owner has released what waited, without the approvals that it waited for.
+    #[serde(rename = "version.forced")]
+    VersionForced {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle.
+        digest: Digest,
+        /// The entry by which whoever did it had a role there.
+        member: u64,
+        /// SHA-256 of 64 hexadecimal digits, a line feed and the reason, which members of the namespace are told.
+        reason: Digest,
+        /// The entries of the policies that it waited for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
+    },
+    /// A version that was handed out waits again.
+    #[serde(rename = "version.held")]
+    VersionHeld {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// Why.
+        why: HeldFor,
+        /// The entries of the policies that it waits for.
+        policies: Vec<u64>,
+    },
+    /// A version that is handed out is to be looked at again.
+    #[serde(rename = "version.due")]
+    VersionDue {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// The entries of the policies that demand it.
+        policies: Vec<u64>,
+    },
+    /// A version that is handed out, and was due or released by force, has the approvals that are demanded.
+    #[serde(rename = "version.reviewed")]
+    VersionReviewed {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// The entries of the policies that it is approved by.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<u64>,
+        /// The entries of the approvals that count.
         approvals: Vec<u64>,
     },
     /// A skill is seen by others now.
@@ -378,180 +462,6 @@ pub enum Event {
 
 fn is_not(value: &bool) -> bool {
     !value
-}
-
-impl Event {
-    /// The kind, as it stands in JSON.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Genesis => "log.genesis",
-            Self::LogKeyRotated { .. } => "log.key-rotated",
-            Self::UserCreated { .. } => "user.created",
-            Self::UserDisabled { .. } => "user.disabled",
-            Self::OrgCreated { .. } => "org.created",
-            Self::MemberSet { .. } => "member.set",
-            Self::MemberRemoved { .. } => "member.removed",
-            Self::TokenIssued { .. } => "token.issued",
-            Self::TokenRevoked { .. } => "token.revoked",
-            Self::UserLinked { .. } => "user.linked",
-            Self::PublisherTrusted { .. } => "publisher.trusted",
-            Self::PublisherUntrusted { .. } => "publisher.untrusted",
-            Self::SigningSecretSet { .. } => "org.signing-secret-set",
-            Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
-            Self::WebhookAdded { .. } => "webhook.added",
-            Self::WebhookRemoved { .. } => "webhook.removed",
-            Self::PolicySet { .. } => "policy.set",
-            Self::PolicyRemoved { .. } => "policy.removed",
-            Self::KeyEnrolled { .. } => "key.enrolled",
-            Self::KeyRevoked { .. } => "key.revoked",
-            Self::VersionPublished { .. } => "version.published",
-            Self::VersionSigned { .. } => "version.signed",
-            Self::VersionApproved { .. } => "version.approved",
-            Self::VersionRejected { .. } => "version.rejected",
-            Self::VersionChangesRequested { .. } => "version.changes-requested",
-            Self::VersionYanked { .. } => "version.yanked",
-            Self::VersionUnyanked { .. } => "version.unyanked",
-            Self::VersionQuarantined { .. } => "version.quarantined",
-            Self::VersionReleased { .. } => "version.released",
-            Self::VisibilityChanged { .. } => "skill.visibility-changed",
-            Self::SkillRated { .. } => "skill.rated",
-            Self::SkillUnrated { .. } => "skill.unrated",
-            Self::SkillStarred { .. } => "skill.starred",
-            Self::SkillUnstarred { .. } => "skill.unstarred",
-            Self::CommentPosted { .. } => "comment.posted",
-            Self::CommentEdited { .. } => "comment.edited",
-            Self::CommentDeleted { .. } => "comment.deleted",
-            Self::CommentHidden { .. } => "comment.hidden",
-            Self::CommentUnhidden { .. } => "comment.unhidden",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The version that the change is about, if it is about one.
-    pub fn version(&self) -> Option<&Version> {
-        match self {
-            Self::VersionPublished { version, .. }
-            | Self::VersionSigned { version, .. }
-            | Self::VersionApproved { version, .. }
-            | Self::VersionRejected { version, .. }
-            | Self::VersionChangesRequested { version, .. }
-            | Self::VersionYanked { version, .. }
-            | Self::VersionUnyanked { version, .. }
-            | Self::VersionQuarantined { version, .. }
-            | Self::VersionReleased { version, .. } => Some(version),
-            _ => None,
-        }
-    }
-
-    /// The skill that the change is about, if it is about one.
-    pub fn skill(&self) -> Option<&SkillId> {
-        match self {
-            Self::VersionPublished { skill, .. }
-            | Self::VersionSigned { skill, .. }
-            | Self::VersionApproved { skill, .. }
-            | Self::VersionRejected { skill, .. }
-            | Self::VersionChangesRequested { skill, .. }
-            | Self::VersionYanked { skill, .. }
-            | Self::VersionUnyanked { skill, .. }
-            | Self::VersionQuarantined { skill, .. }
-            | Self::VersionReleased { skill, .. }
-            | Self::VisibilityChanged { skill, .. }
-            | Self::SkillRated { skill, .. }
-            | Self::SkillUnrated { skill }
-            | Self::SkillStarred { skill }
-            | Self::SkillUnstarred { skill }
-            | Self::CommentPosted { skill, .. }
-            | Self::CommentEdited { skill, .. }
-            | Self::CommentDeleted { skill, .. }
-            | Self::CommentHidden { skill, .. }
-            | Self::CommentUnhidden { skill, .. } => Some(skill),
-            Self::Genesis
-            | Self::LogKeyRotated { .. }
-            | Self::Unknown
-            | Self::UserCreated { .. }
-            | Self::UserDisabled { .. }
-            | Self::OrgCreated { .. }
-            | Self::WebhookAdded { .. }
-            | Self::WebhookRemoved { .. }
-            | Self::PolicySet { .. }
-            | Self::PolicyRemoved { .. }
-            | Self::KeyEnrolled { .. }
-            | Self::KeyRevoked { .. }
-            | Self::MemberSet { .. }
-            | Self::MemberRemoved { .. }
-            | Self::TokenIssued { .. }
-            | Self::TokenRevoked { .. }
-            | Self::UserLinked { .. }
-            | Self::PublisherTrusted { .. }
-            | Self::PublisherUntrusted { .. }
-            | Self::SigningSecretSet { .. }
-            | Self::SigningSecretRemoved { .. } => None,
-        }
-    }
-
-    /// Whether it is what somebody says of a skill, by which nothing else about it changes.
-    pub fn is_said(&self) -> bool {
-        matches!(
-            self,
-            Self::CommentPosted { .. }
-                | Self::CommentEdited { .. }
-                | Self::CommentDeleted { .. }
-                | Self::CommentHidden { .. }
-                | Self::CommentUnhidden { .. }
-        )
-    }
-
-    /// Who may read of the change in the log. Names of skills, of orgs and of what lies below them are not for everybody.
-    pub fn audience(&self) -> Audience<'_> {
-        if let Some(skill) = self.skill() {
-            return Audience::OfSkill(skill);
-        }
-        match self {
-            Self::OrgCreated { org }
-            | Self::SigningSecretSet { org }
-            | Self::SigningSecretRemoved { org }
-            | Self::KeyEnrolled { org: Some(org), .. } => Audience::OfOrg(org),
-            Self::MemberSet { namespace, .. }
-            | Self::MemberRemoved { namespace, .. }
-            | Self::PublisherTrusted { namespace, .. }
-            | Self::PublisherUntrusted { namespace, .. }
-            | Self::WebhookAdded { namespace, .. }
-            | Self::WebhookRemoved { namespace, .. }
-            | Self::PolicySet { namespace, .. }
-            | Self::PolicyRemoved { namespace } => Audience::OfOrg(namespace),
-            Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
-            _ => Audience::Everybody,
-        }
-    }
-
-    /// Whether it changes what callers may do or see, so that what is remembered of callers must go.
-    pub fn changes_access(&self) -> bool {
-        match self {
-            // Better to look once too often.
-            Self::Unknown
-            | Self::UserCreated { .. }
-            | Self::UserDisabled { .. }
-            | Self::OrgCreated { .. }
-            | Self::MemberSet { .. }
-            | Self::MemberRemoved { .. }
-            | Self::TokenRevoked { .. }
-            | Self::PublisherTrusted { .. }
-            | Self::PublisherUntrusted { .. }
-            | Self::SigningSecretSet { .. }
-            | Self::SigningSecretRemoved { .. } => true,
-            Self::Genesis
-            | Self::LogKeyRotated { .. }
-            | Self::TokenIssued { .. }
-            | Self::UserLinked { .. }
-            | Self::WebhookAdded { .. }
-            | Self::WebhookRemoved { .. }
-            | Self::PolicySet { .. }
-            | Self::PolicyRemoved { .. }
-            | Self::KeyEnrolled { .. }
-            | Self::KeyRevoked { .. } => false,
-            about_a_skill => about_a_skill.skill().is_none(),
-        }
-    }
 }
 
 /// Who may read of a change.

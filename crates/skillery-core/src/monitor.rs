@@ -6,6 +6,9 @@
 
 mod approvals;
 mod hidden;
+mod keys;
+mod policies;
+mod released;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,17 +16,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::approvals::{Decided, PolicyState};
+use self::approvals::Decided;
 use self::hidden::{Bounds, Said, places};
+use self::keys::KeyState;
+use self::policies::{GroupState, PolicyState, Published};
+use self::released::{Forced, Held};
 use self::versions::VersionState;
-use crate::api::SignatureMark;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
 use crate::id::key_contains;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Decision, Digest, Namespace, Role, SkillId};
+use crate::{Decision, Digest, Namespace, Role, Segment, SkillId, Visibility};
 
 word_enum! {
     /// A rule of the log.
@@ -96,6 +101,18 @@ pub struct Monitor {
     builds: BTreeMap<String, String>,
     /// What is demanded of what is published, by namespace key.
     policies: BTreeMap<String, PolicyState>,
+    /// Groups, by namespace key and name.
+    #[serde(default)]
+    groups: BTreeMap<String, BTreeMap<Segment, GroupState>>,
+    /// Skills, by key, of which is known that everybody sees them.
+    #[serde(default)]
+    public: BTreeSet<String>,
+    /// Versions that must wait again, as the entry before says so.
+    #[serde(default)]
+    owed: BTreeSet<String>,
+    /// Versions that were released by force, with the entries that did.
+    #[serde(default)]
+    forced: BTreeMap<u64, String>,
     /// What hidden leaves may be.
     bounds: Bounds,
     /// What could not be judged, as what it rests on may be hidden.
@@ -111,15 +128,6 @@ pub struct Handover {
     pub root: Digest,
     /// The key from there on: `name+id+base64`.
     pub to: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KeyState {
-    user: Option<String>,
-    org: Option<String>,
-    /// The last entry about it.
-    last: u64,
-    is_revoked: bool,
 }
 
 impl Monitor {
@@ -142,6 +150,12 @@ impl Monitor {
     /// others say of it.
     pub fn unjudged(&self) -> u64 {
         self.unjudged
+    }
+
+    /// Versions that owners have released without the approvals that were demanded, as `skill@version`, by the entries that say
+    /// so. It breaks no rule, and somebody should know.
+    pub fn forced(&self) -> &BTreeMap<u64, String> {
+        &self.forced
     }
 
     /// The last time that the log was handed over to another key. Whether its root is that of the tree, and its key the one
@@ -168,7 +182,12 @@ impl Monitor {
         };
         match entry {
             Some(entry) => self.check(index, &entry, &mut found),
-            None => drop(self.hidden.insert(index)),
+            None => {
+                // It may be what is owed.
+                let is_owed = !std::mem::take(&mut self.owed).is_empty();
+                self.excuse(is_owed);
+                self.hidden.insert(index);
+            }
         }
         found.violations
     }
@@ -193,6 +212,7 @@ impl Monitor {
             None => {}
         }
         let actor = entry.actor.as_deref();
+        self.check_owed(&entry.event, found);
         match &entry.event {
             Event::LogKeyRotated { note } => self.hand_over(index, note, found),
             Event::UserCreated { user, admin } => {
@@ -261,15 +281,36 @@ impl Monitor {
             }
             Event::KeyRevoked { key } => self.revoke(index, key, found),
             Event::PolicySet { namespace, policy } => {
-                self.set_policy(index, actor, namespace, Some(*policy), found);
+                self.set_policy(index, actor, namespace, Some(policy), found);
             }
             Event::PolicyRemoved { namespace } => self.set_policy(index, actor, namespace, None, found),
-            Event::VersionPublished { skill, version, digest, statement, signatures, policies, .. } => {
+            Event::GroupSet { namespace, group, users } => {
+                self.set_group(index, actor, namespace, group, Some(users), found);
+            }
+            Event::GroupRemoved { namespace, group } => {
+                self.set_group(index, actor, namespace, group, None, found);
+            }
+            Event::VersionPublished {
+                skill,
+                version,
+                digest,
+                statement,
+                signatures,
+                policies,
+                facts,
+                passed,
+                via,
+                ..
+            } => {
                 self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-                self.check_policies(&skill.namespace().key(), policies, found);
+                let facts = facts.as_deref();
+                self.check_facts(skill, version, facts, found);
+                self.check_passed(&Published { actor, skill, facts, passed, via: via.as_deref() }, found);
+                let passed: Vec<u64> = passed.iter().map(|mark| mark.policy).collect();
+                self.check_policies(&skill.namespace().key(), policies, facts, &passed, found);
                 let signers = signatures.iter().map(|mark| mark.signer.clone());
                 let authors = signers.chain(actor.map(str::to_owned)).collect();
-                self.publish(skill, version, *digest, authors, &entry.event, found);
+                self.publish(skill, version, *digest, authors, entry, found);
                 if statement.is_some() == signatures.is_empty() {
                     found.add(Rule::Signature, "a statement and signatures come together".to_owned());
                 }
@@ -285,24 +326,48 @@ impl Monitor {
                 self.check_signature(index, skill, signature, found);
                 self.add_author(skill, version, &signature.signer);
             }
-            Event::VersionApproved { skill, version, digest, member }
+            Event::VersionApproved { skill, version, digest, member, .. }
             | Event::VersionRejected { skill, version, digest, member }
             | Event::VersionChangesRequested { skill, version, digest, member } => {
                 self.change(skill, version, &entry.event, found);
-                let decision = match entry.event {
-                    Event::VersionApproved { .. } => Decision::Approved,
-                    Event::VersionRejected { .. } => Decision::Rejected,
-                    _ => Decision::ChangesRequested,
+                let (time, digest, member) = (entry.time, *digest, *member);
+                let (decision, approval) = match &entry.event {
+                    Event::VersionApproved { groups, signature, .. } => {
+                        (Decision::Approved, Some((groups, signature)))
+                    }
+                    Event::VersionRejected { .. } => (Decision::Rejected, None),
+                    _ => (Decision::ChangesRequested, None),
                 };
-                let (digest, member) = (*digest, *member);
-                self.decide(Decided { index, actor, skill, version, digest, member, decision }, found);
+                let decided =
+                    Decided { index, time, actor, skill, version, digest, member, decision, approval };
+                self.decide(decided, found);
             }
-            Event::VersionReleased { skill, version, policies, approvals } => {
+            Event::VersionReleased { skill, version, policies, approvals }
+            | Event::VersionReviewed { skill, version, policies, approvals } => {
                 let fits = self.change(skill, version, &entry.event, found);
                 match approvals.is_empty() {
                     true => self.must_be_admin(actor, found),
-                    false if fits => self.release(skill, version, policies, approvals, found),
+                    false if fits => {
+                        let is_again = matches!(entry.event, Event::VersionReviewed { .. });
+                        self.release(skill, version, policies, approvals, (entry.time, is_again), found);
+                    }
                     false => {}
+                }
+            }
+            Event::VersionForced { skill, version, digest, member, policies, .. } => {
+                if self.change(skill, version, &entry.event, found) {
+                    let (digest, member) = (*digest, *member);
+                    self.force(Forced { index, actor, skill, version, digest, member, policies }, found);
+                }
+            }
+            Event::VersionHeld { skill, version, why, policies } => {
+                if self.change(skill, version, &entry.event, found) {
+                    self.hold(Held { actor, skill, version, why: *why, policies }, found);
+                }
+            }
+            Event::VersionDue { skill, version, policies } => {
+                if self.change(skill, version, &entry.event, found) {
+                    self.fall_due(actor, skill, version, policies, found);
                 }
             }
             Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
@@ -313,8 +378,12 @@ impl Monitor {
                 self.change(skill, version, &entry.event, found);
                 self.must_be_admin(actor, found);
             }
-            Event::VisibilityChanged { skill, .. } => {
+            Event::VisibilityChanged { skill, visibility } => {
                 self.must_have(actor, &skill.namespace().key(), Role::Admin, found);
+                match visibility {
+                    Visibility::Public => self.make_public(skill),
+                    _ => drop(self.public.remove(&skill.key())),
+                }
             }
             _ => {}
         }
@@ -357,81 +426,6 @@ impl Monitor {
             found.add(Rule::LogKey, detail);
         }
         self.handover = Some(Handover { index, root: rotation.root, to: rotation.to.to_string() });
-    }
-
-    fn enrol(
-        &mut self,
-        index: u64,
-        key: &str,
-        user: &Option<String>,
-        org: &Option<String>,
-        found: &mut Found,
-    ) {
-        if user.is_some() == org.is_some() {
-            found.add(Rule::Key, format!("{key} must be a user's, or an org's"));
-        }
-        let state = KeyState { user: user.clone(), org: org.clone(), last: index, is_revoked: false };
-        if self.keys.insert(key.to_owned(), state).is_some() {
-            found.add(Rule::Key, format!("{key} was enrolled before"));
-        }
-    }
-
-    fn revoke(&mut self, index: u64, key: &str, found: &mut Found) {
-        match self.keys.get_mut(key) {
-            Some(state) if !state.is_revoked => (state.is_revoked, state.last) = (true, index),
-            Some(_) => found.add(Rule::Key, format!("{key} was revoked before")),
-            None => {
-                if !self.excuse(self.may_be(None, &Said::Key(key.to_owned()))) {
-                    found.add(Rule::Key, format!("{key} was never enrolled"));
-                }
-                let state = KeyState { user: None, org: None, last: index, is_revoked: true };
-                self.keys.insert(key.to_owned(), state);
-            }
-        }
-    }
-
-    /// A signature is judged where it stands: by the state of its key and of its signer's role at that entry.
-    fn check_signature(&mut self, index: u64, skill: &SkillId, mark: &SignatureMark, found: &mut Found) {
-        let SignatureMark { key, signer, enrolled, member, .. } = mark;
-        match self.keys.get(key) {
-            None if self.hidden.contains(enrolled) => {
-                self.unjudged += 1;
-                self.say(*enrolled, Said::Key(key.clone()), found);
-            }
-            None => found.add(Rule::Signature, format!("{key} was never enrolled")),
-            Some(state) if state.is_revoked => {
-                found.add(Rule::Signature, format!("{key} was revoked by entry {}", state.last));
-            }
-            Some(state) if state.last != *enrolled => {
-                let detail = format!("the last entry about {key} is {}, and it names {enrolled}", state.last);
-                found.add(Rule::Signature, detail);
-            }
-            Some(KeyState { user: Some(user), .. }) if user != signer => {
-                found.add(
-                    Rule::Signature,
-                    format!("{key} is the key of `{user}`, and `{signer}` is said to have signed"),
-                );
-            }
-            Some(KeyState { org: Some(org), .. }) if key_of(org).is_none_or(|org| org != skill.org_key()) => {
-                found.add(Rule::Signature, format!("{key} is the authority of another org, `{org}`"));
-            }
-            Some(_) => {}
-        }
-        if self.disabled.contains(signer) {
-            found.add(Rule::Signature, format!("`{signer}` is switched off"));
-        }
-        let namespace = skill.namespace().key();
-        let roles = self.roles_in(&namespace, signer);
-        let is_given = roles.iter().any(|(role, given)| *role >= Role::Publisher && given == member);
-        let is_late = self.bound(places(&namespace), signer).is_none_or(|bound| *member > bound);
-        if !is_given && self.hidden.contains(member) && is_late {
-            self.unjudged += 1;
-            self.say(*member, Said::role(&namespace, signer), found);
-        } else if !is_given || *member >= index {
-            let detail =
-                format!("entry {member} does not give `{signer}` a role in `{namespace}` that may publish");
-            found.add(Rule::Signature, detail);
-        }
     }
 
     fn roles_in(&self, namespace: &str, user: &str) -> Vec<(Role, u64)> {

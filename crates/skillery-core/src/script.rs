@@ -1,9 +1,12 @@
 //! What a skill's Python file says of itself: the block of PEP 723 (`# /// script`), and in it the table
 //! `[tool.skillery]`. Asking grants nothing: what a skill may do is for the caller's policy to say.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::bundle::BundleFile;
 
 /// Bytes of the block. One that is longer is refused.
 const MAX_BLOCK: usize = 256 * 1024;
@@ -102,6 +105,43 @@ impl Manifest {
         }
         Ok(Some(manifest))
     }
+}
+
+/// What the files of a skill ask for, each as a word with what it is about, in order: `host:api.example.com:443`. What a version
+/// has and the one before it has not is new.
+///
+/// Code that says nothing of itself may ask for anything at run time: `undeclared:` and its path. Programs that are no
+/// Python are named by their paths, and tools that an agent may use by `tool:`.
+pub fn asked_for(files: &[BundleFile], allowed_tools: Option<&str>) -> Vec<String> {
+    let mut asked = BTreeSet::new();
+    for file in files {
+        let path = &file.path;
+        let is_python = path.ends_with(".py");
+        match std::str::from_utf8(&file.bytes).map(Manifest::find) {
+            _ if !is_python => {
+                if file.executable || file.bytes.starts_with(b"#!") {
+                    asked.insert(format!("program:{path}"));
+                }
+            }
+            Ok(Ok(Some(manifest))) => {
+                let Permissions { read, write, hosts, environment, subprocess, packages, .. } =
+                    manifest.permissions;
+                asked.extend(read.iter().map(|path| format!("read:{}", path.display())));
+                asked.extend(write.iter().map(|path| format!("write:{}", path.display())));
+                asked.extend(hosts.iter().map(|host| format!("host:{host}")));
+                asked.extend(environment.iter().map(|name| format!("environment:{name}")));
+                asked.extend(subprocess.then(|| "subprocess".to_owned()));
+                let name =
+                    |package: &String| package.split_whitespace().next().unwrap_or_default().to_owned();
+                asked.extend(packages.iter().map(|package| format!("package:{}", name(package))));
+            }
+            Ok(Ok(None)) => drop(asked.insert(format!("undeclared:{path}"))),
+            _ => drop(asked.insert(format!("unreadable:{path}"))),
+        }
+    }
+    let tools = allowed_tools.unwrap_or_default().split([' ', ',']).filter(|tool| !tool.is_empty());
+    asked.extend(tools.map(|tool| format!("tool:{tool}")));
+    asked.into_iter().collect()
 }
 
 /// The lines as Python has them: a line also ends with a carriage return alone.
@@ -213,5 +253,37 @@ def main(): ...
         for other in ["## /// script", "    # ///script", "# /// scripts", "# script", "# //// script"] {
             assert_eq!(Manifest::find(&format!("{other}\n")).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_told_in_words() {
+        let file = |path: &str, executable, text: &str| BundleFile {
+            path: path.to_owned(),
+            executable,
+            bytes: text.as_bytes().to_vec(),
+        };
+        let manifest = "# /// script\n# [tool.skillery.permissions]\n# hosts = [\"api.example.com:443\"]\n# subprocess = true\n\
+            # packages = [\"six==1.16.0 --hash=sha256:00\"]\n# ///\n";
+        let files = [
+            file("tool.py", false, manifest),
+            file("other.py", false, "print(1)"),
+            file("bad.py", false, "# /// script\n"),
+            file("run.sh", true, "echo"),
+            file("notes.md", false, "text"),
+        ];
+        let asked = asked_for(&files, Some("Read Bash(git:*)"));
+        assert_eq!(
+            asked,
+            [
+                "host:api.example.com:443",
+                "package:six==1.16.0",
+                "program:run.sh",
+                "subprocess",
+                "tool:Bash(git:*)",
+                "tool:Read",
+                "undeclared:other.py",
+                "unreadable:bad.py",
+            ]
+        );
     }
 }

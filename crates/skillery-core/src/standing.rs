@@ -39,6 +39,15 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
         Event::VersionReleased { approvals, .. } => {
             fits(Published, if approvals.is_empty() { &[Quarantined] } else { &[Pending] })
         }
+        // Without the approvals, by an owner; with them, of what is handed out already.
+        Event::VersionForced { .. } => fits(Published, &[Pending]),
+        Event::VersionReviewed { approvals, .. } => {
+            fits(Published, if approvals.is_empty() { &[] } else { &[Published] })
+        }
+        Event::VersionDue { .. } => fits(Published, &[Published]),
+        Event::VersionHeld { policies, .. } => {
+            fits(Pending, if policies.is_empty() { &[] } else { &[Published, Yanked] })
+        }
         Event::VersionYanked { .. } => fits(Yanked, &[Published, Yanked]),
         Event::VersionUnyanked { .. } => fits(Published, &[Yanked]),
         Event::VersionQuarantined { .. } => fits(Quarantined, &[Published, Yanked, Quarantined]),
@@ -50,10 +59,11 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::HeldFor;
     use crate::{Digest, SkillId, Version};
     use VersionStatus::{Pending, Published, Quarantined, Rejected, Yanked};
 
-    fn events() -> [Event; 10] {
+    fn events() -> [Event; 14] {
         let (skill, version): (SkillId, Version) = ("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap());
         let published = |policies: Vec<u64>| Event::VersionPublished {
             skill: skill.clone(),
@@ -65,6 +75,8 @@ mod tests {
             statement: None,
             signatures: Vec::new(),
             policies,
+            facts: None,
+            passed: Vec::new(),
         };
         let released = |approvals: Vec<u64>| Event::VersionReleased {
             skill: skill.clone(),
@@ -76,13 +88,41 @@ mod tests {
         [
             published(Vec::new()),
             published(vec![1]),
-            Event::VersionApproved { skill: skill.clone(), version: version.clone(), digest, member: 1 },
+            Event::VersionApproved {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+                groups: Vec::new(),
+                signature: None,
+            },
             Event::VersionRejected { skill: skill.clone(), version: version.clone(), digest, member: 1 },
             released(vec![2]),
             released(Vec::new()),
             Event::VersionYanked { skill: skill.clone(), version: version.clone() },
             Event::VersionUnyanked { skill: skill.clone(), version: version.clone() },
             Event::VersionQuarantined { skill: skill.clone(), version: version.clone() },
+            Event::VersionForced {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+                reason: digest,
+                policies: vec![1],
+            },
+            Event::VersionHeld {
+                skill: skill.clone(),
+                version: version.clone(),
+                why: HeldFor::Review,
+                policies: vec![1],
+            },
+            Event::VersionDue { skill: skill.clone(), version: version.clone(), policies: vec![1] },
+            Event::VersionReviewed {
+                skill: skill.clone(),
+                version: version.clone(),
+                policies: vec![1],
+                approvals: vec![2],
+            },
             Event::VersionChangesRequested {
                 skill: skill.clone(),
                 version: version.clone(),
@@ -96,38 +136,31 @@ mod tests {
     fn what_can_follow_what() {
         // In the order of the events above.
         let table = [
-            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None, None]),
+            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None], [None; 5]),
             (
                 Some(Pending),
-                [
-                    None,
-                    None,
-                    Some(Pending),
-                    Some(Rejected),
-                    Some(Published),
-                    None,
-                    None,
-                    None,
-                    None,
-                    Some(Pending),
-                ],
+                [None, None, Some(Pending), Some(Rejected), Some(Published), None, None, None, None],
+                [Some(Published), None, None, None, Some(Pending)],
             ),
             (
                 Some(Published),
-                [None, None, Some(Published), None, None, None, Some(Yanked), None, Some(Quarantined), None],
+                [None, None, Some(Published), None, None, None, Some(Yanked), None, Some(Quarantined)],
+                [None, Some(Pending), Some(Published), Some(Published), None],
             ),
             (
                 Some(Yanked),
-                [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined), None],
+                [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined)],
+                [None, Some(Pending), None, None, None],
             ),
             (
                 Some(Quarantined),
-                [None, None, None, None, None, Some(Published), None, None, Some(Quarantined), None],
+                [None, None, None, None, None, Some(Published), None, None, Some(Quarantined)],
+                [None; 5],
             ),
-            (Some(Rejected), [None; 10]),
+            (Some(Rejected), [None; 9], [None; 5]),
         ];
-        for (before, row) in table {
-            for (event, after) in events().iter().zip(row) {
+        for (before, row, rest) in table {
+            for (event, after) in events().iter().zip(row.into_iter().chain(rest)) {
                 assert_eq!(status_after(before, event).ok(), after, "{before:?} {}", event.kind());
             }
         }

@@ -84,7 +84,7 @@ fn approval_decide<'py>(
                 .map_err(|error| Error::Invalid { what: "`digest`".to_owned(), reason: error.to_string() })?,
             None => Library::new(Home::locate()?).reviewed_digest(&client, &id, &version).await?,
         };
-        let request = DecisionRequest { decision, digest: Some(digest), comment };
+        let request = DecisionRequest { decision, digest: Some(digest), comment, signature: None };
         let standing = client.decide(&id, &version, &request).await?;
         Approval::of(&client, standing).await
     })?;
@@ -113,6 +113,7 @@ fn approval_list<'py>(py: Python<'py>, registry: &Registry, wanted: &str) -> PyR
             state: form.state.map(|state| word::<ApprovalState>(&state, "state")).transpose()?,
             mine: form.mine,
             needs_me: form.needs_me,
+            due: false,
         };
         client.pending(&filter, Page { limit: Some(form.limit), offset: Some(form.offset) }).await
     })?;

@@ -119,6 +119,7 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
         tokio::spawn(origin::working("job:notifications", notify::follow(Arc::clone(app)))),
         tokio::spawn(origin::working("job:deliveries", notify::deliver(Arc::clone(app)))),
         tokio::spawn(origin::working("job:digests", notify::keep_house(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:reviews", jobs::review_again(Arc::clone(app)))),
         tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
         tokio::spawn(origin::working("job:insight", insight::follow(Arc::clone(app)))),
     ];

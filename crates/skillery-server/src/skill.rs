@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use skillery_core::access::yanked;
 use skillery_core::api::DownloadResponse;
+use skillery_core::approval::Notice;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{
     Limits, ProblemCode, Role, Scope, SkillId, SkillKind, Version, VersionRequest, VersionStatus,
@@ -223,7 +224,15 @@ pub async fn handed_out(
 /// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.
 fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
     match row.status {
-        VersionStatus::Published => Ok(None),
+        VersionStatus::Published => Ok(row.notice.map(|notice| match notice {
+            Notice::Forced => {
+                format!(
+                    "{} {} was released by an owner, without the approvals that it waited for",
+                    skill.id, row.version
+                )
+            }
+            Notice::Due => format!("{} {} should have been reviewed again", skill.id, row.version),
+        })),
         VersionStatus::Pending => Ok(Some(format!("{} {} waits for approval", skill.id, row.version))),
         VersionStatus::Yanked => Ok(Some(yanked(&skill.id, &row.version, row.reason.as_deref()))),
         VersionStatus::Quarantined => {

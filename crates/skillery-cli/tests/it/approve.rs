@@ -149,3 +149,92 @@ fn what_installs_may_have_to_be_approved() {
     place.publish(ID, "1.0.0");
     snapshot!("install-not-approved", server.place().run(["install", ID, "--require", "approved"]).fails(1));
 }
+
+/// A place of a reviewer in `acme` who has enrolled a key.
+fn signing_reviewer(server: &Server, admin: &Place, name: &str) -> Place {
+    member(server, admin, name, "reviewer");
+    let scopes = ["--scope", "read", "--scope", "review", "--scope", "admin"];
+    let create = ["token", "create", "--user", name, "--json"].into_iter().chain(scopes);
+    let created = admin.run(create).ok().reveals();
+    let mut place = server.place();
+    place.set("REGISTRY_TOKEN", created.json()["token"].as_str().unwrap());
+    let key = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", "id_test"])
+        .current_dir(place.work())
+        .status();
+    assert!(key.unwrap().success());
+    place.run(["key", "enrol", "id_test"]).ok();
+    place
+}
+
+#[test]
+fn a_team_has_stages_groups_signed_reviews_and_a_way_around_them() {
+    let says = |stdout: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(stdout.contains(line), "no `{line}` in\n{stdout}");
+        }
+    };
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["org", "create", "acme"]).ok();
+    let author = member(&server, &admin, "anna", "publisher");
+    let plain = member(&server, &admin, "rob", "reviewer");
+    let (rita, sam) = (signing_reviewer(&server, &admin, "rita"), signing_reviewer(&server, &admin, "sam"));
+
+    let team = admin.run(["org", "policy", "set", "acme", "--preset", "team"]).ok();
+    says(
+        &team.stdout,
+        &["passes: what a trusted build publishes", "passes: a patch that asks for nothing new"],
+    );
+    admin.run(["org", "policy", "set", "acme", "--preset", "no-such"]).fails(2);
+    admin.run(["org", "policy", "group", "acme", "security"]).fails(2);
+    let group = admin.run(["org", "policy", "group", "acme", "security", "sam"]).ok();
+    says(&group.stdout, &["group security of acme", "sam"]);
+    author.run(["org", "policy", "group", "acme", "security", "anna"]).fails(3);
+    admin.write("bad.toml", "approvals = 1\n\n[[stages]]\nname = \"review\"\n");
+    admin.run(["org", "policy", "set", "acme", "--file", "bad.toml"]).fails(2);
+    let stages = "[[stages]]\nname = \"review\"\n\n[[stages]]\nname = \"security\"\ngroup = \"security\"\n";
+    admin.write("policy.toml", format!("signed_reviews = true\n\n{stages}"));
+    let staged = admin.run(["org", "policy", "set", "acme", "--file", "policy.toml"]).ok();
+    let told = [
+        "1. review: one reviewer or above\n",
+        "2. security: one reviewer or above in the group security\n",
+        "only signed approvals count",
+    ];
+    says(&staged.stdout, &told);
+    says(&rita.run(["org", "policy", "show", "acme/email"]).ok().stdout, &told);
+
+    author.write("skill.py", VALIDATOR);
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.0.0"]).ok();
+    let accept = ["approve", "accept", ID, "1.0.0"];
+    let sign = ["approve", "accept", ID, "1.0.0", "--sign"];
+    let unsigned = plain.run(accept).fails(2);
+    says(&unsigned.stderr, &["the stage `review` counts signed approvals only"]);
+    says(&plain.run(sign).fails(2).stderr, &["no key to sign with is known here"]);
+    let first = rita.run(sign).ok();
+    says(
+        &first.stdout,
+        &["complete; 1 of 1", "open; 0 of 1, each a reviewer or above in the group security, signed"],
+    );
+    says(&rita.run(["approve", "list", "--needs-me"]).ok().stdout, &["nothing waits for you"]);
+    says(&sam.run(["approve", "list", "--needs-me"]).ok().stdout, &[ID]);
+    sam.run(sign).ok();
+    says(&rita.run(["approve", "show", ID, "1.0.0"]).ok().stdout, &["published", "complete; 1 of 1"]);
+    server.place().run(["install", &format!("{ID}@1.0.0"), "--require", "approved"]).ok();
+
+    author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0"]).ok();
+    let force = ["org", "policy", "break-glass", ID, "1.1.0", "--reason", "incident 4711"];
+    rita.run(force).fails(3);
+    says(&admin.run(force).ok().stdout, &["released by force"]);
+    says(&rita.run(["approve", "list", "--due"]).ok().stdout, &["1.1.0"]);
+    says(&rita.run(["approve", "show", ID, "1.1.0"]).ok().stdout, &["incident 4711"]);
+    let newest = format!("{ID}@1.1.0");
+    let refused = server.place().run(["install", &newest, "--require", "approved"]).fails(1);
+    says(&refused.stderr, &["an owner released it by force"]);
+    let taken = server.place().run(["install", &newest, "--require", "approved-or-forced"]).ok();
+    says(&taken.stderr, &["was released by an owner"]);
+
+    let history = admin.run(["org", "policy", "history", "acme"]).ok();
+    says(&history.stdout, &["1. review: one reviewer or above", "an approval counts for 30 days"]);
+    admin.run(["log", "monitor"]).ok();
+}

@@ -2,9 +2,10 @@
 
 use reqwest::Method;
 use skillery_core::api::{
-    ApprovalState, ApprovalsResponse, DecisionRequest, PendingResponse, PolicyResponse,
+    ApprovalState, ApprovalsResponse, DecisionRequest, GroupRequest, GroupSummary, PendingResponse,
+    PolicyHistoryResponse, PolicyResponse, ReasonRequest, SignedReviewsResponse,
 };
-use skillery_core::{Namespace, PublishPolicy, SkillId, Version};
+use skillery_core::{Namespace, PublishPolicy, Segment, SkillId, Version};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
@@ -19,8 +20,10 @@ pub struct ApprovalFilter {
     pub state: Option<ApprovalState>,
     /// What the caller published, in place of what the caller reviews.
     pub mine: bool,
-    /// Only what the caller may approve, and has decided nothing about.
+    /// Only what an approval of the caller would count for now.
     pub needs_me: bool,
+    /// What is handed out, and due to be looked at again or released by force, in place of what waits.
+    pub due: bool,
 }
 
 impl Client {
@@ -30,8 +33,25 @@ impl Client {
             .query("namespace", filter.namespace.as_ref())
             .query("state", filter.state)
             .query("mine", filter.mine.then_some(true))
-            .query("needs-me", filter.needs_me.then_some(true));
+            .query("needs-me", filter.needs_me.then_some(true))
+            .query("due", filter.due.then_some(true));
         self.json(page.add_to(call)).await
+    }
+
+    /// `GET /skills/{id}/versions/{version}/reviews`: its signed approvals.
+    pub async fn signed_reviews(&self, id: &SkillId, version: &Version) -> Result<SignedReviewsResponse> {
+        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "reviews"])).await
+    }
+
+    /// `POST /skills/{id}/versions/{version}/break-glass`: releases what waits without the approvals that it waits for.
+    pub async fn break_glass(
+        &self,
+        id: &SkillId,
+        version: &Version,
+        reason: &str,
+    ) -> Result<ApprovalsResponse> {
+        let call = Call::of_skill(Method::POST, id, &["versions", &version.to_string(), "break-glass"]);
+        self.json(call.body(&ReasonRequest { reason: reason.to_owned() })?).await
     }
 
     /// `GET /skills/{id}/versions/{version}/approvals`: how far a version is.
@@ -59,14 +79,45 @@ impl Client {
     pub async fn set_approval_policy(
         &self,
         namespace: &Namespace,
-        wanted: PublishPolicy,
+        wanted: &PublishPolicy,
     ) -> Result<PolicyResponse> {
-        self.json(Call::put(&policy(namespace)).body(&wanted)?).await
+        self.json(Call::put(&policy(namespace)).body(wanted)?).await
     }
 
     /// `DELETE /orgs/{namespace}/policy`: what it demanded itself is demanded no more. For admins of the namespace.
     pub async fn remove_approval_policy(&self, namespace: &Namespace) -> Result<PolicyResponse> {
         self.json(Call::delete(&policy(namespace))).await
+    }
+
+    /// `GET /orgs/{namespace}/policy/history`: every policy that it had itself, the newest first.
+    pub async fn approval_policy_history(
+        &self,
+        namespace: &Namespace,
+        page: Page,
+    ) -> Result<PolicyHistoryResponse> {
+        let mut path = policy(namespace);
+        path.push("history");
+        self.json(page.add_to(Call::get(&path))).await
+    }
+
+    /// `PUT /orgs/{namespace}/policy/groups/{group}`: who is in a group from now on. For admins of the namespace.
+    pub async fn set_group(
+        &self,
+        namespace: &Namespace,
+        group: &Segment,
+        users: &[Segment],
+    ) -> Result<GroupSummary> {
+        let mut path = policy(namespace);
+        path.extend(["groups", group.as_str()]);
+        let users = users.iter().map(ToString::to_string).collect();
+        self.json(Call::put(&path).body(&GroupRequest { users })?).await
+    }
+
+    /// `DELETE /orgs/{namespace}/policy/groups/{group}`. For admins of the namespace.
+    pub async fn remove_group(&self, namespace: &Namespace, group: &Segment) -> Result<()> {
+        let mut path = policy(namespace);
+        path.extend(["groups", group.as_str()]);
+        self.empty(Call::delete(&path)).await
     }
 }
 

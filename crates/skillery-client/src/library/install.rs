@@ -176,6 +176,7 @@ impl Library {
                     &installed.manifest,
                     approvals.as_ref(),
                     LogKeys::known(configured),
+                    options.require.or_forced,
                 )?;
             }
             library.store.writer()?.set_current(id, version)?;
@@ -274,7 +275,8 @@ impl Library {
             true => {
                 let is_told = warning.is_some() && is_named;
                 let said = is_told.then_some(detail.summary.status);
-                let demands = Demands { signed: require.signed, approved: require.approved };
+                let (approved, or_forced) = (require.approved, require.or_forced);
+                let demands = Demands { signed: require.signed, approved, or_forced };
                 let proven =
                     self.prove(client, &checked, said, demands, introduced, witnessing.as_ref()).await;
                 Some(proven.map_err(|error| self.unsigned(error, options, state))?)
@@ -314,6 +316,12 @@ impl Library {
             homepage: detail.homepage,
             repository: detail.repository,
         };
+        let forced = proven.as_ref().and_then(|proven| proven.forced);
+        let warning = warning.or_else(|| {
+            let (id, version) = (&manifest.id, &manifest.version);
+            let told = |index| format!("{id} {version} was released by force, by entry {index} of the log");
+            forced.map(told)
+        });
         let new_key = proven.as_ref().and_then(|proven| proven.new_key.as_ref());
         let new_log_key = new_key.map(VerifierKey::fingerprint);
         let mut kept = Kept::default();

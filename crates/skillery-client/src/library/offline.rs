@@ -111,7 +111,9 @@ impl Library {
             self.check_signed(manifest, &files, kept, LogKeys::known(configured))?;
         }
         if options.require.approved {
-            self.check_approved(manifest, entry.kept.approvals.as_ref(), LogKeys::known(configured))?;
+            let keys = LogKeys::known(configured);
+            let or_forced = options.require.or_forced;
+            self.check_approved(manifest, entry.kept.approvals.as_ref(), keys, or_forced)?;
         }
         if options.verify_signature {
             self.require_any_signature(client.registry(), manifest, &files, kept, configured)?;

@@ -32,6 +32,8 @@ pub(super) struct Proven {
     pub(super) signed: Option<Signed>,
     /// The approvals, where they were demanded.
     pub(super) approved: Option<Approved>,
+    /// The entry by which it was released by force, if it was.
+    pub(super) forced: Option<u64>,
 }
 
 /// What a proof on this machine says.
@@ -107,6 +109,7 @@ impl Library {
             new_key: log.is_new().then(|| log.key().clone()),
             signed: logged.signed,
             approved: logged.approved,
+            forced: logged.forced,
         })
     }
 
@@ -156,6 +159,7 @@ impl Library {
         manifest: &Manifest,
         kept: Option<&KeptApprovals>,
         keys: LogKeys<'_>,
+        or_forced: bool,
     ) -> Result<ApprovedView> {
         let offered = offered(manifest, &[]);
         let (Some(kept), Some(published)) = (kept, manifest.log_index) else {
@@ -163,7 +167,7 @@ impl Library {
             let reason = "no approval of it is kept on this machine".to_owned();
             return Err(LogError::NotApproved { id, version, reason }.into());
         };
-        check_kept_approvals(kept, &self.keys_of(manifest, keys)?, &offered, published)
+        check_kept_approvals(kept, &self.keys_of(manifest, keys)?, &offered, published, or_forced)
     }
 
     /// The keys that what is kept of a version is believed by.

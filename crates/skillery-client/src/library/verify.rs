@@ -64,8 +64,10 @@ impl Library {
         if require.signed && verified.signatures.is_empty() {
             return Err(LogError::NotKept { id, version }.into());
         }
-        if require.approved && verified.approved.is_none() {
-            self.check_approved(manifest, None, keys)?;
+        let has_approvals = |view: &ApprovedView| view.forced.is_none() || require.or_forced;
+        if require.approved && !verified.approved.as_ref().is_some_and(has_approvals) {
+            let kept = self.store.kept(installed)?;
+            self.check_approved(manifest, kept.approvals.as_ref(), keys, require.or_forced)?;
         }
         if require.logged {
             let witnessing = self.witnessing(client, require)?;
@@ -104,7 +106,8 @@ impl Library {
             None => Vec::new(),
         };
         let approvals = kept.approvals.as_ref();
-        let approved = approvals.map(|kept| self.check_approved(manifest, Some(kept), keys)).transpose()?;
+        let approved =
+            approvals.map(|kept| self.check_approved(manifest, Some(kept), keys, true)).transpose()?;
         Ok(Verified { installed: installed.clone(), signature_state, proof, signatures, approved })
     }
 

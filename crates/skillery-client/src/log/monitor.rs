@@ -1,6 +1,6 @@
 //! Reading a whole log, and checking that its entries keep the rules.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
@@ -50,6 +50,9 @@ pub struct MonitorReport {
     pub hidden: usize,
     /// Rights that could not be judged, as what gives them may be among those.
     pub unjudged: u64,
+    /// Versions that owners have released without the approvals that were demanded, as `skill@version`, by the entries that say
+    /// so. It breaks no rule, and somebody should know.
+    pub forced: BTreeMap<u64, String>,
     /// Rules that entries break.
     pub violations: Vec<Violation>,
 }
@@ -118,6 +121,7 @@ impl Log {
             keys,
             hidden: watched.monitor.hidden(),
             unjudged: watched.monitor.unjudged(),
+            forced: watched.monitor.forced().clone(),
             violations,
         })
     }

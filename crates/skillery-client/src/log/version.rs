@@ -58,6 +58,8 @@ pub struct Demands {
     pub signed: bool,
     /// Approval by others.
     pub approved: bool,
+    /// Or release by an owner, by force.
+    pub or_forced: bool,
 }
 
 /// That a version is in the log.
@@ -75,6 +77,8 @@ pub struct Logged {
     pub signed: Option<Signed>,
     /// The approvals, where they were demanded.
     pub approved: Option<Approved>,
+    /// The entry by which an owner has released it without the approvals that were demanded, if nobody has approved it since.
+    pub forced: Option<u64>,
 }
 
 impl Log {
@@ -96,14 +100,15 @@ impl Log {
             false => None,
         };
         let approved = match demands.approved {
-            true => Some(self.check_approved(offered, &history).await?),
+            true => Some(self.check_approved(offered, &history, demands.or_forced).await?),
             false => None,
         };
         let index = receipt.index();
         let rests_on =
             [signed.as_ref().map(|signed| signed.view.log_index), approved.as_ref().map(|it| it.last)];
         let rests_on = rests_on.into_iter().flatten().fold(index, u64::max);
-        Ok(Logged { index, receipt: text, key, rests_on, signed, approved })
+        let forced = forced(offered, &history);
+        Ok(Logged { index, receipt: text, key, rests_on, signed, approved, forced })
     }
 
     /// Checks that these entries are in the tree of the newest checkpoint.
@@ -246,6 +251,21 @@ fn status_of(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<(Version
     standing
 }
 
+/// The entry by which the version was released by force, where it is handed out by that.
+fn forced(offered: &Offered<'_>, entries: &[(u64, Entry)]) -> Option<u64> {
+    let about = entries.iter().filter(|(_, entry)| entry.event.version() == Some(offered.version));
+    // The newest of what decides it.
+    let decides = |event: &Event| match event {
+        Event::VersionForced { .. } => Some(true),
+        Event::VersionReviewed { .. } | Event::VersionHeld { .. } => Some(false),
+        Event::VersionReleased { approvals, .. } if !approvals.is_empty() => Some(false),
+        _ => None,
+    };
+    let (is_forced, index) =
+        about.filter_map(|(index, entry)| Some((decides(&entry.event)?, *index))).next()?;
+    is_forced.then_some(index)
+}
+
 fn not_logged(offered: &Offered<'_>, reason: String) -> Error {
     LogError::NotLogged { id: offered.id.clone(), version: offered.version.clone(), reason }.into()
 }
@@ -333,6 +353,8 @@ mod tests {
             statement: None,
             signatures: Vec::new(),
             policies: vec![3],
+            facts: None,
+            passed: Vec::new(),
         };
         let yanked = || Event::VersionYanked { skill: id.clone(), version: version.clone() };
         let unyanked = || Event::VersionUnyanked { skill: id.clone(), version: version.clone() };

@@ -48,7 +48,7 @@ async fn author(registry: &Registry) -> (Client, Signer) {
 
 fn decided(decision: Decision, digest: Option<Digest>) -> DecisionRequest {
     let comment = if decision == Decision::Rejected { "sends addresses away" } else { "" };
-    DecisionRequest { decision, digest, comment: comment.to_owned() }
+    DecisionRequest { decision, digest, comment: comment.to_owned(), signature: None }
 }
 
 #[tokio::test]
@@ -73,9 +73,9 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     let approved = approved.unwrap();
     assert_eq!((approved.demanded, approved.log_indexes.len()), (PublishPolicy::LEAST, 1));
 
-    let two = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
-    registry.admin().set_approval_policy(&acme(), two).await.unwrap();
-    assert_eq!(rita.approval_policy(&acme()).await.unwrap().demanded, Some(two));
+    let two = PublishPolicy { approvals: 2, ..PublishPolicy::LEAST };
+    registry.admin().set_approval_policy(&acme(), &two).await.unwrap();
+    assert_eq!(rita.approval_policy(&acme()).await.unwrap().demanded, Some(two.clone()));
     publish(&anna, &home, draft("acme/hello", "1.1.0"), with).await.unwrap();
     let error = install(&library, &stranger, "1.1.0", PLAIN).await.unwrap_err();
     assert_eq!(error.code(), "version-not-found");
@@ -111,7 +111,7 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     assert_eq!(rita.pending(&in_acme, Page::default()).await.unwrap().total, 0);
     let approved = install(&library, &stranger, "1.1.0", APPROVED).await.unwrap().installed.manifest.approved;
     let approved = approved.unwrap();
-    assert_eq!((approved.demanded, approved.log_indexes.len()), (two, 2));
+    assert_eq!((approved.demanded.clone(), approved.log_indexes.len()), (two.clone(), 2));
     // What was tried is installed already, and was not found to be approved; now it is.
     assert!(install(&trial, &rita, "1.1.0", APPROVED).await.unwrap().installed.manifest.approved.is_some());
 
@@ -133,24 +133,24 @@ async fn what_the_registry_releases_is_approved_for_clients_too() {
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     let (admin, hello) = (registry.admin(), id("acme/hello"));
     let library = Library::new(registry.home("reader"));
-    let policy = |approvals, role| PublishPolicy { approvals, role, signed: false };
+    let policy = |approvals, role| PublishPolicy { approvals, role, ..PublishPolicy::LEAST };
     let approve = async |client: &Client, number: &str| {
         let request = decided(Decision::Approved, None);
         client.decide(&hello, &version(number), &request).await.unwrap().status
     };
     // Loosened while it waits: it is released by what is demanded then, and counted by that.
-    admin.set_approval_policy(&acme(), policy(2, Role::Reviewer)).await.unwrap();
+    admin.set_approval_policy(&acme(), &policy(2, Role::Reviewer)).await.unwrap();
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
-    admin.set_approval_policy(&acme(), policy(1, Role::Reviewer)).await.unwrap();
+    admin.set_approval_policy(&acme(), &policy(1, Role::Reviewer)).await.unwrap();
     assert_eq!(approve(&rita, "1.0.0").await, VersionStatus::Published);
     let approved = install(&library, &registry.stranger(), "1.0.0", APPROVED).await.unwrap();
     let approved = approved.installed.manifest.approved.unwrap();
     assert_eq!((approved.demanded, approved.log_indexes.len()), (policy(1, Role::Reviewer), 1));
     // Tightened while it waits, by roles: who has approved as less says so again.
     publish(&anna, &home, draft("acme/hello", "1.1.0"), with).await.unwrap();
-    admin.set_approval_policy(&acme(), policy(2, Role::Reviewer)).await.unwrap();
+    admin.set_approval_policy(&acme(), &policy(2, Role::Reviewer)).await.unwrap();
     assert_eq!(approve(&rita, "1.1.0").await, VersionStatus::Pending);
-    admin.set_approval_policy(&acme(), policy(2, Role::Admin)).await.unwrap();
+    admin.set_approval_policy(&acme(), &policy(2, Role::Admin)).await.unwrap();
     for name in ["rita", "rob"] {
         admin.set_member(&acme(), &name.parse().unwrap(), Role::Admin).await.unwrap();
     }
@@ -166,8 +166,8 @@ async fn a_registry_that_hands_out_what_waits_is_not_believed() {
     let registry = Registry::start().await;
     let home = registry.home("author");
     let (anna, signer) = author(&registry).await;
-    let one = PublishPolicy { approvals: 1, role: Role::Reviewer, signed: false };
-    registry.admin().set_approval_policy(&acme(), one).await.unwrap();
+    let one = PublishPolicy::LEAST;
+    registry.admin().set_approval_policy(&acme(), &one).await.unwrap();
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
     // In between, an admin's token is put on; what is told of the version is not what the log says.
@@ -225,8 +225,8 @@ async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_any
     let home = registry.home("author");
     let (anna, signer) = author(&registry).await;
     let (rita, rob) = (reviewer(&registry, "rita").await, reviewer(&registry, "rob").await);
-    let two = PublishPolicy { approvals: 2, role: Role::Reviewer, signed: false };
-    registry.admin().set_approval_policy(&acme(), two).await.unwrap();
+    let two = PublishPolicy { approvals: 2, ..PublishPolicy::LEAST };
+    registry.admin().set_approval_policy(&acme(), &two).await.unwrap();
     let with = SignWith { signer: Some(&signer), ..SignWith::default() };
     publish(&anna, &home, draft("acme/hello", "1.0.0"), with).await.unwrap();
     let hello = id("acme/hello");
@@ -244,7 +244,7 @@ async fn what_approves_a_version_is_kept_beside_it_and_counted_again_without_any
         offline.verify_required(&stranger, &installed, APPROVED.require)
     };
     let approved = check().unwrap().approved.unwrap();
-    assert_eq!((approved.demanded, approved.log_indexes.len()), (two, 2));
+    assert_eq!((approved.demanded.clone(), approved.log_indexes.len()), (two.clone(), 2));
     assert_eq!(Some(approved), installed.manifest.approved);
     let from_cache = InstallOptions { offline: true, ..APPROVED };
     install(&offline, &stranger, "1.0.0", from_cache).await.unwrap();

@@ -63,6 +63,7 @@ impl Says {
                     publisher: "ann".into(),
                     created_at: Time::default(),
                     reason: None,
+                    notice: None,
                     dependencies: Default::default(),
                     changelog: None,
                 },

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Decision, PublishPolicy};
+use crate::approval::{Decision, Fact, HeldFor, PublishPolicy};
+use crate::sign::review::ReviewMark;
 use crate::time::Time;
 use crate::words::word_enum;
-use crate::{Digest, SkillId, Version, VersionStatus};
+use crate::{Digest, Role, Segment, SkillId, Version, VersionStatus};
 
 /// A policy where it is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,10 +29,143 @@ pub struct PolicyInForce {
 pub struct PolicyResponse {
     /// The namespace.
     pub namespace: String,
-    /// What is demanded: what the policies demand together; nothing where there is none.
+    /// What is demanded, in short: the most people and the highest role of the policies; nothing where there is none.
     pub demanded: Option<PublishPolicy>,
     /// The policies of the namespace and of those above it, the outermost first.
     pub policies: Vec<PolicyInForce>,
+    /// The groups that these policies may name: those of the same namespaces.
+    #[serde(default)]
+    pub groups: Vec<GroupSummary>,
+}
+
+/// A group of a namespace, whose members policies ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GroupSummary {
+    /// Where.
+    pub namespace: String,
+    /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub group: Segment,
+    /// The names of its members.
+    pub users: Vec<String>,
+    /// The number of the log entry that says so.
+    pub log_index: u64,
+}
+
+/// `PUT /api/v1/orgs/{namespace}/policy/groups/{group}`: all its members from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GroupRequest {
+    /// The names of its members, at most 200.
+    pub users: Vec<String>,
+}
+
+/// A change of what a namespace demands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyChange {
+    /// Where.
+    pub namespace: String,
+    /// What it demands from then on; nothing where the policy was removed.
+    pub policy: Option<PublishPolicy>,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Time,
+    /// The name of who did it.
+    pub by: Option<String>,
+    /// The number of the log entry.
+    pub log_index: u64,
+}
+
+/// `GET /api/v1/orgs/{namespace}/policy/history`: every policy that the namespace had itself, the newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyHistoryResponse {
+    /// How many there are.
+    pub total: u64,
+    /// This page.
+    pub changes: Vec<PolicyChange>,
+}
+
+/// A reviewer's signature over the statement of a review.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReviewSignature {
+    /// The statement, as canonical JSON: registry, skill, version, digest, verdict and the entries of the policies in force.
+    pub statement: String,
+    /// The SSH signature over it with the namespace `skill-review@v1`, in its armour.
+    pub signature: String,
+}
+
+/// A signed approval, with all that checks it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignedReview {
+    /// The number of the log entry that has the approval.
+    pub log_index: u64,
+    /// The statement and the signature.
+    #[serde(flatten)]
+    pub review: ReviewSignature,
+    /// The key.
+    pub public_key: String,
+    /// What the log says of it.
+    pub mark: ReviewMark,
+}
+
+/// `GET /api/v1/skills/{id}/versions/{version}/reviews`: the signed approvals of a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignedReviewsResponse {
+    /// The oldest first.
+    pub reviews: Vec<SignedReview>,
+}
+
+/// How far a stage is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StageStanding {
+    /// The namespace whose policy has it; the innermost of those that have it together.
+    pub namespace: String,
+    /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub name: Segment,
+    /// How many people it needs.
+    pub approvals: u32,
+    /// The role that they hold at least.
+    pub role: Role,
+    /// The group that they are in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub group: Option<Segment>,
+    /// Whether only signed approvals count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
+    /// The names of those whose approvals count for it.
+    pub given: Vec<String>,
+    /// Whether it is the one that is to be approved now.
+    pub is_open: bool,
+    /// Whether it has what it needs.
+    pub is_complete: bool,
+}
+
+/// That an owner has released a version without the approvals that it waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ForcedSummary {
+    /// The name of who did it.
+    pub by: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Time,
+    /// Why. The log has the SHA-256 of `salt`, a line feed and this.
+    pub reason: String,
+    /// 64 hexadecimal digits.
+    pub salt: String,
+    /// The number of the log entry that has it.
+    pub log_index: u64,
 }
 
 /// `POST /api/v1/skills/{id}/versions/{version}/approvals`: decides about a version.
@@ -48,6 +182,9 @@ pub struct DecisionRequest {
     /// Why, for members of the namespace. A rejection and a request for changes have one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// The reviewer's signature, of an approval. A policy may demand it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReviewSignature>,
 }
 
 /// What somebody decided.
@@ -67,6 +204,9 @@ pub struct DecisionSummary {
     pub log_index: u64,
     /// Whether it counts as things stand: the user still holds the role, and had no part in the version.
     pub counts: bool,
+    /// Whether the reviewer has signed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 /// `GET /api/v1/skills/{id}/versions/{version}/approvals`: how far a version is.
@@ -86,12 +226,31 @@ pub struct ApprovalsResponse {
     pub digest: Digest,
     /// The name of the user who published it.
     pub publisher: String,
-    /// What is demanded now; nothing where no policy demands anything.
+    /// What is demanded now, in short; nothing where no policy demands anything.
     pub demanded: Option<PublishPolicy>,
     /// How many approvals count now.
     pub given: u32,
     /// The last decision of each reviewer, the oldest first.
     pub decisions: Vec<DecisionSummary>,
+    /// What is demanded now, stage by stage. All of them must be complete.
+    #[serde(default)]
+    pub stages: Vec<StageStanding>,
+    /// The entries of the policies in force there that demand approvals: what a signed review names.
+    #[serde(default)]
+    pub policies: Vec<u64>,
+    /// What is true of it; nothing where that was not looked for, and every condition holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Vec<Fact>>,
+    /// Why it waits again, if it was handed out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<HeldFor>,
+    /// Since when somebody should look at it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub due_since: Option<Time>,
+    /// Who released it without the approvals that it waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedSummary>,
     /// A higher version that was published since, and is reviewed or handed out in place of this one that waits or was rejected.
     /// No approval is moved from one to the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Notice;
 use crate::time::Time;
 use crate::{Digest, SkillId, SkillKind, Version, VersionStatus, Visibility};
 
@@ -49,6 +50,9 @@ pub struct VersionSummary {
     /// Why it was yanked or quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is to be said of it, if something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
     /// The skills that it needs, each with the version or range that will do. Left out where nobody has looked: what it needs then
     /// stands in its files alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

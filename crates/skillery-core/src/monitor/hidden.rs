@@ -33,6 +33,10 @@ pub(super) enum Said {
     Key(String),
     /// It sets a policy in a namespace of this org.
     Policy(String),
+    /// It sets a group in a namespace of this org.
+    Group(String),
+    /// It trusts a build in a namespace of this org.
+    Build(String),
 }
 
 impl fmt::Display for Said {
@@ -42,6 +46,8 @@ impl fmt::Display for Said {
             Self::Role { user, org } => write!(formatter, "a role of `{user}` in `{org}`"),
             Self::Key(key) => write!(formatter, "about {key}"),
             Self::Policy(org) => write!(formatter, "a policy of `{org}`"),
+            Self::Group(org) => write!(formatter, "a group of `{org}`"),
+            Self::Build(org) => write!(formatter, "a build that `{org}` trusts"),
         }
     }
 }
@@ -55,6 +61,16 @@ impl Said {
     /// A policy in the org of this namespace.
     pub(super) fn policy(namespace: &str) -> Self {
         Self::Policy(org_of(namespace).to_owned())
+    }
+
+    /// A group in the org of this namespace.
+    pub(super) fn group(namespace: &str) -> Self {
+        Self::Group(org_of(namespace).to_owned())
+    }
+
+    /// A build that the org of this namespace trusts.
+    pub(super) fn build(namespace: &str) -> Self {
+        Self::Build(org_of(namespace).to_owned())
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Visibility;
+use crate::api::SignatureMark;
 use crate::approval::PublishPolicy;
 use crate::entry::Opening;
 use crate::sign::author::SignatureKind;
@@ -99,6 +100,8 @@ fn published(version: &str, signatures: Vec<SignatureMark>) -> Event {
         statement: (!signatures.is_empty()).then(|| Digest::of(b"statement")),
         signatures,
         policies: Vec::new(),
+        facts: None,
+        passed: Vec::new(),
     }
 }
 
@@ -330,10 +333,7 @@ fn governed() -> (Log, u64, [u64; 2]) {
 }
 
 fn demanding(approvals: u32) -> Event {
-    Event::PolicySet {
-        namespace: "acme".into(),
-        policy: PublishPolicy { approvals, role: Role::Reviewer, signed: false },
-    }
+    Event::PolicySet { namespace: "acme".into(), policy: PublishPolicy { approvals, ..PublishPolicy::LEAST } }
 }
 
 fn waiting(policy: u64) -> Event {
@@ -346,7 +346,7 @@ fn waiting(policy: u64) -> Event {
 
 fn approved(member: u64) -> Event {
     let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
-    Event::VersionApproved { skill: tool(), version, digest, member }
+    Event::VersionApproved { skill: tool(), version, digest, member, groups: Vec::new(), signature: None }
 }
 
 fn rejected(member: u64) -> Event {
@@ -515,6 +515,8 @@ fn nobody_decides_who_may_not() {
         version: "1.0.0".parse().unwrap(),
         digest: Digest::of(b"other"),
         member: rita,
+        groups: Vec::new(),
+        signature: None,
     };
     log.append("rita", other);
     log.breaks(Rule::Approval);
@@ -571,7 +573,7 @@ fn a_role_counts_that_was_held_when_approving_and_is_held_still() {
         "ann",
         Event::PolicySet {
             namespace: "acme".into(),
-            policy: PublishPolicy { approvals: 1, role: Role::Admin, signed: false },
+            policy: PublishPolicy { role: Role::Admin, ..PublishPolicy::LEAST },
         },
     );
     log.append("pub", waiting(policy));
@@ -760,7 +762,7 @@ fn a_policy_is_passed_over_only_where_its_end_may_be_hidden() {
 fn what_is_not_signed_is_not_published_where_that_is_demanded() {
     let policy = Event::PolicySet {
         namespace: "acme".into(),
-        policy: PublishPolicy { approvals: 0, role: Role::Reviewer, signed: true },
+        policy: PublishPolicy { signed: true, ..PublishPolicy::default() },
     };
     let mut log = Log::begun();
     let key = log.append("pub", enrolled("pub"));
@@ -796,3 +798,5 @@ fn entries_of_kinds_that_are_not_known_are_in_the_chain_of_their_skill() {
     unknown(&mut log, Some(first), "");
     log.breaks(Rule::Chain);
 }
+
+mod gates;

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::Given;
 use super::{Found, Monitor, Rule};
+use crate::approval::Fact;
+use crate::entry::Entry;
 use crate::event::Event;
 use crate::standing::status_after;
 use crate::{Digest, SkillId, Version, VersionStatus};
@@ -17,9 +19,21 @@ pub(super) struct VersionState {
     pub(super) status: VersionStatus,
     /// Who published or signed it, by user id.
     pub(super) authors: BTreeSet<String>,
-    /// Approvals by entry, while it waits.
+    /// Approvals by entry, as far as they may count still.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) approvals: BTreeMap<u64, Given>,
+    /// What was said to be true of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) facts: Option<Vec<Fact>>,
+    /// Policies that let it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) passed: Vec<u64>,
+    /// Whether it was handed out at some time.
+    #[serde(default)]
+    pub(super) was_released: bool,
+    /// Whether it is handed out without the approvals that are demanded: by force, or as it is due.
+    #[serde(default)]
+    pub(super) lacks_approvals: bool,
 }
 
 pub(super) fn version_key(skill: &SkillId, version: &Version) -> String {
@@ -27,6 +41,20 @@ pub(super) fn version_key(skill: &SkillId, version: &Version) -> String {
 }
 
 impl Monitor {
+    /// The versions of a skill, by their keys.
+    pub(super) fn versions_of<'a>(
+        &'a self,
+        skill: &SkillId,
+    ) -> impl Iterator<Item = (&'a String, Version, &'a VersionState)> + use<'a> {
+        let prefix = format!("{}@", skill.key());
+        let from = self.versions.range(prefix.clone()..);
+        from.take_while({
+            let prefix = prefix.clone();
+            move |(key, _)| key.starts_with(&prefix)
+        })
+        .filter_map(move |(key, state)| Some((key, key[prefix.len()..].parse().ok()?, state)))
+    }
+
     /// Makes of a version what the entry makes of it, if it can follow those before; tells whether it can.
     pub(super) fn change(
         &mut self,
@@ -41,6 +69,7 @@ impl Monitor {
             Ok(after) => {
                 if let Some(known) = self.versions.get_mut(&key) {
                     known.status = after;
+                    known.was_released |= after == VersionStatus::Published;
                 }
                 true
             }
@@ -61,11 +90,21 @@ impl Monitor {
         version: &Version,
         digest: Digest,
         authors: BTreeSet<String>,
-        event: &Event,
+        entry: &Entry,
         found: &mut Found,
     ) {
-        let Ok(status) = status_after(None, event) else { return };
-        let state = VersionState { digest, status, authors, approvals: BTreeMap::new() };
+        let Ok(status) = status_after(None, &entry.event) else { return };
+        let Event::VersionPublished { facts, passed, .. } = &entry.event else { return };
+        let state = VersionState {
+            digest,
+            status,
+            authors,
+            approvals: BTreeMap::new(),
+            facts: facts.clone(),
+            passed: passed.iter().map(|mark| mark.policy).collect(),
+            was_released: status == VersionStatus::Published,
+            lacks_approvals: false,
+        };
         if let Some(before) = self.versions.insert(version_key(skill, version), state) {
             found.add(
                 Rule::Digest,

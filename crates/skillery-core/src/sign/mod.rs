@@ -14,6 +14,7 @@ mod ed25519;
 pub mod enrolment;
 pub mod oms;
 pub mod pem;
+pub mod review;
 pub mod ssh;
 pub mod sshsig;
 pub mod statement;

@@ -17,8 +17,8 @@ const ROWS: usize = 200;
 const SECONDS_OF_DAY: i64 = 86_400;
 /// Who is not signed in and comes from an address that is not shown.
 const UNKNOWN: &str = "(not signed in)";
-/// Kinds of changes that go around a policy.
-const BREAK_GLASS: [&str; 2] = ["version.break-glass", "version.released-by-break-glass"];
+/// The kind of change that goes around a policy.
+const BREAK_GLASS: &str = "version.forced";
 
 /// What happened in these days.
 pub async fn report(
@@ -55,8 +55,13 @@ pub async fn report(
         denied_by_caller,
         members: entries(app, asked, &of_kinds(&["member.set", "member.removed"])).await?,
         releases: releases(app, &of_kinds(&["version.released"])).await?,
-        break_glass: entries(app, asked, &of_kinds(&BREAK_GLASS)).await?,
-        policies: entries(app, asked, &of_kinds(&["policy.set", "policy.removed"])).await?,
+        break_glass: entries(app, asked, &of_kinds(&[BREAK_GLASS])).await?,
+        policies: entries(
+            app,
+            asked,
+            &of_kinds(&["policy.set", "policy.removed", "group.set", "group.removed"]),
+        )
+        .await?,
     })
 }
 

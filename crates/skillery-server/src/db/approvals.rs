@@ -1,12 +1,14 @@
 //! What namespaces demand of versions, what reviewers have decided, and what waits.
 
-use skillery_core::api::{ApprovalState, PendingVersion, PolicyInForce};
+use skillery_core::api::{ApprovalState, PendingVersion, PolicyChange, PolicyInForce, ReviewSignature};
+use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::{Decision, Namespace, PublishPolicy, Role, Version};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, placeholders, places_of};
+use super::groups::Membership;
+use super::{Db, Tx, from_json, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// The policies of a namespace and of those above it, the outermost first.
@@ -16,7 +18,7 @@ pub async fn policies(
 ) -> Result<Vec<PolicyInForce>> {
     let places = places_of(namespace)?;
     let text = format!(
-        "SELECT name, approvals, role, set_at, log_index, signed FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
+        "SELECT name, approvals, role, set_at, log_index, signed, document FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
         placeholders(1, places.len())
     );
     let mut query = sqlx::query(AssertSqlSafe(text));
@@ -27,14 +29,18 @@ pub async fn policies(
 }
 
 fn policy_row(row: &AnyRow) -> Result<PolicyInForce> {
-    let approvals = u32::try_from(row.try_get::<i64, _>(1)?).map_err(Failure::internal)?;
-    Ok(PolicyInForce {
-        namespace: row.try_get(0)?,
-        policy: PublishPolicy {
-            approvals,
+    let policy = match row.try_get::<Option<String>, _>(6)? {
+        Some(document) => from_json(&document)?,
+        None => PublishPolicy {
+            approvals: u32::try_from(row.try_get::<i64, _>(1)?).map_err(Failure::internal)?,
             role: parsed(row.try_get(2)?)?,
             signed: row.try_get::<i64, _>(5)? != 0,
+            ..PublishPolicy::default()
         },
+    };
+    Ok(PolicyInForce {
+        namespace: row.try_get(0)?,
+        policy,
         set_at: Time::from_micros(row.try_get(3)?),
         log_index: u64::try_from(row.try_get::<i64, _>(4)?).map_err(Failure::internal)?,
     })
@@ -42,21 +48,38 @@ fn policy_row(row: &AnyRow) -> Result<PolicyInForce> {
 
 /// Sets what a namespace demands, in place of what it demanded before. `index` is the number of the log entry that says
 /// so.
-pub async fn set_policy(tx: &mut Tx, namespace: &Namespace, policy: PublishPolicy, index: i64) -> Result<()> {
+pub async fn set_policy(
+    tx: &mut Tx,
+    namespace: &Namespace,
+    policy: &PublishPolicy,
+    index: i64,
+) -> Result<()> {
     let now = tx.now;
+    // What a server of the release before reads: as many as there may be, of the highest role.
+    let short = PublishPolicy {
+        approvals: policy.approvals.max(policy.stages.iter().map(|stage| stage.approvals).sum()),
+        role: policy.stages.iter().map(|stage| stage.role).max().unwrap_or(policy.role),
+        signed: policy.signed,
+        ..PublishPolicy::default()
+    };
+    let document = match *policy == short {
+        true => None,
+        false => Some(serde_json::to_string(policy).map_err(Failure::internal)?),
+    };
     sqlx::query(
-        "INSERT INTO policies (namespace, name, org, approvals, role, set_at, log_index, signed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (namespace) \
-         DO UPDATE SET approvals = $4, role = $5, set_at = $6, log_index = $7, signed = $8",
+        "INSERT INTO policies (namespace, name, org, approvals, role, set_at, log_index, signed, document) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (namespace) \
+         DO UPDATE SET approvals = $4, role = $5, set_at = $6, log_index = $7, signed = $8, document = $9",
     )
     .bind(namespace.key())
     .bind(namespace.to_string())
     .bind(namespace.org_key())
-    .bind(i64::from(policy.approvals))
-    .bind(policy.role.as_str())
+    .bind(i64::from(short.approvals))
+    .bind(short.role.as_str())
     .bind(now.micros())
     .bind(index)
     .bind(i64::from(policy.signed))
+    .bind(document)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -92,6 +115,12 @@ pub struct DecisionRow {
     pub role: Role,
     /// The number of the log entry that gave the role.
     pub member: u64,
+    /// The groups that it names.
+    pub groups: Vec<Membership>,
+    /// The fingerprint of the key that signed it.
+    pub signing_key: Option<String>,
+    /// The statement that was signed, and the signature.
+    pub review: Option<ReviewSignature>,
 }
 
 /// The last decision of each reviewer about a version, the oldest first.
@@ -101,7 +130,8 @@ pub async fn decisions(
     version: &Version,
 ) -> Result<Vec<DecisionRow>> {
     let rows = sqlx::query(
-        "SELECT d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index, d.role, d.member FROM decisions d \
+        "SELECT d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index, d.role, d.member, \
+         d.group_marks, d.signing_key, d.statement, d.signature FROM decisions d \
          JOIN users u ON u.id = d.user_id WHERE d.skill = $1 AND d.version = $2 ORDER BY d.log_index",
     )
     .bind(skill.to_owned())
@@ -119,6 +149,15 @@ pub async fn decisions(
             log_index: row.try_get(6)?,
             role: parsed(row.try_get(7)?)?,
             member: u64::try_from(row.try_get::<i64, _>(8)?).map_err(Failure::internal)?,
+            groups: match row.try_get::<Option<String>, _>(9)? {
+                Some(groups) => from_json(&groups)?,
+                None => Vec::new(),
+            },
+            signing_key: row.try_get(10)?,
+            review: row
+                .try_get::<Option<String>, _>(11)?
+                .zip(row.try_get::<Option<String>, _>(12)?)
+                .map(|(statement, signature)| ReviewSignature { statement, signature }),
         })
     };
     rows.iter().map(row).collect()
@@ -139,15 +178,20 @@ pub struct NewDecision<'a> {
     pub member: u64,
     /// The number of the log entry that has it.
     pub log_index: i64,
+    /// The groups that it names.
+    pub groups: &'a [Membership],
+    /// The signature, with the fingerprint of its key.
+    pub signed: Option<(&'a str, &'a ReviewSignature)>,
 }
 
 /// Keeps what a user decides, in place of an earlier decision.
 pub async fn decide(tx: &mut Tx, skill: &str, version: &Version, decision: NewDecision<'_>) -> Result<()> {
     let now = tx.now;
     sqlx::query(
-        "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (skill, version, user_id) \
-         DO UPDATE SET decision = $4, comment = $5, at = $6, log_index = $7, role = $8, member = $9",
+        "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member, group_marks, \
+         signing_key, statement, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         ON CONFLICT (skill, version, user_id) DO UPDATE SET decision = $4, comment = $5, at = $6, log_index = $7, \
+         role = $8, member = $9, group_marks = $10, signing_key = $11, statement = $12, signature = $13",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
@@ -158,6 +202,10 @@ pub async fn decide(tx: &mut Tx, skill: &str, version: &Version, decision: NewDe
     .bind(decision.log_index)
     .bind(decision.role.as_str())
     .bind(i64::try_from(decision.member).map_err(Failure::internal)?)
+    .bind(serde_json::to_string(decision.groups).map_err(Failure::internal)?)
+    .bind(decision.signed.map(|(key, _)| key.to_owned()))
+    .bind(decision.signed.map(|(_, review)| review.statement.clone()))
+    .bind(decision.signed.map(|(_, review)| review.signature.clone()))
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -189,6 +237,8 @@ pub struct Wanted<'a> {
     pub whose: Whose,
     /// Keys of namespaces that they must be in or below; none stands for everywhere.
     pub within: &'a [String],
+    /// Whether those are wanted that are handed out, and due or released by force; else those that wait.
+    pub is_due: bool,
 }
 
 /// Whose versions are asked for.
@@ -198,7 +248,7 @@ pub enum Whose {
     All,
     /// Those that the user may decide about, as a reviewer there.
     Reviewed,
-    /// Those of them that the user has no part in, and has decided nothing about.
+    /// Those of them that the user has no part in, and has neither rejected nor asked to be changed.
     Open,
     /// What the user published, where the user still sees it.
     Own,
@@ -211,14 +261,20 @@ pub async fn listed(
     limit: i64,
     offset: i64,
 ) -> Result<(u64, Vec<PendingVersion>)> {
-    let Wanted { user, state, whose, within } = *wanted;
+    let Wanted { user, state, whose, within, is_due } = *wanted;
     // Keys of namespaces have no letter that `LIKE` takes for another.
     let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
     const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = v.version";
+    const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
+    let waiting = || "v.created_at, v.skill, v.version".to_owned();
     let (state, order) = match state {
-        ApprovalState::Pending => {
-            ("v.status = 'pending'".to_owned(), "v.created_at, v.skill, v.version".to_owned())
-        }
+        _ if is_due => (
+            format!(
+                "v.status = 'published' AND EXISTS (SELECT 1 {GATE} AND (g.due_at IS NOT NULL OR g.forced_by IS NOT NULL))"
+            ),
+            waiting(),
+        ),
+        ApprovalState::Pending => ("v.status = 'pending'".to_owned(), waiting()),
         ApprovalState::Decided => (
             format!("v.status <> 'pending' AND EXISTS (SELECT 1 {DECIDED})"),
             format!("(SELECT MAX(d.at) {DECIDED}) DESC, v.skill, v.version"),
@@ -239,8 +295,10 @@ pub async fn listed(
         Whose::Reviewed => conditions.push(reviews),
         Whose::Open => {
             conditions.push(reviews);
+            // An approval that does not count, or not any more, is no answer.
             conditions.push(format!(
-                "v.publisher <> {me} AND NOT EXISTS (SELECT 1 {DECIDED} AND d.user_id = {me})"
+                "v.publisher <> {me} AND NOT EXISTS (SELECT 1 {DECIDED} AND d.user_id = {me} \
+                 AND d.decision <> 'approved' AND d.log_index >= COALESCE((SELECT g.counts_from {GATE}), 0))"
             ));
             conditions.push(format!(
                 "NOT EXISTS (SELECT 1 FROM signatures g WHERE g.skill = v.skill AND g.version = v.version \
@@ -296,4 +354,48 @@ pub async fn listed(
     };
     let listed = rows.iter().map(row).collect::<Result<_>>()?;
     Ok((u64::try_from(total).unwrap_or(0), listed))
+}
+
+/// The namespaces, by key, whose policies want released versions to be looked at again, with these policies.
+pub async fn reviewing(db: &Db) -> Result<Vec<PolicyInForce>> {
+    let text = "SELECT name, approvals, role, set_at, log_index, signed, document FROM policies \
+        WHERE document LIKE '%\"review\"%' ORDER BY namespace";
+    let rows = sqlx::query(text).fetch_all(db.reader()).await?;
+    let policies = rows.iter().map(policy_row).collect::<Result<Vec<_>>>()?;
+    Ok(policies.into_iter().filter(|set| set.policy.review.is_some()).collect())
+}
+
+/// Changes of the policy of a namespace, the newest first.
+pub async fn history(db: &Db, namespace: &Namespace) -> Result<Vec<PolicyChange>> {
+    // Signs that are equal in names are one character, whichever it is.
+    let pattern: String = namespace
+        .key()
+        .chars()
+        .map(|character| if matches!(character, '-' | '_' | '.') { '_' } else { character })
+        .collect();
+    let rows = sqlx::query(
+        "SELECT l.idx, l.at, u.name, l.body FROM log l LEFT JOIN users u ON u.id = l.actor \
+         WHERE l.kind IN ('policy.set', 'policy.removed') AND l.body LIKE $1 ORDER BY l.idx DESC",
+    )
+    .bind(format!("%\"namespace\":\"{pattern}\"%"))
+    .fetch_all(db.reader())
+    .await?;
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (place, policy) = match from_json::<Event>(row.try_get(3)?)? {
+            Event::PolicySet { namespace, policy } => (namespace, Some(policy)),
+            Event::PolicyRemoved { namespace } => (namespace, None),
+            _ => continue,
+        };
+        if place.parse::<Namespace>().is_ok_and(|place| place.key() == namespace.key()) {
+            changes.push(PolicyChange {
+                namespace: place,
+                policy,
+                at: Time::from_micros(row.try_get(1)?),
+                by: row.try_get(2)?,
+                log_index: u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::internal)?,
+            });
+        }
+    }
+    Ok(changes)
 }

@@ -24,6 +24,7 @@ const GIT: &str = include_str!("migrations/0011_git.sql");
 const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
 const PAGES: &str = include_str!("migrations/0014_pages.sql");
+const GATES: &str = include_str!("migrations/0015_gates.sql");
 const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
 const AUDIT: &str = include_str!("migrations/0017_audit.sql");
 const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
@@ -58,6 +59,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (12, "clawhub", CLAWHUB),
         (13, "names", NAMES),
         (14, "pages", PAGES),
+        (15, "gates", GATES),
         (16, "user installs", USER_INSTALLS),
         (17, "audit", AUDIT),
         (18, "comments", COMMENTS),

@@ -203,8 +203,8 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
         let text = format!(
             "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, \
              author, license, homepage, repository, files, words, publisher, created_at, reason, log_position, \
-             kind, dependencies) VALUES {}",
-            tuples(1, piece.len(), 21, ""),
+             kind, dependencies, permissions) VALUES {}",
+            tuples(1, piece.len(), 22, ""),
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (skill, row) in piece {
@@ -229,7 +229,8 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
                 .bind(row.reason.clone())
                 .bind(row.log_position)
                 .bind(row.kind.as_str())
-                .bind(row.dependencies.as_ref().map(|told| json(serde_json::to_string(told))).transpose()?);
+                .bind(row.dependencies.as_ref().map(|told| json(serde_json::to_string(told))).transpose()?)
+                .bind(row.permissions.as_ref().map(|asked| json(serde_json::to_string(asked))).transpose()?);
         }
         query.execute(tx.connection()).await?;
     }

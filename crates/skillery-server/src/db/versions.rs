@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use skillery_core::api::{FileSummary, VersionSummary};
+use skillery_core::approval::Notice;
 use skillery_core::time::Time;
 use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
@@ -55,10 +56,14 @@ pub struct VersionRow {
     pub reason: Option<String>,
     /// The number of the log entry that published it.
     pub log_position: i64,
+    /// What is to be said of it while it is handed out.
+    pub notice: Option<Notice>,
+    /// What it asks for; nothing where nobody has looked. It is not read with the rest.
+    pub permissions: Option<Vec<String>>,
 }
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
-    homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies";
+    homepage, repository, files, words, publisher, created_at, reason, log_position, kind, dependencies, notice";
 
 fn told(dependencies: Option<String>) -> Result<Option<BTreeMap<String, String>>> {
     dependencies.as_deref().map(from_json).transpose()
@@ -86,6 +91,8 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         log_position: row.try_get(17)?,
         kind: parsed(row.try_get(18)?)?,
         dependencies: told(row.try_get(19)?)?,
+        notice: row.try_get::<Option<String>, _>(20)?.as_deref().map(parsed).transpose()?,
+        permissions: None,
     })
 }
 
@@ -217,7 +224,7 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
 }
 
 const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
-    v.kind, v.dependencies, n.text FROM versions v JOIN users u ON u.id = v.publisher \
+    v.kind, v.dependencies, v.notice, n.text FROM versions v JOIN users u ON u.id = v.publisher \
     LEFT JOIN changelogs n ON n.skill = v.skill AND n.version = v.version WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
@@ -232,7 +239,8 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
         dependencies: told(row.try_get(9)?)?,
-        changelog: row.try_get(10)?,
+        notice: row.try_get::<Option<String>, _>(10)?.as_deref().map(parsed).transpose()?,
+        changelog: row.try_get(11)?,
     })
 }
 

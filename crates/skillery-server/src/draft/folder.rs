@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use skillery_core::api::{BundleRequest, FileSummary};
 use skillery_core::bundle::{self, BundleFile, BundleProblem, SKILL_FILE};
 use skillery_core::lint::{Finding, Level, Lint, LintRule, Strictness, findings_of, lint};
+use skillery_core::script::asked_for;
 use skillery_core::{
     Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, SkillMd, Version, VersionStatus, Visibility,
 };
@@ -50,6 +51,7 @@ pub fn check(
     let body = body.and_then(|file| SkillMd::body(&file.bytes)).unwrap_or_default();
     let words = words_of(body, BODY_LENGTH) + &words_of(&names, NAMES_LENGTH);
     let summaries = files.iter().map(summary).collect();
+    let permissions = Some(asked_for(&files, told.allowed_tools.as_deref()));
     let packed = bundle::pack(files).map_err(Failure::internal)?;
     let digest = bundle::digest(&packed);
     check_digest(request.digest.as_deref(), digest)?;
@@ -73,11 +75,15 @@ pub fn check(
         created_at: Default::default(),
         reason: None,
         log_position: 0,
+        notice: None,
+        permissions,
         version,
     };
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let visibility = request.visibility.or(told.visibility);
-    let draft = Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default() };
+    let findings = told.findings;
+    let draft =
+        Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default(), findings };
     Ok((draft, packed, presented))
 }
 
@@ -90,6 +96,9 @@ struct Told {
     repository: Option<String>,
     visibility: Option<Visibility>,
     dependencies: BTreeMap<String, String>,
+    allowed_tools: Option<String>,
+    /// The worst that a strict look finds.
+    findings: Option<Level>,
 }
 
 fn told(
@@ -126,7 +135,14 @@ fn told(
             return Err(invalid("version", format!("the folder says that it is version {own}")));
         }
     }
+    let worst = |findings: &[Finding]| findings.iter().map(|finding| finding.level).max();
+    let findings = match lenient {
+        true => worst(&lint(files, Some(id.name()), Strictness::Strict, limits).findings),
+        false => worst(&findings),
+    };
     Ok(Told {
+        allowed_tools: skill_md.allowed_tools,
+        findings,
         dependencies: super::texts_of(&manifest.dependencies),
         description: skill_md.description,
         license: skill_md.license.filter(|license| !license.trim().is_empty()),

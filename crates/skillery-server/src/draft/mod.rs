@@ -8,6 +8,8 @@ use foldhash::{HashSet, HashSetExt};
 use skillery_core::api::{FileSummary, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::id::IdError;
+use skillery_core::lint::{Level, Lint, LintRule, Strictness, lint};
+use skillery_core::script::asked_for;
 use skillery_core::version::VersionError;
 use skillery_core::{
     Dependencies, Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, Version, VersionStatus,
@@ -38,6 +40,8 @@ pub struct Draft {
     pub row: VersionRow,
     /// What was signed of it.
     pub signed: Checked,
+    /// The worst that a strict look finds in its files.
+    pub findings: Option<Level>,
 }
 
 /// Checks a request, and makes the files of its bundle. What was signed is given back as it came.
@@ -87,11 +91,20 @@ pub fn check(
         created_at: Default::default(),
         reason: None,
         log_position: 0,
+        notice: None,
+        permissions: Some(asked_for(&files, None)),
         version,
     };
+    let findings = worst(&lint(&files, Some(id.name()), Strictness::Strict, limits));
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let (visibility, has_author) = (request.visibility, author.is_some());
-    Ok((Draft { id, visibility, has_author, row, signed: Checked::default() }, files, presented))
+    Ok((Draft { id, visibility, has_author, row, signed: Checked::default(), findings }, files, presented))
+}
+
+/// The worst of the findings. What a function is called is for its language to say.
+fn worst(lint: &Lint) -> Option<Level> {
+    let counted = lint.findings.iter().filter(|finding| finding.rule != LintRule::NameMismatch);
+    counted.map(|finding| finding.level).max()
 }
 
 /// Dependencies as they are stored and answered.

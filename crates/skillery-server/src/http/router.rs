@@ -105,6 +105,9 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/orgs/{namespace}/policy", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/policy", Who::Scope(Admin)),
+    ("get", "/api/v1/orgs/{namespace}/policy/history", Who::Scope(Read)),
+    ("put", "/api/v1/orgs/{namespace}/policy/groups/{group}", Who::Scope(Admin)),
+    ("delete", "/api/v1/orgs/{namespace}/policy/groups/{group}", Who::Scope(Admin)),
     ("get", "/api/v1/orgs/{namespace}/usage", Who::Scope(Read)),
     ("get", "/api/v1/leaderboards", Who::Reader),
     ("get", "/api/v1/approvals", Who::Scope(Read)),
@@ -143,6 +146,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/skills/{id}/versions/{version}/statement", Who::Reader),
     ("get", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Read)),
     ("post", "/api/v1/skills/{id}/versions/{version}/approvals", Who::Scope(Review)),
+    ("get", "/api/v1/skills/{id}/versions/{version}/reviews", Who::Reader),
+    ("post", "/api/v1/skills/{id}/versions/{version}/break-glass", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/versions/{version}/approvals/comments", Who::Scope(Read)),
     ("post", "/api/v1/skills/{id}/versions/{version}/approvals/comments", Who::SignedIn),
     ("patch", "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}", Who::SignedIn),
@@ -403,6 +408,8 @@ const SIGNATURE: &str = "/api/v1/skills/{id}/versions/{version}/signature";
 const STATEMENT: &str = "/api/v1/skills/{id}/versions/{version}/statement";
 const WHO_INSTALLED: &str = "/api/v1/skills/{id}/versions/{version}/installs";
 const APPROVALS: &str = "/api/v1/skills/{id}/versions/{version}/approvals";
+const REVIEWS: &str = "/api/v1/skills/{id}/versions/{version}/reviews";
+const BREAK_GLASS: &str = "/api/v1/skills/{id}/versions/{version}/break-glass";
 const REVIEW_COMMENTS: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments";
 const REVIEW_COMMENT: &str = "/api/v1/skills/{id}/versions/{version}/approvals/comments/{comment}";
 const CHANGELOG: &str = "/api/v1/skills/{id}/versions/{version}/changelog";
@@ -427,6 +434,8 @@ fn take_apart<'path>(
         [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
         [id @ .., "versions", version, "installs"] if id.len() >= 2 => (WHO_INSTALLED, id, Some(version)),
         [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
+        [id @ .., "versions", version, "reviews"] if id.len() >= 2 => (REVIEWS, id, Some(version)),
+        [id @ .., "versions", version, "break-glass"] if id.len() >= 2 => (BREAK_GLASS, id, Some(version)),
         [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => {
             (REVIEW_COMMENTS, id, Some(version))
         }
@@ -538,6 +547,8 @@ async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (WHO_INSTALLED, Method::GET, Some(version)) => api::installs::list(&call, &id, &version).await,
         (APPROVALS, Method::GET, Some(version)) => api::approvals::show(&call, &id, &version).await,
         (APPROVALS, Method::POST, Some(version)) => api::approvals::decide_about(call, &id, &version).await,
+        (REVIEWS, Method::GET, Some(version)) => api::approvals::reviews(&call, &id, &version).await,
+        (BREAK_GLASS, Method::POST, Some(version)) => api::approvals::break_glass(call, &id, &version).await,
         (REVIEW_COMMENTS, Method::GET, Some(version)) => api::review::list(&call, &id, &version).await,
         (REVIEW_COMMENTS, Method::POST, Some(version)) => api::review::say(call, &id, &version).await,
         (REVIEW_COMMENT, Method::PATCH, Some(version)) => {
@@ -569,6 +580,8 @@ fn of_org<'path>(segments: &'path [&'path str]) -> Option<(&'static str, &'path 
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
         [namespace @ .., "policy"] if !namespace.is_empty() => (POLICY, namespace, ""),
+        [namespace @ .., "policy", "history"] if !namespace.is_empty() => (POLICY_HISTORY, namespace, ""),
+        [namespace @ .., "policy", "groups", group] if !namespace.is_empty() => (GROUP, namespace, group),
         [namespace @ .., "usage"] if !namespace.is_empty() => (NAMESPACE_USAGE, namespace, ""),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
@@ -593,6 +606,9 @@ async fn below_orgs(call: Call, rest: &str) -> Answered {
             (POLICY, Method::GET) => api::policy::show(&call, &namespace).await,
             (POLICY, Method::PUT) => api::policy::set(call, &namespace).await,
             (POLICY, Method::DELETE) => api::policy::remove(&call, &namespace).await,
+            (POLICY_HISTORY, Method::GET) => api::policy::history(&call, &namespace).await,
+            (GROUP, Method::PUT) => api::groups::set(call, &namespace, user).await,
+            (GROUP, Method::DELETE) => api::groups::remove(&call, &namespace, user).await,
             (NAMESPACE_USAGE, Method::GET) => api::insight::of_namespace::show(&call, &namespace).await,
             (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
             (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
@@ -610,6 +626,8 @@ const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{namespace}/allowed_signers";
 const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
+const POLICY_HISTORY: &str = "/api/v1/orgs/{namespace}/policy/history";
+const GROUP: &str = "/api/v1/orgs/{namespace}/policy/groups/{group}";
 const NAMESPACE_USAGE: &str = "/api/v1/orgs/{namespace}/usage";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";

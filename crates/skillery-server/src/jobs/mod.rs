@@ -10,6 +10,7 @@ pub use collect::collect;
 pub use work::{Standing, Work};
 
 use crate::app::App;
+use crate::approvals::review_overdue;
 use crate::audit;
 use crate::counters::{self, day_of};
 use crate::db::{installs, registry};
@@ -53,6 +54,22 @@ pub async fn collect_contents(app: Arc<App>) {
             Ok(count) => tracing::info!(count, "contents without a version are removed"),
             Err(failure) => {
                 tracing::warn!(%failure, cause = ?failure.source, "contents cannot be collected now")
+            }
+        }
+        if !pause(&app, COLLECT).await {
+            return;
+        }
+    }
+}
+
+/// Looks for released versions that nobody has looked at again in time, at the start and every hour.
+pub async fn review_again(app: Arc<App>) {
+    loop {
+        match review_overdue(&app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "versions are due to be reviewed again"),
+            Err(failure) => {
+                tracing::warn!(%failure, cause = ?failure.source, "what is due cannot be looked for now")
             }
         }
         if !pause(&app, COLLECT).await {

@@ -12,7 +12,8 @@ use skillery_core::{
 
 use super::compare::{Published, compare, response};
 use crate::access::{Identity, check_bounds, forbidden, revoked};
-use crate::approvals::waited_for;
+use crate::approvals::{self as gate, At};
+use crate::db::gates::{self, Gate};
 use crate::db::orgs::OrgRow;
 use crate::db::publishing::{Question, Rows, Situation, situations};
 use crate::db::skills::SkillRow;
@@ -122,6 +123,9 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
         for signed in &round.signed {
             signed.write(tx).await?;
         }
+        for (key, version, gate) in &round.gates {
+            gates::keep(tx, key, version, gate, None).await?;
+        }
         waiting = later;
     }
     let missing = || Err(Failure::internal("a publish was passed over"));
@@ -162,6 +166,8 @@ struct Round {
     claimed: HashSet<String>,
     new_skills: i64,
     signed: Vec<Signed>,
+    /// What is known of versions that a policy is about.
+    gates: Vec<(String, Version, Gate)>,
 }
 
 /// What was signed of a version that is published.
@@ -225,6 +231,21 @@ async fn check_signatures(tx: &mut Tx, entry: &Entry, situation: &Situation) -> 
     Ok(())
 }
 
+/// What policies may ask about a version.
+fn at<'a>(draft: &'a Draft, identity: &'a Identity, situation: &Situation) -> At<'a> {
+    let asked = draft.visibility.unwrap_or(Visibility::Public);
+    At {
+        id: &draft.id,
+        version: &draft.row.version,
+        user: &identity.user.id,
+        via: identity.token.via.as_deref(),
+        visibility: situation.skill.as_ref().map_or(asked, |skill| skill.visibility),
+        permissions: draft.row.permissions.as_deref(),
+        dependencies: draft.row.dependencies.as_ref().map(|needed| needed.keys().collect()),
+        findings: draft.findings,
+    }
+}
+
 impl Round {
     /// Takes the rows of a version that is published, and its log entry.
     async fn write(
@@ -245,9 +266,26 @@ impl Round {
         for signature in &draft.signed.signatures {
             marks.push(signature.mark(tx, &draft.id).await?);
         }
-        let policies = waited_for(policies);
+        let (facts, passed) = match policies.is_empty() {
+            true => (None, Vec::new()),
+            false => {
+                let at = at(draft, &identity, &situation);
+                let facts = gate::found(tx, &at, policies).await?;
+                let passed = gate::passed(tx, &at, policies, facts.as_deref()).await?;
+                (facts, passed)
+            }
+        };
+        let gate = Gate {
+            facts: facts.clone(),
+            passed: passed.iter().map(|mark| mark.policy).collect(),
+            ..Gate::default()
+        };
+        let policies = gate::demand(policies, &gate).policies();
         if !policies.is_empty() {
             draft.row.status = VersionStatus::Pending;
+        }
+        if !policies.is_empty() || gate != Gate::default() {
+            self.gates.push((draft.id.key(), draft.row.version.clone(), gate));
         }
         draft.row.log_position = tx.append(
             Some(&identity.user.id),
@@ -261,6 +299,8 @@ impl Round {
                 statement: draft.signed.statement.as_ref().map(|text| Digest::of(text.as_bytes())),
                 signatures: marks.clone(),
                 policies,
+                facts,
+                passed,
             },
         );
         if let Some(statement) = draft.signed.statement.take() {

@@ -399,7 +399,7 @@ async fn nobody_below_is_free_of_what_is_demanded_above() {
     set(json!({ "approvals": 0 })).await.fails(422, "invalid-field");
     set(json!({ "approvals": 17 })).await.fails(422, "invalid-field");
     set(json!({ "approvals": 1, "role": "publisher" })).await.fails(422, "invalid-field");
-    set(json!({ "approvals": 1, "stages": [] })).await.fails(422, "unknown-field");
+    set(json!({ "approvals": 1, "steps": [] })).await.fails(422, "unknown-field");
     app.put("/api/v1/orgs/acme/policy", &author, json!({ "approvals": 1 })).await.fails(403, "forbidden");
     app.put("/api/v1/orgs/nobody/policy", ADMIN, json!({ "approvals": 1 })).await.fails(404, "org-not-found");
 

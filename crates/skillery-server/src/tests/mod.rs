@@ -13,6 +13,7 @@ mod comments;
 mod durability;
 mod folders;
 mod folders_on_trial;
+mod gates;
 mod history;
 mod insight;
 mod interop;

@@ -2,18 +2,25 @@
 
 mod comment;
 mod diff;
+mod standing;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use skillery_client::ApprovalFilter;
+use skillery_client::sign::sign_review;
+use skillery_client::{ApprovalFilter, Signer};
 use skillery_core::api::{ApprovalState, ApprovalsResponse, DecisionRequest, ReviewThread};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
-use crate::failure::{CommandResult, Exit};
+use crate::commands::publish::choose_signer;
+use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
 use crate::paging::PageArgs;
 use crate::progress::Progress;
 use crate::session::Session;
+
+use self::standing::describe_standing;
 
 /// Arguments of `approve`.
 #[derive(Debug, Args)]
@@ -42,6 +49,7 @@ Examples:
   skillery approve list --namespace acme/email
   skillery approve list --needs-me
   skillery approve list --mine --state decided
+  skillery approve list --due
   skillery approve list --json | jq -r '.pending[].id'")]
     List {
         /// Only in this namespace and below it
@@ -50,9 +58,12 @@ Examples:
         /// What you published, in place of what you review
         #[arg(long)]
         mine: bool,
-        /// Only what you may approve, and have decided nothing about
+        /// Only what your approval would count for now
         #[arg(long, conflicts_with_all = ["mine", "state"])]
         needs_me: bool,
+        /// What is handed out, and due to be looked at again or released by force
+        #[arg(long, conflicts_with = "state")]
+        due: bool,
         /// `pending`, or `decided` for what has been decided about
         #[arg(long, value_name = "STATE")]
         state: Option<ApprovalState>,
@@ -133,6 +144,7 @@ Examples:
   skillery approve accept acme/email_validator 1.0.0
   skillery approve accept acme/email_validator 1.0.0 --comment 'reads nothing but its input'
   skillery approve accept acme/email_validator 1.0.0 --digest sha256:…
+  skillery approve accept acme/email_validator 1.0.0 --sign
 
 What is approved are the bytes that you have looked at: those of the installed version, else those that the registry \
 hands out now, else those of --digest. Another bundle is refused.")]
@@ -144,6 +156,12 @@ hands out now, else those of --digest. Another bundle is refused.")]
         comment: String,
         #[command(flatten)]
         looked_at: LookedAt,
+        /// Sign the approval with the enrolled SSH key; a policy may demand it
+        #[arg(long)]
+        sign: bool,
+        /// The SSH key to sign with [default: the enrolled one]
+        #[arg(long, value_name = "FILE", requires = "sign")]
+        key: Option<PathBuf>,
     },
     /// Ask for changes of a version that waits: it waits on, and an approval that you gave counts no more
     #[command(after_help = "\
@@ -194,9 +212,9 @@ struct LookedAt {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult {
     match &args.command {
-        ApproveCommand::List { namespace, mine, needs_me, state, page } => {
-            let (namespace, mine, needs_me, state) = (namespace.clone(), *mine, *needs_me, *state);
-            list(session, &ApprovalFilter { namespace, state, mine, needs_me }, *page).await
+        ApproveCommand::List { namespace, mine, needs_me, due, state, page } => {
+            let (namespace, mine, needs_me, due, state) = (namespace.clone(), *mine, *needs_me, *due, *state);
+            list(session, &ApprovalFilter { namespace, state, mine, needs_me, due }, *page).await
         }
         ApproveCommand::Show { which } => show(session, which).await,
         ApproveCommand::Diff { which, from, file, patch } => {
@@ -215,13 +233,18 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
             comment::resolve(session, which, thread, !reopen).await
         }
         ApproveCommand::RequestChanges { which, comment, looked_at } => {
-            decide(session, which, Decision::ChangesRequested, comment, looked_at).await
+            decide(session, which, Decision::ChangesRequested, comment, looked_at, None).await
         }
-        ApproveCommand::Accept { which, comment, looked_at } => {
-            decide(session, which, Decision::Approved, comment, looked_at).await
+        ApproveCommand::Accept { which, comment, looked_at, sign, key } => {
+            let missing = || Failure::usage("no key to sign with is known here");
+            let signer = match sign {
+                true => Some(choose_signer(session, key.as_deref(), true, false)?.ok_or_else(missing)?),
+                false => None,
+            };
+            decide(session, which, Decision::Approved, comment, looked_at, signer.as_ref()).await
         }
         ApproveCommand::Reject { which, reason, looked_at } => {
-            decide(session, which, Decision::Rejected, reason, looked_at).await
+            decide(session, which, Decision::Rejected, reason, looked_at, None).await
         }
     }
 }
@@ -258,6 +281,7 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
     session.output.show(&listed, |out| {
         if listed.pending.is_empty() {
             let nothing = match (is_decided, filter.mine, filter.needs_me) {
+                _ if filter.due => "nothing that is handed out is due where you are a reviewer",
                 (false, true, _) => "nothing that you published waits for approval",
                 (true, true, _) => "nothing that you published has been decided about",
                 (true, false, _) => "nothing has been decided about where you are a reviewer",
@@ -308,6 +332,7 @@ async fn decide(
     decision: Decision,
     comment: &str,
     looked_at: &LookedAt,
+    signer: Option<&Signer>,
 ) -> CommandResult {
     let Which { id, version } = which;
     let client = session.client()?;
@@ -320,7 +345,14 @@ async fn decide(
             _ => session.library()?.reviewed_digest(&client, id, version).await?,
         },
     };
-    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned() };
+    let signature = match signer {
+        Some(signer) => {
+            let standing = client.approvals(id, version).await?;
+            Some(sign_review(&client, &session.home()?, signer, &standing, digest).await?)
+        }
+        None => None,
+    };
+    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned(), signature };
     let approvals = client.decide(id, version, &request).await?;
     drop(progress);
     session.output.show(&approvals, |page| {
@@ -363,25 +395,4 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
         ]);
     }
     page.grid(grid);
-}
-
-fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) {
-    page.field("digest", approvals.digest.to_string());
-    page.field("status", approvals.status.as_str());
-    let given = approvals.given;
-    page.field(
-        "approvals",
-        match approvals.demanded {
-            Some(policy) if approvals.status == VersionStatus::Pending => {
-                format!("{given} of {}, each by a {} or above", policy.approvals, policy.role)
-            }
-            _ => given.to_string(),
-        },
-    );
-    if approvals.threads > 0 {
-        page.field("threads", format!("{}, {} open", approvals.threads, approvals.unresolved));
-    }
-    if let Some(newer) = &approvals.newer {
-        page.field("newer", format!("{newer} was published since, and is reviewed for itself"));
-    }
 }

@@ -69,11 +69,21 @@ pub(super) fn about(event: &Event) -> String {
         Event::MemberSet { namespace, user, role } => format!("{namespace} {user} {role}"),
         Event::PolicySet { namespace, policy } => {
             let signed = if policy.signed { " signed" } else { "" };
-            format!("{namespace} {} {}{signed}", policy.approvals, policy.role)
+            match policy.stages.as_slice() {
+                [] => format!("{namespace} {} {}{signed}", policy.approvals, policy.role),
+                stages => {
+                    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+                    format!("{namespace} {}{signed}", names.join(" > "))
+                }
+            }
         }
         Event::WebhookAdded { webhook, namespace } | Event::WebhookRemoved { webhook, namespace } => {
             format!("{namespace} {webhook}")
         }
+        Event::GroupSet { namespace, group, users } => {
+            format!("{namespace} {group} {}", counted(users.len() as u64, "member", "members"))
+        }
+        Event::GroupRemoved { namespace, group } => format!("{namespace} {group}"),
         Event::PolicyRemoved { namespace } => namespace.clone(),
         Event::MemberRemoved { namespace, user } => format!("{namespace} {user}"),
         Event::TokenIssued { token, .. } | Event::TokenRevoked { token } => token.clone(),
@@ -92,7 +102,11 @@ pub(super) fn about(event: &Event) -> String {
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }
         | Event::VersionQuarantined { skill, version }
+        | Event::VersionForced { skill, version, .. }
+        | Event::VersionDue { skill, version, .. }
+        | Event::VersionReviewed { skill, version, .. }
         | Event::VersionReleased { skill, version, .. } => format!("{skill} {version}"),
+        Event::VersionHeld { skill, version, why, .. } => format!("{skill} {version} {why}"),
         Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
         Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
         Event::CommentPosted { skill, comment }

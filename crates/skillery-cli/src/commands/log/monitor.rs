@@ -63,6 +63,9 @@ pub(super) async fn run(session: &Session, args: &MonitorArgs) -> CommandResult 
         page.field("skills", report.skills.to_string());
         page.field("versions", report.versions.to_string());
         page.field("keys", report.keys.to_string());
+        for (index, version) in &report.forced {
+            page.field("by force", format!("{version} was released by an owner, by entry {index}"));
+        }
         if report.unjudged > 0 {
             page.field(
                 "unjudged",

@@ -199,7 +199,7 @@ def get_pending_approvals(
 
     Args:
         namespace: Only in this namespace and below it.
-        needs_me: Only what you may approve, and have decided nothing about.
+        needs_me: Only what your approval would count for now.
         limit: The most to return, up to 200.
         offset: How many to pass over.
 

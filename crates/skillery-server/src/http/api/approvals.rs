@@ -6,20 +6,25 @@ use std::collections::hash_map::Entry;
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{
-    ApprovalState, ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse,
+    ApprovalState, ApprovalsResponse, DecisionRequest, DecisionSummary, ForcedSummary, PendingResponse,
+    PolicyInForce, ReasonRequest, SignedReview, SignedReviewsResponse, StageStanding,
 };
 use skillery_core::id::key_contains;
+use skillery_core::sign::review::ReviewMark;
 use skillery_core::{
-    Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Digest, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::{Wanted, decide, given, judge, of_waiting};
+use crate::approvals::{
+    Asked, Standing, Wanted, WantedForce, asks, check_review, decide, demand, force, in_force,
+};
 use crate::db::approvals::{self as table, Whose};
+use crate::db::groups::{self, Membership};
 use crate::db::versions::VersionRow;
-use crate::db::{review, versions};
+use crate::db::{gates, keys, review, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, invalid_parameter, json};
 use crate::skill;
@@ -32,9 +37,10 @@ use crate::text::{check_text, invalid};
         ("namespace" = Option<String>, Query, description = "only in this namespace and below it"),
         ("state" = Option<ApprovalState>, Query, description = "`pending`, when left out, or `decided`"),
         ("mine" = Option<bool>, Query, description = "`true`: what the caller published, wherever that is"),
-        ("needs-me" = Option<bool>, Query, description = "`true`: only what the caller may approve, and has decided nothing about"),
+        ("needs-me" = Option<bool>, Query, description = "`true`: only what an approval of the caller would count for now"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
+        ("due" = Option<bool>, Query, description = "those instead that are handed out, and due or released by force"),
     ),
     responses((status = 200, body = PendingResponse), (status = "default", description = "a problem", body = Problem)),
 )]
@@ -45,6 +51,7 @@ pub async fn pending(call: &Call) -> Result<Response> {
         state: call.parsed("state")?.unwrap_or(ApprovalState::Pending),
         is_mine: call.parsed("mine")?.unwrap_or(false),
         needs_me: call.parsed("needs-me")?.unwrap_or(false),
+        is_due: call.parsed("due")?.unwrap_or(false),
     };
     json(StatusCode::OK, &listed(&call.app, &call.caller, &filter, call.page()?).await?)
 }
@@ -58,8 +65,10 @@ pub struct Filter {
     pub state: ApprovalState,
     /// What the caller published.
     pub is_mine: bool,
-    /// What the caller may approve, and has decided nothing about.
+    /// What waits for the caller: an approval would count for a stage that is open.
     pub needs_me: bool,
+    /// What is handed out, and due or released by force, in place of what waits.
+    pub is_due: bool,
 }
 
 /// Versions that one person is asked to decide about, at most. Of more, these are the oldest.
@@ -68,7 +77,7 @@ const LOOKED_AT: i64 = 1_000;
 /// One page of the versions that wait, or have been decided about.
 pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> Result<PendingResponse> {
     let identity = caller.require(Scope::Read)?;
-    let Filter { namespace, state, is_mine, needs_me } = filter;
+    let Filter { namespace, state, is_mine, needs_me, is_due } = filter;
     let is_bound_to_roles = !identity.is_site_admin();
     let mut within_bounds = identity.token.namespaces.clone();
     if let Some(namespace) = namespace {
@@ -95,26 +104,35 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
         (false, false) if is_bound_to_roles => Whose::Reviewed,
         (false, false) => Whose::All,
     };
-    let wanted = table::Wanted { user: &identity.user.id, state: *state, whose, within: &within_bounds };
+    if *is_due && *state != ApprovalState::Pending {
+        return Err(invalid_parameter("due", "what is due has not been decided about"));
+    }
+    let user = identity.user.id.as_str();
+    let wanted = table::Wanted { user, state: *state, whose, within: &within_bounds, is_due: *is_due };
     if whose != Whose::Open {
         let (total, pending) = table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
         return Ok(PendingResponse { total, pending });
     }
-    let (_, mut pending) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
-    let mut demanded: HashMap<String, Role> = HashMap::new();
-    for version in &pending {
+    let (_, open) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
+    let mut places: HashMap<String, (Role, Vec<Membership>, Vec<PolicyInForce>)> = HashMap::new();
+    let mut pending = Vec::new();
+    for version in open {
         let namespace = version.id.namespace();
-        if let Entry::Vacant(place) = demanded.entry(namespace.key()) {
-            let policies = table::policies(app.db.reader(), &namespace).await?;
-            place.insert(of_waiting(&policies).role);
+        let key = namespace.key();
+        let (role, groups, policies) = match places.entry(key.clone()) {
+            Entry::Occupied(place) => place.into_mut(),
+            Entry::Vacant(place) => {
+                let held = identity.roles.iter().filter(|(above, _)| key_contains(above, &key));
+                let role = held.map(|(_, role)| *role).max().unwrap_or(Role::Reader);
+                let groups = groups::of_user(app.db.reader(), &namespace, user).await?;
+                place.insert((role, groups, table::policies(app.db.reader(), &namespace).await?))
+            }
+        };
+        let asked = Asked { user, role: *role, groups, policies };
+        if asks(&app.db, &asked, &version.id, &version.version, app.environment.now()).await? {
+            pending.push(version);
         }
     }
-    pending.retain(|version| {
-        let key = version.id.namespace().key();
-        let held =
-            identity.roles.iter().filter(|(place, _)| key_contains(place, &key)).map(|(_, role)| *role);
-        held.max() >= demanded.get(&key).copied()
-    });
     let total = pending.len() as u64;
     let pending = pending.into_iter().skip(page.offset).take(page.limit).collect();
     Ok(PendingResponse { total, pending })
@@ -176,16 +194,21 @@ async fn approvals_of(
         .ok_or_else(not_found)?;
     let summary = versions::summary(&app.db, &key, version).await?.ok_or_else(not_found)?;
     let policies = table::policies(app.db.reader(), &namespace).await?;
-    let policy = of_waiting(&policies);
+    let gate = gates::find(app.db.reader(), &key, version).await?;
+    let now = app.environment.now();
+    let standing =
+        Standing::of(&mut *app.db.reader().acquire().await?, id, &row, &policies, &gate, now).await?;
     // What waits needs one approval even where nothing is demanded any more.
-    let is_demanded = row.status == VersionStatus::Pending || policies.iter().any(|set| set.policy.waits());
-    let demanded = is_demanded.then_some(policy);
-    let judged = judge(&mut *app.db.reader().acquire().await?, id, &row).await?;
-    let given = given(&judged, policy);
-    let decisions = judged
+    let is_demanded = row.status == VersionStatus::Pending || !demand(&policies, &gate).is_nothing();
+    let demanded = is_demanded.then(|| standing.demand.in_short());
+    let stages = if is_demanded { stages(&standing, &policies) } else { Vec::new() };
+    let given = standing.judgement.count();
+    let decisions = standing
+        .judged
         .into_iter()
         .map(|judged| DecisionSummary {
-            counts: judged.counts(policy),
+            counts: judged.counts,
+            signed: judged.row.review.is_some(),
             user: judged.row.name,
             decision: judged.row.decision,
             comment: judged.row.comment,
@@ -206,7 +229,100 @@ async fn approvals_of(
         demanded,
         given,
         decisions,
+        stages,
+        policies: in_force(&policies),
+        facts: gate.facts,
+        held_for: gate.held_for,
+        due_since: gate.due_at,
+        forced: gate.forced.map(|forced| ForcedSummary {
+            by: forced.name,
+            at: forced.at,
+            reason: forced.reason,
+            salt: forced.salt,
+            log_index: u64::try_from(forced.log_index).unwrap_or(0),
+        }),
     })
+}
+
+/// How far each stage is, with the names of those who count for it.
+fn stages(standing: &Standing, policies: &[PolicyInForce]) -> Vec<StageStanding> {
+    let mut told = Vec::new();
+    for (ladder, counts) in standing.demand.ladders.iter().zip(&standing.judgement.ladders) {
+        let place = policies.iter().rev().find(|set| ladder.policies.contains(&set.log_index));
+        let namespace = place.map_or_else(String::new, |set| set.namespace.clone());
+        for (stage, count) in ladder.stages.iter().zip(counts) {
+            let name = |place: &usize| standing.judged[standing.places[*place]].row.name.clone();
+            told.push(StageStanding {
+                namespace: namespace.clone(),
+                name: stage.name.clone(),
+                approvals: stage.approvals,
+                role: stage.role,
+                group: stage.group.clone(),
+                signed: ladder.signed_reviews,
+                given: count.given.iter().map(name).collect(),
+                is_open: count.is_open,
+                is_complete: count.is_complete,
+            });
+        }
+    }
+    told
+}
+
+/// The signed approvals of a version, with all that checks them: for whoever sees it.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/versions/{version}/reviews", tag = "approvals",
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses((status = 200, body = SignedReviewsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let (key, namespace) = (skill.id.key(), skill.id.namespace().key());
+    versions::find(call.app.db.reader(), &key, version)
+        .await?
+        .filter(|row| skill::sees_version(&call.caller, &namespace, row))
+        .ok_or_else(|| skill::version_not_found(id, &VersionRequest::Exact(version.clone())))?;
+    let mut reviews = Vec::new();
+    for row in table::decisions(call.app.db.reader(), &key, version).await? {
+        let (Some(review), Some(fingerprint)) = (row.review, row.signing_key) else { continue };
+        let Some(found) = keys::find(call.app.db.reader(), &fingerprint).await? else { continue };
+        let mark = ReviewMark {
+            key: fingerprint,
+            enrolled: found.log_index,
+            statement: Digest::of(review.statement.as_bytes()),
+            sha256: Digest::of(review.signature.as_bytes()),
+        };
+        let log_index = u64::try_from(row.log_index).unwrap_or(0);
+        reviews.push(SignedReview { log_index, review, public_key: found.public_key.to_string(), mark });
+    }
+    json(StatusCode::OK, &SignedReviewsResponse { reviews })
+}
+
+/// Releases a version that waits at once, without the approvals that it waits for. For owners of the namespace, and for admins of
+/// the registry with a role there; the log has it as a kind of its own, and clients are warned until reviewers have approved.
+#[utoipa::path(
+    post, path = "/api/v1/skills/{id}/versions/{version}/break-glass", tag = "approvals", security(("token" = ["admin"])),
+    request_body = ReasonRequest,
+    params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
+    responses(
+        (status = 200, body = ApprovalsResponse),
+        (status = 409, description = "`status-conflict`: it does not wait", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
+)]
+pub async fn break_glass(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
+    call.caller.require(Scope::Admin)?;
+    let skill = skill::find(&call.app, &call.caller, id).await?;
+    let (app, caller, request) = call.json::<ReasonRequest>().await?;
+    let identity = (**caller.require_role(Scope::Admin, Role::Owner, &skill.id.namespace())?).clone();
+    let ReasonRequest { reason } = request;
+    check_text("reason", &reason, app.settings.limits.reason_length, true)?;
+    if reason.trim().is_empty() {
+        return Err(invalid("reason", "whoever does this says why, in `reason`"));
+    }
+    let salt = Digest::of(&app.environment.random::<32>()).to_string();
+    let wanted = WantedForce { id: skill.id.clone(), version: version.clone(), reason, salt };
+    app.db.write(move |tx| Box::pin(async move { force(tx, &identity, wanted).await })).await?;
+    json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
 }
 
 /// The highest version above one that waits or was rejected that was published since, as far as the caller sees it.
@@ -252,7 +368,7 @@ pub async fn decided(
     caller.require(Scope::Review)?;
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Review, Role::Reviewer, &skill.id.namespace())?;
-    let DecisionRequest { decision, digest, comment } = request;
+    let DecisionRequest { decision, digest, comment, signature } = request;
     check_text("comment", &comment, app.settings.limits.reason_length, true)?;
     if comment.trim().is_empty() {
         match decision {
@@ -263,8 +379,16 @@ pub async fn decided(
             }
         }
     }
+    let review = match signature {
+        Some(_) if decision != Decision::Approved => {
+            return Err(invalid("signature", "an approval is signed, and nothing else"));
+        }
+        Some(signature) => Some(check_review(app, signature, &skill.id, version, digest).await?),
+        None => None,
+    };
+    let digest = digest.or_else(|| review.as_ref().map(|review| review.digest()));
     let identity = (**identity).clone();
-    let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment };
+    let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment, review };
     app.db
         .write(move |tx| {
             Box::pin(async move {

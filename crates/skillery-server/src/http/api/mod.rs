@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod comments;
 pub mod diff;
 pub mod download;
+pub mod groups;
 pub mod insight;
 pub mod install;
 pub mod installs;

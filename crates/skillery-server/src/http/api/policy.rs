@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::PolicyResponse;
+use skillery_core::api::{PolicyHistoryResponse, PolicyResponse};
 use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, PublishPolicy, Role, Scope};
 
@@ -10,8 +10,9 @@ use super::orgs::org_not_found;
 use super::publishers::still_admin;
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::demanded;
-use crate::db::{approvals as table, orgs};
+use crate::approvals::in_short;
+use crate::db::Tx;
+use crate::db::{approvals as table, groups, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
 use crate::text::invalid;
@@ -28,18 +29,44 @@ pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
 
 /// What a namespace demands, for its members.
 pub async fn of_namespace(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
-    let identity = caller.require(Scope::Read)?;
-    let key = namespace.key();
-    if !identity.is_within_bounds(&key) || identity.role_in(&key).is_none() {
-        return Err(org_not_found(namespace));
-    }
+    must_be_member(caller, namespace)?;
     policy_of(app, namespace).await
 }
 
-async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
+fn must_be_member(caller: &Caller, namespace: &Namespace) -> Result<()> {
+    let identity = caller.require(Scope::Read)?;
+    let key = namespace.key();
+    match identity.is_within_bounds(&key) && identity.role_in(&key).is_some() {
+        true => Ok(()),
+        false => Err(org_not_found(namespace)),
+    }
+}
+
+/// Every policy that a namespace had itself, the newest first, from the log. For members.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{namespace}/policy/history", tag = "approvals", security(("token" = ["read"])),
+    params(
+        ("namespace" = String, Path, description = "an org, or what lies below one"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = PolicyHistoryResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn history(call: &Call, namespace: &Namespace) -> Result<Response> {
+    must_be_member(&call.caller, namespace)?;
+    let page = call.page()?;
+    let changes = table::history(&call.app.db, namespace).await?;
+    let total = changes.len() as u64;
+    let changes = changes.into_iter().skip(page.offset).take(page.limit).collect();
+    json(StatusCode::OK, &PolicyHistoryResponse { total, changes })
+}
+
+/// What is demanded in a namespace, by whom, and the groups that may be named there.
+pub async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyResponse> {
     let policies = table::policies(app.db.reader(), namespace).await?;
-    let demanded = demanded(&policies);
-    Ok(PolicyResponse { namespace: namespace.to_string(), demanded, policies })
+    let demanded = in_short(&policies);
+    let groups = groups::around(app.db.reader(), namespace).await?;
+    Ok(PolicyResponse { namespace: namespace.to_string(), demanded, policies, groups })
 }
 
 /// Demands approvals, signatures, or both of every version that is published in the namespace and below it from now on, in
@@ -64,13 +91,7 @@ pub async fn change(
     policy: PublishPolicy,
 ) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
-    policy.check().map_err(|error| {
-        let field = match error {
-            skillery_core::approval::PublishPolicyError::Approvals => "approvals",
-            skillery_core::approval::PublishPolicyError::Role => "role",
-        };
-        invalid(field, error.to_string())
-    })?;
+    policy.check().map_err(|error| invalid(error.field(), error.to_string()))?;
     let place = namespace.clone();
     app.db
         .write(move |tx| {
@@ -81,9 +102,10 @@ pub async fn change(
                 if set.iter().any(|set| is_of(&set.namespace, &place) && set.policy == policy) {
                     return Ok(());
                 }
-                let event = Event::PolicySet { namespace: place.to_string(), policy };
+                check_groups(tx, &place, &policy).await?;
+                let event = Event::PolicySet { namespace: place.to_string(), policy: policy.clone() };
                 let index = tx.append(Some(&actor), event);
-                table::set_policy(tx, &place, policy, index).await
+                table::set_policy(tx, &place, &policy, index).await
             })
         })
         .await?;
@@ -122,6 +144,17 @@ pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace) -> Resu
         })
         .await?;
     policy_of(app, namespace).await
+}
+
+/// A stage that asks for a group that is not there would be complete by nobody.
+async fn check_groups(tx: &mut Tx, place: &Namespace, policy: &PublishPolicy) -> Result<()> {
+    for group in policy.groups() {
+        if groups::members(tx, place, group).await?.is_none() {
+            let detail = format!("`{place}` has no group `{group}`; set it first");
+            return Err(invalid("group", detail));
+        }
+    }
+    Ok(())
 }
 
 fn is_of(name: &str, namespace: &Namespace) -> bool {

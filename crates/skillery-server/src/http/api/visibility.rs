@@ -3,16 +3,18 @@
 use axum::response::Response;
 use skillery_core::api::VisibilityRequest;
 use skillery_core::event::Event;
-use skillery_core::{Problem, Role, Scope, SkillId};
+use skillery_core::{Problem, Role, Scope, SkillId, Visibility};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::approvals::hold_for_public;
 use crate::db::skills;
 use crate::failure::Result;
 use crate::http::call::{Call, done};
 use crate::skill;
 
-/// Sets who sees a skill. For admins of its namespace.
+/// Sets who sees a skill. For admins of its namespace. Where a policy asks for more of what everybody sees, the versions that are
+/// handed out wait for it.
 #[utoipa::path(
     put, path = "/api/v1/skills/{id}/visibility", tag = "skills", request_body = VisibilityRequest,
     params(("id" = String, Path, description = "`org/name`")), security(("token" = ["admin"])),
@@ -36,9 +38,13 @@ pub async fn change(app: &App, caller: &Caller, id: &SkillId, request: Visibilit
                 Box::pin(async move {
                     let user = identity.still(tx, Role::Admin, &skill.id.namespace()).await?.user.id;
                     skills::set_visibility(tx, &skill.id.key(), request.visibility).await?;
+                    let id = skill.id.clone();
                     let event = Event::VisibilityChanged { skill: skill.id, visibility: request.visibility };
                     tx.append(Some(&user), event);
-                    Ok(())
+                    match request.visibility {
+                        Visibility::Public => hold_for_public(tx, &user, &id).await,
+                        _ => Ok(()),
+                    }
                 })
             })
             .await?;
