@@ -103,7 +103,7 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
 }
 
 /// There is no such org, or the caller may not know of it.
-pub(super) fn org_not_found(org: &Namespace) -> Failure {
+pub(crate) fn org_not_found(org: &Namespace) -> Failure {
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn knows_org(call: &Call, org: &Namespace) -> Result<bool> {
 }
 
 /// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
-pub(super) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
+pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
     let key = namespace.key();
     if orgs::find(call.app.db.reader(), &namespace.org_key()).await?.is_none() {
         return Ok(false);

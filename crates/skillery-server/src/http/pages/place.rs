@@ -1,9 +1,9 @@
 //! Which page an address is of.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use skillery_core::{ProblemCode, SkillId, Version};
+use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::{assets, ratings, search, sign_in, skill, versions};
+use super::{assets, dependencies, history, listing, ratings, search, sign_in, skill, versions};
 use crate::failure::{Failure, Result};
 
 /// A page.
@@ -25,8 +25,22 @@ pub enum Place {
     Logout,
     /// Light or dark.
     Theme,
-    /// A skill.
+    /// What is installed most now.
+    Trending,
+    /// All tags.
+    Tags,
+    /// Skills with one.
+    Tag(String),
+    /// Skills of a user.
+    User(String),
+    /// An org.
+    Org(Namespace),
+    /// A skill, or where there is none the namespace of this name.
     Skill(SkillId),
+    /// What it needs, and what needs it.
+    Dependencies(SkillId),
+    /// What became of it.
+    Log(SkillId),
     /// Its versions.
     Versions(SkillId),
     /// One of them.
@@ -53,6 +67,13 @@ impl Place {
             Self::Login => sign_in::LOGIN,
             Self::Logout => sign_in::LOGOUT,
             Self::Theme => sign_in::THEME,
+            Self::Trending => listing::TRENDING,
+            Self::Tags => listing::TAGS,
+            Self::Tag(_) => listing::TAG,
+            Self::User(_) => listing::USER,
+            Self::Org(_) => listing::NAMESPACE,
+            Self::Dependencies(_) => dependencies::DEPENDENCIES,
+            Self::Log(_) => history::LOG,
             Self::Skill(_) => skill::SKILL,
             Self::Versions(_) => versions::VERSIONS,
             Self::Version(..) => versions::VERSION,
@@ -78,6 +99,11 @@ pub fn of(path: &str) -> Result<Place> {
         ["login"] => Place::Login,
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
+        ["trending"] => Place::Trending,
+        ["tags"] => Place::Tags,
+        ["tags", tag @ ..] => Place::Tag(tag.join("/")),
+        ["users", name] => Place::User((*name).to_owned()),
+        [org] => Place::Org(org.parse().map_err(|_| not_found())?),
         rest => of_skill(rest).ok_or_else(not_found)?,
     };
     Ok(place)
@@ -91,6 +117,8 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     let Some(place) = versions else {
         return match segments {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
+            [skill @ .., "dependencies"] if skill.len() >= 2 => Some(Place::Dependencies(id(skill)?)),
+            [skill @ .., "log"] if skill.len() >= 2 => Some(Place::Log(id(skill)?)),
             skill => Some(Place::Skill(id(skill)?)),
         };
     };
@@ -142,7 +170,13 @@ mod tests {
             ("/acme/email/tool/versions/one", None),
             ("/acme/email/tool/versions/1.0.0/files/", Some(Place::File(id(), version(), String::new()))),
             ("/acme/email/tool/", None),
-            ("/acme", None),
+            ("/acme", Some(Place::Org("acme".parse().unwrap()))),
+            ("/acme/email/tool/dependencies", Some(Place::Dependencies(id()))),
+            ("/acme/email/tool/log", Some(Place::Log(id()))),
+            ("/tags/a%2Fb%20c", Some(Place::Tag("a/b c".to_owned()))),
+            ("/users/ada", Some(Place::User("ada".to_owned()))),
+            ("/users", None),
+            ("/api", None),
             ("/acme/../x", None),
             ("/%ff/x", None),
         ] {

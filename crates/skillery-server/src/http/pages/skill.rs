@@ -73,6 +73,11 @@ struct SkillPage {
     ratings: RatingsResponse,
     now: Time,
     warning: Option<String>,
+    /// Whether it is shown by its latest version.
+    is_latest: bool,
+    /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
+    waiting: Vec<Version>,
+    yanked: usize,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -113,7 +118,25 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
-    page(&SkillPage { frame, header, detail, readme, lines, needs_token, installs, ratings, now, warning })
+    let of = |status| versions.iter().filter(move |version| version.status == status);
+    let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
+    let waiting = waiting.filter(|version| *version != shown).take(5).collect();
+    let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
+    page(&SkillPage {
+        frame,
+        header,
+        detail,
+        readme,
+        lines,
+        needs_token,
+        installs,
+        ratings,
+        now,
+        warning,
+        is_latest,
+        waiting,
+        yanked,
+    })
 }
 
 /// What is to be said above a version that is not simply published.

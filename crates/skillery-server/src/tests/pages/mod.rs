@@ -1,5 +1,6 @@
 //! Pages, as a browser asks for them.
 
+mod facts;
 mod sign_in;
 mod skills;
 mod texts;

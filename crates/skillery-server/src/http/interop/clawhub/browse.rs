@@ -121,6 +121,8 @@ async fn find(
         max_words: app.settings.limits.query_words,
         tags: Vec::new(),
         namespace: None,
+        publisher: None,
+        needs: None,
         min_rating: None,
         sort,
         limit,
