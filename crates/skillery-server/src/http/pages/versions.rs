@@ -127,7 +127,7 @@ pub async fn file(
     let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
     let found = row.files.iter().find(|file| file.path == path);
     let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
-    let from = call.parsed::<usize>("from")?.unwrap_or(1).max(1);
+    let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, 10_000_000);
     let lines = lines(call, &row, &summary).await?;
     let address = |line: usize| {
         format!("/{}/versions/{version}/files/{}?from={line}", skill.id, super::place::encoded(path))
