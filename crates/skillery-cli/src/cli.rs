@@ -122,6 +122,17 @@ pub(crate) enum Command {
     Reviews(commands::reviews::ReviewsArgs),
     /// Show the skills that are installed most at present
     Trending(commands::trending::TrendingArgs),
+    /// Show whose skills others use
+    Leaderboard(commands::leaderboard::LeaderboardArgs),
+    /// Show how often a skill is installed, and which versions are in use
+    Usage(commands::usage::UsageArgs),
+    /// Show how sound a version is, and what would make it sounder
+    Health(commands::health::HealthArgs),
+    /// Show which skills of the registry a skill needs
+    Dependencies(commands::dependencies::DependenciesArgs),
+    /// Show which skills of the registry a change of a skill reaches
+    #[command(visible_alias = "impact")]
+    Dependents(commands::dependents::DependentsArgs),
     /// Take a version back without deleting it
     Yank(commands::yank::YankArgs),
     /// Keep a version from everybody (admins of the registry)
@@ -154,6 +165,8 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorArgs),
     /// Show what was changed, by whom and when (admins of the registry)
     Log(commands::log::LogArgs),
+    /// Show who did what, when and from where, and what was refused (admins)
+    Audit(commands::audit::AuditArgs),
     /// Look after a registry's data
     Admin(commands::admin::AdminArgs),
     /// Show what this program is configured to do

@@ -51,6 +51,11 @@ impl Output {
         self.stdout.terminal && !self.json
     }
 
+    /// Whether the result goes to a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.stdout.terminal
+    }
+
     /// Prints a command's result: as JSON, or as the page that `describe` makes of it.
     pub(crate) fn show<T: Serialize>(
         &self,

@@ -35,7 +35,7 @@ pub mod workflows;
 
 pub use skillery_core::token::Secret;
 
-pub use crate::api::{Page, SearchQuery, Sort};
+pub use crate::api::{ApprovalFilter, AuditFormat, AuditQuery, DiffQuery, Page, SearchQuery, Sort};
 pub use crate::client::{Client, Progress};
 pub use crate::config::{Config, ConfigLayer};
 pub use crate::error::{Error, ExitClass, Result};

@@ -17,6 +17,8 @@ word_enum! {
     Decision {
         /// It may be handed out.
         Approved = "approved",
+        /// It is not ready as it is. It waits on.
+        ChangesRequested = "changes-requested",
         /// It is never handed out.
         Rejected = "rejected",
     }

@@ -228,6 +228,19 @@ pub enum Event {
         /// The entry by which the reviewer had the role.
         member: u64,
     },
+    /// A reviewer asked for changes of a version that waits. It waits on, and an approval of the same reviewer before this
+    /// entry counts no more.
+    #[serde(rename = "version.changes-requested")]
+    VersionChangesRequested {
+        /// The skill.
+        skill: SkillId,
+        /// The version.
+        version: Version,
+        /// SHA-256 of the bundle that was looked at.
+        digest: Digest,
+        /// The entry by which the reviewer had the role.
+        member: u64,
+    },
     /// A version was yanked.
     #[serde(rename = "version.yanked")]
     VersionYanked {
@@ -301,6 +314,47 @@ pub enum Event {
         /// The skill.
         skill: SkillId,
     },
+    /// A user commented on a skill, or answered a comment. What it says is none of the log's, and neither is its digest: of a
+    /// short text it would tell what it was.
+    #[serde(rename = "comment.posted")]
+    CommentPosted {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A comment says something else.
+    #[serde(rename = "comment.edited")]
+    CommentEdited {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A comment was taken back by its author.
+    #[serde(rename = "comment.deleted")]
+    CommentDeleted {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A moderator hid a comment.
+    #[serde(rename = "comment.hidden")]
+    CommentHidden {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
+    /// A moderator showed a comment again.
+    #[serde(rename = "comment.unhidden")]
+    CommentUnhidden {
+        /// The skill.
+        skill: SkillId,
+        /// The comment's id.
+        comment: String,
+    },
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]
     Unknown,
@@ -336,6 +390,7 @@ impl Event {
             Self::VersionSigned { .. } => "version.signed",
             Self::VersionApproved { .. } => "version.approved",
             Self::VersionRejected { .. } => "version.rejected",
+            Self::VersionChangesRequested { .. } => "version.changes-requested",
             Self::VersionYanked { .. } => "version.yanked",
             Self::VersionUnyanked { .. } => "version.unyanked",
             Self::VersionQuarantined { .. } => "version.quarantined",
@@ -345,6 +400,11 @@ impl Event {
             Self::SkillUnrated { .. } => "skill.unrated",
             Self::SkillStarred { .. } => "skill.starred",
             Self::SkillUnstarred { .. } => "skill.unstarred",
+            Self::CommentPosted { .. } => "comment.posted",
+            Self::CommentEdited { .. } => "comment.edited",
+            Self::CommentDeleted { .. } => "comment.deleted",
+            Self::CommentHidden { .. } => "comment.hidden",
+            Self::CommentUnhidden { .. } => "comment.unhidden",
             Self::Unknown => "unknown",
         }
     }
@@ -356,6 +416,7 @@ impl Event {
             | Self::VersionSigned { version, .. }
             | Self::VersionApproved { version, .. }
             | Self::VersionRejected { version, .. }
+            | Self::VersionChangesRequested { version, .. }
             | Self::VersionYanked { version, .. }
             | Self::VersionUnyanked { version, .. }
             | Self::VersionQuarantined { version, .. }
@@ -371,6 +432,7 @@ impl Event {
             | Self::VersionSigned { skill, .. }
             | Self::VersionApproved { skill, .. }
             | Self::VersionRejected { skill, .. }
+            | Self::VersionChangesRequested { skill, .. }
             | Self::VersionYanked { skill, .. }
             | Self::VersionUnyanked { skill, .. }
             | Self::VersionQuarantined { skill, .. }
@@ -379,7 +441,12 @@ impl Event {
             | Self::SkillRated { skill, .. }
             | Self::SkillUnrated { skill }
             | Self::SkillStarred { skill }
-            | Self::SkillUnstarred { skill } => Some(skill),
+            | Self::SkillUnstarred { skill }
+            | Self::CommentPosted { skill, .. }
+            | Self::CommentEdited { skill, .. }
+            | Self::CommentDeleted { skill, .. }
+            | Self::CommentHidden { skill, .. }
+            | Self::CommentUnhidden { skill, .. } => Some(skill),
             Self::Genesis
             | Self::LogKeyRotated { .. }
             | Self::Unknown
@@ -400,6 +467,18 @@ impl Event {
             | Self::SigningSecretSet { .. }
             | Self::SigningSecretRemoved { .. } => None,
         }
+    }
+
+    /// Whether it is what somebody says of a skill, by which nothing else about it changes.
+    pub fn is_said(&self) -> bool {
+        matches!(
+            self,
+            Self::CommentPosted { .. }
+                | Self::CommentEdited { .. }
+                | Self::CommentDeleted { .. }
+                | Self::CommentHidden { .. }
+                | Self::CommentUnhidden { .. }
+        )
     }
 
     /// Who may read of the change in the log. Names of skills, of orgs and of what lies below them are not for everybody.

@@ -2,7 +2,8 @@
 //!
 //! A model reads them all the same, and so a skill can tell it what no reviewer saw.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
 
 use unicode_normalization::char::canonical_combining_class;
@@ -174,6 +175,29 @@ fn first(line: &str, is_needed: impl Fn(char, char, char) -> bool) -> Option<(us
     None
 }
 
+/// A line in which everything hidden is written out, such as `⟨U+202E⟩`, and how many characters that were. A carriage return
+/// is among them: it lets a terminal write over what stands before it.
+pub fn visible(line: &str) -> (Cow<'_, str>, u64) {
+    let is_plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    if line.as_bytes().iter().all(is_plain) {
+        return (Cow::Borrowed(line), 0);
+    }
+    let (mut shown, mut hidden, mut before) = (String::with_capacity(line.len() + 16), 0, '\n');
+    let mut rest = line.chars().peekable();
+    while let Some(character) = rest.next() {
+        let after = rest.peek().copied().unwrap_or('\n');
+        let hides = character == '\r' || Hidden::of(character).is_some();
+        if hides && !is_needed(before, character, after) {
+            let _ = write!(shown, "⟨U+{:04X}⟩", u32::from(character));
+            hidden += 1;
+        } else {
+            shown.push(character);
+        }
+        before = character;
+    }
+    (Cow::Owned(shown), hidden)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +261,14 @@ mod tests {
         ] {
             assert_eq!(first_hidden(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn all_that_is_hidden_is_written_out() {
+        assert_eq!(visible("plain\ttext"), (Cow::Borrowed("plain\ttext"), 0));
+        assert_eq!(visible("a\u{202e}b\u{200b}"), ("a⟨U+202E⟩b⟨U+200B⟩".into(), 2));
+        assert_eq!(visible("x\u{e0041}\r"), ("x⟨U+E0041⟩⟨U+000D⟩".into(), 2));
+        assert_eq!(visible("naïve 👩\u{200d}💻 می\u{200c}خواهم").1, 0);
     }
 
     #[test]

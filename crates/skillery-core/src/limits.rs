@@ -88,6 +88,10 @@ pub struct Limits {
     pub tag_length: usize,
     /// A review's text.
     pub review_length: usize,
+    /// A comment's text.
+    pub comment_length: usize,
+    /// Comments of one user in a minute, and reports. 0 is no limit.
+    pub comments_per_minute: u32,
     /// A yank's or quarantine's reason.
     pub reason_length: usize,
     /// A search query.
@@ -149,6 +153,24 @@ pub struct Limits {
     pub staged_bytes_per_user: usize,
     /// Seconds until such a file is forgotten.
     pub staged_seconds: u64,
+    /// Bytes of a file, on either side, whose lines are compared in a diff.
+    pub diff_file_bytes: usize,
+    /// Lines of a file, on either side, that are compared.
+    pub diff_file_lines: usize,
+    /// Files of one diff whose lines are shown.
+    pub diff_files: usize,
+    /// Lines that one diff shows.
+    pub diff_lines: usize,
+    /// Bytes of these lines together.
+    pub diff_bytes: usize,
+    /// A comment on a version that is reviewed.
+    pub review_comment_length: usize,
+    /// Comments on one version.
+    pub review_comments: usize,
+    /// Times that one comment may be changed.
+    pub review_edits: usize,
+    /// What changed with a version, in the words of its publisher.
+    pub changelog_length: usize,
 }
 
 impl Default for Limits {
@@ -164,6 +186,8 @@ impl Default for Limits {
             tags: 32,
             tag_length: 64,
             review_length: 10_000,
+            comment_length: 10_000,
+            comments_per_minute: 20,
             reason_length: 1_024,
             query_length: 256,
             page_rows: 200,
@@ -194,6 +218,15 @@ impl Default for Limits {
             staged_files_per_user: 4_000,
             staged_bytes_per_user: 200 * 1024 * 1024,
             staged_seconds: 3_600,
+            diff_file_bytes: 1024 * 1024,
+            diff_file_lines: 20_000,
+            diff_files: 300,
+            diff_lines: 50_000,
+            diff_bytes: 4 * 1024 * 1024,
+            review_comment_length: 4_096,
+            review_comments: 500,
+            review_edits: 10,
+            changelog_length: 4_096,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::id::key_contains;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Digest, Namespace, Role, SkillId};
+use crate::{Decision, Digest, Namespace, Role, SkillId};
 
 word_enum! {
     /// A rule of the log.
@@ -286,11 +286,16 @@ impl Monitor {
                 self.add_author(skill, version, &signature.signer);
             }
             Event::VersionApproved { skill, version, digest, member }
-            | Event::VersionRejected { skill, version, digest, member } => {
+            | Event::VersionRejected { skill, version, digest, member }
+            | Event::VersionChangesRequested { skill, version, digest, member } => {
                 self.change(skill, version, &entry.event, found);
-                let is_approval = matches!(entry.event, Event::VersionApproved { .. });
+                let decision = match entry.event {
+                    Event::VersionApproved { .. } => Decision::Approved,
+                    Event::VersionRejected { .. } => Decision::Rejected,
+                    _ => Decision::ChangesRequested,
+                };
                 let (digest, member) = (*digest, *member);
-                self.decide(Decided { index, actor, skill, version, digest, member, is_approval }, found);
+                self.decide(Decided { index, actor, skill, version, digest, member, decision }, found);
             }
             Event::VersionReleased { skill, version, policies, approvals } => {
                 let fits = self.change(skill, version, &entry.event, found);

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+// Codes are `tt` for the same reason as in `words.rs`.
 macro_rules! problem_codes {
-    ($($variant:ident, $code:literal, $status:literal, $title:literal, $hint:literal;)*) => {
+    ($($variant:ident, $code:tt, $status:literal, $title:literal, $hint:literal;)*) => {
         /// What went wrong, for programs. The list is closed: a client may match on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -124,6 +125,10 @@ problem_codes! {
         "check the name; an admin of the registry makes users";
     MemberNotFound, "member-not-found", 404, "the user has no role of its own in this namespace",
         "the role may come from a namespace above";
+    CommentNotFound, "comment-not-found", 404, "there is no such comment, or the caller may not see it",
+        "list those of the skill or of the version first";
+    ReportNotFound, "report-not-found", 404, "there is no such report, or the caller may not see it",
+        "list those that are open: `GET /reports`";
     TokenNotFound, "token-not-found", 404, "there is no such token",
         "list yours with `skillery token list`";
     PolicyNotFound, "policy-not-found", 404, "the namespace has no policy of its own",
@@ -162,12 +167,16 @@ problem_codes! {
         "make somebody else the owner first";
     TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
         "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
+    TooManyComments, "too-many-comments", 409, "there are as many comments, or changes of one, as there may be",
+        "answer in fewer words, or ask the operator to raise `limits.review_comments` or `limits.review_edits`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
     KeyExists, "key-exists", 409, "the key is enrolled already, or was",
         "use another key: one that was revoked does not come back";
     StatementExists, "statement-exists", 409, "the version has another statement",
         "sign the statement that the version has; `skillery sign` does";
+    ReportExists, "report-exists", 409, "this was reported, or resolved, already",
+        "moderators list what is open with `GET /reports`";
     SecretExists, "secret-exists", 409, "the org has a signing secret already",
         "replace it without `only_if_none`";
     TooManySkills, "too-many-skills", 422, "the namespace has more skills than one list may have",

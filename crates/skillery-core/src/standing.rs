@@ -34,6 +34,7 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
         },
         Event::VersionApproved { .. } => before.filter(|before| matches!(before, Pending | Published)),
         Event::VersionRejected { .. } => fits(Rejected, &[Pending]),
+        Event::VersionChangesRequested { .. } => fits(Pending, &[Pending]),
         // What waited is released by approvals, what was quarantined by an admin of the registry.
         Event::VersionReleased { approvals, .. } => {
             fits(Published, if approvals.is_empty() { &[Quarantined] } else { &[Pending] })
@@ -52,7 +53,7 @@ mod tests {
     use crate::{Digest, SkillId, Version};
     use VersionStatus::{Pending, Published, Quarantined, Rejected, Yanked};
 
-    fn events() -> [Event; 9] {
+    fn events() -> [Event; 10] {
         let (skill, version): (SkillId, Version) = ("acme/tool".parse().unwrap(), "1.0.0".parse().unwrap());
         let published = |policies: Vec<u64>| Event::VersionPublished {
             skill: skill.clone(),
@@ -82,6 +83,12 @@ mod tests {
             Event::VersionYanked { skill: skill.clone(), version: version.clone() },
             Event::VersionUnyanked { skill: skill.clone(), version: version.clone() },
             Event::VersionQuarantined { skill: skill.clone(), version: version.clone() },
+            Event::VersionChangesRequested {
+                skill: skill.clone(),
+                version: version.clone(),
+                digest,
+                member: 1,
+            },
         ]
     }
 
@@ -89,24 +96,35 @@ mod tests {
     fn what_can_follow_what() {
         // In the order of the events above.
         let table = [
-            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None]),
+            (None, [Some(Published), Some(Pending), None, None, None, None, None, None, None, None]),
             (
                 Some(Pending),
-                [None, None, Some(Pending), Some(Rejected), Some(Published), None, None, None, None],
+                [
+                    None,
+                    None,
+                    Some(Pending),
+                    Some(Rejected),
+                    Some(Published),
+                    None,
+                    None,
+                    None,
+                    None,
+                    Some(Pending),
+                ],
             ),
             (
                 Some(Published),
-                [None, None, Some(Published), None, None, None, Some(Yanked), None, Some(Quarantined)],
+                [None, None, Some(Published), None, None, None, Some(Yanked), None, Some(Quarantined), None],
             ),
             (
                 Some(Yanked),
-                [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined)],
+                [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined), None],
             ),
             (
                 Some(Quarantined),
-                [None, None, None, None, None, Some(Published), None, None, Some(Quarantined)],
+                [None, None, None, None, None, Some(Published), None, None, Some(Quarantined), None],
             ),
-            (Some(Rejected), [None; 9]),
+            (Some(Rejected), [None; 10]),
         ];
         for (before, row) in table {
             for (event, after) in events().iter().zip(row) {

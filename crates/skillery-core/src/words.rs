@@ -1,7 +1,8 @@
 //! Closed lists of words: an enum whose variants are the same words in JSON, in texts and in the OpenAPI document.
 
+// Words are `tt` and not `literal`: the macro that makes the OpenAPI document does not see into what a `literal` becomes.
 macro_rules! word_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

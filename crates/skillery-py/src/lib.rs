@@ -3,11 +3,13 @@
 //!
 //! Whatever waits, for a registry, a disk or a skill, releases the interpreter's lock and still answers Ctrl-C.
 
+mod approvals;
 mod configuration;
 mod convert;
 mod elsewhere;
 mod failure;
 mod graph;
+mod insight;
 mod library;
 mod metrics;
 mod registry;
@@ -20,6 +22,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    approvals::add_to(module)?;
     configuration::add_to(module)?;
     library::add_to(module)?;
     graph::add_to(module)?;

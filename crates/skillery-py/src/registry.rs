@@ -11,14 +11,18 @@ use skillery_client::folder::{Folder, read_folder};
 use skillery_client::publish::{publish, publish_folder, read_code};
 use skillery_client::resolve::Want;
 use skillery_client::{
-    Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library, Lockfile, Page,
-    Progress, SearchQuery, Secret, SignWith, Signer, Sort,
+    AuditQuery, Client, Config, ConfigLayer, Draft, Error, FolderDraft, Home, InstallOptions, Library,
+    Lockfile, Page, Progress, SearchQuery, Secret, SignWith, Signer, Sort,
 };
 use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
 use crate::convert::{parsed, serialized};
 use crate::failure;
+use crate::insight::Question;
 use crate::runtime::{wait, wait_for_disk};
+
+/// Rows of the audit that are asked for at once.
+const AUDIT_ROWS: u64 = 200;
 
 /// A configured connection.
 #[pyclass(frozen, module = "orchestrator._native")]
@@ -175,6 +179,44 @@ impl Registry {
         serialized(py, &rated)
     }
 
+    /// What was done and refused, the newest first, at most so many; the JSON says which.
+    fn audit<'py>(&self, py: Python<'py>, query: &str, limit: u64) -> PyResult<Bound<'py, PyAny>> {
+        let query: AuditQuery = parsed(query, "the query")?;
+        let client = self.client(py)?;
+        let entries = wait(py, async move {
+            let (mut entries, mut before) = (Vec::new(), None);
+            loop {
+                let wanted = (limit.saturating_sub(entries.len() as u64)).min(AUDIT_ROWS);
+                if wanted == 0 {
+                    return Ok(entries);
+                }
+                let page = client.audit(&query, before, Some(wanted)).await?;
+                entries.extend(page.entries);
+                before = page.next;
+                if before.is_none() {
+                    return Ok(entries);
+                }
+            }
+        })?;
+        serialized(py, &entries)
+    }
+
+    /// What happened in the last days.
+    #[pyo3(signature = (days, namespace=None))]
+    fn audit_report<'py>(
+        &self,
+        py: Python<'py>,
+        days: u32,
+        namespace: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client(py)?;
+        let report = wait(py, async move {
+            let namespace = namespace.map(|text| text.parse()).transpose()?;
+            client.audit_report(days, namespace.as_ref()).await
+        })?;
+        serialized(py, &report)
+    }
+
     /// Average, histogram, and one page of reviews.
     #[pyo3(signature = (id, limit=None, offset=None))]
     fn ratings<'py>(
@@ -188,10 +230,18 @@ impl Registry {
         let ratings = wait(py, async move { client.ratings(&id.parse()?, Page { limit, offset }).await })?;
         serialized(py, &ratings)
     }
+
+    /// What is known of how skills are used; the JSON says what.
+    fn insight<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyAny>> {
+        let question: Question = parsed(question, "the question")?;
+        let client = self.client(py)?;
+        let answer = wait(py, async move { question.ask(&client).await })?;
+        serialized(py, &answer)
+    }
 }
 
 impl Registry {
-    fn client(&self, py: Python<'_>) -> PyResult<Client> {
+    pub(crate) fn client(&self, py: Python<'_>) -> PyResult<Client> {
         let process = std::process::id();
         let made = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((owner, client)) = made

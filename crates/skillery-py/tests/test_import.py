@@ -9,6 +9,7 @@ def test_importing_loads_only_small_modules(python):
         "__future__",
         "orchestrator",
         "orchestrator.execution",
+        "orchestrator.execution.approvals",
         "orchestrator.execution.calling",
         "orchestrator.execution.configuration",
         "orchestrator.execution.dependencies",

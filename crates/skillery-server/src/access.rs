@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, ProblemCode, Role, Scope, SkillId, Visibility};
+use skillery_core::{Namespace, ProblemCode, Program, Role, Scope, SkillId, Visibility};
 
 use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::skills::SkillRow;
 use crate::failure::{Failure, Result};
+use crate::origin;
 
 /// A signed-in user with the token of this request.
 #[derive(Debug, Clone)]
@@ -23,10 +24,17 @@ pub struct Identity {
     pub roles: Vec<(String, Role)>,
 }
 
-/// Whoever made the request.
-#[derive(Debug, Clone, Default)]
+/// Whoever made the request, and with which program. Of the program nothing depends but a count.
+#[derive(Debug, Clone)]
 pub struct Caller {
     identity: Option<Arc<Identity>>,
+    program: Program,
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self { identity: None, program: Program::Other }
+    }
 }
 
 impl Identity {
@@ -98,6 +106,23 @@ impl Identity {
         places
     }
 
+    /// Keys of the highest namespaces that the user may act in as this role with the token, unless that is everywhere.
+    pub fn places_as(&self, role: Role) -> Option<Vec<String>> {
+        if self.is_site_admin() {
+            return None;
+        }
+        let mut places = Vec::new();
+        for (held, _) in self.roles.iter().filter(|(_, has)| *has >= role) {
+            if self.is_within_bounds(held) {
+                places.push(held.clone());
+            } else {
+                let bounds = self.token.namespaces.iter().filter(|bound| key_contains(held, bound));
+                places.extend(bounds.cloned());
+            }
+        }
+        Some(places)
+    }
+
     /// The highest role in the namespace with this key, held there or above.
     pub fn role_in(&self, namespace: &str) -> Option<Role> {
         if self.is_site_admin() {
@@ -115,7 +140,17 @@ impl Caller {
 
     /// A caller with a token that is good.
     pub fn signed_in(identity: Arc<Identity>) -> Self {
-        Self { identity: Some(identity) }
+        Self { identity: Some(identity), ..Self::default() }
+    }
+
+    /// The same caller with this program.
+    pub fn with_program(self, program: Program) -> Self {
+        Self { program, ..self }
+    }
+
+    /// With which program the request was made, as far as that is known.
+    pub fn program(&self) -> Program {
+        self.program
     }
 
     /// Who it is, if signed in.
@@ -202,9 +237,13 @@ impl Caller {
 
     /// The skill, when it exists and the caller sees it. Otherwise the same answer for both.
     pub fn see(&self, id: &SkillId, skill: Option<SkillRow>) -> Result<SkillRow> {
-        skill
-            .filter(|skill| self.sees(skill.visibility, &skill.id.namespace().key()))
-            .ok_or_else(|| skill_not_found(id))
+        let skill = skill.ok_or_else(|| skill_not_found(id))?;
+        let namespace = skill.id.namespace().key();
+        if self.sees(skill.visibility, &namespace) {
+            return Ok(skill);
+        }
+        origin::hidden(Some(&skill.id.key()), &namespace);
+        Err(skill_not_found(id))
     }
 }
 
@@ -222,12 +261,14 @@ pub fn check_bounds(identity: &Identity, namespace: &str) -> Result<()> {
     if identity.is_within_bounds(namespace) {
         return Ok(());
     }
+    origin::refused_in(namespace);
     let detail = format!("the token is bound to {}", identity.token.namespaces.join(", "));
     Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
 }
 
 /// The caller lacks this role.
 pub fn forbidden(role: Role, namespace: &str) -> Failure {
+    origin::refused_in(namespace);
     skillery_core::Problem::new(
         ProblemCode::Forbidden,
         format!("this needs the role `{role}` in `{namespace}`, or a higher one"),

@@ -11,6 +11,7 @@ use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
+use crate::audit::Denials;
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
@@ -22,8 +23,10 @@ use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::http::pages::{ByLength, Rendered};
+use crate::insight::{Boards, Content};
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
+use crate::outbound::Outbound;
 use crate::publish::{Publishing, Rules};
 use crate::search::Search;
 use crate::secrets::{SecretKey, SecretKeyError, make_private_folder};
@@ -38,6 +41,9 @@ const IDENTITIES: usize = 20_000;
 
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
+
+/// Versions of which it is remembered what their files say for their health.
+const HEALTH: usize = 20_000;
 
 /// Versions of which it is remembered what their files are, as they usually are, and bytes that they take at most.
 const MANIFESTS: usize = 8_000;
@@ -71,12 +77,20 @@ pub struct App {
     pub identities: Arc<Identities>,
     /// What the files of versions are, by id and version: what the Model Context Protocol lists of skills.
     pub manifests: Cache<String, Arc<Manifest>, BySize>,
+    /// Leaderboards that were made just now.
+    pub boards: Arc<Boards>,
+    /// What the files of versions say for their health, by id and digest.
+    pub health: Cache<String, Content>,
     /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
     pub rendered: Cache<String, Rendered, ByLength>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
     pub counters: Counters,
+    /// What was refused and is not written yet.
+    pub denials: Denials,
+    /// Asks addresses that others have named.
+    pub outbound: Outbound,
     /// Encrypts signing secrets.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
@@ -199,13 +213,16 @@ impl App {
         let lock = lock(&settings)?;
         let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
         let identities = Arc::new(Identities::default());
+        let boards = Arc::new(Boards::default());
         let on_commit = {
-            let (ready, identities) = (Arc::clone(&ready), Arc::clone(&identities));
+            let (ready, identities, boards) =
+                (Arc::clone(&ready), Arc::clone(&identities), Arc::clone(&boards));
             move |entries: &[db::Committed]| {
                 entries.iter().for_each(|entry| {
                     forget(
                         &ready,
                         &identities,
+                        &boards,
                         entry.event.skill().map(SkillId::key).as_deref(),
                         &entry.event,
                     )
@@ -250,9 +267,13 @@ impl App {
             ready,
             identities,
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
+            boards,
+            health: Cache::new(HEALTH),
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
+            denials: Denials::default(),
+            outbound: Outbound::default(),
             secret_key,
             log_key,
             fingerprints: Fingerprints::default(),
@@ -271,7 +292,7 @@ impl App {
 
     /// A change was committed somewhere: what is remembered of it must go.
     pub fn forget(&self, skill: Option<&str>, event: &Event) {
-        forget(&self.ready, &self.identities, skill, event);
+        forget(&self.ready, &self.identities, &self.boards, skill, event);
     }
 
     /// New requests should go elsewhere: readiness says so from now on.
@@ -309,7 +330,10 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
         .ok_or_else(|| StartError::InUse(settings.data.clone()))
 }
 
-fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &Event) {
+fn forget(ready: &Ready, identities: &Identities, boards: &Boards, skill: Option<&str>, event: &Event) {
+    if matches!(event, Event::VisibilityChanged { .. } | Event::Unknown) {
+        boards.forget();
+    }
     if let Some(skill) = skill {
         ready.content.raise(skill);
         let is_opinion = matches!(
@@ -318,7 +342,7 @@ fn forget(ready: &Ready, identities: &Identities, skill: Option<&str>, event: &E
                 | Event::SkillUnrated { .. }
                 | Event::SkillStarred { .. }
                 | Event::SkillUnstarred { .. }
-        );
+        ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
         }

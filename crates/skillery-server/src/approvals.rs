@@ -133,7 +133,13 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         .into_iter()
         .find(|row| row.user == user && row.decision == decision);
     // A role that was given anew is said anew: whoever counts goes by the entry that an approval names.
-    if mine.as_ref().is_none_or(|mine| decision == Decision::Approved && mine.member != member) {
+    // What is to be changed may be said otherwise.
+    let is_new = |mine: &DecisionRow| match decision {
+        Decision::Approved => mine.member != member,
+        Decision::ChangesRequested => mine.member != member || mine.comment != comment,
+        Decision::Rejected => false,
+    };
+    if mine.as_ref().is_none_or(is_new) {
         check_status(&id, &row, decision)?;
         if decision == Decision::Approved && is_own(&row, &signers, user, i64::MAX) {
             let detail = format!("you have published or signed {id} {version}");
@@ -143,6 +149,9 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         let event = match decision {
             Decision::Approved => Event::VersionApproved { skill, version: version.clone(), digest, member },
             Decision::Rejected => Event::VersionRejected { skill, version: version.clone(), digest, member },
+            Decision::ChangesRequested => {
+                Event::VersionChangesRequested { skill, version: version.clone(), digest, member }
+            }
         };
         let index = tx.append(Some(user), event);
         let comment = match (&comment, mine) {
@@ -175,13 +184,16 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
 fn check_status(id: &SkillId, row: &VersionRow, decision: Decision) -> Result<()> {
     let fits = match decision {
         Decision::Approved => matches!(row.status, VersionStatus::Pending | VersionStatus::Published),
-        Decision::Rejected => row.status == VersionStatus::Pending,
+        Decision::Rejected | Decision::ChangesRequested => row.status == VersionStatus::Pending,
     };
     if fits {
         return Ok(());
     }
     let detail = match decision {
         Decision::Approved => format!("{id} {} is {}, so it cannot be approved", row.version, row.status),
+        Decision::ChangesRequested => {
+            format!("{id} {} is {}, and does not wait for changes", row.version, row.status)
+        }
         Decision::Rejected if row.status == VersionStatus::Rejected => {
             format!("{id} {} is rejected already", row.version)
         }

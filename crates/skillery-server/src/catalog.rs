@@ -208,7 +208,7 @@ fn is_spelled(id: &SkillId, name: &str) -> bool {
 
 /// Notes that a version was handed out with its content, and to whom.
 pub fn note_install(app: &App, caller: &Caller, id: &SkillId, version: &Version) {
-    app.counters.count_install(&id.key(), version, caller.user_id(), app.environment.now());
+    app.counters.count_install(&id.key(), version, caller, app.environment.now());
     app.metrics.downloaded();
 }
 

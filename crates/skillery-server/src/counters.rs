@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use skillery_core::Version;
 use skillery_core::time::Time;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::db::accounts;
 use crate::db::installs::{self, InstallKey};
@@ -41,17 +42,18 @@ pub fn day_of(time: Time) -> i64 {
 }
 
 impl Counters {
-    /// A download was answered with content, to this user or to somebody unknown.
-    pub fn count_install(&self, skill: &str, version: &Version, user: Option<&str>, now: Time) {
+    /// A download was answered with content, to this caller.
+    pub fn count_install(&self, skill: &str, version: &Version, caller: &Caller, now: Time) {
         let version = version.to_string();
-        if let Some(user) = user {
+        if let Some(user) = caller.user_id() {
             let key =
                 UserInstallKey { skill: skill.to_owned(), version: version.clone(), user: user.to_owned() };
             let mut installs = self.user_installs.lock().unwrap_or_else(PoisonError::into_inner);
             note(&mut installs, key, UserInstall::once(now));
         }
         let mut installs = self.installs.lock().unwrap_or_else(PoisonError::into_inner);
-        *installs.entry(InstallKey { skill: skill.to_owned(), version }).or_default() += 1;
+        let key = InstallKey { skill: skill.to_owned(), version, program: caller.program() };
+        *installs.entry(key).or_default() += 1;
     }
 
     /// A token was used; kept to the hour, so that a busy token costs one write an hour.
@@ -126,7 +128,7 @@ pub async fn flush(app: &App) -> Result<()> {
         pending.drain().collect()
     };
     // In one order on every server, so that two of them never wait for each other.
-    installs.sort_by(|left, right| (&left.0.skill, &left.0.version).cmp(&(&right.0.skill, &right.0.version)));
+    installs.sort_by(|left, right| left.0.cmp(&right.0));
     while !installs.is_empty() {
         let batch: Vec<_> = installs.drain(..installs.len().min(CHUNK)).collect();
         let written = batch.clone();

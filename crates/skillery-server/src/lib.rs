@@ -7,6 +7,7 @@ mod access;
 pub mod admin;
 mod app;
 mod approvals;
+mod audit;
 mod blobs;
 mod bootstrap;
 mod cache;
@@ -19,6 +20,7 @@ mod failure;
 mod folder_lock;
 mod gather;
 mod http;
+mod insight;
 mod install_lines;
 mod jobs;
 mod key_file;
@@ -26,7 +28,10 @@ mod listen;
 mod metrics;
 mod oidc;
 mod orgs;
+mod origin;
+mod outbound;
 mod publish;
+mod review;
 mod search;
 mod secrets;
 mod serve;
@@ -46,7 +51,9 @@ pub use http::openapi::openapi_json;
 pub use listen::ListenError;
 pub use oidc::{Algorithm, LoginProvider, TrustedIssuer};
 pub use serve::{Ready, ServeError, serve};
-pub use settings::{LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces};
+pub use settings::{
+    AuditSettings, AuditStream, InsightSettings, LogWitness, NamespacePolicy, Settings, SettingsError, Surfaces,
+};
 pub use tlog::LogError;
 pub use witness::{WitnessError, WitnessReady, WitnessSettings, serve_witness, witness_key};
 

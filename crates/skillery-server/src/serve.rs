@@ -13,12 +13,15 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::app::{App, StartError};
+use crate::audit;
 use crate::bootstrap::AdminToken;
 use crate::counters;
 use crate::environment::Environment;
 use crate::http::Door;
+use crate::insight;
 use crate::jobs;
 use crate::listen::{ListenError, Listener};
+use crate::origin;
 use crate::search;
 use crate::settings::Settings;
 use crate::tlog;
@@ -60,7 +63,8 @@ pub async fn serve(
     settings.check().map_err(StartError::from)?;
     let tls = settings.tls_cert.as_deref().zip(settings.tls_key.as_deref());
     let listener = Listener::bind(settings.listen, tls).await?;
-    let (app, admin_token) = App::open(settings, Environment::default()).await?;
+    let (app, admin_token) =
+        origin::working("command:serve", App::open(settings, Environment::default())).await?;
     let background = background(&app);
 
     let ready = Ready {
@@ -86,6 +90,7 @@ pub async fn serve(
     app.stop();
     // What was counted is written first: nothing that runs beside requests may hold it up.
     counters::flush(&app).await.map_err(ServeError::Stop)?;
+    audit::flush(&app, true).await.map_err(ServeError::Stop)?;
     for task in background {
         if tokio::time::timeout(GOODBYE, task).await.is_err() {
             tracing::warn!("work beside the requests was cut off");
@@ -101,15 +106,20 @@ pub async fn serve(
 
 /// Everything that runs beside requests.
 fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
-    vec![
-        tokio::spawn(search::listen(Arc::clone(app))),
-        tokio::spawn(search::run(Arc::clone(app))),
-        tokio::spawn(tlog::follow(Arc::clone(app))),
-        tokio::spawn(tlog::feed(Arc::clone(app))),
-        tokio::spawn(jobs::flush_counters(Arc::clone(app))),
-        tokio::spawn(jobs::collect_contents(Arc::clone(app))),
-        tokio::spawn(jobs::tidy(Arc::clone(app))),
-    ]
+    let streams = (0..app.settings.audit.streams.len())
+        .map(|place| tokio::spawn(origin::working("job:audit", audit::follow(Arc::clone(app), place))));
+    let mut all = vec![
+        tokio::spawn(origin::working("job:listener", search::listen(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:index", search::run(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:log", tlog::follow(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:witnesses", tlog::feed(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:counters", jobs::flush_counters(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:collector", jobs::collect_contents(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
+        tokio::spawn(origin::working("job:insight", insight::follow(Arc::clone(app)))),
+    ];
+    all.extend(streams);
+    all
 }
 
 /// Pages of the configured origins may call the API; without any, no answer says a word about it.

@@ -59,6 +59,63 @@ impl Default for Surfaces {
     }
 }
 
+/// Where the audit is sent, besides being kept. There is no `Debug`: it may hold a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditStream {
+    /// What the database remembers it by: where it goes on after a start, whatever `to` says then.
+    pub name: String,
+    /// `udp://host:514`, `tcp://host:514` or `unix:/dev/log` for syslog, `https://…` for a webhook.
+    pub to: Url,
+    /// What a webhook's requests are signed with, 32 or more characters.
+    #[serde(default, skip_serializing)]
+    pub secret: Option<String>,
+    /// Whether a webhook may be at an address of a private network.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+/// How long the audit remembers what, and who else is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Days that what was refused is kept.
+    pub denied_days: u32,
+    /// Rows of what was refused that are kept at most; the oldest go first.
+    pub denied_rows: i64,
+    /// Days after which addresses and names of clients are forgotten; 0: never.
+    pub address_days: u32,
+    /// Where it is sent.
+    pub streams: Vec<AuditStream>,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { denied_days: 90, denied_rows: 1_000_000, address_days: 0, streams: Vec::new() }
+    }
+}
+
+/// What is told of how skills are used, and for how long days are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InsightSettings {
+    /// Days for which installs are kept by day. Weeks and months are kept for ever.
+    pub keep_days: u32,
+    /// Figures about fewer users than so many are told to nobody but admins of the namespace; 1 withholds nothing.
+    pub k: u32,
+    /// Whether there are leaderboards.
+    pub leaderboards: bool,
+}
+
+impl Default for InsightSettings {
+    fn default() -> Self {
+        Self { keep_days: 400, k: 1, leaderboards: true }
+    }
+}
+
+/// The fewest days for which installs are kept: two months, which are compared.
+const LEAST_DAYS: u32 = 62;
+
 /// How the server runs. `skillery.toml` has the same names. There is no `Debug`: the database's URL may hold a
 /// password.
 #[derive(Clone, Serialize, Deserialize)]
@@ -118,6 +175,10 @@ pub struct Settings {
     pub oidc_login: Option<LoginProvider>,
     /// Which protocols of others it speaks.
     pub surfaces: Surfaces,
+    /// How long the audit remembers what, and who else is told.
+    pub audit: AuditSettings,
+    /// What is told of how skills are used.
+    pub insight: InsightSettings,
     /// All limits on input.
     pub limits: Limits,
 }
@@ -150,6 +211,8 @@ impl Default for Settings {
             oidc_issuers: Vec::new(),
             oidc_login: None,
             surfaces: Surfaces::default(),
+            audit: AuditSettings::default(),
+            insight: InsightSettings::default(),
             limits: Limits::default(),
         }
     }
@@ -214,12 +277,18 @@ impl Settings {
         if self.witness_minutes == 0 {
             return invalid("`witness_minutes` must be at least 1");
         }
+        if self.insight.keep_days < LEAST_DAYS {
+            return Err(SettingsError::Invalid(format!(
+                "`keep_days` in `[insight]` must be at least {LEAST_DAYS}"
+            )));
+        }
         if self.read_connections == 0 {
             return invalid("`read_connections` must be at least 1");
         }
         if self.limits.page_rows == 0 || self.limits.default_page_rows == 0 {
             return invalid("a page must have at least one row");
         }
+        crate::audit::check_settings(&self.audit).map_err(SettingsError::Invalid)?;
         crate::oidc::check_settings(self)
     }
 

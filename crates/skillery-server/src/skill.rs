@@ -18,6 +18,7 @@ use crate::cache::{CachedDownload, CachedSkill};
 use crate::db::skills::{self, FullSkill, SkillRow};
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
+use crate::origin;
 
 /// The skill, when it exists and the caller sees it.
 pub async fn load(app: &App, caller: &Caller, id: &SkillId) -> Result<Arc<CachedSkill>> {
@@ -29,7 +30,12 @@ pub async fn load(app: &App, caller: &Caller, id: &SkillId) -> Result<Arc<Cached
             skills::full(&app.db, &key).await?.map(|full| keep(app, full, epoch)).transpose()?
         }
     };
-    skill.filter(|skill| caller.sees(skill.visibility, &skill.namespace)).ok_or_else(|| skill_not_found(id))
+    let skill = skill.ok_or_else(|| skill_not_found(id))?;
+    if caller.sees(skill.visibility, &skill.namespace) {
+        return Ok(skill);
+    }
+    origin::hidden(Some(&skill.key), &skill.namespace);
+    Err(skill_not_found(id))
 }
 
 /// Records of these skills, in order. Those that are gone, or that the caller does not see, are left out.
@@ -123,7 +129,11 @@ pub fn sees_status(
 
 /// [`sees_status`] of a row.
 pub fn sees_version(caller: &Caller, namespace: &str, row: &VersionRow) -> bool {
-    sees_status(caller, namespace, row.status, |identity| identity.user.id == row.publisher)
+    let sees = sees_status(caller, namespace, row.status, |identity| identity.user.id == row.publisher);
+    if !sees {
+        origin::hidden(None, namespace);
+    }
+    sees
 }
 
 /// The download of what was asked for, when the caller sees the skill.
@@ -138,6 +148,7 @@ pub async fn download(
         if caller.sees(download.visibility, &download.namespace) {
             return Ok(download);
         }
+        origin::hidden(Some(&key), &download.namespace);
         return Err(skill_not_found(id));
     }
     let request: VersionRequest =

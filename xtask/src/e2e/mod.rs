@@ -7,6 +7,7 @@
 
 mod aics_tlog;
 mod aics_witness;
+mod api;
 mod authors;
 mod clients;
 mod go;
@@ -16,11 +17,13 @@ mod model_signing;
 mod npm;
 mod oidc;
 mod packages;
+mod pages;
 mod registry;
 mod report;
 mod resources;
 mod sigstore_verify;
 mod ssh_keygen;
+mod stock;
 mod tamper;
 mod world;
 
@@ -29,8 +32,10 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use self::api::ApiArgs;
 use self::clients::ClientsArgs;
 use self::packages::{LOG_TOOLS, Packages};
+use self::pages::PagesArgs;
 use self::report::Report;
 use self::world::World;
 use crate::shell::{Say, cargo, skillery_binary};
@@ -51,12 +56,19 @@ pub(crate) struct E2eArgs {
 enum Part {
     /// Drive the clients that other people wrote against a real registry, in a network that has only this machine
     Clients(ClientsArgs),
+    /// Let Schemathesis send what the OpenAPI document allows, and what it does not, on both databases
+    Api(ApiArgs),
+    /// Let a browser look at all pages, do what people do with them, and what hostile people do
+    Pages(PagesArgs),
 }
 
 /// Runs all checks, prints what came of each, and fails unless everything was as expected.
 pub(crate) fn run(args: &E2eArgs) -> Result<()> {
-    if let Some(Part::Clients(clients)) = &args.part {
-        return clients::run(clients);
+    match &args.part {
+        Some(Part::Clients(clients)) => return clients::run(clients),
+        Some(Part::Api(api)) => return api::run(api),
+        Some(Part::Pages(pages)) => return pages::run(pages),
+        None => {}
     }
     println!("==> the program");
     cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;

@@ -27,6 +27,9 @@ pub(crate) const MODEL_SIGNING: Requirements = Requirements {
     file: "xtask/e2e/model-signing/requirements.txt",
     python: (3, 10),
 };
+/// Schemathesis.
+pub(crate) const API_TOOLS: Requirements =
+    Requirements { folder: "venv-api", file: "xtask/e2e/api/requirements.txt", python: (3, 11) };
 
 /// The environment.
 pub(crate) struct Packages {

@@ -72,6 +72,11 @@ impl Registry {
         drop(self.server);
     }
 
+    /// Waits for as long as it runs.
+    pub(crate) fn wait_for_end(&self) {
+        self.server.wait_for_end();
+    }
+
     /// Where the log begins, as tools for logs want it.
     pub(crate) fn log_url(&self) -> String {
         format!("{}/log/v1/", self.url)

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use skillery_client::{Client, Error};
 use skillery_core::api::{InstallLine, Record, VersionDetail, VersionSummary, VersionUsage};
+use skillery_core::health::Health;
 use skillery_core::{ProblemCode, SkillId, SkillKind, Version, VersionStatus};
 
 use crate::commands::search::rating_text;
@@ -42,6 +43,9 @@ struct Info {
     versions_total: u64,
     /// What users told of runs, of those versions that they told of; the highest first.
     usage: Vec<VersionUsage>,
+    /// How sound that version is; nothing where the registry does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<Health>,
     /// What to type to install it.
     install: Vec<InstallLine>,
 }
@@ -55,15 +59,16 @@ pub(crate) async fn run(session: &Session, args: &InfoArgs) -> CommandResult {
         None => skill.version.parse().map_err(skillery_client::Error::from)?,
     };
     let first = skillery_client::Page { limit: Some(VERSIONS), offset: None };
-    let (versions, detail, usage, install) = tokio::try_join!(
+    let (versions, detail, usage, health, install) = tokio::try_join!(
         client.versions(&args.id, first),
         client.version(&args.id, &version),
         usage(&client, &args.id, first),
+        health(&client, &args.id, &version),
         install_lines(&client, &args.id, args.version.as_ref())
     )
     .map_err(Failure::from)?;
     let (versions, versions_total) = (versions.versions, versions.total);
-    let info = Info { skill, version: detail, versions, versions_total, usage, install };
+    let info = Info { skill, version: detail, versions, versions_total, usage, health, install };
     session.output.show(&info, |page| {
         describe(page, &info);
         describe_versions(page, &info);
@@ -86,6 +91,21 @@ async fn usage(
             Ok(Vec::new())
         }
         other => other.map(|usage| usage.versions),
+    }
+}
+
+/// How sound a version is. Nothing of one that is not handed out, and of a registry of an earlier release.
+async fn health(client: &Client, id: &SkillId, version: &Version) -> skillery_client::Result<Option<Health>> {
+    match client.health(id, version).await {
+        Err(Error::Problem(problem))
+            if matches!(
+                problem.code,
+                ProblemCode::RouteNotFound | ProblemCode::InvalidId | ProblemCode::VersionNotFound
+            ) =>
+        {
+            Ok(None)
+        }
+        other => other.map(|found| Some(found.health)),
     }
 }
 
@@ -128,6 +148,9 @@ fn describe(page: &mut Page, info: &Info) {
     page.blank();
     page.field("rating", rating_text(skill.rating, skill.rating_count));
     page.field("installs", skill.install_count.to_string());
+    if let Some(health) = &info.health {
+        page.field("health", format!("{} of {}", health.points, health.most));
+    }
     page.field("author", &version.author);
     page.field("license", &version.license);
     if !version.tags.is_empty() {

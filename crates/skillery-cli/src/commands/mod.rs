@@ -3,13 +3,18 @@
 pub(crate) mod admin;
 pub(crate) mod agents;
 pub(crate) mod approve;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod dependencies;
+pub(crate) mod dependents;
 pub(crate) mod doctor;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod key;
+pub(crate) mod leaderboard;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -41,6 +46,7 @@ pub(crate) mod token;
 pub(crate) mod tree;
 pub(crate) mod trending;
 pub(crate) mod update;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod verify;
 mod verify_oms;
@@ -162,9 +168,15 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Rate(args) => rate::run(session, args).await,
         Command::Reviews(args) => reviews::run(session, args).await,
         Command::Trending(args) => trending::run(session, args).await,
+        Command::Leaderboard(args) => leaderboard::run(session, args).await,
+        Command::Usage(args) => usage::run(session, args).await,
+        Command::Health(args) => health::run(session, args).await,
+        Command::Dependencies(args) => dependencies::run(session, args).await,
+        Command::Dependents(args) => dependents::run(session, args).await,
         Command::Yank(args) => yank::run(session, args).await,
         Command::Quarantine(args) => quarantine::run(session, args).await,
         Command::Approve(args) => approve::run(session, args).await,
+        Command::Audit(args) => audit::run(session, args).await,
         Command::Visibility(args) => visibility::run(session, args).await,
         Command::Org(args) => org::run(session, args).await,
         Command::Token(args) => token::run(session, args).await,

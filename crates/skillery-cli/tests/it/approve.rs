@@ -66,6 +66,61 @@ fn what_is_published_under_a_policy_waits_for_reviewers() {
 }
 
 #[test]
+fn a_reviewer_and_an_author_come_to_a_version() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["org", "create", "acme"]).ok();
+    let (mut author, rita) =
+        (member(&server, &admin, "anna", "publisher"), member(&server, &admin, "rita", "reviewer"));
+    admin.run(["org", "policy", "set", "acme", "--approvals", "1"]).ok();
+    let publish = |author: &Place, version: &str, code: &str| {
+        author.write("skill.py", code);
+        author.run(["publish", "skill.py", "--id", ID, "--version", version]).ok();
+    };
+    publish(&author, "1.0.0", VALIDATOR);
+    rita.run(["approve", "accept", ID, "1.0.0"]).ok();
+    let asks = "# /// script\n# [tool.skillery.permissions]\n# hosts = [\"example.org:443\"]\n# ///\n";
+    publish(&author, "1.1.0", &format!("{asks}{VALIDATOR}\n\tNOTE = 'a\u{202e}b'"));
+
+    snapshot!("review-list-needs-me", rita.run(["approve", "list", "--needs-me"]).ok());
+    snapshot!("review-diff", rita.run(["approve", "diff", ID, "1.1.0"]).ok());
+    snapshot!("review-diff-first", author.run(["approve", "diff", ID, "1.0.0", "--file", "SKILL.md"]).ok());
+    snapshot!("review-diff-colours", rita.run(["--color", "always", "approve", "diff", ID, "1.1.0"]).ok());
+    let patch = rita.run(["approve", "diff", ID, "1.1.0", "--patch"]).ok();
+    assert!(patch.stdout.contains("\n+++ b/scripts/email_validator.py\n"));
+    let json = rita.run(["approve", "diff", ID, "1.1.0", "--json"]).ok();
+    assert_eq!(json.json()["permissions"][0]["added"][0], "example.org:443");
+    snapshot!("review-diff-unknown", rita.run(["approve", "diff", ID, "1.1.0", "--from", "9.0.0"]).fails(4));
+    let ron = member(&server, &admin, "ron", "reader");
+    ron.run(["approve", "diff", ID, "1.1.0"]).fails(4);
+
+    let on = ["--file", "scripts/email_validator.py", "--line", "3", "--json"];
+    let said = rita.run(["approve", "comment", ID, "1.1.0", "Why this host?"].iter().chain(&on)).ok();
+    let thread = said.json()["id"].as_str().unwrap().to_owned();
+    let end = &thread[thread.len() - 8..];
+    author.run(["approve", "comment", ID, "1.1.0", "It has the list.", "--thread", end]).ok();
+    author.run(["approve", "comment", ID, "1.1.0", "x", "--thread", "none"]).fails(4);
+    author.run(["approve", "comment", ID, "1.1.0", "x", "--line", "1"]).fails(2);
+    let ask = ["approve", "request-changes", ID, "1.1.0", "--comment", "take the mark out of line 9"];
+    snapshot!("review-request-changes", rita.run(ask).ok());
+    snapshot!("review-list-mine", author.run(["approve", "list", "--mine"]).ok());
+    snapshot!("review-list-nothing-left", rita.run(["approve", "list", "--needs-me"]).ok());
+    let shown = author.run(["approve", "show", ID, "1.1.0"]).ok();
+    assert!(shown.stdout.contains(&format!("thread {end}  scripts/email_validator.py:3  open")));
+    let resolved = author.run(["approve", "resolve", ID, "1.1.0", end]).ok();
+    assert!(resolved.stdout.contains("resolved by anna"));
+    assert!(rita.run(["approve", "resolve", ID, "1.1.0", end, "--reopen"]).ok().stdout.contains("  open\n"));
+
+    author.replace(end, "[THREAD]");
+    publish(&author, "1.1.1", &format!("{asks}{VALIDATOR}"));
+    snapshot!("review-show-newer", author.run(["approve", "show", ID, "1.1.0"]).ok());
+    rita.run(["approve", "accept", ID, "1.1.1"]).ok();
+    rita.run(["approve", "reject", ID, "1.1.0", "--reason", "1.1.1 is in its place"]).ok();
+    snapshot!("review-list-decided", author.run(["approve", "list", "--mine", "--state", "decided"]).ok());
+    admin.run(["log", "monitor"]).ok();
+}
+
+#[test]
 fn signatures_may_be_demanded_alone_or_as_well() {
     let server = Server::start();
     let admin = server.place();

@@ -5,6 +5,7 @@
 mod accounts;
 mod agents;
 mod approve;
+mod audit;
 mod calling;
 mod config;
 mod crash;
@@ -15,6 +16,7 @@ mod folders;
 mod help;
 mod hostile;
 mod import;
+mod insight;
 mod interrupt;
 mod library;
 mod lint;

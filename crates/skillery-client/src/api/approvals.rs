@@ -1,17 +1,37 @@
 //! What namespaces demand, what waits for approval, and deciding about it.
 
 use reqwest::Method;
-use skillery_core::api::{ApprovalsResponse, DecisionRequest, PendingResponse, PolicyResponse};
+use skillery_core::api::{
+    ApprovalState, ApprovalsResponse, DecisionRequest, PendingResponse, PolicyResponse,
+};
 use skillery_core::{Namespace, PublishPolicy, SkillId, Version};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
 use crate::error::Result;
 
+/// Which of the versions that wait, or waited, are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ApprovalFilter {
+    /// Only in this namespace and below it.
+    pub namespace: Option<Namespace>,
+    /// Those that wait when left out.
+    pub state: Option<ApprovalState>,
+    /// What the caller published, in place of what the caller reviews.
+    pub mine: bool,
+    /// Only what the caller may approve, and has decided nothing about.
+    pub needs_me: bool,
+}
+
 impl Client {
-    /// `GET /approvals`: versions that wait where the caller may decide, the oldest first.
-    pub async fn pending(&self, namespace: Option<&Namespace>, page: Page) -> Result<PendingResponse> {
-        self.json(page.add_to(Call::get(&["approvals"]).query("namespace", namespace))).await
+    /// `GET /approvals`: versions that wait where the caller may decide, the oldest first, or others as the filter says.
+    pub async fn pending(&self, filter: &ApprovalFilter, page: Page) -> Result<PendingResponse> {
+        let call = Call::get(&["approvals"])
+            .query("namespace", filter.namespace.as_ref())
+            .query("state", filter.state)
+            .query("mine", filter.mine.then_some(true))
+            .query("needs-me", filter.needs_me.then_some(true));
+        self.json(page.add_to(call)).await
     }
 
     /// `GET /skills/{id}/versions/{version}/approvals`: how far a version is.

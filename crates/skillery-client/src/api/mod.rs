@@ -2,15 +2,21 @@
 
 mod accounts;
 mod approvals;
+mod audit;
+mod insight;
 mod keys;
 mod log;
 mod oidc;
 mod ratings;
+mod review;
 mod search;
 mod skills;
 mod usage;
 mod versions;
 
+pub use self::approvals::ApprovalFilter;
+pub use self::review::DiffQuery;
+pub use self::audit::{AuditFormat, AuditQuery};
 pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 

@@ -114,6 +114,11 @@ fn story<'a>(offered: &Offered<'_>, history: &'a [(u64, Entry)]) -> Result<Story
                 }
                 continue;
             }
+            // Who asks for changes approves no more, until they approve again.
+            Event::VersionChangesRequested { version, .. } if version == offered.version => {
+                story.approvals.retain(|earlier| Some(earlier.user) != entry.actor.as_deref());
+                continue;
+            }
             Event::VersionRejected { version, .. } if version == offered.version => {
                 return Err(not_approved(offered, format!("it was rejected by entry {index}")));
             }
@@ -393,6 +398,22 @@ mod tests {
         let rejection = Event::VersionRejected { skill, version, digest: Digest::of(b"bundle"), member: 3 };
         let rejected = told(vec![("anna", published(vec![5], "anna")), ("rita", rejection)]);
         assert!(rejected.unwrap_err().ends_with("it was rejected by entry 11"));
+    }
+
+    #[test]
+    fn who_asks_for_changes_approves_no_more() {
+        let changes = || {
+            let (skill, version) = (TOOL.parse().unwrap(), "1.0.0".parse().unwrap());
+            Event::VersionChangesRequested { skill, version, digest: Digest::of(b"bundle"), member: 3 }
+        };
+        let rita = || ("rita", approved("1.0.0", b"bundle"));
+        let rob = || ("rob", approved("1.0.0", b"bundle"));
+        let begun = || ("anna", published(vec![5], "anna"));
+        let users = |events| told(events).map(|(users, _)| users);
+        let withdrawn = vec![begun(), rita(), ("rita", changes()), rob(), ("rob", released(&[5]))];
+        assert_eq!(users(withdrawn), Ok(vec![(13, "rob".to_owned())]));
+        let again = vec![begun(), rita(), ("rita", changes()), rob(), rita(), ("rita", released(&[5]))];
+        assert_eq!(users(again), Ok(vec![(13, "rob".to_owned()), (14, "rita".to_owned())]));
     }
 
     fn member(namespace: &str, user: &str, role: Role) -> Event {

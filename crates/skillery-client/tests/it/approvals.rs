@@ -4,7 +4,7 @@ use serde_json::Value;
 use skillery_client::publish::publish;
 use skillery_client::sign::enrol;
 use skillery_client::{
-    Client, Error, InstallOptions, Installation, Library, Page, Require, SignWith, Signer,
+    ApprovalFilter, Client, Error, InstallOptions, Installation, Library, Page, Require, SignWith, Signer,
 };
 use skillery_core::api::DecisionRequest;
 use skillery_core::{Decision, Digest, Namespace, PublishPolicy, Role, Scope, VersionRequest, VersionStatus};
@@ -103,11 +103,12 @@ async fn what_others_approved_installs_where_approvals_are_demanded_and_nothing_
     let error = rita.decide(&hello, &version("1.1.0"), &other).await.unwrap_err();
     assert_eq!(error.code(), "status-conflict", "{error}");
     for client in [&rita, &rob] {
-        assert_eq!(client.pending(None, Page::default()).await.unwrap().total, 1);
+        assert_eq!(client.pending(&ApprovalFilter::default(), Page::default()).await.unwrap().total, 1);
         let request = decided(Decision::Approved, Some(looked_at));
         client.decide(&hello, &version("1.1.0"), &request).await.unwrap();
     }
-    assert_eq!(rita.pending(Some(&acme()), Page::default()).await.unwrap().total, 0);
+    let in_acme = ApprovalFilter { namespace: Some(acme()), ..ApprovalFilter::default() };
+    assert_eq!(rita.pending(&in_acme, Page::default()).await.unwrap().total, 0);
     let approved = install(&library, &stranger, "1.1.0", APPROVED).await.unwrap().installed.manifest.approved;
     let approved = approved.unwrap();
     assert_eq!((approved.demanded, approved.log_indexes.len()), (two, 2));

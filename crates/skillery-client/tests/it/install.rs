@@ -64,6 +64,7 @@ impl Says {
                     created_at: Time::default(),
                     reason: None,
                     dependencies: Default::default(),
+                    changelog: None,
                 },
                 description: "Validates".into(),
                 tags: vec!["email".into()],

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::{Decision, PublishPolicy};
 use crate::time::Time;
+use crate::words::word_enum;
 use crate::{Digest, SkillId, Version, VersionStatus};
 
 /// A policy where it is set.
@@ -44,7 +45,7 @@ pub struct DecisionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub digest: Option<Digest>,
-    /// Why, for members of the namespace. A rejection has one.
+    /// Why, for members of the namespace. A rejection and a request for changes have one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
 }
@@ -91,9 +92,20 @@ pub struct ApprovalsResponse {
     pub given: u32,
     /// The last decision of each reviewer, the oldest first.
     pub decisions: Vec<DecisionSummary>,
+    /// A higher version that was published since, and is reviewed or handed out in place of this one that waits or was rejected.
+    /// No approval is moved from one to the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub newer: Option<Version>,
+    /// Threads of comments about it.
+    #[serde(default)]
+    pub threads: u64,
+    /// Those of them that are not resolved.
+    #[serde(default)]
+    pub unresolved: u64,
 }
 
-/// A version that waits.
+/// A version that waits, or has been decided about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PendingVersion {
@@ -103,6 +115,9 @@ pub struct PendingVersion {
     /// The version.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub version: Version,
+    /// Where it stands.
+    #[serde(default = "pending")]
+    pub status: VersionStatus,
     /// The name of the user who published it.
     pub publisher: String,
     /// What it is for.
@@ -114,9 +129,33 @@ pub struct PendingVersion {
     pub given: u32,
     /// What the caller has decided, if anything.
     pub mine: Option<Decision>,
+    /// When somebody last decided something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub decided_at: Option<Time>,
+    /// How many reviewers ask for changes.
+    #[serde(default)]
+    pub changes_requested: u32,
+    /// Threads of comments about it that are not resolved.
+    #[serde(default)]
+    pub unresolved: u64,
 }
 
-/// `GET /api/v1/approvals`: one page of the versions that wait where the caller may decide, the oldest first.
+fn pending() -> VersionStatus {
+    VersionStatus::Pending
+}
+
+word_enum! {
+    /// Which versions are listed.
+    ApprovalState {
+        /// Those that wait, the oldest first.
+        Pending = "pending",
+        /// Those that wait no more, and somebody has decided about; the last decision first.
+        Decided = "decided",
+    }
+}
+
+/// `GET /api/v1/approvals`: one page of the versions that wait where the caller may decide, or of others that were asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PendingResponse {

@@ -2,11 +2,15 @@
 
 mod accounts;
 mod approvals;
+mod audit;
+mod comments;
+mod insight;
 mod install;
 mod log;
 mod oidc;
 mod orgs;
 mod ratings;
+mod review;
 mod signatures;
 mod skills;
 mod usage;
@@ -14,11 +18,15 @@ mod versions;
 
 pub use accounts::*;
 pub use approvals::*;
+pub use audit::*;
+pub use comments::*;
+pub use insight::*;
 pub use install::*;
 pub use log::*;
 pub use oidc::*;
 pub use orgs::*;
 pub use ratings::*;
+pub use review::*;
 pub use signatures::*;
 pub use skills::*;
 pub use usage::*;

@@ -53,6 +53,9 @@ pub struct VersionSummary {
     /// stands in its files alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<BTreeMap<String, String>>,
+    /// What changed with it, as its publisher says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changelog: Option<String>,
 }
 
 /// `GET /api/v1/skills/{id}/versions/{version}`: everything about one version.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hidden::{Said, places};
 use super::versions::version_key;
 use super::{Found, Monitor, Rule, key_of};
-use crate::approval::{Approval, PublishPolicy};
+use crate::approval::{Approval, Decision, PublishPolicy};
 use crate::{Digest, Role, SkillId, Version, VersionStatus};
 
 /// A policy in force, and the entry that set it.
@@ -88,8 +88,8 @@ impl Monitor {
         }
     }
 
-    pub(super) fn decide(&mut self, decision: Decided<'_>, found: &mut Found) {
-        let Decided { index, actor, skill, version, digest, member, is_approval } = decision;
+    pub(super) fn decide(&mut self, decided: Decided<'_>, found: &mut Found) {
+        let Decided { index, actor, skill, version, digest, member, decision } = decided;
         let Some(user) = actor else {
             found.add(Rule::Right, "nobody is said to have decided it".to_owned());
             return;
@@ -117,9 +117,17 @@ impl Monitor {
         if known.digest != digest {
             found.add(Rule::Approval, format!("`{skill}` {version} has another digest than {digest}"));
         }
-        if !is_approval {
-            known.approvals.clear();
-            return;
+        match decision {
+            Decision::Approved => {}
+            Decision::Rejected => {
+                known.approvals.clear();
+                return;
+            }
+            // Who asks for changes approves no more.
+            Decision::ChangesRequested => {
+                known.approvals.retain(|_, given| given.user != user);
+                return;
+            }
         }
         let is_own = known.authors.contains(user);
         if is_own {
@@ -193,5 +201,5 @@ pub(super) struct Decided<'a> {
     pub(super) version: &'a Version,
     pub(super) digest: Digest,
     pub(super) member: u64,
-    pub(super) is_approval: bool,
+    pub(super) decision: Decision,
 }

@@ -354,6 +354,11 @@ fn rejected(member: u64) -> Event {
     Event::VersionRejected { skill: tool(), version, digest, member }
 }
 
+fn changes_requested(member: u64) -> Event {
+    let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
+    Event::VersionChangesRequested { skill: tool(), version, digest, member }
+}
+
 fn released(policies: &[u64], approvals: &[u64]) -> Event {
     let (policies, approvals) = (policies.to_vec(), approvals.to_vec());
     Event::VersionReleased { skill: tool(), version: "1.0.0".parse().unwrap(), policies, approvals }
@@ -374,6 +379,32 @@ fn what_waits_is_released_by_those_who_may() {
     assert_eq!(log.violations, []);
     log.append("rob", released(&[policy], &[first, second]));
     log.breaks(Rule::Status);
+}
+
+#[test]
+fn who_asks_for_changes_approves_no_more() {
+    let (mut log, policy, [rita, rob]) = governed();
+    log.append("pub", waiting(policy));
+    let first = log.append("rita", approved(rita));
+    log.append("rita", changes_requested(rita));
+    let second = log.append("rob", approved(rob));
+    assert_eq!(log.violations, []);
+    log.append("rob", released(&[policy], &[first, second]));
+    assert!(!log.violations.is_empty() && log.violations.iter().all(|found| found.rule == Rule::Approval));
+    // Their own later approval takes the place of it.
+    let (mut log, policy, [rita, rob]) = governed();
+    log.append("pub", waiting(policy));
+    log.append("rita", changes_requested(rita));
+    let approvals = [log.append("rita", approved(rita)), log.append("rob", approved(rob))];
+    log.append("rob", released(&[policy], &approvals));
+    assert_eq!((log.violations.as_slice(), log.monitor.unjudged()), (&[][..], 0));
+    // Of what does not wait, and by who is no reviewer, none are asked for.
+    log.append("rita", changes_requested(rita));
+    log.breaks(Rule::Status);
+    let (mut log, policy, [rita, _]) = governed();
+    log.append("pub", waiting(policy));
+    log.append("pub", changes_requested(rita));
+    log.breaks(Rule::Right);
 }
 
 #[test]

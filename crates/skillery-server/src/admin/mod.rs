@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::app::{App, StartError};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::origin;
 use crate::search;
 use crate::settings::Settings;
 
@@ -47,7 +48,8 @@ pub struct ReindexReport {
 /// Builds the search index from nothing. The server must not run on the same data folder.
 pub async fn reindex(settings: &Settings) -> Result<ReindexReport, AdminError> {
     // Opening takes the lock of the data folder, so that the index of a running server stays as it is.
-    let (app, _) = App::open(settings.clone(), Environment::default()).await?;
+    let opening = App::open(settings.clone(), Environment::default());
+    let (app, _) = origin::working("command:reindex", opening).await?;
     app.search.start_over();
     search::catch_up(&app).await?;
     let report = ReindexReport {

@@ -13,6 +13,7 @@ use crate::app::{App, StartError};
 use crate::db::log;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::origin;
 use crate::settings::Settings;
 use crate::tlog::{self, LogKey, LogKeyError, old_file};
 
@@ -68,7 +69,8 @@ async fn rotate(app: &App) -> Result<Rotation, AdminError> {
     let file = app.settings.log_key_file();
     let origin = app.log_key.verifier().name();
     let next = LogKey::next(&file, origin, &app.environment).map_err(cannot_use)?;
-    let rotation = app.db.hand_over(&app.log_key, &next, &app.environment).await?;
+    let handing = app.db.hand_over(&app.log_key, &next, &app.environment);
+    let rotation = origin::working("command:rotate-log-key", handing).await?;
     next.put_in_place(&file).map_err(cannot_use)?;
     Ok(rotation)
 }

@@ -6,9 +6,10 @@ use skillery_core::event::Event;
 use skillery_core::tlog::{Checkpoint, Rotation};
 use sqlx::{AnyConnection, AssertSqlSafe, Executor};
 
-use super::{Committed, Db, log, writer};
+use super::{Committed, Db, audit, log, writer};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
+use crate::origin;
 use crate::tlog::LogKey;
 use skillery_core::ProblemCode;
 
@@ -61,9 +62,11 @@ async fn run(
     let rotation = Rotation::chain(notes.iter().map(String::as_str)).map_err(Failure::internal)?.pop();
     let rotation = rotation.ok_or_else(|| Failure::internal("the log has no rotation"))?;
     let index = i64::try_from(size).map_err(Failure::internal)?;
-    let entry = Committed { index, actor: None, event: Event::LogKeyRotated { note } };
+    let entries =
+        [Committed { index, actor: None, event: Event::LogKeyRotated { note }, origin: origin::current() }];
     let now = environment.now().max(head.time);
-    let batch = log::append(connection, head.edge, now, &[entry], to, environment).await?;
+    let batch = log::append(connection, head.edge, now, &entries, to, environment).await?;
+    audit::insert_changes(connection, now, &entries).await?;
     connection.execute(AssertSqlSafe(format!("{}; COMMIT", log::set_head(&batch, now)))).await?;
     Ok(rotation)
 }

@@ -1,44 +1,80 @@
 //! Installs: how often each version was downloaded, by day.
 
+use std::collections::{BTreeMap, HashSet};
+
+use skillery_core::Program;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, placeholders};
+use super::{Db, Tx, pieces, placeholders, tuples};
 use crate::failure::Result;
 
-/// Downloads of one version on one day that are not written yet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Downloads of one version with one program on one day that are not written yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstallKey {
     /// The skill's key.
     pub skill: String,
     /// The version.
     pub version: String,
+    /// With what it was downloaded.
+    pub program: Program,
 }
 
-/// Adds a batch of downloads, and moves the position that followers watch. Returns the new position.
+/// Adds a batch of downloads, in which each version and program occurs once, and moves the position that followers watch.
+/// Returns the new position. What is of a skill that is not there is passed over.
 pub async fn add(tx: &mut Tx, day: i64, batch: &[(InstallKey, i64)]) -> Result<i64> {
     let position = next_position(tx).await?;
+    let mut of_skills: BTreeMap<&str, i64> = BTreeMap::new();
     for (key, downloads) in batch {
-        let known = sqlx::query(
-            "UPDATE skills SET install_count = install_count + $2, install_position = $3 WHERE key = $1",
-        )
-        .bind(key.skill.clone())
-        .bind(*downloads)
-        .bind(position)
-        .execute(tx.connection())
-        .await?;
-        if known.rows_affected() == 0 {
-            continue;
+        *of_skills.entry(&key.skill).or_default() += downloads;
+    }
+    let mut known = HashSet::new();
+    let of_skills: Vec<(&str, i64)> = of_skills.into_iter().collect();
+    for piece in pieces(&of_skills) {
+        let text = format!(
+            "WITH more (skill, downloads) AS (VALUES {}) UPDATE skills \
+             SET install_count = install_count + more.downloads, install_position = ${} \
+             FROM more WHERE key = more.skill RETURNING key",
+            tuples(1, piece.len(), 2, ""),
+            piece.len() * 2 + 1
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text));
+        for (skill, downloads) in piece {
+            query = query.bind((*skill).to_owned()).bind(*downloads);
         }
-        sqlx::query(
-            "INSERT INTO installs (skill, version, day, downloads) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (skill, version, day) DO UPDATE SET downloads = installs.downloads + $4",
-        )
-        .bind(key.skill.clone())
-        .bind(key.version.clone())
-        .bind(day)
-        .bind(*downloads)
-        .execute(tx.connection())
-        .await?;
+        known.extend(query.bind(position).fetch_all(tx.connection()).await?);
+    }
+    let of_programs: Vec<&(InstallKey, i64)> =
+        batch.iter().filter(|(key, _)| known.contains(&key.skill)).collect();
+    let mut of_versions: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for (key, downloads) in &of_programs {
+        *of_versions.entry((&key.skill, &key.version)).or_default() += downloads;
+    }
+    let of_versions: Vec<((&str, &str), i64)> = of_versions.into_iter().collect();
+    for piece in pieces(&of_versions) {
+        let text = format!(
+            "INSERT INTO installs (skill, version, day, downloads) VALUES {} ON CONFLICT (skill, version, day) \
+             DO UPDATE SET downloads = installs.downloads + excluded.downloads",
+            tuples(1, piece.len(), 4, "")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for ((skill, version), downloads) in piece {
+            query = query.bind((*skill).to_owned()).bind((*version).to_owned()).bind(day).bind(*downloads);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    for piece in pieces(&of_programs) {
+        let text = format!(
+            "INSERT INTO program_installs (skill, version, program, day, downloads) VALUES {} \
+             ON CONFLICT (skill, day, version, program) \
+             DO UPDATE SET downloads = program_installs.downloads + excluded.downloads",
+            tuples(1, piece.len(), 5, "")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (key, downloads) in piece {
+            query = query.bind(key.skill.clone()).bind(key.version.clone()).bind(key.program.as_str());
+            query = query.bind(day).bind(*downloads);
+        }
+        query.execute(tx.connection()).await?;
     }
     Ok(position)
 }

@@ -1,9 +1,11 @@
 //! Walking over skills in orders that the search index does not have, and finding them without their namespace.
 
+use skillery_core::SkillId;
+use skillery_core::time::Time;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::skills::{SkillRow, skill_row};
-use super::{Backend, Db};
+use super::{Backend, Db, parsed};
 use crate::failure::Result;
 
 const ROW: &str = "id, number, visibility, latest, created_at, star_count";
@@ -79,6 +81,21 @@ pub async fn walk(
     };
     let rows = query.fetch_all(db.reader()).await?;
     rows.iter().map(|row| Ok((skill_row(row, 0)?, row.try_get(5)?))).collect()
+}
+
+/// The highest number of a public skill that has a latest version; 0 where there is none.
+pub async fn last_public(db: &Db) -> Result<i64> {
+    let text = "SELECT number FROM skills WHERE visibility = 'public' AND latest IS NOT NULL \
+        ORDER BY number DESC LIMIT 1";
+    Ok(sqlx::query_scalar::<_, i64>(text).fetch_optional(db.reader()).await?.unwrap_or(0))
+}
+
+/// Ids of public skills that have a latest version and numbers from `begin` to below `end`, each with when that was published.
+pub async fn public_between(db: &Db, begin: i64, end: i64) -> Result<Vec<(SkillId, Time)>> {
+    let text = "SELECT id, updated_at FROM skills \
+        WHERE number >= $1 AND number < $2 AND visibility = 'public' AND latest IS NOT NULL ORDER BY number";
+    let rows = sqlx::query(text).bind(begin).bind(end).fetch_all(db.reader()).await?;
+    rows.iter().map(|row| Ok((parsed(row.try_get(0)?)?, Time::from_micros(row.try_get(1)?)))).collect()
 }
 
 fn named_text(backend: Backend) -> String {

@@ -25,6 +25,10 @@ const CLAWHUB: &str = include_str!("migrations/0012_clawhub.sql");
 const NAMES: &str = include_str!("migrations/0013_names.sql");
 const PAGES: &str = include_str!("migrations/0014_pages.sql");
 const USER_INSTALLS: &str = include_str!("migrations/0016_user_installs.sql");
+const AUDIT: &str = include_str!("migrations/0017_audit.sql");
+const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
+const REVIEW: &str = include_str!("migrations/0019_review.sql");
+const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -54,6 +58,10 @@ fn all(backend: Backend) -> Vec<Migration> {
         (13, "names", NAMES),
         (14, "pages", PAGES),
         (16, "user installs", USER_INSTALLS),
+        (17, "audit", AUDIT),
+        (18, "comments", COMMENTS),
+        (19, "review", REVIEW),
+        (20, "insight", INSIGHT),
     ]
     .into_iter()
     .map(|(number, name, text)| {

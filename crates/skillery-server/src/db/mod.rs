@@ -6,8 +6,12 @@
 
 pub mod accounts;
 pub mod approvals;
+pub mod audit;
+pub mod comments;
+pub mod consumers;
 pub mod contents;
 pub mod cosignatures;
+pub mod figures;
 pub mod git;
 mod handover;
 pub mod installs;
@@ -16,11 +20,14 @@ pub mod listing;
 pub mod log;
 pub mod login_links;
 pub mod migrations;
+pub mod needs;
 pub mod oidc;
 pub mod orgs;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod review;
+pub mod rollups;
 pub mod signatures;
 pub mod skills;
 pub mod staged;
@@ -159,6 +166,7 @@ impl Db {
         let size = db.read_log_size().await.map_err(OpenError::Read)?;
         db.saw_size(size);
         let (weak, last) = (std::sync::Arc::downgrade(&db), writer::Last::found(head));
+        audit::catch_up(&db.write, backend).await.map_err(OpenError::Read)?;
         writer::start(weak, db.write.clone(), backend, sealer, last, queue, on_commit);
         Ok(db)
     }

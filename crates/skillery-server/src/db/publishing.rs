@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::orgs::OrgRow;
 use super::skills::SkillRow;
 use super::versions::VersionRow;
-use super::{Tx, parsed, pieces, tuples};
+use super::{Tx, needs, parsed, pieces, tuples};
 use crate::failure::{Failure, Result};
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 
@@ -161,6 +161,11 @@ impl Rows {
     pub async fn write(&self, tx: &mut Tx) -> Result<()> {
         insert_skills(tx, &self.skills).await?;
         insert_versions(tx, &self.versions).await?;
+        let told = |(skill, row): &'_ (String, VersionRow)| {
+            let needs = row.dependencies.clone().filter(|needs| !needs.is_empty())?;
+            Some((skill.clone(), row.version.to_string(), needs))
+        };
+        needs::add(tx, &self.versions.iter().filter_map(told).collect::<Vec<_>>()).await?;
         set_latest(tx, &self.latest).await
     }
 }

@@ -114,3 +114,8 @@ pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<Ratings
     let count = sums.try_get(1)?;
     Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews })
 }
+
+/// Whether the user has rated the skill.
+pub async fn is_there(tx: &mut Tx, key: &str, user: &str) -> Result<bool> {
+    Ok(find(tx, key, user).await?.is_some())
+}

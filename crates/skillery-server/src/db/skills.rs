@@ -1,7 +1,5 @@
 //! Skills: the row that all versions of one skill share.
 
-use std::collections::BTreeMap;
-
 use skillery_core::api::Record;
 use skillery_core::time::Time;
 use skillery_core::{Rating, SkillId, Version, Visibility};
@@ -35,8 +33,6 @@ pub struct FullSkill {
     pub record: Option<Record>,
     /// Words of the latest version's content.
     pub words: String,
-    /// Ids of the skills that the latest version needs, as far as it is told.
-    pub needs: Vec<String>,
     /// The id of the user who published it.
     pub publisher: Option<String>,
     /// When the latest version was published.
@@ -76,7 +72,7 @@ pub(super) fn skill_row(row: &AnyRow, first: usize) -> Result<SkillRow> {
 
 const FULL: &str = "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.rating_sum, s.rating_count, \
     s.install_count, s.updated_at, v.description, v.code_hash, v.signature, v.tags, v.author, v.license, v.homepage, \
-    v.repository, v.words, v.dependencies, v.publisher FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
+    v.repository, v.words, v.publisher FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
 
 fn full_skill(row: &AnyRow) -> Result<FullSkill> {
     let skill = skill_row(row, 0)?;
@@ -105,11 +101,7 @@ fn full_skill(row: &AnyRow) -> Result<FullSkill> {
         }),
     };
     let words = row.try_get::<Option<String>, _>(17)?.unwrap_or_default();
-    let needs = match row.try_get::<Option<&str>, _>(18)? {
-        Some(told) => from_json::<BTreeMap<String, String>>(told)?.into_keys().collect(),
-        None => Vec::new(),
-    };
-    Ok(FullSkill { skill, record, words, needs, publisher: row.try_get(19)?, updated_at })
+    Ok(FullSkill { skill, record, words, publisher: row.try_get(18)?, updated_at })
 }
 
 /// The skill with this key and its latest version.
@@ -126,9 +118,9 @@ pub async fn full_many(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
     many(db, FULL, keys).await
 }
 
-/// Those of these skills that exist, without what the search index alone needs.
+/// Those of these skills that exist, without the words of their content.
 pub async fn records(db: &Db, keys: &[String]) -> Result<Vec<FullSkill>> {
-    many(db, &FULL.replace("v.words, v.dependencies", "CAST(NULL AS TEXT), CAST(NULL AS TEXT)"), keys).await
+    many(db, &FULL.replace("v.words", "CAST(NULL AS TEXT)"), keys).await
 }
 
 async fn many(db: &Db, select: &str, keys: &[String]) -> Result<Vec<FullSkill>> {

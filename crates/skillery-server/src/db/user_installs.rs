@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use skillery_core::Version;
+use skillery_core::api::VersionInstall;
 use skillery_core::time::Time;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 
-use super::{Tx, pieces, placeholders, tuples};
+use super::{Db, Tx, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// A version that a user installed.
@@ -81,4 +83,39 @@ async fn known(tx: &mut Tx, keys: &[String]) -> Result<HashSet<String>> {
         known.extend(query.fetch_all(tx.connection()).await?);
     }
     Ok(known)
+}
+
+/// One page of the users who have installed a version, the last first, and how many there are.
+pub async fn of_version(
+    db: &Db,
+    key: &str,
+    version: &Version,
+    limit: i64,
+    offset: i64,
+) -> Result<(u64, Vec<VersionInstall>)> {
+    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM user_installs WHERE skill = $1 AND version = $2";
+    let total: i64 = sqlx::query_scalar(text)
+        .bind(key.to_owned())
+        .bind(version.to_string())
+        .fetch_one(db.reader())
+        .await?;
+    let rows = sqlx::query(
+        "SELECT u.name, i.downloads, i.first_at, i.last_at FROM user_installs i JOIN users u ON u.id = i.user_id \
+         WHERE i.skill = $1 AND i.version = $2 ORDER BY i.last_at DESC, i.user_id LIMIT $3 OFFSET $4",
+    )
+    .bind(key.to_owned())
+    .bind(version.to_string())
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
+    let install = |row: &sqlx::any::AnyRow| {
+        Ok(VersionInstall {
+            user: row.try_get(0)?,
+            downloads: row.try_get(1)?,
+            first_at: Time::from_micros(row.try_get(2)?),
+            last_at: Time::from_micros(row.try_get(3)?),
+        })
+    };
+    Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(install).collect::<Result<_>>()?))
 }

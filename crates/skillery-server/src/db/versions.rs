@@ -195,6 +195,17 @@ pub async fn statuses(
     Ok(statuses)
 }
 
+/// Why versions of a skill were yanked or quarantined, in no order.
+pub async fn reasons(db: &Db, key: &str) -> Result<Vec<(Version, Option<String>)>> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT version, reason FROM versions WHERE skill = $1 AND status IN ('yanked', 'quarantined')",
+    )
+    .bind(key.to_owned())
+    .fetch_all(db.reader())
+    .await?;
+    rows.into_iter().map(|(version, reason)| Ok((parsed(&version)?, reason))).collect()
+}
+
 /// The version that a request without one gets.
 pub fn latest(statuses: &[(Version, VersionStatus)]) -> Option<&Version> {
     VersionRequest::Latest.choose(published(statuses))
@@ -206,7 +217,8 @@ pub fn published(statuses: &[(Version, VersionStatus)]) -> impl Iterator<Item = 
 }
 
 const SUMMARY: &str = "SELECT v.version, v.status, v.digest, v.size, v.code_hash, u.name, v.created_at, v.reason, \
-    v.kind, v.dependencies FROM versions v JOIN users u ON u.id = v.publisher WHERE v.skill = $1";
+    v.kind, v.dependencies, n.text FROM versions v JOIN users u ON u.id = v.publisher \
+    LEFT JOIN changelogs n ON n.skill = v.skill AND n.version = v.version WHERE v.skill = $1";
 
 fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
     Ok(VersionSummary {
@@ -220,6 +232,7 @@ fn version_summary(row: &AnyRow) -> Result<VersionSummary> {
         reason: row.try_get(7)?,
         kind: parsed(row.try_get(8)?)?,
         dependencies: told(row.try_get(9)?)?,
+        changelog: row.try_get(10)?,
     })
 }
 

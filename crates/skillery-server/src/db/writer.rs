@@ -17,9 +17,10 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::log::Head;
-use super::{Backend, Db, Unsigned, log};
+use super::{Backend, Db, Unsigned, audit, log};
 use crate::environment::Environment;
 use crate::failure::{self, Failure, Result};
+use crate::origin::{self, Origin};
 use crate::tlog::{Batch, LogKey};
 use skillery_core::ProblemCode;
 
@@ -43,6 +44,8 @@ pub struct Tx {
     pub now: Time,
     base: i64,
     entries: Vec<Committed>,
+    /// Where the change under way comes from.
+    origin: Option<Arc<Origin>>,
 }
 
 /// Where the log was after the last commit of this server; before that, where it has found it.
@@ -86,6 +89,8 @@ pub struct Committed {
     pub actor: Option<String>,
     /// What was done.
     pub event: Event,
+    /// Where it comes from.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Tx {
@@ -97,8 +102,14 @@ impl Tx {
     /// Appends an entry to the log, and returns its number.
     pub fn append(&mut self, actor: Option<&str>, event: Event) -> i64 {
         let index = self.base + self.entries.len() as i64;
-        self.entries.push(Committed { index, actor: actor.map(str::to_owned), event });
+        let origin = self.origin.clone();
+        self.entries.push(Committed { index, actor: actor.map(str::to_owned), event, origin });
         index
+    }
+
+    /// What is appended from here on comes from there: of a change that is made for several callers.
+    pub fn comes_from(&mut self, origin: Option<Arc<Origin>>) {
+        self.origin = origin;
     }
 }
 
@@ -127,9 +138,11 @@ impl Db {
         F: for<'tx> FnOnce(&'tx mut Tx) -> BoxFuture<'tx, Result<T>> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let origin = origin::current();
         let job: Job = Box::new(move |tx| {
             Box::pin(async move {
-                match change(tx).await {
+                tx.origin.clone_from(&origin);
+                match origin::scope(origin, change(tx)).await {
                     Ok(value) => Ok(Box::new(move |outcome: Result<Sealed>| {
                         let _ = sender.send(outcome.map(|sealed| (value, sealed)));
                     }) as Answer),
@@ -211,7 +224,8 @@ async fn commit(
     jobs: impl ExactSizeIterator<Item = Job> + Send,
     answers: &mut Vec<Answer>,
 ) -> std::result::Result<(i64, Vec<Committed>, Sealed), Arc<sqlx::Error>> {
-    let mut tx = Tx { connection: pool.acquire().await?, now: last.time, base: 0, entries: Vec::new() };
+    let connection = pool.acquire().await?;
+    let mut tx = Tx { connection, now: last.time, base: 0, entries: Vec::new(), origin: None };
     let outcome =
         tokio::time::timeout(PATIENCE, run(&mut tx, backend, sealer, last, seen, jobs, answers)).await;
     let error = match outcome {
@@ -298,6 +312,7 @@ async fn run(
     }
     let Sealer { environment, key, .. } = sealer;
     let batch = log::append(&mut tx.connection, head.edge, tx.now, &tx.entries, key, environment).await?;
+    audit::insert_changes(&mut tx.connection, tx.now, &tx.entries).await?;
     let end = format!("{}; COMMIT", log::set_head(&batch, tx.now));
     sqlx::raw_sql(AssertSqlSafe(end)).execute(tx.connection()).await?;
     Ok((base + tx.entries.len() as i64, Some(Arc::new(batch))))

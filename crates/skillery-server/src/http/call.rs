@@ -286,6 +286,7 @@ pub fn problem(failure: Failure) -> Response {
         }
         response.extensions_mut().insert(Cause(causes.into()));
     }
+    response.extensions_mut().insert(problem.code);
     response.extensions_mut().insert(problem);
     response
 }

@@ -22,6 +22,8 @@ struct Operation {
     parameters: Vec<Parameter>,
     body: Option<String>,
     responses: Vec<Answer>,
+    /// Statuses of problems that mean what they mean everywhere.
+    problems: Vec<String>,
 }
 
 struct Parameter {
@@ -65,6 +67,9 @@ struct ApiPage {
     version: &'static str,
     groups: Vec<Group>,
     forms: Vec<Form>,
+    /// Whether it is a group or a body, and not a list.
+    is_detailed: bool,
+    shows_bodies: bool,
 }
 
 #[derive(Template)]
@@ -76,7 +81,8 @@ struct ErrorsPage {
 
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",
-    responses((status = 200, description = "this document", body = Object)))]
+    responses((status = 200, description = "this document", body = Object),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn openapi() -> Result<Response> {
     let mut response = ready_json(StatusCode::OK, Bytes::from_static(openapi::document().as_bytes()));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -85,17 +91,43 @@ pub fn openapi() -> Result<Response> {
 
 /// The OpenAPI document as a page.
 #[utoipa::path(get, path = "/docs", tag = "operations",
-    responses((status = 200, description = "every route", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "every route", body = String, content_type = "text/html"),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn api(call: &Call) -> Result<Response> {
     let frame = Frame::of(call).titled("API").part("docs");
     let document: Value = serde_json::from_str(openapi::document()).map_err(Failure::internal)?;
-    let (groups, forms) = (groups(&document), forms(&document));
-    page(&ApiPage { frame, version: env!("CARGO_PKG_VERSION"), groups, forms })
+    let (mut groups, mut forms) = (groups(&document), forms(&document));
+    // All of it on one page would be more than a phone should have to load.
+    let asked = call.parameter("show").unwrap_or_default();
+    let lists_bodies = asked == "bodies";
+    let is_group = groups.iter().any(|group| group.name == asked);
+    let is_body = forms.iter().any(|form| form.name == asked);
+    if is_group {
+        groups.retain(|group| group.name == asked);
+    }
+    if is_body {
+        forms.retain(|form| form.name == asked);
+    }
+    let shows_bodies = is_body || lists_bodies;
+    if shows_bodies {
+        groups.clear()
+    } else {
+        forms.clear()
+    }
+    page(&ApiPage {
+        frame,
+        version: env!("CARGO_PKG_VERSION"),
+        groups,
+        forms,
+        is_detailed: is_group || is_body,
+        shows_bodies,
+    })
 }
 
 /// Every problem code as a page.
 #[utoipa::path(get, path = "/docs/errors", tag = "operations",
-    responses((status = 200, description = "every problem code", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "every problem code", body = String, content_type = "text/html"),
+        (status = "default", description = "a problem", body = skillery_core::Problem)))]
 pub fn errors(call: &Call) -> Result<Response> {
     page(&ErrorsPage { frame: Frame::of(call).titled("Problem codes").part("docs"), codes: ProblemCode::ALL })
 }
@@ -120,6 +152,10 @@ fn groups(document: &Value) -> Vec<Group> {
     groups
 }
 
+fn answers(operation: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    operation["responses"].as_object().into_iter().flatten()
+}
+
 fn one(path: &str, method: &str, operation: &Value) -> Operation {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     Operation {
@@ -141,23 +177,29 @@ fn one(path: &str, method: &str, operation: &Value) -> Operation {
             })
             .collect(),
         body: form_name(&operation["requestBody"]["content"]),
-        responses: operation["responses"]
-            .as_object()
-            .into_iter()
-            .flatten()
+        responses: answers(operation)
+            .filter(|(_, answer)| last(answer).is_empty())
             .map(|(status, answer)| Answer {
                 status: status.clone(),
                 description: text(&answer["description"]),
                 body: form_name(&answer["content"]),
             })
             .collect(),
+        problems: answers(operation)
+            .filter(|(_, answer)| !last(answer).is_empty())
+            .map(|(status, _)| status.clone())
+            .collect(),
     }
 }
 
 fn form_name(content: &Value) -> Option<String> {
     let content = content.as_object()?.values().next()?;
-    let reference = content["schema"]["$ref"].as_str()?;
-    reference.rsplit('/').next().map(str::to_owned)
+    Some(last(&content["schema"]).to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The name that something refers to.
+fn last(value: &Value) -> &str {
+    value["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default()
 }
 
 fn kind(schema: &Value) -> String {

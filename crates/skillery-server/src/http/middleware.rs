@@ -9,7 +9,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -18,17 +18,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::token::{Secret, checksum_fits};
-use skillery_core::{Limits, Problem, ProblemCode};
+use skillery_core::{Limits, Problem, ProblemCode, Program};
 
 use super::call::{Call, Cause, problem};
 use super::interop::Surface;
 use super::multipart;
 use super::pages::{self, session};
-use super::router::dispatch;
+use super::router::{Answered, dispatch};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
+use crate::origin::{self, Origin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -59,38 +60,12 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     }
     let id = request_id(&head.headers);
     let (method, uri) = (head.method.clone(), head.uri.clone());
-    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
-    let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(&app, peer, &head).await };
-    let (route, mut response) = match admitted {
-        Ok(caller) => {
-            let limit = time_limit(&app.settings.limits, &head);
-            let call = Call::new(Arc::clone(&app), caller, head, body);
-            match tokio::time::timeout(limit, dispatch(call)).await {
-                Ok(answered) => answered,
-                Err(_) => {
-                    // What has reached the writer is done without its caller.
-                    let unknown = match method.is_safe() {
-                        true => "",
-                        false => ", and it is not known whether the change was written",
-                    };
-                    let detail = format!("it took over {} s{unknown}", limit.as_secs());
-                    let failure = Failure::new(ProblemCode::RequestTimedOut, detail);
-                    match Surface::of(uri.path()) {
-                        Some(surface) => ("none", surface.problem(failure)),
-                        None => ("none", problem(failure)),
-                    }
-                }
-            }
-        }
-        Err(failure) => match Surface::of(uri.path()) {
-            Some(surface) => ("none", surface.problem(failure)),
-            None if pages::may_be(uri.path()) => {
-                let call = Call::new(Arc::clone(&app), Caller::anonymous(), head, body);
-                ("none", pages::refused(&call, failure))
-            }
-            None => ("none", problem(failure)),
-        },
-    };
+    let agent = head.headers.get(USER_AGENT).cloned();
+    let address = head.extensions.get::<IpAddr>().copied();
+    let origin = Origin::request(Surface::via(uri.path()), address, id.clone(), agent);
+    let answering = answer(&app, peer, head, body);
+    let (route, mut response) = origin::scope(Some(Arc::clone(&origin)), answering).await;
+    app.denials.note(&app, &origin, route, &method, uri.path(), &response);
     finish(&app, &mut response, &id);
     if method == Method::HEAD {
         without_body(&mut response);
@@ -99,6 +74,55 @@ pub async fn around(app: Arc<App>, peer: Option<IpAddr>, request: Request) -> Re
     app.metrics.answered(route, static_method(&method), response.status().as_u16(), elapsed.as_secs_f64());
     log(&response, &method, uri.path(), &id, elapsed);
     response
+}
+
+async fn answer(app: &Arc<App>, peer: Option<IpAddr>, head: Parts, body: Body) -> Answered {
+    let uri = head.uri.clone();
+    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
+    let admitted = if is_open { Ok(Caller::anonymous()) } else { admit(app, peer, &head).await };
+    let failure = match admitted {
+        Ok(caller) => {
+            let (limit, is_safe) = (time_limit(&app.settings.limits, &head), head.method.is_safe());
+            let caller = caller.with_program(program(&head));
+            let call = Call::new(Arc::clone(app), caller, head, body);
+            match tokio::time::timeout(limit, dispatch(call)).await {
+                Ok(answered) => return answered,
+                Err(_) => {
+                    // What has reached the writer is done without its caller.
+                    let unknown = match is_safe {
+                        true => "",
+                        false => ", and it is not known whether the change was written",
+                    };
+                    let detail = format!("it took over {} s{unknown}", limit.as_secs());
+                    Failure::new(ProblemCode::RequestTimedOut, detail)
+                }
+            }
+        }
+        Err(failure) if Surface::of(uri.path()).is_none() && pages::may_be(uri.path()) => {
+            let call = Call::new(Arc::clone(app), Caller::anonymous(), head, body);
+            return ("none", pages::refused(&call, failure));
+        }
+        Err(failure) => failure,
+    };
+    match Surface::of(uri.path()) {
+        Some(surface) => ("none", surface.problem(failure)),
+        None => ("none", problem(failure)),
+    }
+}
+
+/// With which program a request is made: the protocol that it speaks says more than what it calls itself.
+fn program(head: &Parts) -> Program {
+    match Surface::of(head.uri.path()) {
+        Some(Surface::Git) => Program::Git,
+        Some(Surface::Clawhub) => Program::Clawhub,
+        Some(Surface::Mcp) => Program::Mcp,
+        Some(Surface::Openapm) => Program::Openapm,
+        Some(Surface::Discovery | Surface::Marketplace) => Program::Discovery,
+        None => {
+            let text = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+            text.map_or(Program::Other, Program::of_user_agent)
+        }
+    }
 }
 
 /// How long a request may take. One that brings a bundle takes as long as the way to here is slow.
@@ -252,6 +276,7 @@ pub(super) async fn authenticate(app: &App, token: &Secret) -> Result<Caller> {
         }
     };
     let now = app.environment.now();
+    origin::shown(&identity);
     identity.check_good()?;
     if let Some(expired) = identity.token.expires_at.filter(|expires| *expires <= now) {
         return Err(Failure::new(ProblemCode::TokenExpired, format!("it expired at {expired}")));

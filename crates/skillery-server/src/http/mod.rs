@@ -10,6 +10,7 @@ pub mod limiter;
 mod middleware;
 pub mod multipart;
 pub mod openapi;
+mod openapi_problems;
 pub mod ops;
 pub mod pages;
 pub mod range;

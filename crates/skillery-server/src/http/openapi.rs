@@ -2,9 +2,12 @@
 
 use std::sync::OnceLock;
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::openapi_problems::Problems;
 use super::{api, docs, ops};
 
 #[derive(OpenApi)]
@@ -32,8 +35,24 @@ use super::{api, docs, ops};
         api::rate::rate,
         api::rate::unrate,
         api::ratings::ratings,
+        api::comments::list,
+        api::comments::post,
+        api::comments::edit,
+        api::comments::delete,
+        api::comments::hide,
+        api::comments::unhide,
+        api::reports::create,
+        api::reports::list,
+        api::reports::resolve,
         api::usage::report,
         api::usage::show,
+        api::insight::installs::show,
+        api::insight::adoption::show,
+        api::insight::of_namespace::show,
+        api::insight::leaderboard::show,
+        api::insight::dependencies::show,
+        api::insight::dependents::show,
+        api::insight::health::show,
         api::whoami::whoami,
         api::tokens::list,
         api::tokens::create,
@@ -59,6 +78,13 @@ use super::{api, docs, ops};
         api::approvals::pending,
         api::approvals::show,
         api::approvals::decide_about,
+        api::review::list,
+        api::review::say,
+        api::review::patch,
+        api::review::hide,
+        api::review::changelog,
+        api::diff::show,
+        api::diff::findings,
         api::publishers::list,
         api::publishers::create,
         api::publishers::remove,
@@ -73,6 +99,9 @@ use super::{api, docs, ops};
         api::signatures::statement,
         api::signatures::signature,
         api::signatures::sign,
+        api::audit::list,
+        api::audit::show,
+        api::installs::list,
         api::log::list,
         api::tlog::key,
         api::tlog::openings,
@@ -88,7 +117,7 @@ use super::{api, docs, ops};
         docs::api,
         docs::errors,
     ),
-    modifiers(&Tokens),
+    modifiers(&Tokens, &Problems, &Parts),
 )]
 struct Document;
 
@@ -104,6 +133,33 @@ impl Modify for Tokens {
             .components
             .get_or_insert_with(Default::default)
             .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What is a part of something larger may stand beside other fields there, although alone it has no others.
+struct Parts;
+
+impl Modify for Parts {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let Some(components) = &mut document.components else { return };
+        let parts: Vec<String> = components
+            .schemas
+            .values()
+            .filter_map(|schema| match schema {
+                RefOr::T(Schema::AllOf(whole)) => Some(&whole.items),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|part| match part {
+                RefOr::Ref(part) => part.ref_location.rsplit('/').next().map(str::to_owned),
+                RefOr::T(_) => None,
+            })
+            .collect();
+        for part in parts {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&part) {
+                object.additional_properties = None;
+            }
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn readyz(call: &Call) -> Result<Response> {
 /// Counters and histograms for Prometheus. They speak of the server, not of any skill.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    (status = "default", description = "a problem", body = skillery_core::Problem),
 ))]
 pub async fn metrics(call: &Call) -> Result<Response> {
     let app = &call.app;

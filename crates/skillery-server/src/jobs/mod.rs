@@ -3,11 +3,12 @@
 mod collect;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use collect::collect;
 
 use crate::app::App;
+use crate::audit;
 use crate::counters::{self, day_of};
 use crate::db::{installs, registry};
 use crate::failure::Result;
@@ -18,10 +19,17 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// How often contents that nobody needs are looked for.
 const COLLECT: Duration = Duration::from_secs(3_600);
 const TIDY: Duration = Duration::from_secs(60);
+/// How often the audit forgets.
+const PRUNE: Duration = Duration::from_secs(3_600);
 
 /// Writes counts every half second.
 pub async fn flush_counters(app: Arc<App>) {
     while pause(&app, FLUSH).await {
+        if !app.denials.is_empty(app.environment.now())
+            && let Err(failure) = audit::flush(&app, false).await
+        {
+            tracing::warn!(%failure, cause = ?failure.source, "what was refused cannot be written now; trying again");
+        }
         if app.counters.is_empty() {
             continue;
         }
@@ -47,9 +55,10 @@ pub async fn collect_contents(app: Arc<App>) {
     }
 }
 
-/// Forgets quiet callers, and lets days leave the trend, every minute.
+/// Forgets quiet callers, and lets days leave the trend, every minute; what of the audit is old goes every hour.
 pub async fn tidy(app: Arc<App>) {
     let mut today = 0;
+    let mut pruned = None;
     while pause(&app, TIDY).await {
         app.limiter.tidy();
         let day = day_of(app.environment.now());
@@ -57,6 +66,12 @@ pub async fn tidy(app: Arc<App>) {
             match leave_trend(&app).await {
                 Ok(()) => today = day,
                 Err(failure) => tracing::warn!(%failure, "old days stay in the trend for now"),
+            }
+        }
+        if pruned.is_none_or(|pruned: Instant| pruned.elapsed() >= PRUNE) {
+            match audit::prune(&app).await {
+                Ok(()) => pruned = Some(Instant::now()),
+                Err(failure) => tracing::warn!(%failure, "the audit keeps what is old for now"),
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::db::skills::SkillRow;
 use crate::db::{Tx, approvals, signatures, versions};
 use crate::draft::Draft;
 use crate::failure::{Failure, Result};
+use crate::origin::{self, Origin};
 use crate::settings::NamespacePolicy;
 use crate::signing;
 use crate::signing_secret::SigningSecret;
@@ -43,6 +44,8 @@ pub struct Entry {
     pub secret: Option<Arc<SigningSecret>>,
     /// The number of collections when the content was stored.
     pub stored_at: i64,
+    /// Where the request comes from.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Entry {
@@ -90,7 +93,9 @@ pub async fn insert(tx: &mut Tx, entries: Vec<Entry>, rules: &Rules) -> Result<V
                 later.push((place, entry));
                 continue;
             }
-            outcomes[place] = Some(match check(&entry, &situation, rules) {
+            tx.comes_from(entry.origin.clone());
+            let checked = origin::within(entry.origin.as_ref(), || check(&entry, &situation, rules));
+            outcomes[place] = Some(match checked {
                 Ok(Step::Write) => {
                     let policies = policies(tx, &entry, &situation).await?;
                     let checked = own(check_signatures(tx, &entry, &situation).await)?

@@ -22,6 +22,7 @@ use crate::db::publishing::Question;
 use crate::db::versions;
 use crate::draft::{self, Draft};
 use crate::failure::{Failure, Result};
+use crate::origin;
 use crate::signing::{self, Presented};
 use crate::signing_secret;
 use crate::turns::Turn;
@@ -122,7 +123,8 @@ async fn write(
             Some(_) => signing_secret::of(app, &draft.id).await?,
             None => None,
         };
-        let entry = Entry { draft, identity: Arc::clone(&identity), secret, stored_at };
+        let origin = origin::current();
+        let entry = Entry { draft, identity: Arc::clone(&identity), secret, stored_at, origin };
         match app.publishing.insert(entry).await? {
             Outcome::Done(published) => {
                 if matches!(published, Published::New(_)) {

@@ -70,7 +70,6 @@ pub(super) struct Fields {
     pub(super) words: Field,
     pub(super) tag: Field,
     pub(super) namespace: Field,
-    pub(super) needs: Field,
     pub(super) publisher: Field,
     pub(super) visibility: Field,
     pub(super) rating: Field,
@@ -114,7 +113,6 @@ fn schema() -> (Schema, Fields) {
         words: builder.add_text_field("words", words(WHOLE, IndexRecordOption::Basic)),
         tag: builder.add_text_field(TAG, STRING | FAST),
         namespace: builder.add_text_field(NAMESPACE, STRING | FAST),
-        needs: builder.add_text_field("needs", STRING),
         publisher: builder.add_text_field("publisher", STRING),
         visibility: builder.add_text_field("visibility", STRING),
         rating: builder.add_f64_field("rating", number()),
@@ -263,9 +261,6 @@ impl Index {
         entry.add_text(fields.body, &skill.words);
         for namespace in id.namespace().self_and_ancestors() {
             entry.add_text(fields.namespace, exact(namespace));
-        }
-        for needed in &skill.needs {
-            entry.add_text(fields.needs, exact(needed));
         }
         if let Some(publisher) = &skill.publisher {
             entry.add_text(fields.publisher, publisher);

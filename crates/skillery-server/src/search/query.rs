@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use skillery_core::id::key_contains;
-use skillery_core::{Namespace, SkillId, Sort, Visibility};
+use skillery_core::{Namespace, Sort, Visibility};
 use tantivy::collector::sort_key::{SortBySimilarityScore, SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{
@@ -33,8 +33,6 @@ pub struct SearchQuery {
     pub namespace: Option<Namespace>,
     /// A user's id: only skills whose latest version this user has published.
     pub publisher: Option<String>,
-    /// Only skills whose latest version needs this one.
-    pub needs: Option<SkillId>,
     /// The least average rating.
     pub min_rating: Option<f64>,
     /// The order.
@@ -207,9 +205,6 @@ impl Index {
         }
         if let Some(publisher) = &query.publisher {
             clauses.push((Occur::Must, unscored(term(fields.publisher, publisher))));
-        }
-        if let Some(needed) = &query.needs {
-            clauses.push((Occur::Must, unscored(term(fields.needs, &needed.key()))));
         }
         if let Some(least) = query.min_rating.filter(|least| *least > 0.0) {
             let least = Bound::Included(Term::from_field_f64(fields.rating, least));

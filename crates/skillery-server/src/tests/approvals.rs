@@ -14,15 +14,15 @@ use super::{ADMIN, Answer, TestApp, skill};
 const TOOL: &str = "/api/v1/skills/acme/tool/versions/1.0.0";
 
 /// Everybody of a small company.
-struct People {
-    author: String,
-    rita: String,
-    rob: String,
-    reader: String,
+pub(super) struct People {
+    pub(super) author: String,
+    pub(super) rita: String,
+    pub(super) rob: String,
+    pub(super) reader: String,
 }
 
 impl TestApp {
-    async fn people(&self) -> People {
+    pub(super) async fn people(&self) -> People {
         self.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
         let scopes = ["read", "publish", "review", "admin"];
         let mut tokens = HashMap::new();
@@ -36,12 +36,12 @@ impl TestApp {
         People { author: token("author"), rita: token("rita"), rob: token("rob"), reader: token("reader") }
     }
 
-    async fn policy(&self, namespace: &str, approvals: u32) -> Value {
+    pub(super) async fn policy(&self, namespace: &str, approvals: u32) -> Value {
         let path = format!("/api/v1/orgs/{namespace}/policy");
         self.put(&path, ADMIN, json!({ "approvals": approvals })).await.is(200)
     }
 
-    async fn publish_as(&self, token: &str, version: &str) -> Value {
+    pub(super) async fn publish_as(&self, token: &str, version: &str) -> Value {
         self.post("/api/v1/skills", token, skill("acme/tool", version)).await.is(202)
     }
 
@@ -50,14 +50,14 @@ impl TestApp {
     }
 
     /// What has been logged about skills and policies, by kind.
-    async fn kinds(&self) -> Vec<String> {
+    pub(super) async fn kinds(&self) -> Vec<String> {
         let kinds =
             self.log().await.into_iter().map(|entry| entry["event"]["kind"].as_str().unwrap().to_owned());
         kinds.filter(|kind| kind.starts_with("version.") || kind.starts_with("policy.")).collect()
     }
 
     /// Holds the whole log against the rules, as an admin of the registry who may open everything.
-    async fn audit(&self) {
+    pub(super) async fn audit(&self) {
         let openings: HashMap<u64, Opening> = opened_entries(self, ADMIN).await.into_iter().collect();
         let mut monitor = Monitor::default();
         for leaf in leaves(self).await {

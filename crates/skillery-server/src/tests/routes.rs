@@ -33,6 +33,48 @@ fn the_document_is_reviewed() {
 }
 
 #[test]
+fn the_document_says_what_is_sent() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for methods in document["paths"].as_object().unwrap().values() {
+        for operation in methods.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(ids.insert(id.clone()), "{id} is there twice");
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                assert_ne!(status, "default", "{id}");
+                let is_problem = answer["$ref"].is_string()
+                    || answer["content"]["application/problem+json"]["schema"]["$ref"]
+                        == "#/components/schemas/Problem";
+                assert_eq!(is_problem, status.as_str() >= "400" && status != "416", "{id} {status}");
+            }
+        }
+    }
+    let words = |name: &str| document["components"]["schemas"][name]["enum"].clone();
+    let codes: Vec<&str> = skillery_core::ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(words("ProblemCode"), json!(codes));
+    assert_eq!(words("Visibility"), json!(["public", "internal", "private"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_is_not_taken_is_the_first_thing_that_is_wrong() {
+    let app = TestApp::new().await;
+    for (path, allowed) in [
+        ("/api/v1/skills/0", "GET, HEAD"),
+        ("/api/v1/skills/0/rate", "POST, DELETE"),
+        ("/api/v1/skills/A B/versions/0/yank", "PUT, DELETE"),
+        ("/api/v1/skills/acme/tool/versions/one/files/x", "GET, HEAD"),
+    ] {
+        let request = axum::http::Request::builder().method("TRACE").uri(path.replace(' ', "%20"));
+        let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.headers["allow"]),
+            (405, &allowed.parse().unwrap()),
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn scopes_in_the_document_are_those_of_the_table() {
     let document = document();
     for (method, path, who) in ROUTES {
@@ -69,6 +111,8 @@ async fn each_route_refuses_who_may_not() {
             .replace("{org}", "acme")
             .replace("{namespace}", "acme")
             .replace("{fingerprint}", "SHA256:none")
+            .replace("{comment}", "none")
+            .replace("{report}", "none")
             .replace("{path}", path_there);
         let body = (method != Method::GET && method != Method::DELETE).then(|| json!({}));
         let anonymous = app.call(method.clone(), &address, "", body.clone()).await;

@@ -85,12 +85,18 @@ pub(super) fn about(event: &Event) -> String {
         | Event::VersionSigned { skill, version, .. }
         | Event::VersionApproved { skill, version, .. }
         | Event::VersionRejected { skill, version, .. }
+        | Event::VersionChangesRequested { skill, version, .. }
         | Event::VersionYanked { skill, version }
         | Event::VersionUnyanked { skill, version }
         | Event::VersionQuarantined { skill, version }
         | Event::VersionReleased { skill, version, .. } => format!("{skill} {version}"),
         Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
         Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
+        Event::CommentPosted { skill, comment }
+        | Event::CommentEdited { skill, comment }
+        | Event::CommentDeleted { skill, comment }
+        | Event::CommentHidden { skill, comment }
+        | Event::CommentUnhidden { skill, comment } => format!("{skill} {comment}"),
         Event::SkillUnrated { skill } | Event::SkillStarred { skill } | Event::SkillUnstarred { skill } => {
             skill.to_string()
         }

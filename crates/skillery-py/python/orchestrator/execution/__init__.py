@@ -6,7 +6,10 @@
 
 Groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
 
-* a registry, :mod:`orchestrator.execution.skill_registry`;
+* a registry, :mod:`orchestrator.execution.skill_registry`, and what waits for approval there,
+  :mod:`orchestrator.execution.approvals`;
+* a registry, :mod:`orchestrator.execution.skill_registry`, and how its skills are used,
+  :mod:`orchestrator.execution.insight`;
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
   :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
@@ -17,6 +20,20 @@ Importing this package loads nothing but these small modules: what does the work
 
 from __future__ import annotations
 
+from .approvals import (
+    add_approval_comment,
+    get_approval,
+    get_code_diff,
+    get_my_approvals,
+    get_pending_approvals,
+    get_skill_change_history,
+    provide_approval,
+    publish_approved_skill,
+    record_skill_change,
+    request_approval,
+    resolve_approval_comment,
+)
+from .audit import generate_audit_report, get_audit_logs
 from .calling import execute_skill
 from .configuration import RegistryConfig, configure_registry, get_registry_config
 from .dependencies import (
@@ -36,6 +53,15 @@ from .errors import (
     TokenRequiredError,
     VerificationError,
     WorkflowError,
+)
+from .insight import (
+    get_leaderboard,
+    get_namespace_usage,
+    get_registry_adoption,
+    get_registry_dependencies,
+    get_registry_dependents,
+    get_registry_health,
+    get_registry_usage,
 )
 from .metrics import (
     SkillMetrics,
@@ -105,6 +131,7 @@ __all__ = [
     "VerificationError",
     "Workflow",
     "WorkflowError",
+    "add_approval_comment",
     "add_signing_secret",
     "add_step",
     "cancel_workflow_run",
@@ -114,13 +141,27 @@ __all__ = [
     "download_registry_skill",
     "execute_skill",
     "execute_workflow",
+    "generate_audit_report",
     "get_all_metrics",
+    "get_approval",
+    "get_code_diff",
+    "get_audit_logs",
     "get_dependency_graph",
     "get_dependency_order",
+    "get_my_approvals",
+    "get_pending_approvals",
+    "get_leaderboard",
+    "get_namespace_usage",
+    "get_registry_adoption",
     "get_registry_config",
+    "get_registry_dependencies",
+    "get_registry_dependents",
+    "get_registry_health",
     "get_registry_ratings",
     "get_registry_skill",
+    "get_registry_usage",
     "get_skill",
+    "get_skill_change_history",
     "get_skill_dependents",
     "get_skill_metrics",
     "get_skill_version",
@@ -132,12 +173,17 @@ __all__ = [
     "list_workflows",
     "load_workflow",
     "print_metrics_report",
+    "provide_approval",
     "prune_workflow_runs",
+    "publish_approved_skill",
     "publish_skill",
     "rate_registry_skill",
     "rate_skill",
+    "record_skill_change",
     "record_skill_execution",
     "remove_skill",
+    "request_approval",
+    "resolve_approval_comment",
     "resume_workflow",
     "rollback_skill",
     "save_skill",

@@ -149,8 +149,7 @@ class SkillRegistry:
         form["visibility"] = None
         published = self._native.publish(json.dumps(form), secret)
         # The record has the counts; what it says about the version is about the latest one, which may be another.
-        # There is none while the first version waits for approval.
-        record = self._native.skill(published["id"]) or {"id": published["id"]}
+        record = self._record(published["id"]) or {"id": published["id"]}
         record.update(
             version=published["version"],
             code_hash=published["code_hash"],
@@ -168,6 +167,17 @@ class SkillRegistry:
         else:
             record.update(description=form["description"], tags=form["tags"], license=form["license"])
         return RegistrySkill(**record)
+
+    def _record(self, skill_id: str) -> Optional[Dict[str, Any]]:
+        """The record of a skill; ``None`` also where no version is handed out, as while the first one waits for approval."""
+        from .errors import NotFoundError
+
+        try:
+            return self._native.skill(skill_id)
+        except NotFoundError as error:
+            if error.code == "version-not-found":
+                return None
+            raise
 
     def search(
         self,

@@ -1,8 +1,13 @@
 //! `/api/v1/approvals` and `/api/v1/skills/{id}/versions/{version}/approvals`
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse};
+use skillery_core::api::{
+    ApprovalState, ApprovalsResponse, DecisionRequest, DecisionSummary, PendingResponse,
+};
 use skillery_core::id::key_contains;
 use skillery_core::{
     Decision, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
@@ -12,33 +17,66 @@ use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::{Wanted, decide, given, judge, of_waiting};
-use crate::db::{approvals as table, versions};
+use crate::db::approvals::{self as table, Whose};
+use crate::db::versions::VersionRow;
+use crate::db::{review, versions};
 use crate::failure::Result;
-use crate::http::call::{Call, json};
+use crate::http::call::{Call, Page, invalid_parameter, json};
 use crate::skill;
 use crate::text::{check_text, invalid};
 
-/// Versions that wait where the caller may decide, the oldest first.
+/// Versions that wait where the caller may decide, the oldest first; or those that have been decided about, the last first.
 #[utoipa::path(
     get, path = "/api/v1/approvals", tag = "approvals", security(("token" = ["read"])),
     params(
         ("namespace" = Option<String>, Query, description = "only in this namespace and below it"),
+        ("state" = Option<ApprovalState>, Query, description = "`pending`, when left out, or `decided`"),
+        ("mine" = Option<bool>, Query, description = "`true`: what the caller published, wherever that is"),
+        ("needs-me" = Option<bool>, Query, description = "`true`: only what the caller may approve, and has decided nothing about"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
     responses((status = 200, body = PendingResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn pending(call: &Call) -> Result<Response> {
-    let identity = call.caller.require(Scope::Read)?;
-    let page = call.page()?;
-    let wanted = call.parsed::<Namespace>("namespace")?;
+    call.caller.require(Scope::Read)?;
+    let filter = Filter {
+        namespace: call.parsed("namespace")?,
+        state: call.parsed("state")?.unwrap_or(ApprovalState::Pending),
+        is_mine: call.parsed("mine")?.unwrap_or(false),
+        needs_me: call.parsed("needs-me")?.unwrap_or(false),
+    };
+    json(StatusCode::OK, &listed(&call.app, &call.caller, &filter, call.page()?).await?)
+}
+
+/// Which versions are asked for.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Only in this namespace and below it.
+    pub namespace: Option<Namespace>,
+    /// Whether they wait.
+    pub state: ApprovalState,
+    /// What the caller published.
+    pub is_mine: bool,
+    /// What the caller may approve, and has decided nothing about.
+    pub needs_me: bool,
+}
+
+/// Versions that one person is asked to decide about, at most. Of more, these are the oldest.
+const LOOKED_AT: i64 = 1_000;
+
+/// One page of the versions that wait, or have been decided about.
+pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> Result<PendingResponse> {
+    let identity = caller.require(Scope::Read)?;
+    let Filter { namespace, state, is_mine, needs_me } = filter;
     let is_bound_to_roles = !identity.is_site_admin();
     let mut within_bounds = identity.token.namespaces.clone();
-    if let Some(namespace) = &wanted {
+    if let Some(namespace) = namespace {
         let key = namespace.key();
-        let reviewed = identity.roles.iter().filter(|(_, role)| *role >= Role::Reviewer);
-        let reviewed: Vec<String> = reviewed.map(|(place, _)| place.clone()).collect();
-        let is_known = !is_bound_to_roles || !within(&reviewed, std::slice::from_ref(&key)).is_empty();
+        let least = if *is_mine { Role::Reader } else { Role::Reviewer };
+        let held = identity.roles.iter().filter(|(_, role)| *role >= least);
+        let held: Vec<String> = held.map(|(place, _)| place.clone()).collect();
+        let is_known = !is_bound_to_roles || !within(&held, std::slice::from_ref(&key)).is_empty();
         within_bounds = match within_bounds.is_empty() {
             true => vec![key],
             false => within(&within_bounds, &[key]),
@@ -47,10 +85,39 @@ pub async fn pending(call: &Call) -> Result<Response> {
             return Err(org_not_found(namespace));
         }
     }
-    let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let wanted = table::Wanted { user: &identity.user.id, is_bound_to_roles, within: &within_bounds };
-    let (total, pending) = table::pending(&call.app.db, &wanted, limit, offset).await?;
-    json(StatusCode::OK, &PendingResponse { total, pending })
+    let whose = match (needs_me, is_mine) {
+        (true, true) => return Err(invalid_parameter("needs-me", "nobody approves what is their own")),
+        (true, false) if *state != ApprovalState::Pending => {
+            return Err(invalid_parameter("needs-me", "what has been decided needs nobody"));
+        }
+        (true, false) => Whose::Open,
+        (false, true) => Whose::Own,
+        (false, false) if is_bound_to_roles => Whose::Reviewed,
+        (false, false) => Whose::All,
+    };
+    let wanted = table::Wanted { user: &identity.user.id, state: *state, whose, within: &within_bounds };
+    if whose != Whose::Open {
+        let (total, pending) = table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
+        return Ok(PendingResponse { total, pending });
+    }
+    let (_, mut pending) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
+    let mut demanded: HashMap<String, Role> = HashMap::new();
+    for version in &pending {
+        let namespace = version.id.namespace();
+        if let Entry::Vacant(place) = demanded.entry(namespace.key()) {
+            let policies = table::policies(app.db.reader(), &namespace).await?;
+            place.insert(of_waiting(&policies).role);
+        }
+    }
+    pending.retain(|version| {
+        let key = version.id.namespace().key();
+        let held =
+            identity.roles.iter().filter(|(place, _)| key_contains(place, &key)).map(|(_, role)| *role);
+        held.max() >= demanded.get(&key).copied()
+    });
+    let total = pending.len() as u64;
+    let pending = pending.into_iter().skip(page.offset).take(page.limit).collect();
+    Ok(PendingResponse { total, pending })
 }
 
 /// What lies in both, of keys of namespaces that stand for all below them.
@@ -78,12 +145,23 @@ fn within(one: &[String], other: &[String]) -> Vec<String> {
     responses((status = 200, body = ApprovalsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    call.caller.require(Scope::Read)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
-    call.caller.require_role(Scope::Read, Role::Reader, &skill.id.namespace())?;
-    json(StatusCode::OK, &approvals_of(&call.app, &call.caller, &skill.id, version).await?)
+    json(StatusCode::OK, &standing(&call.app, &call.caller, id, version).await?)
 }
 
+/// How far a version is, for members of the namespace.
+pub async fn standing(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+) -> Result<ApprovalsResponse> {
+    caller.require(Scope::Read)?;
+    let skill = skill::find(app, caller, id).await?;
+    caller.require_role(Scope::Read, Role::Reader, &skill.id.namespace())?;
+    approvals_of(app, caller, &skill.id, version).await
+}
+
+/// How far a version is, for who sees it.
 async fn approvals_of(
     app: &App,
     caller: &Caller,
@@ -115,7 +193,11 @@ async fn approvals_of(
             log_index: u64::try_from(judged.row.log_index).unwrap_or(0),
         })
         .collect();
+    let (threads, unresolved) = review::threads(app.db.reader(), &key, version).await?;
     Ok(ApprovalsResponse {
+        newer: newer(app, caller, id, &row).await?,
+        threads,
+        unresolved,
         id: id.clone(),
         version: row.version,
         status: row.status,
@@ -127,7 +209,20 @@ async fn approvals_of(
     })
 }
 
-/// Approves a version, or rejects one that waits. What has all approvals that are demanded is released with the last of
+/// The highest version above one that waits or was rejected that was published since, as far as the caller sees it.
+async fn newer(app: &App, caller: &Caller, id: &SkillId, row: &VersionRow) -> Result<Option<Version>> {
+    if !matches!(row.status, VersionStatus::Pending | VersionStatus::Rejected) {
+        return Ok(None);
+    }
+    let namespace = id.namespace().key();
+    let since = review::published_after(app.db.reader(), &id.key(), row.log_position).await?;
+    let seen = since.into_iter().filter(|(_, status, publisher)| {
+        skill::sees_status(caller, &namespace, *status, |identity| identity.user.id == *publisher)
+    });
+    Ok(seen.map(|(version, ..)| version).filter(|version| *version > row.version).max())
+}
+
+/// Approves a version, rejects one that waits, or asks for changes of it. What has all approvals that are demanded is released with the last of
 /// them. Deciding the same again changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/versions/{version}/approvals", tag = "approvals", security(("token" = ["review"])),
@@ -142,13 +237,31 @@ async fn approvals_of(
 )]
 pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Review)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
     let (app, caller, request) = call.json::<DecisionRequest>().await?;
+    json(StatusCode::OK, &decided(&app, &caller, id, version, request).await?)
+}
+
+/// Decides about a version; how far it is then.
+pub async fn decided(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    request: DecisionRequest,
+) -> Result<ApprovalsResponse> {
+    caller.require(Scope::Review)?;
+    let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Review, Role::Reviewer, &skill.id.namespace())?;
     let DecisionRequest { decision, digest, comment } = request;
     check_text("comment", &comment, app.settings.limits.reason_length, true)?;
-    if decision == Decision::Rejected && comment.trim().is_empty() {
-        return Err(invalid("comment", "a rejection says why, in `comment`"));
+    if comment.trim().is_empty() {
+        match decision {
+            Decision::Approved => {}
+            Decision::Rejected => return Err(invalid("comment", "a rejection says why, in `comment`")),
+            Decision::ChangesRequested => {
+                return Err(invalid("comment", "say what is to be changed, in `comment`"));
+            }
+        }
     }
     let identity = (**identity).clone();
     let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment };
@@ -160,5 +273,5 @@ pub async fn decide_about(call: Call, id: &SkillId, version: &Version) -> Result
             })
         })
         .await?;
-    json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
+    approvals_of(app, caller, &skill.id, version).await
 }

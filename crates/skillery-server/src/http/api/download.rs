@@ -32,8 +32,8 @@ pub async fn download(call: &Call, id: &SkillId) -> Result<Response> {
     let download = skill::download(&call.app, &call.caller, id, &request).await?;
     let body = with_secret(call, id, &download).await?;
     if !call.is_head() && download.has_content {
-        let user = call.caller.user_id();
-        call.app.counters.count_install(&download.key, &download.version, user, call.app.environment.now());
+        let now = call.app.environment.now();
+        call.app.counters.count_install(&download.key, &download.version, &call.caller, now);
         call.app.metrics.downloaded();
     }
     let mut response = ready_json(StatusCode::OK, body);

@@ -70,7 +70,9 @@ fn check_challenge(app: &App, text: &str, user: &UserRow, key: &str) -> Result<(
 /// Enrols a key: the caller's own, or with `org` one that certifies the keys of an org's members.
 #[utoipa::path(
     post, path = "/api/v1/keys", tag = "keys", security(("token" = ["admin"])), request_body = EnrolRequest,
-    responses((status = 201, body = KeySummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 201, body = KeySummary), (status = 409, description = "`key-exists`", body = Problem),
+        (status = 404, description = "`org-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn enrol(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
@@ -156,7 +158,8 @@ pub async fn enrol(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/keys", tag = "keys", security(("token" = ["read"])),
     params(("org" = Option<String>, Query, description = "an org whose authorities are meant")),
-    responses((status = 200, body = KeysResponse), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = KeysResponse), (status = 404, description = "`org-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;

@@ -39,7 +39,8 @@ pub async fn list(call: &Call, namespace: &Namespace) -> Result<Response> {
     put, path = "/api/v1/orgs/{namespace}/members/{user}", tag = "orgs", security(("token" = ["admin"])),
     request_body = SetMemberRequest,
     params(("namespace" = String, Path, description = "an org, or what lies below one"), ("user" = String, Path, description = "the user's name")),
-    responses((status = 200, body = Member), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = Member), (status = 409, description = "`last-owner`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
@@ -73,7 +74,8 @@ pub async fn set(call: Call, namespace: &Namespace, user: &str) -> Result<Respon
 #[utoipa::path(
     delete, path = "/api/v1/orgs/{namespace}/members/{user}", tag = "orgs", security(("token" = ["admin"])),
     params(("namespace" = String, Path, description = "an org, or what lies below one"), ("user" = String, Path, description = "the user's name")),
-    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 204), (status = 409, description = "`last-owner`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, user: &str) -> Result<Response> {
     let identity = call.caller.require(Scope::Admin)?;

@@ -1,9 +1,14 @@
 //! The API, version 1: one file for each thing that can be asked.
 
 pub mod approvals;
+pub mod audit;
 pub mod bundle;
+pub mod comments;
+pub mod diff;
 pub mod download;
+pub mod insight;
 pub mod install;
+pub mod installs;
 pub mod keys;
 pub mod log;
 pub mod login_links;
@@ -15,6 +20,8 @@ pub mod publish;
 pub mod publishers;
 pub mod rate;
 pub mod ratings;
+pub mod reports;
+pub mod review;
 pub mod search;
 pub mod show;
 pub mod signatures;

@@ -68,6 +68,7 @@ pub async fn start_login(call: Call) -> Result<Response> {
         (status = 201, description = "done: the token is shown this once", body = PollLoginResponse),
         (status = 202, description = "not yet; ask again after `interval`", body = PollLoginResponse),
         (status = 403, description = "`login-refused`", body = Problem),
+        (status = 404, description = "`login-not-offered`", body = Problem),
         (status = "default", description = "any other problem", body = Problem),
     ),
 )]

@@ -14,6 +14,7 @@ use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, created, json};
+use crate::origin;
 use crate::settings::NamespacePolicy;
 
 /// Orgs that the caller knows of: with a skill that the caller sees, or a role in them.
@@ -49,7 +50,9 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
 /// Makes an org. On an open registry everybody may; on a managed one only admins of the registry.
 #[utoipa::path(
     post, path = "/api/v1/orgs", tag = "orgs", security(("token" = ["admin"])), request_body = CreateOrgRequest,
-    responses((status = 201, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 201, body = OrgSummary), (status = 409, description = "`org-exists`, `name-taken`", body = Problem),
+        (status = 404, description = "`user-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
@@ -104,6 +107,7 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
 
 /// There is no such org, or the caller may not know of it.
 pub(crate) fn org_not_found(org: &Namespace) -> Failure {
+    origin::hidden(None, &org.key());
     Failure::new(ProblemCode::OrgNotFound, format!("there is no org `{org}` here"))
 }
 

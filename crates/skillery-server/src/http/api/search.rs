@@ -74,7 +74,6 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
         tags,
         namespace: call.parsed::<Namespace>("org")?,
         publisher: None,
-        needs: None,
         min_rating,
         sort: call.parsed::<Sort>("sort")?.unwrap_or(default),
         limit: page.limit,

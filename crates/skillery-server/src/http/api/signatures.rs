@@ -90,7 +90,8 @@ pub async fn signature(call: &Call, id: &SkillId, version: &Version) -> Result<R
     post, path = "/api/v1/skills/{id}/versions/{version}/signatures", tag = "keys", security(("token" = ["publish"])),
     request_body = SignRequest,
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
-    responses((status = 200, body = SignaturesResponse), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = SignaturesResponse), (status = 409, description = "`statement-exists`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn sign(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Publish)?;

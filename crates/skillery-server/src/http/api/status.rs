@@ -21,7 +21,8 @@ use crate::text::check_text;
     put, path = "/api/v1/skills/{id}/versions/{version}/yank", tag = "skills", request_body = ReasonRequest,
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     security(("token" = ["publish"])),
-    responses((status = 200, body = VersionSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = VersionSummary), (status = 409, description = "`status-conflict`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn yank(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Publish)?;
@@ -37,7 +38,8 @@ pub async fn yank(call: Call, id: &SkillId, version: &Version) -> Result<Respons
     delete, path = "/api/v1/skills/{id}/versions/{version}/yank", tag = "skills",
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     security(("token" = ["publish"])),
-    responses((status = 200, body = VersionSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = VersionSummary), (status = 409, description = "`status-conflict`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn unyank(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Publish)?;
@@ -72,7 +74,8 @@ pub async fn unyank_version(app: &Arc<App>, caller: &Caller, id: &SkillId, versi
     put, path = "/api/v1/skills/{id}/versions/{version}/quarantine", tag = "skills", request_body = ReasonRequest,
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     security(("token" = ["admin"])),
-    responses((status = 200, body = VersionSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = VersionSummary), (status = 409, description = "`status-conflict`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn quarantine(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require_site_admin()?;
@@ -90,7 +93,8 @@ pub async fn quarantine(call: Call, id: &SkillId, version: &Version) -> Result<R
     delete, path = "/api/v1/skills/{id}/versions/{version}/quarantine", tag = "skills",
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     security(("token" = ["admin"])),
-    responses((status = 200, body = VersionSummary), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = VersionSummary), (status = 409, description = "`status-conflict`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn release(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require_site_admin()?;

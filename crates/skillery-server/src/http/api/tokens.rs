@@ -25,7 +25,8 @@ const DAY_SECONDS: i64 = 86_400;
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
-    responses((status = 200, body = TokensResponse), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = TokensResponse), (status = 404, description = "`user-not-found`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;
@@ -41,6 +42,7 @@ pub async fn list(call: &Call) -> Result<Response> {
 #[utoipa::path(
     post, path = "/api/v1/tokens", tag = "accounts", security(("token" = ["admin"])), request_body = CreateTokenRequest,
     responses((status = 201, description = "the token is shown this once", body = CreateTokenResponse),
+              (status = 404, description = "`user-not-found`", body = Problem),
               (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn create(call: Call) -> Result<Response> {

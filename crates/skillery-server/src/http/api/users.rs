@@ -33,7 +33,8 @@ pub async fn list(call: &Call) -> Result<Response> {
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "accounts", security(("token" = ["admin"])), request_body = CreateUserRequest,
     responses((status = 201, body = skillery_core::api::UserSummary),
-              (status = "default", description = "a problem", body = Problem)),
+              (status = 409, description = "`user-exists`", body = Problem),
+        (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require_site_admin()?;

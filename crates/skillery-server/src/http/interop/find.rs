@@ -96,7 +96,6 @@ fn query(call: &Call) -> Result<SearchQuery> {
         tags: Vec::new(),
         namespace: call.parsed::<Namespace>("owner")?,
         publisher: None,
-        needs: None,
         min_rating: None,
         sort: if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance },
         limit,

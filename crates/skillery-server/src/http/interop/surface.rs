@@ -53,6 +53,20 @@ impl Surface {
         path.ends_with("/marketplace.json").then_some(Self::Marketplace)
     }
 
+    /// The way on which a request for this path comes, in one word.
+    pub fn via(path: &str) -> &'static str {
+        match Self::of(path) {
+            Some(Self::Discovery) => "discovery",
+            Some(Self::Marketplace) => "marketplace",
+            Some(Self::Git) => "git",
+            Some(Self::Clawhub) => "clawhub",
+            Some(Self::Mcp) => "mcp",
+            Some(Self::Openapm) => "openapm",
+            None if path.starts_with("/api/") || path.starts_with("/log/") => "api",
+            None => "web",
+        }
+    }
+
     /// Whether its clients can only send a token as the password of `Basic`.
     pub fn takes_basic(self) -> bool {
         matches!(self, Self::Discovery | Self::Marketplace | Self::Git | Self::Openapm)

@@ -2,19 +2,17 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::Record;
-use skillery_core::{SkillId, Sort, Version, VersionRequest};
+use skillery_core::api::{Dependency, Dependent, DependentsResponse, USUAL_DAYS};
+use skillery_core::{SkillId, Version, VersionRequest};
 
 use super::frame::{Frame, page};
 use super::graph::{Graph, Node};
-use super::search::{found, records};
+use super::show;
 use super::skill::Header;
-use super::{place, show};
 use crate::db::skills::SkillRow;
-use crate::db::versions::{self, VersionRow};
 use crate::failure::Result;
-use crate::http::call::Call;
-use crate::search::SearchQuery;
+use crate::http::call::{Call, Page};
+use crate::insight;
 use crate::skill;
 
 /// What needs what.
@@ -22,22 +20,10 @@ pub const DEPENDENCIES: &str = "/{id}/dependencies";
 
 /// Skills that need it, on a page.
 const ROWS: usize = 20;
+/// Skills that it needs, on a page; the API has all of them.
+const NEEDS: usize = 100;
 /// Skills in one layer of the picture.
 const IN_LAYER: usize = 10;
-/// Skills that are looked up for one page.
-const LOOKED_UP: usize = 60;
-
-/// A skill that another one needs.
-struct Need {
-    id: String,
-    /// The versions that will do.
-    wanted: String,
-    /// The one that would be taken now, where the viewer sees one.
-    version: Option<Version>,
-    description: String,
-    /// What it needs itself.
-    needs: Vec<(String, String)>,
-}
 
 #[derive(Template)]
 #[template(path = "pages/dependencies.html")]
@@ -45,10 +31,13 @@ struct DependenciesPage {
     frame: Frame,
     header: Header,
     version: Option<Version>,
-    /// None: nobody has looked for it.
-    needs: Option<Vec<Need>>,
-    needed_by: Vec<Record>,
-    total: usize,
+    needs: Vec<Dependency>,
+    /// Skills that it needs and that are not listed.
+    more_needs: u64,
+    /// Whether it is known of all of these versions what they need.
+    complete: bool,
+    needed_by: DependentsResponse,
+    days: u32,
     picture: Option<String>,
     previous: Option<String>,
     next: Option<String>,
@@ -57,132 +46,88 @@ struct DependenciesPage {
 /// What the latest version needs, and the skills whose latest version needs it.
 pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
-    let app = &call.app;
-    let skill = skill::find(app, &call.caller, id).await?;
-    let row = match &skill.latest {
-        Some(latest) => versions::find(app.db.reader(), &skill.id.key(), latest).await?,
-        None => None,
+    let (app, caller) = (&call.app, &call.caller);
+    let skill = skill::find(app, caller, id).await?;
+    let (needs, total, complete) = match &skill.latest {
+        Some(latest) => {
+            let (request, first) = (VersionRequest::Exact(latest.clone()), Page { limit: NEEDS, offset: 0 });
+            let told = insight::dependencies(app, caller, &skill.id, &request, None, first).await?;
+            (told.dependencies, told.total, told.complete)
+        }
+        None => (Vec::new(), 0, true),
     };
-    let needs = match row.as_ref().and_then(|row| row.dependencies.as_ref()) {
-        Some(told) => Some(looked_up(call, told.iter()).await?),
-        None => None,
-    };
-    let query = SearchQuery {
-        words: String::new(),
-        max_words: 0,
-        tags: Vec::new(),
-        namespace: None,
-        publisher: None,
-        needs: Some(skill.id.clone()),
-        min_rating: None,
-        sort: Sort::Installs,
-        limit: rows.limit.min(ROWS),
-        offset: rows.offset,
-        caller: call.caller.clone(),
-    };
-    let found = found(call, &query).await?;
-    let needed_by = records(call, &found).await?;
-    let picture = picture(&skill, needs.as_deref().unwrap_or_default(), &needed_by, found.total);
+    let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
+    let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    // Of later pages, it would show other skills on its left.
+    let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by) } else { None };
     let address = |offset: usize| format!("/{}/dependencies?offset={offset}", skill.id);
-    let end = query.offset + query.limit;
+    let end = rows.offset + rows.limit;
+    let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
     page(&DependenciesPage {
         frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),
         version: skill.latest.clone(),
+        more_needs: total - needs.len() as u64,
         needs,
+        complete,
         needed_by,
-        total: found.total,
+        days: USUAL_DAYS,
         picture,
-        previous: (query.offset > 0).then(|| address(query.offset.saturating_sub(query.limit))),
-        next: (end < found.total && end <= app.settings.limits.page_offset).then(|| address(end)),
+        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
+        next: has_next.then(|| address(end)),
     })
 }
 
-async fn looked_up(call: &Call, told: impl Iterator<Item = (&String, &String)>) -> Result<Vec<Need>> {
-    let mut needs = Vec::new();
-    for (number, (id, wanted)) in told.enumerate() {
-        let found = if number < LOOKED_UP { best(call, id, wanted).await? } else { None };
-        let (version, description, inner) = match found {
-            Some(row) => (Some(row.version), row.description, row.dependencies.unwrap_or_default()),
-            None => (None, String::new(), Default::default()),
-        };
-        let inner = inner.into_iter().collect();
-        needs.push(Need { id: id.clone(), wanted: wanted.clone(), version, description, needs: inner });
-    }
-    Ok(needs)
+fn node(id: &SkillId, note: String, is_seen: bool) -> Node {
+    Node { label: id.to_string(), note, href: is_seen.then(|| format!("/{id}")), is_here: false }
 }
 
-/// The version that would be taken, if the viewer sees the skill and it has one.
-async fn best(call: &Call, id: &str, wanted: &str) -> Result<Option<VersionRow>> {
-    let (Ok(id), Ok(wanted)) = (id.parse::<SkillId>(), wanted.parse::<VersionRequest>()) else {
-        return Ok(None);
-    };
-    let found = async {
-        let skill = skill::find(&call.app, &call.caller, &id).await?;
-        let version = skill::choose(&call.app, &skill, &wanted).await?;
-        skill::handed_out(&call.app, &call.caller, &skill.id, &version).await
-    };
-    match found.await {
-        Ok((_, row)) => Ok(Some(row)),
-        Err(failure) if failure.problem.status < 500 => Ok(None),
-        Err(failure) => Err(failure),
+/// Stands for those of a layer that have no room; `all` belong there.
+fn with_rest(mut layer: Vec<Node>, all: usize) -> Vec<Node> {
+    if all > layer.len() {
+        let label = format!("and {} more", all - layer.len());
+        layer.push(Node { label, note: String::new(), href: None, is_here: false });
     }
+    layer
+}
+
+fn needed(dependency: &Dependency) -> Node {
+    let range = dependency.wanted.first().map(|wanted| wanted.range.clone()).unwrap_or_default();
+    let note = dependency.version.as_ref().map_or(range, ToString::to_string);
+    node(&dependency.id, note, dependency.version.is_some())
 }
 
 /// From what needs it to what it needs, and what that needs.
-fn picture(skill: &SkillRow, needs: &[Need], needed_by: &[Record], total: usize) -> Option<String> {
-    let node = |label: &str, note: String, is_seen: bool| Node {
-        label: label.to_owned(),
-        note,
-        href: is_seen.then(|| format!("/{label}")),
-        is_here: false,
-    };
-    let rest = |number: usize| node(&format!("and {number} more"), String::new(), false);
-    let mut left: Vec<Node> = needed_by
-        .iter()
-        .take(IN_LAYER)
-        .map(|record| node(&record.id, record.version.clone(), true))
-        .collect();
-    if total > left.len() {
-        left.push(rest(total - left.len()));
-    }
+fn picture(skill: &SkillRow, needs: &[Dependency], needed_by: &DependentsResponse) -> Option<String> {
+    let direct: Vec<&Dependent> =
+        needed_by.dependents.iter().filter(|dependent| dependent.depth == 1).take(IN_LAYER).collect();
+    let left = direct.iter().map(|dependent| node(&dependent.id, dependent.version.to_string(), true));
+    let left = with_rest(left.collect(), usize::try_from(needed_by.direct).unwrap_or(usize::MAX));
     let here = Node {
         label: skill.id.to_string(),
         note: skill.latest.as_ref().map(ToString::to_string).unwrap_or_default(),
         href: None,
         is_here: true,
     };
-    let mut right: Vec<Node> = needs
-        .iter()
+    let at = |depth: u32| needs.iter().filter(move |dependency| dependency.depth == depth);
+    let right: Vec<Node> = at(1).take(IN_LAYER).map(needed).collect();
+    let far: Vec<&Dependency> = at(2)
+        .filter(|dependency| dependency.wanted.iter().any(|wanted| has(&right, &wanted.by).is_some()))
         .take(IN_LAYER)
-        .map(|need| {
-            let note = need.version.as_ref().map_or_else(|| need.wanted.clone(), ToString::to_string);
-            node(&need.id, note, need.version.is_some())
-        })
         .collect();
-    let shown = right.len();
-    if needs.len() > shown {
-        right.push(rest(needs.len() - shown));
-    }
-    let mut far: Vec<Node> = Vec::new();
-    let mut edges: Vec<(usize, usize, usize)> = Vec::new();
     let middle = usize::from(!left.is_empty());
-    edges.extend((0..left.len()).map(|from| (0, from, 0)));
-    edges.extend((0..right.len()).map(|to| (middle, 0, to)));
-    for (from, need) in needs.iter().take(shown).enumerate() {
-        for (id, wanted) in &need.needs {
-            let known = far.iter().position(|node| node.label == *id);
-            let to = match known {
-                Some(to) => to,
-                None if far.len() < IN_LAYER => {
-                    far.push(node(id, wanted.clone(), true));
-                    far.len() - 1
-                }
-                None => continue,
-            };
-            edges.push((middle + 1, from, to));
-        }
+    let mut edges: Vec<(usize, usize, usize)> = (0..left.len()).map(|from| (0, from, 0)).collect();
+    for (to, dependency) in far.iter().enumerate() {
+        let from = dependency.wanted.iter().filter_map(|wanted| has(&right, &wanted.by));
+        edges.extend(from.map(|from| (middle + 1, from, to)));
     }
+    let right = with_rest(right, at(1).count());
+    edges.extend((0..right.len()).map(|to| (middle, 0, to)));
+    let far = far.into_iter().map(needed).collect();
     let layers = [left, vec![here], right, far].into_iter().filter(|layer| !layer.is_empty()).collect();
     Graph { layers, edges }.svg(&format!("Which skills need {}, and which it needs", skill.id))
+}
+
+fn has(layer: &[Node], label: &str) -> Option<usize> {
+    layer.iter().position(|node| node.label == label)
 }

@@ -32,7 +32,6 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         tags: Vec::new(),
         namespace: None,
         publisher: None,
-        needs: None,
         min_rating: None,
         sort,
         limit: SHOWN,

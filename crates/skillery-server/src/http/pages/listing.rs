@@ -69,7 +69,6 @@ fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
         tags: Vec::new(),
         namespace: None,
         publisher: None,
-        needs: None,
         min_rating: None,
         sort,
         limit: rows.limit.min(ROWS),

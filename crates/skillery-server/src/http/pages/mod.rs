@@ -4,7 +4,10 @@
 //! template with a typed context. Whoever adds a page adds its place, its route and its file.
 
 mod assets;
+mod badge;
+mod crawlers;
 mod dependencies;
+mod feed;
 mod form;
 mod frame;
 mod graph;
@@ -60,11 +63,21 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", versions::RAW, Who::Reader),
     ("get", ratings::RATINGS, Who::Reader),
     ("post", ratings::RATINGS, Who::Scope(skillery_core::Scope::Rate)),
+    ("get", badge::BADGE, Who::Reader),
+    ("get", feed::SKILL_FEED, Who::Reader),
+    ("get", feed::NAMESPACE_FEED, Who::Reader),
+    ("get", feed::SEARCH_FEED, Who::Reader),
+    ("get", crawlers::ROBOTS, Who::Anyone),
+    ("get", crawlers::SITEMAP, Who::Anyone),
+    ("get", crawlers::LLMS, Who::Anyone),
 ];
 
 /// Whether the page is shown to whoever asks, where this registry answers signed-in callers only.
 pub fn is_open(path: &str) -> bool {
-    const OPEN: [&str; 9] = [
+    const OPEN: [&str; 12] = [
+        crawlers::ROBOTS,
+        crawlers::SITEMAP,
+        crawlers::LLMS,
         "/login",
         "/theme",
         "/favicon.ico",
@@ -137,6 +150,13 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Raw(id, version, path), Method::GET) => versions::raw(&call, &id, &version, &path).await,
         (Place::Ratings(id), Method::GET) => ratings::list(&call, frame, &id).await,
         (Place::Ratings(id), Method::POST) => ratings::change(call, &id).await,
+        (Place::Badge(id, kind), Method::GET) => badge::show(&call, &id, &kind).await,
+        (Place::SkillFeed(id), Method::GET) => feed::of_skill(&call, &id).await,
+        (Place::NamespaceFeed(namespace), Method::GET) => feed::of_namespace(&call, &namespace).await,
+        (Place::SearchFeed, Method::GET) => feed::of_query(&call).await,
+        (Place::Robots, Method::GET) => crawlers::robots(&call),
+        (Place::Sitemap, Method::GET) => crawlers::sitemap(&call).await,
+        (Place::Llms, Method::GET) => crawlers::llms(&call),
         _ => Err(not_allowed_by(ROUTES, route)),
     };
     (route, result)

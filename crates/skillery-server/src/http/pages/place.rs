@@ -3,7 +3,9 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::{assets, dependencies, history, listing, ratings, search, sign_in, skill, versions};
+use super::{
+    assets, badge, crawlers, dependencies, feed, history, listing, ratings, search, sign_in, skill, versions,
+};
 use crate::failure::{Failure, Result};
 
 /// A page.
@@ -53,6 +55,20 @@ pub enum Place {
     Raw(SkillId, Version, String),
     /// What people think of it.
     Ratings(SkillId),
+    /// A picture of one fact about it.
+    Badge(SkillId, String),
+    /// What is new of a skill.
+    SkillFeed(SkillId),
+    /// What is new in a namespace.
+    NamespaceFeed(Namespace),
+    /// What is new of what is found.
+    SearchFeed,
+    /// What programs may look at.
+    Robots,
+    /// The public skills.
+    Sitemap,
+    /// What language models need to know.
+    Llms,
 }
 
 impl Place {
@@ -81,6 +97,13 @@ impl Place {
             Self::File(..) => versions::FILE,
             Self::Raw(..) => versions::RAW,
             Self::Ratings(_) => ratings::RATINGS,
+            Self::Badge(..) => badge::BADGE,
+            Self::SkillFeed(_) => feed::SKILL_FEED,
+            Self::NamespaceFeed(_) => feed::NAMESPACE_FEED,
+            Self::SearchFeed => feed::SEARCH_FEED,
+            Self::Robots => crawlers::ROBOTS,
+            Self::Sitemap => crawlers::SITEMAP,
+            Self::Llms => crawlers::LLMS,
         }
     }
 }
@@ -96,6 +119,10 @@ pub fn of(path: &str) -> Result<Place> {
         ["favicon.ico"] => Place::Favicon,
         ["search"] => Place::Search,
         ["search", "suggest"] => Place::Suggest,
+        ["search", "feed"] => Place::SearchFeed,
+        ["robots.txt"] => Place::Robots,
+        ["sitemap.xml"] => Place::Sitemap,
+        ["llms.txt"] => Place::Llms,
         ["login"] => Place::Login,
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
@@ -119,6 +146,12 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
             [skill @ .., "dependencies"] if skill.len() >= 2 => Some(Place::Dependencies(id(skill)?)),
             [skill @ .., "log"] if skill.len() >= 2 => Some(Place::Log(id(skill)?)),
+            [skill @ .., "badge", kind] if skill.len() >= 2 => {
+                Some(Place::Badge(id(skill)?, (*kind).to_owned()))
+            }
+            // What has one segment is a namespace. So may be what has more, where there is no such skill.
+            [namespace, "feed"] => Some(Place::NamespaceFeed(namespace.parse().ok()?)),
+            [skill @ .., "feed"] if skill.len() >= 2 => Some(Place::SkillFeed(id(skill)?)),
             skill => Some(Place::Skill(id(skill)?)),
         };
     };

@@ -143,6 +143,10 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     };
     page_.frame.words.clone_from(&page_.query);
     page_.frame.part = "search";
+    page_.frame.feed = Some(match call.head.uri.query() {
+        Some(asked) => format!("{}?{asked}", super::feed::SEARCH_FEED),
+        None => super::feed::SEARCH_FEED.to_owned(),
+    });
     let tags: Vec<&str> = page_.tags.iter().map(String::as_str).collect();
     let (offset, end) = (query.offset, query.offset + query.limit);
     let has_next = end < page_.total && end <= call.app.settings.limits.page_offset;

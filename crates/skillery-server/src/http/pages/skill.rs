@@ -115,6 +115,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
     let mut frame = frame.titled(title).part("skill");
     frame.description.clone_from(&detail.description);
+    frame.feed = Some(format!("/{}/feed", row.id));
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();

@@ -1,6 +1,7 @@
 //! Pages, as a browser asks for them.
 
 mod facts;
+mod feeds;
 mod sign_in;
 mod skills;
 mod texts;
@@ -41,6 +42,11 @@ impl<'app> Browser<'app> {
             request = request.header("cookie", cookies.join("; "));
         }
         request
+    }
+
+    /// A request for a page with one more header.
+    pub(crate) fn request_with(&self, path: &str, name: &str, value: &str) -> Request<Body> {
+        self.request(Method::GET, path).header(name, value).body(Body::empty()).unwrap()
     }
 
     async fn send(&mut self, request: Request<Body>) -> Answer {

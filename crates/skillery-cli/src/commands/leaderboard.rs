@@ -1,0 +1,69 @@
+//! `skillery leaderboard`: whose skills others use.
+
+use std::str::FromStr;
+
+use clap::Args;
+use skillery_client::Page;
+use skillery_core::api::{BoardOf, BoardPeriod};
+
+use crate::failure::{CommandResult, Exit};
+use crate::output::{Grid, Line, left, right};
+use crate::session::Session;
+
+/// Arguments of `leaderboard`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skillery leaderboard
+  skillery leaderboard --of teams --period week
+  skillery leaderboard --json | jq -r '.places[].name'
+
+Counted are users who are signed in and are no members of the skill's org, each once. Downloads without a token, more of \
+them, and more tokens change nothing.")]
+pub(crate) struct LeaderboardArgs {
+    /// Who is compared: `authors` or `teams`
+    #[arg(long, value_name = "WHO", default_value = "authors", value_parser = BoardOf::from_str)]
+    of: BoardOf,
+
+    /// Over which time: `week`, `month` or `all`
+    #[arg(long, value_name = "TIME", default_value = "month", value_parser = BoardPeriod::from_str)]
+    period: BoardPeriod,
+
+    /// Show at most so many
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
+    limit: u64,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandResult {
+    let page = Page { limit: Some(args.limit), offset: None };
+    let board = session.client()?.leaderboard(args.of, args.period, page).await?;
+    session.output.show(&board, |page| {
+        if board.places.is_empty() {
+            page.line(Line::default().plain("nobody installed or rated anything of others in this time"));
+            return;
+        }
+        let name = match board.of {
+            BoardOf::Authors => left("AUTHOR"),
+            BoardOf::Teams => left("TEAM"),
+        };
+        let mut grid =
+            Grid::new(&[right("RANK"), name, right("CONSUMERS"), right("RATERS"), right("RATING")]);
+        for place in &board.places {
+            grid.row([
+                place.rank.to_string(),
+                place.name.clone(),
+                figure(place.consumers, board.k),
+                figure(place.raters, board.k),
+                place.rating.map_or_else(|| "-".to_owned(), |rating| format!("{rating:.1}")),
+            ]);
+        }
+        page.grid(grid);
+    })?;
+    Ok(Exit::Done)
+}
+
+/// A figure about users, or that it is withheld.
+pub(crate) fn figure(figure: Option<u64>, k: u32) -> String {
+    figure.map_or_else(|| format!("<{k}"), |figure| figure.to_string())
+}

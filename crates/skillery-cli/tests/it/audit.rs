@@ -1,0 +1,53 @@
+//! `skillery audit`: what admins of the registry and of a namespace see of it.
+
+use crate::support::{Server, snapshot};
+
+const ID: &str = "acme/email_validator";
+
+#[test]
+fn the_audit_is_listed_exported_and_reported() {
+    let server = Server::start();
+    let place = server.place();
+    place.publish(ID, "1.0.0");
+    place.run(["install", ID]).ok();
+    place.run(["user", "create", "bob"]).ok();
+    let create = ["token", "create", "--user", "bob", "--scope", "read", "--scope", "admin", "--json"];
+    let created = place.run(create).ok().reveals();
+    let mut bob = server.place();
+    bob.set("REGISTRY_TOKEN", created.json()["token"].as_str().unwrap());
+    snapshot!("audit-not-allowed", bob.run(["audit", "list"]).fails(3));
+
+    let listed = place.run(["audit", "list", "--action", "version.", "--json"]).ok();
+    let entries = listed.json()["entries"].as_array().unwrap().clone();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(
+        (&entries[0]["action"], &entries[0]["address"]),
+        (&"version.published".into(), &"127.0.0.1".into())
+    );
+    assert!(entries[0]["agent"].as_str().unwrap().starts_with("skillery/"));
+    let none = place.run(["audit", "list", "--until", "1d"]).ok();
+    assert!(none.stdout.contains("nothing of the kind"), "{}", none.stdout);
+
+    // What was refused is there within a second.
+    let mut denied = 0;
+    for _ in 0..50 {
+        let listed = place.run(["audit", "list", "--outcome", "denied", "--actor", "bob", "--json"]).ok();
+        denied = listed.json()["entries"].as_array().unwrap().len();
+        if denied > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(denied, 1);
+
+    place.run(["audit", "export", "--output", "audit.csv"]).ok();
+    let text = place.read("audit.csv");
+    assert!(text.starts_with("id,time,last_time,") && text.contains("version.published"), "{text}");
+    let lines = place.run(["audit", "export", "--format", "jsonl", "--limit", "2"]).ok();
+    assert_eq!(lines.stdout.lines().count(), 2);
+    let report = place.run(["audit", "report", "--json"]).ok().json();
+    assert_eq!(report["denied_by_caller"][0]["name"], "bob");
+    let report = place.run(["audit", "report", "--days", "7"]).ok();
+    assert!(report.stdout.contains("version.published"), "{}", report.stdout);
+    place.run(["audit", "list", "--since", "1.5h"]).fails(2);
+}

@@ -1,0 +1,83 @@
+//! What the registry knows of how skills are used.
+
+use reqwest::Method;
+use skillery_core::api::{
+    AdoptionResponse, BoardOf, BoardPeriod, DependenciesResponse, DependentsResponse, HealthResponse,
+    InstallsResponse, LeaderboardResponse, Unit,
+};
+use skillery_core::{Namespace, SkillId, Version, VersionRequest};
+
+use crate::api::Page;
+use crate::client::{Call, Client};
+use crate::error::Result;
+
+impl Client {
+    /// `GET /skills/{id}/usage/installs`: how often a skill was installed in the last days.
+    pub async fn installs(
+        &self,
+        id: &SkillId,
+        by: Option<Unit>,
+        days: Option<u32>,
+    ) -> Result<InstallsResponse> {
+        let call = Call::of_skill(Method::GET, id, &["usage", "installs"]);
+        self.json(call.query("by", by).query("days", days)).await
+    }
+
+    /// `GET /orgs/{namespace}/usage`: how often the skills of a namespace and below it were installed.
+    pub async fn namespace_installs(
+        &self,
+        namespace: &Namespace,
+        by: Option<Unit>,
+        days: Option<u32>,
+    ) -> Result<InstallsResponse> {
+        let mut segments = vec!["orgs"];
+        segments.extend(namespace.as_str().split('/'));
+        segments.push("usage");
+        self.json(Call::get(&segments).query("by", by).query("days", days)).await
+    }
+
+    /// `GET /skills/{id}/usage/adoption`: which versions are in use, and who still has one that was taken back.
+    pub async fn adoption(&self, id: &SkillId) -> Result<AdoptionResponse> {
+        self.json(Call::of_skill(Method::GET, id, &["usage", "adoption"])).await
+    }
+
+    /// `GET /leaderboards`: whose skills have most consumers.
+    pub async fn leaderboard(
+        &self,
+        of: BoardOf,
+        period: BoardPeriod,
+        page: Page,
+    ) -> Result<LeaderboardResponse> {
+        let call = Call::get(&["leaderboards"]).query("of", Some(of)).query("period", Some(period));
+        self.json(page.add_to(call)).await
+    }
+
+    /// `GET /skills/{id}/dependencies`: what a version needs, and what that needs.
+    pub async fn dependencies(
+        &self,
+        id: &SkillId,
+        version: Option<&VersionRequest>,
+        depth: Option<u32>,
+        page: Page,
+    ) -> Result<DependenciesResponse> {
+        let call = Call::of_skill(Method::GET, id, &["dependencies"]);
+        self.json(page.add_to(call.query("version", version).query("depth", depth))).await
+    }
+
+    /// `GET /skills/{id}/dependents`: what a change of a skill reaches. `version`: the one that it may change to.
+    pub async fn dependents(
+        &self,
+        id: &SkillId,
+        version: Option<&Version>,
+        depth: Option<u32>,
+        page: Page,
+    ) -> Result<DependentsResponse> {
+        let call = Call::of_skill(Method::GET, id, &["dependents"]);
+        self.json(page.add_to(call.query("version", version).query("depth", depth))).await
+    }
+
+    /// `GET /skills/{id}/versions/{version}/health`: how sound a version is, by what can be looked at.
+    pub async fn health(&self, id: &SkillId, version: &Version) -> Result<HealthResponse> {
+        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "health"])).await
+    }
+}

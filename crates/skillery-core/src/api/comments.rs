@@ -1,0 +1,179 @@
+//! What people say of skills, and what is done about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Time;
+use crate::words::word_enum;
+
+word_enum! {
+    /// What is reported.
+    ReportKind {
+        /// A comment.
+        Comment = "comment",
+        /// The review of a user.
+        Review = "review",
+        /// A skill.
+        Skill = "skill",
+    }
+}
+
+word_enum! {
+    /// Why it is reported.
+    ReportReason {
+        /// Advertising.
+        Spam = "spam",
+        /// Attacks on people.
+        Abuse = "abuse",
+        /// Something that harms who installs it.
+        Malicious = "malicious",
+        /// What somebody else has the rights to.
+        Rights = "rights",
+        /// Data of people.
+        Privacy = "privacy",
+        /// Something else, which the text says.
+        Other = "other",
+    }
+}
+
+/// `POST /api/v1/skills/{id}/comments`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommentRequest {
+    /// Markdown, kept as text.
+    pub text: String,
+    /// The comment that is answered: one that answers none itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// `PATCH /api/v1/skills/{id}/comments/{comment}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EditCommentRequest {
+    /// What it says from now on.
+    pub text: String,
+}
+
+/// `PUT /api/v1/skills/{id}/comments/{comment}/hidden`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HideRequest {
+    /// Why, for moderators and the author.
+    pub reason: String,
+}
+
+/// A comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Comment {
+    /// What it is named by.
+    pub id: String,
+    /// The comment that it answers.
+    pub parent: Option<String>,
+    /// Who says it; none where it is not shown.
+    pub author: Option<String>,
+    /// Markdown, as it was sent; none where it is not shown.
+    pub text: Option<String>,
+    /// When it was said.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Time,
+    /// When it was last edited.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub edited_at: Option<Time>,
+    /// When its author took it back.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub deleted_at: Option<Time>,
+    /// Whether a moderator has hidden it.
+    pub hidden: bool,
+    /// Why, for moderators and the author.
+    pub hidden_reason: Option<String>,
+    /// How many answers the caller sees.
+    pub reply_count: u64,
+    /// The first of them, the oldest first; all with `?parent=`.
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
+    pub replies: Vec<Comment>,
+}
+
+/// `GET /api/v1/skills/{id}/comments`: threads, the newest first; with `parent` the answers, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommentsResponse {
+    /// All that the caller sees.
+    pub total: u64,
+    /// Those of this page.
+    pub comments: Vec<Comment>,
+}
+
+/// `POST /api/v1/reports`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReportRequest {
+    /// The skill that it is about, or stands at.
+    pub skill: String,
+    /// The id of a comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The name of the user whose review it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+    /// Why.
+    pub reason: ReportReason,
+    /// What there is to say about it.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// `PUT /api/v1/reports/{report}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ResolveRequest {
+    /// What was done about it.
+    pub resolution: String,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Report {
+    /// What it is named by.
+    pub id: String,
+    /// What is reported.
+    pub kind: ReportKind,
+    /// The skill that it is about, or stands at.
+    pub skill: String,
+    /// The id of the comment.
+    pub comment: Option<String>,
+    /// The name of the user whose review it is.
+    pub review: Option<String>,
+    /// Who reports it.
+    pub reporter: String,
+    /// Why.
+    pub reason: ReportReason,
+    /// What there is to say about it.
+    pub text: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Time,
+    /// When it was resolved.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub resolved_at: Option<Time>,
+    /// Who resolved it.
+    pub resolved_by: Option<String>,
+    /// What was done about it.
+    pub resolution: Option<String>,
+}
+
+/// `GET /api/v1/reports`: the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReportsResponse {
+    /// All of them.
+    pub total: u64,
+    /// Those of this page.
+    pub reports: Vec<Report>,
+}

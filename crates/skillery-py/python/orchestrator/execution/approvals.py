@@ -1,0 +1,366 @@
+"""Approvals: what waits to be handed out, what changed in it, what is said about it, and deciding.
+
+Where a namespace demands approvals, what is published there waits until enough reviewers have approved it. A version is named by
+the skill's id and its number, and so is what is decided about it: other bytes are always another version, and no approval is
+moved from one to the other. The functions talk to the configured registry, see :mod:`orchestrator.execution.configuration`.
+"""
+
+from __future__ import annotations
+
+from .skill_registry import RegistrySkill, _count, _registry
+from .skills import Skill
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional, Union
+
+__all__ = [
+    "add_approval_comment",
+    "get_approval",
+    "get_code_diff",
+    "get_my_approvals",
+    "get_pending_approvals",
+    "get_skill_change_history",
+    "provide_approval",
+    "publish_approved_skill",
+    "record_skill_change",
+    "request_approval",
+    "resolve_approval_comment",
+]
+
+
+def request_approval(
+    skill: Union[Skill, str],
+    version: Optional[str] = None,
+    changes: Optional[str] = None,
+    org: Optional[str] = None,
+    tags: Optional[Iterable[str]] = None,
+    license: Optional[str] = None,
+    homepage: Optional[str] = None,
+    repository: Optional[str] = None,
+) -> Dict[str, Any]:
+    """Asks for approval of a version: publishes it, so that it waits, or names one that is published.
+
+    Asking again does nothing. Where nothing demands approvals, what is published is handed out at once, and the ``status``
+    says so.
+
+    Args:
+        skill: What to publish, as :func:`publish_skill` takes it; or the id ``org/name`` of a version that is published.
+        version: The version, where ``skill`` is an id.
+        changes: What changed, for reviewers and later readers: see :func:`record_skill_change`.
+        org: The namespace to publish in, as for :func:`publish_skill`; so are the others below.
+        tags: Topics to be found by.
+        license: The licence.
+        homepage: The project's page.
+        repository: Where the source is kept.
+
+    Returns:
+        How far the version is: see :func:`get_approval`.
+
+    Raises:
+        ValueError: If it cannot be published, or there is no such version.
+        ConnectionError: If the registry cannot be reached.
+    """
+    if isinstance(skill, str):
+        from .errors import InvalidInputError
+
+        if version is None:
+            raise InvalidInputError("say which `version` of `{}`".format(skill), "invalid-input")
+        skill_id = skill
+    else:
+        published = _registry().publish_skill(skill, org, tags, license, homepage, repository)
+        skill_id, version = published.id, published.version
+    if changes is not None:
+        record_skill_change(skill_id, version, changes)
+    return get_approval(skill_id, version)
+
+
+def provide_approval(
+    skill_id: str,
+    version: str,
+    decision: str = "approved",
+    comment: str = "",
+    digest: Optional[str] = None,
+) -> Dict[str, Any]:
+    """Decides about a version that waits. The last approval that is needed releases it.
+
+    What is decided about are the bytes of the installed version, else those that the registry hands out now, else those of
+    ``digest``. Other bytes are refused. Nobody approves what they published or signed.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version.
+        decision: ``approved``; ``changes-requested``, and it waits on; ``rejected``, and it is never handed out.
+        comment: Why, for members of the namespace; needed for all but approving.
+        digest: SHA-256 of the bundle that you have looked at elsewhere.
+
+    Returns:
+        How far the version is now: see :func:`get_approval`.
+
+    Raises:
+        ValueError: If you may not decide that, or the version is not one that waits.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.approval_decide(_registry()._native, skill_id, version, decision, comment, digest)
+
+
+def add_approval_comment(
+    skill_id: str,
+    version: str,
+    text: str,
+    path: Optional[str] = None,
+    line: Optional[int] = None,
+    thread: Optional[str] = None,
+    against: Optional[str] = None,
+) -> Dict[str, Any]:
+    """Says something about a version, one of its files or a line of it; or answers.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version.
+        text: What, for members of the namespace who see the version.
+        path: The file that it is about.
+        line: The line of the file, counted from 1.
+        thread: The id of the thread that it answers; it stands where that stands.
+        against: The older version whose file and line it is about, in place of those of ``version``.
+
+    Returns:
+        The thread: a dict with ``id``, ``path``, ``line``, ``resolved_by`` and ``comments``, each with ``author``, ``text``
+        and ``created_at``.
+
+    Raises:
+        ValueError: If there is no such version, file, line or thread, or you may not.
+        ConnectionError: If the registry cannot be reached.
+    """
+    import json
+
+    from orchestrator import _native
+
+    form = {
+        "text": text,
+        "thread": thread,
+        "path": path,
+        "line": None if line is None else _count(line, "line"),
+        "against": against,
+    }
+    return _native.approval_comment(_registry()._native, skill_id, version, json.dumps(form))
+
+
+def resolve_approval_comment(skill_id: str, version: str, thread: str, resolved: bool = True) -> Dict[str, Any]:
+    """Resolves a thread of comments, or opens it again.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version.
+        thread: The id of the thread.
+        resolved: Whether it is resolved.
+
+    Returns:
+        The thread, as :func:`add_approval_comment` returns it.
+
+    Raises:
+        ValueError: If there is no such thread, or you are neither its author, nor a reviewer, nor who published the version.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.approval_resolve(_registry()._native, skill_id, version, thread, bool(resolved))
+
+
+def get_approval(skill_id: str, version: str) -> Dict[str, Any]:
+    """How far a version is: what is demanded, who has decided what, and what is said about it.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version.
+
+    Returns:
+        A dict with ``id``, ``version``, ``status`` (``pending``, ``published``, ``rejected`` and others), ``digest``,
+        ``publisher``, ``demanded`` (a dict with ``approvals`` and ``role``, or ``None``), ``given`` (approvals that count),
+        ``decisions`` (each with ``user``, ``decision``, ``comment``, ``decided_at`` and ``counts``), ``unresolved`` and
+        ``comments``: threads, as :func:`add_approval_comment` returns them. ``newer`` is a version that was published since,
+        if there is one.
+
+    Raises:
+        ValueError: If there is no such version, or not for this token.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.approval_get(_registry()._native, skill_id, version)
+
+
+def get_pending_approvals(
+    namespace: Optional[str] = None, needs_me: bool = False, limit: int = 50, offset: int = 0
+) -> List[Dict[str, Any]]:
+    """Versions that wait where you are a reviewer, the oldest first.
+
+    Args:
+        namespace: Only in this namespace and below it.
+        needs_me: Only what you may approve, and have decided nothing about.
+        limit: The most to return, up to 200.
+        offset: How many to pass over.
+
+    Returns:
+        Dicts with ``id``, ``version``, ``status``, ``publisher``, ``description``, ``published_at``, ``given``, ``mine``
+        (what you have decided, or ``None``), ``changes_requested`` and ``unresolved``.
+
+    Raises:
+        ValueError: If no token is configured, or you are no reviewer of the namespace.
+        ConnectionError: If the registry cannot be reached.
+    """
+    return _listed(namespace, None, False, needs_me, limit, offset)
+
+
+def get_my_approvals(state: str = "pending", limit: int = 50, offset: int = 0) -> List[Dict[str, Any]]:
+    """What you have published and asked approval for.
+
+    Args:
+        state: ``pending`` for what waits, the oldest first; ``decided`` for the rest, the last decision first.
+        limit: The most to return, up to 200.
+        offset: How many to pass over.
+
+    Returns:
+        Dicts as :func:`get_pending_approvals` returns them, with ``decided_at``.
+
+    Raises:
+        ValueError: If no token is configured, or the state is none.
+        ConnectionError: If the registry cannot be reached.
+    """
+    return _listed(None, state, True, False, limit, offset)
+
+
+def publish_approved_skill(skill_id: str, version: str) -> RegistrySkill:
+    """The version that was approved, as it is handed out now.
+
+    The registry releases a version with the last approval that is needed, so there is nothing left to do then.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version.
+
+    Returns:
+        The skill. Its version is the latest one; that is not ``version`` where a higher one is handed out.
+
+    Raises:
+        ValueError: If something is missing: the message says how many approvals it has and needs. Also if it was rejected,
+            yanked or quarantined, or there is no such version.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from .errors import InvalidInputError, NotFoundError
+
+    approval = get_approval(skill_id, version)
+    status = approval["status"]
+    if status == "pending":
+        demanded = approval["demanded"] or {"approvals": 1, "role": "reviewer"}
+        waiting = [one["user"] for one in approval["decisions"] if one["decision"] == "changes-requested"]
+        message = "{} {} waits: {} of {} approvals are given, each by a {} or above".format(
+            approval["id"], approval["version"], approval["given"], demanded["approvals"], demanded["role"]
+        )
+        if waiting:
+            message += "; {} asked for changes".format(", ".join(waiting))
+        raise InvalidInputError(message, "not-approved")
+    if status != "published":
+        raise InvalidInputError("{} {} is {}".format(approval["id"], approval["version"], status), "not-approved")
+    found = _registry().get_skill(approval["id"])
+    if found is None:
+        raise NotFoundError("there is no skill `{}` here".format(approval["id"]), "skill-not-found")
+    return found
+
+
+def record_skill_change(skill_id: str, version: str, changes: str) -> str:
+    """Says what changed with a version, for reviewers and for whoever reads the history.
+
+    As long as the version waits it can be said otherwise. Of one that is handed out it is said once, and stays.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version, which is published.
+        changes: What changed.
+
+    Returns:
+        What is kept.
+
+    Raises:
+        ValueError: If the version is handed out and something else was said, there is no such version, or you may not publish
+            there.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.changelog_set(_registry()._native, skill_id, version, changes)["changelog"]
+
+
+def get_skill_change_history(
+    skill_id: str, version: Optional[str] = None, limit: int = 50
+) -> List[Dict[str, Any]]:
+    """What the registry's log says of a skill, the newest first.
+
+    Args:
+        skill_id: ``org/name``.
+        version: Only what is about this version.
+        limit: The most to return.
+
+    Returns:
+        Dicts with ``log_index``, ``time``, ``action`` (``version.published``, ``version.approved``, ``version.released``
+        and others), ``version``, ``actor`` (the id of a user), and of what was published ``publisher`` (a name, where you may
+        see the version) and ``changelog``.
+
+    Raises:
+        ValueError: If there is no such skill.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.skill_history(_registry()._native, skill_id, version, _count(limit, "limit"))
+
+
+def get_code_diff(
+    skill_id: str,
+    version: str,
+    from_version: Optional[str] = None,
+    path: Optional[str] = None,
+    as_patch: bool = False,
+) -> Union[Dict[str, Any], str]:
+    """What changed from one version to another.
+
+    Characters that nobody would see are written out, such as ``⟨U+202E⟩``; a patch has the text as it is.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The newer version.
+        from_version: The older version, or ``none``; the version that was handed out before when left out.
+        path: Only this file.
+        as_patch: Whether to return a patch, which ``git apply`` takes.
+
+    Returns:
+        A dict with ``from``, ``to``, ``files`` (each with ``path``, ``status``, ``added``, ``removed`` and ``hunks`` of
+        ``lines``), ``fields``, ``dependencies``, ``permissions`` and new ``findings``; or the patch.
+
+    Raises:
+        ValueError: If there is no such version or file, or not for this token.
+        ConnectionError: If the registry cannot be reached.
+    """
+    from orchestrator import _native
+
+    return _native.code_diff(_registry()._native, skill_id, version, from_version, path, bool(as_patch))
+
+
+def _listed(
+    namespace: Optional[str], state: Optional[str], mine: bool, needs_me: bool, limit: int, offset: int
+) -> List[Dict[str, Any]]:
+    import json
+
+    from orchestrator import _native
+
+    form = {
+        "namespace": namespace,
+        "state": state,
+        "mine": mine,
+        "needs_me": bool(needs_me),
+        "limit": _count(limit, "limit"),
+        "offset": _count(offset, "offset"),
+    }
+    return _native.approval_list(_registry()._native, json.dumps(form))

@@ -1,0 +1,170 @@
+"""Approvals from Python: what waits, what changed, what is said about it, and deciding."""
+
+import json
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import CALC_CODE
+from orchestrator.execution import (
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    Skill,
+    add_approval_comment,
+    configure_registry,
+    get_approval,
+    get_code_diff,
+    get_my_approvals,
+    get_pending_approvals,
+    get_registry_skill,
+    get_skill_change_history,
+    provide_approval,
+    publish_approved_skill,
+    publish_skill,
+    record_skill_change,
+    request_approval,
+    resolve_approval_comment,
+)
+
+NEWER_CODE = "def tool(a=0, b=0):\n    return a + b + 1\n"
+
+
+def ask(registry, method, path, body=None):
+    request = urllib.request.Request(
+        registry.url + "/api/v1" + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": "Bearer " + registry.token, "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+@pytest.fixture(scope="session")
+def people(registry):
+    """An org whose versions wait for two reviewers, and tokens of its people."""
+    tokens = {}
+    ask(registry, "POST", "/orgs", {"name": "gated"})
+    for name, role in [("anna", "publisher"), ("rita", "reviewer"), ("rob", "reviewer")]:
+        ask(registry, "POST", "/users", {"name": name})
+        ask(registry, "PUT", "/orgs/gated/members/" + name, {"role": role})
+        made = ask(registry, "POST", "/tokens", {"user": name, "scopes": ["read", "publish", "review"]})
+        tokens[name] = made["token"]
+    ask(registry, "PUT", "/orgs/gated/policy", {"approvals": 2})
+    return tokens
+
+
+@pytest.fixture
+def act(registry, people):
+    """Goes on as one of them."""
+
+    def act(name):
+        configure_registry(url=registry.url, token=people[name], org="gated")
+
+    return act
+
+
+def test_a_version_goes_from_a_request_to_its_release(act, code_file):
+    act("anna")
+    asked = request_approval(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"), changes="The first one.")
+    assert (asked["id"], asked["status"], asked["given"]) == ("gated/tool", "pending", 0)
+    assert asked["demanded"] == {"approvals": 2, "role": "reviewer"}
+    # Asking again does nothing, and the version can be named.
+    assert request_approval("gated/tool", "1.0.0") == asked
+    with pytest.raises(InvalidInputError, match="say which `version`"):
+        request_approval("gated/tool")
+    assert [one["id"] for one in get_my_approvals()] == ["gated/tool"]
+    assert get_pending_approvals() == []
+    with pytest.raises(InvalidInputError, match="gated/tool 1.0.0 waits: 0 of 2 approvals are given") as raised:
+        publish_approved_skill("gated/tool", "1.0.0")
+    assert raised.value.code == "not-approved"
+    with pytest.raises(NotAllowedError):
+        provide_approval("gated/tool", "1.0.0")
+
+    act("rita")
+    (waiting,) = get_pending_approvals(needs_me=True)
+    assert (waiting["id"], waiting["publisher"], waiting["mine"]) == ("gated/tool", "anna", None)
+    thread = add_approval_comment("gated/tool", "1.0.0", "Why 0?", path="scripts/tool.py", line=1)
+    assert (thread["path"], thread["line"], thread["comments"][0]["author"]) == ("scripts/tool.py", 1, "rita")
+    with pytest.raises(InvalidInputError):
+        provide_approval("gated/tool", "1.0.0", "changes-requested")
+    changed = provide_approval("gated/tool", "1.0.0", "changes-requested", "Say why.")
+    assert (changed["status"], changed["unresolved"]) == ("pending", 1)
+    assert get_pending_approvals(needs_me=True) == []
+    with pytest.raises(InvalidInputError, match="none of `approved`"):
+        provide_approval("gated/tool", "1.0.0", "perhaps")
+
+    act("anna")
+    with pytest.raises(InvalidInputError, match="rita asked for changes"):
+        publish_approved_skill("gated/tool", "1.0.0")
+    add_approval_comment("gated/tool", "1.0.0", "It is what nothing adds.", thread=thread["id"])
+    assert resolve_approval_comment("gated/tool", "1.0.0", thread["id"])["resolved_by"] == "anna"
+    seen = get_approval("gated/tool", "1.0.0")
+    assert [one["text"] for one in seen["comments"][0]["comments"]] == ["Why 0?", "It is what nothing adds."]
+
+    act("rob")
+    assert provide_approval("gated/tool", "1.0.0", comment="ran it")["given"] == 1
+    act("rita")
+    with pytest.raises(InvalidInputError, match="digest"):
+        provide_approval("gated/tool", "1.0.0", digest="0" * 64)
+    released = provide_approval("gated/tool", "1.0.0", digest=seen["digest"])
+    assert (released["status"], released["given"]) == ("published", 2)
+
+    act("anna")
+    assert publish_approved_skill("gated/tool", "1.0.0") == get_registry_skill("gated/tool")
+    assert get_my_approvals() == []
+    assert [one["status"] for one in get_my_approvals("decided")] == ["published"]
+    # What is handed out keeps what was said of it.
+    assert record_skill_change("gated/tool", "1.0.0", "The first one.") == "The first one."
+    with pytest.raises(InvalidInputError):
+        record_skill_change("gated/tool", "1.0.0", "Another one.")
+    history = get_skill_change_history("gated/tool")
+    assert [one["action"] for one in history] == [
+        "version.released",
+        "version.approved",
+        "version.approved",
+        "version.changes-requested",
+        "version.published",
+    ]
+    assert (history[-1]["publisher"], history[-1]["changelog"]) == ("anna", "The first one.")
+    assert get_skill_change_history("gated/tool", limit=1) == history[:1]
+    assert get_skill_change_history("gated/tool", version="3.0.0") == []
+
+
+def test_what_changed_is_a_dict_or_a_patch(act, code_file, tmp_path):
+    act("anna")
+    configure_registry(org="free")
+    publish_skill(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"))
+    publish_skill(Skill("tool", code_file(NEWER_CODE), "1.1.0", "Adds one more"))
+    diff = get_code_diff("free/tool", "1.1.0")
+    assert (diff["from"]["version"], diff["to"]["version"]) == ("1.0.0", "1.1.0")
+    (code,) = [file for file in diff["files"] if file["path"] == "scripts/tool.py"]
+    assert (code["added"], code["removed"]) == (2, 2)
+    assert {"field": "description", "before": "Adds", "after": "Adds one more"} in diff["fields"]
+    assert get_code_diff("free/tool", "1.0.0")["from"] is None
+    one = get_code_diff("free/tool", "1.0.0", from_version="1.1.0", path="scripts/tool.py")
+    assert [file["path"] for file in one["files"]] == ["scripts/tool.py"]
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "tool.py").write_text(CALC_CODE)
+    patch = get_code_diff("free/tool", "1.1.0", path="scripts/tool.py", as_patch=True)
+    subprocess.run(["git", "apply", "-"], input=patch.encode(), cwd=str(tmp_path), check=True)
+    assert (tmp_path / "scripts" / "tool.py").read_text() == NEWER_CODE
+    with pytest.raises(NotFoundError):
+        get_code_diff("free/tool", "3.0.0")
+    # Nothing is demanded there: what is asked for is handed out at once.
+    asked = request_approval(Skill("tool", code_file(CALC_CODE), "1.2.0", "Adds"), changes="As before.")
+    assert (asked["status"], asked["demanded"]) == ("published", None)
+    assert publish_approved_skill("free/tool", "1.2.0").version == "1.2.0"
+
+
+def test_what_was_rejected_is_never_published(act, code_file):
+    act("anna")
+    request_approval(Skill("refused", code_file(CALC_CODE), "1.0.0", "Adds"))
+    act("rita")
+    assert provide_approval("gated/refused", "1.0.0", "rejected", "no")["status"] == "rejected"
+    act("anna")
+    with pytest.raises(InvalidInputError, match="gated/refused 1.0.0 is rejected"):
+        publish_approved_skill("gated/refused", "1.0.0")

@@ -1,0 +1,58 @@
+"""What the registry knows of how skills are used."""
+
+import pytest
+
+from orchestrator.execution import (
+    download_registry_skill,
+    get_leaderboard,
+    get_namespace_usage,
+    get_registry_adoption,
+    get_registry_dependencies,
+    get_registry_dependents,
+    get_registry_health,
+    get_registry_usage,
+    publish_skill,
+    Skill,
+)
+from orchestrator.execution.errors import InvalidInputError, NotFoundError
+
+
+def publish(folder, name, needs=""):
+    file = folder / (name + ".py")
+    file.write_text(
+        "# /// script\n# [tool.skillery]\n# skills = [{}]\n# ///\ndef {}(text):\n    return text\n".format(needs, name)
+    )
+    return publish_skill(Skill(name, str(file)), org="insight")
+
+
+def test_what_needs_what_and_how_it_is_used(configured, tmp_path):
+    publish(tmp_path, "base")
+    publish(tmp_path, "user", "'insight/base@^1'")
+    needed = get_registry_dependencies("insight/user")
+    assert [row["id"] for row in needed["dependencies"]] == ["insight/base"]
+    reached = get_registry_dependents("insight/base", version="2.0.0", limit=1)
+    assert (reached["total"], reached["accepting"]) == (1, 0)
+    assert reached["dependents"][0]["needs"] == [{"id": "insight/base", "range": "^1"}]
+    health = get_registry_health("insight/base")
+    assert health["most"] == 100
+    assert sum(part["points"] for part in health["parts"]) == health["points"]
+    download_registry_skill("insight/base")
+    usage = get_registry_usage("insight/base", by="week", days=7)
+    assert usage["by"] == "week"
+    assert get_namespace_usage("insight")["of"] == "insight"
+    assert get_registry_adoption("insight/base")["latest"] == health["version"]
+    assert get_leaderboard(of="teams", period="all", limit=5)["of"] == "teams"
+
+
+def test_what_cannot_be_asked_says_why(configured):
+    with pytest.raises(NotFoundError):
+        get_registry_dependents("insight/nothing")
+    for ask in (
+        lambda: get_registry_usage("insight/base", by="year"),
+        lambda: get_registry_usage("insight/base", days=-1),
+        lambda: get_leaderboard(of="skills"),
+        lambda: get_registry_dependents("base"),
+        lambda: get_registry_dependents("insight/base", version="two"),
+    ):
+        with pytest.raises(InvalidInputError):
+            ask()

@@ -1,0 +1,323 @@
+//! The audit: who did what, when and from where, of every change and of everything that was refused.
+//!
+//! Changes have their rows from `Db::write`, with the change itself. What was refused is gathered here and written in batches,
+//! as downloads are: the same to the same caller within a minute is one row with a count. Neither one caller nor all of them
+//! can fill the disk with it; what is left out is counted.
+
+mod export;
+mod read;
+mod report;
+mod stream;
+mod syslog;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::Method;
+use axum::response::Response;
+use skillery_core::ProblemCode;
+use skillery_core::time::Time;
+
+use crate::app::App;
+use crate::db::audit::{self as table, About, Denied, Origins};
+use crate::failure::Result;
+use crate::http::router::Named;
+use crate::origin::Origin;
+
+pub use export::{Format, body};
+pub use read::{Asked, page};
+pub use report::report;
+#[cfg(test)]
+pub use stream::Follower;
+pub use stream::{check_settings, follow};
+
+/// Microseconds within which the same is counted in one row.
+const WINDOW: i64 = 60_000_000;
+/// Rows of one caller in a window; what goes beyond is counted in one more.
+const MAX_OF_CALLER: usize = 20;
+/// Rows of all callers in a window; what goes beyond is counted in one more.
+const MAX_ROWS: usize = 500;
+/// Characters of a path that are kept.
+const MAX_SUBJECT: usize = 200;
+/// What one caller was refused beyond the limit of rows.
+pub const MORE: &str = "denied.more";
+/// What all callers were refused beyond the limit of rows.
+pub const DROPPED: &str = "denied.dropped";
+
+/// What was refused and is not written, or may still count more.
+#[derive(Default)]
+pub struct Denials {
+    buffer: Mutex<Buffer>,
+    /// One batch at a time, so that nothing is written twice.
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Buffer {
+    window: i64,
+    serial: u64,
+    open: HashMap<Key, Counted>,
+    /// Rows of each caller.
+    callers: HashMap<Caller, usize>,
+    /// Of windows that are over.
+    closed: Vec<Counted>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Caller {
+    User(String),
+    Address(Option<IpAddr>),
+    All,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    caller: Caller,
+    action: String,
+    about: About,
+    code: String,
+}
+
+#[derive(Debug, Clone)]
+struct Counted {
+    serial: u64,
+    /// How often, as its row says.
+    written: i64,
+    denied: Denied,
+}
+
+impl Denials {
+    /// Notes the answer, if it refuses something.
+    pub fn note(
+        &self,
+        app: &App,
+        origin: &Origin,
+        route: &'static str,
+        method: &Method,
+        path: &str,
+        response: &Response,
+    ) {
+        let status = response.status();
+        if !status.is_client_error() && origin.via != "mcp" {
+            return;
+        }
+        let noted = origin.noted();
+        let code = response.extensions().get::<ProblemCode>().copied();
+        let is_wrong = matches!(
+            code,
+            Some(
+                ProblemCode::SignatureMismatch
+                    | ProblemCode::InvalidSignature
+                    | ProblemCode::SignatureRequired
+            )
+        );
+        let is_refused = matches!(status.as_u16(), 401 | 403) || is_wrong;
+        let is_hidden = noted.is_hidden
+            && origin.who().is_some()
+            && (status.as_u16() == 404 || (origin.via == "mcp" && status.is_success()));
+        if !is_refused && !is_hidden {
+            return;
+        }
+        let named = Named::of(path);
+        let route = match route {
+            "none" => named.route.unwrap_or(origin.via),
+            route => route,
+        };
+        let mut about = match (&named.skill, &named.namespace) {
+            (Some(id), _) => About::skill(id),
+            (None, Some(namespace)) => About::namespace(namespace),
+            (None, None) => About::default(),
+        };
+        about.version = named.version.as_ref().map(ToString::to_string);
+        if about.namespace.is_none()
+            && let Some(Ok(namespace)) = noted.namespace.as_deref().map(str::parse)
+        {
+            about = About::namespace(&namespace);
+            about.skill = noted.skill;
+        }
+        if about.subject.is_none() || !path.starts_with("/api/v1/") {
+            about.subject = Some(named.name.as_deref().map_or_else(|| plain(path), plain));
+        }
+        let code = code.map_or_else(|| status.as_u16().to_string(), |code| code.as_str().to_owned());
+        let code = if is_hidden && status.is_success() { hidden_code() } else { code };
+        self.count(app.environment.now(), origin, format!("{method} {route}"), about, code);
+    }
+
+    fn count(&self, now: Time, origin: &Origin, action: String, about: About, code: String) {
+        let caller = match origin.who() {
+            Some(who) => Caller::User(who.user.clone()),
+            None => Caller::Address(origin.address.map(network)),
+        };
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.turn(now);
+        let key = Key { caller, action, about, code };
+        if buffer.raise(&key, now) {
+            return;
+        }
+        let of_caller = buffer.callers.get(&key.caller).copied().unwrap_or_default();
+        let mut origins = Origins::of(origin);
+        let mut user = origin.who().map(|who| who.user.clone());
+        let key = if buffer.open.len() >= MAX_ROWS {
+            (origins, user) = (Origins::default(), None);
+            Key {
+                caller: Caller::All,
+                action: DROPPED.to_owned(),
+                about: About::default(),
+                code: "dropped".to_owned(),
+            }
+        } else if of_caller >= MAX_OF_CALLER {
+            let code = "more".to_owned();
+            Key { caller: key.caller, action: MORE.to_owned(), about: About::default(), code }
+        } else {
+            *buffer.callers.entry(key.caller.clone()).or_default() += 1;
+            key
+        };
+        if buffer.raise(&key, now) {
+            return;
+        }
+        buffer.serial += 1;
+        let denied = Denied {
+            id: None,
+            at: now,
+            last_at: now,
+            times: 1,
+            action: key.action.clone(),
+            user,
+            origin: origins,
+            about: key.about.clone(),
+            code: key.code.clone(),
+        };
+        let counted = Counted { serial: buffer.serial, written: 0, denied };
+        buffer.open.insert(key, counted);
+    }
+
+    /// Whether there is something to write.
+    pub fn is_empty(&self, now: Time) -> bool {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.turn(now);
+        buffer.closed.is_empty() && !buffer.open.values().any(|counted| counted.denied.id.is_none())
+    }
+}
+
+impl Buffer {
+    /// Begins another window, when it is time.
+    fn turn(&mut self, now: Time) {
+        let window = now.micros().div_euclid(WINDOW);
+        if window == self.window {
+            return;
+        }
+        self.window = window;
+        self.callers.clear();
+        let over = self.open.drain().map(|(_, counted)| counted);
+        self.closed.extend(over.filter(|counted| counted.denied.times > counted.written));
+        // Only where the database does not answer for minutes do they become many.
+        self.closed.truncate(MAX_ROWS * 20);
+    }
+
+    /// Counts it in a row that there is.
+    fn raise(&mut self, key: &Key, now: Time) -> bool {
+        let Some(counted) = self.open.get_mut(key) else { return false };
+        counted.denied.times += 1;
+        counted.denied.last_at = now;
+        true
+    }
+
+    /// What is to be written: what is new, and what counts more and will not count more again.
+    fn unwritten(&mut self, is_last: bool) -> Vec<Counted> {
+        let mut all = std::mem::take(&mut self.closed);
+        let open = self.open.values().filter(|counted| {
+            counted.denied.id.is_none() || (is_last && counted.denied.times > counted.written)
+        });
+        all.extend(open.cloned());
+        all.sort_by_key(|counted| counted.serial);
+        all
+    }
+
+    fn is_written(&mut self, serial: u64, id: i64, times: i64) {
+        let closed = self.closed.iter_mut();
+        if let Some(counted) = self.open.values_mut().chain(closed).find(|counted| counted.serial == serial) {
+            counted.denied.id = Some(id);
+            counted.written = times;
+        }
+    }
+
+    fn give_back(&mut self, all: Vec<Counted>) {
+        // Those that are still open were copied.
+        let is_open = |serial: u64| self.open.values().any(|open| open.serial == serial);
+        let back: Vec<Counted> = all.into_iter().filter(|counted| !is_open(counted.serial)).collect();
+        for counted in back {
+            if !self.closed.iter().any(|closed| closed.serial == counted.serial) {
+                self.closed.push(counted);
+            }
+        }
+    }
+}
+
+/// Writes what was refused; at the last time also what could still count more. What cannot be written is kept.
+pub async fn flush(app: &App, is_last: bool) -> Result<()> {
+    let _writing = app.denials.writing.lock().await;
+    let all = {
+        let mut buffer = app.denials.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.turn(app.environment.now());
+        buffer.unwritten(is_last)
+    };
+    if all.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Denied> = all.iter().map(|counted| counted.denied.clone()).collect();
+    let written = app.db.write(move |tx| Box::pin(async move { table::write_denied(tx, rows).await })).await;
+    let mut buffer = app.denials.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+    match written {
+        Ok(ids) => {
+            for (counted, id) in all.iter().zip(ids) {
+                buffer.is_written(counted.serial, id, counted.denied.times);
+            }
+            Ok(())
+        }
+        Err(failure) => {
+            buffer.give_back(all);
+            Err(failure)
+        }
+    }
+}
+
+/// Forgets what the settings do not want kept.
+pub async fn prune(app: &App) -> Result<()> {
+    let settings = &app.settings.audit;
+    let now = app.environment.now();
+    let ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
+    let (denied, kept) = (ago(settings.denied_days), settings.denied_rows);
+    let addresses = (settings.address_days > 0).then(|| ago(settings.address_days));
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                table::forget_denied(tx, denied, kept).await?;
+                if let Some(before) = addresses {
+                    table::forget_addresses(tx, before).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The network that one caller has: whoever has one address of version 6 has very many.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+/// A part of an address as it may be kept. Callers that mistake one thing for another put tokens into addresses.
+fn plain(text: &str) -> String {
+    if text.contains("sky_") {
+        return "…".to_owned();
+    }
+    text.chars().flat_map(char::escape_debug).take(MAX_SUBJECT).collect()
+}
+
+fn hidden_code() -> String {
+    ProblemCode::SkillNotFound.as_str().to_owned()
+}

@@ -1,0 +1,104 @@
+//! A report about some days: what was done and refused, by whom, and what an auditor asks for first.
+
+use std::collections::HashMap;
+
+use skillery_core::Namespace;
+use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditRelease, AuditReport};
+use skillery_core::event::Event;
+use skillery_core::time::Time;
+
+use super::read::Asked;
+use crate::app::App;
+use crate::db::audit::{self as table, By, Filter};
+use crate::failure::Result;
+
+/// Rows of each list.
+const ROWS: usize = 200;
+const SECONDS_OF_DAY: i64 = 86_400;
+/// Who is not signed in and comes from an address that is not shown.
+const UNKNOWN: &str = "(not signed in)";
+/// Kinds of changes that go around a policy.
+const BREAK_GLASS: [&str; 2] = ["version.break-glass", "version.released-by-break-glass"];
+
+/// What happened in these days.
+pub async fn report(
+    app: &App,
+    asked: &Asked,
+    namespace: Option<&Namespace>,
+    days: u32,
+) -> Result<AuditReport> {
+    let to = app.environment.now();
+    let from = to.plus_seconds(-i64::from(days) * SECONDS_OF_DAY);
+    // What happens in this moment belongs to it.
+    let until = Time::from_micros(to.micros().saturating_add(1));
+    let all = Filter { from: Some(from), to: Some(until), ..asked.filter.clone() };
+    let allowed = Filter { outcome: Some(AuditOutcome::Allowed), ..all.clone() };
+    let denied = Filter { outcome: Some(AuditOutcome::Denied), ..all };
+    let of_kinds = |kinds: &[&'static str]| Filter { kinds: kinds.to_vec(), ..allowed.clone() };
+    let mut denied_by_caller = counts(app, &denied, By::Actor).await?;
+    let strangers = match asked.is_all {
+        true => By::Address,
+        // An address is nothing for admins of a namespace.
+        false => By::Stranger,
+    };
+    denied_by_caller.extend(counts(app, &denied, strangers).await?);
+    denied_by_caller.sort_by(|left, right| right.times.cmp(&left.times).then(left.name.cmp(&right.name)));
+    Ok(AuditReport {
+        from,
+        to,
+        namespace: namespace.map(ToString::to_string),
+        allowed: table::total(&app.db, &allowed).await?,
+        denied: table::total(&app.db, &denied).await?,
+        actions: counts(app, &allowed, By::Action).await?,
+        actors: counts(app, &allowed, By::Actor).await?,
+        denied_by_code: counts(app, &denied, By::Code).await?,
+        denied_by_caller,
+        members: entries(app, asked, &of_kinds(&["member.set", "member.removed"])).await?,
+        releases: releases(app, &of_kinds(&["version.released"])).await?,
+        break_glass: entries(app, asked, &of_kinds(&BREAK_GLASS)).await?,
+        policies: entries(app, asked, &of_kinds(&["policy.set", "policy.removed"])).await?,
+    })
+}
+
+async fn counts(app: &App, filter: &Filter, by: By) -> Result<Vec<AuditCount>> {
+    let counts = table::counts(&app.db, filter, by, ROWS).await?;
+    let named = |(name, times): (Option<String>, i64)| AuditCount {
+        name: name.unwrap_or_else(|| UNKNOWN.to_owned()),
+        times,
+    };
+    Ok(counts.into_iter().map(named).collect())
+}
+
+async fn entries(app: &App, asked: &Asked, filter: &Filter) -> Result<Vec<AuditEntry>> {
+    let rows = table::page(&app.db, filter, None, ROWS).await?;
+    Ok(rows.into_iter().map(|row| asked.shown(row)).collect())
+}
+
+async fn releases(app: &App, filter: &Filter) -> Result<Vec<AuditRelease>> {
+    let rows = table::page(&app.db, filter, None, ROWS).await?;
+    let mut found = Vec::new();
+    let mut wanted = Vec::new();
+    for row in rows {
+        let (Some(Event::VersionReleased { skill, version, approvals, .. }), Some(log_index)) =
+            (row.entry.event, row.entry.log_index)
+        else {
+            continue;
+        };
+        wanted.extend(approvals.iter().copied());
+        found.push((row.entry.time, skill, version, approvals, log_index));
+    }
+    let names: HashMap<i64, String> = table::actors_of(&app.db, &wanted).await?.into_iter().collect();
+    let name = |entry: &u64| i64::try_from(*entry).ok().and_then(|entry| names.get(&entry)).cloned();
+    let release =
+        |(time, skill, version, approvals, log_index): (_, skillery_core::SkillId, _, Vec<u64>, _)| {
+            let version: skillery_core::Version = version;
+            AuditRelease {
+                time,
+                skill: skill.to_string(),
+                version: version.to_string(),
+                approved_by: approvals.iter().filter_map(name).collect(),
+                log_index,
+            }
+        };
+    Ok(found.into_iter().map(release).collect())
+}

@@ -1,0 +1,179 @@
+//! Which versions need which skills. What each version needs stands in its own row; this is the way back.
+
+use std::collections::BTreeMap;
+
+use skillery_core::{SkillId, Version, VersionStatus};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::skills::{SkillRow, skill_row};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders, registry, tuples};
+use crate::failure::Result;
+
+/// Up to which entry of the log versions that an older program has written were looked at.
+const CURSOR: &str = "needs-position";
+/// Versions that are looked at in one transaction.
+const STEP: i64 = 200;
+
+/// A skill whose latest version needs another one.
+#[derive(Debug, Clone)]
+pub struct Dependent {
+    /// The skill.
+    pub skill: SkillRow,
+    /// How often it was installed.
+    pub installs: i64,
+    /// The key of what it needs.
+    pub needed: String,
+    /// Which versions of that.
+    pub wanted: String,
+}
+
+/// What a version needs: the skill's key and the range, for each.
+pub type Told = BTreeMap<String, String>;
+
+/// Writes what these versions need: key of the skill, version, what it needs.
+pub async fn add(tx: &mut Tx, told: &[(String, String, Told)]) -> Result<()> {
+    let mut rows = Vec::new();
+    for (skill, version, needs) in told {
+        for (id, wanted) in needs {
+            let id: SkillId = parsed(id)?;
+            rows.push((skill.clone(), version.clone(), id.key(), wanted.clone()));
+        }
+    }
+    for piece in pieces(&rows) {
+        let text = format!(
+            "INSERT INTO needs (skill, version, needed, wanted) VALUES {} \
+             ON CONFLICT (skill, version, needed) DO NOTHING",
+            tuples(1, piece.len(), 4, "")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (skill, version, needed, wanted) in piece {
+            query = query.bind(skill.clone()).bind(version.clone()).bind(needed.clone()).bind(wanted.clone());
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the next versions that may have been written without this, as older programs do. Whether there may be more.
+pub async fn catch_up(tx: &mut Tx) -> Result<bool> {
+    let cursor = registry::value(tx, CURSOR).await?.and_then(|text| text.parse().ok()).unwrap_or(-1_i64);
+    let rows: Vec<(String, String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT skill, version, dependencies, log_position FROM versions WHERE log_position > $1 \
+         ORDER BY log_position LIMIT $2",
+    )
+    .bind(cursor)
+    .bind(STEP)
+    .fetch_all(tx.connection())
+    .await?;
+    let Some(last) = rows.last().map(|row| row.3) else { return Ok(false) };
+    let mut told = Vec::new();
+    for (skill, version, dependencies, _) in &rows {
+        if let Some(text) = dependencies.as_deref().filter(|text| *text != "{}") {
+            told.push((skill.clone(), version.clone(), from_json::<Told>(text)?));
+        }
+    }
+    add(tx, &told).await?;
+    registry::set(tx, CURSOR, &last.to_string()).await?;
+    Ok(rows.len() as i64 == STEP)
+}
+
+fn dependents_text(needed: usize) -> String {
+    format!(
+        "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.install_count, n.needed, n.wanted \
+         FROM needs n JOIN skills s ON s.key = n.skill AND s.latest = n.version \
+         WHERE n.needed IN ({}) ORDER BY s.install_count DESC, s.key, n.needed LIMIT $1",
+        placeholders(2, needed)
+    )
+}
+
+/// Skills whose latest version needs one of these, at most so many of each piece.
+pub async fn dependents(db: &Db, needed: &[String], most: usize) -> Result<Vec<Dependent>> {
+    let mut found = Vec::new();
+    for piece in pieces(needed) {
+        let mut query = sqlx::query(AssertSqlSafe(dependents_text(piece.len()))).bind(most as i64);
+        for key in piece {
+            query = query.bind(key.clone());
+        }
+        for row in query.fetch_all(db.reader()).await? {
+            found.push(Dependent {
+                skill: skill_row(&row, 0)?,
+                installs: row.try_get(5)?,
+                needed: row.try_get(6)?,
+                wanted: row.try_get(7)?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Those of these skills that are there, with all their versions and where they stand.
+pub async fn standing(db: &Db, keys: &[String]) -> Result<Vec<(SkillRow, Vec<(Version, VersionStatus)>)>> {
+    let mut found: Vec<(SkillRow, Vec<(Version, VersionStatus)>)> = Vec::with_capacity(keys.len());
+    for piece in pieces(keys) {
+        let text = format!(
+            "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, v.version, v.status \
+             FROM skills s JOIN versions v ON v.skill = s.key WHERE s.key IN ({}) ORDER BY s.key",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for key in piece {
+            query = query.bind(key.clone());
+        }
+        for row in query.fetch_all(db.reader()).await? {
+            let skill = skill_row(&row, 0)?;
+            let version = (parsed(row.try_get(5)?)?, parsed(row.try_get(6)?)?);
+            match found.last_mut() {
+                Some((last, versions)) if last.number == skill.number => versions.push(version),
+                _ => found.push((skill, vec![version])),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What these versions need (key of the skill, version); nothing where that was not looked for.
+pub async fn told(db: &Db, wanted: &[(String, String)]) -> Result<BTreeMap<(String, String), Option<Told>>> {
+    let mut found = BTreeMap::new();
+    for piece in pieces(wanted) {
+        let one = |at: usize| format!("(skill = ${} AND version = ${})", at * 2 + 1, at * 2 + 2);
+        let text = format!(
+            "SELECT skill, version, dependencies FROM versions WHERE {}",
+            (0..piece.len()).map(one).collect::<Vec<_>>().join(" OR ")
+        );
+        let mut query = sqlx::query_as::<_, (String, String, Option<String>)>(AssertSqlSafe(text));
+        for (skill, version) in piece {
+            query = query.bind(skill.clone()).bind(version.clone());
+        }
+        for (skill, version, text) in query.fetch_all(db.reader()).await? {
+            found.insert((skill, version), text.as_deref().map(from_json).transpose()?);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Backend;
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn dependents_are_looked_up_in_their_index() {
+        let app = TestApp::new().await;
+        let mut connection = app.app.db.reader().acquire().await.unwrap();
+        let (explain, column) = match app.app.db.backend() {
+            Backend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Backend::Postgres => ("EXPLAIN", 0),
+        };
+        if app.app.db.backend() == Backend::Postgres {
+            // Of a few rows it would look at all.
+            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
+        }
+        let query = sqlx::query(AssertSqlSafe(format!("{explain} {}", dependents_text(2))));
+        let rows =
+            query.bind(10_i64).bind("acme/a").bind("acme/b").fetch_all(&mut *connection).await.unwrap();
+        let plan = rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains("needs_by_needed"), "{plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
+    }
+}

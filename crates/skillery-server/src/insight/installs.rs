@@ -1,0 +1,191 @@
+//! Installs by time, version and program, of a skill or of a namespace.
+
+use std::collections::{BTreeMap, HashSet};
+
+use skillery_core::api::{
+    InstallsResponse, MAX_DAYS, MAX_PERIOD_DAYS, PeriodInstalls, ProgramInstalls, SkillInstalls, USUAL_DAYS,
+    Unit, VersionInstalls,
+};
+use skillery_core::{Namespace, Program, SkillId};
+
+use super::time::{after, start_of, text};
+use super::withheld::with_parts;
+use crate::access::Caller;
+use crate::app::App;
+use crate::counters::day_of;
+use crate::db::figures::{self, Apart, Figure};
+use crate::db::versions::statuses;
+use crate::db::{parsed, rollups};
+use crate::failure::Result;
+use crate::http::call::{Call, invalid_parameter};
+use crate::skill::sees_status;
+
+/// Versions and skills that are listed at most.
+const VERSIONS: usize = 100;
+const SKILLS: i64 = 20;
+/// Days over which the skills of a namespace are compared at most.
+const SKILL_DAYS: i64 = 31;
+
+/// Which days are asked for: from whole units on, until today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    by: Unit,
+    first: i64,
+    /// The day behind the last.
+    end: i64,
+    /// Where as much begins again before it.
+    before: i64,
+}
+
+impl Span {
+    /// The last days, rounded up to whole units at their beginning.
+    pub fn last(app: &App, by: Unit, days: u32) -> Self {
+        let today = day_of(app.environment.now());
+        let first = start_of(by, today + 1 - i64::from(days));
+        let (mut units, mut start) = (0, first);
+        while start <= today {
+            start = after(by, start);
+            units += 1;
+        }
+        let before = match by {
+            Unit::Day | Unit::Week => first - (start - first),
+            // As many months, long or short.
+            Unit::Month => (0..units).fold(first, |start, _| start_of(by, start - 1)),
+        };
+        Self { by, first, end: today + 1, before }
+    }
+
+    /// As `by` and `days` of the address say.
+    pub fn of(call: &Call) -> Result<Self> {
+        let by = call.parsed::<Unit>("by")?.unwrap_or(Unit::Day);
+        let most = if by == Unit::Day { MAX_DAYS } else { MAX_PERIOD_DAYS };
+        let days = call.parsed::<u32>("days")?.unwrap_or(USUAL_DAYS);
+        if days == 0 || days > most {
+            return Err(invalid_parameter("days", &format!("from 1 to {most} days are told by {by}")));
+        }
+        Ok(Self::last(&call.app, by, days))
+    }
+}
+
+/// Figures by part, and by unit of time.
+#[derive(Default)]
+struct Sums {
+    total: u64,
+    before: u64,
+    periods: BTreeMap<i64, u64>,
+    parts: BTreeMap<String, u64>,
+}
+
+impl Sums {
+    fn add(&mut self, span: &Span, figure: Figure) {
+        let downloads = u64::try_from(figure.downloads).unwrap_or(0);
+        if figure.start < span.first {
+            self.before += downloads;
+            return;
+        }
+        self.total += downloads;
+        *self.periods.entry(start_of(span.by, figure.start)).or_default() += downloads;
+        *self.parts.entry(figure.part).or_default() += downloads;
+    }
+
+    fn sorted(&self) -> Vec<(&str, u64)> {
+        let mut parts: Vec<(&str, u64)> =
+            self.parts.iter().map(|(part, count)| (part.as_str(), *count)).collect();
+        parts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(right.0)));
+        parts
+    }
+}
+
+/// Installs of a skill that the caller sees. Versions that the caller may not know of are in the sums, as they are in those of
+/// the skill, and have no row of their own.
+pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, span: Span) -> Result<InstallsResponse> {
+    let versions = skill_sums(app, id, span, Apart::Versions).await?;
+    let programs = skill_sums(app, id, span, Apart::Programs).await?;
+    let mut response = response(app, id.to_string(), span, &versions, &programs)?;
+    let namespace = id.namespace().key();
+    let mut seen = statuses(app.db.reader(), &id.key()).await?;
+    seen.retain(|(_, status)| sees_status(caller, &namespace, *status, |_| false));
+    let seen: HashSet<String> = seen.iter().map(|(version, _)| version.to_string()).collect();
+    let sorted = versions.sorted().into_iter().filter(|(version, _)| seen.contains(*version));
+    for (version, installs) in sorted.take(VERSIONS) {
+        response.versions.push(VersionInstalls { version: parsed(version)?, installs });
+    }
+    Ok(response)
+}
+
+async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result<Sums> {
+    let key = id.key();
+    let mut sums = Sums::default();
+    let mut from = span.before;
+    if span.by != Unit::Day {
+        let added = rollups::cursor(&app.db).await?.map_or(i64::MIN, |cursor| cursor.day);
+        for figure in figures::periods(&app.db, &key, apart, span.by, span.before, span.end).await? {
+            sums.add(&span, figure);
+        }
+        from = from.max(added.saturating_add(1));
+    }
+    for figure in figures::days(&app.db, &key, apart, from, span.end).await? {
+        sums.add(&span, figure);
+    }
+    Ok(sums)
+}
+
+/// Installs of all skills of a namespace and below it, for who sees all of them.
+pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Result<InstallsResponse> {
+    let key = namespace.key();
+    let added = rollups::cursor(&app.db).await?.map_or(i64::MIN, |cursor| cursor.day);
+    let mut found = figures::namespace_periods(&app.db, &key, span.by, span.before, span.end).await?;
+    let from = span.before.max(added.saturating_add(1));
+    found.extend(figures::namespace_days(&app.db, &key, from, span.end).await?);
+    let (mut all, mut programs) = (Sums::default(), Sums::default());
+    for figure in found {
+        match figure.part.as_str() {
+            rollups::ALL_PROGRAMS => all.add(&span, figure),
+            _ => programs.add(&span, figure),
+        }
+    }
+    let mut response = response(app, namespace.to_string(), span, &all, &programs)?;
+    if span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
+        for (id, installs) in figures::most_installed(&app.db, &key, span.first, span.end, SKILLS).await? {
+            response.skills.push(SkillInstalls { id, installs: u64::try_from(installs).unwrap_or(0) });
+        }
+    }
+    Ok(response)
+}
+
+fn response(app: &App, of: String, span: Span, all: &Sums, programs: &Sums) -> Result<InstallsResponse> {
+    let k = app.settings.insight.k;
+    let mut periods = Vec::new();
+    let mut start = span.first;
+    while start < span.end {
+        periods.push(PeriodInstalls {
+            start: text(start),
+            installs: all.periods.get(&start).copied().unwrap_or(0),
+        });
+        start = after(span.by, start);
+    }
+    let mut told = Vec::new();
+    let sorted = programs.sorted();
+    let mut counts: Vec<u64> = sorted.iter().map(|(_, count)| *count).collect();
+    // What was counted before programs were is a part of the whole, too.
+    counts.push(all.total.saturating_sub(programs.total));
+    for ((program, _), installs) in sorted.iter().zip(with_parts(&counts, k).parts) {
+        let program: Program = parsed(program)?;
+        told.push(ProgramInstalls { program, installs });
+    }
+    let trend = (all.before > 0).then(|| (all.total as f64 - all.before as f64) / all.before as f64);
+    Ok(InstallsResponse {
+        of,
+        by: span.by,
+        first_day: text(span.first),
+        last_day: text(span.end - 1),
+        total: all.total,
+        before: all.before,
+        trend,
+        periods,
+        versions: Vec::new(),
+        skills: Vec::new(),
+        programs: told,
+        k,
+    })
+}

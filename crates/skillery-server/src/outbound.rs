@@ -1,0 +1,331 @@
+//! Asking addresses that somebody has named: only where everybody could ask, and never anywhere else than asked.
+//!
+//! A registry stands where much can be reached that nobody else reaches. So an address is looked at when the connection is
+//! made, and not before, as a name may mean another address a moment later; what an answer says is not followed; and no proxy
+//! is used, which would look names up by itself.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::CONTENT_TYPE;
+use ring::hmac;
+use skillery_core::time::Time;
+use url::{Host, Url};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// What the secrets of Standard Webhooks begin with; base64 follows.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// Connections to addresses that others have named.
+#[derive(Default)]
+pub struct Outbound {
+    guarded: OnceLock<reqwest::Client>,
+    open: OnceLock<reqwest::Client>,
+}
+
+/// An address cannot be asked, or did not take what it was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// It is in a private network, or no address that everybody could ask.
+    #[error("`{0}` is at an address of a private network")]
+    Private(String),
+    /// No connection, or one that broke.
+    #[error("cannot reach `{host}`: {reason}")]
+    Unreachable {
+        /// Whom.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another status than success.
+    #[error("`{host}` answered {status}")]
+    Status {
+        /// Who.
+        host: String,
+        /// What.
+        status: u16,
+    },
+}
+
+/// What is sent, signed as Standard Webhooks say (standardwebhooks.com).
+#[derive(Debug)]
+pub struct Hook<'a> {
+    /// Where to.
+    pub url: &'a Url,
+    /// Whether that may be in a private network.
+    pub allow_private: bool,
+    /// The same whenever the same is sent again.
+    pub id: &'a str,
+    /// Now.
+    pub now: Time,
+    /// What it is signed with.
+    pub secret: &'a str,
+    /// What the body is.
+    pub content_type: &'static str,
+    /// What is sent.
+    pub body: Vec<u8>,
+}
+
+impl Outbound {
+    /// Sends it. Only an answer of success counts.
+    pub async fn post(&self, hook: Hook<'_>) -> Result<(), OutboundError> {
+        let name = hook.url.host_str().unwrap_or_default().to_owned();
+        // An address that stands in the URL is asked for by no name.
+        let literal = match hook.url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if !hook.allow_private && literal.is_some_and(|address| !is_public(address)) {
+            return Err(OutboundError::Private(name));
+        }
+        let seconds = hook.now.micros().div_euclid(1_000_000);
+        let signature = sign(hook.secret, hook.id, seconds, &hook.body);
+        let request = self
+            .client(hook.allow_private)
+            .map_err(|error| unreachable(&name, &error))?
+            .post(hook.url.clone())
+            .header(CONTENT_TYPE, hook.content_type)
+            .header("webhook-id", hook.id)
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", signature)
+            .body(hook.body);
+        let response = request.send().await.map_err(|error| unreachable(&name, &error))?;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(OutboundError::Status { host: name, status: status.as_u16() }),
+        }
+    }
+
+    fn client(&self, allow_private: bool) -> reqwest::Result<&reqwest::Client> {
+        let place = if allow_private { &self.open } else { &self.guarded };
+        if let Some(client) = place.get() {
+            return Ok(client);
+        }
+        // More than one crate may try to install it; the first one wins and is the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("skillery/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(PATIENCE / 3)
+            .timeout(PATIENCE)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
+        if !allow_private {
+            builder = builder.dns_resolver(Guard);
+        }
+        let client = builder.build()?;
+        Ok(place.get_or_init(|| client))
+    }
+}
+
+fn unreachable(host: &str, error: &reqwest::Error) -> OutboundError {
+    let mut source = std::error::Error::source(error);
+    let mut reason = if error.is_timeout() { "it took too long".to_owned() } else { String::new() };
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if cause.is::<Refused>() || inner.is_some_and(|inner| inner.is::<Refused>()) {
+            return OutboundError::Private(host.to_owned());
+        }
+        reason = cause.to_string();
+        source = cause.source();
+    }
+    OutboundError::Unreachable { host: host.to_owned(), reason }
+}
+
+/// Looks names up, and drops what is in private networks: what is left is what is connected with.
+struct Guard;
+
+/// A name has only addresses that are not asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the name has no public address")]
+struct Refused;
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err(io::Error::other(Refused).into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The header that proves who sends this, and when.
+pub fn sign(secret: &str, id: &str, seconds: i64, body: &[u8]) -> String {
+    let decoded = secret.strip_prefix(SECRET_PREFIX).and_then(|text| STANDARD.decode(text).ok());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, decoded.as_deref().unwrap_or(secret.as_bytes()));
+    let mut context = hmac::Context::with_key(&key);
+    context.update(format!("{id}.{seconds}.").as_bytes());
+    context.update(body);
+    format!("v1,{}", STANDARD.encode(context.sign()))
+}
+
+/// Whether everybody could ask this address.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [first, second, third, _] = address.octets();
+    let is_special = first == 0
+        || (first == 100 && (64..128).contains(&second))
+        || (first == 192 && second == 0 && third == 0)
+        || (first == 192 && second == 88 && third == 99)
+        || (first == 198 && (18..20).contains(&second))
+        || first >= 224;
+    !(is_special
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation())
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    let inner = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        // Addresses of version 4 in other clothes: what they mean decides.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
+        [0x2002, high, low, ..] => inner(high, low),
+        // Unspecified, itself, and the former form of version 4.
+        [0, 0, 0, 0, 0, 0, ..] => false,
+        // What is handed out by nobody to everybody: discarding, local translation, Teredo and other protocols, documentation.
+        [0x100, 0, 0, ..] | [0x64, 0xff9b, 1, ..] | [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false,
+        [0x3fff, second, ..] if second < 0x1000 => false,
+        [0x5f00, ..] => false,
+        [first, ..] => {
+            !(first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfe80
+                || first & 0xffc0 == 0xfec0
+                || address.is_multicast())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_everybody_could_ask_are_asked() {
+        for address in [
+            "127.0.0.1",
+            "127.8.8.8",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "100.64.0.1",
+            "192.0.0.8",
+            "192.0.2.1",
+            "198.18.0.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::1",
+            "2002:a00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+            "3fff::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "192.169.0.1",
+            "198.20.0.1",
+            "223.255.255.1",
+            "2606:4700::1",
+            "2a00:1450::1",
+            "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+            "2002:101:101::1",
+        ] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn signatures_are_those_of_standard_webhooks() {
+        // The example of the specification.
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let body = br#"{"test": 2432232314}"#;
+        assert_eq!(
+            sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    #[tokio::test]
+    async fn private_networks_are_refused_by_name_and_by_number() {
+        let outbound = Outbound::default();
+        for url in [
+            "http://127.0.0.1:9/",
+            "http://localhost:9/",
+            "http://[::1]:9/",
+            "http://0x7f.1:9/",
+            "http://2130706433:9/",
+            "http://169.254.169.254/latest/meta-data/",
+        ] {
+            let url: Url = url.parse().unwrap();
+            let hook = |allow_private| Hook {
+                url: &url,
+                allow_private,
+                id: "1",
+                now: Time::from_micros(0),
+                secret: "secret",
+                content_type: "text/plain",
+                body: Vec::new(),
+            };
+            let refused = outbound.post(hook(false)).await.unwrap_err();
+            assert!(matches!(refused, OutboundError::Private(_)), "{url}: {refused:?}");
+        }
+        let url: Url = "http://localhost:9/".parse().unwrap();
+        let hook = Hook {
+            url: &url,
+            allow_private: true,
+            id: "1",
+            now: Time::from_micros(0),
+            secret: "secret",
+            content_type: "text/plain",
+            body: Vec::new(),
+        };
+        let tried = outbound.post(hook).await.unwrap_err();
+        assert!(matches!(tried, OutboundError::Unreachable { .. }), "{tried:?}");
+    }
+}

@@ -1,0 +1,55 @@
+//! What changed with a version, in the words of whoever publishes it.
+
+use skillery_core::api::{ChangelogRequest, VersionDetail};
+use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
+
+use crate::access::Caller;
+use crate::app::App;
+use crate::db::{review as table, versions};
+use crate::failure::{Failure, Result};
+use crate::http::api::versions::detail;
+use crate::skill;
+use crate::text::{check_text, invalid};
+
+/// Keeps what changed with a version. As long as it waits, that can be said otherwise; of a version that is handed out it is
+/// said once.
+pub async fn set(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    request: ChangelogRequest,
+) -> Result<VersionDetail> {
+    let skill = skill::find(app, caller, id).await?;
+    let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
+    let text = request.changelog;
+    check_text("changelog", &text, app.settings.limits.changelog_length, true)?;
+    if text.trim().is_empty() {
+        return Err(invalid("changelog", "it says what changed, in `changelog`"));
+    }
+    let (identity, wanted, namespace) = ((**identity).clone(), version.clone(), skill.id.namespace());
+    let (id, seen_by) = (skill.id.clone(), caller.clone());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = identity.still(tx, Role::Publisher, &namespace).await?;
+                let key = id.key();
+                let row = versions::find(tx.connection(), &key, &wanted)
+                    .await?
+                    .filter(|row| skill::sees_version(&seen_by, &namespace.key(), row))
+                    .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone())))?;
+                match table::changelog(tx.connection(), &key, &wanted).await? {
+                    Some(known) if known == text => return Ok(()),
+                    Some(_) if row.status != VersionStatus::Pending => {
+                        let detail =
+                            format!("what changed with {id} {wanted} is said, and it is {}", row.status);
+                        return Err(Failure::new(ProblemCode::StatusConflict, detail));
+                    }
+                    _ => {}
+                }
+                table::set_changelog(tx, &key, &wanted, &identity.user.id, &text).await
+            })
+        })
+        .await?;
+    detail(app, caller, &skill.id, version).await
+}

@@ -1,0 +1,516 @@
+//! The audit: where changes come from, what was refused, who reads of it, and files of it.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::{Value, json};
+
+use super::{ADMIN, Answer, TestApp, skill};
+use crate::audit;
+use crate::counters;
+
+const AGENT: &str = "probe/1.0 (tests)";
+
+async fn app() -> TestApp {
+    TestApp::with(|settings| settings.trust_forwarded = true).await
+}
+
+/// A request from this address.
+async fn from(app: &TestApp, address: &str, method: Method, path: &str, token: &str, body: Value) -> Answer {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "127.0.0.1:8700")
+        .header("user-agent", AGENT)
+        .header("x-forwarded-for", format!("10.9.9.9, {address}"))
+        .header("content-type", "application/json");
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    app.send(request.body(body).unwrap()).await
+}
+
+async fn entries(app: &TestApp, token: &str, query: &str) -> Vec<Value> {
+    audit::flush(&app.app, true).await.unwrap();
+    let page = app.get_as(token, &format!("/api/v1/audit?limit=200&{query}")).await.is(200);
+    page["entries"].as_array().unwrap().clone()
+}
+
+async fn denied(app: &TestApp) -> Vec<Value> {
+    entries(app, ADMIN, "outcome=denied").await
+}
+
+/// Each text with how often.
+fn texts(entries: &[Value], field: &str) -> Vec<String> {
+    entries.iter().map(|entry| entry[field].as_str().unwrap_or("-").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_says_from_where_and_the_log_does_not() {
+    let app = app().await;
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/api/v1/skills")
+        .header("authorization", format!("Bearer {ADMIN}"))
+        .header("x-forwarded-for", "203.0.113.7")
+        .header("x-request-id", "request-0815")
+        .header("user-agent", "x".repeat(5_000))
+        .header("content-type", "application/json");
+    let request = request.body(Body::from(skill("acme/tool", "1.0.0").to_string())).unwrap();
+    app.send(request).await.is(201);
+    let anna = app.user("anna", &["rate"]).await;
+    let rate = "/api/v1/skills/acme/tool/rate";
+    from(&app, "2001:db8::7", Method::POST, rate, &anna, json!({ "rating": 4 })).await.is(200);
+
+    let all = entries(&app, ADMIN, "").await;
+    let log = app.log().await;
+    assert_eq!(all.iter().filter(|entry| entry["outcome"] == "allowed").count(), log.len());
+    for (entry, logged) in all.iter().rev().zip(&log) {
+        assert_eq!(
+            (&entry["log_index"], &entry["action"], &entry["event"], &entry["time"], &entry["actor_id"]),
+            (&logged["index"], &logged["event"]["kind"], &logged["event"], &logged["time"], &logged["actor"])
+        );
+    }
+    let of = |action: &str| all.iter().find(|entry| entry["action"] == action).unwrap();
+    let published = of("version.published");
+    assert_eq!(published["address"], "203.0.113.7");
+    assert_eq!(published["request"], "request-0815");
+    assert_eq!(published["agent"].as_str().unwrap().len(), 200);
+    assert_eq!((&published["via"], &published["actor"]), (&json!("api"), &json!("admin")));
+    assert_eq!((&published["subject"], &published["version"]), (&json!("acme/tool"), &json!("1.0.0")));
+    // The org was claimed by the same request.
+    assert_eq!(of("org.created")["address"], "203.0.113.7");
+    let rated = of("skill.rated");
+    let tokens = app.get_as(ADMIN, "/api/v1/tokens?user=anna").await.is(200);
+    assert_eq!(rated["token"], tokens["tokens"][0]["id"]);
+    assert_eq!((&rated["address"], &rated["agent"]), (&json!("2001:db8::7"), &json!(AGENT)));
+    // What the registry does by itself has no address, and nobody's.
+    assert_eq!((&of("log.genesis")["address"], &of("log.genesis")["actor"]), (&Value::Null, &Value::Null));
+
+    let bodies = app.get_as(ADMIN, "/api/v1/log?limit=200").await.body;
+    let leaves = super::log::leaves(&app).await.concat();
+    for bytes in [bodies, leaves] {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(!text.contains("203.0.113") && !text.contains("2001:db8") && !text.contains("request-0815"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_share_a_transaction_keep_their_origins() {
+    let app = std::sync::Arc::new(app().await);
+    app.publish("acme/first", "1.0.0").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 1..=40 {
+        let app = std::sync::Arc::clone(&app);
+        tasks.spawn(async move {
+            let body = skill(&format!("acme/tool{number}"), "1.0.0");
+            let address = format!("198.51.100.{number}");
+            from(&app, &address, Method::POST, "/api/v1/skills", ADMIN, body).await.is(201);
+        });
+    }
+    tasks.join_all().await;
+    let published = entries(&app, ADMIN, "action=version.published").await;
+    let mut found = 0;
+    for entry in published {
+        let subject = entry["subject"].as_str().unwrap().to_owned();
+        if let Some(number) = subject.strip_prefix("acme/tool") {
+            assert_eq!(entry["address"], format!("198.51.100.{number}"), "{subject}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_told_with_who_and_why() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut hidden = skill("acme/secret", "1.0.0");
+    hidden["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, hidden).await.is(201);
+    let mallory = app.user("mallory", &["read", "publish"]).await;
+    let get =
+        async |path: &str, token: &str| from(&app, "192.0.2.1", Method::GET, path, token, Value::Null).await;
+
+    // Nobody is signed in: only refusals count.
+    get("/api/v1/skills/acme/secret", "").await.fails(404, "skill-not-found");
+    get("/api/v1/skills/acme/none", &mallory).await.fails(404, "skill-not-found");
+    assert_eq!(denied(&app).await, Vec::<Value>::new());
+
+    for _ in 0..3 {
+        get("/api/v1/skills/acme/secret", &mallory).await.fails(404, "skill-not-found");
+    }
+    let seen = denied(&app).await;
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(
+        (&seen[0]["actor"], &seen[0]["subject"], &seen[0]["namespace"], &seen[0]["code"], &seen[0]["times"]),
+        (&json!("mallory"), &json!("acme/secret"), &json!("acme"), &json!("skill-not-found"), &json!(3))
+    );
+    assert_eq!((&seen[0]["address"], &seen[0]["agent"]), (&json!("192.0.2.1"), &json!(AGENT)));
+    assert_eq!(seen[0]["action"], "GET /api/v1/skills/{id}");
+
+    // The body alone says what is published.
+    let post = async |path: &str, token: &str, body: Value| {
+        from(&app, "192.0.2.1", Method::POST, path, token, body).await
+    };
+    post("/api/v1/skills", &mallory, skill("acme/evil", "1.0.0")).await.fails(403, "forbidden");
+    post("/api/v1/skills/acme/tool/rate", &mallory, json!({ "rating": 1 }))
+        .await
+        .fails(403, "insufficient-scope");
+    post("/api/v1/skills/acme/tool/rate", "", json!({ "rating": 1 })).await.fails(401, "unauthenticated");
+    get("/api/v1/whoami", "sky_pat_wrong").await.fails(401, "invalid-token");
+    from(&app, "192.0.2.1", Method::DELETE, &format!("/api/v1/tokens/{mallory}"), "", Value::Null)
+        .await
+        .fails(401, "unauthenticated");
+    from(
+        &app,
+        "192.0.2.1",
+        Method::PUT,
+        "/api/v1/orgs/acme/members/mallory",
+        &mallory,
+        json!({ "role": "owner" }),
+    )
+    .await
+    .fails(403, "insufficient-scope");
+    let seen = denied(&app).await;
+    let rows: Vec<String> = seen
+        .iter()
+        .map(|row| {
+            let part = |field: &str| row[field].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {} {}", part("actor"), part("action"), part("subject"), part("code"))
+        })
+        .collect();
+    insta::assert_json_snapshot!(rows);
+    let everything = serde_json::to_string(&seen).unwrap();
+    assert!(!everything.contains("sky_"), "{everything}");
+
+    // A token that is good no more still says whose it was.
+    let id = app.get_as(ADMIN, "/api/v1/tokens?user=mallory").await.is(200)["tokens"][0]["id"].clone();
+    app.delete(&format!("/api/v1/tokens/{}", id.as_str().unwrap()), ADMIN).await.is(204);
+    get("/api/v1/skills/acme/tool", &mallory).await.fails(401, "token-revoked");
+    let seen = denied(&app).await;
+    assert_eq!((&seen[0]["code"], &seen[0]["actor"]), (&json!("token-revoked"), &json!("mallory")));
+    assert_eq!((&seen[0]["token"], &seen[0]["subject"]), (&id, &json!("acme/tool")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_other_protocols_are_told_too() {
+    let app = app().await;
+    let mut hidden = skill("acme/secret", "1.0.0");
+    hidden["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, hidden).await.is(201);
+    let mallory = app.user("mallory", &["read"]).await;
+    let get = async |path: &str| {
+        from(&app, "192.0.2.1", Method::GET, path, &mallory, Value::Null).await.status.as_u16()
+    };
+    assert_eq!(get("/acme/secret.git/info/refs?service=git-upload-pack").await, 404);
+    assert_eq!(get("/clawhub/api/v1/skills/acme/secret").await, 404);
+    let bad = from(&app, "192.0.2.1", Method::GET, "/clawhub/api/v1/whoami", "nonsense", Value::Null).await;
+    assert_eq!(bad.status.as_u16(), 401);
+    let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "show_skill", "arguments": { "id": "acme/secret" } } });
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/mcp")
+        .header("host", "127.0.0.1:8700")
+        .header("authorization", format!("Bearer {mallory}"))
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-11-25")
+        .header("content-type", "application/json")
+        .body(Body::from(ask.to_string()))
+        .unwrap();
+    let answer = app.send(request).await.is(200);
+    assert!(answer.to_string().contains("skill-not-found"), "{answer}");
+    let vias: std::collections::BTreeSet<String> = texts(&denied(&app).await, "via").into_iter().collect();
+    assert_eq!(vias.into_iter().collect::<Vec<_>>(), ["clawhub", "git", "mcp"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_few_rows_and_nothing_of_it_is_lost_count_of() {
+    let app = app().await;
+    let ask = async |address: &str, number: usize, token: &str| {
+        let path = format!("/api/v1/skills/acme/tool{number}/rate");
+        from(&app, address, Method::POST, &path, token, json!({ "rating": 1 })).await;
+    };
+    for number in 0..100 {
+        ask("192.0.2.1", number, "").await;
+    }
+    let seen = denied(&app).await;
+    assert_eq!(seen.len(), 21, "{seen:?}");
+    assert_eq!(seen.iter().map(|row| row["times"].as_i64().unwrap()).sum::<i64>(), 100);
+    assert_eq!((&seen[0]["action"], &seen[0]["address"]), (&json!(audit::MORE), &json!("192.0.2.1")));
+    assert_eq!(seen[0]["times"], 80);
+    // All addresses of a network of version 6 are one caller.
+    for number in 0..100 {
+        ask(&format!("2001:db8::{number:x}"), number, "").await;
+    }
+    assert_eq!(denied(&app).await.len(), 42);
+    // Many callers together.
+    for number in 0..900 {
+        ask(&format!("198.51.{}.{}", number / 200, number % 200), number, "").await;
+    }
+    let all = entries(&app, ADMIN, &format!("action={}", audit::DROPPED)).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((&all[0]["address"], &all[0]["times"]), (&Value::Null, &json!(900 - (500 - 42))));
+    // The next minute has room again, and rows that were written are counted on in none of it.
+    app.app.environment.advance_seconds(60);
+    ask("192.0.2.1", 1, "").await;
+    let again = entries(&app, ADMIN, "outcome=denied&address=192.0.2.1").await;
+    assert_eq!((again.len(), &again[0]["times"]), (22, &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_of_a_namespace_read_what_concerns_it() {
+    let app = app().await;
+    for id in ["acme/tool", "acme/deep/tool", "other/tool", "acme2/tool"] {
+        app.publish(id, "1.0.0").await;
+    }
+    let all = ["read", "publish", "rate", "review", "admin"];
+    let (owner, deep, nobody) =
+        (app.user("olga", &all).await, app.user("dora", &all).await, app.user("nora", &all).await);
+    app.member("acme", "olga", "owner").await;
+    app.member("acme/deep", "dora", "admin").await;
+    let rate = async |id: &str, token: &str, address: &str| {
+        let path = format!("/api/v1/skills/{id}/rate");
+        from(&app, address, Method::POST, &path, token, json!({ "rating": 5 })).await.is(200);
+    };
+    rate("acme/deep/tool", &nobody, "192.0.2.66").await;
+    rate("acme/deep/tool", &owner, "192.0.2.77").await;
+    rate("other/tool", &owner, "192.0.2.77").await;
+    from(&app, "192.0.2.66", Method::POST, "/api/v1/skills", &nobody, skill("acme/evil", "1.0.0"))
+        .await
+        .fails(403, "forbidden");
+
+    let namespaces = |entries: &[Value]| {
+        texts(entries, "namespace").into_iter().collect::<std::collections::BTreeSet<_>>()
+    };
+    let seen = entries(&app, &owner, "").await;
+    assert_eq!(namespaces(&seen).into_iter().collect::<Vec<_>>(), ["acme", "acme/deep"]);
+    assert!(seen.iter().any(|row| row["code"] == "forbidden" && row["actor"] == "nora"), "{seen:?}");
+    let seen = entries(&app, &deep, "").await;
+    assert_eq!(namespaces(&seen).into_iter().collect::<Vec<_>>(), ["acme/deep"]);
+    // From where a stranger came is nothing for them; that of a member is.
+    for row in entries(&app, &owner, "action=skill.rated").await {
+        let is_member = row["actor"] == "olga";
+        assert_eq!(row["address"].is_null(), !is_member, "{row}");
+        assert_eq!(row["token"].is_null(), !is_member, "{row}");
+    }
+    assert_eq!(entries(&app, ADMIN, "action=skill.rated&address=192.0.2.66").await.len(), 1);
+    app.get_as(&owner, "/api/v1/audit?address=192.0.2.66").await.fails(403, "forbidden");
+    app.get_as(&nobody, "/api/v1/audit").await.fails(403, "forbidden");
+    app.get_as(&deep, "/api/v1/audit?namespace=acme").await.fails(403, "forbidden");
+    app.get_as(&deep, "/api/v1/audit/report?namespace=other").await.fails(403, "forbidden");
+    assert_eq!(entries(&app, &owner, "namespace=acme/deep&action=skill.rated").await.len(), 2);
+    // A token that is bound reads within its bounds.
+    let bound = app.token(json!({ "user": "olga", "scopes": all, "namespaces": ["acme/deep"] })).await;
+    assert_eq!(namespaces(&entries(&app, &bound, "").await).into_iter().collect::<Vec<_>>(), ["acme/deep"]);
+    // In files too.
+    let file = app.get_as(&owner, "/api/v1/audit?format=csv").await;
+    let text = String::from_utf8(file.body).unwrap();
+    assert!(text.contains("192.0.2.77") && !text.contains("192.0.2.66") && !text.contains("other"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_searched_and_comes_in_pages() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/deep/tool", "1.0.0").await;
+    let anna = app.user("anna", &["rate"]).await;
+    app.member("acme", "anna", "reader").await;
+    app.app.environment.advance_seconds(86_400);
+    app.post("/api/v1/skills/acme/tool/rate", &anna, json!({ "rating": 2 })).await.is(200);
+    let count = async |query: &str| entries(&app, ADMIN, query).await.len();
+    assert_eq!(count("actor=anna").await, 1);
+    assert_eq!(count("actor=nobody-of-that-name").await, 0);
+    assert_eq!(count("subject=acme/tool").await, 2);
+    assert_eq!(count("subject=acme/deep").await, 1);
+    assert_eq!(count("subject=ACME/Tool").await, 2);
+    // The user, the token and the role.
+    assert_eq!(count("subject=anna").await, 3);
+    assert_eq!(count("action=skill.").await, 1);
+    assert_eq!(count("action=version.published").await, 2);
+    assert_eq!(count("from=2026-01-03").await, 1);
+    assert_eq!(count("from=2026-01-03&to=2026-01-03T03:00:00Z").await, 0);
+    assert_eq!(count("subject=%00&actor=%00&action=%00").await, 0);
+    let (all, mut paged, mut before) = (entries(&app, ADMIN, "").await, Vec::new(), String::new());
+    loop {
+        let page = app.get_as(ADMIN, &format!("/api/v1/audit?limit=4{before}")).await.is(200);
+        paged.extend(page["entries"].as_array().unwrap().iter().cloned());
+        match page["next"].as_i64() {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, all);
+    for bad in ["outcome=maybe", "from=yesterday", "address=here", "format=xml", "limit=201", "before=x"] {
+        app.get_as(ADMIN, &format!("/api/v1/audit?{bad}")).await.fails(400, "invalid-parameter");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_have_all_of_it_and_no_formulas() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    // More than is read at once.
+    for turn in 0..1_100 {
+        let body = json!({ "rating": 1 + turn % 5 });
+        app.post("/api/v1/skills/acme/tool/rate", ADMIN, body).await.is(200);
+    }
+    let request = Request::builder()
+        .method(Method::DELETE)
+        .uri("/api/v1/skills/acme/tool/rate")
+        .header("authorization", format!("Bearer {ADMIN}"))
+        .header("user-agent", "=HYPERLINK(\"http://evil\",\"x\")");
+    app.send(request.body(Body::empty()).unwrap()).await.is(204);
+    let size = app.log().await.len();
+
+    let file = app.get_as(ADMIN, "/api/v1/audit?format=csv").await;
+    assert_eq!(file.headers["content-type"], "text/csv; charset=utf-8; header=present");
+    assert_eq!(file.headers["cache-control"], "no-store");
+    let mut reader = csv::Reader::from_reader(&file.body[..]);
+    let agent = reader.headers().unwrap().iter().position(|name| name == "agent").unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), size);
+    assert_eq!(&rows[0][agent], "'=HYPERLINK(\"http://evil\",\"x\")");
+    let ids: Vec<i64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert!(ids.is_sorted_by(|left, right| left > right));
+
+    let request = Request::builder()
+        .uri("/api/v1/audit?action=skill.rated&limit=700")
+        .header("authorization", format!("Bearer {ADMIN}"))
+        .header("accept", "application/x-ndjson");
+    let file = app.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(file.headers["content-type"], "application/jsonl; charset=utf-8");
+    let lines: Vec<Value> = String::from_utf8(file.body)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 700);
+    assert!(lines.iter().all(|line| line["action"] == "skill.rated"));
+    app.get_as("", "/api/v1/audit?format=csv").await.fails(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_counts_and_names_what_is_asked_for_first() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let all = ["read", "publish", "rate", "review", "admin"];
+    let (anna, rita) = (app.user("anna", &all).await, app.user("rita", &all).await);
+    app.app.environment.advance_seconds(40 * 86_400);
+    app.member("acme", "anna", "owner").await;
+    app.member("acme", "rita", "reviewer").await;
+    let policy = json!({ "approvals": 1, "role": "reviewer" });
+    app.put("/api/v1/orgs/acme/policy", &anna, policy).await.is(200);
+    app.post("/api/v1/skills", &anna, skill("acme/tool", "1.1.0")).await.is(202);
+    let approvals = "/api/v1/skills/acme/tool/versions/1.1.0/approvals";
+    let decision = json!({ "decision": "approved" });
+    app.post(approvals, &anna, decision.clone()).await.fails(403, "self-approval");
+    app.post(approvals, &rita, decision).await.is(200);
+    from(&app, "192.0.2.9", Method::GET, "/api/v1/audit", "", Value::Null)
+        .await
+        .fails(401, "unauthenticated");
+    audit::flush(&app.app, true).await.unwrap();
+
+    let report = app.get_as(ADMIN, "/api/v1/audit/report?days=30").await.is(200);
+    assert_eq!((&report["allowed"], &report["denied"]), (&json!(6), &json!(2)), "{report}");
+    let release = &report["releases"][0];
+    assert_eq!(
+        (&release["skill"], &release["version"], &release["approved_by"]),
+        (&json!("acme/tool"), &json!("1.1.0"), &json!(["rita"]))
+    );
+    assert_eq!(texts(report["members"].as_array().unwrap(), "affected"), ["rita", "anna"]);
+    assert_eq!(texts(report["policies"].as_array().unwrap(), "action"), ["policy.set"]);
+    let callers = |report: &Value| texts(report["denied_by_caller"].as_array().unwrap(), "name");
+    assert_eq!(callers(&report), ["192.0.2.9", "anna"]);
+    let actors = report["actors"].as_array().unwrap();
+    assert!(actors.contains(&json!({ "name": "anna", "times": 2 })), "{actors:?}");
+    // Of the namespace: no address of somebody who is not signed in.
+    let mine = app.get_as(&anna, "/api/v1/audit/report?days=30&namespace=acme").await.is(200);
+    assert_eq!(callers(&mine), ["anna"]);
+    let longer = app.get_as(ADMIN, "/api/v1/audit/report?days=41").await.is(200);
+    assert!(longer["allowed"].as_i64() > report["allowed"].as_i64());
+    app.get_as(ADMIN, "/api/v1/audit/report?days=0").await.fails(400, "invalid-parameter");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_installed_a_version_is_for_admins_of_its_namespace() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "1.1.0").await;
+    let all = ["read", "publish", "rate", "review", "admin"];
+    let (anna, bert) = (app.user("anna", &all).await, app.user("bert", &all).await);
+    app.member("acme", "anna", "admin").await;
+    let download = "/api/v1/skills/acme/tool/download?version=1.0.0";
+    app.get_as(&bert, download).await.is(200);
+    app.app.environment.advance_seconds(5);
+    app.get_as(&bert, download).await.is(200);
+    app.get(download).await.is(200);
+    counters::flush(&app.app).await.unwrap();
+    let installs = "/api/v1/skills/acme/tool/versions/1.0.0/installs";
+    let found = app.get_as(&anna, installs).await.is(200);
+    assert_eq!((&found["total"], &found["installs"][0]["user"]), (&json!(1), &json!("bert")));
+    assert_eq!(found["installs"][0]["downloads"], 2);
+    assert!(found["installs"][0]["first_at"].as_str() < found["installs"][0]["last_at"].as_str());
+    let other = app.get_as(&anna, &installs.replace("1.0.0", "1.1.0")).await.is(200);
+    assert_eq!(other["total"], 0);
+    app.get_as(&anna, &installs.replace("1.0.0", "9.0.0")).await.fails(404, "version-not-found");
+    app.get_as(&bert, installs).await.fails(403, "forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_is_forgotten_and_changes_never_are() {
+    let app = TestApp::with(|settings| {
+        settings.trust_forwarded = true;
+        settings.audit.denied_days = 10;
+        settings.audit.denied_rows = 5;
+        settings.audit.address_days = 20;
+    })
+    .await;
+    from(&app, "192.0.2.1", Method::POST, "/api/v1/skills", ADMIN, skill("acme/tool", "1.0.0")).await.is(201);
+    let refuse = async |number: usize| {
+        let path = format!("/api/v1/skills/acme/tool{number}/rate");
+        from(&app, "192.0.2.1", Method::DELETE, &path, "", Value::Null).await.fails(401, "unauthenticated");
+    };
+    refuse(0).await;
+    audit::flush(&app.app, true).await.unwrap();
+    app.app.environment.advance_seconds(11 * 86_400);
+    audit::prune(&app.app).await.unwrap();
+    assert!(denied(&app).await.is_empty());
+    for number in 0..9 {
+        app.app.environment.advance_seconds(1);
+        refuse(number).await;
+    }
+    audit::flush(&app.app, true).await.unwrap();
+    audit::prune(&app.app).await.unwrap();
+    let kept = denied(&app).await;
+    assert_eq!(kept.len(), 5, "{kept:?}");
+    assert_eq!(kept[0]["subject"], "acme/tool8");
+    let published = async || entries(&app, ADMIN, "action=version.published").await.remove(0);
+    assert_eq!(published().await["address"], "192.0.2.1");
+    app.app.environment.advance_seconds(11 * 86_400);
+    audit::prune(&app.app).await.unwrap();
+    let published = published().await;
+    assert_eq!((&published["address"], &published["actor"]), (&Value::Null, &json!("admin")));
+    assert_eq!(entries(&app, ADMIN, "outcome=allowed").await.len(), app.log().await.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_an_older_program_is_caught_up_with() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let before = entries(&app, ADMIN, "").await;
+    // As it is right after the tables were made, with one entry that a newer program has written beside an older one.
+    app.tamper("DELETE FROM audit WHERE log_index <> 2; UPDATE audit_head SET entries = 0".to_owned()).await;
+    let app = app.crash_and_reopen().await;
+    let mut after = entries(&app, ADMIN, "").await;
+    after.sort_by_key(|entry| entry["log_index"].as_i64());
+    let plain = |entries: &[Value]| -> Vec<(Value, Value, Value)> {
+        entries.iter().map(|e| (e["log_index"].clone(), e["action"].clone(), e["subject"].clone())).collect()
+    };
+    let mut expected = plain(&before);
+    expected.reverse();
+    assert_eq!(plain(&after), expected);
+    app.publish("acme/tool", "1.1.0").await;
+    assert_eq!(entries(&app, ADMIN, "outcome=allowed").await.len(), app.log().await.len());
+}

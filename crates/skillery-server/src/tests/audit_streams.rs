@@ -1,0 +1,261 @@
+//! The audit sent on: to collectors of syslog and to a webhook that really listen, on this machine.
+
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::{ADMIN, TestApp};
+use crate::audit::{self, Follower};
+use crate::outbound;
+use crate::settings::{AuditStream, Settings};
+
+const SECRET: &str = "a-secret-of-the-tests-of-32-characters";
+
+fn stream(to: &str) -> AuditStream {
+    let secret = to.starts_with("http").then(|| SECRET.to_owned());
+    AuditStream { name: "siem".to_owned(), to: to.parse().unwrap(), secret, allow_private: true }
+}
+
+async fn app(to: &str) -> (TestApp, Follower) {
+    let stream = stream(to);
+    let app = TestApp::with(|settings| settings.audit.streams.push(stream)).await;
+    let mut follower = Follower::new(&app.app, 0);
+    // It begins at what comes from now on.
+    assert!(!follower.turn(&app.app).await.unwrap());
+    (app, follower)
+}
+
+/// The entry of a message of syslog.
+fn entry(message: &str) -> Value {
+    let (head, text) = message.split_once(" - {").unwrap();
+    let words: Vec<&str> = head.split(' ').collect();
+    let [priority, time, host, program, process, kind] = words.as_slice() else { panic!("{head}") };
+    let entry: Value = serde_json::from_str(&format!("{{{text}")).unwrap();
+    // Facility 10, and what is informational or a warning.
+    let (severity, outcome) = if entry["outcome"] == "denied" { (4, "denied") } else { (6, "allowed") };
+    assert_eq!((*priority, *kind), (format!("<{}>1", 10 * 8 + severity).as_str(), outcome));
+    assert_eq!((entry["last_time"].as_str().unwrap(), *host, *program), (*time, "-", "skillery"));
+    assert_eq!(process.parse::<u32>().unwrap(), std::process::id());
+    entry
+}
+
+/// Messages with their lengths before them.
+fn frames(bytes: &[u8]) -> Vec<Value> {
+    let (mut rest, mut found) = (bytes, Vec::new());
+    while !rest.is_empty() {
+        let space = rest.iter().position(|byte| *byte == b' ').unwrap();
+        let length: usize = std::str::from_utf8(&rest[..space]).unwrap().parse().unwrap();
+        found.push(entry(std::str::from_utf8(&rest[space + 1..space + 1 + length]).unwrap()));
+        rest = &rest[space + 1 + length..];
+    }
+    found
+}
+
+async fn change_and_refusal(app: &TestApp) {
+    app.publish("acme/tool", "1.0.0").await;
+    app.delete("/api/v1/skills/acme/tool/rate", "").await.fails(401, "unauthenticated");
+    audit::flush(&app.app, true).await.unwrap();
+}
+
+fn actions(entries: &[Value]) -> Vec<&str> {
+    entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect()
+}
+
+const EXPECTED: [&str; 4] =
+    ["org.created", "member.set", "version.published", "DELETE /api/v1/skills/{id}/rate"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tcp_with_lengths_and_nothing_is_lost_while_nobody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (app, mut follower) = app(&format!("tcp://{address}")).await;
+    drop(listener);
+    change_and_refusal(&app).await;
+    for _ in 0..2 {
+        follower.turn(&app.app).await.unwrap_err();
+    }
+    // A start does not forget where it was.
+    let app = app.crash_and_reopen().await;
+    let mut follower = Follower::new(&app.app, 0);
+    follower.turn(&app.app).await.unwrap_err();
+
+    let listener = TcpListener::bind(address).await.unwrap();
+    let collected = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        let (mut connection, _) = listener.accept().await.unwrap();
+        connection.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    });
+    assert!(!follower.turn(&app.app).await.unwrap());
+    let entries = frames(&collected.await.unwrap());
+    assert_eq!(actions(&entries), EXPECTED);
+    // Nothing is new: nobody is asked for, and nobody listens.
+    assert!(!follower.turn(&app.app).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_udp() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (app, mut follower) = app(&format!("udp://{}", socket.local_addr().unwrap())).await;
+    change_and_refusal(&app).await;
+    follower.turn(&app.app).await.unwrap();
+    let mut buffer = vec![0; 65_536];
+    let mut entries = Vec::new();
+    for _ in 0..EXPECTED.len() {
+        let length = socket.recv(&mut buffer).await.unwrap();
+        entries.push(entry(std::str::from_utf8(&buffer[..length]).unwrap()));
+    }
+    assert_eq!(actions(&entries), EXPECTED);
+    assert_eq!(entries[2]["event"]["kind"], "version.published");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn to_a_local_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let (app, mut follower) = app(&format!("unix:{}", path.display())).await;
+    change_and_refusal(&app).await;
+    follower.turn(&app.app).await.unwrap();
+    let mut buffer = vec![0; 65_536];
+    for expected in EXPECTED {
+        let length = socket.recv(&mut buffer).await.unwrap();
+        assert_eq!(entry(std::str::from_utf8(&buffer[..length]).unwrap())["action"], expected);
+    }
+}
+
+/// What a webhook was sent, and with what it answers.
+#[derive(Default)]
+struct Hook {
+    status: Mutex<u16>,
+    requests: Mutex<Vec<(HeaderMap, Bytes)>>,
+}
+
+async fn take(
+    State(hook): State<Arc<Hook>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, [(&'static str, &'static str); 1]) {
+    hook.requests.lock().unwrap().push((headers, body));
+    (StatusCode::from_u16(*hook.status.lock().unwrap()).unwrap(), [("location", "/elsewhere")])
+}
+
+async fn hook() -> (String, Arc<Hook>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let hook = Arc::new(Hook::default());
+    let router = axum::Router::new().fallback(take).with_state(Arc::clone(&hook));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, hook)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_a_webhook_signed_and_again_until_it_is_taken() {
+    let (url, hook) = hook().await;
+    let (app, mut follower) = app(&url).await;
+    change_and_refusal(&app).await;
+    // An answer that leads elsewhere is not followed.
+    for status in [500, 302, 404] {
+        *hook.status.lock().unwrap() = status;
+        follower.turn(&app.app).await.unwrap_err();
+    }
+    *hook.status.lock().unwrap() = 204;
+    app.app.environment.advance_seconds(7);
+    assert!(!follower.turn(&app.app).await.unwrap());
+    assert!(!follower.turn(&app.app).await.unwrap());
+    let requests = std::mem::take(&mut *hook.requests.lock().unwrap());
+    assert_eq!(requests.len(), 4);
+    let header = |place: usize, name: &str| requests[place].0[name].to_str().unwrap().to_owned();
+    for (place, (_, body)) in requests.iter().enumerate() {
+        let (id, seconds) = (header(place, "webhook-id"), header(place, "webhook-timestamp"));
+        assert_eq!(id, header(0, "webhook-id"));
+        let signed = outbound::sign(SECRET, &id, seconds.parse().unwrap(), body);
+        assert_eq!(header(place, "webhook-signature"), signed);
+        let lines: Vec<Value> = std::str::from_utf8(body)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(actions(&lines), EXPECTED);
+    }
+    assert_ne!(header(0, "webhook-timestamp"), header(3, "webhook-timestamp"));
+    // What counts more comes again with its number.
+    app.delete("/api/v1/skills/acme/tool/rate", "").await.fails(401, "unauthenticated");
+    audit::flush(&app.app, true).await.unwrap();
+    follower.turn(&app.app).await.unwrap();
+    let (_, body) = hook.requests.lock().unwrap().remove(0);
+    let line: Value = serde_json::from_slice(&body).unwrap();
+    let before: Value =
+        serde_json::from_slice(requests[3].1.split(|byte| *byte == b'\n').nth(3).unwrap()).unwrap();
+    assert_eq!((&line["id"], &line["times"], &before["times"]), (&before["id"], &json!(2), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_servers_send_a_stream_once() {
+    let (url, hook) = hook().await;
+    *hook.status.lock().unwrap() = 200;
+    let (app, mut follower) = app(&url).await;
+    let another = app.another().await;
+    let mut others = Follower::new(&another.app, 0);
+    for turn in 0..30 {
+        app.post("/api/v1/skills", ADMIN, super::skill("acme/tool", &format!("1.{turn}.0"))).await.is(201);
+        let (one, two) = tokio::join!(follower.turn(&app.app), others.turn(&another.app));
+        one.unwrap();
+        two.unwrap();
+    }
+    follower.turn(&app.app).await.unwrap();
+    let mut ids = Vec::new();
+    for (_, body) in hook.requests.lock().unwrap().iter() {
+        let lines = std::str::from_utf8(body).unwrap().lines();
+        ids.extend(lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_i64().unwrap()));
+    }
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!((ids.len(), ids.len()), (sorted.len(), 32), "none twice: {ids:?}");
+    assert!(sorted.windows(2).all(|pair| pair[0] + 1 == pair[1]), "nothing is missing: {sorted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_networks_are_not_asked_unless_that_is_allowed() {
+    let (url, hook) = hook().await;
+    *hook.status.lock().unwrap() = 200;
+    let named = AuditStream { allow_private: false, ..stream(&url.replace("127.0.0.1", "localhost")) };
+    let app = TestApp::with(|settings| settings.audit.streams.push(named)).await;
+    let mut follower = Follower::new(&app.app, 0);
+    follower.turn(&app.app).await.unwrap();
+    app.publish("acme/tool", "1.0.0").await;
+    let refused = follower.turn(&app.app).await.unwrap_err();
+    assert!(refused.to_string().contains("private network"), "{refused}");
+    assert!(hook.requests.lock().unwrap().is_empty());
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let check = |streams: Vec<AuditStream>| {
+        let mut settings = Settings::default();
+        settings.audit.streams = streams;
+        settings.check().map_err(|error| error.to_string())
+    };
+    check(vec![stream("udp://siem.example")]).unwrap();
+    check(vec![stream("unix:/dev/log")]).unwrap();
+    check(vec![stream("https://siem.example/hook")]).unwrap();
+    for (wrong, part) in [
+        (vec![stream("ftp://siem.example")], "sends `siem` to none of"),
+        (vec![stream("unix:log")], "sends `siem` to none of"),
+        (vec![stream("udp:514")], "sends `siem` to none of"),
+        (vec![stream("udp://a"), stream("udp://b")], "twice"),
+        (vec![AuditStream { name: "a b".to_owned(), ..stream("udp://a") }], "which is none"),
+        (vec![AuditStream { secret: Some("short".to_owned()), ..stream("https://a") }], "needs a `secret`"),
+        (vec![AuditStream { secret: Some(SECRET.to_owned()), ..stream("udp://a") }], "no webhook"),
+    ] {
+        let error = check(wrong).unwrap_err();
+        assert!(error.contains(part) && !error.contains(SECRET), "{error}");
+    }
+}

@@ -1,0 +1,203 @@
+//! Installs by program, version and time.
+
+use serde_json::{Value, json};
+
+use super::super::{ADMIN, TestApp};
+use super::DAY;
+use crate::insight::roll_up;
+
+const INSTALLS: &str = "/api/v1/skills/acme/tool/usage/installs";
+const DOWNLOAD: &str = "/api/v1/skills/acme/tool/download";
+
+async fn count(app: &TestApp, table: &str) -> i64 {
+    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table}")))
+        .fetch_one(app.app.db.reader())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn installs_are_told_by_day_version_and_program() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "2.0.0").await;
+    for _ in 0..3 {
+        app.download_with("", DOWNLOAD, "curl/8.5.0").await.is(200);
+    }
+    app.install("", "acme/tool", "1.0.0").await;
+    app.days(2).await;
+    // Whatever callers call themselves makes no new row.
+    for number in 0..20 {
+        app.download_with("", DOWNLOAD, &format!("evil-{number}/1")).await.is(200);
+    }
+    let zip = "/.well-known/agent-skills/acme/tool";
+    assert_ne!(app.download_with("", zip, "skillery/1").await.status.as_u16(), 500);
+    app.settle().await;
+    let installs = app.get(&format!("{INSTALLS}?days=4")).await.is(200);
+    insta::assert_json_snapshot!(installs);
+    assert_eq!(count(&app, "program_installs").await, 3);
+    // A head is no install, and what is not answered is none.
+    app.call(axum::http::Method::HEAD, DOWNLOAD, "", None).await;
+    app.get("/api/v1/skills/acme/none/download").await.fails(404, "skill-not-found");
+    app.settle().await;
+    assert_eq!(app.get(INSTALLS).await.is(200)["total"], 24);
+    let record = app.get("/api/v1/skills/acme/tool").await.is(200);
+    assert_eq!(record["install_count"], 24);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weeks_and_months_are_the_sums_of_their_days_before_and_after_these_are_removed() {
+    let app = TestApp::with(|settings| settings.insight.keep_days = 62).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/deep/other", "1.0.0").await;
+    for day in 0..40 {
+        for _ in 0..=day % 3 {
+            app.install("", "acme/tool", "1.0.0").await;
+        }
+        if day % 10 == 0 {
+            app.install("", "acme/deep/other", "1.0.0").await;
+        }
+        app.days(1).await;
+    }
+    let sums = async |by: &str| {
+        let path = |of: &str| format!("/api/v1/{of}?by={by}&days=365");
+        let of_skill = app.get(&path("skills/acme/tool/usage/installs")).await.is(200);
+        let of_org = app.get_as(ADMIN, &path("orgs/acme/usage")).await.is(200);
+        let of_deep = app.get_as(ADMIN, &path("orgs/acme/deep/usage")).await.is(200);
+        for installs in [&of_skill, &of_org, &of_deep] {
+            let periods = installs["periods"].as_array().unwrap();
+            let sum: u64 = periods.iter().map(|period| period["installs"].as_u64().unwrap()).sum();
+            assert_eq!(installs["total"], sum);
+            let programs = installs["programs"].as_array().unwrap();
+            let sum: u64 = programs.iter().map(|program| program["installs"].as_u64().unwrap()).sum();
+            assert_eq!(installs["total"], sum);
+        }
+        assert_eq!(
+            (of_skill["total"].as_u64(), of_org["total"].as_u64(), of_deep["total"].as_u64()),
+            (Some(79), Some(83), Some(4))
+        );
+        (of_skill, of_org)
+    };
+    sums("day").await;
+    let (weeks, org_weeks) = sums("week").await;
+    let (months, _) = sums("month").await;
+    // Another run changes nothing, nor does one on another server.
+    roll_up(&app.app).await.unwrap();
+    roll_up(&app.another().await.app).await.unwrap();
+    assert_eq!(sums("week").await.0, weeks);
+    let rows = count(&app, "installs").await;
+    app.days(80).await;
+    assert_eq!((count(&app, "installs").await, rows), (0, 44));
+    assert_eq!(count(&app, "program_installs").await, 0);
+    let told = |installs: &Value| {
+        let periods = installs["periods"].as_array().unwrap().iter();
+        periods.filter(|period| period["installs"] != 0).cloned().collect::<Vec<_>>()
+    };
+    for (by, before, path) in [
+        ("week", &weeks, INSTALLS.to_owned()),
+        ("month", &months, INSTALLS.to_owned()),
+        ("week", &org_weeks, "/api/v1/orgs/acme/usage".to_owned()),
+    ] {
+        let after = app.get_as(ADMIN, &format!("{path}?by={by}&days=365")).await.is(200);
+        assert_eq!(told(&after), told(before), "{by}");
+        assert_eq!(after["total"], before["total"]);
+    }
+    assert_eq!(app.get(&format!("{INSTALLS}?days=365")).await.is(200)["total"], 0);
+    // The count of a skill is of all time.
+    assert_eq!(app.get("/api/v1/skills/acme/tool").await.is(200)["install_count"], 79);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_adds_no_day_twice() {
+    let app = TestApp::new().await;
+    for number in 0..5 {
+        app.publish(&format!("acme/tool{number}"), "1.0.0").await;
+        app.install("", &format!("acme/tool{number}"), "1.0.0").await;
+    }
+    app.settle().await;
+    app.app.environment.advance_seconds(3 * DAY);
+    roll_up(&app.app).await.unwrap();
+    let app = app.crash_and_reopen().await;
+    roll_up(&app.app).await.unwrap();
+    // A day whose sums are not committed is added again as a whole.
+    app.tamper(
+        "DELETE FROM install_periods; DELETE FROM program_periods; DELETE FROM namespace_periods".to_owned(),
+    )
+    .await;
+    app.tamper("DELETE FROM settings WHERE name = 'rollup-day'".to_owned()).await;
+    roll_up(&app.app).await.unwrap();
+    let org = app.get_as(ADMIN, "/api/v1/orgs/acme/usage?by=week").await.is(200);
+    assert_eq!(
+        (&org["total"], &org["programs"]),
+        (&json!(5), &json!([{ "program": "skillery", "installs": 5 }]))
+    );
+    let days = app.get_as(ADMIN, "/api/v1/orgs/acme/usage").await.is(200);
+    assert_eq!(days["total"], 5);
+    assert_eq!(days["skills"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trends_compare_with_as_much_before() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    assert_eq!(app.get(INSTALLS).await.is(200)["trend"], Value::Null);
+    for _ in 0..4 {
+        app.install("", "acme/tool", "1.0.0").await;
+    }
+    app.days(7).await;
+    for _ in 0..3 {
+        app.install("", "acme/tool", "1.0.0").await;
+    }
+    app.settle().await;
+    let week = app.get(&format!("{INSTALLS}?days=7")).await.is(200);
+    assert_eq!((&week["total"], &week["before"], &week["trend"]), (&json!(3), &json!(4), &json!(-0.25)));
+    for wrong in ["days=0", "days=367", "by=year", "by=month&days=3661", "days=-1", "days=x"] {
+        app.get(&format!("{INSTALLS}?{wrong}")).await.fails(400, "invalid-parameter");
+    }
+    app.get(&format!("{INSTALLS}?by=month&days=3660")).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_of_a_namespace_are_for_those_who_see_all_of_it() {
+    let app = TestApp::new().await;
+    app.publish_seen("acme/deep/secret", "1.0.0", &[], "private").await;
+    app.install(ADMIN, "acme/deep/secret", "1.0.0").await;
+    app.settle().await;
+    let anna = app.user("anna", &["read"]).await;
+    let path = "/api/v1/orgs/acme/deep/usage";
+    app.get(path).await.fails(401, "unauthenticated");
+    app.get_as(&anna, path).await.fails(404, "org-not-found");
+    app.member("acme/deep", "anna", "reader").await;
+    let deep = app.get_as(&anna, path).await.is(200);
+    assert_eq!((&deep["total"], &deep["skills"][0]["id"]), (&json!(1), &json!("acme/deep/secret")));
+    // What lies above has more than she sees.
+    app.get_as(&anna, "/api/v1/orgs/acme/usage").await.fails(404, "org-not-found");
+    app.get_as(ADMIN, "/api/v1/orgs/nobody/usage").await.fails(404, "org-not-found");
+    let bound = app.token(json!({ "user": "anna", "scopes": ["read"], "namespaces": ["other"] })).await;
+    app.get_as(&bound, path).await.fails(404, "org-not-found");
+    app.get("/api/v1/skills/acme/deep/secret/usage/installs").await.fails(404, "skill-not-found");
+    app.get("/api/v1/skills/acme/deep/secret/usage/adoption").await.fails(404, "skill-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_are_not_told_by_program() {
+    let app = TestApp::with(|settings| settings.insight.k = 5).await;
+    app.publish("acme/tool", "1.0.0").await;
+    for (program, times) in [("curl/8", 9), ("skillery/1", 6), ("git/2", 1)] {
+        for _ in 0..times {
+            app.download_with("", DOWNLOAD, program).await.is(200);
+        }
+    }
+    app.settle().await;
+    let installs = app.get(INSTALLS).await.is(200);
+    // The one of git would be what the others lack of the whole, so that the next goes with it.
+    let programs = json!([
+        { "program": "curl", "installs": 9 },
+        { "program": "skillery", "installs": null },
+        { "program": "git", "installs": null },
+    ]);
+    assert_eq!(
+        (&installs["total"], &installs["programs"], &installs["k"]),
+        (&json!(16), &programs, &json!(5))
+    );
+}

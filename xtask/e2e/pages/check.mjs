@@ -1,0 +1,111 @@
+// Looks at all pages of a registry with a browser. What is there, and who may see it, is in the file that is the argument.
+// Prints a line for each thing that was tried, and ends with 1 where one was not as it must be.
+
+import { createServer } from "node:http";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+import { flows, signIn } from "./flows.mjs";
+import { forgeries, injections, planted, redirects, waiting } from "./hostile.mjs";
+import { PAGES } from "./pages.mjs";
+import { LIMIT, must, ran, violations, watched } from "./watch.mjs";
+
+const world = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const only = world.only ?? "";
+const SIZES = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
+
+let good = 0;
+let wrong = 0;
+
+async function tell(what, attempt) {
+  if (!what.includes(only)) return;
+  try {
+    const words = await attempt();
+    good += 1;
+    console.log(`  ok        ${what}${words ? `: ${words}` : ""}`);
+  } catch (error) {
+    wrong += 1;
+    console.log(`  WRONG     ${what}: ${error.message.split("\n").slice(0, 6).join(" / ")}`);
+  }
+}
+
+/// Every watcher must first be seen to notice: one that cannot would say nothing with its silence.
+async function watchersNotice(browser) {
+  const server = createServer((request, response) => {
+    const big = request.url === "/big.css";
+    response.writeHead(200, { "content-type": big ? "text/css" : "text/html", "content-security-policy": "script-src 'self' 'nonce-n'; img-src *" });
+    response.end(big ? `/*${"x".repeat(LIMIT)}*/` : `<!doctype html><link rel="stylesheet" href="/big.css"><img src="http://127.0.0.1:9/away.png"><a href="javascript:1" onclick="x">x</a>
+      <script>window.blocked = 1</script><script nonce="n">window.ran = "yes"; setTimeout(() => alert("hello"), 50)</script>`);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const watch = await watched(browser, url);
+  try {
+    await watch.page.goto(url);
+    await watch.page.waitForTimeout(300);
+    const noticed = (kind, text = "") => must(watch.faults.some((fault) => fault.startsWith(kind) && fault.includes(text)), `a ${kind} is not noticed: ${watch.faults}`);
+    noticed("request", "away.png");
+    noticed("dialog");
+    noticed("console", "Content Security Policy");
+    must(watch.bytes > LIMIT, `${watch.bytes} bytes are not noticed`);
+    must(await ran(watch.page) === "yes", "a script that runs is not noticed");
+    must((await violations(watch.page, axe)).length > 0, "axe finds nothing");
+    must((await watch.page.evaluate(waiting)).length >= 3, "what waits to run is not noticed");
+  } finally {
+    await watch.context.close();
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+}
+
+/// One page, as one of those who look at it, in one theme and one size.
+async function look(browser, row, states, colorScheme, viewport) {
+  const watch = await watched(browser, world.url, { colorScheme, viewport, storageState: row.as && states[row.as], reducedMotion: "reduce" });
+  const { page } = watch;
+  try {
+    watch.expected = row.status ?? 200;
+    const answer = await page.goto(world.url + row.path);
+    await page.waitForLoadState("networkidle");
+    must(answer.status() === watch.expected, `it is answered with ${answer.status()}`);
+    must((await page.content()).includes(row.has), `it does not say “${row.has}”`);
+    must(watch.bytes > 0 && watch.bytes < LIMIT, `it weighs ${watch.bytes} bytes`);
+    await page.screenshot({ path: `${world.screens}/${row.name}-${colorScheme}-${viewport.width}.png`, fullPage: true });
+    const bytes = watch.bytes;
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    must(wide <= 0, `it is ${wide} points wider than the window`);
+    const found = await violations(page, axe, row.hostile ? [[".prose"]] : []);
+    must(found.length === 0, found.join("; "));
+    must(watch.faults.length === 0, watch.faults.join("; "));
+    return `${(bytes / 1024).toFixed(1)} KB`;
+  } finally {
+    await watch.context.close();
+  }
+}
+
+const browser = await chromium.launch({ executablePath: world.browser, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+try {
+  mkdirSync(world.screens, { recursive: true });
+  await tell("what must be noticed is noticed", () => watchersNotice(browser));
+  const states = {};
+  for (const who of new Set(PAGES.flatMap((row) => row.as ?? []))) {
+    const context = await browser.newContext();
+    await signIn(await context.newPage(), world, who);
+    states[who] = await context.storageState();
+    await context.close();
+  }
+  for (const row of PAGES) {
+    for (const theme of ["light", "dark"]) {
+      for (const size of SIZES) await tell(`page ${row.name}, ${theme}, ${size.width} wide`, () => look(browser, row, states, theme, size));
+    }
+  }
+  await flows(browser, world, tell);
+  await injections(browser, world, tell);
+  await forgeries(browser, world, tell);
+  await redirects(browser, world, tell);
+  await planted(browser, world, tell);
+} finally {
+  await browser.close();
+}
+console.log(`${PAGES.length} pages; ${good} as they must be, ${wrong} not`);
+process.exitCode = wrong === 0 ? 0 : 1;

@@ -1,0 +1,274 @@
+//! A registry as there is after a while: skills and versions of all standings, orgs and people with roles, policies, ratings,
+//! keys. What people wrote is also what hostile people would write.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use skillery_core::bundle::{self, BundleFile};
+
+use super::authors::succeeded;
+use super::registry::{Caller, Registry};
+
+/// Lines that real skills are described by.
+const DESCRIPTIONS: &str = "bench/data/descriptions.txt";
+/// Skills that there are for lists to have pages.
+const MANY: usize = 60;
+/// What would run if a page let it. It sets a flag that a browser is asked for afterwards.
+const SCRIPT: &str = "<script>window.ran='script'</script>";
+const HANDLER: &str = "<img src=x onerror=\"window.ran='handler'\">";
+const PICTURE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"window.ran='svg'\">\
+                       <script>window.ran='svg'</script></svg>";
+
+/// What there is, by names that tests ask for.
+pub(crate) struct Stock {
+    pub(crate) admin: Caller,
+    /// Owns all orgs.
+    pub(crate) ada: Caller,
+    /// Reviews, and sees what is private.
+    pub(crate) ben: Caller,
+    /// Belongs nowhere.
+    pub(crate) dan: Caller,
+    /// Tokens that nothing is done with but revoking them.
+    pub(crate) spare_tokens: Vec<String>,
+    /// Fingerprints of enrolled keys.
+    pub(crate) keys: Vec<String>,
+}
+
+impl Stock {
+    /// Fills a new registry.
+    pub(crate) fn fill(program: &Path, registry: &Registry, folder: &Path) -> Result<Self> {
+        let token = registry.admin.clone().context("the first start told no admin token")?;
+        let admin = Caller { address: registry.address, token };
+        let everything = json!(["read", "publish", "rate", "admin", "review"]);
+        let person = |name: &str, scopes: &Value| -> Result<Caller> {
+            admin.call("POST", "/users", &json!({ "name": name }))?;
+            let asked = json!({"label": "e2e", "user": name, "scopes": scopes});
+            let made = admin.call("POST", "/tokens", &asked)?;
+            let token = made["token"].as_str().context("no token was made")?.to_owned();
+            Ok(Caller { address: admin.address, token })
+        };
+        let ada = person("ada", &everything)?;
+        let ben = person("ben", &everything)?;
+        let cleo = person("cleo", &everything)?;
+        let dan = person("dan", &json!(["read", "rate"]))?;
+        let mut stock = Self { admin, ada, ben, dan, spare_tokens: Vec::new(), keys: Vec::new() };
+        stock.found(&cleo)?;
+        stock.publish_many()?;
+        stock.publish_standings()?;
+        stock.publish_hostile()?;
+        stock.rate(&cleo)?;
+        for number in 0..40 {
+            let asked = json!({"label": format!("spare {number}"), "scopes": ["read"], "user": "dan"});
+            let made = stock.admin.call("POST", "/tokens", &asked)?;
+            stock.spare_tokens.extend(made["id"].as_str().map(str::to_owned));
+        }
+        stock.enrol(program, &registry.url, folder)?;
+        Ok(stock)
+    }
+
+    fn found(&self, cleo: &Caller) -> Result<()> {
+        for org in ["acme", "initech", "empty"] {
+            self.ada.call("POST", "/orgs", &json!({ "name": org }))?;
+        }
+        for (path, role) in [
+            ("acme/members/ben", "reviewer"),
+            ("acme/members/cleo", "reader"),
+            ("initech/members/ben", "reviewer"),
+            ("acme/docs/members/cleo", "publisher"),
+        ] {
+            self.ada.call("PUT", &format!("/orgs/{path}"), &json!({ "role": role }))?;
+        }
+        self.ada.call(
+            "PUT",
+            "/orgs/empty/policy",
+            &json!({"approvals": 2, "role": "admin", "signed": true}),
+        )?;
+        let reports = folder("reports", "Makes reports of all kinds out of tables", &[]);
+        publish(cleo, &json!({"id": "acme/docs/reports", "version": "1.0.0"}), reports)
+    }
+
+    /// Skills with real descriptions, and one with more versions than a page has.
+    fn publish_many(&self) -> Result<()> {
+        let descriptions =
+            std::fs::read_to_string(DESCRIPTIONS).with_context(|| format!("cannot read `{DESCRIPTIONS}`"))?;
+        let lines = descriptions.lines().filter(|line| line.len() > 40).step_by(7).take(MANY);
+        for (number, line) in lines.enumerate() {
+            let id = format!("acme/tool-{number:02}");
+            let tags = [["pdf", "email", "csv", "text"][number % 4], ["fast", "small", "new"][number % 3]];
+            let code = format!("def tool_{number:02}(value: str) -> str:\n    return value\n");
+            let license = ["MIT", "Apache-2.0"][number % 2];
+            let request = json!({
+                "id": id, "version": "1.0.0", "description": line, "code": code, "tags": tags,
+                "license": license, "homepage": "https://example.org/tool",
+                "repository": "https://example.org/tool.git", "author": "Ada Lovelace",
+            });
+            self.ada.call("POST", "/skills", &request)?;
+        }
+        for minor in 1..30 {
+            let code = format!("def tool_00(value: str) -> str:\n    return value  # {minor}\n");
+            let request = json!({"id": "acme/tool-00", "version": format!("1.{minor}.0"), "code": code, "tags": ["pdf"],
+                       "description": "Turns what people wrote into what other people can read"});
+            self.ada.call("POST", "/skills", &request)?;
+        }
+        Ok(())
+    }
+
+    /// Versions of each standing, and what not everybody sees.
+    fn publish_standings(&self) -> Result<()> {
+        let ada = &self.ada;
+        let version = |name: &str, version: &str, visibility: &str| -> Result<()> {
+            let (_, short) = name.rsplit_once('/').context("an id has a slash")?;
+            let guide = format!("# Guide\n\nThis is version {version}.\n");
+            let more = [("references/guide.md", guide.as_bytes()), ("scripts/run.py", b"print('hello')\n")];
+            let files = folder(short, "Shows what a version can come to", &more);
+            publish(ada, &json!({"id": name, "version": version, "visibility": visibility}), files)
+        };
+        for number in ["1.0.0", "1.0.1", "1.0.2", "2.0.0-beta.1"] {
+            version("acme/shaky", number, "public")?;
+        }
+        let status = |caller: &Caller, method: &str, path: &str, body: &Value| {
+            caller.call(method, &format!("/skills/{path}"), body).map(drop)
+        };
+        let reason = json!({"reason": "it shakes too much, use 1.0.0"});
+        status(ada, "PUT", "acme/shaky/versions/1.0.1/yank", &reason)?;
+        let harm = json!({"reason": "it does harm"});
+        status(&self.admin, "PUT", "acme/shaky/versions/1.0.2/quarantine", &harm)?;
+        version("acme/vault", "1.0.0", "private")?;
+        version("acme/inside", "1.0.0", "internal")?;
+        version("initech/reviewed", "1.0.0", "public")?;
+        ada.call("PUT", "/orgs/initech/policy", &json!({"approvals": 1, "role": "reviewer"}))?;
+        for number in ["1.1.0", "1.2.0", "1.3.0"] {
+            version("initech/reviewed", number, "public")?;
+        }
+        version("initech/waiting", "0.1.0", "public")?;
+        let path = |version: &str| format!("initech/reviewed/versions/{version}/approvals");
+        let approved = json!({"decision": "approved", "comment": "looks good"});
+        status(&self.ben, "POST", &path("1.1.0"), &approved)?;
+        status(&self.ben, "POST", &path("1.2.0"), &json!({"decision": "rejected", "comment": "no tests"}))
+    }
+
+    /// Everything that a person may write, written so that it would run. Names have no room for that.
+    fn publish_hostile(&self) -> Result<()> {
+        let ada = &self.ada;
+        let body = format!(
+            "# Title {SCRIPT}\n\n{HANDLER}\n\n{PICTURE}\n\n[a link](javascript:window.ran='link')\n\n\
+             <a href=\"javascript:window.ran='anchor'\">another</a>\n\n![a picture](scripts/evil.svg)\n\n\
+             ![](javascript:window.ran='picture')\n\n<iframe srcdoc=\"<script>parent.ran='frame'</script>\"></iframe>\n\n\
+             <form action=\"/logout\" method=\"post\"><button>Click</button></form>\n\n\
+             <style>body {{ display: none }}</style>\n\n<math><mtext><img src=x onerror=\"window.ran='math'\"></mtext></math>\n\n\
+             ```\n{SCRIPT}\n```\n\n| a | b |\n| - | - |\n| {HANDLER} | [x](data:text/html,{SCRIPT}) |\n\n\
+             <details open ontoggle=\"window.ran='toggle'\"><summary>more</summary></details>\n\n\
+             <base href=\"https://example.org/\"><meta http-equiv=\"refresh\" content=\"0;url=https://example.org/\">\n\n\
+             <https://example.org/\"onmouseover=\"window.ran='auto'>\n\n<input autofocus onfocus=\"window.ran='focus'\">\n"
+        );
+        let skill = format!(
+            "---\nname: hostile\ndescription: {}\nlicense: MIT\n---\n\n{body}",
+            json!(format!("Runs {SCRIPT} {HANDLER} \"' onfocus=window.ran='text' autofocus x=\""))
+        );
+        let page = format!("<!doctype html><html><body>{SCRIPT}{HANDLER}{PICTURE}</body></html>");
+        let named = "assets/'onfocus='window.ran=1'.html";
+        let files = [
+            ("SKILL.md", skill.as_bytes()),
+            ("scripts/evil.svg", PICTURE.as_bytes()),
+            ("assets/page.html", page.as_bytes()),
+            ("assets/page.js", b"window.ran = 'file';\n"),
+            ("assets/not.png", page.as_bytes()),
+            (named, page.as_bytes()),
+        ];
+        let files = files.iter().map(|(path, bytes)| file(path, bytes)).collect();
+        let request = json!({
+            "id": "acme/hostile", "version": "1.0.0",
+            "author": format!("{SCRIPT}{HANDLER}"),
+            "homepage": "https://example.org/?x=\"onclick=\"window.ran='home'",
+        });
+        publish(ada, &request, files)?;
+        let older = folder("hostile", &format!("Older {SCRIPT}"), &[]);
+        publish(ada, &json!({"id": "acme/hostile", "version": "0.9.0"}), older)?;
+        let reason = json!({"reason": format!("{SCRIPT}{HANDLER}{PICTURE}")});
+        ada.call("PUT", "/skills/acme/hostile/versions/0.9.0/yank", &reason)?;
+        // A tag that is no word, if one may be that.
+        let code = "def hostile_tags(value: str) -> str:\n    return value\n";
+        for (number, tags) in [json!([SCRIPT]), json!(["a\"b<c>"]), json!(["x'onclick"])].iter().enumerate() {
+            let id = format!("acme/hostile-tags-{number}");
+            let request =
+                json!({"id": id, "version": "1.0.0", "description": HANDLER, "code": code, "tags": tags});
+            let body = serde_json::to_vec(&request)?;
+            let answer = ada.send("POST", "/api/v1/skills", "application/json", body)?;
+            match answer.status()? {
+                201 | 422 => {}
+                _ => bail!("tags are answered with `{}`: {}", answer.start, answer.text()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn rate(&self, cleo: &Caller) -> Result<()> {
+        let rate = |caller: &Caller, id: &str, rating: f64, review: Option<&str>| {
+            let body = json!({"rating": rating, "review": review});
+            caller.call("POST", &format!("/skills/{id}/rate"), &body).map(drop)
+        };
+        rate(&self.ben, "acme/tool-00", 5.0, Some("Does what it says.\n\nI use it every day."))?;
+        rate(cleo, "acme/tool-00", 3.5, None)?;
+        rate(&self.ben, "acme/tool-01", 2.0, Some("Too slow for big files"))?;
+        rate(&self.ben, "acme/shaky", 1.0, Some("It shakes"))?;
+        let hostile = format!("{SCRIPT}\n\n{HANDLER}\n\n{PICTURE}\n\n[x](javascript:window.ran='review')");
+        rate(&self.ben, "acme/hostile", 1.0, Some(&hostile))
+    }
+
+    fn enrol(&mut self, program: &Path, url: &str, folder: &Path) -> Result<()> {
+        let key = folder.join("id");
+        let mut make = Command::new("ssh-keygen");
+        succeeded(make.args(["-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f"]).arg(&key))?;
+        let mut enrol = Command::new(program);
+        enrol.args(["key", "enrol"]).arg(&key).current_dir(folder).env_remove("SSH_AUTH_SOCK");
+        enrol.env("SKILLERY_REGISTRY", url).env("SKILLERY_TOKEN", &self.ada.token);
+        succeeded(enrol.env("SKILLERY_HOME", folder.join("home")))?;
+        let listed = self.ada.call("GET", "/keys", &Value::Null)?;
+        let keys = listed["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+        self.keys = keys.iter().filter_map(|key| Some(key["fingerprint"].as_str()?.to_owned())).collect();
+        if self.keys.is_empty() {
+            bail!("the key that was enrolled is not listed");
+        }
+        Ok(())
+    }
+}
+
+fn file(path: &str, bytes: &[u8]) -> BundleFile {
+    BundleFile { path: path.to_owned(), executable: path.ends_with(".py"), bytes: bytes.to_vec() }
+}
+
+fn folder(name: &str, description: &str, more: &[(&str, &[u8])]) -> Vec<BundleFile> {
+    let skill = format!(
+        "---\nname: {name}\ndescription: {}\nlicense: MIT\n---\n\n# {name}\n\nSee the [guide](references/guide.md).\n\n\
+         ## Steps\n\n1. Read the *table*.\n2. Run `scripts/run.py`.\n\n```python\nprint('hello')\n```\n\n\
+         | column | meaning |\n| --- | --- |\n| a | the first |\n| b | the second |\n\n> Numbers are rounded.\n",
+        json!(description)
+    );
+    std::iter::once(("SKILL.md", skill.as_bytes()))
+        .chain(more.iter().copied())
+        .map(|(path, bytes)| file(path, bytes))
+        .collect()
+}
+
+/// Publishes a folder as anybody's program would: a form with the request and a ZIP. It may have to wait for approval.
+pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
+    const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
+    let head = |name: &str, kind: &str, more: &str| {
+        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
+        format!("--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n")
+    };
+    let mut body = head("request", "application/json", "").into_bytes();
+    serde_json::to_writer(&mut body, request)?;
+    body.extend(b"\r\n");
+    body.extend(head("bundle", "application/zip", "; filename=\"bundle.zip\"").into_bytes());
+    body.extend(bundle::pack(files)?);
+    body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
+    match answer.status()? {
+        200..=202 => Ok(()),
+        _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
+    }
+}
