@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::show::escaped;
+
 /// A skill in the picture.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -100,10 +102,6 @@ fn shortened(text: &str) -> String {
         true => format!("…{}", text.chars().skip(length - LABEL + 1).collect::<String>()),
         false => text.to_owned(),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

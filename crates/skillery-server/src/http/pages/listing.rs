@@ -5,6 +5,7 @@ use axum::response::Response;
 use skillery_core::api::Record;
 use skillery_core::{Namespace, ProblemCode, Sort};
 
+use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
 use super::search::{found, records};
 use super::{place, show};
@@ -58,6 +59,8 @@ struct Words {
     lead: String,
     path: String,
     search: String,
+    /// Where what is new here is told.
+    feed: Option<String>,
     part: &'static str,
 }
 
@@ -102,6 +105,8 @@ async fn list(
     let end = query.offset + query.limit;
     let mut frame = frame.titled(words.heading.clone()).part(words.part);
     frame.description.clone_from(&words.lead);
+    // Of what has nothing in it, there is none.
+    frame.feed = words.feed.filter(|_| found.total > 0);
     page(&ListingPage {
         frame,
         crumbs: words.crumbs,
@@ -126,6 +131,7 @@ pub async fn trending(call: &Call, frame: Frame) -> Result<Response> {
         lead: "What was installed most in the last seven days.".to_owned(),
         path: TRENDING.to_owned(),
         search: "/search?sort=trending".to_owned(),
+        feed: Some(format!("{SEARCH_FEED}?sort=trending")),
         part: "trending",
     };
     let shown = list(call, frame, all(call, Sort::Trending)?, words, true).await?;
@@ -160,6 +166,7 @@ pub async fn tag(call: &Call, frame: Frame, tag: &str) -> Result<Response> {
         lead: format!("Skills that are tagged “{tag}”."),
         path: format!("/tags/{}", place::encoded(tag)),
         search: format!("/search?tags={encoded}"),
+        feed: Some(format!("{SEARCH_FEED}?tags={encoded}")),
         part: "tags",
     };
     let query = SearchQuery { tags: vec![tag.to_owned()], ..all(call, Sort::Installs)? };
@@ -177,6 +184,7 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
         lead: format!("Skills whose newest version {} has published.", user.name),
         path: format!("/users/{}", user.name),
         search: "/search".to_owned(),
+        feed: None,
         part: "user",
     };
     let is_oneself = call.caller.user_id() == Some(&user.id);
@@ -200,6 +208,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         lead: format!("Skills in the namespace {text}."),
         path: format!("/{text}"),
         search: format!("/search?org={text}"),
+        feed: Some(format!("/{text}/feed")),
         part: "namespace",
     };
     let query = SearchQuery { namespace: Some(namespace.clone()), ..all(call, Sort::Installs)? };

@@ -21,7 +21,7 @@ mod place;
 mod ratings;
 mod search;
 pub(crate) mod session;
-mod show;
+pub(super) mod show;
 mod sign_in;
 mod skill;
 mod versions;

@@ -81,11 +81,19 @@ impl SearchPage {
     }
 
     fn without_namespace(&self) -> String {
+        self.within("")
+    }
+
+    fn without_rating(&self) -> String {
         let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.address(&tags, "", 0)
+        self.with_rating(&tags, &self.namespace, "", 0)
     }
 
     fn address(&self, tags: &[&str], namespace: &str, offset: usize) -> String {
+        self.with_rating(tags, namespace, &self.min_rating, offset)
+    }
+
+    fn with_rating(&self, tags: &[&str], namespace: &str, min_rating: &str, offset: usize) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let offset = if offset > 0 { offset.to_string() } else { String::new() };
         let tags = tags.join(",");
@@ -94,7 +102,7 @@ impl SearchPage {
             ("q", self.query.as_str()),
             ("tags", &tags),
             ("org", namespace),
-            ("min_rating", &self.min_rating),
+            ("min_rating", min_rating),
             ("sort", sort),
             ("offset", &offset),
         ] {

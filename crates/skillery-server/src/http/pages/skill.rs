@@ -40,6 +40,8 @@ pub struct Header {
     pub versions: usize,
     /// Ratings.
     pub ratings: i64,
+    /// The version that the page is of, where it is of one.
+    pub shown: Option<Version>,
 }
 
 impl Header {
@@ -55,7 +57,18 @@ impl Header {
                 (segment.to_owned(), place.clone())
             })
             .collect();
-        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0 }
+        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0, shown: None }
+    }
+
+    /// The same above a page of this version.
+    pub fn of(mut self, version: &Version) -> Self {
+        self.shown = Some(version.clone());
+        self
+    }
+
+    /// The version that the page is of, where that is not the latest.
+    pub fn older(&self) -> Option<&Version> {
+        self.shown.as_ref().filter(|shown| self.latest.as_ref() != Some(shown))
     }
 }
 
@@ -78,6 +91,8 @@ struct SkillPage {
     /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
     waiting: Vec<Version>,
     yanked: usize,
+    /// A badge as Markdown, where everybody may look at it.
+    badge: Option<String>,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -110,13 +125,16 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         row.visibility,
         row.latest.clone(),
         if is_pinned { "version" } else { "overview" },
-    );
+    )
+    .of(&shown);
     (header.versions, header.ratings) = (versions.len(), ratings.count);
     let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
     let mut frame = frame.titled(title).part("skill");
     frame.description.clone_from(&detail.description);
     frame.feed = Some(format!("/{}/feed", row.id));
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
+    let address = format!("{}/{}", call.base()?, row.id);
+    let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
     let of = |status| versions.iter().filter(move |version| version.status == status);
@@ -137,6 +155,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         is_latest,
         waiting,
         yanked,
+        badge,
     })
 }
 

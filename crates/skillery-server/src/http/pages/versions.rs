@@ -88,7 +88,7 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
     let total = row.files.len();
     page(&FilesPage {
         frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
-        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
@@ -137,7 +137,7 @@ pub async fn file(
     let count = shown.as_ref().map_or(0, |shown| shown.split('\n').count());
     page(&FilePage {
         frame: frame.titled(format!("{path} · {} {version}", skill.id)).part("skill"),
-        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         raw: format!("/{}/versions/{version}/raw/{}", skill.id, super::place::encoded(path)),
         version: version.clone(),
         path: path.to_owned(),

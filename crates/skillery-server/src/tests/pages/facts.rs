@@ -140,8 +140,8 @@ async fn what_a_skill_needs_and_what_needs_it_is_shown() {
     for part in [
         "href=\"/acme/base\"",
         "href=\"/acme/base/versions/1.0.0\"",
-        "Needs acme/far",
-        "1 skill needs it",
+        "<span class=\"break\">acme/base</span> <code>^1.0</code>",
+        "A change here reaches 1 skill, 1 of them directly",
         "href=\"/acme/upper\"",
         "<svg class=\"graph\"",
     ] {
@@ -162,9 +162,42 @@ async fn what_a_skill_needs_and_what_needs_it_is_shown() {
     app.send_folder(ADMIN, &request, vec![file("SKILL.md", text)]).await.is(201);
     let far = browser.page("/acme/far/dependencies").await;
     assert!(
-        far.contains("1 skill needs it") && far.contains("needs no other skill") && !far.contains("spy"),
+        far.contains("A change here reaches 3 skills, 1 of them directly")
+            && far.contains("needs no other skill")
+            && !far.contains("spy"),
         "{far}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_say_what_they_are_of_and_where_more_is() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "1.1.0").await;
+    app.post("/api/v1/skills/acme/tool/rate", ADMIN, json!({ "rating": 4 })).await.is(200);
+    hidden(&app, "acme/secret", "x").await;
+    let mut browser = Browser::new(&app);
+    let latest = "<span class=\"pill good\">1.1.0</span>";
+    let (newest, old) = (browser.page("/acme/tool").await, browser.page("/acme/tool/versions/1.0.0").await);
+    assert!(newest.contains(latest), "{newest}");
+    assert!(!old.contains(latest) && old.contains("<span class=\"pill\">1.0.0</span>"), "{old}");
+    assert!(old.contains("href=\"/acme/tool\">latest: 1.1.0</a>"), "{old}");
+    // Others would not see the badge of what they do not see.
+    assert!(newest.contains("/acme/tool/badge/version.svg)]("), "{newest}");
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    assert!(!admin.page("/acme/secret").await.contains("badge"));
+    // Each filter can be taken away alone.
+    let found = browser.page("/search?q=texts&org=acme&min_rating=3").await;
+    assert!(found.contains("org=acme\">3 stars or more"), "{found}");
+    for (path, feed) in [("/acme", "/acme/feed"), ("/search?q=texts", "/search/feed?q=texts")] {
+        let page = browser.page(path).await;
+        assert!(page.contains("type=\"application/atom+xml\""), "{page}");
+        assert!(page.contains(&format!("<a href=\"{feed}\">")), "{feed}: {page}");
+        assert_eq!(browser.get(feed).await.status, 200, "{feed}");
+    }
+    // What stands between backticks is code.
+    let missing = text(&browser.get("/acme/nothing").await);
+    assert!(missing.contains("<code>acme/nothing</code>") && !missing.contains('`'), "{missing}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +215,7 @@ async fn the_log_of_a_skill_is_told_in_words() {
         assert!(page.contains(part), "{part}: {page}");
     }
     let entry = app.get("/api/v1/skills/acme/tool/versions/1.1.0").await.is(200)["log_position"].clone();
-    assert!(page.contains(&format!("<td class=\"number\">{entry}</td>")), "{entry}: {page}");
+    assert!(page.contains(&format!("class=\"number\">{entry}</td>")), "{entry}: {page}");
     let shown = browser.page("/acme/tool").await;
     for part in [&format!("entry {entry} of the log"), "/versions/1.1.0/proof", "1 version was yanked"] {
         assert!(shown.contains(part), "{part}: {shown}");
