@@ -250,10 +250,9 @@ async fn a_file_is_shown_in_pages_with_its_words_marked() {
     while let Some(path) = next {
         let page = browser.page(&path).await;
         assert!(page.len() < 200_000 && !page.contains("a<b>"), "{}", page.len());
-        assert!(
-            page.contains(&format!("id=\"L{}\"", seen + 1)) && page.contains("<b class=\"s\">"),
-            "{path}"
-        );
+        assert!(page.contains(&format!("id=\"L{}\"", seen + 1)), "{path}");
+        // Later ones are plain where marking took too long.
+        assert!(seen > 0 || page.contains("<b class=\"s\">"), "{page}");
         seen += page.matches("id=\"L").count();
         next = page
             .split_once("rel=\"next\" href=\"")

@@ -95,7 +95,7 @@ async fn feeds_of_namespaces_and_searches_show_what_the_viewer_sees() {
     assert_eq!(titles(&mut browser, "/search/feed?q=third").await, ["zoo/third 1.0.0"]);
     assert_eq!(browser.get("/nobody/feed").await.status, 404);
     let secret = browser.get("/acme/email/secret/feed").await;
-    assert!(secret.status == 404 && text(&secret).contains("skill-not-found"), "{}", text(&secret));
+    assert!(secret.status == 404 && text(&secret).contains("there is no such skill"), "{}", text(&secret));
     assert_eq!(browser.get("/search/feed?sort=nonsense").await.status, 400);
     let mut admin = Browser::signed_in(&app, ADMIN).await;
     let answer = admin.get("/acme/email/secret/feed").await;
