@@ -112,7 +112,10 @@ impl Stock {
                        "description": "Turns what people wrote into what other people can read"});
             self.ada.call("POST", "/skills", &request)?;
         }
-        Ok(())
+        let press = needing("press", "acme/tool-00 ^1.0, acme/tool-01 1.0.0, acme/nowhere ^2");
+        publish(&self.ada, &json!({"id": "acme/press", "version": "1.0.0"}), press)?;
+        let desk = needing("desk", "acme/press ^1.0");
+        publish(&self.ada, &json!({"id": "acme/desk", "version": "1.0.0"}), desk)
     }
 
     /// Versions of each standing, and what not everybody sees.
@@ -250,6 +253,15 @@ fn folder(name: &str, description: &str, more: &[(&str, &[u8])]) -> Vec<BundleFi
         .chain(more.iter().copied())
         .map(|(path, bytes)| file(path, bytes))
         .collect()
+}
+
+/// A skill that needs others.
+fn needing(name: &str, needs: &str) -> Vec<BundleFile> {
+    let skill = format!(
+        "---\nname: {name}\ndescription: Does by others what it is asked for.\nlicense: MIT\nmetadata:\n  \
+         skillery-dependencies: \"{needs}\"\n---\n\n# {name}\n\nAsk the others.\n"
+    );
+    vec![file("SKILL.md", skill.as_bytes())]
 }
 
 /// Publishes a folder as anybody's program would: a form with the request and a ZIP. It may have to wait for approval.

@@ -33,6 +33,8 @@ pub struct FullSkill {
     pub record: Option<Record>,
     /// Words of the latest version's content.
     pub words: String,
+    /// The id of the user who published it.
+    pub publisher: Option<String>,
     /// When the latest version was published.
     pub updated_at: Time,
 }
@@ -70,7 +72,7 @@ pub(super) fn skill_row(row: &AnyRow, first: usize) -> Result<SkillRow> {
 
 const FULL: &str = "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.rating_sum, s.rating_count, \
     s.install_count, s.updated_at, v.description, v.code_hash, v.signature, v.tags, v.author, v.license, v.homepage, \
-    v.repository, v.words FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
+    v.repository, v.words, v.publisher FROM skills s LEFT JOIN versions v ON v.skill = s.key AND v.version = s.latest";
 
 fn full_skill(row: &AnyRow) -> Result<FullSkill> {
     let skill = skill_row(row, 0)?;
@@ -99,7 +101,7 @@ fn full_skill(row: &AnyRow) -> Result<FullSkill> {
         }),
     };
     let words = row.try_get::<Option<String>, _>(17)?.unwrap_or_default();
-    Ok(FullSkill { skill, record, words, updated_at })
+    Ok(FullSkill { skill, record, words, publisher: row.try_get(18)?, updated_at })
 }
 
 /// The skill with this key and its latest version.

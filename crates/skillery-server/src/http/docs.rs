@@ -10,7 +10,7 @@ use skillery_core::ProblemCode;
 
 use super::call::{Call, ready_json};
 use super::openapi;
-use super::pages::{Frame, page};
+use super::pages::{Frame, page, show};
 use crate::failure::{Failure, Result};
 
 /// One way to call one address.

@@ -17,7 +17,7 @@ use crate::db::skills::FullSkill;
 use crate::failure::{Failure, Result};
 
 /// The name of the folder holds the form of the index: another form is another folder.
-const FORM: &str = "v1";
+const FORM: &str = "v2";
 /// Bytes that the writer gathers before it writes a segment by itself.
 const WRITER_BYTES: usize = 24 * 1024 * 1024;
 /// Segments of fewer documents are joined when nothing else is to be done: a larger one takes seconds.
@@ -28,6 +28,9 @@ const MOST_JOINED: u32 = 100_000;
 pub(super) const STEMMED: &str = "stemmed";
 /// As [`STEMMED`], but whole words: for completing the last one.
 pub(super) const WHOLE: &str = "whole";
+/// Fields whose values are counted.
+pub(super) const TAG: &str = "tag";
+pub(super) const NAMESPACE: &str = "namespace";
 
 /// How far the index has followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,6 +70,7 @@ pub(super) struct Fields {
     pub(super) words: Field,
     pub(super) tag: Field,
     pub(super) namespace: Field,
+    pub(super) publisher: Field,
     pub(super) visibility: Field,
     pub(super) rating: Field,
     pub(super) rating_count: Field,
@@ -107,8 +111,9 @@ fn schema() -> (Schema, Fields) {
         // Each different word stands there once.
         body: builder.add_text_field("body", words(STEMMED, IndexRecordOption::Basic)),
         words: builder.add_text_field("words", words(WHOLE, IndexRecordOption::Basic)),
-        tag: builder.add_text_field("tag", STRING),
-        namespace: builder.add_text_field("namespace", STRING),
+        tag: builder.add_text_field(TAG, STRING | FAST),
+        namespace: builder.add_text_field(NAMESPACE, STRING | FAST),
+        publisher: builder.add_text_field("publisher", STRING),
         visibility: builder.add_text_field("visibility", STRING),
         rating: builder.add_f64_field("rating", number()),
         rating_count: builder.add_u64_field("rating_count", number()),
@@ -256,6 +261,9 @@ impl Index {
         entry.add_text(fields.body, &skill.words);
         for namespace in id.namespace().self_and_ancestors() {
             entry.add_text(fields.namespace, exact(namespace));
+        }
+        if let Some(publisher) = &skill.publisher {
+            entry.add_text(fields.publisher, publisher);
         }
         entry.add_text(fields.visibility, skill.skill.visibility.as_str());
         entry.add_f64(fields.rating, record.rating);

@@ -3,6 +3,7 @@
 //! The index is a copy. It can be deleted at any time and is built anew from the database; its cursor is stored in the
 //! same commit as its documents.
 
+mod facets;
 mod follow;
 mod index;
 mod query;
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::db::{Db, log};
 use crate::failure::{Failure, Result};
+pub use facets::{Counted, Facet};
 #[cfg(test)]
 pub use follow::tidy;
 pub use follow::{TREND_DAYS, catch_up, listen, run};
@@ -112,6 +114,11 @@ impl Search {
     /// The numbers of the skills on this page, and how many there are on all.
     pub fn find(&self, query: &SearchQuery) -> Result<Found> {
         self.index.find(query)
+    }
+
+    /// How many of what is found have which tag, and lie in which namespace.
+    pub fn facets(&self, query: &SearchQuery, facets: &[Facet], most: usize) -> Result<Vec<Vec<Counted>>> {
+        self.index.facets(query, facets, most)
     }
 
     /// As [`Search::find`], among the skills whose keys come behind this one.

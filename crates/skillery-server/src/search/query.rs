@@ -31,6 +31,8 @@ pub struct SearchQuery {
     pub tags: Vec<String>,
     /// A namespace; what lies below belongs to it.
     pub namespace: Option<Namespace>,
+    /// A user's id: only skills whose latest version this user has published.
+    pub publisher: Option<String>,
     /// The least average rating.
     pub min_rating: Option<f64>,
     /// The order.
@@ -52,7 +54,7 @@ pub struct Found {
     pub numbers: Vec<i64>,
 }
 
-type Clauses = Vec<(Occur, Box<dyn Query>)>;
+pub(super) type Clauses = Vec<(Occur, Box<dyn Query>)>;
 
 impl Index {
     /// Searches.
@@ -67,17 +69,9 @@ impl Index {
         self.find_with(query, vec![(Occur::Must, constant(behind, 0.0))])
     }
 
-    fn find_with(&self, query: &SearchQuery, mut clauses: Clauses) -> Result<Found> {
+    fn find_with(&self, query: &SearchQuery, clauses: Clauses) -> Result<Found> {
         let searcher = self.reader.searcher();
-        clauses.extend(self.word_clauses(query)?);
-        clauses.extend(self.filters(query));
-        if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
-            clauses.push((Occur::Must, Box::new(AllQuery)));
-        }
-        let built: Box<dyn Query> = match clauses.len() {
-            1 => clauses.remove(0).1,
-            _ => Box::new(BooleanQuery::new(clauses)),
-        };
+        let built = self.built(query, clauses)?;
         let (total, addresses) = self.collect(&searcher, &*built, query).map_err(Failure::internal)?;
         let mut columns = Vec::new();
         for segment in searcher.segment_readers() {
@@ -89,6 +83,19 @@ impl Index {
             .filter_map(|number| i64::try_from(number).ok())
             .collect();
         Ok(Found { total, numbers })
+    }
+
+    /// The whole query, with these clauses.
+    pub(super) fn built(&self, query: &SearchQuery, mut clauses: Clauses) -> Result<Box<dyn Query>> {
+        clauses.extend(self.word_clauses(query)?);
+        clauses.extend(self.filters(query));
+        if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
+            clauses.push((Occur::Must, Box::new(AllQuery)));
+        }
+        Ok(match clauses.len() {
+            1 => clauses.remove(0).1,
+            _ => Box::new(BooleanQuery::new(clauses)),
+        })
     }
 
     fn collect(
@@ -195,6 +202,9 @@ impl Index {
         }
         if let Some(namespace) = &query.namespace {
             clauses.push((Occur::Must, unscored(term(fields.namespace, &namespace.key()))));
+        }
+        if let Some(publisher) = &query.publisher {
+            clauses.push((Occur::Must, unscored(term(fields.publisher, publisher))));
         }
         if let Some(least) = query.min_rating.filter(|least| *least > 0.0) {
             let least = Bound::Included(Term::from_field_f64(fields.rating, least));

@@ -169,7 +169,7 @@ async fn the_index_is_opened_again_and_rebuilt_when_it_is_gone() {
     assert_eq!(app.search("", "q=email").await.1, 4);
     // A damaged one is as good as none.
     let damage = |settings: &crate::settings::Settings| {
-        fs_err::write(settings.index_folder().join("v1").join("meta.json"), "{").unwrap();
+        fs_err::write(settings.index_folder().join("v2").join("meta.json"), "{").unwrap();
     };
     let app = app.crash_and_reopen_after(damage).await;
     assert_eq!(app.search("", "q=email").await.1, 4);

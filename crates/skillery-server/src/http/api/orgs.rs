@@ -122,7 +122,7 @@ pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Re
 }
 
 /// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
-pub(super) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
+pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
     let key = namespace.key();
     if orgs::find(call.app.db.reader(), &namespace.org_key()).await?.is_none() {
         return Ok(false);

@@ -73,6 +73,7 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
         max_words: call.app.settings.limits.query_words,
         tags,
         namespace: call.parsed::<Namespace>("org")?,
+        publisher: None,
         min_rating,
         sort: call.parsed::<Sort>("sort")?.unwrap_or(default),
         limit: page.limit,

@@ -95,6 +95,7 @@ fn query(call: &Call) -> Result<SearchQuery> {
         max_words: limits.query_words,
         tags: Vec::new(),
         namespace: call.parsed::<Namespace>("owner")?,
+        publisher: None,
         min_rating: None,
         sort: if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance },
         limit,

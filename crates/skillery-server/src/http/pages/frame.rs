@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use skillery_core::Problem;
 
-use super::{assets, notice, session};
+use super::{assets, notice, session, show};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, problem};
 

@@ -7,7 +7,7 @@ use skillery_core::api::Record;
 
 use super::frame::{Frame, page};
 use super::search::{found, records};
-use super::show;
+use super::{place, show};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::search::SearchQuery;
@@ -31,6 +31,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         max_words: 0,
         tags: Vec::new(),
         namespace: None,
+        publisher: None,
         min_rating: None,
         sort,
         limit: SHOWN,

@@ -6,23 +6,30 @@
 mod assets;
 mod badge;
 mod crawlers;
+mod dependencies;
 mod desk;
 mod feed;
 mod form;
 mod frame;
+mod graph;
+mod highlight;
+mod history;
 mod home;
+mod listing;
 mod markdown;
 mod notice;
 mod place;
 mod ratings;
 mod search;
 pub(crate) mod session;
-mod show;
+pub(super) mod show;
 mod sign_in;
 mod skill;
 mod versions;
 
 use axum::http::Method;
+
+use skillery_core::{Namespace, ProblemCode, SkillId};
 
 use super::call::Call;
 use super::router::{Answered, Who, not_allowed_by};
@@ -42,6 +49,13 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", sign_in::LOGIN, Who::Bearer),
     ("post", sign_in::LOGOUT, Who::Anyone),
     ("post", sign_in::THEME, Who::Anyone),
+    ("get", listing::TRENDING, Who::Reader),
+    ("get", listing::TAGS, Who::Reader),
+    ("get", listing::TAG, Who::Reader),
+    ("get", listing::USER, Who::Reader),
+    ("get", listing::NAMESPACE, Who::Reader),
+    ("get", dependencies::DEPENDENCIES, Who::Reader),
+    ("get", history::LOG, Who::Reader),
     ("get", skill::SKILL, Who::Reader),
     ("get", versions::VERSIONS, Who::Reader),
     ("get", versions::VERSION, Who::Reader),
@@ -126,7 +140,17 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Login, Method::POST) => sign_in::sign_in(call, frame).await,
         (Place::Logout, Method::POST) => sign_in::sign_out(call).await,
         (Place::Theme, Method::POST) => sign_in::set_theme(call).await,
-        (Place::Skill(id), Method::GET) => skill::show(&call, frame, &id, None).await,
+        (Place::Trending, Method::GET) => listing::trending(&call, frame).await,
+        (Place::Tags, Method::GET) => listing::tags(&call, frame).await,
+        (Place::Tag(tag), Method::GET) => listing::tag(&call, frame, &tag).await,
+        (Place::User(name), Method::GET) => listing::user(&call, frame, &name).await,
+        (Place::Org(org), Method::GET) => match listing::namespace(&call, frame, &org).await {
+            Ok(shown) => shown.ok_or_else(|| listing::no_namespace(&org)),
+            Err(failure) => Err(failure),
+        },
+        (Place::Dependencies(id), Method::GET) => dependencies::show(&call, frame, &id).await,
+        (Place::Log(id), Method::GET) => history::show(&call, frame, &id).await,
+        (Place::Skill(id), Method::GET) => skill_or_namespace(&call, frame, &id).await,
         (Place::Versions(id), Method::GET) => versions::list(&call, frame, &id).await,
         (Place::Version(id, version), Method::GET) => skill::show(&call, frame, &id, Some(version)).await,
         (Place::Files(id, version), Method::GET) => versions::files(&call, frame, &id, &version).await,
@@ -146,4 +170,14 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         _ => Err(not_allowed_by(ROUTES, route)),
     };
     (route, result)
+}
+
+/// A skill, or where the viewer sees none the namespace that is called so.
+async fn skill_or_namespace(call: &Call, frame: Frame, id: &SkillId) -> Result<axum::response::Response> {
+    let missing = match skill::show(call, frame.clone(), id, None).await {
+        Err(failure) if failure.problem.code == ProblemCode::SkillNotFound => failure,
+        shown => return shown,
+    };
+    let Ok(namespace) = id.as_str().parse::<Namespace>() else { return Err(missing) };
+    listing::namespace(call, frame, &namespace).await?.ok_or(missing)
 }

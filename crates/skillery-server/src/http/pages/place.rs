@@ -3,7 +3,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
-use super::{assets, badge, crawlers, desk, feed, ratings, search, sign_in, skill, versions};
+use super::{
+    assets, badge, crawlers, dependencies, desk, feed, history, listing, ratings, search, sign_in, skill,
+    versions,
+};
 use crate::failure::{Failure, Result};
 
 /// A page.
@@ -25,8 +28,22 @@ pub enum Place {
     Logout,
     /// Light or dark.
     Theme,
-    /// A skill.
+    /// What is installed most now.
+    Trending,
+    /// All tags.
+    Tags,
+    /// Skills with one.
+    Tag(String),
+    /// Skills of a user.
+    User(String),
+    /// An org.
+    Org(Namespace),
+    /// A skill, or where there is none the namespace of this name.
     Skill(SkillId),
+    /// What it needs, and what needs it.
+    Dependencies(SkillId),
+    /// What became of it.
+    Log(SkillId),
     /// Its versions.
     Versions(SkillId),
     /// One of them.
@@ -69,6 +86,13 @@ impl Place {
             Self::Login => sign_in::LOGIN,
             Self::Logout => sign_in::LOGOUT,
             Self::Theme => sign_in::THEME,
+            Self::Trending => listing::TRENDING,
+            Self::Tags => listing::TAGS,
+            Self::Tag(_) => listing::TAG,
+            Self::User(_) => listing::USER,
+            Self::Org(_) => listing::NAMESPACE,
+            Self::Dependencies(_) => dependencies::DEPENDENCIES,
+            Self::Log(_) => history::LOG,
             Self::Skill(_) => skill::SKILL,
             Self::Versions(_) => versions::VERSIONS,
             Self::Version(..) => versions::VERSION,
@@ -106,9 +130,22 @@ pub fn of(path: &str) -> Result<Place> {
         ["login"] => Place::Login,
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
-        rest => desk::of(rest).map(Place::Desk).or_else(|| of_skill(rest)).ok_or_else(not_found)?,
+        ["trending"] => Place::Trending,
+        ["tags"] => Place::Tags,
+        ["tags", tag @ ..] => Place::Tag(tag.join("/")),
+        ["users", name] => Place::User((*name).to_owned()),
+        rest => of_desk_or_skill(rest).ok_or_else(not_found)?,
     };
     Ok(place)
+}
+
+/// One of the pages that people see to things on, a namespace, or a page of a skill.
+fn of_desk_or_skill(segments: &[&str]) -> Option<Place> {
+    match (desk::of(segments), segments) {
+        (Some(page), _) => Some(Place::Desk(page)),
+        (None, [org]) => Some(Place::Org(org.parse().ok()?)),
+        (None, rest) => of_skill(rest),
+    }
 }
 
 /// A page of a skill. The shortest id has two segments; words that stand behind an id are part of none.
@@ -119,6 +156,8 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     let Some(place) = versions else {
         return match segments {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
+            [skill @ .., "dependencies"] if skill.len() >= 2 => Some(Place::Dependencies(id(skill)?)),
+            [skill @ .., "log"] if skill.len() >= 2 => Some(Place::Log(id(skill)?)),
             [skill @ .., "badge", kind] if skill.len() >= 2 => {
                 Some(Place::Badge(id(skill)?, (*kind).to_owned()))
             }
@@ -176,7 +215,13 @@ mod tests {
             ("/acme/email/tool/versions/one", None),
             ("/acme/email/tool/versions/1.0.0/files/", Some(Place::File(id(), version(), String::new()))),
             ("/acme/email/tool/", None),
-            ("/acme", None),
+            ("/acme", Some(Place::Org("acme".parse().unwrap()))),
+            ("/acme/email/tool/dependencies", Some(Place::Dependencies(id()))),
+            ("/acme/email/tool/log", Some(Place::Log(id()))),
+            ("/tags/a%2Fb%20c", Some(Place::Tag("a/b c".to_owned()))),
+            ("/users/ada", Some(Place::User("ada".to_owned()))),
+            ("/users", None),
+            ("/api", None),
             ("/acme/../x", None),
             ("/%ff/x", None),
         ] {

@@ -4,15 +4,15 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use skillery_core::Sort;
 use skillery_core::api::Record;
+use skillery_core::{Namespace, Sort};
 
 use super::frame::{Frame, page};
-use super::show;
+use super::{place, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::search as api;
 use crate::http::call::{Call, json};
-use crate::search::{Found, SearchQuery};
+use crate::search::{Counted, Facet, Found, SearchQuery};
 use crate::skill;
 
 /// The results.
@@ -23,6 +23,8 @@ pub const SUGGEST: &str = "/search/suggest";
 /// Rows of a page of results.
 const ROWS: usize = 20;
 const SUGGESTIONS: usize = 8;
+/// Tags, and namespaces, that are counted.
+const FACETS: usize = 12;
 
 /// What is found by a query, once everything is in the index that was acknowledged before.
 pub async fn found(call: &Call, query: &SearchQuery) -> Result<Found> {
@@ -50,7 +52,8 @@ struct SearchPage {
     records: Vec<Record>,
     previous: Option<String>,
     next: Option<String>,
-    suggested_tags: Vec<(String, usize)>,
+    suggested_tags: Vec<Counted>,
+    namespaces: Vec<Counted>,
 }
 
 impl SearchPage {
@@ -72,12 +75,25 @@ impl SearchPage {
         self.address(&tags, &self.namespace, 0)
     }
 
-    fn without_namespace(&self) -> String {
+    fn within(&self, namespace: &str) -> String {
         let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.address(&tags, "", 0)
+        self.address(&tags, namespace, 0)
+    }
+
+    fn without_namespace(&self) -> String {
+        self.within("")
+    }
+
+    fn without_rating(&self) -> String {
+        let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
+        self.with_rating(&tags, &self.namespace, "", 0)
     }
 
     fn address(&self, tags: &[&str], namespace: &str, offset: usize) -> String {
+        self.with_rating(tags, namespace, &self.min_rating, offset)
+    }
+
+    fn with_rating(&self, tags: &[&str], namespace: &str, min_rating: &str, offset: usize) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let offset = if offset > 0 { offset.to_string() } else { String::new() };
         let tags = tags.join(",");
@@ -86,7 +102,7 @@ impl SearchPage {
             ("q", self.query.as_str()),
             ("tags", &tags),
             ("org", namespace),
-            ("min_rating", &self.min_rating),
+            ("min_rating", min_rating),
             ("sort", sort),
             ("offset", &offset),
         ] {
@@ -109,6 +125,11 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let found = found(call, &query).await?;
     let records = records(call, &found).await?;
     let words = call.parameter("q").unwrap_or_default();
+    let mut counted = call.app.search.facets(&query, &[Facet::Namespace, Facet::Tag], FACETS)?.into_iter();
+    let mut namespaces = counted.next().unwrap_or_default();
+    // Those that lie above what is asked for would leave nothing out.
+    let own = query.namespace.as_ref().map_or_else(String::new, Namespace::key);
+    namespaces.retain(|(namespace, _)| namespace.len() > own.len());
     let mut page_ = SearchPage {
         frame: frame.titled(if words.is_empty() {
             "All skills".to_owned()
@@ -121,7 +142,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         sort: query.sort.as_str(),
         total: found.total,
         first: query.offset + 1,
-        suggested_tags: common_tags(&records),
+        suggested_tags: counted.next().unwrap_or_default(),
+        namespaces,
         records,
         previous: None,
         next: None,
@@ -141,19 +163,6 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let next = has_next.then(|| page_.address(&tags, &page_.namespace, end));
     (page_.previous, page_.next) = (previous, next);
     page(&page_)
-}
-
-/// The tags of what is shown, the commonest first.
-fn common_tags(records: &[Record]) -> Vec<(String, usize)> {
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for tag in records.iter().flat_map(|record| &record.tags) {
-        *counts.entry(tag).or_default() += 1;
-    }
-    let mut counts: Vec<(String, usize)> =
-        counts.into_iter().map(|(tag, count)| (tag.to_owned(), count)).collect();
-    counts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    counts.truncate(12);
-    counts
 }
 
 #[derive(Serialize)]

@@ -109,9 +109,39 @@ pub fn time(text: &str) -> Time {
     text.parse::<Timestamp>().map_or(Time::from_micros(0), |time| Time::from_micros(time.as_microsecond()))
 }
 
+/// A text as HTML, where what stands between backticks is code.
+pub fn coded(text: impl AsRef<str>) -> String {
+    let parts: Vec<String> = text.as_ref().split('`').map(escaped).collect();
+    let mut html = String::new();
+    for (place, part) in parts.iter().enumerate() {
+        match (place % 2 == 1, place + 1 == parts.len()) {
+            // The last one has no partner.
+            (true, true) => html += &format!("`{part}"),
+            (true, false) => html += &format!("<code>{part}</code>"),
+            (false, _) => html += part,
+        }
+    }
+    html
+}
+
+/// A text as it stands in HTML, between tags and in attributes.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(
+            coded("there is no `a<b` & no `x`."),
+            "there is no <code>a&lt;b</code> &amp; no <code>x</code>."
+        );
+        assert_eq!(coded("a ` b `c` d `"), "a <code> b </code>c<code> d </code>");
+        assert_eq!(coded("one ` is none"), "one ` is none");
+    }
 
     #[test]
     fn numbers_and_times_read_well() {

@@ -41,6 +41,8 @@ pub struct Header {
     pub versions: usize,
     /// Ratings.
     pub ratings: i64,
+    /// The version that the page is of, where it is of one.
+    pub shown: Option<Version>,
 }
 
 impl Header {
@@ -56,7 +58,18 @@ impl Header {
                 (segment.to_owned(), place.clone())
             })
             .collect();
-        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0 }
+        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0, shown: None }
+    }
+
+    /// The same above a page of this version.
+    pub fn of(mut self, version: &Version) -> Self {
+        self.shown = Some(version.clone());
+        self
+    }
+
+    /// The version that the page is of, where that is not the latest.
+    pub fn older(&self) -> Option<&Version> {
+        self.shown.as_ref().filter(|shown| self.latest.as_ref() != Some(shown))
     }
 }
 
@@ -75,6 +88,13 @@ struct SkillPage {
     now: Time,
     warning: Option<String>,
     manage: Manage,
+    /// Whether it is shown by its latest version.
+    is_latest: bool,
+    /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
+    waiting: Vec<Version>,
+    yanked: usize,
+    /// A badge as Markdown, where everybody may look at it.
+    badge: Option<String>,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -107,16 +127,23 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         row.visibility,
         row.latest.clone(),
         if is_pinned { "version" } else { "overview" },
-    );
+    )
+    .of(&shown);
     (header.versions, header.ratings) = (versions.len(), ratings.count);
     let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
     let mut frame = frame.titled(title).part("skill");
     frame.description.clone_from(&detail.description);
     frame.feed = Some(format!("/{}/feed", row.id));
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
+    let address = format!("{}/{}", call.base()?, row.id);
+    let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
     let manage = Manage::of(&call.caller, &row.id, detail.summary.status);
+    let of = |status| versions.iter().filter(move |version| version.status == status);
+    let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
+    let waiting = waiting.filter(|version| *version != shown).take(5).collect();
+    let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
     page(&SkillPage {
         frame,
         header,
@@ -129,6 +156,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         now,
         warning,
         manage,
+        is_latest,
+        waiting,
+        yanked,
+        badge,
     })
 }
 

@@ -1,5 +1,7 @@
 //! `GET /{id}/versions`, `/{id}/versions/{version}/files/{path}` and `…/raw/{path}`
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
@@ -8,8 +10,10 @@ use skillery_core::time::Time;
 use skillery_core::{ProblemCode, SkillId, Version};
 
 use super::frame::{Frame, page};
+use super::markdown::Rendered;
 use super::skill::Header;
-use super::{place, show};
+use super::{highlight, place, show};
+use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::http::api::bundle;
 use crate::http::api::versions as api;
@@ -27,10 +31,9 @@ pub const FILE: &str = "/{id}/versions/{version}/files/{path}";
 /// The same as it is.
 pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
 
-/// Bytes of a file that are shown.
-const SHOWN: usize = 256 * 1024;
-/// Lines of it: each is a row of a table.
-const LINES: usize = 5_000;
+/// Lines of a file on one page, and bytes of HTML that they are at most.
+const LINES: usize = 1_000;
+const HTML: usize = 60_000;
 
 #[derive(Template)]
 #[template(path = "pages/versions.html")]
@@ -85,7 +88,7 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
     let total = row.files.len();
     page(&FilesPage {
         frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
-        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
@@ -105,9 +108,12 @@ struct FilePage {
     mode: String,
     digest: String,
     raw: String,
-    /// None: it is no text.
-    lines: Option<Vec<String>>,
-    is_cut: bool,
+    /// Lines with the kinds of their words; none: it is no text.
+    lines: Option<String>,
+    /// The numbers of these lines.
+    numbers: std::ops::RangeInclusive<usize>,
+    previous: Option<String>,
+    next: Option<String>,
 }
 
 /// One file, with numbers of lines where it is text.
@@ -121,27 +127,70 @@ pub async fn file(
     let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
     let found = row.files.iter().find(|file| file.path == path);
     let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
-    let bytes = skill::file(&call.app, &row, path).await?.bytes;
-    let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0'));
-    let lines = text.map(|text| {
-        let end =
-            (0..=text.len().min(SHOWN)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-        text[..end].lines().take(LINES).map(str::to_owned).collect::<Vec<_>>()
-    });
-    let header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version");
+    let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, 10_000_000);
+    let lines = lines(call, &row, &summary).await?;
+    let address = |line: usize| {
+        format!("/{}/versions/{version}/files/{}?from={line}", skill.id, super::place::encoded(path))
+    };
+    let part = lines.as_deref().map(|lines| part(lines, from));
+    let (shown, has_more) = part.map_or((None, false), |(shown, has_more)| (Some(shown), has_more));
+    let count = shown.as_ref().map_or(0, |shown| shown.split('\n').count());
     page(&FilePage {
         frame: frame.titled(format!("{path} · {} {version}", skill.id)).part("skill"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         raw: format!("/{}/versions/{version}/raw/{}", skill.id, super::place::encoded(path)),
-        header,
         version: version.clone(),
         path: path.to_owned(),
         size: summary.size,
         mode: summary.mode,
         digest: summary.digest.to_string(),
-        is_cut: lines.is_some()
-            && (bytes.len() > SHOWN || bytes.split(|byte| *byte == b'\n').count() > LINES + 1),
-        lines,
+        numbers: from..=(from + count).saturating_sub(1),
+        previous: (from > 1).then(|| address(from.saturating_sub(LINES).max(1))),
+        next: has_more.then(|| address(from + count)),
+        lines: shown,
     })
+}
+
+/// All lines of the file as HTML, made once for its content and kind; none where it is no text.
+async fn lines(call: &Call, row: &VersionRow, file: &FileSummary) -> Result<Option<Rendered>> {
+    let name = file.path.rsplit('/').next().unwrap_or_default().to_owned();
+    // What it is taken for depends on the end of its name.
+    let key = format!("lines {} {}", file.digest, name.rsplit('.').next().unwrap_or_default());
+    if let Some(ready) = call.app.rendered.get(&key) {
+        return Ok(Some(ready));
+    }
+    let bytes = skill::file(&call.app, row, &file.path).await?.bytes;
+    let turn = call.app.reading.turn().await?;
+    let app = Arc::clone(&call.app);
+    let make = move || {
+        if let Some(ready) = app.rendered.get(&key) {
+            return Ok(Some(ready));
+        }
+        let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0')) else {
+            return Ok(None);
+        };
+        let ready = highlight::lines(&name, text);
+        app.rendered.insert(key, Arc::clone(&ready));
+        Ok(Some(ready))
+    };
+    turn.work(make).await
+}
+
+/// The lines of a page from this one on, and whether more come after.
+fn part(lines: &str, from: usize) -> (String, bool) {
+    let mut shown = String::new();
+    let mut rest = lines.split('\n').skip(from - 1);
+    for number in 0..LINES {
+        let Some(line) = rest.next() else { return (shown, false) };
+        if number > 0 {
+            if shown.len() + line.len() > HTML {
+                return (shown, true);
+            }
+            shown.push('\n');
+        }
+        shown.push_str(line);
+    }
+    (shown, rest.next().is_some())
 }
 
 /// One file as it is: what the API answers, and pictures as such. Whatever it is, nothing in it runs.

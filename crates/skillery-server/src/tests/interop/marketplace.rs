@@ -73,7 +73,6 @@ async fn what_cannot_be_fetched_is_not_offered() {
         "/acme/marketplace.json",
         "/cellar/marketplace.json",
         "/nobody/marketplace.json",
-        "/marketplace.json",
         "//marketplace.json",
         "/acme/../acme/marketplace.json",
         "/acme%2Fx/marketplace.json",
@@ -81,6 +80,8 @@ async fn what_cannot_be_fetched_is_not_offered() {
     ] {
         app.look(path).await.fails(404, "route-not-found");
     }
+    // What has one segment is the page of a namespace.
+    app.look("/marketplace.json").await.fails(404, "org-not-found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod facts;
 mod feeds;
 mod provider;
 mod settings;

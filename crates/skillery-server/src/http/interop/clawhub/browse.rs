@@ -121,6 +121,7 @@ async fn find(
         max_words: app.settings.limits.query_words,
         tags: Vec::new(),
         namespace: None,
+        publisher: None,
         min_rating: None,
         sort,
         limit,

@@ -45,6 +45,7 @@ impl Registry {
             max_words: self.app.settings.limits.query_words,
             tags: Vec::new(),
             namespace: self.scope.clone(),
+            publisher: None,
             min_rating: None,
             sort,
             limit: limit.min(self.app.settings.limits.page_rows),

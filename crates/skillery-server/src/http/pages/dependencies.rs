@@ -1,0 +1,133 @@
+//! `GET /{id}/dependencies`: what a skill needs, and what needs it, as lists and as a picture.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::{Dependency, Dependent, DependentsResponse, USUAL_DAYS};
+use skillery_core::{SkillId, Version, VersionRequest};
+
+use super::frame::{Frame, page};
+use super::graph::{Graph, Node};
+use super::show;
+use super::skill::Header;
+use crate::db::skills::SkillRow;
+use crate::failure::Result;
+use crate::http::call::{Call, Page};
+use crate::insight;
+use crate::skill;
+
+/// What needs what.
+pub const DEPENDENCIES: &str = "/{id}/dependencies";
+
+/// Skills that need it, on a page.
+const ROWS: usize = 20;
+/// Skills that it needs, on a page; the API has all of them.
+const NEEDS: usize = 100;
+/// Skills in one layer of the picture.
+const IN_LAYER: usize = 10;
+
+#[derive(Template)]
+#[template(path = "pages/dependencies.html")]
+struct DependenciesPage {
+    frame: Frame,
+    header: Header,
+    version: Option<Version>,
+    needs: Vec<Dependency>,
+    /// Skills that it needs and that are not listed.
+    more_needs: u64,
+    /// Whether it is known of all of these versions what they need.
+    complete: bool,
+    needed_by: DependentsResponse,
+    days: u32,
+    picture: Option<String>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// What the latest version needs, and the skills whose latest version needs it.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
+    let rows = call.page()?;
+    let (app, caller) = (&call.app, &call.caller);
+    let skill = skill::find(app, caller, id).await?;
+    let (needs, total, complete) = match &skill.latest {
+        Some(latest) => {
+            let (request, first) = (VersionRequest::Exact(latest.clone()), Page { limit: NEEDS, offset: 0 });
+            let told = insight::dependencies(app, caller, &skill.id, &request, None, first).await?;
+            (told.dependencies, told.total, told.complete)
+        }
+        None => (Vec::new(), 0, true),
+    };
+    let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
+    let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    // Of later pages, it would show other skills on its left.
+    let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by) } else { None };
+    let address = |offset: usize| format!("/{}/dependencies?offset={offset}", skill.id);
+    let end = rows.offset + rows.limit;
+    let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
+    page(&DependenciesPage {
+        frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
+        header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),
+        version: skill.latest.clone(),
+        more_needs: total - needs.len() as u64,
+        needs,
+        complete,
+        needed_by,
+        days: USUAL_DAYS,
+        picture,
+        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
+        next: has_next.then(|| address(end)),
+    })
+}
+
+fn node(id: &SkillId, note: String, is_seen: bool) -> Node {
+    Node { label: id.to_string(), note, href: is_seen.then(|| format!("/{id}")), is_here: false }
+}
+
+/// Stands for those of a layer that have no room; `all` belong there.
+fn with_rest(mut layer: Vec<Node>, all: usize) -> Vec<Node> {
+    if all > layer.len() {
+        let label = format!("and {} more", all - layer.len());
+        layer.push(Node { label, note: String::new(), href: None, is_here: false });
+    }
+    layer
+}
+
+fn needed(dependency: &Dependency) -> Node {
+    let range = dependency.wanted.first().map(|wanted| wanted.range.clone()).unwrap_or_default();
+    let note = dependency.version.as_ref().map_or(range, ToString::to_string);
+    node(&dependency.id, note, dependency.version.is_some())
+}
+
+/// From what needs it to what it needs, and what that needs.
+fn picture(skill: &SkillRow, needs: &[Dependency], needed_by: &DependentsResponse) -> Option<String> {
+    let direct: Vec<&Dependent> =
+        needed_by.dependents.iter().filter(|dependent| dependent.depth == 1).take(IN_LAYER).collect();
+    let left = direct.iter().map(|dependent| node(&dependent.id, dependent.version.to_string(), true));
+    let left = with_rest(left.collect(), usize::try_from(needed_by.direct).unwrap_or(usize::MAX));
+    let here = Node {
+        label: skill.id.to_string(),
+        note: skill.latest.as_ref().map(ToString::to_string).unwrap_or_default(),
+        href: None,
+        is_here: true,
+    };
+    let at = |depth: u32| needs.iter().filter(move |dependency| dependency.depth == depth);
+    let right: Vec<Node> = at(1).take(IN_LAYER).map(needed).collect();
+    let far: Vec<&Dependency> = at(2)
+        .filter(|dependency| dependency.wanted.iter().any(|wanted| has(&right, &wanted.by).is_some()))
+        .take(IN_LAYER)
+        .collect();
+    let middle = usize::from(!left.is_empty());
+    let mut edges: Vec<(usize, usize, usize)> = (0..left.len()).map(|from| (0, from, 0)).collect();
+    for (to, dependency) in far.iter().enumerate() {
+        let from = dependency.wanted.iter().filter_map(|wanted| has(&right, &wanted.by));
+        edges.extend(from.map(|from| (middle + 1, from, to)));
+    }
+    let right = with_rest(right, at(1).count());
+    edges.extend((0..right.len()).map(|to| (middle, 0, to)));
+    let far = far.into_iter().map(needed).collect();
+    let layers = [left, vec![here], right, far].into_iter().filter(|layer| !layer.is_empty()).collect();
+    Graph { layers, edges }.svg(&format!("Which skills need {}, and which it needs", skill.id))
+}
+
+fn has(layer: &[Node], label: &str) -> Option<usize> {
+    layer.iter().position(|node| node.label == label)
+}

@@ -1,0 +1,221 @@
+//! Skills of one kind: `GET /trending`, `/tags`, `/tags/{tag}`, `/users/{user}` and `/{namespace}`.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::Record;
+use skillery_core::{Namespace, ProblemCode, Sort};
+
+use super::feed::SEARCH_FEED;
+use super::frame::{Frame, page};
+use super::search::{found, records};
+use super::{place, show};
+use crate::db::accounts;
+use crate::failure::{Failure, Result};
+use crate::http::api::orgs;
+use crate::http::call::Call;
+use crate::search::{Counted, Facet, SearchQuery};
+
+/// What is installed most this week.
+pub const TRENDING: &str = "/trending";
+/// All tags.
+pub const TAGS: &str = "/tags";
+/// Skills with one.
+pub const TAG: &str = "/tags/{tag}";
+/// Skills of a user.
+pub const USER: &str = "/users/{user}";
+/// Skills of a namespace.
+pub const NAMESPACE: &str = "/{namespace}";
+
+/// Skills on a page.
+const ROWS: usize = 20;
+/// Tags that are listed.
+const TAGS_SHOWN: usize = 200;
+/// Tags, and namespaces, beside a list.
+const BESIDE: usize = 20;
+
+#[derive(Template)]
+#[template(path = "pages/listing.html")]
+struct ListingPage {
+    frame: Frame,
+    /// Namespaces above, each with the whole of it.
+    crumbs: Vec<(String, String)>,
+    heading: String,
+    /// What this is, in a sentence.
+    lead: String,
+    total: usize,
+    records: Vec<Record>,
+    /// Namespaces within.
+    namespaces: Vec<Counted>,
+    tags: Vec<Counted>,
+    /// The same as a search, to be narrowed down.
+    search: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+struct Words {
+    crumbs: Vec<(String, String)>,
+    heading: String,
+    lead: String,
+    path: String,
+    search: String,
+    /// Where what is new here is told.
+    feed: Option<String>,
+    part: &'static str,
+}
+
+fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
+    let rows = call.page()?;
+    Ok(SearchQuery {
+        words: String::new(),
+        max_words: 0,
+        tags: Vec::new(),
+        namespace: None,
+        publisher: None,
+        min_rating: None,
+        sort,
+        limit: rows.limit.min(ROWS),
+        offset: rows.offset,
+        caller: call.caller.clone(),
+    })
+}
+
+/// The page of what is found, if something is or `is_known` says that it may be looked at without.
+async fn list(
+    call: &Call,
+    frame: Frame,
+    query: SearchQuery,
+    words: Words,
+    is_known: bool,
+) -> Result<Option<Response>> {
+    let found = found(call, &query).await?;
+    if found.total == 0 && !is_known {
+        return Ok(None);
+    }
+    let records = records(call, &found).await?;
+    let mut counted = call.app.search.facets(&query, &[Facet::Tag, Facet::Namespace], BESIDE)?.into_iter();
+    let (tags, mut namespaces) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
+    // Those above say nothing new.
+    let own = query.namespace.as_ref().map(Namespace::key);
+    namespaces.retain(|(namespace, _)| match &own {
+        Some(own) => namespace.len() > own.len(),
+        None => !namespace.contains('/'),
+    });
+    let address = |offset: usize| format!("{}?offset={offset}", words.path);
+    let end = query.offset + query.limit;
+    let mut frame = frame.titled(words.heading.clone()).part(words.part);
+    frame.description.clone_from(&words.lead);
+    // Of what has nothing in it, there is none.
+    frame.feed = words.feed.filter(|_| found.total > 0);
+    page(&ListingPage {
+        frame,
+        crumbs: words.crumbs,
+        heading: words.heading,
+        lead: words.lead,
+        total: found.total,
+        records,
+        namespaces,
+        tags,
+        search: words.search,
+        previous: (query.offset > 0).then(|| address(query.offset.saturating_sub(query.limit))),
+        next: (end < found.total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+    })
+    .map(Some)
+}
+
+/// What is installed most in the last seven days.
+pub async fn trending(call: &Call, frame: Frame) -> Result<Response> {
+    let words = Words {
+        crumbs: Vec::new(),
+        heading: "Trending".to_owned(),
+        lead: "What was installed most in the last seven days.".to_owned(),
+        path: TRENDING.to_owned(),
+        search: "/search?sort=trending".to_owned(),
+        feed: Some(format!("{SEARCH_FEED}?sort=trending")),
+        part: "trending",
+    };
+    let shown = list(call, frame, all(call, Sort::Trending)?, words, true).await?;
+    shown.ok_or_else(|| Failure::internal("a list that is always known"))
+}
+
+#[derive(Template)]
+#[template(path = "pages/tags.html")]
+struct TagsPage {
+    frame: Frame,
+    tags: Vec<Counted>,
+    is_cut: bool,
+}
+
+/// The tags of what the viewer sees.
+pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
+    let app = &call.app;
+    app.search.wait_for(app.db.size()).await?;
+    let query = all(call, Sort::Installs)?;
+    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN)?.pop().unwrap_or_default();
+    let is_cut = tags.len() == TAGS_SHOWN;
+    tags.sort();
+    page(&TagsPage { frame: frame.titled("Tags").part("tags"), tags, is_cut })
+}
+
+/// Skills with a tag.
+pub async fn tag(call: &Call, frame: Frame, tag: &str) -> Result<Response> {
+    let encoded: String = url::form_urlencoded::byte_serialize(tag.as_bytes()).collect();
+    let words = Words {
+        crumbs: Vec::new(),
+        heading: tag.to_owned(),
+        lead: format!("Skills that are tagged “{tag}”."),
+        path: format!("/tags/{}", place::encoded(tag)),
+        search: format!("/search?tags={encoded}"),
+        feed: Some(format!("{SEARCH_FEED}?tags={encoded}")),
+        part: "tags",
+    };
+    let query = SearchQuery { tags: vec![tag.to_owned()], ..all(call, Sort::Installs)? };
+    let shown = list(call, frame, query, words, false).await?;
+    shown.ok_or_else(|| Failure::new(ProblemCode::RouteNotFound, "nothing here has this tag"))
+}
+
+/// Skills whose newest version a user has published. Of whom the viewer sees nothing, there is nobody here.
+pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
+    let nobody = || Failure::new(ProblemCode::UserNotFound, format!("there is no user `{name}` here"));
+    let user = accounts::user_by_name(call.app.db.reader(), name).await?.ok_or_else(nobody)?;
+    let words = Words {
+        crumbs: Vec::new(),
+        heading: user.name.clone(),
+        lead: format!("Skills whose newest version {} has published.", user.name),
+        path: format!("/users/{}", user.name),
+        search: "/search".to_owned(),
+        feed: None,
+        part: "user",
+    };
+    let is_oneself = call.caller.user_id() == Some(&user.id);
+    let query = SearchQuery { publisher: Some(user.id), ..all(call, Sort::Installs)? };
+    list(call, frame, query, words, is_oneself).await?.ok_or_else(nobody)
+}
+
+/// Skills of a namespace and below; none where the viewer may not know of it.
+pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Option<Response>> {
+    if !orgs::knows_namespace(call, namespace).await? {
+        return Ok(None);
+    }
+    let text = namespace.as_str();
+    let crumbs = text.match_indices('/').map(|(end, _)| {
+        let whole = &text[..end];
+        (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())
+    });
+    let words = Words {
+        crumbs: crumbs.collect(),
+        heading: text.rsplit('/').next().unwrap_or(text).to_owned(),
+        lead: format!("Skills in the namespace {text}."),
+        path: format!("/{text}"),
+        search: format!("/search?org={text}"),
+        feed: Some(format!("/{text}/feed")),
+        part: "namespace",
+    };
+    let query = SearchQuery { namespace: Some(namespace.clone()), ..all(call, Sort::Installs)? };
+    list(call, frame, query, words, true).await
+}
+
+/// There is no such namespace, or the viewer may not know of it.
+pub fn no_namespace(namespace: &Namespace) -> Failure {
+    orgs::org_not_found(namespace)
+}
