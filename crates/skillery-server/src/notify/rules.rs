@@ -108,13 +108,16 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         }
         Event::VersionYanked { version, .. } => {
             let version = Some(version.to_string());
-            let groups = vec![Group::Published(version.clone()), Group::Installed(version)];
+            let groups = vec![Group::Published(version.clone()), Group::Installed(version, entry.time)];
             vec![Rule::new(entry, NotificationKind::VersionYanked, groups)]
         }
         Event::VersionQuarantined { version, .. } => {
             let version = Some(version.to_string());
-            let groups =
-                vec![Group::Published(version.clone()), Group::Roles(ADMINS), Group::Installed(version)];
+            let groups = vec![
+                Group::Published(version.clone()),
+                Group::Roles(ADMINS),
+                Group::Installed(version, entry.time),
+            ];
             vec![Rule::new(entry, NotificationKind::VersionQuarantined, groups)]
         }
         Event::SkillRated { skill, .. } => {
@@ -184,6 +187,10 @@ async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<V
 }
 
 fn published(entry: &LogEntry) -> Rule {
-    Rule::new(entry, NotificationKind::VersionPublished, vec![Group::Installed(None), Group::Starred])
-        .only_while(VersionStatus::Published)
+    Rule::new(
+        entry,
+        NotificationKind::VersionPublished,
+        vec![Group::Installed(None, entry.time), Group::Starred(entry.time)],
+    )
+    .only_while(VersionStatus::Published)
 }
