@@ -80,10 +80,14 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
     let me = |user: &String| vec![Group::User(user.clone())];
     Ok(match &entry.event {
         Event::VersionPublished { policies, .. } if policies.is_empty() => vec![published(entry)],
-        Event::VersionPublished { .. } => vec![
-            Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
-                .only_while(VersionStatus::Pending),
-        ],
+        Event::VersionPublished { .. } => vec![asked(entry)],
+        Event::VersionHeld { .. } => {
+            let mut rule = asked(entry);
+            // Who made it wait is not who published it.
+            rule.notification.actor = None;
+            vec![rule]
+        }
+        Event::VersionForced { .. } => vec![published(entry)],
         Event::VersionReleased { policies, version, .. } if !policies.is_empty() => {
             let author = Group::Published(Some(version.to_string()));
             vec![
@@ -171,6 +175,11 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         },
         _ => Vec::new(),
     })
+}
+
+fn asked(entry: &LogEntry) -> Rule {
+    Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
+        .only_while(VersionStatus::Pending)
 }
 
 /// Of what was taken back or hidden meanwhile nobody is told.
