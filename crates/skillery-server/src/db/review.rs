@@ -69,6 +69,9 @@ pub async fn comment(
     version: &Version,
     id: &str,
 ) -> Result<Option<CommentRow>> {
+    if uuid::Uuid::try_parse(id).is_err() {
+        return Ok(None);
+    }
     let row = sqlx::query(
         "SELECT id, thread, user_id, text, hidden_at, resolved_at FROM review_comments \
          WHERE id = $1 AND skill = $2 AND version = $3",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use skillery_core::time::Time;
 use skillery_core::{NotificationKind, Preference, VersionStatus, Visibility};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -11,10 +12,10 @@ use crate::failure::Result;
 /// Some of those who may be told of something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Group {
-    /// Who installed the skill, or this version of it.
-    Installed(Option<String>),
-    /// Who starred it.
-    Starred,
+    /// Who installed the skill, or this version of it, by then. Entries are gone through again by whoever was stopped.
+    Installed(Option<String>, Time),
+    /// Who starred it by then.
+    Starred(Time),
     /// Who published versions of it, or this one.
     Published(Option<String>),
     /// Who holds one of these roles in the namespace or above it.
@@ -55,14 +56,18 @@ async fn of_group(
             return Ok(Some(user.clone()).filter(|user| user.as_str() > after).into_iter().collect());
         }
         Group::Roles(_) if places.is_empty() => return Ok(Vec::new()),
-        Group::Installed(None) => {
-            ("user_installs", "user_id", "skill = $3".to_owned(), vec![skill.to_owned()])
+        Group::Installed(None, by) => {
+            let condition = format!("skill = $3 AND first_at <= {}", by.micros());
+            ("user_installs", "user_id", condition, vec![skill.to_owned()])
         }
-        Group::Installed(Some(version)) => {
-            let values = vec![skill.to_owned(), version.clone()];
-            ("user_installs", "user_id", "skill = $3 AND version = $4".to_owned(), values)
+        Group::Installed(Some(version), by) => {
+            let condition = format!("skill = $3 AND version = $4 AND first_at <= {}", by.micros());
+            ("user_installs", "user_id", condition, vec![skill.to_owned(), version.clone()])
         }
-        Group::Starred => ("stars", "user_id", "skill = $3".to_owned(), vec![skill.to_owned()]),
+        Group::Starred(by) => {
+            let condition = format!("skill = $3 AND at <= {}", by.micros());
+            ("stars", "user_id", condition, vec![skill.to_owned()])
+        }
         Group::Published(None) => ("versions", "publisher", "skill = $3".to_owned(), vec![skill.to_owned()]),
         Group::Published(Some(version)) => {
             let values = vec![skill.to_owned(), version.clone()];

@@ -80,10 +80,14 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
     let me = |user: &String| vec![Group::User(user.clone())];
     Ok(match &entry.event {
         Event::VersionPublished { policies, .. } if policies.is_empty() => vec![published(entry)],
-        Event::VersionPublished { .. } => vec![
-            Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
-                .only_while(VersionStatus::Pending),
-        ],
+        Event::VersionPublished { .. } => vec![asked(entry)],
+        Event::VersionHeld { .. } => {
+            let mut rule = asked(entry);
+            // Who made it wait is not who published it.
+            rule.notification.actor = None;
+            vec![rule]
+        }
+        Event::VersionForced { .. } => vec![published(entry)],
         Event::VersionReleased { policies, version, .. } if !policies.is_empty() => {
             let author = Group::Published(Some(version.to_string()));
             vec![
@@ -108,13 +112,16 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         }
         Event::VersionYanked { version, .. } => {
             let version = Some(version.to_string());
-            let groups = vec![Group::Published(version.clone()), Group::Installed(version)];
+            let groups = vec![Group::Published(version.clone()), Group::Installed(version, entry.time)];
             vec![Rule::new(entry, NotificationKind::VersionYanked, groups)]
         }
         Event::VersionQuarantined { version, .. } => {
             let version = Some(version.to_string());
-            let groups =
-                vec![Group::Published(version.clone()), Group::Roles(ADMINS), Group::Installed(version)];
+            let groups = vec![
+                Group::Published(version.clone()),
+                Group::Roles(ADMINS),
+                Group::Installed(version, entry.time),
+            ];
             vec![Rule::new(entry, NotificationKind::VersionQuarantined, groups)]
         }
         Event::SkillRated { skill, .. } => {
@@ -170,6 +177,11 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
     })
 }
 
+fn asked(entry: &LogEntry) -> Rule {
+    Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
+        .only_while(VersionStatus::Pending)
+}
+
 /// Of what was taken back or hidden meanwhile nobody is told.
 async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<Vec<Rule>> {
     let is_shown = |comment: &CommentRow| comment.deleted_at.is_none() && !comment.is_hidden;
@@ -184,6 +196,10 @@ async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<V
 }
 
 fn published(entry: &LogEntry) -> Rule {
-    Rule::new(entry, NotificationKind::VersionPublished, vec![Group::Installed(None), Group::Starred])
-        .only_while(VersionStatus::Published)
+    Rule::new(
+        entry,
+        NotificationKind::VersionPublished,
+        vec![Group::Installed(None, entry.time), Group::Starred(entry.time)],
+    )
+    .only_while(VersionStatus::Published)
 }

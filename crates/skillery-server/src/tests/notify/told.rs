@@ -271,7 +271,8 @@ async fn preferences_are_kept_and_kept_to() {
 async fn popular(users: usize) -> TestApp {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
-    app.tell().await;
+    app.wait(1);
+    let now = app.app.environment.now().micros();
     let rows = |row: &dyn Fn(usize) -> String| (0..users).map(row).collect::<Vec<_>>().join(", ");
     let id = |number: usize| format!("00000000-0000-7000-8000-{number:012}");
     app.tamper(format!(
@@ -281,7 +282,7 @@ async fn popular(users: usize) -> TestApp {
     .await;
     app.tamper(format!(
         "INSERT INTO user_installs (skill, version, user_id, downloads, first_at, last_at) VALUES {}",
-        rows(&|number| format!("('acme/tool', '1.0.0', '{}', 1, 0, 0)", id(number)))
+        rows(&|number| format!("('acme/tool', '1.0.0', '{}', 1, {now}, {now})", id(number)))
     ))
     .await;
     app
