@@ -150,10 +150,10 @@ fn what_installs_may_have_to_be_approved() {
     snapshot!("install-not-approved", server.place().run(["install", ID, "--require", "approved"]).fails(1));
 }
 
-/// A place of a reviewer in `acme` who has enrolled a key.
-fn signing_reviewer(server: &Server, admin: &Place, name: &str) -> Place {
-    member(server, admin, name, "reviewer");
-    let scopes = ["--scope", "read", "--scope", "review", "--scope", "admin"];
+/// A place of a user with this role in `acme` who has enrolled a key.
+fn signing(server: &Server, admin: &Place, name: &str, role: &str) -> Place {
+    member(server, admin, name, role);
+    let scopes = ["--scope", "read", "--scope", "publish", "--scope", "review", "--scope", "admin"];
     let create = ["token", "create", "--user", name, "--json"].into_iter().chain(scopes);
     let created = admin.run(create).ok().reveals();
     let mut place = server.place();
@@ -177,9 +177,10 @@ fn a_team_has_stages_groups_signed_reviews_and_a_way_around_them() {
     let server = Server::start();
     let admin = server.place();
     admin.run(["org", "create", "acme"]).ok();
-    let author = member(&server, &admin, "anna", "publisher");
+    let author = signing(&server, &admin, "anna", "publisher");
     let plain = member(&server, &admin, "rob", "reviewer");
-    let (rita, sam) = (signing_reviewer(&server, &admin, "rita"), signing_reviewer(&server, &admin, "sam"));
+    let (rita, sam) =
+        (signing(&server, &admin, "rita", "reviewer"), signing(&server, &admin, "sam", "reviewer"));
 
     let team = admin.run(["org", "policy", "set", "acme", "--preset", "team"]).ok();
     says(
