@@ -235,6 +235,10 @@ impl PublishPolicyError {
     }
 }
 
+#[expect(
+    clippy::derivable_impls,
+    reason = "roles have no default, and what is demanded stands in `LEAST` alone"
+)]
 impl Default for PublishPolicy {
     fn default() -> Self {
         Self { approvals: 0, ..Self::LEAST }

@@ -355,18 +355,21 @@ impl Monitor {
                 }
             }
             Event::VersionForced { skill, version, digest, member, policies, .. } => {
-                if self.change(skill, version, &entry.event, found) {
+                let fits = self.change(skill, version, &entry.event, found);
+                if fits {
                     let (digest, member) = (*digest, *member);
                     self.force(Forced { index, actor, skill, version, digest, member, policies }, found);
                 }
             }
             Event::VersionHeld { skill, version, why, policies } => {
-                if self.change(skill, version, &entry.event, found) {
+                let fits = self.change(skill, version, &entry.event, found);
+                if fits {
                     self.hold(Held { actor, skill, version, why: *why, policies }, found);
                 }
             }
             Event::VersionDue { skill, version, policies } => {
-                if self.change(skill, version, &entry.event, found) {
+                let fits = self.change(skill, version, &entry.event, found);
+                if fits {
                     self.fall_due(actor, skill, version, policies, found);
                 }
             }

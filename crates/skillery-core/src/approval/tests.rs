@@ -85,11 +85,11 @@ fn the_old_form_has_the_bytes_that_it_had() {
 fn plain_policies_above_and_below_add_up() {
     let above = PublishPolicy { role: Role::Admin, ..PublishPolicy::LEAST };
     let below = PublishPolicy { approvals: 2, ..PublishPolicy::LEAST };
-    let both = Some(PublishPolicy { approvals: 2, role: Role::Admin, ..PublishPolicy::LEAST });
-    assert_eq!(PublishPolicy::together([&above, &below]), both);
-    assert_eq!(PublishPolicy::together([&below, &above]), both);
+    let both = PublishPolicy { approvals: 2, role: Role::Admin, ..PublishPolicy::LEAST };
+    assert_eq!(PublishPolicy::together([&above, &below]), Some(both.clone()));
+    assert_eq!(PublishPolicy::together([&below, &above]), Some(both.clone()));
     assert_eq!(PublishPolicy::together([]), None);
-    assert_eq!(demand(&[&above, &below], None, &[]).in_short(), both.unwrap());
+    assert_eq!(demand(&[&above, &below], None, &[]).in_short(), both);
     // One that demands signatures alone demands no role, and nobody waits for it.
     let signed = PublishPolicy { role: Role::Owner, signed: true, ..PublishPolicy::default() };
     let all = Some(PublishPolicy { signed: true, ..below.clone() });

@@ -23,11 +23,13 @@ use crate::http::call::Page;
 const KEPT: i64 = 60_000_000;
 
 type Key = (BoardOf, BoardPeriod, bool);
+/// When a board was made, and what stands on it.
+type Made = (Time, Arc<Vec<BoardPlace>>);
 
 /// Boards that were made just now.
 #[derive(Default)]
 pub struct Boards {
-    made: Mutex<HashMap<Key, (Time, Arc<Vec<BoardPlace>>)>>,
+    made: Mutex<HashMap<Key, Made>>,
     /// How often they were forgotten.
     epoch: AtomicU64,
     /// One is made at a time.

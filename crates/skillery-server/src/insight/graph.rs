@@ -43,7 +43,7 @@ pub async fn dependencies(
         .ok_or_else(|| skill::version_not_found(&root.id, request))?;
     let mut walk = Needs { complete: row.dependencies.is_some(), ..Needs::default() };
     let root_key = root.id.key();
-    let mut level = walk.meet(&root_key, &root.id.to_string(), row.dependencies.unwrap_or_default(), 1)?;
+    let mut level = walk.meet(&root_key, root.id.as_ref(), row.dependencies.unwrap_or_default(), 1)?;
     let mut depth = 1;
     while !level.is_empty() && depth < levels.unwrap_or(MAX_LEVELS).min(MAX_LEVELS) {
         let chosen = walk.choose(app, caller, &level).await?;

@@ -8,7 +8,9 @@ use crate::http::api;
 use crate::http::call::Call;
 
 /// Which route a path below `/api/v1/orgs/` is, its namespace, and what stands behind.
-pub(super) fn of_org<'path>(segments: &'path [&'path str]) -> Option<(&'static str, &'path [&'path str], &'path str)> {
+pub(super) fn of_org<'path>(
+    segments: &'path [&'path str],
+) -> Option<(&'static str, &'path [&'path str], &'path str)> {
     Some(match segments {
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),

@@ -152,7 +152,12 @@ async fn versions_and_their_files_are_shown() {
         "{yanked}"
     );
     let file = browser.page("/acme/tool/versions/1.1.0/files/scripts/tool.py").await;
-    assert!(file.contains("id=\"L2\"") && file.contains("&lt;script&gt;alert(1)") && !file.contains("<script>alert"), "{file}");
+    assert!(
+        file.contains("id=\"L2\"")
+            && file.contains("&lt;script&gt;alert(1)")
+            && !file.contains("<script>alert"),
+        "{file}"
+    );
     let raw = browser.get("/acme/tool/versions/1.1.0/raw/scripts/tool.py").await;
     assert_eq!(raw.headers["content-type"], "text/plain; charset=utf-8");
     assert_eq!(raw.headers["content-security-policy"], "default-src 'none'; sandbox");
