@@ -32,7 +32,7 @@ const BETWEEN: usize = 70;
 const GAP: usize = 14;
 const EDGE: usize = 4;
 /// Characters of a label that have room.
-const LABEL: usize = 27;
+const LABEL: usize = 22;
 
 impl Graph {
     /// The picture; none where there is but one skill in it.

@@ -49,6 +49,8 @@ struct ListingPage {
     tags: Vec<Counted>,
     /// The same as a search, to be narrowed down.
     search: String,
+    /// Where those who have a role here see to it.
+    settings: Option<String>,
     previous: Option<String>,
     next: Option<String>,
 }
@@ -61,6 +63,7 @@ struct Words {
     search: String,
     /// Where what is new here is told.
     feed: Option<String>,
+    settings: Option<String>,
     part: &'static str,
 }
 
@@ -117,6 +120,7 @@ async fn list(
         namespaces,
         tags,
         search: words.search,
+        settings: words.settings,
         previous: (query.offset > 0).then(|| address(query.offset.saturating_sub(query.limit))),
         next: (end < found.total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
     })
@@ -132,6 +136,7 @@ pub async fn trending(call: &Call, frame: Frame) -> Result<Response> {
         path: TRENDING.to_owned(),
         search: "/search?sort=trending".to_owned(),
         feed: Some(format!("{SEARCH_FEED}?sort=trending")),
+        settings: None,
         part: "trending",
     };
     let shown = list(call, frame, all(call, Sort::Trending)?, words, true).await?;
@@ -167,6 +172,7 @@ pub async fn tag(call: &Call, frame: Frame, tag: &str) -> Result<Response> {
         path: format!("/tags/{}", place::encoded(tag)),
         search: format!("/search?tags={encoded}"),
         feed: Some(format!("{SEARCH_FEED}?tags={encoded}")),
+        settings: None,
         part: "tags",
     };
     let query = SearchQuery { tags: vec![tag.to_owned()], ..all(call, Sort::Installs)? };
@@ -185,6 +191,7 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
         path: format!("/users/{}", user.name),
         search: "/search".to_owned(),
         feed: None,
+        settings: None,
         part: "user",
     };
     let is_oneself = call.caller.user_id() == Some(&user.id);
@@ -197,7 +204,11 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
     if !orgs::knows_namespace(call, namespace).await? {
         return Ok(None);
     }
-    let text = namespace.as_str();
+    let (text, key) = (namespace.as_str(), namespace.key());
+    let has_role = call
+        .caller
+        .identity()
+        .is_some_and(|identity| identity.is_within_bounds(&key) && identity.role_in(&key).is_some());
     let crumbs = text.match_indices('/').map(|(end, _)| {
         let whole = &text[..end];
         (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())
@@ -209,6 +220,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         path: format!("/{text}"),
         search: format!("/search?org={text}"),
         feed: Some(format!("/{text}/feed")),
+        settings: has_role.then(|| format!("/orgs/{text}")),
         part: "namespace",
     };
     let query = SearchQuery { namespace: Some(namespace.clone()), ..all(call, Sort::Installs)? };

@@ -193,7 +193,7 @@ async fn the_log_is_read_from_its_end() {
     assert_eq!(pages, size.div_ceil(5));
     let page = browser.page("/admin/log?skill=acme%2Ftool").await;
     assert!(page.contains("version.published") && !page.contains("acme/other"), "{page}");
-    assert!(page.contains("<td class=\"break\" data-label=\"By\">admin</td>"), "{page}");
+    assert!(page.contains("<td class=\"break\" data-name=\"By\">admin</td>"), "{page}");
     let key = app.get("/api/v1/log/key").await.is(200);
     assert!(page.contains(key["fingerprint"].as_str().unwrap()) || page.contains("SHA256:"), "{page}");
     assert!(page.contains(&format!("\n{size}\n")), "{page}");

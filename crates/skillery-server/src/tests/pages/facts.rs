@@ -81,7 +81,12 @@ async fn namespaces_tags_and_authors_have_pages_of_what_the_viewer_sees() {
         assert_eq!(replaced.replace(&named(there), &named(nowhere)), text(&missing), "{there}");
     }
     let mut admin = Browser::signed_in(&app, ADMIN).await;
-    assert!(admin.page("/shadow").await.contains("href=\"/shadow/secret\""));
+    let shadow = admin.page("/shadow").await;
+    assert!(
+        shadow.contains("href=\"/shadow/secret\"") && shadow.contains("href=\"/orgs/shadow\""),
+        "{shadow}"
+    );
+    assert!(!org.contains("href=\"/orgs/"), "{org}");
     assert!(admin.page("/users/admin").await.contains("5 skills"));
     assert!(admin.page("/tags/hush").await.contains("shadow/secret"));
     // A member finds the org without a skill.
