@@ -16,7 +16,7 @@ use crate::session::Session;
 Examples:
   skillery open
   skillery open acme/email_validator
-  skillery open --print                              where no browser runs, or another one is wanted
+  skillery open --print                     where no browser runs, or another one is wanted
 
 The browser gets a session of its own, for some days, that may do no more than your token. Whoever
 opens the link first is signed in as you, so show it to nobody; it works once, and for ten minutes.")]

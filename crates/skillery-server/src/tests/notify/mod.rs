@@ -115,10 +115,6 @@ impl Handler for Postbox {
 
 impl Postbox {
     fn start() -> Self {
-        Self::with(SslConfig::None)
-    }
-
-    fn with(tls: SslConfig) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let postbox = Self {
             letters: Arc::default(),
@@ -129,10 +125,7 @@ impl Postbox {
         };
         let mut server = Server::new(postbox.clone());
         server.with_name("postbox").with_tcp_listener(listener).with_num_threads(8);
-        if !matches!(tls, SslConfig::None) {
-            server.with_auth(AuthMechanism::Plain);
-        }
-        server.with_ssl(tls).unwrap();
+        server.with_auth(AuthMechanism::Plain).with_ssl(SslConfig::None).unwrap();
         std::thread::spawn(move || server.serve().unwrap());
         postbox
     }

@@ -147,6 +147,18 @@ async fn a_policy_is_told_set_and_removed() {
         assert_eq!(answer.status, 422, "{approvals} {role}: {page}");
         assert!(page.contains("class=\"wrong\"") && !page.contains("<b>"), "{page}");
     }
+    // What the form does not show is not taken away by it.
+    let stages =
+        json!({ "stages": [{ "name": "security", "approvals": 1 }, { "name": "release", "approvals": 1 }] });
+    app.put("/api/v1/orgs/acme/policy", ADMIN, stages).await.is(200);
+    let page = browser.page(path).await;
+    assert!(
+        page.contains("skillery org policy set acme --file") && !page.contains("name=\"approvals\""),
+        "{page}"
+    );
+    assert_eq!(browser.post(path, &set).await.status, 422);
+    let kept = app.get_as(ADMIN, "/api/v1/orgs/acme/policy").await.is(200);
+    assert_eq!(kept["policies"][0]["policy"]["stages"][1]["name"], "release", "{kept}");
     let remove = [("action", "remove"), ("confirm", "yes")];
     assert!(text(&browser.post(path, &remove[..1]).await).contains("demand nothing itself?"));
     assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &remove[..1]).await.status, 403);

@@ -35,6 +35,8 @@ struct PolicyPage {
     sections: Vec<Section>,
     /// Whether the namespace demands something itself.
     has_own: bool,
+    /// Whether that says more than the form can.
+    says_more: bool,
     most: u32,
     roles: [Role; 3],
     tried: Tried,
@@ -55,7 +57,8 @@ async fn list(
     let head = Head::of(app, caller, namespace, "policy").await?;
     let policy = api::of_namespace(app, caller, namespace).await?;
     let is_own = |name: &str| name.parse::<Namespace>().is_ok_and(|name| name.key() == namespace.key());
-    let has_own = policy.policies.iter().any(|set| is_own(&set.namespace));
+    let own = policy.policies.iter().find(|set| is_own(&set.namespace));
+    let (has_own, says_more) = (own.is_some(), own.is_some_and(|set| says_more(&set.policy)));
     let mut value = serde_json::to_value(&policy).map_err(Failure::internal)?;
     if let Some(object) = value.as_object_mut() {
         // It stands above the page.
@@ -68,6 +71,7 @@ async fn list(
         head,
         sections,
         has_own,
+        says_more,
         most: MAX_APPROVALS,
         roles: [Role::Reviewer, Role::Admin, Role::Owner],
         tried,
@@ -91,7 +95,13 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         api::drop_own(app, caller, namespace).await?;
         return Ok(see_other(&notice::with(&path, "removed")));
     }
+    caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     let outcome = match policy(&form) {
+        // What the form does not show is not taken away by it.
+        Ok(_) if own(app, caller, namespace).await?.is_some_and(|own| says_more(&own)) => Err(invalid(
+            "approvals",
+            "the policy says more than this form can; change it with `skillery org policy set`",
+        )),
         Ok(policy) => api::change(app, caller, namespace, policy).await,
         Err(failure) => Err(failure),
     };
@@ -102,6 +112,23 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
             list(app, caller, frame, namespace, shown).await
         }
     }
+}
+
+/// What the namespace demands itself.
+async fn own(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Option<PublishPolicy>> {
+    let policies = api::of_namespace(app, caller, namespace).await?.policies;
+    let own = policies
+        .into_iter()
+        .find(|set| set.namespace.parse::<Namespace>().is_ok_and(|name| name.key() == namespace.key()));
+    Ok(own.map(|set| set.policy))
+}
+
+/// Whether there is something in the policy that the form does not know.
+fn says_more(policy: &PublishPolicy) -> bool {
+    let PublishPolicy { approvals, role, signed, .. } = policy;
+    let plain =
+        PublishPolicy { approvals: *approvals, role: *role, signed: *signed, ..PublishPolicy::default() };
+    *policy != plain
 }
 
 fn policy(form: &Form) -> Result<PublishPolicy> {
