@@ -1,6 +1,7 @@
 //! Mail, from a real connection to a real mail server.
 
 use axum::http::Method;
+use mailin_embedded::SslConfig;
 use serde_json::json;
 use skillery_core::token::Secret;
 
@@ -347,27 +348,49 @@ async fn nothing_that_stands_in_a_letter_makes_a_header() {
     }
 }
 
+fn tls_files() -> (String, String, String) {
+    let file = |name: &str| format!("{}/src/tests/notify/{name}", env!("CARGO_MANIFEST_DIR"));
+    (file("ca.pem"), file("server.pem"), file("server.key"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn starttls_is_demanded() {
+async fn starttls_is_demanded_and_a_password_goes_over_it_alone() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let (ca, cert_path, key_path) = tls_files();
+    let encrypted = |postbox: &Postbox, settings: &mut Settings| {
+        postbox.settings(settings);
+        settings.smtp_host = Some("localhost".to_owned());
+        settings.smtp_tls = Some(SmtpTls::Starttls);
+        settings.smtp_ca_file = Some(ca.clone().into());
+        settings.smtp_user = Some("skills".to_owned());
+        settings.smtp_password = Some(Secret::new("hush hush"));
+    };
+    let postbox = Postbox::with(SslConfig::SelfSigned { cert_path, key_path });
+    let app = TestApp::with(|settings| encrypted(&postbox, settings)).await;
     let letter = notify::Letter {
         subject: "hello".to_owned(),
         plain: "hello".to_owned(),
         html: "hello".to_owned(),
         unsubscribe: None,
     };
-    // One that offers no TLS gets nothing, and no password.
-    let postbox = Postbox::start();
+    app.app.mailer.as_ref().unwrap().send("an-id", "anna@example.org", &letter).await.unwrap();
+    assert_eq!(postbox.take().len(), 1);
+    assert_eq!(*postbox.signed_in.lock().unwrap(), [("skills".to_owned(), "hush hush".to_owned())]);
+    // One that nobody vouches for gets nothing.
     let app = TestApp::with(|settings| {
-        postbox.settings(settings);
-        settings.smtp_tls = Some(SmtpTls::Starttls);
-        settings.smtp_user = Some("skills".to_owned());
-        settings.smtp_password = Some(Secret::new("hush hush"));
+        encrypted(&postbox, settings);
+        settings.smtp_ca_file = None;
     })
     .await;
     let refused =
         app.app.mailer.as_ref().unwrap().send("an-id", "anna@example.org", &letter).await.unwrap_err();
-    assert!(postbox.take().is_empty() && postbox.signed_in.lock().unwrap().is_empty(), "{refused:?}");
+    assert!(!refused.is_final && postbox.take().is_empty(), "{refused:?}");
+    // Nor does one that offers no TLS.
+    let plain = Postbox::start();
+    let app = TestApp::with(|settings| encrypted(&plain, settings)).await;
+    let refused =
+        app.app.mailer.as_ref().unwrap().send("an-id", "anna@example.org", &letter).await.unwrap_err();
+    assert!(plain.take().is_empty() && plain.signed_in.lock().unwrap().is_empty(), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

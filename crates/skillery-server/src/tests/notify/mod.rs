@@ -115,6 +115,10 @@ impl Handler for Postbox {
 
 impl Postbox {
     fn start() -> Self {
+        Self::with(SslConfig::None)
+    }
+
+    fn with(tls: SslConfig) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let postbox = Self {
             letters: Arc::default(),
@@ -125,7 +129,10 @@ impl Postbox {
         };
         let mut server = Server::new(postbox.clone());
         server.with_name("postbox").with_tcp_listener(listener).with_num_threads(8);
-        server.with_auth(AuthMechanism::Plain).with_ssl(SslConfig::None).unwrap();
+        if !matches!(tls, SslConfig::None) {
+            server.with_auth(AuthMechanism::Plain);
+        }
+        server.with_ssl(tls).unwrap();
         std::thread::spawn(move || server.serve().unwrap());
         postbox
     }
