@@ -118,7 +118,7 @@ All members are named each time. Whoever is to approve holds a role there, too; 
     /// Release a version that waits at once, without its approvals: for owners, and for everybody to see
     #[command(after_help = "\
 Examples:
-  skillery org policy break-glass acme/email_validator 1.0.1 --reason 'incident 4711: the old one loses mails'
+  skillery org policy break-glass acme/email_validator 1.0.1 --reason 'incident 4711'
 
 The log has it as an entry of its own, `skillery log monitor` counts it, and whoever installs the version is warned until \
 reviewers have approved it. Clients that demand approvals do not take it, unless they say `approved-or-forced`. The reason is \

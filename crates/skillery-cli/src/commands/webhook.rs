@@ -15,7 +15,7 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   skillery notifications webhook add https://hooks.example.org/skills
-  skillery notifications webhook add https://hooks.example.org/acme --namespace acme --kind approval-asked
+  skillery notifications webhook add https://example.org --namespace acme --kind approval-asked
   skillery notifications webhook test 0199f3c2-7d1e-7c55-b0a6-2f1c5f0e9a11")]
 pub(crate) struct WebhookArgs {
     #[command(subcommand)]
@@ -28,7 +28,7 @@ enum WebhookCommand {
     #[command(after_help = "\
 Examples:
   skillery notifications webhook add https://hooks.example.org/skills
-  skillery notifications webhook add https://hooks.example.org/acme --namespace acme --kind approval-asked
+  skillery notifications webhook add https://example.org --namespace acme --kind approval-asked
 
 The secret that requests are signed with is shown this once.")]
     Add {

@@ -27,9 +27,9 @@ use self::standing::describe_standing;
 #[command(after_help = "\
 Examples:
   skillery approve list --needs-me
-  skillery approve diff acme/email_validator 1.0.0           what changed since the version before
+  skillery approve diff acme/email_validator 1.0.0           what changed since the last version
   skillery install acme/email_validator@1.0.0 --no-lock      try it
-  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/run.py --line 12
   skillery approve accept acme/email_validator 1.0.0
   skillery approve reject acme/email_validator 1.0.0 --reason 'sends addresses away'
 
@@ -82,7 +82,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   skillery approve diff acme/email_validator 1.0.0
-  skillery approve diff acme/email_validator 1.1.0 --from 1.0.0 --file scripts/email_validator.py
+  skillery approve diff acme/email_validator 1.1.0 --from 1.0.0 --file scripts/run.py
   skillery approve diff acme/email_validator 1.1.0 --patch | git apply
 
 Characters that nobody would see are written out, such as \u{27e8}U+202E\u{27e9}. Nobody has to be a reviewer for it: any two \
@@ -104,7 +104,7 @@ versions that you may have are compared.")]
     #[command(after_help = "\
 Examples:
   skillery approve comment acme/email_validator 1.0.0 'What is the limit for?'
-  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/email_validator.py --line 12
+  skillery approve comment acme/email_validator 1.0.0 'Why?' --file scripts/run.py --line 12
   skillery approve comment acme/email_validator 1.0.0 'Because of RFC 5321.' --thread 3f9a01c2")]
     Comment {
         #[command(flatten)]
