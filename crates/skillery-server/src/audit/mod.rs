@@ -22,6 +22,7 @@ use skillery_core::time::Time;
 use crate::app::App;
 use crate::db::audit::{self as table, About, Denied, Origins};
 use crate::failure::Result;
+use crate::http::middleware::static_method;
 use crate::http::router::Named;
 use crate::origin::Origin;
 
@@ -141,7 +142,7 @@ impl Denials {
         }
         let code = code.map_or_else(|| status.as_u16().to_string(), |code| code.as_str().to_owned());
         let code = if is_hidden && status.is_success() { hidden_code() } else { code };
-        self.count(app.environment.now(), origin, format!("{method} {route}"), about, code);
+        self.count(app.environment.now(), origin, format!("{} {route}", static_method(method)), about, code);
     }
 
     fn count(&self, now: Time, origin: &Origin, action: String, about: About, code: String) {

@@ -147,7 +147,8 @@ fn without_body(response: &mut Response) {
     }
 }
 
-fn static_method(method: &Method) -> &'static str {
+/// The name of a method, where it is one that this server may answer. Callers may make up longer ones.
+pub(crate) fn static_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

@@ -7,7 +7,7 @@ mod door;
 pub mod etag;
 pub mod interop;
 pub mod limiter;
-mod middleware;
+pub(crate) mod middleware;
 pub mod multipart;
 pub mod openapi;
 mod openapi_problems;

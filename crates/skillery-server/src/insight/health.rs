@@ -132,11 +132,14 @@ fn is_test(path: &str) -> bool {
 fn documented(code: &str) -> usize {
     let mut count = 0;
     let mut rest = code;
-    while let Some(start) =
-        ["\"\"\"", "'''"].iter().filter_map(|quote| Some((rest.find(quote)?, *quote))).min()
-    {
-        let (at, quote) = start;
-        let behind = &rest[at + quote.len()..];
+    // Each character is looked at once, whatever quotes there are.
+    while let Some(at) = rest.find(['"', '\'']) {
+        let found = &rest[at..];
+        let Some(quote) = ["\"\"\"", "'''"].into_iter().find(|quote| found.starts_with(quote)) else {
+            rest = &found[1..];
+            continue;
+        };
+        let behind = &found[quote.len()..];
         let end = behind.find(quote).unwrap_or(behind.len());
         count += behind[..end].trim().chars().count();
         rest = behind.get(end + quote.len()..).unwrap_or_default();
@@ -156,6 +159,8 @@ mod tests {
         assert_eq!(documented("def f():\n    \"\"\"Ab.\"\"\"\n    return '''c'''\n"), 4);
         assert_eq!(documented("x = \"\"\"open"), 4);
         assert_eq!(documented("x = 1"), 0);
+        assert_eq!(documented("x = 'a' + \"b\" + '' + \"\"\"cd\"\"\""), 2);
+        assert_eq!(documented(&"'''".repeat(300_000)), 0);
     }
 
     #[test]

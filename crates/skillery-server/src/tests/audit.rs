@@ -226,6 +226,18 @@ async fn refusals_of_other_protocols_are_told_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_a_caller_has_made_up_is_not_kept() {
+    let app = app().await;
+    let long = Method::from_bytes(&b"X".repeat(200_000)).unwrap();
+    let path = "/api/v1/skills/acme/tool/rate";
+    from(&app, "192.0.2.1", long, path, "sky_pat_none", json!({})).await;
+    let seen = denied(&app).await;
+    assert_eq!(seen.len(), 1, "{} rows", seen.len());
+    let action = seen[0]["action"].as_str().unwrap();
+    assert!(action.starts_with("other ") && action.len() < 100, "{} bytes", action.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_few_rows_and_nothing_of_it_is_lost_count_of() {
     let app = app().await;
     let ask = async |address: &str, number: usize, token: &str| {
