@@ -6,8 +6,6 @@ see :mod:`orchestrator.execution.configuration`.
 
 from __future__ import annotations
 
-import json
-
 from .skill_registry import _registry
 
 TYPE_CHECKING = False
@@ -47,6 +45,8 @@ def get_audit_logs(
         NotAllowedError: If you are an admin neither of the registry nor of a namespace.
         ConnectionError: If the registry cannot be reached.
     """
+    import json
+
     query = {
         "actor": actor,
         "subject": subject,
