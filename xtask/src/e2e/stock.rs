@@ -86,7 +86,7 @@ impl Stock {
             &json!({"approvals": 2, "role": "admin", "signed": true}),
         )?;
         let reports = folder("reports", "Makes reports of all kinds out of tables", &[]);
-        publish(cleo, &json!({"id": "acme/docs/reports", "version": "1.0.0"}), reports)
+        publish(cleo, &json!({"id": "acme/docs/reports", "version": "1.0.0"}), reports).map(drop)
     }
 
     /// Skills with real descriptions, and one with more versions than a page has.
@@ -115,7 +115,7 @@ impl Stock {
         let press = needing("press", "acme/tool-00 ^1.0, acme/tool-01 1.0.0, acme/nowhere ^2");
         publish(&self.ada, &json!({"id": "acme/press", "version": "1.0.0"}), press)?;
         let desk = needing("desk", "acme/press ^1.0");
-        publish(&self.ada, &json!({"id": "acme/desk", "version": "1.0.0"}), desk)
+        publish(&self.ada, &json!({"id": "acme/desk", "version": "1.0.0"}), desk).map(drop)
     }
 
     /// Versions of each standing, and what not everybody sees.
@@ -126,7 +126,7 @@ impl Stock {
             let guide = format!("# Guide\n\nThis is version {version}.\n");
             let more = [("references/guide.md", guide.as_bytes()), ("scripts/run.py", b"print('hello')\n")];
             let files = folder(short, "Shows what a version can come to", &more);
-            publish(ada, &json!({"id": name, "version": version, "visibility": visibility}), files)
+            publish(ada, &json!({"id": name, "version": version, "visibility": visibility}), files).map(drop)
         };
         for number in ["1.0.0", "1.0.1", "1.0.2", "2.0.0-beta.1"] {
             version("acme/shaky", number, "public")?;
@@ -264,8 +264,9 @@ fn needing(name: &str, needs: &str) -> Vec<BundleFile> {
     vec![file("SKILL.md", skill.as_bytes())]
 }
 
-/// Publishes a folder as anybody's program would: a form with the request and a ZIP. It may have to wait for approval.
-pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
+/// Publishes a folder as anybody's program would: a form with the request and a ZIP. Returns the status of the answer: 202 where
+/// it waits for approval.
+pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<u16> {
     const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
     let head = |name: &str, kind: &str, more: &str| {
         let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
@@ -280,7 +281,7 @@ pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) 
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
     let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
     match answer.status()? {
-        200..=202 => Ok(()),
+        status @ 200..=202 => Ok(status),
         _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
     }
 }

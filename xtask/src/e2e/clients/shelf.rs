@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::files::Files;
 use crate::e2e::http::{Message, exchange, host};
 use crate::e2e::registry::{Caller, Registry};
+use crate::e2e::stock::publish;
 
 /// A folder with programs and all sorts of names, in three versions, of which the last is published later.
 pub(crate) const GREETER: &str = "greeter";
@@ -144,7 +145,12 @@ impl Shelf {
     /// Publishes a version of a folder.
     pub(crate) fn publish(&self, skill: &str, version: &str, visibility: &str) -> Result<()> {
         let request = json!({"id": self.id(skill), "version": version, "visibility": visibility});
-        upload(&self.owner, &request, self.content(skill, version))
+        match publish(&self.owner, &request, self.content(skill, version))? {
+            200 | 201 => Ok(()),
+            status => {
+                bail!("`{skill}` {version} is answered with {status}, and nothing has to be approved here")
+            }
+        }
     }
 
     /// Takes the newest version of what is shaky back, or gives it again.
@@ -219,27 +225,6 @@ impl Shelf {
         Files::of_folder(folder, own)?.must_run_like(&self.files(GREETER, version)?)?;
         let script = folder.join("scripts/greet.sh");
         desk.other(&script.display().to_string(), &["Ada"])?.done()?.says("Hello, Ada").map(drop)
-    }
-}
-
-/// Publishes a folder as anybody's program would: a form with the request and a ZIP.
-fn upload(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<()> {
-    const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
-    let head = |name: &str, kind: &str, more: &str| {
-        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
-        format!("--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n")
-    };
-    let mut body = head("request", "application/json", "").into_bytes();
-    serde_json::to_writer(&mut body, request)?;
-    body.extend(b"\r\n");
-    body.extend(head("bundle", "application/zip", "; filename=\"bundle.zip\"").into_bytes());
-    body.extend(bundle::pack(files)?);
-    body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
-    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-    let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
-    match answer.status()? {
-        200 | 201 => Ok(()),
-        _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
     }
 }
 
