@@ -1,5 +1,7 @@
 //! Registries full of skills. Filling one takes minutes, so it is done once and kept below `target/bench`.
 
+pub mod furnish;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -20,46 +22,56 @@ const AT_ONCE: usize = 10_000;
 
 /// The data folder of a registry with skills `0..count`, each with code of so many bytes.
 pub fn filled(count: usize, code_bytes: usize) -> Result<PathBuf> {
-    let name = format!("skills-{count}-{code_bytes}");
-    let marker = places::kept(&format!("{name}.complete"))?;
-    if fs_err::read_to_string(&marker).is_ok_and(|text| text == GENERATION) {
-        return places::kept(&name);
-    }
-    eprintln!("  publishing {count} skills, once");
-    let data = places::emptied(&name)?;
-    let corpus = Corpus::new();
-    let registry = Registry::start(&data)?;
-    publish(&registry, &corpus, count, code_bytes)?;
-    registry.settle()?;
-    registry.stop()?;
-    fs_err::write(marker, GENERATION)?;
-    Ok(data)
+    let what = format!("publishing {count} skills");
+    kept(&format!("skills-{count}-{code_bytes}"), &what, |registry, corpus| {
+        publish(registry, corpus, count, code_bytes)
+    })
+}
+
+/// The same, and among them one skill with all that pages may have to show: see [`furnish`].
+pub fn furnished(count: usize, code_bytes: usize) -> Result<PathBuf> {
+    let what = format!("publishing {count} skills, and one with much to show");
+    kept(&format!("pages-{count}-{code_bytes}"), &what, |registry, corpus| {
+        publish(registry, corpus, count, code_bytes)?;
+        furnish::furnish(registry, corpus)
+    })
 }
 
 /// The data folder of a registry whose log has so many entries, and a few more: a tenth are publications, each of another
 /// skill, and the rest are ratings.
 pub fn logged(entries: usize) -> Result<PathBuf> {
-    let name = format!("log-{entries}");
+    let what = format!("making a log of {entries} entries");
+    kept(&format!("log-{entries}"), &what, |registry, corpus| {
+        let skills = skills_of(entries);
+        publish(registry, corpus, skills, LOGGED_CODE)?;
+        let ids: Vec<String> = (0..skills).map(|number| corpus.id(number)).collect();
+        let numbers: Vec<usize> = (skills..entries).collect();
+        for some in numbers.chunks(AT_ONCE) {
+            // A step that shares no factor with the number of skills comes to all of them before it comes to one again.
+            let id = |number: usize| &ids[number * 7_919 % skills];
+            let rating = |number: usize| (10 + number % 41) as f64 / 10.0;
+            let requests: Vec<_> =
+                some.iter().map(|number| registry.rate_request(id(*number), rating(*number))).collect();
+            registry::send(registry.address, RATERS, &requests, 200)?;
+        }
+        Ok(())
+    })
+}
+
+/// The data folder of a registry that was filled so, once.
+fn kept(
+    name: &str,
+    what: &str,
+    fill: impl FnOnce(&Registry, &Corpus) -> Result<()>,
+) -> Result<PathBuf> {
     let marker = places::kept(&format!("{name}.complete"))?;
     if fs_err::read_to_string(&marker).is_ok_and(|text| text == GENERATION) {
-        return places::kept(&name);
+        return places::kept(name);
     }
-    eprintln!("  making a log of {entries} entries, once");
-    let data = places::emptied(&name)?;
-    let corpus = Corpus::new();
+    eprintln!("  {what}, once");
+    let data = places::emptied(name)?;
     let registry = Registry::start(&data)?;
-    let skills = skills_of(entries);
-    publish(&registry, &corpus, skills, LOGGED_CODE)?;
-    let ids: Vec<String> = (0..skills).map(|number| corpus.id(number)).collect();
-    let numbers: Vec<usize> = (skills..entries).collect();
-    for some in numbers.chunks(AT_ONCE) {
-        // A step that shares no factor with the number of skills comes to all of them before it comes to one again.
-        let id = |number: usize| &ids[number * 7_919 % skills];
-        let rating = |number: usize| (10 + number % 41) as f64 / 10.0;
-        let requests: Vec<_> =
-            some.iter().map(|number| registry.rate_request(id(*number), rating(*number))).collect();
-        registry::send(registry.address, RATERS, &requests, 200)?;
-    }
+    fill(&registry, &Corpus::new())?;
     registry.settle()?;
     registry.stop()?;
     fs_err::write(marker, GENERATION)?;

@@ -17,7 +17,8 @@ pub struct Registry {
     process: Process,
     /// Where it listens.
     pub address: SocketAddr,
-    token: String,
+    /// The first admin's token.
+    pub token: String,
 }
 
 impl Registry {

@@ -1,4 +1,4 @@
--- Asks for the paths of a file in turn. Each thread begins at another place.
+-- Asks for the paths of a file in turn, with a token if there is one. Each thread begins at another place.
 local requests = {}
 local threads = 0
 local position = 0
@@ -9,8 +9,10 @@ function setup(thread)
 end
 
 function init(args)
+  local headers = {}
+  if args[2] then headers["Authorization"] = "Bearer " .. args[2] end
   for path in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("GET", path)
+    requests[#requests + 1] = wrk.format("GET", path, headers)
   end
   position = first
 end

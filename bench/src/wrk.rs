@@ -15,6 +15,7 @@ pub struct Load {
     address: SocketAddr,
     paths: PathBuf,
     connections: u32,
+    token: Option<String>,
 }
 
 impl Load {
@@ -23,7 +24,13 @@ impl Load {
         ensure_program("wrk", "wrk")?;
         let file = places::kept(&format!("paths/{name}"))?;
         fs_err::write(&file, paths.join("\n") + "\n")?;
-        Ok(Self { address, paths: file, connections })
+        Ok(Self { address, paths: file, connections, token: None })
+    }
+
+    /// The same, asked for by whom this token is of.
+    pub fn signed_in(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
     }
 
     /// Asks for so many seconds. An answer that is no success fails it.
@@ -36,6 +43,7 @@ impl Load {
             .arg(format!("http://{}", self.address))
             .arg("--")
             .arg(&self.paths)
+            .args(&self.token)
             .output()
             .context("cannot run wrk")?;
         let text = String::from_utf8_lossy(&output.stdout);

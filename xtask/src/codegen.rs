@@ -37,11 +37,12 @@ pub(crate) fn check(skillery: &Path) -> Result<()> {
     Ok(())
 }
 
-fn documents(skillery: &Path) -> Result<[(&'static str, String); 4]> {
+fn documents(skillery: &Path) -> Result<[(&'static str, String); 5]> {
     let openapi = Command::new(skillery).arg("openapi").output_text()?;
     let workflow = Command::new(skillery).args(["workflow", "schema"]).output_text()?;
     Ok([
         ("docs/ERRORS.md", skillery_core::problem::errors_document()),
+        ("docs/limits.md", skillery_core::limits::limits_document()?),
         ("docs/lint.md", skillery_core::lint::rules_document()),
         ("docs/openapi.json", openapi),
         ("docs/workflow.schema.json", workflow),

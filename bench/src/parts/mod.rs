@@ -6,6 +6,7 @@ mod import;
 mod log_audit;
 mod log_check;
 mod log_publish;
+mod pages;
 mod publish;
 mod search;
 mod start;
@@ -25,6 +26,8 @@ pub enum Part {
     Get,
     /// Searches, beside a bare axum handler, and at ten times as many skills
     Search,
+    /// Every page at 100,000 skills
+    Pages,
     /// Durable publishes, beside plain synced files and verdaccio
     Publish,
     /// Downloads, beside nginx
@@ -59,6 +62,7 @@ impl Part {
     pub const ALL: &[Self] = &[
         Self::Get,
         Self::Search,
+        Self::Pages,
         Self::Publish,
         Self::Download,
         Self::Start,
@@ -74,6 +78,7 @@ impl Part {
         match self {
             Self::Get => "get",
             Self::Search => "search",
+            Self::Pages => "pages",
             Self::Publish => "publish",
             Self::Download => "download",
             Self::Start => "start",
@@ -90,6 +95,7 @@ impl Part {
         match self {
             Self::Get => get::run(setup),
             Self::Search => search::run(setup),
+            Self::Pages => pages::run(setup),
             Self::Publish => publish::run(setup),
             Self::Download => download::run(setup),
             Self::Start => start::run(setup),

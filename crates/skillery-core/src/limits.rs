@@ -174,6 +174,31 @@ pub struct Limits {
     pub changelog_length: usize,
 }
 
+/// `docs/limits.md`, made from the list.
+///
+/// # Errors
+///
+/// Where the list cannot be written as JSON, which no list of numbers causes.
+#[cfg(feature = "openapi")]
+pub fn limits_document() -> serde_json::Result<String> {
+    use utoipa::PartialSchema;
+
+    let schema = serde_json::to_value(Limits::schema())?;
+    let values = serde_json::to_value(Limits::default())?;
+    let mut page = String::from(
+        "# Limits\n\n\
+         <!-- Made by `cargo xtask codegen` from crates/skillery-core/src/limits.rs; edit it there. -->\n\n\
+         The names in `[limits]` of the file of settings, with their defaults. Sizes are bytes, lengths are Unicode code points,\n\
+         times are seconds. `/admin/limits` shows those in force, and [operating](operating.md#settings) says more of some.\n\n\
+         | limit | default | of what |\n| --- | --- | --- |\n",
+    );
+    for (name, value) in values.as_object().into_iter().flatten() {
+        let what = schema["properties"][name]["description"].as_str().unwrap_or_default();
+        page += &format!("| `{name}` | {value} | {} |\n", what.replace('\n', " "));
+    }
+    Ok(page)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::BundleFile;
+use crate::bundle::{BundleFile, SKILL_FILE};
 
 /// Bytes of the block. One that is longer is refused.
 const MAX_BLOCK: usize = 256 * 1024;
@@ -14,6 +14,8 @@ const MAX_BLOCK: usize = 256 * 1024;
 const MAX_ENTRIES: usize = 1_000;
 const OPENING: &str = "# /// script";
 const CLOSING: &str = "# ///";
+/// The value of what has none.
+const YES: &str = "yes";
 
 /// What a skill asks for, and what it builds on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,43 +107,89 @@ impl Manifest {
         }
         Ok(Some(manifest))
     }
+
+    /// All that it asks for, by what it is called.
+    fn entries(self) -> Vec<(&'static str, String)> {
+        let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages, .. } =
+            self.permissions;
+        let path = |path: PathBuf| path.display().to_string();
+        let mut entries = Vec::new();
+        entries.extend(read.into_iter().map(|read| ("read", path(read))));
+        entries.extend(write.into_iter().map(|write| ("write", path(write))));
+        entries.extend(hosts.into_iter().map(|host| ("hosts", host)));
+        entries.extend(environment.into_iter().map(|name| ("environment", name)));
+        entries.extend(subprocess.then(|| ("subprocess", YES.to_owned())));
+        entries.extend(memory_bytes.map(|bytes| ("memory_bytes", bytes.to_string())));
+        entries.extend(seconds.map(|seconds| ("seconds", seconds.to_string())));
+        entries.extend(packages.into_iter().map(|package| ("packages", package)));
+        entries.extend(self.skills.into_iter().map(|skill| ("skills", skill)));
+        entries
+    }
 }
 
-/// What the files of a skill ask for, each as a word with what it is about, in order: `host:api.example.com:443`. What a version
-/// has and the one before it has not is new.
+/// One thing that a file of a skill asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    /// The file.
+    pub path: String,
+    /// `read`, `write`, `hosts`, `environment`, `subprocess`, `memory_bytes`, `seconds`, `packages` or `skills`, as in
+    /// `[tool.skillery]`; `allowed-tools` of `SKILL.md`; `program`, `undeclared` or `unreadable`.
+    pub permission: &'static str,
+    /// What of it; `yes` where there is nothing more to say.
+    pub value: String,
+}
+
+/// What the files of a skill ask for.
 ///
-/// Code that says nothing of itself may ask for anything at run time: `undeclared:` and its path. Programs that are no
-/// Python are named by their paths, and tools that an agent may use by `tool:`.
-pub fn asked_for(files: &[BundleFile], allowed_tools: Option<&str>) -> Vec<String> {
-    let mut asked = BTreeSet::new();
+/// Python that says nothing of itself may ask for anything at run time: `undeclared`. What is no Python and may be run is a
+/// `program`. Where a file does not say it well, the value of `unreadable` is why.
+pub fn asked(files: &[BundleFile], allowed_tools: Option<&str>) -> Vec<Asked> {
+    let mut asked = Vec::new();
     for file in files {
-        let path = &file.path;
-        let is_python = path.ends_with(".py");
+        let mut ask = |permission, value: String| {
+            asked.push(Asked { path: file.path.clone(), permission, value });
+        };
+        if !file.path.ends_with(".py") {
+            if file.executable || file.bytes.starts_with(b"#!") {
+                ask("program", YES.to_owned());
+            }
+            continue;
+        }
         match std::str::from_utf8(&file.bytes).map(Manifest::find) {
-            _ if !is_python => {
-                if file.executable || file.bytes.starts_with(b"#!") {
-                    asked.insert(format!("program:{path}"));
-                }
-            }
             Ok(Ok(Some(manifest))) => {
-                let Permissions { read, write, hosts, environment, subprocess, packages, .. } =
-                    manifest.permissions;
-                asked.extend(read.iter().map(|path| format!("read:{}", path.display())));
-                asked.extend(write.iter().map(|path| format!("write:{}", path.display())));
-                asked.extend(hosts.iter().map(|host| format!("host:{host}")));
-                asked.extend(environment.iter().map(|name| format!("environment:{name}")));
-                asked.extend(subprocess.then(|| "subprocess".to_owned()));
-                let name =
-                    |package: &String| package.split_whitespace().next().unwrap_or_default().to_owned();
-                asked.extend(packages.iter().map(|package| format!("package:{}", name(package))));
+                manifest.entries().into_iter().for_each(|(permission, value)| ask(permission, value));
             }
-            Ok(Ok(None)) => drop(asked.insert(format!("undeclared:{path}"))),
-            _ => drop(asked.insert(format!("unreadable:{path}"))),
+            Ok(Ok(None)) => ask("undeclared", YES.to_owned()),
+            Ok(Err(error)) => ask("unreadable", error.to_string()),
+            Err(error) => ask("unreadable", error.to_string()),
         }
     }
     let tools = allowed_tools.unwrap_or_default().split([' ', ',']).filter(|tool| !tool.is_empty());
-    asked.extend(tools.map(|tool| format!("tool:{tool}")));
-    asked.into_iter().collect()
+    asked.extend(tools.map(|tool| Asked {
+        path: SKILL_FILE.to_owned(),
+        permission: "allowed-tools",
+        value: tool.to_owned(),
+    }));
+    asked
+}
+
+/// The same, each as a word, in order: `host:api.example.com:443`. What a version has and the one before it has not is new.
+/// More memory or time is no new permission, and skills that are called are dependencies.
+pub fn asked_for(files: &[BundleFile], allowed_tools: Option<&str>) -> Vec<String> {
+    let word = |asked: Asked| {
+        let Asked { path, permission, value } = asked;
+        Some(match permission {
+            "memory_bytes" | "seconds" | "skills" => return None,
+            "subprocess" => permission.to_owned(),
+            "program" | "undeclared" | "unreadable" => format!("{permission}:{path}"),
+            "hosts" => format!("host:{value}"),
+            "packages" => format!("package:{}", value.split_whitespace().next().unwrap_or_default()),
+            "allowed-tools" => format!("tool:{value}"),
+            _ => format!("{permission}:{value}"),
+        })
+    };
+    let words: BTreeSet<String> = asked(files, allowed_tools).into_iter().filter_map(word).collect();
+    words.into_iter().collect()
 }
 
 /// The lines as Python has them: a line also ends with a carriage return alone.

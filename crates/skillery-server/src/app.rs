@@ -99,7 +99,7 @@ pub struct App {
     pub due: Due,
     /// Up to which entry of the log everybody was told, as far as this server knows.
     pub notify_cursor: AtomicI64,
-    /// Encrypts signing secrets.
+    /// Encrypts the secrets that the registry must be able to read again.
     pub secret_key: SecretKey,
     /// Signs the log's checkpoints.
     pub log_key: Arc<LogKey>,

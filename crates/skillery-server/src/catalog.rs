@@ -39,10 +39,9 @@ impl Offer {
         described(&self.id, &self.row.description, most)
     }
 
-    /// What is to be said where a yanked version is asked for by its number.
+    /// What whoever gets it is told of it.
     pub fn warning(&self) -> Option<String> {
-        let Offer { id, row, .. } = self;
-        (row.status == VersionStatus::Yanked).then(|| yanked(id, &row.version, row.reason.as_deref()))
+        skill::said_of(&self.id, &self.row)
     }
 
     /// The bundle, as it is stored: one ZIP for ever.
@@ -89,10 +88,7 @@ pub async fn one(app: &App, caller: &Caller, id: &SkillId, request: &VersionRequ
     let row = versions::find(app.db.reader(), &id.key(), &version).await?;
     match row {
         Some(row) if is_offered(&row) => Ok(offer(skill, row)),
-        Some(row) if row.status == VersionStatus::Quarantined => Err(Failure::new(
-            ProblemCode::VersionQuarantined,
-            format!("{} {} is quarantined: {}", skill.id, row.version, row.reason.unwrap_or_default()),
-        )),
+        Some(row) if row.status == VersionStatus::Quarantined => Err(skill::quarantined(&skill.id, &row)),
         _ => Err(version_not_found(&skill.id, request)),
     }
 }

@@ -1,4 +1,5 @@
-//! Encryption of the orgs' signing secrets at rest: ChaCha20-Poly1305 with a key from a file of its own.
+//! Encryption of what the registry must be able to read again, at rest: ChaCha20-Poly1305 with a key from a file of its own.
+//! Sealed are the orgs' signing secrets, the secrets of webhooks, and signings in that have begun with a provider.
 //!
 //! A copy of the database alone does not give the secrets away. Losing the key loses the registered secrets: the server
 //! refuses to start until the operator gives the old key up, and then admins register them again.
@@ -71,27 +72,27 @@ impl SecretKey {
         hmac::verify(&self.links, text.as_bytes(), &signature).is_ok()
     }
 
-    /// Encrypts an org's secret. The result opens only for the same org.
-    pub fn seal(&self, environment: &Environment, org: &str, secret: &str) -> Result<String> {
+    /// Encrypts a secret. The result opens only with the same context: what the secret is of.
+    pub fn seal(&self, environment: &Environment, context: &str, secret: &str) -> Result<String> {
         let nonce: [u8; NONCE_LEN] = environment.random();
         let mut bytes = secret.as_bytes().to_vec();
         self.key
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(org.as_bytes()),
+                Aad::from(context.as_bytes()),
                 &mut bytes,
             )
-            .map_err(|_| Failure::internal("a signing secret cannot be encrypted"))?;
+            .map_err(|_| Failure::internal("a secret cannot be encrypted"))?;
         Ok(BASE64.encode([nonce.as_slice(), &bytes].concat()))
     }
 
-    /// Decrypts what [`SecretKey::seal`] made for this org.
-    pub fn open_sealed(&self, org: &str, sealed: &str) -> Result<Secret> {
-        let broken = || Failure::internal(format!("the signing secret of `{org}` cannot be decrypted"));
+    /// Decrypts what [`SecretKey::seal`] made with this context.
+    pub fn open_sealed(&self, context: &str, sealed: &str) -> Result<Secret> {
+        let broken = || Failure::internal(format!("what is sealed for `{context}` cannot be decrypted"));
         let mut bytes = BASE64.decode(sealed).map_err(|_| broken())?;
         let (nonce, rest) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(broken)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
-        let plain = self.key.open_in_place(nonce, Aad::from(org.as_bytes()), rest).map_err(|_| broken())?;
+        let plain = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), rest).map_err(|_| broken())?;
         Ok(Secret::new(String::from_utf8(plain.to_vec()).map_err(|_| broken())?))
     }
 }

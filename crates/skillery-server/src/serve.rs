@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::counters;
 use crate::environment::Environment;
 use crate::http::Door;
 use crate::insight;
-use crate::jobs;
+use crate::jobs::{self, Job};
 use crate::listen::{ListenError, Listener};
 use crate::notify;
 use crate::origin;
@@ -107,23 +108,25 @@ pub async fn serve(
 
 /// Everything that runs beside requests.
 fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
-    let streams = (0..app.settings.audit.streams.len())
-        .map(|place| tokio::spawn(origin::working("job:audit", audit::follow(Arc::clone(app), place))));
-    let mut all = vec![
-        tokio::spawn(origin::working("job:listener", search::listen(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:index", search::run(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:log", tlog::follow(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:witnesses", tlog::feed(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:counters", jobs::flush_counters(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:collector", jobs::collect_contents(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:notifications", notify::follow(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:deliveries", notify::deliver(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:digests", notify::keep_house(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:reviews", jobs::review_again(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:tidy", jobs::tidy(Arc::clone(app)))),
-        tokio::spawn(origin::working("job:insight", insight::follow(Arc::clone(app)))),
-    ];
-    all.extend(streams);
+    let mut all = Vec::new();
+    let mut run = |job: Job, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
+        all.push(tokio::spawn(origin::working(job.via(), work)));
+    };
+    for place in 0..app.settings.audit.streams.len() {
+        run(Job::Audit, Box::pin(audit::follow(Arc::clone(app), place)));
+    }
+    run(Job::Caches, Box::pin(search::listen(Arc::clone(app))));
+    run(Job::Checkpoint, Box::pin(tlog::follow(Arc::clone(app))));
+    run(Job::Contents, Box::pin(jobs::collect_contents(Arc::clone(app))));
+    run(Job::Counters, Box::pin(jobs::flush_counters(Arc::clone(app))));
+    run(Job::Deliveries, Box::pin(notify::deliver(Arc::clone(app))));
+    run(Job::Digests, Box::pin(notify::keep_house(Arc::clone(app))));
+    run(Job::Insight, Box::pin(insight::follow(Arc::clone(app))));
+    run(Job::Notifications, Box::pin(notify::follow(Arc::clone(app))));
+    run(Job::Reviews, Box::pin(jobs::review_again(Arc::clone(app))));
+    run(Job::Search, Box::pin(search::run(Arc::clone(app))));
+    run(Job::Tidy, Box::pin(jobs::tidy(Arc::clone(app))));
+    run(Job::Witnesses, Box::pin(tlog::feed(Arc::clone(app))));
     all
 }
 

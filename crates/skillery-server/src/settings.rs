@@ -155,7 +155,7 @@ pub struct Settings {
     /// The admin token, 32 or more characters; none: made at the first start.
     #[serde(skip)]
     pub admin_token: Option<Secret>,
-    /// The file with the key that encrypts signing secrets; none: `secret-key` in the data folder. Several servers
+    /// The file with the key that encrypts secrets at rest; none: `secret-key` in the data folder. Several servers
     /// on one database share one.
     pub secret_key_file: Option<PathBuf>,
     /// The file with the key that signs the log; none: `log-key` in the data folder. Several servers on one database
@@ -415,7 +415,7 @@ impl Settings {
         self.data.join("log-checkpoint")
     }
 
-    /// The key that encrypts signing secrets.
+    /// The key that encrypts secrets at rest.
     pub fn secret_key_file(&self) -> PathBuf {
         self.secret_key_file.clone().unwrap_or_else(|| self.data.join("secret-key"))
     }

@@ -224,26 +224,37 @@ pub async fn handed_out(
 /// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.
 fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
     match row.status {
-        VersionStatus::Published => Ok(row.notice.map(|notice| match notice {
-            Notice::Forced => {
-                format!(
-                    "{} {} was released by an owner, without the approvals that it waited for",
-                    skill.id, row.version
-                )
-            }
-            Notice::Due => format!("{} {} should have been reviewed again", skill.id, row.version),
-        })),
-        VersionStatus::Pending => Ok(Some(format!("{} {} waits for approval", skill.id, row.version))),
-        VersionStatus::Yanked => Ok(Some(yanked(&skill.id, &row.version, row.reason.as_deref()))),
-        VersionStatus::Quarantined => {
-            let reason = row.reason.clone().unwrap_or_default();
-            let detail = format!("{} {} is quarantined: {reason}", skill.id, row.version);
-            Err(Failure::new(ProblemCode::VersionQuarantined, detail))
-        }
+        VersionStatus::Quarantined => Err(quarantined(&skill.id, row)),
         VersionStatus::Rejected => {
             Err(version_not_found(&skill.id, &VersionRequest::Exact(row.version.clone())))
         }
+        VersionStatus::Published | VersionStatus::Pending | VersionStatus::Yanked => {
+            Ok(said_of(&skill.id, row))
+        }
     }
+}
+
+/// What whoever gets a version is told of it, by whatever protocol.
+pub fn said_of(id: &SkillId, row: &VersionRow) -> Option<String> {
+    let version = &row.version;
+    match (row.status, row.notice) {
+        (VersionStatus::Yanked, _) => Some(yanked(id, version, row.reason.as_deref())),
+        (VersionStatus::Pending, _) => Some(format!("{id} {version} waits for approval")),
+        (VersionStatus::Published, Some(Notice::Forced)) => Some(format!(
+            "{id} {version} was released by an owner, without the approvals that it waited for"
+        )),
+        (VersionStatus::Published, Some(Notice::Due)) => {
+            Some(format!("{id} {version} should have been reviewed again"))
+        }
+        (VersionStatus::Published, None) | (VersionStatus::Quarantined | VersionStatus::Rejected, _) => None,
+    }
+}
+
+/// Nobody gets it.
+pub fn quarantined(id: &SkillId, row: &VersionRow) -> Failure {
+    let detail =
+        format!("{id} {} is quarantined: {}", row.version, row.reason.as_deref().unwrap_or_default());
+    Failure::new(ProblemCode::VersionQuarantined, detail)
 }
 
 async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadResponse> {

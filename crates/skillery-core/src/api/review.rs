@@ -188,7 +188,8 @@ pub struct PermissionDiff {
     /// The file that asks.
     pub path: String,
     /// `read`, `write`, `hosts`, `environment`, `subprocess`, `memory_bytes`, `seconds`, `packages` or `skills`, as in
-    /// `[tool.skillery.permissions]`; `allowed-tools` of `SKILL.md`; `unreadable` where a file does not say it well.
+    /// `[tool.skillery]`; `allowed-tools` of `SKILL.md`; `program` for what is no Python and may be run, `undeclared` for
+    /// Python that says nothing of itself, `unreadable` where a file does not say it well.
     pub permission: String,
     /// What is asked for now and was not.
     pub added: Vec<String>,

@@ -223,12 +223,16 @@ pub async fn places(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Vis
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
 }
 
-/// Skills of an org by who sees them: namespace key, visibility, and how many.
-pub async fn skill_counts(db: &Db) -> Result<Vec<(String, String, String, i64)>> {
-    Ok(sqlx::query_as(
+/// How many skills there are by who sees them: org key, namespace key, visibility, and how many. Of one org, or of all.
+pub async fn skill_counts(db: &Db, org: Option<&str>) -> Result<Vec<(String, String, String, i64)>> {
+    let of_org = if org.is_some() { "AND org = $1" } else { "" };
+    let text = format!(
         "SELECT org, namespace, visibility, CAST(COUNT(*) AS BIGINT) FROM skills \
-         WHERE latest IS NOT NULL GROUP BY org, namespace, visibility",
-    )
-    .fetch_all(db.reader())
-    .await?)
+         WHERE latest IS NOT NULL {of_org} GROUP BY org, namespace, visibility"
+    );
+    let mut query = sqlx::query_as(AssertSqlSafe(text));
+    if let Some(org) = org {
+        query = query.bind(org.to_owned());
+    }
+    Ok(query.fetch_all(db.reader()).await?)
 }

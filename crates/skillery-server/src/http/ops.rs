@@ -7,7 +7,8 @@ use serde::Serialize;
 use skillery_core::ProblemCode;
 
 use super::call::{Call, json};
-use crate::db::log;
+use crate::app::App;
+use crate::db::{ROTATED, log};
 use crate::failure::{Failure, Result};
 
 /// What a health check answers.
@@ -36,25 +37,28 @@ pub fn healthz() -> Result<Response> {
     (status = 503, description = "not ready, or stopping", body = skillery_core::Problem),
 ))]
 pub async fn readyz(call: &Call) -> Result<Response> {
-    if call.app.is_draining() {
-        return Err(Failure::new(ProblemCode::Busy, "the registry is stopping"));
+    match trouble(&call.app).await? {
+        Some(why) => Err(Failure::new(ProblemCode::Busy, why)),
+        None => ok(),
     }
-    call.app.db.refresh_size().await?;
-    let head = log::read_head(&call.app.db).await?;
-    let is_ours = call.app.log_key.is_named_by(&head.note);
-    if let Some(why) = call.app.db.halted().or((!is_ours).then_some(crate::db::ROTATED)) {
-        return Err(Failure::new(ProblemCode::Busy, why));
+}
+
+/// Why the registry does not answer as it should, if it does not.
+pub async fn trouble(app: &App) -> Result<Option<&'static str>> {
+    if app.is_draining() {
+        return Ok(Some("the registry is stopping"));
     }
-    if call.app.search.is_building() {
-        return Err(Failure::new(ProblemCode::Busy, "the search index is being built"));
+    app.db.refresh_size().await?;
+    let head = log::read_head(&app.db).await?;
+    let is_ours = app.log_key.is_named_by(&head.note);
+    if let Some(why) = app.db.halted().or((!is_ours).then_some(ROTATED)) {
+        return Ok(Some(why));
     }
-    if call.app.search.is_failing() {
-        return Err(Failure::new(
-            ProblemCode::Busy,
-            "the search index does not follow the registry right now",
-        ));
-    }
-    ok()
+    let search = &app.search;
+    let built = search.is_building().then_some("the search index is being built");
+    let follows =
+        search.is_failing().then_some("the search index does not follow the registry right now");
+    Ok(built.or(follows))
 }
 
 /// Counters and histograms for Prometheus. They speak of the server, not of any skill.

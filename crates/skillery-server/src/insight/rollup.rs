@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::counters::{DAY_MICROS, day_of};
 use crate::db::{needs, rollups};
 use crate::failure::Result;
+use crate::jobs::Job;
 use skillery_core::time::Time;
 
 /// How often there may be something to do.
@@ -20,9 +21,8 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Does what there is to do, at the start and every ten minutes.
 pub async fn follow(app: Arc<App>) {
     loop {
-        if let Err(failure) = roll_up(&app).await {
-            tracing::warn!(%failure, cause = ?failure.source, "installs are not put together for now");
-        }
+        let outcome = roll_up(&app).await;
+        app.work.turned(Job::Insight, app.environment.now(), &outcome);
         tokio::select! {
             () = app.stopping() => return,
             () = tokio::time::sleep(TURN) => {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use collect::collect;
-pub use work::{Standing, Work};
+pub use work::{Job, Standing, Work};
 
 use crate::app::App;
 use crate::approvals::review_overdue;
@@ -28,33 +28,30 @@ const PRUNE: Duration = Duration::from_secs(3_600);
 /// Writes counts every half second.
 pub async fn flush_counters(app: Arc<App>) {
     while pause(&app, FLUSH).await {
-        if !app.denials.is_empty(app.environment.now())
-            && let Err(failure) = audit::flush(&app, false).await
-        {
-            tracing::warn!(%failure, cause = ?failure.source, "what was refused cannot be written now; trying again");
-        }
-        if app.counters.is_empty() {
-            continue;
-        }
-        let outcome = counters::flush(&app).await;
-        app.work.turned("counters", app.environment.now(), &outcome);
-        if let Err(failure) = outcome {
-            tracing::warn!(%failure, cause = ?failure.source, "counts cannot be written now; trying again");
+        let are_denials = !app.denials.is_empty(app.environment.now());
+        if are_denials || !app.counters.is_empty() {
+            let outcome = flush(&app, are_denials).await;
+            app.work.turned(Job::Counters, app.environment.now(), &outcome);
         }
     }
+}
+
+/// What was counted and what was refused do not wait for each other.
+async fn flush(app: &App, are_denials: bool) -> Result<()> {
+    let denials = if are_denials { audit::flush(app, false).await } else { Ok(()) };
+    if !app.counters.is_empty() {
+        counters::flush(app).await?;
+    }
+    denials
 }
 
 /// Removes contents that no version needs, at the start and every hour.
 pub async fn collect_contents(app: Arc<App>) {
     loop {
         let outcome = collect(&app).await;
-        app.work.turned("contents", app.environment.now(), &outcome);
-        match outcome {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "contents without a version are removed"),
-            Err(failure) => {
-                tracing::warn!(%failure, cause = ?failure.source, "contents cannot be collected now")
-            }
+        app.work.turned(Job::Contents, app.environment.now(), &outcome);
+        if let Ok(count @ 1..) = outcome {
+            tracing::info!(count, "contents without a version are removed");
         }
         if !pause(&app, COLLECT).await {
             return;
@@ -65,12 +62,10 @@ pub async fn collect_contents(app: Arc<App>) {
 /// Looks for released versions that nobody has looked at again in time, at the start and every hour.
 pub async fn review_again(app: Arc<App>) {
     loop {
-        match review_overdue(&app).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "versions are due to be reviewed again"),
-            Err(failure) => {
-                tracing::warn!(%failure, cause = ?failure.source, "what is due cannot be looked for now")
-            }
+        let outcome = review_overdue(&app).await;
+        app.work.turned(Job::Reviews, app.environment.now(), &outcome);
+        if let Ok(count @ 1..) = outcome {
+            tracing::info!(count, "versions are due to be reviewed again");
         }
         if !pause(&app, COLLECT).await {
             return;
@@ -87,16 +82,16 @@ pub async fn tidy(app: Arc<App>) {
         let day = day_of(app.environment.now());
         if day > today {
             let outcome = leave_trend(&app).await;
-            app.work.turned("trend", app.environment.now(), &outcome);
-            match outcome {
-                Ok(()) => today = day,
-                Err(failure) => tracing::warn!(%failure, "old days stay in the trend for now"),
+            app.work.turned(Job::Tidy, app.environment.now(), &outcome);
+            if outcome.is_ok() {
+                today = day;
             }
         }
         if pruned.is_none_or(|pruned: Instant| pruned.elapsed() >= PRUNE) {
-            match audit::prune(&app).await {
-                Ok(()) => pruned = Some(Instant::now()),
-                Err(failure) => tracing::warn!(%failure, "the audit keeps what is old for now"),
+            let outcome = audit::prune(&app).await;
+            app.work.turned(Job::Tidy, app.environment.now(), &outcome);
+            if outcome.is_ok() {
+                pruned = Some(Instant::now());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How what runs beside requests goes, for whoever operates the registry.
+//! What runs beside requests, and how it goes, for whoever operates the registry.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,55 @@ use skillery_core::time::Time;
 
 use crate::failure::Result;
 
+macro_rules! jobs {
+    ($($job:ident $name:literal $what:literal,)*) => {
+        /// One of what runs beside requests.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Job {
+            $(#[doc = $what] $job),*
+        }
+
+        impl Job {
+            /// All of them, by name.
+            pub const ALL: &[Self] = &[$(Self::$job),*];
+
+            /// As it is called.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$job => $name),* }
+            }
+
+            /// The same in the audit, as what has done something.
+            pub const fn via(self) -> &'static str {
+                match self { $(Self::$job => concat!("job:", $name)),* }
+            }
+
+            /// What it does.
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$job => $what),* }
+            }
+        }
+    };
+}
+
+jobs! {
+    Audit "audit" "sends the audit to the streams that were set up",
+    Caches "caches" "drops from memory what any server has changed",
+    Checkpoint "checkpoint" "keeps the newest checkpoint of the log",
+    Contents "contents" "removes contents that no version needs, every hour",
+    Counters "counters" "writes what was counted and what was refused",
+    Deliveries "deliveries" "sends e-mail and webhooks",
+    Digests "digests" "sends digests, and forgets old notifications",
+    Insight "insight" "puts installs of days together, and removes old ones",
+    Notifications "notifications" "tells people what has happened in the log",
+    Reviews "reviews" "looks for versions that are due to be reviewed again, every hour",
+    Search "search" "brings the search index to the end of the log",
+    Tidy "tidy" "lets days leave the trend, every day, and old rows the audit, every hour",
+    Witnesses "witnesses" "asks witnesses to cosign the log",
+}
+
 /// Everything that runs beside requests, since this server has started.
 #[derive(Default)]
-pub struct Work(Mutex<BTreeMap<&'static str, Standing>>);
+pub struct Work(Mutex<BTreeMap<Job, Standing>>);
 
 /// How one of them goes.
 #[derive(Debug, Clone, Default)]
@@ -25,22 +71,25 @@ pub struct Standing {
 }
 
 impl Work {
-    /// Something has taken a turn, which ended so.
-    pub fn turned<T>(&self, name: &'static str, now: Time, outcome: &Result<T>) {
+    /// One has taken a turn, which ended so. A failure is told to whoever reads the messages of the server; each of them
+    /// tries again.
+    pub fn turned<T>(&self, job: Job, now: Time, outcome: &Result<T>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = all.entry(name).or_default();
+        let standing = all.entry(job).or_default();
         standing.turns += 1;
         standing.last_at = Some(now);
         standing.is_failing = outcome.is_err();
         if let Err(failure) = outcome {
-            let cause = failure.source.as_ref().map_or_else(String::new, |source| format!(": {source}"));
+            let (name, cause) = (job.name(), failure.source.as_ref());
+            tracing::warn!(job = name, %failure, ?cause, "a job has failed; it tries again");
+            let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
             standing.last_error = Some((now, format!("{failure}{cause}")));
         }
     }
 
-    /// All that have taken a turn, by name.
-    pub fn all(&self) -> Vec<(&'static str, Standing)> {
+    /// How this one goes.
+    pub fn of(&self, job: Job) -> Standing {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(name, standing)| (*name, standing.clone())).collect()
+        all.get(&job).cloned().unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use skillery_core::api::{DependencyDiff, FieldDiff, PermissionDiff, VersionFindi
 use skillery_core::bundle::{SKILL_FILE, skill_name};
 use skillery_core::hidden::visible;
 use skillery_core::lint::{Strictness, lint};
-use skillery_core::script::{Manifest, Permissions};
+use skillery_core::script::{Asked, asked};
 use skillery_core::{Dependencies, SkillId, SkillKind, SkillMd};
 
 use super::Side;
@@ -83,12 +83,12 @@ pub fn dependencies(id: &SkillId, from: Option<&Side>, to: &Side) -> Vec<Depende
     differs.map(of).collect()
 }
 
-/// What files ask for, by path and kind.
-type Asked = BTreeMap<(String, &'static str), BTreeSet<String>>;
+/// What is asked for, by path and kind.
+type AskedBy = BTreeMap<(String, &'static str), BTreeSet<String>>;
 
 /// What is asked for, where that differs.
 pub fn permissions(from: Option<&Side>, to: &Side) -> Vec<PermissionDiff> {
-    let (before, after) = (from.map(asked).unwrap_or_default(), asked(to));
+    let (before, after) = (from.map(asked_by).unwrap_or_default(), asked_by(to));
     let places: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let nothing = BTreeSet::new();
     let mut differs = Vec::new();
@@ -104,55 +104,13 @@ pub fn permissions(from: Option<&Side>, to: &Side) -> Vec<PermissionDiff> {
     differs
 }
 
-fn asked(side: &Side) -> Asked {
-    let mut asked = Asked::new();
-    let mut ask = |path: &str, kind: &'static str, values: Vec<String>| {
-        let shown = values.into_iter().map(|value| visible(&value).0.into_owned());
-        let shown: BTreeSet<String> = shown.collect();
-        if !shown.is_empty() {
-            asked.insert((path.to_owned(), kind), shown);
-        }
-    };
-    for file in &side.files {
-        if file.path == SKILL_FILE {
-            let tools = SkillMd::read(&file.bytes, Strictness::Lenient).0.and_then(|read| read.allowed_tools);
-            ask(&file.path, "allowed-tools", tools.into_iter().collect());
-        }
-        // Whatever is called: the block is in Python's files.
-        let Some(code) = file.path.ends_with(".py").then(|| super::text_of(&file.bytes)).flatten() else {
-            continue;
-        };
-        if !code.contains("/// ") {
-            continue;
-        }
-        match Manifest::find(code) {
-            Ok(None) => {}
-            Ok(Some(manifest)) => {
-                for (kind, values) in entries(manifest) {
-                    ask(&file.path, kind, values);
-                }
-            }
-            Err(error) => ask(&file.path, "unreadable", vec![error.to_string()]),
-        }
+fn asked_by(side: &Side) -> AskedBy {
+    let skill_file = side.files.iter().find(|file| file.path == SKILL_FILE);
+    let told = skill_file.and_then(|file| SkillMd::read(&file.bytes, Strictness::Lenient).0);
+    let tools = told.and_then(|told| told.allowed_tools);
+    let mut by = AskedBy::new();
+    for Asked { path, permission, value } in asked(&side.files, tools.as_deref()) {
+        by.entry((path, permission)).or_default().insert(visible(&value).0.into_owned());
     }
-    asked
-}
-
-fn entries(manifest: Manifest) -> Vec<(&'static str, Vec<String>)> {
-    let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages, .. } =
-        manifest.permissions;
-    let paths =
-        |paths: Vec<std::path::PathBuf>| paths.iter().map(|path| path.display().to_string()).collect();
-    let number = |number: Option<u64>| number.iter().map(u64::to_string).collect();
-    vec![
-        ("read", paths(read)),
-        ("write", paths(write)),
-        ("hosts", hosts),
-        ("environment", environment),
-        ("subprocess", subprocess.then(|| "yes".to_owned()).into_iter().collect()),
-        ("memory_bytes", number(memory_bytes)),
-        ("seconds", number(seconds)),
-        ("packages", packages),
-        ("skills", manifest.skills),
-    ]
+    by
 }

@@ -1,6 +1,6 @@
 //! How many of what is found have which tag, and lie in which namespace.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use tantivy::query::EnableScoring;
 use tantivy::{DocId, SegmentReader};
@@ -84,7 +84,8 @@ impl Column {
         }
     }
 
-    fn candidates(&self, most: usize) -> Result<Vec<String>> {
+    /// The commonest values of this segment with their counts, and how many a value at most has that is not among them.
+    fn candidates(&self, most: usize) -> Result<(HashMap<String, u32>, u32)> {
         let mut places: Vec<(u32, u64)> = self
             .counts
             .iter()
@@ -93,14 +94,20 @@ impl Column {
             .map(|(count, place)| (*count, place))
             .collect();
         places.sort_unstable_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(&right.1)));
+        let rest = places.get(most).map_or(0, |(count, _)| *count);
         places.truncate(most);
-        let mut texts = Vec::with_capacity(places.len());
-        for (_, place) in places {
-            let mut text = String::new();
-            self.values.ord_to_str(place, &mut text).map_err(Failure::internal)?;
-            texts.push(text);
-        }
-        Ok(texts)
+        // Texts are packed by what they share with the one before, so they are read in their order.
+        places.sort_unstable_by_key(|(_, place)| *place);
+        let ordered: Vec<u64> = places.iter().map(|(_, place)| *place).collect();
+        let mut counts = places.iter().map(|(count, _)| *count);
+        let mut found = HashMap::with_capacity(places.len());
+        let keep = |text: &[u8]| {
+            if let (Some(count), Ok(text)) = (counts.next(), std::str::from_utf8(text)) {
+                found.insert(text.to_owned(), count);
+            }
+        };
+        self.values.dictionary().sorted_ords_to_term_cb(&ordered, keep).map_err(Failure::internal)?;
+        Ok((found, rest))
     }
 
     fn count_of(&self, value: &str) -> Result<usize> {
@@ -111,17 +118,30 @@ impl Column {
 }
 
 fn commonest(columns: &[Column], most: usize) -> Result<Vec<Counted>> {
-    let mut candidates = BTreeSet::new();
+    let mut candidates = Vec::with_capacity(columns.len());
     for column in columns {
-        candidates.extend(column.candidates(most.saturating_mul(CANDIDATES))?);
+        candidates.push(column.candidates(most.saturating_mul(CANDIDATES))?);
     }
-    let mut counted = Vec::with_capacity(candidates.len());
-    for value in candidates {
-        let mut count = 0;
-        for column in columns {
-            count += column.count_of(&value)?;
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (value, count) in candidates.iter().flat_map(|(values, _)| values) {
+        *known.entry(value).or_default() += *count as usize;
+    }
+    // Looking a value up in a segment takes long. It is only done for one that may be among the commonest with it.
+    let mut counts: Vec<usize> = known.values().copied().collect();
+    counts.sort_unstable_by(|left, right| right.cmp(left));
+    let enough = counts.get(most.saturating_sub(1)).copied().unwrap_or(0);
+    let mut counted = Vec::with_capacity(most);
+    for (value, count) in known {
+        let missing = || candidates.iter().zip(columns).filter(|((values, _), _)| !values.contains_key(value));
+        let possible: usize = missing().map(|((_, rest), _)| *rest as usize).sum();
+        if count + possible < enough {
+            continue;
         }
-        counted.push((value, count));
+        let mut whole = count;
+        for ((_, rest), column) in missing() {
+            whole += if *rest == 0 { 0 } else { column.count_of(value)? };
+        }
+        counted.push((value.to_owned(), whole));
     }
     counted.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     counted.truncate(most);

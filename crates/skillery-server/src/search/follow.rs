@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::counters::day_of;
 use crate::db::{installs, log, skills};
 use crate::failure::{Failure, Result};
+use crate::jobs::Job;
 
 /// How often the log is looked at when nothing is heard: other servers may have written it.
 const TURN: Duration = Duration::from_millis(250);
@@ -37,10 +38,7 @@ pub async fn listen(app: Arc<App>) {
             () = tokio::time::sleep(TURN) => {}
         }
         let outcome = hear(&app, &mut heard).await;
-        app.work.turned("caches", app.environment.now(), &outcome);
-        if let Err(failure) = outcome {
-            tracing::warn!(%failure, cause = ?failure.source, "the log cannot be read now; trying again");
-        }
+        app.work.turned(Job::Caches, app.environment.now(), &outcome);
     }
 }
 
@@ -91,12 +89,11 @@ pub async fn run(app: Arc<App>) {
         }
         let outcome = catch_up(&app).await;
         app.search.failing.store(outcome.is_err(), Ordering::Release);
-        app.work.turned("search", app.environment.now(), &outcome);
+        app.work.turned(Job::Search, app.environment.now(), &outcome);
         if app.search.cursor() != before {
             quiet_since = Some(Instant::now());
         }
-        if let Err(failure) = outcome {
-            tracing::warn!(%failure, cause = ?failure.source, "the index cannot follow now; trying again");
+        if outcome.is_err() {
             tokio::time::sleep(TURN).await;
         }
     }

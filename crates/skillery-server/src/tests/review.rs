@@ -138,7 +138,9 @@ async fn a_diff_shows_what_changed_and_what_nobody_would_see() {
     assert_eq!(diff["dependencies"], json!([{ "id": "acme/base", "before": null, "after": "^1.2" }]));
     let asks = json!([
         { "path": "SKILL.md", "permission": "allowed-tools", "added": ["Bash"], "removed": [] },
+        { "path": "run.sh", "permission": "program", "added": ["yes"], "removed": [] },
         { "path": "scripts/tool.py", "permission": "hosts", "added": ["example.org:443"], "removed": [] },
+        { "path": "scripts/tool.py", "permission": "undeclared", "added": [], "removed": ["yes"] },
     ]);
     assert_eq!(diff["permissions"], asks);
 

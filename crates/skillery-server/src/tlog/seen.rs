@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::log::Head;
 use crate::db::{Db, FORKED, log};
 use crate::failure::{Failure, Result};
+use crate::jobs::Job;
 
 /// How often the file is brought up to date at most.
 const TURN: Duration = Duration::from_secs(1);
@@ -101,10 +102,7 @@ pub async fn follow(app: Arc<App>) {
             changed = changes.changed() => changed.is_err(),
         };
         let outcome = keep_newest(&app).await;
-        app.work.turned("checkpoint", app.environment.now(), &outcome);
-        if let Err(failure) = outcome {
-            tracing::warn!(%failure, "the newest checkpoint cannot be kept; trying again");
-        }
+        app.work.turned(Job::Checkpoint, app.environment.now(), &outcome);
         if is_stopping {
             return;
         }

@@ -41,9 +41,7 @@ pub async fn list(call: &Call) -> Result<Response> {
     responses((status = 200, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
-    let key = org.key();
-    let known = known(&call.app, &call.caller).await?;
-    let found = known.into_iter().find(|summary| accounts::name_key(&summary.name) == key);
+    let found = known_of(&call.app, &call.caller, Some(&org.key())).await?.pop();
     json(StatusCode::OK, &found.ok_or_else(|| org_not_found(org))?)
 }
 
@@ -137,15 +135,23 @@ pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Resul
 
 /// The orgs that the caller knows of, by name.
 pub async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
+    known_of(app, caller, None).await
+}
+
+/// The same; only the one with this key, if there is one.
+async fn known_of(app: &App, caller: &Caller, only: Option<&str>) -> Result<Vec<OrgSummary>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db).await? {
+    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db, only).await? {
         let visibility = visibility.parse().map_err(Failure::internal)?;
         if caller.sees(visibility, &namespace) {
             *counts.entry(org).or_default() += count;
         }
     }
     let is_member = |key: &str| caller.is_member(key);
-    let rows = orgs::all(&app.db).await?;
+    let rows = match only {
+        None => orgs::all(&app.db).await?,
+        Some(key) => orgs::find(app.db.reader(), key).await?.into_iter().collect(),
+    };
     Ok(rows
         .into_iter()
         .filter_map(|row| {

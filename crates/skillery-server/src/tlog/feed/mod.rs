@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::db::cosignatures::{self, Cosignature};
 use crate::db::log;
 use crate::failure::{Failure, Result};
+use crate::jobs::Job;
 
 /// From one round to the next at least, so that a busy log asks for one cosignature over many entries.
 const TURN: Duration = Duration::from_secs(1);
@@ -48,11 +49,9 @@ pub async fn feed(app: Arc<App>) {
         let pause = tokio::select! {
             () = app.stopping() => return,
             outcome = feeder.round(&app) => {
-                app.work.turned("witnesses", app.environment.now(), &outcome);
-                outcome.unwrap_or_else(|failure| {
-                tracing::warn!(%failure, cause = ?failure.source, "witnesses cannot be asked now; trying again");
-                AGAIN
-            })},
+                app.work.turned(Job::Witnesses, app.environment.now(), &outcome);
+                outcome.unwrap_or(AGAIN)
+            }
         };
         tokio::select! {
             () = app.stopping() => return,

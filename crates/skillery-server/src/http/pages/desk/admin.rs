@@ -8,6 +8,7 @@ use super::super::show;
 use crate::failure::Result;
 use crate::http::api::{orgs, users};
 use crate::http::call::{Call, Page};
+use crate::http::ops;
 
 #[derive(Template)]
 #[template(path = "pages/desk/admin.html")]
@@ -18,7 +19,7 @@ struct AdminPage {
     orgs: usize,
     entries: i64,
     /// Why the registry is not as it should be, if it is not.
-    trouble: Vec<&'static str>,
+    trouble: Option<&'static str>,
 }
 
 /// The registry at a glance, for its admins.
@@ -32,6 +33,6 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         users,
         orgs: orgs::known(app, &call.caller).await?.len(),
         entries: app.db.refresh_size().await?,
-        trouble: super::jobs::trouble(app).await?,
+        trouble: ops::trouble(app).await?,
     })
 }

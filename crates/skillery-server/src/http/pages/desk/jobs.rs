@@ -6,26 +6,14 @@ use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
-use crate::app::App;
-use crate::db::{ROTATED, cosignatures, log};
+use crate::db::cosignatures;
 use crate::failure::Result;
 use crate::http::call::Call;
-use crate::jobs::Standing;
-
-/// What each of them does.
-const WORKS: &[(&str, &str)] = &[
-    ("caches", "drops from memory what any server has changed"),
-    ("checkpoint", "keeps the newest checkpoint of the log"),
-    ("contents", "removes contents that no version needs, every hour"),
-    ("counters", "writes what was counted"),
-    ("search", "brings the search index to the end of the log"),
-    ("trend", "lets days leave the trend, every day"),
-    ("witnesses", "asks witnesses to cosign the log"),
-];
+use crate::http::ops;
+use crate::jobs::{Job, Standing};
 
 struct Row {
-    name: &'static str,
-    what: &'static str,
+    job: Job,
     standing: Standing,
 }
 
@@ -43,21 +31,8 @@ struct JobsPage {
     rows: Vec<Row>,
     size: u64,
     followers: Vec<Follower>,
-    trouble: Vec<&'static str>,
+    trouble: Option<&'static str>,
     now: Time,
-}
-
-/// Why the registry does not answer as it should, as `/readyz` sees it.
-pub async fn trouble(app: &App) -> Result<Vec<&'static str>> {
-    let head = log::read_head(&app.db).await?;
-    let is_ours = app.log_key.is_named_by(&head.note);
-    let found = [
-        app.is_draining().then_some("the registry is stopping"),
-        app.db.halted().or((!is_ours).then_some(ROTATED)),
-        app.search.is_building().then_some("the search index is being built"),
-        app.search.is_failing().then_some("the search index does not follow the registry right now"),
-    ];
-    Ok(found.into_iter().flatten().collect())
 }
 
 /// What runs, how it went, and how far who follows the log is.
@@ -74,15 +49,14 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             followers.push(Follower { name, position: one.size });
         }
     }
-    let what = |name: &str| WORKS.iter().find(|(known, _)| *known == name).map_or("", |(_, what)| *what);
-    let rows = app.work.all().into_iter().map(|(name, standing)| Row { name, what: what(name), standing });
+    let rows = Job::ALL.iter().map(|job| Row { job: *job, standing: app.work.of(*job) });
     page(&JobsPage {
         frame: frame.titled("Jobs").part("admin"),
         tab: "jobs",
         rows: rows.collect(),
         size,
         followers,
-        trouble: trouble(app).await?,
+        trouble: ops::trouble(app).await?,
         now: app.environment.now(),
     })
 }
