@@ -228,4 +228,34 @@ mod tests {
             assert_eq!(of(path).ok(), place, "{path}");
         }
     }
+
+    /// Rows of the pages that a browser is made to look at.
+    const ROWS: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/e2e/pages/pages.mjs"));
+
+    #[test]
+    fn a_browser_looks_at_every_page() {
+        // What is no page for people, or leads to another site.
+        const OTHERS: &[&str] = &[
+            assets::ASSET,
+            "/favicon.ico",
+            search::SUGGEST,
+            versions::RAW,
+            badge::BADGE,
+            feed::SKILL_FEED,
+            feed::NAMESPACE_FEED,
+            feed::SEARCH_FEED,
+            crawlers::ROBOTS,
+            crawlers::SITEMAP,
+            crawlers::LLMS,
+            desk::BEGIN,
+            desk::ARRIVAL,
+        ];
+        let paths = ROWS.split("path: \"").skip(1).filter_map(|rest| rest.split(['"', '?']).next());
+        let looked_at: Vec<_> = paths.filter_map(|path| Some(of(path).ok()?.route())).collect();
+        for (method, route, _) in super::super::ROUTES.iter().chain(desk::ROUTES) {
+            let is_page = *method == "get" && !OTHERS.contains(route);
+            assert!(!is_page || looked_at.contains(route), "{route} has no row in pages.mjs");
+        }
+    }
 }

@@ -208,8 +208,8 @@ async fn the_log_is_read_from_its_end() {
 async fn jobs_tell_how_they_go() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
-    app.settle().await;
     let mut browser = Browser::signed_in(&app, ADMIN).await;
+    app.settle().await;
     app.app.work.turned(Job::Search, app.app.environment.now(), &Ok(()));
     let page = browser.page("/admin/jobs").await;
     for job in Job::ALL {

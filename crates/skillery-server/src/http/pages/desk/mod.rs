@@ -31,6 +31,8 @@ use super::frame::Frame;
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
+#[cfg(test)]
+pub use provider::{ARRIVAL, BEGIN};
 pub use skill::Manage;
 
 /// A page of this room.
