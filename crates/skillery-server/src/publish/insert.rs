@@ -277,7 +277,7 @@ impl Round {
         };
         let gate = Gate {
             facts: facts.clone(),
-            passed: passed.iter().map(|mark| mark.policy).collect(),
+            passed: passed.clone(),
             ..Gate::default()
         };
         let policies = gate::demand(policies, &gate).policies();
