@@ -14,8 +14,7 @@ use skillery_core::api::PolicyInForce;
 use skillery_core::approval::{Approval, Demand, InForce, MAX_GROUPS_NAMED};
 use skillery_core::event::Event;
 use skillery_core::{
-    Decision, Digest, Namespace, ProblemCode, PublishPolicy, Role, SkillId, Version, VersionRequest,
-    VersionStatus,
+    Decision, Digest, Namespace, ProblemCode, PublishPolicy, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use crate::access::{Identity, forbidden};

@@ -231,3 +231,26 @@ impl Drop for Bundles {
         self.asked.iter().for_each(|(_, task)| task.abort());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_kept_is_looked_at_again() {
+        let text = serde_json::to_string(&Watched::default()).unwrap();
+        assert_eq!(Watched::parse(&text).unwrap().map(|watched| watched.monitor), Some(Monitor::default()));
+        let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+        // Of before there was a number, and of another one; the rest is of another form, too.
+        kept["monitor"]["versions"] = serde_json::json!({ "acme/tool@1.0.0": { "status": "published" } });
+        kept["monitor"]["next"] = serde_json::json!(7);
+        for form in [None, Some(1), Some(FORM + 1)] {
+            match form {
+                Some(form) => kept["form"] = serde_json::json!(form),
+                None => drop(kept.as_object_mut().unwrap().remove("form")),
+            }
+            assert!(Watched::parse(&kept.to_string()).unwrap().is_none(), "{form:?}");
+        }
+        assert!(Watched::parse("[").is_err());
+    }
+}
