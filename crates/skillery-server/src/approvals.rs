@@ -137,11 +137,11 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         (Decision::Approved, mine) => signs_now || mine.is_none_or(|mine| mine.row.member != member),
     };
     // Where signed approvals are demanded, one without stands for nothing, whether the version waits or not.
-    let lacks_signature = decision == Decision::Approved
+    let may_lack = decision == Decision::Approved
         && review.is_none()
-        && !mine.is_some_and(|mine| mine.row.is_signed && !is_new)
-        && standing.demand.needs_signature(&new);
-    if is_new || lacks_signature {
+        && !mine.is_some_and(|mine| mine.row.is_signed && !is_new);
+    let unsigned = standing.demand.needs_signature(&new).filter(|_| may_lack);
+    if is_new || unsigned.is_some() {
         check_status(&id, &row, decision)?;
         let signers = approvals::signers(tx.connection(), &key, &version).await?;
         if decision == Decision::Approved {
@@ -149,8 +149,8 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
                 let detail = format!("you have published or signed {id} {version}");
                 return Err(Failure::new(ProblemCode::SelfApproval, detail));
             }
-            if lacks_signature {
-                let detail = format!("`{}` counts signed approvals only", id.namespace());
+            if let Some(stage) = unsigned {
+                let detail = format!("the stage `{}` counts signed approvals only", stage.name);
                 return Err(Failure::new(ProblemCode::SignatureRequired, detail));
             }
             if wants && !counts {
@@ -256,7 +256,10 @@ fn not_asked(standing: &Standing) -> Failure {
                 Some(group) => format!("each a {} or above in the group `{group}`", stage.role),
                 None => format!("each a {} or above", stage.role),
             };
-            asked.push(format!("`{}` asks for {} people, {who}, and lacks {lacking}", stage.name, stage.approvals));
+            asked.push(format!(
+                "`{}` asks for {} people, {who}, and lacks {lacking}",
+                stage.name, stage.approvals
+            ));
         }
     }
     let detail = match asked.is_empty() {

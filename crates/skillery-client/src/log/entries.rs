@@ -47,9 +47,9 @@ impl Log {
 
     /// What opens the entry of this number, which is in the tree. `read` has those that were asked for before.
     async fn opening_of(&mut self, index: u64, read: &mut Openings) -> Result<Opening> {
-        self.opening_if_any(index, read).await?.ok_or_else(|| {
-            self.broken(format!("entry {index} is hidden, and the registry does not open it"))
-        })
+        self.opening_if_any(index, read)
+            .await?
+            .ok_or_else(|| self.broken(format!("entry {index} is hidden, and the registry does not open it")))
     }
 
     /// As [`Self::opening_of`]; nothing where it is hidden, and the registry does not open it.

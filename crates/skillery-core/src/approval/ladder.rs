@@ -215,9 +215,11 @@ impl Demand {
         given.filter_map(mark).collect()
     }
 
-    /// Whether an approval of somebody of this role and these groups counts for a ladder only if it is signed.
-    pub fn needs_signature(&self, approval: &Approval<'_>) -> bool {
-        self.ladders.iter().any(|ladder| ladder.signed_reviews && ladder.asks_for(approval))
+    /// A stage that asks for somebody of this role and these groups, and counts signed approvals only.
+    pub fn needs_signature(&self, approval: &Approval<'_>) -> Option<&Stage> {
+        let signed = self.ladders.iter().filter(|ladder| ladder.signed_reviews);
+        let mut stages = signed.flat_map(|ladder| ladder.stages.iter().map(|stage| (ladder, stage)));
+        stages.find(|(ladder, stage)| stage.asks_for(&ladder.namespace, approval)).map(|(_, stage)| stage)
     }
 }
 

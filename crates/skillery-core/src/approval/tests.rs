@@ -300,7 +300,8 @@ fn an_approval_keeps_to_the_stage_that_it_was_given_for() {
     let mut given: Vec<(&str, Vec<StageMark>, i64)> = Vec::new();
     let approve = |given: &mut Vec<(&'static str, Vec<StageMark>, i64)>, user: &'static str, day: i64| {
         given.retain(|(other, ..)| *other != user);
-        let mut all: Vec<Approval<'_>> = given.iter().map(|(user, stages, at)| at_stage(user, stages, *at)).collect();
+        let mut all: Vec<Approval<'_>> =
+            given.iter().map(|(user, stages, at)| at_stage(user, stages, *at)).collect();
         all.push(at_stage(user, &[], day));
         let stages = ladder.marks(&ladder.judge(&all, now(day)), all.len() - 1);
         given.push((user, stages, day));
@@ -327,7 +328,8 @@ fn an_approval_keeps_to_the_stage_that_it_was_given_for() {
 /// Who is in the group is by name here.
 fn at_stage<'a>(user: &'a str, stages: &'a [StageMark], day: i64) -> Approval<'a> {
     let at = Time::from_micros(day * DAY);
-    let base = if user.starts_with('s') { in_group(user, "acme", "security") } else { of(user, Role::Reviewer) };
+    let base =
+        if user.starts_with('s') { in_group(user, "acme", "security") } else { of(user, Role::Reviewer) };
     Approval { at, stages, ..base }
 }
 
@@ -373,9 +375,8 @@ fn builds_and_groups_are_those_of_the_policy() {
     let auto = AutoApproval { builds: true, groups, ..AutoApproval::default() };
     let policy = PublishPolicy { auto, ..PublishPolicy::LEAST };
     let set = InForce { index: 10, namespace: "acme/pay", policy: &policy };
-    let build = |place| {
-        set.lets_pass(AutoReason::TrustedBuild, &Passing { trusted_in: place, ..Passing::default() })
-    };
+    let build =
+        |place| set.lets_pass(AutoReason::TrustedBuild, &Passing { trusted_in: place, ..Passing::default() });
     assert!(build(Some("acme")) && build(Some("acme/pay")));
     for place in [None, Some("acme/pay/inner"), Some("acme/payments"), Some("other")] {
         assert!(!build(place), "{place:?}");

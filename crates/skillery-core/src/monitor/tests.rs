@@ -274,7 +274,15 @@ fn waiting(policy: u64) -> Event {
 
 fn approved(member: u64) -> Event {
     let (version, digest) = ("1.0.0".parse().unwrap(), Digest::of(b"1.0.0"));
-    Event::VersionApproved { skill: tool(), version, digest, member, groups: Vec::new(), stages: Vec::new(), signature: None }
+    Event::VersionApproved {
+        skill: tool(),
+        version,
+        digest,
+        member,
+        groups: Vec::new(),
+        stages: Vec::new(),
+        signature: None,
+    }
 }
 
 fn rejected(member: u64) -> Event {

@@ -7,8 +7,8 @@ use skillery_core::id::key_contains;
 use skillery_core::time::Time;
 use skillery_core::{Role, SkillId, Version};
 
-use super::standing::{Decisions, Standing, group};
 use super::MAX_GROUPS_NAMED;
+use super::standing::{Decisions, Standing, group};
 use crate::db::groups::{self, Membership};
 use crate::db::{Db, approvals, gates, places_of};
 use crate::failure::Result;

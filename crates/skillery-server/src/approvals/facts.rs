@@ -90,10 +90,8 @@ pub async fn passed(
         let (policy, index) = (&set.policy, set.log_index);
         let in_force = InForce { index, namespace: &place, policy };
         let mark = |reason, group, publisher| AutoMark { policy: index, reason, group, publisher };
-        let build = Passing {
-            trusted_in: trusted.as_ref().map(|(place, _)| place.as_str()),
-            ..Passing::default()
-        };
+        let build =
+            Passing { trusted_in: trusted.as_ref().map(|(place, _)| place.as_str()), ..Passing::default() };
         let in_group = |membership: &&groups::Membership| {
             let group = Some((membership.namespace.as_str(), &membership.name));
             in_force.lets_pass(AutoReason::Group, &Passing { group, ..Passing::default() })

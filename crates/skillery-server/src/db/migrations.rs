@@ -80,8 +80,8 @@ fn all(backend: Backend) -> Vec<Migration> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row;
     use skillery_core::approval::{AutoMark, AutoReason};
+    use sqlx::Row;
     use sqlx::any::AnyPoolOptions;
 
     use super::*;
@@ -113,7 +113,8 @@ mod tests {
         let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 24).collect();
         run_some(&pool, before).await.unwrap();
         let body = r#"{"actor":"u","kind":"version.published","passed":[{"group":3,"policy":5,"reason":"group"}],"v":1}"#;
-        let trusted = r#"{"actor":"u","kind":"publisher.trusted","namespace":"acme","publisher":"p-1","v":1}"#;
+        let trusted =
+            r#"{"actor":"u","kind":"publisher.trusted","namespace":"acme","publisher":"p-1","v":1}"#;
         for text in [
             "PRAGMA foreign_keys = OFF".to_owned(),
             "INSERT INTO versions (skill, version, status, digest, size, code_hash, description, tags, author, license, \

@@ -82,11 +82,12 @@ pub async fn trusted_in(
     executor: impl Executor<'_, Database = Any>,
     user: &str,
 ) -> Result<Option<(String, u64)>> {
-    let row: Option<(String, i64)> =
-        sqlx::query_as("SELECT namespace, log_index FROM publishers WHERE user_id = $1 AND removed_at IS NULL")
-            .bind(user.to_owned())
-            .fetch_optional(executor)
-            .await?;
+    let row: Option<(String, i64)> = sqlx::query_as(
+        "SELECT namespace, log_index FROM publishers WHERE user_id = $1 AND removed_at IS NULL",
+    )
+    .bind(user.to_owned())
+    .fetch_optional(executor)
+    .await?;
     row.map(|(place, index)| Ok((place, u64::try_from(index).map_err(Failure::internal)?))).transpose()
 }
 

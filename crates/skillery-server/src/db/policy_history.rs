@@ -22,12 +22,11 @@ pub async fn history(
     offset: i64,
 ) -> Result<(u64, Vec<PolicyChange>)> {
     let of_place = format!("FROM log WHERE kind IN ('policy.set', 'policy.removed') AND {PLACE} = $1");
-    let total = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
-        "SELECT CAST(COUNT(*) AS BIGINT) {of_place}"
-    )))
-    .bind(namespace.key())
-    .fetch_one(db.reader())
-    .await?;
+    let total =
+        sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!("SELECT CAST(COUNT(*) AS BIGINT) {of_place}")))
+            .bind(namespace.key())
+            .fetch_one(db.reader())
+            .await?;
     let rows = sqlx::query(AssertSqlSafe(format!(
         "SELECT l.idx, l.at, u.name, l.body FROM (SELECT idx, at, actor, body {of_place} ORDER BY idx DESC \
          LIMIT $2 OFFSET $3) l LEFT JOIN users u ON u.id = l.actor ORDER BY l.idx DESC"

@@ -160,7 +160,10 @@ async fn each_is_asked_in_turn_and_who_asks_for_changes_counts_for_no_stage() {
     let path = format!("{}/approvals", version_path("1.0.0"));
     let changes = json!({ "decision": "changes-requested", "comment": "name the limit" });
     let standing = app.post(&path, &rob, changes.clone()).await.is(200);
-    assert_eq!((&standing["stages"][0]["given"], &standing["stages"][1]["given"]), (&json!(["rita"]), &json!([])));
+    assert_eq!(
+        (&standing["stages"][0]["given"], &standing["stages"][1]["given"]),
+        (&json!(["rita"]), &json!([]))
+    );
     assert_eq!(standing["stages"][0]["is_open"], true);
     assert_eq!(asked().await, [0, 0, 0, 1, 1, 1]);
     // `sue`, a reviewer, stands in for him; then the group is asked again, and `sam` is who is left of it.
@@ -567,7 +570,8 @@ async fn every_policy_that_a_namespace_had_is_shown() {
     // Signs that are equal in names are equal here.
     app.delete("/api/v1/orgs/acme/my.tools/policy", ADMIN).await.is(200);
     let history = app.get_as(&author, "/api/v1/orgs/acme/my-tools/policy/history").await.is(200);
-    let names: Vec<&str> = history["changes"].as_array().unwrap().iter().map(|row| row["namespace"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        history["changes"].as_array().unwrap().iter().map(|row| row["namespace"].as_str().unwrap()).collect();
     assert_eq!((names, &history["total"]), (vec!["acme/my.tools", "acme/my_tools"], &json!(2)));
     let stranger = app.user("stranger", SCOPES).await;
     app.get_as(&stranger, "/api/v1/orgs/acme/policy/history").await.fails(404, "org-not-found");

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skillery_core::approval::{
-    Approval, AutoMark, AutoReason, Demand, Group, InForce, Judgement, Passing,
-};
+use skillery_core::approval::{Approval, AutoMark, AutoReason, Demand, Group, InForce, Judgement, Passing};
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::time::Time;

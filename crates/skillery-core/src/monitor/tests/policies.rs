@@ -1,8 +1,8 @@
 //! Policies and groups, and what passes.
 
 use super::*;
-use crate::event::PublisherMatch;
 use crate::approval::{AutoApproval, AutoMark, AutoReason, Fact};
+use crate::event::PublisherMatch;
 
 #[test]
 fn policies_are_not_passed_over() {

@@ -257,13 +257,26 @@ fn a_patch_passes_no_stage_that_is_there_for_what_everybody_sees() {
     let of_patch = |by: u64, name: &str| {
         let (version, digest) = ("1.0.1".parse().unwrap(), Digest::of(b"1.0.1"));
         let stages = vec![StageMark { policy, stage: name.parse().unwrap() }];
-        Event::VersionApproved { skill: tool(), version, digest, member: by, groups: Vec::new(), stages, signature: None }
+        Event::VersionApproved {
+            skill: tool(),
+            version,
+            digest,
+            member: by,
+            groups: Vec::new(),
+            stages,
+            signature: None,
+        }
     };
     let first = log.append("rita", of_patch(rita, "review"));
     let second = log.append("rob", of_patch(rob, "public"));
     let done = |approvals: &[u64]| {
         let approvals = approvals.to_vec();
-        Event::VersionReleased { skill: tool(), version: "1.0.1".parse().unwrap(), policies: vec![policy], approvals }
+        Event::VersionReleased {
+            skill: tool(),
+            version: "1.0.1".parse().unwrap(),
+            policies: vec![policy],
+            approvals,
+        }
     };
     let mut other = Log { monitor: log.monitor.clone(), heads: log.heads.clone(), ..Log::default() };
     other.append("rita", done(&[first]));

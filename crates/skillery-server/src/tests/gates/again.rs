@@ -34,7 +34,8 @@ async fn a_patch_is_no_way_past_what_is_asked_of_public_skills() {
     app.get("/api/v1/skills/acme/tool/download").await.fails(404, "version-not-found");
     // Nobody has looked at the patch: all stages are asked.
     let standing = app.accept(&rob, "1.0.1").await.is(200);
-    let names: Vec<&Value> = standing["stages"].as_array().unwrap().iter().map(|stage| &stage["given"]).collect();
+    let names: Vec<&Value> =
+        standing["stages"].as_array().unwrap().iter().map(|stage| &stage["given"]).collect();
     assert_eq!(names, [&json!(["rob"]), &json!([])]);
     assert_eq!(app.accept(&sam, "1.0.1").await.is(200)["status"], "published");
     // Of the other one the first stage is complete.
@@ -51,10 +52,15 @@ async fn what_was_yanked_is_asked_for_when_it_comes_back() {
     let People { author, rita, rob, ada, .. } = app.company().await;
     app.demand(json!({ "approvals": 1, "when": ["public"] })).await;
     for version in ["1.0.0", "1.1.0", "1.2.0", "1.3.0"] {
-        assert_eq!(app.publish_it(&author, version, json!({ "visibility": "private" })).await["status"], "published");
+        assert_eq!(
+            app.publish_it(&author, version, json!({ "visibility": "private" })).await["status"],
+            "published"
+        );
     }
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
-        app.put(&format!("{}/yank", version_path(version)), &author, json!({ "reason": "a key in it" })).await.is(200);
+        app.put(&format!("{}/yank", version_path(version)), &author, json!({ "reason": "a key in it" }))
+            .await
+            .is(200);
     }
     let quarantine = format!("{}/quarantine", version_path("1.3.0"));
     app.put(&quarantine, ADMIN, json!({ "reason": "sends mails away" })).await.is(200);

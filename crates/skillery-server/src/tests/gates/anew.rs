@@ -18,8 +18,7 @@ impl TestApp {
         };
         let statement = statement.to_text().unwrap();
         let signature = key.sign(REVIEW_NAMESPACE, statement.as_bytes());
-        let body =
-            json!({ "decision": "approved", "signature": { "statement": statement, "signature": signature } });
+        let body = json!({ "decision": "approved", "signature": { "statement": statement, "signature": signature } });
         self.post(&format!("{}/approvals", version_path(version)), token, body).await
     }
 }

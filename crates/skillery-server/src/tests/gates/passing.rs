@@ -4,7 +4,9 @@ use super::*;
 
 fn asking(hosts: bool) -> Value {
     let table = if hosts { "# hosts = [\"api.example.com:443\"]\n" } else { "" };
-    let code = format!("# /// script\n# [tool.skillery.permissions]\n{table}# ///\ndef tool(text):\n    return text\n");
+    let code = format!(
+        "# /// script\n# [tool.skillery.permissions]\n{table}# ///\ndef tool(text):\n    return text\n"
+    );
     json!({ "code_hash": Digest::of(code.as_bytes()).to_string(), "code": code })
 }
 

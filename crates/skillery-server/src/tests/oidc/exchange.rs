@@ -38,7 +38,10 @@ async fn a_build_passes_by_a_policy_of_those_who_trust_it() {
     let by = log.iter().find(|entry| entry["event"]["kind"] == "publisher.trusted").unwrap();
     assert_eq!(published["event"]["passed"][0]["publisher"], by["index"]);
     assert_eq!(
-        (published["event"]["passed"].as_array().unwrap().len(), published["event"]["policies"].as_array().unwrap().len()),
+        (
+            published["event"]["passed"].as_array().unwrap().len(),
+            published["event"]["policies"].as_array().unwrap().len()
+        ),
         (1, 1)
     );
     // Whoever has set the policy trusts it: it passes, there and below.

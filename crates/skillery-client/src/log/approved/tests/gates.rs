@@ -263,7 +263,10 @@ fn what_waited_once_is_not_taken_without_anybody() {
     let begun = || ("anna", passing(AutoReason::Patch, &[Fact::Patch], &[OTHER]));
     let lacks = |events: Vec<(&str, Event)>| {
         let error = counted(events, grounds(), &[], false).unwrap_err();
-        assert!(error.contains("1 by a reviewer or above is demanded") && error.ends_with("has 0"), "{error}");
+        assert!(
+            error.contains("1 by a reviewer or above is demanded") && error.ends_with("has 0"),
+            "{error}"
+        );
     };
     lacks(vec![begun(), ("rita", released_by_none(&[99]))]);
     lacks(vec![begun(), ("olga", forced()), ("rita", reviewed(&[], &[99]))]);
@@ -279,14 +282,22 @@ fn what_came_later_is_asked_for_when_it_waits_again() {
     // Released by what was demanded then; later its policy is another one, and everybody sees it.
     let conditional = || {
         let security = Stage { when: vec![Fact::Public], ..stage_of("security") };
-        vec![(POLICY, set(|policy| (policy.approvals, policy.stages) = (0, vec![stage_of("review"), security])))]
+        vec![(
+            POLICY,
+            set(|policy| (policy.approvals, policy.stages) = (0, vec![stage_of("review"), security])),
+        )]
     };
     let begun = || {
         let mut event = published(vec![POLICY], "anna");
         if let Event::VersionPublished { facts, .. } = &mut event {
             *facts = Some(Vec::new());
         }
-        vec![("anna", event), ("rita", approved_by(3, &[])), ("rita", released_by(&[11])), ("ada", made_public())]
+        vec![
+            ("anna", event),
+            ("rita", approved_by(3, &[])),
+            ("rita", released_by(&[11])),
+            ("ada", made_public()),
+        ]
     };
     let view = counted(begun(), conditional(), &[], false);
     assert_eq!(view.map(|view| view.log_indexes), Ok(vec![11]));
@@ -306,7 +317,11 @@ fn what_came_later_is_asked_for_when_it_waits_again() {
     again.extend([("ada", held(HeldFor::Public)), ("rita", released_by(&[99]))]);
     assert!(counted(again, policy(), &[], false).unwrap_err().contains("is demanded"));
     let mut again = patch();
-    again.extend([("ada", held(HeldFor::Public)), ("rita", approved_by(3, &[])), ("rita", released_by(&[13]))]);
+    again.extend([
+        ("ada", held(HeldFor::Public)),
+        ("rita", approved_by(3, &[])),
+        ("rita", released_by(&[13])),
+    ]);
     assert_eq!(counted(again, policy(), &[], false).map(|view| view.log_indexes), Ok(vec![13]));
 }
 
@@ -334,7 +349,11 @@ fn what_passed_is_reviewed_by_the_whole_policy() {
     assert_eq!(counted(both, two(), &[], false).map(|view| view.log_indexes), Ok(vec![12, 13]));
     // What was said before it was due is too old.
     let mut old = vec![("anna", published(vec![POLICY], "anna"))];
-    old.extend([("rita", approved_by(3, &[])), ("rob", approved_by(4, &[])), ("rob", released_by(&[11, 12]))]);
+    old.extend([
+        ("rita", approved_by(3, &[])),
+        ("rob", approved_by(4, &[])),
+        ("rob", released_by(&[11, 12])),
+    ]);
     old.push(("", due()));
     assert!(counted(old.clone(), two(), &[], false).is_ok());
     old.push(("rob", reviewed(&[POLICY], &[11, 12])));
