@@ -218,7 +218,7 @@ impl Demand {
     /// A stage that asks for somebody of this role and these groups, and counts signed approvals only.
     pub fn needs_signature(&self, approval: &Approval<'_>) -> Option<&Stage> {
         let signed = self.ladders.iter().filter(|ladder| ladder.signed_reviews);
-        let mut stages = signed.flat_map(|ladder| ladder.stages.iter().map(|stage| (ladder, stage)));
+        let mut stages = signed.flat_map(|ladder| ladder.stages.iter().map(move |stage| (ladder, stage)));
         stages.find(|(ladder, stage)| stage.asks_for(&ladder.namespace, approval)).map(|(_, stage)| stage)
     }
 }

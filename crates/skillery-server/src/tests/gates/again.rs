@@ -64,7 +64,6 @@ async fn what_was_yanked_is_asked_for_when_it_comes_back() {
     }
     let quarantine = format!("{}/quarantine", version_path("1.3.0"));
     app.put(&quarantine, ADMIN, json!({ "reason": "sends mails away" })).await.is(200);
-    // Approved before, so that nothing is missing when it comes back.
     app.show_to(&ada, "public").await;
     assert_eq!(app.count("version.held").await, 0);
     let versions = app.get("/api/v1/skills/acme/tool/versions").await.is(200);
