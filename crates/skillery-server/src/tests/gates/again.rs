@@ -142,3 +142,26 @@ async fn a_skill_becomes_public_in_the_instant_in_which_a_yank_is_taken_back() {
     assert_eq!(app.count("version.held").await, 6);
     app.audit().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_of_thousands_of_versions_keeps_nobody_else_waiting() {
+    const MORE: usize = 3_000;
+    let app = TestApp::new().await;
+    let People { author, ada, .. } = app.company().await;
+    app.demand(json!({ "approvals": 1, "when": ["public"] })).await;
+    app.publish_it(&author, "1.0.0", json!({ "visibility": "private" })).await;
+    app.tamper(format!(
+        "INSERT INTO versions (skill, version, status, digest, size, code_hash, description, tags, author, license, files, \
+         words, publisher, created_at, log_position) \
+         WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {MORE}) \
+         SELECT skill, '1.' || number || '.0', status, digest, size, code_hash, description, tags, author, license, files, \
+         words, publisher, created_at, log_position FROM versions CROSS JOIN numbers"
+    ))
+    .await;
+    // Within the time that a change of the one writer may take, many times over: what it does grows as the versions do.
+    let began = std::time::Instant::now();
+    app.show_to(&ada, "public").await;
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+    assert_eq!(app.count("version.held").await, MORE + 1);
+    assert_eq!(app.get("/api/v1/skills/acme/tool/versions").await.is(200)["total"], 0);
+}
