@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::words::word_enum;
 use crate::{Role, Segment};
 
-pub use ladder::{Approval, Demand, Group, InForce, Judgement, Ladder, StageCount};
+pub use ladder::{Approval, Demand, Group, InForce, Judgement, Ladder, StageCount, StageMark};
 pub use preset::Preset;
-pub use reason::{AutoMark, AutoReason, Fact, holds, is_trusted_patch, of_history};
+pub use reason::{AutoMark, AutoReason, Fact, Passing, baseline, holds, is_trusted_patch, of_history};
 
 /// Approvals that a stage may demand.
 pub const MAX_APPROVALS: u32 = 16;

@@ -6,7 +6,7 @@ mod publisher;
 use serde::{Deserialize, Serialize};
 
 use crate::api::SignatureMark;
-use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy};
+use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy, StageMark};
 use crate::sign::review::ReviewMark;
 use crate::time::Time;
 use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
@@ -260,6 +260,9 @@ pub enum Event {
         /// The entries of the groups that the reviewer is in, there and above.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         groups: Vec<u64>,
+        /// The stages that it is given for, where a policy has several.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stages: Vec<StageMark>,
         /// The reviewer's signature, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<ReviewMark>,

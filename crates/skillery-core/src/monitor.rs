@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::approvals::Decided;
+use self::approvals::{Decided, Named};
 use self::hidden::{Bounds, Said, places};
 use self::keys::KeyState;
 use self::policies::{GroupState, PolicyState, Published};
@@ -76,6 +76,10 @@ impl fmt::Display for Violation {
     }
 }
 
+/// The form of what is kept of a [`Monitor`]: another number where entries were not looked at for all that is known now. Whoever
+/// has kept another form begins anew.
+pub const FORM: u32 = 2;
+
 /// What is known after some number of entries. It can be kept, and gone on with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Monitor {
@@ -97,8 +101,8 @@ pub struct Monitor {
     disabled: BTreeSet<String>,
     /// The last time that the log was handed over to another key.
     handover: Option<Handover>,
-    /// Users of builds, with the namespace that trusts them.
-    builds: BTreeMap<String, String>,
+    /// Users of builds, with the namespace that trusts them and the entry that says so.
+    builds: BTreeMap<String, (String, u64)>,
     /// What is demanded of what is published, by namespace key.
     policies: BTreeMap<String, PolicyState>,
     /// Groups, by namespace key and name.
@@ -231,7 +235,7 @@ impl Monitor {
             Event::UserDisabled { user, disabled } => {
                 // Who trusts a build no more switches its user off.
                 match self.builds.get(user).cloned() {
-                    Some(place) => self.must_have(actor, &place, Role::Admin, found),
+                    Some((place, _)) => self.must_have(actor, &place, Role::Admin, found),
                     None => self.must_be_admin(actor, found),
                 }
                 match disabled {
@@ -242,7 +246,7 @@ impl Monitor {
             Event::PublisherTrusted { namespace, user, .. } => {
                 let Some(place) = key_of(namespace) else { return };
                 self.must_have(actor, &place, Role::Admin, found);
-                self.builds.insert(user.clone(), place);
+                self.builds.insert(user.clone(), (place, index));
             }
             Event::PublisherUntrusted { namespace, .. } => {
                 let Some(place) = key_of(namespace) else { return };
@@ -306,8 +310,7 @@ impl Monitor {
                 let facts = facts.as_deref();
                 self.check_facts(skill, version, facts, found);
                 self.check_passed(&Published { actor, skill, facts, passed, via: via.as_deref() }, found);
-                let passed: Vec<u64> = passed.iter().map(|mark| mark.policy).collect();
-                self.check_policies(&skill.namespace().key(), policies, facts, &passed, found);
+                self.check_policies(&skill.namespace().key(), policies, facts, passed, found);
                 let signers = signatures.iter().map(|mark| mark.signer.clone());
                 let authors = signers.chain(actor.map(str::to_owned)).collect();
                 self.publish(skill, version, *digest, authors, entry, found);
@@ -332,8 +335,8 @@ impl Monitor {
                 self.change(skill, version, &entry.event, found);
                 let (time, digest, member) = (entry.time, *digest, *member);
                 let (decision, approval) = match &entry.event {
-                    Event::VersionApproved { groups, signature, .. } => {
-                        (Decision::Approved, Some((groups, signature)))
+                    Event::VersionApproved { groups, stages, signature, .. } => {
+                        (Decision::Approved, Some(Named { groups, stages, signature }))
                     }
                     Event::VersionRejected { .. } => (Decision::Rejected, None),
                     _ => (Decision::ChangesRequested, None),
@@ -346,7 +349,10 @@ impl Monitor {
             | Event::VersionReviewed { skill, version, policies, approvals } => {
                 let fits = self.change(skill, version, &entry.event, found);
                 match approvals.is_empty() {
-                    true => self.must_be_admin(actor, found),
+                    true => {
+                        self.must_be_admin(actor, found);
+                        self.come_back(skill, version, fits);
+                    }
                     false if fits => {
                         let is_again = matches!(entry.event, Event::VersionReviewed { .. });
                         self.release(skill, version, policies, approvals, (entry.time, is_again), found);
@@ -364,18 +370,25 @@ impl Monitor {
             Event::VersionHeld { skill, version, why, policies } => {
                 let fits = self.change(skill, version, &entry.event, found);
                 if fits {
+                    self.ask_anew(skill, version, &entry.event);
                     self.hold(Held { actor, skill, version, why: *why, policies }, found);
                 }
             }
             Event::VersionDue { skill, version, policies } => {
                 let fits = self.change(skill, version, &entry.event, found);
                 if fits {
+                    self.ask_anew(skill, version, &entry.event);
                     self.fall_due(actor, skill, version, policies, found);
                 }
             }
-            Event::VersionYanked { skill, version } | Event::VersionUnyanked { skill, version } => {
+            Event::VersionYanked { skill, version } => {
                 self.change(skill, version, &entry.event, found);
                 self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
+            }
+            Event::VersionUnyanked { skill, version } => {
+                let fits = self.change(skill, version, &entry.event, found);
+                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
+                self.come_back(skill, version, fits);
             }
             Event::VersionQuarantined { skill, version } => {
                 self.change(skill, version, &entry.event, found);

@@ -4,6 +4,7 @@
 //! what was rejected for ever, whatever else is said of it.
 
 use crate::VersionStatus;
+use crate::approval::HeldFor;
 use crate::event::Event;
 
 /// An entry that cannot follow those before it.
@@ -46,7 +47,7 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
         }
         Event::VersionDue { .. } => fits(Published, &[Published]),
         Event::VersionHeld { policies, .. } => {
-            fits(Pending, if policies.is_empty() { &[] } else { &[Published, Yanked] })
+            fits(Pending, if policies.is_empty() { &[] } else { &[Published] })
         }
         Event::VersionYanked { .. } => fits(Yanked, &[Published, Yanked]),
         Event::VersionUnyanked { .. } => fits(Published, &[Yanked]),
@@ -56,10 +57,15 @@ pub fn status_after(before: Option<VersionStatus>, event: &Event) -> Result<Vers
     after.ok_or(OutOfOrder { status: before, kind: event.kind() })
 }
 
+/// Whether a version is to be looked at anew from this entry on: what was said of it before counts no more, and no policy lets it
+/// pass.
+pub fn is_asked_anew(event: &Event) -> bool {
+    matches!(event, Event::VersionDue { .. } | Event::VersionHeld { why: HeldFor::Review, .. })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::HeldFor;
     use crate::{Digest, SkillId, Version};
     use VersionStatus::{Pending, Published, Quarantined, Rejected, Yanked};
 
@@ -94,6 +100,7 @@ mod tests {
                 digest,
                 member: 1,
                 groups: Vec::new(),
+                stages: Vec::new(),
                 signature: None,
             },
             Event::VersionRejected { skill: skill.clone(), version: version.clone(), digest, member: 1 },
@@ -150,7 +157,7 @@ mod tests {
             (
                 Some(Yanked),
                 [None, None, None, None, None, None, Some(Yanked), Some(Published), Some(Quarantined)],
-                [None, Some(Pending), None, None, None],
+                [None; 5],
             ),
             (
                 Some(Quarantined),

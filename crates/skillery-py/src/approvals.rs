@@ -13,8 +13,10 @@ use crate::convert::{parsed, serialized};
 use crate::registry::Registry;
 use crate::runtime::wait;
 
-/// Threads in one answer.
+/// Threads, and entries of the log, in one answer.
 const ROWS: u64 = 200;
+/// Answers that are asked for at most, whatever a registry says that there is.
+const MOST_PAGES: usize = 500;
 
 /// A version, and how far it is.
 #[derive(Serialize)]
@@ -27,7 +29,10 @@ struct Approval {
 impl Approval {
     async fn of(client: &Client, standing: ApprovalsResponse) -> Result<Self, Error> {
         let mut comments = Vec::new();
-        while (comments.len() as u64) < standing.threads {
+        for _ in 0..MOST_PAGES {
+            if comments.len() as u64 >= standing.threads {
+                break;
+            }
             let rows = Page { limit: Some(ROWS), offset: Some(comments.len() as u64) };
             let page = client.review_threads(&standing.id, &standing.version, rows).await?;
             if page.threads.is_empty() {
@@ -242,10 +247,20 @@ async fn history(
 ) -> Result<Vec<serde_json::Value>, Error> {
     let versions = client.all_versions(id).await?;
     let (mut changes, mut before) = (Vec::new(), None);
-    while (changes.len() as u64) < limit {
-        let page = client.log_of_skill(id, before, None).await?;
-        let Some(last) = page.entries.last() else { break };
-        before = Some(last.index);
+    for _ in 0..MOST_PAGES {
+        if changes.len() as u64 >= limit {
+            break;
+        }
+        let page = client.log_of_skill(id, before, Some(ROWS)).await?;
+        // A registry that shows what it has shown before would show it for ever.
+        let falls = page.entries.iter().all(|logged| {
+            let is_older = before.is_none_or(|before| logged.index < before);
+            before = Some(logged.index);
+            is_older
+        });
+        if page.entries.is_empty() || !falls {
+            break;
+        }
         for logged in page.entries {
             let entry = logged.opening.parse().map_err(|error| Error::Invalid {
                 what: format!("entry {} of the log", logged.index),

@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -168,3 +170,40 @@ def test_what_was_rejected_is_never_published(act, code_file):
     act("anna")
     with pytest.raises(InvalidInputError, match="gated/refused 1.0.0 is rejected"):
         publish_approved_skill("gated/refused", "1.0.0")
+
+
+class Repeating(BaseHTTPRequestHandler):
+    """A registry that shows the same two entries of its log for ever."""
+
+    asked = 0
+
+    def do_GET(self):
+        type(self).asked += 1
+        entry = '{"actor":"u","kind":"skill.starred","skill":"gated/tool","time":"2026-01-02T03:04:05Z","v":1}'
+        answer = {"id": "gated/tool", "total": 0, "latest": None, "versions": []}
+        if self.path.startswith("/api/v1/skills/gated/tool/log"):
+            answer = {"id": "gated/tool", "entries": [{"index": index, "entry": entry} for index in (7, 5)]}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_registry_that_repeats_itself_is_not_asked_for_ever(home):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Repeating)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        configure_registry(url=f"http://127.0.0.1:{server.server_port}", org="gated")
+        # Each entry once, though the page after them begins with the first again.
+        history = get_skill_change_history("gated/tool")
+        assert [one["log_index"] for one in history] == [7, 5]
+        assert get_skill_change_history("gated/tool", version="1.0.0") == []
+        assert Repeating.asked < 10
+    finally:
+        server.shutdown()
+        server.server_close()

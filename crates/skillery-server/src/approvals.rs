@@ -8,31 +8,31 @@ mod asked;
 mod facts;
 mod force;
 mod signed;
+mod standing;
 
 use skillery_core::api::PolicyInForce;
-use skillery_core::approval::{Approval, Demand, Group, InForce, Judgement, MAX_GROUPS_NAMED};
+use skillery_core::approval::{Approval, Demand, InForce, MAX_GROUPS_NAMED};
 use skillery_core::event::Event;
-use skillery_core::id::key_contains;
-use skillery_core::time::Time;
 use skillery_core::{
-    Decision, Digest, Namespace, ProblemCode, PublishPolicy, Role, SkillId, Version, VersionRequest,
-    VersionStatus,
+    Decision, Digest, Namespace, ProblemCode, PublishPolicy, SkillId, Version, VersionRequest, VersionStatus,
 };
 
 use crate::access::{Identity, forbidden};
-use crate::db::approvals::{DecisionRow, NewDecision};
-use crate::db::gates::{self, Gate};
-use crate::db::groups::{self, Membership};
+use crate::db::approvals::NewDecision;
+use crate::db::gates::{self, Gate, Gated, Turn};
 use crate::db::versions::VersionRow;
-use crate::db::{Tx, accounts, approvals, orgs, versions};
+use crate::db::{Tx, approvals, groups, orgs, versions};
 use crate::failure::{Failure, Result};
 use crate::skill;
 
-pub use again::{hold_for_public, review_overdue};
-pub use asked::{Asked, asks};
+use standing::{group, is_own};
+
+pub use again::{come_back, hold_for_public, review_overdue};
+pub use asked::{Asked, asks_for};
 pub use facts::{At, found, passed};
 pub use force::{Wanted as WantedForce, force};
 pub use signed::{Checked as CheckedReview, check as check_review};
+pub use standing::{Decisions, Standing};
 
 /// What these policies demand together, in short.
 pub fn in_short(policies: &[PolicyInForce]) -> Option<PublishPolicy> {
@@ -61,135 +61,6 @@ pub fn in_force(policies: &[PolicyInForce]) -> Vec<u64> {
         policies.iter().filter(|set| set.policy.waits()).map(|set| set.log_index).collect();
     entries.sort_unstable();
     entries
-}
-
-/// A decision, and whether it counts.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    /// What was decided.
-    pub row: DecisionRow,
-    /// Whether it is an approval that counts.
-    pub counts: bool,
-    /// The role by which it was decided, as far as the reviewer still has it there.
-    role: Option<Role>,
-    /// Whether the reviewer had published or signed the version before.
-    is_own: bool,
-    /// The groups that it names, as far as the reviewer still is in them.
-    groups: Vec<Group>,
-}
-
-impl Judged {
-    fn approval(&self) -> Approval<'_> {
-        Approval {
-            user: &self.row.user,
-            role: self.role.unwrap_or(Role::Reader),
-            is_own: self.is_own,
-            groups: self.groups.clone(),
-            is_signed: self.row.review.is_some(),
-            at: self.row.at,
-        }
-    }
-}
-
-/// How far a version is.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// What is demanded of it now: one approval at least.
-    pub demand: Demand,
-    /// The last decision of each reviewer, the oldest first.
-    pub judged: Vec<Judged>,
-    /// What the approvals among them come to.
-    pub judgement: Judgement,
-    /// Of each approval that was judged its place among the decisions.
-    pub places: Vec<usize>,
-}
-
-impl Standing {
-    /// How a version stands by how things stand.
-    pub async fn of(
-        connection: &mut sqlx::AnyConnection,
-        id: &SkillId,
-        row: &VersionRow,
-        policies: &[PolicyInForce],
-        gate: &Gate,
-        now: Time,
-    ) -> Result<Self> {
-        let demand = demand(policies, gate).or_least();
-        let mut judged = judge(connection, id, row).await?;
-        let places: Vec<usize> = judged
-            .iter()
-            .enumerate()
-            .filter(|(_, judged)| {
-                judged.row.decision == Decision::Approved && judged.row.log_index >= gate.counts_from
-            })
-            .map(|(place, _)| place)
-            .collect();
-        let approvals: Vec<Approval<'_>> = places.iter().map(|place| judged[*place].approval()).collect();
-        let judgement = demand.judge(&approvals, now);
-        drop(approvals);
-        for place in judgement.counted() {
-            judged[places[place]].counts = true;
-        }
-        Ok(Self { demand, judged, judgement, places })
-    }
-
-    /// The entries of the approvals that count.
-    pub fn entries(&self) -> Vec<u64> {
-        let counted = self.judged.iter().filter(|judged| judged.counts);
-        counted.filter_map(|judged| u64::try_from(judged.row.log_index).ok()).collect()
-    }
-
-    /// How many times approvals count for some stage.
-    fn weight(judgement: &Judgement) -> usize {
-        judgement.ladders.iter().flatten().map(|stage| stage.given.len()).sum()
-    }
-
-    /// Whether an approval that is given now counts for a stage for which none of the same person counts.
-    fn would_count(&self, new: Approval<'_>, now: Time) -> bool {
-        let others = self.places.iter().map(|place| &self.judged[*place]);
-        let mut approvals: Vec<Approval<'_>> =
-            others.filter(|judged| judged.row.user != new.user).map(Judged::approval).collect();
-        approvals.push(new);
-        Self::weight(&self.demand.judge(&approvals, now)) > Self::weight(&self.judgement)
-    }
-}
-
-/// The decisions about a version, judged by how things stand.
-async fn judge(connection: &mut sqlx::AnyConnection, id: &SkillId, row: &VersionRow) -> Result<Vec<Judged>> {
-    let key = id.key();
-    let decisions = approvals::decisions(&mut *connection, &key, &row.version).await?;
-    if decisions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let signers = approvals::signers(&mut *connection, &key, &row.version).await?;
-    let namespace = id.namespace();
-    let mut judged = Vec::with_capacity(decisions.len());
-    for decision in decisions {
-        let roles = accounts::roles(&mut *connection, &decision.user).await?;
-        let held =
-            roles.iter().filter(|(place, _)| key_contains(place, &namespace.key())).map(|(_, role)| *role);
-        let role = held.max().filter(|_| !decision.is_disabled).map(|held| held.min(decision.role));
-        let is_own = is_own(row, &signers, &decision.user, decision.log_index);
-        let still = match decision.groups.is_empty() {
-            true => Vec::new(),
-            false => groups::of_user(&mut *connection, &namespace, &decision.user).await?,
-        };
-        let is_still = |named: &&Membership| {
-            still.iter().any(|held| held.namespace == named.namespace && held.name == named.name)
-        };
-        let groups = decision.groups.iter().filter(is_still).map(group).collect();
-        judged.push(Judged { row: decision, counts: false, role, is_own, groups });
-    }
-    Ok(judged)
-}
-
-fn group(membership: &Membership) -> Group {
-    Group { namespace: membership.namespace.clone(), name: membership.name.clone() }
-}
-
-/// Whether a user had published or signed a version before the entry of this number.
-fn is_own(row: &VersionRow, signers: &[(String, i64)], user: &str, before: i64) -> bool {
-    row.publisher == user || signers.iter().any(|(signer, index)| signer == user && *index < before)
 }
 
 /// What somebody decides about a version.
@@ -248,7 +119,13 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         groups: named.iter().map(group).collect(),
         is_signed: review.is_some(),
         at: now,
+        index: u64::MAX,
+        stages: &[],
     };
+    let change = standing.with(new.clone(), now);
+    // Whoever has approved without a signature may give one.
+    let signs_now = review.is_some() && mine.is_some_and(|mine| !mine.row.is_signed);
+    let counts = change.counts || (signs_now && change.keeps);
     // What would count for nothing more is not said again; a role that was given anew is, where nobody waits for it.
     // What is to be changed may be said otherwise.
     let is_new = match (decision, mine) {
@@ -256,19 +133,28 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         (Decision::ChangesRequested, mine) => {
             mine.is_none_or(|mine| mine.row.member != member || mine.row.comment != comment)
         }
-        (Decision::Approved, Some(_)) if wants => standing.would_count(new.clone(), now),
-        (Decision::Approved, mine) => mine.is_none_or(|mine| mine.row.member != member),
+        (Decision::Approved, Some(_)) if wants => counts,
+        (Decision::Approved, mine) => signs_now || mine.is_none_or(|mine| mine.row.member != member),
     };
-    if is_new {
+    // Where signed approvals are demanded, one without stands for nothing, whether the version waits or not.
+    let may_lack = decision == Decision::Approved
+        && review.is_none()
+        && !mine.is_some_and(|mine| mine.row.is_signed && !is_new);
+    let unsigned = standing.demand.needs_signature(&new).filter(|_| may_lack);
+    if is_new || unsigned.is_some() {
         check_status(&id, &row, decision)?;
         let signers = approvals::signers(tx.connection(), &key, &version).await?;
         if decision == Decision::Approved {
-            if is_own(&row, &signers, user, i64::MAX) {
+            if is_own(&row.publisher, &signers, user, i64::MAX) {
                 let detail = format!("you have published or signed {id} {version}");
                 return Err(Failure::new(ProblemCode::SelfApproval, detail));
             }
-            if wants && !standing.would_count(new.clone(), now) {
-                return Err(not_asked(&standing, &new));
+            if let Some(stage) = unsigned {
+                let detail = format!("the stage `{}` counts signed approvals only", stage.name);
+                return Err(Failure::new(ProblemCode::SignatureRequired, detail));
+            }
+            if wants && !counts {
+                return Err(not_asked(&standing));
             }
         }
         let mark = match &review {
@@ -283,6 +169,7 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
                 digest,
                 member,
                 groups: named.iter().map(|membership| membership.entry).collect(),
+                stages: change.stages.clone(),
                 signature: mark.clone(),
             },
             Decision::Rejected => Event::VersionRejected { skill, version: version.clone(), digest, member },
@@ -304,6 +191,7 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
             member,
             log_index: index,
             groups: &named,
+            stages: &change.stages,
             signed: signed.map(|(review, mark)| (mark.key.as_str(), &review.presented)),
         };
         approvals::decide(tx, &key, &version, decided).await?;
@@ -312,61 +200,72 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
         Decision::Rejected if row.status == VersionStatus::Pending => {
             versions::set_status(tx, &key, &version, VersionStatus::Rejected, Some(&comment)).await
         }
-        Decision::Approved if wants => release_if_ready(tx, Some(user), &id, &row, &policies, gate).await,
+        Decision::Approved if wants => {
+            let (status, publisher) = (row.status, row.publisher);
+            let gated = vec![Gated { version, status, publisher, gate }];
+            release_those_ready(tx, Some(user), &id, gated, &policies).await
+        }
         _ => Ok(()),
     }
 }
 
-/// Releases what waits, or notes that what is handed out was reviewed, if every stage has what it needs.
-async fn release_if_ready(
+/// Releases what waits of these versions, or notes that what is handed out was reviewed, if every stage has what it needs.
+async fn release_those_ready(
     tx: &mut Tx,
     user: Option<&str>,
     id: &SkillId,
-    row: &VersionRow,
+    gated: Vec<Gated>,
     policies: &[PolicyInForce],
-    gate: Gate,
 ) -> Result<()> {
-    let (key, version, now) = (id.key(), &row.version, tx.now);
-    let standing = Standing::of(tx.connection(), id, row, policies, &gate, now).await?;
-    if !standing.judgement.is_complete() {
+    let (key, now) = (id.key(), tx.now);
+    let named: Vec<_> = gated.iter().map(|gated| (key.clone(), gated.version.to_string())).collect();
+    let known = Decisions::about(tx.connection(), &named).await?;
+    let (mut ready, mut released) = (Vec::new(), Vec::new());
+    for gated in gated {
+        let standing = Standing::by(&known, id, &gated, policies, now);
+        if !standing.judgement.is_complete() {
+            continue;
+        }
+        let (skill, version) = (id.clone(), gated.version.clone());
+        let (policies, approvals) = (standing.demand.policies(), standing.entries());
+        let event = if gated.status == VersionStatus::Pending {
+            released.push(gated.version.clone());
+            Event::VersionReleased { skill, version, policies, approvals }
+        } else {
+            Event::VersionReviewed { skill, version, policies, approvals }
+        };
+        tx.append(user, event);
+        ready.push(gated.version);
+    }
+    if ready.is_empty() {
         return Ok(());
     }
-    let (skill, version_named) = (id.clone(), version.clone());
-    let (policies, approvals) = (standing.demand.policies(), standing.entries());
-    let event = if row.status == VersionStatus::Pending {
-        versions::set_status(tx, &key, version, VersionStatus::Published, None).await?;
-        Event::VersionReleased { skill, version: version_named, policies, approvals }
-    } else {
-        Event::VersionReviewed { skill, version: version_named, policies, approvals }
-    };
-    tx.append(user, event);
-    let gate = Gate { reviewed_at: Some(now), due_at: None, held_for: None, forced: None, ..gate };
-    gates::keep(tx, &key, version, &gate, None).await
+    if !released.is_empty() {
+        versions::set_statuses(tx, &key, &released, VersionStatus::Published, None).await?;
+    }
+    gates::turn(tx, &key, &ready, Turn::Reviewed).await
 }
 
 /// Why an approval would count for nothing.
-fn not_asked(standing: &Standing, new: &Approval<'_>) -> Failure {
+fn not_asked(standing: &Standing) -> Failure {
     let mut asked = Vec::new();
     for (ladder, counts) in standing.demand.ladders.iter().zip(&standing.judgement.ladders) {
-        for (stage, count) in ladder.stages.iter().zip(counts) {
-            if !count.is_open {
-                continue;
-            }
-            if ladder.signed_reviews && !new.is_signed {
-                let detail = format!("the stage `{}` counts signed approvals only", stage.name);
-                return Failure::new(ProblemCode::SignatureRequired, detail);
-            }
+        for (stage, count) in ladder.stages.iter().zip(counts).filter(|(_, count)| count.is_open) {
+            let lacking = (stage.approvals as usize).saturating_sub(count.given.len());
             let who = match &stage.group {
                 Some(group) => format!("each a {} or above in the group `{group}`", stage.role),
                 None => format!("each a {} or above", stage.role),
             };
-            asked.push(format!("`{}` asks for {} people, {who}", stage.name, stage.approvals));
+            asked.push(format!(
+                "`{}` asks for {} people, {who}, and lacks {lacking}",
+                stage.name, stage.approvals
+            ));
         }
     }
     let detail = match asked.is_empty() {
         true => "it has all approvals; what is missing is another look".to_owned(),
         false => format!(
-            "no stage that is open asks for you, or you counted for an earlier one: {}",
+            "no stage that is open asks for you, or you counted for an earlier one, which a request for changes takes back: {}",
             asked.join("; ")
         ),
     };

@@ -76,18 +76,26 @@ impl Log {
         for (index, named_by) in story.grounds() {
             grounds.insert(index, self.entry_before(index, named_by, &mut read).await?);
         }
+        for (index, named_by) in story.grounds_of_approvals() {
+            if let Some(entry) = self.entry_if_opened(index, named_by, &mut read).await? {
+                grounds.insert(index, entry);
+            }
+        }
         let reviews = self.signed_reviews(offered, &mut story, &grounds).await?;
         let view = judge(offered, &story, &grounds, or_forced)?;
         // Enough to tell the same story again: whoever has a part in it, what was demanded, and the approvals that count.
         let mut needed: BTreeSet<u64> = story.told_by.iter().copied().collect();
         needed.extend(story.policies.iter().map(|(policy, _)| *policy));
-        needed.extend(story.passed.iter().flat_map(|mark| [Some(mark.policy), mark.group]).flatten());
+        needed.extend(
+            story.passed.iter().flat_map(|mark| [Some(mark.policy), mark.rests_on().flatten()]).flatten(),
+        );
         let mut counting: BTreeSet<u64> = view.log_indexes.iter().copied().collect();
         counting.extend(story.named.iter().map(|marked| marked.index));
         for marked in story.all().filter(|marked| counting.contains(&marked.index)) {
-            needed.extend([marked.index, marked.member]);
-            needed.extend(marked.groups);
-            needed.extend(marked.signature.iter().map(|mark| mark.enrolled));
+            needed.insert(marked.index);
+            let rests_on = marked.groups.iter().chain([&marked.member]);
+            let rests_on = rests_on.copied().chain(marked.signature.map(|mark| mark.enrolled));
+            needed.extend(rests_on.filter(|index| grounds.contains_key(index)));
         }
         let last = needed.last().copied().unwrap_or_default();
         let mut entries = Vec::with_capacity(needed.len());

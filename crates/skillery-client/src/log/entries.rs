@@ -32,10 +32,30 @@ impl Log {
         opening.parse().map_err(|error| self.broken(format!("entry {index}: {error}")))
     }
 
+    /// An entry that another one rests on, if it comes before that and the registry opens it.
+    pub(super) async fn entry_if_opened(
+        &mut self,
+        index: u64,
+        before: u64,
+        read: &mut Openings,
+    ) -> Result<Option<Entry>> {
+        if index >= before {
+            return Ok(None);
+        }
+        Ok(self.opening_if_any(index, read).await?.and_then(|opening| opening.parse().ok()))
+    }
+
     /// What opens the entry of this number, which is in the tree. `read` has those that were asked for before.
     async fn opening_of(&mut self, index: u64, read: &mut Openings) -> Result<Opening> {
+        self.opening_if_any(index, read)
+            .await?
+            .ok_or_else(|| self.broken(format!("entry {index} is hidden, and the registry does not open it")))
+    }
+
+    /// As [`Self::opening_of`]; nothing where it is hidden, and the registry does not open it.
+    async fn opening_if_any(&mut self, index: u64, read: &mut Openings) -> Result<Option<Opening>> {
         if let Some(opening) = read.get(&index) {
-            return Ok(opening.clone());
+            return Ok(Some(opening.clone()));
         }
         let leaves = read::leaves(self, index, index + 1).await?;
         let leaf = leaves.first().ok_or_else(|| self.broken(format!("entry {index} is missing")))?;
@@ -45,13 +65,14 @@ impl Log {
                 let entry = text.map_err(|error| self.broken(format!("entry {index}: {error}")))?;
                 Opening { entry, salt: None }
             }
-            Ok(Leaf::Hidden { .. }) => self.opening(index, leaf).await?.ok_or_else(|| {
-                self.broken(format!("entry {index} is hidden, and the registry does not open it"))
-            })?,
+            Ok(Leaf::Hidden { .. }) => match self.opening(index, leaf).await? {
+                Some(opening) => opening,
+                None => return Ok(None),
+            },
             Err(error) => return Err(self.broken(format!("entry {index}: {error}"))),
         };
         read.insert(index, opening.clone());
-        Ok(opening)
+        Ok(Some(opening))
     }
 
     /// The proof of an entry, under the newest checkpoint (c2sp.org/tlog-proof).

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use skillery_core::Digest;
 use skillery_core::entry::{Entry, Leaf, Opening};
-use skillery_core::monitor::{Monitor, Rule, Violation};
+use skillery_core::monitor::{FORM, Monitor, Rule, Violation};
 use skillery_core::tlog::{Checkpoint, Edge, Node, TILE_WIDTH, Tile, leaf_hash};
 use tokio::task::JoinHandle;
 
@@ -22,11 +22,35 @@ const PAGE: u64 = 200;
 const TOLD: usize = 1_000;
 
 /// What is known of a log, to go on with the next time.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Watched {
+    /// [`FORM`] of what is kept.
+    form: u32,
     monitor: Monitor,
     /// The tree over what was looked at: the roots of its largest complete subtrees.
     edge: Vec<Digest>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { form: FORM, monitor: Monitor::default(), edge: Vec::new() }
+    }
+}
+
+impl Watched {
+    /// What was kept as this text. Nothing where a program kept it that looked at other things: everything is looked at again
+    /// then, as no entry can be judged by what nobody has noted.
+    pub(super) fn parse(text: &str) -> serde_json::Result<Option<Self>> {
+        #[derive(Deserialize)]
+        struct Kept {
+            #[serde(default)]
+            form: u32,
+        }
+        match serde_json::from_str::<Kept>(text)?.form {
+            FORM => serde_json::from_str(text).map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// What a look at the log came to.
@@ -205,5 +229,28 @@ impl Bundles {
 impl Drop for Bundles {
     fn drop(&mut self) {
         self.asked.iter().for_each(|(_, task)| task.abort());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_kept_is_looked_at_again() {
+        let text = serde_json::to_string(&Watched::default()).unwrap();
+        assert_eq!(Watched::parse(&text).unwrap().map(|watched| watched.monitor), Some(Monitor::default()));
+        let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+        // Of before there was a number, and of another one; the rest is of another form, too.
+        kept["monitor"]["versions"] = serde_json::json!({ "acme/tool@1.0.0": { "status": "published" } });
+        kept["monitor"]["next"] = serde_json::json!(7);
+        for form in [None, Some(1), Some(FORM + 1)] {
+            match form {
+                Some(form) => kept["form"] = serde_json::json!(form),
+                None => drop(kept.as_object_mut().unwrap().remove("form")),
+            }
+            assert!(Watched::parse(&kept.to_string()).unwrap().is_none(), "{form:?}");
+        }
+        assert!(Watched::parse("[").is_err());
     }
 }

@@ -134,7 +134,7 @@ impl State {
     /// What was looked at of the whole log.
     pub(super) fn watched(&self) -> Result<Option<Watched>> {
         let Some(text) = self.read("monitor.json")? else { return Ok(None) };
-        serde_json::from_str(&text).map(Some).map_err(|error| Error::BadFile {
+        Watched::parse(&text).map_err(|error| Error::BadFile {
             path: self.folder.join("monitor.json").display().to_string(),
             source: error.into(),
         })

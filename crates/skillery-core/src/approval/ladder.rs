@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fact, PublishPolicy, Stage, holds, is_trusted_patch};
+use serde::{Deserialize, Serialize};
+
+use super::{AutoMark, Fact, PublishPolicy, Stage, holds, is_trusted_patch};
 use crate::time::Time;
 use crate::{Role, Segment};
 
@@ -28,6 +30,17 @@ pub struct Group {
     pub name: Segment,
 }
 
+/// The stage that an approval was given for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StageMark {
+    /// The number of the entry with the policy that asks for it.
+    pub policy: u64,
+    /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub stage: Segment,
+}
+
 /// An approval that somebody gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval<'a> {
@@ -43,6 +56,10 @@ pub struct Approval<'a> {
     pub is_signed: bool,
     /// When it was given.
     pub at: Time,
+    /// The number of its entry.
+    pub index: u64,
+    /// The stages that it was given for; none where no ladder had several.
+    pub stages: &'a [StageMark],
 }
 
 /// Stages that follow each other.
@@ -86,7 +103,7 @@ pub struct Judgement {
 }
 
 impl Demand {
-    /// What these policies demand of a version with these facts. `passed` are the entries of those that let it pass.
+    /// What these policies demand of a version with these facts. `passed` are the marks of those that let it pass.
     ///
     /// Those of the plain form are one stage together, with the most people and the highest role of them; each of the others
     /// is a ladder of its own. None of them takes anything back of another, so that nobody below is free of what is demanded
@@ -94,13 +111,13 @@ impl Demand {
     pub fn of<'a>(
         policies: impl IntoIterator<Item = InForce<'a>>,
         facts: Option<&[Fact]>,
-        passed: &[u64],
+        passed: &[AutoMark],
     ) -> Self {
         let mut ladders: Vec<Ladder> = Vec::new();
         let mut plain: Vec<InForce<'a>> = Vec::new();
         for set in policies {
             let InForce { index, namespace, policy } = set;
-            if !policy.waits() || passed.contains(&index) || !holds(&policy.when, facts) {
+            if !policy.waits() || set.is_passed(passed, facts) || !holds(&policy.when, facts) {
                 continue;
             }
             if policy.is_plain() {
@@ -180,6 +197,30 @@ impl Demand {
     pub fn judge(&self, approvals: &[Approval<'_>], now: Time) -> Judgement {
         Judgement { ladders: self.ladders.iter().map(|ladder| ladder.judge(approvals, now)).collect() }
     }
+
+    /// The stages that an approval is given for which counts so: nothing where no ladder has several, as there is nothing to tell
+    /// apart then.
+    pub fn marks(&self, judgement: &Judgement, place: usize) -> Vec<StageMark> {
+        if self.ladders.iter().all(|ladder| ladder.stages.len() < 2) {
+            return Vec::new();
+        }
+        let ladders = self.ladders.iter().zip(&judgement.ladders);
+        let stages = ladders.flat_map(|(ladder, counts)| {
+            ladder.stages.iter().zip(counts).map(|(stage, count)| (ladder.policies.first(), stage, count))
+        });
+        let given = stages.filter(|(.., count)| count.given.contains(&place));
+        let mark = |(policy, stage, _): (Option<&u64>, &Stage, &StageCount)| {
+            Some(StageMark { policy: *policy?, stage: stage.name.clone() })
+        };
+        given.filter_map(mark).collect()
+    }
+
+    /// A stage that asks for somebody of this role and these groups, and counts signed approvals only.
+    pub fn needs_signature(&self, approval: &Approval<'_>) -> Option<&Stage> {
+        let signed = self.ladders.iter().filter(|ladder| ladder.signed_reviews);
+        let mut stages = signed.flat_map(|ladder| ladder.stages.iter().map(move |stage| (ladder, stage)));
+        stages.find(|(ladder, stage)| stage.asks_for(&ladder.namespace, approval)).map(|(_, stage)| stage)
+    }
 }
 
 /// The one stage of a policy without stages.
@@ -215,8 +256,22 @@ impl Ladder {
         !approval.is_own && is_signed && !self.expires_days.is_some_and(is_late)
     }
 
-    /// Each approval counts for the stage that is open when it is given, if that asks for whoever gave it; each person once.
-    /// Where the same people may count for several stages, what they said once stands for each of them.
+    /// Whether an approval was given for this stage. It keeps to what it names, so that it stands for nothing else when
+    /// an earlier one falls away. One that names nothing was given for whatever is open at its place; if it is older than the policy,
+    /// for none of several stages.
+    fn is_given_for(&self, stage: &Stage, approval: &Approval<'_>) -> bool {
+        if self.stages.len() < 2 {
+            return true;
+        }
+        if approval.stages.is_empty() {
+            return self.policies.iter().all(|policy| *policy < approval.index);
+        }
+        let is_it = |mark: &StageMark| self.policies.contains(&mark.policy) && mark.stage == stage.name;
+        approval.stages.iter().any(is_it)
+    }
+
+    /// Each approval counts for the stage that it was given for, if that is open at its place and asks for whoever gave it; each
+    /// person once. Where the same people may count for several stages, what they said once stands for each of them.
     fn judge(&self, approvals: &[Approval<'_>], now: Time) -> Vec<StageCount> {
         let good: Vec<(usize, &Approval<'_>)> =
             approvals.iter().enumerate().filter(|(_, approval)| self.is_good(approval, now)).collect();
@@ -239,7 +294,8 @@ impl Ladder {
                     open += 1;
                 }
                 let Some(stage) = self.stages.get(open) else { break };
-                if stage.asks_for(&self.namespace, approval) && used.insert(approval.user) {
+                let is_for = self.is_given_for(stage, approval) && stage.asks_for(&self.namespace, approval);
+                if is_for && used.insert(approval.user) {
                     given[open].insert(approval.user, *place);
                 }
             }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
+use super::InForce;
+use crate::id::key_contains;
 use crate::words::word_enum;
+use crate::{Segment, Version, VersionStatus};
 
 word_enum! {
     /// What is found of a version when it is published, and what a policy asks for.
@@ -49,22 +51,26 @@ pub fn is_trusted_patch(facts: Option<&[Fact]>) -> bool {
     facts.is_some_and(|facts| facts.contains(&Fact::Patch)) && !holds(&worth_a_look, facts)
 }
 
-/// What the versions before it make true of a version: whether one of them was ever released, and those that are handed out.
-pub fn of_history<'a>(
-    version: &Version,
-    was_released: bool,
-    published: impl IntoIterator<Item = &'a Version>,
-) -> Vec<Fact> {
+/// What a new version is measured against: the highest of those before it that were handed out, whether it was yanked since or not,
+/// and none that is a prerelease.
+pub fn baseline<'a>(before: impl IntoIterator<Item = (&'a Version, VersionStatus)>) -> Option<&'a Version> {
+    let counts = |(version, status): &(&Version, VersionStatus)| {
+        !version.is_prerelease() && matches!(status, VersionStatus::Published | VersionStatus::Yanked)
+    };
+    before.into_iter().filter(counts).map(|(version, _)| version).max()
+}
+
+/// What the versions before it make true of a version: whether one of them was ever released, and what it is measured against.
+pub fn of_history(version: &Version, was_released: bool, baseline: Option<&Version>) -> Vec<Fact> {
     let mut facts = Vec::new();
     if !was_released {
         facts.push(Fact::FirstVersion);
     }
-    let highest = published.into_iter().filter(|other| !other.is_prerelease()).max();
     let is_patch_of = |old: &Version| {
         let (old, new) = (old.semver(), version.semver());
         (old.major, old.minor) == (new.major, new.minor) && old.patch < new.patch
     };
-    if !version.is_prerelease() && highest.is_some_and(is_patch_of) {
+    if !version.is_prerelease() && baseline.is_some_and(is_patch_of) {
         facts.push(Fact::Patch);
     }
     facts
@@ -93,4 +99,55 @@ pub struct AutoMark {
     /// The number of the entry with the group that the publisher is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<u64>,
+    /// The number of the entry by which the build is trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<u64>,
+}
+
+impl AutoMark {
+    /// The entry that it rests on beside that of the policy, if its reason has one; nothing where it names what its reason does not.
+    pub fn rests_on(&self) -> Option<Option<u64>> {
+        match (self.reason, self.group, self.publisher) {
+            (AutoReason::TrustedBuild, None, Some(index)) | (AutoReason::Group, Some(index), None) => {
+                Some(Some(index))
+            }
+            (AutoReason::Patch, None, None) => Some(None),
+            _ => None,
+        }
+    }
+}
+
+/// What lets a version pass, as far as whoever judges knows it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Passing<'a> {
+    /// What is true of it.
+    pub facts: Option<&'a [Fact]>,
+    /// The key of the namespace that trusts the build which published it, if one did.
+    pub trusted_in: Option<&'a str>,
+    /// A group that whoever published it is in: the key of its namespace, and its name.
+    pub group: Option<(&'a str, &'a Segment)>,
+}
+
+impl InForce<'_> {
+    /// Whether the policy lets a version pass for this reason.
+    ///
+    /// Builds and groups are those of the policy's own namespace, builds also of one above it: nobody below says what is passed.
+    pub fn lets_pass(&self, reason: AutoReason, passing: &Passing<'_>) -> bool {
+        let auto = &self.policy.auto;
+        match reason {
+            AutoReason::TrustedBuild => {
+                auto.builds && passing.trusted_in.is_some_and(|place| key_contains(place, self.namespace))
+            }
+            AutoReason::Patch => self.policy.lets_patch_pass(passing.facts),
+            AutoReason::Group => passing
+                .group
+                .is_some_and(|(place, name)| place == self.namespace && auto.groups.contains(name)),
+        }
+    }
+
+    /// Whether one of these marks lets a version pass still, of which this is true now: a patch, as long as nothing new is true of it.
+    pub fn is_passed(&self, passed: &[AutoMark], facts: Option<&[Fact]>) -> bool {
+        let holds = |mark: &AutoMark| mark.reason != AutoReason::Patch || self.policy.lets_patch_pass(facts);
+        passed.iter().any(|mark| mark.policy == self.index && holds(mark))
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::VersionStatus;
 use crate::time::Time;
 
 const DAY: i64 = 86_400 * 1_000_000;
@@ -9,7 +10,9 @@ fn stage(name: &str, approvals: u32, role: Role, group: Option<&str>, when: &[Fa
 }
 
 fn of(user: &str, role: Role) -> Approval<'_> {
-    Approval { user, role, is_own: false, groups: Vec::new(), is_signed: false, at: Time::from_micros(0) }
+    let (groups, at) = (Vec::new(), Time::from_micros(0));
+    // Later than any policy here.
+    Approval { user, role, is_own: false, groups, is_signed: false, at, index: 100, stages: &[] }
 }
 
 fn in_group<'a>(user: &'a str, namespace: &str, group: &str) -> Approval<'a> {
@@ -18,8 +21,15 @@ fn in_group<'a>(user: &'a str, namespace: &str, group: &str) -> Approval<'a> {
 }
 
 fn demand(policies: &[&PublishPolicy], facts: Option<&[Fact]>, passed: &[u64]) -> Demand {
+    let mark = |policy: &u64| AutoMark {
+        policy: *policy,
+        reason: AutoReason::TrustedBuild,
+        group: None,
+        publisher: Some(1),
+    };
+    let passed: Vec<AutoMark> = passed.iter().map(mark).collect();
     let sets = (10..).zip(policies).map(|(index, policy)| InForce { index, namespace: "acme", policy });
-    Demand::of(sets, facts, passed)
+    Demand::of(sets, facts, &passed)
 }
 
 /// Of each stage how many count, and whether all have what they need.
@@ -240,7 +250,8 @@ fn what_the_versions_before_make_of_one() {
     let version = |text: &str| text.parse::<crate::Version>().unwrap();
     let facts = |text: &str, published: &[&str]| {
         let published: Vec<_> = published.iter().map(|text| version(text)).collect();
-        of_history(&version(text), !published.is_empty(), &published)
+        let before = published.iter().map(|version| (version, VersionStatus::Published));
+        of_history(&version(text), !published.is_empty(), baseline(before))
     };
     assert_eq!(facts("1.0.0", &[]), [Fact::FirstVersion]);
     assert_eq!(facts("1.0.1", &["1.0.0"]), [Fact::Patch]);
@@ -252,5 +263,139 @@ fn what_the_versions_before_make_of_one() {
         ("1.0.1-rc.1", &["1.0.0"]),
     ] {
         assert_eq!(facts(text, published), [], "{text}");
+    }
+}
+
+#[test]
+fn a_version_is_measured_against_one_other() {
+    use VersionStatus::{Pending, Published, Quarantined, Rejected, Yanked};
+    let version = |text: &str| text.parse::<crate::Version>().unwrap();
+    let base = |before: &[(&str, VersionStatus)]| {
+        let before: Vec<_> = before.iter().map(|(text, status)| (version(text), *status)).collect();
+        baseline(before.iter().map(|(version, status)| (version, *status))).map(ToString::to_string)
+    };
+    assert_eq!(base(&[]), None);
+    // A prerelease is none, what was yanked is one still, and what was never handed out, or taken away, is none.
+    assert_eq!(base(&[("1.0.0", Published), ("1.1.0-rc.1", Published)]).as_deref(), Some("1.0.0"));
+    assert_eq!(base(&[("1.0.0", Published), ("1.0.1", Yanked)]).as_deref(), Some("1.0.1"));
+    for status in [Pending, Rejected, Quarantined] {
+        assert_eq!(base(&[("1.0.0", Published), ("1.0.1", status)]).as_deref(), Some("1.0.0"));
+    }
+}
+
+/// A stage for any reviewer, and one for two of a group.
+fn regulated() -> PublishPolicy {
+    let stages = vec![
+        stage("review", 1, Role::Reviewer, None, &[]),
+        stage("security", 2, Role::Reviewer, Some("security"), &[]),
+    ];
+    PublishPolicy { stages, expires_days: Some(30), ..PublishPolicy::default() }
+}
+
+#[test]
+fn an_approval_keeps_to_the_stage_that_it_was_given_for() {
+    let policy = regulated();
+    let ladder = demand(&[&policy], None, &[]);
+    let now = |days: i64| Time::from_micros(days * DAY);
+    let mut given: Vec<(&str, Vec<StageMark>, i64)> = Vec::new();
+    let approve = |given: &mut Vec<(&'static str, Vec<StageMark>, i64)>, user: &'static str, day: i64| {
+        given.retain(|(other, ..)| *other != user);
+        let mut all: Vec<Approval<'_>> =
+            given.iter().map(|(user, stages, at)| at_stage(user, stages, *at)).collect();
+        all.push(at_stage(user, &[], day));
+        let stages = ladder.marks(&ladder.judge(&all, now(day)), all.len() - 1);
+        given.push((user, stages, day));
+    };
+    let judged = |given: &[(&'static str, Vec<StageMark>, i64)], day: i64| {
+        let all: Vec<_> = given.iter().map(|(user, stages, at)| at_stage(user, stages, *at)).collect();
+        counts(&ladder, &all, day)
+    };
+    approve(&mut given, "rita", 0);
+    approve(&mut given, "sam", 5);
+    approve(&mut given, "sue", 5);
+    assert_eq!(judged(&given, 29), (vec![1, 2], true));
+    let names: Vec<&str> = given.iter().map(|(_, stages, _)| stages[0].stage.as_str()).collect();
+    assert_eq!(names, ["review", "security", "security"]);
+    // The first one grows old. The others stand for nothing else, and were too early.
+    assert_eq!(judged(&given, 31), (vec![0, 0], false));
+    approve(&mut given, "rita", 31);
+    assert_eq!(judged(&given, 31), (vec![1, 0], false));
+    approve(&mut given, "sam", 31);
+    approve(&mut given, "sue", 31);
+    assert_eq!(judged(&given, 31), (vec![1, 2], true));
+}
+
+/// Who is in the group is by name here.
+fn at_stage<'a>(user: &'a str, stages: &'a [StageMark], day: i64) -> Approval<'a> {
+    let at = Time::from_micros(day * DAY);
+    let base =
+        if user.starts_with('s') { in_group(user, "acme", "security") } else { of(user, Role::Reviewer) };
+    Approval { at, stages, ..base }
+}
+
+#[test]
+fn what_was_said_before_there_were_stages_is_said_again() {
+    let policy = regulated();
+    let ladder = demand(&[&policy], None, &[]);
+    let early = |user| Approval { index: 9, ..at_stage(user, &[], 0) };
+    assert_eq!(counts(&ladder, &[early("rita"), early("sam"), early("sue")], 0), (vec![0, 0], false));
+    // Of a policy without stages it counts, as does what another policy's stages were named of.
+    let plain = demand(&[&PublishPolicy { approvals: 2, ..PublishPolicy::LEAST }], None, &[]);
+    assert_eq!(counts(&plain, &[early("rita"), early("sam")], 0), (vec![2], true));
+    let other = [StageMark { policy: 3, stage: "review".parse().unwrap() }];
+    assert_eq!(counts(&plain, &[at_stage("rita", &other, 0)], 0), (vec![1], false));
+    assert_eq!(counts(&ladder, &[at_stage("rita", &other, 0)], 0), (vec![0, 0], false));
+    // One stage alone has nothing to tell apart.
+    let all = [at_stage("rita", &[], 0)];
+    assert_eq!(plain.marks(&plain.judge(&all, Time::from_micros(0)), 0), []);
+}
+
+#[test]
+fn a_patch_passes_as_long_as_nothing_new_is_true_of_it() {
+    let auto = AutoApproval { patches: true, ..AutoApproval::default() };
+    let everybody = stage("public", 1, Role::Reviewer, None, &[Fact::Public]);
+    let when = PublishPolicy { when: vec![Fact::Public], auto: auto.clone(), ..PublishPolicy::LEAST };
+    let stages = PublishPolicy { stages: vec![everybody], auto, ..PublishPolicy::default() };
+    for policy in [&when, &stages] {
+        let demanded = |reason, facts: &[Fact]| {
+            let mark = AutoMark { policy: 10, reason, group: None, publisher: None };
+            let set = InForce { index: 10, namespace: "acme", policy };
+            !Demand::of([set], Some(facts), &[mark]).is_nothing()
+        };
+        assert!(!demanded(AutoReason::Patch, &[Fact::Patch]));
+        assert!(demanded(AutoReason::Patch, &[Fact::Patch, Fact::Public]));
+        // Whoever is trusted is so for everybody.
+        assert!(!demanded(AutoReason::Group, &[Fact::Patch, Fact::Public]));
+    }
+}
+
+#[test]
+fn builds_and_groups_are_those_of_the_policy() {
+    let groups = vec!["core".parse().unwrap()];
+    let auto = AutoApproval { builds: true, groups, ..AutoApproval::default() };
+    let policy = PublishPolicy { auto, ..PublishPolicy::LEAST };
+    let set = InForce { index: 10, namespace: "acme/pay", policy: &policy };
+    let build =
+        |place| set.lets_pass(AutoReason::TrustedBuild, &Passing { trusted_in: place, ..Passing::default() });
+    assert!(build(Some("acme")) && build(Some("acme/pay")));
+    for place in [None, Some("acme/pay/inner"), Some("acme/payments"), Some("other")] {
+        assert!(!build(place), "{place:?}");
+    }
+    let (core, other) = ("core".parse().unwrap(), "other".parse().unwrap());
+    let group = |place, name| {
+        set.lets_pass(AutoReason::Group, &Passing { group: Some((place, name)), ..Passing::default() })
+    };
+    assert!(group("acme/pay", &core));
+    assert!(!group("acme", &core) && !group("acme/pay", &other));
+    for (reason, group, publisher, expected) in [
+        (AutoReason::TrustedBuild, None, Some(3), Some(Some(3))),
+        (AutoReason::Group, Some(4), None, Some(Some(4))),
+        (AutoReason::Patch, None, None, Some(None)),
+        (AutoReason::TrustedBuild, None, None, None),
+        (AutoReason::TrustedBuild, Some(4), None, None),
+        (AutoReason::Patch, None, Some(3), None),
+        (AutoReason::Group, None, Some(3), None),
+    ] {
+        assert_eq!(AutoMark { policy: 10, reason, group, publisher }.rests_on(), expected);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hidden::{Said, places};
 use super::versions::version_key;
 use super::{Found, Monitor, Rule};
+use crate::approval::{MAX_GROUPS_NAMED, StageMark};
 use crate::sign::review::ReviewMark;
 use crate::time::Time;
 use crate::{Decision, Digest, Role, Segment, SkillId, Version};
@@ -28,6 +29,16 @@ pub(super) struct Given {
     pub(super) is_signed: bool,
     #[serde(default)]
     pub(super) at: Time,
+    /// The stages that it was given for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) stages: Vec<StageMark>,
+}
+
+/// What an approval names.
+pub(super) struct Named<'a> {
+    pub(super) groups: &'a [u64],
+    pub(super) stages: &'a [StageMark],
+    pub(super) signature: &'a Option<ReviewMark>,
 }
 
 /// An entry by which a reviewer decides.
@@ -40,8 +51,8 @@ pub(super) struct Decided<'a> {
     pub(super) digest: Digest,
     pub(super) member: u64,
     pub(super) decision: Decision,
-    /// Of an approval, the groups that it names, and its signature.
-    pub(super) approval: Option<(&'a Vec<u64>, &'a Option<ReviewMark>)>,
+    /// Of an approval, what it names.
+    pub(super) approval: Option<Named<'a>>,
 }
 
 impl Monitor {
@@ -56,15 +67,21 @@ impl Monitor {
         }
         let namespace = skill.namespace().key();
         let role = self.role_by(member, &namespace, user, Role::Reviewer, found);
-        let groups = approval.map(|(named, _)| self.groups_by(named, &namespace, user, found));
-        if let Some((_, Some(mark))) = approval {
+        let groups = approval.as_ref().map(|named| {
+            if named.groups.len() > MAX_GROUPS_NAMED {
+                found.add(Rule::Form, format!("it names more than {MAX_GROUPS_NAMED} groups"));
+            }
+            let groups = &named.groups[..named.groups.len().min(MAX_GROUPS_NAMED)];
+            self.groups_by(groups, &namespace, user, found)
+        });
+        if let Some(mark) = approval.as_ref().and_then(|named| named.signature.as_ref()) {
             self.check_review_mark(user, mark, found);
         }
         let Some(known) = self.versions.get_mut(&version_key(skill, version)) else { return };
         if known.digest != digest {
             found.add(Rule::Approval, format!("`{skill}` {version} has another digest than {digest}"));
         }
-        let (Some((_, signature)), Some((groups, has_hidden_groups))) = (approval, groups) else {
+        let (Some(named), Some((groups, has_hidden_groups))) = (approval, groups) else {
             match decision {
                 // Who asks for changes approves no more.
                 Decision::ChangesRequested => known.approvals.retain(|_, given| given.user != user),
@@ -76,8 +93,8 @@ impl Monitor {
         if is_own {
             found.add(Rule::Approval, format!("`{user}` has published or signed it, and approves it"));
         }
-        let (user, is_signed) = (user.to_owned(), signature.is_some());
-        let given = Given { user, role, is_own, groups, has_hidden_groups, is_signed, at: time };
+        let (user, is_signed, stages) = (user.to_owned(), named.signature.is_some(), named.stages.to_vec());
+        let given = Given { user, role, is_own, groups, has_hidden_groups, is_signed, at: time, stages };
         known.approvals.insert(index, given);
     }
 

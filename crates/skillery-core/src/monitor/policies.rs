@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hidden::{Said, places};
 use super::{Found, Monitor, Rule, key_of};
-use crate::approval::{AutoMark, AutoReason, Demand, Fact, InForce, PublishPolicy, of_history};
-use crate::id::key_contains;
+use crate::approval::{
+    AutoMark, AutoReason, Demand, Fact, InForce, Passing, PublishPolicy, baseline, of_history,
+};
 use crate::{Role, Segment, SkillId, Version, VersionStatus};
 
 /// A policy in force, and the entry that set it.
@@ -105,7 +106,7 @@ impl Monitor {
         namespace: &str,
         named: &[u64],
         facts: Option<&[Fact]>,
-        passed: &[u64],
+        passed: &[AutoMark],
         found: &mut Found,
     ) {
         let demanding: BTreeSet<u64> =
@@ -154,8 +155,8 @@ impl Monitor {
             .map(|(_, version, state)| (version, state.status, state.was_released))
             .collect();
         let was_released = before.iter().any(|(.., was_released)| *was_released);
-        let published = before.iter().filter(|(_, status, _)| *status == VersionStatus::Published);
-        let known = of_history(version, was_released, published.map(|(version, ..)| version));
+        let baseline = baseline(before.iter().map(|(version, status, _)| (version, *status)));
+        let known = of_history(version, was_released, baseline);
         for fact in [Fact::FirstVersion, Fact::Patch] {
             if facts.contains(&fact) != known.contains(&fact) && !self.excuse(self.has_gap(&skill.key())) {
                 let said = if facts.contains(&fact) { "said" } else { "not said" };
@@ -187,30 +188,32 @@ impl Monitor {
                 }
                 continue;
             };
-            let lets_pass = match (mark.reason, mark.group) {
-                (AutoReason::TrustedBuild, None) => {
-                    let trusted = actor.and_then(|user| self.builds.get(user));
-                    let is_trusted = trusted.is_some_and(|trusted| key_contains(trusted, &namespace));
-                    let is_build = via.is_some() && policy.auto.builds;
-                    let may_be = self.may_be(None, &Said::build(&namespace));
-                    is_build && (is_trusted || self.excuse(may_be))
-                }
-                (AutoReason::Patch, None) => policy.lets_patch_pass(facts),
-                (AutoReason::Group, Some(index)) => {
-                    let named = self.groups.get(&place).into_iter().flatten();
-                    let mut named = named.filter(|(name, _)| policy.auto.groups.contains(name));
-                    let is_member = named.any(|(_, state)| {
-                        state.index == index && actor.is_some_and(|user| state.users.contains(user))
-                    });
-                    if !is_member && self.hidden.contains(&index) && !policy.auto.groups.is_empty() {
-                        self.unjudged += 1;
-                        self.say(index, Said::group(&place), found);
-                        continue;
-                    }
-                    is_member
-                }
-                _ => false,
+            let ground = mark.rests_on();
+            let set = InForce { index: mark.policy, namespace: &place, policy: &policy };
+            let trusted = actor.filter(|_| via.is_some()).and_then(|user| self.builds.get(user));
+            let trusted = trusted.filter(|(_, index)| ground == Some(Some(*index)));
+            let named = self.groups.get(&place).into_iter().flatten();
+            let mut named = named.filter(|(_, state)| {
+                ground == Some(Some(state.index)) && actor.is_some_and(|user| state.users.contains(user))
+            });
+            let passing = Passing {
+                facts,
+                trusted_in: trusted.map(|(place, _)| place.as_str()),
+                group: named.next().map(|(name, _)| (place.as_str(), name)),
             };
+            let lets_pass = ground.is_some() && set.lets_pass(mark.reason, &passing);
+            // What it rests on is hidden, and may be right.
+            let said = match mark.reason {
+                AutoReason::TrustedBuild if policy.auto.builds && via.is_some() => Some(Said::build(&place)),
+                AutoReason::Group if !policy.auto.groups.is_empty() => Some(Said::group(&place)),
+                _ => None,
+            };
+            let hidden = ground.flatten().filter(|index| !lets_pass && self.hidden.contains(index));
+            if let Some((index, said)) = hidden.zip(said) {
+                self.unjudged += 1;
+                self.say(index, said, found);
+                continue;
+            }
             if !lets_pass {
                 let detail =
                     format!("the policy by entry {} does not let it pass as `{}`", mark.policy, mark.reason);

@@ -8,6 +8,7 @@ use super::versions::version_key;
 use super::{Found, Monitor, Rule};
 use crate::approval::{Approval, Demand, Fact, Group, HeldFor, InForce, Overdue};
 use crate::event::Event;
+use crate::standing::is_asked_anew;
 use crate::time::Time;
 use crate::{Digest, Role, SkillId, Version, VersionStatus};
 
@@ -66,7 +67,7 @@ impl Monitor {
                 }
                 continue;
             };
-            counted.push(self.still(given, &namespace, &demand));
+            counted.push(self.still(*index, given, &namespace, &demand));
             may_have_more |= self.may_have_role(&namespace, &given.user)
                 || (!given.groups.is_empty() && self.may_be(None, &Said::group(&namespace)));
         }
@@ -96,7 +97,7 @@ impl Monitor {
     }
 
     /// An approval by how things stand: whoever gave it may have been demoted, put out of a group or switched off.
-    fn still<'a>(&self, given: &'a Given, namespace: &str, demand: &Demand) -> Approval<'a> {
+    fn still<'a>(&self, index: u64, given: &'a Given, namespace: &str, demand: &Demand) -> Approval<'a> {
         let held = self.roles_in(namespace, &given.user).into_iter().map(|(role, _)| role).max();
         let role = match (given.role, held) {
             _ if self.disabled.contains(&given.user) => Role::Reader,
@@ -117,8 +118,8 @@ impl Monitor {
         if given.has_hidden_groups {
             groups.extend(all_groups(demand));
         }
-        let Given { user, is_own, is_signed, at, .. } = given;
-        Approval { user, role, is_own: *is_own, groups, is_signed: *is_signed, at: *at }
+        let Given { user, is_own, is_signed, at, stages, .. } = given;
+        Approval { user, role, is_own: *is_own, groups, is_signed: *is_signed, at: *at, index, stages }
     }
 
     /// An owner, or an admin of the registry with a role there, releases by force.
@@ -150,7 +151,8 @@ impl Monitor {
         let Held { actor, skill, version, why, policies } = held;
         let (namespace, key) = (skill.namespace().key(), version_key(skill, version));
         match why {
-            HeldFor::Public => self.must_have(actor, &namespace, Role::Admin, found),
+            // An admin makes it public; what was yanked then waits when a publisher takes that back.
+            HeldFor::Public => self.must_have(actor, &namespace, Role::Publisher, found),
             HeldFor::Review => {
                 self.check_review(&namespace, policies, Some(Overdue::Hold), found);
                 if actor.is_some() {
@@ -161,8 +163,6 @@ impl Monitor {
         let Some(known) = self.versions.get_mut(&key) else { return };
         known.lacks_approvals = false;
         if why == HeldFor::Review {
-            // What was said of it is too old.
-            known.approvals.clear();
             return;
         }
         let (facts, passed) = (known.facts.clone(), known.passed.clone());
@@ -184,7 +184,16 @@ impl Monitor {
         self.check_review(&skill.namespace().key(), policies, None, found);
         if let Some(known) = self.versions.get_mut(&version_key(skill, version)) {
             known.lacks_approvals = true;
+        }
+    }
+
+    /// What was said of a version counts no more, and no policy lets it pass, where it is to be looked at anew.
+    pub(super) fn ask_anew(&mut self, skill: &SkillId, version: &Version, event: &Event) {
+        if is_asked_anew(event)
+            && let Some(known) = self.versions.get_mut(&version_key(skill, version))
+        {
             known.approvals.clear();
+            known.passed.clear();
         }
     }
 
@@ -211,7 +220,8 @@ impl Monitor {
         }
     }
 
-    /// From now on everybody sees the skill. What policies ask for then is asked of all that is handed out.
+    /// From now on everybody sees the skill. What policies ask for then is asked of all that is handed out; of what was taken back, when
+    /// it would be handed out again.
     pub(super) fn make_public(&mut self, skill: &SkillId) {
         self.public.insert(skill.key());
         let namespace = skill.namespace().key();
@@ -223,16 +233,37 @@ impl Monitor {
             if let Some(facts) = known.facts.as_mut().filter(|_| is_new) {
                 facts.push(Fact::Public);
             }
-            let is_out = matches!(known.status, VersionStatus::Published | VersionStatus::Yanked);
-            let (facts, passed) = (known.facts.clone(), known.passed.clone());
+            let (facts, passed, status) = (known.facts.clone(), known.passed.clone(), known.status);
             let demand = Demand::of(self.in_force(&namespace), facts.as_deref(), &passed);
-            if asks && is_new && is_out && !demand.is_nothing() {
-                self.owed.insert(key);
+            if !asks || !is_new || demand.is_nothing() {
+                continue;
+            }
+            match status {
+                VersionStatus::Published => drop(self.owed.insert(key)),
+                VersionStatus::Yanked | VersionStatus::Quarantined => {
+                    if let Some(known) = self.versions.get_mut(&key) {
+                        known.waits_when_back = true;
+                    }
+                }
+                VersionStatus::Pending | VersionStatus::Rejected => {}
             }
         }
     }
 
-    /// What must wait again, as its skill was made public, does so in the entries right behind.
+    /// What was taken back is handed out again. If its skill was made public meanwhile, it waits for what is asked of it then.
+    pub(super) fn come_back(&mut self, skill: &SkillId, version: &Version, fits: bool) {
+        let (namespace, key) = (skill.namespace().key(), version_key(skill, version));
+        let Some(known) = self.versions.get_mut(&key).filter(|known| fits && known.waits_when_back) else {
+            return;
+        };
+        known.waits_when_back = false;
+        let (facts, passed) = (known.facts.clone(), known.passed.clone());
+        if !Demand::of(self.in_force(&namespace), facts.as_deref(), &passed).is_nothing() {
+            self.owed.insert(key);
+        }
+    }
+
+    /// What must wait, as its skill was made public, does so in the entries right behind.
     pub(super) fn check_owed(&mut self, event: &Event, found: &mut Found) {
         if self.owed.is_empty() {
             return;
@@ -252,7 +283,8 @@ impl Monitor {
 /// Somebody who may be anybody: the entry is hidden.
 fn joker<'a>(user: &'a str, demand: &Demand, at: Time) -> Approval<'a> {
     let groups = all_groups(demand);
-    Approval { user, role: Role::Owner, is_own: false, groups, is_signed: true, at }
+    let (role, index) = (Role::Owner, u64::MAX);
+    Approval { user, role, is_own: false, groups, is_signed: true, at, index, stages: &[] }
 }
 
 fn all_groups(demand: &Demand) -> Vec<Group> {

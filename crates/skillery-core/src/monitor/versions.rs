@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::Given;
 use super::{Found, Monitor, Rule};
-use crate::approval::Fact;
+use crate::approval::{AutoMark, Fact};
 use crate::entry::Entry;
 use crate::event::Event;
 use crate::standing::status_after;
@@ -25,15 +25,18 @@ pub(super) struct VersionState {
     /// What was said to be true of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) facts: Option<Vec<Fact>>,
-    /// Policies that let it pass.
+    /// What lets it pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) passed: Vec<u64>,
+    pub(super) passed: Vec<AutoMark>,
     /// Whether it was handed out at some time.
     #[serde(default)]
     pub(super) was_released: bool,
     /// Whether it is handed out without the approvals that are demanded: by force, or as it is due.
     #[serde(default)]
     pub(super) lacks_approvals: bool,
+    /// Whether it is not handed out since before its skill was made public, and waits when it would be again.
+    #[serde(default)]
+    pub(super) waits_when_back: bool,
 }
 
 pub(super) fn version_key(skill: &SkillId, version: &Version) -> String {
@@ -101,9 +104,10 @@ impl Monitor {
             authors,
             approvals: BTreeMap::new(),
             facts: facts.clone(),
-            passed: passed.iter().map(|mark| mark.policy).collect(),
+            passed: passed.clone(),
             was_released: status == VersionStatus::Published,
             lacks_approvals: false,
+            waits_when_back: false,
         };
         if let Some(before) = self.versions.insert(version_key(skill, version), state) {
             found.add(

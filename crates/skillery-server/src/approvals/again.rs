@@ -6,9 +6,9 @@ use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, SkillId, Version, VersionStatus};
 
-use super::{demand, key_of, release_if_ready};
+use super::{demand, key_of, release_those_ready};
 use crate::app::App;
-use crate::db::gates::{self, Gate};
+use crate::db::gates::{self, Gate, Gated, Turn};
 use crate::db::{Tx, approvals, versions};
 use crate::failure::Result;
 
@@ -17,42 +17,95 @@ const DAY_SECONDS: i64 = 86_400;
 const TOGETHER: i64 = 100;
 
 /// From now on everybody sees the skill. What is handed out of it waits for what policies ask for then, and is released at once
-/// where that is there already.
+/// where that is there already. What was yanked or quarantined stays so, and is asked for when it would be handed out again.
 pub async fn hold_for_public(tx: &mut Tx, user: &str, id: &SkillId) -> Result<()> {
     let key = id.key();
     let policies = approvals::policies(tx.connection(), &id.namespace()).await?;
-    let asks = policies.iter().any(|set| set.policy.asks_for_public());
-    let mut ready = Vec::new();
-    for (version, status) in versions::statuses(tx.connection(), &key).await? {
-        let mut gate = gates::find(tx.connection(), &key, &version).await?;
-        if gate.facts.as_ref().is_some_and(|facts| facts.contains(&Fact::Public)) {
+    if !policies.iter().any(|set| set.policy.asks_for_public()) {
+        return gates::make_public(tx, &key).await;
+    }
+    let (mut held, mut later) = (Vec::new(), Vec::new());
+    for mut gated in gates::of_skill(tx.connection(), &key).await? {
+        match &mut gated.gate.facts {
+            Some(facts) if facts.contains(&Fact::Public) => continue,
+            Some(facts) => facts.push(Fact::Public),
+            None => {}
+        }
+        if demand(&policies, &gated.gate).is_nothing() {
             continue;
         }
-        let Some(row) = versions::find(tx.connection(), &key, &version).await? else { continue };
-        if let Some(facts) = &mut gate.facts {
-            facts.push(Fact::Public);
-            gates::keep(tx, &key, &version, &gate, row.notice).await?;
-        }
-        let waits_for = demand(&policies, &gate).policies();
-        let is_out = matches!(status, VersionStatus::Published | VersionStatus::Yanked);
-        if asks && is_out && !waits_for.is_empty() {
-            let event = Event::VersionHeld {
-                skill: id.clone(),
-                version: version.clone(),
-                why: HeldFor::Public,
-                policies: waits_for,
-            };
-            tx.append(Some(user), event);
-            versions::set_status(tx, &key, &version, VersionStatus::Pending, None).await?;
-            gate = Gate { held_for: Some(HeldFor::Public), due_at: None, forced: None, ..gate };
-            gates::keep(tx, &key, &version, &gate, None).await?;
-            ready.push((versions::VersionRow { status: VersionStatus::Pending, ..row }, gate));
+        match gated.status {
+            VersionStatus::Published => held.push(gated),
+            VersionStatus::Yanked | VersionStatus::Quarantined => later.push(gated.version),
+            VersionStatus::Pending | VersionStatus::Rejected => {}
         }
     }
-    for (row, gate) in ready {
-        release_if_ready(tx, Some(user), id, &row, &policies, gate).await?;
+    gates::make_public(tx, &key).await?;
+    gates::turn(tx, &key, &later, Turn::WaitsWhenBack(Some(HeldFor::Public))).await?;
+    for gated in &held {
+        tx.append(Some(user), held_event(id, gated, &policies));
     }
-    Ok(())
+    hold(tx, user, id, held, &policies).await
+}
+
+fn held_event(id: &SkillId, gated: &Gated, policies: &[PolicyInForce]) -> Event {
+    Event::VersionHeld {
+        skill: id.clone(),
+        version: gated.version.clone(),
+        why: HeldFor::Public,
+        policies: demand(policies, &gated.gate).policies(),
+    }
+}
+
+/// What was held a moment ago waits, unless it has all that is demanded.
+async fn hold(
+    tx: &mut Tx,
+    user: &str,
+    id: &SkillId,
+    held: Vec<Gated>,
+    policies: &[PolicyInForce],
+) -> Result<()> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let (key, named) = (id.key(), held.iter().map(|gated| gated.version.clone()).collect::<Vec<_>>());
+    versions::set_statuses(tx, &key, &named, VersionStatus::Pending, None).await?;
+    gates::turn(tx, &key, &named, Turn::Held(HeldFor::Public)).await?;
+    let waits = |gated: Gated| {
+        let gate = Gate { held_for: Some(HeldFor::Public), due_at: None, forced: None, ..gated.gate };
+        Gated { status: VersionStatus::Pending, gate, ..gated }
+    };
+    release_those_ready(tx, Some(user), id, held.into_iter().map(waits).collect(), policies).await
+}
+
+/// Logs that versions of a skill are handed out again, each with its entry. What was taken back before everybody saw the skill
+/// waits now for what is asked of it since. The caller has set their status.
+pub async fn come_back(
+    tx: &mut Tx,
+    user: &str,
+    id: &SkillId,
+    back: impl IntoIterator<Item = (Version, Event)>,
+) -> Result<()> {
+    let key = id.key();
+    let back: Vec<(Version, Event)> = back.into_iter().collect();
+    let named: Vec<_> = back.iter().map(|(version, _)| (key.clone(), version.to_string())).collect();
+    let mut known = gates::of_versions(tx.connection(), &named).await?;
+    let policies = approvals::policies(tx.connection(), &id.namespace()).await?;
+    let (mut held, mut free) = (Vec::new(), Vec::new());
+    for (version, event) in back {
+        tx.append(Some(user), event);
+        let gated = known.remove(&(key.clone(), version.to_string()));
+        let Some(gated) = gated.filter(|gated| gated.gate.held_for.is_some()) else { continue };
+        match demand(&policies, &gated.gate).is_nothing() {
+            true => free.push(version),
+            false => {
+                tx.append(Some(user), held_event(id, &gated, &policies));
+                held.push(gated);
+            }
+        }
+    }
+    gates::turn(tx, &key, &free, Turn::WaitsWhenBack(None)).await?;
+    hold(tx, user, id, held, &policies).await
 }
 
 /// Looks for what nobody has looked at for too long, and says so, once. Returns how many versions.
@@ -126,7 +179,9 @@ async fn fall_due(tx: &mut Tx, id: &SkillId, version: &Version) -> Result<bool> 
         _ => row.notice.filter(|_| !is_held),
     };
     let held_for = is_held.then_some(HeldFor::Review);
-    let gate = Gate { counts_from, due_at, held_for, forced: gate.forced.filter(|_| !is_held), ..gate };
+    let forced = gate.forced.filter(|_| !is_held);
+    // Whoever looks at it anew passes it by nothing that was said before.
+    let gate = Gate { counts_from, due_at, held_for, forced, passed: Vec::new(), ..gate };
     gates::keep(tx, &key, version, &gate, notice).await?;
     Ok(true)
 }

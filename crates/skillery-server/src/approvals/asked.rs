@@ -1,41 +1,76 @@
-//! Whether somebody is asked to decide about a version.
+//! Whether somebody is asked to decide about versions.
 
-use skillery_core::Role;
-use skillery_core::api::PolicyInForce;
+use std::collections::{BTreeSet, HashMap};
+
 use skillery_core::approval::Approval;
+use skillery_core::id::key_contains;
 use skillery_core::time::Time;
-use skillery_core::{SkillId, Version};
+use skillery_core::{Role, SkillId, Version};
 
-use super::{MAX_GROUPS_NAMED, Standing, group};
-use crate::db::groups::Membership;
-use crate::db::{Db, gates, versions};
+use super::MAX_GROUPS_NAMED;
+use super::standing::{Decisions, Standing, group};
+use crate::db::groups::{self, Membership};
+use crate::db::{Db, approvals, gates, places_of};
 use crate::failure::Result;
 
-/// Somebody who may be asked, in one namespace.
+/// Somebody who may be asked, and has no part in any of the versions.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
-    /// The id of the user, who has no part in the version.
+    /// The id of the user.
     pub user: &'a str,
-    /// The highest role that the user has there.
-    pub role: Role,
-    /// The groups that the user is in there.
-    pub groups: &'a [Membership],
-    /// The policies in force there.
-    pub policies: &'a [PolicyInForce],
+    /// The user's roles by namespace key.
+    pub roles: &'a [(String, Role)],
 }
 
-/// Whether an approval of theirs would count for a stage that is open; where signed ones are demanded, a signed one.
-pub async fn asks(db: &Db, asked: &Asked<'_>, id: &SkillId, version: &Version, now: Time) -> Result<bool> {
-    let key = id.key();
-    let Some(row) = versions::find(db.reader(), &key, version).await? else { return Ok(false) };
-    let gate = gates::find(db.reader(), &key, version).await?;
-    let standing =
-        Standing::of(&mut *db.reader().acquire().await?, id, &row, asked.policies, &gate, now).await?;
-    if asked.role < standing.demand.lowest_role() {
-        return Ok(false);
+/// Of each of these versions, whether an approval of theirs would count for a stage that is open; where signed ones are demanded, a
+/// signed one. All that decides it is read in a few statements, however many versions there are.
+pub async fn asks_for(
+    db: &Db,
+    asked: &Asked<'_>,
+    versions: &[(&SkillId, &Version)],
+    now: Time,
+) -> Result<Vec<bool>> {
+    let mut connection = db.reader().acquire().await?;
+    let named: Vec<(String, String)> =
+        versions.iter().map(|(id, version)| (id.key(), version.to_string())).collect();
+    let gated = gates::of_versions(&mut connection, &named).await?;
+    let known = Decisions::about(&mut connection, &named).await?;
+    let mut places: BTreeSet<String> = BTreeSet::new();
+    for (id, _) in versions {
+        places.extend(places_of(&id.namespace())?);
     }
-    let groups = asked.groups.iter().take(MAX_GROUPS_NAMED).map(group).collect();
-    let new =
-        Approval { user: asked.user, role: asked.role, is_own: false, groups, is_signed: true, at: now };
-    Ok(standing.would_count(new, now))
+    let places: Vec<String> = places.into_iter().collect();
+    let set = approvals::policies_at(&mut connection, &places).await?;
+    let mut mine: HashMap<String, Vec<Membership>> =
+        groups::of_users(&mut connection, &[asked.user.to_owned()]).await?;
+    let mine = mine.remove(asked.user).unwrap_or_default();
+    drop(connection);
+    let mut answers = Vec::with_capacity(versions.len());
+    for ((id, _), named) in versions.iter().zip(&named) {
+        let Some(gated) = gated.get(named) else {
+            answers.push(false);
+            continue;
+        };
+        let namespace = id.namespace();
+        let place = namespace.key();
+        // The outermost first, as they are for one version.
+        let policies: Vec<_> =
+            places_of(&namespace)?.iter().rev().filter_map(|place| set.get(place).cloned()).collect();
+        let standing = Standing::by(&known, id, gated, &policies, now);
+        let held = asked.roles.iter().filter(|(above, _)| key_contains(above, &place));
+        let role = held.map(|(_, role)| *role).max().unwrap_or(Role::Reader);
+        let there = mine.iter().filter(|membership| key_contains(&membership.namespace, &place));
+        let new = Approval {
+            user: asked.user,
+            role,
+            is_own: false,
+            groups: there.take(MAX_GROUPS_NAMED).map(group).collect(),
+            is_signed: true,
+            at: now,
+            index: u64::MAX,
+            stages: &[],
+        };
+        answers.push(role >= standing.demand.lowest_role() && standing.with(new, now).counts);
+    }
+    Ok(answers)
 }

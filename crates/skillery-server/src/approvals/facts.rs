@@ -1,12 +1,12 @@
 //! What is true of a version that is published, of what policies ask for, and whether a policy lets it pass.
 
 use skillery_core::api::PolicyInForce;
-use skillery_core::approval::{AutoMark, AutoReason, Fact, of_history};
+use skillery_core::approval::{AutoMark, AutoReason, Fact, InForce, Passing, baseline, of_history};
 use skillery_core::lint::Level;
-use skillery_core::{Namespace, SkillId, Version, VersionStatus, Visibility};
+use skillery_core::{Namespace, SkillId, Version, Visibility};
 
 use super::key_of;
-use crate::db::{Tx, gates, groups, versions};
+use crate::db::{Tx, gates, groups, oidc, versions};
 use crate::failure::Result;
 
 /// A version that is about to be published.
@@ -37,9 +37,9 @@ pub async fn found(tx: &mut Tx, at: &At<'_>, policies: &[PolicyInForce]) -> Resu
     let key = at.id.key();
     let statuses = versions::statuses(tx.connection(), &key).await?;
     let was_released = gates::was_released(tx, &key).await?;
-    let released = statuses.iter().filter(|(_, status)| *status == VersionStatus::Published);
-    let mut facts = of_history(at.version, was_released, released.map(|(version, _)| version));
-    if asks_for_more(tx, at, &key, versions::published(&statuses).max()).await? {
+    let before = baseline(statuses.iter().map(|(version, status)| (version, *status)));
+    let mut facts = of_history(at.version, was_released, before);
+    if asks_for_more(tx, at, &key, before).await? {
         facts.push(Fact::NewPermissions);
     }
     facts.extend(at.findings.map(|level| match level {
@@ -57,7 +57,7 @@ pub async fn found(tx: &mut Tx, at: &At<'_>, policies: &[PolicyInForce]) -> Resu
     Ok(Some(facts))
 }
 
-/// Whether it asks for what the highest released version did not ask for. Of what nobody has looked at, anything is new.
+/// Whether it asks for what the version did not ask for that it is measured against. Of what nobody has looked at, anything is new.
 async fn asks_for_more(tx: &mut Tx, at: &At<'_>, key: &str, before: Option<&Version>) -> Result<bool> {
     let Some(asked) = at.permissions else { return Ok(true) };
     let had = match before {
@@ -74,22 +74,34 @@ pub async fn passed(
     policies: &[PolicyInForce],
     facts: Option<&[Fact]>,
 ) -> Result<Vec<AutoMark>> {
+    let waiting = || policies.iter().filter(|set| set.policy.waits());
+    let trusted = match at.via.filter(|_| waiting().any(|set| set.policy.auto.builds)) {
+        Some(_) => oidc::trusted_in(tx.connection(), at.user).await?,
+        None => None,
+    };
+    let namespace: Namespace = at.id.namespace();
+    let memberships = match waiting().any(|set| !set.policy.auto.groups.is_empty()) {
+        true => groups::of_user(tx.connection(), &namespace, at.user).await?,
+        false => Vec::new(),
+    };
     let mut marks = Vec::new();
-    for set in policies.iter().filter(|set| set.policy.waits()) {
-        let auto = &set.policy.auto;
-        let mark = |reason, group| AutoMark { policy: set.log_index, reason, group };
-        if auto.builds && at.via.is_some() {
-            marks.push(mark(AutoReason::TrustedBuild, None));
-        } else if set.policy.lets_patch_pass(facts) {
-            marks.push(mark(AutoReason::Patch, None));
-        } else if !auto.groups.is_empty() {
-            let place = key_of(&set.namespace);
-            let namespace: Namespace = at.id.namespace();
-            let memberships = groups::of_user(tx.connection(), &namespace, at.user).await?;
-            let trusted = memberships
-                .into_iter()
-                .find(|membership| membership.namespace == place && auto.groups.contains(&membership.name));
-            marks.extend(trusted.map(|membership| mark(AutoReason::Group, Some(membership.entry))));
+    for set in waiting() {
+        let place = key_of(&set.namespace);
+        let (policy, index) = (&set.policy, set.log_index);
+        let in_force = InForce { index, namespace: &place, policy };
+        let mark = |reason, group, publisher| AutoMark { policy: index, reason, group, publisher };
+        let build =
+            Passing { trusted_in: trusted.as_ref().map(|(place, _)| place.as_str()), ..Passing::default() };
+        let in_group = |membership: &&groups::Membership| {
+            let group = Some((membership.namespace.as_str(), &membership.name));
+            in_force.lets_pass(AutoReason::Group, &Passing { group, ..Passing::default() })
+        };
+        if in_force.lets_pass(AutoReason::TrustedBuild, &build) {
+            marks.push(mark(AutoReason::TrustedBuild, None, trusted.as_ref().map(|(_, index)| *index)));
+        } else if in_force.lets_pass(AutoReason::Patch, &Passing { facts, ..Passing::default() }) {
+            marks.push(mark(AutoReason::Patch, None, None));
+        } else if let Some(membership) = memberships.iter().find(in_group) {
+            marks.push(mark(AutoReason::Group, Some(membership.entry), None));
         }
     }
     Ok(marks)

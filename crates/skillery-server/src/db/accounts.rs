@@ -1,5 +1,7 @@
 //! Users and their tokens.
 
+use std::collections::HashMap;
+
 use skillery_core::api::{TokenSummary, UserSummary};
 use skillery_core::event::Event;
 use skillery_core::time::Time;
@@ -7,7 +9,7 @@ use skillery_core::{Digest, Role, Scope, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, parsed};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A user.
@@ -358,6 +360,28 @@ pub async fn set_last_used(tx: &mut Tx, id: &str, at: Time) -> Result<()> {
         .execute(tx.connection())
         .await?;
     Ok(())
+}
+
+/// The roles of these users by namespace key, by user.
+pub async fn roles_of(
+    connection: &mut sqlx::AnyConnection,
+    users: &[String],
+) -> Result<HashMap<String, Vec<(String, Role)>>> {
+    let mut found: HashMap<String, Vec<(String, Role)>> = HashMap::new();
+    for piece in pieces(users) {
+        let text = format!(
+            "SELECT user_id, namespace, role FROM members WHERE user_id IN ({})",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text));
+        for user in piece {
+            query = query.bind(user.clone());
+        }
+        for (user, namespace, role) in query.fetch_all(&mut *connection).await? {
+            found.entry(user).or_default().push((namespace, parsed(&role)?));
+        }
+    }
+    Ok(found)
 }
 
 /// A user's roles by namespace key.

@@ -1,15 +1,19 @@
 //! What namespaces demand of versions, what reviewers have decided, and what waits.
 
-use skillery_core::api::{ApprovalState, PendingVersion, PolicyChange, PolicyInForce, ReviewSignature};
-use skillery_core::event::Event;
+use std::collections::HashMap;
+
+use skillery_core::api::{ApprovalState, PendingVersion, PolicyInForce, ReviewSignature};
+use skillery_core::approval::StageMark;
 use skillery_core::time::Time;
 use skillery_core::{Decision, Namespace, PublishPolicy, Role, Version};
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Executor, Row};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
 
 use super::groups::Membership;
-use super::{Db, Tx, from_json, parsed, placeholders, places_of};
+use super::{Db, Tx, from_json, parsed, pieces, placeholders, places_of, tuples};
 use crate::failure::{Failure, Result};
+
+pub use super::policy_history::history;
 
 /// The policies of a namespace and of those above it, the outermost first.
 pub async fn policies(
@@ -26,6 +30,29 @@ pub async fn policies(
         query = query.bind(place);
     }
     query.fetch_all(executor).await?.iter().map(policy_row).collect()
+}
+
+/// The policies that the namespaces with these keys have themselves, by those keys.
+pub async fn policies_at(
+    connection: &mut AnyConnection,
+    places: &[String],
+) -> Result<HashMap<String, PolicyInForce>> {
+    let mut found = HashMap::new();
+    for piece in pieces(places) {
+        let text = format!(
+            "SELECT name, approvals, role, set_at, log_index, signed, document, namespace FROM policies \
+             WHERE namespace IN ({})",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for place in piece {
+            query = query.bind(place.clone());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            found.insert(row.try_get(7)?, policy_row(&row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn policy_row(row: &AnyRow) -> Result<PolicyInForce> {
@@ -117,50 +144,108 @@ pub struct DecisionRow {
     pub member: u64,
     /// The groups that it names.
     pub groups: Vec<Membership>,
-    /// The fingerprint of the key that signed it.
-    pub signing_key: Option<String>,
-    /// The statement that was signed, and the signature.
-    pub review: Option<ReviewSignature>,
+    /// The stages that it was given for.
+    pub stages: Vec<StageMark>,
+    /// Whether it is signed.
+    pub is_signed: bool,
 }
 
-/// The last decision of each reviewer about a version, the oldest first.
-pub async fn decisions(
+fn decision_row(row: &AnyRow, first: usize) -> Result<DecisionRow> {
+    let list = |place: usize| row.try_get::<Option<String>, _>(first + place);
+    Ok(DecisionRow {
+        user: row.try_get(first)?,
+        name: row.try_get(first + 1)?,
+        is_disabled: row.try_get::<Option<i64>, _>(first + 2)?.is_some(),
+        decision: parsed(row.try_get(first + 3)?)?,
+        comment: row.try_get(first + 4)?,
+        at: Time::from_micros(row.try_get(first + 5)?),
+        log_index: row.try_get(first + 6)?,
+        role: parsed(row.try_get(first + 7)?)?,
+        member: u64::try_from(row.try_get::<i64, _>(first + 8)?).map_err(Failure::internal)?,
+        groups: list(9)?.as_deref().map(from_json).transpose()?.unwrap_or_default(),
+        stages: list(10)?.as_deref().map(from_json).transpose()?.unwrap_or_default(),
+        is_signed: list(11)?.is_some(),
+    })
+}
+
+/// A version, by the key of its skill and its own text.
+pub type VersionKey = (String, String);
+
+/// The last decision of each reviewer about these versions, the oldest first.
+pub async fn decisions_about(
+    connection: &mut AnyConnection,
+    versions: &[VersionKey],
+) -> Result<HashMap<VersionKey, Vec<DecisionRow>>> {
+    let mut found: HashMap<VersionKey, Vec<DecisionRow>> = HashMap::new();
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT d.skill, d.version, d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index, \
+             d.role, d.member, d.group_marks, d.stage_marks, d.signing_key FROM decisions d \
+             JOIN users u ON u.id = d.user_id WHERE (d.skill, d.version) IN (VALUES {}) ORDER BY d.log_index",
+            tuples(1, piece.len(), 2, "")
+        );
+        for row in of_versions(text, piece).fetch_all(&mut *connection).await? {
+            let version = (row.try_get(0)?, row.try_get(1)?);
+            found.entry(version).or_default().push(decision_row(&row, 2)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Users who signed these versions, each with the first log entry that has it.
+pub async fn signers_of(
+    connection: &mut AnyConnection,
+    versions: &[VersionKey],
+) -> Result<HashMap<VersionKey, Vec<(String, i64)>>> {
+    let mut found: HashMap<VersionKey, Vec<(String, i64)>> = HashMap::new();
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT skill, version, signer, MIN(log_index) FROM signatures WHERE (skill, version) IN (VALUES {}) \
+             GROUP BY skill, version, signer",
+            tuples(1, piece.len(), 2, "")
+        );
+        for row in of_versions(text, piece).fetch_all(&mut *connection).await? {
+            let version = (row.try_get(0)?, row.try_get(1)?);
+            found.entry(version).or_default().push((row.try_get(2)?, row.try_get(3)?));
+        }
+    }
+    Ok(found)
+}
+
+fn of_versions(
+    text: String,
+    versions: &[VersionKey],
+) -> sqlx::query::Query<'static, Any, sqlx::any::AnyArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for (skill, version) in versions {
+        query = query.bind(skill.clone()).bind(version.clone());
+    }
+    query
+}
+
+/// Signed reviews of a version that are shown: the newest. Of those who approve, a client looks at no more.
+const SHOWN: i64 = 256;
+
+/// A signed review, the number of the entry that has it, and the fingerprint of its key.
+pub type SignedRow = (i64, String, ReviewSignature);
+
+/// The signed reviews of a version, the oldest first.
+pub async fn signed_reviews(
     executor: impl Executor<'_, Database = Any>,
     skill: &str,
     version: &Version,
-) -> Result<Vec<DecisionRow>> {
-    let rows = sqlx::query(
-        "SELECT d.user_id, u.name, u.disabled_at, d.decision, d.comment, d.at, d.log_index, d.role, d.member, \
-         d.group_marks, d.signing_key, d.statement, d.signature FROM decisions d \
-         JOIN users u ON u.id = d.user_id WHERE d.skill = $1 AND d.version = $2 ORDER BY d.log_index",
+) -> Result<Vec<SignedRow>> {
+    let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
+        "SELECT log_index, signing_key, statement, signature FROM signed_reviews \
+         WHERE skill = $1 AND version = $2 ORDER BY log_index DESC LIMIT $3",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
+    .bind(SHOWN)
     .fetch_all(executor)
     .await?;
-    let row = |row: &AnyRow| {
-        Ok(DecisionRow {
-            user: row.try_get(0)?,
-            name: row.try_get(1)?,
-            is_disabled: row.try_get::<Option<i64>, _>(2)?.is_some(),
-            decision: parsed(row.try_get(3)?)?,
-            comment: row.try_get(4)?,
-            at: Time::from_micros(row.try_get(5)?),
-            log_index: row.try_get(6)?,
-            role: parsed(row.try_get(7)?)?,
-            member: u64::try_from(row.try_get::<i64, _>(8)?).map_err(Failure::internal)?,
-            groups: match row.try_get::<Option<String>, _>(9)? {
-                Some(groups) => from_json(&groups)?,
-                None => Vec::new(),
-            },
-            signing_key: row.try_get(10)?,
-            review: row
-                .try_get::<Option<String>, _>(11)?
-                .zip(row.try_get::<Option<String>, _>(12)?)
-                .map(|(statement, signature)| ReviewSignature { statement, signature }),
-        })
-    };
-    rows.iter().map(row).collect()
+    let row = |(index, key, statement, signature)| (index, key, ReviewSignature { statement, signature });
+    Ok(rows.into_iter().rev().map(row).collect())
 }
 
 /// What a user decides.
@@ -180,6 +265,8 @@ pub struct NewDecision<'a> {
     pub log_index: i64,
     /// The groups that it names.
     pub groups: &'a [Membership],
+    /// The stages that it is given for.
+    pub stages: &'a [StageMark],
     /// The signature, with the fingerprint of its key.
     pub signed: Option<(&'a str, &'a ReviewSignature)>,
 }
@@ -189,9 +276,9 @@ pub async fn decide(tx: &mut Tx, skill: &str, version: &Version, decision: NewDe
     let now = tx.now;
     sqlx::query(
         "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member, group_marks, \
-         signing_key, statement, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         signing_key, stage_marks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (skill, version, user_id) DO UPDATE SET decision = $4, comment = $5, at = $6, log_index = $7, \
-         role = $8, member = $9, group_marks = $10, signing_key = $11, statement = $12, signature = $13",
+         role = $8, member = $9, group_marks = $10, signing_key = $11, stage_marks = $12, statement = NULL, signature = NULL",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
@@ -204,8 +291,20 @@ pub async fn decide(tx: &mut Tx, skill: &str, version: &Version, decision: NewDe
     .bind(i64::try_from(decision.member).map_err(Failure::internal)?)
     .bind(serde_json::to_string(decision.groups).map_err(Failure::internal)?)
     .bind(decision.signed.map(|(key, _)| key.to_owned()))
-    .bind(decision.signed.map(|(_, review)| review.statement.clone()))
-    .bind(decision.signed.map(|(_, review)| review.signature.clone()))
+    .bind(serde_json::to_string(decision.stages).map_err(Failure::internal)?)
+    .execute(tx.connection())
+    .await?;
+    let Some((key, review)) = decision.signed else { return Ok(()) };
+    sqlx::query(
+        "INSERT INTO signed_reviews (skill, version, log_index, signing_key, statement, signature) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(skill.to_owned())
+    .bind(version.to_string())
+    .bind(decision.log_index)
+    .bind(key.to_owned())
+    .bind(review.statement.clone())
+    .bind(review.signature.clone())
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -363,39 +462,4 @@ pub async fn reviewing(db: &Db) -> Result<Vec<PolicyInForce>> {
     let rows = sqlx::query(text).fetch_all(db.reader()).await?;
     let policies = rows.iter().map(policy_row).collect::<Result<Vec<_>>>()?;
     Ok(policies.into_iter().filter(|set| set.policy.review.is_some()).collect())
-}
-
-/// Changes of the policy of a namespace, the newest first.
-pub async fn history(db: &Db, namespace: &Namespace) -> Result<Vec<PolicyChange>> {
-    // Signs that are equal in names are one character, whichever it is.
-    let pattern: String = namespace
-        .key()
-        .chars()
-        .map(|character| if matches!(character, '-' | '_' | '.') { '_' } else { character })
-        .collect();
-    let rows = sqlx::query(
-        "SELECT l.idx, l.at, u.name, l.body FROM log l LEFT JOIN users u ON u.id = l.actor \
-         WHERE l.kind IN ('policy.set', 'policy.removed') AND l.body LIKE $1 ORDER BY l.idx DESC",
-    )
-    .bind(format!("%\"namespace\":\"{pattern}\"%"))
-    .fetch_all(db.reader())
-    .await?;
-    let mut changes = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (place, policy) = match from_json::<Event>(row.try_get(3)?)? {
-            Event::PolicySet { namespace, policy } => (namespace, Some(policy)),
-            Event::PolicyRemoved { namespace } => (namespace, None),
-            _ => continue,
-        };
-        if place.parse::<Namespace>().is_ok_and(|place| place.key() == namespace.key()) {
-            changes.push(PolicyChange {
-                namespace: place,
-                policy,
-                at: Time::from_micros(row.try_get(1)?),
-                by: row.try_get(2)?,
-                log_index: u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::internal)?,
-            });
-        }
-    }
-    Ok(changes)
 }

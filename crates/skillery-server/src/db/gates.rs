@@ -1,11 +1,15 @@
 //! What else is known of versions that somebody had to approve, or has to approve again.
 
-use skillery_core::approval::{Fact, HeldFor, Notice};
-use skillery_core::time::Time;
-use skillery_core::{SkillId, Version};
-use sqlx::{Any, AssertSqlSafe, Executor, Row};
+use std::collections::HashMap;
 
-use super::{Db, Tx, parsed};
+use serde::{Deserialize, Serialize};
+use skillery_core::approval::{AutoMark, Fact, HeldFor, Notice};
+use skillery_core::time::Time;
+use skillery_core::{SkillId, Version, VersionStatus};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
+
+use super::{Db, Tx, from_json, parsed, pieces, placeholders, tuples};
 use crate::failure::{Failure, Result};
 
 /// What is known of a version. Of one that nobody ever had to approve it is what the default says.
@@ -13,15 +17,15 @@ use crate::failure::{Failure, Result};
 pub struct Gate {
     /// What is true of it; nothing where nobody has looked.
     pub facts: Option<Vec<Fact>>,
-    /// Entries of policies that let it pass.
-    pub passed: Vec<u64>,
+    /// What lets it pass.
+    pub passed: Vec<AutoMark>,
     /// Approvals by entries before this one count no more.
     pub counts_from: i64,
     /// When it was released, or reviewed again.
     pub reviewed_at: Option<Time>,
     /// Since when it is due.
     pub due_at: Option<Time>,
-    /// Why it waits again.
+    /// Why it waits again; of one that is yanked or quarantined, why it waits when it would be handed out again.
     pub held_for: Option<HeldFor>,
     /// Who released it by force.
     pub forced: Option<ForcedRow>,
@@ -51,8 +55,35 @@ impl Gate {
     }
 }
 
+/// A version, and what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gated {
+    /// The version.
+    pub version: Version,
+    /// Where it stands.
+    pub status: VersionStatus,
+    /// The id of the user who published it.
+    pub publisher: String,
+    /// What else is known of it.
+    pub gate: Gate,
+}
+
+/// What lets a version pass, as it is stored: a part of the entry that published it, or the whole of it.
+#[derive(Default, Serialize, Deserialize)]
+struct Passed {
+    #[serde(default)]
+    passed: Vec<AutoMark>,
+}
+
 fn words<T: ToString>(list: &[T]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn marks(list: &[AutoMark]) -> Result<String> {
+    match list.is_empty() {
+        true => Ok(String::new()),
+        false => serde_json::to_string(&Passed { passed: list.to_vec() }).map_err(Failure::internal),
+    }
 }
 
 fn read<T: std::str::FromStr>(text: &str) -> Result<Vec<T>>
@@ -63,45 +94,97 @@ where
     text.split(',').filter(|word| !word.is_empty()).map(parse).collect()
 }
 
+const COLUMNS: &str = "g.facts, g.passed, g.counts_from, g.reviewed_at, g.due_at, g.held_for, g.forced_by, u.name, \
+    g.forced_at, g.forced_reason, g.forced_salt, g.forced_index";
+
+/// What stands in [`COLUMNS`], from column `first` on. There may be no row.
+fn gate_row(row: &AnyRow, first: usize) -> Result<Gate> {
+    let time = |place: usize| -> Result<Option<Time>> {
+        Ok(row.try_get::<Option<i64>, _>(first + place)?.map(Time::from_micros))
+    };
+    let text = |place: usize| row.try_get::<Option<String>, _>(first + place);
+    let Some(passed) = text(1)? else { return Ok(Gate::default()) };
+    let forced = match text(6)? {
+        Some(by) => Some(ForcedRow {
+            by,
+            name: text(7)?.unwrap_or_default(),
+            at: time(8)?.unwrap_or_default(),
+            reason: text(9)?.unwrap_or_default(),
+            salt: text(10)?.unwrap_or_default(),
+            log_index: row.try_get::<Option<i64>, _>(first + 11)?.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    let passed = if passed.is_empty() { Passed::default() } else { from_json(&passed)? };
+    Ok(Gate {
+        facts: text(0)?.as_deref().map(read).transpose()?,
+        passed: passed.passed,
+        counts_from: row.try_get(first + 2)?,
+        reviewed_at: time(3)?,
+        due_at: time(4)?,
+        held_for: text(5)?.as_deref().map(parsed).transpose()?,
+        forced,
+    })
+}
+
 /// What is known of a version.
 pub async fn find(
     executor: impl Executor<'_, Database = Any>,
     skill: &str,
     version: &Version,
 ) -> Result<Gate> {
-    let row = sqlx::query(
-        "SELECT g.facts, g.passed, g.counts_from, g.reviewed_at, g.due_at, g.held_for, g.forced_by, u.name, \
-         g.forced_at, g.forced_reason, g.forced_salt, g.forced_index FROM gates g \
-         LEFT JOIN users u ON u.id = g.forced_by WHERE g.skill = $1 AND g.version = $2",
-    )
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM gates g LEFT JOIN users u ON u.id = g.forced_by WHERE g.skill = $1 AND g.version = $2"
+    )))
     .bind(skill.to_owned())
     .bind(version.to_string())
     .fetch_optional(executor)
     .await?;
-    let Some(row) = row else { return Ok(Gate::default()) };
-    let time = |place: usize| -> Result<Option<Time>> {
-        Ok(row.try_get::<Option<i64>, _>(place)?.map(Time::from_micros))
-    };
-    let forced = match row.try_get::<Option<String>, _>(6)? {
-        Some(by) => Some(ForcedRow {
-            by,
-            name: row.try_get::<Option<String>, _>(7)?.unwrap_or_default(),
-            at: time(8)?.unwrap_or_default(),
-            reason: row.try_get::<Option<String>, _>(9)?.unwrap_or_default(),
-            salt: row.try_get::<Option<String>, _>(10)?.unwrap_or_default(),
-            log_index: row.try_get::<Option<i64>, _>(11)?.unwrap_or_default(),
-        }),
-        None => None,
-    };
-    Ok(Gate {
-        facts: row.try_get::<Option<String>, _>(0)?.as_deref().map(read).transpose()?,
-        passed: read(row.try_get(1)?)?,
-        counts_from: row.try_get(2)?,
-        reviewed_at: time(3)?,
-        due_at: time(4)?,
-        held_for: row.try_get::<Option<String>, _>(5)?.as_deref().map(parsed).transpose()?,
-        forced,
+    row.as_ref().map_or_else(|| Ok(Gate::default()), |row| gate_row(row, 0))
+}
+
+const GATED: &str = "FROM versions v LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
+    LEFT JOIN users u ON u.id = g.forced_by";
+
+fn gated_row(row: &AnyRow, first: usize) -> Result<Gated> {
+    Ok(Gated {
+        version: parsed(row.try_get(first)?)?,
+        status: parsed(row.try_get(first + 1)?)?,
+        publisher: row.try_get(first + 2)?,
+        gate: gate_row(row, first + 3)?,
     })
+}
+
+/// All versions of a skill with what is known of them, the highest first.
+pub async fn of_skill(executor: impl Executor<'_, Database = Any>, skill: &str) -> Result<Vec<Gated>> {
+    let text = format!("SELECT v.version, v.status, v.publisher, {COLUMNS} {GATED} WHERE v.skill = $1");
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(skill.to_owned()).fetch_all(executor).await?;
+    let mut found = rows.iter().map(|row| gated_row(row, 0)).collect::<Result<Vec<Gated>>>()?;
+    found.sort_by(|left, right| right.version.cmp(&left.version));
+    Ok(found)
+}
+
+/// These versions, by the keys of their skills and their own texts, with what is known of them.
+pub async fn of_versions(
+    connection: &mut AnyConnection,
+    versions: &[(String, String)],
+) -> Result<HashMap<(String, String), Gated>> {
+    let mut found = HashMap::with_capacity(versions.len());
+    for piece in pieces(versions) {
+        let text = format!(
+            "SELECT v.skill, v.version, v.status, v.publisher, {COLUMNS} {GATED} \
+             WHERE (v.skill, v.version) IN (VALUES {})",
+            tuples(1, piece.len(), 2, "")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (skill, version) in piece {
+            query = query.bind(skill.clone()).bind(version.clone());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            found.insert((row.try_get(0)?, row.try_get(1)?), gated_row(&row, 1)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Keeps what is known of a version, in place of what was known before, and what is said of it while it is handed out.
@@ -123,7 +206,7 @@ pub async fn keep(
     .bind(skill.to_owned())
     .bind(version.to_string())
     .bind(gate.facts.as_deref().map(words))
-    .bind(words(&gate.passed))
+    .bind(marks(&gate.passed)?)
     .bind(gate.counts_from)
     .bind(gate.reviewed_at.map(Time::micros))
     .bind(gate.due_at.map(Time::micros))
@@ -141,6 +224,74 @@ pub async fn keep(
         .bind(notice.map(|notice| notice.as_str()))
         .execute(tx.connection())
         .await?;
+    Ok(())
+}
+
+/// Of all versions of a skill of which somebody has looked what is true, everybody sees it from now on.
+pub async fn make_public(tx: &mut Tx, skill: &str) -> Result<()> {
+    let public = Fact::Public.as_str();
+    sqlx::query(
+        "UPDATE gates SET facts = CASE WHEN facts = '' THEN $2 ELSE facts || ',' || $2 END \
+         WHERE skill = $1 AND facts IS NOT NULL AND ',' || facts || ',' NOT LIKE '%,' || $2 || ',%'",
+    )
+    .bind(skill.to_owned())
+    .bind(public)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// What becomes of many versions at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// They wait again, for this.
+    Held(HeldFor),
+    /// They wait when they would be handed out again, or not.
+    WaitsWhenBack(Option<HeldFor>),
+    /// They have all that is demanded.
+    Reviewed,
+}
+
+/// Keeps what becomes of these versions of a skill.
+pub async fn turn(tx: &mut Tx, skill: &str, versions: &[Version], turn: Turn) -> Result<()> {
+    let now = tx.now.micros();
+    let (held_for, reviewed_at, set) = match turn {
+        Turn::Held(why) => (Some(why), None, "held_for = excluded.held_for, due_at = NULL, forced_by = NULL"),
+        Turn::WaitsWhenBack(why) => (why, None, "held_for = excluded.held_for"),
+        Turn::Reviewed => (
+            None,
+            Some(now),
+            "held_for = NULL, reviewed_at = excluded.reviewed_at, due_at = NULL, forced_by = NULL",
+        ),
+    };
+    for piece in pieces(versions) {
+        let text = format!(
+            "INSERT INTO gates (skill, version, passed, counts_from, held_for, reviewed_at) \
+             SELECT skill, version, '', 0, CAST($2 AS TEXT), CAST($3 AS BIGINT) FROM versions \
+             WHERE skill = $1 AND version IN ({}) ON CONFLICT (skill, version) DO UPDATE SET {set}",
+            placeholders(4, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text))
+            .bind(skill.to_owned())
+            .bind(held_for.map(|why| why.as_str()))
+            .bind(reviewed_at);
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        query.execute(tx.connection()).await?;
+        if matches!(turn, Turn::WaitsWhenBack(_)) {
+            continue;
+        }
+        let text = format!(
+            "UPDATE versions SET notice = NULL WHERE skill = $1 AND notice IS NOT NULL AND version IN ({})",
+            placeholders(2, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(skill.to_owned());
+        for version in piece {
+            query = query.bind(version.to_string());
+        }
+        query.execute(tx.connection()).await?;
+    }
     Ok(())
 }
 

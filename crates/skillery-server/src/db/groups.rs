@@ -1,10 +1,12 @@
 //! Groups of namespaces, whose members policies ask for.
 
+use std::collections::HashMap;
+
 use skillery_core::api::GroupSummary;
 use skillery_core::{Namespace, Segment};
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Tx, parsed, placeholders, places_of};
+use super::{Tx, parsed, pieces, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// A group that somebody is in.
@@ -118,15 +120,38 @@ pub async fn of_user(
     for place in places {
         query = query.bind(place);
     }
-    let rows = query.fetch_all(executor).await?;
-    let membership = |row: &sqlx::any::AnyRow| {
-        Ok(Membership {
-            namespace: row.try_get(0)?,
-            name: parsed(row.try_get(1)?)?,
-            entry: u64::try_from(row.try_get::<i64, _>(2)?).map_err(Failure::internal)?,
-        })
-    };
-    rows.iter().map(membership).collect()
+    query.fetch_all(executor).await?.iter().map(membership).collect()
+}
+
+/// The groups, wherever they are, that these users are in, by user.
+pub async fn of_users(
+    connection: &mut sqlx::AnyConnection,
+    users: &[String],
+) -> Result<HashMap<String, Vec<Membership>>> {
+    let mut found: HashMap<String, Vec<Membership>> = HashMap::new();
+    for piece in pieces(users) {
+        let text = format!(
+            "SELECT g.namespace, g.name, g.log_index, m.user_id FROM reviewer_groups g JOIN reviewer_group_members m \
+             ON m.namespace = g.namespace AND m.name = g.name WHERE m.user_id IN ({}) ORDER BY g.log_index",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for user in piece {
+            query = query.bind(user.clone());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            found.entry(row.try_get(3)?).or_default().push(membership(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn membership(row: &sqlx::any::AnyRow) -> Result<Membership> {
+    Ok(Membership {
+        namespace: row.try_get(0)?,
+        name: parsed(row.try_get(1)?)?,
+        entry: u64::try_from(row.try_get::<i64, _>(2)?).map_err(Failure::internal)?,
+    })
 }
 
 /// The groups of a namespace and of those above it, the outermost first, with the names of their members.

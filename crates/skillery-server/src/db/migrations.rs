@@ -31,6 +31,7 @@ const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 const REVIEW: &str = include_str!("migrations/0019_review.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
+const STAGES: &str = include_str!("migrations/0024_approvals.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
@@ -67,6 +68,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (19, "review", REVIEW),
         (20, "insight", INSIGHT),
         (21, "notifications", NOTIFICATIONS),
+        (24, "stages", STAGES),
         (27, "places", PLACES),
     ]
     .into_iter()
@@ -80,10 +82,12 @@ fn all(backend: Backend) -> Vec<Migration> {
 
 #[cfg(test)]
 mod tests {
+    use skillery_core::approval::{AutoMark, AutoReason};
     use sqlx::Row;
     use sqlx::any::AnyPoolOptions;
 
     use super::*;
+    use crate::db::{approvals, gates, oidc};
 
     #[tokio::test]
     async fn what_a_function_of_before_needs_is_not_told() {
@@ -102,5 +106,43 @@ mod tests {
         let rows = sqlx::query("SELECT dependencies FROM versions").fetch_all(&pool).await.unwrap();
         let told: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
         assert_eq!(told, [None, None]);
+    }
+
+    #[tokio::test]
+    async fn marks_get_their_reasons_and_signed_reviews_their_entries() {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 24).collect();
+        run_some(&pool, before).await.unwrap();
+        let body = r#"{"actor":"u","kind":"version.published","passed":[{"group":3,"policy":5,"reason":"group"}],"v":1}"#;
+        let trusted =
+            r#"{"actor":"u","kind":"publisher.trusted","namespace":"acme","publisher":"p-1","v":1}"#;
+        for text in [
+            "PRAGMA foreign_keys = OFF".to_owned(),
+            "INSERT INTO versions (skill, version, status, digest, size, code_hash, description, tags, author, license, \
+             files, words, publisher, created_at, log_position) \
+             VALUES ('acme/x', '1.0.0', 'published', '', 0, '', '', '[]', '', '', '[]', '', 'u', 0, 7)"
+                .to_owned(),
+            format!("INSERT INTO log (idx, at, kind, actor, body) VALUES (7, 0, 'version.published', 'u', '{body}')"),
+            format!("INSERT INTO log (idx, at, kind, actor, body) VALUES (4, 0, 'publisher.trusted', 'u', '{trusted}')"),
+            "INSERT INTO gates (skill, version, passed, counts_from) VALUES ('acme/x', '1.0.0', '5', 0)".to_owned(),
+            "INSERT INTO gates (skill, version, passed, counts_from) VALUES ('acme/x', '1.1.0', '', 0)".to_owned(),
+            "INSERT INTO decisions (skill, version, user_id, decision, comment, at, log_index, role, member, signing_key, \
+             statement, signature) VALUES ('acme/x', '1.0.0', 'u', 'approved', '', 0, 9, 'reviewer', 2, 'k', 's', 'g')"
+                .to_owned(),
+            "INSERT INTO publishers (id, namespace, org, user_id, issuer, kind, repository, claims, created_at) \
+             VALUES ('p-1', 'acme', 'acme', 'bot', 'i', 'github', 'r', '{}', 0)"
+                .to_owned(),
+        ] {
+            sqlx::raw_sql(AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        }
+        run(&pool, Backend::Sqlite).await.unwrap();
+        let gate = gates::find(&pool, "acme/x", &"1.0.0".parse().unwrap()).await.unwrap();
+        let mark = AutoMark { policy: 5, reason: AutoReason::Group, group: Some(3), publisher: None };
+        assert_eq!(gate.passed, [mark]);
+        assert_eq!(gates::find(&pool, "acme/x", &"1.1.0".parse().unwrap()).await.unwrap().passed, []);
+        let reviews = approvals::signed_reviews(&pool, "acme/x", &"1.0.0".parse().unwrap()).await.unwrap();
+        assert_eq!((reviews.len(), reviews[0].0, reviews[0].1.as_str()), (1, 9, "k"));
+        assert_eq!(oidc::trusted_in(&pool, "bot").await.unwrap(), Some(("acme".to_owned(), 4)));
     }
 }

@@ -31,17 +31,19 @@ fn publisher_row(row: &AnyRow) -> Result<Publisher> {
     })
 }
 
-/// Adds a publisher that acts as this user.
+/// Adds a publisher that acts as this user. `index` is the number of the log entry that says so.
 pub async fn insert_publisher(
     tx: &mut Tx,
     publisher: &Publisher,
     namespace: &Namespace,
     user: &str,
+    index: i64,
 ) -> Result<()> {
     let name = publisher.repository.as_ref().or_else(|| publisher.claims.get("sub"));
     sqlx::query(
         "INSERT INTO publishers (id, namespace, org, user_id, issuer, kind, repository, owner_id, workflow, \
-         environment, reference, claims, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         environment, reference, claims, created_at, log_index) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(publisher.id.clone())
     .bind(namespace.key())
@@ -56,6 +58,7 @@ pub async fn insert_publisher(
     .bind(publisher.reference.clone())
     .bind(serde_json::to_string(&publisher.claims).map_err(Failure::internal)?)
     .bind(publisher.created_at.micros())
+    .bind(index)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -72,6 +75,20 @@ pub async fn publisher(
     let text = format!("SELECT {PUBLISHER} WHERE p.id = $1 AND p.removed_at IS NULL");
     let row = sqlx::query(AssertSqlSafe(text)).bind(id.to_owned()).fetch_optional(executor).await?;
     row.as_ref().map(|row| Ok((publisher_row(row)?, row.try_get(12)?))).transpose()
+}
+
+/// The key of the namespace that trusts the build which acts as this user, and the number of the log entry that says so.
+pub async fn trusted_in(
+    executor: impl Executor<'_, Database = Any>,
+    user: &str,
+) -> Result<Option<(String, u64)>> {
+    let row: Option<(String, i64)> = sqlx::query_as(
+        "SELECT namespace, log_index FROM publishers WHERE user_id = $1 AND removed_at IS NULL",
+    )
+    .bind(user.to_owned())
+    .fetch_optional(executor)
+    .await?;
+    row.map(|(place, index)| Ok((place, u64::try_from(index).map_err(Failure::internal)?))).transpose()
 }
 
 /// Trusts a publisher no more. Its row stays, as the log names it.

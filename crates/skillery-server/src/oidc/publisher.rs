@@ -205,9 +205,8 @@ pub async fn trust(
     publisher.created_at = tx.now;
     publisher.id = id;
     accounts::insert_user(tx, user.clone(), &publisher.user, false).await?;
-    oidc::insert_publisher(tx, &publisher, namespace, &user).await?;
     tx.append(Some(actor), Event::UserCreated { user: user.clone(), admin: false });
-    tx.append(
+    let index = tx.append(
         Some(actor),
         Event::PublisherTrusted {
             publisher: publisher.id.clone(),
@@ -217,6 +216,7 @@ pub async fn trust(
             matches: logged(&publisher)?,
         },
     );
+    oidc::insert_publisher(tx, &publisher, namespace, &user, index).await?;
     let index = tx.append(
         Some(actor),
         Event::MemberSet { namespace: namespace.to_string(), user: user.clone(), role: Role::Publisher },

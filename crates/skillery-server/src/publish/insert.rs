@@ -275,11 +275,7 @@ impl Round {
                 (facts, passed)
             }
         };
-        let gate = Gate {
-            facts: facts.clone(),
-            passed: passed.iter().map(|mark| mark.policy).collect(),
-            ..Gate::default()
-        };
+        let gate = Gate { facts: facts.clone(), passed: passed.clone(), ..Gate::default() };
         let policies = gate::demand(policies, &gate).policies();
         if !policies.is_empty() {
             draft.row.status = VersionStatus::Pending;

@@ -3,7 +3,7 @@
 use skillery_core::api::{ChangelogRequest, VersionDetail};
 use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
-use crate::access::Caller;
+use crate::access::{Caller, forbidden};
 use crate::app::App;
 use crate::db::{review as table, versions};
 use crate::failure::{Failure, Result};
@@ -11,8 +11,8 @@ use crate::http::api::versions::detail;
 use crate::skill;
 use crate::text::{check_text, invalid};
 
-/// Keeps what changed with a version. As long as it waits, that can be said otherwise; of a version that is handed out it is
-/// said once.
+/// Keeps what changed with a version, as whoever published it, or an admin of the namespace, says. As long as it waits, that can be
+/// said otherwise; of a version that is handed out it is said once.
 pub async fn set(
     app: &App,
     caller: &Caller,
@@ -38,6 +38,11 @@ pub async fn set(
                     .await?
                     .filter(|row| skill::sees_version(&seen_by, &namespace.key(), row))
                     .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone())))?;
+                // It is shown as the publisher's words.
+                let is_admin = identity.role_in(&namespace.key()).is_some_and(|role| role >= Role::Admin);
+                if row.publisher != identity.user.id && !is_admin {
+                    return Err(forbidden(Role::Admin, namespace.as_str()));
+                }
                 match table::changelog(tx.connection(), &key, &wanted).await? {
                     Some(known) if known == text => return Ok(()),
                     Some(_) if row.status != VersionStatus::Pending => {

@@ -93,7 +93,14 @@ async fn what_is_published_waits_until_enough_people_approve_it() {
             .fails(404, "version-not-found");
         let versions = app.get_as(token, "/api/v1/skills/acme/tool/versions").await.is(200);
         assert_eq!((&versions["total"], &versions["latest"]), (&json!(0), &Value::Null));
+        // The log keeps nothing back of a skill that is seen, or it would be no log; its page is for what one may have.
+        let log = app.get_as(token, "/api/v1/skills/acme/tool/log").await.is(200);
+        let newest = log["entries"][0]["entry"].as_str().unwrap();
+        assert!(newest.contains("version.published") && newest.contains("1.0.0"), "{newest}");
     }
+    let page = app.get("/acme/tool/log").await;
+    let text = String::from_utf8_lossy(&page.body).into_owned();
+    assert!(page.status == 200 && !text.contains("waits for approval"), "{text}");
     for token in [&author, &rita] {
         assert_eq!(app.get_as(token, TOOL).await.is(200)["status"], "pending");
         let download = app.get_as(token, "/api/v1/skills/acme/tool/download?version=1.0.0").await.is(200);

@@ -561,6 +561,8 @@ async fn what_changed_is_said_until_it_is_handed_out() {
     let People { author, rita, reader, .. } = app.people().await;
     app.policy("acme", 1).await;
     app.publish_as(&author, "1.0.0").await;
+    let colleague = app.user("colleague", &["read", "publish"]).await;
+    app.member("acme", "colleague", "publisher").await;
     let path = format!("{TOOL}/1.0.0/changelog");
     let say = |token: &str, text: &str| {
         let (token, text) = (token.to_owned(), text.to_owned());
@@ -571,10 +573,19 @@ async fn what_changed_is_said_until_it_is_handed_out() {
     say(&author, " ").await.fails(422, "invalid-field");
     assert_eq!(say(&author, "Checks more.").await.is(200)["changelog"], "Checks more.");
     say(&author, "Checks much more.").await.is(200);
+    // It is shown as the publisher's words: nobody else says it, but an admin. Who does not see what waits learns nothing.
+    say(&rita, "Trust me.").await.fails(403, "forbidden");
+    say(&colleague, "Trust me.").await.fails(404, "version-not-found");
     let approved = json!({ "decision": "approved" });
     app.post(&format!("{TOOL}/1.0.0/approvals"), &rita, approved).await.is(200);
     say(&author, "Checks much more.").await.is(200);
     say(&author, "Checks less.").await.fails(409, "status-conflict");
+    app.publish_as(&author, "1.1.0").await;
+    app.post(&format!("{TOOL}/1.1.0/approvals"), &rita, json!({ "decision": "approved" })).await.is(200);
+    let path = format!("{TOOL}/1.1.0/changelog");
+    app.put(&path, &colleague, json!({ "changelog": "Trust me." })).await.fails(403, "forbidden");
+    app.put(&path, ADMIN, json!({ "changelog": "Checks all." })).await.is(200);
     let versions = app.get(TOOL).await.is(200);
-    assert_eq!(versions["versions"][0]["changelog"], "Checks much more.");
+    assert_eq!(versions["versions"][0]["changelog"], "Checks all.");
+    assert_eq!(versions["versions"][1]["changelog"], "Checks much more.");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skillery_core::approval::{Approval, AutoMark, AutoReason, Demand, Group, InForce, Judgement};
+use skillery_core::approval::{Approval, AutoMark, AutoReason, Demand, Group, InForce, Judgement, Passing};
 use skillery_core::entry::Entry;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
@@ -27,7 +27,9 @@ fn policy<'a>(
     (index, named_by): (u64, u64),
 ) -> Result<(String, &'a PublishPolicy)> {
     match grounds.get(&index).filter(|_| index < named_by).map(|entry| &entry.event) {
-        Some(Event::PolicySet { namespace, policy }) if offered.lies_in(namespace) => {
+        Some(Event::PolicySet { namespace, policy })
+            if offered.lies_in(namespace) && policy.check().is_ok() =>
+        {
             Ok((key_of(namespace).unwrap_or_default(), policy))
         }
         _ => Err(not_approved(offered, format!("entry {index} sets no policy for it"))),
@@ -46,20 +48,46 @@ fn group(offered: &Offered<'_>, grounds: &Grounds, (index, before): (u64, u64), 
     }
 }
 
-/// Whether a policy lets the version pass, as is said.
+/// The key of the namespace that trusts this user as a build, by an entry, there or above.
+fn trusted(
+    offered: &Offered<'_>,
+    grounds: &Grounds,
+    (index, before): (u64, u64),
+    user: &str,
+) -> Option<String> {
+    match grounds.get(&index).filter(|_| index < before).map(|entry| &entry.event) {
+        Some(Event::PublisherTrusted { namespace, user: build, .. })
+            if offered.lies_in(namespace) && build == user =>
+        {
+            key_of(namespace)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a policy let the version pass when it was published, as is said.
 fn check_passed(offered: &Offered<'_>, story: &Story<'_>, grounds: &Grounds, mark: &AutoMark) -> Result<()> {
     let published = story.told_by.first().copied().unwrap_or_default();
     let (place, policy) = policy(offered, grounds, (mark.policy, published))?;
-    let lets_pass = match (mark.reason, mark.group) {
-        (AutoReason::TrustedBuild, None) => policy.auto.builds && story.via.is_some(),
-        (AutoReason::Patch, None) => policy.lets_patch_pass(story.facts.as_deref()),
-        (AutoReason::Group, Some(index)) => {
-            let group = story.publisher.and_then(|user| group(offered, grounds, (index, published), user));
-            group.is_some_and(|group| group.namespace == place && policy.auto.groups.contains(&group.name))
+    let ground = mark.rests_on();
+    let by = ground.flatten().zip(story.publisher);
+    let (mut trusted_in, mut in_group) = (None, None);
+    match (by, mark.reason) {
+        (Some((index, user)), AutoReason::TrustedBuild) if story.via.is_some() => {
+            trusted_in = trusted(offered, grounds, (index, published), user);
         }
-        _ => false,
+        (Some((index, user)), AutoReason::Group) => {
+            in_group = group(offered, grounds, (index, published), user);
+        }
+        _ => {}
+    }
+    let passing = Passing {
+        facts: story.published_facts.as_deref(),
+        trusted_in: trusted_in.as_deref(),
+        group: in_group.as_ref().map(|group| (group.namespace.as_str(), &group.name)),
     };
-    if lets_pass {
+    let set = InForce { index: mark.policy, namespace: &place, policy };
+    if ground.is_some() && set.lets_pass(mark.reason, &passing) {
         return Ok(());
     }
     Err(not_approved(offered, format!("entry {} does not let it pass as `{}`", mark.policy, mark.reason)))
@@ -83,7 +111,8 @@ fn approval<'a>(
     let groups =
         groups.filter_map(|index| group(offered, grounds, (*index, marked.index), marked.user)).collect();
     let is_signed = story.signed.contains(&marked.index);
-    Approval { user: marked.user, role, is_own: false, groups, is_signed, at: marked.at }
+    let Marked { index, at, user, stages, .. } = *marked;
+    Approval { user, role, is_own: false, groups, is_signed, at, index, stages }
 }
 
 /// Counts the approvals of a story against what its policies demand together. Where owners may release by force, what they
@@ -102,9 +131,8 @@ pub(super) fn judge(
     for mark in &story.passed {
         check_passed(offered, story, grounds, mark)?;
     }
-    let passed: Vec<u64> = story.passed.iter().map(|mark| mark.policy).collect();
     let sets = policies.iter().map(|(index, namespace, policy)| InForce { index: *index, namespace, policy });
-    let demand = Demand::of(sets, story.facts.as_deref(), &passed);
+    let demand = Demand::of(sets, story.facts.as_deref(), &story.passed);
     if let Some(index) = story.forced {
         if or_forced {
             let demanded = demand.or_least().in_short();
@@ -115,7 +143,8 @@ pub(super) fn judge(
         );
         return Err(not_approved(offered, reason));
     }
-    if demand.is_nothing() && !passed.is_empty() {
+    // What waited once was released by somebody, whatever is said to have let it pass.
+    if demand.is_nothing() && !story.passed.is_empty() && !story.has_waited {
         let demanded = PublishPolicy::default();
         return Ok(ApprovedView { demanded, log_indexes: Vec::new(), forced: None });
     }

@@ -42,6 +42,7 @@ fn approved(version: &str, bundle: &[u8]) -> Event {
         digest: Digest::of(bundle),
         member: 3,
         groups: Vec::new(),
+        stages: Vec::new(),
         signature: None,
     }
 }
@@ -212,6 +213,7 @@ fn judged(grounds: [(u64, Event); 3]) -> std::result::Result<Vec<u64>, String> {
             digest: Digest::of(b"bundle"),
             member,
             groups: Vec::new(),
+            stages: Vec::new(),
             signature: None,
         }
     };

@@ -19,10 +19,9 @@ use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::{
-    Asked, Standing, Wanted, WantedForce, asks, check_review, decide, demand, force, in_force,
+    Asked, Standing, Wanted, WantedForce, asks_for, check_review, decide, demand, force, in_force,
 };
 use crate::db::approvals::{self as table, Whose};
-use crate::db::groups::{self, Membership};
 use crate::db::versions::VersionRow;
 use crate::db::{gates, keys, review, versions};
 use crate::failure::Result;
@@ -72,7 +71,7 @@ pub struct Filter {
 }
 
 /// Versions that one person is asked to decide about, at most. Of more, these are the oldest.
-const LOOKED_AT: i64 = 1_000;
+const LOOKED_AT: i64 = 500;
 
 /// One page of the versions that wait, or have been decided about.
 pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> Result<PendingResponse> {
@@ -114,27 +113,13 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
         return Ok(PendingResponse { total, pending });
     }
     let (_, open) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
-    let mut places: HashMap<String, (Role, Vec<Membership>, Vec<PolicyInForce>)> = HashMap::new();
-    let mut pending = Vec::new();
-    for version in open {
-        let namespace = version.id.namespace();
-        let key = namespace.key();
-        let (role, groups, policies) = match places.entry(key.clone()) {
-            Entry::Occupied(place) => place.into_mut(),
-            Entry::Vacant(place) => {
-                let held = identity.roles.iter().filter(|(above, _)| key_contains(above, &key));
-                let role = held.map(|(_, role)| *role).max().unwrap_or(Role::Reader);
-                let groups = groups::of_user(app.db.reader(), &namespace, user).await?;
-                place.insert((role, groups, table::policies(app.db.reader(), &namespace).await?))
-            }
-        };
-        let asked = Asked { user, role: *role, groups, policies };
-        if asks(&app.db, &asked, &version.id, &version.version, app.environment.now()).await? {
-            pending.push(version);
-        }
-    }
-    let total = pending.len() as u64;
-    let pending = pending.into_iter().skip(page.offset).take(page.limit).collect();
+    let named: Vec<_> = open.iter().map(|version| (&version.id, &version.version)).collect();
+    let asked = Asked { user, roles: &identity.roles };
+    let answers = asks_for(&app.db, &asked, &named, app.environment.now()).await?;
+    let mine: Vec<_> =
+        open.into_iter().zip(answers).filter(|(_, is_asked)| *is_asked).map(|(version, _)| version).collect();
+    let total = mine.len() as u64;
+    let pending = mine.into_iter().skip(page.offset).take(page.limit).collect();
     Ok(PendingResponse { total, pending })
 }
 
@@ -208,7 +193,7 @@ async fn approvals_of(
         .into_iter()
         .map(|judged| DecisionSummary {
             counts: judged.counts,
-            signed: judged.row.review.is_some(),
+            signed: judged.row.is_signed,
             user: judged.row.name,
             decision: judged.row.decision,
             comment: judged.row.comment,
@@ -232,7 +217,7 @@ async fn approvals_of(
         stages,
         policies: in_force(&policies),
         facts: gate.facts,
-        held_for: gate.held_for,
+        held_for: gate.held_for.filter(|_| row.status == VersionStatus::Pending),
         due_since: gate.due_at,
         forced: gate.forced.map(|forced| ForcedSummary {
             by: forced.name,
@@ -281,17 +266,20 @@ pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Res
         .await?
         .filter(|row| skill::sees_version(&call.caller, &namespace, row))
         .ok_or_else(|| skill::version_not_found(id, &VersionRequest::Exact(version.clone())))?;
-    let mut reviews = Vec::new();
-    for row in table::decisions(call.app.db.reader(), &key, version).await? {
-        let (Some(review), Some(fingerprint)) = (row.review, row.signing_key) else { continue };
-        let Some(found) = keys::find(call.app.db.reader(), &fingerprint).await? else { continue };
+    let (mut reviews, mut known) = (Vec::new(), HashMap::new());
+    for (index, fingerprint, review) in table::signed_reviews(call.app.db.reader(), &key, version).await? {
+        let found = match known.entry(fingerprint.clone()) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(keys::find(call.app.db.reader(), &fingerprint).await?),
+        };
+        let Some(found) = found else { continue };
         let mark = ReviewMark {
             key: fingerprint,
             enrolled: found.log_index,
             statement: Digest::of(review.statement.as_bytes()),
             sha256: Digest::of(review.signature.as_bytes()),
         };
-        let log_index = u64::try_from(row.log_index).unwrap_or(0);
+        let log_index = u64::try_from(index).unwrap_or(0);
         reviews.push(SignedReview { log_index, review, public_key: found.public_key.to_string(), mark });
     }
     json(StatusCode::OK, &SignedReviewsResponse { reviews })

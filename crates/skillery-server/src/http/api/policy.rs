@@ -55,9 +55,8 @@ fn must_be_member(caller: &Caller, namespace: &Namespace) -> Result<()> {
 pub async fn history(call: &Call, namespace: &Namespace) -> Result<Response> {
     must_be_member(&call.caller, namespace)?;
     let page = call.page()?;
-    let changes = table::history(&call.app.db, namespace).await?;
-    let total = changes.len() as u64;
-    let changes = changes.into_iter().skip(page.offset).take(page.limit).collect();
+    let (limit, offset) = (page.limit as i64, page.offset as i64);
+    let (total, changes) = table::history(&call.app.db, namespace, limit, offset).await?;
     json(StatusCode::OK, &PolicyHistoryResponse { total, changes })
 }
 

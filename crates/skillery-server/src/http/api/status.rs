@@ -10,6 +10,7 @@ use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, Version
 
 use crate::access::{Caller, Identity, check_bounds, forbidden};
 use crate::app::App;
+use crate::approvals::come_back;
 use crate::db::{Tx, versions};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, json};
@@ -157,7 +158,11 @@ impl Change {
                         return Err(Failure::new(ProblemCode::StatusConflict, detail));
                     }
                     versions::set_status(tx, &row_key, &wanted, self.to, self.reason.as_deref()).await?;
-                    tx.append(Some(&user), event(self.from, self.to, id, wanted));
+                    let event = event(self.from, self.to, id.clone(), wanted.clone());
+                    if self.to == VersionStatus::Published {
+                        return come_back(tx, &user, &id, [(wanted, event)]).await;
+                    }
+                    tx.append(Some(&user), event);
                     Ok(())
                 })
             })

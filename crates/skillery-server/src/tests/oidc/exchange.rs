@@ -10,6 +10,50 @@ use super::{AUDIENCE, Issuer, Signer, build, exchange, registry, registry_with, 
 use crate::oidc::TrustedIssuer;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_build_passes_by_a_policy_of_those_who_trust_it() {
+    let issuer = Issuer::new().await;
+    let app = registry(&issuer, PublisherKind::Github).await;
+    let policy = json!({ "approvals": 1, "auto": { "builds": true } });
+    app.put("/api/v1/orgs/acme/policy", ADMIN, policy).await.is(200);
+    // Trusted by an admin below, it publishes there, and passes nothing that is demanded above.
+    let below = app.user("below", &["read", "admin"]).await;
+    app.member("acme/pay", "below", "admin").await;
+    let trusted =
+        json!({ "kind": "github", "repository": "octo/tools", "owner_id": "65", "workflow": "release.yml" });
+    let publisher = app.post("/api/v1/orgs/acme/pay/publishers", &below, trusted.clone()).await.is(201);
+    let token = async |namespace: &str| {
+        let token = issuer.token(&build(&app, &issuer, json!({})));
+        let body = json!({ "token": token, "namespace": namespace });
+        let exchanged = app.post("/api/v1/oidc/exchange", "", body).await.is(201);
+        exchanged["token"].as_str().unwrap().to_owned()
+    };
+    let bot = token("acme/pay").await;
+    app.post("/api/v1/skills", &bot, skill("acme/pay/tool", "1.0.0")).await.is(202);
+    // Its own namespace's policy lets it pass, and the one above does not.
+    let policy = json!({ "approvals": 2, "auto": { "builds": true } });
+    app.put("/api/v1/orgs/acme/pay/policy", &below, policy).await.is(200);
+    app.post("/api/v1/skills", &bot, skill("acme/pay/tool", "1.1.0")).await.is(202);
+    let log = app.log().await;
+    let published = log.iter().rfind(|entry| entry["event"]["kind"] == "version.published").unwrap();
+    let by = log.iter().find(|entry| entry["event"]["kind"] == "publisher.trusted").unwrap();
+    assert_eq!(published["event"]["passed"][0]["publisher"], by["index"]);
+    assert_eq!(
+        (
+            published["event"]["passed"].as_array().unwrap().len(),
+            published["event"]["policies"].as_array().unwrap().len()
+        ),
+        (1, 1)
+    );
+    // Whoever has set the policy trusts it: it passes, there and below.
+    let id = publisher["id"].as_str().unwrap();
+    app.delete(&format!("/api/v1/orgs/acme/pay/publishers/{id}"), &below).await.is(204);
+    app.post("/api/v1/orgs/acme/publishers", ADMIN, trusted).await.is(201);
+    let bot = token("acme").await;
+    app.post("/api/v1/skills", &bot, skill("acme/pay/tool", "1.2.0")).await.is(201);
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_build_publishes_and_the_log_says_which() {
     let issuer = Issuer::new().await;
     let app = registry(&issuer, PublisherKind::Github).await;

@@ -12,6 +12,7 @@ use super::show::exactly;
 use super::{Result, body, json, not_done, require, signed_in};
 use crate::access::Caller;
 use crate::app::App;
+use crate::approvals::come_back;
 use crate::db::skills::SkillRow;
 use crate::db::versions;
 use crate::failure::Failure;
@@ -121,13 +122,15 @@ async fn set_all(
                     }
                     changed.sort();
                     versions::set_statuses(tx, &id.key(), &changed, to, reason.as_deref()).await?;
+                    if to == VersionStatus::Published {
+                        let back = changed.into_iter().map(|version| {
+                            let (skill, named) = (id.clone(), version.clone());
+                            (named, Event::VersionUnyanked { skill, version })
+                        });
+                        return come_back(tx, &user, &id, back).await;
+                    }
                     for version in changed {
-                        let skill = id.clone();
-                        let event = match to {
-                            VersionStatus::Yanked => Event::VersionYanked { skill, version },
-                            _ => Event::VersionUnyanked { skill, version },
-                        };
-                        tx.append(Some(&user), event);
+                        tx.append(Some(&user), Event::VersionYanked { skill: id.clone(), version });
                     }
                     Ok(())
                 })
