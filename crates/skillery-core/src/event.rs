@@ -455,6 +455,40 @@ pub enum Event {
         /// The comment's id.
         comment: String,
     },
+    /// An author of a skill answered a review, or answers something else.
+    #[serde(rename = "review.answered")]
+    ReviewAnswered {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+        /// SHA-256 of 64 hexadecimal digits, a line feed and the answer, which stand beside the review.
+        answer: Digest,
+    },
+    /// An answer to a review was taken back.
+    #[serde(rename = "review.answer-removed")]
+    ReviewAnswerRemoved {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
+    /// A moderator hid the text of a review.
+    #[serde(rename = "review.hidden")]
+    ReviewHidden {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
+    /// A moderator showed the text of a review again.
+    #[serde(rename = "review.unhidden")]
+    ReviewUnhidden {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]
     Unknown,

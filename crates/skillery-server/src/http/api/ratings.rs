@@ -5,6 +5,8 @@ use axum::response::Response;
 use skillery_core::api::RatingsResponse;
 use skillery_core::{Problem, SkillId};
 
+use super::comments::viewer;
+use crate::access::Caller;
 use crate::app::App;
 use crate::db::ratings as table;
 use crate::failure::Result;
@@ -24,10 +26,11 @@ use crate::skill;
 pub async fn ratings(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    json(StatusCode::OK, &of_skill(&call.app, &skill.id, page).await?)
+    json(StatusCode::OK, &of_skill(&call.app, &call.caller, &skill.id, page).await?)
 }
 
 /// One page of the ratings of a skill that the caller sees.
-pub async fn of_skill(app: &App, id: &SkillId, page: Page) -> Result<RatingsResponse> {
-    table::page(&app.db, &id.key(), page.limit as i64, page.offset as i64).await
+pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, page: Page) -> Result<RatingsResponse> {
+    let viewer = viewer(caller, id);
+    table::page(&app.db, &id.key(), &viewer, page.limit as i64, page.offset as i64).await
 }

@@ -48,7 +48,7 @@ impl RatingsPage {
 pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let ratings = api::of_skill(&call.app, &skill.id, rows).await?;
+    let ratings = api::of_skill(&call.app, &call.caller, &skill.id, rows).await?;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
     header.ratings = ratings.count;
     let bar = |stars: u32| {
