@@ -174,10 +174,8 @@ pub(crate) async fn run(session: &Session, args: &CommentsArgs) -> CommandResult
         CommentsCommand::History { which } => history(session, which).await,
         CommentsCommand::Report { which, why } => {
             let comment = find(&client, which).await?;
-            let request = ReportRequest {
-                comment: Some(comment),
-                ..request(&which.id, why.reason, why.text.clone())
-            };
+            let request =
+                ReportRequest { comment: Some(comment), ..request(&which.id, why.reason, why.text.clone()) };
             reports::submit(session, &request).await
         }
     }
@@ -198,7 +196,11 @@ async fn list(session: &Session, id: &SkillId, thread: Option<&str>, page: PageA
     session.output.show(&found, |out| {
         if found.comments.is_empty() {
             let begin = format!("skillery comments add {id} '…'");
-            let nothing = if parent.is_some() { "nobody has answered" } else { "nobody has said anything; begin with " };
+            let nothing = if parent.is_some() {
+                "nobody has answered"
+            } else {
+                "nobody has said anything; begin with "
+            };
             let line = Line::default().plain(nothing);
             out.line(if parent.is_some() { line } else { line.command(begin) });
         }

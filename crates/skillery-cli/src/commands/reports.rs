@@ -95,9 +95,7 @@ struct Done<'a> {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ReportsArgs) -> CommandResult {
     match &args.command {
-        ReportsCommand::Add { id, why } => {
-            submit(session, &request(id, why.reason, why.text.clone())).await
-        }
+        ReportsCommand::Add { id, why } => submit(session, &request(id, why.reason, why.text.clone())).await,
         ReportsCommand::List { namespace, resolved, page } => {
             list(session, namespace.as_ref(), *resolved, *page).await
         }

@@ -13,12 +13,7 @@ use crate::error::Result;
 
 impl Client {
     /// `GET /skills/{id}/comments`: one page of threads, or of the answers to a comment.
-    pub async fn comments(
-        &self,
-        id: &SkillId,
-        parent: Option<&str>,
-        page: Page,
-    ) -> Result<CommentsResponse> {
+    pub async fn comments(&self, id: &SkillId, parent: Option<&str>, page: Page) -> Result<CommentsResponse> {
         self.json(page.add_to(of(Method::GET, id, &[]).query("parent", parent))).await
     }
 

@@ -190,6 +190,18 @@ async fn page(
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(glimpse).collect::<Result<_>>()?))
 }
 
+/// One page of what was hidden or taken back of a skill, the newest first, and how much there is. For moderators.
+pub async fn hidden(
+    db: &Db,
+    key: &str,
+    viewer: &Viewer,
+    limit: i64,
+    offset: i64,
+) -> Result<(u64, Vec<Glimpse>)> {
+    let wanted = "c.skill = $1 AND $2 = $2 AND (c.hidden_at IS NOT NULL OR c.deleted_at IS NOT NULL)";
+    page(db, key, viewer, wanted, "COALESCE(c.hidden_at, c.deleted_at) DESC, c.id DESC", limit, offset).await
+}
+
 /// The first answers to each of these comments, the oldest first, in one statement.
 pub async fn first_replies(
     db: &Db,
@@ -323,9 +335,8 @@ pub async fn texts(db: &Db, comment: &str) -> Result<Vec<CommentText>> {
         .bind(comment.to_owned())
         .fetch_all(db.reader())
         .await?;
-    let text = |row: &AnyRow| {
-        Ok(CommentText { text: row.try_get(0)?, until: Time::from_micros(row.try_get(1)?) })
-    };
+    let text =
+        |row: &AnyRow| Ok(CommentText { text: row.try_get(0)?, until: Time::from_micros(row.try_get(1)?) });
     rows.iter().map(text).collect()
 }
 

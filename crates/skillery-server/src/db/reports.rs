@@ -83,12 +83,7 @@ pub struct Wanted {
 }
 
 /// Reports, the oldest first, and how many there are.
-pub async fn reports(
-    db: &Db,
-    wanted: &Wanted,
-    limit: i64,
-    offset: i64,
-) -> Result<(u64, Vec<Report>)> {
+pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Result<(u64, Vec<Report>)> {
     let Wanted { within, is_open, for_site_admin } = wanted;
     let mut wanted = format!("a.resolved_at IS {}", if *is_open { "NULL" } else { "NOT NULL" });
     let mut values = Vec::new();

@@ -16,7 +16,7 @@ use crate::db::comments::{self as table, CommentRow, Glimpse, Viewer};
 use crate::db::skills::{self, SkillRow};
 use crate::db::{Db, Tx};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, Page, created, done, json};
+use crate::http::call::{Call, Page, created, done, invalid_parameter, json};
 use crate::skill;
 use crate::text::{check_text, invalid};
 
@@ -33,17 +33,36 @@ const WINDOW: i64 = 60;
     params(
         ("id" = String, Path, description = "`org/name`"),
         ("parent" = Option<String>, Query, description = "the answers to this comment"),
+        ("hidden" = Option<bool>, Query, description = "what was hidden or taken back, for admins of the namespace"),
         ("limit" = Option<u32>, Query, description = "rows; a page has 50 at most, and fewer where they are long"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
     responses((status = 200, body = CommentsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
-    let (page, parent) = (call.page()?, call.parameter("parent"));
+    let page = call.page()?;
+    let which = match (call.parameter("parent"), call.parsed::<bool>("hidden")?.unwrap_or(false)) {
+        (None, false) => Which::Threads,
+        (Some(parent), false) => Which::Answers(parent),
+        (None, true) => Which::Hidden,
+        (Some(_), true) => {
+            return Err(invalid_parameter("hidden", "ask for the answers to one, or for what is hidden"));
+        }
+    };
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let found =
-        comments(&call.app.db, &call.caller, &skill, parent.as_deref(), page, MAX_CHARACTERS).await?;
+    let found = comments(&call.app.db, &call.caller, &skill, &which, page, MAX_CHARACTERS).await?;
     json(StatusCode::OK, &found)
+}
+
+/// Which comments are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those that answer none.
+    Threads,
+    /// The answers to this one.
+    Answers(String),
+    /// What was hidden or taken back, for moderators.
+    Hidden,
 }
 
 /// What the caller sees of the comments of a skill that the caller sees: at most so many characters, and one comment at least.
@@ -52,21 +71,25 @@ pub async fn comments(
     db: &Db,
     caller: &Caller,
     skill: &SkillRow,
-    parent: Option<&str>,
+    which: &Which,
     page: Page,
     characters: i64,
 ) -> Result<CommentsResponse> {
     let (viewer, key) = (viewer(caller, &skill.id), skill.id.key());
     let (limit, offset) = (page.limit.min(table::MAX_THREADS) as i64, page.offset as i64);
-    let (total, rows) = match parent {
-        Some(parent) => {
+    let (total, rows) = match which {
+        Which::Answers(parent) => {
             table::find(db.reader(), &key, parent).await?.ok_or_else(|| comment_not_found(parent))?;
             table::replies(db, parent, &viewer, limit, offset).await?
         }
-        None => table::threads(db, &key, &viewer, limit, offset).await?,
+        Which::Threads => table::threads(db, &key, &viewer, limit, offset).await?,
+        Which::Hidden => {
+            caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
+            table::hidden(db, &key, &viewer, limit, offset).await?
+        }
     };
-    let mut replies = match parent {
-        None if !rows.is_empty() => {
+    let mut replies = match which {
+        Which::Threads if !rows.is_empty() => {
             let parents: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
             table::first_replies(db, &parents, &viewer, REPLIES).await?
         }
@@ -90,8 +113,11 @@ pub async fn comments(
         beside.truncate(fits);
         taken.push((row, count, beside));
     }
-    let ids: Vec<String> =
-        taken.iter().flat_map(|(row, _, beside)| std::iter::once(row).chain(beside)).map(|row| row.id.clone()).collect();
+    let ids: Vec<String> = taken
+        .iter()
+        .flat_map(|(row, _, beside)| std::iter::once(row).chain(beside))
+        .map(|row| row.id.clone())
+        .collect();
     let mut found = table::read(db, &ids).await?;
     let end = page.offset as u64 + taken.len() as u64;
     let mut shown = Vec::with_capacity(taken.len());
@@ -103,6 +129,13 @@ pub async fn comments(
     }
     let next = (limit > 0 && end < total).then_some(end);
     Ok(CommentsResponse { total, comments: shown, next })
+}
+
+/// One comment of a skill that the caller sees, as the caller sees it.
+pub async fn one(db: &Db, caller: &Caller, skill: &SkillRow, id: &str) -> Result<Comment> {
+    let viewer = viewer(caller, &skill.id);
+    let found = table::find(db.reader(), &skill.id.key(), id).await?;
+    Ok(viewer.shown(found.ok_or_else(|| comment_not_found(id))?))
 }
 
 /// What the caller is to the comments of this skill.

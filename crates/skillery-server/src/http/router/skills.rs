@@ -171,7 +171,9 @@ pub(super) async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (ANSWER, Method::PUT, _) => api::answers::set(call, &id, &path.unwrap_or_default()).await,
         (ANSWER, Method::DELETE, _) => api::answers::remove(&call, &id, &path.unwrap_or_default()).await,
         (REVIEW_HIDDEN, Method::PUT, _) => api::answers::hide(call, &id, &path.unwrap_or_default()).await,
-        (REVIEW_HIDDEN, Method::DELETE, _) => api::answers::unhide(&call, &id, &path.unwrap_or_default()).await,
+        (REVIEW_HIDDEN, Method::DELETE, _) => {
+            api::answers::unhide(&call, &id, &path.unwrap_or_default()).await
+        }
         (USAGE, Method::GET, _) => api::usage::show(&call, &id).await,
         (INSTALLS, Method::GET, _) => api::insight::installs::show(&call, &id).await,
         (ADOPTION, Method::GET, _) => api::insight::adoption::show(&call, &id).await,
