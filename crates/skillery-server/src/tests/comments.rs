@@ -216,6 +216,7 @@ async fn a_list_has_a_bounded_size_and_says_how_to_go_on() {
         app.app.environment.advance_seconds(1);
         for number in 0..5 {
             say(&app, &anna, &format!("answer {number}"), Some(&thread)).await;
+            app.app.environment.advance_seconds(1);
         }
     }
     let (mut seen, mut offset) = (Vec::new(), 0);

@@ -253,6 +253,7 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
             };
             Ok(see_other(&notice::with(&path, code)))
         }
+        Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
         Err(failure) => {
             let field = match action.as_str() {
                 "hide" => "reason",

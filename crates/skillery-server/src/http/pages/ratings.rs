@@ -169,6 +169,7 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
         action => {
             return match act(&form, &skill.id, action, &user).await {
                 Ok(code) => Ok(see_other(&notice::with(&path, code))),
+                Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
                 Err(failure) => {
                     let shown = Tried::new(&form, failure, if action == "hide" { "reason" } else { "text" })?;
                     let asked = (first(&form.app), Open { user, form: action.to_owned() });

@@ -170,7 +170,7 @@ mod tests {
         for part in [
             "<p><strong>Big</strong></p>",
             "one<br>\ntwo ",
-            "<a href=\"https://example.org\" rel=\"nofollow ugc noopener\">a</a>",
+            "<a href=\"https://example.org/\" rel=\"nofollow ugc noopener\">a</a>",
             "&lt;img src=x onerror=alert(1)&gt;",
             "&lt;b&gt;x&lt;/b&gt;",
             "<code>&lt;i&gt;</code>",
