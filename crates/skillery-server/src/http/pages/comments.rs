@@ -172,7 +172,9 @@ async fn render(
     let found = api::comments(db, caller, &skill, &which, rows, CHARACTERS).await?;
     let is_moderator = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace()).is_ok();
     let texts = match open.form.as_str() {
-        "history" if is_moderator => api::former_texts(app, caller, &skill.id, &open.at).await?.texts,
+        "history" if is_moderator => {
+            newest(api::former_texts(app, caller, &skill.id, &open.at).await?.texts)
+        }
         _ => Vec::new(),
     };
     let name = caller.identity().map(|identity| identity.user.name.clone());
@@ -212,6 +214,22 @@ async fn render(
         open,
     };
     with_status(status, &template)
+}
+
+/// The newest of these that a page has room for.
+fn newest(texts: Vec<CommentText>) -> Vec<CommentText> {
+    let mut room = CHARACTERS;
+    let mut kept: Vec<CommentText> = texts
+        .into_iter()
+        .rev()
+        .take_while(|text| {
+            let has_room = room > 0;
+            room -= i64::try_from(text.text.chars().count()).unwrap_or(i64::MAX);
+            has_room
+        })
+        .collect();
+    kept.reverse();
+    kept
 }
 
 impl Shown {
