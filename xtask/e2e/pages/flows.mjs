@@ -204,7 +204,7 @@ async function keyboard(page, world, scripts) {
 async function talking(page, world, scripts) {
   const said = `Is it fast? ${scripts ? "With" : "Without"} scripts`;
   await signIn(page, world, "dan", "/acme/tool-02/comments");
-  await page.getByLabel("Comment", { exact: true }).fill(said);
+  await page.getByRole("textbox", { name: "Comment" }).fill(said);
   await page.getByRole("button", { name: "Comment" }).click();
   await page.getByText("Your comment is there.").waitFor();
   const thread = page.getByRole("article").filter({ hasText: said }).first();
@@ -216,7 +216,7 @@ async function talking(page, world, scripts) {
   await page.getByText("It says something else now.").waitFor();
   await page.getByRole("link", { name: "Answer", exact: true }).last().click();
   await page.getByLabel("Your answer").fill("It is.");
-  await page.getByRole("button", { name: "Answer" }).click();
+  await page.getByRole("button", { name: "Answer", exact: true }).click();
   await page.getByText("1 answer").waitFor();
   await page.getByRole("button", { name: "Take back" }).first().click();
   await page.getByRole("button", { name: "Take it back" }).click();
@@ -226,7 +226,7 @@ async function talking(page, world, scripts) {
 async function moderating(page, world, scripts) {
   const words = `Buy here, ${scripts ? "with" : "without"} scripts`;
   await signIn(page, world, "dan", "/acme/tool-03/comments");
-  await page.getByLabel("Comment", { exact: true }).fill(words);
+  await page.getByRole("textbox", { name: "Comment" }).fill(words);
   await page.getByRole("button", { name: "Comment" }).click();
   await page.getByText("Your comment is there.").waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
@@ -252,7 +252,7 @@ async function moderating(page, world, scripts) {
   await page.goto(`${world.url}/acme/tool-01/ratings`);
   await page.getByRole("link", { name: /^(Answer|Change the answer)$/ }).first().click();
   await page.getByLabel("Your answer").fill("Faster now.");
-  await page.getByRole("button", { name: "Answer" }).click();
+  await page.getByRole("button", { name: "Answer", exact: true }).click();
   await page.getByText("Faster now.").waitFor();
 }
 
