@@ -101,7 +101,7 @@ async function rating(page, world) {
   must((await page.getByRole("complementary", { name: "Rating" }).textContent()).includes("1 rating"), "it is not counted");
   await page.goto(`${world.url}/acme/tool-02/ratings`);
   await page.getByRole("radio", { name: "2" }).check();
-  await page.getByLabel("Review").fill("Not what I wanted.\n\nReally not.");
+  await page.getByRole("textbox", { name: "Review" }).fill("Not what I wanted.\n\nReally not.");
   await page.getByRole("button", { name: "Rate", exact: true }).click();
   await page.getByText("Not what I wanted.", { exact: true }).first().waitFor();
   must(await page.getByRole("radio", { name: "2" }).isChecked(), "the own rating is not shown");
