@@ -40,8 +40,11 @@ pub struct RatingsResponse {
     pub count: i64,
     /// How many gave 1 to 5 stars, halves rounded up.
     pub histogram: BTreeMap<String, i64>,
-    /// Ratings of this page, with their texts.
+    /// Ratings of this page, with their texts; fewer where these are long.
     pub reviews: Vec<Review>,
+    /// The `offset` of the page behind, where there is one.
+    #[serde(default)]
+    pub next: Option<u64>,
 }
 
 /// One user's rating.

@@ -84,13 +84,36 @@ pub async fn own(db: &Db, key: &str, user: &str) -> Result<Option<(i64, String)>
 
 /// One page of a skill's ratings, the newest first. What is hidden has its text for moderators and its author alone, and no answer
 /// for anybody else.
-pub async fn page(db: &Db, key: &str, viewer: &Viewer, limit: i64, offset: i64) -> Result<RatingsResponse> {
+/// It has at most so many characters, or one rating.
+pub async fn page(
+    db: &Db,
+    key: &str,
+    viewer: &Viewer,
+    (limit, offset): (i64, i64),
+    characters: i64,
+) -> Result<RatingsResponse> {
     let sums = sqlx::query(
         "SELECT rating_sum, rating_count, stars_1, stars_2, stars_3, stars_4, stars_5 FROM skills WHERE key = $1",
     )
     .bind(key.to_owned())
     .fetch_one(db.reader())
     .await?;
+    let lengths: Vec<i64> = sqlx::query_scalar(
+        "SELECT CAST(LENGTH(r.review) + COALESCE(LENGTH(a.text), 0) AS BIGINT) FROM ratings r \
+         LEFT JOIN review_answers a ON a.skill = r.skill AND a.user_id = r.user_id \
+         WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3",
+    )
+    .bind(key.to_owned())
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
+    let mut room = characters;
+    let fits = lengths.iter().enumerate().take_while(|(place, length)| {
+        room -= **length;
+        *place == 0 || room >= 0
+    });
+    let limit = fits.count() as i64;
     let rows = sqlx::query(
         "SELECT u.name, r.tenths, r.review, r.at, r.user_id, h.reason, b.name, a.text, a.at, a.salt \
          FROM ratings r JOIN users u ON u.id = r.user_id \
@@ -107,8 +130,9 @@ pub async fn page(db: &Db, key: &str, viewer: &Viewer, limit: i64, offset: i64) 
         .map(|stars| Ok((stars.to_string(), sums.try_get::<i64, _>(stars + 1)?)))
         .collect::<Result<_>>()?;
     let reviews = rows.iter().map(|row| review(row, viewer)).collect::<Result<_>>()?;
-    let count = sums.try_get(1)?;
-    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews })
+    let (count, end) = (sums.try_get(1)?, offset + limit);
+    let next = (limit > 0 && end < count).then(|| u64::try_from(end).ok()).flatten();
+    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews, next })
 }
 
 fn review(row: &AnyRow, viewer: &Viewer) -> Result<Review> {

@@ -172,9 +172,7 @@ async fn render(
     let found = api::comments(db, caller, &skill, &which, rows, CHARACTERS).await?;
     let is_moderator = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace()).is_ok();
     let texts = match open.form.as_str() {
-        "history" if is_moderator => {
-            newest(api::former_texts(app, caller, &skill.id, &open.at).await?.texts)
-        }
+        "history" if is_moderator => newest(api::former_texts(app, caller, &skill.id, &open.at).await?.texts),
         _ => Vec::new(),
     };
     let name = caller.identity().map(|identity| identity.user.name.clone());

@@ -23,6 +23,9 @@ use crate::http::api::{answers, rate, ratings as api, reports};
 use crate::http::call::{Call, Page};
 use crate::skill;
 
+/// Characters of reviews and answers on a page.
+const CHARACTERS: i64 = 15_000;
+
 /// What people think of a skill.
 pub const RATINGS: &str = "/{id}/ratings";
 
@@ -117,7 +120,7 @@ async fn render(
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let skill = skill::find(app, caller, id).await?;
-    let ratings = api::of_skill(app, caller, &skill.id, rows).await?;
+    let ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
     header.ratings = ratings.count;
     let bar = |stars: u32| {
@@ -131,8 +134,8 @@ async fn render(
     };
     let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
     let address = |offset: usize| format!("/{}/ratings?offset={offset}", skill.id);
-    let end = rows.offset + rows.limit;
-    let has_next = (end as i64) < ratings.count && end <= app.settings.limits.page_offset;
+    let next = ratings.next.and_then(|next| usize::try_from(next).ok());
+    let next = next.filter(|next| *next <= app.settings.limits.page_offset);
     let namespace = skill.id.namespace();
     let template = RatingsPage {
         frame: frame.titled(format!("Ratings of {}", skill.id)).part("skill"),
@@ -143,7 +146,7 @@ async fn render(
         is_moderator: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
         own,
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: has_next.then(|| address(end)),
+        next: next.map(address),
         offset: rows.offset,
         ratings,
         open,

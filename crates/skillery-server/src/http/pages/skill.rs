@@ -116,7 +116,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         Err(failure) if failure.problem.status < 500 => (false, Vec::new()),
         Err(failure) => return Err(failure),
     };
-    let ratings = ratings_api::of_skill(app, &call.caller, &row.id, Page { limit: 3, offset: 0 }).await?;
+    let ratings = ratings_api::of_skill(app, &call.caller, &row.id, Page { limit: 0, offset: 0 }, 0).await?;
     let installs = skill::load(app, &call.caller, &row.id)
         .await?
         .record
