@@ -118,8 +118,12 @@ pub(crate) enum Command {
     Sbom(commands::sbom::SbomArgs),
     /// Rate a skill
     Rate(commands::rate::RateArgs),
-    /// Show the ratings and reviews of a skill
+    /// Show the ratings and reviews of a skill, or answer one
     Reviews(commands::reviews::ReviewsArgs),
+    /// Read and write comments on a skill
+    Comments(commands::comments::CommentsArgs),
+    /// Report abuse, and decide about what was reported
+    Reports(commands::reports::ReportsArgs),
     /// Show the skills that are installed most at present
     Trending(commands::trending::TrendingArgs),
     /// Show whose skills others use

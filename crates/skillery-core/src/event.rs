@@ -1,6 +1,7 @@
 //! What the log holds: one entry for every change.
 
 mod about;
+mod entry;
 mod publisher;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::SignatureMark;
 use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy, StageMark};
 use crate::sign::review::ReviewMark;
-use crate::time::Time;
 use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
+pub use entry::{Audience, LogEntry};
 pub use publisher::PublisherMatch;
 
 /// A change. The tag is the entry's kind; the rest its body. Bodies hold no name of a person, no text that a person
@@ -458,6 +459,40 @@ pub enum Event {
         /// The comment's id.
         comment: String,
     },
+    /// An author of a skill answered a review, or answers something else.
+    #[serde(rename = "review.answered")]
+    ReviewAnswered {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+        /// SHA-256 of 64 hexadecimal digits, a line feed and the answer, which stand beside the review.
+        answer: Digest,
+    },
+    /// An answer to a review was taken back.
+    #[serde(rename = "review.answer-removed")]
+    ReviewAnswerRemoved {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
+    /// A moderator hid the text of a review.
+    #[serde(rename = "review.hidden")]
+    ReviewHidden {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
+    /// A moderator showed the text of a review again.
+    #[serde(rename = "review.unhidden")]
+    ReviewUnhidden {
+        /// The skill.
+        skill: SkillId,
+        /// The id of the user whose review it is.
+        user: String,
+    },
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]
     Unknown,
@@ -465,33 +500,4 @@ pub enum Event {
 
 fn is_not(value: &bool) -> bool {
     !value
-}
-
-/// Who may read of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience<'event> {
-    /// Everybody.
-    Everybody,
-    /// Whoever sees this skill.
-    OfSkill(&'event SkillId),
-    /// Whoever knows of the org of this namespace.
-    OfOrg(&'event str),
-    /// Admins of the registry.
-    Admins,
-}
-
-/// One entry of the log as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LogEntry {
-    /// Its number: the first is 0, and none is missing.
-    pub index: i64,
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub time: Time,
-    /// The id of the user who did it; none for the registry itself.
-    pub actor: Option<String>,
-    /// What was done.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub event: Event,
 }

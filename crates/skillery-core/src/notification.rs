@@ -71,6 +71,8 @@ word_enum! {
         KeyEnrolled = "key-enrolled",
         /// A key to sign with was revoked.
         KeyRevoked = "key-revoked",
+        /// An author of a skill answered the user's review of it.
+        ReviewAnswered = "review-answered",
     }
 }
 
@@ -148,6 +150,9 @@ impl Told<'_> {
             NotificationKind::ApprovalDecided => format!("{skill} was approved and is published"),
             NotificationKind::ChangesRequested => format!("{who} asks for changes of {skill}"),
             NotificationKind::SkillRated => format!("{who} rated {skill}"),
+            NotificationKind::CommentPosted if self.detail == Some(NotificationDetail::ReviewAnswered) => {
+                format!("{who} answered your review of {skill}")
+            }
             NotificationKind::CommentPosted => format!("{who} wrote about {skill}"),
             NotificationKind::Finding => format!("something was found in {skill}"),
             NotificationKind::WebhookDisabled => {

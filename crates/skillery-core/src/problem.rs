@@ -129,6 +129,8 @@ problem_codes! {
         "the role may come from a namespace above";
     CommentNotFound, "comment-not-found", 404, "there is no such comment, or the caller may not see it",
         "list those of the skill or of the version first";
+    ReviewNotFound, "review-not-found", 404, "there is no such review, or no answer to it",
+        "list them with `skillery reviews`";
     ReportNotFound, "report-not-found", 404, "there is no such report, or the caller may not see it",
         "list those that are open: `GET /reports`";
     TokenNotFound, "token-not-found", 404, "there is no such token",
@@ -176,7 +178,7 @@ problem_codes! {
     TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
         "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
     TooManyComments, "too-many-comments", 409, "there are as many comments, or changes of one, as there may be",
-        "answer in fewer words, or ask the operator to raise `limits.review_comments` or `limits.review_edits`";
+        "answer in fewer words, or ask the operator to raise `limits.review_comments`, `limits.review_edits` or `limits.comment_edits`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
     KeyExists, "key-exists", 409, "the key is enrolled already, or was",

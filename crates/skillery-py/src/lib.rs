@@ -4,6 +4,7 @@
 //! Whatever waits, for a registry, a disk or a skill, releases the interpreter's lock and still answers Ctrl-C.
 
 mod approvals;
+mod comments;
 mod configuration;
 mod convert;
 mod elsewhere;
@@ -23,6 +24,7 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     approvals::add_to(module)?;
+    comments::add_to(module)?;
     configuration::add_to(module)?;
     library::add_to(module)?;
     graph::add_to(module)?;

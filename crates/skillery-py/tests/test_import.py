@@ -12,6 +12,7 @@ def test_importing_loads_only_small_modules(python):
         "orchestrator.execution.approvals",
         "orchestrator.execution.audit",
         "orchestrator.execution.calling",
+        "orchestrator.execution.comments",
         "orchestrator.execution.configuration",
         "orchestrator.execution.dependencies",
         "orchestrator.execution.errors",

@@ -101,7 +101,7 @@ async function rating(page, world) {
   must((await page.getByRole("complementary", { name: "Rating" }).textContent()).includes("1 rating"), "it is not counted");
   await page.goto(`${world.url}/acme/tool-02/ratings`);
   await page.getByRole("radio", { name: "2" }).check();
-  await page.getByLabel("Review").fill("Not what I wanted.\n\nReally not.");
+  await page.getByRole("textbox", { name: "Review" }).fill("Not what I wanted.\n\nReally not.");
   await page.getByRole("button", { name: "Rate", exact: true }).click();
   await page.getByText("Not what I wanted.", { exact: true }).first().waitFor();
   must(await page.getByRole("radio", { name: "2" }).isChecked(), "the own rating is not shown");
@@ -201,7 +201,62 @@ async function keyboard(page, world, scripts) {
   await page.getByText("You are signed in.").waitFor();
 }
 
-const FLOWS = { searching, filters, reading, rating, ratingAlone, link, standings, theme, keyboard };
+async function talking(page, world, scripts) {
+  const said = `Is it fast? ${scripts ? "With" : "Without"} scripts`;
+  await signIn(page, world, "dan", "/acme/tool-02/comments");
+  await page.getByRole("textbox", { name: "Comment" }).fill(said);
+  await page.getByRole("button", { name: "Comment" }).click();
+  await page.getByText("Your comment is there.").waitFor();
+  const thread = page.getByRole("article").filter({ hasText: said }).first();
+  await thread.getByRole("link", { name: "Edit" }).click();
+  const field = page.getByLabel("What it says from now on");
+  must(await field.inputValue() === said, "the form has not what the comment says");
+  await field.fill(`${said}, really`);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("It says something else now.").waitFor();
+  await page.getByRole("link", { name: "Answer", exact: true }).last().click();
+  await page.getByLabel("Your answer").fill("It is.");
+  await page.getByRole("button", { name: "Answer", exact: true }).click();
+  await page.getByText("1 answer").waitFor();
+  await page.getByRole("button", { name: "Take back" }).first().click();
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.getByText("This was taken back by who wrote it.").first().waitFor();
+}
+
+async function moderating(page, world, scripts) {
+  const words = `Buy here, ${scripts ? "with" : "without"} scripts`;
+  await signIn(page, world, "dan", "/acme/tool-03/comments");
+  await page.getByRole("textbox", { name: "Comment" }).fill(words);
+  await page.getByRole("button", { name: "Comment" }).click();
+  await page.getByText("Your comment is there.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, world, "ben", "/acme/tool-03/comments");
+  await page.getByRole("article").filter({ hasText: words }).getByRole("link", { name: "Report" }).click();
+  await page.getByLabel("What is wrong with it").selectOption("spam");
+  await page.getByRole("button", { name: "Report" }).click();
+  await page.getByText("It is reported.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, world, "ada", "/orgs/acme/comments");
+  const report = page.getByRole("article").filter({ hasText: words });
+  await report.getByRole("link", { name: "acme/tool-03" }).click();
+  await page.getByRole("link", { name: "Hide", exact: true }).click();
+  await page.getByLabel("Why").fill("advertising");
+  await page.getByRole("button", { name: "Hide it" }).click();
+  await page.getByText("Hidden: advertising").waitFor();
+  await page.goto(`${world.url}/orgs/acme/comments`);
+  await report.getByLabel("What was done").fill("hidden");
+  await report.getByRole("button", { name: "Resolve" }).click();
+  await page.getByText("The report is resolved.").waitFor();
+  must(await report.count() === 0, "what is resolved is open still");
+  // The author of the skill answers a review.
+  await page.goto(`${world.url}/acme/tool-01/ratings`);
+  await page.getByRole("link", { name: /^(Answer|Change the answer)$/ }).first().click();
+  await page.getByLabel("Your answer").fill("Faster now.");
+  await page.getByRole("button", { name: "Answer", exact: true }).click();
+  await page.getByText("Faster now.").waitFor();
+}
+
+const FLOWS = { searching, filters, reading, rating, ratingAlone, talking, moderating, link, standings, theme, keyboard };
 
 /// Does all of it; `tell` is called with what came of each.
 export async function flows(browser, world, tell) {

@@ -12,7 +12,8 @@ const COOKIE = "skillery-session";
 /// Where texts of others are shown, or come back. `raw` are files as they are, for which there is no page.
 const PLACES = [
   "/acme/hostile", "/acme/hostile/versions", "/acme/hostile/versions/1.0.0", "/acme/hostile/versions/0.9.0",
-  "/acme/hostile/ratings", "/acme/hostile-tags-0", "/acme/hostile-tags-1", "/acme/hostile-tags-2",
+  "/acme/hostile/ratings", "/acme/hostile/comments", `/acme/hostile/comments?at=${WORDS}&form=${WORDS}`, `/acme/hostile/comments?thread=${WORDS}`,
+  "/acme/hostile-tags-0", "/acme/hostile-tags-1", "/acme/hostile-tags-2",
   "/search?q=hostile", "/search?q=runs", "/search?org=acme&sort=updated",
   "/acme/hostile/versions/1.0.0/files/SKILL.md", "/acme/hostile/versions/1.0.0/files/scripts/evil.svg",
   "/acme/hostile/versions/1.0.0/files/assets/page.html", "/acme/hostile/versions/1.0.0/files/assets/not.png",

@@ -217,7 +217,45 @@ impl Stock {
         rate(&self.ben, "acme/tool-01", 2.0, Some("Too slow for big files"))?;
         rate(&self.ben, "acme/shaky", 1.0, Some("It shakes"))?;
         let hostile = format!("{SCRIPT}\n\n{HANDLER}\n\n{PICTURE}\n\n[x](javascript:window.ran='review')");
-        rate(&self.ben, "acme/hostile", 1.0, Some(&hostile))
+        rate(&self.ben, "acme/hostile", 1.0, Some(&hostile))?;
+        self.talk(&hostile)
+    }
+
+    /// Comments with answers, one that is hidden, one that is reported, and a review that is answered.
+    fn talk(&self, hostile: &str) -> Result<()> {
+        let say = |caller: &Caller, id: &str, text: &str, parent: Option<&str>| -> Result<String> {
+            let said = caller.call(
+                "POST",
+                &format!("/skills/{id}/comments"),
+                &json!({"text": text, "parent": parent}),
+            )?;
+            Ok(said["id"].as_str().context("a comment has no id")?.to_owned())
+        };
+        let id = "acme/tool-00";
+        let asked = say(
+            &self.dan,
+            id,
+            "Does it take files with **umlauts** in their names?\n\n```\ntool_00 Grüße.pdf\n```",
+            None,
+        )?;
+        say(&self.ada, id, "It does, since 1.3.0. See <https://example.org/names>.", Some(&asked))?;
+        for number in 0..5 {
+            say(&self.ben, id, &format!("Thank you, {number} times."), Some(&asked))?;
+        }
+        let spam = say(&self.dan, id, "Buy followers at https://example.com", None)?;
+        let report =
+            json!({"skill": id, "comment": spam, "reason": "spam", "text": "the third time this week"});
+        self.ben.call("POST", "/reports", &report)?;
+        let hidden = say(&self.dan, id, "Buy likes", None)?;
+        let reason = json!({"reason": "advertising"});
+        self.ada.call("PUT", &format!("/skills/{id}/comments/{hidden}/hidden"), &reason)?;
+        let answer = json!({"text": "Thank you.\n\nThe next one is faster."});
+        self.ada.call("PUT", &format!("/skills/{id}/ratings/ben/answer"), &answer)?;
+        say(&self.ben, "acme/hostile", hostile, None)?;
+        self.ada.call("PUT", "/skills/acme/hostile/ratings/ben/answer", &json!({"text": hostile}))?;
+        let text: String = hostile.chars().take(1_000).collect();
+        let report = json!({"skill": "acme/hostile", "review": "ben", "reason": "abuse", "text": text});
+        self.dan.call("POST", "/reports", &report).map(drop)
     }
 
     fn enrol(&mut self, program: &Path, url: &str, folder: &Path) -> Result<()> {

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod agents;
 pub(crate) mod approve;
 pub(crate) mod audit;
+pub(crate) mod comments;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dependencies;
@@ -36,6 +37,7 @@ pub(crate) mod publisher;
 pub(crate) mod quarantine;
 pub(crate) mod rate;
 pub(crate) mod remove;
+pub(crate) mod reports;
 pub(crate) mod reviews;
 pub(crate) mod sbom;
 pub(crate) mod search;
@@ -169,6 +171,8 @@ async fn dispatch(session: &Session, command: &Command) -> CommandResult {
         Command::Verify(args) => verify::run(session, args).await,
         Command::Rate(args) => rate::run(session, args).await,
         Command::Reviews(args) => reviews::run(session, args).await,
+        Command::Comments(args) => comments::run(session, args).await,
+        Command::Reports(args) => reports::run(session, args).await,
         Command::Trending(args) => trending::run(session, args).await,
         Command::Leaderboard(args) => leaderboard::run(session, args).await,
         Command::Usage(args) => usage::run(session, args).await,

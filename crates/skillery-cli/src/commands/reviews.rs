@@ -1,10 +1,14 @@
 //! `skillery reviews`: how a skill was rated, and what was written about it.
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use serde::Serialize;
 use skillery_core::SkillId;
+use skillery_core::api::{ReportRequest, Review};
 
-use crate::failure::{CommandResult, Exit};
-use crate::output::{Line, Tone, counted, moment};
+use crate::commands::comments::request;
+use crate::commands::reports;
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Line, Page, Tone, counted, moment};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
@@ -16,30 +20,170 @@ const BAR: i64 = 24;
 #[command(after_help = "\
 Examples:
   skillery reviews acme/email_validator
-  skillery reviews acme/email_validator --limit 50 --offset 50")]
+  skillery reviews acme/email_validator --limit 50 --offset 50
+  skillery reviews answer acme/email_validator anna 'Mended in 1.2.0, thank you.'
+  skillery reviews report acme/email_validator bob --reason abuse")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ReviewsArgs {
     /// Which skill, `org/name`
-    id: SkillId,
+    #[arg(required = true)]
+    id: Option<SkillId>,
 
     #[command(flatten)]
     page: PageArgs,
+
+    #[command(subcommand)]
+    command: Option<ReviewsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReviewsCommand {
+    /// Answer a review for the authors of the skill, or take the answer back (publishers)
+    #[command(after_help = "\
+Examples:
+  skillery reviews answer acme/email_validator anna 'Mended in 1.2.0, thank you.'
+  skillery reviews answer acme/email_validator anna --undo
+
+Answering again replaces the answer.")]
+    Answer {
+        #[command(flatten)]
+        which: Which,
+        /// What
+        #[arg(required_unless_present = "undo")]
+        text: Option<String>,
+        /// Take the answer back
+        #[arg(long, conflicts_with = "text")]
+        undo: bool,
+    },
+    /// Hide the text of a review, or show it again (admins of the namespace)
+    #[command(after_help = "\
+Examples:
+  skillery reviews hide acme/email_validator bob --reason 'names of people'
+  skillery reviews hide acme/email_validator bob --undo
+
+The stars count on. Moderators and its author go on seeing the text.")]
+    Hide {
+        #[command(flatten)]
+        which: Which,
+        /// Why, for moderators and the author
+        #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
+        reason: Option<String>,
+        /// Show it again
+        #[arg(long, conflicts_with = "reason")]
+        undo: bool,
+    },
+    /// Report a review, or what was answered, to moderators
+    #[command(after_help = "\
+Examples:
+  skillery reviews report acme/email_validator bob --reason abuse
+  skillery reviews report acme/email_validator anna --answer --reason spam")]
+    Report {
+        #[command(flatten)]
+        which: Which,
+        /// The answer, and not the review
+        #[arg(long)]
+        answer: bool,
+        #[command(flatten)]
+        why: reports::Why,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Which skill, `org/name`
+    id: SkillId,
+
+    /// Whose review it is
+    user: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Done<'a> {
+    id: &'a SkillId,
+    user: &'a str,
+    done: &'static str,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ReviewsArgs) -> CommandResult {
-    let ratings = session.client()?.ratings(&args.id, args.page.page()).await?;
+    match (&args.command, &args.id) {
+        (Some(command), _) => change(session, command).await,
+        (None, Some(id)) => list(session, id, args.page).await,
+        (None, None) => Err(Failure::usage("name a skill")),
+    }
+}
+
+async fn change(session: &Session, command: &ReviewsCommand) -> CommandResult {
+    let client = session.client()?;
+    match command {
+        ReviewsCommand::Answer { which, undo: true, .. } => {
+            client.remove_review_answer(&which.id, &which.user).await?;
+            done(session, which, "not answered any more")
+        }
+        ReviewsCommand::Answer { which, text, .. } => {
+            client.answer_review(&which.id, &which.user, text.as_deref().unwrap_or_default()).await?;
+            done(session, which, "answered")
+        }
+        ReviewsCommand::Hide { which, undo: true, .. } => {
+            client.unhide_review(&which.id, &which.user).await?;
+            done(session, which, "shown")
+        }
+        ReviewsCommand::Hide { which, reason, .. } => {
+            client.hide_review(&which.id, &which.user, reason.as_deref().unwrap_or_default()).await?;
+            done(session, which, "hidden")
+        }
+        ReviewsCommand::Report { which, answer, why } => {
+            let user = Some(which.user.clone());
+            let (review, answer) = if *answer { (None, user) } else { (user, None) };
+            let whole = request(&which.id, why.reason, why.text.clone());
+            reports::submit(session, &ReportRequest { review, answer, ..whole }).await
+        }
+    }
+}
+
+fn done(session: &Session, which: &Which, done: &'static str) -> CommandResult {
+    session.output.show(&Done { id: &which.id, user: &which.user, done }, |page| {
+        let line = Line::default().plain("the review of ").name(which.id.as_str());
+        let line = line.plain(" by ").toned(Tone::Strong, &which.user);
+        page.line(line.plain(" is ").toned(Tone::Good, done));
+    })?;
+    Ok(Exit::Done)
+}
+
+fn describe(page: &mut Page, review: &Review) {
+    let mut head = Line::default()
+        .plain(format!("{:.1} ", review.rating))
+        .toned(Tone::Strong, &review.author)
+        .toned(Tone::Faint, format!(" {}", moment(&review.created_at)));
+    if review.hidden {
+        let why = review.hidden_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        head = head.toned(Tone::Warning, format!("  hidden{why}"));
+    }
+    page.line(head);
+    page.indented(&review.text);
+    if let Some(answer) = &review.answer {
+        let at = moment(&answer.at.to_string());
+        let before = if answer.outdated { ", to what it said before" } else { "" };
+        let head = Line::default().plain("  answer of ").toned(Tone::Strong, &answer.author);
+        page.line(head.toned(Tone::Faint, format!(" {at}{before}")));
+        answer.text.lines().for_each(|line| page.text(format!("    {line}")));
+    }
+}
+
+async fn list(session: &Session, id: &SkillId, rows: PageArgs) -> CommandResult {
+    let ratings = session.client()?.ratings(id, rows.page()).await?;
     session.output.show(&ratings, |page| {
         if ratings.count == 0 {
             page.line(
                 Line::default()
                     .plain("nobody has rated it; be the first with ")
-                    .command(format!("skillery rate {} 5", args.id)),
+                    .command(format!("skillery rate {id} 5")),
             );
             return;
         }
         page.line(
             Line::default()
-                .name(args.id.as_str())
+                .name(id.as_str())
                 .plain(format!(" {:.1} of 5 from ", ratings.average))
                 .plain(counted(ratings.count, "rating", "ratings")),
         );
@@ -53,15 +197,9 @@ pub(crate) async fn run(session: &Session, args: &ReviewsArgs) -> CommandResult 
         }
         for review in &ratings.reviews {
             page.blank();
-            page.line(
-                Line::default()
-                    .plain(format!("{:.1} ", review.rating))
-                    .toned(Tone::Strong, &review.author)
-                    .toned(Tone::Faint, format!(" {}", moment(&review.created_at))),
-            );
-            page.indented(&review.text);
+            describe(page, review);
         }
     })?;
-    args.page.note(session, ratings.reviews.len(), u64::try_from(ratings.count).unwrap_or(0));
+    rows.note(session, ratings.reviews.len(), u64::try_from(ratings.count).unwrap_or(0));
     Ok(Exit::Done)
 }

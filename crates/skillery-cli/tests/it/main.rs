@@ -7,6 +7,7 @@ mod agents;
 mod approve;
 mod audit;
 mod calling;
+mod comments;
 mod config;
 mod crash;
 mod dependencies;

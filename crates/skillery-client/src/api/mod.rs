@@ -3,6 +3,7 @@
 mod accounts;
 mod approvals;
 mod audit;
+mod comments;
 mod insight;
 mod keys;
 mod log;

@@ -12,6 +12,8 @@ word_enum! {
         Comment = "comment",
         /// The review of a user.
         Review = "review",
+        /// What an author of the skill answered a review.
+        Answer = "answer",
         /// A skill.
         Skill = "skill",
     }
@@ -56,7 +58,7 @@ pub struct EditCommentRequest {
     pub text: String,
 }
 
-/// `PUT /api/v1/skills/{id}/comments/{comment}/hidden`
+/// `PUT …/comments/{comment}/hidden` and `PUT …/ratings/{user}/hidden`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -92,7 +94,7 @@ pub struct Comment {
     pub hidden_reason: Option<String>,
     /// How many answers the caller sees.
     pub reply_count: u64,
-    /// The first of them, the oldest first; all with `?parent=`.
+    /// The first three of them, the oldest first; the rest with `?parent=`.
     #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub replies: Vec<Comment>,
 }
@@ -103,8 +105,30 @@ pub struct Comment {
 pub struct CommentsResponse {
     /// All that the caller sees.
     pub total: u64,
-    /// Those of this page.
+    /// Those of this page: at most 50, and fewer where they are long.
     pub comments: Vec<Comment>,
+    /// The `offset` of the page behind, where there is one.
+    #[serde(default)]
+    pub next: Option<u64>,
+}
+
+/// `GET /api/v1/skills/{id}/comments/{comment}/texts`: what a comment said before it was edited, for moderators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommentTextsResponse {
+    /// The oldest first; what it says now is not among them.
+    pub texts: Vec<CommentText>,
+}
+
+/// What a comment said before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommentText {
+    /// Markdown, as it was sent.
+    pub text: String,
+    /// Until when it said so.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub until: Time,
 }
 
 /// `POST /api/v1/reports`
@@ -120,6 +144,9 @@ pub struct ReportRequest {
     /// The name of the user whose review it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
+    /// The name of the user whose review was answered so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Why.
     pub reason: ReportReason,
     /// What there is to say about it.
@@ -150,8 +177,20 @@ pub struct Report {
     pub comment: Option<String>,
     /// The name of the user whose review it is.
     pub review: Option<String>,
-    /// Who reports it.
-    pub reporter: String,
+    /// The name of the user whose review was answered so.
+    #[serde(default)]
+    pub answer: Option<String>,
+    /// Who wrote what is reported.
+    #[serde(default)]
+    pub accused: Option<String>,
+    /// What it said when it was reported.
+    #[serde(default)]
+    pub said: Option<String>,
+    /// Whether only admins of the registry decide about it.
+    #[serde(default)]
+    pub for_registry: bool,
+    /// Who reports it; admins of the registry alone are told.
+    pub reporter: Option<String>,
     /// Why.
     pub reason: ReportReason,
     /// What there is to say about it.

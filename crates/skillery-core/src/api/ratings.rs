@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Time;
+
 /// `POST /api/v1/skills/{id}/rate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,8 +40,11 @@ pub struct RatingsResponse {
     pub count: i64,
     /// How many gave 1 to 5 stars, halves rounded up.
     pub histogram: BTreeMap<String, i64>,
-    /// Ratings of this page, with their texts.
+    /// Ratings of this page, with their texts; fewer where these are long.
     pub reviews: Vec<Review>,
+    /// The `offset` of the page behind, where there is one.
+    #[serde(default)]
+    pub next: Option<u64>,
 }
 
 /// One user's rating.
@@ -50,8 +55,43 @@ pub struct Review {
     pub author: String,
     /// 1 to 5.
     pub rating: f64,
-    /// What the user wrote; empty when nothing.
+    /// What the user wrote; empty when nothing, or when it is not shown.
     pub text: String,
     /// When it was given or last replaced (RFC 3339).
     pub created_at: String,
+    /// Whether a moderator has hidden its text. The stars count on.
+    #[serde(default)]
+    pub hidden: bool,
+    /// Why, for moderators and its author.
+    #[serde(default)]
+    pub hidden_reason: Option<String>,
+    /// What an author of the skill answers.
+    #[serde(default)]
+    pub answer: Option<ReviewAnswer>,
+}
+
+/// What an author of a skill answers a review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReviewAnswer {
+    /// Who answers, for the skill.
+    pub author: String,
+    /// What.
+    pub text: String,
+    /// When, or when it was last changed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Time,
+    /// Whether the review was written anew since.
+    pub outdated: bool,
+    /// The log has the SHA-256 of `salt`, a line feed and the text.
+    pub salt: String,
+}
+
+/// `PUT /api/v1/skills/{id}/ratings/{user}/answer`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AnswerReviewRequest {
+    /// What is answered, in place of what was before.
+    pub text: String,
 }

@@ -52,6 +52,10 @@ impl Event {
             Self::CommentDeleted { .. } => "comment.deleted",
             Self::CommentHidden { .. } => "comment.hidden",
             Self::CommentUnhidden { .. } => "comment.unhidden",
+            Self::ReviewAnswered { .. } => "review.answered",
+            Self::ReviewAnswerRemoved { .. } => "review.answer-removed",
+            Self::ReviewHidden { .. } => "review.hidden",
+            Self::ReviewUnhidden { .. } => "review.unhidden",
             Self::Unknown => "unknown",
         }
     }
@@ -101,7 +105,11 @@ impl Event {
             | Self::CommentEdited { skill, .. }
             | Self::CommentDeleted { skill, .. }
             | Self::CommentHidden { skill, .. }
-            | Self::CommentUnhidden { skill, .. } => Some(skill),
+            | Self::CommentUnhidden { skill, .. }
+            | Self::ReviewAnswered { skill, .. }
+            | Self::ReviewAnswerRemoved { skill, .. }
+            | Self::ReviewHidden { skill, .. }
+            | Self::ReviewUnhidden { skill, .. } => Some(skill),
             Self::Genesis
             | Self::LogKeyRotated { .. }
             | Self::Unknown
@@ -137,6 +145,10 @@ impl Event {
                 | Self::CommentDeleted { .. }
                 | Self::CommentHidden { .. }
                 | Self::CommentUnhidden { .. }
+                | Self::ReviewAnswered { .. }
+                | Self::ReviewAnswerRemoved { .. }
+                | Self::ReviewHidden { .. }
+                | Self::ReviewUnhidden { .. }
         )
     }
 

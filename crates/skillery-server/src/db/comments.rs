@@ -1,13 +1,17 @@
-//! Comments and reports.
+//! Comments on skills.
 
-use skillery_core::SkillId;
-use skillery_core::api::{Comment, Report, ReportKind, ReportReason};
+use std::collections::HashMap;
+
+use skillery_core::api::{Comment, CommentText};
 use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, parsed};
+use super::{Db, Tx, placeholders};
 use crate::failure::Result;
+
+/// Threads that are listed at once at most.
+pub const MAX_THREADS: usize = 50;
 
 /// A comment as it stands.
 #[derive(Debug, Clone)]
@@ -32,9 +36,12 @@ pub struct CommentRow {
     pub is_hidden: bool,
     /// Why.
     pub hidden_reason: Option<String>,
+    /// Whether an admin of the registry has hidden it.
+    pub by_registry: bool,
 }
 
-const COLUMNS: &str = "c.id, c.parent, c.user_id, u.name, c.text, c.at, c.edited_at, c.deleted_at, c.hidden_at, c.hidden_reason";
+const COLUMNS: &str = "c.id, c.parent, c.user_id, u.name, c.text, c.at, c.edited_at, c.deleted_at, c.hidden_at, c.hidden_reason, \
+    c.hidden_by_registry";
 const TABLES: &str = "comments c JOIN users u ON u.id = c.user_id";
 
 fn time(row: &AnyRow, column: usize) -> Result<Option<Time>> {
@@ -53,6 +60,7 @@ fn row(row: &AnyRow) -> Result<CommentRow> {
         deleted_at: time(row, 7)?,
         is_hidden: row.try_get::<Option<i64>, _>(8)?.is_some(),
         hidden_reason: row.try_get(9)?,
+        by_registry: row.try_get::<i64, _>(10)? != 0,
     })
 }
 
@@ -72,12 +80,12 @@ impl Viewer {
             || (comment.deleted_at.is_none() && (!comment.is_hidden || self.user == comment.user))
     }
 
-    /// Which comments of this name the viewer sees; `$2` is the user.
-    fn condition(&self, table: &str) -> String {
+    /// Which comments of this name the viewer sees; the user is the value of this number.
+    fn condition(&self, table: &str, user: usize) -> String {
         match self.is_moderator {
-            true => "$2 = $2".to_owned(),
+            true => format!("${user} = ${user}"),
             false => format!(
-                "({table}.deleted_at IS NULL AND ({table}.hidden_at IS NULL OR {table}.user_id = $2))"
+                "({table}.deleted_at IS NULL AND ({table}.hidden_at IS NULL OR {table}.user_id = ${user}))"
             ),
         }
     }
@@ -102,6 +110,28 @@ impl Viewer {
     }
 }
 
+/// A comment before it is read.
+#[derive(Debug, Clone)]
+pub struct Glimpse {
+    /// Its id.
+    pub id: String,
+    /// What it answers.
+    pub parent: Option<String>,
+    /// Characters that the viewer gets of it.
+    pub length: i64,
+    /// Answers beside it that the viewer sees, and itself.
+    pub beside: i64,
+}
+
+fn glimpse(row: &AnyRow) -> Result<Glimpse> {
+    Ok(Glimpse {
+        id: row.try_get(0)?,
+        parent: row.try_get(1)?,
+        length: row.try_get(2)?,
+        beside: row.try_get(3)?,
+    })
+}
+
 /// One page of the threads of a skill, the newest first, and how many there are. Where an answer is seen, what it answers stands
 /// there too, seen or not.
 pub async fn threads(
@@ -110,8 +140,8 @@ pub async fn threads(
     viewer: &Viewer,
     limit: i64,
     offset: i64,
-) -> Result<(u64, Vec<CommentRow>)> {
-    let (own, answered) = (viewer.condition("c"), viewer.condition("r"));
+) -> Result<(u64, Vec<Glimpse>)> {
+    let (own, answered) = (viewer.condition("c", 2), viewer.condition("r", 2));
     let wanted = format!(
         "c.skill = $1 AND c.parent IS NULL AND ({own} OR EXISTS (SELECT 1 FROM comments r WHERE r.parent = c.id AND {answered}))"
     );
@@ -125,8 +155,8 @@ pub async fn replies(
     viewer: &Viewer,
     limit: i64,
     offset: i64,
-) -> Result<(u64, Vec<CommentRow>)> {
-    let wanted = format!("c.parent = $1 AND {}", viewer.condition("c"));
+) -> Result<(u64, Vec<Glimpse>)> {
+    let wanted = format!("c.parent = $1 AND {}", viewer.condition("c", 2));
     page(db, parent, viewer, &wanted, "c.at, c.id", limit, offset).await
 }
 
@@ -138,14 +168,18 @@ async fn page(
     order: &str,
     limit: i64,
     offset: i64,
-) -> Result<(u64, Vec<CommentRow>)> {
+) -> Result<(u64, Vec<Glimpse>)> {
     let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM comments c WHERE {wanted}");
     let total: i64 = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(key.to_owned())
         .bind(viewer.user.clone())
         .fetch_one(db.reader())
         .await?;
-    let text = format!("SELECT {COLUMNS} FROM {TABLES} WHERE {wanted} ORDER BY {order} LIMIT $3 OFFSET $4");
+    let text = format!(
+        "SELECT c.id, c.parent, CAST(CASE WHEN {} THEN LENGTH(c.text) ELSE 0 END AS BIGINT), CAST(0 AS BIGINT) \
+         FROM comments c WHERE {wanted} ORDER BY {order} LIMIT $3 OFFSET $4",
+        viewer.condition("c", 2)
+    );
     let rows = sqlx::query(AssertSqlSafe(text))
         .bind(key.to_owned())
         .bind(viewer.user.clone())
@@ -153,7 +187,64 @@ async fn page(
         .bind(offset)
         .fetch_all(db.reader())
         .await?;
-    Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(row).collect::<Result<_>>()?))
+    Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(glimpse).collect::<Result<_>>()?))
+}
+
+/// One page of what was hidden or taken back of a skill, the newest first, and how much there is. For moderators.
+pub async fn hidden(
+    db: &Db,
+    key: &str,
+    viewer: &Viewer,
+    limit: i64,
+    offset: i64,
+) -> Result<(u64, Vec<Glimpse>)> {
+    let wanted = "c.skill = $1 AND $2 = $2 AND (c.hidden_at IS NOT NULL OR c.deleted_at IS NOT NULL)";
+    page(db, key, viewer, wanted, "COALESCE(c.hidden_at, c.deleted_at) DESC, c.id DESC", limit, offset).await
+}
+
+/// The first answers to each of these comments, the oldest first, in one statement.
+pub async fn first_replies(
+    db: &Db,
+    parents: &[String],
+    viewer: &Viewer,
+    each: i64,
+) -> Result<HashMap<String, Vec<Glimpse>>> {
+    let text = format!(
+        "SELECT r.id, r.parent, r.length, r.beside FROM (SELECT c.id, c.parent, CAST(LENGTH(c.text) AS BIGINT) AS length, \
+         CAST(COUNT(*) OVER (PARTITION BY c.parent) AS BIGINT) AS beside, \
+         ROW_NUMBER() OVER (PARTITION BY c.parent ORDER BY c.at, c.id) AS place \
+         FROM comments c WHERE c.parent IN ({}) AND {}) r WHERE r.place <= $1 ORDER BY r.parent, r.place",
+        placeholders(3, MAX_THREADS),
+        viewer.condition("c", 2)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text)).bind(each).bind(viewer.user.clone());
+    // Always as many, so that it is one statement that stays prepared.
+    for place in 0..MAX_THREADS {
+        query = query.bind(parents.get(place).cloned().unwrap_or_default());
+    }
+    let mut found: HashMap<String, Vec<Glimpse>> = HashMap::new();
+    for row in query.fetch_all(db.reader()).await? {
+        let reply = glimpse(&row)?;
+        found.entry(reply.parent.clone().unwrap_or_default()).or_default().push(reply);
+    }
+    Ok(found)
+}
+
+/// The comments with these ids.
+pub async fn read(db: &Db, ids: &[String]) -> Result<HashMap<String, CommentRow>> {
+    let text = format!("SELECT {COLUMNS} FROM {TABLES} WHERE c.id IN ({})", placeholders(1, MAX_THREADS));
+    let mut found = HashMap::new();
+    for piece in ids.chunks(MAX_THREADS) {
+        let mut query = sqlx::query(AssertSqlSafe(text.clone()));
+        for place in 0..MAX_THREADS {
+            query = query.bind(piece.get(place).cloned().unwrap_or_default());
+        }
+        for one in query.fetch_all(db.reader()).await? {
+            let comment = row(&one)?;
+            found.insert(comment.id.clone(), comment);
+        }
+    }
+    Ok(found)
 }
 
 /// The comment of this skill with this id.
@@ -174,12 +265,20 @@ pub async fn find(
     found.as_ref().map(row).transpose()
 }
 
-/// How many comments and reports of the user are newer than that.
-pub async fn said_since(tx: &mut Tx, user: &str, since: Time) -> Result<i64> {
-    let text = "SELECT CAST((SELECT COUNT(*) FROM comments WHERE user_id = $1 AND at > $2) \
-        + (SELECT COUNT(*) FROM abuse_reports WHERE user_id = $1 AND at > $2) AS BIGINT)";
-    let said = sqlx::query_scalar(text).bind(user.to_owned()).bind(since.micros());
-    Ok(said.fetch_one(tx.connection()).await?)
+/// Counts that the user says something, and gives how often that was since when, within so many seconds.
+pub async fn count_said(tx: &mut Tx, user: &str, window: i64) -> Result<(i64, Time)> {
+    let (now, since) = (tx.now.micros(), tx.now.plus_seconds(-window).micros());
+    let row = sqlx::query(
+        "INSERT INTO said (user_id, since, times) VALUES ($1, $2, 1) ON CONFLICT (user_id) DO UPDATE SET \
+         times = CASE WHEN said.since > $3 THEN said.times + 1 ELSE 1 END, \
+         since = CASE WHEN said.since > $3 THEN said.since ELSE $2 END RETURNING times, since",
+    )
+    .bind(user.to_owned())
+    .bind(now)
+    .bind(since)
+    .fetch_one(tx.connection())
+    .await?;
+    Ok((row.try_get(0)?, Time::from_micros(row.try_get(1)?)))
 }
 
 /// Adds a comment.
@@ -224,6 +323,23 @@ pub async fn edit(tx: &mut Tx, comment: &CommentRow, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// How often a comment was edited.
+pub async fn edits(tx: &mut Tx, comment: &str) -> Result<i64> {
+    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM comment_texts WHERE comment = $1";
+    Ok(sqlx::query_scalar(text).bind(comment.to_owned()).fetch_one(tx.connection()).await?)
+}
+
+/// What a comment said before, the oldest first.
+pub async fn texts(db: &Db, comment: &str) -> Result<Vec<CommentText>> {
+    let rows = sqlx::query("SELECT text, until FROM comment_texts WHERE comment = $1 ORDER BY until")
+        .bind(comment.to_owned())
+        .fetch_all(db.reader())
+        .await?;
+    let text =
+        |row: &AnyRow| Ok(CommentText { text: row.try_get(0)?, until: Time::from_micros(row.try_get(1)?) });
+    rows.iter().map(text).collect()
+}
+
 /// Takes a comment back.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     let now = tx.now.micros();
@@ -236,141 +352,23 @@ pub async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
 }
 
 /// Hides a comment for this reason, or shows it again.
-pub async fn set_hidden(tx: &mut Tx, id: &str, by: &str, reason: Option<&str>) -> Result<()> {
+pub async fn set_hidden(
+    tx: &mut Tx,
+    id: &str,
+    by: &str,
+    by_registry: bool,
+    reason: Option<&str>,
+) -> Result<()> {
     let at = reason.map(|_| tx.now.micros());
-    sqlx::query("UPDATE comments SET hidden_at = $2, hidden_by = $3, hidden_reason = $4 WHERE id = $1")
-        .bind(id.to_owned())
-        .bind(at)
-        .bind(reason.map(|_| by.to_owned()))
-        .bind(reason.map(str::to_owned))
-        .execute(tx.connection())
-        .await?;
-    Ok(())
-}
-
-/// What is reported.
-#[derive(Debug, Clone)]
-pub struct NewReport {
-    /// Its id.
-    pub id: String,
-    /// The skill.
-    pub skill: SkillId,
-    /// What.
-    pub kind: ReportKind,
-    /// The id of the comment, or of the user whose review it is; else empty.
-    pub target: String,
-    /// Why.
-    pub reason: ReportReason,
-    /// What there is to say about it.
-    pub text: String,
-}
-
-/// Adds a report. False where the user has reported the same before.
-pub async fn report(tx: &mut Tx, user: &str, new: &NewReport) -> Result<bool> {
-    let at = tx.now.micros();
-    let done = sqlx::query(
-        "INSERT INTO abuse_reports (id, skill, namespace, kind, target, user_id, reason, text, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (skill, kind, target, user_id) DO NOTHING",
+    sqlx::query(
+        "UPDATE comments SET hidden_at = $2, hidden_by = $3, hidden_reason = $4, hidden_by_registry = $5 WHERE id = $1",
     )
-    .bind(new.id.clone())
-    .bind(new.skill.key())
-    .bind(new.skill.namespace().key())
-    .bind(new.kind.as_str())
-    .bind(new.target.clone())
-    .bind(user.to_owned())
-    .bind(new.reason.as_str())
-    .bind(new.text.clone())
+    .bind(id.to_owned())
     .bind(at)
+    .bind(reason.map(|_| by.to_owned()))
+    .bind(reason.map(str::to_owned))
+    .bind(i64::from(reason.is_some() && by_registry))
     .execute(tx.connection())
     .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Reports of these namespaces and what lies below them, the oldest first; none: of all. Those that are open, or resolved.
-pub async fn reports(
-    db: &Db,
-    within: Option<&[String]>,
-    is_open: bool,
-    limit: i64,
-    offset: i64,
-) -> Result<(u64, Vec<Report>)> {
-    let mut wanted = format!("a.resolved_at IS {}", if is_open { "NULL" } else { "NOT NULL" });
-    let mut values = Vec::new();
-    if let Some(within) = within {
-        let mut any = vec!["1 = 0".to_owned()];
-        for namespace in within {
-            let place = values.len() + 1;
-            values.extend([namespace.clone(), format!("{namespace}/")]);
-            any.push(format!(
-                "a.namespace = ${place} OR substr(a.namespace, 1, {}) = ${}",
-                namespace.chars().count() + 1,
-                place + 1
-            ));
-        }
-        wanted += &format!(" AND ({})", any.join(" OR "));
-    }
-    let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM abuse_reports a WHERE {wanted}");
-    let mut query = sqlx::query_scalar(AssertSqlSafe(text));
-    for value in &values {
-        query = query.bind(value.clone());
-    }
-    let total: i64 = query.fetch_one(db.reader()).await?;
-    let text = format!(
-        "SELECT a.id, a.kind, s.id, a.target, o.name, u.name, a.reason, a.text, a.at, a.resolved_at, m.name, a.resolution \
-         FROM abuse_reports a JOIN skills s ON s.key = a.skill JOIN users u ON u.id = a.user_id \
-         LEFT JOIN users o ON o.id = a.target LEFT JOIN users m ON m.id = a.resolved_by \
-         WHERE {wanted} ORDER BY a.at, a.id LIMIT ${} OFFSET ${}",
-        values.len() + 1,
-        values.len() + 2
-    );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
-    let rows = query.bind(limit).bind(offset).fetch_all(db.reader()).await?;
-    let reports = rows
-        .iter()
-        .map(|row| {
-            let kind: ReportKind = parsed(row.try_get(1)?)?;
-            let target: String = row.try_get(3)?;
-            Ok(Report {
-                id: row.try_get(0)?,
-                kind,
-                skill: row.try_get(2)?,
-                comment: Some(target).filter(|_| kind == ReportKind::Comment),
-                review: row.try_get::<Option<String>, _>(4)?.filter(|_| kind == ReportKind::Review),
-                reporter: row.try_get(5)?,
-                reason: parsed(row.try_get(6)?)?,
-                text: row.try_get(7)?,
-                created_at: Time::from_micros(row.try_get(8)?),
-                resolved_at: time(row, 9)?,
-                resolved_by: row.try_get(10)?,
-                resolution: row.try_get(11)?,
-            })
-        })
-        .collect::<Result<_>>()?;
-    Ok((u64::try_from(total).unwrap_or(0), reports))
-}
-
-/// The namespace of a report, and whether it is open.
-pub async fn report_place(tx: &mut Tx, id: &str) -> Result<Option<(String, bool)>> {
-    if uuid::Uuid::try_parse(id).is_err() {
-        return Ok(None);
-    }
-    let text = "SELECT namespace, resolved_at FROM abuse_reports WHERE id = $1";
-    let found = sqlx::query(text).bind(id.to_owned()).fetch_optional(tx.connection()).await?;
-    found.map(|row| Ok((row.try_get(0)?, row.try_get::<Option<i64>, _>(1)?.is_none()))).transpose()
-}
-
-/// Resolves a report.
-pub async fn resolve(tx: &mut Tx, id: &str, by: &str, resolution: &str) -> Result<()> {
-    let at = tx.now.micros();
-    sqlx::query("UPDATE abuse_reports SET resolved_at = $2, resolved_by = $3, resolution = $4 WHERE id = $1")
-        .bind(id.to_owned())
-        .bind(at)
-        .bind(by.to_owned())
-        .bind(resolution.to_owned())
-        .execute(tx.connection())
-        .await?;
     Ok(())
 }

@@ -31,6 +31,7 @@ const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 const REVIEW: &str = include_str!("migrations/0019_review.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
+const TALK: &str = include_str!("migrations/0022_talk.sql");
 const STAGES: &str = include_str!("migrations/0024_approvals.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 
@@ -68,6 +69,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (19, "review", REVIEW),
         (20, "insight", INSIGHT),
         (21, "notifications", NOTIFICATIONS),
+        (22, "talk", TALK),
         (24, "stages", STAGES),
         (27, "places", PLACES),
     ]
@@ -144,5 +146,36 @@ mod tests {
         let reviews = approvals::signed_reviews(&pool, "acme/x", &"1.0.0".parse().unwrap()).await.unwrap();
         assert_eq!((reviews.len(), reviews[0].0, reviews[0].1.as_str()), (1, 9, "k"));
         assert_eq!(oidc::trusted_in(&pool, "bot").await.unwrap(), Some(("acme".to_owned(), 4)));
+    async fn reports_of_before_go_where_they_belong_now() {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        let before = all(Backend::Sqlite).into_iter().filter(|migration| migration.version < 22).collect();
+        run_some(&pool, before).await.unwrap();
+        sqlx::raw_sql(
+            "PRAGMA foreign_keys = OFF; \
+             INSERT INTO users (id, name, key, site_admin, created_at) VALUES ('boss', 'boss', 'boss', 1, 0), \
+             ('member', 'member', 'member', 0, 0), ('stranger', 'stranger', 'stranger', 0, 0); \
+             INSERT INTO members (namespace, user_id, org, role) VALUES ('acme/deep', 'member', 'acme', 'reader'); \
+             INSERT INTO skills (key, number, id, namespace, org, visibility, created_at, updated_at, rating_sum, rating_count, \
+             stars_1, stars_2, stars_3, stars_4, stars_5, install_count, install_position) \
+             VALUES ('acme/x', 1, 'acme/x', 'acme', 'acme', 'public', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0); \
+             INSERT INTO comments (id, skill, user_id, text, at) VALUES ('c1', 'acme/x', 'member', '', 0), \
+             ('c2', 'acme/x', 'stranger', '', 0); \
+             INSERT INTO abuse_reports (id, skill, namespace, kind, target, user_id, reason, text, at) VALUES \
+             ('1', 'acme/x', 'acme', 'skill', '', 'stranger', 'spam', '', 0), \
+             ('2', 'acme/x', 'acme', 'comment', 'c1', 'stranger', 'spam', '', 0), \
+             ('3', 'acme/x', 'acme', 'comment', 'c2', 'member', 'spam', '', 0), \
+             ('4', 'acme/x', 'acme', 'review', 'boss', 'stranger', 'spam', '', 0), \
+             ('5', 'acme/x', 'acme', 'review', 'stranger', 'member', 'spam', '', 0)",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        run(&pool, Backend::Sqlite).await.unwrap();
+        let text = "SELECT accused, for_registry FROM abuse_reports ORDER BY id";
+        let rows = sqlx::query(text).fetch_all(&pool).await.unwrap();
+        let found: Vec<(Option<String>, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let of = |accused: &str, for_registry| (Some(accused.to_owned()), for_registry);
+        assert_eq!(found, [(None, 1), of("member", 1), of("stranger", 0), of("boss", 1), of("stranger", 0)]);
     }
 }

@@ -5,6 +5,7 @@
 //! concurrent changes into one transaction and numbers their log entries.
 
 pub mod accounts;
+pub mod answers;
 pub mod approvals;
 pub mod audit;
 pub mod comments;
@@ -32,6 +33,7 @@ mod policy_history;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;
+pub mod reports;
 pub mod review;
 pub mod rollups;
 pub mod signatures;

@@ -1,10 +1,12 @@
 //! Ratings: one per user and skill, with exact sums beside the skill.
 
 use skillery_core::Rating;
-use skillery_core::api::{RatingsResponse, Review};
+use skillery_core::api::{RatingsResponse, Review, ReviewAnswer};
 use skillery_core::time::Time;
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::comments::Viewer;
 use super::{Db, Tx};
 use crate::failure::Result;
 
@@ -80,16 +82,43 @@ pub async fn own(db: &Db, key: &str, user: &str) -> Result<Option<(i64, String)>
     Ok(query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(db.reader()).await?)
 }
 
-/// One page of a skill's ratings, the newest first.
-pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<RatingsResponse> {
+/// One page of a skill's ratings, the newest first. What is hidden has its text for moderators and its author alone, and no answer
+/// for anybody else.
+/// It has at most so many characters, or one rating.
+pub async fn page(
+    db: &Db,
+    key: &str,
+    viewer: &Viewer,
+    (limit, offset): (i64, i64),
+    characters: i64,
+) -> Result<RatingsResponse> {
     let sums = sqlx::query(
         "SELECT rating_sum, rating_count, stars_1, stars_2, stars_3, stars_4, stars_5 FROM skills WHERE key = $1",
     )
     .bind(key.to_owned())
     .fetch_one(db.reader())
     .await?;
+    let lengths: Vec<i64> = sqlx::query_scalar(
+        "SELECT CAST(LENGTH(r.review) + COALESCE(LENGTH(a.text), 0) AS BIGINT) FROM ratings r \
+         LEFT JOIN review_answers a ON a.skill = r.skill AND a.user_id = r.user_id \
+         WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3",
+    )
+    .bind(key.to_owned())
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db.reader())
+    .await?;
+    let mut room = characters;
+    let fits = lengths.iter().enumerate().take_while(|(place, length)| {
+        room -= **length;
+        *place == 0 || room >= 0
+    });
+    let limit = fits.count() as i64;
     let rows = sqlx::query(
-        "SELECT u.name, r.tenths, r.review, r.at FROM ratings r JOIN users u ON u.id = r.user_id \
+        "SELECT u.name, r.tenths, r.review, r.at, r.user_id, h.reason, b.name, a.text, a.at, a.salt \
+         FROM ratings r JOIN users u ON u.id = r.user_id \
+         LEFT JOIN hidden_reviews h ON h.skill = r.skill AND h.user_id = r.user_id \
+         LEFT JOIN review_answers a ON a.skill = r.skill AND a.user_id = r.user_id LEFT JOIN users b ON b.id = a.author \
          WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3",
     )
     .bind(key.to_owned())
@@ -100,22 +129,37 @@ pub async fn page(db: &Db, key: &str, limit: i64, offset: i64) -> Result<Ratings
     let histogram = (1..=5_usize)
         .map(|stars| Ok((stars.to_string(), sums.try_get::<i64, _>(stars + 1)?)))
         .collect::<Result<_>>()?;
-    let reviews = rows
-        .iter()
-        .map(|row| {
-            Ok(Review {
-                author: row.try_get(0)?,
-                rating: row.try_get::<i64, _>(1)? as f64 / 10.0,
-                text: row.try_get(2)?,
-                created_at: Time::from_micros(row.try_get(3)?).to_string(),
-            })
-        })
-        .collect::<Result<_>>()?;
-    let count = sums.try_get(1)?;
-    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews })
+    let reviews = rows.iter().map(|row| review(row, viewer)).collect::<Result<_>>()?;
+    let (count, end) = (sums.try_get(1)?, offset + limit);
+    let next = (limit > 0 && end < count).then(|| u64::try_from(end).ok()).flatten();
+    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews, next })
 }
 
-/// Whether the user has rated the skill.
-pub async fn is_there(tx: &mut Tx, key: &str, user: &str) -> Result<bool> {
-    Ok(find(tx, key, user).await?.is_some())
+fn review(row: &AnyRow, viewer: &Viewer) -> Result<Review> {
+    let at = Time::from_micros(row.try_get(3)?);
+    let reason: Option<String> = row.try_get(5)?;
+    let sees = reason.is_none() || viewer.is_moderator || viewer.user == row.try_get::<&str, _>(4)?;
+    let answer = match row.try_get::<Option<String>, _>(6)? {
+        Some(author) if sees => {
+            let answered_at = Time::from_micros(row.try_get(8)?);
+            let (text, salt) = (row.try_get(7)?, row.try_get(9)?);
+            Some(ReviewAnswer { author, text, at: answered_at, outdated: answered_at < at, salt })
+        }
+        _ => None,
+    };
+    Ok(Review {
+        author: row.try_get(0)?,
+        rating: row.try_get::<i64, _>(1)? as f64 / 10.0,
+        text: if sees { row.try_get(2)? } else { String::new() },
+        created_at: at.to_string(),
+        hidden: reason.is_some(),
+        hidden_reason: reason.filter(|_| sees),
+        answer,
+    })
+}
+
+/// What the user wrote with a rating of the skill, if there is one.
+pub async fn text(tx: &mut Tx, key: &str, user: &str) -> Result<Option<String>> {
+    let query = sqlx::query_scalar("SELECT review FROM ratings WHERE skill = $1 AND user_id = $2");
+    Ok(query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(tx.connection()).await?)
 }

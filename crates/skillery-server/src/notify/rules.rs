@@ -7,7 +7,7 @@ use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
 use crate::db::told::{Group, REVIEWERS};
-use crate::db::{accounts, keys};
+use crate::db::{accounts, answers, keys};
 use crate::failure::Result;
 
 /// Who manages a namespace.
@@ -133,6 +133,16 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             vec![rule]
         }
         Event::CommentPosted { skill, comment } => commented(db, entry, &skill.key(), comment).await?,
+        // Of an answer that was taken back meanwhile nobody is told.
+        Event::ReviewAnswered { skill, user, .. } => {
+            let key = skill.key();
+            let is_there = answers::find(db.reader(), &key, user).await?.is_some();
+            let mut rule = Rule::new(entry, NotificationKind::CommentPosted, me(user))
+                .detail(NotificationDetail::ReviewAnswered);
+            // Who changes an answer again and again has answered once.
+            rule.notification.source = format!("answered:{key}");
+            if is_there { vec![rule] } else { Vec::new() }
+        }
         Event::MemberSet { namespace, user, role } => {
             vec![access(me(user)).detail(NotificationDetail::RoleGiven).object(role).within(namespace)]
         }

@@ -147,7 +147,7 @@ async fn reports_go_to_moderators_once_by_each_user() {
     report(&nora, json!({ "skill": "acme/tool", "review": "anna", "reason": "abuse" })).await.is(204);
     report(&nora, json!({ "skill": "acme/tool", "review": "olga", "reason": "abuse" }))
         .await
-        .fails(404, "user-not-found");
+        .fails(404, "review-not-found");
     report(&nora, json!({ "skill": "acme/tool", "comment": "none", "reason": "spam" }))
         .await
         .fails(404, "comment-not-found");
@@ -158,15 +158,17 @@ async fn reports_go_to_moderators_once_by_each_user() {
         async |token: &str, query: &str| app.get_as(token, &format!("/api/v1/reports{query}")).await.is(200);
     let mine = open(&olga, "").await;
     assert_eq!(mine["total"], 2, "{mine}");
+    assert_eq!((&mine["reports"][0]["comment"], &mine["reports"][0]["reporter"]), (&json!(id), &Value::Null));
     assert_eq!(
-        (&mine["reports"][0]["comment"], &mine["reports"][0]["reporter"]),
-        (&json!(id), &json!("nora"))
+        (&mine["reports"][0]["accused"], &mine["reports"][0]["said"]),
+        (&json!("anna"), &json!("Buy here"))
     );
     assert_eq!(
         (&mine["reports"][1]["review"], &mine["reports"][1]["kind"]),
         (&json!("anna"), &json!("review"))
     );
-    assert_eq!(open(ADMIN, "").await["total"], 3);
+    let all = open(ADMIN, "").await;
+    assert_eq!((&all["total"], &all["reports"][0]["reporter"]), (&json!(3), &json!("nora")));
     app.get_as(&nora, "/api/v1/reports").await.fails(403, "forbidden");
     app.get_as(&olga, "/api/v1/reports?namespace=other").await.fails(403, "forbidden");
     // Two moderators at the same moment: one of them has done it.
@@ -177,7 +179,7 @@ async fn reports_go_to_moderators_once_by_each_user() {
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 409]);
     assert_eq!(open(&olga, "").await["total"], 1);
-    let resolved = open(&olga, "?state=resolved").await;
+    let resolved = open(ADMIN, "?state=resolved").await;
     assert_eq!(resolved["reports"][0]["resolution"], "hidden");
     let others = open(ADMIN, "?namespace=other").await["reports"][0]["id"].as_str().unwrap().to_owned();
     app.put(&format!("/api/v1/reports/{others}"), &olga, body).await.fails(404, "report-not-found");
@@ -200,4 +202,191 @@ async fn nobody_says_too_much_at_once() {
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 15, "{statuses:?}");
     app.app.environment.advance_seconds(61);
     say(&app, &anna, "later", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_a_bounded_size_and_says_how_to_go_on() {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["rate"]).await;
+    // Each has four bytes in every character.
+    let long = "🦀".repeat(10_000);
+    for _ in 0..12 {
+        let thread = say(&app, &anna, &long, None).await;
+        app.app.environment.advance_seconds(1);
+        for number in 0..5 {
+            say(&app, &anna, &format!("answer {number}"), Some(&thread)).await;
+            app.app.environment.advance_seconds(1);
+        }
+    }
+    let (mut seen, mut offset) = (Vec::new(), 0);
+    while seen.len() < 12 {
+        let answer = app.get(&format!("{COMMENTS}?limit=200&offset={offset}")).await;
+        assert!(answer.body.len() < 500_000, "{}", answer.body.len());
+        let page = answer.is(200);
+        assert_eq!(page["total"], 12);
+        for thread in page["comments"].as_array().unwrap() {
+            assert_eq!(
+                (thread["reply_count"].clone(), thread["replies"].as_array().unwrap().len()),
+                (json!(5), 3)
+            );
+            assert_eq!(thread["replies"][0]["text"], "answer 0");
+            seen.push(thread["id"].clone());
+        }
+        match page["next"].as_u64() {
+            Some(next) => offset = next,
+            None => break,
+        }
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 12);
+    let first = seen[0].as_str().unwrap();
+    let rest = app.get(&format!("{COMMENTS}?parent={first}&offset=3")).await.is(200);
+    assert_eq!((&rest["total"], &rest["comments"][0]["text"]), (&json!(5), &json!("answer 3")));
+    // However short they are, a page has fifty.
+    for number in 0..60 {
+        say(&app, &anna, &format!("{number}"), None).await;
+    }
+    let page = app.get(&format!("{COMMENTS}?limit=200")).await.is(200);
+    assert_eq!((page["comments"].as_array().unwrap().len(), &page["next"]), (50, &json!(50)));
+    let page = app.get(&format!("{COMMENTS}?limit=0")).await.is(200);
+    assert_eq!((&page["comments"], &page["next"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_is_not_edited_without_end() {
+    let app = TestApp::with(|settings| {
+        settings.limits.comments_per_minute = 5;
+        settings.limits.comment_edits = 6;
+    })
+    .await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga) = (app.user("anna", &ALL).await, app.user("olga", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    let path = format!("{COMMENTS}/{}", say(&app, &anna, "0", None).await);
+    for number in 1..5 {
+        patch(&app, &path, &anna, &format!("{number}")).await.is(200);
+    }
+    // The same text again is no edit.
+    patch(&app, &path, &anna, "4").await.is(200);
+    let wait = patch(&app, &path, &anna, "5").await.fails(429, "rate-limited");
+    assert!(wait["retry_after"].as_i64().unwrap() <= 61, "{wait}");
+    app.app.environment.advance_seconds(61);
+    patch(&app, &path, &anna, "5").await.is(200);
+    patch(&app, &path, &anna, "6").await.is(200);
+    patch(&app, &path, &anna, "7").await.fails(409, "too-many-comments");
+    // What it said is for moderators.
+    let texts = app.get_as(&olga, &format!("{path}/texts")).await.is(200);
+    let said: Vec<&str> =
+        texts["texts"].as_array().unwrap().iter().map(|text| text["text"].as_str().unwrap()).collect();
+    assert_eq!(said.len(), 6);
+    assert!(said.contains(&"0") && said.contains(&"5") && !said.contains(&"6"), "{said:?}");
+    app.get_as(&anna, &format!("{path}/texts")).await.fails(403, "forbidden");
+    app.get(&format!("{path}/texts")).await.fails(401, "unauthenticated");
+    app.get_as(&olga, &format!("{COMMENTS}/none/texts")).await.fails(404, "comment-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_accused_decides_about_no_report() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga, nora) =
+        (app.user("anna", &ALL).await, app.user("olga", &ALL).await, app.user("nora", &ALL).await);
+    app.member("acme", "olga", "owner").await;
+    let of_olga = say(&app, &olga, "You know nothing", None).await;
+    let of_anna = say(&app, &anna, "Buy here", None).await;
+    let report = async |token: &str, body: Value| app.post("/api/v1/reports", token, body).await;
+    let about = |comment: &str| json!({ "skill": "acme/tool", "comment": comment, "reason": "abuse" });
+    report(&nora, about(&of_olga)).await.is(204);
+    report(&nora, json!({ "skill": "acme/tool", "reason": "malicious", "text": "reads keys" })).await.is(204);
+    report(&nora, about(&of_anna)).await.is(204);
+    let open = async |token: &str, query: &str| {
+        app.get_as(token, &format!("/api/v1/reports{query}")).await.is(200)["reports"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    // The owner of the namespace learns of neither, and decides about neither.
+    let mine = open(&olga, "").await;
+    assert_eq!((mine.len(), &mine[0]["comment"], &mine[0]["reporter"]), (1, &json!(of_anna), &Value::Null));
+    let all = open(ADMIN, "?namespace=acme").await;
+    assert_eq!(all.len(), 3);
+    let done = json!({ "resolution": "nothing to see" });
+    for hidden in all.iter().filter(|report| report["for_registry"] == true) {
+        let path = format!("/api/v1/reports/{}", hidden["id"].as_str().unwrap());
+        app.put(&path, &olga, done.clone()).await.fails(404, "report-not-found");
+        app.post(&format!("{path}/reopen"), &olga, json!({})).await.fails(404, "report-not-found");
+    }
+    // Who has become an admin meanwhile does not decide about what they wrote.
+    let path = format!("/api/v1/reports/{}", mine[0]["id"].as_str().unwrap());
+    app.member("acme", "anna", "admin").await;
+    app.put(&path, &anna, done.clone()).await.fails(403, "forbidden");
+    app.put(&path, &olga, json!({ "resolution": " " })).await.fails(422, "invalid-field");
+    app.put(&path, &olga, done.clone()).await.is(204);
+    app.post(&format!("{path}/reopen"), &olga, json!({})).await.is(204);
+    app.post(&format!("{path}/reopen"), &olga, json!({})).await.fails(409, "report-exists");
+    app.put(&path, &olga, done.clone()).await.is(204);
+    // Whoever is not content passes it on, once.
+    report(
+        &nora,
+        json!({ "skill": "acme/tool", "comment": of_anna, "reason": "spam", "text": "it is still there" }),
+    )
+    .await
+    .is(204);
+    assert!(open(&olga, "").await.is_empty());
+    let again = open(ADMIN, "").await;
+    let again = again.iter().find(|report| report["comment"] == json!(of_anna)).unwrap();
+    assert_eq!(
+        (&again["text"], &again["resolution"]),
+        (&json!("it is still there"), &json!("nothing to see"))
+    );
+    app.put(&path, ADMIN, json!({ "resolution": "hidden" })).await.is(204);
+    report(&nora, about(&of_anna)).await.fails(409, "report-exists");
+    app.post(&format!("{path}/reopen"), &olga, json!({})).await.fails(404, "report-not-found");
+    app.post(&format!("{path}/reopen"), ADMIN, json!({})).await.is(204);
+    // The audit knows who decided; the namespace reads of its own decisions only.
+    let rows = async |token: &str| {
+        let path = "/api/v1/audit?action=report.&limit=50";
+        app.get_as(token, path).await.is(200)["entries"].as_array().unwrap().clone()
+    };
+    let all = rows(ADMIN).await;
+    let actions: Vec<_> = all
+        .iter()
+        .rev()
+        .map(|row| (row["action"].as_str().unwrap(), row["actor"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            ("report.resolved", "olga"),
+            ("report.reopened", "olga"),
+            ("report.resolved", "olga"),
+            ("report.resolved", "admin"),
+            ("report.reopened", "admin"),
+        ]
+    );
+    assert_eq!(rows(&olga).await.len(), 3);
+    // The log says nothing of reports.
+    assert!(!serde_json::to_string(&app.log().await).unwrap().contains("report"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_registry_has_hidden_stays_hidden() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let olga = app.user("olga", &ALL).await;
+    let oskar = app.user("oskar", &ALL).await;
+    app.member("acme", "olga", "owner").await;
+    app.member("acme", "oskar", "admin").await;
+    let id = say(&app, &olga, "You know nothing", None).await;
+    let hidden = format!("{COMMENTS}/{id}/hidden");
+    // One's own is for others to judge.
+    app.put(&hidden, &oskar, json!({ "reason": "rude" })).await.is(200);
+    app.delete(&hidden, &olga).await.fails(403, "forbidden");
+    app.delete(&hidden, &oskar).await.is(204);
+    app.put(&hidden, ADMIN, json!({ "reason": "rude" })).await.is(200);
+    app.delete(&hidden, &oskar).await.fails(403, "forbidden");
+    assert_eq!(list(&app, "").await.len(), 0);
+    app.delete(&hidden, ADMIN).await.is(204);
+    assert_eq!(list(&app, "").await.len(), 1);
 }

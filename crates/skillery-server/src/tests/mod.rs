@@ -4,6 +4,7 @@
 
 mod accounts;
 mod allowed_signers;
+mod answers;
 mod approvals;
 mod audit;
 mod audit_streams;

@@ -52,6 +52,32 @@ async fn reviews_come_in_pages_the_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_long_reviews_has_a_bounded_size_and_says_how_to_go_on() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let long = "\u{1f980}".repeat(10_000);
+    for number in 0..25 {
+        let name = format!("user{number}");
+        let token = app.user(&name, &["rate"]).await;
+        app.post(RATE, &token, json!({ "rating": 5, "review": long })).await.is(200);
+        app.app.environment.advance_seconds(61);
+        app.put(&format!("{RATINGS}/{name}/answer"), ADMIN, json!({ "text": long })).await.is(200);
+    }
+    let (mut seen, mut offset) = (std::collections::BTreeSet::new(), 0);
+    loop {
+        let answer = app.get(&format!("{RATINGS}?limit=200&offset={offset}")).await;
+        assert!(answer.body.len() < 900_000, "{}", answer.body.len());
+        let page = answer.is(200);
+        let reviews = page["reviews"].as_array().unwrap();
+        seen.extend(reviews.iter().map(|review| review["author"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_u64() else { break };
+        assert_eq!(next, offset + reviews.len() as u64);
+        offset = next;
+    }
+    assert_eq!(seen.len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_rating_is_refused() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;

@@ -114,6 +114,10 @@ pub(super) fn about(event: &Event) -> String {
         | Event::CommentDeleted { skill, comment }
         | Event::CommentHidden { skill, comment }
         | Event::CommentUnhidden { skill, comment } => format!("{skill} {comment}"),
+        Event::ReviewAnswered { skill, user, .. }
+        | Event::ReviewAnswerRemoved { skill, user }
+        | Event::ReviewHidden { skill, user }
+        | Event::ReviewUnhidden { skill, user } => format!("{skill} {user}"),
         Event::SkillUnrated { skill } | Event::SkillStarred { skill } | Event::SkillUnstarred { skill } => {
             skill.to_string()
         }

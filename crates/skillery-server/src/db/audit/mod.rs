@@ -3,6 +3,7 @@
 //! Rows of changes are written in the transaction of the change. Positions are given under the lock of the log's head, so
 //! that they are in the order of commits, and a stream that follows them misses nothing.
 
+mod done;
 mod read;
 mod streams;
 
@@ -17,6 +18,7 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use super::{Backend, Committed, Tx, log, pieces, tuples, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
+pub use done::*;
 pub use read::*;
 pub use streams::*;
 

@@ -4,22 +4,26 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{Comment, CommentRequest, CommentsResponse, EditCommentRequest, HideRequest};
+use skillery_core::api::{
+    Comment, CommentRequest, CommentTextsResponse, CommentsResponse, EditCommentRequest, HideRequest,
+};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId};
 
 use crate::access::{Caller, Identity, skill_not_found};
 use crate::app::App;
-use crate::db::comments::{self as table, CommentRow, Viewer};
+use crate::db::comments::{self as table, CommentRow, Glimpse, Viewer};
 use crate::db::skills::{self, SkillRow};
 use crate::db::{Db, Tx};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, created, done, json};
+use crate::http::call::{Call, Page, created, done, invalid_parameter, json};
 use crate::skill;
 use crate::text::{check_text, invalid};
 
 /// Answers that stand below each thread.
-const REPLIES: i64 = 20;
+pub const REPLIES: i64 = 3;
+/// Characters of the comments of one page, but for one comment that is longer.
+const MAX_CHARACTERS: i64 = 100_000;
 /// Seconds for which what a user has said is counted.
 const WINDOW: i64 = 60;
 
@@ -29,49 +33,113 @@ const WINDOW: i64 = 60;
     params(
         ("id" = String, Path, description = "`org/name`"),
         ("parent" = Option<String>, Query, description = "the answers to this comment"),
-        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("hidden" = Option<bool>, Query, description = "what was hidden or taken back, for admins of the namespace"),
+        ("limit" = Option<u32>, Query, description = "rows; a page has 50 at most, and fewer where they are long"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
     responses((status = 200, body = CommentsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
-    let (page, parent) = (call.page()?, call.parameter("parent"));
+    let page = call.page()?;
+    let which = match (call.parameter("parent"), call.parsed::<bool>("hidden")?.unwrap_or(false)) {
+        (None, false) => Which::Threads,
+        (Some(parent), false) => Which::Answers(parent),
+        (None, true) => Which::Hidden,
+        (Some(_), true) => {
+            return Err(invalid_parameter("hidden", "ask for the answers to one, or for what is hidden"));
+        }
+    };
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let found = comments(&call.app.db, &call.caller, &skill, parent.as_deref(), limit, offset).await?;
+    let found = comments(&call.app.db, &call.caller, &skill, &which, page, MAX_CHARACTERS).await?;
     json(StatusCode::OK, &found)
 }
 
-/// What the caller sees of the comments of a skill that the caller sees.
+/// Which comments are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those that answer none.
+    Threads,
+    /// The answers to this one.
+    Answers(String),
+    /// What was hidden or taken back, for moderators.
+    Hidden,
+}
+
+/// What the caller sees of the comments of a skill that the caller sees: at most so many characters, and one comment at least.
+/// However many there are, it takes a handful of statements.
 pub async fn comments(
     db: &Db,
     caller: &Caller,
     skill: &SkillRow,
-    parent: Option<&str>,
-    limit: i64,
-    offset: i64,
+    which: &Which,
+    page: Page,
+    characters: i64,
 ) -> Result<CommentsResponse> {
     let (viewer, key) = (viewer(caller, &skill.id), skill.id.key());
-    if let Some(parent) = parent {
-        table::find(db.reader(), &key, parent).await?.ok_or_else(|| comment_not_found(parent))?;
-        let (total, rows) = table::replies(db, parent, &viewer, limit, offset).await?;
-        let comments = rows.into_iter().map(|row| viewer.shown(row)).collect();
-        return Ok(CommentsResponse { total, comments });
-    }
-    let (total, rows) = table::threads(db, &key, &viewer, limit, offset).await?;
-    let mut comments: Vec<Comment> = Vec::with_capacity(rows.len());
+    let (limit, offset) = (page.limit.min(table::MAX_THREADS) as i64, page.offset as i64);
+    let (total, rows) = match which {
+        Which::Answers(parent) => {
+            table::find(db.reader(), &key, parent).await?.ok_or_else(|| comment_not_found(parent))?;
+            table::replies(db, parent, &viewer, limit, offset).await?
+        }
+        Which::Threads => table::threads(db, &key, &viewer, limit, offset).await?,
+        Which::Hidden => {
+            caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
+            table::hidden(db, &key, &viewer, limit, offset).await?
+        }
+    };
+    let mut replies = match which {
+        Which::Threads if !rows.is_empty() => {
+            let parents: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+            table::first_replies(db, &parents, &viewer, REPLIES).await?
+        }
+        _ => std::collections::HashMap::new(),
+    };
+    let mut room = characters;
+    let mut taken: Vec<(Glimpse, u64, Vec<Glimpse>)> = Vec::with_capacity(rows.len());
     for row in rows {
-        let mut comment = viewer.shown(row);
-        let (count, replies) = table::replies(db, &comment.id, &viewer, REPLIES, 0).await?;
-        comment.reply_count = count;
-        comment.replies = replies.into_iter().map(|row| viewer.shown(row)).collect();
-        comments.push(comment);
+        if row.length > room && !taken.is_empty() {
+            break;
+        }
+        room -= row.length;
+        let mut beside = replies.remove(&row.id).unwrap_or_default();
+        let count = beside.first().map_or(0, |reply| u64::try_from(reply.beside).unwrap_or(0));
+        let fits = beside.iter().take_while(|reply| {
+            room -= reply.length;
+            room >= 0
+        });
+        let fits = fits.count();
+        room = room.max(0);
+        beside.truncate(fits);
+        taken.push((row, count, beside));
     }
-    Ok(CommentsResponse { total, comments })
+    let ids: Vec<String> = taken
+        .iter()
+        .flat_map(|(row, _, beside)| std::iter::once(row).chain(beside))
+        .map(|row| row.id.clone())
+        .collect();
+    let mut found = table::read(db, &ids).await?;
+    let end = page.offset as u64 + taken.len() as u64;
+    let mut shown = Vec::with_capacity(taken.len());
+    for (row, count, beside) in taken {
+        let Some(row) = found.remove(&row.id) else { continue };
+        let beside = beside.iter().filter_map(|reply| found.remove(&reply.id));
+        let replies = beside.map(|reply| viewer.shown(reply)).collect();
+        shown.push(Comment { reply_count: count, replies, ..viewer.shown(row) });
+    }
+    let next = (limit > 0 && end < total).then_some(end);
+    Ok(CommentsResponse { total, comments: shown, next })
+}
+
+/// One comment of a skill that the caller sees, as the caller sees it.
+pub async fn one(db: &Db, caller: &Caller, skill: &SkillRow, id: &str) -> Result<Comment> {
+    let viewer = viewer(caller, &skill.id);
+    let found = table::find(db.reader(), &skill.id.key(), id).await?;
+    Ok(viewer.shown(found.ok_or_else(|| comment_not_found(id))?))
 }
 
 /// What the caller is to the comments of this skill.
-fn viewer(caller: &Caller, id: &SkillId) -> Viewer {
+pub fn viewer(caller: &Caller, id: &SkillId) -> Viewer {
     let identity =
         caller.identity().filter(|identity| identity.has(Scope::Read) || identity.has(Scope::Rate));
     Viewer {
@@ -94,13 +162,19 @@ pub(super) fn moderates(identity: &Identity, namespace: &str) -> bool {
 pub async fn post(call: Call, id: &SkillId) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
     let (app, caller, request) = call.json::<CommentRequest>().await?;
-    let text = checked(&app, &request.text)?;
-    let skill = skill::find(&app, &caller, id).await?;
+    let comment = say(&app, &caller, id, request).await?;
+    created(&format!("/api/v1/skills/{id}/comments"), &comment)
+}
+
+/// Comments on a skill, or answers a comment.
+pub async fn say(app: &App, caller: &Caller, id: &SkillId, request: CommentRequest) -> Result<Comment> {
+    caller.require(Scope::Rate)?;
+    let text = checked(app, &request.text)?;
+    let skill = skill::find(app, caller, id).await?;
     let identity = (**caller.require(Scope::Rate)?).clone();
     let (new, limit) = (app.environment.new_id(), app.settings.limits.comments_per_minute);
-    let viewer = viewer(&caller, &skill.id);
-    let comment = app
-        .db
+    let viewer = viewer(caller, &skill.id);
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let user = still_seeing(tx, &identity, &skill.id).await?;
@@ -120,8 +194,7 @@ pub async fn post(call: Call, id: &SkillId) -> Result<Response> {
                 now_shown(tx, &key, &new, &viewer).await
             })
         })
-        .await?;
-    created(&format!("/api/v1/skills/{id}/comments"), &comment)
+        .await
 }
 
 /// Lets a comment of the caller say something else. What it said is kept for moderators.
@@ -134,9 +207,19 @@ pub async fn post(call: Call, id: &SkillId) -> Result<Response> {
 pub async fn edit(call: Call, id: &SkillId, comment: &str) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
     let (app, caller, request) = call.json::<EditCommentRequest>().await?;
-    let text = checked(&app, &request.text)?;
-    let edited = change(&app, &caller, id, comment, Change::Edit(text)).await?;
-    json(StatusCode::OK, &edited)
+    json(StatusCode::OK, &edit_comment(&app, &caller, id, comment, &request.text).await?)
+}
+
+/// Lets a comment of the caller say something else.
+pub async fn edit_comment(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: &SkillId,
+    comment: &str,
+    text: &str,
+) -> Result<Comment> {
+    caller.require(Scope::Rate)?;
+    change(app, caller, id, comment, Change::Edit(checked(app, text)?)).await
 }
 
 /// Takes a comment of the caller back. It is kept for moderators.
@@ -147,9 +230,40 @@ pub async fn edit(call: Call, id: &SkillId, comment: &str) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn delete(call: &Call, id: &SkillId, comment: &str) -> Result<Response> {
-    call.caller.require(Scope::Rate)?;
-    change(&call.app, &call.caller, id, comment, Change::Delete).await?;
+    delete_comment(&call.app, &call.caller, id, comment).await?;
     Ok(done())
+}
+
+/// Takes a comment of the caller back.
+pub async fn delete_comment(app: &Arc<App>, caller: &Caller, id: &SkillId, comment: &str) -> Result<()> {
+    caller.require(Scope::Rate)?;
+    change(app, caller, id, comment, Change::Delete).await.map(drop)
+}
+
+/// What a comment said before it was edited, the oldest first. For admins of the namespace.
+#[utoipa::path(
+    get, path = "/api/v1/skills/{id}/comments/{comment}/texts", tag = "comments",
+    params(("id" = String, Path, description = "`org/name`"), ("comment" = String, Path, description = "its id")),
+    security(("token" = ["admin"])),
+    responses((status = 200, body = CommentTextsResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn texts(call: &Call, id: &SkillId, comment: &str) -> Result<Response> {
+    json(StatusCode::OK, &former_texts(&call.app, &call.caller, id, comment).await?)
+}
+
+/// What a comment said before it was edited.
+pub async fn former_texts(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    comment: &str,
+) -> Result<CommentTextsResponse> {
+    caller.require(Scope::Admin)?;
+    let skill = skill::find(app, caller, id).await?;
+    caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
+    let found = table::find(app.db.reader(), &skill.id.key(), comment).await?;
+    let found = found.ok_or_else(|| comment_not_found(comment))?;
+    Ok(CommentTextsResponse { texts: table::texts(&app.db, &found.id).await? })
 }
 
 /// Hides a comment. Moderators and its author go on seeing it. For admins of the namespace.
@@ -162,15 +276,33 @@ pub async fn delete(call: &Call, id: &SkillId, comment: &str) -> Result<Response
 pub async fn hide(call: Call, id: &SkillId, comment: &str) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<HideRequest>().await?;
-    check_text("reason", &request.reason, app.settings.limits.reason_length, true)?;
-    if request.reason.trim().is_empty() {
-        return Err(invalid("reason", "a reason is needed"));
-    }
-    let reason = request.reason.trim().to_owned();
-    json(StatusCode::OK, &change(&app, &caller, id, comment, Change::Hide(reason)).await?)
+    json(StatusCode::OK, &hide_comment(&app, &caller, id, comment, &request.reason).await?)
 }
 
-/// Shows a comment again that was hidden. For admins of the namespace.
+/// Hides a comment for this reason.
+pub async fn hide_comment(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: &SkillId,
+    comment: &str,
+    reason: &str,
+) -> Result<Comment> {
+    caller.require(Scope::Admin)?;
+    let reason = checked_reason(app, "reason", reason, "a reason is needed")?;
+    change(app, caller, id, comment, Change::Hide(reason)).await
+}
+
+/// What a moderator says of a decision.
+pub(super) fn checked_reason(app: &App, field: &str, text: &str, missing: &str) -> Result<String> {
+    check_text(field, text, app.settings.limits.reason_length, true)?;
+    match text.trim() {
+        "" => Err(invalid(field, missing)),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Shows a comment again that was hidden. For admins of the namespace; what an admin of the registry has hidden, or what one has
+/// written oneself, only an admin of the registry shows again.
 #[utoipa::path(
     delete, path = "/api/v1/skills/{id}/comments/{comment}/hidden", tag = "comments",
     params(("id" = String, Path, description = "`org/name`"), ("comment" = String, Path, description = "its id")),
@@ -178,9 +310,14 @@ pub async fn hide(call: Call, id: &SkillId, comment: &str) -> Result<Response> {
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn unhide(call: &Call, id: &SkillId, comment: &str) -> Result<Response> {
-    call.caller.require(Scope::Admin)?;
-    change(&call.app, &call.caller, id, comment, Change::Unhide).await?;
+    unhide_comment(&call.app, &call.caller, id, comment).await?;
     Ok(done())
+}
+
+/// Shows a comment again.
+pub async fn unhide_comment(app: &Arc<App>, caller: &Caller, id: &SkillId, comment: &str) -> Result<()> {
+    caller.require(Scope::Admin)?;
+    change(app, caller, id, comment, Change::Unhide).await.map(drop)
 }
 
 enum Change {
@@ -206,28 +343,27 @@ async fn change(
     }
     let identity = (**caller.require(scope)?).clone();
     let (viewer, comment) = (viewer(caller, &skill.id), comment.to_owned());
+    let limits = (app.settings.limits.comments_per_minute, app.settings.limits.comment_edits);
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let key = skill.id.key();
-                let user = match by_author {
+                let identity = match by_author {
                     true => still_seeing(tx, &identity, &skill.id).await?,
                     false => identity.still(tx, Role::Admin, &skill.id.namespace()).await?,
-                }
-                .user
-                .id;
+                };
                 let found = table::find(tx.connection(), &key, &comment).await?;
                 let found =
                     found.filter(|found| viewer.sees(found)).ok_or_else(|| comment_not_found(&comment))?;
-                if by_author && found.user != user {
+                if by_author && found.user != identity.user.id {
                     return Err(Failure::new(ProblemCode::Forbidden, "only its author changes a comment"));
                 }
                 if by_author && found.deleted_at.is_some() && !matches!(change, Change::Delete) {
                     return Err(comment_not_found(&comment));
                 }
-                let event = apply(tx, &found, &user, &skill.id, change).await?;
+                let event = apply(tx, &found, &identity, &skill.id, change, limits).await?;
                 if let Some(event) = event {
-                    tx.append(Some(&user), event);
+                    tx.append(Some(&identity.user.id), event);
                 }
                 now_shown(tx, &key, &comment, &viewer).await
             })
@@ -238,13 +374,20 @@ async fn change(
 async fn apply(
     tx: &mut Tx,
     found: &CommentRow,
-    user: &str,
+    identity: &Identity,
     skill: &SkillId,
     change: Change,
+    (per_minute, most_edits): (u32, usize),
 ) -> Result<Option<Event>> {
     let (skill, comment) = (skill.clone(), found.id.clone());
+    let (user, is_site_admin) = (&identity.user.id, identity.is_site_admin());
     Ok(match change {
         Change::Edit(text) if text != found.text => {
+            check_rate(tx, user, per_minute).await?;
+            if table::edits(tx, &comment).await? >= i64::try_from(most_edits).unwrap_or(i64::MAX) {
+                let detail = format!("a comment is changed at most {most_edits} times");
+                return Err(Failure::new(ProblemCode::TooManyComments, detail));
+            }
             table::edit(tx, found, &text).await?;
             Some(Event::CommentEdited { skill, comment })
         }
@@ -253,15 +396,30 @@ async fn apply(
             Some(Event::CommentDeleted { skill, comment })
         }
         Change::Hide(reason) if !found.is_hidden => {
-            table::set_hidden(tx, &comment, user, Some(&reason)).await?;
+            table::set_hidden(tx, &comment, user, is_site_admin, Some(&reason)).await?;
             Some(Event::CommentHidden { skill, comment })
         }
         Change::Unhide if found.is_hidden => {
-            table::set_hidden(tx, &comment, user, None).await?;
+            check_may_show(is_site_admin, found.by_registry, *user == found.user)?;
+            table::set_hidden(tx, &comment, user, is_site_admin, None).await?;
             Some(Event::CommentUnhidden { skill, comment })
         }
         _ => None,
     })
+}
+
+/// Whether a moderator may show again what was hidden. Nobody judges what they have written themselves, or an admin of the registry.
+pub(super) fn check_may_show(is_site_admin: bool, by_registry: bool, is_own: bool) -> Result<()> {
+    match (is_site_admin, by_registry, is_own) {
+        (true, ..) | (_, false, false) => Ok(()),
+        (_, true, _) => Err(Failure::new(
+            ProblemCode::Forbidden,
+            "an admin of the registry has hidden it, and only one of them shows it again",
+        )),
+        (_, _, true) => {
+            Err(Failure::new(ProblemCode::Forbidden, "somebody else decides about what you have written"))
+        }
+    }
 }
 
 /// The identity as it stands in this transaction, where it sees the skill still.
@@ -274,12 +432,17 @@ pub(super) async fn still_seeing(tx: &mut Tx, identity: &Identity, id: &SkillId)
     Ok(identity)
 }
 
-/// Whether the user may say one more thing now.
+/// Counts one more thing that the user says, if it may be said now.
 pub(super) async fn check_rate(tx: &mut Tx, user: &str, limit: u32) -> Result<()> {
-    let since = tx.now.plus_seconds(-WINDOW);
-    if limit > 0 && table::said_since(tx, user, since).await? >= i64::from(limit) {
-        let detail = format!("at most {limit} comments and reports in a minute");
-        return Err(Problem::new(ProblemCode::RateLimited, detail).with("retry_after", WINDOW).into());
+    if limit == 0 {
+        return Ok(());
+    }
+    let (times, since) = table::count_said(tx, user, WINDOW).await?;
+    if times > i64::from(limit) {
+        // What is refused is undone with its count.
+        let wait = (since.plus_seconds(WINDOW).micros() - tx.now.micros()) / 1_000_000 + 1;
+        let detail = format!("at most {limit} comments, changes of them, answers and reports in a minute");
+        return Err(Problem::new(ProblemCode::RateLimited, detail).with("retry_after", wait).into());
     }
     Ok(())
 }
@@ -289,7 +452,7 @@ async fn now_shown(tx: &mut Tx, key: &str, id: &str, viewer: &Viewer) -> Result<
     Ok(viewer.shown(row))
 }
 
-fn checked(app: &App, text: &str) -> Result<String> {
+pub(super) fn checked(app: &App, text: &str) -> Result<String> {
     check_text("text", text, app.settings.limits.comment_length, true)?;
     match text.trim() {
         "" => Err(invalid("text", "`text` is empty")),

@@ -1,5 +1,6 @@
 //! The API, version 1: one file for each thing that can be asked.
 
+pub mod answers;
 pub mod approvals;
 pub mod audit;
 pub mod bundle;

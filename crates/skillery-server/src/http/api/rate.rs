@@ -8,7 +8,7 @@ use skillery_core::{Problem, ProblemCode, Rating, Scope, SkillId};
 
 use crate::access::{Caller, skill_not_found};
 use crate::app::App;
-use crate::db::{ratings, skills};
+use crate::db::{answers, ratings, skills};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
 use crate::skill;
@@ -73,7 +73,9 @@ pub async fn take_back(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
         .write(move |tx| {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
-                if ratings::remove(tx, &skill.id.key(), &user).await?.is_some() {
+                let key = skill.id.key();
+                if ratings::remove(tx, &key, &user).await?.is_some() {
+                    answers::remove(tx, &key, &user).await?;
                     tx.append(Some(&user), Event::SkillUnrated { skill: skill.id });
                 }
                 Ok(())

@@ -5,11 +5,16 @@ use axum::response::Response;
 use skillery_core::api::RatingsResponse;
 use skillery_core::{Problem, SkillId};
 
+use super::comments::viewer;
+use crate::access::Caller;
 use crate::app::App;
 use crate::db::ratings as table;
 use crate::failure::Result;
 use crate::http::call::{Call, Page, json};
 use crate::skill;
+
+/// Characters of the reviews and answers of one page, but for one review that is longer.
+const MAX_CHARACTERS: i64 = 200_000;
 
 /// A skill's ratings, the newest first.
 #[utoipa::path(
@@ -24,10 +29,17 @@ use crate::skill;
 pub async fn ratings(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    json(StatusCode::OK, &of_skill(&call.app, &skill.id, page).await?)
+    json(StatusCode::OK, &of_skill(&call.app, &call.caller, &skill.id, page, MAX_CHARACTERS).await?)
 }
 
-/// One page of the ratings of a skill that the caller sees.
-pub async fn of_skill(app: &App, id: &SkillId, page: Page) -> Result<RatingsResponse> {
-    table::page(&app.db, &id.key(), page.limit as i64, page.offset as i64).await
+/// One page of the ratings of a skill that the caller sees, with at most so many characters.
+pub async fn of_skill(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    page: Page,
+    characters: i64,
+) -> Result<RatingsResponse> {
+    let (viewer, rows) = (viewer(caller, id), (page.limit as i64, page.offset as i64));
+    table::page(&app.db, &id.key(), &viewer, rows, characters).await
 }

@@ -6,16 +6,20 @@ use skillery_core::api::{ReportKind, ReportRequest, ReportsResponse, ResolveRequ
 use skillery_core::id::IdError;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, SkillId};
 
-use super::comments::{check_rate, comment_not_found, moderates, still_seeing};
-use crate::access::Caller;
-use crate::db::comments::{self as table, NewReport, Viewer};
-use crate::db::{accounts, ratings};
+use super::comments::{check_rate, checked_reason, comment_not_found, moderates, still_seeing, viewer};
+use crate::access::{Caller, Identity};
+use crate::app::App;
+use crate::db::audit::{self, About};
+use crate::db::reports::{self as table, NewReport, Place};
+use crate::db::{Tx, accounts, answers, comments, ratings};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, done, invalid_parameter, json};
+use crate::http::call::{Call, Page, done, invalid_parameter, json};
 use crate::skill;
 use crate::text::{check_text, invalid};
 
-/// Reports a comment, a review or a skill to the moderators: admins of its namespace and of the registry. Once by each user.
+/// Reports a comment, a review, an answer to one or a skill to moderators. About a skill, and about what members of its org wrote,
+/// admins of the registry decide; about the rest admins of its namespace may, too. Each user reports the same once, and once more
+/// what a namespace has resolved: that is for admins of the registry then. Who reports is told to these alone.
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "comments", request_body = ReportRequest, security(("token" = ["rate"])),
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
@@ -23,27 +27,46 @@ use crate::text::{check_text, invalid};
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
     let (app, caller, request) = call.json::<ReportRequest>().await?;
+    submit(&app, &caller, request).await?;
+    Ok(done())
+}
+
+/// Reports something.
+pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Result<()> {
+    let identity = (**caller.require(Scope::Rate)?).clone();
     let id: SkillId = request
         .skill
         .parse()
         .map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))?;
     check_text("text", &request.text, app.settings.limits.reason_length, true)?;
-    let skill = skill::find(&app, &caller, &id).await?;
-    let identity = (**caller.require(Scope::Rate)?).clone();
-    let reviewer = match &request.review {
-        Some(name) => Some(accounts::user_by_name(app.db.reader(), name).await?.ok_or_else(no_review)?),
+    let skill = skill::find(app, caller, &id).await?;
+    let named = request.review.as_ref().or(request.answer.as_ref());
+    let reviewer = match named {
+        Some(name) => Some(accounts::user_by_name(app.db.reader(), name).await?.ok_or_else(no_review)?.id),
         None => None,
     };
-    let (kind, target) = match (&request.comment, reviewer) {
-        (Some(comment), None) => (ReportKind::Comment, comment.clone()),
-        (None, Some(user)) => (ReportKind::Review, user.id),
-        (None, None) => (ReportKind::Skill, String::new()),
-        (Some(_), Some(_)) => {
-            return Err(invalid("comment", "report a comment or a review, not both at once"));
+    let (kind, target) = match (request.comment, &request.review, &request.answer, reviewer) {
+        (Some(comment), None, None, _) => (ReportKind::Comment, comment),
+        (None, Some(_), None, Some(user)) => (ReportKind::Review, user),
+        (None, None, Some(_), Some(user)) => (ReportKind::Answer, user),
+        (None, None, None, _) => (ReportKind::Skill, String::new()),
+        _ => {
+            let detail = "report a comment, a review or an answer, not several at once";
+            return Err(invalid("comment", detail));
         }
     };
-    let (reason, text) = (request.reason, request.text.trim().to_owned());
-    let new = NewReport { id: app.environment.new_id(), skill: skill.id, kind, target, reason, text };
+    let viewer = viewer(caller, &skill.id);
+    let new = NewReport {
+        id: app.environment.new_id(),
+        skill: skill.id,
+        kind,
+        target,
+        reason: request.reason,
+        text: request.text.trim().to_owned(),
+        accused: None,
+        said: None,
+        for_registry: true,
+    };
     let limit = app.settings.limits.comments_per_minute;
     app.db
         .write(move |tx| {
@@ -51,19 +74,29 @@ pub async fn create(call: Call) -> Result<Response> {
                 let identity = still_seeing(tx, &identity, &new.skill).await?;
                 let (user, key) = (identity.user.id.clone(), new.skill.key());
                 check_rate(tx, &user, limit).await?;
-                let is_moderator = moderates(&identity, &new.skill.namespace().key());
-                let viewer = Viewer { user: user.clone(), is_moderator };
+                let mut new = new;
                 match new.kind {
                     ReportKind::Comment => {
-                        let found = table::find(tx.connection(), &key, &new.target).await?;
-                        found
-                            .filter(|found| viewer.sees(found))
-                            .ok_or_else(|| comment_not_found(&new.target))?;
+                        let found = comments::find(tx.connection(), &key, &new.target).await?;
+                        let found = found.filter(|found| viewer.sees(found));
+                        let found = found.ok_or_else(|| comment_not_found(&new.target))?;
+                        (new.accused, new.said) = (Some(found.user), Some(found.text));
                     }
-                    ReportKind::Review if !ratings::is_there(tx, &key, &new.target).await? => {
-                        return Err(no_review());
+                    ReportKind::Review => {
+                        let text = ratings::text(tx, &key, &new.target).await?.ok_or_else(no_review)?;
+                        (new.accused, new.said) = (Some(new.target.clone()), Some(text));
                     }
-                    _ => {}
+                    ReportKind::Answer => {
+                        let found = answers::find(tx.connection(), &key, &new.target).await?;
+                        let found = found.ok_or_else(no_review)?;
+                        (new.accused, new.said) = (Some(found.author), Some(found.text));
+                    }
+                    ReportKind::Skill => {}
+                }
+                if let Some(accused) = &new.accused {
+                    // Whose fault it may be does not decide about it.
+                    let org = new.skill.namespace().org_key();
+                    new.for_registry = table::is_of_house(tx, accused, &org).await?;
                 }
                 match table::report(tx, &user, &new).await? {
                     true => Ok(()),
@@ -71,15 +104,15 @@ pub async fn create(call: Call) -> Result<Response> {
                 }
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
 fn no_review() -> Failure {
-    Failure::new(ProblemCode::UserNotFound, "nobody of that name has rated the skill")
+    Failure::new(ProblemCode::ReviewNotFound, "nobody of that name has rated the skill, or been answered")
 }
 
-/// What was reported where the caller is a moderator, the oldest first.
+/// What was reported and is the caller's to decide about, the oldest first. A report that is open and has a resolution was resolved
+/// before.
 #[utoipa::path(
     get, path = "/api/v1/reports", tag = "comments", security(("token" = ["admin"])),
     params(
@@ -93,15 +126,28 @@ fn no_review() -> Failure {
 pub async fn list(call: &Call) -> Result<Response> {
     let page = call.page()?;
     let namespace = call.parsed::<Namespace>("namespace")?;
-    let within = places(&call.caller, namespace.as_ref())?;
     let is_open = match call.parameter("state").as_deref() {
         None | Some("open") => true,
         Some("resolved") => false,
         Some(_) => return Err(invalid_parameter("state", "use `open` or `resolved`")),
     };
+    json(StatusCode::OK, &reports(&call.app, &call.caller, namespace.as_ref(), is_open, page).await?)
+}
+
+/// Reports that are the caller's to decide about, of all namespaces or of this one and those below.
+pub async fn reports(
+    app: &App,
+    caller: &Caller,
+    namespace: Option<&Namespace>,
+    is_open: bool,
+    page: Page,
+) -> Result<ReportsResponse> {
+    let identity = caller.require(Scope::Admin)?;
+    let (within, is_site_admin) = (places(caller, namespace)?, identity.is_site_admin());
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let (total, reports) = table::reports(&call.app.db, within.as_deref(), is_open, limit, offset).await?;
-    json(StatusCode::OK, &ReportsResponse { total, reports })
+    let wanted = table::Wanted { within, is_open, for_site_admin: is_site_admin };
+    let (total, reports) = table::reports(&app.db, &wanted, limit, offset).await?;
+    Ok(ReportsResponse { total, reports })
 }
 
 /// Keys of the namespaces that the caller moderates; none: all.
@@ -119,7 +165,8 @@ fn places(caller: &Caller, namespace: Option<&Namespace>) -> Result<Option<Vec<S
     Ok(within)
 }
 
-/// Says what was done about a report. Two moderators at the same time: the second one gets 409.
+/// Says what was done about a report. Two moderators at the same time: the second one gets 409. What an admin of the registry has
+/// resolved is theirs from then on.
 #[utoipa::path(
     put, path = "/api/v1/reports/{report}", tag = "comments", request_body = ResolveRequest,
     params(("report" = String, Path, description = "its id")), security(("token" = ["admin"])),
@@ -128,28 +175,85 @@ fn places(caller: &Caller, namespace: Option<&Namespace>) -> Result<Option<Vec<S
 pub async fn resolve(call: Call, report: &str) -> Result<Response> {
     places(&call.caller, None)?;
     let (app, caller, request) = call.json::<ResolveRequest>().await?;
-    check_text("resolution", &request.resolution, app.settings.limits.reason_length, true)?;
-    if request.resolution.trim().is_empty() {
-        return Err(invalid("resolution", "say what was done about it"));
-    }
+    resolve_report(&app, &caller, report, &request.resolution).await?;
+    Ok(done())
+}
+
+/// Says what was done about a report.
+pub async fn resolve_report(app: &App, caller: &Caller, report: &str, resolution: &str) -> Result<()> {
+    places(caller, None)?;
+    let resolution = checked_reason(app, "resolution", resolution, "say what was done about it")?;
     let (identity, report) = ((**caller.require(Scope::Admin)?).clone(), report.to_owned());
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
-                let place = table::report_place(tx, &report).await?;
-                let place = place.filter(|(namespace, _)| moderates(&identity, namespace));
-                match place {
-                    None => Err(Failure::new(ProblemCode::ReportNotFound, "there is no such report here")),
-                    Some((_, false)) => {
-                        Err(Failure::new(ProblemCode::ReportExists, "the report is resolved already"))
-                    }
-                    Some((_, true)) => {
-                        table::resolve(tx, &report, &identity.user.id, request.resolution.trim()).await
-                    }
+                let place = of_moderator(tx, &identity, &report).await?;
+                if !place.is_open {
+                    return Err(Failure::new(ProblemCode::ReportExists, "the report is resolved already"));
                 }
+                let (user, is_site_admin) = (&identity.user.id, identity.is_site_admin());
+                table::resolve(tx, &report, user, is_site_admin, &resolution).await?;
+                audit::write_done(tx, "report.resolved", user, about(&place, &report, is_site_admin)).await
             })
         })
-        .await?;
+        .await
+}
+
+/// Opens a report again that was resolved. What was done about it before stays beside it.
+#[utoipa::path(
+    post, path = "/api/v1/reports/{report}/reopen", tag = "comments",
+    params(("report" = String, Path, description = "its id")), security(("token" = ["admin"])),
+    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn reopen(call: &Call, report: &str) -> Result<Response> {
+    reopen_report(&call.app, &call.caller, report).await?;
     Ok(done())
+}
+
+/// Opens a report again.
+pub async fn reopen_report(app: &App, caller: &Caller, report: &str) -> Result<()> {
+    places(caller, None)?;
+    let (identity, report) = ((**caller.require(Scope::Admin)?).clone(), report.to_owned());
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let identity = identity.again(tx).await?;
+                let place = of_moderator(tx, &identity, &report).await?;
+                if place.is_open {
+                    return Err(Failure::new(ProblemCode::ReportExists, "the report is open already"));
+                }
+                table::reopen(tx, &report).await?;
+                let about = about(&place, &report, identity.is_site_admin());
+                audit::write_done(tx, "report.reopened", &identity.user.id, about).await
+            })
+        })
+        .await
+}
+
+/// The report, where the identity may decide about it.
+async fn of_moderator(tx: &mut Tx, identity: &Identity, report: &str) -> Result<Place> {
+    let place = table::place(tx, report).await?;
+    let not_found = || Failure::new(ProblemCode::ReportNotFound, "there is no such report here");
+    let place = place.ok_or_else(not_found)?;
+    if identity.is_site_admin() {
+        return Ok(place);
+    }
+    if place.for_registry || !moderates(identity, &place.skill.namespace().key()) {
+        return Err(not_found());
+    }
+    if place.accused.as_ref() == Some(&identity.user.id) {
+        let detail = "somebody else decides about what you have written";
+        return Err(Failure::new(ProblemCode::Forbidden, detail));
+    }
+    Ok(place)
+}
+
+/// What the audit says. A namespace does not read of what is for the registry.
+fn about(place: &Place, report: &str, by_registry: bool) -> About {
+    let about = match place.for_registry || by_registry {
+        true => About::default(),
+        false => About::skill(&place.skill),
+    };
+    About { subject: Some(format!("{} report {report}", place.skill)), ..about }
 }

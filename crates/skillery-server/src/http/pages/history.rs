@@ -96,6 +96,10 @@ fn words(event: &Event) -> (Option<Version>, &'static str) {
         Event::SkillUnrated { .. } => return (None, "Somebody took a rating back"),
         Event::SkillStarred { .. } => return (None, "Somebody starred it"),
         Event::SkillUnstarred { .. } => return (None, "Somebody took a star back"),
+        Event::ReviewAnswered { .. } => return (None, "Its authors answered a review"),
+        Event::ReviewAnswerRemoved { .. } => return (None, "An answer to a review was taken back"),
+        Event::ReviewHidden { .. } => return (None, "A moderator hid the text of a review"),
+        Event::ReviewUnhidden { .. } => return (None, "A moderator showed the text of a review again"),
         _ => return (None, "Something changed that this page has no words for"),
     };
     (Some(version.clone()), what)

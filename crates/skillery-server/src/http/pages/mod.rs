@@ -5,6 +5,7 @@
 
 mod assets;
 mod badge;
+mod comments;
 mod crawlers;
 mod dependencies;
 mod desk;
@@ -63,7 +64,9 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", versions::FILE, Who::Reader),
     ("get", versions::RAW, Who::Reader),
     ("get", ratings::RATINGS, Who::Reader),
-    ("post", ratings::RATINGS, Who::Scope(skillery_core::Scope::Rate)),
+    ("post", ratings::RATINGS, Who::SignedIn),
+    ("get", comments::COMMENTS, Who::Reader),
+    ("post", comments::COMMENTS, Who::SignedIn),
     ("get", badge::BADGE, Who::Reader),
     ("get", feed::SKILL_FEED, Who::Reader),
     ("get", feed::NAMESPACE_FEED, Who::Reader),
@@ -159,7 +162,9 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         }
         (Place::Raw(id, version, path), Method::GET) => versions::raw(&call, &id, &version, &path).await,
         (Place::Ratings(id), Method::GET) => ratings::list(&call, frame, &id).await,
-        (Place::Ratings(id), Method::POST) => ratings::change(call, &id).await,
+        (Place::Ratings(id), Method::POST) => Box::pin(ratings::change(call, frame, &id)).await,
+        (Place::Comments(id), Method::GET) => comments::list(&call, frame, &id).await,
+        (Place::Comments(id), Method::POST) => Box::pin(comments::change(call, frame, &id)).await,
         (Place::Badge(id, kind), Method::GET) => badge::show(&call, &id, &kind).await,
         (Place::SkillFeed(id), Method::GET) => feed::of_skill(&call, &id).await,
         (Place::NamespaceFeed(namespace), Method::GET) => feed::of_namespace(&call, &namespace).await,

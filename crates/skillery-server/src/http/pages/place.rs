@@ -4,8 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, crawlers, dependencies, desk, feed, history, listing, ratings, search, sign_in, skill,
-    versions,
+    assets, badge, comments, crawlers, dependencies, desk, feed, history, listing, ratings, search, sign_in,
+    skill, versions,
 };
 use crate::failure::{Failure, Result};
 
@@ -56,6 +56,8 @@ pub enum Place {
     Raw(SkillId, Version, String),
     /// What people think of it.
     Ratings(SkillId),
+    /// What they say of it.
+    Comments(SkillId),
     /// A picture of one fact about it.
     Badge(SkillId, String),
     /// What is new of a skill.
@@ -100,6 +102,7 @@ impl Place {
             Self::File(..) => versions::FILE,
             Self::Raw(..) => versions::RAW,
             Self::Ratings(_) => ratings::RATINGS,
+            Self::Comments(_) => comments::COMMENTS,
             Self::Badge(..) => badge::BADGE,
             Self::SkillFeed(_) => feed::SKILL_FEED,
             Self::NamespaceFeed(_) => feed::NAMESPACE_FEED,
@@ -156,6 +159,7 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     let Some(place) = versions else {
         return match segments {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
+            [skill @ .., "comments"] if skill.len() >= 2 => Some(Place::Comments(id(skill)?)),
             [skill @ .., "dependencies"] if skill.len() >= 2 => Some(Place::Dependencies(id(skill)?)),
             [skill @ .., "log"] if skill.len() >= 2 => Some(Place::Log(id(skill)?)),
             [skill @ .., "badge", kind] if skill.len() >= 2 => {
@@ -212,6 +216,7 @@ mod tests {
             ),
             ("/acme/email/tool/versions/1.0.0/files", Some(Place::Files(id(), version()))),
             ("/acme/email/tool/ratings", Some(Place::Ratings(id()))),
+            ("/acme/email/tool/comments", Some(Place::Comments(id()))),
             ("/acme/email/tool/versions/one", None),
             ("/acme/email/tool/versions/1.0.0/files/", Some(Place::File(id(), version(), String::new()))),
             ("/acme/email/tool/", None),

@@ -1,19 +1,30 @@
 //! `GET` and `POST /{id}/ratings`
 
-use askama::Template;
-use axum::response::Response;
-use skillery_core::api::{RateRequest, RatingsResponse};
-use skillery_core::{ProblemCode, Scope, SkillId};
+use std::sync::Arc;
 
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{RateRequest, RatingsResponse, ReportReason, ReportRequest, Review};
+use skillery_core::{ProblemCode, Role, Scope, SkillId};
+
+use super::comments::report;
+use super::desk::pager::first;
+use super::desk::tried::Tried;
 use super::form::Form;
-use super::frame::{Frame, page, see_other};
+use super::frame::{Frame, see_other, with_status};
 use super::skill::Header;
-use super::{notice, show};
+use super::{notice, place, show};
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::ratings as table;
 use crate::failure::{Failure, Result};
-use crate::http::api::{rate, ratings as api};
-use crate::http::call::Call;
+use crate::http::api::{answers, rate, ratings as api, reports};
+use crate::http::call::{Call, Page};
 use crate::skill;
+
+/// Characters of reviews and answers on a page.
+const CHARACTERS: i64 = 15_000;
 
 /// What people think of a skill.
 pub const RATINGS: &str = "/{id}/ratings";
@@ -31,12 +42,58 @@ struct RatingsPage {
     own: Option<(f64, String)>,
     previous: Option<String>,
     next: Option<String>,
+    offset: usize,
+    /// Whether the viewer answers for the authors.
+    may_answer: bool,
+    is_moderator: bool,
+    /// Which form is open.
+    open: Open,
+    reasons: &'static [ReportReason],
+    most: usize,
+    tried: Tried,
+}
+
+/// Which form is open, and at whose review.
+struct Open {
+    user: String,
+    form: String,
 }
 
 impl RatingsPage {
     /// Whether these stars are those that the viewer gave.
     fn is_chosen(&self, stars: &u32) -> bool {
         self.own.as_ref().is_some_and(|(rating, _)| rating.round() as u32 == *stars)
+    }
+
+    fn is_own(&self, review: &Review) -> bool {
+        self.frame.viewer.as_ref().is_some_and(|viewer| viewer.name == review.author)
+    }
+
+    /// Whether a form is open at this review that the viewer may send.
+    fn is_open(&self, review: &Review) -> bool {
+        self.open.user == review.author
+            && match self.open.form.as_str() {
+                "answer" => self.may_answer,
+                "hide" => self.is_moderator,
+                "report" => self.may_rate,
+                "report-answer" => self.may_rate && review.answer.is_some(),
+                _ => false,
+            }
+    }
+
+    /// The address of this page with a form at a review.
+    fn with(&self, review: &Review, form: &str) -> String {
+        let (id, offset, user) = (&self.header.id, self.offset, &review.author);
+        format!("/{id}/ratings?offset={offset}&user={}&form={form}#r-{user}", place::encoded(user))
+    }
+
+    /// What stands in the field of an answer: what was tried, else what is there.
+    fn typed<'page>(&'page self, review: &'page Review) -> &'page str {
+        match &review.answer {
+            _ if self.tried.is("answer") => self.tried.typed("answer", "text"),
+            Some(answer) => &answer.text,
+            None => "",
+        }
     }
 
     fn own_text(&self) -> &str {
@@ -47,43 +104,82 @@ impl RatingsPage {
 /// The mean, how it comes about, and what was written.
 pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
-    let ratings = api::of_skill(&call.app, &skill.id, rows).await?;
+    let open = Open {
+        user: call.parameter("user").unwrap_or_default(),
+        form: call.parameter("form").unwrap_or_default(),
+    };
+    render(&call.app, &call.caller, frame, id, (rows, open), (Tried::default(), StatusCode::OK)).await
+}
+
+async fn render(
+    app: &Arc<App>,
+    caller: &Caller,
+    frame: Frame,
+    id: &SkillId,
+    (rows, open): (Page, Open),
+    (tried, status): (Tried, StatusCode),
+) -> Result<Response> {
+    let skill = skill::find(app, caller, id).await?;
+    let ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
     header.ratings = ratings.count;
     let bar = |stars: u32| {
         let number = ratings.histogram.get(&stars.to_string()).copied().unwrap_or_default();
         (stars, number, number * 100 / ratings.count.max(1))
     };
-    let viewer = call.caller.identity();
+    let viewer = caller.identity();
     let own = match viewer {
-        Some(identity) => table::own(&call.app.db, &skill.id.key(), &identity.user.id).await?,
+        Some(identity) => table::own(&app.db, &skill.id.key(), &identity.user.id).await?,
         None => None,
     };
     let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
     let address = |offset: usize| format!("/{}/ratings?offset={offset}", skill.id);
-    let end = rows.offset + rows.limit;
-    let has_next = (end as i64) < ratings.count && end <= call.app.settings.limits.page_offset;
-    page(&RatingsPage {
+    let next = ratings.next.and_then(|next| usize::try_from(next).ok());
+    let next = next.filter(|next| *next <= app.settings.limits.page_offset);
+    let namespace = skill.id.namespace();
+    let template = RatingsPage {
         frame: frame.titled(format!("Ratings of {}", skill.id)).part("skill"),
         header,
         bars: (1..=5).rev().map(bar).collect(),
         may_rate: viewer.is_some_and(|identity| identity.has(Scope::Rate)),
+        may_answer: caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok(),
+        is_moderator: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
         own,
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: has_next.then(|| address(end)),
+        next: next.map(address),
+        offset: rows.offset,
         ratings,
-    })
+        open,
+        reasons: ReportReason::ALL,
+        most: app.settings.limits.comment_length,
+        tried,
+    };
+    with_status(status, &template)
 }
 
-/// Rates the skill, or takes the rating back.
-pub async fn change(call: Call, id: &SkillId) -> Result<Response> {
+/// Rates the skill, takes the rating back, or does something about the review of a user.
+pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let form = Form::read(call).await?;
     let skill = skill::find(&form.app, &form.caller, id).await?;
     let path = format!("/{}/ratings", skill.id);
-    if form.text("action") == "remove" {
-        rate::take_back(&form.app, &form.caller, &skill.id).await?;
-        return Ok(see_other(&notice::with(&path, "rating-removed")));
+    let user = form.text("user").into_owned();
+    match form.text("action").as_ref() {
+        "" => {}
+        "remove" => {
+            rate::take_back(&form.app, &form.caller, &skill.id).await?;
+            return Ok(see_other(&notice::with(&path, "rating-removed")));
+        }
+        action => {
+            return match act(&form, &skill.id, action, &user).await {
+                Ok(code) => Ok(see_other(&notice::with(&path, code))),
+                Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
+                Err(failure) => {
+                    let shown = Tried::new(&form, failure, if action == "hide" { "reason" } else { "text" })?;
+                    let asked = (first(&form.app), Open { user, form: action.to_owned() });
+                    render(&form.app, &form.caller, frame, &skill.id, asked, shown).await
+                }
+            };
+        }
     }
     let rating = form.text("rating").parse::<f64>();
     let rating =
@@ -91,4 +187,35 @@ pub async fn change(call: Call, id: &SkillId) -> Result<Response> {
     let request = RateRequest { rating, review: form.filled("review") };
     rate::give(&form.app, &form.caller, &skill.id, request).await?;
     Ok(see_other(&notice::with(&path, "rated")))
+}
+
+/// Does what the form asks for about a review, and gives what is to be said of it.
+async fn act(form: &Form, id: &SkillId, action: &str, user: &str) -> Result<&'static str> {
+    let (app, caller) = (&form.app, &form.caller);
+    Ok(match action {
+        "answer" => {
+            answers::answer(app, caller, id, user, &form.text("text")).await?;
+            "answered"
+        }
+        "unanswer" => {
+            answers::take_back(app, caller, id, user).await?;
+            "answer-removed"
+        }
+        "hide" => {
+            answers::hide_review(app, caller, id, user, &form.text("reason")).await?;
+            "hidden"
+        }
+        "unhide" => {
+            answers::unhide_review(app, caller, id, user).await?;
+            "unhidden"
+        }
+        "report" | "report-answer" => {
+            let whole = report(form, id)?;
+            let user = Some(user.to_owned());
+            let (review, answer) = if action == "report" { (user, None) } else { (None, user) };
+            reports::submit(app, caller, ReportRequest { review, answer, ..whole }).await?;
+            "reported"
+        }
+        _ => return Err(Failure::new(ProblemCode::InvalidParameter, "there is no such form here")),
+    })
 }

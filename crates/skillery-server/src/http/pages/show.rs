@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use jiff::Timestamp;
+use skillery_core::api::ReportReason;
 use skillery_core::time::Time;
 
 /// How many there are of something.
@@ -107,6 +108,18 @@ pub fn ago(now: impl Borrow<Time>, then: impl Borrow<Time>) -> String {
 /// A moment out of a record, where times are texts.
 pub fn time(text: &str) -> Time {
     text.parse::<Timestamp>().map_or(Time::from_micros(0), |time| Time::from_micros(time.as_microsecond()))
+}
+
+/// Why something is reported, as whoever reports it says it.
+pub fn complaint(reason: &ReportReason) -> &'static str {
+    match reason {
+        ReportReason::Spam => "It is advertising",
+        ReportReason::Abuse => "It attacks people",
+        ReportReason::Malicious => "It harms who installs it",
+        ReportReason::Rights => "Somebody else has the rights to it",
+        ReportReason::Privacy => "It has data of people",
+        ReportReason::Other => "Something else",
+    }
 }
 
 /// A text as HTML, where what stands between backticks is code.

@@ -41,6 +41,8 @@ pub struct Header {
     pub versions: usize,
     /// Ratings.
     pub ratings: i64,
+    /// Threads of comments, where they were counted.
+    pub comments: u64,
     /// The version that the page is of, where it is of one.
     pub shown: Option<Version>,
 }
@@ -58,7 +60,7 @@ impl Header {
                 (segment.to_owned(), place.clone())
             })
             .collect();
-        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0, shown: None }
+        Self { id, visibility, latest, tab, crumbs, versions: 0, ratings: 0, comments: 0, shown: None }
     }
 
     /// The same above a page of this version.
@@ -114,7 +116,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         Err(failure) if failure.problem.status < 500 => (false, Vec::new()),
         Err(failure) => return Err(failure),
     };
-    let ratings = ratings_api::of_skill(app, &row.id, Page { limit: 3, offset: 0 }).await?;
+    let ratings = ratings_api::of_skill(app, &call.caller, &row.id, Page { limit: 0, offset: 0 }, 0).await?;
     let installs = skill::load(app, &call.caller, &row.id)
         .await?
         .record

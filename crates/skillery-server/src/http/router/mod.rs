@@ -95,6 +95,7 @@ fn named(path: &str) -> Option<(&'static str, &str)> {
         ("/api/v1/notifications/webhooks/", "/deliveries", WEBHOOK_DELIVERIES),
         ("/api/v1/notifications/webhooks/", "/redeliver", WEBHOOK_REDELIVER),
         ("/api/v1/notifications/webhooks/", "", WEBHOOK),
+        ("/api/v1/reports/", "/reopen", REOPEN),
         ("/api/v1/reports/", "", REPORT),
     ];
     routes.into_iter().find_map(|(prefix, end, route)| {
@@ -163,6 +164,7 @@ pub const UNSUBSCRIBE: &str = "/api/v1/notifications/unsubscribe";
 const TOKEN: &str = "/api/v1/tokens/{token}";
 const TILE: &str = "/log/v1/tile/{path}";
 const REPORT: &str = "/api/v1/reports/{report}";
+const REOPEN: &str = "/api/v1/reports/{report}/reopen";
 const KEY: &str = "/api/v1/keys/{fingerprint}";
 const USER: &str = "/api/v1/users/{user}";
 const SUBJECT: &str = "/api/v1/users/{user}/subject";
@@ -175,6 +177,7 @@ async fn one(call: Call, route: &'static str, name: &str) -> Result<Response> {
     match (route, call.method()) {
         (TOKEN, Method::DELETE) => api::tokens::revoke(&call, name).await,
         (REPORT, Method::PUT) => api::reports::resolve(call, name).await,
+        (REOPEN, Method::POST) => api::reports::reopen(&call, name).await,
         (KEY, Method::DELETE) => api::keys::revoke(&call, name).await,
         (USER, Method::PATCH) => api::users::update(call, name).await,
         (SUBJECT, Method::PUT) => api::subject::link(call, name).await,

@@ -22,6 +22,9 @@ const RATINGS: &str = "/api/v1/skills/{id}/ratings";
 const COMMENTS: &str = "/api/v1/skills/{id}/comments";
 const COMMENT: &str = "/api/v1/skills/{id}/comments/{comment}";
 const HIDDEN: &str = "/api/v1/skills/{id}/comments/{comment}/hidden";
+const TEXTS: &str = "/api/v1/skills/{id}/comments/{comment}/texts";
+const ANSWER: &str = "/api/v1/skills/{id}/ratings/{user}/answer";
+const REVIEW_HIDDEN: &str = "/api/v1/skills/{id}/ratings/{user}/hidden";
 const USAGE: &str = "/api/v1/skills/{id}/usage";
 const INSTALLS: &str = "/api/v1/skills/{id}/usage/installs";
 const ADOPTION: &str = "/api/v1/skills/{id}/usage/adoption";
@@ -109,7 +112,7 @@ pub(super) struct Asked {
     pub(super) route: &'static str,
     pub(super) id: SkillId,
     pub(super) version: Option<Version>,
-    /// The path of a file of the version, or the id of a comment.
+    /// The path of a file of the version, or the id of a comment, or the name of whose review it is.
     pub(super) path: Option<String>,
 }
 
@@ -123,6 +126,9 @@ pub(super) fn asked(rest: &str) -> std::result::Result<Asked, (&'static str, Fai
         [id @ .., "comments"] if id.len() >= 2 => Some((COMMENTS, id, None)),
         [id @ .., "comments", comment] if id.len() >= 2 => Some((COMMENT, id, Some(*comment))),
         [id @ .., "comments", comment, "hidden"] if id.len() >= 2 => Some((HIDDEN, id, Some(*comment))),
+        [id @ .., "comments", comment, "texts"] if id.len() >= 2 => Some((TEXTS, id, Some(*comment))),
+        [id @ .., "ratings", user, "answer"] if id.len() >= 2 => Some((ANSWER, id, Some(*user))),
+        [id @ .., "ratings", user, "hidden"] if id.len() >= 2 => Some((REVIEW_HIDDEN, id, Some(*user))),
         _ => None,
     };
     if let Some((route, id, comment)) = said {
@@ -161,6 +167,13 @@ pub(super) async fn skill(call: Call, asked: Asked) -> Result<Response> {
         (COMMENT, Method::DELETE, _) => api::comments::delete(&call, &id, &path.unwrap_or_default()).await,
         (HIDDEN, Method::PUT, _) => api::comments::hide(call, &id, &path.unwrap_or_default()).await,
         (HIDDEN, Method::DELETE, _) => api::comments::unhide(&call, &id, &path.unwrap_or_default()).await,
+        (TEXTS, Method::GET, _) => api::comments::texts(&call, &id, &path.unwrap_or_default()).await,
+        (ANSWER, Method::PUT, _) => api::answers::set(call, &id, &path.unwrap_or_default()).await,
+        (ANSWER, Method::DELETE, _) => api::answers::remove(&call, &id, &path.unwrap_or_default()).await,
+        (REVIEW_HIDDEN, Method::PUT, _) => api::answers::hide(call, &id, &path.unwrap_or_default()).await,
+        (REVIEW_HIDDEN, Method::DELETE, _) => {
+            api::answers::unhide(&call, &id, &path.unwrap_or_default()).await
+        }
         (USAGE, Method::GET, _) => api::usage::show(&call, &id).await,
         (INSTALLS, Method::GET, _) => api::insight::installs::show(&call, &id).await,
         (ADOPTION, Method::GET, _) => api::insight::adoption::show(&call, &id).await,

@@ -8,6 +8,7 @@ mod provider;
 mod settings;
 mod sign_in;
 mod skills;
+mod talk;
 mod texts;
 
 use axum::body::Body;

@@ -5,7 +5,7 @@
 
 mod account;
 mod admin;
-mod ask;
+pub(super) mod ask;
 mod jobs;
 mod keys;
 mod limits;
@@ -13,14 +13,15 @@ mod log;
 mod members;
 mod namespace;
 mod orgs;
-mod pager;
+pub(super) mod pager;
 mod policy;
 mod provider;
 mod publishers;
+mod reports;
 mod secret;
 mod skill;
 mod tokens;
-mod tried;
+pub(super) mod tried;
 mod users;
 
 use axum::http::Method;
@@ -54,6 +55,10 @@ pub enum Place {
     Publishers(Namespace),
     /// The shared secret of an org.
     SigningSecret(Namespace),
+    /// What was reported in a namespace.
+    Reports(Namespace),
+    /// What was reported anywhere.
+    AllReports,
     /// Who sees a skill.
     Visibility(SkillId),
     /// Whether a version is yanked.
@@ -84,6 +89,8 @@ const MEMBERS: &str = "/orgs/{namespace}/members";
 const POLICY: &str = "/orgs/{namespace}/policy";
 const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
 const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
+const REPORTS: &str = "/orgs/{namespace}/comments";
+const ALL_REPORTS: &str = "/admin/reports";
 const VISIBILITY: &str = "/{id}/visibility";
 const YANK: &str = "/{id}/versions/{version}/yank";
 const ADMIN: &str = "/admin";
@@ -109,6 +116,10 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", PUBLISHERS, Who::Scope(Scope::Admin)),
     ("get", SIGNING_SECRET, Who::Scope(Scope::Read)),
     ("post", SIGNING_SECRET, Who::Scope(Scope::Admin)),
+    ("get", REPORTS, Who::Scope(Scope::Admin)),
+    ("post", REPORTS, Who::Scope(Scope::Admin)),
+    ("get", ALL_REPORTS, Who::SiteAdmin),
+    ("post", ALL_REPORTS, Who::SiteAdmin),
     ("post", VISIBILITY, Who::Scope(Scope::Admin)),
     ("post", YANK, Who::Scope(Scope::Publish)),
     ("get", ADMIN, Who::SiteAdmin),
@@ -135,6 +146,8 @@ impl Place {
             Self::Policy(_) => POLICY,
             Self::Publishers(_) => PUBLISHERS,
             Self::SigningSecret(_) => SIGNING_SECRET,
+            Self::Reports(_) => REPORTS,
+            Self::AllReports => ALL_REPORTS,
             Self::Visibility(_) => VISIBILITY,
             Self::Yank(..) => YANK,
             Self::Admin => ADMIN,
@@ -165,6 +178,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["account", "tokens"] => Some(Place::Tokens),
         ["account", "keys"] => Some(Place::Keys),
         ["admin"] => Some(Place::Admin),
+        ["admin", "reports"] => Some(Place::AllReports),
         ["admin", "users"] => Some(Place::Users),
         ["admin", "orgs"] => Some(Place::Orgs),
         ["admin", "limits"] => Some(Place::Limits),
@@ -175,6 +189,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
+        ["orgs", place @ .., "comments"] => Some(Place::Reports(namespace(place)?)),
         ["orgs", org, "signing-secret"] => Some(Place::SigningSecret(org.parse().ok()?)),
         ["orgs", place @ ..] => Some(Place::Namespace(namespace(place)?)),
         [id @ .., "visibility"] => Some(Place::Visibility(skill(id)?)),
@@ -201,6 +216,10 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Publishers(namespace), Method::POST) => publishers::change(call, frame, &namespace).await,
         (Place::SigningSecret(org), Method::GET) => secret::show(&call, frame, &org).await,
         (Place::SigningSecret(org), Method::POST) => secret::change(call, frame, &org).await,
+        (Place::Reports(namespace), Method::GET) => reports::show(&call, frame, Some(&namespace)).await,
+        (Place::Reports(namespace), Method::POST) => reports::change(call, frame, Some(&namespace)).await,
+        (Place::AllReports, Method::GET) => reports::show(&call, frame, None).await,
+        (Place::AllReports, Method::POST) => reports::change(call, frame, None).await,
         (Place::Visibility(id), Method::POST) => skill::set_visibility(call, &id).await,
         (Place::Yank(id, version), Method::POST) => skill::yank(call, frame, &id, &version).await,
         (Place::Admin, Method::GET) => admin::show(&call, frame).await,
@@ -231,6 +250,7 @@ mod tests {
             ("orgs/acme/email", Some(Place::Namespace(namespace()))),
             ("orgs/acme/email/members", Some(Place::Members(namespace()))),
             ("orgs/members", None),
+            ("orgs/acme/email/comments", Some(Place::Reports(namespace()))),
             ("orgs", None),
             ("orgs/acme/email/signing-secret", None),
             ("acme/tool/visibility", Some(Place::Visibility("acme/tool".parse().unwrap()))),

@@ -17,7 +17,10 @@ pub struct Tried {
 /// Whether a failure is about what was typed, so that typing something else may help.
 fn is_about_fields(failure: &Failure) -> bool {
     matches!(failure.problem.status, 400 | 409 | 422)
-        || matches!(failure.code(), ProblemCode::UserNotFound | ProblemCode::IssuerNotAllowed)
+        || matches!(
+            failure.code(),
+            ProblemCode::UserNotFound | ProblemCode::IssuerNotAllowed | ProblemCode::RateLimited
+        )
 }
 
 impl Tried {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use ammonia::Builder;
 pub use links::Place;
-use pulldown_cmark::{Options, Parser};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use quick_cache::Weighter;
 
 /// Characters that are shown of a text.
@@ -54,6 +54,34 @@ pub fn render(text: &str, place: Option<&Place>) -> Rendered {
         html += "<p>The rest is not shown here.</p>";
     }
     html.into()
+}
+
+/// Makes HTML of what somebody says in a comment: lines are broken where they were, headings are only bold, and HTML is text. What
+/// the page is made of, its headings and the names of its places, is its own.
+pub fn said(text: &str) -> Rendered {
+    let place = None;
+    let Some(events) = rewrite::rewrite(Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH), place) else {
+        return source(text).into();
+    };
+    let mut plain = Vec::with_capacity(events.len());
+    for event in events {
+        match event {
+            Event::Html(html) | Event::InlineHtml(html) => plain.push(Event::Text(html)),
+            Event::Start(Tag::HtmlBlock) => plain.push(Event::Start(Tag::Paragraph)),
+            Event::End(TagEnd::HtmlBlock) => plain.push(Event::End(TagEnd::Paragraph)),
+            Event::Start(Tag::Heading { .. }) => {
+                plain.extend([Event::Start(Tag::Paragraph), Event::Start(Tag::Strong)]);
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                plain.extend([Event::End(TagEnd::Strong), Event::End(TagEnd::Paragraph)]);
+            }
+            Event::SoftBreak => plain.push(Event::HardBreak),
+            other => plain.push(other),
+        }
+    }
+    let mut html = String::with_capacity(text.len() * 3 / 2);
+    pulldown_cmark::html::push_html(&mut html, plain.into_iter());
+    cleaner(place).clean(&html).to_string().into()
 }
 
 /// What is too much to be shown as its author meant it.
@@ -131,6 +159,26 @@ mod tests {
                     assert!(!tag.contains(bad), "{text} became {html}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_comment_is_text_with_little_around_it() {
+        let html = said(
+            "# Big\none\ntwo [a](https://example.org) [b](/login) [c](javascript:x) ![p](https://example.org/p.png)\n\n<img src=x onerror=alert(1)>\n<b>x</b>\n\n* `<i>`",
+        );
+        for part in [
+            "<p><strong>Big</strong></p>",
+            "one<br>\ntwo ",
+            "<a href=\"https://example.org/\" rel=\"nofollow ugc noopener\">a</a>",
+            "&lt;img src=x onerror=alert(1)&gt;",
+            "&lt;b&gt;x&lt;/b&gt;",
+            "<code>&lt;i&gt;</code>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        for gone in ["<img", "<b>", "<h1", " id=", "/login", "javascript:"] {
+            assert!(!html.contains(gone), "{gone}: {html}");
         }
     }
 

@@ -1,0 +1,210 @@
+//! Reports of abuse.
+
+use skillery_core::SkillId;
+use skillery_core::api::{Report, ReportKind, ReportReason};
+use skillery_core::time::Time;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{Db, Tx, parsed};
+use crate::failure::Result;
+
+/// What is reported.
+#[derive(Debug, Clone)]
+pub struct NewReport {
+    /// Its id.
+    pub id: String,
+    /// The skill.
+    pub skill: SkillId,
+    /// What.
+    pub kind: ReportKind,
+    /// The id of the comment, or of the user whose review it is, or was answered; else empty.
+    pub target: String,
+    /// Why.
+    pub reason: ReportReason,
+    /// What there is to say about it.
+    pub text: String,
+    /// The id of who wrote it.
+    pub accused: Option<String>,
+    /// What it says.
+    pub said: Option<String>,
+    /// Whether admins of the registry alone decide about it.
+    pub for_registry: bool,
+}
+
+/// Adds a report. One that a namespace has resolved is open again, for admins of the registry. False where the user has reported
+/// the same and nothing is to be added.
+pub async fn report(tx: &mut Tx, user: &str, new: &NewReport) -> Result<bool> {
+    let at = tx.now.micros();
+    let done = sqlx::query(
+        "INSERT INTO abuse_reports (id, skill, namespace, kind, target, user_id, reason, text, at, accused, said, for_registry) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (skill, kind, target, user_id) DO UPDATE SET reason = $7, text = $8, at = $9, said = $11, \
+         for_registry = 1, resolved_at = NULL \
+         WHERE abuse_reports.resolved_at IS NOT NULL AND abuse_reports.for_registry = 0",
+    )
+    .bind(new.id.clone())
+    .bind(new.skill.key())
+    .bind(new.skill.namespace().key())
+    .bind(new.kind.as_str())
+    .bind(new.target.clone())
+    .bind(user.to_owned())
+    .bind(new.reason.as_str())
+    .bind(new.text.clone())
+    .bind(at)
+    .bind(new.accused.clone())
+    .bind(new.said.clone())
+    .bind(i64::from(new.for_registry))
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Whether the user belongs to the org of the skill, or is an admin of the registry.
+pub async fn is_of_house(tx: &mut Tx, user: &str, org: &str) -> Result<bool> {
+    let text = "SELECT CAST((SELECT COUNT(*) FROM users WHERE id = $1 AND site_admin = 1) \
+        + (SELECT COUNT(*) FROM members WHERE user_id = $1 AND org = $2) AS BIGINT)";
+    let found: i64 = sqlx::query_scalar(text)
+        .bind(user.to_owned())
+        .bind(org.to_owned())
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(found > 0)
+}
+
+/// Which reports are wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Keys of namespaces; those below them count too. None: all.
+    pub within: Option<Vec<String>>,
+    /// Those that are open, or those that are resolved.
+    pub is_open: bool,
+    /// With those about which admins of the registry alone decide, and with who reports.
+    pub for_site_admin: bool,
+}
+
+/// Reports, the oldest first, and how many there are.
+pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Result<(u64, Vec<Report>)> {
+    let Wanted { within, is_open, for_site_admin } = wanted;
+    let mut wanted = format!("a.resolved_at IS {}", if *is_open { "NULL" } else { "NOT NULL" });
+    let mut values = Vec::new();
+    if !for_site_admin {
+        wanted += " AND a.for_registry = 0";
+    }
+    if let Some(within) = within {
+        let mut any = vec!["1 = 0".to_owned()];
+        for namespace in within {
+            let place = values.len() + 1;
+            values.extend([namespace.clone(), format!("{namespace}/")]);
+            any.push(format!(
+                "a.namespace = ${place} OR substr(a.namespace, 1, {}) = ${}",
+                namespace.chars().count() + 1,
+                place + 1
+            ));
+        }
+        wanted += &format!(" AND ({})", any.join(" OR "));
+    }
+    let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM abuse_reports a WHERE {wanted}");
+    let mut query = sqlx::query_scalar(AssertSqlSafe(text));
+    for value in &values {
+        query = query.bind(value.clone());
+    }
+    let total: i64 = query.fetch_one(db.reader()).await?;
+    let text = format!(
+        "SELECT a.id, a.kind, s.id, a.target, o.name, u.name, a.reason, a.text, a.at, a.resolved_at, m.name, a.resolution, \
+         c.name, a.said, a.for_registry FROM abuse_reports a JOIN skills s ON s.key = a.skill JOIN users u ON u.id = a.user_id \
+         LEFT JOIN users o ON o.id = a.target LEFT JOIN users m ON m.id = a.resolved_by \
+         LEFT JOIN users c ON c.id = a.accused \
+         WHERE {wanted} ORDER BY a.at, a.id LIMIT ${} OFFSET ${}",
+        values.len() + 1,
+        values.len() + 2
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    let rows = query.bind(limit).bind(offset).fetch_all(db.reader()).await?;
+    let reports = rows
+        .iter()
+        .map(|row| {
+            let kind: ReportKind = parsed(row.try_get(1)?)?;
+            let target: String = row.try_get(3)?;
+            Ok(Report {
+                id: row.try_get(0)?,
+                kind,
+                skill: row.try_get(2)?,
+                comment: Some(target).filter(|_| kind == ReportKind::Comment),
+                review: row.try_get::<Option<String>, _>(4)?.filter(|_| kind == ReportKind::Review),
+                answer: row.try_get::<Option<String>, _>(4)?.filter(|_| kind == ReportKind::Answer),
+                accused: row.try_get(12)?,
+                said: row.try_get(13)?,
+                for_registry: row.try_get::<i64, _>(14)? != 0,
+                reporter: Some(row.try_get(5)?).filter(|_| *for_site_admin),
+                reason: parsed(row.try_get(6)?)?,
+                text: row.try_get(7)?,
+                created_at: Time::from_micros(row.try_get(8)?),
+                resolved_at: row.try_get::<Option<i64>, _>(9)?.map(Time::from_micros),
+                resolved_by: row.try_get(10)?,
+                resolution: row.try_get(11)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok((u64::try_from(total).unwrap_or(0), reports))
+}
+
+/// What decides who deals with a report.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The skill.
+    pub skill: SkillId,
+    /// Whether it is open.
+    pub is_open: bool,
+    /// The id of who wrote what was reported.
+    pub accused: Option<String>,
+    /// Whether admins of the registry alone decide about it.
+    pub for_registry: bool,
+}
+
+/// Where a report belongs.
+pub async fn place(tx: &mut Tx, id: &str) -> Result<Option<Place>> {
+    if uuid::Uuid::try_parse(id).is_err() {
+        return Ok(None);
+    }
+    let text = "SELECT s.id, a.resolved_at, a.accused, a.for_registry FROM abuse_reports a \
+        JOIN skills s ON s.key = a.skill WHERE a.id = $1";
+    let found = sqlx::query(text).bind(id.to_owned()).fetch_optional(tx.connection()).await?;
+    let place = |row: sqlx::any::AnyRow| {
+        Ok(Place {
+            skill: parsed(row.try_get(0)?)?,
+            is_open: row.try_get::<Option<i64>, _>(1)?.is_none(),
+            accused: row.try_get(2)?,
+            for_registry: row.try_get::<i64, _>(3)? != 0,
+        })
+    };
+    found.map(place).transpose()
+}
+
+/// Resolves a report. What an admin of the registry has resolved stays theirs.
+pub async fn resolve(tx: &mut Tx, id: &str, by: &str, by_registry: bool, resolution: &str) -> Result<()> {
+    let at = tx.now.micros();
+    sqlx::query(
+        "UPDATE abuse_reports SET resolved_at = $2, resolved_by = $3, resolution = $4, \
+         for_registry = CASE WHEN $5 = 1 THEN 1 ELSE for_registry END WHERE id = $1",
+    )
+    .bind(id.to_owned())
+    .bind(at)
+    .bind(by.to_owned())
+    .bind(resolution.to_owned())
+    .bind(i64::from(by_registry))
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Opens a report again. What was done about it before stays beside it.
+pub async fn reopen(tx: &mut Tx, id: &str) -> Result<()> {
+    sqlx::query("UPDATE abuse_reports SET resolved_at = NULL WHERE id = $1")
+        .bind(id.to_owned())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}

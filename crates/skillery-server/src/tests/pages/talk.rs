@@ -1,0 +1,311 @@
+//! Comments, answers to reviews and reports, as a browser sees them.
+
+use serde_json::{Value, json};
+
+use super::super::{ADMIN, Answer, TestApp, skill};
+use super::{Browser, text};
+
+const PAGE: &str = "/acme/tool/comments";
+const API: &str = "/api/v1/skills/acme/tool/comments";
+const RATINGS: &str = "/acme/tool/ratings";
+const ALL: [&str; 5] = ["read", "publish", "rate", "review", "admin"];
+const HOSTILE: &str =
+    "<script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1)) \"><b>";
+
+fn goes_to(answer: &Answer, path: &str) {
+    assert_eq!(answer.status, 303, "{}", text(answer));
+    assert_eq!(answer.headers["location"].to_str().unwrap(), path);
+}
+
+async fn threads(app: &TestApp) -> Vec<Value> {
+    app.get(API).await.is(200)["comments"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_from_its_beginning_to_its_end() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut stranger = Browser::new(&app);
+    let page = stranger.page(PAGE).await;
+    assert!(
+        page.contains("Nobody has said anything yet") && page.contains("Sign in</a> to comment"),
+        "{page}"
+    );
+    let say = [("action", "say"), ("text", "Works\r\nfor me")];
+    assert_eq!(stranger.post_from("same-origin", PAGE, &say).await.status, 401);
+    let mut anna = Browser::signed_in(&app, &app.user("anna", &ALL).await).await;
+    let mut bert = Browser::signed_in(&app, &app.user("bert", &["read", "rate"]).await).await;
+    let mut reader = Browser::signed_in(&app, &app.user("rita", &["read"]).await).await;
+    assert!(reader.page(PAGE).await.contains("may not comment"));
+    assert_eq!(reader.post(PAGE, &say).await.status, 403);
+    assert_eq!(anna.post_from("same-origin", PAGE, &say).await.status, 403);
+    goes_to(&anna.post(PAGE, &say).await, "/acme/tool/comments?notice=said");
+    let thread = threads(&app).await[0]["id"].as_str().unwrap().to_owned();
+    let page = stranger.page(PAGE).await;
+    assert!(page.contains("Works<br>\nfor me") && page.contains(&format!("id=\"c-{thread}\"")), "{page}");
+    assert!(!page.contains("form=reply") && !page.contains("form=report"), "{page}");
+    // The answer stands in its thread.
+    let form = bert.page(&format!("{PAGE}?at={thread}&form=reply")).await;
+    assert!(form.contains("value=\"reply\"") && form.contains("Your answer"), "{form}");
+    let reply = [("action", "reply"), ("comment", &thread), ("text", "Since when?")];
+    let answer = bert.post(PAGE, &reply).await;
+    let replied = threads(&app).await[0]["replies"][0]["id"].as_str().unwrap().to_owned();
+    goes_to(&answer, &format!("{PAGE}?thread={replied}&notice=said"));
+    for at in [&thread, &replied] {
+        let page = stranger.page(&format!("{PAGE}?thread={at}")).await;
+        assert!(page.contains("Since when?") && page.contains("1 answer"), "{page}");
+    }
+    // Only its author changes it, by a form that has what it says.
+    let open = format!("{PAGE}?thread={thread}&at={thread}&form=edit");
+    let form = anna.page(&open).await;
+    assert!(form.contains(">\nWorks\nfor me</textarea>"), "{form}");
+    assert!(!bert.page(&open).await.contains("value=\"edit\""));
+    let edit = [("action", "edit"), ("comment", &thread), ("text", "Works for all")];
+    assert_eq!(bert.post(PAGE, &edit).await.status, 403);
+    goes_to(&anna.post(PAGE, &edit).await, &format!("{PAGE}?thread={thread}&notice=edited"));
+    // What is refused comes back with what was typed.
+    let long = format!("{}<i>", "x".repeat(10_000));
+    for (action, wrong, says) in [
+        ("say", long.as_str(), "longer than"),
+        ("reply", " ", "is empty"),
+        ("edit", "a\u{202e}", "not allowed"),
+    ] {
+        let answer = anna.post(PAGE, &[("action", action), ("comment", &thread), ("text", wrong)]).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, 422, "{page}");
+        assert!(page.contains(says) && page.contains("aria-invalid") && !page.contains("<i>"), "{page}");
+    }
+    assert_eq!(anna.post(PAGE, &[("action", "shout"), ("text", "x")]).await.status, 400);
+    // Taking it back asks again. The answer keeps its place.
+    let delete = [("action", "delete"), ("comment", &thread)];
+    assert!(text(&anna.post(PAGE, &delete).await).contains("Take your comment back?"));
+    let delete = [("action", "delete"), ("comment", &thread), ("confirm", "yes")];
+    assert_eq!(bert.post(PAGE, &delete).await.status, 403);
+    goes_to(&anna.post(PAGE, &delete).await, "/acme/tool/comments?notice=deleted");
+    let page = stranger.page(PAGE).await;
+    assert!(page.contains("taken back by who wrote it") && page.contains("Since when?"), "{page}");
+    assert!(!page.contains("Works for all") && !page.contains("anna"), "{page}");
+    assert!(stranger.page("/acme/tool/log").await.contains("/acme/tool/comments"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moderators_hide_and_look_at_what_is_hidden() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga) = (app.user("anna", &ALL).await, app.user("olga", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    app.post(API, &anna, json!({ "text": "Buy here" })).await.is(201);
+    let id = threads(&app).await[0]["id"].as_str().unwrap().to_owned();
+    app.call(axum::http::Method::PATCH, &format!("{API}/{id}"), &anna, Some(json!({ "text": "Buy there" })))
+        .await
+        .is(200);
+    let (mut anna, mut olga, mut stranger) =
+        (Browser::signed_in(&app, &anna).await, Browser::signed_in(&app, &olga).await, Browser::new(&app));
+    assert!(!anna.page(PAGE).await.contains("Moderation"));
+    assert_eq!(anna.get(&format!("{PAGE}?hidden=true")).await.status, 403);
+    assert_eq!(stranger.get(&format!("{PAGE}?hidden=true")).await.status, 303);
+    let history = format!("{PAGE}?at={id}&form=history");
+    assert!(olga.page(&history).await.contains("<pre tabindex=\"0\">Buy here</pre>"));
+    assert!(!anna.page(&history).await.contains("Buy here"));
+    assert!(!anna.page(&format!("{PAGE}?at={id}&form=hide")).await.contains("value=\"hide\""));
+    assert!(olga.page(&format!("{PAGE}?at={id}&form=hide")).await.contains("value=\"hide\""));
+    let hide = [("action", "hide"), ("comment", &id), ("reason", HOSTILE)];
+    assert_eq!(anna.post(PAGE, &hide).await.status, 403);
+    let answer = olga.post(PAGE, &[("action", "hide"), ("comment", &id), ("reason", " ")]).await;
+    assert_eq!(answer.status, 422);
+    assert!(text(&answer).contains("a reason is needed"));
+    goes_to(&olga.post(PAGE, &hide).await, &format!("{PAGE}?thread={id}&notice=hidden"));
+    assert!(stranger.page(PAGE).await.contains("Nobody has said anything yet"));
+    for browser in [&mut anna, &mut olga] {
+        let page = browser.page(PAGE).await;
+        assert!(
+            page.contains("Buy there")
+                && page.contains("&#60;script&#62;")
+                && !page.contains("<script>alert"),
+            "{page}"
+        );
+    }
+    let page = olga.page(&format!("{PAGE}?hidden=true")).await;
+    assert!(page.contains("Buy there") && page.contains("Show again"), "{page}");
+    goes_to(
+        &olga.post(PAGE, &[("action", "unhide"), ("comment", &id)]).await,
+        &format!("{PAGE}?thread={id}&notice=unhidden"),
+    );
+    assert!(stranger.page(PAGE).await.contains("Buy there"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_said_runs_and_no_page_is_large() {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &ALL).await;
+    app.post(API, &anna, json!({ "text": HOSTILE })).await.is(201);
+    let rate = json!({ "rating": 1, "review": HOSTILE });
+    app.post("/api/v1/skills/acme/tool/rate", &anna, rate).await.is(200);
+    let answer = "/api/v1/skills/acme/tool/ratings/anna/answer";
+    app.put(answer, ADMIN, json!({ "text": HOSTILE })).await.is(200);
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    for (path, action) in [(PAGE, "report"), (RATINGS, "report"), (RATINGS, "report-answer")] {
+        let comment = threads(&app).await[0]["id"].as_str().unwrap().to_owned();
+        let fields = [
+            ("action", action),
+            ("comment", &comment),
+            ("user", "anna"),
+            ("reason", "spam"),
+            ("text", HOSTILE),
+        ];
+        assert_eq!(admin.post(path, &fields).await.status, 303);
+    }
+    let evil: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+    for path in [
+        PAGE.to_owned(),
+        RATINGS.to_owned(),
+        format!("{RATINGS}?user=anna&form=answer"),
+        format!("{RATINGS}?user=anna&form={evil}"),
+        format!("{PAGE}?at={evil}&form={evil}"),
+        "/admin/reports".to_owned(),
+        "/orgs/acme/comments".to_owned(),
+    ] {
+        let page = admin.page(&path).await;
+        for bad in ["<script>alert", "<img src=x", "href=\"javascript:", "\"><b>"] {
+            assert!(!page.contains(bad), "{path}: {page}");
+        }
+    }
+    for place in
+        [format!("{PAGE}?thread={evil}"), format!("{PAGE}?offset={evil}"), format!("{PAGE}?hidden={evil}")]
+    {
+        let answer = admin.get(&place).await;
+        assert!(answer.status.is_client_error() && !text(&answer).contains("<script>alert"), "{place}");
+    }
+    for _ in 0..20 {
+        let thread = app.post(API, &anna, json!({ "text": "&".repeat(3_000) })).await.is(201)["id"].clone();
+        for _ in 0..5 {
+            app.post(API, &anna, json!({ "text": "*word* ".repeat(400), "parent": thread })).await.is(201);
+        }
+    }
+    let page = admin.page(PAGE).await;
+    assert!(page.len() < 150_000 && page.contains("Next →"), "{}", page.len());
+    // One gets to all of them.
+    let (mut next, mut seen) = (PAGE.to_owned(), 0);
+    loop {
+        let page = admin.page(&next).await;
+        seen += page.matches("<ol class=\"list replies\">").count();
+        let Some((_, rest)) = page.split_once("rel=\"next\" href=\"") else { break };
+        next = rest.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
+    }
+    assert_eq!(seen, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authors_answer_reviews_and_moderators_hide_them() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, paul) = (app.user("anna", &ALL).await, app.user("paul", &ALL).await);
+    app.member("acme", "paul", "publisher").await;
+    let rate = json!({ "rating": 2, "review": "Slow\nand dear" });
+    app.post("/api/v1/skills/acme/tool/rate", &anna, rate).await.is(200);
+    let (mut anna, mut paul, mut admin) = (
+        Browser::signed_in(&app, &anna).await,
+        Browser::signed_in(&app, &paul).await,
+        Browser::signed_in(&app, ADMIN).await,
+    );
+    let mut stranger = Browser::new(&app);
+    assert!(!anna.page(RATINGS).await.contains("form=answer"));
+    assert!(paul.page(RATINGS).await.contains("form=answer"));
+    assert!(paul.page(&format!("{RATINGS}?user=anna&form=answer")).await.contains("Your answer"));
+    let answer = [("action", "answer"), ("user", "anna"), ("text", "Mended in 1.1")];
+    assert_eq!(anna.post(RATINGS, &answer).await.status, 403);
+    assert_eq!(stranger.post_from("same-origin", RATINGS, &answer).await.status, 401);
+    let refused = paul.post(RATINGS, &[("action", "answer"), ("user", "anna"), ("text", " ")]).await;
+    assert_eq!(refused.status, 422);
+    assert!(text(&refused).contains("is empty"));
+    goes_to(&paul.post(RATINGS, &answer).await, "/acme/tool/ratings?notice=answered");
+    let page = stranger.page(RATINGS).await;
+    assert!(page.contains("Mended in 1.1") && page.contains("<strong>paul</strong>"), "{page}");
+    assert!(
+        paul.page(&format!("{RATINGS}?user=anna&form=answer")).await.contains(">\nMended in 1.1</textarea>")
+    );
+    // The reviewer complains about the answer; a moderator hides the review.
+    let report = [("action", "report-answer"), ("user", "anna"), ("reason", "abuse"), ("text", "it is not")];
+    goes_to(&anna.post(RATINGS, &report).await, "/acme/tool/ratings?notice=reported");
+    let again = anna.post(RATINGS, &report).await;
+    assert_eq!(again.status, 409);
+    assert!(text(&again).contains("it is not"), "{}", text(&again));
+    let hide = [("action", "hide"), ("user", "anna"), ("reason", "names people")];
+    assert_eq!(paul.post(RATINGS, &hide).await.status, 403);
+    goes_to(&admin.post(RATINGS, &hide).await, "/acme/tool/ratings?notice=hidden");
+    let page = stranger.page(RATINGS).await;
+    assert!(
+        page.contains("A moderator has hidden the text. The stars count.")
+            && page.contains("<strong>2.0</strong>"),
+        "{page}"
+    );
+    assert!(!page.contains("Slow") && !page.contains("Mended"), "{page}");
+    assert!(anna.page(RATINGS).await.contains("names people"));
+    assert!(admin.page(RATINGS).await.contains("Slow"));
+    goes_to(
+        &admin.post(RATINGS, &[("action", "unhide"), ("user", "anna")]).await,
+        "/acme/tool/ratings?notice=unhidden",
+    );
+    goes_to(
+        &paul.post(RATINGS, &[("action", "unanswer"), ("user", "anna")]).await,
+        "/acme/tool/ratings?notice=answer-removed",
+    );
+    assert!(!stranger.page(RATINGS).await.contains("Mended"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_resolved_where_they_belong() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut private = skill("acme/hidden", "1.0.0");
+    private["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, private).await.is(201);
+    let (anna, olga, nora) =
+        (app.user("anna", &ALL).await, app.user("olga", &ALL).await, app.user("nora", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    let id =
+        app.post(API, &anna, json!({ "text": "Buy here" })).await.is(201)["id"].as_str().unwrap().to_owned();
+    let (mut olga, mut nora, mut admin) = (
+        Browser::signed_in(&app, &olga).await,
+        Browser::signed_in(&app, &nora).await,
+        Browser::signed_in(&app, ADMIN).await,
+    );
+    assert!(nora.page(&format!("{PAGE}?at={id}&form=report")).await.contains("It is advertising"));
+    let report = [("action", "report"), ("comment", &id), ("reason", "spam"), ("text", "look at it")];
+    goes_to(&nora.post(PAGE, &report).await, &format!("{PAGE}?thread={id}&notice=reported"));
+    assert_eq!(
+        nora.post(PAGE, &[("action", "report"), ("comment", &id), ("reason", "boring")]).await.status,
+        422
+    );
+    assert_eq!(nora.get("/acme/hidden/comments").await.status, 404);
+    // About the skill itself only the registry decides.
+    app.post("/api/v1/reports", &anna, json!({ "skill": "acme/tool", "reason": "malicious" })).await.is(204);
+    let page = olga.page("/orgs/acme/comments").await;
+    assert!(page.contains("Buy here") && page.contains("look at it") && page.contains("anna"), "{page}");
+    assert!(!page.contains("nora") && !page.contains("malicious"), "{page}");
+    let page = admin.page("/admin/reports").await;
+    assert!(page.contains("nora") && page.contains("malicious"), "{page}");
+    for path in ["/orgs/acme/comments", "/admin/reports"] {
+        assert!([403, 404].contains(&nora.get(path).await.status.as_u16()), "{path}");
+    }
+    assert_eq!(olga.get("/admin/reports").await.status, 403);
+    let open = app.get_as(ADMIN, "/api/v1/reports").await.is(200)["reports"].clone();
+    let number = open[0]["id"].as_str().unwrap().to_owned();
+    let resolve = [("action", "resolve"), ("report", number.as_str()), ("resolution", "hidden <i>")];
+    assert_eq!(nora.post("/orgs/acme/comments", &resolve).await.status, 403);
+    let refused = olga
+        .post("/orgs/acme/comments", &[("action", "resolve"), ("report", &number), ("resolution", " ")])
+        .await;
+    assert_eq!(refused.status, 422);
+    assert!(text(&refused).contains("say what was done"));
+    goes_to(&olga.post("/orgs/acme/comments", &resolve).await, "/orgs/acme/comments?notice=resolved");
+    assert!(olga.page("/orgs/acme/comments").await.contains("Nothing waits for you"));
+    let page = olga.page("/orgs/acme/comments?state=resolved").await;
+    assert!(page.contains("hidden &#60;i&#62;") && page.contains("Open again"), "{page}");
+    goes_to(
+        &admin.post("/admin/reports", &[("action", "reopen"), ("report", &number)]).await,
+        "/admin/reports?notice=reopened",
+    );
+    assert!(admin.page("/admin/reports").await.contains("Resolved before"));
+}
