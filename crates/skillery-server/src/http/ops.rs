@@ -7,6 +7,7 @@ use serde::Serialize;
 use skillery_core::ProblemCode;
 
 use super::call::{Call, json};
+use crate::audit;
 use crate::db::log;
 use crate::failure::{Failure, Result};
 
@@ -64,6 +65,7 @@ pub async fn readyz(call: &Call) -> Result<Response> {
 ))]
 pub async fn metrics(call: &Call) -> Result<Response> {
     let app = &call.app;
+    audit::measure(app).await?;
     let page = app.metrics.page(app.db.size(), app.search.cursor().log).map_err(Failure::internal)?;
     let mut response = page.into_response();
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

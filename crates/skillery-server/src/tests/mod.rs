@@ -6,6 +6,7 @@ mod accounts;
 mod allowed_signers;
 mod approvals;
 mod audit;
+mod audit_members;
 mod audit_streams;
 mod bad_input;
 mod certificates;

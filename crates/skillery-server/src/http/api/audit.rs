@@ -15,7 +15,7 @@ use crate::http::call::{Call, invalid_parameter, json};
 /// Days of a report when the caller does not say.
 const DAYS: u32 = 30;
 /// Days of a report at most.
-const MAX_DAYS: u32 = 3_660;
+const MAX_DAYS: u32 = 366;
 
 /// What was done and what was refused, by whom, when and from where; the newest first. Admins of the registry see all of it,
 /// admins of a namespace what concerns it and what lies below, and from where only of its members. As CSV or JSON Lines

@@ -151,7 +151,9 @@ pub fn failed(frame: Frame, reads_pages: bool, method: &Method, failure: Failure
         return problem(failure);
     }
     if failure.problem.status == 401 && frame.viewer.is_none() && method == Method::GET {
-        return see_other(&frame.sign_in());
+        let mut response = see_other(&frame.sign_in());
+        response.extensions_mut().insert(failure.code());
+        return response;
     }
     let shown = failure.problem.clone();
     let mut answer = problem(failure);

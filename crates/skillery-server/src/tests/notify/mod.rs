@@ -1,5 +1,7 @@
 //! Notifications, with a mail server and receivers of webhooks that really listen, on this machine.
 
+mod changes;
+mod fair;
 mod hooks;
 mod mail;
 mod outside;

@@ -18,7 +18,7 @@ use super::{Answer, TestApp};
 /// A browser: it keeps cookies and says where its requests come from.
 pub(crate) struct Browser<'app> {
     app: &'app TestApp,
-    cookies: Vec<(String, String)>,
+    pub(crate) cookies: Vec<(String, String)>,
 }
 
 impl<'app> Browser<'app> {
