@@ -266,6 +266,21 @@ pub async fn unread(executor: impl Executor<'_, Database = Any>, looker: &Looker
     Ok(u64::try_from(query.fetch_one(executor).await?).unwrap_or(0))
 }
 
+/// As [`unread`], counted up to a limit.
+pub async fn some_unread(db: &Db, looker: &Looker<'_>, limit: i64) -> Result<u64> {
+    let (condition, values) = condition(looker);
+    let text = format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT n.id {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL \
+         LIMIT ${}) AS some",
+        values.len() + 1
+    );
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    Ok(u64::try_from(query.bind(limit).fetch_one(db.reader()).await?).unwrap_or(0))
+}
+
 /// The user's notification of this number, if it may still be told.
 pub async fn one(db: &Db, looker: &Looker<'_>, id: i64) -> Result<Option<Notification>> {
     let (condition, values) = condition(looker);

@@ -37,10 +37,10 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: usize) -> R
     Ok(NotificationsResponse { unread, notifications, next })
 }
 
-/// How many the caller has not read.
-pub async fn unread(app: &App, caller: &Caller) -> Result<u64> {
+/// How many the caller has not read; of more than `most` it is only known that there are more.
+pub async fn unread(app: &App, caller: &Caller, most: i64) -> Result<u64> {
     let identity = caller.require(Scope::Read)?;
-    table::unread(app.db.reader(), &looker(identity)).await
+    table::some_unread(&app.db, &looker(identity), most + 1).await
 }
 
 /// Marks what the caller is told of as read.
