@@ -65,7 +65,9 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
     let told = json!({
         "url": registry.url, "program": program, "folder": folder.path(), "browser": browser,
         "screens": screens, "only": args.only,
-        "tokens": { "ada": stock.ada.token, "ben": stock.ben.token, "dan": stock.dan.token },
+        "tokens": {
+            "ada": stock.ada.token, "ben": stock.ben.token, "dan": stock.dan.token, "admin": stock.admin.token,
+        },
     });
     std::fs::write(&world, serde_json::to_vec_pretty(&told)?)?;
     let began = Instant::now();

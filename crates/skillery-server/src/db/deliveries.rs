@@ -320,7 +320,7 @@ pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>, moved: Time, mo
     let now = tx.now.micros();
     let condition = match id {
         Some(_) => "id = $3 AND (state = 'dead' OR (state = 'done' AND created_at >= $4))",
-        None => "$3 = '' AND $4 = $4 AND state = 'dead'",
+        None => "$3 = '' AND CAST($4 AS BIGINT) IS NOT NULL AND state = 'dead'",
     };
     let text = format!(
         "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL WHERE id IN \

@@ -271,7 +271,7 @@ pub async fn some_unread(db: &Db, looker: &Looker<'_>, limit: i64) -> Result<u64
     let (condition, values) = condition(looker);
     let text = format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT n.id {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL \
-         LIMIT ${}) AS some",
+         LIMIT ${}) AS counted",
         values.len() + 1
     );
     let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));

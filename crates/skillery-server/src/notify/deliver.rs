@@ -36,6 +36,8 @@ const LEASE: i64 = 300;
 /// Deliveries of each way that are under way at a time, and of these of one user, on all servers together.
 const TOGETHER: usize = 16;
 const EACH: usize = 4;
+/// How often it is tried to take something that others take, too.
+const TURNS: usize = 3;
 /// Seconds until the next attempt after each that failed; what fails after the last is dead. Together a day.
 const PAUSES: &[i64] = &[30, 120, 600, 1_800, 7_200, 21_600, 43_200];
 /// Days that a webhook may only fail before it is switched off.
@@ -84,22 +86,29 @@ fn tell(outcome: Result<()>) {
 
 /// Takes some of what is due, each with who has it.
 async fn take(app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
-    let ids = match most {
-        0 => Vec::new(),
-        most => deliveries::due(&app.db, way, app.environment.now(), most, EACH).await?,
-    };
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
     let owner = app.environment.new_id();
-    let taker = owner.clone();
-    let taken = app.db.write(move |tx| {
-        Box::pin(async move {
-            let until = tx.now.plus_seconds(LEASE);
-            deliveries::take(tx, &taker, until, &ids).await
-        })
-    });
-    Ok(taken.await?.into_iter().map(|one| (owner.clone(), one)).collect())
+    for _ in 0..TURNS {
+        let ids = match most {
+            0 => Vec::new(),
+            most => deliveries::due(&app.db, way, app.environment.now(), most, EACH).await?,
+        };
+        if ids.is_empty() {
+            break;
+        }
+        let taker = owner.clone();
+        let take = app.db.write(move |tx| {
+            Box::pin(async move {
+                let until = tx.now.plus_seconds(LEASE);
+                deliveries::take(tx, &taker, until, &ids).await
+            })
+        });
+        let taken = take.await?;
+        // Otherwise other servers have taken all of these just now.
+        if !taken.is_empty() {
+            return Ok(taken.into_iter().map(|one| (owner.clone(), one)).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Sends some of what is due, of both ways; false when nothing is.

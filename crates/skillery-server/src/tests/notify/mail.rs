@@ -42,7 +42,7 @@ impl TestApp {
     }
 }
 
-pub(super) fn code(letter: &Letter) -> String {
+pub(in crate::tests) fn code(letter: &Letter) -> String {
     letter.plain().split("the code is ").nth(1).unwrap()[..10].to_owned()
 }
 
@@ -126,7 +126,13 @@ async fn an_address_gets_nothing_but_the_code_until_it_is_confirmed() {
     app.tell().await;
     app.wait(60);
     app.send_due().await;
-    assert!(postbox.take().is_empty());
+    // It is told that it is not used any more, and that is all.
+    let letters = postbox.take();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        letters[0].header("Subject").unwrap(),
+        "[registry.example] your address for mail was removed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

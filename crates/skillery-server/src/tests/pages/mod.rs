@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod audit;
 mod facts;
 mod feeds;
 mod provider;
@@ -9,6 +10,8 @@ mod settings;
 mod sign_in;
 mod skills;
 mod texts;
+mod told;
+mod webhooks;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
