@@ -212,7 +212,7 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
         let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {
             return nothing;
         };
-        letter::of_code(registry, &user.name, code.expose())?
+        letter::of_code(base, registry, &user.name, code.expose())?
     } else {
         if !address.is_good() {
             return nothing;

@@ -66,13 +66,17 @@ pub fn of_notifications(
 }
 
 /// The code that confirms an address. Whoever did not ask for it has to do nothing.
-pub fn of_code(registry: &str, user: &str, code: &str) -> Result<Letter> {
+pub fn of_code(base: &str, registry: &str, user: &str, code: &str) -> Result<Letter> {
     let greeting = format!(
         "{user} at {registry} has asked to get notifications at this address. If that was you, confirm it within a day:"
     );
     let lines = [
         Line { text: format!("the code is {code}"), link: None },
         Line { text: format!("skillery notifications email confirm {code}"), link: None },
+        Line {
+            text: "or where you see to it with a browser".to_owned(),
+            link: Some(format!("{base}/account/notifications/settings")),
+        },
     ];
     letter(format!("[{registry}] confirm this address"), &greeting, &lines, 0, None, registry)
 }

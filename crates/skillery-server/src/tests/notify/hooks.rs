@@ -132,8 +132,8 @@ async fn what_fails_is_tried_again_until_it_is_dead_and_can_be_sent_again() {
         if attempt == 3 {
             // It has gone well in between: it has not failed for days.
             receiver.answers(204, "");
-            app.try_out(&anna, &hook).await;
-            app.send_due().await;
+            app.publish("acme/tool", "1.1.0").await;
+            app.tell_and_send().await;
             receiver.answers(503, "");
             app.tamper(format!(
                 "UPDATE deliveries SET created_at = 0 WHERE id <> '{}'",
@@ -280,6 +280,7 @@ async fn several_servers_send_each_delivery_once_and_a_dead_server_loses_none() 
     ids.sort();
     assert_eq!(sent(), ids);
     // One that was taken by a server that is gone is taken by another after a while.
+    app.wait(61);
     let id = app.try_out(&anna, &hook).await;
     let id = id.as_str().unwrap().to_owned();
     let until = app.app.environment.now().plus_seconds(300).micros();
