@@ -9,7 +9,9 @@ const MAX_TEXT: usize = 100;
 /// less than 8 KiB, however its letters are escaped.
 pub fn brief(entry: AuditEntry) -> AuditEntry {
     let cut = |text: Option<String>| {
-        text.map(|text| text.chars().map(|letter| if is_plain(letter) { letter } else { '?' }).take(MAX_TEXT).collect())
+        text.map(|text| {
+            text.chars().map(|letter| if is_plain(letter) { letter } else { '?' }).take(MAX_TEXT).collect()
+        })
     };
     AuditEntry {
         action: cut(Some(entry.action)).unwrap_or_default(),
@@ -69,7 +71,10 @@ mod tests {
             };
             let said = serde_json::to_string(&brief(entry)).unwrap();
             assert!(said.len() < 8 * 1024 - 512, "{} bytes of {letter:?}", said.len());
-            assert!(said.contains("\"log_index\":7") && !said.contains('<') && !said.contains('\''), "{said}");
+            assert!(
+                said.contains("\"log_index\":7") && !said.contains('<') && !said.contains('\''),
+                "{said}"
+            );
         }
     }
 }

@@ -109,7 +109,13 @@ impl Denials {
             && !path.starts_with("/assets/")
         {
             let origin = origin.of(who);
-            self.count(app.environment.now(), &origin, SESSION.to_owned(), About::default(), code.as_str().to_owned());
+            self.count(
+                app.environment.now(),
+                &origin,
+                SESSION.to_owned(),
+                About::default(),
+                code.as_str().to_owned(),
+            );
         }
         let code = response.extensions().get::<ProblemCode>().copied();
         // Pages that need somebody who is signed in lead to where that is done.

@@ -184,11 +184,8 @@ pub async fn preferences(
 /// How a user is told of a kind.
 pub async fn preference(tx: &mut Tx, user: &str, kind: NotificationKind) -> Result<Preference> {
     let text = "SELECT page, mail, webhook FROM notification_preferences WHERE user_id = $1 AND kind = $2";
-    let row = sqlx::query(text)
-        .bind(user.to_owned())
-        .bind(kind.as_str())
-        .fetch_optional(tx.connection())
-        .await?;
+    let row =
+        sqlx::query(text).bind(user.to_owned()).bind(kind.as_str()).fetch_optional(tx.connection()).await?;
     let Some(row) = row else { return Ok(Preference::usual(kind)) };
     Ok(Preference {
         kind,

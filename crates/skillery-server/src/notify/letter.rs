@@ -87,7 +87,8 @@ pub fn of_notice(base: &str, registry: &str, user: &str, text: &str) -> Result<L
     let lines = [
         Line { text: text.to_owned(), link: Some(format!("{base}/account/notifications")) },
         Line {
-            text: "if that was not you, somebody has a token of yours: revoke it, and look at your webhooks".to_owned(),
+            text: "if that was not you, somebody has a token of yours: revoke it, and look at your webhooks"
+                .to_owned(),
             link: Some(format!("{base}/account/tokens")),
         },
     ];

@@ -163,8 +163,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let row =
-                    WebhookRow { created_at: tx.now, changed_at: tx.now, moved_at: tx.now, ..row };
+                let row = WebhookRow { created_at: tx.now, changed_at: tx.now, moved_at: tx.now, ..row };
                 let actor = allowed(tx, &identity, &row).await?.user.id;
                 let there = match &namespace {
                     None => table::of_user(tx.connection(), &row.user).await?,
@@ -329,7 +328,8 @@ pub async fn redeliver(
     let (identity, row) = visible(app, caller, id).await?;
     let is_one = request.delivery.is_some();
     let unknown = || {
-        let detail = "the webhook has no such delivery, or it is waiting, or it has arrived at a former address";
+        let detail =
+            "the webhook has no such delivery, or it is waiting, or it has arrived at a former address";
         Failure::new(ProblemCode::WebhookNotFound, detail)
     };
     if request.delivery.as_ref().is_some_and(|id| uuid::Uuid::try_parse(id).is_err()) {

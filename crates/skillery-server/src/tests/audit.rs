@@ -15,7 +15,14 @@ pub(super) async fn app() -> TestApp {
 }
 
 /// A request from this address.
-pub(super) async fn from(app: &TestApp, address: &str, method: Method, path: &str, token: &str, body: Value) -> Answer {
+pub(super) async fn from(
+    app: &TestApp,
+    address: &str,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: Value,
+) -> Answer {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -452,7 +459,8 @@ async fn a_report_counts_and_names_what_is_asked_for_first() {
     // However many ask, a few are answered at a time, and so are files.
     let turns = (app.app.auditing.turn().await.unwrap(), app.app.auditing.turn().await.unwrap());
     for path in ["/api/v1/audit/report", "/api/v1/audit?format=csv"] {
-        let asked = tokio::time::timeout(std::time::Duration::from_millis(300), app.get_as(ADMIN, path)).await;
+        let asked =
+            tokio::time::timeout(std::time::Duration::from_millis(300), app.get_as(ADMIN, path)).await;
         assert!(asked.is_err(), "{path}");
     }
     drop(turns);

@@ -24,7 +24,9 @@ async fn nobody_learns_an_address_by_making_somebody_a_member() {
         let rate = "/api/v1/skills/evil/tool/rate";
         from(&app, address, Method::POST, rate, &vera, json!({ "rating": 5 })).await.is(200);
         let policy = "/api/v1/orgs/evil/policy";
-        from(&app, address, Method::PUT, policy, &vera, json!({ "approvals": 1 })).await.fails(403, "forbidden");
+        from(&app, address, Method::PUT, policy, &vera, json!({ "approvals": 1 }))
+            .await
+            .fails(403, "forbidden");
         app.app.environment.advance_seconds(61);
     };
     let seen = async || {

@@ -210,7 +210,9 @@ async fn to_a_webhook_signed_and_again_until_it_is_taken() {
 fn lines(hook: &Hook) -> Vec<Value> {
     let requests = hook.requests.lock().unwrap();
     let texts = requests.iter().map(|(_, body)| std::str::from_utf8(body).unwrap().to_owned());
-    texts.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
+    texts
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +223,9 @@ async fn a_row_that_is_not_taken_holds_up_none_behind_it() {
         *hook.hates.lock().unwrap() = Some(("<script>", refusal));
         let (app, mut follower) = app(&url).await;
         for turn in 0..9 {
-            app.post("/api/v1/skills", ADMIN, super::skill("acme/tool", &format!("1.{turn}.0"))).await.is(201);
+            app.post("/api/v1/skills", ADMIN, super::skill("acme/tool", &format!("1.{turn}.0")))
+                .await
+                .is(201);
             if turn == 4 {
                 let request = axum::http::Request::delete("/api/v1/skills/acme/tool/rate")
                     .header("user-agent", "<script>alert(1)</script>");
@@ -239,7 +243,9 @@ async fn a_row_that_is_not_taken_holds_up_none_behind_it() {
         assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]) && ids.len() == 12, "{ids:?}");
         let cut = lines.iter().find(|line| line["outcome"] == "denied").unwrap();
         assert_eq!((&cut["agent"], &cut["code"]), (&Value::Null, &json!("unauthenticated")));
-        assert!(lines.iter().filter(|line| line["outcome"] == "allowed").all(|line| line["event"].is_object()));
+        assert!(
+            lines.iter().filter(|line| line["outcome"] == "allowed").all(|line| line["event"].is_object())
+        );
     }
 }
 
@@ -297,7 +303,10 @@ async fn how_far_a_stream_is_behind_is_in_the_metrics() {
         let page = String::from_utf8(app.get("/metrics").await.body).unwrap();
         let of = |name: &str| {
             let start = format!("skillery_audit_stream_{name}{{stream=\"siem\"}} ");
-            page.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{page}")).to_owned()
+            page.lines()
+                .find_map(|line| line.strip_prefix(&start))
+                .unwrap_or_else(|| panic!("{page}"))
+                .to_owned()
         };
         (of("rows_behind"), of("behind_seconds"))
     };

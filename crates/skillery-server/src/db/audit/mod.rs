@@ -109,11 +109,7 @@ impl About {
 
     /// About what one user has for themselves alone; `subject` is its id.
     pub fn of_user(user: &str, subject: Option<&str>) -> Self {
-        Self {
-            affected: Some(user.to_owned()),
-            subject: subject.map(str::to_owned),
-            ..Self::default()
-        }
+        Self { affected: Some(user.to_owned()), subject: subject.map(str::to_owned), ..Self::default() }
     }
 
     /// About what this event changes.
@@ -440,10 +436,7 @@ async fn is_known_member(tx: &mut Tx, user: Option<&str>, org: Option<&str>) -> 
     let (Some(user), Some(org)) = (user, org) else { return Ok(false) };
     let text = "SELECT m.org FROM members m WHERE m.user_id = $1 AND m.org = $2 AND EXISTS \
          (SELECT 1 FROM audit a WHERE a.user_id = $1 AND a.org = $2 AND a.by_member = 1) LIMIT 1";
-    let found = sqlx::query(text)
-        .bind(user.to_owned())
-        .bind(org.to_owned())
-        .fetch_optional(tx.connection())
-        .await?;
+    let found =
+        sqlx::query(text).bind(user.to_owned()).bind(org.to_owned()).fetch_optional(tx.connection()).await?;
     Ok(found.is_some())
 }

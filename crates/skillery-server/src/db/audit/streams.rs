@@ -24,9 +24,9 @@ pub async fn stream(db: &Db, name: &str) -> Result<Option<i64>> {
 /// How many rows the stream of this name has still to send, and since when the oldest of them waits.
 pub async fn behind(db: &Db, name: &str) -> Result<(i64, Option<Time>)> {
     let Some(position) = stream(db, name).await? else { return Ok((0, None)) };
-    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT id FROM audit WHERE position > $1 LIMIT $2) AS next";
-    let rows: i64 =
-        sqlx::query_scalar(text).bind(position).bind(COUNTED).fetch_one(db.reader()).await?;
+    let text =
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT id FROM audit WHERE position > $1 LIMIT $2) AS next";
+    let rows: i64 = sqlx::query_scalar(text).bind(position).bind(COUNTED).fetch_one(db.reader()).await?;
     let text = "SELECT last_at FROM audit WHERE position > $1 ORDER BY position LIMIT 1";
     let oldest: Option<i64> = sqlx::query_scalar(text).bind(position).fetch_optional(db.reader()).await?;
     Ok((rows, oldest.map(Time::from_micros)))

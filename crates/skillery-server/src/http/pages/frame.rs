@@ -58,13 +58,10 @@ impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let viewer = call
-            .caller
-            .identity()
-            .map(|identity| {
-                let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
-                Viewer { name, is_admin, unread: None }
-            });
+        let viewer = call.caller.identity().map(|identity| {
+            let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
+            Viewer { name, is_admin, unread: None }
+        });
         Self {
             address: call.base().ok().map(|base| format!("{base}{path}")),
             here: path.to_owned(),

@@ -74,12 +74,14 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
 /// What has happened, after the version where it is about one.
 fn words(event: &Event) -> &'static str {
     match event {
-        Event::VersionPublished { policies, signatures, .. } => match (policies.is_empty(), signatures.is_empty()) {
-            (true, true) => "was published",
-            (true, false) => "was published and signed",
-            (false, true) => "was published, and waits for approval",
-            (false, false) => "was published and signed, and waits for approval",
-        },
+        Event::VersionPublished { policies, signatures, .. } => {
+            match (policies.is_empty(), signatures.is_empty()) {
+                (true, true) => "was published",
+                (true, false) => "was published and signed",
+                (false, true) => "was published, and waits for approval",
+                (false, false) => "was published and signed, and waits for approval",
+            }
+        }
         Event::VersionSigned { .. } => "was signed",
         Event::VersionApproved { .. } => "was approved by a reviewer",
         Event::VersionRejected { .. } => "was rejected by a reviewer; nobody gets it",

@@ -61,7 +61,9 @@ async fn webhooks_that_are_added_and_changed_are_told_and_leave_a_trace() {
     }
     app.send_due().await;
     assert!(postbox.take().is_empty());
-    app.delete(&format!("/api/v1/notifications/webhooks/{}", hook["id"].as_str().unwrap()), &anna).await.is(204);
+    app.delete(&format!("/api/v1/notifications/webhooks/{}", hook["id"].as_str().unwrap()), &anna)
+        .await
+        .is(204);
     let rows = trail(&app, "webhook.").await;
     let actions: Vec<&str> = rows.iter().rev().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions[..3], ["webhook.added", "webhook.changed", "webhook.changed"]);
@@ -164,7 +166,10 @@ async fn mail_goes_to_the_address_before_until_another_is_confirmed_and_it_is_to
         ["mail.address-removed", "mail.address-confirmed", "mail.address-set", "mail.address-set"]
     );
     // Whose mail it is, is none of the audit's.
-    assert!(rows.iter().all(|row| row["actor"] == "anna" && !row.to_string().contains("example")), "{rows:?}");
+    assert!(
+        rows.iter().all(|row| row["actor"] == "anna" && !row.to_string().contains("example")),
+        "{rows:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

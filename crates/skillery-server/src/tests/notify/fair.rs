@@ -60,7 +60,8 @@ async fn whose_receivers_never_answer_holds_up_neither_mail_nor_the_webhooks_of_
     app.try_out(&anna, &hook).await;
     app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
     let both = async {
-        while receiver.inbox.requests.lock().unwrap().is_empty() || postbox.letters.lock().unwrap().is_empty() {
+        while receiver.inbox.requests.lock().unwrap().is_empty() || postbox.letters.lock().unwrap().is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -190,11 +191,11 @@ async fn a_mail_server_that_never_ends_its_answer_is_waited_for_no_longer_than_a
     .await;
     let anna = app.user("anna", &["read", "admin"]).await;
     app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
-    assert!(tokio::time::timeout(Duration::from_secs(15), notify::deliver_due(&app.app)).await.unwrap().unwrap());
-    let (state, error): (String, Option<String>) = sqlx::query_as("SELECT state, error FROM deliveries")
-        .fetch_one(app.app.db.reader())
-        .await
-        .unwrap();
+    assert!(
+        tokio::time::timeout(Duration::from_secs(15), notify::deliver_due(&app.app)).await.unwrap().unwrap()
+    );
+    let (state, error): (String, Option<String>) =
+        sqlx::query_as("SELECT state, error FROM deliveries").fetch_one(app.app.db.reader()).await.unwrap();
     assert_eq!(state, "waiting");
     assert!(error.unwrap().starts_with("the mail server took over"));
 }

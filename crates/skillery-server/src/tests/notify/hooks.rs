@@ -35,8 +35,10 @@ impl TestApp {
         let (hook, now) = (hook["id"].as_str().unwrap(), self.app.environment.now().micros());
         for some in ids.chunks(200) {
             let row = |id: &String| {
-                format!("('{id}', 'webhook', (SELECT user_id FROM webhooks WHERE id = '{hook}'), '{hook}', 'test', 'test:{id}', \
-                    '{hook}', '{{}}', 'waiting', 0, {now}, {now})")
+                format!(
+                    "('{id}', 'webhook', (SELECT user_id FROM webhooks WHERE id = '{hook}'), '{hook}', 'test', 'test:{id}', \
+                    '{hook}', '{{}}', 'waiting', 0, {now}, {now})"
+                )
             };
             let rows = some.iter().map(row).collect::<Vec<_>>().join(", ");
             self.tamper(format!(

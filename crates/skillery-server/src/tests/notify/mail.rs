@@ -129,10 +129,7 @@ async fn an_address_gets_nothing_but_the_code_until_it_is_confirmed() {
     // It is told that it is not used any more, and that is all.
     let letters = postbox.take();
     assert_eq!(letters.len(), 1);
-    assert_eq!(
-        letters[0].header("Subject").unwrap(),
-        "[registry.example] your address for mail was removed"
-    );
+    assert_eq!(letters[0].header("Subject").unwrap(), "[registry.example] your address for mail was removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,8 @@ async fn the_audit_is_searched_paged_and_saved_as_a_file() {
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     let page = browser.page("/admin/audit").await;
     assert_eq!(page.matches("<td class=\"nowrap\" data-name=\"When\"").count(), 4, "{page}");
-    let next = page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
+    let next =
+        page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
     assert!(browser.page(&next).await.contains("version.published"));
     let page = browser.page("/admin/audit?outcome=denied").await;
     assert!(page.contains("&#60;script&#62;alert(1)") && !page.contains("<script>alert"), "{page}");
@@ -33,7 +34,8 @@ async fn the_audit_is_searched_paged_and_saved_as_a_file() {
     let asked = "/admin/audit?actor=admin&subject=acme%2Ftool&action=version.";
     let page = browser.page(asked).await;
     assert!(page.contains("value=\"acme/tool\"") && !page.contains("beta/tool"), "{page}");
-    let next = page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
+    let next =
+        page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
     assert!(next.starts_with(asked), "{next}");
     let rest = browser.page(&next).await;
     assert_eq!(rest.matches("version.published").count(), 1, "{rest}");
@@ -78,7 +80,9 @@ async fn admins_of_a_namespace_see_what_concerns_it() {
     let mut browser = Browser::signed_in(&app, &ada).await;
     let page = browser.page(path).await;
     assert!(page.contains("skill.rated") && page.contains(">zoe</td>"), "{page}");
-    assert!(!page.contains("beta/tool") && !page.contains("192.0.2.66") && !page.contains("name=\"address\""));
+    assert!(
+        !page.contains("beta/tool") && !page.contains("192.0.2.66") && !page.contains("name=\"address\"")
+    );
     // Nor is another namespace's asked for by a word in the address.
     let page = browser.page(&format!("{path}?namespace=beta&subject=beta")).await;
     assert!(page.contains("Nothing was found") && !page.contains("beta/tool"), "{page}");

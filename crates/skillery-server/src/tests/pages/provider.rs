@@ -90,7 +90,8 @@ async fn a_person_signs_in_with_an_account_elsewhere() {
     let answer = back(&mut browser, &asked["state"]).await;
     assert_eq!(answer.headers["location"], "/search?notice=signed-in", "{}", text(&answer));
     assert!(browser.page("/").await.contains(">anna</span>"));
-    let issued = app.get_as(ADMIN, "/api/v1/audit?action=token.issued&limit=1").await.is(200)["entries"][0].clone();
+    let issued =
+        app.get_as(ADMIN, "/api/v1/audit?action=token.issued&limit=1").await.is(200)["entries"][0].clone();
     assert_eq!((&issued["actor"], &issued["token"]), (&json!("anna"), &Value::Null));
     // The code was redeemed with the verifier, and with the secret of the client.
     let (authorization, body) = issuer.last("/token");

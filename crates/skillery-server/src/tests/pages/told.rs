@@ -36,7 +36,8 @@ async fn what_one_is_told_of_is_listed_counted_and_marked_as_read() {
     assert_eq!(page.matches("class=\"new\"").count(), 3, "{page}");
     assert!(page.contains("you have the role reviewer in acme") && page.contains("href=\"/orgs/acme\""));
     assert!(page.contains("href=\"/acme/tool/versions/1.3.0\">acme/tool 1.3.0 was published"), "{page}");
-    let next = page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
+    let next =
+        page.split_once("rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0.replace("&#38;", "&");
     let older = browser.page(&next).await;
     assert_eq!(older.matches("class=\"new\"").count(), 2, "{older}");
     // By kind, and what is not read.

@@ -51,7 +51,10 @@ async fn a_webhook_is_added_tried_changed_switched_and_removed() {
     assert_eq!(hook["kinds"], json!(["finding", "access-changed"]));
     let own = format!("{path}/{}", hook["id"].as_str().unwrap());
     let page = browser.page(&own).await;
-    assert!(page.contains(&url) && page.contains("Nothing was sent yet") && !page.contains(&secret), "{page}");
+    assert!(
+        page.contains(&url) && page.contains("Nothing was sent yet") && !page.contains(&secret),
+        "{page}"
+    );
     // A test that fails, with what a stranger has answered.
     receiver.answers(500, "<script>alert(1)</script>");
     let answer = browser.post(&own, &[("action", "test")]).await;
@@ -151,11 +154,17 @@ async fn those_of_a_namespace_are_for_its_admins() {
     app.send_due().await;
     assert_eq!(receiver.take().len(), 1);
     let page = browser.page("/orgs/acme").await;
-    assert!(page.contains("href=\"/orgs/acme/webhooks\"") && page.contains("href=\"/orgs/acme/audit\""), "{page}");
+    assert!(
+        page.contains("href=\"/orgs/acme/webhooks\"") && page.contains("href=\"/orgs/acme/audit\""),
+        "{page}"
+    );
     // A namespace may be called as the page is.
     app.publish("acme/webhooks/tool", "1.0.0").await;
     let page = browser.page("/orgs/acme/webhooks/").await;
-    assert!(page.contains("<h1>acme/webhooks</h1>") && page.contains("href=\"/orgs/acme/webhooks/\""), "{page}");
+    assert!(
+        page.contains("<h1>acme/webhooks</h1>") && page.contains("href=\"/orgs/acme/webhooks/\""),
+        "{page}"
+    );
     assert!(browser.page("/orgs/acme/webhooks/webhooks").await.contains("There are none"));
     assert_eq!(Browser::signed_in(&app, ADMIN).await.get("/orgs/nothing/webhooks").await.status, 404);
 }

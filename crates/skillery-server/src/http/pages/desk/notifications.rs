@@ -29,7 +29,9 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
         NotificationKind::VersionQuarantined => {
             ("Quarantines", "A version that you installed, published or manage was quarantined.")
         }
-        NotificationKind::ApprovalAsked => ("Waits for you", "A version waits for approval where you review."),
+        NotificationKind::ApprovalAsked => {
+            ("Waits for you", "A version waits for approval where you review.")
+        }
         NotificationKind::ApprovalDecided => ("Decisions", "A version of yours was approved or rejected."),
         NotificationKind::ChangesRequested => {
             ("Changes asked for", "A reviewer wants a version of yours changed.")
@@ -38,7 +40,9 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
         NotificationKind::CommentPosted => {
             ("Comments", "Somebody wrote about a skill of yours, or answered you.")
         }
-        NotificationKind::Finding => ("Findings", "Something was found in a version of yours, or that you have."),
+        NotificationKind::Finding => {
+            ("Findings", "Something was found in a version of yours, or that you have.")
+        }
         NotificationKind::AccessChanged => {
             ("Your access", "Your roles, tokens, keys, webhooks or addresses were changed.")
         }
@@ -132,7 +136,9 @@ fn link(one: &Notification) -> Option<String> {
         NotificationDetail::TokenMade | NotificationDetail::TokenRevoked => "/account/tokens",
         NotificationDetail::KeyEnrolled | NotificationDetail::KeyRevoked => "/account/keys",
         NotificationDetail::WebhookAdded | NotificationDetail::WebhookChanged => "/account/webhooks",
-        NotificationDetail::AddressChanged | NotificationDetail::ToldLess => "/account/notifications/settings",
+        NotificationDetail::AddressChanged | NotificationDetail::ToldLess => {
+            "/account/notifications/settings"
+        }
         NotificationDetail::RoleGiven => return one.namespace.as_deref().map(overview),
         _ => return None,
     };

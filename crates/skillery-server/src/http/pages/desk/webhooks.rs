@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use skillery_core::api::{
-    CreateWebhookRequest, CreateWebhookResponse, DeliveriesResponse, Delivery, DeliveryState, RedeliverRequest,
-    UpdateWebhookRequest, Webhook,
+    CreateWebhookRequest, CreateWebhookResponse, DeliveriesResponse, Delivery, DeliveryState,
+    RedeliverRequest, UpdateWebhookRequest, Webhook,
 };
 use skillery_core::time::Time;
 use skillery_core::{Namespace, NotificationKind, ProblemCode};
