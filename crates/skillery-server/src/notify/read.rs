@@ -91,6 +91,9 @@ pub async fn set_preferences(
     request: PreferencesRequest,
 ) -> Result<PreferencesResponse> {
     let identity = owner(caller)?.clone();
+    if request.preferences.is_empty() {
+        return preferences(app, caller).await;
+    }
     let kinds: BTreeSet<NotificationKind> = request.preferences.iter().map(|one| one.kind).collect();
     if kinds.len() != request.preferences.len() {
         return Err(invalid("preferences", "`preferences` has a kind twice"));

@@ -311,7 +311,10 @@ async fn how_far_a_stream_is_behind_is_in_the_metrics() {
         (of("rows_behind"), of("behind_seconds"))
     };
     assert_eq!(lag().await, ("4".to_owned(), "7".to_owned()));
+    let page = super::pages::Browser::signed_in(&app, ADMIN).await.page("/admin/jobs").await;
+    assert!(page.contains("siem</td>") && page.contains("rows behind"), "{page}");
     follower.turn(&app.app).await.unwrap();
+    while follower.turn(&app.app).await.unwrap() {}
     assert_eq!(lag().await, ("0".to_owned(), "0".to_owned()));
 }
 

@@ -7,7 +7,7 @@ use skillery_core::time::Time;
 use super::super::frame::{Frame, page};
 use super::super::show;
 use crate::app::App;
-use crate::db::{ROTATED, cosignatures, log};
+use crate::db::{ROTATED, audit, cosignatures, log};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::jobs::Standing;
@@ -35,6 +35,14 @@ struct Follower {
     position: u64,
 }
 
+/// How much a stream of the audit has still to send.
+struct Stream {
+    name: String,
+    rows: i64,
+    /// Since when the oldest of it waits.
+    oldest: Option<Time>,
+}
+
 #[derive(Template)]
 #[template(path = "pages/desk/jobs.html")]
 struct JobsPage {
@@ -43,6 +51,7 @@ struct JobsPage {
     rows: Vec<Row>,
     size: u64,
     followers: Vec<Follower>,
+    streams: Vec<Stream>,
     trouble: Vec<&'static str>,
     now: Time,
 }
@@ -74,6 +83,11 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             followers.push(Follower { name, position: one.size });
         }
     }
+    let mut streams = Vec::new();
+    for stream in &app.settings.audit.streams {
+        let (rows, oldest) = audit::behind(&app.db, &stream.name).await?;
+        streams.push(Stream { name: stream.name.clone(), rows, oldest });
+    }
     let what = |name: &str| WORKS.iter().find(|(known, _)| *known == name).map_or("", |(_, what)| *what);
     let rows = app.work.all().into_iter().map(|(name, standing)| Row { name, what: what(name), standing });
     page(&JobsPage {
@@ -82,6 +96,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         rows: rows.collect(),
         size,
         followers,
+        streams,
         trouble: trouble(app).await?,
         now: app.environment.now(),
     })

@@ -133,7 +133,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", ORG_WEBHOOK, Who::Scope(Scope::Admin)),
     ("post", ORG_WEBHOOK, Who::Scope(Scope::Admin)),
     ("get", ORG_AUDIT, Who::Scope(Scope::Admin)),
-    ("get", AUDIT, Who::Scope(Scope::Admin)),
+    ("get", AUDIT, Who::SiteAdmin),
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
