@@ -44,7 +44,7 @@ export const PAGES = [
   { name: "telling-reader", path: "/account/notifications/settings", as: "dan", has: "may not see to it" },
   { name: "webhooks", path: "/account/webhooks", as: "ada", has: "Add a webhook" },
   { name: "webhooks-namespace", path: "/orgs/acme/docs/webhooks", as: "ada", has: "Add a webhook" },
-  { name: "webhooks-stranger", path: "/orgs/acme/webhooks", as: "dan", status: 403, has: "the scope" },
+  { name: "webhooks-stranger", path: "/orgs/acme/webhooks", as: "dan", status: 404, has: "no such org" },
   { name: "audit-namespace", path: "/orgs/acme/audit", as: "ada", has: "version.published" },
   { name: "audit-namespace-report", path: "/orgs/acme/audit?show=report", as: "ada", has: "Released after approval" },
   { name: "audit", path: "/admin/audit", as: "admin", has: "From where" },
