@@ -35,6 +35,13 @@ word_enum! {
         AccessChanged = "access-changed",
         /// A webhook has failed for days, and gets nothing any more.
         WebhookDisabled = "webhook-disabled",
+        /// A version that the user published, or that the namespace of the user has, was released without the approvals that it
+        /// waited for.
+        VersionForced = "version-forced",
+        /// A version that the user published or installed is to be reviewed again.
+        VersionDue = "version-due",
+        /// A version that the user published or installed was reviewed again, or after it was released by force.
+        VersionReviewed = "version-reviewed",
     }
 }
 
@@ -73,6 +80,16 @@ word_enum! {
         KeyRevoked = "key-revoked",
         /// An author of a skill answered the user's review of it.
         ReviewAnswered = "review-answered",
+        /// The user's notifications are sent to one more address of the web.
+        WebhookAdded = "webhook-added",
+        /// The user's notifications are sent to another address of the web, or of other kinds.
+        WebhookChanged = "webhook-changed",
+        /// Another address for the user's mail was named, or confirmed, or the one that there was is removed.
+        AddressChanged = "address-changed",
+        /// The user is told less of what others may do as the user.
+        ToldLess = "told-less",
+        /// What was released is due to be reviewed again.
+        Due = "due",
     }
 }
 
@@ -87,10 +104,14 @@ impl NotificationKind {
             | Self::ChangesRequested
             | Self::Finding
             | Self::AccessChanged
-            | Self::WebhookDisabled => MailMode::Immediate,
-            Self::VersionPublished | Self::VersionYanked | Self::SkillRated | Self::CommentPosted => {
-                MailMode::Daily
-            }
+            | Self::WebhookDisabled
+            | Self::VersionForced => MailMode::Immediate,
+            Self::VersionPublished
+            | Self::VersionYanked
+            | Self::SkillRated
+            | Self::CommentPosted
+            | Self::VersionDue
+            | Self::VersionReviewed => MailMode::Daily,
         }
     }
 
@@ -104,6 +125,7 @@ impl NotificationKind {
                 | Self::ChangesRequested
                 | Self::SkillRated
                 | Self::CommentPosted
+                | Self::VersionForced
         )
     }
 }
@@ -121,7 +143,8 @@ pub struct Told<'a> {
     pub version: Option<&'a Version>,
     /// The namespace, where it is about no skill.
     pub namespace: Option<&'a str>,
-    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook.
+    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook, what became
+    /// of an address.
     pub object: Option<&'a str>,
     /// Who did it, by name.
     pub actor: Option<&'a str>,
@@ -143,7 +166,15 @@ impl Told<'_> {
             NotificationKind::VersionPublished => format!("{skill} was published"),
             NotificationKind::VersionYanked => format!("{skill} was yanked"),
             NotificationKind::VersionQuarantined => format!("{skill} was quarantined"),
+            NotificationKind::ApprovalAsked if self.detail == Some(NotificationDetail::Due) => {
+                format!("{skill} is due to be reviewed again")
+            }
             NotificationKind::ApprovalAsked => format!("{skill}, published{by}, waits for approval"),
+            NotificationKind::VersionForced => {
+                format!("{skill} was released{by} without the approvals that it waited for")
+            }
+            NotificationKind::VersionDue => format!("{skill} is due to be reviewed again"),
+            NotificationKind::VersionReviewed => format!("{skill} was reviewed again"),
             NotificationKind::ApprovalDecided if self.detail == Some(NotificationDetail::Rejected) => {
                 format!("{skill} was rejected{by}")
             }
@@ -168,6 +199,20 @@ impl Told<'_> {
                 }
                 Some(NotificationDetail::KeyRevoked) => {
                     format!("the key {object} of {} was revoked", self.whose())
+                }
+                Some(NotificationDetail::WebhookAdded) => {
+                    format!("a webhook to {object} was added, which is sent what you are told")
+                }
+                Some(NotificationDetail::WebhookChanged) => {
+                    format!("your webhook to {object} was changed")
+                }
+                Some(NotificationDetail::AddressChanged) => match object {
+                    "confirmed" => "your mail goes to another address from now on".to_owned(),
+                    "removed" => "your address for mail was removed".to_owned(),
+                    _ => "another address for your mail was named".to_owned(),
+                },
+                Some(NotificationDetail::ToldLess) => {
+                    "you are told less of what changes what you may do".to_owned()
                 }
                 _ => "what you may do has changed".to_owned(),
             },
@@ -242,6 +287,6 @@ mod tests {
         assert!(lines.iter().all(|line| !line.contains('\n') && !line.is_empty()));
         assert_eq!(lines[0], "acme/tool 1.2.0 was published");
         assert_eq!(lines[3], "acme/tool 1.2.0, published by anna, waits for approval");
-        assert_eq!(lines[13], "you have the role x in the registry");
+        assert_eq!(lines[16], "you have the role x in the registry");
     }
 }

@@ -41,6 +41,9 @@ use crate::uploads::Uploads;
 /// Callers that are remembered at most.
 const IDENTITIES: usize = 20_000;
 
+/// Who reads much of the audit at a time: fewer than there are connections to read with.
+const AUDITING: usize = 2;
+
 /// Orgs whose signing secrets are remembered at most.
 const ORGS: usize = 10_000;
 
@@ -71,6 +74,8 @@ pub struct App {
     pub uploads: Uploads,
     /// Turns to read bundles, for whoever reads files of them.
     pub reading: Turns,
+    /// Turns to read much of the audit at once.
+    pub auditing: Turns,
     /// The search index.
     pub search: Search,
     /// Ready answers.
@@ -278,6 +283,7 @@ impl App {
             publishing,
             uploads,
             reading: Turns::default(),
+            auditing: Turns::of(AUDITING),
             search,
             ready,
             identities,

@@ -27,6 +27,11 @@ struct Witness {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Stream {
+    stream: String,
+}
+
 /// All metrics.
 pub struct Metrics {
     registry: Registry,
@@ -39,6 +44,8 @@ pub struct Metrics {
     collected: Counter<u64, AtomicU64>,
     witnessed: Gauge<i64>,
     witness_answers: Family<Witness, Counter>,
+    stream_rows: Family<Stream, Gauge<i64>>,
+    stream_seconds: Family<Stream, Gauge<i64>>,
 }
 
 impl Default for Metrics {
@@ -54,6 +61,8 @@ impl Default for Metrics {
             collected: Counter::default(),
             witnessed: Gauge::default(),
             witness_answers: Family::default(),
+            stream_rows: Family::default(),
+            stream_seconds: Family::default(),
             registry: Registry::default(),
         };
         registry.register("http_requests", "Answers by route, method and status", metrics.answers.clone());
@@ -90,6 +99,17 @@ impl Default for Metrics {
             "What witnesses have answered to this server",
             metrics.witness_answers.clone(),
         );
+        registry.register(
+            "audit_stream_rows_behind",
+            "Rows of the audit that a stream has still to send, counted up to a limit",
+            metrics.stream_rows.clone(),
+        );
+        registry.register_with_unit(
+            "audit_stream_behind",
+            "Seconds that the oldest row has waited that a stream has still to send",
+            Unit::Seconds,
+            metrics.stream_seconds.clone(),
+        );
         Self { registry, ..metrics }
     }
 }
@@ -124,6 +144,13 @@ impl Metrics {
     /// A witness was asked: `cosigned`, `ahead` or `failed`.
     pub fn witness_answered(&self, name: &str, outcome: &'static str) {
         self.witness_answers.get_or_create(&Witness { witness: name.to_owned(), outcome }).inc();
+    }
+
+    /// A stream of the audit has so many rows still to send, and the oldest has waited so long.
+    pub fn stream_is_behind(&self, name: &str, rows: i64, seconds: i64) {
+        let stream = Stream { stream: name.to_owned() };
+        self.stream_rows.get_or_create(&stream).set(rows);
+        self.stream_seconds.get_or_create(&stream).set(seconds);
     }
 
     /// The page that Prometheus reads.

@@ -4,9 +4,10 @@
 //! begins it, and `Db::write` takes it over into the transaction. It is private: none of it is ever in the log.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderValue;
+use skillery_core::ProblemCode;
 
 use crate::access::Identity;
 
@@ -27,7 +28,7 @@ pub struct Origin {
     /// The id of the request.
     pub request: Option<String>,
     agent: Option<HeaderValue>,
-    who: OnceLock<Who>,
+    who: Mutex<Option<Who>>,
     noted: Mutex<Noted>,
 }
 
@@ -40,6 +41,12 @@ pub struct Who {
     pub token: String,
 }
 
+impl Who {
+    fn of(identity: &Identity) -> Self {
+        Self { user: identity.user.id.clone(), token: identity.token.id.clone() }
+    }
+}
+
 /// What a refusal is about, where the address of the request does not say.
 #[derive(Debug, Clone, Default)]
 pub struct Noted {
@@ -49,6 +56,8 @@ pub struct Noted {
     pub skill: Option<String>,
     /// Whether something was answered as if it did not exist.
     pub is_hidden: bool,
+    /// Why the session of a browser is good no more, and whose it was.
+    pub session: Option<(ProblemCode, Option<Who>)>,
 }
 
 impl Origin {
@@ -68,9 +77,25 @@ impl Origin {
         Some(text.chars().take(MAX_AGENT).collect()).filter(|text: &String| !text.is_empty())
     }
 
-    /// Who shows a token, as far as it is known.
-    pub fn who(&self) -> Option<&Who> {
-        self.who.get()
+    /// Who shows a token, as far as it is known: the one that was shown last.
+    pub fn who(&self) -> Option<Who> {
+        self.who.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_who(&self, who: Option<Who>) -> Option<Who> {
+        std::mem::replace(&mut *self.who.lock().unwrap_or_else(PoisonError::into_inner), who)
+    }
+
+    /// The same place, with this token or none.
+    pub fn of(&self, who: Option<Who>) -> Self {
+        let Self { via, address, request, agent, .. } = self;
+        let (request, agent) = (request.clone(), agent.clone());
+        Self { via, address: *address, request, agent, who: Mutex::new(who), noted: Mutex::default() }
+    }
+
+    /// The same place, with the token of this identity.
+    pub fn with(&self, identity: &Identity) -> Arc<Self> {
+        Arc::new(self.of(Some(Who::of(identity))))
     }
 
     /// What was noted of a refusal.
@@ -109,10 +134,21 @@ pub async fn working<F: Future>(name: &'static str, work: F) -> F::Output {
     ORIGIN.scope(Arc::new(Origin { via: name, ..Origin::default() }), work).await
 }
 
-/// A token was shown that is this user's, whether it is still good or not.
+/// A token was shown that is this user's, whether it is still good or not. One that is shown later counts instead.
 pub fn shown(identity: &Identity) {
+    let _ = ORIGIN.try_with(|origin| origin.set_who(Some(Who::of(identity))));
+}
+
+/// Somebody signs in: whose session the browser had is another question from now on.
+pub fn signs_in() {
+    let _ = ORIGIN.try_with(|origin| origin.set_who(None));
+}
+
+/// A browser has shown a session that is good no more, and goes on as one that shows nothing.
+pub fn ended_session(code: ProblemCode) {
     let _ = ORIGIN.try_with(|origin| {
-        let _ = origin.who.set(Who { user: identity.user.id.clone(), token: identity.token.id.clone() });
+        let who = origin.set_who(None);
+        origin.note(|noted| noted.session = Some((code, who)));
     });
 }
 

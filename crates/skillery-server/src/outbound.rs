@@ -39,9 +39,13 @@ pub struct Outbound {
 /// An address cannot be asked, or did not take what it was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// It is in a private network that is not listed, or no address that everybody could ask.
-    #[error("`{0}` is at an address of a private network")]
+    /// What stands in the URL is in a private network that is not listed, or no address that everybody could ask.
+    #[error("`{0}` is an address of a private network")]
     Private(String),
+    /// A name that has no address, or none that may be asked. Which of both is not told: it is nobody's business which names
+    /// there are in the networks around this registry.
+    #[error("`{0}` has no address that may be asked")]
+    NoAddress(String),
     /// No connection, or one that broke.
     #[error("cannot reach `{host}`: {reason}")]
     Unreachable {
@@ -184,7 +188,7 @@ fn unreachable(host: &str, error: &reqwest::Error) -> OutboundError {
     while let Some(cause) = source {
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if cause.is::<Refused>() || inner.is_some_and(|inner| inner.is::<Refused>()) {
-            return OutboundError::Private(host.to_owned());
+            return OutboundError::NoAddress(host.to_owned());
         }
         reason = cause.to_string();
         source = cause.source();
@@ -208,7 +212,7 @@ fn may_ask(address: IpAddr, reach: Reach, listed: &[IpNet]) -> bool {
     }
 }
 
-/// A name has only addresses that are not asked.
+/// A name has no addresses, or only such as are not asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no address that may be asked")]
 struct Refused;
@@ -217,7 +221,8 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let (reach, listed) = (self.reach, Arc::clone(&self.listed));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found =
+                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| io::Error::other(Refused))?;
             let public: Vec<SocketAddr> =
                 found.filter(|address| may_ask(address.ip(), reach, &listed)).collect();
             if public.is_empty() {
@@ -271,18 +276,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // Addresses of version 4 in other clothes: what they mean decides.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
         [0x2002, high, low, ..] => inner(high, low),
-        // Unspecified, itself, and the former form of version 4.
-        [0, 0, 0, 0, 0, 0, ..] => false,
-        // What is handed out by nobody to everybody: discarding, local translation, Teredo and other protocols, documentation.
-        [0x100, 0, 0, ..] | [0x64, 0xff9b, 1, ..] | [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false,
+        // Of what is handed out, this is handed out to nobody: Teredo and other protocols, documentation.
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false,
         [0x3fff, second, ..] if second < 0x1000 => false,
-        [0x5f00, ..] => false,
-        [first, ..] => {
-            !(first & 0xfe00 == 0xfc00
-                || first & 0xffc0 == 0xfe80
-                || first & 0xffc0 == 0xfec0
-                || address.is_multicast())
-        }
+        // Nothing else is handed out to everybody.
+        [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
@@ -313,6 +311,11 @@ mod tests {
             "::",
             "::1",
             "::7f00:1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:0:1.1.1.1",
+            "4000::1",
+            "1000::1",
+            "e000::1",
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.1",
             "64:ff9b::7f00:1",
@@ -365,7 +368,6 @@ mod tests {
         let outbound = Outbound::default();
         for url in [
             "http://127.0.0.1:9/",
-            "http://localhost:9/",
             "http://[::1]:9/",
             "http://0x7f.1:9/",
             "http://2130706433:9/",
@@ -383,6 +385,21 @@ mod tests {
             };
             let refused = outbound.post(hook(false)).await.unwrap_err();
             assert!(matches!(refused, OutboundError::Private(_)), "{url}: {refused:?}");
+        }
+        // Of a name nobody learns whether it is there.
+        for name in ["localhost", "no-such-name.invalid"] {
+            let url: Url = format!("http://{name}:9/").parse().unwrap();
+            let hook = Hook {
+                url: &url,
+                allow_private: false,
+                id: "1",
+                now: Time::from_micros(0),
+                secret: "secret",
+                content_type: "text/plain",
+                body: Vec::new(),
+            };
+            let refused = outbound.post(hook).await.unwrap_err();
+            assert_eq!(refused.to_string(), format!("`{name}` has no address that may be asked"));
         }
         let url: Url = "http://localhost:9/".parse().unwrap();
         let hook = Hook {

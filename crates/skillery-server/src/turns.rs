@@ -26,6 +26,11 @@ impl Default for Turns {
 }
 
 impl Turns {
+    /// So many turns.
+    pub fn of(number: usize) -> Self {
+        Self { semaphore: Arc::new(Semaphore::new(number)) }
+    }
+
     /// Whether somebody has one.
     #[cfg(test)]
     pub fn are_taken(&self) -> bool {

@@ -256,7 +256,88 @@ async function moderating(page, world, scripts) {
   await page.getByText("Faster now.").waitFor();
 }
 
-const FLOWS = { searching, filters, reading, rating, ratingAlone, talking, moderating, link, standings, theme, keyboard };
+/// What somebody is told of: the bar says how many, a kind alone is shown, one and then all are marked as read.
+async function told(page, world, scripts) {
+  const [skill, other] = scripts ? ["acme/tool-08", "acme/tool-10"] : ["acme/tool-09", "acme/tool-11"];
+  const rate = { headers: { authorization: `Bearer ${world.tokens.dan}` }, data: { rating: 4 } };
+  for (const id of [other, skill]) {
+    must((await page.request.post(`${world.url}/api/v1/skills/${id}/rate`, rate)).ok(), "dan cannot rate");
+  }
+  await signIn(page, world, "ada", "/account/notifications");
+  const line = page.getByRole("link", { name: `dan rated ${skill}` });
+  for (let tries = 0; tries < 20 && await line.count() === 0; tries++) {
+    await page.waitForTimeout(250);
+    await page.reload();
+  }
+  const bar = page.getByRole("navigation", { name: "Account" });
+  must(await bar.getByText(/notifications? not read/).count() === 1, "the bar does not say how many");
+  await page.getByLabel("About").selectOption("skill-rated");
+  await page.getByLabel("Not read", { exact: true }).check();
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.waitForURL(/kind=skill-rated/);
+  await page.getByRole("button", { name: `Mark as read: dan rated ${skill}` }).click();
+  await page.getByText("Marked as read.").waitFor();
+  must(query(page).get("kind") === "skill-rated" && await line.count() === 0, "it is not marked, or the filter is lost");
+  await page.goto(`${world.url}/account/notifications`);
+  await page.getByRole("button", { name: "Mark all as read" }).click();
+  await page.getByText("Marked as read.").waitFor();
+  must(await bar.getByText(/not read/).count() === 0, "the bar still says something");
+  await page.getByRole("link", { name: "How you are told" }).click();
+  await page.getByLabel("Ratings: mail").selectOption("weekly");
+  await page.getByLabel("Ratings: in the list").uncheck();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  must(await page.getByLabel("Ratings: mail").inputValue() === "weekly", "the mode is not kept");
+  must(!await page.getByLabel("Ratings: in the list").isChecked(), "the box is ticked again");
+  await page.getByLabel("Ratings: in the list").check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+}
+
+/// A webhook from its beginning to its end, and what the audit says of it.
+async function hooks(page, world) {
+  await signIn(page, world, "ada", "/account/webhooks");
+  await page.getByLabel("Where to").fill("https://10.0.0.1/hook");
+  await page.getByRole("button", { name: "Add it" }).click();
+  await page.getByRole("alert").filter({ hasText: "private network" }).waitFor();
+  await page.getByLabel("Where to").fill("https://hooks.invalid/skills");
+  await page.getByRole("button", { name: "Add it" }).click();
+  const secret = await page.locator(".command code").textContent();
+  must(secret.startsWith("whsec_"), "no secret is shown");
+  await page.getByRole("link", { name: "Try it" }).click();
+  must(!(await page.content()).includes(secret), "the secret is shown again");
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByText("A test is on its way.").waitFor();
+  const row = page.getByRole("row").filter({ hasText: "has no address that may be asked" });
+  for (let tries = 0; tries < 40 && await row.count() === 0; tries++) {
+    await page.waitForTimeout(250);
+    await page.reload();
+  }
+  must((await row.textContent()).includes("waiting"), "it is not said what became of the test");
+  await page.getByText("Change it").click();
+  await page.getByLabel("Ratings").check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.getByRole("button", { name: "Switch off" }).click();
+  await page.getByRole("button", { name: "Switch on" }).waitFor();
+  await page.getByRole("button", { name: "Remove" }).click();
+  await page.getByRole("button", { name: "Remove it" }).click();
+  await page.getByText("Removed.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, world, "admin", "/admin/audit");
+  await page.getByLabel("Who", { exact: true }).fill("ada");
+  await page.getByLabel("Action begins with").fill("webhook.");
+  await page.getByRole("button", { name: "Search", exact: true }).last().click();
+  await page.waitForURL(/action=webhook/);
+  for (const action of ["webhook.added", "webhook.changed", "webhook.removed"]) {
+    must(await page.getByRole("cell", { name: action }).count() > 0, `${action} left no trace`);
+  }
+  const href = await page.getByRole("link", { name: "CSV" }).getAttribute("href");
+  const file = await page.request.get(new URL(href, world.url).href);
+  must((await file.text()).includes("webhook.added"), "the file has not what the page shows");
+}
+
+const FLOWS = { told, hooks, searching, filters, reading, rating, ratingAlone, talking, moderating, link, standings, theme, keyboard };
 
 /// Does all of it; `tell` is called with what came of each.
 export async function flows(browser, world, tell) {
@@ -265,7 +346,7 @@ export async function flows(browser, world, tell) {
       await tell(`${name}, ${scripts ? "with" : "without"} scripts`, async () => {
         const watch = await watched(browser, world.url, { javaScriptEnabled: scripts });
         // A refused sign-in and a page that is hidden are answered with problems, which the browser writes to its console.
-        watch.expected = { rating: 422, link: 404 }[name] ?? 200;
+        watch.expected = { rating: 422, link: 404, hooks: 422 }[name] ?? 200;
         try {
           await flow(watch.page, world, scripts);
           must(watch.faults.length === 0, watch.faults.join("; "));

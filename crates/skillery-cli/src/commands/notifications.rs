@@ -253,7 +253,7 @@ async fn email(session: &Session, args: &EmailArgs) -> CommandResult {
         }
     };
     session.output.show(&state, |page| describe(page, &state))?;
-    if state.address.is_some() && state.confirmed_at.is_none() {
+    if state.pending.is_some() || (state.address.is_some() && state.confirmed_at.is_none()) {
         session.output.note(
             Line::default()
                 .plain("a code was mailed there; confirm it with ")
@@ -272,5 +272,8 @@ fn describe(page: &mut Page, state: &EmailResponse) {
     page.field("confirmed", state.confirmed_at.map_or_else(|| "no".to_owned(), |at| at.to_string()));
     if let Some(at) = state.unsubscribed_at {
         page.field("unsubscribed", at.to_string());
+    }
+    if let Some(pending) = &state.pending {
+        page.field("to be confirmed", pending);
     }
 }

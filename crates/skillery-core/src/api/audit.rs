@@ -86,7 +86,7 @@ pub struct AuditCount {
     pub times: i64,
 }
 
-/// A version that was handed out after it had waited, and who approved it.
+/// A version that was handed out after it had waited, or reviewed after it was handed out, and who approved it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditRelease {
@@ -97,6 +97,9 @@ pub struct AuditRelease {
     pub skill: String,
     /// The version.
     pub version: String,
+    /// `version.released`, or `version.reviewed` of one that was handed out before.
+    #[serde(default)]
+    pub action: String,
     /// The names of those whose approvals count.
     pub approved_by: Vec<String>,
     /// The number of its entry in the log.
@@ -129,7 +132,7 @@ pub struct AuditReport {
     pub denied_by_caller: Vec<AuditCount>,
     /// Roles that were given and taken.
     pub members: Vec<AuditEntry>,
-    /// Versions that had waited and were released.
+    /// Versions that had waited and were released, and those that were reviewed after that.
     pub releases: Vec<AuditRelease>,
     /// Releases around the policy.
     pub break_glass: Vec<AuditEntry>,

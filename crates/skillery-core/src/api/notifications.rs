@@ -143,6 +143,9 @@ pub struct EmailResponse {
     /// When its owner unsubscribed from all mail; setting and confirming an address again ends that.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub unsubscribed_at: Option<Time>,
+    /// An address that was set and is not confirmed, while mail goes to the one before.
+    #[serde(default)]
+    pub pending: Option<String>,
 }
 
 /// `POST /api/v1/notifications/webhooks`.

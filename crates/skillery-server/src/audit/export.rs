@@ -103,7 +103,10 @@ async fn next(mut at: Position) -> Result<Option<(Bytes, Position)>> {
         return Ok(None);
     }
     let limit = at.left.min(ROWS);
+    // A turn for each piece: whoever reads slowly keeps nobody waiting.
+    let turn = at.app.auditing.turn().await?;
     let rows = table::page(&at.app.db, &at.asked.filter, at.before, limit).await?;
+    drop(turn);
     at.left = if rows.len() < limit { 0 } else { at.left - rows.len() };
     at.before = rows.last().map(|row| row.entry.id).or(at.before);
     let entries: Vec<AuditEntry> = rows.into_iter().map(|row| at.asked.shown(row)).collect();

@@ -4,6 +4,7 @@
 //! as downloads are: the same to the same caller within a minute is one row with a count. Neither one caller nor all of them
 //! can fill the disk with it; what is left out is counted.
 
+mod brief;
 mod export;
 mod read;
 mod report;
@@ -31,7 +32,7 @@ pub use read::{Asked, page};
 pub use report::report;
 #[cfg(test)]
 pub use stream::Follower;
-pub use stream::{check_settings, follow};
+pub use stream::{check_settings, follow, measure};
 
 /// Microseconds within which the same is counted in one row.
 const WINDOW: i64 = 60_000_000;
@@ -43,6 +44,8 @@ const MAX_ROWS: usize = 500;
 const MAX_SUBJECT: usize = 200;
 /// What one caller was refused beyond the limit of rows.
 pub const MORE: &str = "denied.more";
+/// A browser has shown a session that is good no more.
+pub const SESSION: &str = "session";
 /// What all callers were refused beyond the limit of rows.
 pub const DROPPED: &str = "denied.dropped";
 
@@ -100,11 +103,26 @@ impl Denials {
         response: &Response,
     ) {
         let status = response.status();
-        if !status.is_client_error() && origin.via != "mcp" {
+        let noted = origin.noted();
+        // What a page needs decides itself whether somebody is signed in; its pictures ask for nothing.
+        if let Some((code, who)) = noted.session.clone()
+            && !path.starts_with("/assets/")
+        {
+            let origin = origin.of(who);
+            self.count(
+                app.environment.now(),
+                &origin,
+                SESSION.to_owned(),
+                About::default(),
+                code.as_str().to_owned(),
+            );
+        }
+        let code = response.extensions().get::<ProblemCode>().copied();
+        // Pages that need somebody who is signed in lead to where that is done.
+        let is_sent_away = status.is_redirection() && code.is_some();
+        if !status.is_client_error() && !is_sent_away && origin.via != "mcp" {
             return;
         }
-        let noted = origin.noted();
-        let code = response.extensions().get::<ProblemCode>().copied();
         let is_wrong = matches!(
             code,
             Some(
@@ -113,7 +131,18 @@ impl Denials {
                     | ProblemCode::SignatureRequired
             )
         );
-        let is_refused = matches!(status.as_u16(), 401 | 403) || is_wrong;
+        // A page answers in its own way to who cannot sign in.
+        let is_stranger = matches!(
+            code,
+            Some(
+                ProblemCode::Unauthenticated
+                    | ProblemCode::InvalidToken
+                    | ProblemCode::TokenExpired
+                    | ProblemCode::TokenRevoked
+                    | ProblemCode::LoginRefused
+            )
+        );
+        let is_refused = matches!(status.as_u16(), 401 | 403) || is_wrong || is_stranger;
         let is_hidden = noted.is_hidden
             && origin.who().is_some()
             && (status.as_u16() == 404 || (origin.via == "mcp" && status.is_success()));
@@ -146,7 +175,8 @@ impl Denials {
     }
 
     fn count(&self, now: Time, origin: &Origin, action: String, about: About, code: String) {
-        let caller = match origin.who() {
+        let who = origin.who();
+        let caller = match &who {
             Some(who) => Caller::User(who.user.clone()),
             None => Caller::Address(origin.address.map(network)),
         };
@@ -158,7 +188,7 @@ impl Denials {
         }
         let of_caller = buffer.callers.get(&key.caller).copied().unwrap_or_default();
         let mut origins = Origins::of(origin);
-        let mut user = origin.who().map(|who| who.user.clone());
+        let mut user = who.map(|who| who.user);
         let key = if buffer.open.len() >= MAX_ROWS {
             (origins, user) = (Origins::default(), None);
             Key {
@@ -283,24 +313,36 @@ pub async fn flush(app: &App, is_last: bool) -> Result<()> {
     }
 }
 
-/// Forgets what the settings do not want kept.
+/// Rows that are forgotten in one transaction.
+const FORGOTTEN: i64 = 1_000;
+
+/// Forgets what the settings do not want kept, some rows in a transaction, so that nobody waits long for theirs.
 pub async fn prune(app: &App) -> Result<()> {
     let settings = &app.settings.audit;
     let now = app.environment.now();
     let ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
-    let (denied, kept) = (ago(settings.denied_days), settings.denied_rows);
-    let addresses = (settings.address_days > 0).then(|| ago(settings.address_days));
-    app.db
-        .write(move |tx| {
-            Box::pin(async move {
-                table::forget_denied(tx, denied, kept).await?;
-                if let Some(before) = addresses {
-                    table::forget_addresses(tx, before).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    let old = ago(settings.denied_days);
+    let until = table::beyond(&app.db, settings.denied_rows).await?.map_or(old, |many| many.max(old));
+    while !app.is_stopping() {
+        let forget =
+            app.db.write(move |tx| Box::pin(async move { table::forget_denied(tx, until, FORGOTTEN).await }));
+        if forget.await? == 0 {
+            break;
+        }
+    }
+    if settings.address_days == 0 {
+        return Ok(());
+    }
+    let before = ago(settings.address_days);
+    while !app.is_stopping() {
+        let forget = app
+            .db
+            .write(move |tx| Box::pin(async move { table::forget_addresses(tx, before, FORGOTTEN).await }));
+        if !forget.await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The network that one caller has: whoever has one address of version 6 has very many.

@@ -41,8 +41,12 @@ impl Asked {
 
     /// What the parameters of this call ask for.
     pub async fn from(call: &Call) -> Result<Self> {
-        let namespace = call.parsed::<Namespace>("namespace")?;
-        let mut asked = Self::of(&call.caller, namespace.as_ref())?;
+        Self::within(call, call.parsed::<Namespace>("namespace")?.as_ref()).await
+    }
+
+    /// What the parameters of this call ask for of a namespace, or of all that the caller may read.
+    pub async fn within(call: &Call, namespace: Option<&Namespace>) -> Result<Self> {
+        let mut asked = Self::of(&call.caller, namespace)?;
         let filter = &mut asked.filter;
         if let Some(actor) = call.parameter("actor") {
             let user = accounts::user_by_name(call.app.db.reader(), &actor).await?;

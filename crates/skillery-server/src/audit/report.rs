@@ -27,6 +27,8 @@ pub async fn report(
     namespace: Option<&Namespace>,
     days: u32,
 ) -> Result<AuditReport> {
+    // It reads all rows of these days, some of them thirteen times: a few reports at a time, however many ask.
+    let _turn = app.auditing.turn().await?;
     let to = app.environment.now();
     let from = to.plus_seconds(-i64::from(days) * SECONDS_OF_DAY);
     // What happens in this moment belongs to it.
@@ -54,7 +56,7 @@ pub async fn report(
         denied_by_code: counts(app, &denied, By::Code).await?,
         denied_by_caller,
         members: entries(app, asked, &of_kinds(&["member.set", "member.removed"])).await?,
-        releases: releases(app, &of_kinds(&["version.released"])).await?,
+        releases: releases(app, &of_kinds(&["version.released", "version.reviewed"])).await?,
         break_glass: entries(app, asked, &of_kinds(&[BREAK_GLASS])).await?,
         policies: entries(
             app,
@@ -84,26 +86,32 @@ async fn releases(app: &App, filter: &Filter) -> Result<Vec<AuditRelease>> {
     let mut found = Vec::new();
     let mut wanted = Vec::new();
     for row in rows {
-        let (Some(Event::VersionReleased { skill, version, approvals, .. }), Some(log_index)) =
-            (row.entry.event, row.entry.log_index)
+        let (
+            Some(
+                Event::VersionReleased { skill, version, approvals, .. }
+                | Event::VersionReviewed { skill, version, approvals, .. },
+            ),
+            Some(log_index),
+        ) = (row.entry.event, row.entry.log_index)
         else {
             continue;
         };
         wanted.extend(approvals.iter().copied());
-        found.push((row.entry.time, skill, version, approvals, log_index));
+        let release = AuditRelease {
+            time: row.entry.time,
+            skill: skill.to_string(),
+            version: version.to_string(),
+            action: row.entry.action,
+            approved_by: Vec::new(),
+            log_index,
+        };
+        found.push((release, approvals));
     }
     let names: HashMap<i64, String> = table::actors_of(&app.db, &wanted).await?.into_iter().collect();
     let name = |entry: &u64| i64::try_from(*entry).ok().and_then(|entry| names.get(&entry)).cloned();
-    let release =
-        |(time, skill, version, approvals, log_index): (_, skillery_core::SkillId, _, Vec<u64>, _)| {
-            let version: skillery_core::Version = version;
-            AuditRelease {
-                time,
-                skill: skill.to_string(),
-                version: version.to_string(),
-                approved_by: approvals.iter().filter_map(name).collect(),
-                log_index,
-            }
-        };
-    Ok(found.into_iter().map(release).collect())
+    let named = |(release, approvals): (AuditRelease, Vec<u64>)| AuditRelease {
+        approved_by: approvals.iter().filter_map(name).collect(),
+        ..release
+    };
+    Ok(found.into_iter().map(named).collect())
 }

@@ -10,11 +10,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use url::{Host, Url};
 
+use super::brief::brief;
+
 /// How long a batch may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the other side may take to say that it has all.
 const GOODBYE: Duration = Duration::from_secs(3);
-/// Bytes of a datagram, beyond which the event is left out: its number in the log says where it is.
+/// Bytes of a datagram, beyond which the event is left out, and then all but the first words of each text: its number says
+/// where the rest is.
 const MAX_DATAGRAM: usize = 8 * 1024;
 /// The port of syslog.
 const PORT: u16 = 514;
@@ -65,7 +68,11 @@ impl Messages {
                 return Ok(message);
             }
             entry.event = None;
-            self.message(&entry)
+            let message = self.message(&entry)?;
+            if message.len() <= MAX_DATAGRAM {
+                return Ok(message);
+            }
+            self.message(&brief(entry))
         };
         entries.into_iter().map(datagram).collect()
     }

@@ -1,6 +1,6 @@
 //! What is sent: mail to users, and requests to webhooks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use skillery_core::api::{Delivery, DeliveryState};
 use skillery_core::time::Time;
@@ -9,6 +9,11 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::{Db, Tx, parsed, pieces, placeholders, tuples};
 use crate::failure::Result;
+
+/// Deliveries that wait for one webhook at most.
+pub const MAX_WAITING: i64 = 1_000;
+/// What is said of those beyond.
+const CROWDED: &str = "it was not sent, as so many others were waiting";
 
 /// By which way something is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub enum Channel {
     Digest,
     /// Mail with the code that confirms an address.
     Code,
+    /// Mail that tells whoever has an address what was changed about it, whatever the user's preferences say by now.
+    Notice,
     /// A request to a webhook.
     Webhook,
 }
@@ -29,6 +36,7 @@ impl Channel {
             Self::Mail => "mail",
             Self::Digest => "digest",
             Self::Code => "code",
+            Self::Notice => "notice",
             Self::Webhook => "webhook",
         }
     }
@@ -38,6 +46,7 @@ impl Channel {
             "mail" => Self::Mail,
             "digest" => Self::Digest,
             "code" => Self::Code,
+            "notice" => Self::Notice,
             _ => Self::Webhook,
         }
     }
@@ -68,18 +77,28 @@ pub struct NewDelivery {
 
 impl NewDelivery {
     fn target(&self) -> String {
-        self.webhook.clone().unwrap_or_else(|| format!("mail:{}", self.user))
+        match (&self.webhook, self.channel) {
+            (Some(webhook), _) => webhook.clone(),
+            (None, Channel::Notice) => format!("notice:{}", self.user),
+            (None, _) => format!("mail:{}", self.user),
+        }
     }
 }
 
-/// Will be sent. What was to be sent before to the same place is passed over.
+/// Will be sent. What was to be sent before to the same place is passed over; what comes for a webhook for which very many wait is
+/// dead at once.
 pub async fn insert(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
     let now = tx.now.micros();
+    let mut webhooks: Vec<String> =
+        deliveries.iter().filter_map(|delivery| delivery.webhook.clone()).collect();
+    webhooks.sort_unstable();
+    webhooks.dedup();
+    let crowded = crowded(tx, &webhooks, MAX_WAITING).await?;
     for piece in pieces(deliveries) {
         let text = format!(
             "INSERT INTO deliveries (id, channel, user_id, webhook, kind, source, target, notification, body, state, attempts, \
-             next_at, created_at) VALUES {} ON CONFLICT (target, source) DO NOTHING",
-            tuples(1, piece.len(), 13, "")
+             next_at, created_at, ended_at, error) VALUES {} ON CONFLICT (target, source) DO NOTHING",
+            tuples(1, piece.len(), 15, "")
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for delivery in piece {
@@ -90,11 +109,10 @@ pub async fn insert(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
                 .bind(delivery.kind.clone())
                 .bind(delivery.source.clone());
             query = query.bind(delivery.target()).bind(delivery.notification).bind(delivery.body.clone());
-            query = query
-                .bind(DeliveryState::Waiting.as_str())
-                .bind(0_i64)
-                .bind(delivery.next_at.micros())
-                .bind(now);
+            let is_dropped = delivery.webhook.as_ref().is_some_and(|webhook| crowded.contains(webhook));
+            let state = if is_dropped { DeliveryState::Dead } else { DeliveryState::Waiting };
+            query = query.bind(state.as_str()).bind(0_i64).bind(delivery.next_at.micros()).bind(now);
+            query = query.bind(is_dropped.then_some(now)).bind(is_dropped.then_some(CROWDED));
         }
         query.execute(tx.connection()).await?;
     }
@@ -139,52 +157,74 @@ pub struct Taken {
     pub attempts: i64,
 }
 
-/// Whether something is due.
-pub async fn is_due(db: &Db, now: Time) -> Result<bool> {
-    let text = "SELECT id FROM deliveries WHERE state = 'waiting' AND next_at <= $1 LIMIT 1";
-    Ok(sqlx::query(text).bind(now.micros()).fetch_optional(db.reader()).await?.is_some())
+/// Who sends it: mail and webhooks have workers of their own, so that neither waits for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Mail of all kinds.
+    Mail,
+    /// Requests to webhooks.
+    Webhooks,
 }
 
-/// Takes what is due, at most `most` and not more than `each` for one place, until `until`: whoever has not said by then what became
-/// of it has lost it to others.
-pub async fn take(tx: &mut Tx, owner: &str, until: Time, most: usize, each: usize) -> Result<Vec<Taken>> {
-    let now = tx.now.micros();
-    let rows = sqlx::query(
-        "SELECT id, channel, user_id, webhook, notification, body, attempts, target FROM deliveries \
-         WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at, id LIMIT $2",
-    )
-    .bind(now)
-    .bind(i64::try_from(most * 8).unwrap_or(i64::MAX))
-    .fetch_all(tx.connection())
-    .await?;
-    let mut of_target: HashMap<String, usize> = HashMap::new();
-    let mut taken = Vec::new();
-    for row in &rows {
-        let count = of_target.entry(row.try_get(7)?).or_default();
-        if *count == each || taken.len() == most {
-            continue;
+impl Way {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Mail => "state = 'waiting' AND channel <> 'webhook'",
+            Self::Webhooks => "state = 'waiting' AND channel = 'webhook'",
         }
-        *count += 1;
-        taken.push(Taken {
-            id: row.try_get(0)?,
-            channel: Channel::of(row.try_get(1)?),
-            user: row.try_get(2)?,
-            webhook: row.try_get(3)?,
-            notification: row.try_get(4)?,
-            body: row.try_get(5)?,
-            attempts: row.try_get::<i64, _>(6)? + 1,
-        });
     }
-    for piece in pieces(&taken) {
+}
+
+/// Ids of what is due, at most `most`. Of one user not more than `each` are under way at a time, on all servers together, and users
+/// take turns: however much one has waiting, the others' comes next.
+pub async fn due(db: &Db, way: Way, now: Time, most: usize, each: usize) -> Result<Vec<String>> {
+    let is_due = format!("{} AND next_at <= $1", way.condition());
+    let first = format!("SELECT id FROM deliveries WHERE {is_due} LIMIT 1");
+    if sqlx::query(AssertSqlSafe(first)).bind(now.micros()).fetch_optional(db.reader()).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT d.id FROM (SELECT id, user_id, next_at, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY next_at, id) AS place \
+         FROM deliveries WHERE {is_due}) AS d LEFT JOIN (SELECT user_id, COUNT(*) AS number FROM deliveries \
+         WHERE taken_by IS NOT NULL AND {} AND next_at > $1 GROUP BY user_id) AS busy ON busy.user_id = d.user_id \
+         WHERE d.place + COALESCE(busy.number, 0) <= $2 ORDER BY d.place, d.next_at, d.id LIMIT $3",
+        way.condition()
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(text))
+        .bind(now.micros())
+        .bind(i64::try_from(each).unwrap_or(i64::MAX))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(db.reader())
+        .await?)
+}
+
+/// Takes those of these that are still due, until `until`: whoever has not said by then what became of it has lost it to others.
+pub async fn take(tx: &mut Tx, owner: &str, until: Time, ids: &[String]) -> Result<Vec<Taken>> {
+    let now = tx.now.micros();
+    let mut taken = Vec::with_capacity(ids.len());
+    for piece in pieces(ids) {
         let text = format!(
-            "UPDATE deliveries SET taken_by = $1, next_at = $2, attempts = attempts + 1 WHERE id IN ({})",
-            placeholders(3, piece.len())
+            "UPDATE deliveries SET taken_by = $1, next_at = $2, attempts = attempts + 1 \
+             WHERE state = 'waiting' AND next_at <= $3 AND id IN ({}) \
+             RETURNING id, channel, user_id, webhook, notification, body, attempts",
+            placeholders(4, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(owner.to_owned()).bind(until.micros());
-        for one in piece {
-            query = query.bind(one.id.clone());
+        let mut query =
+            sqlx::query(AssertSqlSafe(text)).bind(owner.to_owned()).bind(until.micros()).bind(now);
+        for id in piece {
+            query = query.bind(id.clone());
         }
-        query.execute(tx.connection()).await?;
+        for row in query.fetch_all(tx.connection()).await? {
+            taken.push(Taken {
+                id: row.try_get(0)?,
+                channel: Channel::of(row.try_get(1)?),
+                user: row.try_get(2)?,
+                webhook: row.try_get(3)?,
+                notification: row.try_get(4)?,
+                body: row.try_get(5)?,
+                attempts: row.try_get(6)?,
+            });
+        }
     }
     Ok(taken)
 }
@@ -251,6 +291,20 @@ pub async fn drop_mail(tx: &mut Tx, user: &str) -> Result<()> {
     Ok(())
 }
 
+/// Codes that wait to be mailed to this user are worth nothing any more.
+pub async fn drop_codes(tx: &mut Tx, user: &str) -> Result<()> {
+    let now = tx.now.micros();
+    sqlx::query(
+        "UPDATE deliveries SET state = 'done', body = NULL, ended_at = $2, taken_by = NULL \
+         WHERE target = $1 AND channel = 'code' AND state = 'waiting'",
+    )
+    .bind(format!("mail:{user}"))
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// What was sent is kept without what was in it.
 pub async fn forget_body(tx: &mut Tx, id: &str) -> Result<()> {
     sqlx::query("UPDATE deliveries SET body = NULL WHERE id = $1")
@@ -260,22 +314,78 @@ pub async fn forget_body(tx: &mut Tx, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sends again: this one, or all that are dead. Returns how many.
-pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>) -> Result<u64> {
+/// Sends again: this one, or the newest `most` that are dead. What has arrived at another address, before `moved`, is not sent to
+/// this one. Returns how many.
+pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>, moved: Time, most: i64) -> Result<u64> {
     let now = tx.now.micros();
-    let condition =
-        if id.is_some() { "id = $3 AND state <> 'waiting'" } else { "$3 = '' AND state = 'dead'" };
+    let condition = match id {
+        Some(_) => "id = $3 AND (state = 'dead' OR (state = 'done' AND created_at >= $4))",
+        None => "$3 = '' AND CAST($4 AS BIGINT) IS NOT NULL AND state = 'dead'",
+    };
     let text = format!(
-        "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL \
-         WHERE webhook = $1 AND {condition}"
+        "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL WHERE id IN \
+         (SELECT id FROM deliveries WHERE webhook = $1 AND {condition} ORDER BY created_at DESC, id DESC LIMIT $5)"
     );
     let changed = sqlx::query(AssertSqlSafe(text))
         .bind(webhook.to_owned())
         .bind(now)
         .bind(id.unwrap_or_default().to_owned())
+        .bind(moved.micros())
+        .bind(most)
         .execute(tx.connection())
         .await?;
     Ok(changed.rows_affected())
+}
+
+/// The delivery of this kind that waits for this webhook, if one does: it is due now, unless it is under way.
+pub async fn hurry(tx: &mut Tx, webhook: &str, kind: &str) -> Result<Option<String>> {
+    let now = tx.now.micros();
+    let waiting: Option<String> = sqlx::query_scalar(
+        "SELECT id FROM deliveries WHERE webhook = $1 AND kind = $2 AND state = 'waiting' ORDER BY created_at LIMIT 1",
+    )
+    .bind(webhook.to_owned())
+    .bind(kind.to_owned())
+    .fetch_optional(tx.connection())
+    .await?;
+    if let Some(id) = &waiting {
+        sqlx::query("UPDATE deliveries SET next_at = $2 WHERE id = $1 AND taken_by IS NULL AND next_at > $2")
+            .bind(id.clone())
+            .bind(now)
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(waiting)
+}
+
+/// How many deliveries of this kind were made for the webhooks of a user since then.
+pub async fn made_since(tx: &mut Tx, user: &str, kind: &str, since: Time) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries d JOIN webhooks w ON w.id = d.webhook \
+         WHERE w.user_id = $1 AND w.removed_at IS NULL AND d.kind = $2 AND d.created_at > $3",
+    )
+    .bind(user.to_owned())
+    .bind(kind.to_owned())
+    .bind(since.micros())
+    .fetch_one(tx.connection())
+    .await?)
+}
+
+/// Those of these webhooks for which so many deliveries wait.
+async fn crowded(tx: &mut Tx, webhooks: &[String], many: i64) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for piece in pieces(webhooks) {
+        let text = format!(
+            "SELECT webhook FROM deliveries WHERE state = 'waiting' AND channel = 'webhook' AND webhook IN ({}) \
+             GROUP BY webhook HAVING COUNT(*) >= $1",
+            placeholders(2, piece.len())
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind(many);
+        for webhook in piece {
+            query = query.bind(webhook.clone());
+        }
+        found.extend(query.fetch_all(tx.connection()).await?);
+    }
+    Ok(found)
 }
 
 fn delivery_row(row: &AnyRow) -> Result<Delivery> {

@@ -25,6 +25,8 @@ pub struct AddressRow {
     pub confirmed_at: Option<Time>,
     /// When its owner unsubscribed.
     pub unsubscribed_at: Option<Time>,
+    /// The address that the code confirms, where that is another one.
+    pub pending: Option<String>,
 }
 
 impl AddressRow {
@@ -45,13 +47,14 @@ fn address_row(row: &AnyRow) -> Result<AddressRow> {
         guesses: row.try_get(3)?,
         confirmed_at: time(4)?,
         unsubscribed_at: time(5)?,
+        pending: row.try_get(6)?,
     })
 }
 
 /// The address of a user, if there is one.
 pub async fn find(executor: impl Executor<'_, Database = Any>, user: &str) -> Result<Option<AddressRow>> {
     let row = sqlx::query(
-        "SELECT address, code, code_until, guesses, confirmed_at, unsubscribed_at FROM mail_addresses WHERE user_id = $1",
+        "SELECT address, code, code_until, guesses, confirmed_at, unsubscribed_at, pending FROM mail_addresses WHERE user_id = $1",
     )
     .bind(user.to_owned())
     .fetch_optional(executor)
@@ -63,9 +66,9 @@ pub async fn find(executor: impl Executor<'_, Database = Any>, user: &str) -> Re
 pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
     let now = tx.now.micros();
     sqlx::query(
-        "INSERT INTO mail_addresses (user_id, address, set_at, code, code_until, guesses, confirmed_at, unsubscribed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id) DO UPDATE SET address = $2, set_at = $3, code = $4, \
-         code_until = $5, guesses = $6, confirmed_at = $7, unsubscribed_at = $8",
+        "INSERT INTO mail_addresses (user_id, address, set_at, code, code_until, guesses, confirmed_at, unsubscribed_at, \
+         pending) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (user_id) DO UPDATE SET address = $2, set_at = $3, code = $4, \
+         code_until = $5, guesses = $6, confirmed_at = $7, unsubscribed_at = $8, pending = $9",
     )
     .bind(user.to_owned())
     .bind(row.address.clone())
@@ -75,6 +78,7 @@ pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
     .bind(row.guesses)
     .bind(row.confirmed_at.map(Time::micros))
     .bind(row.unsubscribed_at.map(Time::micros))
+    .bind(row.pending.clone())
     .execute(tx.connection())
     .await?;
     Ok(())

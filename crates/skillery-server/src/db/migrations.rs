@@ -32,6 +32,7 @@ const REVIEW: &str = include_str!("migrations/0019_review.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
 const TALK: &str = include_str!("migrations/0022_talk.sql");
+const KEPT: &str = include_str!("migrations/0023_kept.sql");
 const STAGES: &str = include_str!("migrations/0024_approvals.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 
@@ -70,6 +71,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (20, "insight", INSIGHT),
         (21, "notifications", NOTIFICATIONS),
         (22, "talk", TALK),
+        (23, "kept", KEPT),
         (24, "stages", STAGES),
         (27, "places", PLACES),
     ]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use skillery_core::api::Notification;
+use skillery_core::notification::Told;
 use skillery_core::time::Time;
 use skillery_core::{NotificationDetail, NotificationKind, SkillId};
 use sqlx::any::AnyRow;
@@ -81,6 +82,22 @@ pub struct NewNotification {
     pub log_index: Option<i64>,
     /// When it happened.
     pub at: Time,
+}
+
+impl NewNotification {
+    /// What it tells, in one line, where it is about no skill.
+    pub fn sentence(&self) -> String {
+        let told = Told {
+            kind: self.kind,
+            detail: self.detail,
+            skill: None,
+            version: None,
+            namespace: self.namespace.as_deref(),
+            object: self.object.as_deref(),
+            actor: None,
+        };
+        told.sentence()
+    }
 }
 
 /// Tells these users, each whether on the page, and by which of these mails. Returns whom by which number; who was told before is
@@ -173,7 +190,8 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
             format!("n.namespace = ${number} OR n.namespace LIKE ${number} || '/%'")
         });
         let below: Vec<String> = below.collect();
-        text += &format!(" AND (n.namespace IS NULL OR {})", below.join(" OR "));
+        // What is about no namespace is about the user, and no business of a token that is bound.
+        text += &format!(" AND ({})", below.join(" OR "));
     }
     (text, values)
 }
@@ -213,6 +231,8 @@ pub struct Wanted {
     pub unread: bool,
     /// Only what has a lower number.
     pub before: Option<i64>,
+    /// Only of this kind.
+    pub kind: Option<NotificationKind>,
 }
 
 /// The newest notifications of the page, at most `limit`.
@@ -220,8 +240,9 @@ pub async fn list(db: &Db, looker: &Looker<'_>, wanted: Wanted, limit: i64) -> R
     let (condition, values) = condition(looker);
     let next = values.len() + 1;
     let unread = if wanted.unread { " AND n.read_at IS NULL" } else { "" };
+    let kind = wanted.kind.map(|kind| format!(" AND n.kind = '{kind}'")).unwrap_or_default();
     let text = format!(
-        "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.on_page = 1{unread} AND n.id < ${next} ORDER BY n.id DESC LIMIT ${}",
+        "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.on_page = 1{unread}{kind} AND n.id < ${next} ORDER BY n.id DESC LIMIT ${}",
         next + 1
     );
     let mut query = sqlx::query(AssertSqlSafe(text));
@@ -243,6 +264,21 @@ pub async fn unread(executor: impl Executor<'_, Database = Any>, looker: &Looker
         query = query.bind(value);
     }
     Ok(u64::try_from(query.fetch_one(executor).await?).unwrap_or(0))
+}
+
+/// As [`unread`], counted up to a limit.
+pub async fn some_unread(db: &Db, looker: &Looker<'_>, limit: i64) -> Result<u64> {
+    let (condition, values) = condition(looker);
+    let text = format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT n.id {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL \
+         LIMIT ${}) AS counted",
+        values.len() + 1
+    );
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    Ok(u64::try_from(query.bind(limit).fetch_one(db.reader()).await?).unwrap_or(0))
 }
 
 /// The user's notification of this number, if it may still be told.
@@ -281,30 +317,41 @@ pub async fn of_mail(
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(notification_row).collect::<Result<_>>()?))
 }
 
-/// Marks as read: these, and all up to a number.
-pub async fn read(tx: &mut Tx, user: &str, ids: &[i64], up_to: Option<i64>) -> Result<()> {
-    let now = tx.now.micros();
+/// Marks as read, of what the looker is shown: these, and all up to a number.
+pub async fn read(tx: &mut Tx, looker: &Looker<'_>, ids: &[i64], up_to: Option<i64>) -> Result<()> {
     for piece in pieces(ids) {
-        let text = format!(
-            "UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id IN ({})",
-            placeholders(3, piece.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(now).bind(user.to_owned());
-        for id in piece {
-            query = query.bind(*id);
-        }
-        query.execute(tx.connection()).await?;
+        mark(tx, looker, |first| format!("n.id IN ({})", placeholders(first, piece.len())), piece).await?;
     }
-    if let Some(up_to) = up_to {
-        sqlx::query(
-            "UPDATE notifications SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL AND id <= $3",
-        )
-        .bind(now)
-        .bind(user.to_owned())
-        .bind(up_to)
-        .execute(tx.connection())
-        .await?;
+    match up_to {
+        Some(up_to) => mark(tx, looker, |first| format!("n.id <= ${first}"), &[up_to]).await,
+        None => Ok(()),
     }
+}
+
+/// Marks as read what `which` says; it is given the number of the first of its values.
+async fn mark(
+    tx: &mut Tx,
+    looker: &Looker<'_>,
+    which: impl Fn(usize) -> String,
+    numbers: &[i64],
+) -> Result<()> {
+    let now = tx.now.micros();
+    let (condition, values) = condition(looker);
+    let next = values.len() + 1;
+    let text = format!(
+        "UPDATE notifications SET read_at = ${next} WHERE id IN \
+         (SELECT n.id {FROM} WHERE {condition} AND n.read_at IS NULL AND {})",
+        which(next + 1)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for value in values {
+        query = query.bind(value);
+    }
+    query = query.bind(now);
+    for number in numbers {
+        query = query.bind(*number);
+    }
+    query.execute(tx.connection()).await?;
     Ok(())
 }
 

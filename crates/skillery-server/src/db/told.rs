@@ -181,6 +181,20 @@ pub async fn preferences(
     Ok(found)
 }
 
+/// How a user is told of a kind.
+pub async fn preference(tx: &mut Tx, user: &str, kind: NotificationKind) -> Result<Preference> {
+    let text = "SELECT page, mail, webhook FROM notification_preferences WHERE user_id = $1 AND kind = $2";
+    let row =
+        sqlx::query(text).bind(user.to_owned()).bind(kind.as_str()).fetch_optional(tx.connection()).await?;
+    let Some(row) = row else { return Ok(Preference::usual(kind)) };
+    Ok(Preference {
+        kind,
+        page: row.try_get::<i64, _>(0)? != 0,
+        mail: parsed(row.try_get(1)?)?,
+        webhook: row.try_get::<i64, _>(2)? != 0,
+    })
+}
+
 /// Keeps how a user is told of a kind.
 pub async fn set_preference(tx: &mut Tx, user: &str, preference: Preference) -> Result<()> {
     sqlx::query(

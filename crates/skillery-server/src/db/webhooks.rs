@@ -30,6 +30,10 @@ pub struct WebhookRow {
     pub failing_since: Option<Time>,
     /// When it was switched off.
     pub disabled_at: Option<Time>,
+    /// When somebody has changed it last, or switched it on.
+    pub changed_at: Time,
+    /// When its address was changed.
+    pub moved_at: Time,
 }
 
 impl WebhookRow {
@@ -52,7 +56,8 @@ impl WebhookRow {
     }
 }
 
-const COLUMNS: &str = "id, user_id, namespace, url, secret, kinds, created_at, failing_since, disabled_at";
+const COLUMNS: &str = "id, user_id, namespace, url, secret, kinds, created_at, failing_since, disabled_at, \
+    changed_at, moved_at";
 
 fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
     Ok(WebhookRow {
@@ -65,6 +70,8 @@ fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
         created_at: Time::from_micros(row.try_get(6)?),
         failing_since: row.try_get::<Option<i64>, _>(7)?.map(Time::from_micros),
         disabled_at: row.try_get::<Option<i64>, _>(8)?.map(Time::from_micros),
+        changed_at: Time::from_micros(row.try_get(9)?),
+        moved_at: Time::from_micros(row.try_get(10)?),
     })
 }
 
@@ -150,13 +157,15 @@ pub async fn insert(tx: &mut Tx, row: &WebhookRow) -> Result<()> {
 /// Keeps what may change of a webhook.
 pub async fn update(tx: &mut Tx, row: &WebhookRow) -> Result<()> {
     sqlx::query(
-        "UPDATE webhooks SET url = $2, kinds = $3, failing_since = $4, disabled_at = $5 WHERE id = $1",
+        "UPDATE webhooks SET url = $2, kinds = $3, failing_since = $4, disabled_at = $5, changed_at = $6, moved_at = $7 WHERE id = $1",
     )
     .bind(row.id.clone())
     .bind(row.url.clone())
     .bind(kinds_json(&row.kinds)?)
     .bind(row.failing_since.map(Time::micros))
     .bind(row.disabled_at.map(Time::micros))
+    .bind(row.changed_at.micros())
+    .bind(row.moved_at.micros())
     .execute(tx.connection())
     .await?;
     Ok(())

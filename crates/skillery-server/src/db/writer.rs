@@ -111,6 +111,11 @@ impl Tx {
     pub fn comes_from(&mut self, origin: Option<Arc<Origin>>) {
         self.origin = origin;
     }
+
+    /// Where the change under way comes from.
+    pub fn origin(&self) -> Option<Arc<Origin>> {
+        self.origin.clone()
+    }
 }
 
 /// The entries that a commit has sealed; none when it appended nothing.

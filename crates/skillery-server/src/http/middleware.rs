@@ -210,7 +210,11 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
 }
 
 fn as_anonymous(failure: Failure) -> Result<Option<Caller>> {
-    if failure.problem.status == 401 { Ok(None) } else { Err(failure) }
+    if failure.problem.status != 401 {
+        return Err(failure);
+    }
+    origin::ended_session(failure.code());
+    Ok(None)
 }
 
 /// Whether the address is one of those that tell of skills, and not of the server or its documents.

@@ -6,8 +6,10 @@ use skillery_core::{Digest, ProblemCode, Scope};
 
 use super::DAY;
 use super::mailer::parse_address;
+use super::notice::{self, Changed};
 use crate::access::{Caller, Identity};
 use crate::app::App;
+use crate::db::audit::{self, About};
 use crate::db::deliveries::{self, Channel, NewDelivery};
 use crate::db::mail::{self as table, AddressRow};
 use crate::failure::{Failure, Result};
@@ -37,6 +39,7 @@ pub async fn address(app: &App, caller: &Caller) -> Result<EmailResponse> {
         offered: app.mailer.is_some(),
         confirmed_at: row.as_ref().and_then(|row| row.confirmed_at),
         unsubscribed_at: row.as_ref().and_then(|row| row.unsubscribed_at),
+        pending: row.as_ref().and_then(|row| row.pending.clone()),
         address: row.map(|row| row.address),
     })
 }
@@ -46,7 +49,7 @@ pub(super) fn context(user: &str) -> String {
     format!("mail code of {user}")
 }
 
-/// Sets the caller's address, and mails a code there.
+/// Sets the caller's address, and mails a code there. One that was confirmed before is used until this one is, and is told of it.
 pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<EmailResponse> {
     let identity = owner(caller)?.clone();
     if app.mailer.is_none() {
@@ -59,12 +62,20 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
     let code: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
     let sealed = app.secret_key.seal(&app.environment, &context(&identity.user.id), &code)?;
     let (text, id) = (text.to_owned(), app.environment.new_id());
+    let environment = app.environment.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
                 let before = table::find(tx.connection(), &user).await?;
-                if before.is_some_and(|before| before.address == text && before.is_good()) {
+                let used = before.filter(AddressRow::is_good);
+                if let Some(mut used) = used.clone().filter(|used| used.address == text) {
+                    // Whatever was named meanwhile is not wanted any more.
+                    if used.pending.take().is_some() {
+                        used.code = None;
+                        deliveries::drop_codes(tx, &user).await?;
+                        table::set(tx, &user, &used).await?;
+                    }
                     return Ok(());
                 }
                 let now = tx.now;
@@ -74,14 +85,27 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                     return Err(problem.with("retry_after", DAY).into());
                 }
                 table::note_code(tx, &user, &text).await?;
-                deliveries::drop_mail(tx, &user).await?;
-                let row = AddressRow {
-                    address: text,
-                    code: Some(Secret::new(code).hash()),
-                    code_until: now.plus_seconds(DAY),
-                    guesses: 0,
-                    confirmed_at: None,
-                    unsubscribed_at: None,
+                let about = About::of_user(&user, None);
+                audit::insert_private(tx, Some(&user), "mail.address-set", about).await?;
+                let (code, code_until) = (Some(Secret::new(code).hash()), now.plus_seconds(DAY));
+                let row = match used {
+                    Some(used) => {
+                        deliveries::drop_codes(tx, &user).await?;
+                        notice::tell(tx, &environment, &user, Changed::AddressNamed, Some(&used)).await?;
+                        AddressRow { pending: Some(text), code, code_until, guesses: 0, ..used }
+                    }
+                    None => {
+                        deliveries::drop_mail(tx, &user).await?;
+                        AddressRow {
+                            address: text,
+                            code,
+                            code_until,
+                            guesses: 0,
+                            confirmed_at: None,
+                            unsubscribed_at: None,
+                            pending: None,
+                        }
+                    }
                 };
                 table::set(tx, &user, &row).await?;
                 let delivery = NewDelivery {
@@ -107,6 +131,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
 pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResponse> {
     let identity = owner(caller)?.clone();
     let said: Digest = Secret::new(code.trim().to_ascii_uppercase()).hash();
+    let environment = app.environment.clone();
     let is_right = app
         .db
         .write(move |tx| {
@@ -119,6 +144,14 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
                 let is_good = row.guesses < MAX_GUESSES && row.code_until > tx.now;
                 let is_right = is_good && row.code == Some(said);
                 if is_right {
+                    let about = About::of_user(&user, None);
+                    audit::insert_private(tx, Some(&user), "mail.address-confirmed", about).await?;
+                    if let Some(address) = row.pending.take() {
+                        let changed = Changed::AddressConfirmed;
+                        notice::tell(tx, &environment, &user, changed, Some(&row)).await?;
+                        row.address = address;
+                        row.unsubscribed_at = None;
+                    }
                     row.confirmed_at = Some(tx.now);
                     row.code = None;
                 } else {
@@ -138,11 +171,16 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
 /// Removes the caller's address. What waits to be mailed is not mailed.
 pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
     let identity = owner(caller)?.clone();
+    let environment = app.environment.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
+                let Some(row) = table::find(tx.connection(), &user).await? else { return Ok(()) };
                 deliveries::drop_mail(tx, &user).await?;
+                let about = About::of_user(&user, None);
+                audit::insert_private(tx, Some(&user), "mail.address-removed", about).await?;
+                notice::tell(tx, &environment, &user, Changed::AddressRemoved, Some(&row)).await?;
                 table::remove(tx, &user).await
             })
         })
@@ -181,6 +219,9 @@ pub async fn unsubscribe(app: &App, user: &str, signature: &str, act: bool) -> R
                 if let Some(mut now) = now.filter(|now| now.address == row.address) {
                     now.unsubscribed_at = Some(tx.now);
                     table::set(tx, &user, &now).await?;
+                    // Whoever has the mail does it: it is not known that it is the user.
+                    let about = About::of_user(&user, None);
+                    audit::insert_private(tx, None, "mail.unsubscribed", about).await?;
                     deliveries::drop_mail(tx, &user).await?;
                 }
                 Ok(())

@@ -9,15 +9,19 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use skillery_core::api::DeliveryState;
 use skillery_core::time::Time;
 use skillery_core::{MailMode, NotificationKind};
 
 use super::follow::{Known, Telling, body, rule_of};
+use super::mailer::MailError;
+use super::notice::Notice;
 use super::rules::ADMINS;
 use super::{DAY, addresses, letter, webhooks};
 use crate::app::App;
-use crate::db::deliveries::{self, Channel, Outcome, Taken};
+use crate::db::audit;
+use crate::db::deliveries::{self, Channel, Outcome, Taken, Way};
 use crate::db::notifications::{self, Looker, NewNotification};
 use crate::db::told::{self, Group};
 use crate::db::webhooks::WebhookRow;
@@ -29,9 +33,11 @@ use crate::outbound::{Hook, OutboundError};
 const TURN: Duration = Duration::from_secs(1);
 /// How long a delivery is taken for: longer than any may need.
 const LEASE: i64 = 300;
-/// Deliveries that are under way at a time, and of these to one place.
+/// Deliveries of each way that are under way at a time, and of these of one user, on all servers together.
 const TOGETHER: usize = 16;
 const EACH: usize = 4;
+/// How often it is tried to take something that others take, too.
+const TURNS: usize = 3;
 /// Seconds until the next attempt after each that failed; what fails after the last is dead. Together a day.
 const PAUSES: &[i64] = &[30, 120, 600, 1_800, 7_200, 21_600, 43_200];
 /// Days that a webhook may only fail before it is switched off.
@@ -41,55 +47,86 @@ const LINES: i64 = 50;
 /// What a receiver answers that wants nothing any more.
 const GONE: u16 = 410;
 
-/// Sends until the app stops.
+/// Sends until the app stops. Mail and webhooks do not wait for each other.
 pub async fn run(app: Arc<App>) {
-    loop {
-        match deliver_due(&app).await {
-            Ok(true) => continue,
-            Ok(false) => {}
+    tokio::join!(work(&app, Way::Mail), work(&app, Way::Webhooks));
+}
+
+/// Sends what goes one way: whenever a place is free, what is due takes it.
+async fn work(app: &App, way: Way) {
+    let mut under_way = FuturesUnordered::new();
+    while !app.is_stopping() {
+        let room = TOGETHER - under_way.len();
+        let taken = match take(app, way, room).await {
+            Ok(taken) => taken,
             Err(failure) => {
-                tracing::warn!(%failure, cause = ?failure.source, "nothing can be sent now; trying again")
+                tracing::warn!(%failure, cause = ?failure.source, "nothing can be sent now; trying again");
+                Vec::new()
             }
-        }
+        };
+        under_way.extend(taken.into_iter().map(|(owner, one)| send(app, owner, one)));
         tokio::select! {
-            () = app.stopping() => return,
-            () = app.due.wait() => {}
-            () = tokio::time::sleep(TURN) => {}
+            () = app.stopping() => {}
+            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(outcome),
+            () = app.due.wait(way), if under_way.len() < TOGETHER => {}
+            () = tokio::time::sleep(TURN), if under_way.len() < TOGETHER => {}
         }
+    }
+    // What has begun is noted, as far as there is time.
+    while let Some(outcome) = under_way.next().await {
+        tell(outcome);
     }
 }
 
-/// Sends some of what is due; false when nothing is.
-pub async fn deliver_due(app: &App) -> Result<bool> {
-    if app.is_stopping() || !deliveries::is_due(&app.db, app.environment.now()).await? {
-        return Ok(false);
+fn tell(outcome: Result<()>) {
+    if let Err(failure) = outcome {
+        tracing::warn!(%failure, cause = ?failure.source, "it cannot be noted what became of a delivery");
     }
+}
+
+/// Takes some of what is due, each with who has it.
+async fn take(app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
     let owner = app.environment.new_id();
-    let taker = owner.clone();
-    let taken = app
-        .db
-        .write(move |tx| {
+    for _ in 0..TURNS {
+        let ids = match most {
+            0 => Vec::new(),
+            most => deliveries::due(&app.db, way, app.environment.now(), most, EACH).await?,
+        };
+        if ids.is_empty() {
+            break;
+        }
+        let taker = owner.clone();
+        let take = app.db.write(move |tx| {
             Box::pin(async move {
                 let until = tx.now.plus_seconds(LEASE);
-                deliveries::take(tx, &taker, until, TOGETHER, EACH).await
+                deliveries::take(tx, &taker, until, &ids).await
             })
-        })
-        .await?;
-    let is_some = !taken.is_empty();
-    let sending = taken.into_iter().map(|one| send(app, &owner, one));
-    let mut sending = futures_util::stream::iter(sending).buffer_unordered(TOGETHER);
-    while let Some(outcome) = sending.next().await {
-        if let Err(failure) = outcome {
-            tracing::warn!(%failure, cause = ?failure.source, "it cannot be noted what became of a delivery");
+        });
+        let taken = take.await?;
+        // Otherwise other servers have taken all of these just now.
+        if !taken.is_empty() {
+            return Ok(taken.into_iter().map(|one| (owner.clone(), one)).collect());
         }
     }
+    Ok(Vec::new())
+}
+
+/// Sends some of what is due, of both ways; false when nothing is.
+#[cfg(test)]
+pub async fn deliver_due(app: &App) -> Result<bool> {
+    let mut taken = take(app, Way::Mail, TOGETHER).await?;
+    taken.extend(take(app, Way::Webhooks, TOGETHER).await?);
+    let is_some = !taken.is_empty();
+    futures_util::future::try_join_all(taken.into_iter().map(|(owner, one)| send(app, owner, one))).await?;
     Ok(is_some)
 }
 
-async fn send(app: &App, owner: &str, taken: Taken) -> Result<()> {
+async fn send(app: &App, owner: String, taken: Taken) -> Result<()> {
     match taken.channel {
-        Channel::Webhook => to_webhook(app, owner, taken).await,
-        Channel::Mail | Channel::Digest | Channel::Code => to_mailbox(app, owner, taken).await,
+        Channel::Webhook => to_webhook(app, &owner, taken).await,
+        Channel::Mail | Channel::Digest | Channel::Code | Channel::Notice => {
+            to_mailbox(app, &owner, taken).await
+        }
     }
 }
 
@@ -157,16 +194,25 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
     let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing };
     let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
     let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing };
+    if taken.channel == Channel::Notice {
+        // It goes to the address that was the user's, whatever that is by now.
+        let notice = taken.body.as_deref().and_then(|body| serde_json::from_str::<Notice>(body).ok());
+        let Some(notice) = notice else { return nothing };
+        let letter = letter::of_notice(base, registry, &user.name, &notice.text)?;
+        return Ok(posted(mailer.send(&taken.id, &notice.to, &letter).await));
+    }
     let Some(address) = mail::find(app.db.reader(), &user.id).await? else { return nothing };
     if user.disabled_at.is_some() {
         return nothing;
     }
+    let mut to = &address.address;
     let letter = if taken.channel == Channel::Code {
+        to = address.pending.as_ref().unwrap_or(to);
         let Some(sealed) = &taken.body else { return nothing };
         let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {
             return nothing;
         };
-        letter::of_code(registry, &user.name, code.expose())?
+        letter::of_code(base, registry, &user.name, code.expose())?
     } else {
         if !address.is_good() {
             return nothing;
@@ -180,9 +226,13 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
         let link = addresses::link(app, base, &user.id, &address.address);
         letter::of_notifications(base, registry, digest, &told, total, link)?
     };
-    match mailer.send(&taken.id, &address.address, &letter).await {
-        Ok(()) => Ok(Ended::Well(None)),
-        Err(error) => Ok(Ended::Badly { is_final: error.is_final, status: None, reason: error.reason }),
+    Ok(posted(mailer.send(&taken.id, to, &letter).await))
+}
+
+fn posted(outcome: Result<(), MailError>) -> Ended {
+    match outcome {
+        Ok(()) => Ended::Well(None),
+        Err(error) => Ended::Badly { is_final: error.is_final, status: None, reason: error.reason },
     }
 }
 
@@ -246,7 +296,9 @@ async fn post(app: &App, taken: &Taken, hook: &WebhookRow, text: String) -> Resu
         Err(error) => {
             let status = match &error {
                 OutboundError::Status { status, .. } => Some(*status),
-                OutboundError::Private(_) | OutboundError::Unreachable { .. } => None,
+                OutboundError::Private(_)
+                | OutboundError::NoAddress(_)
+                | OutboundError::Unreachable { .. } => None,
             };
             Ended::Badly { is_final: false, status, reason: error.to_string() }
         }
@@ -286,8 +338,15 @@ async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
     let now = app.environment.now();
     let is_over =
         hook.failing_since.is_some_and(|since| since.plus_seconds(FAILING_DAYS * DAY) <= now) || is_gone;
+    // Somebody may have changed it, or switched it on again, while this attempt was under way: that one has not failed.
+    let seen = hook.changed_at;
     if !is_over {
-        return note(app, &hook.id, |now, row| row.failing_since = row.failing_since.or(Some(now))).await;
+        return note(app, &hook.id, move |now, row| {
+            if row.changed_at == seen {
+                row.failing_since = row.failing_since.or(Some(now));
+            }
+        })
+        .await;
     }
     let host = url::Url::parse(&hook.url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let notification = NewNotification {
@@ -316,17 +375,19 @@ async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
         .write(move |tx| {
             Box::pin(async move {
                 let Some(mut row) = table::find(tx.connection(), &id).await? else { return Ok(()) };
-                if row.disabled_at.is_some() {
+                if row.disabled_at.is_some() || row.changed_at != seen {
                     return Ok(());
                 }
                 row.disabled_at = Some(tx.now);
                 table::update(tx, &row).await?;
+                let about = webhooks::about(&row);
+                audit::insert_private(tx, None, "webhook.disabled", about).await?;
                 deliveries::give_up(tx, &id, "the webhook is switched off, as it has only failed").await?;
                 telling.insert(tx, || environment.new_id()).await
             })
         })
         .await?;
-    tracing::info!(webhook = hook.id, "a webhook has only failed, and is switched off");
+    tracing::info!(webhook = hook.id, "a webhook has only failed");
     app.due.tell();
     Ok(())
 }

@@ -341,7 +341,8 @@ async fn of_namespace(app: &App, entry: &LogEntry, rules: &[Rule]) -> Result<Vec
                 user: hook.user.clone(),
                 webhook: Some(hook.id.clone()),
                 kind: kind.as_str().to_owned(),
-                source: format!("log:{}:{kind}", entry.index),
+                // As for users: whoever rates again and again is told of once.
+                source: format!("{}:{kind}", rule.notification.source),
                 notification: None,
                 body: Some(text.clone()),
                 next_at: app.environment.now(),

@@ -66,15 +66,34 @@ pub fn of_notifications(
 }
 
 /// The code that confirms an address. Whoever did not ask for it has to do nothing.
-pub fn of_code(registry: &str, user: &str, code: &str) -> Result<Letter> {
+pub fn of_code(base: &str, registry: &str, user: &str, code: &str) -> Result<Letter> {
     let greeting = format!(
         "{user} at {registry} has asked to get notifications at this address. If that was you, confirm it within a day:"
     );
     let lines = [
         Line { text: format!("the code is {code}"), link: None },
         Line { text: format!("skillery notifications email confirm {code}"), link: None },
+        Line {
+            text: "or where you see to it with a browser".to_owned(),
+            link: Some(format!("{base}/account/notifications/settings")),
+        },
     ];
     letter(format!("[{registry}] confirm this address"), &greeting, &lines, 0, None, registry)
+}
+
+/// What was changed about how a user is told, for the address that was theirs until then.
+pub fn of_notice(base: &str, registry: &str, user: &str, text: &str) -> Result<Letter> {
+    let greeting = format!("For {user} at {registry}:");
+    let lines = [
+        Line { text: text.to_owned(), link: Some(format!("{base}/account/notifications")) },
+        Line {
+            text: "if that was not you, somebody has a token of yours: revoke it, and look at your webhooks"
+                .to_owned(),
+            link: Some(format!("{base}/account/tokens")),
+        },
+    ];
+    let footer = "It is mailed to you whatever your preferences say.";
+    finished(format!("[{registry}] {text}"), &greeting, &lines, 0, None, footer.to_owned())
 }
 
 fn letter(
@@ -90,6 +109,17 @@ fn letter(
         None => "If it was not you, do nothing: no other mail comes to an address that is not confirmed."
             .to_owned(),
     };
+    finished(subject, greeting, lines, more, unsubscribe, footer)
+}
+
+fn finished(
+    subject: String,
+    greeting: &str,
+    lines: &[Line],
+    more: u64,
+    unsubscribe: Option<String>,
+    footer: String,
+) -> Result<Letter> {
     let mut plain = format!("{greeting}\n\n");
     for line in lines {
         plain += &format!("* {}\n", line.text);

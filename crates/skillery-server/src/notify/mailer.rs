@@ -17,6 +17,9 @@ use crate::settings::{Settings, SmtpTls};
 
 /// How long the mail server may take for each answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long all of it may take, with the wait for a connection: less than a delivery is taken for, or another server would send it,
+/// too.
+const WHOLE: Duration = if cfg!(test) { Duration::from_secs(5) } else { Duration::from_secs(120) };
 /// Connections to it at a time.
 const CONNECTIONS: u32 = 4;
 /// How long a connection is kept that nothing goes over.
@@ -175,7 +178,11 @@ impl Mailer {
         let message = message
             .multipart(MultiPart::alternative_plain_html(letter.plain.clone(), letter.html.clone()))
             .map_err(|error| broken(error.to_string()))?;
-        self.transport.send(message).await.map(drop).map_err(|error| {
+        let sent = tokio::time::timeout(WHOLE, self.transport.send(message)).await.map_err(|_| {
+            let reason = format!("the mail server took over {} s", WHOLE.as_secs());
+            MailError { is_final: false, reason }
+        })?;
+        sent.map(drop).map_err(|error| {
             let mut reason = error.to_string();
             let mut cause = std::error::Error::source(&error);
             while let Some(next) = cause {

@@ -11,6 +11,7 @@ mod digest;
 mod follow;
 mod letter;
 mod mailer;
+mod notice;
 mod read;
 mod rules;
 mod webhooks;
@@ -31,10 +32,11 @@ pub use follow::run as follow;
 #[cfg(test)]
 pub use letter::Letter;
 pub use mailer::{Mailer, MailerError, check_settings};
-pub use read::{list, mark_read, preferences, set_preferences};
-pub use webhooks::{add, all, deliveries, redeliver, remove, test, update};
+pub use read::{list, mark_read, preferences, set_preferences, unread};
+pub use webhooks::{add, all, deliveries, one, redeliver, remove, test, update};
 
 use crate::app::App;
+use crate::db::deliveries::Way;
 use crate::db::{deliveries, notifications};
 use crate::failure::Result;
 
@@ -47,18 +49,25 @@ const DEAD_DAYS: i64 = 30;
 /// Rows that are removed in one transaction.
 const PRUNED: i64 = 500;
 
-/// What wakes whoever sends.
+/// What wakes those who send.
 #[derive(Default)]
-pub struct Due(Notify);
+pub struct Due {
+    mail: Notify,
+    webhooks: Notify,
+}
 
 impl Due {
     /// There is something to send.
     pub fn tell(&self) {
-        self.0.notify_one();
+        self.mail.notify_one();
+        self.webhooks.notify_one();
     }
 
-    async fn wait(&self) {
-        self.0.notified().await;
+    async fn wait(&self, way: Way) {
+        match way {
+            Way::Mail => self.mail.notified().await,
+            Way::Webhooks => self.webhooks.notified().await,
+        }
     }
 }
 

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use skillery_core::api::{
     NotificationsResponse, PreferencesRequest, PreferencesResponse, ReadRequest, ReadResponse,
 };
-use skillery_core::{NotificationKind, Preference, Scope};
+use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
 use super::addresses::owner;
+use super::notice::{self, Changed};
 use crate::access::{Caller, Identity};
 use crate::app::App;
+use crate::db::audit::{self, About};
 use crate::db::notifications::{self as table, Looker, Wanted};
 use crate::db::{mail, told};
 use crate::failure::Result;
@@ -35,6 +37,12 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: usize) -> R
     Ok(NotificationsResponse { unread, notifications, next })
 }
 
+/// How many the caller has not read; of more than `most` it is only known that there are more.
+pub async fn unread(app: &App, caller: &Caller, most: i64) -> Result<u64> {
+    let identity = caller.require(Scope::Read)?;
+    table::some_unread(&app.db, &looker(identity), most + 1).await
+}
+
 /// Marks what the caller is told of as read.
 pub async fn mark_read(app: &App, caller: &Caller, request: ReadRequest) -> Result<ReadResponse> {
     let identity = caller.require(Scope::Read)?.clone();
@@ -50,8 +58,9 @@ pub async fn mark_read(app: &App, caller: &Caller, request: ReadRequest) -> Resu
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
-                table::read(tx, &identity.user.id, &ids, request.up_to).await?;
-                table::unread(tx.connection(), &looker(&identity)).await
+                let looker = looker(&identity);
+                table::read(tx, &looker, &ids, request.up_to).await?;
+                table::unread(tx.connection(), &looker).await
             })
         })
         .await?;
@@ -82,16 +91,31 @@ pub async fn set_preferences(
     request: PreferencesRequest,
 ) -> Result<PreferencesResponse> {
     let identity = owner(caller)?.clone();
+    if request.preferences.is_empty() {
+        return preferences(app, caller).await;
+    }
     let kinds: BTreeSet<NotificationKind> = request.preferences.iter().map(|one| one.kind).collect();
     if kinds.len() != request.preferences.len() {
         return Err(invalid("preferences", "`preferences` has a kind twice"));
     }
+    let ids = app.environment.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
+                let kind = NotificationKind::AccessChanged;
+                let before = told::preference(tx, &user, kind).await?;
                 for preference in request.preferences {
                     told::set_preference(tx, &user, preference).await?;
+                }
+                let after = told::preference(tx, &user, kind).await?;
+                let about = About::of_user(&user, None);
+                audit::insert_private(tx, Some(&user), "notifications.preferences-set", about).await?;
+                let is_less = (before.page && !after.page)
+                    || (before.mail == MailMode::Immediate && after.mail != MailMode::Immediate);
+                if is_less {
+                    let address = mail::find(tx.connection(), &user).await?;
+                    notice::tell(tx, &ids, &user, Changed::ToldLess, address.as_ref()).await?;
                 }
                 Ok(())
             })

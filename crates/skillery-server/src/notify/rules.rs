@@ -1,7 +1,7 @@
 //! Whom an entry of the log concerns.
 
 use skillery_core::event::{Event, LogEntry};
-use skillery_core::{Namespace, NotificationDetail, NotificationKind, VersionStatus};
+use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
@@ -87,7 +87,19 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             rule.notification.actor = None;
             vec![rule]
         }
-        Event::VersionForced { .. } => vec![published(entry)],
+        Event::VersionForced { version, .. } => {
+            let groups = vec![Group::Published(Some(version.to_string())), Group::Roles(ADMINS)];
+            vec![Rule::new(entry, NotificationKind::VersionForced, groups), published(entry)]
+        }
+        Event::VersionDue { version, .. } => {
+            let asked = Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
+                .detail(NotificationDetail::Due)
+                .only_while(VersionStatus::Published);
+            vec![asked, looked_at(entry, NotificationKind::VersionDue, version)]
+        }
+        Event::VersionReviewed { version, .. } => {
+            vec![looked_at(entry, NotificationKind::VersionReviewed, version)]
+        }
         Event::VersionReleased { policies, version, .. } if !policies.is_empty() => {
             let author = Group::Published(Some(version.to_string()));
             vec![
@@ -203,6 +215,13 @@ async fn commented(db: &Db, entry: &LogEntry, skill: &str, id: &str) -> Result<V
         groups.extend(comments::find(db.reader(), skill, answered).await?.map(|row| Group::User(row.user)));
     }
     Ok(vec![Rule::new(entry, NotificationKind::CommentPosted, groups).object(id)])
+}
+
+/// Of a version that is to be reviewed again, or was: whose it is, and who has it.
+fn looked_at(entry: &LogEntry, kind: NotificationKind, version: &Version) -> Rule {
+    let version = Some(version.to_string());
+    let groups = vec![Group::Published(version.clone()), Group::Installed(version, entry.time)];
+    Rule::new(entry, kind, groups).only_while(VersionStatus::Published)
 }
 
 fn published(entry: &LogEntry) -> Rule {

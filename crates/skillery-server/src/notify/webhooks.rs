@@ -11,11 +11,13 @@ use url::Url;
 
 use super::addresses::owner;
 use super::deliver::secret_of;
+use super::notice::{self, Changed};
 use crate::access::{Caller, Identity};
 use crate::app::App;
+use crate::db::audit::{self, About};
 use crate::db::deliveries::{self, Channel, NewDelivery};
 use crate::db::webhooks::{self as table, WebhookRow};
-use crate::db::{Tx, orgs};
+use crate::db::{Tx, mail, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::api::orgs::org_not_found;
 use crate::outbound::Reach;
@@ -25,6 +27,8 @@ use crate::text::invalid;
 const MAX_WEBHOOKS: usize = 20;
 /// What a delivery that somebody asked for is of.
 const TEST: &str = "test";
+/// How many of these the webhooks of one user get in a minute.
+const TESTS: i64 = 10;
 
 fn not_found() -> Failure {
     Failure::new(ProblemCode::WebhookNotFound, "")
@@ -67,6 +71,20 @@ fn checked(app: &App, text: &str) -> Result<String> {
     }
     app.outbound.check(&url, reach).map_err(|error| refused(error.to_string()))?;
     Ok(url.into())
+}
+
+/// What of a webhook the audit is told.
+pub(super) fn about(row: &WebhookRow) -> About {
+    let namespace = row.namespace.as_deref().map(str::parse::<Namespace>);
+    match namespace {
+        Some(Ok(namespace)) => About { subject: Some(row.id.clone()), ..About::namespace(&namespace) },
+        _ => About::of_user(&row.user, Some(&row.id)),
+    }
+}
+
+/// Where a webhook leads, as its user is told.
+fn host(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn kinds(mut kinds: Vec<NotificationKind>) -> Vec<NotificationKind> {
@@ -113,6 +131,11 @@ pub async fn all(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> R
     Ok(WebhooksResponse { webhooks: rows.iter().map(WebhookRow::summary).collect() })
 }
 
+/// One webhook that the caller may see to.
+pub async fn one(app: &App, caller: &Caller, id: &str) -> Result<Webhook> {
+    Ok(visible(app, caller, id).await?.1.summary())
+}
+
 /// Adds a webhook, and gives its secret this once.
 pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> Result<CreateWebhookResponse> {
     let identity = match &request.namespace {
@@ -131,13 +154,16 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
         created_at: app.environment.now(),
         failing_since: None,
         disabled_at: None,
+        changed_at: app.environment.now(),
+        moved_at: app.environment.now(),
     };
     let namespace = request.namespace;
+    let environment = app.environment.clone();
     let row = app
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let row = WebhookRow { created_at: tx.now, ..row };
+                let row = WebhookRow { created_at: tx.now, changed_at: tx.now, moved_at: tx.now, ..row };
                 let actor = allowed(tx, &identity, &row).await?.user.id;
                 let there = match &namespace {
                     None => table::of_user(tx.connection(), &row.user).await?,
@@ -151,9 +177,17 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                     return Err(invalid("url", format!("there are {MAX_WEBHOOKS} webhooks already")));
                 }
                 table::insert(tx, &row).await?;
-                if let Some(namespace) = namespace {
-                    let (webhook, namespace) = (row.id.clone(), namespace.to_string());
-                    tx.append(Some(&actor), Event::WebhookAdded { webhook, namespace });
+                match namespace {
+                    Some(namespace) => {
+                        let (webhook, namespace) = (row.id.clone(), namespace.to_string());
+                        tx.append(Some(&actor), Event::WebhookAdded { webhook, namespace });
+                    }
+                    None => {
+                        audit::insert_private(tx, Some(&actor), "webhook.added", about(&row)).await?;
+                        let address = mail::find(tx.connection(), &actor).await?;
+                        let changed = Changed::WebhookAdded(host(&row.url));
+                        notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
+                    }
                 }
                 Ok(row)
             })
@@ -166,13 +200,19 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
 pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhookRequest) -> Result<Webhook> {
     let (identity, row) = visible(app, caller, id).await?;
     let url = request.url.as_deref().map(|url| checked(app, url)).transpose()?;
-    app.db
+    let environment = app.environment.clone();
+    let changed = app
+        .db
         .write(move |tx| {
             Box::pin(async move {
                 let mut row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
-                allowed(tx, &identity, &row).await?;
-                if let Some(url) = url {
+                let actor = allowed(tx, &identity, &row).await?.user.id;
+                row.changed_at = tx.now;
+                if let Some(url) = url.filter(|url| *url != row.url) {
                     row.url = url;
+                    row.moved_at = tx.now;
+                    // It has not failed there.
+                    row.failing_since = None;
                 }
                 if let Some(wanted) = request.kinds {
                     row.kinds = kinds(wanted);
@@ -183,10 +223,18 @@ pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhook
                     None => {}
                 }
                 table::update(tx, &row).await?;
+                audit::insert_private(tx, Some(&actor), "webhook.changed", about(&row)).await?;
+                if row.namespace.is_none() {
+                    let address = mail::find(tx.connection(), &actor).await?;
+                    let changed = Changed::WebhookChanged(host(&row.url));
+                    notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
+                }
                 Ok(row.summary())
             })
         })
-        .await
+        .await?;
+    app.due.tell();
+    Ok(changed)
 }
 
 /// Removes a webhook. What waits for it is not sent.
@@ -199,16 +247,19 @@ pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
                 let actor = allowed(tx, &identity, &row).await?.user.id;
                 deliveries::give_up(tx, &row.id, "the webhook was removed").await?;
                 table::remove(tx, &row.id).await?;
-                if let Some(namespace) = row.namespace {
-                    tx.append(Some(&actor), Event::WebhookRemoved { webhook: row.id, namespace });
+                match row.namespace {
+                    Some(namespace) => {
+                        tx.append(Some(&actor), Event::WebhookRemoved { webhook: row.id, namespace });
+                        Ok(())
+                    }
+                    None => audit::insert_private(tx, Some(&actor), "webhook.removed", about(&row)).await,
                 }
-                Ok(())
             })
         })
         .await
 }
 
-/// Sends a delivery that tells of nothing, and gives its id.
+/// Sends a delivery that tells of nothing, and gives its id. Where one waits already, it is that one, and due now.
 pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
     let (identity, row) = visible(app, caller, id).await?;
     let text = serde_json::to_string(&WebhookBody {
@@ -229,11 +280,22 @@ pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
         body: Some(text),
         next_at: app.environment.now(),
     };
-    app.db
+    let delivery = app
+        .db
         .write(move |tx| {
             Box::pin(async move {
                 allowed(tx, &identity, &row).await?;
-                deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await
+                if let Some(waiting) = deliveries::hurry(tx, &row.id, TEST).await? {
+                    return Ok(waiting);
+                }
+                let since = tx.now.plus_seconds(-60);
+                if deliveries::made_since(tx, &row.user, TEST, since).await? >= TESTS {
+                    let detail = format!("webhooks are tried {TESTS} times in a minute at most");
+                    let problem = Problem::new(ProblemCode::RateLimited, detail);
+                    return Err(problem.with("retry_after", 60).into());
+                }
+                deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await?;
+                Ok(delivery)
             })
         })
         .await?;
@@ -266,7 +328,8 @@ pub async fn redeliver(
     let (identity, row) = visible(app, caller, id).await?;
     let is_one = request.delivery.is_some();
     let unknown = || {
-        let detail = "the webhook has no such delivery, or it is waiting";
+        let detail =
+            "the webhook has no such delivery, or it is waiting, or it has arrived at a former address";
         Failure::new(ProblemCode::WebhookNotFound, detail)
     };
     if request.delivery.as_ref().is_some_and(|id| uuid::Uuid::try_parse(id).is_err()) {
@@ -277,7 +340,9 @@ pub async fn redeliver(
         .write(move |tx| {
             Box::pin(async move {
                 allowed(tx, &identity, &row).await?;
-                deliveries::again(tx, &row.id, request.delivery.as_deref()).await
+                let now = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
+                let one = request.delivery.as_deref();
+                deliveries::again(tx, &now.id, one, now.moved_at, deliveries::MAX_WAITING).await
             })
         })
         .await?;

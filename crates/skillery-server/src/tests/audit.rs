@@ -10,12 +10,19 @@ use crate::counters;
 
 const AGENT: &str = "probe/1.0 (tests)";
 
-async fn app() -> TestApp {
+pub(super) async fn app() -> TestApp {
     TestApp::with(|settings| settings.trust_forwarded = true).await
 }
 
 /// A request from this address.
-async fn from(app: &TestApp, address: &str, method: Method, path: &str, token: &str, body: Value) -> Answer {
+pub(super) async fn from(
+    app: &TestApp,
+    address: &str,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: Value,
+) -> Answer {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -30,18 +37,18 @@ async fn from(app: &TestApp, address: &str, method: Method, path: &str, token: &
     app.send(request.body(body).unwrap()).await
 }
 
-async fn entries(app: &TestApp, token: &str, query: &str) -> Vec<Value> {
+pub(super) async fn entries(app: &TestApp, token: &str, query: &str) -> Vec<Value> {
     audit::flush(&app.app, true).await.unwrap();
     let page = app.get_as(token, &format!("/api/v1/audit?limit=200&{query}")).await.is(200);
     page["entries"].as_array().unwrap().clone()
 }
 
-async fn denied(app: &TestApp) -> Vec<Value> {
+pub(super) async fn denied(app: &TestApp) -> Vec<Value> {
     entries(app, ADMIN, "outcome=denied").await
 }
 
 /// Each text with how often.
-fn texts(entries: &[Value], field: &str) -> Vec<String> {
+pub(super) fn texts(entries: &[Value], field: &str) -> Vec<String> {
     entries.iter().map(|entry| entry[field].as_str().unwrap_or("-").to_owned()).collect()
 }
 
@@ -301,11 +308,15 @@ async fn admins_of_a_namespace_read_what_concerns_it() {
     assert!(seen.iter().any(|row| row["code"] == "forbidden" && row["actor"] == "nora"), "{seen:?}");
     let seen = entries(&app, &deep, "").await;
     assert_eq!(namespaces(&seen).into_iter().collect::<Vec<_>>(), ["acme/deep"]);
-    // From where a stranger came is nothing for them; that of a member is.
-    for row in entries(&app, &owner, "action=skill.rated").await {
-        let is_member = row["actor"] == "olga";
-        assert_eq!(row["address"].is_null(), !is_member, "{row}");
-        assert_eq!(row["token"].is_null(), !is_member, "{row}");
+    // From where somebody came is nothing for them where anybody could have done it; that of who acts as a member is.
+    let hide = json!({ "visibility": "internal" });
+    from(&app, "192.0.2.77", Method::PUT, "/api/v1/skills/acme/tool/visibility", &owner, hide).await.is(204);
+    for row in entries(&app, &owner, "").await {
+        let is_acting = row["action"] == "skill.visibility-changed";
+        if row["actor"] == "olga" || row["actor"] == "nora" {
+            assert_eq!(row["address"].is_null(), !is_acting, "{row}");
+            assert_eq!(row["token"].is_null(), !is_acting, "{row}");
+        }
     }
     assert_eq!(entries(&app, ADMIN, "action=skill.rated&address=192.0.2.66").await.len(), 1);
     app.get_as(&owner, "/api/v1/audit?address=192.0.2.66").await.fails(403, "forbidden");
@@ -442,7 +453,18 @@ async fn a_report_counts_and_names_what_is_asked_for_first() {
     assert_eq!(callers(&mine), ["anna"]);
     let longer = app.get_as(ADMIN, "/api/v1/audit/report?days=41").await.is(200);
     assert!(longer["allowed"].as_i64() > report["allowed"].as_i64());
-    app.get_as(ADMIN, "/api/v1/audit/report?days=0").await.fails(400, "invalid-parameter");
+    for days in ["0", "367"] {
+        app.get_as(ADMIN, &format!("/api/v1/audit/report?days={days}")).await.fails(400, "invalid-parameter");
+    }
+    // However many ask, a few are answered at a time, and so are files.
+    let turns = (app.app.auditing.turn().await.unwrap(), app.app.auditing.turn().await.unwrap());
+    for path in ["/api/v1/audit/report", "/api/v1/audit?format=csv"] {
+        let asked =
+            tokio::time::timeout(std::time::Duration::from_millis(300), app.get_as(ADMIN, path)).await;
+        assert!(asked.is_err(), "{path}");
+    }
+    drop(turns);
+    app.get_as(ADMIN, "/api/v1/audit/report").await.is(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -505,6 +527,25 @@ async fn what_is_old_is_forgotten_and_changes_never_are() {
     let published = published().await;
     assert_eq!((&published["address"], &published["actor"]), (&Value::Null, &json!("admin")));
     assert_eq!(entries(&app, ADMIN, "outcome=allowed").await.len(), app.log().await.len());
+    // Names of clients go where no address was known, and all of many, in more than one transaction.
+    app.tamper("UPDATE audit SET agent = 'probe', address = NULL".to_owned()).await;
+    let rows = |first: usize| -> String {
+        let row = |number: usize| format!("({number}, {number}, 5, 5, 1, 'allowed', 'skill.rated', 'probe')");
+        (first..first + 500).map(row).collect::<Vec<_>>().join(", ")
+    };
+    for first in 0..5 {
+        let columns = "(id, position, at, last_at, times, outcome, action, agent)";
+        app.tamper(format!("INSERT INTO audit {columns} VALUES {}", rows(100_000 + first * 500))).await;
+    }
+    app.tamper("DELETE FROM settings WHERE name = 'audit-forgotten'".to_owned()).await;
+    audit::prune(&app.app).await.unwrap();
+    let left: i64 = sqlx::query_scalar(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM audit WHERE agent IS NOT NULL AND outcome = 'allowed' AND at < 1767400000000000",
+    )
+    .fetch_one(app.app.db.reader())
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,6 +134,8 @@ async fn to_a_local_socket() {
 #[derive(Default)]
 struct Hook {
     status: Mutex<u16>,
+    /// What it takes no body with, and with what it answers then.
+    hates: Mutex<Option<(&'static str, u16)>>,
     requests: Mutex<Vec<(HeaderMap, Bytes)>>,
 }
 
@@ -142,8 +144,16 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, [(&'static str, &'static str); 1]) {
-    hook.requests.lock().unwrap().push((headers, body));
-    (StatusCode::from_u16(*hook.status.lock().unwrap()).unwrap(), [("location", "/elsewhere")])
+    let mut status = *hook.status.lock().unwrap();
+    if let Some((word, refusal)) = *hook.hates.lock().unwrap()
+        && String::from_utf8_lossy(&body).contains(word)
+    {
+        status = refusal;
+    }
+    if status < 300 || hook.hates.lock().unwrap().is_none() {
+        hook.requests.lock().unwrap().push((headers, body));
+    }
+    (StatusCode::from_u16(status).unwrap(), [("location", "/elsewhere")])
 }
 
 async fn hook() -> (String, Arc<Hook>) {
@@ -196,6 +206,118 @@ async fn to_a_webhook_signed_and_again_until_it_is_taken() {
     assert_eq!((&line["id"], &line["times"], &before["times"]), (&before["id"], &json!(2), &json!(1)));
 }
 
+/// The lines that a hook was sent.
+fn lines(hook: &Hook) -> Vec<Value> {
+    let requests = hook.requests.lock().unwrap();
+    let texts = requests.iter().map(|(_, body)| std::str::from_utf8(body).unwrap().to_owned());
+    texts
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_taken_holds_up_none_behind_it() {
+    for refusal in [413, 403] {
+        let (url, hook) = hook().await;
+        *hook.status.lock().unwrap() = 200;
+        *hook.hates.lock().unwrap() = Some(("<script>", refusal));
+        let (app, mut follower) = app(&url).await;
+        for turn in 0..9 {
+            app.post("/api/v1/skills", ADMIN, super::skill("acme/tool", &format!("1.{turn}.0")))
+                .await
+                .is(201);
+            if turn == 4 {
+                let request = axum::http::Request::delete("/api/v1/skills/acme/tool/rate")
+                    .header("user-agent", "<script>alert(1)</script>");
+                app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+                audit::flush(&app.app, true).await.unwrap();
+            }
+        }
+        let mut turns = 0;
+        while !matches!(follower.turn(&app.app).await, Ok(false)) {
+            turns += 1;
+            assert!(turns < 60, "{refusal}: it stands still");
+        }
+        let lines = lines(&hook);
+        let ids: Vec<i64> = lines.iter().map(|line| line["id"].as_i64().unwrap()).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]) && ids.len() == 12, "{ids:?}");
+        let cut = lines.iter().find(|line| line["outcome"] == "denied").unwrap();
+        assert_eq!((&cut["agent"], &cut["code"]), (&Value::Null, &json!("unauthenticated")));
+        assert!(
+            lines.iter().filter(|line| line["outcome"] == "allowed").all(|line| line["event"].is_object())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_datagram_takes_is_cut() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (app, mut follower) = app(&format!("udp://{}", socket.local_addr().unwrap())).await;
+    // As an older program has written it.
+    app.tamper(format!(
+        "UPDATE audit_head SET position = position + 1; \
+         INSERT INTO audit (id, position, at, last_at, times, outcome, action, subject) \
+         SELECT position, position, 1, 1, 1, 'denied', '{0}', '{0}' FROM audit_head",
+        "X".repeat(200_000)
+    ))
+    .await;
+    app.publish("acme/tool", "1.0.0").await;
+    while follower.turn(&app.app).await.unwrap() {}
+    let mut buffer = vec![0; 65_536];
+    let mut entries = Vec::new();
+    for _ in 0..4 {
+        let length = socket.recv(&mut buffer).await.unwrap();
+        entries.push(entry(std::str::from_utf8(&buffer[..length]).unwrap()));
+    }
+    assert_eq!(entries[0]["action"], "X".repeat(100));
+    assert_eq!(actions(&entries[1..]), EXPECTED[..3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_batch_has_the_same_id_whatever_came_meanwhile() {
+    let (url, hook) = hook().await;
+    let (app, mut follower) = app(&url).await;
+    *hook.status.lock().unwrap() = 503;
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        app.publish("acme/tool", version).await;
+        follower.turn(&app.app).await.unwrap_err();
+    }
+    *hook.status.lock().unwrap() = 200;
+    while follower.turn(&app.app).await.unwrap() {}
+    let requests = hook.requests.lock().unwrap();
+    let ids: Vec<&str> = requests.iter().map(|(head, _)| head["webhook-id"].to_str().unwrap()).collect();
+    assert_eq!(ids.len(), 5);
+    assert!(ids[..4].iter().all(|id| *id == ids[0]) && ids[4] != ids[0], "{ids:?}");
+    let bodies: Vec<&Bytes> = requests.iter().map(|(_, body)| body).collect();
+    assert!(bodies[..4].iter().all(|body| *body == bodies[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_stream_is_behind_is_in_the_metrics() {
+    let (url, hook) = hook().await;
+    *hook.status.lock().unwrap() = 200;
+    let (app, mut follower) = app(&url).await;
+    change_and_refusal(&app).await;
+    app.app.environment.advance_seconds(7);
+    let lag = async || {
+        let page = String::from_utf8(app.get("/metrics").await.body).unwrap();
+        let of = |name: &str| {
+            let start = format!("skillery_audit_stream_{name}{{stream=\"siem\"}} ");
+            page.lines()
+                .find_map(|line| line.strip_prefix(&start))
+                .unwrap_or_else(|| panic!("{page}"))
+                .to_owned()
+        };
+        (of("rows_behind"), of("behind_seconds"))
+    };
+    assert_eq!(lag().await, ("4".to_owned(), "7".to_owned()));
+    let page = super::pages::Browser::signed_in(&app, ADMIN).await.page("/admin/jobs").await;
+    assert!(page.contains("siem</td>") && page.contains("rows behind"), "{page}");
+    follower.turn(&app.app).await.unwrap();
+    while follower.turn(&app.app).await.unwrap() {}
+    assert_eq!(lag().await, ("0".to_owned(), "0".to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_servers_send_a_stream_once() {
     let (url, hook) = hook().await;
@@ -232,7 +354,7 @@ async fn private_networks_are_not_asked_unless_that_is_allowed() {
     follower.turn(&app.app).await.unwrap();
     app.publish("acme/tool", "1.0.0").await;
     let refused = follower.turn(&app.app).await.unwrap_err();
-    assert!(refused.to_string().contains("private network"), "{refused}");
+    assert!(refused.to_string().contains("no address that may be asked"), "{refused}");
     assert!(hook.requests.lock().unwrap().is_empty());
 }
 

@@ -7,6 +7,7 @@ mod allowed_signers;
 mod answers;
 mod approvals;
 mod audit;
+mod audit_members;
 mod audit_streams;
 mod bad_input;
 mod certificates;

@@ -4,11 +4,13 @@
 //! that they are in the order of commits, and a stream that follows them misses nothing.
 
 mod done;
+mod forget;
 mod read;
 mod streams;
 
 use skillery_core::api::AuditOutcome;
 use skillery_core::event::{Audience, Event};
+use skillery_core::id::key_contains;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, SkillId};
 use sqlx::any::AnyArguments;
@@ -19,6 +21,7 @@ use super::{Backend, Committed, Tx, log, pieces, tuples, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
 pub use done::*;
+pub use forget::*;
 pub use read::*;
 pub use streams::*;
 
@@ -26,8 +29,8 @@ pub use streams::*;
 const CAUGHT_UP: i64 = 1_000;
 
 const INSERTED: &str = "INSERT INTO audit (id, position, at, last_at, times, outcome, action, log_index, user_id, token, via, \
-    address, agent, request, org, namespace, skill, version, affected, subject, code) VALUES ";
-const VALUES: usize = 21;
+    address, agent, request, org, namespace, skill, version, affected, subject, code, by_member) VALUES ";
+const VALUES: usize = 22;
 
 /// What is to be written of something that was done or refused.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,7 @@ struct Record {
     origin: Origins,
     about: About,
     code: Option<String>,
+    by_member: bool,
 }
 
 /// From where, as it is stored.
@@ -63,7 +67,7 @@ impl Origins {
     /// Of this origin.
     pub fn of(origin: &Origin) -> Self {
         Self {
-            token: origin.who().map(|who| who.token.clone()),
+            token: origin.who().map(|who| who.token),
             via: Some(origin.via.to_owned()),
             address: origin.address.map(|address| address.to_string()),
             agent: origin.agent(),
@@ -103,6 +107,11 @@ impl About {
             subject: Some(namespace.to_string()),
             ..Self::default()
         }
+    }
+
+    /// About what one user has for themselves alone; `subject` is its id.
+    pub fn of_user(user: &str, subject: Option<&str>) -> Self {
+        Self { affected: Some(user.to_owned()), subject: subject.map(str::to_owned), ..Self::default() }
     }
 
     /// About what this event changes.
@@ -150,6 +159,7 @@ impl Record {
             origin: origin.map(Origins::of).unwrap_or_default(),
             about: About::event(event),
             code: None,
+            by_member: false,
         }
     }
 
@@ -183,7 +193,51 @@ impl Record {
             .bind(affected)
             .bind(subject)
             .bind(self.code)
+            .bind(i64::from(self.by_member))
     }
+}
+
+/// Whether only members of the org may do this. What everybody may do, whoever does it does as anybody.
+fn is_of_members(event: &Event) -> bool {
+    const KINDS: [&str; 8] =
+        ["version.", "org.", "member.", "policy.", "group.", "publisher.", "webhook.", "key."];
+    let kind = event.kind();
+    KINDS.iter().any(|start| kind.starts_with(start))
+        || matches!(
+            event,
+            Event::VisibilityChanged { .. } | Event::CommentHidden { .. } | Event::CommentUnhidden { .. }
+        )
+}
+
+/// Notes in those of these records that may be of members whether they are: who has a role where it happened, as things stand
+/// in this transaction.
+async fn note_members(connection: &mut AnyConnection, records: &mut [Record]) -> sqlx::Result<()> {
+    let mut wanted: Vec<(String, String)> = records
+        .iter()
+        .filter(|record| record.by_member)
+        .filter_map(|record| Some((record.user.clone()?, record.about.org.clone()?)))
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut held: Vec<(String, String)> = Vec::new();
+    for piece in pieces(&wanted) {
+        let each: Vec<String> = (0..piece.len())
+            .map(|place| format!("(user_id = ${} AND org = ${})", 2 * place + 1, 2 * place + 2))
+            .collect();
+        let text = format!("SELECT user_id, namespace FROM members WHERE {}", each.join(" OR "));
+        let mut query = sqlx::query_as(AssertSqlSafe(text));
+        for (user, org) in piece {
+            query = query.bind(user.clone()).bind(org.clone());
+        }
+        held.extend(query.fetch_all(&mut *connection).await?);
+    }
+    for record in records.iter_mut().filter(|record| record.by_member) {
+        let place = record.about.namespace.as_deref().unwrap_or_default();
+        record.by_member = held.iter().any(|(user, namespace)| {
+            record.user.as_deref() == Some(user.as_str()) && key_contains(namespace, place)
+        });
+    }
+    Ok(())
 }
 
 /// Takes so many positions, and returns the first of them.
@@ -213,13 +267,15 @@ pub(super) async fn insert_changes(
     entries: &[Committed],
 ) -> sqlx::Result<()> {
     let Some(begin) = entries.first().map(|entry| entry.index) else { return Ok(()) };
-    let records: Vec<Record> = entries
+    let mut records: Vec<Record> = entries
         .iter()
         .map(|entry| {
             let (actor, origin) = (entry.actor.as_deref(), entry.origin.as_deref());
-            Record::change(now, entry.index, actor, &entry.event, origin)
+            let record = Record::change(now, entry.index, actor, &entry.event, origin);
+            Record { by_member: is_of_members(&entry.event), ..record }
         })
         .collect();
+    note_members(connection, &mut records).await?;
     let (count, end) = (records.len() as i64, begin + records.len() as i64);
     // An older program that writes beside this one leaves a gap, which the next start fills.
     let last: i64 = sqlx::query_scalar(
@@ -232,6 +288,34 @@ pub(super) async fn insert_changes(
     .fetch_one(&mut *connection)
     .await?;
     insert(connection, last - count + 1, records).await
+}
+
+/// Writes a change that is in no log, as it is nobody's but the user's or the namespace's, in the transaction that makes it. `actor`
+/// is the id of the user who makes it; none: the registry itself.
+pub async fn insert_private(
+    tx: &mut Tx,
+    actor: Option<&str>,
+    action: &'static str,
+    about: About,
+) -> Result<()> {
+    let (at, origin) = (tx.now, tx.origin());
+    let record = Record {
+        at,
+        last_at: at,
+        times: 1,
+        is_denied: false,
+        action: action.to_owned(),
+        log_index: None,
+        user: actor.map(str::to_owned),
+        origin: origin.as_deref().map(Origins::of).unwrap_or_default(),
+        by_member: about.org.is_some(),
+        about,
+        code: None,
+    };
+    let mut records = vec![record];
+    note_members(tx.connection(), &mut records).await?;
+    let position = positions(tx.connection(), 1).await?;
+    Ok(insert(tx.connection(), position, records).await?)
 }
 
 /// Gives entries that an older program has written their rows. From where they came is not known.
@@ -325,6 +409,8 @@ pub async fn write_denied(tx: &mut Tx, all: Vec<Denied>) -> Result<Vec<i64>> {
                 ids.push(id);
             }
             None => {
+                let by_member =
+                    is_known_member(tx, denied.user.as_deref(), denied.about.org.as_deref()).await?;
                 let record = Record {
                     at: denied.at,
                     last_at: denied.last_at,
@@ -336,6 +422,7 @@ pub async fn write_denied(tx: &mut Tx, all: Vec<Denied>) -> Result<Vec<i64>> {
                     origin: denied.origin,
                     about: denied.about,
                     code: Some(denied.code),
+                    by_member,
                 };
                 insert(tx.connection(), position, vec![record]).await?;
                 ids.push(position);
@@ -346,26 +433,12 @@ pub async fn write_denied(tx: &mut Tx, all: Vec<Denied>) -> Result<Vec<i64>> {
     Ok(ids)
 }
 
-/// Forgets what was refused before that time, and the oldest of it beyond so many rows. Returns how many went.
-pub async fn forget_denied(tx: &mut Tx, before: Time, kept: i64) -> Result<u64> {
-    let old = sqlx::query("DELETE FROM audit WHERE outcome = 'denied' AND last_at < $1")
-        .bind(before.micros())
-        .execute(tx.connection())
-        .await?
-        .rows_affected();
-    let text = "SELECT last_at FROM audit WHERE outcome = 'denied' ORDER BY last_at DESC LIMIT 1 OFFSET $1";
-    let beyond: Option<i64> = sqlx::query_scalar(text).bind(kept).fetch_optional(tx.connection()).await?;
-    let Some(beyond) = beyond else { return Ok(old) };
-    let many = sqlx::query("DELETE FROM audit WHERE outcome = 'denied' AND last_at <= $1")
-        .bind(beyond)
-        .execute(tx.connection())
-        .await?
-        .rows_affected();
-    Ok(old + many)
-}
-
-/// Forgets from where changes before that time came; who made them stays.
-pub async fn forget_addresses(tx: &mut Tx, before: Time) -> Result<u64> {
-    let text = "UPDATE audit SET address = NULL, agent = NULL WHERE at < $1 AND address IS NOT NULL";
-    Ok(sqlx::query(text).bind(before.micros()).execute(tx.connection()).await?.rows_affected())
+/// Whether the user has a role in the org and has used one there: nobody becomes a member of a stranger's org by being named.
+async fn is_known_member(tx: &mut Tx, user: Option<&str>, org: Option<&str>) -> Result<bool> {
+    let (Some(user), Some(org)) = (user, org) else { return Ok(false) };
+    let text = "SELECT m.org FROM members m WHERE m.user_id = $1 AND m.org = $2 AND EXISTS \
+         (SELECT 1 FROM audit a WHERE a.user_id = $1 AND a.org = $2 AND a.by_member = 1) LIMIT 1";
+    let found =
+        sqlx::query(text).bind(user.to_owned()).bind(org.to_owned()).fetch_optional(tx.connection()).await?;
+    Ok(found.is_some())
 }

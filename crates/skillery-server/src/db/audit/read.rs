@@ -5,6 +5,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::Batch;
 use crate::db::{Db, from_json, parsed, pieces, placeholders};
 use crate::failure::Result;
 
@@ -147,8 +148,7 @@ impl Conditions {
 }
 
 const COLUMNS: &str = "a.id, a.at, a.last_at, a.times, a.outcome, a.action, a.log_index, a.user_id, u.name, a.token, a.via, \
-    a.address, a.agent, a.request, a.namespace, a.version, f.name, a.subject, a.code, l.body, a.position, \
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM members m WHERE m.user_id = a.user_id AND m.org = a.org) THEN 1 ELSE 0 END AS BIGINT)";
+    a.address, a.agent, a.request, a.namespace, a.version, f.name, a.subject, a.code, l.body, a.position, a.by_member";
 const TABLES: &str = "audit a LEFT JOIN users u ON u.id = a.user_id LEFT JOIN users f ON f.id = a.affected \
     LEFT JOIN log l ON l.idx = a.log_index";
 
@@ -159,7 +159,7 @@ pub struct AuditRow {
     pub entry: AuditEntry,
     /// Where streams find it.
     pub position: i64,
-    /// Whether who did it has a role in the org that it concerns.
+    /// Whether a member of the org did it as one, as it was known then.
     pub is_by_member: bool,
 }
 
@@ -202,11 +202,13 @@ pub async fn page(db: &Db, filter: &Filter, before: Option<i64>, limit: usize) -
     conditions.fetch(db, text).await?.iter().map(row).collect()
 }
 
-/// Rows whose position is after this one, in order, at most so many.
-pub async fn after(db: &Db, position: i64, limit: usize) -> Result<Vec<AuditRow>> {
-    let text = format!("SELECT {COLUMNS} FROM {TABLES} WHERE a.position > $1 ORDER BY a.position LIMIT $2");
+/// The rows of a batch, in order.
+pub async fn of_batch(db: &Db, batch: Batch) -> Result<Vec<AuditRow>> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE a.position > $1 AND a.position <= $2 ORDER BY a.position"
+    );
     let rows =
-        sqlx::query(AssertSqlSafe(text)).bind(position).bind(limit as i64).fetch_all(db.reader()).await?;
+        sqlx::query(AssertSqlSafe(text)).bind(batch.from).bind(batch.to).fetch_all(db.reader()).await?;
     rows.iter().map(row).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::http::call::{Call, invalid_parameter, json};
 /// Days of a report when the caller does not say.
 const DAYS: u32 = 30;
 /// Days of a report at most.
-const MAX_DAYS: u32 = 3_660;
+const MAX_DAYS: u32 = 366;
 
 /// What was done and what was refused, by whom, when and from where; the newest first. Admins of the registry see all of it,
 /// admins of a namespace what concerns it and what lies below, and from where only of its members. As CSV or JSON Lines
@@ -47,6 +47,12 @@ pub async fn list(call: &Call) -> Result<Response> {
         let rows = call.page()?;
         return json(StatusCode::OK, &page(&call.app, &asked, before, rows.limit).await?);
     };
+    file(call, asked, format)
+}
+
+/// What is asked for, as a file.
+pub fn file(call: &Call, asked: Asked, format: Format) -> Result<Response> {
+    let before = call.parsed::<i64>("before")?;
     let limit = call.parsed::<usize>("limit")?.unwrap_or(usize::MAX);
     let mut response = Response::new(body(Arc::clone(&call.app), asked, format, before, limit));
     let headers = response.headers_mut();
@@ -91,10 +97,15 @@ fn format(call: &Call) -> Result<Option<Format>> {
 )]
 pub async fn show(call: &Call) -> Result<Response> {
     let namespace = call.parsed::<Namespace>("namespace")?;
-    let asked = Asked::of(&call.caller, namespace.as_ref())?;
+    json(StatusCode::OK, &of_days(call, namespace.as_ref()).await?)
+}
+
+/// The report that the call asks for, of a namespace or of all that the caller may read.
+pub async fn of_days(call: &Call, namespace: Option<&Namespace>) -> Result<AuditReport> {
+    let asked = Asked::of(&call.caller, namespace)?;
     let days = call.parsed::<u32>("days")?.unwrap_or(DAYS);
     if days == 0 || days > MAX_DAYS {
         return Err(invalid_parameter("days", &format!("from 1 to {MAX_DAYS}")));
     }
-    json(StatusCode::OK, &report(&call.app, &asked, namespace.as_ref(), days).await?)
+    report(&call.app, &asked, namespace, days).await
 }

@@ -20,6 +20,7 @@ use crate::notify;
     get, path = "/api/v1/notifications", tag = "notifications", security(("token" = ["read"])),
     params(
         ("unread" = Option<bool>, Query, description = "only what is not read"),
+        ("kind" = Option<String>, Query, description = "only of this kind"),
         ("before" = Option<i64>, Query, description = "only what has a lower number: `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
     ),
@@ -27,9 +28,18 @@ use crate::notify;
 )]
 pub async fn list(call: &Call) -> Result<Response> {
     call.caller.require(Scope::Read)?;
+    json(StatusCode::OK, &asked(call).await?)
+}
+
+/// What the parameters of the call ask for.
+pub async fn asked(call: &Call) -> Result<NotificationsResponse> {
     let limit = call.page()?.limit;
-    let wanted = Wanted { unread: call.parsed("unread")?.unwrap_or(false), before: call.parsed("before")? };
-    json(StatusCode::OK, &notify::list(&call.app, &call.caller, wanted, limit).await?)
+    let wanted = Wanted {
+        unread: call.parsed("unread")?.unwrap_or(false),
+        before: call.parsed("before")?,
+        kind: call.parsed("kind")?,
+    };
+    notify::list(&call.app, &call.caller, wanted, limit).await
 }
 
 /// Marks some as read, or all up to one.

@@ -9,6 +9,7 @@ use skillery_core::Problem;
 use super::{assets, notice, session, show};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, problem};
+use crate::notify;
 
 /// Who looks at a page.
 #[derive(Debug, Clone)]
@@ -17,7 +18,12 @@ pub struct Viewer {
     pub name: String,
     /// Whether the registry's own pages are shown.
     pub is_admin: bool,
+    /// How many notifications are not read, where there are any.
+    pub unread: Option<String>,
 }
+
+/// More notifications than this are many.
+const MANY: u64 = 99;
 
 /// What all pages have around them.
 #[derive(Debug, Clone, Default)]
@@ -52,10 +58,10 @@ impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let viewer = call
-            .caller
-            .identity()
-            .map(|identity| Viewer { name: identity.user.name.clone(), is_admin: identity.is_site_admin() });
+        let viewer = call.caller.identity().map(|identity| {
+            let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
+            Viewer { name, is_admin, unread: None }
+        });
         Self {
             address: call.base().ok().map(|base| format!("{base}{path}")),
             here: path.to_owned(),
@@ -65,6 +71,20 @@ impl Frame {
             theme: session::theme(&call.head.headers),
             ..Self::default()
         }
+    }
+
+    /// The same with how many notifications the viewer has not read. A page is shown all the same where that cannot be told.
+    pub async fn counted(mut self, call: &Call) -> Self {
+        if let Some(viewer) = &mut self.viewer
+            && let Ok(unread) = notify::unread(&call.app, &call.caller, MANY as i64).await
+        {
+            viewer.unread = match unread {
+                0 => None,
+                1..=MANY => Some(unread.to_string()),
+                _ => Some(format!("{MANY}+")),
+            };
+        }
+        self
     }
 
     /// The same with this title.
@@ -151,7 +171,9 @@ pub fn failed(frame: Frame, reads_pages: bool, method: &Method, failure: Failure
         return problem(failure);
     }
     if failure.problem.status == 401 && frame.viewer.is_none() && method == Method::GET {
-        return see_other(&frame.sign_in());
+        let mut response = see_other(&frame.sign_in());
+        response.extensions_mut().insert(failure.code());
+        return response;
     }
     let shown = failure.problem.clone();
     let mut answer = problem(failure);

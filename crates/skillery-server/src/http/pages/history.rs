@@ -54,7 +54,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let mut entries = Vec::with_capacity(rows.len());
     for (index, opening) in rows {
         let entry = opening.parse().map_err(Failure::internal)?;
-        let (version, what) = words(&entry.event);
+        let (version, what) = (entry.event.version().cloned(), words(&entry.event));
         let is_known = |version: &Version| known.iter().any(|known| known.version == *version);
         if version.as_ref().is_none_or(is_known) {
             entries.push(Told { index, time: entry.time, version, what });
@@ -71,36 +71,45 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     })
 }
 
-fn words(event: &Event) -> (Option<Version>, &'static str) {
-    let (version, what) = match event {
-        Event::VersionPublished { version, policies, signatures, .. } => {
-            let what = match (policies.is_empty(), signatures.is_empty()) {
+/// What has happened, after the version where it is about one.
+fn words(event: &Event) -> &'static str {
+    match event {
+        Event::VersionPublished { policies, signatures, .. } => {
+            match (policies.is_empty(), signatures.is_empty()) {
                 (true, true) => "was published",
                 (true, false) => "was published and signed",
                 (false, true) => "was published, and waits for approval",
                 (false, false) => "was published and signed, and waits for approval",
-            };
-            (version, what)
+            }
         }
-        Event::VersionSigned { version, .. } => (version, "was signed"),
-        Event::VersionApproved { version, .. } => (version, "was approved by a reviewer"),
-        Event::VersionRejected { version, .. } => (version, "was rejected by a reviewer; nobody gets it"),
-        Event::VersionYanked { version, .. } => {
-            (version, "was yanked: it installs only where it is named exactly")
+        Event::VersionSigned { .. } => "was signed",
+        Event::VersionApproved { .. } => "was approved by a reviewer",
+        Event::VersionRejected { .. } => "was rejected by a reviewer; nobody gets it",
+        Event::VersionChangesRequested { .. } => "is to be changed, as a reviewer asks",
+        Event::VersionYanked { .. } => "was yanked: it installs only where it is named exactly",
+        Event::VersionUnyanked { .. } => "is not yanked any more",
+        Event::VersionQuarantined { .. } => "was quarantined: nobody gets it",
+        Event::VersionReleased { .. } => "was released: it is handed out from now on",
+        Event::VersionForced { .. } => {
+            "was released by an owner, without the approvals that it waited for: it is handed out from now on"
         }
-        Event::VersionUnyanked { version, .. } => (version, "is not yanked any more"),
-        Event::VersionQuarantined { version, .. } => (version, "was quarantined: nobody gets it"),
-        Event::VersionReleased { version, .. } => (version, "was released: it is handed out from now on"),
-        Event::VisibilityChanged { .. } => return (None, "It is seen by others than before"),
-        Event::SkillRated { .. } => return (None, "Somebody rated it"),
-        Event::SkillUnrated { .. } => return (None, "Somebody took a rating back"),
-        Event::SkillStarred { .. } => return (None, "Somebody starred it"),
-        Event::SkillUnstarred { .. } => return (None, "Somebody took a star back"),
-        Event::ReviewAnswered { .. } => return (None, "Its authors answered a review"),
-        Event::ReviewAnswerRemoved { .. } => return (None, "An answer to a review was taken back"),
-        Event::ReviewHidden { .. } => return (None, "A moderator hid the text of a review"),
-        Event::ReviewUnhidden { .. } => return (None, "A moderator showed the text of a review again"),
-        _ => return (None, "Something changed that this page has no words for"),
-    };
-    (Some(version.clone()), what)
+        Event::VersionHeld { .. } => "waits for approval again: nobody gets it until then",
+        Event::VersionDue { .. } => "is due to be reviewed again; it is handed out meanwhile",
+        Event::VersionReviewed { .. } => "was reviewed again, and has the approvals that are demanded",
+        Event::VisibilityChanged { .. } => "It is seen by others than before",
+        Event::SkillRated { .. } => "Somebody rated it",
+        Event::SkillUnrated { .. } => "Somebody took a rating back",
+        Event::SkillStarred { .. } => "Somebody starred it",
+        Event::SkillUnstarred { .. } => "Somebody took a star back",
+        Event::ReviewAnswered { .. } => "Its authors answered a review",
+        Event::ReviewAnswerRemoved { .. } => "An answer to a review was taken back",
+        Event::ReviewHidden { .. } => "A moderator hid the text of a review",
+        Event::ReviewUnhidden { .. } => "A moderator showed the text of a review again",
+        Event::CommentPosted { .. } => "Somebody wrote a comment",
+        Event::CommentEdited { .. } => "Somebody changed a comment of theirs",
+        Event::CommentDeleted { .. } => "Somebody took a comment back",
+        Event::CommentHidden { .. } => "A moderator hid a comment",
+        Event::CommentUnhidden { .. } => "A moderator showed a comment again",
+        _ => "Something changed that this page has no words for",
+    }
 }

@@ -112,7 +112,10 @@ pub fn may_be(path: &str) -> bool {
 
 /// Answers a call of a page.
 pub async fn dispatch(call: Call) -> Answered {
-    let frame = Frame::of(&call);
+    let mut frame = Frame::of(&call);
+    if frame.viewer.is_some() && place::of(call.head.uri.path()).is_ok_and(|place| place.has_frame()) {
+        frame = frame.counted(&call).await;
+    }
     let (fallback, reads_pages, method) = (frame.clone(), frame::reads_pages(&call), call.method());
     let (route, result) = answer(call, frame).await;
     (route, result.unwrap_or_else(|failure| frame::failed(fallback, reads_pages, &method, failure)))

@@ -115,6 +115,26 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Whether it is shown in a frame, and not for itself.
+    pub fn has_frame(&self) -> bool {
+        !matches!(
+            self,
+            Self::Asset(_)
+                | Self::Favicon
+                | Self::Suggest
+                | Self::Raw(..)
+                | Self::Badge(..)
+                | Self::SkillFeed(_)
+                | Self::NamespaceFeed(_)
+                | Self::SearchFeed
+                | Self::Robots
+                | Self::Sitemap
+                | Self::Llms
+        )
+    }
+}
+
 /// The page of this path.
 pub fn of(path: &str) -> Result<Place> {
     let not_found = || Failure::new(ProblemCode::RouteNotFound, "");

@@ -189,7 +189,10 @@ async fn keep_row(
 ) -> Result<()> {
     // One that is signed in over is not left behind.
     if let Some(old) = old {
+        let origin = tx.origin();
+        tx.comes_from(origin.as_ref().map(|origin| origin.with(&old)));
         accounts::revoke(tx, Some(&old.user.id), &old.token.id).await?;
+        tx.comes_from(origin);
     }
     make_room(tx, user, (parent != row.id).then_some(parent), most).await?;
     accounts::insert_token(tx, user, hash, &row).await?;

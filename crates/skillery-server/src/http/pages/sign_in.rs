@@ -17,6 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::http::call::Call;
 use crate::http::middleware::authenticate;
 use crate::oidc::LoginProvider;
+use crate::origin;
 
 /// Signing in.
 pub const LOGIN: &str = "/login";
@@ -53,9 +54,16 @@ pub fn refused(app: &App, frame: Frame, failure: &Failure) -> Result<Response> {
     let mut frame = frame.titled("Sign in").part("login");
     // What stands in the address is used up.
     frame.here = LOGIN.to_owned();
-    let refused = Some(sentence(failure));
-    let page = LoginPage { frame, next: "/".to_owned(), link: None, refused, provider: provider(app) };
-    with_status(axum::http::StatusCode::UNPROCESSABLE_ENTITY, &page)
+    render(app, frame, "/".to_owned(), failure)
+}
+
+/// The page with why it did not work, for people and for the audit.
+fn render(app: &App, frame: Frame, next: String, failure: &Failure) -> Result<Response> {
+    let (refused, provider) = (Some(sentence(failure)), provider(app));
+    let page = LoginPage { frame, next, link: None, refused, provider };
+    let mut response = with_status(axum::http::StatusCode::UNPROCESSABLE_ENTITY, &page)?;
+    response.extensions_mut().insert(failure.code());
+    Ok(response)
 }
 
 /// Where one signs in.
@@ -86,10 +94,7 @@ pub async fn sign_in(call: Call, frame: Frame) -> Result<Response> {
     let secret = match begin(&form).await {
         Ok(secret) => secret,
         Err(failure) if failure.problem.status < 500 => {
-            let (refused, provider) = (Some(sentence(&failure)), provider(&form.app));
-            let frame = frame.titled("Sign in").part("login");
-            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-            return with_status(status, &LoginPage { frame, next, link: None, refused, provider });
+            return render(&form.app, frame.titled("Sign in").part("login"), next, &failure);
         }
         Err(failure) => return Err(failure),
     };
@@ -99,6 +104,7 @@ pub async fn sign_in(call: Call, frame: Frame) -> Result<Response> {
 }
 
 async fn begin(form: &Form) -> Result<Secret> {
+    origin::signs_in();
     let identity = match form.filled("code") {
         Some(code) => used_link(form, &Secret::new(code)).await?,
         None => shown_token(form).await?,
@@ -118,7 +124,10 @@ async fn used_link(form: &Form, code: &Secret) -> Result<Identity> {
     let hash = code.hash();
     let used =
         form.app.db.write(move |tx| Box::pin(async move { login_links::take(tx, &hash).await })).await?;
-    used.ok_or_else(|| Failure::new(ProblemCode::LoginRefused, ""))
+    let identity = used.ok_or_else(|| Failure::new(ProblemCode::LoginRefused, ""))?;
+    // It is the token's doing that the link was made with.
+    origin::shown(&identity);
+    Ok(identity)
 }
 
 /// Signs out, here and for whoever has the cookie.

@@ -1,5 +1,7 @@
 //! Notifications, with a mail server and receivers of webhooks that really listen, on this machine.
 
+mod changes;
+mod fair;
 mod hooks;
 mod mail;
 mod outside;
@@ -14,13 +16,15 @@ use mailin_embedded::response::{INTERNAL_ERROR, NO_MAILBOX, OK};
 use mailin_embedded::{AuthMechanism, Handler, Response, Server, SslConfig};
 use serde_json::{Value, json};
 
+pub(super) use mail::code;
+
 use super::{ADMIN, Answer, TestApp};
 use crate::notify;
 use crate::settings::Settings;
 
 /// What came to whom.
 #[derive(Debug, Clone)]
-struct Letter {
+pub(in crate::tests) struct Letter {
     to: Vec<String>,
     text: String,
 }
@@ -75,7 +79,7 @@ enum Mood {
 
 /// A mail server.
 #[derive(Clone)]
-struct Postbox {
+pub(in crate::tests) struct Postbox {
     letters: Arc<Mutex<Vec<Letter>>>,
     mood: Arc<Mutex<Mood>>,
     signed_in: Arc<Mutex<Vec<(String, String)>>>,
@@ -114,7 +118,7 @@ impl Handler for Postbox {
 }
 
 impl Postbox {
-    fn start() -> Self {
+    pub(in crate::tests) fn start() -> Self {
         Self::with(SslConfig::None)
     }
 
@@ -138,7 +142,7 @@ impl Postbox {
     }
 
     /// What came since this was asked the last time.
-    fn take(&self) -> Vec<Letter> {
+    pub(in crate::tests) fn take(&self) -> Vec<Letter> {
         std::mem::take(&mut *self.letters.lock().unwrap())
     }
 
@@ -146,7 +150,7 @@ impl Postbox {
         *self.mood.lock().unwrap() = mood;
     }
 
-    fn settings(&self, settings: &mut Settings) {
+    pub(in crate::tests) fn settings(&self, settings: &mut Settings) {
         settings.smtp_host = Some("127.0.0.1".to_owned());
         settings.smtp_port = Some(self.port);
         settings.mail_from = Some("Skills <skills@registry.example>".to_owned());
@@ -162,7 +166,7 @@ struct Inbox {
 }
 
 /// A receiver of webhooks.
-struct Receiver {
+pub(in crate::tests) struct Receiver {
     inbox: Arc<Inbox>,
     port: u16,
 }
@@ -179,7 +183,7 @@ async fn receive(
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(in crate::tests) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let inbox = Arc::new(Inbox { answer: Mutex::new((200, String::new())), ..Inbox::default() });
@@ -188,16 +192,16 @@ impl Receiver {
         Self { inbox, port }
     }
 
-    fn url(&self) -> String {
+    pub(in crate::tests) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hook", self.port)
     }
 
-    fn answers(&self, status: u16, text: &str) {
+    pub(in crate::tests) fn answers(&self, status: u16, text: &str) {
         *self.inbox.answer.lock().unwrap() = (status, text.to_owned());
     }
 
     /// What came since this was asked the last time.
-    fn take(&self) -> Vec<(String, HeaderMap, Bytes)> {
+    pub(in crate::tests) fn take(&self) -> Vec<(String, HeaderMap, Bytes)> {
         std::mem::take(&mut *self.inbox.requests.lock().unwrap())
     }
 
@@ -209,12 +213,12 @@ impl Receiver {
 
 impl TestApp {
     /// A registry that may call webhooks on this machine.
-    async fn with_hooks() -> Self {
+    pub(in crate::tests) async fn with_hooks() -> Self {
         Self::with(|settings| settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()]).await
     }
 
     /// Tells everybody of everything.
-    async fn tell(&self) {
+    pub(in crate::tests) async fn tell(&self) {
         self.settle().await;
         notify::catch_up(&self.app).await.unwrap();
     }
@@ -225,22 +229,22 @@ impl TestApp {
         self.send_due().await;
     }
 
-    async fn send_due(&self) {
+    pub(in crate::tests) async fn send_due(&self) {
         while notify::deliver_due(&self.app).await.unwrap() {}
     }
 
-    fn wait(&self, seconds: i64) {
+    pub(in crate::tests) fn wait(&self, seconds: i64) {
         self.app.environment.advance_seconds(seconds);
     }
 
     /// What was published before is told nobody who installs it now.
-    async fn install_as(&self, token: &str, id: &str, version: &str) {
+    pub(in crate::tests) async fn install_as(&self, token: &str, id: &str, version: &str) {
         self.tell().await;
         self.get_as(token, &format!("/api/v1/skills/{id}/download?version={version}")).await.is(200);
         self.settle().await;
     }
 
-    async fn notifications(&self, token: &str) -> Value {
+    pub(in crate::tests) async fn notifications(&self, token: &str) -> Value {
         self.get_as(token, "/api/v1/notifications").await.is(200)
     }
 

@@ -239,7 +239,7 @@ async fn preferences_are_kept_and_kept_to() {
     let reader = app.token(json!({ "user": "anna", "scopes": ["read"] })).await;
     app.install_as(&anna, "acme/tool", "1.0.0").await;
     let all = app.get_as(&reader, "/api/v1/notifications/preferences").await.is(200);
-    assert_eq!(all["preferences"].as_array().unwrap().len(), 11);
+    assert_eq!(all["preferences"].as_array().unwrap().len(), skillery_core::NotificationKind::ALL.len());
     assert_eq!(
         all["preferences"][0],
         json!({ "kind": "version-published", "page": true, "mail": "daily", "webhook": true })

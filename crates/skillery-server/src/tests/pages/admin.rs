@@ -158,6 +158,7 @@ async fn settings_are_told_and_secrets_are_not() {
         let text = "issuer = 'https://id.example'\nclient_id = 'x'\nclient_secret = 'a-secret-of-the-client'";
         settings.oidc_login = Some(toml::from_str(text).unwrap());
         settings.limits.session_days = 77;
+        settings.public_url = Some("https://who:hush-hush@skills.example/".parse().unwrap());
     })
     .await;
     let page = Browser::signed_in(&app, ADMIN).await.page("/admin/limits").await;
@@ -169,6 +170,7 @@ async fn settings_are_told_and_secrets_are_not() {
         assert!(what.len() > "<td>".len() + 3, "{name} has no meaning");
     }
     assert!(page.contains("https://id.example") && !page.contains("a-secret-of-the-client"));
+    assert!(page.contains("https://skills.example/") && !page.contains("hush-hush"), "{page}");
     assert!(!page.contains(ADMIN) && !page.contains(app.app.settings.data.to_str().unwrap()));
 }
 

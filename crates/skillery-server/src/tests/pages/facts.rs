@@ -236,6 +236,29 @@ async fn the_log_of_a_skill_is_told_in_words() {
     let mut admin = Browser::signed_in(&app, ADMIN).await;
     assert!(admin.page("/acme/tool/log").await.contains("1.2.0</a> was published, and waits for approval"));
     assert!(admin.page("/acme/tool").await.contains("waits for approval"));
+    // So is what is said of it, and all else has words.
+    let rows = async |browser: &mut Browser<'_>| browser.page("/acme/tool/log").await.matches("<tr>").count();
+    let before = rows(&mut browser).await;
+    let version = "/api/v1/skills/acme/tool/versions/1.2.0";
+    app.user("rita", &["read"]).await;
+    app.member("acme", "rita", "reviewer").await;
+    let rita = app.token(json!({ "user": "rita", "scopes": ["read", "review"] })).await;
+    let changes = json!({ "decision": "changes-requested", "comment": "say more" });
+    app.post(&format!("{version}/approvals"), &rita, changes).await.is(200);
+    assert_eq!(rows(&mut browser).await, before);
+    assert!(admin.page("/acme/tool/log").await.contains("1.2.0</a> is to be changed, as a reviewer asks"));
+    app.post("/api/v1/skills/acme/tool/comments", ADMIN, json!({ "text": "Hello" })).await.is(201);
+    app.post(&format!("{version}/break-glass"), ADMIN, json!({ "reason": "now" })).await.is(200);
+    app.post(&format!("{version}/approvals"), &rita, json!({ "decision": "approved" })).await.is(200);
+    let page = browser.page("/acme/tool/log").await;
+    for part in [
+        "1.2.0</a> was released by an owner, without the approvals that it waited for",
+        "1.2.0</a> was reviewed again",
+        "Somebody wrote a comment",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("no words for"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod audit;
 mod facts;
 mod feeds;
 mod provider;
@@ -10,6 +11,8 @@ mod sign_in;
 mod skills;
 mod talk;
 mod texts;
+mod told;
+mod webhooks;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -19,7 +22,7 @@ use super::{Answer, TestApp};
 /// A browser: it keeps cookies and says where its requests come from.
 pub(crate) struct Browser<'app> {
     app: &'app TestApp,
-    cookies: Vec<(String, String)>,
+    pub(crate) cookies: Vec<(String, String)>,
 }
 
 impl<'app> Browser<'app> {

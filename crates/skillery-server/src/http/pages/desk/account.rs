@@ -7,6 +7,7 @@ use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
+use super::namespace;
 use crate::failure::Result;
 use crate::http::api::whoami;
 use crate::http::call::Call;

@@ -6,7 +6,7 @@ use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
-use crate::db::cosignatures;
+use crate::db::{audit, cosignatures};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::ops;
@@ -23,6 +23,14 @@ struct Follower {
     position: u64,
 }
 
+/// How much a stream of the audit has still to send.
+struct Stream {
+    name: String,
+    rows: i64,
+    /// Since when the oldest of it waits.
+    oldest: Option<Time>,
+}
+
 #[derive(Template)]
 #[template(path = "pages/desk/jobs.html")]
 struct JobsPage {
@@ -31,6 +39,7 @@ struct JobsPage {
     rows: Vec<Row>,
     size: u64,
     followers: Vec<Follower>,
+    streams: Vec<Stream>,
     trouble: Option<&'static str>,
     now: Time,
 }
@@ -49,6 +58,11 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
             followers.push(Follower { name, position: one.size });
         }
     }
+    let mut streams = Vec::new();
+    for stream in &app.settings.audit.streams {
+        let (rows, oldest) = audit::behind(&app.db, &stream.name).await?;
+        streams.push(Stream { name: stream.name.clone(), rows, oldest });
+    }
     let rows = Job::ALL.iter().map(|job| Row { job: *job, standing: app.work.of(*job) });
     page(&JobsPage {
         frame: frame.titled("Jobs").part("admin"),
@@ -56,6 +70,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         rows: rows.collect(),
         size,
         followers,
+        streams,
         trouble: ops::trouble(app).await?,
         now: app.environment.now(),
     })

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use serde_json::Value;
 use skillery_core::Limits;
+use url::Url;
 use utoipa::PartialSchema;
 
 use super::super::frame::{Frame, page};
@@ -51,6 +52,15 @@ fn limit_rows(limits: &Limits) -> Result<Vec<Row>> {
     Ok(values.as_object().into_iter().flatten().map(row).collect())
 }
 
+/// An address without a name or a password, and without what may be one in a query.
+fn without_secrets(url: &Url) -> String {
+    let mut url = url.clone();
+    // What cannot have a name has none.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.set_query(None);
+    url.to_string()
+}
+
 fn settings_rows(settings: &Settings) -> Vec<Row> {
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let none = || "none".to_owned();
@@ -71,7 +81,7 @@ fn settings_rows(settings: &Settings) -> Vec<Row> {
     vec![
         row(
             "public_url",
-            settings.public_url.as_ref().map_or_else(none, ToString::to_string),
+            settings.public_url.as_ref().map_or_else(none, without_secrets),
             "How the registry is reached from outside.",
         ),
         row(
@@ -109,7 +119,7 @@ fn settings_rows(settings: &Settings) -> Vec<Row> {
         ),
         row(
             "witnesses",
-            list(settings.witnesses.iter().map(|witness| witness.url.to_string()).collect()),
+            list(settings.witnesses.iter().map(|witness| without_secrets(&witness.url)).collect()),
             "Who is asked to cosign the log.",
         ),
         row(

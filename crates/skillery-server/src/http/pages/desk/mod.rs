@@ -6,12 +6,14 @@
 mod account;
 mod admin;
 pub(super) mod ask;
+mod audit;
 mod jobs;
 mod keys;
 mod limits;
 mod log;
 mod members;
 mod namespace;
+mod notifications;
 mod orgs;
 pub(super) mod pager;
 mod policy;
@@ -20,9 +22,11 @@ mod publishers;
 mod reports;
 mod secret;
 mod skill;
+mod telling;
 mod tokens;
 pub(super) mod tried;
 mod users;
+mod webhooks;
 
 use axum::http::Method;
 use axum::response::Response;
@@ -45,6 +49,16 @@ pub enum Place {
     Tokens,
     /// One's keys.
     Keys,
+    /// What one is told of.
+    Notifications,
+    /// How one is told, and where mail goes.
+    Telling,
+    /// What is called when something happens: to oneself, or in a namespace.
+    Webhooks(Option<Namespace>),
+    /// One of them, by its id.
+    Webhook(Option<Namespace>, String),
+    /// Who did what: everywhere, or in a namespace.
+    Audit(Option<Namespace>),
     /// What a namespace is, for those who have a role there.
     Namespace(Namespace),
     /// Who has which role.
@@ -84,6 +98,14 @@ pub enum Place {
 const ACCOUNT: &str = "/account";
 const TOKENS: &str = "/account/tokens";
 const KEYS: &str = "/account/keys";
+const NOTIFICATIONS: &str = "/account/notifications";
+const TELLING: &str = "/account/notifications/settings";
+const WEBHOOKS: &str = "/account/webhooks";
+const WEBHOOK: &str = "/account/webhooks/{webhook}";
+const ORG_WEBHOOKS: &str = "/orgs/{namespace}/webhooks";
+const ORG_WEBHOOK: &str = "/orgs/{namespace}/webhooks/{webhook}";
+const ORG_AUDIT: &str = "/orgs/{namespace}/audit";
+const AUDIT: &str = "/admin/audit";
 const NAMESPACE: &str = "/orgs/{namespace}";
 const MEMBERS: &str = "/orgs/{namespace}/members";
 const POLICY: &str = "/orgs/{namespace}/policy";
@@ -107,6 +129,20 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", TOKENS, Who::SignedIn),
     ("get", KEYS, Who::Scope(Scope::Read)),
     ("post", KEYS, Who::Scope(Scope::Admin)),
+    ("get", NOTIFICATIONS, Who::Scope(Scope::Read)),
+    ("post", NOTIFICATIONS, Who::Scope(Scope::Read)),
+    ("get", TELLING, Who::Scope(Scope::Read)),
+    ("post", TELLING, Who::Scope(Scope::Admin)),
+    ("get", WEBHOOKS, Who::Scope(Scope::Admin)),
+    ("post", WEBHOOKS, Who::Scope(Scope::Admin)),
+    ("get", WEBHOOK, Who::Scope(Scope::Admin)),
+    ("post", WEBHOOK, Who::Scope(Scope::Admin)),
+    ("get", ORG_WEBHOOKS, Who::Scope(Scope::Admin)),
+    ("post", ORG_WEBHOOKS, Who::Scope(Scope::Admin)),
+    ("get", ORG_WEBHOOK, Who::Scope(Scope::Admin)),
+    ("post", ORG_WEBHOOK, Who::Scope(Scope::Admin)),
+    ("get", ORG_AUDIT, Who::Scope(Scope::Admin)),
+    ("get", AUDIT, Who::SiteAdmin),
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
@@ -141,6 +177,14 @@ impl Place {
             Self::Account => ACCOUNT,
             Self::Tokens => TOKENS,
             Self::Keys => KEYS,
+            Self::Notifications => NOTIFICATIONS,
+            Self::Telling => TELLING,
+            Self::Webhooks(None) => WEBHOOKS,
+            Self::Webhook(None, _) => WEBHOOK,
+            Self::Webhooks(Some(_)) => ORG_WEBHOOKS,
+            Self::Webhook(Some(_), _) => ORG_WEBHOOK,
+            Self::Audit(Some(_)) => ORG_AUDIT,
+            Self::Audit(None) => AUDIT,
             Self::Namespace(_) => NAMESPACE,
             Self::Members(_) => MEMBERS,
             Self::Policy(_) => POLICY,
@@ -177,6 +221,11 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["account"] => Some(Place::Account),
         ["account", "tokens"] => Some(Place::Tokens),
         ["account", "keys"] => Some(Place::Keys),
+        ["account", "notifications"] => Some(Place::Notifications),
+        ["account", "notifications", "settings"] => Some(Place::Telling),
+        ["account", "webhooks"] => Some(Place::Webhooks(None)),
+        ["account", "webhooks", id] => Some(Place::Webhook(None, (*id).to_owned())),
+        ["admin", "audit"] => Some(Place::Audit(None)),
         ["admin"] => Some(Place::Admin),
         ["admin", "reports"] => Some(Place::AllReports),
         ["admin", "users"] => Some(Place::Users),
@@ -190,12 +239,26 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
         ["orgs", place @ .., "comments"] => Some(Place::Reports(namespace(place)?)),
+        // Names that a namespace may have as well: its own page is behind a slash then.
+        ["orgs", place @ .., "webhooks"] if !place.is_empty() => {
+            Some(Place::Webhooks(Some(namespace(place)?)))
+        }
+        ["orgs", place @ .., "webhooks", id] if !place.is_empty() && is_id(id) => {
+            Some(Place::Webhook(Some(namespace(place)?), (*id).to_owned()))
+        }
+        ["orgs", place @ .., "audit"] if !place.is_empty() => Some(Place::Audit(Some(namespace(place)?))),
+        ["orgs", place @ .., ""] => Some(Place::Namespace(namespace(place)?)),
         ["orgs", org, "signing-secret"] => Some(Place::SigningSecret(org.parse().ok()?)),
         ["orgs", place @ ..] => Some(Place::Namespace(namespace(place)?)),
         [id @ .., "visibility"] => Some(Place::Visibility(skill(id)?)),
         [id @ .., "versions", version, "yank"] => Some(Place::Yank(skill(id)?, version.parse().ok()?)),
         _ => None,
     }
+}
+
+/// Whether it is the id of a webhook, and no name.
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// Answers a call of a page of this room.
@@ -207,6 +270,15 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Tokens, Method::POST) => tokens::change(call, frame).await,
         (Place::Keys, Method::GET) => keys::show(&call, frame).await,
         (Place::Keys, Method::POST) => keys::change(call, frame).await,
+        (Place::Notifications, Method::GET) => notifications::show(&call, frame).await,
+        (Place::Notifications, Method::POST) => notifications::mark(call).await,
+        (Place::Telling, Method::GET) => telling::show(&call, frame).await,
+        (Place::Telling, Method::POST) => telling::change(call, frame).await,
+        (Place::Webhooks(place), Method::GET) => webhooks::show(&call, frame, place).await,
+        (Place::Webhooks(place), Method::POST) => webhooks::add(call, frame, place).await,
+        (Place::Webhook(place, id), Method::GET) => webhooks::one(&call, frame, place, &id).await,
+        (Place::Webhook(place, id), Method::POST) => webhooks::change(call, frame, place, &id).await,
+        (Place::Audit(place), Method::GET) => audit::show(&call, frame, place).await,
         (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
@@ -249,6 +321,16 @@ mod tests {
             ("account/tool", None),
             ("orgs/acme/email", Some(Place::Namespace(namespace()))),
             ("orgs/acme/email/members", Some(Place::Members(namespace()))),
+            ("orgs/acme/email/webhooks", Some(Place::Webhooks(Some(namespace())))),
+            (
+                "orgs/acme/email/webhooks/00000000-0000-7000-8000-000000000000",
+                Some(Place::Webhook(Some(namespace()), "00000000-0000-7000-8000-000000000000".to_owned())),
+            ),
+            ("orgs/acme/email/audit", Some(Place::Audit(Some(namespace())))),
+            ("orgs/acme/audit/", Some(Place::Namespace("acme/audit".parse().unwrap()))),
+            ("orgs/acme/webhooks/x", Some(Place::Namespace("acme/webhooks/x".parse().unwrap()))),
+            ("orgs/audit", Some(Place::Namespace("audit".parse().unwrap()))),
+            ("account/webhooks", Some(Place::Webhooks(None))),
             ("orgs/members", None),
             ("orgs/acme/email/comments", Some(Place::Reports(namespace()))),
             ("orgs", None),

@@ -52,11 +52,22 @@ impl Head {
         format!("/orgs/{}", self.namespace)
     }
 
+    /// The path of the namespace's own page.
+    pub fn overview(&self) -> String {
+        overview(self.namespace.as_str())
+    }
+
     /// The namespaces above it, the outermost first.
     pub fn above(&self) -> Vec<String> {
         let name = self.namespace.as_str();
         name.match_indices('/').map(|(end, _)| name[..end].to_owned()).collect()
     }
+}
+
+/// The path of a namespace's own page. Where the last name is a word that stands behind others, a slash tells both apart.
+pub fn overview(namespace: &str) -> String {
+    let end = if namespace.ends_with("/audit") || namespace.ends_with("/webhooks") { "/" } else { "" };
+    format!("/orgs/{namespace}{end}")
 }
 
 #[derive(Template)]

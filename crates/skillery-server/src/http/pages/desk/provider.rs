@@ -9,6 +9,7 @@ use super::super::{notice, session, sign_in};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::oidc::{self, Back};
+use crate::origin;
 
 /// Where it begins.
 pub const BEGIN: &str = "/login/oidc";
@@ -42,6 +43,7 @@ pub async fn arrive(call: &Call, frame: Frame) -> Result<Response> {
 }
 
 async fn signed_in(call: &Call) -> Result<(Secret, String)> {
+    origin::signs_in();
     let kept = session::away(&call.app, &call.head);
     let back = Back {
         state: call.parameter("state").unwrap_or_default(),

@@ -1,0 +1,159 @@
+//! `GET /admin/audit` and `GET /orgs/{namespace}/audit`: who did what, when and from where; as a list, as a file, as a report.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::Namespace;
+use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditReport};
+use skillery_core::time::Time;
+
+use super::super::frame::{Frame, page};
+use super::super::show;
+use super::namespace::Head;
+use crate::audit::{self, Asked, Format};
+use crate::failure::Result;
+use crate::http::api::audit as api;
+use crate::http::call::{Call, invalid_parameter};
+
+/// What may be asked for, beside paging.
+const FIELDS: [&str; 7] = ["actor", "subject", "action", "outcome", "from", "to", "address"];
+
+/// Where the page is, and what stands above it.
+struct Room {
+    head: Option<Head>,
+    path: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/audit.html")]
+struct AuditPage {
+    frame: Frame,
+    tab: &'static str,
+    room: Room,
+    entries: Vec<AuditEntry>,
+    /// What was asked for, name by name.
+    asked: Vec<(&'static str, String)>,
+    is_filtered: bool,
+    /// Whether addresses are shown of everybody.
+    is_all: bool,
+    next: Option<String>,
+    /// The same as a file, by its form.
+    files: [(&'static str, String); 2],
+    now: Time,
+}
+
+impl AuditPage {
+    fn value(&self, name: &str) -> &str {
+        self.asked.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    fn is_denied(&self, entry: &AuditEntry) -> bool {
+        entry.outcome == AuditOutcome::Denied
+    }
+
+    /// Who did it, for people.
+    fn actor(&self, entry: &AuditEntry) -> String {
+        match (&entry.actor, entry.outcome) {
+            (Some(actor), _) => actor.clone(),
+            (None, AuditOutcome::Denied) => "not signed in".to_owned(),
+            (None, AuditOutcome::Allowed) => "the registry".to_owned(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/audit-report.html")]
+struct ReportPage {
+    frame: Frame,
+    tab: &'static str,
+    room: Room,
+    report: AuditReport,
+    days: String,
+    now: Time,
+}
+
+impl ReportPage {
+    /// The lists of counts, each with what it counts.
+    fn counts(&self) -> [(&'static str, &'static str, &Vec<AuditCount>); 4] {
+        let report = &self.report;
+        [
+            ("What was done", "Action", &report.actions),
+            ("By whom", "User", &report.actors),
+            ("Why something was refused", "Code", &report.denied_by_code),
+            ("Who was refused", "Caller", &report.denied_by_caller),
+        ]
+    }
+
+    /// The lists of rows, each with its heading.
+    fn lists(&self) -> [(&'static str, &Vec<AuditEntry>); 3] {
+        let report = &self.report;
+        [
+            ("Released around the policy", &report.break_glass),
+            ("Roles that were given and taken", &report.members),
+            ("Changes of policies", &report.policies),
+        ]
+    }
+}
+
+/// What the parameters ask for, as a page, a file or a report.
+pub async fn show(call: &Call, frame: Frame, namespace: Option<Namespace>) -> Result<Response> {
+    let app = &call.app;
+    let room = match &namespace {
+        None => {
+            call.caller.require_site_admin()?;
+            Room { head: None, path: "/admin/audit".to_owned() }
+        }
+        Some(namespace) => {
+            let head = Head::of(app, &call.caller, namespace, "audit").await?;
+            let path = format!("{}/audit", head.path());
+            Room { head: Some(head), path }
+        }
+    };
+    let title = match &namespace {
+        Some(namespace) => format!("Audit of {namespace}"),
+        None => "Audit".to_owned(),
+    };
+    let frame = frame.titled(title).part(if namespace.is_some() { "orgs" } else { "admin" });
+    if call.parameter("show").as_deref() == Some("report") {
+        let report = api::of_days(call, namespace.as_ref()).await?;
+        let days = call.parameter("days").unwrap_or_else(|| "30".to_owned());
+        return page(&ReportPage { frame, tab: "audit", room, report, days, now: app.environment.now() });
+    }
+    let asked = Asked::within(call, namespace.as_ref()).await?;
+    match call.parameter("format").as_deref() {
+        None => {}
+        Some("csv") => return api::file(call, asked, Format::Csv),
+        Some("jsonl") => return api::file(call, asked, Format::Jsonl),
+        Some(_) => return Err(invalid_parameter("format", "use `csv` or `jsonl`")),
+    }
+    let rows = call.page()?;
+    let found = audit::page(app, &asked, call.parsed("before")?, rows.limit).await?;
+    let fields: Vec<(&'static str, String)> =
+        FIELDS.into_iter().filter_map(|name| Some((name, call.parameter(name)?))).collect();
+    let address = |more: &[(&str, &str)]| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&fields);
+        query.extend_pairs(more);
+        format!("{}?{}", room.path, query.finish())
+    };
+    let limit = rows.limit.to_string();
+    let is_usual = rows.limit == app.settings.limits.default_page_rows;
+    let next = found.next.map(|next| {
+        let next = next.to_string();
+        match is_usual {
+            true => address(&[("before", &next)]),
+            false => address(&[("before", &next), ("limit", &limit)]),
+        }
+    });
+    page(&AuditPage {
+        frame,
+        tab: "audit",
+        files: [("CSV", address(&[("format", "csv")])), ("JSON Lines", address(&[("format", "jsonl")]))],
+        next,
+        is_filtered: !fields.is_empty() || call.parameter("before").is_some(),
+        asked: fields,
+        is_all: asked.is_all,
+        entries: found.entries,
+        room,
+        now: app.environment.now(),
+    })
+}

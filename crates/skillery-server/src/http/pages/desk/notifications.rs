@@ -1,0 +1,158 @@
+//! `GET` and `POST /account/notifications`: what one is told of.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::NotificationKind;
+use skillery_core::api::{Notification, NotificationsResponse, ReadRequest};
+use skillery_core::notification::NotificationDetail;
+use skillery_core::time::Time;
+
+use super::super::form::Form;
+use super::super::frame::{Frame, page, see_other};
+use super::super::{notice, show};
+use super::namespace::overview;
+use crate::failure::Result;
+use crate::http::api::notifications as api;
+use crate::http::call::Call;
+use crate::notify;
+use crate::text::invalid;
+
+const PATH: &str = "/account/notifications";
+
+/// A kind of notifications in plain words: what it is called, and when it is told.
+pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
+    match kind {
+        NotificationKind::VersionPublished => {
+            ("New versions", "A skill that you installed or starred has a new version.")
+        }
+        NotificationKind::VersionYanked => ("Yanks", "A version that you installed or published was yanked."),
+        NotificationKind::VersionQuarantined => {
+            ("Quarantines", "A version that you installed, published or manage was quarantined.")
+        }
+        NotificationKind::ApprovalAsked => {
+            ("Waits for you", "A version waits for approval where you review.")
+        }
+        NotificationKind::ApprovalDecided => ("Decisions", "A version of yours was approved or rejected."),
+        NotificationKind::ChangesRequested => {
+            ("Changes asked for", "A reviewer wants a version of yours changed.")
+        }
+        NotificationKind::SkillRated => ("Ratings", "A skill of yours was rated."),
+        NotificationKind::CommentPosted => {
+            ("Comments", "Somebody wrote about a skill of yours, or answered you.")
+        }
+        NotificationKind::Finding => {
+            ("Findings", "Something was found in a version of yours, or that you have.")
+        }
+        NotificationKind::AccessChanged => {
+            ("Your access", "Your roles, tokens, keys, webhooks or addresses were changed.")
+        }
+        NotificationKind::WebhookDisabled => {
+            ("Webhooks that fail", "A webhook has failed for days, and is off.")
+        }
+        NotificationKind::VersionForced => {
+            ("Released by force", "A version was released without the approvals that it waited for.")
+        }
+        NotificationKind::VersionDue => {
+            ("Due for review", "A version of yours, or that you have, is due to be reviewed again.")
+        }
+        NotificationKind::VersionReviewed => {
+            ("Reviewed again", "A version of yours, or that you have, was reviewed again.")
+        }
+    }
+}
+
+struct Row {
+    one: Notification,
+    /// What it is called.
+    title: &'static str,
+    /// Where to see more of it.
+    link: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/notifications.html")]
+struct NotificationsPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    unread: u64,
+    /// The newest of these: what comes meanwhile is not marked with them.
+    newest: Option<i64>,
+    next: Option<String>,
+    kinds: Vec<(NotificationKind, &'static str)>,
+    kind: String,
+    is_unread: bool,
+    /// Whether some are left out.
+    is_filtered: bool,
+    now: Time,
+}
+
+/// The newest, or those of a kind or that are not read.
+pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
+    let NotificationsResponse { unread, notifications, next } = api::asked(call).await?;
+    let kind = call.parameter("kind").unwrap_or_default();
+    let is_unread = call.parsed("unread")?.unwrap_or(false);
+    let before = call.parameter("before");
+    let next = next.map(|next| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if !kind.is_empty() {
+            query.append_pair("kind", &kind);
+        }
+        if is_unread {
+            query.append_pair("unread", "true");
+        }
+        if let Some(limit) = call.parameter("limit") {
+            query.append_pair("limit", &limit);
+        }
+        format!("{PATH}?{}", query.append_pair("before", &next.to_string()).finish())
+    });
+    let newest = notifications.first().map(|newest| newest.id);
+    let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one), one };
+    page(&NotificationsPage {
+        frame: frame.titled("Notifications").part("account"),
+        tab: "notifications",
+        rows: notifications.into_iter().map(row).collect(),
+        unread,
+        newest,
+        next,
+        kinds: NotificationKind::ALL.iter().map(|kind| (*kind, words(*kind).0)).collect(),
+        is_filtered: is_unread || !kind.is_empty() || before.is_some(),
+        kind,
+        is_unread,
+        now: call.app.environment.now(),
+    })
+}
+
+/// Where to see more of it.
+fn link(one: &Notification) -> Option<String> {
+    if let Some(skill) = &one.skill {
+        return Some(match &one.version {
+            Some(version) => format!("/{skill}/versions/{version}"),
+            None if one.kind == NotificationKind::SkillRated => format!("/{skill}/ratings"),
+            None => format!("/{skill}"),
+        });
+    }
+    let own = match one.detail? {
+        NotificationDetail::TokenMade | NotificationDetail::TokenRevoked => "/account/tokens",
+        NotificationDetail::KeyEnrolled | NotificationDetail::KeyRevoked => "/account/keys",
+        NotificationDetail::WebhookAdded | NotificationDetail::WebhookChanged => "/account/webhooks",
+        NotificationDetail::AddressChanged | NotificationDetail::ToldLess => {
+            "/account/notifications/settings"
+        }
+        NotificationDetail::RoleGiven => return one.namespace.as_deref().map(overview),
+        _ => return None,
+    };
+    Some(own.to_owned())
+}
+
+/// Marks one as read, or all up to the newest that was shown.
+pub async fn mark(call: Call) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let number = |name: &'static str| -> Result<Option<i64>> {
+        let sent = form.filled(name);
+        sent.map(|sent| sent.parse().map_err(|_| invalid(name, format!("`{name}` is no number")))).transpose()
+    };
+    let request = ReadRequest { ids: number("id")?.into_iter().collect(), up_to: number("up_to")? };
+    notify::mark_read(&form.app, &form.caller, request).await?;
+    Ok(see_other(&notice::with(&form.next(PATH), "read")))
+}

@@ -1,0 +1,317 @@
+//! `GET` and `POST` of `/account/webhooks` and `/orgs/{namespace}/webhooks`, and of each webhook there.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::response::Response;
+use skillery_core::api::{
+    CreateWebhookRequest, CreateWebhookResponse, DeliveriesResponse, Delivery, DeliveryState,
+    RedeliverRequest, UpdateWebhookRequest, Webhook,
+};
+use skillery_core::time::Time;
+use skillery_core::{Namespace, NotificationKind, ProblemCode};
+
+use super::super::form::Form;
+use super::super::frame::{Frame, see_other, with_status};
+use super::super::{notice, show};
+use super::ask;
+use super::namespace::Head;
+use super::notifications::words;
+use super::pager::{Pager, first};
+use super::tried::Tried;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::http::call::{Call, Page};
+use crate::notify;
+use crate::text::invalid;
+
+/// Whose webhooks a page shows.
+struct Room {
+    /// What stands above those of a namespace.
+    head: Option<Head>,
+    /// Where the page is.
+    path: String,
+}
+
+impl Room {
+    async fn of(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> Result<Self> {
+        Ok(match namespace {
+            None => Self { head: None, path: "/account/webhooks".to_owned() },
+            Some(namespace) => {
+                let head = Head::of(app, caller, namespace, "webhooks").await?;
+                let path = format!("{}/webhooks", head.path());
+                Self { head: Some(head), path }
+            }
+        })
+    }
+
+    fn title(&self) -> String {
+        match &self.head {
+            Some(head) => format!("Webhooks of {}", head.namespace),
+            None => "Your webhooks".to_owned(),
+        }
+    }
+
+    fn part(&self) -> &'static str {
+        if self.head.is_some() { "orgs" } else { "account" }
+    }
+}
+
+fn kinds() -> Vec<(NotificationKind, &'static str)> {
+    NotificationKind::ALL.iter().map(|kind| (*kind, words(*kind).0)).collect()
+}
+
+/// The host of an address, which says enough in a list.
+fn host(url: &str) -> String {
+    url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/webhooks.html")]
+struct WebhooksPage {
+    frame: Frame,
+    tab: &'static str,
+    room: Room,
+    webhooks: Vec<Webhook>,
+    kinds: Vec<(NotificationKind, &'static str)>,
+    /// The one that was made just now. Its secret is shown this once.
+    made: Option<CreateWebhookResponse>,
+    now: Time,
+    tried: Tried,
+}
+
+/// The viewer's own, or those of a namespace.
+pub async fn show(call: &Call, frame: Frame, namespace: Option<Namespace>) -> Result<Response> {
+    list(&call.app, &call.caller, frame, namespace.as_ref(), Shown::default()).await
+}
+
+#[derive(Default)]
+struct Shown {
+    made: Option<CreateWebhookResponse>,
+    tried: Tried,
+    status: StatusCode,
+}
+
+async fn list(
+    app: &App,
+    caller: &Caller,
+    frame: Frame,
+    namespace: Option<&Namespace>,
+    shown: Shown,
+) -> Result<Response> {
+    let room = Room::of(app, caller, namespace).await?;
+    let webhooks = notify::all(app, caller, namespace).await?.webhooks;
+    let template = WebhooksPage {
+        frame: frame.titled(room.title()).part(room.part()),
+        tab: "webhooks",
+        room,
+        webhooks,
+        kinds: kinds(),
+        made: shown.made,
+        now: app.environment.now(),
+        tried: shown.tried,
+    };
+    let mut response = with_status(shown.status, &template)?;
+    if template.made.is_some() {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// Which kinds were ticked; none stands for all.
+fn ticked(form: &Form) -> Result<Vec<NotificationKind>> {
+    form.all("kinds").map(|kind| kind.parse().map_err(|error: String| invalid("kinds", error))).collect()
+}
+
+/// Adds one.
+pub async fn add(call: Call, frame: Frame, namespace: Option<Namespace>) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let (app, caller) = (&form.app, &form.caller);
+    // Who may not know of the namespace is told nothing of it.
+    Room::of(app, caller, namespace.as_ref()).await?;
+    let outcome = match ticked(&form) {
+        Ok(kinds) => {
+            let url = form.text("url").trim().to_owned();
+            notify::add(app, caller, CreateWebhookRequest { url, namespace: namespace.clone(), kinds }).await
+        }
+        Err(failure) => Err(failure),
+    };
+    let shown = match outcome {
+        Ok(made) => Shown { made: Some(made), ..Shown::default() },
+        Err(failure) => {
+            let (tried, status) = Tried::new(&form, failure, "url")?;
+            Shown { tried, status, made: None }
+        }
+    };
+    list(app, caller, frame, namespace.as_ref(), shown).await
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/webhook.html")]
+struct WebhookPage {
+    frame: Frame,
+    tab: &'static str,
+    room: Room,
+    hook: Webhook,
+    host: String,
+    /// Where the page is.
+    path: String,
+    kinds: Vec<(NotificationKind, &'static str)>,
+    deliveries: DeliveriesResponse,
+    pager: Pager,
+    /// Which of them are shown: a state, or empty.
+    state: String,
+    /// How many are dead.
+    dead: u64,
+    now: Time,
+    tried: Tried,
+}
+
+impl WebhookPage {
+    /// What the deliveries are of, in plain words.
+    fn kind(&self, kind: &str) -> String {
+        kind.parse::<NotificationKind>().map_or_else(|_| "Test".to_owned(), |kind| words(kind).0.to_owned())
+    }
+
+    fn is_state(&self, word: &str) -> bool {
+        self.state == word
+    }
+
+    /// How often one was tried.
+    fn attempts(&self, one: &Delivery) -> String {
+        show::plural(i64::from(one.attempts), "time", "times")
+    }
+
+    /// In how long something is tried again.
+    fn until(&self, next: &Time) -> String {
+        let seconds = (next.micros() - self.now.micros()).max(0) / 1_000_000;
+        match seconds {
+            0..=59 => "in a moment".to_owned(),
+            60..=3_599 => format!("in {} min", seconds / 60),
+            _ => format!("in {} h", seconds / 3_600),
+        }
+    }
+
+    fn url(&self) -> &str {
+        let typed = self.tried.typed("edit", "url");
+        if typed.is_empty() { &self.hook.url } else { typed }
+    }
+
+    fn is_chosen(&self, kind: &NotificationKind) -> bool {
+        self.tried.chose("edit", "kinds", kind.as_str(), self.hook.kinds.contains(kind))
+    }
+
+    /// The states, each with the word of its link.
+    fn states(&self) -> [(&'static str, &'static str); 4] {
+        [("", "All"), ("waiting", "Waiting"), ("done", "Delivered"), ("dead", "Dead")]
+    }
+}
+
+/// One of them, with what was and is sent to it.
+pub async fn one(call: &Call, frame: Frame, namespace: Option<Namespace>, id: &str) -> Result<Response> {
+    let state = call.parsed("state")?;
+    let at = At { namespace: namespace.as_ref(), id, state, rows: call.page()? };
+    render(&call.app, &call.caller, frame, at, (Tried::default(), StatusCode::OK)).await
+}
+
+/// Which webhook is shown, and which of its deliveries.
+struct At<'a> {
+    namespace: Option<&'a Namespace>,
+    id: &'a str,
+    state: Option<DeliveryState>,
+    rows: Page,
+}
+
+/// The webhook, where it is one of this room.
+async fn found(app: &App, caller: &Caller, namespace: Option<&Namespace>, id: &str) -> Result<Webhook> {
+    let hook = notify::one(app, caller, id).await?;
+    if hook.namespace != namespace.map(Namespace::key) {
+        return Err(Failure::new(ProblemCode::WebhookNotFound, ""));
+    }
+    Ok(hook)
+}
+
+async fn render(
+    app: &App,
+    caller: &Caller,
+    frame: Frame,
+    at: At<'_>,
+    (tried, status): (Tried, StatusCode),
+) -> Result<Response> {
+    let room = Room::of(app, caller, at.namespace).await?;
+    let hook = found(app, caller, at.namespace, at.id).await?;
+    let Page { limit, offset } = at.rows;
+    let deliveries = notify::deliveries(app, caller, at.id, at.state, limit, offset).await?;
+    let dead = notify::deliveries(app, caller, at.id, Some(DeliveryState::Dead), 0, 0).await?.total;
+    let path = format!("{}/{}", room.path, at.id);
+    let state = at.state.map(|state| state.to_string()).unwrap_or_default();
+    let host = host(&hook.url);
+    let template = WebhookPage {
+        frame: frame.titled(format!("Webhook to {host}")).part(room.part()),
+        tab: "webhooks",
+        pager: Pager::of(app, &path, &[("state", &state)], at.rows, deliveries.total),
+        room,
+        hook,
+        host,
+        path,
+        kinds: kinds(),
+        deliveries,
+        state,
+        dead,
+        now: app.environment.now(),
+        tried,
+    };
+    with_status(status, &template)
+}
+
+/// Tries, changes or removes one, or sends something again.
+pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: &str) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let (app, caller) = (&form.app, &form.caller);
+    let room = Room::of(app, caller, namespace.as_ref()).await?;
+    let hook = found(app, caller, namespace.as_ref(), id).await?;
+    let path = format!("{}/{id}", room.path);
+    let (outcome, done) = match &*form.text("action") {
+        "test" => (notify::test(app, caller, id).await.map(drop), "tested"),
+        "again" => {
+            let request = RedeliverRequest { delivery: form.filled("delivery") };
+            let sent = notify::redeliver(app, caller, id, request).await?.redelivered;
+            (Ok(()), if sent == 0 { "nothing-dead" } else { "again" })
+        }
+        "on" | "off" => {
+            let enabled = Some(form.text("action") == "on");
+            let request = UpdateWebhookRequest { enabled, ..UpdateWebhookRequest::default() };
+            (notify::update(app, caller, id, request).await.map(drop), "saved")
+        }
+        "remove" => {
+            if !ask::is_answered(&form) {
+                let question = format!("Remove the webhook to {}?", host(&hook.url));
+                let text = "What waits for it is not sent, and its secret is gone.";
+                return ask::ask(frame, &form, question, text, "Remove it", &path);
+            }
+            notify::remove(app, caller, id).await?;
+            return Ok(see_other(&notice::with(&room.path, "removed")));
+        }
+        _ => {
+            let request = ticked(&form).map(|kinds| UpdateWebhookRequest {
+                url: form.filled("url"),
+                kinds: Some(kinds),
+                enabled: None,
+            });
+            let outcome = match request {
+                Ok(request) => notify::update(app, caller, id, request).await.map(drop),
+                Err(failure) => Err(failure),
+            };
+            (outcome, "saved")
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(see_other(&notice::with(&path, done))),
+        Err(failure) => {
+            let shown = Tried::new(&form, failure, "url")?;
+            let at = At { namespace: namespace.as_ref(), id, state: None, rows: first(app) };
+            render(app, caller, frame, at, shown).await
+        }
+    }
+}
