@@ -12,6 +12,13 @@ const NOTICES: &[(&str, &str)] = &[
     ("org-made", "The org is made."),
     ("yanked", "The version is yanked."),
     ("unyanked", "The yank is taken back."),
+    ("said", "It is said."),
+    ("resolved", "The thread is resolved."),
+    ("reopened", "The thread is open again."),
+    ("approved", "Your approval is kept."),
+    ("changes-requested", "Changes are asked for. The version waits on."),
+    ("rejected", "The version is rejected. Nobody gets it."),
+    ("forced", "The version is released, and everybody is told how."),
     ("rated", "Your rating is counted."),
     ("rating-removed", "Your rating is removed."),
 ];

@@ -5,7 +5,9 @@
 
 mod account;
 mod admin;
+mod approvals;
 mod ask;
+mod groups;
 mod jobs;
 mod keys;
 mod limits;
@@ -31,7 +33,10 @@ use super::frame::Frame;
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
+pub use ask::{ask, is_answered};
+pub use pager::Pager;
 pub use skill::Manage;
+pub use tried::Tried;
 
 /// A page of this room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +47,18 @@ pub enum Place {
     Tokens,
     /// One's keys.
     Keys,
+    /// What waits, and for whom.
+    Approvals,
     /// What a namespace is, for those who have a role there.
     Namespace(Namespace),
     /// Who has which role.
     Members(Namespace),
     /// What is demanded of versions.
     Policy(Namespace),
+    /// What was demanded.
+    PolicyHistory(Namespace),
+    /// Whom policies ask.
+    Groups(Namespace),
     /// Which builds may publish.
     Publishers(Namespace),
     /// The shared secret of an org.
@@ -77,9 +88,12 @@ pub enum Place {
 const ACCOUNT: &str = "/account";
 const TOKENS: &str = "/account/tokens";
 const KEYS: &str = "/account/keys";
+const APPROVALS: &str = "/account/approvals";
 const NAMESPACE: &str = "/orgs/{namespace}";
 const MEMBERS: &str = "/orgs/{namespace}/members";
 const POLICY: &str = "/orgs/{namespace}/policy";
+const POLICY_HISTORY: &str = "/orgs/{namespace}/policy/history";
+const GROUPS: &str = "/orgs/{namespace}/policy/groups";
 const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
 const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
 const VISIBILITY: &str = "/{id}/visibility";
@@ -98,11 +112,15 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", TOKENS, Who::SignedIn),
     ("get", KEYS, Who::Scope(Scope::Read)),
     ("post", KEYS, Who::Scope(Scope::Admin)),
+    ("get", APPROVALS, Who::Scope(Scope::Read)),
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
     ("get", POLICY, Who::Scope(Scope::Read)),
     ("post", POLICY, Who::Scope(Scope::Admin)),
+    ("get", POLICY_HISTORY, Who::Scope(Scope::Read)),
+    ("get", GROUPS, Who::Scope(Scope::Read)),
+    ("post", GROUPS, Who::Scope(Scope::Admin)),
     ("get", PUBLISHERS, Who::Scope(Scope::Admin)),
     ("post", PUBLISHERS, Who::Scope(Scope::Admin)),
     ("get", SIGNING_SECRET, Who::Scope(Scope::Read)),
@@ -128,9 +146,12 @@ impl Place {
             Self::Account => ACCOUNT,
             Self::Tokens => TOKENS,
             Self::Keys => KEYS,
+            Self::Approvals => APPROVALS,
             Self::Namespace(_) => NAMESPACE,
             Self::Members(_) => MEMBERS,
             Self::Policy(_) => POLICY,
+            Self::PolicyHistory(_) => POLICY_HISTORY,
+            Self::Groups(_) => GROUPS,
             Self::Publishers(_) => PUBLISHERS,
             Self::SigningSecret(_) => SIGNING_SECRET,
             Self::Visibility(_) => VISIBILITY,
@@ -162,6 +183,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["account"] => Some(Place::Account),
         ["account", "tokens"] => Some(Place::Tokens),
         ["account", "keys"] => Some(Place::Keys),
+        ["account", "approvals"] => Some(Place::Approvals),
         ["admin"] => Some(Place::Admin),
         ["admin", "users"] => Some(Place::Users),
         ["admin", "orgs"] => Some(Place::Orgs),
@@ -172,6 +194,8 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["login", "oidc", "callback"] => Some(Place::Arrival),
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
+        ["orgs", place @ .., "policy", "history"] => Some(Place::PolicyHistory(namespace(place)?)),
+        ["orgs", place @ .., "policy", "groups"] => Some(Place::Groups(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
         ["orgs", org, "signing-secret"] => Some(Place::SigningSecret(org.parse().ok()?)),
         ["orgs", place @ ..] => Some(Place::Namespace(namespace(place)?)),
@@ -190,11 +214,15 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Tokens, Method::POST) => tokens::change(call, frame).await,
         (Place::Keys, Method::GET) => keys::show(&call, frame).await,
         (Place::Keys, Method::POST) => keys::change(call, frame).await,
+        (Place::Approvals, Method::GET) => approvals::show(&call, frame).await,
         (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
         (Place::Policy(namespace), Method::GET) => policy::show(&call, frame, &namespace).await,
         (Place::Policy(namespace), Method::POST) => policy::change(call, frame, &namespace).await,
+        (Place::PolicyHistory(namespace), Method::GET) => policy::history(&call, frame, &namespace).await,
+        (Place::Groups(namespace), Method::GET) => groups::show(&call, frame, &namespace).await,
+        (Place::Groups(namespace), Method::POST) => groups::change(call, frame, &namespace).await,
         (Place::Publishers(namespace), Method::GET) => publishers::show(&call, frame, &namespace).await,
         (Place::Publishers(namespace), Method::POST) => publishers::change(call, frame, &namespace).await,
         (Place::SigningSecret(org), Method::GET) => secret::show(&call, frame, &org).await,
@@ -231,6 +259,9 @@ mod tests {
             ("orgs/members", None),
             ("orgs", None),
             ("orgs/acme/email/signing-secret", None),
+            ("orgs/acme/email/policy/groups", Some(Place::Groups(namespace()))),
+            ("orgs/acme/email/policy/history", Some(Place::PolicyHistory(namespace()))),
+            ("account/approvals", Some(Place::Approvals)),
             ("acme/tool/visibility", Some(Place::Visibility("acme/tool".parse().unwrap()))),
             ("visibility", None),
             ("acme/tool/versions/one/yank", None),
