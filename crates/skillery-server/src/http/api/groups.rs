@@ -98,6 +98,7 @@ pub async fn put(
     ),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, group: &str) -> Result<Response> {
+    call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
     drop_own(&call.app, &call.caller, namespace, parsed(group)?).await?;
     Ok(done())
 }

@@ -115,6 +115,11 @@ impl Seen {
     }
 }
 
+/// Refuses what cannot be a policy.
+pub fn check(policy: &PublishPolicy) -> Result<()> {
+    policy.check().map_err(|error| invalid(error.field(), error.to_string()))
+}
+
 /// Demands something else in a namespace.
 pub async fn change(
     app: &App,
@@ -124,7 +129,7 @@ pub async fn change(
     seen: Seen,
 ) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
-    policy.check().map_err(|error| invalid(error.field(), error.to_string()))?;
+    check(&policy)?;
     let place = namespace.clone();
     app.db
         .write(move |tx| {

@@ -129,9 +129,19 @@ async fn all_of_a_policy_is_edited_without_losing_anything() {
     ];
     // The page has it all, so that what a browser would send is what is in force.
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        let is_there = page.contains(&format!("name=\"{name}\" value=\"{value}\""))
-            || page.contains(&format!("<option value=\"{value}\" selected"))
-            || page.contains(&format!("value=\"{value}\" checked"));
+        let fields = page.split(&format!(" name=\"{name}\"")).skip(1);
+        let is_there = fields.map(|rest| match rest.split_once('>').unwrap() {
+            (tag, _) if tag.contains("value=") => {
+                tag.contains(&format!("value=\"{value}\""))
+                    && (!page.contains(&format!("type=\"checkbox\" name=\"{name}\""))
+                        || tag.contains(" checked"))
+            }
+            (_, options) => {
+                let options = options.split("</select>").next().unwrap();
+                options.contains(&format!("<option value=\"{value}\" selected"))
+            }
+        });
+        let is_there = is_there.into_iter().any(|is_there| is_there);
         assert!(is_there, "{name}={value}: {page}");
     }
     let press = |action: &'static str| {

@@ -22,16 +22,16 @@ struct People {
     stranger: String,
 }
 
-fn skill_file(description: &str) -> BundleFile {
+fn skill_file(description: &str, more: &str) -> BundleFile {
     let text = format!(
-        "---\nname: tool\ndescription: {description} Use it for forms.\nlicense: MIT\n---\n\n# Tool\n\nRead it.\n"
+        "---\nname: tool\ndescription: {description} Use it for forms.\nlicense: MIT\n---\n\n# Tool\n\nRead it.\n{more}"
     );
     file("SKILL.md", text)
 }
 
 fn first() -> Vec<BundleFile> {
     vec![
-        skill_file("Fills."),
+        skill_file("Fills.", ""),
         file("scripts/tool.py", (1..=40).map(|line| format!("line_{line} = {line}\n")).collect::<String>()),
         file("picture.bin", [0, 159, 146, 150]),
         file("gone.txt", "no more\n"),
@@ -47,7 +47,7 @@ fn second() -> Vec<BundleFile> {
         })
         .collect();
     vec![
-        skill_file("Fills in."),
+        skill_file("Fills in.", "\nSee [more](references/none.md).\n"),
         file(
             "scripts/tool.py",
             format!(
@@ -184,7 +184,7 @@ async fn what_changed_is_shown_to_who_may_have_both_versions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_diff_comes_in_pages_and_loses_nothing() {
     let app = TestApp::new().await;
-    let mut files = vec![skill_file("Is large.")];
+    let mut files = vec![skill_file("Is large.", "")];
     let line = "x = '<&\">' # words that make a line long enough to be one\n";
     files.extend((0..120).map(|number| file(&format!("scripts/part_{number:03}.py"), line.repeat(60))));
     files.push(file("long.txt", "<".repeat(200_000)));
@@ -239,17 +239,14 @@ async fn findings_are_told_in_words_and_where_they_are() {
         let rule = finding["rule"].as_str().unwrap();
         assert!(page.contains(&format!("Rule <code>{rule}</code>")), "{rule}: {page}");
     }
-    let hidden = findings
-        .iter()
-        .find(|finding| finding["path"] == "scripts/tool.py" && finding["line"].is_number())
-        .unwrap();
-    let place = format!("/acme/tool/versions/1.1.0/files/scripts/tool.py#L{}", hidden["line"]);
+    let found = findings.iter().find(|finding| finding["path"] == "SKILL.md" && finding["line"].is_number());
+    let place = format!("/acme/tool/versions/1.1.0/files/SKILL.md#L{}", found.unwrap()["line"]);
     assert!(page.contains(&place), "{place}: {page}");
     for browser in [&mut Browser::new(&app), &mut Browser::signed_in(&app, &people.stranger).await] {
         assert_eq!(browser.get(path).await.status, 404);
     }
     // Where nothing was found it is said what was looked at; the version tells how much was found.
-    let clean = vec![skill_file("Is clean.")];
+    let clean = vec![skill_file("Is clean.", "")];
     app.post("/api/v1/orgs", ADMIN, json!({ "name": "beta" })).await.is(201);
     app.send_folder(ADMIN, &asked("beta/tool", "1.0.0"), clean).await.is(201);
     let mut anybody = Browser::new(&app);

@@ -218,7 +218,7 @@ fn start(file: &FileDiff, asked: &Asked) -> usize {
 
 fn is_at(line: &HunkLine, at: &At) -> bool {
     let number = match at.side {
-        DiffSide::Old => line.old.filter(|_| line.new.is_none()),
+        DiffSide::Old => line.old,
         DiffSide::New => line.new,
     };
     number == Some(u64::from(at.line))

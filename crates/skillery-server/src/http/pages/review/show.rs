@@ -34,13 +34,15 @@ use crate::skill;
 /// What a version needs, and deciding about it.
 pub const REVIEW: &str = "/{id}/versions/{version}/review";
 
-const ROOM: Room = Room { rows: 24_000, colours: 8_000 };
+const ROOM: Room = Room { rows: 20_000, colours: 8_000 };
 /// Bytes of what is said beside lines.
-const SAID: usize = 14_000;
+const SAID: usize = 20_000;
+/// What a thread has around what is said in it.
+const AROUND: usize = 1_900;
 /// Threads whose places are listed on a page.
 const PLACES: usize = 20;
 /// Threads that are read for a page.
-const READ: usize = 30;
+const READ: usize = 12;
 
 /// What the viewer may do.
 #[derive(Debug, Default)]
@@ -142,6 +144,27 @@ impl ReviewPage {
 
     fn is_decided(&self) -> bool {
         ["approve", "reject", "request-changes"].iter().any(|action| self.tried.is(action))
+    }
+
+    /// Whether the form is open on a line that has no room, or is not there.
+    fn is_loose(&self) -> bool {
+        let files = self.shows.as_ref().map_or(&[][..], |shows| &shows.files.files);
+        self.talking.at.is_some() && !self.talking.is_placed(files)
+    }
+
+    /// Whether what was refused stands beside no form: the form may be gone with what others have done meanwhile.
+    fn is_homeless(&self) -> bool {
+        let is_shown = (self.tried.is("say") && self.talking.may_say)
+            || (self.is_decided() && self.may.decide())
+            || (self.tried.is("force") && self.may.force)
+            || (self.tried.is("changelog") && self.may.tell);
+        !self.tried.reason().is_empty() && !is_shown
+    }
+
+    /// What was typed into it.
+    fn lost(&self) -> &str {
+        let fields = ["comment", "reason", "changelog", "text"].map(|name| self.tried.sent(name).trim());
+        fields.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     fn of_form(&self, action: &str, name: &str) -> &str {
@@ -281,8 +304,14 @@ async fn talks(
     wanted.sort_by_key(|place| place.is_resolved);
     let ids: Vec<String> = wanted.iter().take(READ).map(|place| place.id.clone()).collect();
     let mut room = SAID;
-    let threads = comments::these(app, &ids).await?;
-    Ok(threads.into_iter().map(|thread| Talk::of(thread, viewer, &mut room, 0, false)).collect())
+    let mut talks = Vec::new();
+    for thread in comments::these(app, &ids).await? {
+        // The list of all threads leads to those that have no room here.
+        let Some(left) = room.checked_sub(AROUND) else { break };
+        room = left;
+        talks.push(Talk::of(thread, viewer, &mut room, 0, false));
+    }
+    Ok(talks)
 }
 
 fn listed(places: &[ThreadPlace], known: &[&str], path: &str, rows: Page) -> Vec<Listed> {
@@ -333,6 +362,11 @@ async fn may(
         return Ok(may);
     }
     may.refuse = is_pending;
+    let by = format!("signed by {}", identity.user.name);
+    if detail.signatures.iter().any(|signature| signature.level == by) && !is_publisher {
+        may.why_not = "You signed it, so others have to approve it.".to_owned();
+        return Ok(may);
+    }
     if is_publisher {
         may.why_not = "You published it, so others have to approve it.".to_owned();
         return Ok(may);
@@ -353,7 +387,7 @@ async fn may(
         Some(mine) if mine.decision == Decision::Approved && mine.counts => {
             "Your approval counts. It waits for others.".to_owned()
         }
-        _ => "No stage that is open asks for you: you are not of whom it asks, you counted for an earlier one, or you have signed it."
+        _ => "No stage that is open asks for you: you are not of whom it asks, or you counted for an earlier one."
             .to_owned(),
     };
     Ok(may)

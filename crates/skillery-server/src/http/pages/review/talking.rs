@@ -5,7 +5,7 @@ use skillery_core::time::Time;
 use skillery_core::{Role, Scope, SkillId, Version};
 
 use super::asked::{Asked, At};
-use super::lines::{FileView, Line};
+use super::lines::{FileView, Line, Row};
 use crate::access::Caller;
 
 /// Characters of a comment where it stands beside others; all of it is on the page of its thread.
@@ -195,6 +195,12 @@ impl Talking {
     /// Whether the form is open on the file as a whole.
     pub fn is_about(&self, file: &FileView) -> bool {
         self.at.as_ref().is_some_and(|at| at.line == 0 && file.path(at.side) == Some(&*at.path))
+    }
+
+    /// Whether the form is open on something that is shown.
+    pub fn is_placed(&self, files: &[FileView]) -> bool {
+        let on_row = |file: &FileView, row: &Row| matches!(row, Row::Line(line) if self.is_on(file, line));
+        files.iter().any(|file| self.is_about(file) || file.rows.iter().any(|row| on_row(file, row)))
     }
 
     /// Where the form on this line is.

@@ -256,7 +256,12 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         typed = Typed::of(&preset.policy());
     }
     if action == "begin" || action == "look" || typed.press(&action) {
-        let shown = Shown { typed: Some((typed, seen)), ..Shown::default() };
+        let wrong = match action.as_str() {
+            "look" => typed.policy().and_then(|policy| api::check(&policy)).err(),
+            _ => None,
+        };
+        let tried = wrong.map_or_else(Tried::default, |failure| Tried::of(&form, failure, "action").0);
+        let shown = Shown { typed: Some((typed, seen)), tried, ..Shown::default() };
         return render(app, caller, frame, namespace, shown).await;
     }
     let outcome = match typed.policy() {
