@@ -246,6 +246,7 @@ async function reviewing(page, world, scripts) {
   await page.getByRole("button", { name: "Request changes" }).click();
   await page.getByText("Changes are asked for.").waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("You are signed out.").waitFor();
 
   await signIn(page, world, "ada", `/${id}/versions/1.1.0/review`);
   must(await page.getByRole("button", { name: "Approve" }).count() === 0, "a publisher is offered to approve");
@@ -256,6 +257,7 @@ async function reviewing(page, world, scripts) {
   await page.locator("tr.talk").getByRole("button", { name: "Resolve" }).click();
   await page.getByText("The thread is resolved.").waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("You are signed out.").waitFor();
 
   await signIn(page, world, "ben", `/${id}/versions/1.1.0/review`);
   await page.getByLabel("Why", { exact: true }).fill("Now it is clear");
@@ -279,7 +281,7 @@ async function reviewing(page, world, scripts) {
 
 async function policy(page, world) {
   await signIn(page, world, "ada", "/orgs/empty/policy");
-  await page.getByLabel("Begin with").selectOption("team");
+  await page.getByLabel("Begin with", { exact: true }).selectOption("team");
   await page.getByRole("button", { name: "Fill the form" }).click();
   await page.getByText("Nothing is saved yet.").waitFor();
   await page.getByRole("button", { name: "Make stages of it" }).click();
@@ -297,10 +299,11 @@ async function policy(page, world) {
   // A page that was opened before is told.
   await other.getByLabel("Approvals count for days").fill("77");
   await other.getByRole("button", { name: "Save the policy" }).click();
-  await other.getByText("has changed the policy").waitFor();
+  await other.getByText("ada has changed the policy").waitFor();
   must(await other.getByLabel("Approvals count for days").inputValue() === "77", "what was typed is lost");
   await other.close();
   await page.getByRole("button", { name: "Demand nothing" }).click();
+  await page.getByRole("heading", { name: "Let empty demand nothing itself?" }).waitFor();
   await page.getByRole("button", { name: "Demand nothing" }).click();
   await page.getByText("Removed.").waitFor();
   await page.getByRole("link", { name: "History" }).click();
