@@ -148,7 +148,7 @@ impl ReviewPage {
 
     /// Whether the form is open on a line that has no room, or is not there.
     fn is_loose(&self) -> bool {
-        let files = self.shows.as_ref().map_or(&[][..], |shows| &shows.files.files);
+        let files = self.shows.as_ref().map_or(&[][..], |shows| shows.files.files.as_slice());
         self.talking.at.is_some() && !self.talking.is_placed(files)
     }
 

@@ -96,7 +96,9 @@ impl Talk {
         for comment in thread.comments.into_iter().skip(from) {
             let one = one(comment, viewer, is_whole);
             let earlier: usize = one.earlier.iter().map(|earlier| weight(&earlier.text)).sum();
-            let cost = 600 + one.text.as_deref().map_or(0, weight) + earlier;
+            // What may be changed stands in a form as well.
+            let times = if is_whole && one.may_edit { 2 } else { 1 };
+            let cost = 600 + one.text.as_deref().map_or(0, weight) * times + earlier;
             // One at least, so that the next page is another one.
             if cost > *room && !(is_whole && said.is_empty()) {
                 break;

@@ -12,7 +12,7 @@ use super::super::place::encoded;
 use super::super::show;
 use super::super::skill::Header;
 use super::show::{Refused, found};
-use super::talking::{Talk, Viewer};
+use super::talking::{Said, Talk, Viewer};
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::review::ThreadPlace;
@@ -45,6 +45,14 @@ impl ThreadPage {
     /// What is typed into the form that changes this comment.
     fn typed<'page>(&'page self, id: &str, text: &'page str) -> &'page str {
         if self.tried.is("edit") && self.tried.sent("comment") == id { self.tried.sent("text") } else { text }
+    }
+
+    /// Whether what was refused stands beside no form.
+    fn is_homeless(&self) -> bool {
+        let is_edited = |said: &Said| said.may_edit && said.id == self.tried.sent("comment");
+        let is_shown = (self.tried.is("answer") && self.may_say)
+            || (self.tried.is("edit") && self.talk.said.iter().any(is_edited));
+        !self.tried.reason().is_empty() && !is_shown
     }
 
     fn answer(&self) -> &str {
