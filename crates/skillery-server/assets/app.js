@@ -18,6 +18,37 @@ for (const command of document.querySelectorAll(".command")) {
   });
 }
 
+// Numbers of lines open a form below the line, without another page.
+{
+  const blank = document.getElementById("say");
+  const close = (row) => {
+    const link = row.previousElementSibling?.querySelector("td.line a");
+    row.remove();
+    link?.focus();
+  };
+  document.addEventListener("click", (event) => {
+    const link = blank && event.target.closest(".diff td.line a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const at = new URL(link.href).searchParams.get("at")?.match(/^(old|new):(\d+):([^]+)$/);
+    if (!at) return;
+    event.preventDefault();
+    document.querySelectorAll("tr.talk.new").forEach((row) => row.remove());
+    const row = document.createElement("tr");
+    row.className = "talk new";
+    const cell = row.appendChild(document.createElement("td"));
+    cell.colSpan = 4;
+    cell.append(blank.content.cloneNode(true));
+    const form = cell.querySelector("form");
+    for (const [name, value] of [["side", at[1]], ["line", at[2]], ["path", at[3]]]) form.elements[name].value = value;
+    form.querySelector(".where").textContent = `${at[3]}:${at[2]}`;
+    form.setAttribute("aria-label", `Say something about ${at[3]}`);
+    form.querySelector(".cancel").addEventListener("click", (event) => { event.preventDefault(); close(row); });
+    form.addEventListener("keydown", (event) => { if (event.key === "Escape") close(row); });
+    link.closest("tr").after(row);
+    form.querySelector("textarea").focus();
+  });
+}
+
 // `/` goes to the search box, as on the sites that people know.
 document.addEventListener("keydown", (event) => {
   const field = event.target.closest("input, textarea, select, [contenteditable]");

@@ -337,7 +337,116 @@ async function hooks(page, world) {
   must((await file.text()).includes("webhook.added"), "the file has not what the page shows");
 }
 
-const FLOWS = { told, hooks, searching, filters, reading, rating, ratingAlone, talking, moderating, link, standings, theme, keyboard };
+/// Publishes or decides as a program does.
+async function call(page, world, who, method, path, data) {
+  const headers = { authorization: `Bearer ${world.tokens[who]}` };
+  const answer = await page.request.fetch(`${world.url}/api/v1${path}`, { method, headers, data });
+  must(answer.ok(), `${method} ${path} is answered with ${answer.status()}: ${await answer.text()}`);
+  return answer.json();
+}
+
+async function reviewing(page, world, scripts) {
+  const id = `initech/flow-${scripts ? "with" : "without"}`;
+  const name = id.split("/")[1].replace("-", "_");
+  const publish = (version, value) => call(page, world, "ada", "POST", "/skills", {
+    id, version, description: "Goes through a review", code: `def ${name}(value: str) -> str:\n    return ${value}\n`,
+  });
+  await publish("1.0.0", "value");
+  await call(page, world, "ben", "POST", `/skills/${id}/versions/1.0.0/approvals`, { decision: "approved" });
+  await publish("1.1.0", "value.upper()");
+  await publish("1.2.0", "value.lower()");
+  await signIn(page, world, "ben", "/account/approvals");
+  await page.getByRole("link", { name: `${id} 1.1.0` }).click();
+  await page.waitForURL(/\/1\.1\.0\/review$/);
+  must((await page.getByRole("main").textContent()).includes("1 approval is missing."), "it is not said what is missing");
+  const script = page.locator("section.file", { hasText: "scripts/" });
+  await script.getByRole("row", { name: "value.upper()" }).getByRole("link").click();
+  const form = page.getByRole("form", { name: /Say something about scripts/ });
+  await form.waitFor();
+  must(scripts === !page.url().includes("at="), "a form is opened the wrong way");
+  if (scripts) {
+    await page.keyboard.press("Escape");
+    must(await form.count() === 0, "the form stays");
+    await script.getByRole("row", { name: "value.upper()" }).getByRole("link").click();
+  }
+  await form.getByRole("textbox").fill("Why upper?\n\nAll of it?");
+  await form.getByRole("button", { name: "Say it" }).click();
+  await page.getByText("It is said.").waitFor();
+  const talk = page.locator("tr.talk");
+  must((await talk.textContent()).includes("Why upper?"), "what was said is not below its line");
+  must((await page.locator("tr:has(+ tr.talk)").textContent()).includes("value.upper()"), "it stands below another line");
+  await page.getByLabel("Why", { exact: true }).fill("");
+  await page.getByRole("button", { name: "Request changes" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Why", { exact: true }).fill("Say why in the description");
+  await page.getByRole("button", { name: "Request changes" }).click();
+  await page.getByText("Changes are asked for.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("You are signed out.").waitFor();
+
+  await signIn(page, world, "ada", `/${id}/versions/1.1.0/review`);
+  must(await page.getByRole("button", { name: "Approve" }).count() === 0, "a publisher is offered to approve");
+  await page.locator("tr.talk").getByText("Answer", { exact: true }).first().click();
+  await page.locator("tr.talk").getByRole("textbox").fill("Since all of it is needed.");
+  await page.locator("tr.talk").getByRole("button", { name: "Answer" }).click();
+  await page.getByText("It is said.").waitFor();
+  await page.locator("tr.talk").getByRole("button", { name: "Resolve" }).click();
+  await page.getByText("The thread is resolved.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("You are signed out.").waitFor();
+
+  await signIn(page, world, "ben", `/${id}/versions/1.1.0/review`);
+  await page.getByLabel("Why", { exact: true }).fill("Now it is clear");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Your approval is kept.").waitFor();
+  await page.getByRole("heading", { name: "1.1.0 is handed out" }).waitFor();
+  await page.goto(`${world.url}/${id}/versions/1.2.0/review`);
+  await page.getByLabel("Why", { exact: true }).fill("Lower is not wanted");
+  await page.getByRole("button", { name: "Reject" }).click();
+  await page.getByRole("heading", { name: `Reject ${id} 1.2.0?` }).waitFor();
+  await page.getByRole("button", { name: "Reject it" }).click();
+  await page.getByRole("heading", { name: "1.2.0 was rejected" }).waitFor();
+  must((await page.getByRole("complementary", { name: "Where it stands" }).textContent()).includes("Lower is not wanted"), "the reason is not told");
+  await page.goto(`${world.url}/${id}/versions/1.1.0/diff`);
+  must(await page.getByLabel("From").inputValue() === "1.0.0", "it is compared with another version");
+  await page.getByLabel("From").selectOption("none");
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.waitForURL(/from=none/);
+  must(await page.locator("tr.removed").count() === 0, "something was removed from nothing");
+}
+
+async function policy(page, world) {
+  await signIn(page, world, "ada", "/orgs/empty/policy");
+  await page.getByLabel("Begin with", { exact: true }).selectOption("team");
+  await page.getByRole("button", { name: "Fill the form" }).click();
+  await page.getByText("Nothing is saved yet.").waitFor();
+  await page.getByRole("button", { name: "Make stages of it" }).click();
+  await page.getByRole("button", { name: "Add a stage" }).click();
+  await page.getByRole("group", { name: "Stage 2" }).getByLabel("Name").fill("release");
+  await page.getByRole("group", { name: "Stage 2" }).getByLabel("Role, at least").selectOption("owner");
+  await page.getByRole("button", { name: "Move stage 2 up" }).click();
+  await page.getByRole("group", { name: "Stage 1" }).getByLabel("Name").waitFor();
+  must(await page.getByRole("group", { name: "Stage 1" }).getByLabel("Name").inputValue() === "release", "stages do not move");
+  const other = await page.context().newPage();
+  await other.goto(`${world.url}/orgs/empty/policy`);
+  await page.getByRole("button", { name: "Save the policy" }).click();
+  await page.getByText("Saved.").waitFor();
+  must((await page.getByRole("main").textContent()).includes("release: 1 owner"), "what was saved is not shown");
+  // A page that was opened before is told.
+  await other.getByLabel("Approvals count for days").fill("77");
+  await other.getByRole("button", { name: "Save the policy" }).click();
+  await other.getByText("ada has changed the policy").waitFor();
+  must(await other.getByLabel("Approvals count for days").inputValue() === "77", "what was typed is lost");
+  await other.close();
+  await page.getByRole("button", { name: "Demand nothing" }).click();
+  await page.getByRole("heading", { name: "Let empty demand nothing itself?" }).waitFor();
+  await page.getByRole("button", { name: "Demand nothing" }).click();
+  await page.getByText("Removed.").waitFor();
+  await page.getByRole("link", { name: "History" }).click();
+  must((await page.getByRole("main").textContent()).includes("The policy was removed."), "the history does not tell it");
+}
+
+const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, theme, keyboard };
 
 /// Does all of it; `tell` is called with what came of each.
 export async function flows(browser, world, tell) {
@@ -347,6 +456,7 @@ export async function flows(browser, world, tell) {
         const watch = await watched(browser, world.url, { javaScriptEnabled: scripts });
         // A refused sign-in and a page that is hidden are answered with problems, which the browser writes to its console.
         watch.expected = { rating: 422, link: 404, hooks: 422 }[name] ?? 200;
+        watch.expected = { rating: 422, link: 404, reviewing: 422 }[name] ?? 200;
         try {
           await flow(watch.page, world, scripts);
           must(watch.faults.length === 0, watch.faults.join("; "));

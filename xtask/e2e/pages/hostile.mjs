@@ -13,6 +13,8 @@ const COOKIE = "skillery-session";
 const PLACES = [
   "/acme/hostile", "/acme/hostile/versions", "/acme/hostile/versions/1.0.0", "/acme/hostile/versions/0.9.0",
   "/acme/hostile/ratings", "/acme/hostile/comments", `/acme/hostile/comments?at=${WORDS}&form=${WORDS}`, `/acme/hostile/comments?thread=${WORDS}`,
+  "/acme/hostile/versions/1.0.0/diff", "/acme/hostile/versions/1.0.0/diff?from=0.9.0", "/acme/hostile/versions/1.0.0/findings",
+  `/acme/hostile/versions/1.0.0/diff?from=${WORDS}`, `/acme/hostile/versions/1.0.0/diff?file=${WORDS}`,
   "/acme/hostile-tags-0", "/acme/hostile-tags-1", "/acme/hostile-tags-2",
   "/search?q=hostile", "/search?q=runs", "/search?org=acme&sort=updated",
   "/acme/hostile/versions/1.0.0/files/SKILL.md", "/acme/hostile/versions/1.0.0/files/scripts/evil.svg",
@@ -22,6 +24,12 @@ const PLACES = [
   `/search?sort=${WORDS}`, `/search?q=a&notice=${WORDS}`, `/login?next=${WORDS}`, `/login?code=${WORDS}`, `/${WORDS}`, `/acme/${WORDS}`,
   `/acme/hostile/versions/${WORDS}`, `/acme/hostile/versions/1.0.0/files/${WORDS}`, `/acme/hostile/ratings?offset=${WORDS}`,
   `/login?next=${encodeURIComponent("javascript:window.ran='next'")}`,
+];
+/// The same, for members.
+const MEMBERS = [
+  "/acme/hostile/versions/1.0.0/review", "/acme/hostile/versions/1.0.0/review?from=none", `/acme/hostile/versions/1.0.0/review?at=${WORDS}`,
+  `/acme/hostile/versions/1.0.0/review?thread=${WORDS}`, `/acme/hostile/versions/1.0.0/review?from=none&at=new:1:${encodeURIComponent("assets/'onfocus='window.ran=1'.html")}`,
+  `/account/approvals?show=${WORDS}`, `/account/approvals?show=all&namespace=${WORDS}`, "/initech/reviewed/versions/1.2.0/review",
 ];
 const RAW = ["scripts/evil.svg", "assets/page.html", "assets/page.js", "assets/not.png", "SKILL.md"];
 const FEEDS = ["/acme/hostile/feed", "/acme/feed", "/search/feed?q=hostile", "/acme/hostile/badge/license.svg", "/acme/hostile/badge/version.svg", "/llms.txt", "/sitemap.xml"];
@@ -44,11 +52,12 @@ export const waiting = () => {
 };
 
 export async function injections(browser, world, tell) {
-  for (const place of PLACES) {
+  for (const [place, who] of [...PLACES.map((place) => [place]), ...MEMBERS.map((place) => [place, "ben"])]) {
     await tell(`nothing runs: ${decodeURIComponent(place).slice(0, 100)}`, async () => {
       const watch = await watched(browser, world.url);
       const { page } = watch;
       try {
+        if (who) await signIn(page, world, who);
         const answer = await page.goto(world.url + place);
         must(answer.status() < 500, `it is answered with ${answer.status()}`);
         watch.faults = watch.faults.filter((fault) => !(answer.status() >= 400 && fault.includes(`status of ${answer.status()}`)));

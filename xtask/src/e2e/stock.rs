@@ -69,7 +69,7 @@ impl Stock {
     }
 
     fn found(&self, cleo: &Caller) -> Result<()> {
-        for org in ["acme", "initech", "empty"] {
+        for org in ["acme", "initech", "empty", "staged"] {
             self.ada.call("POST", "/orgs", &json!({ "name": org }))?;
         }
         for (path, role) in [
@@ -85,6 +85,13 @@ impl Stock {
             "/orgs/empty/policy",
             &json!({"approvals": 2, "role": "admin", "signed": true}),
         )?;
+        self.ada.call("PUT", "/orgs/staged/policy/groups/security", &json!({ "users": ["ben", "ada"] }))?;
+        let stages = json!([
+            {"name": "look", "approvals": 2},
+            {"name": "security", "group": "security", "when": ["new-permissions", "findings-warning"]},
+        ]);
+        let policy = json!({"stages": stages, "expires_days": 14, "auto": {"groups": ["security"]}});
+        self.ada.call("PUT", "/orgs/staged/policy", &policy)?;
         let reports = folder("reports", "Makes reports of all kinds out of tables", &[]);
         publish(cleo, &json!({"id": "acme/docs/reports", "version": "1.0.0"}), reports).map(drop)
     }
@@ -191,6 +198,8 @@ impl Stock {
         publish(ada, &json!({"id": "acme/hostile", "version": "0.9.0"}), older)?;
         let reason = json!({"reason": format!("{SCRIPT}{HANDLER}{PICTURE}")});
         ada.call("PUT", "/skills/acme/hostile/versions/0.9.0/yank", &reason)?;
+        let said = json!({"text": format!("{SCRIPT}{HANDLER}{PICTURE}\n\n[x](javascript:window.ran='said')"), "path": named, "line": 1});
+        self.ben.call("POST", "/skills/acme/hostile/versions/1.0.0/approvals/comments", &said)?;
         // A tag that is no word, if one may be that.
         let code = "def hostile_tags(value: str) -> str:\n    return value\n";
         for (number, tags) in [json!([SCRIPT]), json!(["a\"b<c>"]), json!(["x'onclick"])].iter().enumerate() {

@@ -6,7 +6,7 @@ use skillery_core::entry::{Entry, Opening};
 use skillery_core::event::{Event, LogEntry};
 use skillery_core::time::Time;
 use skillery_core::tlog::{Checkpoint, Edge};
-use skillery_core::{Digest, Visibility};
+use skillery_core::{Digest, Version, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -279,6 +279,32 @@ pub async fn of_skill(db: &Db, key: &str, before: Option<u64>, limit: usize) -> 
     .fetch_all(db.reader())
     .await?;
     rows.iter().map(opening).collect()
+}
+
+/// The entries about a version of the skill with this key, the newest first, each with the name of who made it: at most
+/// `limit`.
+pub async fn of_version(
+    db: &Db,
+    key: &str,
+    version: &Version,
+    limit: usize,
+) -> Result<Vec<(u64, Opening, Option<String>)>> {
+    // No version has a sign that `LIKE` takes for another.
+    let rows = sqlx::query(
+        "SELECT l.idx, l.body, l.salt, u.name FROM log l LEFT JOIN users u ON u.id = l.actor WHERE l.skill = $1 \
+         AND l.kind LIKE 'version.%' AND l.body LIKE $2 ORDER BY l.idx DESC LIMIT $3",
+    )
+    .bind(key.to_owned())
+    .bind(format!("%\"version\":\"{version}\"%"))
+    .bind(limit as i64)
+    .fetch_all(db.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (index, opening) = opening(row)?;
+            Ok((index, opening, row.try_get(3)?))
+        })
+        .collect()
 }
 
 /// Hidden entries from number `from` on, with the visibility and namespace of the skill that they are about: at most

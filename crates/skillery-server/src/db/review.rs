@@ -227,6 +227,55 @@ pub async fn threads(
     Ok((number(total), number(total - resolved)))
 }
 
+/// Where a thread stands, without what is said in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadPlace {
+    /// Its id.
+    pub id: String,
+    /// The name of who began it.
+    pub author: String,
+    /// The file that it is about.
+    pub path: Option<String>,
+    /// The line of the file.
+    pub line: Option<u32>,
+    /// The older version whose file it is.
+    pub against: Option<Version>,
+    /// Whether it is resolved.
+    pub is_resolved: bool,
+    /// Comments in it that were not taken away.
+    pub comments: u64,
+}
+
+/// Where the threads of a version stand, the oldest first.
+pub async fn places(
+    executor: impl Executor<'_, Database = Any>,
+    skill: &str,
+    version: &Version,
+) -> Result<Vec<ThreadPlace>> {
+    let text = format!(
+        "SELECT c.id, (SELECT u.name FROM users u WHERE u.id = c.user_id), c.path, c.line, c.against, c.resolved_at, \
+         (SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments n WHERE n.thread = c.id AND n.hidden_at IS NULL) \
+         {THREADS} ORDER BY c.number"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(skill.to_owned())
+        .bind(version.to_string())
+        .fetch_all(executor)
+        .await?;
+    let place = |row: &AnyRow| {
+        Ok(ThreadPlace {
+            id: row.try_get(0)?,
+            author: row.try_get(1)?,
+            path: row.try_get(2)?,
+            line: row.try_get::<Option<i64>, _>(3)?.and_then(|line| u32::try_from(line).ok()),
+            against: row.try_get::<Option<String>, _>(4)?.as_deref().map(parsed).transpose()?,
+            is_resolved: row.try_get::<Option<i64>, _>(5)?.is_some(),
+            comments: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
+        })
+    };
+    rows.iter().map(place).collect()
+}
+
 /// One page of the threads of a version, the oldest first.
 pub async fn page(
     db: &Db,

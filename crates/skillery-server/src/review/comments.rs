@@ -10,7 +10,7 @@ use super::file_not_found;
 use crate::access::{Caller, Identity, forbidden};
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::review::{self as table, CommentRow, NewComment};
+use crate::db::review::{self as table, CommentRow, NewComment, ThreadPlace};
 use crate::db::skills::SkillRow;
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
@@ -44,6 +44,17 @@ pub async fn threads(
     let (total, unresolved) = table::threads(app.db.reader(), &key, &row.version).await?;
     let threads = table::page(&app.db, &key, &row.version, page.limit as i64, page.offset as i64).await?;
     Ok(ThreadsResponse { total, unresolved, threads })
+}
+
+/// Where the threads about a version stand, without what is said in them.
+pub async fn places(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<Vec<ThreadPlace>> {
+    let (skill, row) = seen(app, caller, id, version).await?;
+    table::places(app.db.reader(), &skill.id.key(), &row.version).await
+}
+
+/// These of the threads whose places are known.
+pub async fn these(app: &App, ids: &[String]) -> Result<Vec<ReviewThread>> {
+    table::these(&app.db, ids).await
 }
 
 /// Who takes part, as reviewers and publishers do: a token that may only read does not.
@@ -289,6 +300,7 @@ async fn one(app: &App, thread: String) -> Result<ReviewThread> {
     found.ok_or_else(|| Failure::internal(std::io::Error::other("a thread is gone")))
 }
 
-fn comment_not_found(id: &SkillId, version: &Version) -> Failure {
+/// There is no such comment.
+pub fn comment_not_found(id: &SkillId, version: &Version) -> Failure {
     Failure::new(ProblemCode::CommentNotFound, format!("{id} {version} has no such comment"))
 }

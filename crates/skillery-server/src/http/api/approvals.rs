@@ -299,8 +299,20 @@ pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Res
 )]
 pub async fn break_glass(call: Call, id: &SkillId, version: &Version) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
+    skill::find(&call.app, &call.caller, id).await?;
     let (app, caller, request) = call.json::<ReasonRequest>().await?;
+    json(StatusCode::OK, &forced(&app, &caller, id, version, request).await?)
+}
+
+/// Releases a version that waits at once; how far it is then.
+pub async fn forced(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    request: ReasonRequest,
+) -> Result<ApprovalsResponse> {
+    let skill = skill::find(app, caller, id).await?;
     let identity = (**caller.require_role(Scope::Admin, Role::Owner, &skill.id.namespace())?).clone();
     let ReasonRequest { reason } = request;
     check_text("reason", &reason, app.settings.limits.reason_length, true)?;
@@ -310,7 +322,7 @@ pub async fn break_glass(call: Call, id: &SkillId, version: &Version) -> Result<
     let salt = Digest::of(&app.environment.random::<32>()).to_string();
     let wanted = WantedForce { id: skill.id.clone(), version: version.clone(), reason, salt };
     app.db.write(move |tx| Box::pin(async move { force(tx, &identity, wanted).await })).await?;
-    json(StatusCode::OK, &approvals_of(&app, &caller, &skill.id, version).await?)
+    approvals_of(app, caller, &skill.id, version).await
 }
 
 /// The highest version above one that waits or was rejected that was published since, as far as the caller sees it.

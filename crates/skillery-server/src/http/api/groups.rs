@@ -9,8 +9,10 @@ use skillery_core::id::IdError;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 
 use super::orgs::org_not_found;
-use super::policy::policy_of;
+use super::policy::{Seen, is_of, policy_of};
 use super::publishers::still_admin;
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::{accounts, approvals, groups, orgs};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
@@ -30,6 +32,18 @@ pub async fn set(call: Call, namespace: &Namespace, group: &str) -> Result<Respo
     call.caller.require(Scope::Admin)?;
     let group = parsed(group)?;
     let (app, caller, request) = call.json::<GroupRequest>().await?;
+    json(StatusCode::OK, &put(&app, &caller, namespace, group, request, Seen::Any).await?)
+}
+
+/// Sets who is in a group.
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    group: Segment,
+    request: GroupRequest,
+    seen: Seen,
+) -> Result<Option<GroupSummary>> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     if request.users.len() > MAX_GROUP_MEMBERS {
         return Err(invalid("users", format!("a group has at most {MAX_GROUP_MEMBERS} members")));
@@ -40,6 +54,9 @@ pub async fn set(call: Call, namespace: &Namespace, group: &str) -> Result<Respo
             Box::pin(async move {
                 orgs::find(tx.connection(), &place.org_key()).await?.ok_or_else(|| org_not_found(&place))?;
                 let actor = still_admin(tx, identity, &place).await?;
+                let around = groups::around(tx.connection(), &place).await?;
+                let own = around.iter().find(|set| set.group == name && is_of(&set.namespace, &place));
+                seen.check(own.map(|set| set.log_index), "the group")?;
                 let mut users = Vec::with_capacity(request.users.len());
                 for name in &request.users {
                     let user = accounts::user_by_name(tx.connection(), name).await?;
@@ -65,9 +82,8 @@ pub async fn set(call: Call, namespace: &Namespace, group: &str) -> Result<Respo
             })
         })
         .await?;
-    let groups = policy_of(&app, namespace).await?.groups;
-    let found: Option<GroupSummary> = groups.into_iter().rev().find(|known| known.group == group);
-    json(StatusCode::OK, &found)
+    let groups = policy_of(app, namespace).await?.groups;
+    Ok(groups.into_iter().rev().find(|known| known.group == group))
 }
 
 /// Removes a group, which no policy of the namespace may ask for any more. For admins of the namespace.
@@ -82,10 +98,16 @@ pub async fn set(call: Call, namespace: &Namespace, group: &str) -> Result<Respo
     ),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, group: &str) -> Result<Response> {
-    let identity = (**call.caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
-    let (place, name) = (namespace.clone(), parsed(group)?);
-    call.app
-        .db
+    call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    drop_own(&call.app, &call.caller, namespace, parsed(group)?).await?;
+    Ok(done())
+}
+
+/// Removes a group of a namespace.
+pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace, group: Segment) -> Result<()> {
+    let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
+    let (place, name) = (namespace.clone(), group);
+    app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
@@ -105,10 +127,10 @@ pub async fn remove(call: &Call, namespace: &Namespace, group: &str) -> Result<R
                 Ok(())
             })
         })
-        .await?;
-    Ok(done())
+        .await
 }
 
-fn parsed(group: &str) -> Result<Segment> {
+/// The name of a group.
+pub fn parsed(group: &str) -> Result<Segment> {
     group.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
 }

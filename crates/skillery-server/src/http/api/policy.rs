@@ -14,7 +14,7 @@ use crate::approvals::in_short;
 use crate::db::Tx;
 use crate::db::{approvals as table, groups, orgs};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, json};
+use crate::http::call::{Call, Page, json};
 use crate::text::invalid;
 
 /// What a namespace demands of versions that are published there, by itself and by those above it. For members.
@@ -53,11 +53,21 @@ fn must_be_member(caller: &Caller, namespace: &Namespace) -> Result<()> {
     responses((status = 200, body = PolicyHistoryResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn history(call: &Call, namespace: &Namespace) -> Result<Response> {
-    must_be_member(&call.caller, namespace)?;
     let page = call.page()?;
+    json(StatusCode::OK, &history_of(&call.app, &call.caller, namespace, page).await?)
+}
+
+/// One page of the policies that a namespace had itself, for its members.
+pub async fn history_of(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    page: Page,
+) -> Result<PolicyHistoryResponse> {
+    must_be_member(caller, namespace)?;
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let (total, changes) = table::history(&call.app.db, namespace, limit, offset).await?;
-    json(StatusCode::OK, &PolicyHistoryResponse { total, changes })
+    let (total, changes) = table::history(&app.db, namespace, limit, offset).await?;
+    Ok(PolicyHistoryResponse { total, changes })
 }
 
 /// What is demanded in a namespace, by whom, and the groups that may be named there.
@@ -79,7 +89,34 @@ pub async fn policy_of(app: &App, namespace: &Namespace) -> Result<PolicyRespons
 pub async fn set(call: Call, namespace: &Namespace) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, policy) = call.json::<PublishPolicy>().await?;
-    json(StatusCode::OK, &change(&app, &caller, namespace, policy).await?)
+    json(StatusCode::OK, &change(&app, &caller, namespace, policy, Seen::Any).await?)
+}
+
+/// What of the namespace itself whoever changes it has looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Whatever there is.
+    Any,
+    /// What this log entry has set; none where there was nothing.
+    Entry(Option<u64>),
+}
+
+impl Seen {
+    /// Refuses to change what somebody else has changed meanwhile: as things stand in this transaction.
+    pub fn check(self, set: Option<u64>, what: &str) -> Result<()> {
+        match self {
+            Self::Entry(seen) if seen != set => {
+                let detail = format!("somebody else has changed {what} meanwhile; look at it again");
+                Err(Failure::new(ProblemCode::StatusConflict, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses what cannot be a policy.
+pub fn check(policy: &PublishPolicy) -> Result<()> {
+    policy.check().map_err(|error| invalid(error.field(), error.to_string()))
 }
 
 /// Demands something else in a namespace.
@@ -88,9 +125,10 @@ pub async fn change(
     caller: &Caller,
     namespace: &Namespace,
     policy: PublishPolicy,
+    seen: Seen,
 ) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
-    policy.check().map_err(|error| invalid(error.field(), error.to_string()))?;
+    check(&policy)?;
     let place = namespace.clone();
     app.db
         .write(move |tx| {
@@ -98,7 +136,9 @@ pub async fn change(
                 orgs::find(tx.connection(), &place.org_key()).await?.ok_or_else(|| org_not_found(&place))?;
                 let actor = still_admin(tx, identity, &place).await?;
                 let set = table::policies(tx.connection(), &place).await?;
-                if set.iter().any(|set| is_of(&set.namespace, &place) && set.policy == policy) {
+                let own = set.iter().find(|set| is_of(&set.namespace, &place));
+                seen.check(own.map(|set| set.log_index), "the policy")?;
+                if own.is_some_and(|set| set.policy == policy) {
                     return Ok(());
                 }
                 check_groups(tx, &place, &policy).await?;
@@ -122,17 +162,25 @@ pub async fn change(
     ),
 )]
 pub async fn remove(call: &Call, namespace: &Namespace) -> Result<Response> {
-    json(StatusCode::OK, &drop_own(&call.app, &call.caller, namespace).await?)
+    json(StatusCode::OK, &drop_own(&call.app, &call.caller, namespace, Seen::Any).await?)
 }
 
 /// Demands nothing any more in a namespace itself.
-pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace) -> Result<PolicyResponse> {
+pub async fn drop_own(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    seen: Seen,
+) -> Result<PolicyResponse> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     let place = namespace.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
+                let set = table::policies(tx.connection(), &place).await?;
+                let own = set.iter().find(|set| is_of(&set.namespace, &place));
+                seen.check(own.map(|set| set.log_index), "the policy")?;
                 if !table::remove_policy(tx, &place).await? {
                     let detail = format!("`{place}` demands nothing itself");
                     return Err(Failure::new(ProblemCode::PolicyNotFound, detail));
@@ -156,6 +204,7 @@ async fn check_groups(tx: &mut Tx, place: &Namespace, policy: &PublishPolicy) ->
     Ok(())
 }
 
-fn is_of(name: &str, namespace: &Namespace) -> bool {
+/// Whether the policy or group of this place is one of the namespace itself.
+pub fn is_of(name: &str, namespace: &Namespace) -> bool {
     name.parse::<Namespace>().is_ok_and(|name| name.key() == namespace.key())
 }

@@ -21,6 +21,7 @@ mod markdown;
 mod notice;
 mod place;
 mod ratings;
+mod review;
 mod search;
 pub(crate) mod session;
 pub(super) mod show;
@@ -63,6 +64,10 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", versions::FILES, Who::Reader),
     ("get", versions::FILE, Who::Reader),
     ("get", versions::RAW, Who::Reader),
+    ("get", review::DIFF, Who::Reader),
+    ("get", review::FINDINGS, Who::Reader),
+    ("get", review::REVIEW, Who::Scope(skillery_core::Scope::Read)),
+    ("post", review::REVIEW, Who::Scope(skillery_core::Scope::Read)),
     ("get", ratings::RATINGS, Who::Reader),
     ("post", ratings::RATINGS, Who::SignedIn),
     ("get", comments::COMMENTS, Who::Reader),
@@ -164,6 +169,16 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
             versions::file(&call, frame, &id, &version, &path).await
         }
         (Place::Raw(id, version, path), Method::GET) => versions::raw(&call, &id, &version, &path).await,
+        (Place::Diff(id, version), Method::GET) => Box::pin(review::diff(&call, frame, &id, &version)).await,
+        (Place::Findings(id, version), Method::GET) => {
+            Box::pin(review::findings(&call, frame, &id, &version)).await
+        }
+        (Place::Review(id, version), Method::GET) => {
+            Box::pin(review::show(&call, frame, &id, &version)).await
+        }
+        (Place::Review(id, version), Method::POST) => {
+            Box::pin(review::change(call, frame, &id, &version)).await
+        }
         (Place::Ratings(id), Method::GET) => ratings::list(&call, frame, &id).await,
         (Place::Ratings(id), Method::POST) => Box::pin(ratings::change(call, frame, &id)).await,
         (Place::Comments(id), Method::GET) => comments::list(&call, frame, &id).await,

@@ -28,6 +28,13 @@ const NOTICES: &[(&str, &str)] = &[
     ("answer-removed", "The answer is taken back."),
     ("resolved", "The report is resolved."),
     ("reopened", "The report is open again."),
+    ("thread-said", "It is said."),
+    ("thread-resolved", "The thread is resolved."),
+    ("thread-reopened", "The thread is open again."),
+    ("approved", "Your approval is kept."),
+    ("changes-requested", "Changes are asked for. The version waits on."),
+    ("rejected", "The version is rejected. Nobody gets it."),
+    ("forced", "The version is released, and everybody is told how."),
     ("rated", "Your rating is counted."),
     ("rating-removed", "Your rating is removed."),
 ];

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, comments, crawlers, dependencies, desk, feed, history, listing, ratings, search, sign_in,
+    assets, badge, comments, crawlers, dependencies, desk, feed, history, listing, ratings, review, search, sign_in,
     skill, versions,
 };
 use crate::failure::{Failure, Result};
@@ -54,6 +54,12 @@ pub enum Place {
     File(SkillId, Version, String),
     /// The same as it is.
     Raw(SkillId, Version, String),
+    /// What changed with one.
+    Diff(SkillId, Version),
+    /// What is found in one.
+    Findings(SkillId, Version),
+    /// Deciding about one.
+    Review(SkillId, Version),
     /// What people think of it.
     Ratings(SkillId),
     /// What they say of it.
@@ -101,6 +107,9 @@ impl Place {
             Self::Files(..) => versions::FILES,
             Self::File(..) => versions::FILE,
             Self::Raw(..) => versions::RAW,
+            Self::Diff(..) => review::DIFF,
+            Self::Findings(..) => review::FINDINGS,
+            Self::Review(..) => review::REVIEW,
             Self::Ratings(_) => ratings::RATINGS,
             Self::Comments(_) => comments::COMMENTS,
             Self::Badge(..) => badge::BADGE,
@@ -195,6 +204,9 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
     match &segments[place + 1..] {
         [] => Some(Place::Versions(skill)),
         [version] => Some(Place::Version(skill, version.parse().ok()?)),
+        [version, "diff"] => Some(Place::Diff(skill, version.parse().ok()?)),
+        [version, "findings"] => Some(Place::Findings(skill, version.parse().ok()?)),
+        [version, "review"] => Some(Place::Review(skill, version.parse().ok()?)),
         [version, "files"] => Some(Place::Files(skill, version.parse().ok()?)),
         [version, "files", path @ ..] if !path.is_empty() => {
             Some(Place::File(skill, version.parse().ok()?, path.join("/")))

@@ -12,7 +12,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus
 use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
-use super::{place, show};
+use super::{place, review, show};
 use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
@@ -97,6 +97,10 @@ struct SkillPage {
     yanked: usize,
     /// A badge as Markdown, where everybody may look at it.
     badge: Option<String>,
+    /// What is found in the version, on its own page.
+    findings: Option<review::Counts>,
+    /// Whether the viewer may look at the review of it.
+    may_review: bool,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -139,6 +143,13 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);
     let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
+    let findings = match detail.summary.status {
+        VersionStatus::Published | VersionStatus::Pending | VersionStatus::Yanked if is_pinned => {
+            Some(review::counts(app, &call.caller, &row.id, &shown, detail.summary.digest).await?)
+        }
+        _ => None,
+    };
+    let may_review = review::may_review(&call.caller, &row.id, &detail.summary.publisher);
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
     let manage = Manage::of(&call.caller, &row.id, detail.summary.status);
@@ -162,6 +173,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         waiting,
         yanked,
         badge,
+        findings,
+        may_review,
     })
 }
 

@@ -7,12 +7,12 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_T
 use axum::response::Response;
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::time::Time;
-use skillery_core::{ProblemCode, SkillId, Version};
+use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use super::frame::{Frame, page};
 use super::markdown::Rendered;
 use super::skill::Header;
-use super::{highlight, place, show};
+use super::{highlight, place, review, show};
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::http::api::bundle;
@@ -44,6 +44,14 @@ struct VersionsPage {
     now: Time,
     previous: Option<String>,
     next: Option<String>,
+    /// Those of them that wait, and that the viewer may review.
+    reviews: Vec<Version>,
+}
+
+impl VersionsPage {
+    fn may_review(&self, version: &Version) -> bool {
+        self.reviews.contains(version)
+    }
 }
 
 /// The versions that the viewer may know of, the highest first.
@@ -55,7 +63,10 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     header.versions = versions.len();
     let address = |offset: usize| format!("/{}/versions?offset={offset}", skill.id);
     let end = rows.offset + rows.limit;
+    let waits = versions.iter().filter(|version| version.status == VersionStatus::Pending);
+    let reviews = waits.filter(|version| review::may_review(&call.caller, &skill.id, &version.publisher));
     page(&VersionsPage {
+        reviews: reviews.map(|version| version.version.clone()).collect(),
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
         next: (end < versions.len() && end <= call.app.settings.limits.page_offset).then(|| address(end)),

@@ -8,7 +8,7 @@ use super::super::{ADMIN, TestApp};
 use super::{Browser, text};
 
 /// A registry with the org `acme` and somebody with each role there; and somebody who has none.
-async fn people(app: &TestApp) -> [String; 5] {
+pub(super) async fn people(app: &TestApp) -> [String; 5] {
     app.publish("acme/tool", "1.0.0").await;
     let all = &["read", "publish", "review", "rate", "admin"];
     let mut tokens = Vec::new();
@@ -122,49 +122,6 @@ async fn members_have_pages() {
     // Whoever is no admin may only leave.
     assert!(!page.contains("Give the role") && page.matches("value=\"remove\"").count() <= 1, "{page}");
     assert!(browser.page("/orgs/acme/members?offset=4").await.contains("rel=\"prev\""));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_policy_is_told_set_and_removed() {
-    let app = TestApp::new().await;
-    let [reader, publisher, admin, _, stranger] = people(&app).await;
-    let path = "/orgs/acme/policy";
-    let set = [("action", "set"), ("approvals", "2"), ("role", "admin"), ("signed", "yes")];
-    for (token, status) in [(&reader, 403), (&publisher, 403), (&stranger, 403), (&admin, 303)] {
-        assert_eq!(Browser::signed_in(&app, token).await.post(path, &set).await.status, status);
-    }
-    let page = Browser::signed_in(&app, &reader).await.page(path).await;
-    for (name, value) in [("approvals", "2"), ("role", "admin"), ("signed", "yes")] {
-        assert!(page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")), "{name}: {page}");
-    }
-    assert!(!page.contains("value=\"remove\""));
-    let mut browser = Browser::signed_in(&app, &admin).await;
-    for (approvals, role) in
-        [("0", "reviewer"), ("17", "reviewer"), ("<b>", "reviewer"), ("1", "reader"), ("1", "<b>")]
-    {
-        let answer = browser.post(path, &[("action", "set"), ("approvals", approvals), ("role", role)]).await;
-        let page = text(&answer);
-        assert_eq!(answer.status, 422, "{approvals} {role}: {page}");
-        assert!(page.contains("class=\"wrong\"") && !page.contains("<b>"), "{page}");
-    }
-    // What the form does not show is not taken away by it.
-    let stages =
-        json!({ "stages": [{ "name": "security", "approvals": 1 }, { "name": "release", "approvals": 1 }] });
-    app.put("/api/v1/orgs/acme/policy", ADMIN, stages).await.is(200);
-    let page = browser.page(path).await;
-    assert!(
-        page.contains("skillery org policy set acme --file") && !page.contains("name=\"approvals\""),
-        "{page}"
-    );
-    assert_eq!(browser.post(path, &set).await.status, 422);
-    let kept = app.get_as(ADMIN, "/api/v1/orgs/acme/policy").await.is(200);
-    assert_eq!(kept["policies"][0]["policy"]["stages"][1]["name"], "release", "{kept}");
-    let remove = [("action", "remove"), ("confirm", "yes")];
-    assert!(text(&browser.post(path, &remove[..1]).await).contains("demand nothing itself?"));
-    assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &remove[..1]).await.status, 403);
-    assert_eq!(browser.post(path, &remove).await.status, 303);
-    assert_eq!(browser.post(path, &remove).await.status, 404);
-    assert!(app.get_as(ADMIN, "/api/v1/orgs/acme/policy").await.is(200)["demanded"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,10 @@
 
 mod account;
 mod admin;
+mod approvals;
 pub(super) mod ask;
 mod audit;
+mod groups;
 mod jobs;
 mod keys;
 mod limits;
@@ -36,9 +38,12 @@ use super::frame::Frame;
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
+pub use ask::{ask, is_answered};
+pub use pager::Pager;
 #[cfg(test)]
 pub use provider::{ARRIVAL, BEGIN};
 pub use skill::Manage;
+pub use tried::Tried;
 
 /// A page of this room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +64,18 @@ pub enum Place {
     Webhook(Option<Namespace>, String),
     /// Who did what: everywhere, or in a namespace.
     Audit(Option<Namespace>),
+    /// What waits, and for whom.
+    Approvals,
     /// What a namespace is, for those who have a role there.
     Namespace(Namespace),
     /// Who has which role.
     Members(Namespace),
     /// What is demanded of versions.
     Policy(Namespace),
+    /// What was demanded.
+    PolicyHistory(Namespace),
+    /// Whom policies ask.
+    Groups(Namespace),
     /// Which builds may publish.
     Publishers(Namespace),
     /// The shared secret of an org.
@@ -106,9 +117,12 @@ const ORG_WEBHOOKS: &str = "/orgs/{namespace}/webhooks";
 const ORG_WEBHOOK: &str = "/orgs/{namespace}/webhooks/{webhook}";
 const ORG_AUDIT: &str = "/orgs/{namespace}/audit";
 const AUDIT: &str = "/admin/audit";
+const APPROVALS: &str = "/account/approvals";
 const NAMESPACE: &str = "/orgs/{namespace}";
 const MEMBERS: &str = "/orgs/{namespace}/members";
 const POLICY: &str = "/orgs/{namespace}/policy";
+const POLICY_HISTORY: &str = "/orgs/{namespace}/policy/history";
+const GROUPS: &str = "/orgs/{namespace}/policy/groups";
 const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
 const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
 const REPORTS: &str = "/orgs/{namespace}/comments";
@@ -143,11 +157,15 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", ORG_WEBHOOK, Who::Scope(Scope::Admin)),
     ("get", ORG_AUDIT, Who::Scope(Scope::Admin)),
     ("get", AUDIT, Who::SiteAdmin),
+    ("get", APPROVALS, Who::Scope(Scope::Read)),
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
     ("get", POLICY, Who::Scope(Scope::Read)),
     ("post", POLICY, Who::Scope(Scope::Admin)),
+    ("get", POLICY_HISTORY, Who::Scope(Scope::Read)),
+    ("get", GROUPS, Who::Scope(Scope::Read)),
+    ("post", GROUPS, Who::Scope(Scope::Admin)),
     ("get", PUBLISHERS, Who::Scope(Scope::Admin)),
     ("post", PUBLISHERS, Who::Scope(Scope::Admin)),
     ("get", SIGNING_SECRET, Who::Scope(Scope::Read)),
@@ -185,9 +203,12 @@ impl Place {
             Self::Webhook(Some(_), _) => ORG_WEBHOOK,
             Self::Audit(Some(_)) => ORG_AUDIT,
             Self::Audit(None) => AUDIT,
+            Self::Approvals => APPROVALS,
             Self::Namespace(_) => NAMESPACE,
             Self::Members(_) => MEMBERS,
             Self::Policy(_) => POLICY,
+            Self::PolicyHistory(_) => POLICY_HISTORY,
+            Self::Groups(_) => GROUPS,
             Self::Publishers(_) => PUBLISHERS,
             Self::SigningSecret(_) => SIGNING_SECRET,
             Self::Reports(_) => REPORTS,
@@ -226,6 +247,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["account", "webhooks"] => Some(Place::Webhooks(None)),
         ["account", "webhooks", id] => Some(Place::Webhook(None, (*id).to_owned())),
         ["admin", "audit"] => Some(Place::Audit(None)),
+        ["account", "approvals"] => Some(Place::Approvals),
         ["admin"] => Some(Place::Admin),
         ["admin", "reports"] => Some(Place::AllReports),
         ["admin", "users"] => Some(Place::Users),
@@ -237,6 +259,8 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["login", "oidc", "callback"] => Some(Place::Arrival),
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
+        ["orgs", place @ .., "policy", "history"] => Some(Place::PolicyHistory(namespace(place)?)),
+        ["orgs", place @ .., "policy", "groups"] => Some(Place::Groups(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
         ["orgs", place @ .., "comments"] => Some(Place::Reports(namespace(place)?)),
         // Names that a namespace may have as well: its own page is behind a slash then.
@@ -279,11 +303,15 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Webhook(place, id), Method::GET) => webhooks::one(&call, frame, place, &id).await,
         (Place::Webhook(place, id), Method::POST) => webhooks::change(call, frame, place, &id).await,
         (Place::Audit(place), Method::GET) => audit::show(&call, frame, place).await,
+        (Place::Approvals, Method::GET) => approvals::show(&call, frame).await,
         (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
         (Place::Policy(namespace), Method::GET) => policy::show(&call, frame, &namespace).await,
         (Place::Policy(namespace), Method::POST) => policy::change(call, frame, &namespace).await,
+        (Place::PolicyHistory(namespace), Method::GET) => policy::history(&call, frame, &namespace).await,
+        (Place::Groups(namespace), Method::GET) => groups::show(&call, frame, &namespace).await,
+        (Place::Groups(namespace), Method::POST) => groups::change(call, frame, &namespace).await,
         (Place::Publishers(namespace), Method::GET) => publishers::show(&call, frame, &namespace).await,
         (Place::Publishers(namespace), Method::POST) => publishers::change(call, frame, &namespace).await,
         (Place::SigningSecret(org), Method::GET) => secret::show(&call, frame, &org).await,
@@ -335,6 +363,9 @@ mod tests {
             ("orgs/acme/email/comments", Some(Place::Reports(namespace()))),
             ("orgs", None),
             ("orgs/acme/email/signing-secret", None),
+            ("orgs/acme/email/policy/groups", Some(Place::Groups(namespace()))),
+            ("orgs/acme/email/policy/history", Some(Place::PolicyHistory(namespace()))),
+            ("account/approvals", Some(Place::Approvals)),
             ("acme/tool/visibility", Some(Place::Visibility("acme/tool".parse().unwrap()))),
             ("visibility", None),
             ("acme/tool/versions/one/yank", None),

@@ -57,6 +57,11 @@ impl Head {
         overview(self.namespace.as_str())
     }
 
+    /// Whether the viewer decides about versions here.
+    pub fn reviews(&self) -> bool {
+        self.role >= Role::Reviewer
+    }
+
     /// The namespaces above it, the outermost first.
     pub fn above(&self) -> Vec<String> {
         let name = self.namespace.as_str();

@@ -30,6 +30,11 @@ impl Tried {
         if !is_about_fields(&failure) {
             return Err(failure);
         }
+        Ok(Self::of(form, failure, otherwise))
+    }
+
+    /// The same, whatever the failure is about.
+    pub fn of(form: &Form, failure: Failure, otherwise: &str) -> (Self, StatusCode) {
         let problem = &failure.problem;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let fields: Vec<_> = form.fields().cloned().collect();
@@ -37,7 +42,22 @@ impl Tried {
         let named = named.filter(|named| fields.iter().any(|(name, _)| name == named));
         let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
         let why = format!("{}.", why.trim_end_matches('.'));
-        Ok((Self { field: named.unwrap_or(otherwise).to_owned(), why, fields }, status))
+        (Self { field: named.unwrap_or(otherwise).to_owned(), why, fields }, status)
+    }
+
+    /// What was sent in a field, of whichever form.
+    pub fn sent(&self, name: &str) -> &str {
+        self.value(name)
+    }
+
+    /// Why it was refused; empty where nothing was.
+    pub fn reason(&self) -> &str {
+        &self.why
+    }
+
+    /// What is wrong with a field, of whichever form.
+    pub fn wrong(&self, name: &str) -> Option<&str> {
+        (!self.why.is_empty() && self.field == name).then_some(self.why.as_str())
     }
 
     /// Whether it was this form that was tried, by its action.

@@ -1,0 +1,93 @@
+//! `GET /account/approvals`: what waits for the viewer, and what the viewer waits for.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::{ApprovalState, PendingVersion};
+use skillery_core::time::Time;
+use skillery_core::{Decision, Namespace};
+
+use super::super::frame::{Frame, page};
+use super::super::show;
+use super::pager::Pager;
+use crate::failure::Result;
+use crate::http::api::approvals::{Filter, listed};
+use crate::http::call::{Call, invalid_parameter};
+
+#[derive(Template)]
+#[template(path = "pages/desk/approvals.html")]
+struct ApprovalsPage {
+    frame: Frame,
+    tab: &'static str,
+    shown: &'static str,
+    namespace: String,
+    total: u64,
+    pending: Vec<PendingVersion>,
+    pager: Pager,
+    now: Time,
+}
+
+/// The lists that there are, with what they are called.
+const LISTS: [(&str, &str); 6] = [
+    ("needs-me", "Wait for me"),
+    ("all", "All that waits"),
+    ("due", "Due"),
+    ("mine", "I asked for"),
+    ("decided", "Decided"),
+    ("mine-decided", "Mine, decided"),
+];
+
+impl ApprovalsPage {
+    fn lists(&self) -> [(&'static str, &'static str); 6] {
+        LISTS
+    }
+
+    fn address(&self, list: &str) -> String {
+        let mut text = url::form_urlencoded::Serializer::new(String::new());
+        text.append_pair("show", list);
+        if !self.namespace.is_empty() {
+            text.append_pair("namespace", &self.namespace);
+        }
+        format!("/account/approvals?{}", text.finish())
+    }
+
+    fn decided(&self, version: &PendingVersion) -> Option<&'static str> {
+        version.mine.map(|decision| match decision {
+            Decision::Approved => "you approved it",
+            Decision::ChangesRequested => "you asked for changes",
+            Decision::Rejected => "you rejected it",
+        })
+    }
+}
+
+/// One of the lists.
+pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
+    let (app, caller) = (&call.app, &call.caller);
+    let rows = call.page()?;
+    let wanted = call.parameter("show").unwrap_or_else(|| "needs-me".to_owned());
+    let shown = LISTS.iter().find(|(list, _)| *list == wanted).map(|(list, _)| *list);
+    let shown = shown.ok_or_else(|| invalid_parameter("show", "there is no such list"))?;
+    let namespace = call.parsed::<Namespace>("namespace")?;
+    let filter = Filter {
+        namespace: namespace.clone(),
+        state: match shown {
+            "decided" | "mine-decided" => ApprovalState::Decided,
+            _ => ApprovalState::Pending,
+        },
+        is_mine: shown.starts_with("mine"),
+        needs_me: shown == "needs-me",
+        is_due: shown == "due",
+    };
+    let list = listed(app, caller, &filter, rows).await?;
+    let namespace = namespace.map_or_else(String::new, |namespace| namespace.to_string());
+    let query = [("show", shown), ("namespace", namespace.as_str())];
+    page(&ApprovalsPage {
+        frame: frame.titled("Approvals").part("account"),
+        tab: "approvals",
+        pager: Pager::of(app, "/account/approvals", &query, rows, list.total),
+        total: list.total,
+        pending: list.pending,
+        now: app.environment.now(),
+        shown,
+        namespace,
+    })
+}

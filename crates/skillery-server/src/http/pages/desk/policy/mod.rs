@@ -1,0 +1,280 @@
+//! `GET` and `POST /orgs/{namespace}/policy`: what is demanded of versions, told in words and changed by a form.
+//!
+//! Buttons that add a stage, move or remove one, or begin with a preset change the form alone; what was typed comes back with
+//! it. A save names the entry of the policy that the form was made from, so that nothing that somebody else has set meanwhile is
+//! lost without being seen.
+
+mod history;
+mod told;
+mod typed;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use skillery_core::api::{GroupSummary, PolicyInForce, PolicyResponse};
+use skillery_core::approval::{Fact, MAX_APPROVALS, MAX_DAYS, MAX_STAGES, Overdue, Preset};
+use skillery_core::time::Time;
+use skillery_core::{Namespace, ProblemCode, PublishPolicy, Role, Scope};
+
+use super::super::form::Form;
+use super::super::frame::{Frame, see_other, with_status};
+use super::super::{notice, show};
+use super::ask;
+use super::namespace::Head;
+use super::tried::Tried;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::api::policy::{self as api, Seen, is_of};
+use crate::http::call::Call;
+use crate::text::invalid;
+pub use history::show as history;
+use told::{Differs, ROLES, Row, differs, rows};
+use typed::Typed;
+
+/// A policy that is in force, in words.
+struct InForce {
+    namespace: String,
+    is_own: bool,
+    set_at: Time,
+    rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/desk/policy.html")]
+struct PolicyPage {
+    frame: Frame,
+    head: Head,
+    in_force: Vec<InForce>,
+    /// Whether the namespace demands something itself.
+    has_own: bool,
+    /// The entry of that; empty where it demands nothing.
+    seen: String,
+    typed: Typed,
+    /// Whether what is in the form is not what is in force.
+    is_changed: bool,
+    /// What a save would change.
+    would: Vec<Differs>,
+    /// What somebody else has changed meanwhile, from what the form was made from.
+    meanwhile: Option<Meanwhile>,
+    /// Groups that may be asked for.
+    groups: Vec<GroupSummary>,
+    tried: Tried,
+    now: Time,
+}
+
+/// What somebody else has changed.
+struct Meanwhile {
+    /// Who.
+    by: String,
+    /// When; none where the policy was removed long ago.
+    at: Time,
+    /// What.
+    differs: Vec<Differs>,
+}
+
+impl PolicyPage {
+    fn roles(&self) -> [Role; 3] {
+        ROLES
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &'static Fact> {
+        Fact::ALL.iter().filter(|fact| **fact != Fact::Patch)
+    }
+
+    fn condition(&self, fact: &Fact) -> &'static str {
+        told::condition(*fact)
+    }
+
+    fn overdues(&self) -> &'static [Overdue] {
+        Overdue::ALL
+    }
+
+    fn late(&self, overdue: &Overdue) -> &'static str {
+        told::overdue(*overdue)
+    }
+
+    fn presets(&self) -> Vec<(&'static str, &'static str)> {
+        Preset::ALL.iter().map(|preset| (preset.as_str(), preset_words(*preset))).collect()
+    }
+
+    fn is_group(&self, name: &str) -> bool {
+        self.groups.iter().any(|group| group.group.as_str() == name)
+    }
+
+    fn why(&self, name: &str) -> Option<&str> {
+        self.tried.wrong(name)
+    }
+
+    fn why_of(&self, place: impl show::Count, name: &str) -> Option<&str> {
+        self.tried.wrong(&format!("stage-{}-{name}", place.number()))
+    }
+
+    fn most(&self) -> (u32, usize, u32) {
+        (MAX_APPROVALS, MAX_STAGES, MAX_DAYS)
+    }
+}
+
+fn preset_words(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Solo => "one author: nobody waits, everything is signed",
+        Preset::Team => "a team that trusts its builds: one reviewer, patches and trusted builds pass",
+        Preset::Regulated => {
+            "who answers to an auditor: review, security, release; signed, looked at again each year"
+        }
+        Preset::Open => "many contributors: one reviewer for first versions, new permissions and warnings",
+    }
+}
+
+fn own_of<'a>(response: &'a PolicyResponse, namespace: &Namespace) -> Option<&'a PolicyInForce> {
+    response.policies.iter().find(|set| is_of(&set.namespace, namespace))
+}
+
+/// What is demanded of versions that are published there.
+pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
+    render(&call.app, &call.caller, frame, namespace, Shown::default()).await
+}
+
+/// What is shown besides what is in force.
+struct Shown {
+    /// What was typed, and the entry of the policy that the form was made from.
+    typed: Option<(Typed, Option<u64>)>,
+    /// What is wrong with it.
+    tried: Tried,
+    status: StatusCode,
+    /// Whether somebody else has saved something meanwhile.
+    is_stale: bool,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self { typed: None, tried: Tried::default(), status: StatusCode::OK, is_stale: false }
+    }
+}
+
+async fn render(
+    app: &App,
+    caller: &Caller,
+    frame: Frame,
+    namespace: &Namespace,
+    shown: Shown,
+) -> Result<Response> {
+    let head = Head::of(app, caller, namespace, "policy").await?;
+    let response = api::of_namespace(app, caller, namespace).await?;
+    let own = own_of(&response, namespace);
+    let own_policy = own.map(|set| set.policy.clone());
+    let now_seen = own.map(|set| set.log_index);
+    let usual = || Typed::of(own_policy.as_ref().unwrap_or(&PublishPolicy::LEAST));
+    let Shown { typed, tried, status, is_stale } = shown;
+    let is_changed = typed.is_some();
+    let (typed, seen) = typed.unwrap_or_else(|| (usual(), now_seen));
+    let meanwhile = match is_stale {
+        true => Some(meanwhile(app, caller, namespace, own_policy.as_ref(), seen).await?),
+        false => None,
+    };
+    // Who was told of it saves over it knowingly.
+    let seen = if is_stale { now_seen } else { seen };
+    let would = match typed.policy() {
+        Ok(policy) if is_changed => differs(own_policy.as_ref(), Some(&policy)),
+        _ => Vec::new(),
+    };
+    let in_force = |set: &PolicyInForce| InForce {
+        is_own: is_of(&set.namespace, namespace),
+        namespace: set.namespace.clone(),
+        set_at: set.set_at,
+        rows: rows(&set.policy),
+    };
+    let template = PolicyPage {
+        frame: frame.titled(format!("Policy of {namespace}")).part("orgs"),
+        in_force: response.policies.iter().map(in_force).collect(),
+        has_own: own.is_some(),
+        seen: seen.map_or_else(String::new, |seen| seen.to_string()),
+        groups: response.groups.iter().filter(|group| is_of(&group.namespace, namespace)).cloned().collect(),
+        now: app.environment.now(),
+        head,
+        typed,
+        is_changed,
+        would,
+        meanwhile,
+        tried,
+    };
+    with_status(status, &template)
+}
+
+/// Who has changed the policy since the form was made, and how.
+async fn meanwhile(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    now: Option<&PublishPolicy>,
+    seen: Option<u64>,
+) -> Result<Meanwhile> {
+    let all = crate::http::call::Page { limit: usize::MAX, offset: 0 };
+    let changes = api::history_of(app, caller, namespace, all).await?.changes;
+    let before = seen.and_then(|seen| changes.iter().find(|change| change.log_index == seen));
+    let before = before.and_then(|change| change.policy.as_ref());
+    let last = changes.first();
+    Ok(Meanwhile {
+        by: last.and_then(|change| change.by.clone()).unwrap_or_else(|| "Somebody".to_owned()),
+        at: last.map_or_else(|| app.environment.now(), |change| change.at),
+        differs: differs(before, now),
+    })
+}
+
+/// Demands something else, or nothing; or changes the form.
+pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
+    let form = Form::read(call).await?;
+    let (app, caller) = (&form.app, &form.caller);
+    let path = format!("/orgs/{namespace}/policy");
+    caller.require_role(Scope::Admin, Role::Admin, namespace)?;
+    let seen = match &*form.text("seen") {
+        "" => None,
+        text => Some(text.parse::<u64>().map_err(|_| invalid("seen", "the form is none of this page"))?),
+    };
+    let action = form.text("action").into_owned();
+    if action == "remove" {
+        if !ask::is_answered(&form) {
+            let question = format!("Let {namespace} demand nothing itself?");
+            let text =
+                "What waits needs one approval of another person then. What namespaces above demand stays.";
+            return ask::ask(frame, &form, question, text, "Demand nothing", &path);
+        }
+        return match api::drop_own(app, caller, namespace, Seen::Entry(seen)).await {
+            Ok(_) => Ok(see_other(&notice::with(&path, "removed"))),
+            Err(failure) if failure.code() == ProblemCode::StatusConflict => {
+                // What is there now is looked at before it is removed.
+                let (tried, status) = Tried::of(&form, failure, "action");
+                let shown = Shown { tried, status, ..Shown::default() };
+                render(app, caller, frame, namespace, shown).await
+            }
+            Err(failure) => Err(failure),
+        };
+    }
+    let mut typed = Typed::sent(&form);
+    if action == "begin" {
+        let preset: Preset = form.text("preset").parse().map_err(|error: String| invalid("preset", error))?;
+        typed = Typed::of(&preset.policy());
+    }
+    if action == "begin" || action == "look" || typed.press(&action) {
+        let wrong = match action.as_str() {
+            "look" => typed.policy().and_then(|policy| api::check(&policy)).err(),
+            _ => None,
+        };
+        let tried = wrong.map_or_else(Tried::default, |failure| Tried::of(&form, failure, "action").0);
+        let shown = Shown { typed: Some((typed, seen)), tried, ..Shown::default() };
+        return render(app, caller, frame, namespace, shown).await;
+    }
+    let outcome = match typed.policy() {
+        Ok(policy) => api::change(app, caller, namespace, policy, Seen::Entry(seen)).await,
+        Err(failure) => Err(failure),
+    };
+    match outcome {
+        Ok(_) => Ok(see_other(&notice::with(&path, "saved"))),
+        Err(failure) => {
+            let is_stale = failure.code() == ProblemCode::StatusConflict;
+            let (tried, status) = Tried::new(&form, failure, "action")?;
+            let shown = Shown { typed: Some((typed, seen)), tried, status, is_stale };
+            render(app, caller, frame, namespace, shown).await
+        }
+    }
+}

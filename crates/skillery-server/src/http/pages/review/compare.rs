@@ -1,0 +1,172 @@
+//! `GET /{id}/versions/{version}/diff`: what changed from one version to another.
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::{DiffResponse, DiffSide, VersionSummary};
+use skillery_core::time::Time;
+use skillery_core::{SkillId, Version, VersionStatus};
+
+use super::super::frame::{Frame, page, see_other};
+use super::super::place::encoded;
+use super::super::show;
+use super::super::skill::Header;
+use super::asked::Asked;
+use super::changes::Changes;
+use super::lines::{FileView, Files, Line, Room, Row, Shown, laid_out};
+use super::may_review;
+use super::talking::Talking;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::api::versions as versions_api;
+use crate::http::call::Call;
+use crate::review;
+use crate::skill;
+
+/// What changed from one version to another.
+pub const DIFF: &str = "/{id}/versions/{version}/diff";
+
+const ROOM: Room = Room { rows: 34_000, colours: 14_000 };
+
+/// A diff as it is shown on a page.
+pub struct Shows {
+    /// What is said of both versions.
+    pub changes: Changes,
+    /// The files.
+    pub files: Files,
+    /// The older version; nothing where everything is new.
+    pub from: Option<Version>,
+    /// How many files are not the same.
+    pub changed: usize,
+    /// How many are.
+    pub unchanged: u64,
+    /// Lines that were added.
+    pub added: u64,
+    /// Lines that were removed.
+    pub removed: u64,
+    /// Hidden characters in what was added.
+    pub hidden: u64,
+    /// Whether lines are left out somewhere.
+    pub truncated: bool,
+    /// The address of the patch.
+    pub patch: String,
+}
+
+impl Shows {
+    /// Compares, and lays out what a page has room for.
+    pub async fn of(
+        app: &App,
+        caller: &Caller,
+        id: &SkillId,
+        version: &Version,
+        asked: &Asked,
+        room: Room,
+    ) -> Result<Self> {
+        let diff = review::diff(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
+        let from = diff.from.as_ref().map(|end| end.version.clone());
+        let named = from.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        let patch =
+            format!("/api/v1/skills/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
+        let asked = asked.clone();
+        let turn = app.reading.turn().await?;
+        turn.work(move || {
+            let mut diff: DiffResponse = diff;
+            let (changed, hidden) = (diff.files.len(), diff.files.iter().map(|file| file.hidden).sum());
+            let files = laid_out(&mut diff, &asked, room);
+            Ok(Self {
+                files,
+                from,
+                changed,
+                unchanged: diff.unchanged,
+                added: diff.added,
+                removed: diff.removed,
+                hidden,
+                truncated: diff.truncated,
+                patch,
+                changes: Changes::of(diff),
+            })
+        })
+        .await
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/review/diff.html")]
+struct DiffPage {
+    frame: Frame,
+    header: Header,
+    version: Version,
+    shows: Shows,
+    asked: Asked,
+    path: String,
+    /// Versions that may be compared.
+    versions: Vec<VersionSummary>,
+    may_review: bool,
+    /// Nothing is said here: that is done where a version is reviewed.
+    talking: Talking,
+    now: Time,
+}
+
+impl DiffPage {
+    fn is_from(&self, version: &Version) -> bool {
+        self.shows.from.as_ref() == Some(version)
+    }
+
+    /// Where a file is as it is in the newer version, or where that has none in the older one.
+    fn whole(&self, file: &FileView) -> Option<String> {
+        whole(&self.header.id, &self.version, self.shows.from.as_ref(), file)
+    }
+
+    fn anchor(&self, place: impl show::Count, line: &Line) -> String {
+        let side = if line.side() == DiffSide::New { "n" } else { "o" };
+        format!("f{}{side}{}", self.shows.files.offset as i64 + place.number(), line.number())
+    }
+}
+
+/// Where a file is as it is in the newer version, or where that has none in the older one.
+pub fn whole(id: &SkillId, version: &Version, from: Option<&Version>, file: &FileView) -> Option<String> {
+    let (version, file) = match (&file.file.after, &file.file.before, from) {
+        (Some(file), ..) => (version, file),
+        (None, Some(file), Some(from)) => (from, file),
+        _ => return None,
+    };
+    Some(format!("/{id}/versions/{version}/files/{}", encoded(&file.path)))
+}
+
+/// Menus have so many versions, the highest of them.
+const MENU: usize = 200;
+
+/// What changed from one version to another, both chosen from menus.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
+    let (app, caller) = (&call.app, &call.caller);
+    let asked = Asked::of(call)?;
+    if let Some(to) = call.parsed::<Version>("to")?.filter(|to| to != version) {
+        return Ok(see_other(&asked.all(&format!("/{id}/versions/{to}/diff"))));
+    }
+    let row = skill::find(app, caller, id).await?;
+    let shows = Shows::of(app, caller, &row.id, version, &asked, ROOM).await?;
+    let mut versions = versions_api::seen(app, caller, &row).await?;
+    let mut header = Header::new(row.id.clone(), row.visibility, row.latest.clone(), "version").of(version);
+    header.versions = versions.len();
+    let publisher =
+        versions.iter().find(|known| known.version == *version).map(|known| known.publisher.clone());
+    // What was rejected or is quarantined is handed out to nobody.
+    versions.retain(|known| !matches!(known.status, VersionStatus::Rejected | VersionStatus::Quarantined));
+    versions.truncate(MENU);
+    let title = match &shows.from {
+        Some(from) => format!("{} from {from} to {version}", row.id),
+        None => format!("{} {version}, all of it", row.id),
+    };
+    page(&DiffPage {
+        frame: frame.titled(title).part("skill"),
+        path: format!("/{}/versions/{version}/diff", row.id),
+        may_review: publisher.is_some_and(|publisher| may_review(caller, &row.id, &publisher)),
+        version: version.clone(),
+        talking: Talking::default(),
+        now: app.environment.now(),
+        header,
+        shows,
+        asked,
+        versions,
+    })
+}

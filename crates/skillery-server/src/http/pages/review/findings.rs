@@ -1,0 +1,175 @@
+//! `GET /{id}/versions/{version}/findings`: what the rules for skills find in a version, in plain words.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::api::VersionFinding;
+use skillery_core::lint::LintRule;
+use skillery_core::{Digest, SkillId, Version};
+
+use super::super::desk::Pager;
+use super::super::frame::{Frame, page};
+use super::super::place;
+use super::super::show;
+use super::super::skill::Header;
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::call::Call;
+use crate::{review, skill};
+
+/// What is found in a version.
+pub const FINDINGS: &str = "/{id}/versions/{version}/findings";
+
+/// How many findings there are of each level.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Notes.
+    pub notes: usize,
+}
+
+impl Counts {
+    fn of(findings: &[VersionFinding]) -> Self {
+        let of = |level: &str| findings.iter().filter(|finding| finding.level == level).count();
+        Self { errors: of("error"), warnings: of("warning"), notes: of("note") }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.errors + self.warnings + self.notes
+    }
+
+    /// In words, the worst first.
+    pub fn words(&self) -> String {
+        let kinds = [
+            (self.errors, "error", "errors"),
+            (self.warnings, "warning", "warnings"),
+            (self.notes, "note", "notes"),
+        ];
+        let told = kinds.iter().filter(|(number, ..)| *number > 0);
+        told.map(|(number, one, many)| show::plural(*number, one, many)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The class of the pill that tells them.
+    pub fn pill(&self) -> &'static str {
+        match self {
+            Self { errors: 1.., .. } => "bad",
+            Self { warnings: 1.., .. } => "warn",
+            Self { notes: 1.., .. } => "",
+            _ => "good",
+        }
+    }
+}
+
+/// How many findings a version that is handed out has: looked for once for each bundle and id.
+pub async fn counts(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    digest: Digest,
+) -> Result<Counts> {
+    let key = format!("findings {digest} {id}");
+    if let Some(ready) = app.rendered.get(&key) {
+        let mut numbers = ready.split(' ').map(|number| number.parse().unwrap_or_default());
+        let mut next = || numbers.next().unwrap_or_default();
+        return Ok(Counts { errors: next(), warnings: next(), notes: next() });
+    }
+    let counts = Counts::of(&review::findings(app, caller, id, version).await?.findings);
+    let Counts { errors, warnings, notes } = counts;
+    app.rendered.insert(key, Arc::from(format!("{errors} {warnings} {notes}")));
+    Ok(counts)
+}
+
+/// Findings of one rule, which stand together.
+struct Told {
+    rule: String,
+    level: String,
+    title: String,
+    help: &'static str,
+    places: Vec<VersionFinding>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/review/findings.html")]
+struct FindingsPage {
+    frame: Frame,
+    header: Header,
+    version: Version,
+    counts: Counts,
+    told: Vec<Told>,
+    rules: usize,
+    files: usize,
+    pager: Pager,
+}
+
+impl FindingsPage {
+    fn file(&self, finding: &VersionFinding) -> String {
+        let file =
+            format!("/{}/versions/{}/files/{}", self.header.id, self.version, place::encoded(&finding.path));
+        match finding.line {
+            // A page of a file has a thousand lines; a link says from where on.
+            Some(line) if line > 500 => format!("{file}?from={}#L{line}", line - 20),
+            Some(line) => format!("{file}#L{line}"),
+            None => file,
+        }
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        !path.is_empty()
+    }
+}
+
+/// Rows of a page: a message may be long.
+const ROWS: usize = 50;
+
+/// What is found in a version, the worst first.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
+    let (app, caller) = (&call.app, &call.caller);
+    let mut rows = call.page()?;
+    rows.limit = rows.limit.clamp(1, ROWS);
+    let (row, shown) = skill::handed_out(app, caller, id, version).await?;
+    let mut findings = review::findings(app, caller, &row.id, version).await?.findings;
+    let counts = Counts::of(&findings);
+    let weight = |level: &str| ["error", "warning", "note"].iter().position(|known| *known == level);
+    findings.sort_by_key(|finding| (weight(&finding.level), rule_place(&finding.rule)));
+    let total = findings.len();
+    let mut told: Vec<Told> = Vec::new();
+    for finding in findings.into_iter().skip(rows.offset).take(rows.limit) {
+        match told.last_mut().filter(|last| last.rule == finding.rule && last.level == finding.level) {
+            Some(last) => last.places.push(finding),
+            None => told.push(of_rule(finding)),
+        }
+    }
+    let path = format!("/{}/versions/{version}/findings", row.id);
+    page(&FindingsPage {
+        frame: frame.titled(format!("Findings in {} {version}", row.id)).part("skill"),
+        header: Header::new(row.id.clone(), row.visibility, row.latest.clone(), "version").of(version),
+        version: version.clone(),
+        counts,
+        told,
+        rules: LintRule::ALL.len(),
+        files: shown.files.len(),
+        pager: Pager::of(app, &path, &[], rows, total as u64),
+    })
+}
+
+fn rule_place(rule: &str) -> Option<usize> {
+    LintRule::ALL.iter().position(|known| known.as_str() == rule)
+}
+
+fn of_rule(finding: VersionFinding) -> Told {
+    let rule = rule_place(&finding.rule).map(|place| LintRule::ALL[place]);
+    Told {
+        rule: finding.rule.clone(),
+        level: finding.level.clone(),
+        title: rule.map_or_else(|| finding.rule.clone(), |rule| rule.title().to_owned()),
+        help: rule.map_or("", LintRule::help),
+        places: vec![finding],
+    }
+}

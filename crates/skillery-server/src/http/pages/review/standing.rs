@@ -1,0 +1,215 @@
+//! How far a version is, in words.
+
+use std::collections::BTreeMap;
+
+use skillery_core::api::{ApprovalsResponse, GroupSummary, StageStanding};
+use skillery_core::approval::{Fact, HeldFor};
+use skillery_core::event::Event;
+use skillery_core::time::Time;
+use skillery_core::{Role, VersionStatus};
+
+use super::super::show;
+use crate::app::App;
+use crate::db::log;
+use crate::failure::{Failure, Result};
+
+/// A stage, as people read it.
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// The namespace whose policy has it.
+    pub namespace: String,
+    /// What it needs.
+    pub needs: String,
+    /// Who are in its group.
+    pub members: Option<String>,
+    /// Who counts for it.
+    pub given: String,
+    /// What is missing, and why.
+    pub missing: String,
+    /// `done`, `open` or `later`.
+    pub state: &'static str,
+}
+
+/// The stages, in order.
+pub fn stages(standing: &ApprovalsResponse, groups: &[GroupSummary]) -> Vec<Stage> {
+    let waits = standing.status == VersionStatus::Pending;
+    standing
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(place, stage)| told(&standing.stages[..place], stage, groups, waits))
+        .collect()
+}
+
+fn told(before: &[StageStanding], stage: &StageStanding, groups: &[GroupSummary], waits: bool) -> Stage {
+    let given = stage.given.len();
+    let missing = (stage.approvals as usize).saturating_sub(given);
+    let blocker = before.iter().find(|other| other.namespace == stage.namespace && !other.is_complete);
+    let (state, missing) = match (stage.is_complete, stage.is_open) {
+        (true, _) => ("done", String::new()),
+        (false, true) if missing == 0 => {
+            ("open", "It has enough approvals, and one of them has to be given again.".to_owned())
+        }
+        (false, true) => {
+            ("open", format!("{} missing.", show::plural(missing, "approval is", "approvals are")))
+        }
+        (false, false) => match blocker.filter(|_| waits) {
+            Some(blocker) => ("later", format!("It opens when {} is complete.", blocker.name)),
+            None => ("later", "It is not open.".to_owned()),
+        },
+    };
+    let members = stage.group.as_ref().and_then(|group| {
+        let found =
+            groups.iter().find(|known| known.namespace == stage.namespace && known.group == *group)?;
+        Some(few(&found.users))
+    });
+    Stage {
+        name: stage.name.to_string(),
+        namespace: stage.namespace.clone(),
+        needs: needs(
+            stage.approvals,
+            stage.role,
+            stage.group.as_ref().map(ToString::to_string),
+            stage.signed,
+        ),
+        members,
+        given: stage.given.join(", "),
+        missing,
+        state,
+    }
+}
+
+/// Some names of many.
+fn few(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names {
+        [] => "nobody".to_owned(),
+        names if names.len() > MOST => {
+            format!("{} and {} more", names[..MOST].join(", "), names.len() - MOST)
+        }
+        names => names.join(", "),
+    }
+}
+
+/// What a stage needs.
+pub fn needs(approvals: u32, role: Role, group: Option<String>, signed: bool) -> String {
+    let who = match role {
+        Role::Owner => "owner",
+        Role::Admin => "admin",
+        _ => "reviewer",
+    };
+    let mut text = match approvals {
+        1 => format!("1 {who}{}", if role == Role::Owner { "" } else { " or above" }),
+        many => format!("{many} {who}s{}", if role == Role::Owner { "" } else { " or above" }),
+    };
+    if let Some(group) = group {
+        text += &format!(" of the group {group}");
+    }
+    if signed {
+        text += ", by signed reviews";
+    }
+    text
+}
+
+/// What a fact means.
+pub fn fact(fact: Fact) -> &'static str {
+    match fact {
+        Fact::FirstVersion => "no version was released before",
+        Fact::NewPermissions => "it asks for new permissions",
+        Fact::FindingsNote => "the rules found notes",
+        Fact::FindingsWarning => "the rules found warnings",
+        Fact::FindingsError => "the rules found errors",
+        Fact::ExternalDependency => "it needs a skill of another org",
+        Fact::Public => "everybody sees the skill",
+        Fact::Patch => "it is a patch",
+    }
+}
+
+/// Why it waits again.
+pub fn held(why: HeldFor) -> &'static str {
+    match why {
+        HeldFor::Public => "It was handed out before, and waits again since the skill was made public.",
+        HeldFor::Review => "It was handed out before, and waits again since nobody looked at it in time.",
+    }
+}
+
+/// Something that happened to a version.
+pub struct Step {
+    /// When.
+    pub at: Time,
+    /// Who did it.
+    pub who: String,
+    /// What.
+    pub what: &'static str,
+    /// Why, as far as it was said.
+    pub said: String,
+    /// Whether it is an approval, and whether that counts now.
+    pub counts: Option<bool>,
+    /// Whether the reviewer has signed it.
+    pub signed: bool,
+    /// The number of its entry in the log.
+    pub index: u64,
+}
+
+/// Entries that are told.
+const STEPS: usize = 60;
+
+/// What happened to a version, the last first.
+pub async fn history(app: &App, standing: &ApprovalsResponse) -> Result<Vec<Step>> {
+    let decisions: BTreeMap<u64, _> =
+        standing.decisions.iter().map(|decision| (decision.log_index, decision)).collect();
+    let mut steps = Vec::new();
+    for (index, opening, name) in
+        log::of_version(&app.db, &standing.id.key(), &standing.version, STEPS).await?
+    {
+        let entry = opening.parse().map_err(Failure::internal)?;
+        if entry.event.version() != Some(&standing.version) {
+            continue;
+        }
+        let decision = decisions.get(&index);
+        let is_approval = matches!(entry.event, Event::VersionApproved { .. });
+        let forced = standing.forced.as_ref().filter(|forced| forced.log_index == index);
+        let said = decision.map(|decision| decision.comment.clone());
+        let said = said.or_else(|| forced.map(|forced| forced.reason.clone())).unwrap_or_default();
+        steps.push(Step {
+            at: entry.time,
+            who: name.unwrap_or_else(|| "The registry".to_owned()),
+            what: words(&entry.event),
+            said: cut(&said),
+            // An earlier approval of the same reviewer has a later one in its place.
+            counts: is_approval.then(|| decision.is_some_and(|decision| decision.counts)),
+            signed: decision.is_some_and(|decision| decision.signed),
+            index,
+        });
+    }
+    Ok(steps)
+}
+
+fn cut(text: &str) -> String {
+    const MOST: usize = 600;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn words(event: &Event) -> &'static str {
+    match event {
+        Event::VersionPublished { policies, .. } if policies.is_empty() => "published it",
+        Event::VersionPublished { .. } => "published it, and it waits for approval",
+        Event::VersionSigned { .. } => "signed it",
+        Event::VersionApproved { .. } => "approved it",
+        Event::VersionRejected { .. } => "rejected it",
+        Event::VersionChangesRequested { .. } => "asked for changes",
+        Event::VersionYanked { .. } => "yanked it",
+        Event::VersionUnyanked { .. } => "took the yank back",
+        Event::VersionQuarantined { .. } => "quarantined it",
+        Event::VersionReleased { .. } => "released it",
+        Event::VersionForced { .. } => "released it without the approvals that it waited for",
+        Event::VersionHeld { .. } => "has it wait again",
+        Event::VersionDue { .. } => "wants it looked at again",
+        Event::VersionReviewed { .. } => "completed another look at it",
+        _ => "changed something about it",
+    }
+}
