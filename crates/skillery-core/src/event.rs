@@ -1,6 +1,7 @@
 //! What the log holds: one entry for every change.
 
 mod about;
+mod entry;
 mod publisher;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::SignatureMark;
 use crate::approval::{AutoMark, Fact, HeldFor, PublishPolicy};
 use crate::sign::review::ReviewMark;
-use crate::time::Time;
 use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
+pub use entry::LogEntry;
 pub use publisher::PublisherMatch;
 
 /// A change. The tag is the entry's kind; the rest its body. Bodies hold no name of a person, no text that a person
@@ -43,6 +44,14 @@ pub enum Event {
         user: String,
         /// Off, or on again.
         disabled: bool,
+    },
+    /// A user is on no leaderboard any more, or may be on them again.
+    #[serde(rename = "user.listed")]
+    UserListed {
+        /// Whom.
+        user: String,
+        /// Whether the user may be on them.
+        listed: bool,
     },
     /// An org was made, or claimed by its first publisher.
     #[serde(rename = "org.created")]
@@ -150,6 +159,17 @@ pub enum Event {
         webhook: String,
         /// Where.
         namespace: String,
+    },
+    /// What is told of how the skills of a namespace and below it are used.
+    #[serde(rename = "insight.set")]
+    InsightSet {
+        /// Where.
+        namespace: String,
+        /// Figures about fewer users are withheld, where that is more than the registry has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        k: Option<u32>,
+        /// Whether they count on leaderboards.
+        listed: bool,
     },
     /// A namespace demands approvals of what is published in it and below it, or demands others.
     #[serde(rename = "policy.set")]
@@ -475,20 +495,4 @@ pub enum Audience<'event> {
     OfOrg(&'event str),
     /// Admins of the registry.
     Admins,
-}
-
-/// One entry of the log as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LogEntry {
-    /// Its number: the first is 0, and none is missing.
-    pub index: i64,
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub time: Time,
-    /// The id of the user who did it; none for the registry itself.
-    pub actor: Option<String>,
-    /// What was done.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub event: Event,
 }

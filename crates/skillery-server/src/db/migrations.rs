@@ -31,6 +31,7 @@ const COMMENTS: &str = include_str!("migrations/0018_comments.sql");
 const REVIEW: &str = include_str!("migrations/0019_review.sql");
 const INSIGHT: &str = include_str!("migrations/0020_insight.sql");
 const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
+const INSIGHT_WISHES: &str = include_str!("migrations/0025_insight_wishes.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -66,6 +67,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (19, "review", REVIEW),
         (20, "insight", INSIGHT),
         (21, "notifications", NOTIFICATIONS),
+        (25, "insight wishes", INSIGHT_WISHES),
     ]
     .into_iter()
     .map(|(number, name, text)| {
