@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod facts;
 mod feeds;
+mod insight;
 mod provider;
 mod settings;
 mod sign_in;

@@ -6,6 +6,7 @@
 mod account;
 mod admin;
 mod ask;
+mod insight;
 mod jobs;
 mod keys;
 mod limits;
@@ -31,6 +32,7 @@ use super::frame::Frame;
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
+pub use pager::Pager;
 pub use skill::Manage;
 
 /// A page of this room.
@@ -46,6 +48,8 @@ pub enum Place {
     Namespace(Namespace),
     /// Who has which role.
     Members(Namespace),
+    /// How its skills are used.
+    Insight(Namespace),
     /// What is demanded of versions.
     Policy(Namespace),
     /// Which builds may publish.
@@ -79,6 +83,7 @@ const TOKENS: &str = "/account/tokens";
 const KEYS: &str = "/account/keys";
 const NAMESPACE: &str = "/orgs/{namespace}";
 const MEMBERS: &str = "/orgs/{namespace}/members";
+const INSIGHT: &str = "/orgs/{namespace}/usage";
 const POLICY: &str = "/orgs/{namespace}/policy";
 const PUBLISHERS: &str = "/orgs/{namespace}/publishers";
 const SIGNING_SECRET: &str = "/orgs/{namespace}/signing-secret";
@@ -101,6 +106,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
+    ("get", INSIGHT, Who::Scope(Scope::Read)),
+    ("post", INSIGHT, Who::Scope(Scope::Admin)),
     ("get", POLICY, Who::Scope(Scope::Read)),
     ("post", POLICY, Who::Scope(Scope::Admin)),
     ("get", PUBLISHERS, Who::Scope(Scope::Admin)),
@@ -130,6 +137,7 @@ impl Place {
             Self::Keys => KEYS,
             Self::Namespace(_) => NAMESPACE,
             Self::Members(_) => MEMBERS,
+            Self::Insight(_) => INSIGHT,
             Self::Policy(_) => POLICY,
             Self::Publishers(_) => PUBLISHERS,
             Self::SigningSecret(_) => SIGNING_SECRET,
@@ -171,6 +179,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["login", "oidc"] => Some(Place::Provider),
         ["login", "oidc", "callback"] => Some(Place::Arrival),
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
+        ["orgs", place @ .., "usage"] => Some(Place::Insight(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
         ["orgs", place @ .., "publishers"] => Some(Place::Publishers(namespace(place)?)),
         ["orgs", org, "signing-secret"] => Some(Place::SigningSecret(org.parse().ok()?)),
@@ -193,6 +202,8 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
+        (Place::Insight(namespace), Method::GET) => insight::show(&call, frame, &namespace).await,
+        (Place::Insight(namespace), Method::POST) => insight::change(call, frame, &namespace).await,
         (Place::Policy(namespace), Method::GET) => policy::show(&call, frame, &namespace).await,
         (Place::Policy(namespace), Method::POST) => policy::change(call, frame, &namespace).await,
         (Place::Publishers(namespace), Method::GET) => publishers::show(&call, frame, &namespace).await,
@@ -228,6 +239,7 @@ mod tests {
             ("account/tool", None),
             ("orgs/acme/email", Some(Place::Namespace(namespace()))),
             ("orgs/acme/email/members", Some(Place::Members(namespace()))),
+            ("orgs/acme/email/usage", Some(Place::Insight(namespace()))),
             ("orgs/members", None),
             ("orgs", None),
             ("orgs/acme/email/signing-secret", None),
