@@ -45,6 +45,14 @@ pub enum Event {
         /// Off, or on again.
         disabled: bool,
     },
+    /// A user is on no leaderboard any more, or may be on them again.
+    #[serde(rename = "user.listed")]
+    UserListed {
+        /// Whom.
+        user: String,
+        /// Whether the user may be on them.
+        listed: bool,
+    },
     /// An org was made, or claimed by its first publisher.
     #[serde(rename = "org.created")]
     OrgCreated {
@@ -151,6 +159,17 @@ pub enum Event {
         webhook: String,
         /// Where.
         namespace: String,
+    },
+    /// What is told of how the skills of a namespace and below it are used.
+    #[serde(rename = "insight.set")]
+    InsightSet {
+        /// Where.
+        namespace: String,
+        /// Figures about fewer users are withheld, where that is more than the registry has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        k: Option<u32>,
+        /// Whether they count on leaderboards.
+        listed: bool,
     },
     /// A namespace demands approvals of what is published in it and below it, or demands others.
     #[serde(rename = "policy.set")]

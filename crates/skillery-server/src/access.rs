@@ -132,7 +132,53 @@ impl Identity {
     }
 }
 
+/// What a caller sees, for queries that find skills of strangers and for what is kept of their answers.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// What is public, and nothing more: nobody in particular.
+    pub is_public: bool,
+    /// Everything.
+    pub is_all: bool,
+    /// The user whose roles count.
+    pub user: String,
+    /// Keys of the namespaces that the token is bound to; to none where there are none.
+    pub bounds: Vec<String>,
+    /// Keys of the highest namespaces in which also private skills are seen.
+    pub places: Vec<String>,
+}
+
+impl Sight {
+    /// The same for callers who see the same, and for no others.
+    pub fn key(&self) -> String {
+        match (self.is_public, self.is_all) {
+            (true, _) => "public".to_owned(),
+            (_, true) => "all".to_owned(),
+            // Keys have neither blanks nor bars.
+            _ => format!("{}|{}", self.bounds.join(" "), self.places.join(" ")),
+        }
+    }
+}
+
 impl Caller {
+    /// What the caller sees: as [`Caller::sees`] has it, for all namespaces.
+    pub fn sight(&self) -> Sight {
+        let Some(identity) = self.identity.as_ref().filter(|identity| identity.has(Scope::Read)) else {
+            return Sight { is_public: true, ..Sight::default() };
+        };
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names.dedup();
+            names
+        };
+        Sight {
+            is_public: false,
+            is_all: identity.is_site_admin(),
+            user: identity.user.id.clone(),
+            bounds: sorted(identity.token.namespaces.clone()),
+            places: sorted(identity.places().into_iter().map(str::to_owned).collect()),
+        }
+    }
+
     /// A caller without a token.
     pub fn anonymous() -> Self {
         Self::default()

@@ -23,7 +23,7 @@ use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
 use crate::http::pages::{ByLength, Rendered};
-use crate::insight::{Boards, Content};
+use crate::insight::{Boards, Content, Kept};
 use crate::jobs::Work;
 use crate::metrics::Metrics;
 use crate::notify::{Due, Mailer, MailerError};
@@ -86,6 +86,8 @@ pub struct App {
     pub manifests: Cache<String, Arc<Manifest>, BySize>,
     /// Leaderboards that were made just now.
     pub boards: Arc<Boards>,
+    /// What was found out of how skills are used just now.
+    pub insight: Arc<Kept>,
     /// What the files of versions say for their health, by id and digest.
     pub health: Cache<String, Content>,
     /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
@@ -231,19 +233,14 @@ impl App {
         let lock = lock(&settings)?;
         let ready = Arc::new(Ready::new(settings.cache_megabytes.max(1) * 1024 * 1024));
         let identities = Arc::new(Identities::default());
-        let boards = Arc::new(Boards::default());
+        let (boards, insight) = (Arc::new(Boards::default()), Arc::new(Kept::default()));
         let on_commit = {
-            let (ready, identities, boards) =
-                (Arc::clone(&ready), Arc::clone(&identities), Arc::clone(&boards));
+            let (ready, identities) = (Arc::clone(&ready), Arc::clone(&identities));
+            let (boards, insight) = (Arc::clone(&boards), Arc::clone(&insight));
             move |entries: &[db::Committed]| {
                 entries.iter().for_each(|entry| {
-                    forget(
-                        &ready,
-                        &identities,
-                        &boards,
-                        entry.event.skill().map(SkillId::key).as_deref(),
-                        &entry.event,
-                    )
+                    let skill = entry.event.skill().map(SkillId::key);
+                    forget(&ready, &identities, (&boards, &insight), skill.as_deref(), &entry.event)
                 });
             }
         };
@@ -289,6 +286,7 @@ impl App {
             identities,
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, BySize),
             boards,
+            insight,
             health: Cache::new(HEALTH),
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
             signing_secrets: Cache::new(ORGS),
@@ -317,7 +315,7 @@ impl App {
 
     /// A change was committed somewhere: what is remembered of it must go.
     pub fn forget(&self, skill: Option<&str>, event: &Event) {
-        forget(&self.ready, &self.identities, &self.boards, skill, event);
+        forget(&self.ready, &self.identities, (&self.boards, &self.insight), skill, event);
     }
 
     /// New requests should go elsewhere: readiness says so from now on.
@@ -355,9 +353,24 @@ fn lock(settings: &Settings) -> Result<std::fs::File, StartError> {
         .ok_or_else(|| StartError::InUse(settings.data.clone()))
 }
 
-fn forget(ready: &Ready, identities: &Identities, boards: &Boards, skill: Option<&str>, event: &Event) {
-    if matches!(event, Event::VisibilityChanged { .. } | Event::Unknown) {
+fn forget(
+    ready: &Ready,
+    identities: &Identities,
+    (boards, insight): (&Boards, &Kept),
+    skill: Option<&str>,
+    event: &Event,
+) {
+    if matches!(
+        event,
+        Event::VisibilityChanged { .. }
+            | Event::UserListed { .. }
+            | Event::InsightSet { .. }
+            | Event::Unknown
+    ) {
         boards.forget();
+    }
+    if matches!(event, Event::Unknown) {
+        insight.graph_changed();
     }
     if let Some(skill) = skill {
         ready.content.raise(skill);
@@ -370,6 +383,7 @@ fn forget(ready: &Ready, identities: &Identities, boards: &Boards, skill: Option
         ) || event.is_said();
         if let Some((namespace, _)) = skill.rsplit_once('/').filter(|_| !is_opinion) {
             ready.namespaces.raise(namespace);
+            insight.graph_changed();
         }
     }
     if event.changes_access() {

@@ -191,6 +191,9 @@ async fn flush_user_installs(app: &App) -> Result<()> {
             app.counters.give_back_users(installs);
             return Err(failure);
         }
+        for (key, _) in &batch {
+            app.ready.counts.raise(&key.skill);
+        }
     }
     Ok(())
 }

@@ -152,6 +152,33 @@ async function standings(page, world) {
   must((await page.getByRole("main").textContent()).includes("1.3.0"), "a reviewer does not see what waits");
 }
 
+/// How a skill is used, what of that is told, and being left out of what is compared.
+async function insight(page, world) {
+  await page.goto(`${world.url}/acme/tool-00`);
+  await page.getByRole("navigation", { name: "Skill", exact: true }).getByRole("link", { name: "Insight" }).click();
+  await page.waitForURL(/\/usage$/);
+  must(await page.getByRole("img", { name: "Installs of acme/tool-00 by day" }).count() === 1, "the picture has no name");
+  await page.getByText("The figures as a table").click();
+  must(await page.getByRole("table", { name: "Installs by day" }).getByRole("row").count() === 29, "the table has not every day");
+  await page.getByRole("link", { name: "Weeks" }).click();
+  await page.waitForURL(/by=week/);
+  must(await page.getByRole("img", { name: "Installs of acme/tool-00 by week" }).count() === 1, "weeks have no picture");
+  await signIn(page, world, "ada", "/orgs/acme/usage");
+  await page.getByLabel("Withhold figures about fewer users than").fill("50");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  must((await page.getByRole("main").textContent()).includes("fewer than 50 users"), "what is withheld is not said");
+  await page.getByLabel("Withhold figures about fewer users than").fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Nothing is withheld").waitFor();
+  await page.goto(`${world.url}/trending`);
+  await page.getByRole("navigation", { name: "Trending" }).getByRole("link", { name: "Authors" }).click();
+  await page.getByRole("button", { name: "Leave me out" }).click();
+  await page.getByText("You are on no list").waitFor();
+  await page.getByRole("button", { name: "Take me in" }).click();
+  await page.getByText("You may be on this list").waitFor();
+}
+
 async function theme(page, world) {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.goto(`${world.url}/search?q=tool`);
@@ -446,7 +473,7 @@ async function policy(page, world) {
   must((await page.getByRole("main").textContent()).includes("The policy was removed."), "the history does not tell it");
 }
 
-const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, theme, keyboard };
+const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard };
 
 /// Does all of it; `tell` is called with what came of each.
 export async function flows(browser, world, tell) {

@@ -59,6 +59,7 @@ impl Stock {
         stock.publish_standings()?;
         stock.publish_hostile()?;
         stock.rate(&cleo)?;
+        stock.install()?;
         for number in 0..40 {
             let asked = json!({"label": format!("spare {number}"), "scopes": ["read"], "user": "dan"});
             let made = stock.admin.call("POST", "/tokens", &asked)?;
@@ -265,6 +266,25 @@ impl Stock {
         let text: String = hostile.chars().take(1_000).collect();
         let report = json!({"skill": "acme/hostile", "review": "ben", "reason": "abuse", "text": text});
         self.dan.call("POST", "/reports", &report).map(drop)
+    }
+
+    /// People and programs that have what there is, one of them what was taken back.
+    fn install(&self) -> Result<()> {
+        for (caller, path) in [
+            (&self.ben, "acme/tool-00/download?version=1.2.0"),
+            (&self.dan, "acme/tool-00/download"),
+            (&self.admin, "acme/tool-00/download"),
+            (&self.dan, "acme/tool-01/download"),
+            (&self.dan, "acme/shaky/versions/1.0.1/bundle"),
+            (&self.ben, "acme/hostile/versions/0.9.0/bundle"),
+        ] {
+            let answer =
+                caller.send("GET", &format!("/api/v1/skills/{path}"), "application/json", Vec::new())?;
+            if answer.status()? != 200 {
+                bail!("`{path}` is answered with `{}`", answer.start);
+            }
+        }
+        Ok(())
     }
 
     fn enrol(&mut self, program: &Path, url: &str, folder: &Path) -> Result<()> {

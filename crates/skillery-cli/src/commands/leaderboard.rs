@@ -7,7 +7,7 @@ use skillery_client::Page;
 use skillery_core::api::{BoardOf, BoardPeriod};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, left, right};
+use crate::output::{Grid, Line, Tone, left, right};
 use crate::session::Session;
 
 /// Arguments of `leaderboard`.
@@ -17,9 +17,10 @@ Examples:
   skillery leaderboard
   skillery leaderboard --of teams --period week
   skillery leaderboard --json | jq -r '.places[].name'
+  skillery leaderboard --leave                       be on no board any more
 
 Counted are users who are signed in and are no members of the skill's org, each once. Downloads without a token, more of \
-them, and more tokens change nothing.")]
+them, and more tokens change nothing. Who wants to be on no board is on none.")]
 pub(crate) struct LeaderboardArgs {
     /// Who is compared: `authors` or `teams`
     #[arg(long, value_name = "WHO", default_value = "authors", value_parser = BoardOf::from_str)]
@@ -32,10 +33,27 @@ pub(crate) struct LeaderboardArgs {
     /// Show at most so many
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
     limit: u64,
+
+    /// Be on no board any more
+    #[arg(long, conflicts_with_all = ["of", "period", "limit", "join"])]
+    leave: bool,
+
+    /// Be on boards again
+    #[arg(long, conflicts_with_all = ["of", "period", "limit"])]
+    join: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandResult {
+    if args.leave || args.join {
+        let listed = session.client()?.set_listed(args.join).await?;
+        session.output.show(&listed, |page| {
+            let where_to =
+                if listed.listed { "you may be on leaderboards" } else { "you are on no leaderboard" };
+            page.line(Line::default().toned(Tone::Good, where_to));
+        })?;
+        return Ok(Exit::Done);
+    }
     let page = Page { limit: Some(args.limit), offset: None };
     let board = session.client()?.leaderboard(args.of, args.period, page).await?;
     session.output.show(&board, |page| {
@@ -53,8 +71,8 @@ pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandRes
             grid.row([
                 place.rank.to_string(),
                 place.name.clone(),
-                figure(place.consumers, board.k),
-                figure(place.raters, board.k),
+                figure(place.consumers, place.k),
+                figure(place.raters, place.k),
                 place.rating.map_or_else(|| "-".to_owned(), |rating| format!("{rating:.1}")),
             ]);
         }

@@ -27,6 +27,7 @@ pub(crate) mod notifications;
 pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
+mod org_insight;
 mod org_policy;
 pub(crate) mod outdated;
 pub(crate) mod packages;

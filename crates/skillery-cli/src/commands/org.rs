@@ -6,6 +6,7 @@ use skillery_client::Keys;
 use skillery_core::api::{CreateOrgRequest, OrgSummary};
 use skillery_core::{Namespace, Role, Segment};
 
+use super::org_insight::{self, OrgInsightArgs};
 use super::org_policy::{self, OrgPolicyArgs};
 use super::publisher::{self, PublisherArgs};
 use crate::failure::{CommandResult, Exit};
@@ -98,6 +99,8 @@ Examples:
     Publisher(PublisherArgs),
     /// Demand approvals or signatures of what is published in a namespace
     Policy(OrgPolicyArgs),
+    /// Show or set what is told of how the skills of a namespace are used
+    Insight(OrgInsightArgs),
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +199,7 @@ pub(crate) async fn run(session: &Session, args: &OrgArgs) -> CommandResult {
         OrgCommand::SigningSecret(args) => signing_secret(session, args).await,
         OrgCommand::Publisher(args) => publisher::run(session, args).await,
         OrgCommand::Policy(args) => org_policy::run(session, args).await,
+        OrgCommand::Insight(args) => org_insight::run(session, args).await,
     }
 }
 

@@ -81,7 +81,9 @@ fn describe_installs(page: &mut Page, installs: &InstallsResponse, bars: bool) {
     page.field("from", format!("{} to {}", installs.first_day, installs.last_day));
     page.field("installs", installs.total.to_string());
     let trend = installs.trend.map_or_else(String::new, |trend| format!(" ({:+.0} %)", trend * 100.0));
-    page.field("before", format!("{}{trend}", installs.before));
+    if let Some(before) = installs.before {
+        page.field("before", format!("{before}{trend}"));
+    }
     page.blank();
     let most = installs.periods.iter().map(|period| period.installs).max().unwrap_or(0);
     let mut columns = vec![left("FROM"), right("INSTALLS")];
@@ -98,6 +100,14 @@ fn describe_installs(page: &mut Page, installs: &InstallsResponse, bars: bool) {
         grid.row(row);
     }
     if most > 0 {
+        page.grid(grid);
+    }
+    if !installs.versions.is_empty() {
+        let mut grid = Grid::new(&[left("VERSION"), right("INSTALLS")]);
+        for version in &installs.versions {
+            grid.row([version.version.to_string(), version.installs.to_string()]);
+        }
+        page.blank();
         page.grid(grid);
     }
     for program in &installs.programs {

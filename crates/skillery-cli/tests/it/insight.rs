@@ -77,4 +77,27 @@ fn whose_skills_others_use() {
     let board = anna.run(["leaderboard", "--period", "all", "--json"]).ok().json();
     assert_eq!((&board["places"][0]["rank"], &board["places"][0]["consumers"]), (&1.into(), &1.into()));
     snapshot!("leaderboard-of-nobody", place.run(["leaderboard", "--of", "skills"]).fails(2));
+    snapshot!("leaderboard-leave", place.run(["leaderboard", "--leave"]).ok());
+    let board = anna.run(["leaderboard", "--period", "all", "--json"]).ok().json();
+    assert_eq!(board["total"], 0);
+    snapshot!("leaderboard-join", place.run(["leaderboard", "--join", "--json"]).ok());
+    snapshot!("leaderboard-both", place.run(["leaderboard", "--join", "--leave"]).fails(2));
+}
+
+#[test]
+fn a_namespace_says_what_is_told() {
+    let server = Server::start();
+    let place = server.place();
+    publish(&place, "tool", "1.0.0", "[]");
+    snapshot!("org-insight", place.run(["org", "insight", "acme"]).ok());
+    snapshot!(
+        "org-insight-set",
+        place.run(["org", "insight", "acme", "--k", "10", "--leaderboards", "off"]).ok()
+    );
+    snapshot!("org-insight-below", place.run(["org", "insight", "acme/deep", "--k", "5"]).ok());
+    // What is not named stays.
+    let set = place.run(["org", "insight", "acme", "--k", "none", "--json"]).ok().json();
+    assert_eq!((&set["k"], &set["leaderboards"]), (&serde_json::Value::Null, &false.into()));
+    snapshot!("org-insight-wrong", place.run(["org", "insight", "acme", "--k", "0"]).fails(2));
+    snapshot!("org-insight-nowhere", place.run(["org", "insight", "nowhere"]).fails(4));
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use skillery_core::api::{
     AdoptionResponse, BoardOf, BoardPeriod, DependenciesResponse, DependentsResponse, HealthResponse,
-    InstallsResponse, LeaderboardResponse, Unit,
+    InstallsResponse, LeaderboardResponse, Listed, NamespaceInsight, NamespaceInsightRequest, Unit,
 };
 use skillery_core::{Namespace, SkillId, Version, VersionRequest};
 
@@ -30,10 +30,21 @@ impl Client {
         by: Option<Unit>,
         days: Option<u32>,
     ) -> Result<InstallsResponse> {
-        let mut segments = vec!["orgs"];
-        segments.extend(namespace.as_str().split('/'));
-        segments.push("usage");
-        self.json(Call::get(&segments).query("by", by).query("days", days)).await
+        self.json(Call::get(&usage(namespace, &[])).query("by", by).query("days", days)).await
+    }
+
+    /// `GET /orgs/{namespace}/usage/settings`: what is told of how the skills of a namespace are used.
+    pub async fn namespace_insight(&self, namespace: &Namespace) -> Result<NamespaceInsight> {
+        self.json(Call::get(&usage(namespace, &["settings"]))).await
+    }
+
+    /// `PUT /orgs/{namespace}/usage/settings`, in place of what was set before.
+    pub async fn set_namespace_insight(
+        &self,
+        namespace: &Namespace,
+        request: &NamespaceInsightRequest,
+    ) -> Result<NamespaceInsight> {
+        self.json(Call::put(&usage(namespace, &["settings"])).body(request)?).await
     }
 
     /// `GET /skills/{id}/usage/adoption`: which versions are in use, and who still has one that was taken back.
@@ -50,6 +61,16 @@ impl Client {
     ) -> Result<LeaderboardResponse> {
         let call = Call::get(&["leaderboards"]).query("of", Some(of)).query("period", Some(period));
         self.json(page.add_to(call)).await
+    }
+
+    /// `GET /leaderboards/me`: whether one may be on them.
+    pub async fn listed(&self) -> Result<Listed> {
+        self.json(Call::get(&["leaderboards", "me"])).await
+    }
+
+    /// `PUT /leaderboards/me`.
+    pub async fn set_listed(&self, listed: bool) -> Result<Listed> {
+        self.json(Call::put(&["leaderboards", "me"]).body(&Listed { listed })?).await
     }
 
     /// `GET /skills/{id}/dependencies`: what a version needs, and what that needs.
@@ -80,4 +101,12 @@ impl Client {
     pub async fn health(&self, id: &SkillId, version: &Version) -> Result<HealthResponse> {
         self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "health"])).await
     }
+}
+
+fn usage<'a>(namespace: &'a Namespace, behind: &[&'a str]) -> Vec<&'a str> {
+    let mut segments = vec!["orgs"];
+    segments.extend(namespace.as_str().split('/'));
+    segments.push("usage");
+    segments.extend(behind);
+    segments
 }

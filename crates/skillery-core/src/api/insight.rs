@@ -13,6 +13,8 @@ pub const MAX_DAYS: u32 = 366;
 pub const MAX_PERIOD_DAYS: u32 = 3_660;
 /// Days that are covered when the caller does not say, and those whose installs say who uses what now.
 pub const USUAL_DAYS: u32 = 28;
+/// The most that a namespace may withhold figures below.
+pub const MAX_K: u32 = 1_000;
 
 word_enum! {
     /// How days are put together.
@@ -62,9 +64,9 @@ pub struct InstallsResponse {
     pub last_day: String,
     /// Installs of these days.
     pub total: u64,
-    /// Installs of as many days before them.
-    pub before: u64,
-    /// By which part `total` is above `before`, or below it; nothing where there was nothing before.
+    /// Installs of as many days before them; nothing where so many days are not kept.
+    pub before: Option<u64>,
+    /// By which part `total` is above `before`, or below it; nothing where there was nothing before, or that is not known.
     pub trend: Option<f64>,
     /// Each unit from its first day on, the earliest first; those without installs too.
     pub periods: Vec<PeriodInstalls>,
@@ -74,7 +76,7 @@ pub struct InstallsResponse {
     /// By skill, the most installed first; at most 20. Of a namespace only, and of at most 31 single days.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<SkillInstalls>,
-    /// By program, the most used first.
+    /// By program, the most used first; none where the whole would tell what is withheld.
     pub programs: Vec<ProgramInstalls>,
     /// Figures about fewer than so many are not told.
     pub k: u32,
@@ -214,6 +216,9 @@ pub struct BoardPlace {
     pub raters: Option<u64>,
     /// The mean of what these rated, in which each of them counts once; nothing where there are none, or it is withheld.
     pub rating: Option<f64>,
+    /// Figures about fewer users than so many are not told here: the most of the registry and of what is counted.
+    #[serde(default)]
+    pub k: u32,
 }
 
 /// `GET /api/v1/skills/{id}/dependencies`: what a version needs, and what that needs.
@@ -336,4 +341,47 @@ pub struct HealthResponse {
     /// The score and its parts.
     #[serde(flatten)]
     pub health: Health,
+}
+
+/// `GET /api/v1/orgs/{namespace}/usage/settings`: what is told of how the skills of a namespace and below it are used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamespaceInsight {
+    /// Where.
+    pub namespace: String,
+    /// What it sets itself: figures about fewer users are withheld.
+    pub k: Option<u32>,
+    /// Whether it lets its skills count on leaderboards.
+    pub leaderboards: bool,
+    /// What holds: the most of the registry, of the namespaces above and of this one.
+    pub effective_k: u32,
+    /// Whether its skills count on leaderboards, as all of these let them.
+    pub effective_leaderboards: bool,
+}
+
+/// `PUT /api/v1/orgs/{namespace}/usage/settings`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceInsightRequest {
+    /// Figures about fewer users are withheld; what is above holds where it is left out. Not less than the registry has, at
+    /// most 1,000.
+    #[serde(default)]
+    pub k: Option<u32>,
+    /// Whether its skills count on leaderboards; they do when it is left out.
+    #[serde(default = "yes")]
+    pub leaderboards: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `GET` and `PUT /api/v1/leaderboards/me`: whether the caller may be on leaderboards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// Whether that is so.
+    pub listed: bool,
 }

@@ -11,6 +11,7 @@ impl Event {
             Self::LogKeyRotated { .. } => "log.key-rotated",
             Self::UserCreated { .. } => "user.created",
             Self::UserDisabled { .. } => "user.disabled",
+            Self::UserListed { .. } => "user.listed",
             Self::OrgCreated { .. } => "org.created",
             Self::MemberSet { .. } => "member.set",
             Self::MemberRemoved { .. } => "member.removed",
@@ -23,6 +24,7 @@ impl Event {
             Self::SigningSecretRemoved { .. } => "org.signing-secret-removed",
             Self::WebhookAdded { .. } => "webhook.added",
             Self::WebhookRemoved { .. } => "webhook.removed",
+            Self::InsightSet { .. } => "insight.set",
             Self::PolicySet { .. } => "policy.set",
             Self::PolicyRemoved { .. } => "policy.removed",
             Self::GroupSet { .. } => "group.set",
@@ -115,9 +117,11 @@ impl Event {
             | Self::Unknown
             | Self::UserCreated { .. }
             | Self::UserDisabled { .. }
+            | Self::UserListed { .. }
             | Self::OrgCreated { .. }
             | Self::WebhookAdded { .. }
             | Self::WebhookRemoved { .. }
+            | Self::InsightSet { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
             | Self::GroupSet { .. }
@@ -168,11 +172,14 @@ impl Event {
             | Self::PublisherUntrusted { namespace, .. }
             | Self::WebhookAdded { namespace, .. }
             | Self::WebhookRemoved { namespace, .. }
+            | Self::InsightSet { namespace, .. }
             | Self::PolicySet { namespace, .. }
             | Self::PolicyRemoved { namespace }
             | Self::GroupSet { namespace, .. }
             | Self::GroupRemoved { namespace, .. } => Audience::OfOrg(namespace),
             Self::TokenIssued { namespaces, .. } if !namespaces.is_empty() => Audience::Admins,
+            // Whether somebody wants to be compared is nobody else's business.
+            Self::UserListed { .. } => Audience::Admins,
             _ => Audience::Everybody,
         }
     }
@@ -196,8 +203,10 @@ impl Event {
             | Self::LogKeyRotated { .. }
             | Self::TokenIssued { .. }
             | Self::UserLinked { .. }
+            | Self::UserListed { .. }
             | Self::WebhookAdded { .. }
             | Self::WebhookRemoved { .. }
+            | Self::InsightSet { .. }
             | Self::PolicySet { .. }
             | Self::PolicyRemoved { .. }
             | Self::GroupSet { .. }

@@ -61,7 +61,7 @@ pub async fn report(
         policies: entries(
             app,
             asked,
-            &of_kinds(&["policy.set", "policy.removed", "group.set", "group.removed"]),
+            &of_kinds(&["policy.set", "policy.removed", "group.set", "group.removed", "insight.set"]),
         )
         .await?,
     })

@@ -65,7 +65,8 @@ pub struct Standing {
 }
 
 /// How all authors or orgs stand since a time, by name. Private skills count nowhere; internal ones where they are wanted.
-/// Members of the skill's org do not count, nor authors for themselves, nor users who are switched off.
+/// Members of the skill's org do not count, nor authors for themselves, nor users who are switched off. What is of an author or
+/// a namespace that wants to be on no board counts nowhere.
 pub async fn standings(
     db: &Db,
     of: BoardOf,
@@ -78,7 +79,7 @@ pub async fn standings(
         BoardOf::Authors => (
             "a.name",
             "JOIN (SELECT DISTINCT skill, publisher FROM versions WHERE status = 'published') p ON p.skill = s.key \
-             JOIN users a ON a.id = p.publisher AND a.disabled_at IS NULL",
+             JOIN users a ON a.id = p.publisher AND a.disabled_at IS NULL AND a.unlisted_at IS NULL",
             "AND d.user_id <> p.publisher",
         ),
     };
@@ -88,7 +89,9 @@ pub async fn standings(
         format!(
             "FROM {table} d JOIN skills s ON s.key = d.skill JOIN users u ON u.id = d.user_id {join} \
              WHERE u.disabled_at IS NULL AND {visible} AND s.latest IS NOT NULL {own} \
-             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = d.user_id AND m.org = s.org)"
+             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = d.user_id AND m.org = s.org) \
+             AND NOT EXISTS (SELECT 1 FROM namespace_insight w WHERE w.org = s.org AND w.unlisted_at IS NOT NULL AND \
+             (s.namespace = w.namespace OR SUBSTR(s.namespace, 1, LENGTH(w.namespace) + 1) = w.namespace || '/'))"
         )
     };
     let mut found: HashMap<String, Standing> = HashMap::new();

@@ -4,7 +4,7 @@ use skillery_core::SkillId;
 use skillery_core::api::Unit;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::rollups::ALL_PROGRAMS;
+use super::rollups::{ALL_PROGRAMS, Cursor};
 use super::{Db, parsed};
 use crate::failure::Result;
 
@@ -28,8 +28,12 @@ pub enum Apart {
     Programs,
 }
 
-async fn figures(db: &Db, text: String, texts: &[&str], from: i64, until: i64) -> Result<Vec<Figure>> {
-    let mut query = sqlx::query(AssertSqlSafe(text)).bind(from).bind(until);
+/// The rows of a statement that asks for these numbers first, and then for these texts.
+async fn figures(db: &Db, text: String, numbers: &[i64], texts: &[&str]) -> Result<Vec<Figure>> {
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for number in numbers {
+        query = query.bind(*number);
+    }
     for text in texts {
         query = query.bind((*text).to_owned());
     }
@@ -41,15 +45,39 @@ async fn figures(db: &Db, text: String, texts: &[&str], from: i64, until: i64) -
 
 /// Downloads of a skill on each day from `from` until before `until`.
 pub async fn days(db: &Db, skill: &str, apart: Apart, from: i64, until: i64) -> Result<Vec<Figure>> {
+    days_left(db, skill, apart, None, from, until).await
+}
+
+/// The same, of what sums that have come so far do not have.
+pub async fn days_left(
+    db: &Db,
+    skill: &str,
+    apart: Apart,
+    added: Option<&Cursor>,
+    from: i64,
+    until: i64,
+) -> Result<Vec<Figure>> {
     let (part, table) = match apart {
         Apart::Versions => ("version", "installs"),
         Apart::Programs => ("program", "program_installs"),
     };
     let text = format!(
         "SELECT day, {part}, CAST(SUM(downloads) AS BIGINT) FROM {table} \
-         WHERE skill = $3 AND day >= $1 AND day < $2 GROUP BY day, {part}"
+         WHERE skill = $4 AND day >= $1 AND day < $2 AND NOT (day = $3 AND skill <= $5) GROUP BY day, {part}"
     );
-    figures(db, text, &[skill], from, until).await
+    let (from, day, last) = left(added, from);
+    figures(db, text, &[from, until, day], &[skill, last]).await
+}
+
+/// From which day on all is left, and up to which skill of that day it is not.
+fn left(added: Option<&Cursor>, from: i64) -> (i64, i64, &str) {
+    match added {
+        Some(cursor) => {
+            let next = cursor.day.saturating_add(1);
+            (from.max(next), next, &cursor.skill)
+        }
+        None => (from, i64::MIN, ""),
+    }
 }
 
 /// Downloads of a skill in each week or month that begins from `from` until before `until`, as far as days are added.
@@ -69,7 +97,7 @@ pub async fn periods(
         "SELECT start, {part}, downloads FROM {table} \
          WHERE skill = $3 AND unit = $4 AND start >= $1 AND start < $2"
     );
-    figures(db, text, &[skill, unit.as_str()], from, until).await
+    figures(db, text, &[from, until], &[skill, unit.as_str()]).await
 }
 
 /// Downloads below a namespace in each unit that begins from `from` until before `until`, as far as days are added: by
@@ -83,7 +111,7 @@ pub async fn namespace_periods(
 ) -> Result<Vec<Figure>> {
     let text = "SELECT start, program, downloads FROM namespace_periods \
                 WHERE namespace = $3 AND unit = $4 AND start >= $1 AND start < $2";
-    figures(db, text.to_owned(), &[namespace, unit.as_str()], from, until).await
+    figures(db, text.to_owned(), &[from, until], &[namespace, unit.as_str()]).await
 }
 
 /// What is behind the letters of everything below a namespace.
@@ -92,9 +120,16 @@ fn below(namespace: &str) -> (String, String) {
     (format!("{namespace}/"), format!("{namespace}0"))
 }
 
-/// The same on days that are not added yet: from `from` until before `until`.
-pub async fn namespace_days(db: &Db, namespace: &str, from: i64, until: i64) -> Result<Vec<Figure>> {
+/// The same of what is not added yet: from `from` until before `until`.
+pub async fn namespace_days(
+    db: &Db,
+    namespace: &str,
+    added: Option<&Cursor>,
+    from: i64,
+    until: i64,
+) -> Result<Vec<Figure>> {
     let (first, behind) = below(namespace);
+    let (from, day, last) = left(added, from);
     let bytes = db.backend().by_bytes();
     let mut found = Vec::new();
     for (part, table) in
@@ -103,9 +138,10 @@ pub async fn namespace_days(db: &Db, namespace: &str, from: i64, until: i64) -> 
         let group = if table == "installs" { "day" } else { "day, program" };
         let text = format!(
             "SELECT day, {part}, CAST(SUM(downloads) AS BIGINT) FROM {table} WHERE day >= $1 AND day < $2 \
-             AND skill COLLATE {bytes} >= $3 AND skill COLLATE {bytes} < $4 GROUP BY {group}"
+             AND skill COLLATE {bytes} >= $4 AND skill COLLATE {bytes} < $5 \
+             AND NOT (day = $3 AND skill <= $6) GROUP BY {group}"
         );
-        found.extend(figures(db, text, &[&first, &behind], from, until).await?);
+        found.extend(figures(db, text, &[from, until, day], &[&first, &behind, last]).await?);
     }
     Ok(found)
 }

@@ -34,6 +34,7 @@ const NOTIFICATIONS: &str = include_str!("migrations/0021_notifications.sql");
 const TALK: &str = include_str!("migrations/0022_talk.sql");
 const KEPT: &str = include_str!("migrations/0023_kept.sql");
 const STAGES: &str = include_str!("migrations/0024_approvals.sql");
+const INSIGHT_WISHES: &str = include_str!("migrations/0025_insight_wishes.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
@@ -73,6 +74,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (22, "talk", TALK),
         (23, "kept", KEPT),
         (24, "stages", STAGES),
+        (25, "insight wishes", INSIGHT_WISHES),
         (27, "places", PLACES),
     ]
     .into_iter()

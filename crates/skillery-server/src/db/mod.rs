@@ -18,6 +18,7 @@ pub mod gates;
 pub mod git;
 pub mod groups;
 mod handover;
+pub mod insight;
 pub mod installs;
 pub mod keys;
 pub mod listing;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use skillery_core::{SkillId, Version, VersionStatus};
+use skillery_core::{SkillId, Version};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::skills::{SkillRow, skill_row};
 use super::{Db, Tx, from_json, parsed, pieces, placeholders, registry, tuples};
+use crate::access::Sight;
 use crate::failure::Result;
 
 /// Up to which entry of the log versions that an older program has written were looked at.
@@ -77,22 +78,53 @@ pub async fn catch_up(tx: &mut Tx) -> Result<bool> {
     Ok(rows.len() as i64 == STEP)
 }
 
-fn dependents_text(needed: usize) -> String {
-    format!(
+/// The skills whose latest version needs one of these, that somebody may see; and what the text asks for behind the limit. What
+/// nobody but members of its org sees is left out where the caller has no role in that org, so that skills of strangers take no
+/// places. Who sees which of the others is looked at again.
+fn dependents_text(needed: &[String], sight: &Sight) -> (String, Vec<String>) {
+    let mut values = Vec::new();
+    let is_seen = match (sight.is_all, sight.is_public) {
+        (true, _) => String::new(),
+        (false, true) => "AND s.visibility = 'public' ".to_owned(),
+        (false, false) => {
+            values.push(sight.user.clone());
+            let mut orgs: Vec<String> =
+                sight.bounds.iter().filter_map(|bound| bound.split('/').next().map(str::to_owned)).collect();
+            orgs.dedup();
+            let is_within = match orgs.len() {
+                0 => String::new(),
+                count => format!("s.org IN ({}) AND ", placeholders(3, count)),
+            };
+            values.extend(orgs);
+            format!(
+                "AND (s.visibility = 'public' OR ({is_within}(s.visibility = 'internal' OR EXISTS \
+                 (SELECT 1 FROM members m WHERE m.user_id = $2 AND m.org = s.org)))) "
+            )
+        }
+    };
+    let text = format!(
         "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, s.install_count, n.needed, n.wanted \
-         FROM needs n JOIN skills s ON s.key = n.skill AND s.latest = n.version \
-         WHERE n.needed IN ({}) ORDER BY s.install_count DESC, s.key, n.needed LIMIT $1",
-        placeholders(2, needed)
-    )
+         FROM needs n JOIN skills s ON s.key = n.skill AND s.latest = n.version WHERE n.needed IN ({}) {is_seen}\
+         ORDER BY s.install_count DESC, s.key, n.needed LIMIT $1",
+        placeholders(2 + values.len(), needed.len())
+    );
+    values.extend(needed.iter().cloned());
+    (text, values)
 }
 
-/// Skills whose latest version needs one of these, at most so many of each piece.
-pub async fn dependents(db: &Db, needed: &[String], most: usize) -> Result<Vec<Dependent>> {
+/// Skills whose latest version needs one of these, as far as somebody who sees so much may see them: at most so many rows in all,
+/// of the first of these the most installed.
+pub async fn dependents(db: &Db, needed: &[String], sight: &Sight, most: usize) -> Result<Vec<Dependent>> {
     let mut found = Vec::new();
     for piece in pieces(needed) {
-        let mut query = sqlx::query(AssertSqlSafe(dependents_text(piece.len()))).bind(most as i64);
-        for key in piece {
-            query = query.bind(key.clone());
+        let room = most.saturating_sub(found.len());
+        if room == 0 {
+            break;
+        }
+        let (text, values) = dependents_text(piece, sight);
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(room as i64);
+        for value in values {
+            query = query.bind(value);
         }
         for row in query.fetch_all(db.reader()).await? {
             found.push(Dependent {
@@ -106,13 +138,12 @@ pub async fn dependents(db: &Db, needed: &[String], most: usize) -> Result<Vec<D
     Ok(found)
 }
 
-/// Those of these skills that are there, with all their versions and where they stand.
-pub async fn standing(db: &Db, keys: &[String]) -> Result<Vec<(SkillRow, Vec<(Version, VersionStatus)>)>> {
-    let mut found: Vec<(SkillRow, Vec<(Version, VersionStatus)>)> = Vec::with_capacity(keys.len());
+/// Those of these skills that are there.
+pub async fn skills(db: &Db, keys: &[String]) -> Result<Vec<SkillRow>> {
+    let mut found = Vec::with_capacity(keys.len());
     for piece in pieces(keys) {
         let text = format!(
-            "SELECT s.id, s.number, s.visibility, s.latest, s.created_at, v.version, v.status \
-             FROM skills s JOIN versions v ON v.skill = s.key WHERE s.key IN ({}) ORDER BY s.key",
+            "SELECT id, number, visibility, latest, created_at FROM skills WHERE key IN ({}) ORDER BY key",
             placeholders(1, piece.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
@@ -120,15 +151,43 @@ pub async fn standing(db: &Db, keys: &[String]) -> Result<Vec<(SkillRow, Vec<(Ve
             query = query.bind(key.clone());
         }
         for row in query.fetch_all(db.reader()).await? {
-            let skill = skill_row(&row, 0)?;
-            let version = (parsed(row.try_get(5)?)?, parsed(row.try_get(6)?)?);
-            match found.last_mut() {
-                Some((last, versions)) if last.number == skill.number => versions.push(version),
-                _ => found.push((skill, vec![version])),
-            }
+            found.push(skill_row(&row, 0)?);
         }
     }
     Ok(found)
+}
+
+/// Versions by the key of their skill.
+pub type Versions = BTreeMap<String, Vec<Version>>;
+
+/// The published versions of these skills, of all together at most so many; and whether those are all. A skill of which there
+/// was no room for all is left out.
+pub async fn published(db: &Db, keys: &[String], most: usize) -> Result<(Versions, bool)> {
+    let (mut found, mut room) = (Versions::new(), most);
+    for piece in pieces(keys) {
+        let text = format!(
+            "SELECT skill, version FROM versions WHERE skill IN ({}) AND status = 'published' \
+             ORDER BY skill LIMIT $1",
+            placeholders(2, piece.len())
+        );
+        let mut query =
+            sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(room.saturating_add(1) as i64);
+        for key in piece {
+            query = query.bind(key.clone());
+        }
+        let rows = query.fetch_all(db.reader()).await?;
+        let last = rows.last().map(|(skill, _)| skill.clone());
+        let is_cut = rows.len() > room;
+        room = room.saturating_sub(rows.len());
+        for (skill, version) in rows {
+            found.entry(skill).or_default().push(parsed(&version)?);
+        }
+        if let Some(last) = last.filter(|_| is_cut) {
+            found.remove(&last);
+            return Ok((found, false));
+        }
+    }
+    Ok((found, true))
 }
 
 /// What these versions need (key of the skill, version); nothing where that was not looked for.
@@ -169,11 +228,18 @@ mod tests {
             // Of a few rows it would look at all.
             sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
         }
-        let query = sqlx::query(AssertSqlSafe(format!("{explain} {}", dependents_text(2))));
-        let rows =
-            query.bind(10_i64).bind("acme/a").bind("acme/b").fetch_all(&mut *connection).await.unwrap();
-        let plan = rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n");
-        assert!(plan.contains("needs_by_needed"), "{plan}");
-        assert!(!plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
+        let needed = ["acme/a".to_owned(), "acme/b".to_owned()];
+        let seen = Sight { user: "u".to_owned(), bounds: vec!["acme/x".to_owned()], ..Sight::default() };
+        for sight in [Sight { is_public: true, ..Sight::default() }, seen] {
+            let (text, values) = dependents_text(&needed, &sight);
+            let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {text}"))).bind(10_i64);
+            for value in values {
+                query = query.bind(value);
+            }
+            let rows = query.fetch_all(&mut *connection).await.unwrap();
+            let plan = rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n");
+            assert!(plan.contains("needs_by_needed"), "{plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub struct Cursor {
     /// The last day that is added as a whole.
     pub day: i64,
     /// The last skill of the next day that is added; empty before the first.
-    skill: String,
+    pub skill: String,
 }
 
 impl Cursor {

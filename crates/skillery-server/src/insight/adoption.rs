@@ -1,10 +1,12 @@
 //! Which versions of a skill are in use, and who still has one that was taken back.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use skillery_core::api::{AdoptionResponse, USUAL_DAYS, VersionAdoption, Withdrawn};
 use skillery_core::{Role, Scope, Version, VersionStatus};
 
+use super::settings;
 use super::withheld::{alone, with_parts};
 use crate::access::Caller;
 use crate::app::App;
@@ -29,9 +31,37 @@ struct Use {
     all: u64,
 }
 
+/// Who asks, as far as the answer depends on it.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    /// Whoever looks after the skill must be able to ask people to change.
+    is_admin: bool,
+    /// Whether versions that wait for a decision, or were refused, are known.
+    sees_waiting: bool,
+    /// Figures about fewer users than so many are withheld from others.
+    k: u32,
+}
+
+impl Asker {
+    fn sees(self, status: VersionStatus) -> bool {
+        self.sees_waiting || !matches!(status, VersionStatus::Pending | VersionStatus::Rejected)
+    }
+}
+
 /// How far a skill's versions are taken up. The caller sees the skill.
-pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<AdoptionResponse> {
-    let (key, namespace) = (skill.id.key(), skill.id.namespace());
+pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Arc<AdoptionResponse>> {
+    let namespace = skill.id.namespace();
+    let asker = Asker {
+        is_admin: caller.require_role(Scope::Read, Role::Admin, &namespace).is_ok(),
+        sees_waiting: skill::sees_status(caller, &namespace.key(), VersionStatus::Pending, |_| false),
+        k: settings::k_of(app, &namespace).await?,
+    };
+    let key = (skill.id.key(), asker.is_admin, asker.sees_waiting, asker.k);
+    app.insight.adoption(app, key, made(app, asker, skill)).await
+}
+
+async fn made(app: &App, asker: Asker, skill: &SkillRow) -> Result<AdoptionResponse> {
+    let key = skill.id.key();
     let today = day_of(app.environment.now());
     let first = today + 1 - i64::from(USUAL_DAYS);
     let mut installs: HashMap<String, u64> = HashMap::new();
@@ -45,7 +75,7 @@ pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Ad
         .collect();
     let mut uses = Vec::new();
     for (version, status) in versions::statuses(app.db.reader(), &key).await? {
-        if !skill::sees_status(caller, &namespace.key(), status, |_| false) {
+        if !asker.sees(status) {
             continue;
         }
         let text = version.to_string();
@@ -55,9 +85,8 @@ pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Ad
         let (recent, all) = (count(|holders| holders.recent), count(|holders| holders.all));
         uses.push(Use { status, installs: installs.get(&text).copied().unwrap_or(0), recent, all, version });
     }
-    // Whoever looks after the skill must be able to ask people to change.
-    let is_admin = caller.require_role(Scope::Read, Role::Admin, &namespace).is_ok();
-    let k = if is_admin { 0 } else { app.settings.insight.k };
+    let is_admin = asker.is_admin;
+    let k = if is_admin { 0 } else { asker.k };
     let recent: Vec<u64> = uses.iter().map(|used| used.recent).collect();
     let told = with_parts(&recent, k);
     let total = uses.iter().map(|used| used.installs).sum();
@@ -94,7 +123,7 @@ pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Ad
         consumers_share: latest_consumers.zip(told.whole).and_then(|(part, whole)| share(part, whole)),
         versions,
         withdrawn: withdrawn(app, &key, &uses, &told.parts, is_admin, k).await?,
-        k: app.settings.insight.k,
+        k: asker.k,
     })
 }
 
@@ -134,8 +163,11 @@ async fn withdrawn(
             reason: reasons.get(&used.version).cloned().flatten(),
             version: used.version.clone(),
             status: used.status,
-            // Where those of the last days are withheld, as many as these must not be told by this figure.
-            consumers: alone(used.all, k).filter(|all| recent.is_some() || all - used.recent >= u64::from(k)),
+            consumers: alone(used.all, k).filter(|_| {
+                let before = used.all.saturating_sub(used.recent);
+                // Neither those of the last days must be told by this figure, nor those of before them.
+                before >= u64::from(k).max(1) || (before == 0 && recent.is_some())
+            }),
             users,
         });
     }

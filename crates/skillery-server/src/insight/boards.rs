@@ -16,6 +16,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::counters::DAY_MICROS;
 use crate::db::consumers::{self, Standing};
+use crate::db::insight as wishes;
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 
@@ -101,10 +102,17 @@ async fn places(app: &App, of: BoardOf, period: BoardPeriod, is_internal: bool) 
         BoardPeriod::All => None,
     };
     let since = days.map_or(i64::MIN, |days| app.environment.now().micros() - days * DAY_MICROS);
-    let k = app.settings.insight.k;
     let standings = consumers::standings(&app.db, of, since, is_internal).await?;
-    let places = standings.into_iter().map(|(name, standing)| place(name, &standing, k)).collect();
-    Ok(ranked(places))
+    // Where somebody is in several namespaces, the one that withholds most decides: a figure may be of that alone.
+    let most = match of {
+        BoardOf::Authors => wishes::most_by_author(&app.db).await?,
+        BoardOf::Teams => wishes::most_by_org(&app.db).await?,
+    };
+    let places = standings.into_iter().map(|(name, standing)| {
+        let k = most.get(&name).copied().unwrap_or(0).max(app.settings.insight.k);
+        place(name, &standing, k)
+    });
+    Ok(ranked(places.collect()))
 }
 
 fn place(name: String, standing: &Standing, k: u32) -> BoardPlace {
@@ -113,7 +121,7 @@ fn place(name: String, standing: &Standing, k: u32) -> BoardPlace {
     let rating = raters
         .filter(|raters| *raters > 0)
         .map(|raters| (standing.tenths as f64 / raters as f64).round() / 10.0);
-    BoardPlace { rank: 0, name, consumers: count(standing.consumers), raters, rating }
+    BoardPlace { rank: 0, name, consumers: count(standing.consumers), raters, rating, k }
 }
 
 /// In order: most consumers, most raters, best rating. What is withheld is below all that is told but nothing, and alike.

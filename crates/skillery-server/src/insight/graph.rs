@@ -1,30 +1,28 @@
-//! What needs what: the skills that a version needs, and those that a change of a skill reaches.
+//! What needs what: the skills that a version needs. The other way is in `reach.rs`.
 //!
-//! Both ways are walked level by level, each skill once, so that a circle comes to an end. A skill that the caller does not see
-//! is as if it were not there, and nothing is found by way of it.
+//! It is walked level by level, each skill once, so that a circle comes to an end. A skill that the caller does not see is as
+//! if it were not there, and nothing is found by way of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use skillery_core::api::{
-    DependenciesResponse, Dependency, Dependent, DependentsResponse, Needed, USUAL_DAYS, Wanted,
-};
+use skillery_core::api::{DependenciesResponse, Dependency, Wanted};
 use skillery_core::{SkillId, Version, VersionRequest};
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::counters::day_of;
 use crate::db::needs::{self, Told};
 use crate::db::skills::SkillRow;
-use crate::db::{installs, parsed, versions};
+use crate::db::{parsed, versions};
 use crate::failure::Result;
 use crate::http::call::Page;
 use crate::skill;
 
 /// Levels that are walked at most.
-const MAX_LEVELS: u32 = 32;
-/// Skills that are found at most: all versions of what is needed are looked at, and one row of what needs.
+pub(super) const MAX_LEVELS: u32 = 32;
+/// Skills that are found at most.
 const MAX_DEPENDENCIES: usize = 1_000;
-const MAX_DEPENDENTS: usize = 10_000;
+/// Versions of all of them together that are looked at, where the latest is not the one that is taken.
+const MAX_VERSIONS: usize = 20_000;
 
 /// What a version of a skill needs, as far as the caller sees; the version that was asked for, or the latest.
 pub async fn dependencies(
@@ -41,7 +39,8 @@ pub async fn dependencies(
         .await?
         .filter(|row| skill::sees_version(caller, &root.id.namespace().key(), row))
         .ok_or_else(|| skill::version_not_found(&root.id, request))?;
-    let mut walk = Needs { complete: row.dependencies.is_some(), ..Needs::default() };
+    let complete = row.dependencies.is_some();
+    let mut walk = Needs { found: BTreeMap::new(), complete, truncated: false, room: MAX_VERSIONS };
     let root_key = root.id.key();
     let mut level = walk.meet(&root_key, root.id.as_ref(), row.dependencies.unwrap_or_default(), 1)?;
     let mut depth = 1;
@@ -77,11 +76,12 @@ pub async fn dependencies(
 }
 
 /// A walk over what is needed.
-#[derive(Default)]
 struct Needs {
     found: BTreeMap<String, Dependency>,
     complete: bool,
     truncated: bool,
+    /// Versions that may still be looked at.
+    room: usize,
 }
 
 impl Needs {
@@ -116,15 +116,30 @@ impl Needs {
     /// Chooses a version of each of these that the caller sees, by the first range that was met.
     async fn choose(&mut self, app: &App, caller: &Caller, keys: &[String]) -> Result<Vec<(String, String)>> {
         let mut chosen = Vec::with_capacity(keys.len());
-        for (skill, statuses) in needs::standing(&app.db, keys).await? {
+        let mut others = Vec::new();
+        for skill in needs::skills(&app.db, keys).await? {
             if !caller.sees(skill.visibility, &skill.id.namespace().key()) {
                 continue;
             }
             let key = skill.id.key();
             let Some(found) = self.found.get_mut(&key) else { continue };
-            let Some(wanted) = found.wanted.first() else { continue };
-            let request: VersionRequest = parsed(&wanted.range)?;
-            found.version = request.choose(versions::published(&statuses)).cloned();
+            match latest(&skill, found)? {
+                Some(version) => {
+                    chosen.push((key, version.to_string()));
+                    found.version = Some(version);
+                }
+                None => others.push(key),
+            }
+        }
+        let (published, is_all) = needs::published(&app.db, &others, self.room).await?;
+        self.truncated |= !is_all;
+        for (key, versions) in published {
+            self.room = self.room.saturating_sub(versions.len());
+            let Some(found) = self.found.get_mut(&key) else { continue };
+            found.version = match request(found)? {
+                Some(request) => request.choose(versions.iter()).cloned(),
+                None => None,
+            };
             if let Some(version) = &found.version {
                 chosen.push((key, version.to_string()));
             }
@@ -133,102 +148,17 @@ impl Needs {
     }
 }
 
-/// A skill that a change reaches, on its way.
-struct Reached {
-    skill: SkillRow,
-    version: Version,
-    depth: u32,
-    installs: u64,
-    needs: BTreeMap<String, String>,
-    accepts: Option<bool>,
+fn request(found: &Dependency) -> Result<Option<VersionRequest>> {
+    found.wanted.first().map(|wanted| parsed(&wanted.range)).transpose()
 }
 
-/// What a change of a skill reaches: the skills whose latest version needs it, and those that need these, as far as the
-/// caller sees. `coming`: the version that it may change to.
-pub async fn dependents(
-    app: &App,
-    caller: &Caller,
-    id: &SkillId,
-    coming: Option<Version>,
-    levels: Option<u32>,
-    page: Page,
-) -> Result<DependentsResponse> {
-    let root = skill::find(app, caller, id).await?;
-    let root_key = root.id.key();
-    let mut found: HashMap<String, Reached> = HashMap::new();
-    let mut truncated = false;
-    let mut level = vec![root_key.clone()];
-    let mut depth = 0;
-    while !level.is_empty() && depth < levels.unwrap_or(MAX_LEVELS).min(MAX_LEVELS) {
-        depth += 1;
-        let room = MAX_DEPENDENTS + 1 - found.len();
-        let rows = needs::dependents(&app.db, &level, room).await?;
-        truncated |= rows.len() >= room;
-        let mut next = Vec::new();
-        for row in rows {
-            let key = row.skill.id.key();
-            if key == root_key || !caller.sees(row.skill.visibility, &row.skill.id.namespace().key()) {
-                continue;
-            }
-            let needed = match row.needed == root_key {
-                true => root.id.to_string(),
-                false => {
-                    found.get(&row.needed).map_or(row.needed.clone(), |found| found.skill.id.to_string())
-                }
-            };
-            if let Some(known) = found.get_mut(&key) {
-                known.needs.insert(needed, row.wanted);
-                continue;
-            }
-            if found.len() >= MAX_DEPENDENTS {
-                truncated = true;
-                continue;
-            }
-            let Some(version) = row.skill.latest.clone() else { continue };
-            let accepts = match &coming {
-                Some(coming) if depth == 1 => {
-                    let wanted: VersionRequest = parsed(&row.wanted)?;
-                    Some(wanted.choose(std::iter::once(coming)).is_some())
-                }
-                _ => None,
-            };
-            let installs = u64::try_from(row.installs).unwrap_or(0);
-            let needs = BTreeMap::from([(needed, row.wanted)]);
-            next.push(key.clone());
-            found.insert(key, Reached { skill: row.skill, version, depth, installs, needs, accepts });
-        }
-        level = next;
-    }
-    let keys: Vec<String> = found.keys().cloned().collect();
-    let first = day_of(app.environment.now()) + 1 - i64::from(USUAL_DAYS);
-    let mut recent = 0;
-    for keys in keys.chunks(RECENT) {
-        recent += installs::since(&app.db, first, keys).await?.iter().map(|(_, count)| *count).sum::<i64>();
-    }
-    let mut found: Vec<Reached> = found.into_values().collect();
-    found.sort_by(|left, right| {
-        let by_depth = left.depth.cmp(&right.depth);
-        by_depth.then(right.installs.cmp(&left.installs)).then_with(|| left.skill.id.cmp(&right.skill.id))
-    });
-    let count = |is: fn(&Reached) -> bool| found.iter().filter(|reached| is(reached)).count() as u64;
-    Ok(DependentsResponse {
-        id: root.id,
-        total: found.len() as u64,
-        direct: count(|reached| reached.depth == 1),
-        accepting: coming.is_some().then(|| count(|reached| reached.accepts == Some(true))),
-        version: coming,
-        installs: found.iter().map(|reached| reached.installs).sum(),
-        recent_installs: u64::try_from(recent).unwrap_or(0),
-        truncated,
-        dependents: found.into_iter().skip(page.offset).take(page.limit).map(shown).collect(),
-    })
-}
-
-/// Skills whose recent installs are asked for at once.
-const RECENT: usize = 500;
-
-fn shown(reached: Reached) -> Dependent {
-    let Reached { skill, version, depth, installs, needs, accepts } = reached;
-    let needs = needs.into_iter().map(|(id, range)| Needed { id, range }).collect();
-    Dependent { id: skill.id, version, depth, needs, installs, accepts }
+/// The latest version of a skill, where that is the one that is taken for sure: no other version is higher but prereleases,
+/// and a range takes these only where it names one.
+fn latest(skill: &SkillRow, found: &Dependency) -> Result<Option<Version>> {
+    let Some(request) = request(found)? else { return Ok(None) };
+    let names_prerelease = found.wanted.first().is_some_and(|wanted| wanted.range.contains('-'));
+    Ok(skill
+        .latest
+        .clone()
+        .filter(|latest| !names_prerelease && request.choose(std::iter::once(latest)).is_some()))
 }

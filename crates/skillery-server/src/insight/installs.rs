@@ -8,14 +8,16 @@ use skillery_core::api::{
 };
 use skillery_core::{Namespace, Program, SkillId};
 
+use super::settings;
 use super::time::{after, start_of, text};
 use super::withheld::with_parts;
 use crate::access::Caller;
 use crate::app::App;
 use crate::counters::day_of;
 use crate::db::figures::{self, Apart, Figure};
+use crate::db::parsed;
+use crate::db::rollups;
 use crate::db::versions::statuses;
-use crate::db::{parsed, rollups};
 use crate::failure::Result;
 use crate::http::call::{Call, invalid_parameter};
 use crate::skill::sees_status;
@@ -35,13 +37,25 @@ pub struct Span {
     end: i64,
     /// Where as much begins again before it.
     before: i64,
+    /// Whether all of that is kept.
+    is_kept: bool,
 }
 
 impl Span {
     /// The last days, rounded up to whole units at their beginning.
     pub fn last(app: &App, by: Unit, days: u32) -> Self {
+        Self::since(app, by, day_of(app.environment.now()) + 1 - i64::from(days))
+    }
+
+    /// The last units, the present one too.
+    pub fn units(app: &App, by: Unit, units: u32) -> Self {
+        let this = start_of(by, day_of(app.environment.now()));
+        Self::since(app, by, (1..units).fold(this, |start, _| start_of(by, start - 1)))
+    }
+
+    fn since(app: &App, by: Unit, day: i64) -> Self {
         let today = day_of(app.environment.now());
-        let first = start_of(by, today + 1 - i64::from(days));
+        let first = start_of(by, day);
         let (mut units, mut start) = (0, first);
         while start <= today {
             start = after(by, start);
@@ -52,7 +66,9 @@ impl Span {
             // As many months, long or short.
             Unit::Month => (0..units).fold(first, |start, _| start_of(by, start - 1)),
         };
-        Self { by, first, end: today + 1, before }
+        // Single days are removed; what is left of them would make any trend a rise.
+        let is_kept = by != Unit::Day || before >= today - i64::from(app.settings.insight.keep_days);
+        Self { by, first, end: today + 1, before, is_kept }
     }
 
     /// As `by` and `days` of the address say.
@@ -101,8 +117,9 @@ impl Sums {
 pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, span: Span) -> Result<InstallsResponse> {
     let versions = skill_sums(app, id, span, Apart::Versions).await?;
     let programs = skill_sums(app, id, span, Apart::Programs).await?;
-    let mut response = response(app, id.to_string(), span, &versions, &programs)?;
     let namespace = id.namespace().key();
+    let k = settings::k_of(app, &id.namespace()).await?;
+    let mut response = response(id.to_string(), span, &versions, &programs, k)?;
     let mut seen = statuses(app.db.reader(), &id.key()).await?;
     seen.retain(|(_, status)| sees_status(caller, &namespace, *status, |_| false));
     let seen: HashSet<String> = seen.iter().map(|(version, _)| version.to_string()).collect();
@@ -114,29 +131,54 @@ pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, span: Span) -> R
 }
 
 async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result<Sums> {
-    let key = id.key();
+    let (db, key) = (&app.db, id.key());
     let mut sums = Sums::default();
-    let mut from = span.before;
-    if span.by != Unit::Day {
-        let added = rollups::cursor(&app.db).await?.map_or(i64::MIN, |cursor| cursor.day);
-        for figure in figures::periods(&app.db, &key, apart, span.by, span.before, span.end).await? {
-            sums.add(&span, figure);
+    let found = match span.by {
+        Unit::Day => figures::days(db, &key, apart, span.before, span.end).await?,
+        by => {
+            let mut added = rollups::cursor(db).await?;
+            loop {
+                let mut found = figures::periods(db, &key, apart, by, span.before, span.end).await?;
+                let left = added.as_ref();
+                found.extend(figures::days_left(db, &key, apart, left, span.before, span.end).await?);
+                // Both must be of one moment: when something was added meanwhile, they are read again.
+                match rollups::cursor(db).await? {
+                    now if now == added => break found,
+                    now => added = now,
+                }
+            }
         }
-        from = from.max(added.saturating_add(1));
-    }
-    for figure in figures::days(&app.db, &key, apart, from, span.end).await? {
+    };
+    for figure in found {
         sums.add(&span, figure);
     }
     Ok(sums)
 }
 
+/// Installs of a skill on each of the last days, the earliest first. The caller sees the skill.
+pub async fn daily(app: &App, id: &SkillId, days: u32) -> Result<Vec<(String, u64)>> {
+    let span = Span::last(app, Unit::Day, days);
+    let mut sums = Sums::default();
+    for figure in figures::days(&app.db, &id.key(), Apart::Versions, span.first, span.end).await? {
+        sums.add(&span, figure);
+    }
+    let installs = |day: i64| sums.periods.get(&day).copied().unwrap_or(0);
+    Ok((span.first..span.end).map(|day| (text(day), installs(day))).collect())
+}
+
 /// Installs of all skills of a namespace and below it, for who sees all of them.
 pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Result<InstallsResponse> {
     let key = namespace.key();
-    let added = rollups::cursor(&app.db).await?.map_or(i64::MIN, |cursor| cursor.day);
-    let mut found = figures::namespace_periods(&app.db, &key, span.by, span.before, span.end).await?;
-    let from = span.before.max(added.saturating_add(1));
-    found.extend(figures::namespace_days(&app.db, &key, from, span.end).await?);
+    let mut added = rollups::cursor(&app.db).await?;
+    let found = loop {
+        let mut found = figures::namespace_periods(&app.db, &key, span.by, span.before, span.end).await?;
+        let left = added.as_ref();
+        found.extend(figures::namespace_days(&app.db, &key, left, span.before, span.end).await?);
+        match rollups::cursor(&app.db).await? {
+            now if now == added => break found,
+            now => added = now,
+        }
+    };
     let (mut all, mut programs) = (Sums::default(), Sums::default());
     for figure in found {
         match figure.part.as_str() {
@@ -144,7 +186,8 @@ pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Resul
             _ => programs.add(&span, figure),
         }
     }
-    let mut response = response(app, namespace.to_string(), span, &all, &programs)?;
+    let k = settings::k_of(app, namespace).await?;
+    let mut response = response(namespace.to_string(), span, &all, &programs, k)?;
     if span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
         for (id, installs) in figures::most_installed(&app.db, &key, span.first, span.end, SKILLS).await? {
             response.skills.push(SkillInstalls { id, installs: u64::try_from(installs).unwrap_or(0) });
@@ -153,8 +196,7 @@ pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Resul
     Ok(response)
 }
 
-fn response(app: &App, of: String, span: Span, all: &Sums, programs: &Sums) -> Result<InstallsResponse> {
-    let k = app.settings.insight.k;
+fn response(of: String, span: Span, all: &Sums, programs: &Sums, k: u32) -> Result<InstallsResponse> {
     let mut periods = Vec::new();
     let mut start = span.first;
     while start < span.end {
@@ -169,18 +211,23 @@ fn response(app: &App, of: String, span: Span, all: &Sums, programs: &Sums) -> R
     let mut counts: Vec<u64> = sorted.iter().map(|(_, count)| *count).collect();
     // What was counted before programs were is a part of the whole, too.
     counts.push(all.total.saturating_sub(programs.total));
-    for ((program, _), installs) in sorted.iter().zip(with_parts(&counts, k).parts) {
+    let counts = with_parts(&counts, k);
+    // The whole is told, as it is by day. Where parts cannot be told beside it, none is named.
+    let parts = counts.parts.into_iter().filter(|_| counts.whole.is_some());
+    for ((program, _), installs) in sorted.iter().zip(parts) {
         let program: Program = parsed(program)?;
         told.push(ProgramInstalls { program, installs });
     }
-    let trend = (all.before > 0).then(|| (all.total as f64 - all.before as f64) / all.before as f64);
+    let before = span.is_kept.then_some(all.before);
+    let trend = before.filter(|before| *before > 0);
+    let trend = trend.map(|before| (all.total as f64 - before as f64) / before as f64);
     Ok(InstallsResponse {
         of,
         by: span.by,
         first_day: text(span.first),
         last_day: text(span.end - 1),
         total: all.total,
-        before: all.before,
+        before,
         trend,
         periods,
         versions: Vec::new(),

@@ -4,21 +4,28 @@
 
 mod adoption;
 mod boards;
-#[cfg_attr(not(test), expect(dead_code, reason = "pages draw them"))]
 pub mod chart;
 mod graph;
 mod health;
 mod installs;
+mod kept;
+mod overview;
+mod reach;
 mod rollup;
+mod settings;
 mod time;
 mod withheld;
 
 pub use adoption::adoption;
 pub use boards::{Boards, leaderboard};
-pub use graph::{dependencies, dependents};
+pub use graph::dependencies;
 pub use health::{Content, health};
-pub use installs::{Span, of_namespace, of_skill};
+pub use installs::{Span, daily, of_namespace, of_skill};
+pub use kept::Kept;
+pub use overview::{SkillInsight, of_skills};
+pub use reach::dependents;
 pub use rollup::follow;
 #[cfg(test)]
 pub use rollup::roll_up;
+pub use settings::{listed, of as settings_of, set as set_settings, set_listed};
 pub use time::start_of;

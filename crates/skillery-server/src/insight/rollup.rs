@@ -40,6 +40,7 @@ pub async fn roll_up(app: &App) -> Result<()> {
     while !app.is_stopping() && app.db.write(|tx| Box::pin(needs::catch_up(tx))).await? {
         tokio::time::sleep(BREATH).await;
     }
+    app.insight.graph_changed();
     while !app.is_stopping() && app.db.write(move |tx| Box::pin(rollups::step(tx, until))).await? {
         tokio::time::sleep(BREATH).await;
     }

@@ -63,6 +63,13 @@ pub(super) fn about(event: &Event) -> String {
             .map_or_else(|error| error.to_string(), |rotation| format!("to {}", rotation.to.fingerprint())),
         Event::UserCreated { user, .. } => user.clone(),
         Event::UserDisabled { user, disabled } => format!("{user} {}", if *disabled { "off" } else { "on" }),
+        Event::UserListed { user, listed } => {
+            format!("{user} {}", if *listed { "on boards" } else { "on no board" })
+        }
+        Event::InsightSet { namespace, k, listed } => {
+            let k = k.map_or_else(String::new, |k| format!(" k {k}"));
+            format!("{namespace}{k} {}", if *listed { "on boards" } else { "on no board" })
+        }
         Event::OrgCreated { org } | Event::SigningSecretSet { org } | Event::SigningSecretRemoved { org } => {
             org.clone()
         }

@@ -11,7 +11,7 @@ use super::show::count;
 use crate::failure::{Failure, Result};
 use crate::http::call::Call;
 use crate::http::etag::Tagged;
-use crate::skill;
+use crate::{insight, skill};
 
 /// A picture of one fact.
 pub const BADGE: &str = "/{id}/badge/{kind}";
@@ -27,15 +27,20 @@ enum Kind {
     Installs,
     /// The licence.
     License,
+    /// How sound it is.
+    Health,
 }
 
-const KINDS: [(&str, Kind); 4] = [
+const KINDS: [(&str, Kind); 5] = [
     ("version.svg", Kind::Version),
     ("rating.svg", Kind::Rating),
     ("installs.svg", Kind::Installs),
     ("license.svg", Kind::License),
+    ("health.svg", Kind::Health),
 ];
 
+/// Points from which on a version looks sound.
+const GOOD: u32 = 70;
 /// Characters of a message.
 const LONGEST: usize = 40;
 
@@ -101,6 +106,12 @@ pub async fn show(call: &Call, id: &SkillId, name: &str) -> Result<Response> {
             Badge::new("license", "not told".to_owned(), GREY)
         }
         (Kind::License, Some(record)) => Badge::new("license", shortened(&record.license), BLUE),
+        (Kind::Health, Some(record)) => {
+            let version = record.version.parse().map_err(Failure::internal)?;
+            let health = insight::health(&call.app, &call.caller, &row.id, &version).await?.health;
+            let colour = if health.points >= GOOD { GREEN } else { AMBER };
+            Badge::new("health", format!("{}/{}", health.points, health.most), colour)
+        }
     };
     let text = Bytes::from(badge.render().map_err(Failure::internal)?);
     let is_for_all = row.visibility == Visibility::Public && call.app.settings.anonymous_reads;

@@ -42,6 +42,8 @@ struct ListingPage {
     heading: String,
     /// What this is, in a sentence.
     lead: String,
+    /// Whether there are lists of authors and teams beside it.
+    has_boards: bool,
     total: usize,
     records: Vec<Record>,
     /// Namespaces within.
@@ -67,7 +69,8 @@ struct Words {
     part: &'static str,
 }
 
-fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
+/// All skills in this order.
+pub(super) fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
     let rows = call.page()?;
     Ok(SearchQuery {
         words: String::new(),
@@ -115,6 +118,7 @@ async fn list(
         crumbs: words.crumbs,
         heading: words.heading,
         lead: words.lead,
+        has_boards: words.part == "trending" && call.app.settings.insight.leaderboards,
         total: found.total,
         records,
         namespaces,

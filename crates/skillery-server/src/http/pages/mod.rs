@@ -5,6 +5,7 @@
 
 mod assets;
 mod badge;
+mod boards;
 mod comments;
 mod crawlers;
 mod dependencies;
@@ -16,6 +17,7 @@ mod graph;
 mod highlight;
 mod history;
 mod home;
+mod insight;
 mod listing;
 mod markdown;
 mod notice;
@@ -31,6 +33,7 @@ mod versions;
 
 use axum::http::Method;
 
+use skillery_core::api::BoardOf;
 use skillery_core::{Namespace, ProblemCode, SkillId};
 
 use super::call::Call;
@@ -52,11 +55,15 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("post", sign_in::LOGOUT, Who::Anyone),
     ("post", sign_in::THEME, Who::Anyone),
     ("get", listing::TRENDING, Who::Reader),
+    ("get", boards::AUTHORS, Who::Reader),
+    ("post", boards::AUTHORS, Who::Scope(skillery_core::Scope::Admin)),
+    ("get", boards::TEAMS, Who::Reader),
     ("get", listing::TAGS, Who::Reader),
     ("get", listing::TAG, Who::Reader),
     ("get", listing::USER, Who::Reader),
     ("get", listing::NAMESPACE, Who::Reader),
     ("get", dependencies::DEPENDENCIES, Who::Reader),
+    ("get", insight::USAGE, Who::Reader),
     ("get", history::LOG, Who::Reader),
     ("get", skill::SKILL, Who::Reader),
     ("get", versions::VERSIONS, Who::Reader),
@@ -152,6 +159,8 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Logout, Method::POST) => sign_in::sign_out(call).await,
         (Place::Theme, Method::POST) => sign_in::set_theme(call).await,
         (Place::Trending, Method::GET) => listing::trending(&call, frame).await,
+        (Place::Board(of), Method::GET) => boards::show(&call, frame, of).await,
+        (Place::Board(BoardOf::Authors), Method::POST) => boards::change(call).await,
         (Place::Tags, Method::GET) => listing::tags(&call, frame).await,
         (Place::Tag(tag), Method::GET) => listing::tag(&call, frame, &tag).await,
         (Place::User(name), Method::GET) => listing::user(&call, frame, &name).await,
@@ -160,6 +169,7 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
             Err(failure) => Err(failure),
         },
         (Place::Dependencies(id), Method::GET) => dependencies::show(&call, frame, &id).await,
+        (Place::Usage(id), Method::GET) => insight::show(&call, frame, &id).await,
         (Place::Log(id), Method::GET) => history::show(&call, frame, &id).await,
         (Place::Skill(id), Method::GET) => skill_or_namespace(&call, frame, &id).await,
         (Place::Versions(id), Method::GET) => versions::list(&call, frame, &id).await,

@@ -1,11 +1,12 @@
 //! Which page an address is of.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use skillery_core::api::BoardOf;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, comments, crawlers, dependencies, desk, feed, history, listing, ratings, review, search, sign_in,
-    skill, versions,
+    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, listing, ratings, review,
+    search, sign_in, skill, versions,
 };
 use crate::failure::{Failure, Result};
 
@@ -30,6 +31,8 @@ pub enum Place {
     Theme,
     /// What is installed most now.
     Trending,
+    /// Whose skills are used most.
+    Board(BoardOf),
     /// All tags.
     Tags,
     /// Skills with one.
@@ -42,6 +45,8 @@ pub enum Place {
     Skill(SkillId),
     /// What it needs, and what needs it.
     Dependencies(SkillId),
+    /// How it is used.
+    Usage(SkillId),
     /// What became of it.
     Log(SkillId),
     /// Its versions.
@@ -95,11 +100,14 @@ impl Place {
             Self::Logout => sign_in::LOGOUT,
             Self::Theme => sign_in::THEME,
             Self::Trending => listing::TRENDING,
+            Self::Board(BoardOf::Authors) => boards::AUTHORS,
+            Self::Board(BoardOf::Teams) => boards::TEAMS,
             Self::Tags => listing::TAGS,
             Self::Tag(_) => listing::TAG,
             Self::User(_) => listing::USER,
             Self::Org(_) => listing::NAMESPACE,
             Self::Dependencies(_) => dependencies::DEPENDENCIES,
+            Self::Usage(_) => insight::USAGE,
             Self::Log(_) => history::LOG,
             Self::Skill(_) => skill::SKILL,
             Self::Versions(_) => versions::VERSIONS,
@@ -163,6 +171,8 @@ pub fn of(path: &str) -> Result<Place> {
         ["logout"] => Place::Logout,
         ["theme"] => Place::Theme,
         ["trending"] => Place::Trending,
+        ["trending", "authors"] => Place::Board(BoardOf::Authors),
+        ["trending", "teams"] => Place::Board(BoardOf::Teams),
         ["tags"] => Place::Tags,
         ["tags", tag @ ..] => Place::Tag(tag.join("/")),
         ["users", name] => Place::User((*name).to_owned()),
@@ -190,6 +200,7 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
             [skill @ .., "ratings"] if skill.len() >= 2 => Some(Place::Ratings(id(skill)?)),
             [skill @ .., "comments"] if skill.len() >= 2 => Some(Place::Comments(id(skill)?)),
             [skill @ .., "dependencies"] if skill.len() >= 2 => Some(Place::Dependencies(id(skill)?)),
+            [skill @ .., "usage"] if skill.len() >= 2 => Some(Place::Usage(id(skill)?)),
             [skill @ .., "log"] if skill.len() >= 2 => Some(Place::Log(id(skill)?)),
             [skill @ .., "badge", kind] if skill.len() >= 2 => {
                 Some(Place::Badge(id(skill)?, (*kind).to_owned()))
@@ -255,6 +266,10 @@ mod tests {
             ("/acme", Some(Place::Org("acme".parse().unwrap()))),
             ("/acme/email/tool/dependencies", Some(Place::Dependencies(id()))),
             ("/acme/email/tool/log", Some(Place::Log(id()))),
+            ("/acme/email/tool/usage", Some(Place::Usage(id()))),
+            ("/acme/usage", None),
+            ("/trending/authors", Some(Place::Board(BoardOf::Authors))),
+            ("/trending/tools", None),
             ("/tags/a%2Fb%20c", Some(Place::Tag("a/b c".to_owned()))),
             ("/users/ada", Some(Place::User("ada".to_owned()))),
             ("/users", None),

@@ -36,9 +36,33 @@ impl Count for u64 {
     }
 }
 
+impl Count for u32 {
+    fn number(&self) -> i64 {
+        i64::from(*self)
+    }
+}
+
 impl<T: Count> Count for &T {
     fn number(&self) -> i64 {
         (**self).number()
+    }
+}
+
+/// A mean, or a part of something.
+pub trait Real {
+    /// The number.
+    fn real(&self) -> f64;
+}
+
+impl Real for f64 {
+    fn real(&self) -> f64 {
+        *self
+    }
+}
+
+impl<T: Real> Real for &T {
+    fn real(&self) -> f64 {
+        (**self).real()
     }
 }
 
@@ -65,6 +89,23 @@ pub fn plural(number: impl Count, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// A figure about users, or that it is about too few to be told.
+pub fn withheld(figure: impl Borrow<Option<u64>>, k: impl Count) -> String {
+    figure.borrow().map_or_else(|| format!("under {}", count(k)), count)
+}
+
+/// A part of a whole.
+pub fn percent(part: impl Real) -> String {
+    let percent = part.real() * 100.0;
+    match percent {
+        0.0 => "0 %".to_owned(),
+        few if few < 1.0 => "under 1 %".to_owned(),
+        // Not all of it is not all of it.
+        many if many > 99.0 && many < 100.0 => "99 %".to_owned(),
+        other => format!("{other:.0} %"),
+    }
+}
+
 /// Bytes, as people say them.
 pub fn bytes(size: impl Borrow<u64>) -> String {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
@@ -82,13 +123,13 @@ pub fn bytes(size: impl Borrow<u64>) -> String {
 }
 
 /// A mean of ratings with one decimal.
-pub fn rating(mean: impl Borrow<f64>) -> String {
-    format!("{:.1}", mean.borrow())
+pub fn rating(mean: impl Real) -> String {
+    format!("{:.1}", mean.real())
 }
 
 /// Five stars, as many of them full as the rating says.
-pub fn stars(mean: impl Borrow<f64>) -> String {
-    let full = mean.borrow().round().clamp(0.0, 5.0) as usize;
+pub fn stars(mean: impl Real) -> String {
+    let full = mean.real().round().clamp(0.0, 5.0) as usize;
     "★".repeat(full) + &"☆".repeat(5 - full)
 }
 
@@ -172,6 +213,11 @@ mod tests {
             ["1 byte", "999 bytes", "1.0 KB", "1.0 MB", "52 MB"]
         );
         assert_eq!(stars(3.5), "★★★★☆");
+        assert_eq!(
+            [0.0, 0.004, 0.125, 0.996, 1.0].map(percent),
+            ["0 %", "under 1 %", "12 %", "99 %", "100 %"]
+        );
+        assert_eq!([Some(0), Some(7), None].map(|figure| withheld(figure, 5_u32)), ["0", "7", "under 5"]);
         let now = time("2026-01-02T03:04:05Z");
         assert_eq!(day(now), "2026-01-02");
         for (seconds, text) in

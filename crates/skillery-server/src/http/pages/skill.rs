@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
+use skillery_core::health::Health;
 use skillery_core::skill_md::SkillMd;
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility};
@@ -12,13 +13,13 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus
 use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
-use super::{place, review, show};
-use crate::catalog;
+use super::{insight as usage, place, review, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
 use crate::http::call::{Call, Page};
 use crate::install_lines::install_lines;
 use crate::skill;
+use crate::{catalog, insight};
 
 /// A skill.
 pub const SKILL: &str = "/{id}";
@@ -101,6 +102,10 @@ struct SkillPage {
     findings: Option<review::Counts>,
     /// Whether the viewer may look at the review of it.
     may_review: bool,
+    /// How sound the version is that is shown; none where its files are for nobody.
+    health: Option<Health>,
+    /// Installs of the last days as a small picture.
+    recent: Option<String>,
 }
 
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
@@ -157,6 +162,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
     let waiting = waiting.filter(|version| *version != shown).take(5).collect();
     let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
+    let health = match detail.summary.status {
+        VersionStatus::Quarantined | VersionStatus::Rejected => None,
+        _ => Some(insight::health(app, &call.caller, &row.id, &shown).await?.health),
+    };
+    let recent = usage::small(call, &row.id).await?;
     page(&SkillPage {
         frame,
         header,
@@ -175,6 +185,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         badge,
         findings,
         may_review,
+        health,
+        recent,
     })
 }
 

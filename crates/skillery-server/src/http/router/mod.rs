@@ -216,6 +216,8 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/orgs", Method::GET) => api::orgs::list(&call).await,
         ("/api/v1/orgs", Method::POST) => api::orgs::create(call).await,
         ("/api/v1/leaderboards", Method::GET) => api::insight::leaderboard::show(&call).await,
+        ("/api/v1/leaderboards/me", Method::GET) => api::insight::settings::listed(&call).await,
+        ("/api/v1/leaderboards/me", Method::PUT) => api::insight::settings::set_listed(call).await,
         ("/api/v1/approvals", Method::GET) => api::approvals::pending(&call).await,
         ("/api/v1/keys", Method::GET) => api::keys::list(&call).await,
         ("/api/v1/keys", Method::POST) => api::keys::enrol(call).await,

@@ -19,6 +19,7 @@ pub(super) fn of_org<'path>(
         [namespace @ .., "policy", "history"] if !namespace.is_empty() => (POLICY_HISTORY, namespace, ""),
         [namespace @ .., "policy", "groups", group] if !namespace.is_empty() => (GROUP, namespace, group),
         [namespace @ .., "usage"] if !namespace.is_empty() => (NAMESPACE_USAGE, namespace, ""),
+        [namespace @ .., "usage", "settings"] if !namespace.is_empty() => (USAGE_SETTINGS, namespace, ""),
         [namespace @ .., "publishers"] if !namespace.is_empty() => (PUBLISHERS, namespace, ""),
         [namespace @ .., "publishers", id] if !namespace.is_empty() => (PUBLISHER, namespace, id),
         [_, "signing-secret"] => (SIGNING_SECRET, &segments[..1], ""),
@@ -46,6 +47,8 @@ pub(super) async fn below_orgs(call: Call, rest: &str) -> Answered {
             (GROUP, Method::PUT) => api::groups::set(call, &namespace, user).await,
             (GROUP, Method::DELETE) => api::groups::remove(&call, &namespace, user).await,
             (NAMESPACE_USAGE, Method::GET) => api::insight::of_namespace::show(&call, &namespace).await,
+            (USAGE_SETTINGS, Method::GET) => api::insight::settings::show(&call, &namespace).await,
+            (USAGE_SETTINGS, Method::PUT) => api::insight::settings::set(call, &namespace).await,
             (PUBLISHERS, Method::GET) => api::publishers::list(&call, &namespace).await,
             (PUBLISHERS, Method::POST) => api::publishers::create(call, &namespace).await,
             (PUBLISHER, Method::DELETE) => api::publishers::remove(&call, &namespace, user).await,
@@ -65,6 +68,7 @@ const POLICY: &str = "/api/v1/orgs/{namespace}/policy";
 const POLICY_HISTORY: &str = "/api/v1/orgs/{namespace}/policy/history";
 const GROUP: &str = "/api/v1/orgs/{namespace}/policy/groups/{group}";
 const NAMESPACE_USAGE: &str = "/api/v1/orgs/{namespace}/usage";
+const USAGE_SETTINGS: &str = "/api/v1/orgs/{namespace}/usage/settings";
 const PUBLISHERS: &str = "/api/v1/orgs/{namespace}/publishers";
 const PUBLISHER: &str = "/api/v1/orgs/{namespace}/publishers/{publisher}";
 const SIGNING_SECRET: &str = "/api/v1/orgs/{org}/signing-secret";

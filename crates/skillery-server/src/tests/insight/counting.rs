@@ -151,6 +151,11 @@ async fn trends_compare_with_as_much_before() {
     app.settle().await;
     let week = app.get(&format!("{INSTALLS}?days=7")).await.is(200);
     assert_eq!((&week["total"], &week["before"], &week["trend"]), (&json!(3), &json!(4), &json!(-0.25)));
+    // A year is kept, and none before it: there is nothing to compare with.
+    let year = app.get(&format!("{INSTALLS}?days=366")).await.is(200);
+    assert_eq!((&year["total"], &year["before"], &year["trend"]), (&json!(7), &Value::Null, &Value::Null));
+    let months = app.get(&format!("{INSTALLS}?by=month&days=366")).await.is(200);
+    assert_eq!(months["before"], 0);
     for wrong in ["days=0", "days=367", "by=year", "by=month&days=3661", "days=-1", "days=x"] {
         app.get(&format!("{INSTALLS}?{wrong}")).await.fails(400, "invalid-parameter");
     }
@@ -200,4 +205,52 @@ async fn few_are_not_told_by_program() {
         (&installs["total"], &installs["programs"], &installs["k"]),
         (&json!(16), &programs, &json!(5))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_are_right_while_a_day_is_being_added() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool0001", "1.0.0").await;
+    app.install("", "acme/tool0001", "1.0.0").await;
+    app.settle().await;
+    // As many skills as one step does not add.
+    let columns = "namespace, org, visibility, latest, created_at, updated_at, rating_sum, rating_count, stars_1, stars_2, \
+                   stars_3, stars_4, stars_5, install_position, star_count, install_count";
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1002 UNION ALL SELECT i + 1 FROM n WHERE i < 1300)";
+    app.tamper(format!(
+        "INSERT INTO skills (key, number, id, {columns}) {numbers} \
+         SELECT 'acme/tool' || n.i, n.i, 'acme/tool' || n.i, {columns} FROM skills, n WHERE key = 'acme/tool0001'"
+    ))
+    .await;
+    for (table, more) in [("installs", ""), ("program_installs", ", program")] {
+        app.tamper(format!(
+            "INSERT INTO {table} (skill, version, day, downloads{more}) {numbers} \
+             SELECT 'acme/tool' || n.i, version, day, 1{more} FROM {table}, n WHERE skill = 'acme/tool0001'"
+        ))
+        .await;
+    }
+    app.app.environment.advance_seconds(2 * DAY);
+    let today = crate::counters::day_of(app.app.environment.now());
+    let totals = async || {
+        let mut totals = Vec::new();
+        for path in [
+            "orgs/acme/usage?by=week",
+            "orgs/acme/usage?by=day",
+            "skills/acme/tool0001/usage/installs?by=month",
+            "skills/acme/tool1300/usage/installs?by=month",
+        ] {
+            let installs = app.get_as(ADMIN, &format!("/api/v1/{path}")).await.is(200);
+            totals.push((installs["total"].as_u64().unwrap(), installs["programs"][0]["installs"].clone()));
+        }
+        totals
+    };
+    let before = totals().await;
+    assert_eq!(before[0], (300, json!(300)));
+    let step = || app.app.db.write(move |tx| Box::pin(crate::db::rollups::step(tx, today - 1)));
+    let mut steps = 0;
+    while step().await.unwrap() {
+        steps += 1;
+        assert_eq!(totals().await, before, "after step {steps}");
+    }
+    assert!(steps >= 2);
 }

@@ -134,3 +134,93 @@ async fn what_everybody_needs_is_cut_off_and_says_so() {
     let other = app.post("/api/v1/skills", ADMIN, skill("acme/other", "1.0.0")).await;
     assert_eq!(other.status.as_u16(), 201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_skills_of_strangers_take_no_places() {
+    let app = TestApp::new().await;
+    app.publish("acme/base", "1.0.0").await;
+    app.publish_needing("acme/seen", "1.0.0", &["acme/base"]).await;
+    app.publish_seen("shadow/first", "1.0.0", &["acme/base"], "private").await;
+    let columns = "namespace, org, visibility, latest, created_at, updated_at, rating_sum, rating_count, stars_1, stars_2, \
+                   stars_3, stars_4, stars_5, install_position, star_count";
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21000)";
+    app.tamper(format!(
+        "INSERT INTO skills (key, number, id, install_count, {columns}) {numbers} \
+         SELECT 'shadow/many' || n.i, 1000 + n.i, 'shadow/many' || n.i, n.i, {columns} FROM skills, n WHERE key = 'shadow/first'"
+    ))
+    .await;
+    app.tamper(format!(
+        "INSERT INTO needs (skill, version, needed, wanted) {numbers} \
+         SELECT 'shadow/many' || n.i, '1.0.0', 'acme/base', '^1' FROM n"
+    ))
+    .await;
+    let anna = app.user("anna", &["read"]).await;
+    let ben = app.user("ben", &["read"]).await;
+    app.member("acme", "ben", "reader").await;
+    let bound = app.token(json!({ "user": "ben", "scopes": ["read"], "namespaces": ["acme"] })).await;
+    for token in ["", &anna, &ben, &bound] {
+        let reached = app.get_as(token, "/api/v1/skills/acme/base/dependents").await.is(200);
+        assert_eq!(ids(&reached, "dependents"), ["acme/seen"]);
+        assert_eq!((&reached["total"], &reached["truncated"]), (&json!(1), &json!(false)));
+    }
+    let reached = app.get_as(ADMIN, "/api/v1/skills/acme/base/dependents").await.is(200);
+    assert_eq!((&reached["total"], &reached["truncated"]), (&json!(10_000), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_is_needed_only_so_many_versions_are_looked_at() {
+    let app = TestApp::new().await;
+    let mut needs = Vec::new();
+    for number in 0..6 {
+        let id = format!("acme/base{number}");
+        app.publish(&id, "1.0.0").await;
+        app.publish(&id, "2.0.0").await;
+        needs.push(format!("{id}@^1"));
+    }
+    let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+    app.publish_needing("acme/top", "1.0.0", &needs).await;
+    app.publish("acme/hidden", "1.0.0").await;
+    // As many versions as a skill may have.
+    let columns: Vec<String> = {
+        let name = if super::super::is_postgres() {
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'versions' AND table_schema = current_schema()"
+        } else {
+            "SELECT name FROM pragma_table_info('versions')"
+        };
+        sqlx::query_scalar(name).fetch_all(app.app.db.reader()).await.unwrap()
+    };
+    let others: Vec<&str> = columns
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !["version", "log_position"].contains(name))
+        .collect();
+    let others = others.join(", ");
+    let many = async |skills: &str, status: &str| {
+        app.tamper(format!(
+            "INSERT INTO versions (version, log_position, {others}) WITH RECURSIVE n (i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT '1.0.' || n.i, 0, {} FROM versions, n \
+             WHERE version = '1.0.0' AND skill {skills}",
+            others.replacen("status", &format!("'{status}'"), 1)
+        ))
+        .await;
+    };
+    let needed = "/api/v1/skills/acme/top/dependencies";
+    // What was taken back is not looked at.
+    many("= 'acme/base0'", "yanked").await;
+    many("IN ('acme/base1', 'acme/base2', 'acme/base3')", "published").await;
+    let told = app.get(needed).await.is(200);
+    assert_eq!((&told["total"], &told["truncated"]), (&json!(6), &json!(false)));
+    let versions = |told: &Value| {
+        let found = told["dependencies"].as_array().unwrap().iter();
+        found.map(|need| need["version"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&told), ["1.0.0", "1.0.5000", "1.0.5000", "1.0.5000", "1.0.0", "1.0.0"]);
+    many("IN ('acme/base4', 'acme/base5')", "published").await;
+    let told = app.get(needed).await.is(200);
+    assert_eq!(told["truncated"], true);
+    assert_eq!(versions(&told), ["1.0.0", "1.0.5000", "1.0.5000", "1.0.5000", "-", "-"]);
+    // Where the latest is the one, no other is looked at.
+    app.publish_needing("acme/top", "2.0.0", &["acme/base4@>=1", "acme/base5@>=1"]).await;
+    let told = app.get(needed).await.is(200);
+    assert_eq!((&told["truncated"], versions(&told)), (&json!(false), vec!["2.0.0".to_owned(); 2]));
+}

@@ -4,6 +4,7 @@ mod counting;
 mod graph;
 mod health;
 mod people;
+mod wishes;
 
 use axum::body::Body;
 use axum::http::Request;

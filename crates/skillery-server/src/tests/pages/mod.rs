@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod facts;
 mod feeds;
+mod insight;
 mod policies;
 mod provider;
 mod reviewing;

@@ -19,5 +19,5 @@ use crate::skill;
 )]
 pub async fn show(call: &Call, id: &SkillId) -> Result<Response> {
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    json(StatusCode::OK, &adoption(&call.app, &call.caller, &skill).await?)
+    json(StatusCode::OK, &*adoption(&call.app, &call.caller, &skill).await?)
 }

@@ -7,3 +7,4 @@ pub mod health;
 pub mod installs;
 pub mod leaderboard;
 pub mod of_namespace;
+pub mod settings;

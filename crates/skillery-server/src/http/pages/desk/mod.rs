@@ -9,6 +9,7 @@ mod approvals;
 pub(super) mod ask;
 mod audit;
 mod groups;
+mod insight;
 mod jobs;
 mod keys;
 mod limits;
@@ -70,6 +71,8 @@ pub enum Place {
     Namespace(Namespace),
     /// Who has which role.
     Members(Namespace),
+    /// How its skills are used.
+    Insight(Namespace),
     /// What is demanded of versions.
     Policy(Namespace),
     /// What was demanded.
@@ -120,6 +123,7 @@ const AUDIT: &str = "/admin/audit";
 const APPROVALS: &str = "/account/approvals";
 const NAMESPACE: &str = "/orgs/{namespace}";
 const MEMBERS: &str = "/orgs/{namespace}/members";
+const INSIGHT: &str = "/orgs/{namespace}/usage";
 const POLICY: &str = "/orgs/{namespace}/policy";
 const POLICY_HISTORY: &str = "/orgs/{namespace}/policy/history";
 const GROUPS: &str = "/orgs/{namespace}/policy/groups";
@@ -161,6 +165,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", NAMESPACE, Who::Scope(Scope::Read)),
     ("get", MEMBERS, Who::Scope(Scope::Read)),
     ("post", MEMBERS, Who::Scope(Scope::Admin)),
+    ("get", INSIGHT, Who::Scope(Scope::Read)),
+    ("post", INSIGHT, Who::Scope(Scope::Admin)),
     ("get", POLICY, Who::Scope(Scope::Read)),
     ("post", POLICY, Who::Scope(Scope::Admin)),
     ("get", POLICY_HISTORY, Who::Scope(Scope::Read)),
@@ -206,6 +212,7 @@ impl Place {
             Self::Approvals => APPROVALS,
             Self::Namespace(_) => NAMESPACE,
             Self::Members(_) => MEMBERS,
+            Self::Insight(_) => INSIGHT,
             Self::Policy(_) => POLICY,
             Self::PolicyHistory(_) => POLICY_HISTORY,
             Self::Groups(_) => GROUPS,
@@ -258,6 +265,7 @@ pub fn of(segments: &[&str]) -> Option<Place> {
         ["login", "oidc"] => Some(Place::Provider),
         ["login", "oidc", "callback"] => Some(Place::Arrival),
         ["orgs", place @ .., "members"] => Some(Place::Members(namespace(place)?)),
+        ["orgs", place @ .., "usage"] => Some(Place::Insight(namespace(place)?)),
         ["orgs", place @ .., "policy"] => Some(Place::Policy(namespace(place)?)),
         ["orgs", place @ .., "policy", "history"] => Some(Place::PolicyHistory(namespace(place)?)),
         ["orgs", place @ .., "policy", "groups"] => Some(Place::Groups(namespace(place)?)),
@@ -307,6 +315,8 @@ pub async fn answer(call: Call, frame: Frame, place: Place) -> Result<Response> 
         (Place::Namespace(namespace), Method::GET) => namespace::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::GET) => members::show(&call, frame, &namespace).await,
         (Place::Members(namespace), Method::POST) => members::change(call, frame, &namespace).await,
+        (Place::Insight(namespace), Method::GET) => insight::show(&call, frame, &namespace).await,
+        (Place::Insight(namespace), Method::POST) => insight::change(call, frame, &namespace).await,
         (Place::Policy(namespace), Method::GET) => policy::show(&call, frame, &namespace).await,
         (Place::Policy(namespace), Method::POST) => policy::change(call, frame, &namespace).await,
         (Place::PolicyHistory(namespace), Method::GET) => policy::history(&call, frame, &namespace).await,
@@ -359,6 +369,7 @@ mod tests {
             ("orgs/acme/webhooks/x", Some(Place::Namespace("acme/webhooks/x".parse().unwrap()))),
             ("orgs/audit", Some(Place::Namespace("audit".parse().unwrap()))),
             ("account/webhooks", Some(Place::Webhooks(None))),
+            ("orgs/acme/email/usage", Some(Place::Insight(namespace()))),
             ("orgs/members", None),
             ("orgs/acme/email/comments", Some(Place::Reports(namespace()))),
             ("orgs", None),

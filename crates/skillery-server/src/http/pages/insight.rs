@@ -1,0 +1,167 @@
+//! `GET /{id}/usage`: how a skill is used, which of its versions are, how sound it is, and what a change of it reaches.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::response::Response;
+use skillery_core::SkillId;
+use skillery_core::api::{AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, Unit};
+
+use super::frame::{Frame, page};
+use super::show;
+use super::skill::Header;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::api::versions as versions_api;
+use crate::http::call::{Call, Page};
+use crate::insight::chart::{self, Bar};
+use crate::insight::{self, Span};
+use crate::skill;
+
+/// How a skill is used.
+pub const USAGE: &str = "/{id}/usage";
+
+/// Skills that a change reaches, on the page; the page of dependencies has all of them.
+const REACHED: usize = 14;
+/// Days that a small line shows.
+const SMALL_DAYS: u32 = 28;
+
+/// A way to put days together, and how many are shown so.
+pub struct Choice {
+    /// The word of the address.
+    pub by: Unit,
+    /// What it is called.
+    pub label: &'static str,
+    /// How much of it is shown, in words.
+    pub what: &'static str,
+    units: u32,
+}
+
+impl Choice {
+    /// The days that it shows.
+    pub fn span(&self, app: &App) -> Span {
+        Span::units(app, self.by, self.units)
+    }
+}
+
+/// Days of four weeks, weeks of half a year, months of two years.
+pub const CHOICES: [Choice; 3] = [
+    Choice { by: Unit::Day, label: "Days", what: "28 days", units: 28 },
+    Choice { by: Unit::Week, label: "Weeks", what: "26 weeks", units: 26 },
+    Choice { by: Unit::Month, label: "Months", what: "24 months", units: 24 },
+];
+
+/// Installs with their picture.
+pub struct Usage {
+    /// The choice that was made.
+    pub choice: &'static Choice,
+    /// Where the other choices are.
+    pub path: String,
+    /// The figures.
+    pub installs: InstallsResponse,
+    /// The picture; none where there is nothing.
+    pub chart: Option<String>,
+}
+
+impl Usage {
+    /// What was asked for, and days of what was not.
+    pub fn span(call: &Call) -> Result<(&'static Choice, Span)> {
+        let by = call.parsed::<Unit>("by")?.unwrap_or(Unit::Day);
+        let choice = CHOICES.iter().find(|choice| choice.by == by).unwrap_or(&CHOICES[0]);
+        Ok((choice, choice.span(&call.app)))
+    }
+
+    /// With a picture of it.
+    pub fn new(choice: &'static Choice, path: String, installs: InstallsResponse) -> Self {
+        let bar = |period: &skillery_core::api::PeriodInstalls| Bar {
+            label: period.start.clone(),
+            value: period.installs,
+        };
+        let bars: Vec<Bar> = installs.periods.iter().map(bar).collect();
+        let title = format!("Installs of {} by {}", installs.of, installs.by);
+        let chart = (installs.total > 0).then(|| match choice.by {
+            Unit::Day => chart::bars("installs", &title, &bars),
+            Unit::Week | Unit::Month => chart::line("installs", &title, &bars),
+        });
+        Self { choice, path, installs, chart }
+    }
+
+    /// All choices.
+    pub fn choices(&self) -> &'static [Choice] {
+        &CHOICES
+    }
+
+    /// How it goes, in words; nothing where there is nothing to compare with.
+    pub fn trend(&self) -> Option<String> {
+        let before = self.installs.before?;
+        let of = |what: &str| Some(format!("{what} in the {} before", self.choice.what));
+        let trend = match self.installs.trend {
+            None if self.installs.total == 0 => return None,
+            None => return of("none"),
+            Some(trend) => (trend * 100.0).round() as i64,
+        };
+        match trend {
+            0 => of("as many as"),
+            up @ 1.. => of(&format!("{} % more than the {}", show::count(up), show::count(before))),
+            down => of(&format!("{} % fewer than the {}", show::count(-down), show::count(before))),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/insight.html")]
+struct InsightPage {
+    frame: Frame,
+    header: Header,
+    usage: Usage,
+    adoption: Arc<AdoptionResponse>,
+    /// Of the latest version; none where there is none, or it cannot be looked into.
+    health: Option<HealthResponse>,
+    reached: DependentsResponse,
+    /// Whether names of users are told.
+    has_names: bool,
+}
+
+impl InsightPage {
+    /// The part of a version in all installs of the last days, in percent.
+    fn part(&self, installs: impl std::borrow::Borrow<u64>) -> u64 {
+        let all = self.adoption.installs.max(1);
+        (*installs.borrow() as f64 / all as f64 * 100.0).round() as u64
+    }
+}
+
+/// The page.
+pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
+    let (app, caller) = (&call.app, &call.caller);
+    let (choice, span) = Usage::span(call)?;
+    let skill = skill::find(app, caller, id).await?;
+    let installs = insight::of_skill(app, caller, &skill.id, span).await?;
+    let adoption = insight::adoption(app, caller, &skill).await?;
+    let health = match &skill.latest {
+        Some(latest) => Some(insight::health(app, caller, &skill.id, latest).await?),
+        None => None,
+    };
+    let first = Page { limit: REACHED, offset: 0 };
+    let reached = insight::dependents(app, caller, &skill.id, None, None, first).await?;
+    let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "insight");
+    header.versions = versions_api::seen(app, caller, &skill).await?.len();
+    page(&InsightPage {
+        frame: frame.titled(format!("Insight into {}", skill.id)).part("skill"),
+        header,
+        usage: Usage::new(choice, format!("/{}/usage", skill.id), installs),
+        has_names: adoption.withdrawn.iter().any(|withdrawn| withdrawn.users.is_some()),
+        adoption,
+        health,
+        reached,
+    })
+}
+
+/// Installs of the last days as a small line; none where there is nothing.
+pub async fn small(call: &Call, id: &SkillId) -> Result<Option<String>> {
+    let days = insight::daily(&call.app, id, SMALL_DAYS).await?;
+    if days.iter().all(|(_, installs)| *installs == 0) {
+        return Ok(None);
+    }
+    let bars: Vec<Bar> = days.into_iter().map(|(label, value)| Bar { label, value }).collect();
+    Ok(Some(chart::sparkline("recent", &format!("Installs of the last {SMALL_DAYS} days"), &bars)))
+}

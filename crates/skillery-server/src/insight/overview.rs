@@ -1,0 +1,53 @@
+//! Several skills side by side, each with what one asks first.
+
+use skillery_core::api::SkillInstalls;
+use skillery_core::{SkillId, Version};
+
+use super::{adoption, dependents};
+use crate::access::Caller;
+use crate::app::App;
+use crate::failure::Result;
+use crate::http::call::Page;
+use crate::skill;
+
+/// A skill in short.
+pub struct SkillInsight {
+    /// The skill.
+    pub id: SkillId,
+    /// How often it was installed in the time that was asked for.
+    pub installs: u64,
+    /// Its latest version.
+    pub latest: Option<Version>,
+    /// The part of that in the installs of the last 28 days.
+    pub share: Option<f64>,
+    /// Users who have a version that was taken back; nothing where that is withheld.
+    pub withdrawn: Option<u64>,
+    /// Skills that a change reaches, as far as the caller sees.
+    pub reached: u64,
+    /// Figures about fewer users are withheld.
+    pub k: u32,
+}
+
+/// These skills in short, as far as the caller sees them.
+pub async fn of_skills(
+    app: &App,
+    caller: &Caller,
+    skills: impl Iterator<Item = SkillInstalls>,
+) -> Result<Vec<SkillInsight>> {
+    let mut told = Vec::new();
+    for SkillInstalls { id, installs } in skills {
+        let Ok(row) = skill::find(app, caller, &id).await else { continue };
+        let adoption = adoption(app, caller, &row).await?;
+        let reached = dependents(app, caller, &row.id, None, None, Page { limit: 0, offset: 0 }).await?.total;
+        told.push(SkillInsight {
+            installs,
+            latest: row.latest,
+            share: adoption.installs_share,
+            withdrawn: adoption.withdrawn.iter().map(|row| row.consumers).sum(),
+            reached,
+            k: adoption.k,
+            id: row.id,
+        });
+    }
+    Ok(told)
+}

@@ -1,0 +1,240 @@
+//! Pages of how skills are used.
+
+use serde_json::json;
+
+use super::super::folders::{asked, file};
+use super::super::{ADMIN, TestApp, skill};
+use super::{Browser, text};
+
+const DAY: i64 = 86_400;
+
+/// A skill with two versions, one of which was taken back, that users and programs have installed.
+async fn used(app: &TestApp) {
+    for version in ["1.0.0", "1.1.0"] {
+        app.publish("acme/tool", version).await;
+    }
+    let download = |version: &str| format!("/api/v1/skills/acme/tool/download?version={version}");
+    for (user, version) in [("anna", "1.0.0"), ("ben", "1.1.0"), ("carl", "1.1.0"), ("dora", "1.1.0")] {
+        let token = app.user(user, &["read", "rate"]).await;
+        app.get_as(&token, &download(version)).await.is(200);
+    }
+    app.get(&download("1.0.0")).await.is(200);
+    app.put(
+        "/api/v1/skills/acme/tool/versions/1.0.0/yank",
+        ADMIN,
+        json!({ "reason": "it <b>loses</b> mail" }),
+    )
+    .await
+    .is(200);
+    app.settle().await;
+}
+
+fn needing(name: &str) -> String {
+    format!(
+        "---\nname: {name}\ndescription: Does things. Use it when there are some.\nmetadata:\n  skillery-dependencies: \"acme/tool ^1.0\"\n---\nx\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_skill_is_used_is_shown_with_its_figures() {
+    let app = TestApp::new().await;
+    used(&app).await;
+    app.send_folder(ADMIN, &asked("acme/upper", "1.0.0"), vec![file("SKILL.md", needing("upper"))])
+        .await
+        .is(201);
+    let hidden = json!({ "id": "acme/spy", "version": "1.0.0", "visibility": "private" });
+    app.send_folder(ADMIN, &hidden, vec![file("SKILL.md", needing("spy"))]).await.is(201);
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/acme/tool/usage").await;
+    for part in [
+        "<strong>5</strong> in the last 28 days, none in the 28 days before",
+        "<svg class=\"chart chart-bars\" role=\"img\"",
+        "<td>2026-01-02</td><td class=\"number\">5</td>",
+        "<td>1.1.0</td><td class=\"number\">3</td>",
+        "<strong>60 %</strong> of 5 installs in the last 28 days took the newest version, 1.1.0",
+        "Of 4 signed-in users, 75 % have it",
+        "1.0.0</a> <span class=\"pill warn\">yanked</span>",
+        "it &#60;b&#62;loses&#60;/b&#62; mail",
+        "Names are for admins of the namespace",
+        "A change reaches <strong>1 skill</strong>, 1 of them directly",
+        "href=\"/acme/upper\"",
+        "href=\"/acme/tool/dependencies\"",
+        "of 100 for 1.1.0",
+        "href=\"/acme/tool/usage?by=week\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("anna") && !page.contains("spy") && !page.contains("<b>loses"), "{page}");
+    let score = app.get("/api/v1/skills/acme/tool/versions/1.1.0/health").await.is(200);
+    assert!(
+        page.contains(&format!("<strong>{}</strong> <span class=\"dim\">of 100", score["points"])),
+        "{page}"
+    );
+    let plain = page.replace("&#39;", "'").replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">");
+    for part in score["parts"].as_array().unwrap() {
+        let hint = part["hint"].as_str().unwrap_or("");
+        assert!(plain.contains(hint), "{hint}: {page}");
+    }
+    // Who looks after it sees who, and what others do not.
+    let seen = Browser::signed_in(&app, ADMIN).await.page("/acme/tool/usage").await;
+    assert!(
+        seen.contains("<td data-name=\"Who\" class=\"break\">anna</td>") && seen.contains("/acme/spy"),
+        "{seen}"
+    );
+    // Two weeks later it is less than before, by week as well.
+    app.app.environment.advance_seconds(28 * DAY);
+    app.get("/api/v1/skills/acme/tool/download").await.is(200);
+    app.settle().await;
+    let later = browser.page("/acme/tool/usage?by=day").await;
+    assert!(later.contains("80 % fewer than the 5 in the 28 days before"), "{later}");
+    let weeks = browser.page("/acme/tool/usage?by=week").await;
+    assert!(
+        weeks.contains("<strong>6</strong> in the last 26 weeks") && weeks.contains("chart-lines"),
+        "{weeks}"
+    );
+    assert_eq!(weeks.matches("<td>20").count(), 26, "{weeks}");
+    let months = browser.page("/acme/tool/usage?by=month").await;
+    assert!(months.contains("<strong>6</strong> in the last 24 months"), "{months}");
+    assert_eq!(months.matches("<td>20").count(), 24, "{months}");
+    assert_eq!(browser.get("/acme/tool/usage?by=year").await.status, 400);
+    // The skill's own page tells the score, and how it went lately.
+    let shown = browser.page("/acme/tool").await;
+    assert!(shown.contains(&format!("/acme/tool/usage#health\">{} of 100</a>", score["points"])), "{shown}");
+    assert!(shown.contains("chart-spark") && shown.contains("href=\"/acme/tool/usage\""), "{shown}");
+    let badge = text(&browser.get("/acme/tool/badge/health.svg").await);
+    assert!(badge.contains(&format!("{}/100", score["points"])), "{badge}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
+    let app = TestApp::with(|settings| settings.insight.k = 3).await;
+    app.publish("acme/new", "1.0.0-rc.1").await;
+    let mut body = skill("acme/secret", "1.0.0");
+    body["visibility"] = json!("private");
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/acme/new/usage").await;
+    for part in [
+        "<strong>0</strong> in the last 28 days",
+        "There is nothing to draw yet",
+        "Nobody installed it in the last 28 days",
+        "Nobody that is known of has a version that was yanked",
+        "No skill that you see needs it",
+        "There is no version yet that is no prerelease",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let (hidden, missing) =
+        (browser.get("/acme/secret/usage").await, browser.get("/acme/secreu/usage").await);
+    assert_eq!(hidden.status, 404);
+    assert_eq!(text(&hidden).replace("secret", "secreu"), text(&missing));
+    // Of few, others are told that it is few.
+    app.publish("acme/tool", "1.0.0").await;
+    let token = app.user("anna", &["read"]).await;
+    app.get_as(&token, "/api/v1/skills/acme/tool/download").await.is(200);
+    app.settle().await;
+    let page = browser.page("/acme/tool/usage").await;
+    assert!(page.contains("under 3") && page.contains("they are too few"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_sees_how_its_skills_are_used_and_says_what_is_told() {
+    let app = TestApp::new().await;
+    used(&app).await;
+    app.send_folder(ADMIN, &asked("acme/upper", "1.0.0"), vec![file("SKILL.md", needing("upper"))])
+        .await
+        .is(201);
+    let anna = app.token(json!({ "user": "anna", "scopes": ["read", "admin"] })).await;
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    assert_eq!(browser.get("/orgs/acme/usage").await.status, 404);
+    assert_eq!(Browser::new(&app).get("/orgs/acme/usage").await.status, 303);
+    app.member("acme", "anna", "reader").await;
+    let page = browser.page("/orgs/acme/usage").await;
+    for part in [
+        "<strong>5</strong> in the last 28 days",
+        "href=\"/acme/tool/usage\"",
+        "1.1.0 <span class=\"dim\">60 % of installs</span>",
+        "<td data-name=\"Still have one that was taken back\" class=\"number\">1</td>",
+        "<a href=\"/acme/tool/dependencies\">1 skill</a>",
+        "Nothing is withheld",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("name=\"k\""), "{page}");
+    let refused = browser.post("/orgs/acme/usage", &[("action", "told"), ("k", "5")]).await;
+    assert_eq!(refused.status, 403);
+    app.member("acme", "anna", "admin").await;
+    assert!(browser.page("/orgs/acme/usage").await.contains("name=\"k\""));
+    for (wrong, why) in
+        [("0", "0 is not from 1"), ("x", "is no whole number"), ("5000", "5000 is not from 1")]
+    {
+        let answer = browser.post("/orgs/acme/usage", &[("action", "told"), ("k", wrong)]).await;
+        let page = text(&answer);
+        assert!(answer.status == 422 && page.contains(why), "{page}");
+        assert!(page.contains(&format!("value=\"{wrong}\"")), "{page}");
+    }
+    let saved = browser.post("/orgs/acme/usage", &[("action", "told"), ("k", "5")]).await;
+    assert_eq!(
+        (saved.status.as_u16(), &saved.headers["location"]),
+        (303, &"/orgs/acme/usage?notice=saved".parse().unwrap())
+    );
+    let page = browser.page("/orgs/acme/usage?by=month").await;
+    assert!(page.contains("Figures about fewer than 5 users are withheld"), "{page}");
+    assert!(page.contains("do not count on") && page.contains("value=\"5\""), "{page}");
+    assert!(!page.contains("value=\"yes\" checked"), "{page}");
+    let settings = app.get_as(&anna, "/api/v1/orgs/acme/usage/settings").await.is(200);
+    assert_eq!((&settings["k"], &settings["leaderboards"]), (&json!(5), &json!(false)));
+    let told = Browser::new(&app).page("/acme/tool/usage").await;
+    assert!(told.contains("under 5"), "{told}");
+    let both = [("action", "told"), ("k", ""), ("leaderboards", "yes")];
+    assert_eq!(browser.post("/orgs/acme/usage", &both).await.status, 303);
+    let settings = app.get_as(&anna, "/api/v1/orgs/acme/usage/settings").await.is(200);
+    assert_eq!((&settings["k"], &settings["leaderboards"]), (&json!(null), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authors_and_teams_are_compared_and_who_wants_is_left_out() {
+    let app = TestApp::new().await;
+    let author = app.user("mara", &["read", "publish", "admin"]).await;
+    app.post("/api/v1/skills", &author, skill("team-one/tool", "1.0.0")).await.is(201);
+    for user in ["anna", "ben"] {
+        let token = app.user(user, &["read", "rate"]).await;
+        app.get_as(&token, "/api/v1/skills/team-one/tool/download").await.is(200);
+        app.post("/api/v1/skills/team-one/tool/rate", &token, json!({ "rating": 4 })).await.is(200);
+    }
+    app.settle().await;
+    let mut browser = Browser::new(&app);
+    assert!(browser.page("/trending").await.contains("href=\"/trending/authors\""));
+    let page = browser.page("/trending/authors").await;
+    for part in [
+        "<a href=\"/users/mara\">mara</a>",
+        "<td data-name=\"People who installed\" class=\"number\">2</td>",
+        "</span> 4.0</td>",
+        "each signed-in person once",
+        "href=\"/trending/authors?period=week\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("Leave me out"), "{page}");
+    let teams = browser.page("/trending/teams?period=all").await;
+    assert!(teams.contains("<a href=\"/team-one\">team-one</a>") && teams.contains("at any time"), "{teams}");
+    assert_eq!(browser.get("/trending/teams?period=year").await.status, 400);
+    assert_eq!(browser.get("/trending/tools").await.status, 404);
+    assert!(browser.page("/trending/teams?offset=20").await.contains("There is nothing here"));
+    let mut mara = Browser::signed_in(&app, &author).await;
+    assert!(mara.page("/trending/authors").await.contains("Leave me out"));
+    assert_eq!(mara.post("/trending/authors", &[("listed", "no")]).await.status, 303);
+    let page = mara.page("/trending/authors").await;
+    assert!(
+        page.contains("Take me in") && page.contains("Nobody yet") && !page.contains("/users/mara"),
+        "{page}"
+    );
+    assert_eq!(mara.post("/trending/authors", &[("listed", "yes")]).await.status, 303);
+    assert!(browser.page("/trending/authors").await.contains("/users/mara"));
+    assert_eq!(mara.post_from("cross-site", "/trending/authors", &[("listed", "no")]).await.status, 403);
+    assert_eq!(mara.post("/trending/teams", &[("listed", "no")]).await.status, 405);
+    let off = TestApp::with(|settings| settings.insight.leaderboards = false).await;
+    let mut browser = Browser::new(&off);
+    assert_eq!(browser.get("/trending/authors").await.status, 404);
+    assert!(!browser.page("/trending").await.contains("/trending/authors"));
+}
