@@ -59,11 +59,7 @@ pub fn logged(entries: usize) -> Result<PathBuf> {
 }
 
 /// The data folder of a registry that was filled so, once.
-fn kept(
-    name: &str,
-    what: &str,
-    fill: impl FnOnce(&Registry, &Corpus) -> Result<()>,
-) -> Result<PathBuf> {
+fn kept(name: &str, what: &str, fill: impl FnOnce(&Registry, &Corpus) -> Result<()>) -> Result<PathBuf> {
     let marker = places::kept(&format!("{name}.complete"))?;
     if fs_err::read_to_string(&marker).is_ok_and(|text| text == GENERATION) {
         return places::kept(name);

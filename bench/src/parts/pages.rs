@@ -56,7 +56,10 @@ fn open() -> Vec<(&'static str, Vec<String>)> {
         ("search, by installs", searches(1, "&sort=installs")),
         ("search of nothing", vec!["/search".to_owned()]),
         ("search, far behind", vec!["/search?offset=9000".to_owned()]),
-        ("suggestions", searches(1, "").iter().map(|path| path.replace("/search", "/search/suggest")).collect()),
+        (
+            "suggestions",
+            searches(1, "").iter().map(|path| path.replace("/search", "/search/suggest")).collect(),
+        ),
         ("trending", vec!["/trending".to_owned()]),
         ("tags", vec!["/tags".to_owned()]),
         ("one tag", tags.collect()),

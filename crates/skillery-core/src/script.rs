@@ -110,8 +110,9 @@ impl Manifest {
 
     /// All that it asks for, by what it is called.
     fn entries(self) -> Vec<(&'static str, String)> {
-        let Permissions { read, write, hosts, environment, subprocess, memory_bytes, seconds, packages, .. } =
-            self.permissions;
+        let Permissions {
+            read, write, hosts, environment, subprocess, memory_bytes, seconds, packages, ..
+        } = self.permissions;
         let path = |path: PathBuf| path.display().to_string();
         let mut entries = Vec::new();
         entries.extend(read.into_iter().map(|read| ("read", path(read))));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use skillery_core::access::yanked;
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::{
     Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest, VersionStatus, Visibility,
@@ -14,7 +13,7 @@ use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::db::skills::{self, SkillRow};
 use crate::db::versions::{self, VersionRow};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::skill::{self, version_not_found};
 
 /// A version of a skill as it is offered.

@@ -92,7 +92,8 @@ impl SecretKey {
         let mut bytes = BASE64.decode(sealed).map_err(|_| broken())?;
         let (nonce, rest) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(broken)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
-        let plain = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), rest).map_err(|_| broken())?;
+        let plain =
+            self.key.open_in_place(nonce, Aad::from(context.as_bytes()), rest).map_err(|_| broken())?;
         Ok(Secret::new(String::from_utf8(plain.to_vec()).map_err(|_| broken())?))
     }
 }

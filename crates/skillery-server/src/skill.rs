@@ -240,9 +240,9 @@ pub fn said_of(id: &SkillId, row: &VersionRow) -> Option<String> {
     match (row.status, row.notice) {
         (VersionStatus::Yanked, _) => Some(yanked(id, version, row.reason.as_deref())),
         (VersionStatus::Pending, _) => Some(format!("{id} {version} waits for approval")),
-        (VersionStatus::Published, Some(Notice::Forced)) => Some(format!(
-            "{id} {version} was released by an owner, without the approvals that it waited for"
-        )),
+        (VersionStatus::Published, Some(Notice::Forced)) => {
+            Some(format!("{id} {version} was released by an owner, without the approvals that it waited for"))
+        }
         (VersionStatus::Published, Some(Notice::Due)) => {
             Some(format!("{id} {version} should have been reviewed again"))
         }

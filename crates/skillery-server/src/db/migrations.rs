@@ -150,6 +150,9 @@ mod tests {
         let reviews = approvals::signed_reviews(&pool, "acme/x", &"1.0.0".parse().unwrap()).await.unwrap();
         assert_eq!((reviews.len(), reviews[0].0, reviews[0].1.as_str()), (1, 9, "k"));
         assert_eq!(oidc::trusted_in(&pool, "bot").await.unwrap(), Some(("acme".to_owned(), 4)));
+    }
+
+    #[tokio::test]
     async fn reports_of_before_go_where_they_belong_now() {
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();

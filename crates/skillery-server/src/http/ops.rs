@@ -57,8 +57,7 @@ pub async fn trouble(app: &App) -> Result<Option<&'static str>> {
     }
     let search = &app.search;
     let built = search.is_building().then_some("the search index is being built");
-    let follows =
-        search.is_failing().then_some("the search index does not follow the registry right now");
+    let follows = search.is_failing().then_some("the search index does not follow the registry right now");
     Ok(built.or(follows))
 }
 

@@ -132,7 +132,8 @@ fn commonest(columns: &[Column], most: usize) -> Result<Vec<Counted>> {
     let enough = counts.get(most.saturating_sub(1)).copied().unwrap_or(0);
     let mut counted = Vec::with_capacity(most);
     for (value, count) in known {
-        let missing = || candidates.iter().zip(columns).filter(|((values, _), _)| !values.contains_key(value));
+        let missing =
+            || candidates.iter().zip(columns).filter(|((values, _), _)| !values.contains_key(value));
         let possible: usize = missing().map(|((_, rest), _)| *rest as usize).sum();
         if count + possible < enough {
             continue;

@@ -3,8 +3,8 @@
 //! Rows of changes are written in the transaction of the change. Positions are given under the lock of the log's head, so
 //! that they are in the order of commits, and a stream that follows them misses nothing.
 
-mod done;
 mod forget;
+mod private;
 mod read;
 mod streams;
 
@@ -20,8 +20,8 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 use super::{Backend, Committed, Tx, log, pieces, tuples, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
-pub use done::*;
 pub use forget::*;
+pub use private::*;
 pub use read::*;
 pub use streams::*;
 
@@ -288,34 +288,6 @@ pub(super) async fn insert_changes(
     .fetch_one(&mut *connection)
     .await?;
     insert(connection, last - count + 1, records).await
-}
-
-/// Writes a change that is in no log, as it is nobody's but the user's or the namespace's, in the transaction that makes it. `actor`
-/// is the id of the user who makes it; none: the registry itself.
-pub async fn insert_private(
-    tx: &mut Tx,
-    actor: Option<&str>,
-    action: &'static str,
-    about: About,
-) -> Result<()> {
-    let (at, origin) = (tx.now, tx.origin());
-    let record = Record {
-        at,
-        last_at: at,
-        times: 1,
-        is_denied: false,
-        action: action.to_owned(),
-        log_index: None,
-        user: actor.map(str::to_owned),
-        origin: origin.as_deref().map(Origins::of).unwrap_or_default(),
-        by_member: about.org.is_some(),
-        about,
-        code: None,
-    };
-    let mut records = vec![record];
-    note_members(tx.connection(), &mut records).await?;
-    let position = positions(tx.connection(), 1).await?;
-    Ok(insert(tx.connection(), position, records).await?)
 }
 
 /// Gives entries that an older program has written their rows. From where they came is not known.

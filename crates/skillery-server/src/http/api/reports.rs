@@ -194,7 +194,13 @@ pub async fn resolve_report(app: &App, caller: &Caller, report: &str, resolution
                 }
                 let (user, is_site_admin) = (&identity.user.id, identity.is_site_admin());
                 table::resolve(tx, &report, user, is_site_admin, &resolution).await?;
-                audit::write_done(tx, "report.resolved", user, about(&place, &report, is_site_admin)).await
+                audit::insert_private(
+                    tx,
+                    Some(user),
+                    "report.resolved",
+                    about(&place, &report, is_site_admin),
+                )
+                .await
             })
         })
         .await
@@ -225,7 +231,7 @@ pub async fn reopen_report(app: &App, caller: &Caller, report: &str) -> Result<(
                 }
                 table::reopen(tx, &report).await?;
                 let about = about(&place, &report, identity.is_site_admin());
-                audit::write_done(tx, "report.reopened", &identity.user.id, about).await
+                audit::insert_private(tx, Some(&identity.user.id), "report.reopened", about).await
             })
         })
         .await

@@ -5,8 +5,8 @@ use skillery_core::api::BoardOf;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, listing, ratings, review,
-    search, sign_in, skill, versions,
+    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, listing, ratings,
+    review, search, sign_in, skill, versions,
 };
 use crate::failure::{Failure, Result};
 
@@ -282,8 +282,7 @@ mod tests {
     }
 
     /// Rows of the pages that a browser is made to look at.
-    const ROWS: &str =
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/e2e/pages/pages.mjs"));
+    const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/e2e/pages/pages.mjs"));
 
     #[test]
     fn a_browser_looks_at_every_page() {

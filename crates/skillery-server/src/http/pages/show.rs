@@ -24,12 +24,6 @@ impl Count for usize {
     }
 }
 
-impl Count for u32 {
-    fn number(&self) -> i64 {
-        i64::from(*self)
-    }
-}
-
 impl Count for u64 {
     fn number(&self) -> i64 {
         i64::try_from(*self).unwrap_or(i64::MAX)

@@ -21,8 +21,7 @@ use super::talking::{Stands, Talk, Talking, Viewer, is_of_file, stands_on};
 use super::{may_review, standing, thread};
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::{Asked as Person, asks};
-use crate::db::approvals as policies_table;
+use crate::approvals::{Asked as Person, asks_for};
 use crate::db::groups;
 use crate::db::review::ThreadPlace;
 use crate::failure::Result;
@@ -371,12 +370,9 @@ async fn may(
         may.why_not = "You published it, so others have to approve it.".to_owned();
         return Ok(may);
     }
-    let key = namespace.key();
-    let policies = policies_table::policies(app.db.reader(), &namespace).await?;
-    let groups = groups::of_user(app.db.reader(), &namespace, &identity.user.id).await?;
-    let role = identity.role_in(&key).unwrap_or(Role::Reader);
-    let person = Person { user: &identity.user.id, role, groups: &groups, policies: &policies };
-    if asks(&app.db, &person, id, version, app.environment.now()).await? {
+    let person = Person { user: &identity.user.id, roles: &identity.roles };
+    let answers = asks_for(&app.db, &person, &[(id, version)], app.environment.now()).await?;
+    if answers.contains(&true) {
         let signed = standing.stages.iter().any(|stage| stage.is_open && stage.signed);
         may.command = signed.then(|| format!("skillery approve accept {id} {version} --sign"));
         // A browser has no key of the reviewer.
