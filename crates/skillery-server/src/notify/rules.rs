@@ -13,6 +13,9 @@ use crate::failure::Result;
 /// Who manages a namespace.
 pub const ADMINS: &[&str] = &["admin", "owner"];
 
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// Some who are told of something.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -151,8 +154,9 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             let is_there = answers::find(db.reader(), &key, user).await?.is_some();
             let mut rule = Rule::new(entry, NotificationKind::CommentPosted, me(user))
                 .detail(NotificationDetail::ReviewAnswered);
-            // Who changes an answer again and again has answered once.
-            rule.notification.source = format!("answered:{key}");
+            // Who changes an answer again and again has answered once that day.
+            let day = entry.time.micros().div_euclid(DAY);
+            rule.notification.source = format!("answered:{key}:{day}");
             if is_there { vec![rule] } else { Vec::new() }
         }
         Event::MemberSet { namespace, user, role } => {

@@ -74,7 +74,7 @@ async fn authors_answer_a_review_once_and_change_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reviewer_is_told_of_an_answer_once() {
+async fn the_reviewer_is_told_of_an_answer_once_a_day() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.user("anna", &ALL).await;
@@ -92,6 +92,9 @@ async fn the_reviewer_is_told_of_an_answer_once() {
     app.put(&path, ADMIN, json!({ "text": "Mended" })).await.is(200);
     app.put(&path, ADMIN, json!({ "text": "Mended!" })).await.is(200);
     assert_eq!(told().await, ["admin answered your review of acme/tool"]);
+    app.app.environment.advance_seconds(86_400);
+    app.put(&path, ADMIN, json!({ "text": "Really" })).await.is(200);
+    assert_eq!(told().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
