@@ -129,8 +129,8 @@ async fn all_of_a_policy_is_edited_without_losing_anything() {
     ];
     // The page has it all, so that what a browser would send is what is in force.
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        let named = format!(" name=\"{name}\"");
-        let fields = page.split(&named).skip(1);
+        let field = format!(" name=\"{name}\"");
+        let fields = page.split(&field).skip(1);
         let is_there = fields.map(|rest| match rest.split_once('>').unwrap() {
             (tag, _) if tag.contains("value=") => {
                 tag.contains(&format!("value=\"{value}\""))

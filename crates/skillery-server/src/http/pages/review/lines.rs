@@ -111,8 +111,6 @@ pub struct FileView {
     pub shown: Shown,
     /// The rows.
     pub rows: Vec<Row>,
-    /// Which row is the first.
-    pub first: usize,
     /// The rows that a page before this one would begin with.
     pub before: Option<usize>,
     /// The row that the next page begins with.
@@ -146,11 +144,6 @@ impl FileView {
             DiffSide::New => self.file.after.as_ref(),
         };
         file.map(|file| file.path.as_str())
-    }
-
-    /// The name of its place on the page.
-    pub fn anchor(&self) -> String {
-        format!("file-{}", super::super::place::encoded(&self.file.path))
     }
 
     /// The pill of what became of it.
@@ -253,7 +246,7 @@ fn view(mut file: FileDiff, start: usize, left: &mut usize, colours: &mut usize,
         file if file.hunks.is_empty() => Some(Shown::Empty),
         _ => None,
     };
-    let made = |file, shown| FileView { file, shown, rows: Vec::new(), first: 0, before: None, next: None };
+    let made = |file, shown| FileView { file, shown, rows: Vec::new(), before: None, next: None };
     let hunks = std::mem::take(&mut file.hunks);
     if let Some(shown) = shown {
         return made(file, shown);
@@ -280,7 +273,7 @@ fn view(mut file: FileDiff, start: usize, left: &mut usize, colours: &mut usize,
     }
     colour(&file.path, &pieces[first..], &mut rows, colours);
     let before = (first > 0).then(|| first.saturating_sub(rows.len().max(60)));
-    FileView { file, shown: Shown::Rows, rows, first, before, next }
+    FileView { file, shown: Shown::Rows, rows, before, next }
 }
 
 fn plain(line: &HunkLine) -> Line {
