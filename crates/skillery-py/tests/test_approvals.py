@@ -1,12 +1,11 @@
 """Approvals from Python: what waits, what changed, what is said about it, and deciding."""
 
-import json
+import os
 import subprocess
-import urllib.request
 
 import pytest
 
-from conftest import CALC_CODE
+from conftest import CALC_CODE, ask
 from orchestrator.execution import (
     InvalidInputError,
     NotAllowedError,
@@ -29,18 +28,6 @@ from orchestrator.execution import (
 )
 
 NEWER_CODE = "def tool(a=0, b=0):\n    return a + b + 1\n"
-
-
-def ask(registry, method, path, body=None):
-    request = urllib.request.Request(
-        registry.url + "/api/v1" + path,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": "Bearer " + registry.token, "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
 
 
 @pytest.fixture(scope="session")
@@ -165,6 +152,32 @@ def test_what_was_rejected_is_never_published(act, code_file):
     request_approval(Skill("refused", code_file(CALC_CODE), "1.0.0", "Adds"))
     act("rita")
     assert provide_approval("gated/refused", "1.0.0", "rejected", "no")["status"] == "rejected"
+    # It cannot be looked at any more; the registry says why it is too late.
+    with pytest.raises(InvalidInputError, match="rejected"):
+        provide_approval("gated/refused", "1.0.0")
     act("anna")
     with pytest.raises(InvalidInputError, match="gated/refused 1.0.0 is rejected"):
         publish_approved_skill("gated/refused", "1.0.0")
+
+
+def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home, code_file):
+    ask(registry, "PUT", "/orgs/gated/sealed/policy", {"approvals": 1, "signed_reviews": True})
+    act("anna")
+    request_approval(Skill("sealed", code_file(CALC_CODE), "1.0.0", "Adds"), org="gated/sealed")
+    made = ask(registry, "POST", "/tokens", {"user": "rita", "scopes": ["read", "review", "admin"]})
+    configure_registry(url=registry.url, token=made["token"], org="gated")
+    with pytest.raises(InvalidInputError, match="signed"):
+        provide_approval("gated/sealed/sealed", "1.0.0")
+    with pytest.raises(InvalidInputError, match="no key to sign with"):
+        provide_approval("gated/sealed/sealed", "1.0.0", sign=True)
+    key = home / "id_rita"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    environment = {**os.environ, "SKILLERY_REGISTRY": registry.url, "SKILLERY_TOKEN": made["token"]}
+    subprocess.run([str(registry.binary), "key", "enrol", str(key)], env=environment, check=True)
+    configure_registry(url=registry.url, token=made["token"], org="gated")
+    with pytest.raises(InvalidInputError, match="approvals are signed"):
+        provide_approval("gated/sealed/sealed", "1.0.0", "rejected", "no", sign=True)
+    signed = provide_approval("gated/sealed/sealed", "1.0.0", sign=True)
+    # The namespace above wants two people.
+    assert (signed["status"], signed["given"]) == ("pending", 1)
+    assert get_pending_approvals(due=True) == []

@@ -20,7 +20,7 @@ use super::registry::{Caller, Registry};
 use super::stock::Stock;
 use crate::guard::Folder;
 use crate::postgres::Cluster;
-use crate::shell::{Say, program, target_folder};
+use crate::shell::{program, target_folder};
 
 const TOOL: &str = "schemathesis";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use clap::Args;
-use skillery_client::Page;
 use skillery_core::api::{BoardOf, BoardPeriod};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, left, right};
+use crate::output::{Grid, Line, figure, left, right};
+use crate::paging::PageArgs;
 use crate::session::Session;
 
 /// Arguments of `leaderboard`.
@@ -29,15 +29,13 @@ pub(crate) struct LeaderboardArgs {
     #[arg(long, value_name = "TIME", default_value = "month", value_parser = BoardPeriod::from_str)]
     period: BoardPeriod,
 
-    /// Show at most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
-    limit: u64,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandResult {
-    let page = Page { limit: Some(args.limit), offset: None };
-    let board = session.client()?.leaderboard(args.of, args.period, page).await?;
+    let board = session.client()?.leaderboard(args.of, args.period, args.page.page()).await?;
     session.output.show(&board, |page| {
         if board.places.is_empty() {
             page.line(Line::default().plain("nobody installed or rated anything of others in this time"));
@@ -60,10 +58,6 @@ pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandRes
         }
         page.grid(grid);
     })?;
+    args.page.note(session, board.places.len(), board.total);
     Ok(Exit::Done)
-}
-
-/// A figure about users, or that it is withheld.
-pub(crate) fn figure(figure: Option<u64>, k: u32) -> String {
-    figure.map_or_else(|| format!("<{k}"), |figure| figure.to_string())
 }

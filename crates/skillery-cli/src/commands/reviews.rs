@@ -4,7 +4,7 @@ use clap::Args;
 use skillery_core::SkillId;
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Line, Tone, counted, moment};
+use crate::output::{Line, Tone, counted, moment_in};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
@@ -57,7 +57,7 @@ pub(crate) async fn run(session: &Session, args: &ReviewsArgs) -> CommandResult 
                 Line::default()
                     .plain(format!("{:.1} ", review.rating))
                     .toned(Tone::Strong, &review.author)
-                    .toned(Tone::Faint, format!(" {}", moment(&review.created_at))),
+                    .toned(Tone::Faint, format!(" {}", moment_in(&review.created_at))),
             );
             page.indented(&review.text);
         }

@@ -30,10 +30,8 @@ impl Client {
         by: Option<Unit>,
         days: Option<u32>,
     ) -> Result<InstallsResponse> {
-        let mut segments = vec!["orgs"];
-        segments.extend(namespace.as_str().split('/'));
-        segments.push("usage");
-        self.json(Call::get(&segments).query("by", by).query("days", days)).await
+        let call = Call::of_namespace(Method::GET, namespace, &["usage"]);
+        self.json(call.query("by", by).query("days", days)).await
     }
 
     /// `GET /skills/{id}/usage/adoption`: which versions are in use, and who still has one that was taken back.
@@ -78,6 +76,6 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}/health`: how sound a version is, by what can be looked at.
     pub async fn health(&self, id: &SkillId, version: &Version) -> Result<HealthResponse> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "health"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["health"])).await
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use skillery_core::api::AuditEntry;
 
-use super::export::Format;
+use super::export::{Format, rows};
 use super::syslog::{self, Messages};
 use crate::app::App;
 use crate::db::audit as table;
@@ -173,7 +173,7 @@ impl Follower {
             now: app.environment.now(),
             secret: self.stream.secret.as_deref().unwrap_or_default(),
             content_type: Format::Jsonl.content_type(),
-            body: Format::Jsonl.rows(&entries)?,
+            body: rows(Format::Jsonl, &entries)?,
         };
         Ok(app.outbound.post(hook).await?)
     }
