@@ -161,23 +161,26 @@ def test_what_was_rejected_is_never_published(act, code_file):
 
 
 def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home, code_file):
-    ask(registry, "PUT", "/orgs/gated/sealed/policy", {"approvals": 1, "signed_reviews": True})
+    ask(registry, "POST", "/orgs", {"name": "sealed"})
+    for name, role in [("anna", "publisher"), ("rita", "reviewer")]:
+        ask(registry, "PUT", "/orgs/sealed/members/" + name, {"role": role})
+    ask(registry, "PUT", "/orgs/sealed/policy", {"approvals": 1, "signed_reviews": True})
     act("anna")
-    request_approval(Skill("sealed", code_file(CALC_CODE), "1.0.0", "Adds"), org="gated/sealed")
-    made = ask(registry, "POST", "/tokens", {"user": "rita", "scopes": ["read", "review", "admin"]})
-    configure_registry(url=registry.url, token=made["token"], org="gated")
+    request_approval(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"), org="sealed")
+    token = ask(registry, "POST", "/tokens", {"user": "rita", "scopes": ["read", "review", "admin"]})["token"]
+    configure_registry(url=registry.url, token=token, org="sealed")
     with pytest.raises(InvalidInputError, match="signed"):
-        provide_approval("gated/sealed/sealed", "1.0.0")
+        provide_approval("sealed/tool", "1.0.0")
     with pytest.raises(InvalidInputError, match="no key to sign with"):
-        provide_approval("gated/sealed/sealed", "1.0.0", sign=True)
+        provide_approval("sealed/tool", "1.0.0", sign=True)
+    home.mkdir(exist_ok=True)
     key = home / "id_rita"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    environment = {**os.environ, "SKILLERY_REGISTRY": registry.url, "SKILLERY_TOKEN": made["token"]}
+    environment = {**os.environ, "SKILLERY_REGISTRY": registry.url, "SKILLERY_TOKEN": token}
     subprocess.run([str(registry.binary), "key", "enrol", str(key)], env=environment, check=True)
-    configure_registry(url=registry.url, token=made["token"], org="gated")
     with pytest.raises(InvalidInputError, match="approvals are signed"):
-        provide_approval("gated/sealed/sealed", "1.0.0", "rejected", "no", sign=True)
-    signed = provide_approval("gated/sealed/sealed", "1.0.0", sign=True)
-    # The namespace above wants two people.
-    assert (signed["status"], signed["given"]) == ("pending", 1)
+        provide_approval("sealed/tool", "1.0.0", "rejected", "no", sign=True)
+    assert [one["id"] for one in get_pending_approvals(needs_me=True)] == ["sealed/tool"]
     assert get_pending_approvals(due=True) == []
+    signed = provide_approval("sealed/tool", "1.0.0", sign=True)
+    assert (signed["status"], signed["given"]) == ("published", 1)
