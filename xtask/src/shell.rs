@@ -1,7 +1,7 @@
 //! Programs: said, run, and their failure an error.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +35,17 @@ pub(crate) fn skillery_binary(release: bool) -> Result<PathBuf> {
     path.canonicalize().with_context(|| format!("`{}` is not built", path.display()))
 }
 
+/// The `skillery` that is given, or the one that is built now.
+pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(path) => path.canonicalize().with_context(|| format!("there is no `{}`", path.display())),
+        None => {
+            cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
+            skillery_binary(false)
+        }
+    }
+}
+
 /// Runs commands the way that a person would want to see it.
 pub(crate) trait Say {
     /// Prints the command, runs it with our own outputs, and fails when it fails.
@@ -46,9 +57,9 @@ pub(crate) trait Say {
 impl Say for Command {
     fn say_and_run(&mut self) -> Result<()> {
         println!("$ {}", shown(self));
-        let status = self.status().with_context(|| format!("cannot start `{}`", program(self)))?;
+        let status = self.status().with_context(|| format!("cannot start `{}`", name(self)))?;
         if !status.success() {
-            bail!("`{}` failed: {status}", program(self));
+            bail!("`{}` failed: {status}", name(self));
         }
         Ok(())
     }
@@ -58,11 +69,11 @@ impl Say for Command {
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
-            .with_context(|| format!("cannot start `{}`", program(self)))?;
+            .with_context(|| format!("cannot start `{}`", name(self)))?;
         if !output.status.success() {
             bail!("`{}` failed: {}", shown(self), output.status);
         }
-        String::from_utf8(output.stdout).with_context(|| format!("`{}` does not print text", program(self)))
+        String::from_utf8(output.stdout).with_context(|| format!("`{}` does not print text", name(self)))
     }
 }
 
@@ -93,7 +104,7 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     apt().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages).say_and_run()
 }
 
-fn program(command: &Command) -> String {
+fn name(command: &Command) -> String {
     let path = PathBuf::from(command.get_program());
     path.file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned()
 }
@@ -101,7 +112,7 @@ fn program(command: &Command) -> String {
 /// The command as one could type it, with the program's name for its path.
 pub(crate) fn shown(command: &Command) -> String {
     let arguments = command.get_args().map(quoted);
-    std::iter::once(program(command)).chain(arguments).collect::<Vec<_>>().join(" ")
+    std::iter::once(name(command)).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(argument: &OsStr) -> String {

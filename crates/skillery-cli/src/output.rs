@@ -5,10 +5,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
+use skillery_core::time::Time;
 use url::Url;
 
 use crate::cli::{ColorChoice, GlobalArgs};
@@ -83,14 +85,18 @@ impl Output {
 
     /// Prints a document that is the same for people and programs.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes()).map(drop)
+    }
+
+    /// Writes a part of a document. It breaks off where whoever reads has seen enough, as in `skillery list | head -1`.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<ControlFlow<()>, Failure> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            // Whoever reads has seen enough, as in `skillery list | head -1`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => {
                 Err(Failure::new(Exit::Failed, "output-error", "cannot write the result").cause(&error))
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -467,12 +473,22 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// The moment of an RFC 3339 text to the minute, in UTC; what is no such text stays as it is.
-pub(crate) fn moment(text: &str) -> String {
-    match text.parse::<jiff::Timestamp>() {
+/// A figure about users, or that it is withheld.
+pub(crate) fn figure(figure: Option<u64>, k: u32) -> String {
+    figure.map_or_else(|| format!("<{k}"), |figure| figure.to_string())
+}
+
+/// A moment to the minute, in UTC.
+pub(crate) fn moment(time: Time) -> String {
+    match jiff::Timestamp::from_microsecond(time.micros()) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M").to_string(),
-        Err(_) => text.to_owned(),
+        Err(_) => time.to_string(),
     }
+}
+
+/// The moment of an RFC 3339 text; what is no such text stays as it is.
+pub(crate) fn moment_in(text: &str) -> String {
+    Time::try_from(text.to_owned()).map_or_else(|_| text.to_owned(), moment)
 }
 
 #[cfg(test)]
@@ -518,7 +534,7 @@ mod tests {
             (size(12), size(2_048), size(3_145_728)),
             ("12 B".into(), "2.0 KiB".into(), "3.0 MiB".into())
         );
-        assert_eq!(moment("2026-11-22T10:30:12.5Z"), "2026-11-22 10:30");
-        assert_eq!(moment("soon"), "soon");
+        assert_eq!(moment_in("2026-11-22T10:30:12.5Z"), "2026-11-22 10:30");
+        assert_eq!(moment_in("soon"), "soon");
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of a listing: the options that choose one, and the line that says which one it was.
+//! Parts of a listing: the options that choose one, and the line that says which one it was.
 
 use clap::Args;
 use skillery_client::Page;
@@ -16,6 +16,28 @@ pub(crate) struct PageArgs {
     /// Skip so many
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) offset: u64,
+}
+
+/// Which part of a listing that is endless, the newest first.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct BeforeArgs {
+    /// Show at most so many
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
+    pub(crate) limit: u64,
+
+    /// Begin behind the row of this number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) before: Option<i64>,
+}
+
+impl BeforeArgs {
+    /// Says how to see more, where there is more.
+    pub(crate) fn note(session: &Session, next: Option<i64>) {
+        if let Some(next) = next {
+            let line = Line::default().toned(Tone::Faint, "for more: ");
+            session.output.note(line.command(format!("--before {next}")));
+        }
+    }
 }
 
 impl PageArgs {

@@ -1,35 +1,28 @@
 //! Sends requests to one registry. Knows addresses, time limits and sizes, and nothing of what the bodies mean.
 
-use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Method, redirect};
-use serde::Serialize;
+use reqwest::{Response, redirect};
 use serde::de::DeserializeOwned;
+use skillery_core::Problem;
 use skillery_core::tlog::VerifierKey;
-use skillery_core::{Problem, SkillId};
 use url::Url;
 
+use crate::call::{Content, form};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::retry::{self, Repeat};
 
-/// The most that any answer may hold: the largest page of skills with the longest descriptions is below it.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) use crate::call::Call;
+pub use crate::call::Progress;
 
-/// Bytes of a content that is sent for which there is another second.
-const BYTES_PER_SECOND: usize = 64 * 1024;
 /// Bytes of a large answer for which there is another second once they have come. What a registry says beforehand of its size buys no
 /// time.
 const RECEIVED_PER_SECOND: usize = 16 * 1024;
-/// Bytes of a content that go out at once.
-const PIECE: usize = 64 * 1024;
-
 /// The most of a foreign answer that an error repeats.
 const MAX_SHOWN_CHARACTERS: usize = 200;
 
@@ -44,55 +37,6 @@ pub struct Client {
     log_key: Option<VerifierKey>,
     log_policy: Option<PathBuf>,
     log_max_age: Duration,
-}
-
-/// One request, before it knows which registry it goes to.
-#[derive(Debug)]
-pub(crate) struct Call {
-    method: Method,
-    /// What stands before the segments.
-    root: [&'static str; 2],
-    segments: Vec<String>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Content>,
-    /// The most that the answer may hold.
-    most: usize,
-    /// Whether the answer has more time the more of it has come.
-    is_large: bool,
-    /// Time that it may take beside the usual.
-    more_time: Duration,
-    repeat: Repeat,
-}
-
-/// What a request brings.
-#[derive(Debug)]
-enum Content {
-    Json(Bytes),
-    /// JSON, and a ZIP.
-    Form(Bytes, Bytes, Progress),
-}
-
-/// Is told how many bytes more have gone out, and of how many.
-#[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
-
-impl Progress {
-    /// Tells this function.
-    pub fn new(tell: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(tell)))
-    }
-
-    fn tell(&self, bytes: usize, total: u64) {
-        if let Some(tell) = &self.0 {
-            tell(bytes as u64, total);
-        }
-    }
-}
-
-impl fmt::Debug for Progress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Progress")
-    }
 }
 
 /// What came back, read to its end.
@@ -207,26 +151,55 @@ impl Client {
         let deadline = Instant::now() + self.timeout + call.more_time;
         let mut attempt = 0;
         loop {
-            let outcome = self.send_once(&call, &url, deadline).await;
-            let (passing, retry_after) = match &outcome {
-                Ok(answer) => (retry::is_passing(answer.status), answer.retry_after),
-                Err(error) => (matches!(error, Error::Unreachable { .. }), None),
+            let outcome = match self.start(&call, &url, deadline).await {
+                Ok(response) => self.read(&call, response, deadline).await,
+                Err(error) => Err(error),
             };
-            let pause = retry::pause(attempt, retry_after);
-            attempt += 1;
-            let again = passing
-                && call.repeat == Repeat::Harmless
-                && attempt < retry::ATTEMPTS
-                && Instant::now() + pause < deadline;
-            if !again {
+            let answered = outcome.as_ref().map(|answer| (answer.status, answer.retry_after));
+            let Some(pause) = pause(&call, attempt, answered, deadline) else {
                 return outcome.and_then(|answer| self.success(answer));
-            }
+            };
+            attempt += 1;
             tracing::debug!(%url, attempt, ?pause, "asking again");
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn send_once(&self, call: &Call, url: &Url, deadline: Instant) -> Result<Answer> {
+    /// Sends, and hands on each piece of the answer as it comes, until no more is wanted. Once the answer has begun nothing is
+    /// asked again: its beginning is with somebody else. For a [`Call::large`], however long the answer is.
+    pub(crate) async fn pieces<E: From<Error>>(
+        &self,
+        call: Call,
+        mut take: impl FnMut(&[u8]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let url = self.url(&call)?;
+        let deadline = Instant::now() + self.timeout;
+        let mut attempt = 0;
+        let mut response = loop {
+            let outcome = self.start(&call, &url, deadline).await;
+            let answered = outcome.as_ref().map(head);
+            match pause(&call, attempt, answered, deadline) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break outcome?,
+            }
+            attempt += 1;
+        };
+        if !response.status().is_success() {
+            let answer = self.read(&call, response, deadline).await?;
+            return Ok(self.success(answer).map(drop)?);
+        }
+        let mut came = 0;
+        while let Some(piece) = self.chunk(&call, &mut response, came, deadline).await? {
+            came += piece.len();
+            if take(&piece)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends it once, and gives the answer as soon as it begins.
+    async fn start(&self, call: &Call, url: &Url, deadline: Instant) -> Result<Response> {
         let mut request = self.http.request(call.method.clone(), url.clone());
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
@@ -240,33 +213,44 @@ impl Client {
             }
             None => {}
         }
-        let timed_out = |more_time| Err(self.timed_out(call.more_time + more_time));
         let Ok(sent) = tokio::time::timeout_at(deadline.into(), request.send()).await else {
-            return timed_out(Duration::ZERO);
+            return Err(self.timed_out(call.more_time));
         };
-        let mut response = sent.map_err(|error| self.unreachable(error))?;
+        let response = sent.map_err(|error| self.unreachable(error))?;
         if response.status().is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             return Err(Error::Redirected { url: self.registry.clone(), to: shown(to) });
         }
-        let status = response.status().as_u16();
-        let retry_after =
-            retry::retry_after(response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()));
+        Ok(response)
+    }
+
+    /// Reads the rest of an answer.
+    async fn read(&self, call: &Call, mut response: Response, deadline: Instant) -> Result<Answer> {
+        let (status, retry_after) = head(&response);
         let mut body = Vec::new();
-        loop {
-            let more_time = match call.is_large {
-                true => Duration::from_secs((body.len() / RECEIVED_PER_SECOND) as u64),
-                false => Duration::ZERO,
-            };
-            let came = tokio::time::timeout_at((deadline + more_time).into(), response.chunk()).await;
-            let Ok(chunk) = came else { return timed_out(more_time) };
-            let Some(chunk) = chunk.map_err(|error| self.unreachable(error))? else { break };
+        while let Some(chunk) = self.chunk(call, &mut response, body.len(), deadline).await? {
             if body.len() + chunk.len() > call.most {
                 return Err(self.bad_answer(format!("it is larger than {} bytes", call.most)));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, retry_after, body: body.into() })
+    }
+
+    /// The next piece of an answer of which so many bytes have come.
+    async fn chunk(
+        &self,
+        call: &Call,
+        response: &mut Response,
+        came: usize,
+        deadline: Instant,
+    ) -> Result<Option<Bytes>> {
+        let seconds = if call.is_large { came / RECEIVED_PER_SECOND } else { 0 };
+        let more_time = Duration::from_secs(seconds as u64);
+        match tokio::time::timeout_at((deadline + more_time).into(), response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| self.unreachable(error)),
+            Err(_) => Err(self.timed_out(call.more_time + more_time)),
+        }
     }
 
     fn success(&self, answer: Answer) -> Result<Answer> {
@@ -326,110 +310,28 @@ impl Client {
     }
 }
 
-impl Call {
-    pub(crate) fn get(segments: &[&str]) -> Self {
-        Self::new(Method::GET, Repeat::Harmless, segments)
-    }
-
-    pub(crate) fn put(segments: &[&str]) -> Self {
-        Self::new(Method::PUT, Repeat::Harmless, segments)
-    }
-
-    pub(crate) fn delete(segments: &[&str]) -> Self {
-        Self::new(Method::DELETE, Repeat::Harmless, segments)
-    }
-
-    pub(crate) fn patch(segments: &[&str]) -> Self {
-        Self::new(Method::PATCH, Repeat::Harmless, segments)
-    }
-
-    /// Sent once only, unless [`Call::repeatable`] says otherwise.
-    pub(crate) fn post(segments: &[&str]) -> Self {
-        Self::new(Method::POST, Repeat::Never, segments)
-    }
-
-    fn new(method: Method, repeat: Repeat, segments: &[&str]) -> Self {
-        let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
-        Self {
-            method,
-            root: ["api", "v1"],
-            segments,
-            query: Vec::new(),
-            body: None,
-            most: MAX_ANSWER_BYTES,
-            is_large: false,
-            more_time: Duration::ZERO,
-            repeat,
-        }
-    }
-
-    /// The answer may be as large as this, and take as long as so much takes as has come.
-    pub(crate) fn large(mut self, bytes: usize) -> Self {
-        self.most = bytes;
-        self.is_large = true;
-        self
-    }
-
-    /// Brings JSON and a ZIP, as a form.
-    pub(crate) fn form(mut self, json: &impl Serialize, zip: Bytes, progress: Progress) -> Result<Self> {
-        let bytes = serde_json::to_vec(json).map_err(Error::internal("write the request as JSON"))?;
-        self.more_time = time_for(zip.len());
-        self.body = Some(Content::Form(bytes.into(), zip, progress));
-        Ok(self)
-    }
-
-    /// A part of the log: `checkpoint`, or `tile/…`.
-    pub(crate) fn of_log(path: &str) -> Self {
-        let segments: Vec<&str> = path.split('/').collect();
-        Self { root: ["log", "v1"], ..Self::get(&segments) }
-    }
-
-    /// A call to a skill: its id, then what is asked of it.
-    pub(crate) fn of_skill(method: Method, id: &SkillId, rest: &[&str]) -> Self {
-        let repeat = if method == Method::POST { Repeat::Never } else { Repeat::Harmless };
-        let segments: Vec<&str> =
-            std::iter::once("skills").chain(id.as_str().split('/')).chain(rest.iter().copied()).collect();
-        Self::new(method, repeat, &segments)
-    }
-
-    /// The second time answers as the first.
-    pub(crate) fn repeatable(mut self) -> Self {
-        self.repeat = Repeat::Harmless;
-        self
-    }
-
-    pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            self.query.push((name, value.to_string()));
-        }
-        self
-    }
-
-    pub(crate) fn body(mut self, body: &impl Serialize) -> Result<Self> {
-        let bytes = serde_json::to_vec(body).map_err(Error::internal("write the request as JSON"))?;
-        self.body = Some(Content::Json(bytes.into()));
-        Ok(self)
-    }
-}
-
-fn time_for(bytes: usize) -> Duration {
-    Duration::from_secs((bytes / BYTES_PER_SECOND) as u64)
-}
-
-fn form(json: &Bytes, zip: &Bytes, progress: &Progress) -> Result<Form> {
-    let (length, mut rest, progress) = (zip.len() as u64, zip.clone(), progress.clone());
-    let pieces = std::iter::from_fn(move || {
-        let piece = rest.split_to(rest.len().min(PIECE));
-        progress.tell(piece.len(), length);
-        (!piece.is_empty()).then_some(Ok::<_, std::io::Error>(piece))
-    });
-    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
-    let of_type = |part: Part, media_type| {
-        part.mime_str(media_type).map_err(Error::internal("make the form that is sent"))
+/// How long to wait before it is sent again, where that does no harm and may help.
+fn pause(
+    call: &Call,
+    attempt: u32,
+    answered: Result<(u16, Option<Duration>), &Error>,
+    deadline: Instant,
+) -> Option<Duration> {
+    let (is_passing, retry_after) = match answered {
+        Ok((status, retry_after)) => (retry::is_passing(status), retry_after),
+        Err(error) => (matches!(error, Error::Unreachable { .. }), None),
     };
-    let json = of_type(Part::stream(reqwest::Body::from(json.clone())), "application/json")?;
-    let zip = of_type(Part::stream_with_length(body, length).file_name("bundle.zip"), "application/zip")?;
-    Ok(Form::new().part("request", json).part("bundle", zip))
+    let pause = retry::pause(attempt, retry_after);
+    let again = is_passing
+        && call.repeat == Repeat::Harmless
+        && attempt + 1 < retry::ATTEMPTS
+        && Instant::now() + pause < deadline;
+    again.then_some(pause)
+}
+
+fn head(response: &Response) -> (u16, Option<Duration>) {
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    (response.status().as_u16(), retry::retry_after(retry_after))
 }
 
 pub(crate) fn is_loopback(url: &Url) -> bool {

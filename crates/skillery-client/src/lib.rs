@@ -7,11 +7,13 @@
 
 pub mod agents;
 pub mod api;
+mod call;
 pub mod client;
 pub mod config;
 pub mod error;
 mod files;
 pub mod folder;
+pub mod history;
 pub mod home;
 pub mod import;
 pub mod keys;
@@ -35,13 +37,14 @@ pub mod workflows;
 
 pub use skillery_core::token::Secret;
 
-pub use crate::api::{ApprovalFilter, AuditFormat, AuditQuery, DiffQuery, Page, SearchQuery, Sort};
+pub use crate::api::{ApprovalFilter, AuditQuery, DiffQuery, Page, SearchQuery, Sort, StandingWithComments};
 pub use crate::client::{Client, Progress};
 pub use crate::config::{Config, ConfigLayer};
 pub use crate::error::{Error, ExitClass, Result};
+pub use crate::history::Change;
 pub use crate::home::Home;
 pub use crate::keys::Keys;
-pub use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, Update};
+pub use crate::library::{InstallOptions, Installation, Installed, Library, Manifest, Update, Verdict};
 pub use crate::lockfile::{LockedSkill, Lockfile};
 pub use crate::log::{Log, LogError};
 pub use crate::metrics::Metrics;

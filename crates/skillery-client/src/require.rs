@@ -19,10 +19,10 @@ pub struct Require {
     pub witnessed: bool,
 }
 
-/// The words, in the order of what they rest on.
-const WORDS: [&str; 6] = ["hash", "logged", "signed", "approved-or-forced", "approved", "witnessed"];
-
 impl Require {
+    /// The words, in the order of what they rest on.
+    pub const WORDS: [&str; 6] = ["hash", "logged", "signed", "approved-or-forced", "approved", "witnessed"];
+
     /// Right digests are enough.
     pub const HASH: Self =
         Self { logged: false, signed: false, approved: false, or_forced: false, witnessed: false };
@@ -55,9 +55,7 @@ impl Default for Require {
 
 /// The text is none of the words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it is one or more of `hash`, `logged`, `signed`, `approved`, `approved-or-forced` and `witnessed`, with commas between them"
-)]
+#[error("it is one or more of {}, with commas between them", Require::WORDS.map(|word| format!("`{word}`")).join(", "))]
 pub struct RequireError;
 
 impl FromStr for Require {
@@ -82,7 +80,7 @@ impl FromStr for Require {
 
 impl fmt::Display for Require {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [hash, logged, signed, or_forced, approved, witnessed] = WORDS;
+        let [hash, logged, signed, or_forced, approved, witnessed] = Self::WORDS;
         let kind = match *self {
             Self { approved: true, or_forced: true, .. } => or_forced,
             Self { approved: true, .. } => approved,

@@ -318,7 +318,7 @@ impl PublishPolicy {
     }
 
     /// Whether it is of the form that adds up with others of its form: so many approvals, by people of one role.
-    fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         let Self { approvals, role, signed, .. } = *self;
         *self == Self { approvals, role, signed, ..Self::LEAST }
     }

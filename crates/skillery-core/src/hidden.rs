@@ -103,8 +103,8 @@ const JOINING: &[RangeInclusive<char>] = &[
 /// The combining class of signs that take the vowel from a letter, behind which a joiner says how the two are drawn.
 const VIRAMA: u8 = 9;
 
-/// The script of a letter, mark or digit that stands in words beside a joiner, or takes another form beside a joiner, by its place in [`JOINING`]. The blocks of
-/// Arabic are one.
+/// The script, by its place in [`JOINING`], of a letter, mark or digit that stands in words beside a joiner or is drawn otherwise
+/// there. The blocks of Arabic are one.
 fn joining_script(character: char) -> Option<usize> {
     let place = JOINING.iter().position(|script| script.contains(&character))?;
     let writes = character.is_alphanumeric() || canonical_combining_class(character) != 0;

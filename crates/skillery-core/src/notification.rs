@@ -29,7 +29,7 @@ word_enum! {
         SkillRated = "skill-rated",
         /// Somebody wrote about a skill of the user, or answered.
         CommentPosted = "comment-posted",
-        /// Something was found in a version that the user published or installed.
+        /// Something was found in a version that the user published or installed. Nothing sends it yet.
         Finding = "finding",
         /// Somebody else has changed what the user may do, or who else may act as the user.
         AccessChanged = "access-changed",

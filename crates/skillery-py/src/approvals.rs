@@ -1,52 +1,14 @@
 //! Approvals and reviews: what waits, what changed, what is said about it, and deciding.
 
 use pyo3::prelude::*;
-use serde::{Deserialize, Serialize};
-use skillery_client::{ApprovalFilter, Client, DiffQuery, Error, Home, Library, Page};
-use skillery_core::api::{
-    ApprovalState, ApprovalsResponse, DecisionRequest, DiffSide, ReviewCommentPatch, ReviewCommentRequest,
-    ReviewThread,
-};
-use skillery_core::{Decision, Digest, SkillId, Version};
+use serde::Deserialize;
+use skillery_client::{ApprovalFilter, Config, DiffQuery, Error, Home, Library, Page, Signer, Verdict};
+use skillery_core::Digest;
+use skillery_core::api::{ApprovalState, DiffSide, ReviewCommentPatch, ReviewCommentRequest};
 
-use crate::convert::{parsed, serialized};
+use crate::convert::{parsed, serialized, word};
 use crate::registry::Registry;
 use crate::runtime::wait;
-
-/// Threads, and entries of the log, in one answer.
-const ROWS: u64 = 200;
-/// Answers that are asked for at most, whatever a registry says that there is.
-const MOST_PAGES: usize = 500;
-
-/// A version, and how far it is.
-#[derive(Serialize)]
-struct Approval {
-    #[serde(flatten)]
-    standing: ApprovalsResponse,
-    comments: Vec<ReviewThread>,
-}
-
-impl Approval {
-    async fn of(client: &Client, standing: ApprovalsResponse) -> Result<Self, Error> {
-        let mut comments = Vec::new();
-        for _ in 0..MOST_PAGES {
-            if comments.len() as u64 >= standing.threads {
-                break;
-            }
-            let rows = Page { limit: Some(ROWS), offset: Some(comments.len() as u64) };
-            let page = client.review_threads(&standing.id, &standing.version, rows).await?;
-            if page.threads.is_empty() {
-                break;
-            }
-            comments.extend(page.threads);
-        }
-        Ok(Self { standing, comments })
-    }
-}
-
-fn word<T: std::str::FromStr<Err = String>>(text: &str, what: &str) -> Result<T, Error> {
-    text.parse().map_err(|reason| Error::Invalid { what: format!("`{what}`"), reason })
-}
 
 /// How far a version is, with what is said about it.
 #[pyfunction]
@@ -59,39 +21,49 @@ fn approval_get<'py>(
     let (client, id, version) = (registry.client(py)?, id.to_owned(), version.to_owned());
     let found = wait(py, async move {
         let standing = client.approvals(&id.parse()?, &version.parse()?).await?;
-        Approval::of(&client, standing).await
+        client.with_comments(standing).await
     })?;
     serialized(py, &found)
 }
 
-/// Decides about exactly the bytes that are installed, or that the registry hands out now, or that have this digest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionForm {
+    decision: String,
+    comment: String,
+    digest: Option<String>,
+    sign: bool,
+}
+
+/// Decides about exactly the bytes that are installed, or that the registry hands out now, or that have the digest; the JSON says
+/// what.
 #[pyfunction]
-#[pyo3(signature = (registry, id, version, decision, comment, digest=None))]
 fn approval_decide<'py>(
     py: Python<'py>,
     registry: &Registry,
     id: &str,
     version: &str,
     decision: &str,
-    comment: &str,
-    digest: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let client = registry.client(py)?;
-    let (id, version, decision) = (id.to_owned(), version.to_owned(), decision.to_owned());
-    let (comment, digest) = (comment.to_owned(), digest.map(str::to_owned));
+    let form: DecisionForm = parsed(decision, "the decision")?;
+    let (client, id, version) = (registry.client(py)?, id.to_owned(), version.to_owned());
     let decided = wait(py, async move {
-        client.need_token("deciding about a version")?;
-        let (id, version): (SkillId, Version) = (id.parse()?, version.parse()?);
-        let decision: Decision = word(&decision, "decision")?;
-        let digest = match digest {
-            Some(text) => text
-                .parse::<Digest>()
-                .map_err(|error| Error::Invalid { what: "`digest`".to_owned(), reason: error.to_string() })?,
-            None => Library::new(Home::locate()?).reviewed_digest(&client, &id, &version).await?,
+        let digest = form.digest.map(|text| text.parse::<Digest>()).transpose();
+        let digest = digest
+            .map_err(|error| Error::Invalid { what: "`digest`".to_owned(), reason: error.to_string() })?;
+        let no_key = || Error::Invalid {
+            what: "`sign`".to_owned(),
+            reason: "no key to sign with is known here; enrol one with `skillery key enrol`".to_owned(),
         };
-        let request = DecisionRequest { decision, digest: Some(digest), comment, signature: None };
-        let standing = client.decide(&id, &version, &request).await?;
-        Approval::of(&client, standing).await
+        let home = Home::locate()?;
+        let signer = match form.sign {
+            true => Some(Signer::open(&Config::load(&home)?.signing_key.ok_or_else(no_key)?)?),
+            false => None,
+        };
+        let decision = word("decision", &form.decision)?;
+        let verdict = Verdict { decision, comment: &form.comment, digest, signer: signer.as_ref() };
+        let standing = Library::new(home).decide(&client, &id.parse()?, &version.parse()?, verdict).await?;
+        client.with_comments(standing).await
     })?;
     serialized(py, &decided)
 }
@@ -103,6 +75,7 @@ struct ListForm {
     state: Option<String>,
     mine: bool,
     needs_me: bool,
+    due: bool,
     limit: u64,
     offset: u64,
 }
@@ -115,10 +88,10 @@ fn approval_list<'py>(py: Python<'py>, registry: &Registry, wanted: &str) -> PyR
     let listed = wait(py, async move {
         let filter = ApprovalFilter {
             namespace: form.namespace.map(|namespace| namespace.parse()).transpose()?,
-            state: form.state.map(|state| word::<ApprovalState>(&state, "state")).transpose()?,
+            state: form.state.map(|state| word::<ApprovalState>("state", &state)).transpose()?,
             mine: form.mine,
             needs_me: form.needs_me,
-            due: false,
+            due: form.due,
         };
         client.pending(&filter, Page { limit: Some(form.limit), offset: Some(form.offset) }).await
     })?;
@@ -234,59 +207,9 @@ fn skill_history<'py>(
     let (client, id) = (registry.client(py)?, id.to_owned());
     let history = wait(py, async move {
         let version = version.map(|version| version.parse()).transpose()?;
-        history(&client, &id.parse()?, version.as_ref(), limit).await
+        client.history(&id.parse()?, version.as_ref(), limit).await
     })?;
     serialized(py, &history)
-}
-
-async fn history(
-    client: &Client,
-    id: &SkillId,
-    version: Option<&Version>,
-    limit: u64,
-) -> Result<Vec<serde_json::Value>, Error> {
-    let versions = client.all_versions(id).await?;
-    let (mut changes, mut before) = (Vec::new(), None);
-    for _ in 0..MOST_PAGES {
-        if changes.len() as u64 >= limit {
-            break;
-        }
-        let page = client.log_of_skill(id, before, Some(ROWS)).await?;
-        // A registry that shows what it has shown before would show it for ever.
-        let falls = page.entries.iter().all(|logged| {
-            let is_older = before.is_none_or(|before| logged.index < before);
-            before = Some(logged.index);
-            is_older
-        });
-        if page.entries.is_empty() || !falls {
-            break;
-        }
-        for logged in page.entries {
-            let entry = logged.opening.parse().map_err(|error| Error::Invalid {
-                what: format!("entry {} of the log", logged.index),
-                reason: error.to_string(),
-            })?;
-            let about = entry.event.version();
-            if version.is_some_and(|version| about != Some(version)) {
-                continue;
-            }
-            let known = versions.iter().find(|known| Some(&known.version) == about);
-            let is_publish = entry.event.kind() == "version.published";
-            changes.push(serde_json::json!({
-                "log_index": logged.index,
-                "time": entry.time.to_string(),
-                "action": entry.event.kind(),
-                "version": about.map(ToString::to_string),
-                "actor": entry.actor,
-                "publisher": known.filter(|_| is_publish).map(|known| &known.publisher),
-                "changelog": known.filter(|_| is_publish).and_then(|known| known.changelog.as_ref()),
-            }));
-            if changes.len() as u64 >= limit {
-                break;
-            }
-        }
-    }
-    Ok(changes)
 }
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,5 +1,7 @@
 //! Values between Rust and Python. JSON is the form in between, as it is what both ends know.
 
+use std::str::FromStr;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -7,6 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use skillery_client::Error;
 
 /// A Python object of dicts, lists, texts, numbers, booleans and `None`.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -40,6 +43,11 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
 pub(crate) fn serialized<'py>(py: Python<'py>, value: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
     let value = serde_json::to_value(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
     to_python(py, &value)
+}
+
+/// A word of a closed list. `name` is the argument's, for the error.
+pub(crate) fn word<T: FromStr<Err = String>>(name: &str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|reason| Error::Invalid { what: format!("`{name}`"), reason })
 }
 
 /// JSON that the Python half wrote. `what` names it in the error.

@@ -7,6 +7,8 @@ use skillery_core::api::{
     InstallsResponse, LeaderboardResponse, Unit,
 };
 
+use crate::convert::word;
+
 /// A question, as Python writes it.
 #[derive(Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase", deny_unknown_fields)]
@@ -62,20 +64,16 @@ pub(crate) enum Answer {
     Leaderboard(LeaderboardResponse),
 }
 
-fn word<T: std::str::FromStr<Err = String>>(name: &'static str, text: &str) -> Result<T, Error> {
-    text.parse().map_err(|reason: String| Error::Invalid { what: name.to_owned(), reason })
-}
-
 impl Question {
     /// Asks it.
     pub(crate) async fn ask(self, client: &Client) -> Result<Answer, Error> {
         Ok(match self {
             Self::Usage { id, by, days } => {
-                let by = word::<Unit>("`by`", &by)?;
+                let by = word::<Unit>("by", &by)?;
                 Answer::Installs(client.installs(&id.parse()?, Some(by), Some(days)).await?)
             }
             Self::Namespace { namespace, by, days } => {
-                let by = word::<Unit>("`by`", &by)?;
+                let by = word::<Unit>("by", &by)?;
                 let namespace = namespace.parse()?;
                 Answer::Installs(client.namespace_installs(&namespace, Some(by), Some(days)).await?)
             }
@@ -99,8 +97,8 @@ impl Question {
                 Answer::Health(client.health(&id, &version).await?)
             }
             Self::Leaderboard { of, period, limit, offset } => {
-                let of = word::<BoardOf>("`of`", &of)?;
-                let period = word::<BoardPeriod>("`period`", &period)?;
+                let of = word::<BoardOf>("of", &of)?;
+                let period = word::<BoardPeriod>("period", &period)?;
                 Answer::Leaderboard(client.leaderboard(of, period, Page { limit, offset }).await?)
             }
         })

@@ -16,7 +16,7 @@ use skillery_client::{
 };
 use skillery_core::{Limits, Rating, SkillId, VersionRequest, Visibility};
 
-use crate::convert::{parsed, serialized};
+use crate::convert::{parsed, serialized, word};
 use crate::failure;
 use crate::insight::Question;
 use crate::runtime::{wait, wait_for_disk};
@@ -57,6 +57,18 @@ struct SearchForm {
     sort: Option<String>,
     limit: u64,
     offset: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditForm {
+    actor: Option<String>,
+    subject: Option<String>,
+    action: Option<String>,
+    outcome: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    namespace: Option<String>,
 }
 
 #[pymethods]
@@ -181,9 +193,10 @@ impl Registry {
 
     /// What was done and refused, the newest first, at most so many; the JSON says which.
     fn audit<'py>(&self, py: Python<'py>, query: &str, limit: u64) -> PyResult<Bound<'py, PyAny>> {
-        let query: AuditQuery = parsed(query, "the query")?;
+        let form: AuditForm = parsed(query, "the query")?;
         let client = self.client(py)?;
         let entries = wait(py, async move {
+            let query = form.read()?;
             let (mut entries, mut before) = (Vec::new(), None);
             loop {
                 let wanted = (limit.saturating_sub(entries.len() as u64)).min(AUDIT_ROWS);
@@ -297,6 +310,21 @@ impl DraftForm {
             repository: self.repository,
             author: self.author,
             visibility: self.visibility,
+        })
+    }
+}
+
+impl AuditForm {
+    fn read(self) -> Result<AuditQuery, Error> {
+        Ok(AuditQuery {
+            actor: self.actor,
+            subject: self.subject,
+            action: self.action,
+            outcome: self.outcome.map(|outcome| word("outcome", &outcome)).transpose()?,
+            since: self.since,
+            until: self.until,
+            address: None,
+            namespace: self.namespace,
         })
     }
 }

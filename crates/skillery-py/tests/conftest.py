@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def email_validator(email):
 CALC_CODE = "def calculator(a=0, b=0):\n    return a + b\n"
 
 
+def ask(registry, method, path, body=None):
+    request = urllib.request.Request(
+        registry.url + "/api/v1" + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": "Bearer " + registry.token, "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
 class Registry:
     """`skillery serve` on a free port, with its data in a temporary folder."""
 
@@ -39,6 +52,7 @@ class Registry:
         binary = os.environ.get("SKILLERY_BIN")
         if binary is None:
             binary = Path(__file__).resolve().parents[3] / "target" / "debug" / "skillery"
+        self.binary = binary
         self.log = folder / "log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(

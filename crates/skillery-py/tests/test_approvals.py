@@ -1,6 +1,7 @@
 """Approvals from Python: what waits, what changed, what is said about it, and deciding."""
 
 import json
+import os
 import subprocess
 import threading
 import urllib.request
@@ -8,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from conftest import CALC_CODE
+from conftest import CALC_CODE, ask
 from orchestrator.execution import (
     InvalidInputError,
     NotAllowedError,
@@ -31,18 +32,6 @@ from orchestrator.execution import (
 )
 
 NEWER_CODE = "def tool(a=0, b=0):\n    return a + b + 1\n"
-
-
-def ask(registry, method, path, body=None):
-    request = urllib.request.Request(
-        registry.url + "/api/v1" + path,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": "Bearer " + registry.token, "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +156,9 @@ def test_what_was_rejected_is_never_published(act, code_file):
     request_approval(Skill("refused", code_file(CALC_CODE), "1.0.0", "Adds"))
     act("rita")
     assert provide_approval("gated/refused", "1.0.0", "rejected", "no")["status"] == "rejected"
+    # It cannot be looked at any more; the registry says why it is too late.
+    with pytest.raises(InvalidInputError, match="rejected"):
+        provide_approval("gated/refused", "1.0.0")
     act("anna")
     with pytest.raises(InvalidInputError, match="gated/refused 1.0.0 is rejected"):
         publish_approved_skill("gated/refused", "1.0.0")
@@ -207,3 +199,27 @@ def test_a_registry_that_repeats_itself_is_not_asked_for_ever(home):
     finally:
         server.shutdown()
         server.server_close()
+def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home, code_file):
+    ask(registry, "POST", "/orgs", {"name": "sealed"})
+    for name, role in [("anna", "publisher"), ("rita", "reviewer")]:
+        ask(registry, "PUT", "/orgs/sealed/members/" + name, {"role": role})
+    ask(registry, "PUT", "/orgs/sealed/policy", {"approvals": 1, "signed_reviews": True})
+    act("anna")
+    request_approval(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"), org="sealed")
+    token = ask(registry, "POST", "/tokens", {"user": "rita", "scopes": ["read", "review", "admin"]})["token"]
+    configure_registry(url=registry.url, token=token, org="sealed")
+    with pytest.raises(InvalidInputError, match="signed"):
+        provide_approval("sealed/tool", "1.0.0")
+    with pytest.raises(InvalidInputError, match="no key to sign with"):
+        provide_approval("sealed/tool", "1.0.0", sign=True)
+    home.mkdir(exist_ok=True)
+    key = home / "id_rita"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    environment = {**os.environ, "SKILLERY_REGISTRY": registry.url, "SKILLERY_TOKEN": token}
+    subprocess.run([str(registry.binary), "key", "enrol", str(key)], env=environment, check=True)
+    with pytest.raises(InvalidInputError, match="approvals are signed"):
+        provide_approval("sealed/tool", "1.0.0", "rejected", "no", sign=True)
+    assert [one["id"] for one in get_pending_approvals(needs_me=True)] == ["sealed/tool"]
+    assert get_pending_approvals(due=True) == []
+    signed = provide_approval("sealed/tool", "1.0.0", sign=True)
+    assert (signed["status"], signed["given"]) == ("published", 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import CALC_CODE
+from conftest import CALC_CODE, ask
 from orchestrator.execution import (
     InvalidInputError,
     Skill,
@@ -23,8 +23,13 @@ def test_changes_and_refusals_are_found_and_counted(configured, registry, code_f
     report = generate_audit_report(days=1, namespace="audited")
     counted = {count["name"]: count["times"] for count in report["actions"]}
     assert counted["version.published"] == 1
-    for part in ("members", "releases", "break_glass", "policies"):
-        assert isinstance(report[part], list)
+    ask(registry, "POST", "/users", {"name": "looker"})
+    ask(registry, "PUT", "/orgs/audited/members/looker", {"role": "reader"})
+    ask(registry, "PUT", "/orgs/audited/policy", {"approvals": 1})
+    report = generate_audit_report(days=1, namespace="audited")
+    assert (report["members"][0]["action"], report["members"][0]["affected"]) == ("member.set", "looker")
+    assert [entry["action"] for entry in report["policies"]] == ["policy.set"]
+    assert (report["releases"], report["break_glass"]) == ([], [])
 
 
 def test_what_cannot_be_asked_says_why(configured, registry):
@@ -32,6 +37,11 @@ def test_what_cannot_be_asked_says_why(configured, registry):
         get_audit_logs(outcome="perhaps")
     with pytest.raises(InvalidInputError):
         generate_audit_report(days=0)
+    for wrong in (-1, "x", True, 1.9):
+        with pytest.raises(InvalidInputError, match="`limit` is a whole number"):
+            get_audit_logs(limit=wrong)
+        with pytest.raises(InvalidInputError, match="`days` is a whole number"):
+            generate_audit_report(days=wrong)
     configure_registry(url=registry.url, token="")
     with pytest.raises(RegistryError):
         get_audit_logs()

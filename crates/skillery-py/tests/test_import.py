@@ -34,6 +34,7 @@ def test_the_package_is_typed_and_every_public_name_is_documented():
     folder = os.path.dirname(orchestrator.__file__)
     assert os.path.isfile(os.path.join(folder, "py.typed"))
     assert os.path.isfile(os.path.join(folder, "_native.pyi"))
+    assert execution.__all__ == sorted(execution.__all__)
     for name in execution.__all__:
         assert getattr(execution, name).__doc__, name
 

@@ -20,7 +20,7 @@ use super::registry::{Caller, Registry};
 use super::stock::Stock;
 use crate::guard::Folder;
 use crate::postgres::Cluster;
-use crate::shell::{Say, cargo, skillery_binary, target_folder};
+use crate::shell::{program, target_folder};
 
 const TOOL: &str = "schemathesis";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
@@ -61,13 +61,7 @@ enum Database {
 
 /// Does it on each database.
 pub(crate) fn run(args: &ApiArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.canonicalize()?,
-        None => {
-            cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
-            skillery_binary(false)?
-        }
-    };
+    let program = program(args.program.as_deref())?;
     let packages = match Packages::prepare(API_TOOLS)? {
         Ok(packages) => packages,
         Err(why) => bail!("`{TOOL}` cannot be had: {why}"),

@@ -15,7 +15,7 @@ use super::npm::Npm;
 use super::registry::Registry;
 use super::stock::Stock;
 use crate::guard::Folder;
-use crate::shell::{Say, cargo, is_there, skillery_binary, target_folder};
+use crate::shell::{Say, is_there, program, target_folder};
 
 const FROM: &str = "xtask/e2e/pages";
 const SCRIPTS: [&str; 5] = ["check.mjs", "pages.mjs", "watch.mjs", "flows.mjs", "hostile.mjs"];
@@ -37,13 +37,7 @@ pub(crate) struct PagesArgs {
 
 /// Does all of it.
 pub(crate) fn run(args: &PagesArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.canonicalize()?,
-        None => {
-            cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
-            skillery_binary(false)?
-        }
-    };
+    let program = program(args.program.as_deref())?;
     let browser = browser()?;
     let packages = match Npm::prepare("pages", FROM)? {
         Ok(packages) => packages,

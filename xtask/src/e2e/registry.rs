@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use skillery_core::Digest;
+use skillery_core::bundle::{self, BundleFile};
 use skillery_core::tlog::{Checkpoint, MissingNode, Tile, VerifierKey, consistency_proof, node_in_tile};
 
 use super::http::{Message, exchange, get_body, host};
@@ -125,6 +126,15 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// A new user of a registry, with a token for these scopes.
+    pub(crate) fn of_new_user(admin: &Self, name: &str, scopes: &[&str]) -> Result<Self> {
+        admin.call("POST", "/users", &json!({ "name": name }))?;
+        let asked = json!({"label": "e2e", "user": name, "scopes": scopes});
+        let made = admin.call("POST", "/tokens", &asked)?;
+        let token = made["token"].as_str().context("no token was made")?.to_owned();
+        Ok(Self { address: admin.address, token })
+    }
+
     /// Calls the API below `/api/v1` and gives the body of a success as text.
     pub(crate) fn text(&self, method: &str, path: &str, body: &Value) -> Result<String> {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
@@ -149,6 +159,28 @@ impl Caller {
             "" => Ok(Value::Null),
             text => Ok(serde_json::from_str(text)?),
         }
+    }
+}
+
+/// Publishes a folder as anybody's program would: a form with the request and a ZIP. Returns the status of the answer: 202 where
+/// it waits for approval.
+pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<u16> {
+    const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
+    let head = |name: &str, kind: &str, more: &str| {
+        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
+        format!("--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n")
+    };
+    let mut body = head("request", "application/json", "").into_bytes();
+    serde_json::to_writer(&mut body, request)?;
+    body.extend(b"\r\n");
+    body.extend(head("bundle", "application/zip", "; filename=\"bundle.zip\"").into_bytes());
+    body.extend(bundle::pack(files)?);
+    body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
+    match answer.status()? {
+        status @ 200..=202 => Ok(status),
+        _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
     }
 }
 

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use skillery_core::bundle::{self, BundleFile};
+use skillery_core::bundle::BundleFile;
 
 use super::authors::succeeded;
-use super::registry::{Caller, Registry};
+use super::registry::{Caller, Registry, publish};
 
 /// Lines that real skills are described by.
 const DESCRIPTIONS: &str = "bench/data/descriptions.txt";
@@ -41,18 +41,12 @@ impl Stock {
     pub(crate) fn fill(program: &Path, registry: &Registry, folder: &Path) -> Result<Self> {
         let token = registry.admin.clone().context("the first start told no admin token")?;
         let admin = Caller { address: registry.address, token };
-        let everything = json!(["read", "publish", "rate", "admin", "review"]);
-        let person = |name: &str, scopes: &Value| -> Result<Caller> {
-            admin.call("POST", "/users", &json!({ "name": name }))?;
-            let asked = json!({"label": "e2e", "user": name, "scopes": scopes});
-            let made = admin.call("POST", "/tokens", &asked)?;
-            let token = made["token"].as_str().context("no token was made")?.to_owned();
-            Ok(Caller { address: admin.address, token })
-        };
+        let everything = ["read", "publish", "rate", "admin", "review"];
+        let person = |name: &str, scopes: &[&str]| Caller::of_new_user(&admin, name, scopes);
         let ada = person("ada", &everything)?;
         let ben = person("ben", &everything)?;
         let cleo = person("cleo", &everything)?;
-        let dan = person("dan", &json!(["read", "rate"]))?;
+        let dan = person("dan", &["read", "rate"])?;
         let mut stock = Self { admin, ada, ben, dan, spare_tokens: Vec::new(), keys: Vec::new() };
         stock.found(&cleo)?;
         stock.publish_many()?;
@@ -329,26 +323,4 @@ fn needing(name: &str, needs: &str) -> Vec<BundleFile> {
          skillery-dependencies: \"{needs}\"\n---\n\n# {name}\n\nAsk the others.\n"
     );
     vec![file("SKILL.md", skill.as_bytes())]
-}
-
-/// Publishes a folder as anybody's program would: a form with the request and a ZIP. Returns the status of the answer: 202 where
-/// it waits for approval.
-pub(crate) fn publish(author: &Caller, request: &Value, files: Vec<BundleFile>) -> Result<u16> {
-    const BOUNDARY: &str = "a-line-that-no-file-has-4c1d";
-    let head = |name: &str, kind: &str, more: &str| {
-        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
-        format!("--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {kind}\r\n\r\n")
-    };
-    let mut body = head("request", "application/json", "").into_bytes();
-    serde_json::to_writer(&mut body, request)?;
-    body.extend(b"\r\n");
-    body.extend(head("bundle", "application/zip", "; filename=\"bundle.zip\"").into_bytes());
-    body.extend(bundle::pack(files)?);
-    body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
-    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-    let answer = author.send("POST", "/api/v1/skills", &kind, body)?;
-    match answer.status()? {
-        status @ 200..=202 => Ok(status),
-        _ => bail!("publishing is answered with `{}`: {}", answer.start, answer.text()?),
-    }
 }

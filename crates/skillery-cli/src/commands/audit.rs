@@ -1,16 +1,17 @@
 //! `skillery audit`: who did what, when and from where, and what was refused.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
-use skillery_client::{AuditFormat, AuditQuery, Error};
-use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditReport};
+use clap::{Args, Subcommand};
+use skillery_client::AuditQuery;
+use skillery_core::api::{AuditCount, AuditEntry, AuditFormat, AuditOutcome, AuditReport, MAX_REPORT_DAYS};
 use skillery_core::{Namespace, SkillId, Version};
 
-use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Page, Tone, counted, left, moment, right};
-use crate::paging::PageArgs;
+use crate::failure::{CommandResult, Exit, Failure};
+use crate::output::{Grid, Line, Page, left, moment, right, safe, size};
+use crate::paging::{BeforeArgs, PageArgs};
 use crate::session::Session;
 
 /// Arguments of `audit`.
@@ -41,12 +42,8 @@ Examples:
     List {
         #[command(flatten)]
         filter: FilterArgs,
-        /// Show at most so many
-        #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
-        limit: u64,
-        /// Begin behind the row of this number
-        #[arg(long, value_name = "NUMBER")]
-        before: Option<i64>,
+        #[command(flatten)]
+        part: BeforeArgs,
     },
     /// Write all of it as a file: CSV, or a JSON object in each line
     #[command(after_help = "\
@@ -56,9 +53,9 @@ Examples:
     Export {
         #[command(flatten)]
         filter: FilterArgs,
-        /// What the file looks like
-        #[arg(long, value_enum, default_value_t = Format::Csv)]
-        format: Format,
+        /// What the file looks like: `csv` or `jsonl`
+        #[arg(long, value_name = "FORMAT", default_value_t = AuditFormat::Csv)]
+        format: AuditFormat,
         /// Where to [default: the standard output]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -74,7 +71,7 @@ Examples:
   skillery audit report --json > report.json")]
     Report {
         /// Of so many days
-        #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
+        #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REPORT_DAYS)))]
         days: u32,
         /// Only what concerns this namespace, and what lies below
         #[arg(long)]
@@ -94,12 +91,6 @@ Examples:
     },
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    Csv,
-    Jsonl,
-}
-
 #[derive(Debug, Args)]
 struct FilterArgs {
     /// Only what this user did: a name or an id
@@ -111,9 +102,9 @@ struct FilterArgs {
     /// Only actions that begin so, such as `version.`
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only what was done, or what was refused
-    #[arg(long, value_parser = ["allowed", "denied"])]
-    outcome: Option<String>,
+    /// Only what was done, or what was refused: `allowed` or `denied`
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<AuditOutcome>,
     /// From then on: a time, a day, or how long ago, such as `7d`
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -134,7 +125,7 @@ impl FilterArgs {
             actor: self.actor.clone(),
             subject: self.subject.clone(),
             action: self.action.clone(),
-            outcome: self.outcome.clone(),
+            outcome: self.outcome,
             since: self.since.clone(),
             until: self.until.clone(),
             address: self.address.clone(),
@@ -146,9 +137,9 @@ impl FilterArgs {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &AuditArgs) -> CommandResult {
     match &args.command {
-        AuditCommand::List { filter, limit, before } => list(session, filter, *limit, *before).await,
+        AuditCommand::List { filter, part } => list(session, filter, *part).await,
         AuditCommand::Export { filter, format, output, limit } => {
-            export(session, filter, *format, output.as_ref(), *limit).await
+            export(session, filter, *format, output.as_deref(), *limit).await
         }
         AuditCommand::Report { days, namespace } => {
             let report = session.client()?.audit_report(*days, namespace.as_ref()).await?;
@@ -159,17 +150,13 @@ pub(crate) async fn run(session: &Session, args: &AuditArgs) -> CommandResult {
     }
 }
 
-async fn list(session: &Session, filter: &FilterArgs, limit: u64, before: Option<i64>) -> CommandResult {
-    let listed = session.client()?.audit(&filter.query(), before, Some(limit)).await?;
+async fn list(session: &Session, filter: &FilterArgs, part: BeforeArgs) -> CommandResult {
+    let listed = session.client()?.audit(&filter.query(), part.before, Some(part.limit)).await?;
     session.output.show(&listed, |page| match listed.entries.is_empty() {
         true => page.text("nothing of the kind happened"),
         false => page.grid(grid(&listed.entries)),
     })?;
-    if let Some(next) = listed.next {
-        session
-            .output
-            .note(Line::default().toned(Tone::Faint, "for more: ").command(format!("--before {next}")));
-    }
+    BeforeArgs::note(session, listed.next);
     Ok(Exit::Done)
 }
 
@@ -183,7 +170,7 @@ fn grid(entries: &[AuditEntry]) -> Grid {
             (outcome, _) => outcome.to_string(),
         };
         grid.row([
-            moment(&entry.time.to_string()),
+            moment(entry.time),
             entry.actor.clone().unwrap_or_else(|| "-".to_owned()),
             entry.action.clone(),
             about(entry),
@@ -203,37 +190,57 @@ fn about(entry: &AuditEntry) -> String {
 async fn export(
     session: &Session,
     filter: &FilterArgs,
-    format: Format,
-    output: Option<&PathBuf>,
+    format: AuditFormat,
+    path: Option<&Path>,
     limit: Option<usize>,
 ) -> CommandResult {
     let client = session.client()?;
-    let format = match format {
-        Format::Csv => AuditFormat::Csv,
-        Format::Jsonl => AuditFormat::Jsonl,
-    };
     let query = filter.query();
-    let Some(path) = output else {
-        let mut out = std::io::stdout();
-        client.audit_file(&query, format, limit, |piece| written(out.write_all(piece))).await?;
+    let Some(path) = path else {
+        let mut lines = Lines::default();
+        let is_terminal = session.output.is_terminal();
+        let write = |piece: &[u8]| match is_terminal {
+            true => session.output.write(lines.safe(piece).as_bytes()),
+            false => session.output.write(piece),
+        };
+        client.audit_file(&query, format, limit, write).await?;
         return Ok(Exit::Done);
     };
     // Beside it first: a file is whole, or it is not there.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| ".".as_ref())).map_err(failed)?;
-    let rows = client.audit_file(&query, format, limit, |piece| written(file.write_all(piece))).await?;
+    let failed = |error| Failure::file("write", path, &error);
+    let made = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| ".".as_ref()));
+    // Its own words name a file that nobody asked for.
+    let mut file = made.map_err(|error| failed(error.kind().into()))?;
+    let mut bytes = 0;
+    let write = |piece: &[u8]| {
+        bytes += piece.len() as u64;
+        file.write_all(piece).map(ControlFlow::Continue).map_err(failed)
+    };
+    client.audit_file(&query, format, limit, write).await?;
     file.persist(path).map_err(|error| failed(error.error))?;
-    let line = Line::default().plain(format!("{} in ", counted(rows as u64, "row", "rows")));
+    let line = Line::default().plain(format!("{} in ", size(bytes)));
     session.output.note(line.name(path.display().to_string()));
     Ok(Exit::Done)
 }
 
-fn written(outcome: std::io::Result<()>) -> Result<(), Error> {
-    outcome.map_err(failed)
-}
+/// What came in pieces, line by line: on a terminal it is to be read, and what others wrote must not write to it as it likes.
+#[derive(Default)]
+struct Lines(Vec<u8>);
 
-fn failed(error: std::io::Error) -> Error {
-    Error::Invalid { what: "the file".to_owned(), reason: error.to_string() }
+impl Lines {
+    /// The lines that are whole with this piece; one that has no end is not waited for.
+    fn safe(&mut self, piece: &[u8]) -> String {
+        const LONGEST: usize = 1024 * 1024;
+        self.0.extend_from_slice(piece);
+        let end = match self.0.iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => last + 1,
+            None if self.0.len() > LONGEST => self.0.len(),
+            None => 0,
+        };
+        let whole: Vec<u8> = self.0.drain(..end).collect();
+        String::from_utf8_lossy(&whole).lines().map(|line| safe(line) + "\n").collect()
+    }
 }
 
 async fn installs(session: &Session, id: &SkillId, version: &Version, page: PageArgs) -> CommandResult {
@@ -248,8 +255,8 @@ async fn installs(session: &Session, id: &SkillId, version: &Version, page: Page
             grid.row([
                 install.user.clone(),
                 install.downloads.to_string(),
-                moment(&install.first_at.to_string()),
-                moment(&install.last_at.to_string()),
+                moment(install.first_at),
+                moment(install.last_at),
             ]);
         }
         out.grid(grid);
@@ -259,13 +266,13 @@ async fn installs(session: &Session, id: &SkillId, version: &Version, page: Page
 }
 
 fn describe(page: &mut Page, report: &AuditReport) {
-    page.field("From", moment(&report.from.to_string()));
-    page.field("To", moment(&report.to.to_string()));
+    page.field("from", moment(report.from));
+    page.field("to", moment(report.to));
     if let Some(namespace) = &report.namespace {
-        page.field("Namespace", namespace);
+        page.field("namespace", namespace);
     }
-    page.field("Done", report.allowed.to_string());
-    page.field("Refused", report.denied.to_string());
+    page.field("done", report.allowed.to_string());
+    page.field("refused", report.denied.to_string());
     for (title, counts) in [
         ("What was done", &report.actions),
         ("Who did it", &report.actors),
@@ -280,7 +287,7 @@ fn describe(page: &mut Page, report: &AuditReport) {
         let mut grid = Grid::new(&[left("TIME"), left("SKILL"), left("VERSION"), left("APPROVED BY")]);
         for release in &report.releases {
             let by = release.approved_by.join(", ");
-            grid.row([&moment(&release.time.to_string()), &release.skill, &release.version, &by]);
+            grid.row([&moment(release.time), &release.skill, &release.version, &by]);
         }
         page.grid(grid);
     }

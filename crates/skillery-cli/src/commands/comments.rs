@@ -224,7 +224,7 @@ async fn list(session: &Session, id: &SkillId, thread: Option<&str>, page: PageA
 }
 
 fn describe(out: &mut Page, comment: &Comment, indent: &str) {
-    let at = moment(&comment.created_at.to_string());
+    let at = moment(comment.created_at);
     let mut head = Line::default().plain(indent).name(short(&comment.id)).plain("  ");
     head = head.toned(Tone::Strong, comment.author.as_deref().unwrap_or("-"));
     head = head.toned(Tone::Faint, format!("  {at}"));
@@ -268,7 +268,7 @@ async fn history(session: &Session, which: &Which) -> CommandResult {
             out.text("it was never edited");
         }
         for text in &found.texts {
-            let until = moment(&text.until.to_string());
+            let until = moment(text.until);
             out.line(Line::default().toned(Tone::Faint, format!("until {until}")));
             text.text.lines().for_each(|line| out.text(format!("  {line}")));
         }

@@ -1,11 +1,11 @@
 //! `skillery dependencies`: what a version in the registry needs.
 
 use clap::Args;
-use skillery_client::Page;
 use skillery_core::{SkillId, VersionRequest};
 
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, counted, left, right};
+use crate::paging::PageArgs;
 use crate::session::Session;
 
 /// Arguments of `dependencies`.
@@ -29,15 +29,14 @@ pub(crate) struct DependenciesArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     depth: Option<u32>,
 
-    /// Show at most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=200))]
-    limit: u64,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &DependenciesArgs) -> CommandResult {
-    let page = Page { limit: Some(args.limit), offset: None };
-    let needed = session.client()?.dependencies(&args.id, args.version.as_ref(), args.depth, page).await?;
+    let client = session.client()?;
+    let needed = client.dependencies(&args.id, args.version.as_ref(), args.depth, args.page.page()).await?;
     session.output.show(&needed, |page| {
         let of = Line::default().name(needed.id.as_str()).plain(format!(" {}", needed.version));
         if needed.total == 0 {
@@ -64,5 +63,6 @@ pub(crate) async fn run(session: &Session, args: &DependenciesArgs) -> CommandRe
         }
         page.grid(grid);
     })?;
+    args.page.note(session, needed.dependencies.len(), needed.total);
     Ok(Exit::Done)
 }

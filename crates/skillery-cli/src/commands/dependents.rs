@@ -1,12 +1,12 @@
 //! `skillery dependents`: what a change of a skill reaches.
 
 use clap::Args;
-use skillery_client::Page;
 use skillery_core::api::DependentsResponse;
 use skillery_core::{SkillId, Version};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Page as Text, counted, left, right};
+use crate::output::{Grid, Line, Page, counted, left, right};
+use crate::paging::PageArgs;
 use crate::session::Session;
 
 /// Arguments of `dependents`.
@@ -31,21 +31,20 @@ pub(crate) struct DependentsArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     depth: Option<u32>,
 
-    /// Show at most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=200))]
-    limit: u64,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &DependentsArgs) -> CommandResult {
-    let page = Page { limit: Some(args.limit), offset: None };
     let client = session.client()?;
-    let reached = client.dependents(&args.id, args.version.as_ref(), args.depth, page).await?;
+    let reached = client.dependents(&args.id, args.version.as_ref(), args.depth, args.page.page()).await?;
     session.output.show(&reached, |page| describe(page, &reached))?;
+    args.page.note(session, reached.dependents.len(), reached.total);
     Ok(Exit::Done)
 }
 
-fn describe(page: &mut Text, reached: &DependentsResponse) {
+fn describe(page: &mut Page, reached: &DependentsResponse) {
     let DependentsResponse { id, version, total, direct, accepting, .. } = reached;
     if *total == 0 {
         page.line(Line::default().plain("no skill that you see needs ").name(id.as_str()));
@@ -86,8 +85,4 @@ fn describe(page: &mut Text, reached: &DependentsResponse) {
         grid.row(row);
     }
     page.grid(grid);
-    let left = total.saturating_sub(reached.dependents.len() as u64);
-    if left > 0 {
-        page.text(format!("and {}", counted(left, "other", "others")));
-    }
 }

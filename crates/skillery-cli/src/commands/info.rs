@@ -164,7 +164,7 @@ fn describe(page: &mut Page, info: &Info) {
     page.field("visibility", version.visibility.as_str());
     page.field(
         "published",
-        format!("{} by {}", moment(&version.summary.created_at.to_string()), version.summary.publisher),
+        format!("{} by {}", moment(version.summary.created_at), version.summary.publisher),
     );
     page.field("digest", version.summary.digest.to_string());
     match version.summary.kind {
@@ -202,7 +202,7 @@ fn describe_versions(page: &mut Page, info: &Info) {
             version.status.to_string(),
             size(version.size),
             version.publisher.clone(),
-            moment(&version.created_at.to_string()),
+            moment(version.created_at),
         ]);
     }
     page.grid(grid);

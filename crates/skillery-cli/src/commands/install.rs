@@ -60,8 +60,8 @@ pub(crate) struct InstallArgs {
     #[arg(long)]
     verify_signature: bool,
 
-    /// What must be known of each: hash, logged, signed, approved, witnessed, with commas between them [default: as it is
-    /// configured, else logged]
+    /// What must be known of each: hash, logged, signed, approved-or-forced, approved, witnessed, with commas between them
+    /// [default: as it is configured, else logged]
     #[arg(long, value_name = "WORDS")]
     require: Option<Require>,
 

@@ -196,8 +196,8 @@ async fn list(session: &Session, authority: Option<&Segment>) -> Result<(), Fail
                 let columns = [left("KEY"), left("KIND"), left("LABEL"), left("ENROLLED"), left("REVOKED")];
                 let mut grid = Grid::new(&columns);
                 for key in keys {
-                    let revoked = key.revoked_at.map_or_else(|| "-".to_owned(), |at| moment(&at.to_string()));
-                    let enrolled = moment(&key.enrolled_at.to_string());
+                    let revoked = key.revoked_at.map_or_else(|| "-".to_owned(), moment);
+                    let enrolled = moment(key.enrolled_at);
                     grid.row([key.fingerprint.as_str(), &key.algorithm, &key.label, &enrolled, &revoked]);
                 }
                 page.grid(grid);

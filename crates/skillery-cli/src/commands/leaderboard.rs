@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use clap::Args;
-use skillery_client::Page;
 use skillery_core::api::{BoardOf, BoardPeriod};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Tone, left, right};
+use crate::output::{Grid, Line, Tone, figure, left, right};
+use crate::paging::PageArgs;
 use crate::session::Session;
 
 /// Arguments of `leaderboard`.
@@ -30,16 +30,15 @@ pub(crate) struct LeaderboardArgs {
     #[arg(long, value_name = "TIME", default_value = "month", value_parser = BoardPeriod::from_str)]
     period: BoardPeriod,
 
-    /// Show at most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=200))]
-    limit: u64,
+    #[command(flatten)]
+    page: PageArgs,
 
     /// Be on no board any more
-    #[arg(long, conflicts_with_all = ["of", "period", "limit", "join"])]
+    #[arg(long, conflicts_with_all = ["of", "period", "limit", "offset", "join"])]
     leave: bool,
 
     /// Be on boards again
-    #[arg(long, conflicts_with_all = ["of", "period", "limit"])]
+    #[arg(long, conflicts_with_all = ["of", "period", "limit", "offset"])]
     join: bool,
 }
 
@@ -54,8 +53,7 @@ pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandRes
         })?;
         return Ok(Exit::Done);
     }
-    let page = Page { limit: Some(args.limit), offset: None };
-    let board = session.client()?.leaderboard(args.of, args.period, page).await?;
+    let board = session.client()?.leaderboard(args.of, args.period, args.page.page()).await?;
     session.output.show(&board, |page| {
         if board.places.is_empty() {
             page.line(Line::default().plain("nobody installed or rated anything of others in this time"));
@@ -78,10 +76,6 @@ pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandRes
         }
         page.grid(grid);
     })?;
+    args.page.note(session, board.places.len(), board.total);
     Ok(Exit::Done)
-}
-
-/// A figure about users, or that it is withheld.
-pub(crate) fn figure(figure: Option<u64>, k: u32) -> String {
-    figure.map_or_else(|| format!("<{k}"), |figure| figure.to_string())
 }

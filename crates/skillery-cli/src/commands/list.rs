@@ -77,7 +77,7 @@ pub(crate) fn run(session: &Session, args: &ListArgs) -> CommandResult {
             grid.row([
                 manifest.id.as_str(),
                 &format!("{}{mark}", manifest.version),
-                &moment(&manifest.installed_at.to_string()),
+                &moment(manifest.installed_at),
                 &manifest.description,
             ]);
         }

@@ -7,7 +7,8 @@ use skillery_core::{MailMode, NotificationKind, Preference};
 
 use super::webhook::{self, WebhookArgs};
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Grid, Line, Page, Tone, left, right};
+use crate::output::{Grid, Line, Page, Tone, left, moment, right};
+use crate::paging::BeforeArgs;
 use crate::session::Session;
 
 /// Arguments of `notifications`.
@@ -63,13 +64,8 @@ struct ListArgs {
     #[arg(long)]
     unread: bool,
 
-    /// Rows
-    #[arg(long, value_name = "ROWS", default_value_t = 20)]
-    limit: u64,
-
-    /// Only what has a lower number
-    #[arg(long, value_name = "NUMBER")]
-    before: Option<i64>,
+    #[command(flatten)]
+    part: BeforeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -163,7 +159,7 @@ pub(crate) async fn run(session: &Session, args: &NotificationsArgs) -> CommandR
 }
 
 async fn list(session: &Session, args: &ListArgs) -> CommandResult {
-    let found = session.client()?.notifications(args.unread, args.before, Some(args.limit)).await?;
+    let found = session.client()?.notifications(args.unread, args.part.before, Some(args.part.limit)).await?;
     session.output.show(&found, |page| {
         if found.notifications.is_empty() {
             page.text(if args.unread { "nothing that you have not read" } else { "nothing" });
@@ -171,21 +167,16 @@ async fn list(session: &Session, args: &ListArgs) -> CommandResult {
         }
         let mut grid = Grid::new(&[right("NUMBER"), left("NEW"), left("WHEN"), left("KIND"), left("WHAT")]);
         for one in &found.notifications {
-            let (number, at) = (one.id.to_string(), one.at.to_string());
+            let (number, at) = (one.id.to_string(), moment(one.at));
             let new = if one.read_at.is_none() { "*" } else { "" };
             grid.row([&number, new, &at, one.kind.as_str(), &one.text]);
         }
         page.grid(grid);
     })?;
-    if let Some(next) = found.next {
-        let unread = format!("{} not read", found.unread);
-        session.output.note(
-            Line::default()
-                .toned(Tone::Faint, unread)
-                .plain("; for more: ")
-                .command(format!("--before {next}")),
-        );
+    if found.next.is_some() {
+        session.output.note(Line::default().toned(Tone::Faint, format!("{} not read", found.unread)));
     }
+    BeforeArgs::note(session, found.next);
     Ok(Exit::Done)
 }
 
@@ -231,13 +222,25 @@ async fn preferences(session: &Session, args: &PreferencesArgs) -> CommandResult
         page.grid(grid);
     })?;
     if !all.mail {
-        session.output.note(
-            Line::default()
-                .plain("no mail is sent to you; set an address with ")
-                .command("skillery notifications email set ADDRESS"),
-        );
+        session.output.note(why_no_mail(&client.email().await?));
     }
     Ok(Exit::Done)
+}
+
+/// Why no mail is sent, and what helps.
+fn why_no_mail(state: &EmailResponse) -> Line {
+    let line = Line::default().plain("no mail is sent to you: ");
+    let set = "skillery notifications email set";
+    match &state.address {
+        _ if !state.offered => line.plain("this registry sends none"),
+        None => line.plain("set an address with ").command(format!("{set} ADDRESS")),
+        Some(address) if state.unsubscribed_at.is_some() => line
+            .plain(format!("{address} was unsubscribed; set it again with "))
+            .command(format!("{set} {address}")),
+        Some(address) => line
+            .plain(format!("{address} is not confirmed; take the code that was mailed there to "))
+            .command("skillery notifications email confirm CODE"),
+    }
 }
 
 async fn email(session: &Session, args: &EmailArgs) -> CommandResult {
@@ -269,9 +272,9 @@ fn describe(page: &mut Page, state: &EmailResponse) {
         return;
     };
     page.field("address", address);
-    page.field("confirmed", state.confirmed_at.map_or_else(|| "no".to_owned(), |at| at.to_string()));
+    page.field("confirmed", state.confirmed_at.map_or_else(|| "no".to_owned(), moment));
     if let Some(at) = state.unsubscribed_at {
-        page.field("unsubscribed", at.to_string());
+        page.field("unsubscribed", moment(at));
     }
     if let Some(pending) = &state.pending {
         page.field("to be confirmed", pending);

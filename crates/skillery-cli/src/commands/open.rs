@@ -49,7 +49,7 @@ pub(crate) async fn run(session: &Session, args: &OpenArgs) -> CommandResult {
             );
         }
         page.line(Line::default().plain(&link.url));
-        page.field("works until", moment(&link.expires_at.to_string()));
+        page.field("works until", moment(link.expires_at));
     })?;
     Ok(Exit::Done)
 }

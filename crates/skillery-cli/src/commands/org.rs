@@ -210,7 +210,7 @@ fn describe(page: &mut Page, org: &OrgSummary) {
         "signs",
         if org.signing_secret { "yes, a secret is registered" } else { "no secret is registered" },
     );
-    page.field("since", moment(&org.created_at.to_string()));
+    page.field("since", moment(org.created_at));
 }
 
 async fn list(session: &Session, page: PageArgs) -> CommandResult {
@@ -223,7 +223,7 @@ async fn list(session: &Session, page: PageArgs) -> CommandResult {
         let mut grid = Grid::new(&[left("ORG"), right("SKILLS"), left("SIGNS"), left("SINCE")]);
         for org in &listed.orgs {
             let signs = if org.signing_secret { "yes" } else { "-" };
-            grid.row([&org.name, &org.skills.to_string(), signs, &moment(&org.created_at.to_string())]);
+            grid.row([&org.name, &org.skills.to_string(), signs, &moment(org.created_at)]);
         }
         out.grid(grid);
     })?;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use skillery_core::api::{ApprovalsResponse, GroupSummary, PolicyHistoryResponse, PolicyResponse};
+use skillery_core::api::{GroupSummary, PolicyHistoryResponse, PolicyResponse};
 use skillery_core::approval::{Fact, Preset, ReReview, Stage};
-use skillery_core::{Namespace, PublishPolicy, Role, Segment, SkillId, Version};
+use skillery_core::{Namespace, PublishPolicy, Role, Segment};
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
@@ -36,7 +36,7 @@ enum OrgPolicyCommand {
     #[command(after_help = "\
 Examples:
   skillery org policy show acme/email
-  skillery org policy show acme --json | jq .policies")]
+  skillery org policy show acme --json | jq '.policies[0].policy' > policy.json")]
     Show {
         /// Which namespace
         namespace: Namespace,
@@ -75,7 +75,7 @@ judged by the policy at the moment of each approval; what is released stays rele
         /// A policy by its word: solo, team, open or regulated
         #[arg(long, value_name = "WORD", conflicts_with_all = ["file", "approvals", "role", "signed"])]
         preset: Option<Preset>,
-        /// A policy in a file: TOML, or JSON as `show --json` prints it
+        /// A policy in a file: TOML, or JSON as one of `.policies[].policy` of `show --json`
         #[arg(long, value_name = "FILE", conflicts_with_all = ["approvals", "role", "signed"])]
         file: Option<PathBuf>,
         /// How many people must approve, none of whom published or signed the version [default: 1; with --signed 0]
@@ -114,23 +114,6 @@ All members are named each time. Whoever is to approve holds a role there, too; 
         /// Remove the group
         #[arg(long)]
         remove: bool,
-    },
-    /// Release a version that waits at once, without its approvals: for owners, and for everybody to see
-    #[command(after_help = "\
-Examples:
-  skillery org policy break-glass acme/email_validator 1.0.1 --reason 'incident 4711'
-
-The log has it as an entry of its own, `skillery log monitor` counts it, and whoever installs the version is warned until \
-reviewers have approved it. Clients that demand approvals do not take it, unless they say `approved-or-forced`. The reason is \
-for members of the namespace.")]
-    BreakGlass {
-        /// Which skill, `org/name`
-        id: SkillId,
-        /// Which version
-        version: Version,
-        /// Why, for members of the namespace
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
     },
 }
 
@@ -172,11 +155,6 @@ pub(crate) async fn run(session: &Session, args: &OrgPolicyArgs) -> CommandResul
             session.output.show(&group, |page| describe_group(page, &group))?;
             return Ok(Exit::Done);
         }
-        OrgPolicyCommand::BreakGlass { id, version, reason } => {
-            let standing = client.break_glass(id, version, reason).await?;
-            session.output.show(&standing, |page| describe_forced(page, &standing))?;
-            return Ok(Exit::Done);
-        }
     };
     session.output.show(&policy, |page| describe(page, &policy))?;
     Ok(Exit::Done)
@@ -204,18 +182,9 @@ fn describe(page: &mut Page, policy: &PolicyResponse) {
         return;
     };
     let line = if signed { line.plain(" must be signed, and") } else { line };
-    let is_plain = |policy: &PublishPolicy| {
-        *policy
-            == PublishPolicy {
-                approvals: policy.approvals,
-                role: policy.role,
-                signed: policy.signed,
-                ..PublishPolicy::default()
-            }
-    };
     let people = match approvals {
         0 => " waits for nobody".to_owned(),
-        _ if !policy.policies.iter().all(|set| is_plain(&set.policy)) => {
+        _ if !policy.policies.iter().all(|set| set.policy.is_plain()) => {
             " waits for what these ask for".to_owned()
         }
         1 => format!(" waits for the approval of one {role} or above"),
@@ -238,12 +207,12 @@ fn describe(page: &mut Page, policy: &PolicyResponse) {
             &if is_staged { "in stages".to_owned() } else { set.policy.approvals.to_string() },
             if set.policy.waits() && !is_staged { set.policy.role.as_str() } else { "-" },
             if set.policy.signed { "yes" } else { "-" },
-            &moment(&set.set_at.to_string()),
+            &moment(set.set_at),
             &set.log_index.to_string(),
         ]);
     }
     page.grid(grid);
-    for set in policy.policies.iter().filter(|set| !is_plain(&set.policy)) {
+    for set in policy.policies.iter().filter(|set| !set.policy.is_plain()) {
         page.blank();
         page.line(Line::default().name(&set.namespace));
         for line in words(&set.policy) {
@@ -317,7 +286,7 @@ fn describe_history(page: &mut Page, namespace: &Namespace, history: &PolicyHist
     for change in &history.changes {
         let by = change.by.as_deref().unwrap_or("-");
         let what = if change.policy.is_some() { " set" } else { " removed" };
-        let when = moment(&change.at.to_string());
+        let when = moment(change.at);
         let line = Line::default().plain(format!("{when} by ")).name(by).plain(what);
         page.line(line.toned(Tone::Faint, format!(" (entry {})", change.log_index)));
         for line in change.policy.iter().flat_map(|policy| {
@@ -327,16 +296,4 @@ fn describe_history(page: &mut Page, namespace: &Namespace, history: &PolicyHist
             page.text(format!("  {line}"));
         }
     }
-}
-
-fn describe_forced(page: &mut Page, standing: &ApprovalsResponse) {
-    let line = Line::default().toned(Tone::Bad, "released by force ").name(standing.id.as_str());
-    page.line(line.plain(format!(" {}", standing.version)));
-    if let Some(forced) = &standing.forced {
-        page.field("log entry", forced.log_index.to_string());
-    }
-    page.field(
-        "approvals",
-        format!("{} of those that are demanded; reviewers may still give them", standing.given),
-    );
 }

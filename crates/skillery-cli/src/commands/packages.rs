@@ -62,7 +62,7 @@ pub(crate) fn run(session: &Session, args: &PackagesArgs) -> CommandResult {
             session.output.show(&shown, |page| {
                 let mut grid = Grid::new(&[left("PACKAGES"), left("LAST USED"), left("FOLDER")]);
                 for PackageSet { folder, packages, used_at } in &shown.sets {
-                    let used = moment(&used_at.to_string());
+                    let used = moment(*used_at);
                     grid.row([packages.join(", "), used, folder.display().to_string()]);
                 }
                 page.grid(grid);

@@ -298,22 +298,30 @@ fn describe(page: &mut Page, published: &Published, digest: Option<Digest>) {
     }
 }
 
-/// The key to sign with: the one that is named, else the one that was enrolled here, if it is to be signed at all.
+/// The key to sign with: the one that is named, else the one that was enrolled here.
+pub(crate) fn needed_signer(session: &Session, named: Option<&Path>) -> Result<Signer, Failure> {
+    known_signer(session, named)?.ok_or_else(|| {
+        Failure::usage("no key to sign with is known here")
+            .hint("enrol one with `skillery key enrol ~/.ssh/id_ed25519`, or name one with `--key`")
+    })
+}
+
+fn known_signer(session: &Session, named: Option<&Path>) -> Result<Option<Signer>, Failure> {
+    let configured = session.config()?.signing_key;
+    Ok(named.or(configured.as_deref()).map(Signer::open).transpose()?)
+}
+
+/// The key to sign with, if it is to be signed at all: by default where a key is known.
 pub(crate) fn choose_signer(
     session: &Session,
     named: Option<&Path>,
     must_sign: bool,
     must_not: bool,
 ) -> Result<Option<Signer>, Failure> {
-    if must_not {
-        return Ok(None);
-    }
-    let configured = session.config()?.signing_key;
-    match named.or(configured.as_deref()) {
-        Some(path) => Ok(Some(Signer::open(path)?)),
-        None if must_sign => Err(Failure::usage("no key to sign with is known here")
-            .hint("enrol one with `skillery key enrol ~/.ssh/id_ed25519`, or name one with `--key`")),
-        None => Ok(None),
+    match (must_not, must_sign) {
+        (true, _) => Ok(None),
+        (false, true) => needed_signer(session, named).map(Some),
+        (false, false) => known_signer(session, named),
     }
 }
 

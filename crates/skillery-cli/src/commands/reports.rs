@@ -155,7 +155,7 @@ fn describe(page: &mut Page, report: &Report) {
         (_, _, Some(user)) => format!("the answer to the review of {} by {user}", report.skill),
         _ => format!("the skill {}", report.skill),
     };
-    let at = moment(&report.created_at.to_string());
+    let at = moment(report.created_at);
     page.line(Line::default().name(&report.id).toned(Tone::Faint, format!("  {at}")));
     page.field("What", what);
     page.field("Why", report.reason.as_str());

@@ -8,7 +8,7 @@ use skillery_core::api::{ReportRequest, Review};
 use crate::commands::comments::request;
 use crate::commands::reports;
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Line, Page, Tone, counted, moment};
+use crate::output::{Line, Page, Tone, counted, moment, moment_in};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
@@ -154,7 +154,7 @@ fn describe(page: &mut Page, review: &Review) {
     let mut head = Line::default()
         .plain(format!("{:.1} ", review.rating))
         .toned(Tone::Strong, &review.author)
-        .toned(Tone::Faint, format!(" {}", moment(&review.created_at)));
+        .toned(Tone::Faint, format!(" {}", moment_in(&review.created_at)));
     if review.hidden {
         let why = review.hidden_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         head = head.toned(Tone::Warning, format!("  hidden{why}"));
@@ -162,7 +162,7 @@ fn describe(page: &mut Page, review: &Review) {
     page.line(head);
     page.indented(&review.text);
     if let Some(answer) = &review.answer {
-        let at = moment(&answer.at.to_string());
+        let at = moment(answer.at);
         let before = if answer.outdated { ", to what it said before" } else { "" };
         let head = Line::default().plain("  answer of ").toned(Tone::Strong, &answer.author);
         page.line(head.toned(Tone::Faint, format!(" {at}{before}")));

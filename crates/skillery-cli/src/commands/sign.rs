@@ -10,7 +10,7 @@ use skillery_core::api::VersionSignature;
 use skillery_core::sign::oms::SIGNATURE_FILE;
 use skillery_core::{SkillId, Version, VersionRequest};
 
-use crate::commands::publish::choose_signer;
+use crate::commands::publish::needed_signer;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Tone};
 use crate::progress::Progress;
@@ -75,8 +75,7 @@ pub(crate) async fn run(session: &Session, args: &SignArgs) -> CommandResult {
         return Err(Failure::usage("one version is signed, and none is named")
             .hint(format!("name it, for example `skillery sign {id}@1.0.0`")));
     };
-    let missing = || Failure::usage("no key to sign with is known here");
-    let signer = choose_signer(session, args.key.as_deref(), true, false)?.ok_or_else(missing)?;
+    let signer = needed_signer(session, args.key.as_deref())?;
     let client = session.client()?;
     let progress = Progress::spinner(&session.output, &format!("signing {id} {version}"));
     let signatures = sign_published(&client, &session.home()?, &signer, id, version).await?.signatures;

@@ -179,7 +179,7 @@ fn describe(page: &mut Page, skill: &SkillMetrics, version: Option<&Version>, ba
         page.field("rating", format!("{:.1}{review}", f64::from(*rating)));
     }
     for (name, time) in [("first used", usage.first_used), ("last used", usage.last_used)] {
-        page.field(name, time.map_or_else(|| "never".to_owned(), |time| moment(&time.to_string())));
+        page.field(name, time.map_or_else(|| "never".to_owned(), moment));
     }
     if let Some(Latency { mean_ms, min_ms, p50_ms, p90_ms, p99_ms, max_ms, .. }) = usage.latency {
         page.blank();
@@ -232,7 +232,7 @@ fn cells(usage: &Usage, rating: Option<&LocalRating>) -> [String; 7] {
         time(|all| all.p90_ms),
         time(|all| all.p99_ms),
         rating.map_or_else(none, |rated| format!("{:.1}", f64::from(rated.rating))),
-        usage.last_used.map_or_else(none, |time| moment(&time.to_string())),
+        usage.last_used.map_or_else(none, moment),
     ]
 }
 

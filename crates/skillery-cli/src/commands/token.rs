@@ -144,7 +144,7 @@ async fn list(session: &Session, args: &ListArgs) -> CommandResult {
         for token in &listed.tokens {
             let bounds =
                 if token.namespaces.is_empty() { "-".to_owned() } else { token.namespaces.join(",") };
-            let used = token.last_used_at.map_or_else(|| "-".to_owned(), |time| moment(&time.to_string()));
+            let used = token.last_used_at.map_or_else(|| "-".to_owned(), moment);
             let label = if token.label.is_empty() { "-" } else { &token.label };
             let scopes = scopes_text(&token.scopes);
             grid.row([&token.id, label, &token.user, &scopes, &bounds, &expiry(token), &used]);
@@ -171,7 +171,7 @@ pub(crate) fn scopes_text(scopes: &[Scope]) -> String {
 fn expiry(token: &TokenSummary) -> String {
     match (token.revoked_at, token.expires_at) {
         (Some(_), _) => "revoked".to_owned(),
-        (None, Some(time)) => moment(&time.to_string()),
+        (None, Some(time)) => moment(time),
         (None, None) => "never".to_owned(),
     }
 }

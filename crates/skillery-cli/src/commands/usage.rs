@@ -4,12 +4,11 @@ use std::str::FromStr;
 
 use clap::Args;
 use serde::Serialize;
-use skillery_core::api::{AdoptionResponse, InstallsResponse, Unit};
+use skillery_core::api::{AdoptionResponse, InstallsResponse, MAX_PERIOD_DAYS, Unit};
 use skillery_core::{Namespace, SkillId};
 
-use crate::commands::leaderboard::figure;
 use crate::failure::{CommandResult, Exit, Failure};
-use crate::output::{Grid, Line, Page, Tone, left, right};
+use crate::output::{Grid, Line, Page, Tone, figure, left, right};
 use crate::session::Session;
 
 /// Characters of a full bar.
@@ -39,7 +38,7 @@ pub(crate) struct UsageArgs {
     by: Unit,
 
     /// Of the last so many days
-    #[arg(long, value_name = "NUMBER", default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PERIOD_DAYS)))]
     days: u32,
 }
 

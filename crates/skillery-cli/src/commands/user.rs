@@ -112,7 +112,7 @@ pub(crate) async fn run(session: &Session, args: &UserArgs) -> CommandResult {
                 for user in &listed.users {
                     let admin = if user.site_admin { "yes" } else { "-" };
                     let state = if user.disabled { "off" } else { "on" };
-                    grid.row([&user.name, admin, state, &moment(&user.created_at.to_string())]);
+                    grid.row([&user.name, admin, state, &moment(user.created_at)]);
                 }
                 out.grid(grid);
             })?;

@@ -38,8 +38,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     remote: bool,
 
-    /// What must be known of each by what is kept on this machine: hash, logged, signed, approved, witnessed, with commas
-    /// between them [default: hash; what is kept is checked in any case]
+    /// What must be known of each by what is kept on this machine: hash, logged, signed, approved-or-forced, approved,
+    /// witnessed, with commas between them [default: hash; what is kept is checked in any case]
     #[arg(long, value_name = "WORDS", conflicts_with = "oms")]
     require: Option<Require>,
 

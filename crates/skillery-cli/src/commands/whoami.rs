@@ -27,10 +27,7 @@ pub(crate) async fn run(session: &Session, _: &WhoamiArgs) -> CommandResult {
         if !who.token.namespaces.is_empty() {
             page.field("bound to", who.token.namespaces.join(", "));
         }
-        page.field(
-            "expires",
-            who.token.expires_at.map_or_else(|| "never".to_owned(), |time| moment(&time.to_string())),
-        );
+        page.field("expires", who.token.expires_at.map_or_else(|| "never".to_owned(), moment));
         for membership in &who.memberships {
             page.field("member of", format!("{} ({})", membership.namespace, membership.role));
         }

@@ -98,7 +98,10 @@ fn a_reviewer_and_an_author_come_to_a_version() {
     let said = rita.run(["approve", "comment", ID, "1.1.0", "Why this host?"].iter().chain(&on)).ok();
     let thread = said.json()["id"].as_str().unwrap().to_owned();
     let end = &thread[thread.len() - 8..];
-    author.run(["approve", "comment", ID, "1.1.0", "It has the list.", "--thread", end]).ok();
+    let answer = ["approve", "comment", ID, "1.1.0", "It has the list.", "--thread", end, "--json"];
+    let answered = author.run(answer).ok().json();
+    let second = answered["comments"][1]["id"].as_str().unwrap();
+    let second = &second[second.len() - 8..];
     author.run(["approve", "comment", ID, "1.1.0", "x", "--thread", "none"]).fails(4);
     author.run(["approve", "comment", ID, "1.1.0", "x", "--line", "1"]).fails(2);
     let ask = ["approve", "request-changes", ID, "1.1.0", "--comment", "take the mark out of line 9"];
@@ -111,7 +114,14 @@ fn a_reviewer_and_an_author_come_to_a_version() {
     assert!(resolved.stdout.contains("resolved by anna"));
     assert!(rita.run(["approve", "resolve", ID, "1.1.0", end, "--reopen"]).ok().stdout.contains("  open\n"));
 
+    let remove =
+        |place: &Place, comment: &str| place.run(["approve", "remove-comment", ID, "1.1.0", comment]);
+    remove(&rita, second).fails(3);
+    remove(&author, "none").fails(4);
+    assert!(remove(&author, second).ok().stdout.ends_with("    taken away\n"));
+
     author.replace(end, "[THREAD]");
+    author.replace(second, "[ANSWER]");
     publish(&author, "1.1.1", &format!("{asks}{VALIDATOR}"));
     snapshot!("review-show-newer", author.run(["approve", "show", ID, "1.1.0"]).ok());
     rita.run(["approve", "accept", ID, "1.1.1"]).ok();
@@ -224,16 +234,26 @@ fn a_team_has_stages_groups_signed_reviews_and_a_way_around_them() {
     server.place().run(["install", &format!("{ID}@1.0.0"), "--require", "approved"]).ok();
 
     author.run(["publish", "skill.py", "--id", ID, "--version", "1.1.0"]).ok();
-    let force = ["org", "policy", "break-glass", ID, "1.1.0", "--reason", "incident 4711"];
+    let force = ["approve", "break-glass", ID, "1.1.0", "--reason", "incident 4711"];
     rita.run(force).fails(3);
     says(&admin.run(force).ok().stdout, &["released by force"]);
     says(&rita.run(["approve", "list", "--due"]).ok().stdout, &["1.1.0"]);
+    says(
+        &rita.run(["approve", "list", "--due", "--mine"]).ok().stdout,
+        &["nothing that you published is due"],
+    );
     says(&rita.run(["approve", "show", ID, "1.1.0"]).ok().stdout, &["incident 4711"]);
     let newest = format!("{ID}@1.1.0");
     let refused = server.place().run(["install", &newest, "--require", "approved"]).fails(1);
     says(&refused.stderr, &["an owner released it by force"]);
     let taken = server.place().run(["install", &newest, "--require", "approved-or-forced"]).ok();
     says(&taken.stderr, &["was released by an owner"]);
+
+    // What is shown is what can be set.
+    let shown = admin.run(["org", "policy", "show", "acme", "--json"]).ok().json();
+    admin.write("policy.json", shown["policies"][0]["policy"].to_string());
+    let again = admin.run(["org", "policy", "set", "acme", "--file", "policy.json", "--json"]).ok().json();
+    assert_eq!(again["policies"][0]["policy"], shown["policies"][0]["policy"]);
 
     let history = admin.run(["org", "policy", "history", "acme"]).ok();
     says(&history.stdout, &["1. review: one reviewer or above", "an approval counts for 30 days"]);

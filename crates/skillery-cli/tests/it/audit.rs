@@ -1,6 +1,6 @@
 //! `skillery audit`: what admins of the registry and of a namespace see of it.
 
-use crate::support::{Server, snapshot};
+use crate::support::{Server, snapshot, until};
 
 const ID: &str = "acme/email_validator";
 
@@ -29,15 +29,11 @@ fn the_audit_is_listed_exported_and_reported() {
     assert!(none.stdout.contains("nothing of the kind"), "{}", none.stdout);
 
     // What was refused is there within a second.
-    let mut denied = 0;
-    for _ in 0..50 {
+    let denied = until("refusals", || {
         let listed = place.run(["audit", "list", "--outcome", "denied", "--actor", "bob", "--json"]).ok();
-        denied = listed.json()["entries"].as_array().unwrap().len();
-        if denied > 0 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+        let entries = listed.json()["entries"].as_array().unwrap().len();
+        (entries > 0).then_some(entries)
+    });
     assert_eq!(denied, 1);
 
     place.run(["audit", "export", "--output", "audit.csv"]).ok();
@@ -45,9 +41,21 @@ fn the_audit_is_listed_exported_and_reported() {
     assert!(text.starts_with("id,time,last_time,") && text.contains("version.published"), "{text}");
     let lines = place.run(["audit", "export", "--format", "jsonl", "--limit", "2"]).ok();
     assert_eq!(lines.stdout.lines().count(), 2);
+    assert!(lines.stdout.lines().all(|line| line.starts_with("{\"id\":")), "{}", lines.stdout);
+    let whole = place.run(["audit", "export"]).ok();
+    assert_eq!(whole.stdout.lines().filter(|line| line.starts_with("id,")).count(), 1);
+    snapshot!(
+        "audit-export-nowhere",
+        place.run(["audit", "export", "--output", "nowhere/audit.csv"]).fails(4)
+    );
+    // Whoever reads has seen enough.
+    let mut child = place.command(["audit", "export"]).spawn().unwrap();
+    drop(child.stdout.take());
+    place.finish(child).ok();
+    snapshot!("audit-export-bad", place.run(["audit", "export", "--format", "xml"]).fails(2));
     let report = place.run(["audit", "report", "--json"]).ok().json();
     assert_eq!(report["denied_by_caller"][0]["name"], "bob");
+    snapshot!("audit-since-bad", place.run(["audit", "list", "--since", "1.5h"]).fails(2));
     let report = place.run(["audit", "report", "--days", "7"]).ok();
     assert!(report.stdout.contains("version.published"), "{}", report.stdout);
-    place.run(["audit", "list", "--since", "1.5h"]).fails(2);
 }

@@ -1,5 +1,7 @@
 //! The help of every command, as a person reads it.
 
+use skillery_client::Require;
+
 use crate::support::{Place, snapshot};
 
 /// Every command, found in the help of the one above it.
@@ -27,6 +29,32 @@ fn every_command_explains_itself() {
         assert!(run.stdout.contains("\nExamples:\n"), "{path:?}");
         let name = std::iter::once("skillery".to_owned()).chain(path).collect::<Vec<_>>().join("-");
         snapshot!(name, run);
+    }
+}
+
+#[test]
+fn every_word_of_what_an_installation_demands_is_told() {
+    let place = Place::new();
+    let mut told: Vec<String> = ["install", "verify"]
+        .into_iter()
+        .map(|command| {
+            place.run([command, "--help"]).ok().stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    let error = place.run(["install", "acme/tool", "--require", "trusted"]).fails(2);
+    told.push(error.stderr.clone());
+    for text in &told {
+        for word in Require::WORDS {
+            let is_it = |part: &str| part.trim_matches(['`', ',']) == word;
+            assert!(text.split_whitespace().any(is_it), "no `{word}` in {text}");
+        }
+    }
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/");
+    for name in ["guide.md", "design/signing.md"] {
+        let text = std::fs::read_to_string(format!("{docs}{name}")).unwrap();
+        for word in Require::WORDS {
+            assert!(text.contains(&format!("\n| `{word}` ")), "no row for `{word}` in {name}");
+        }
     }
 }
 

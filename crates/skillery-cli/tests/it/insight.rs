@@ -1,6 +1,6 @@
 //! What the registry knows of how skills are used, as people and programs read it.
 
-use crate::support::{Place, Server, snapshot};
+use crate::support::{Place, Server, snapshot, until};
 
 fn publish(place: &Place, name: &str, version: &str, needs: &str) {
     let code = format!(
@@ -13,12 +13,10 @@ fn publish(place: &Place, name: &str, version: &str, needs: &str) {
 
 /// Waits until it is written that one user has the skill.
 fn wait_for_user(place: &Place, id: &str) {
-    for _ in 0..200 {
-        if place.run(["usage", id, "--json"]).ok().json()["adoption"]["consumers"] == 1 {
-            return;
-        }
-    }
-    panic!("nobody ever had {id}");
+    until(&format!("users of {id}"), || {
+        let usage = place.run(["usage", id, "--json"]).ok().json();
+        (usage["adoption"]["consumers"] == 1).then_some(())
+    });
 }
 
 #[test]

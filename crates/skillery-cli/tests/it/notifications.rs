@@ -1,19 +1,12 @@
 //! What somebody is told of, read and set on the command line.
 
-use std::time::{Duration, Instant};
-
-use crate::support::{Place, Server};
+use crate::support::{Place, Server, snapshot, until};
 
 fn wait_for(place: &Place, count: usize) -> serde_json::Value {
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
+    until("so many notifications", || {
         let found = place.run(["notifications", "list", "--json"]).ok().json();
-        if found["notifications"].as_array().unwrap().len() >= count {
-            return found;
-        }
-        assert!(Instant::now() < end, "{found}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        (found["notifications"].as_array().unwrap().len() >= count).then_some(found)
+    })
 }
 
 #[test]
@@ -57,6 +50,9 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
         (&rated["page"], &rated["mail"], &rated["webhook"]),
         (&true.into(), &"off".into(), &false.into())
     );
+    let shown = anna.run(["notifications", "preferences"]).ok().stderr.clone();
+    assert_eq!(shown, "no mail is sent to you: this registry sends none\n");
+    snapshot!("notifications-too-many", anna.run(["notifications", "list", "--limit", "1000"]).fails(2));
     anna.run(["notifications", "preferences", "nothing"]).fails(2);
     anna.run(["notifications", "preferences", "finding"]).fails(2);
     let shown = anna.run(["notifications", "email"]).ok().stdout.clone();

@@ -9,9 +9,13 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// However slow the machine is, what the registry does beside requests is done then.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_skillery");
@@ -209,14 +213,11 @@ impl Place {
 
     /// Asks until the registry shows so many installs: it writes counts down some time after the downloads.
     pub(crate) fn wait_for_installs(&self, id: &str, count: u64) {
-        for _ in 0..200 {
+        until(&format!("{count} installs of {id}"), || {
             let shown = self.run(["info", id, "--json"]).ok().json()["skill"]["install_count"].as_u64();
             assert!(shown <= Some(count), "{shown:?}");
-            if shown == Some(count) {
-                return;
-            }
-        }
-        panic!("{id} never had {count} installs");
+            (shown == Some(count)).then_some(())
+        });
     }
 
     /// The program with these arguments, ready to start.
@@ -379,3 +380,15 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"\d+ ms\b", "[MS] ms"),
     (r"\bin \d+(\.\d+)? s\b", "in [SECONDS] s"),
 ];
+
+/// Asks until it is there: the registry does some things a while after the request.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LONGEST_WAIT;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < end, "there never were {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,5 +1,6 @@
 //! Who is asking, and the users, tokens, orgs and members of a registry.
 
+use reqwest::Method;
 use skillery_core::api::{
     CreateOrgRequest, CreateTokenRequest, CreateTokenResponse, CreateUserRequest, LoginLinkResponse, Member,
     MembersResponse, OrgSummary, OrgsResponse, SetMemberRequest, SigningSecretRequest, TokensResponse,
@@ -70,18 +71,18 @@ impl Client {
 
     /// `GET /orgs/{namespace}/members`: roles held there and above.
     pub async fn members(&self, namespace: &Namespace, page: Page) -> Result<MembersResponse> {
-        self.json(page.add_to(Call::get(&members(namespace, None)))).await
+        self.json(page.add_to(Call::of_namespace(Method::GET, namespace, &["members"]))).await
     }
 
     /// `PUT /orgs/{namespace}/members/{user}`.
     pub async fn set_member(&self, namespace: &Namespace, user: &Segment, role: Role) -> Result<Member> {
-        let body = SetMemberRequest { role };
-        self.json(Call::put(&members(namespace, Some(user))).body(&body)?).await
+        let call = Call::of_namespace(Method::PUT, namespace, &["members", user.as_str()]);
+        self.json(call.body(&SetMemberRequest { role })?).await
     }
 
     /// `DELETE /orgs/{namespace}/members/{user}`.
     pub async fn remove_member(&self, namespace: &Namespace, user: &Segment) -> Result<()> {
-        self.empty(Call::delete(&members(namespace, Some(user)))).await
+        self.empty(Call::of_namespace(Method::DELETE, namespace, &["members", user.as_str()])).await
     }
 
     /// `PUT /orgs/{org}/signing-secret`; with `only_if_none` a registered one is not replaced.
@@ -94,12 +95,4 @@ impl Client {
     pub async fn remove_signing_secret(&self, org: &Segment) -> Result<()> {
         self.empty(Call::delete(&["orgs", org.as_str(), "signing-secret"])).await
     }
-}
-
-fn members<'a>(namespace: &'a Namespace, user: Option<&'a Segment>) -> Vec<&'a str> {
-    std::iter::once("orgs")
-        .chain(namespace.as_str().split('/'))
-        .chain(std::iter::once("members"))
-        .chain(user.map(Segment::as_str))
-        .collect()
 }

@@ -33,14 +33,14 @@ impl Client {
             .query("namespace", filter.namespace.as_ref())
             .query("state", filter.state)
             .query("mine", filter.mine.then_some(true))
-            .query("needs-me", filter.needs_me.then_some(true))
+            .query("needs_me", filter.needs_me.then_some(true))
             .query("due", filter.due.then_some(true));
         self.json(page.add_to(call)).await
     }
 
     /// `GET /skills/{id}/versions/{version}/reviews`: its signed approvals.
     pub async fn signed_reviews(&self, id: &SkillId, version: &Version) -> Result<SignedReviewsResponse> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "reviews"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["reviews"])).await
     }
 
     /// `POST /skills/{id}/versions/{version}/break-glass`: releases what waits without the approvals that it waits for.
@@ -50,13 +50,13 @@ impl Client {
         version: &Version,
         reason: &str,
     ) -> Result<ApprovalsResponse> {
-        let call = Call::of_skill(Method::POST, id, &["versions", &version.to_string(), "break-glass"]);
+        let call = Call::of_version(Method::POST, id, version, &["break-glass"]);
         self.json(call.body(&ReasonRequest { reason: reason.to_owned() })?).await
     }
 
     /// `GET /skills/{id}/versions/{version}/approvals`: how far a version is.
     pub async fn approvals(&self, id: &SkillId, version: &Version) -> Result<ApprovalsResponse> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "approvals"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["approvals"])).await
     }
 
     /// `POST /skills/{id}/versions/{version}/approvals`. Deciding the same again changes nothing.
@@ -66,13 +66,13 @@ impl Client {
         version: &Version,
         request: &DecisionRequest,
     ) -> Result<ApprovalsResponse> {
-        let call = Call::of_skill(Method::POST, id, &["versions", &version.to_string(), "approvals"]);
+        let call = Call::of_version(Method::POST, id, version, &["approvals"]);
         self.json(call.body(request)?.repeatable()).await
     }
 
     /// `GET /orgs/{namespace}/policy`: what is demanded of versions that are published there.
     pub async fn approval_policy(&self, namespace: &Namespace) -> Result<PolicyResponse> {
-        self.json(Call::get(&policy(namespace))).await
+        self.json(policy(Method::GET, namespace, &[])).await
     }
 
     /// `PUT /orgs/{namespace}/policy`. For admins of the namespace.
@@ -81,12 +81,12 @@ impl Client {
         namespace: &Namespace,
         wanted: &PublishPolicy,
     ) -> Result<PolicyResponse> {
-        self.json(Call::put(&policy(namespace)).body(wanted)?).await
+        self.json(policy(Method::PUT, namespace, &[]).body(wanted)?).await
     }
 
     /// `DELETE /orgs/{namespace}/policy`: what it demanded itself is demanded no more. For admins of the namespace.
     pub async fn remove_approval_policy(&self, namespace: &Namespace) -> Result<PolicyResponse> {
-        self.json(Call::delete(&policy(namespace))).await
+        self.json(policy(Method::DELETE, namespace, &[])).await
     }
 
     /// `GET /orgs/{namespace}/policy/history`: every policy that it had itself, the newest first.
@@ -95,9 +95,7 @@ impl Client {
         namespace: &Namespace,
         page: Page,
     ) -> Result<PolicyHistoryResponse> {
-        let mut path = policy(namespace);
-        path.push("history");
-        self.json(page.add_to(Call::get(&path))).await
+        self.json(page.add_to(policy(Method::GET, namespace, &["history"]))).await
     }
 
     /// `PUT /orgs/{namespace}/policy/groups/{group}`: who is in a group from now on. For admins of the namespace.
@@ -107,23 +105,17 @@ impl Client {
         group: &Segment,
         users: &[Segment],
     ) -> Result<GroupSummary> {
-        let mut path = policy(namespace);
-        path.extend(["groups", group.as_str()]);
         let users = users.iter().map(ToString::to_string).collect();
-        self.json(Call::put(&path).body(&GroupRequest { users })?).await
+        let call = policy(Method::PUT, namespace, &["groups", group.as_str()]);
+        self.json(call.body(&GroupRequest { users })?).await
     }
 
     /// `DELETE /orgs/{namespace}/policy/groups/{group}`. For admins of the namespace.
     pub async fn remove_group(&self, namespace: &Namespace, group: &Segment) -> Result<()> {
-        let mut path = policy(namespace);
-        path.extend(["groups", group.as_str()]);
-        self.empty(Call::delete(&path)).await
+        self.empty(policy(Method::DELETE, namespace, &["groups", group.as_str()])).await
     }
 }
 
-fn policy(namespace: &Namespace) -> Vec<&str> {
-    let mut path = vec!["orgs"];
-    path.extend(namespace.as_str().split('/'));
-    path.push("policy");
-    path
+fn policy(method: Method, namespace: &Namespace, rest: &[&str]) -> Call {
+    Call::of_namespace(method, namespace, &[&["policy"], rest].concat())
 }

@@ -1,21 +1,19 @@
 //! The audit: what was done and refused, by whom, when and from where.
 
-use bytes::Bytes;
+use std::ops::ControlFlow;
+
 use reqwest::Method;
-use serde::Deserialize;
-use skillery_core::api::{AuditReport, AuditResponse, VersionInstallsResponse};
+use skillery_core::api::{AuditFormat, AuditOutcome, AuditReport, AuditResponse, VersionInstallsResponse};
+use skillery_core::time::Time;
 use skillery_core::{Namespace, SkillId, Version};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
+use crate::config::parse_age;
 use crate::error::{Error, Result};
 
-/// Rows of a file that are fetched at once.
-const ROWS: usize = 2_000;
-
 /// Which rows of the audit are wanted; what is left out leaves nothing out.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct AuditQuery {
     /// The name or id of a user.
     pub actor: Option<String>,
@@ -23,8 +21,8 @@ pub struct AuditQuery {
     pub subject: Option<String>,
     /// The beginning of the action.
     pub action: Option<String>,
-    /// `allowed` or `denied`.
-    pub outcome: Option<String>,
+    /// How it ended.
+    pub outcome: Option<AuditOutcome>,
     /// A time, a day, or how long ago: `7d`, `12h`, `30m`.
     pub since: Option<String>,
     /// Until then, in the same forms.
@@ -35,70 +33,32 @@ pub struct AuditQuery {
     pub namespace: Option<String>,
 }
 
-/// A file of the audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditFormat {
-    /// Comma-separated values, the names of the columns first.
-    Csv,
-    /// A JSON object in each line.
-    Jsonl,
-}
-
-impl AuditFormat {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Jsonl => "jsonl",
-        }
-    }
-
-    /// The number of the row that a line is.
-    fn number(self, line: &[u8]) -> Option<i64> {
-        #[derive(Deserialize)]
-        struct Row {
-            id: i64,
-        }
-        match self {
-            Self::Csv => std::str::from_utf8(line).ok()?.split(',').next()?.parse().ok(),
-            Self::Jsonl => serde_json::from_slice::<Row>(line).ok().map(|row| row.id),
-        }
-    }
-}
-
 impl AuditQuery {
     fn add_to(&self, call: Call) -> Result<Call> {
+        let now = Time::from_micros(jiff::Timestamp::now().as_microsecond());
+        let moment =
+            |text: &Option<String>, what| text.as_deref().map(|text| moment(text, now, what)).transpose();
         Ok(call
             .query("actor", self.actor.as_ref())
             .query("subject", self.subject.as_ref())
             .query("action", self.action.as_ref())
-            .query("outcome", self.outcome.as_ref())
-            .query("from", self.since.as_deref().map(moment).transpose()?)
-            .query("to", self.until.as_deref().map(moment).transpose()?)
+            .query("outcome", self.outcome)
+            .query("from", moment(&self.since, "since")?)
+            .query("to", moment(&self.until, "until")?)
             .query("address", self.address.as_ref())
             .query("namespace", self.namespace.as_ref()))
     }
 }
 
-/// A time as the registry reads it: what says how long ago becomes one.
-fn moment(text: &str) -> Result<String> {
+/// A time as the registry reads it: an age becomes the time that was so long ago. `what` names the argument in the error.
+fn moment(text: &str, now: Time, what: &str) -> Result<String> {
     let text = text.trim();
-    let unit = text.chars().last().unwrap_or_default();
-    let seconds = match unit {
-        'd' => 86_400,
-        'h' => 3_600,
-        'm' => 60,
-        _ => return Ok(text.to_owned()),
-    };
-    let number = &text[..text.len() - 1];
-    let ago = number.parse::<u32>().ok().map(|number| i64::from(number) * seconds);
-    let then =
-        ago.and_then(|ago| jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - ago).ok());
-    then.map(|then| then.to_string()).ok_or_else(|| {
-        Error::invalid(
-            format!("`{text}`"),
-            "use a time, a day like 2026-01-31, or how long ago: 7d, 12h, 30m",
-        )
-    })
+    // A time ends with a digit or a `Z`, and a number alone is neither a time nor an age that anybody means.
+    if !text.ends_with(['s', 'm', 'h', 'd']) {
+        return Ok(text.to_owned());
+    }
+    let age = parse_age(text, &format!("`{what}`"))?;
+    Ok(now.plus_seconds(-(age.as_secs() as i64)).to_string())
 }
 
 impl Client {
@@ -113,44 +73,18 @@ impl Client {
         self.json(call.query("before", before).query("limit", limit)).await
     }
 
-    /// All rows that are wanted, at most so many, one piece after the other: `write` is given each. Returns how many
-    /// there were.
-    pub async fn audit_file(
+    /// All rows that are wanted, the newest first, at most so many, as a file. `write` is given one piece after the other, until it
+    /// wants no more.
+    pub async fn audit_file<E: From<Error>>(
         &self,
         query: &AuditQuery,
         format: AuditFormat,
         limit: Option<usize>,
-        mut write: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<usize> {
-        // What happens meanwhile is newer, and in no later piece.
-        let (mut before, mut left, mut total) = (None, limit.unwrap_or(usize::MAX), 0);
-        loop {
-            let wanted = left.min(ROWS);
-            let call = query.add_to(Call::get(&["audit"]))?;
-            let call = call
-                .query("format", Some(format.word()))
-                .query("before", before)
-                .query("limit", Some(wanted));
-            let piece: Bytes = self.bytes(call).await?;
-            let mut lines = piece.split_inclusive(|byte| *byte == b'\n');
-            let head = if format == AuditFormat::Csv { lines.next().unwrap_or_default().len() } else { 0 };
-            let (mut rows, mut last) = (0, None);
-            for line in lines {
-                rows += 1;
-                last = Some(line);
-            }
-            write(if before.is_none() { &piece } else { &piece[head..] })?;
-            total += rows;
-            left = left.saturating_sub(rows);
-            if rows < wanted || left == 0 {
-                return Ok(total);
-            }
-            let number = last.and_then(|line| format.number(line));
-            if number.is_none() || number == before {
-                return Err(self.bad_answer("a row of the audit has no number"));
-            }
-            before = number;
-        }
+        write: impl FnMut(&[u8]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let call = query.add_to(Call::get(&["audit"]))?;
+        let call = call.query("format", Some(format)).query("limit", limit);
+        self.pieces(call.large(usize::MAX), write).await
     }
 
     /// `GET /audit/report`: what happened in the last days.
@@ -166,7 +100,7 @@ impl Client {
         version: &Version,
         page: Page,
     ) -> Result<VersionInstallsResponse> {
-        let call = Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "installs"]);
+        let call = Call::of_version(Method::GET, id, version, &["installs"]);
         self.json(page.add_to(call)).await
     }
 }
@@ -177,12 +111,19 @@ mod tests {
 
     #[test]
     fn how_long_ago_is_a_time() {
-        let then: jiff::Timestamp = moment("7d").unwrap().parse().unwrap();
-        let ago = jiff::Timestamp::now().as_second() - then.as_second();
-        assert!((604_800..604_810).contains(&ago), "{ago}");
-        assert_eq!(moment("2026-01-31").unwrap(), "2026-01-31");
+        let time = |text: &str| Time::try_from(text.to_owned()).unwrap();
+        let now = time("2026-02-08T12:00:00Z");
+        for (text, then) in
+            [("7d", "2026-02-01T12:00:00Z"), ("90m", "2026-02-08T10:30:00Z"), ("30s", "2026-02-08T11:59:30Z")]
+        {
+            assert_eq!(time(&moment(text, now, "since").unwrap()), time(then), "{text}");
+        }
+        for text in ["2026-01-31", "2026-01-31T00:00:00Z", "yesterday", ""] {
+            assert_eq!(moment(text, now, "since").unwrap(), text);
+        }
         for wrong in ["d", "-1d", "1.5h", "99999999999d"] {
-            assert!(moment(wrong).is_err(), "{wrong}");
+            let error = moment(wrong, now, "since").unwrap_err().to_string();
+            assert!(error.contains("`since`"), "{error}");
         }
     }
 }

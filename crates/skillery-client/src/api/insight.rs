@@ -30,12 +30,13 @@ impl Client {
         by: Option<Unit>,
         days: Option<u32>,
     ) -> Result<InstallsResponse> {
-        self.json(Call::get(&usage(namespace, &[])).query("by", by).query("days", days)).await
+        let call = Call::of_namespace(Method::GET, namespace, &["usage"]);
+        self.json(call.query("by", by).query("days", days)).await
     }
 
     /// `GET /orgs/{namespace}/usage/settings`: what is told of how the skills of a namespace are used.
     pub async fn namespace_insight(&self, namespace: &Namespace) -> Result<NamespaceInsight> {
-        self.json(Call::get(&usage(namespace, &["settings"]))).await
+        self.json(Call::of_namespace(Method::GET, namespace, &["usage", "settings"])).await
     }
 
     /// `PUT /orgs/{namespace}/usage/settings`, in place of what was set before.
@@ -44,7 +45,7 @@ impl Client {
         namespace: &Namespace,
         request: &NamespaceInsightRequest,
     ) -> Result<NamespaceInsight> {
-        self.json(Call::put(&usage(namespace, &["settings"])).body(request)?).await
+        self.json(Call::of_namespace(Method::PUT, namespace, &["usage", "settings"]).body(request)?).await
     }
 
     /// `GET /skills/{id}/usage/adoption`: which versions are in use, and who still has one that was taken back.
@@ -99,14 +100,6 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}/health`: how sound a version is, by what can be looked at.
     pub async fn health(&self, id: &SkillId, version: &Version) -> Result<HealthResponse> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "health"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["health"])).await
     }
-}
-
-fn usage<'a>(namespace: &'a Namespace, behind: &[&'a str]) -> Vec<&'a str> {
-    let mut segments = vec!["orgs"];
-    segments.extend(namespace.as_str().split('/'));
-    segments.push("usage");
-    segments.extend(behind);
-    segments
 }

@@ -34,7 +34,7 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}/signatures`, not checked.
     pub async fn signatures(&self, id: &SkillId, version: &Version) -> Result<SignaturesResponse> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "signatures"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["signatures"])).await
     }
 
     /// `POST /skills/{id}/versions/{version}/signatures`: signs a version that is published.
@@ -44,7 +44,7 @@ impl Client {
         version: &Version,
         request: &SignRequest,
     ) -> Result<SignaturesResponse> {
-        let call = Call::of_skill(Method::POST, id, &["versions", &version.to_string(), "signatures"]);
+        let call = Call::of_version(Method::POST, id, version, &["signatures"]);
         self.json(call.body(request)?.repeatable()).await
     }
 }

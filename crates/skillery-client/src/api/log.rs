@@ -50,7 +50,7 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}/proof`: the proof that its publication is in the log, not checked.
     pub async fn proof(&self, id: &SkillId, version: &Version) -> Result<String> {
-        self.text(Call::of_skill(Method::GET, id, &["versions", &version.to_string(), "proof"])).await
+        self.text(Call::of_version(Method::GET, id, version, &["proof"])).await
     }
 
     /// `GET /skills/{id}/log`: the entries about a skill before this number, the newest first, not checked.

@@ -17,8 +17,8 @@ mod usage;
 mod versions;
 
 pub use self::approvals::ApprovalFilter;
-pub use self::audit::{AuditFormat, AuditQuery};
-pub use self::review::DiffQuery;
+pub use self::audit::AuditQuery;
+pub use self::review::{DiffQuery, StandingWithComments};
 pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 

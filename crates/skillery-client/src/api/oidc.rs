@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use skillery_core::api::{
     CreatePublisherRequest, CreateTokenResponse, ExchangeRequest, ExchangeResponse, LinkUserRequest,
     OidcResponse, PollLoginRequest, PollLoginResponse, Publisher, PublishersResponse, StartLoginRequest,
@@ -34,7 +35,7 @@ impl Client {
 
     /// `GET /orgs/{namespace}/publishers`: builds that are trusted there and above.
     pub async fn publishers(&self, namespace: &Namespace, page: Page) -> Result<PublishersResponse> {
-        self.json(page.add_to(Call::get(&publishers(namespace, None)))).await
+        self.json(page.add_to(Call::of_namespace(Method::GET, namespace, &["publishers"]))).await
     }
 
     /// `POST /orgs/{namespace}/publishers`.
@@ -43,12 +44,13 @@ impl Client {
         namespace: &Namespace,
         request: &CreatePublisherRequest,
     ) -> Result<Publisher> {
-        self.json(Call::post(&publishers(namespace, None)).body(request)?).await
+        let call = Call::of_namespace(Method::POST, namespace, &["publishers"]);
+        self.json(call.body(request)?).await
     }
 
     /// `DELETE /orgs/{namespace}/publishers/{id}`.
     pub async fn remove_publisher(&self, namespace: &Namespace, id: &str) -> Result<()> {
-        self.empty(Call::delete(&publishers(namespace, Some(id)))).await
+        self.empty(Call::of_namespace(Method::DELETE, namespace, &["publishers", id])).await
     }
 
     /// `PUT /users/{name}/subject`. For admins of the registry.
@@ -84,12 +86,4 @@ impl Client {
             }
         }
     }
-}
-
-fn publishers<'a>(namespace: &'a Namespace, id: Option<&'a str>) -> Vec<&'a str> {
-    std::iter::once("orgs")
-        .chain(namespace.as_str().split('/'))
-        .chain(std::iter::once("publishers"))
-        .chain(id)
-        .collect()
 }

@@ -1,9 +1,10 @@
 //! Reviews: what changed, what was found, and what is said about it.
 
 use reqwest::Method;
+use serde::Serialize;
 use skillery_core::api::{
-    ChangelogRequest, DiffResponse, FindingsResponse, ReviewCommentPatch, ReviewCommentRequest, ReviewThread,
-    ThreadsResponse, VersionDetail,
+    ApprovalsResponse, ChangelogRequest, DiffResponse, FindingsResponse, ReviewCommentPatch,
+    ReviewCommentRequest, ReviewThread, ThreadsResponse, VersionDetail,
 };
 use skillery_core::{SkillId, Version};
 
@@ -20,21 +21,32 @@ pub struct DiffQuery {
     pub path: Option<String>,
 }
 
+/// How far a version is, and what is said about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StandingWithComments {
+    /// How far it is.
+    #[serde(flatten)]
+    pub standing: ApprovalsResponse,
+    /// The threads.
+    pub comments: Vec<ReviewThread>,
+}
+
 impl Client {
     /// `GET /skills/{id}/versions/{version}/diff`: what changed.
     pub async fn diff(&self, id: &SkillId, version: &Version, query: &DiffQuery) -> Result<DiffResponse> {
-        self.json(of_version(Method::GET, id, version, &["diff"]).diff(query)).await
+        self.json(Call::of_version(Method::GET, id, version, &["diff"]).diff(query)).await
     }
 
     /// The same as a patch, which `git apply` takes.
     pub async fn patch(&self, id: &SkillId, version: &Version, query: &DiffQuery) -> Result<String> {
-        let call = of_version(Method::GET, id, version, &["diff"]).diff(query).query("format", Some("patch"));
+        let call =
+            Call::of_version(Method::GET, id, version, &["diff"]).diff(query).query("format", Some("patch"));
         self.text(call).await
     }
 
     /// `GET /skills/{id}/versions/{version}/findings`: what the rules find in it.
     pub async fn findings(&self, id: &SkillId, version: &Version) -> Result<FindingsResponse> {
-        self.json(of_version(Method::GET, id, version, &["findings"])).await
+        self.json(Call::of_version(Method::GET, id, version, &["findings"])).await
     }
 
     /// `GET …/approvals/comments`: one page of the threads about a version.
@@ -44,7 +56,31 @@ impl Client {
         version: &Version,
         page: Page,
     ) -> Result<ThreadsResponse> {
-        self.json(page.add_to(of_version(Method::GET, id, version, COMMENTS))).await
+        self.json(page.add_to(Call::of_version(Method::GET, id, version, COMMENTS))).await
+    }
+
+    /// All threads about a version, the oldest first.
+    pub async fn all_review_threads(&self, id: &SkillId, version: &Version) -> Result<Vec<ReviewThread>> {
+        let mut threads = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let page = Page { limit: Some(THREADS), offset: Some(threads.len() as u64) };
+            let page = self.review_threads(id, version, page).await?;
+            let is_last = page.threads.is_empty();
+            threads.extend(page.threads);
+            if is_last || threads.len() as u64 >= page.total {
+                break;
+            }
+        }
+        Ok(threads)
+    }
+
+    /// What is said about a version of which it is known how far it is.
+    pub async fn with_comments(&self, standing: ApprovalsResponse) -> Result<StandingWithComments> {
+        let comments = match standing.threads {
+            0 => Vec::new(),
+            _ => self.all_review_threads(&standing.id, &standing.version).await?,
+        };
+        Ok(StandingWithComments { standing, comments })
     }
 
     /// `POST …/approvals/comments`: says something about a version, or answers.
@@ -54,7 +90,7 @@ impl Client {
         version: &Version,
         request: &ReviewCommentRequest,
     ) -> Result<ReviewThread> {
-        self.json(of_version(Method::POST, id, version, COMMENTS).body(request)?).await
+        self.json(Call::of_version(Method::POST, id, version, COMMENTS).body(request)?).await
     }
 
     /// `PATCH …/approvals/comments/{comment}`: changes what one said, or resolves a thread.
@@ -66,7 +102,7 @@ impl Client {
         patch: &ReviewCommentPatch,
     ) -> Result<ReviewThread> {
         let path = [COMMENTS, &[comment]].concat();
-        self.json(of_version(Method::PATCH, id, version, &path).body(patch)?.repeatable()).await
+        self.json(Call::of_version(Method::PATCH, id, version, &path).body(patch)?.repeatable()).await
     }
 
     /// `DELETE …/approvals/comments/{comment}`: takes a comment away.
@@ -77,7 +113,7 @@ impl Client {
         comment: &str,
     ) -> Result<ReviewThread> {
         let path = [COMMENTS, &[comment]].concat();
-        self.json(of_version(Method::DELETE, id, version, &path)).await
+        self.json(Call::of_version(Method::DELETE, id, version, &path)).await
     }
 
     /// `PUT /skills/{id}/versions/{version}/changelog`: says what changed with a version.
@@ -88,17 +124,15 @@ impl Client {
         changelog: &str,
     ) -> Result<VersionDetail> {
         let request = ChangelogRequest { changelog: changelog.to_owned() };
-        self.json(of_version(Method::PUT, id, version, &["changelog"]).body(&request)?).await
+        self.json(Call::of_version(Method::PUT, id, version, &["changelog"]).body(&request)?).await
     }
 }
 
+/// Threads in one answer.
+const THREADS: u64 = 200;
+/// Answers that are asked for at most, whatever a registry says that there is.
+const MOST_PAGES: usize = 500;
 const COMMENTS: &[&str] = &["approvals", "comments"];
-
-fn of_version(method: Method, id: &SkillId, version: &Version, path: &[&str]) -> Call {
-    let version = version.to_string();
-    let path = [&["versions", &version], path].concat();
-    Call::of_skill(method, id, &path)
-}
 
 impl Call {
     fn diff(self, query: &DiffQuery) -> Self {

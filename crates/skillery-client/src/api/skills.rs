@@ -44,8 +44,7 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}/bundle`: the ZIP, as it comes.
     pub async fn bundle(&self, id: &SkillId, version: &Version) -> Result<Bytes> {
-        let version = version.to_string();
-        let call = Call::of_skill(Method::GET, id, &["versions", &version, "bundle"]);
+        let call = Call::of_version(Method::GET, id, version, &["bundle"]);
         self.bytes(call.large(most::zip_bytes())).await
     }
 

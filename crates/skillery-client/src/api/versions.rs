@@ -55,7 +55,7 @@ impl Client {
 
     /// `GET /skills/{id}/versions/{version}`: everything about one version.
     pub async fn version(&self, id: &SkillId, version: &Version) -> Result<VersionDetail> {
-        self.json(Call::of_skill(Method::GET, id, &["versions", &version.to_string()])).await
+        self.json(Call::of_version(Method::GET, id, version, &[])).await
     }
 
     /// `GET /skills/{id}/install`: what to type to install it, of the latest version or of exactly this one.
@@ -91,7 +91,7 @@ impl Client {
         mark: &str,
         reason: Option<&str>,
     ) -> Result<VersionSummary> {
-        let mut call = Call::of_skill(method, id, &["versions", &version.to_string(), mark]);
+        let mut call = Call::of_version(method, id, version, &[mark]);
         if let Some(reason) = reason {
             call = call.body(&ReasonRequest { reason: reason.to_owned() })?;
         }

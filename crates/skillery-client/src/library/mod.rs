@@ -41,6 +41,7 @@ pub use self::outdated::Outdated;
 pub use self::peek::Peeked;
 pub use self::proof::ProofView;
 pub use self::remove::Removed;
+pub use self::review::Verdict;
 pub use self::together::Together;
 pub use self::update::Update;
 pub use self::verify::{RegistryView, Verified};

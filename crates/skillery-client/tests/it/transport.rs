@@ -1,8 +1,10 @@
 //! Requests and answers: what is sent, what is sent again, and what is never followed.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use skillery_client::{Client, Config, ExitClass, Page, SearchQuery, Sort};
+use skillery_client::{AuditQuery, Client, Config, Error, ExitClass, Page, SearchQuery, Sort};
+use skillery_core::api::AuditFormat;
 use skillery_core::{Problem, ProblemCode, SkillId, Version, VersionRequest};
 
 use tokio::io::AsyncWriteExt;
@@ -220,4 +222,35 @@ async fn a_bundle_has_time_for_what_comes_of_it_and_none_for_what_is_promised() 
     let (pieces, size) = (6, 64 * 1024);
     let client = slow(pieces, size, Duration::from_millis(400), pieces * size).await;
     assert_eq!(client.bundle(&id(), &number).await.unwrap().len(), pieces * size);
+}
+
+#[tokio::test]
+async fn a_file_of_any_length_is_handed_on_as_it_comes() {
+    // A cell may have a line feed, and a piece may end anywhere.
+    let chunked = "5\r\nid,ti\r\n9\r\nme\r\n7,\"a\n\r\n3\r\nb\"\n\r\n0\r\n\r\n";
+    let server = Scripted::start(move |_, before| match before {
+        0 => Some(Reply::json(503, "{}").with("retry-after", "0")),
+        1 => Some(Reply::json(200, chunked).with("transfer-encoding", "chunked")),
+        2 => Some(Reply::json(403, "{}")),
+        // It breaks off, so that nobody takes a part for the whole.
+        _ => Some(Reply::json(200, &chunked[..20]).with("transfer-encoding", "chunked")),
+    })
+    .await;
+    let client = server.client();
+    let export = async || {
+        let mut file = Vec::new();
+        let written = client
+            .audit_file(&AuditQuery::default(), AuditFormat::Csv, Some(7), |piece| {
+                file.extend_from_slice(piece);
+                Ok::<_, Error>(ControlFlow::Continue(()))
+            })
+            .await;
+        written.map(|()| String::from_utf8(file).unwrap())
+    };
+    assert_eq!(export().await.unwrap(), "id,time\r\n7,\"a\nb\"\n");
+    assert_eq!(export().await.unwrap_err().code(), "http-403");
+    let cut = export().await.unwrap_err();
+    assert!(cut.is_unreachable(), "{cut}");
+    assert_eq!(server.lines()[1], "GET /api/v1/audit?format=csv&limit=7");
+    assert_eq!(server.lines().len(), 4);
 }

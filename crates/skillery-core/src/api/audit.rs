@@ -6,6 +6,9 @@ use crate::event::Event;
 use crate::time::Time;
 use crate::words::word_enum;
 
+/// Days that a report covers at most.
+pub const MAX_REPORT_DAYS: u32 = 366;
+
 word_enum! {
     /// How it ended.
     AuditOutcome {
@@ -13,6 +16,26 @@ word_enum! {
         Allowed = "allowed",
         /// It was refused.
         Denied = "denied",
+    }
+}
+
+word_enum! {
+    /// What a file of the audit looks like.
+    AuditFormat {
+        /// Comma-separated values, the names of the columns first.
+        Csv = "csv",
+        /// A JSON object in each line.
+        Jsonl = "jsonl",
+    }
+}
+
+impl AuditFormat {
+    /// What a file is announced as.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Jsonl => "application/jsonl; charset=utf-8",
+        }
     }
 }
 
@@ -31,7 +54,6 @@ pub struct AuditEntry {
     /// How often the same was refused within a minute; 1 of what was done.
     pub times: i64,
     /// How it ended.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub outcome: AuditOutcome,
     /// The kind of the change, such as `version.published`; of what was refused the method and route.
     pub action: String,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::notification::{MailMode, NotificationDetail, NotificationKind, Preference, Told};
+use crate::notification::{NotificationDetail, NotificationKind, Preference, Told};
 use crate::time::Time;
 use crate::token::Secret;
 use crate::words::word_enum;
@@ -28,7 +28,7 @@ pub struct Notification {
     pub version: Option<Version>,
     /// The namespace that it is about, where it is about no skill.
     pub namespace: Option<String>,
-    /// A word more: a role, the id of a token, the fingerprint of a key, the host of a webhook.
+    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook.
     pub object: Option<String>,
     /// Who did it, by name, where the user may know.
     pub actor: Option<String>,
@@ -343,11 +343,4 @@ pub struct WebhookData {
     /// The number of the log entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
-}
-
-impl MailMode {
-    /// Whether it is a digest of this.
-    pub fn is_digest(self) -> bool {
-        matches!(self, Self::Daily | Self::Weekly)
-    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FileSummary;
+use crate::lint::Level;
 use crate::time::Time;
 use crate::words::word_enum;
 use crate::{Digest, SkillId, Version, VersionStatus};
@@ -220,8 +221,8 @@ pub struct FindingsResponse {
 pub struct VersionFinding {
     /// The rule.
     pub rule: String,
-    /// `note`, `warning` or `error`.
-    pub level: String,
+    /// How bad it is.
+    pub level: Level,
     /// The file; empty where it is about all of them.
     pub path: String,
     /// The line, counted from 1.
@@ -238,7 +239,7 @@ impl From<crate::lint::Finding> for VersionFinding {
     fn from(finding: crate::lint::Finding) -> Self {
         Self {
             rule: finding.rule.as_str().to_owned(),
-            level: finding.level.as_str().to_owned(),
+            level: finding.level,
             path: finding.path,
             line: finding.place.map(|place| place.line),
             column: finding.place.map(|place| place.column),
@@ -252,7 +253,7 @@ impl From<crate::lint::Finding> for VersionFinding {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReviewCommentRequest {
-    /// What, for those who see the version.
+    /// What, for members of the namespace who see the version.
     pub text: String,
     /// The thread that it answers; it stands where that stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
 //! Policies for the usual cases, by one word.
 
 use super::{AutoApproval, Fact, Overdue, PublishPolicy, ReReview, Stage};
+use crate::Role;
 use crate::words::word_enum;
-use crate::{Role, Segment};
 
 word_enum! {
     /// A policy by a word. What it stands for is what is set, and logged, so that a word may stand for another one tomorrow.
@@ -14,7 +14,7 @@ word_enum! {
         /// A reviewer, then two of the group `security` where there is something to look at, then an admin; signed, and looked
         /// at again each year.
         Regulated = "regulated",
-        /// One reviewer for what everybody sees and is new: first versions, new permissions, warnings.
+        /// One reviewer for what is new, whoever sees it: first versions, new permissions, warnings.
         Open = "open",
     }
 }
@@ -44,11 +44,6 @@ impl Preset {
                 ..PublishPolicy::LEAST
             },
         }
-    }
-
-    /// The groups that must be there.
-    pub fn groups(self) -> Vec<Segment> {
-        self.policy().groups().cloned().collect()
     }
 }
 

@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use skillery_core::api::AuditEntry;
+pub use skillery_core::api::AuditFormat as Format;
 
 use super::read::Asked;
 use crate::app::App;
@@ -37,43 +38,24 @@ const COLUMNS: [&str; 19] = [
     "request",
 ];
 
-/// What a file looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated values, the names of the columns first.
-    Csv,
-    /// A JSON object in each line.
-    Jsonl,
+fn head(format: Format) -> Result<Vec<u8>> {
+    match format {
+        Format::Csv => csv([COLUMNS.map(str::to_owned)]),
+        Format::Jsonl => Ok(Vec::new()),
+    }
 }
 
-impl Format {
-    /// What it is announced as.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Jsonl => "application/jsonl; charset=utf-8",
-        }
-    }
-
-    fn head(self) -> Result<Vec<u8>> {
-        match self {
-            Self::Csv => csv([COLUMNS.map(str::to_owned)]),
-            Self::Jsonl => Ok(Vec::new()),
-        }
-    }
-
-    /// These rows.
-    pub fn rows(self, entries: &[AuditEntry]) -> Result<Vec<u8>> {
-        match self {
-            Self::Csv => csv(entries.iter().map(cells)),
-            Self::Jsonl => {
-                let mut lines = Vec::new();
-                for entry in entries {
-                    serde_json::to_writer(&mut lines, entry).map_err(Failure::internal)?;
-                    lines.push(b'\n');
-                }
-                Ok(lines)
+/// These rows in this format.
+pub fn rows(format: Format, entries: &[AuditEntry]) -> Result<Vec<u8>> {
+    match format {
+        Format::Csv => csv(entries.iter().map(cells)),
+        Format::Jsonl => {
+            let mut lines = Vec::new();
+            for entry in entries {
+                serde_json::to_writer(&mut lines, entry).map_err(Failure::internal)?;
+                lines.push(b'\n');
             }
+            Ok(lines)
         }
     }
 }
@@ -98,7 +80,7 @@ async fn next(mut at: Position) -> Result<Option<(Bytes, Position)>> {
     let mut bytes = Vec::new();
     if !at.is_begun {
         at.is_begun = true;
-        bytes = at.format.head()?;
+        bytes = head(at.format)?;
     } else if at.left == 0 {
         return Ok(None);
     }
@@ -110,7 +92,7 @@ async fn next(mut at: Position) -> Result<Option<(Bytes, Position)>> {
     at.left = if rows.len() < limit { 0 } else { at.left - rows.len() };
     at.before = rows.last().map(|row| row.entry.id).or(at.before);
     let entries: Vec<AuditEntry> = rows.into_iter().map(|row| at.asked.shown(row)).collect();
-    bytes.extend(at.format.rows(&entries)?);
+    bytes.extend(self::rows(at.format, &entries)?);
     if bytes.is_empty() {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use skillery_core::api::AuditEntry;
 
 use super::brief::brief;
-use super::export::Format;
+use super::export::{Format, rows};
 use super::syslog::{self, Messages};
 use crate::app::App;
 use crate::db::audit::{self as table, Batch};
@@ -261,7 +261,7 @@ impl Follower {
     /// What a webhook is sent.
     fn body(&self, entries: &[AuditEntry]) -> Result<Option<Vec<u8>>, StreamError> {
         match self.stream.to.scheme() {
-            "http" | "https" => Ok(Some(Format::Jsonl.rows(entries)?)),
+            "http" | "https" => Ok(Some(rows(Format::Jsonl, entries)?)),
             _ => Ok(None),
         }
     }

@@ -143,7 +143,7 @@ async fn each_is_asked_in_turn_and_who_asks_for_changes_counts_for_no_stage() {
     let asked = async || {
         let mut asked = Vec::new();
         for token in people {
-            let found = app.get_as(token, "/api/v1/approvals?needs-me=true").await.is(200);
+            let found = app.get_as(token, "/api/v1/approvals?needs_me=true").await.is(200);
             asked.push(found["total"].as_u64().unwrap());
         }
         asked
@@ -349,7 +349,7 @@ async fn what_nobody_looks_at_again_is_listed_warned_of_or_held() {
             };
             assert_eq!(warning, expected);
             assert_eq!((&due["total"], &due["pending"][0]["status"]), (&json!(1), &json!("published")));
-            let asked = app.get_as(&rita, "/api/v1/approvals?due=true&needs-me=true").await.is(200);
+            let asked = app.get_as(&rita, "/api/v1/approvals?due=true&needs_me=true").await.is(200);
             assert_eq!(asked["total"], 1);
             assert_eq!(app.accept(&rita, "1.0.0").await.is(200)["due_since"], Value::Null);
             assert_eq!((app.count("version.due").await, app.count("version.reviewed").await), (1, 1));

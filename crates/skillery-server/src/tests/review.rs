@@ -519,9 +519,9 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     };
     assert_eq!(ids(&rita, "").await, "acme/tool acme/other acme/team/tool");
     // Not what is their own, and not what an admin has to approve.
-    assert_eq!(ids(&rita, "needs-me=true").await, "acme/tool");
-    assert_eq!(ids(&rob, "needs-me=true").await, "acme/tool acme/other");
-    assert_eq!(ids(&author, "needs-me=true").await, "");
+    assert_eq!(ids(&rita, "needs_me=true").await, "acme/tool");
+    assert_eq!(ids(&rob, "needs_me=true").await, "acme/tool acme/other");
+    assert_eq!(ids(&author, "needs_me=true").await, "");
     assert_eq!(ids(&author, "mine=true").await, "acme/tool acme/team/tool");
     assert_eq!(ids(&author, "mine=true&namespace=acme/team").await, "acme/team/tool");
     assert_eq!(ids(&reader, "mine=true").await, "");
@@ -530,7 +530,7 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
     app.post(&path("acme/tool"), &rita, json!({ "decision": "changes-requested", "comment": "so" }))
         .await
         .is(200);
-    assert_eq!(ids(&rita, "needs-me=true").await, "");
+    assert_eq!(ids(&rita, "needs_me=true").await, "");
     app.post(&path("acme/tool"), &rob, rejected).await.is(200);
     app.app.environment.advance_seconds(1);
     app.post(&path("acme/other"), &rob, json!({ "decision": "approved" })).await.is(200);
@@ -542,7 +542,7 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
         (&json!("rejected"), &json!(0))
     );
     assert!(decided["pending"][0]["decided_at"].is_string());
-    for query in ["state=x", "mine=perhaps", "mine=true&needs-me=true", "needs-me=true&state=decided"] {
+    for query in ["state=x", "mine=perhaps", "mine=true&needs_me=true", "needs_me=true&state=decided"] {
         app.get_as(&rita, &format!("/api/v1/approvals?{query}")).await.fails(400, "invalid-parameter");
     }
     app.get_as(&reader, "/api/v1/approvals?namespace=acme").await.fails(404, "org-not-found");

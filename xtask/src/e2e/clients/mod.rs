@@ -39,7 +39,7 @@ use self::secure::Secure;
 use self::shelf::Shelf;
 use super::registry::Registry;
 use crate::guard::{Folder, temporary_folder};
-use crate::shell::{Say, cargo, skillery_binary, target_folder};
+use crate::shell::{program, target_folder};
 
 /// Arguments of `e2e clients`.
 #[derive(Debug, Args)]
@@ -299,16 +299,8 @@ const CHATTY: &[&str] = &["--log-level", "skillery_server=debug"];
 
 /// Builds and installs everything that there is to have, then goes on in a network of its own.
 fn prepare(args: &ClientsArgs, needs_python: bool) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => {
-            program.canonicalize().with_context(|| format!("there is no `{}`", program.display()))?
-        }
-        None => {
-            println!("==> the program");
-            cargo().args(["build", "--package", "skillery-cli"]).say_and_run()?;
-            skillery_binary(false)?
-        }
-    };
+    println!("==> the program");
+    let program = program(args.program.as_deref())?;
     println!("\n==> the clients");
     Installed::prepare(needs_python)?;
     let mut again: Vec<OsString> = ["e2e", "clients", "--alone", "--program"].map(OsString::from).into();

@@ -10,8 +10,7 @@ use skillery_core::bundle::{self, BundleFile};
 use super::desk::Desk;
 use super::files::Files;
 use crate::e2e::http::{Message, exchange, host};
-use crate::e2e::registry::{Caller, Registry};
-use crate::e2e::stock::publish;
+use crate::e2e::registry::{Caller, Registry, publish};
 
 /// A folder with programs and all sorts of names, in three versions, of which the last is published later.
 pub(crate) const GREETER: &str = "greeter";
@@ -232,13 +231,7 @@ impl Shelf {
 pub(crate) fn people(registry: &Registry, org: &str) -> Result<(Caller, Caller)> {
     let token = registry.admin.clone().context("the first start told no admin token")?;
     let admin = Caller { address: registry.address, token };
-    let member = |name: &str, scopes: &[&str]| -> Result<Caller> {
-        let user = format!("{org}-{name}");
-        admin.call("POST", "/users", &json!({ "name": user }))?;
-        let made = admin.call("POST", "/tokens", &json!({"label": "e2e", "user": user, "scopes": scopes}))?;
-        let token = made["token"].as_str().context("no token was made")?.to_owned();
-        Ok(Caller { address: registry.address, token })
-    };
+    let member = |name: &str, scopes: &[&str]| Caller::of_new_user(&admin, &format!("{org}-{name}"), scopes);
     let owner = member("owner", &["read", "publish", "rate", "admin"])?;
     let reader = member("reader", &["read"])?;
     owner.call("POST", "/orgs", &json!({ "name": org }))?;

@@ -1,6 +1,6 @@
 //! `skillery approve comment` and `resolve`: what is said about a version.
 
-use skillery_client::{Client, Page as Rows};
+use skillery_client::Client;
 use skillery_core::Version;
 use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread};
 
@@ -9,10 +9,8 @@ use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, moment};
 use crate::session::Session;
 
-/// Characters of an id by which a thread is called.
+/// Characters of an id by which a thread or a comment is called.
 const SHORT: usize = 8;
-/// Threads in one answer.
-const ROWS: u64 = 200;
 
 /// What a comment is about.
 pub(super) struct About<'a> {
@@ -52,39 +50,50 @@ pub(super) async fn resolve(session: &Session, which: &Which, end: &str, resolve
     Ok(Exit::Done)
 }
 
-/// All threads about a version.
-pub(super) async fn all(client: &Client, which: &Which) -> Result<Vec<ReviewThread>, Failure> {
-    let mut threads = Vec::new();
-    loop {
-        let rows = Rows { limit: Some(ROWS), offset: Some(threads.len() as u64) };
-        let page = client.review_threads(&which.id, &which.version, rows).await?;
-        let is_last = page.threads.is_empty();
-        threads.extend(page.threads);
-        if is_last || threads.len() as u64 >= page.total {
-            return Ok(threads);
-        }
-    }
+/// Takes a comment away: its text is shown to nobody any more.
+pub(super) async fn remove(session: &Session, which: &Which, end: &str) -> CommandResult {
+    let client = session.client()?;
+    let threads = client.all_review_threads(&which.id, &which.version).await?;
+    let ids = threads.iter().flat_map(|thread| &thread.comments).map(|comment| comment.id.as_str());
+    let comment = one_of(which, "comment", ids, end)?;
+    let thread = client.hide_review_comment(&which.id, &which.version, comment).await?;
+    session.output.show(&thread, |page| describe(page, &thread))?;
+    Ok(Exit::Done)
 }
 
 /// The thread whose id ends so.
 async fn find(client: &Client, which: &Which, end: &str) -> Result<ReviewThread, Failure> {
-    let all = all(client, which).await?;
-    let mut found = all.into_iter().filter(|thread| !end.is_empty() && thread.id.ends_with(end));
+    let all = client.all_review_threads(&which.id, &which.version).await?;
+    let id = one_of(which, "thread", all.iter().map(|thread| thread.id.as_str()), end)?.to_owned();
+    all.into_iter().find(|thread| thread.id == id).ok_or_else(|| no_such(which, "thread", end))
+}
+
+/// The one id that ends so.
+fn one_of<'a>(
+    which: &Which,
+    what: &str,
+    ids: impl Iterator<Item = &'a str>,
+    end: &str,
+) -> Result<&'a str, Failure> {
+    let mut found = ids.filter(|id| !end.is_empty() && id.ends_with(end));
     match (found.next(), found.next()) {
-        (Some(thread), None) => Ok(thread),
+        (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {
-            let message = format!("the ids of several threads end in `{end}`");
-            Err(Failure::new(Exit::Usage, "ambiguous-thread", &message).hint("give more of the id"))
+            let message = format!("the ids of several {what}s end in `{end}`");
+            let code = format!("ambiguous-{what}");
+            Err(Failure::new(Exit::Usage, &code, &message).hint("give more of the id"))
         }
-        (None, _) => {
-            let message = format!("{} {} has no thread `{end}`", which.id, which.version);
-            let show = format!("`skillery approve show {} {}` lists them", which.id, which.version);
-            Err(Failure::new(Exit::NotFound, "comment-not-found", &message).hint(&show))
-        }
+        (None, _) => Err(no_such(which, what, end)),
     }
 }
 
-/// The end of an id, by which a thread is called.
+fn no_such(which: &Which, what: &str, end: &str) -> Failure {
+    let message = format!("{} {} has no {what} `{end}`", which.id, which.version);
+    let show = format!("`skillery approve show {} {}` lists them", which.id, which.version);
+    Failure::new(Exit::NotFound, "comment-not-found", &message).hint(&show)
+}
+
+/// The end of an id, by which a thread or a comment is called.
 fn short(id: &str) -> &str {
     id.char_indices().rev().nth(SHORT - 1).map_or(id, |(start, _)| &id[start..])
 }
@@ -100,17 +109,18 @@ pub(super) fn describe(page: &mut Page, thread: &ReviewThread) {
         head = head.plain(format!(" of {version}"));
     }
     head = match (&thread.resolved_at, &thread.resolved_by) {
-        (Some(at), Some(user)) => {
-            head.toned(Tone::Good, format!("  resolved by {user}, {}", moment(&at.to_string())))
-        }
+        (Some(at), Some(user)) => head.toned(Tone::Good, format!("  resolved by {user}, {}", moment(*at))),
         _ => head.toned(Tone::Warning, "  open"),
     };
     page.line(head);
     for comment in &thread.comments {
-        let at = moment(&comment.created_at.to_string());
+        let at = moment(comment.created_at);
         let edited = if comment.earlier.is_empty() { "" } else { ", edited" };
         page.line(
-            Line::default().plain("  ").name(&comment.author).toned(Tone::Faint, format!("  {at}{edited}")),
+            Line::default()
+                .plain("  ")
+                .name(&comment.author)
+                .toned(Tone::Faint, format!("  {at}{edited}  {}", short(&comment.id))),
         );
         match &comment.text {
             Some(text) => text.lines().for_each(|line| page.text(format!("    {line}"))),

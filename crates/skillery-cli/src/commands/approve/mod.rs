@@ -7,20 +7,18 @@ mod standing;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use skillery_client::sign::sign_review;
-use skillery_client::{ApprovalFilter, Signer};
-use skillery_core::api::{ApprovalState, ApprovalsResponse, DecisionRequest, ReviewThread};
+use skillery_client::{ApprovalFilter, Signer, Verdict};
+use skillery_core::api::{ApprovalState, ApprovalsResponse};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
-use crate::commands::publish::choose_signer;
-use crate::failure::{CommandResult, Exit, Failure};
+use crate::commands::publish::needed_signer;
+use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Page, Tone, left, moment, right};
 use crate::paging::PageArgs;
 use crate::progress::Progress;
 use crate::session::Session;
 
-use self::standing::describe_standing;
+use self::standing::{describe_forced, describe_standing};
 
 /// Arguments of `approve`.
 #[derive(Debug, Args)]
@@ -124,6 +122,18 @@ Examples:
         #[arg(long, value_name = "ID", conflicts_with = "file")]
         thread: Option<String>,
     },
+    /// Take a comment away: your own, and as an admin of the namespace any
+    #[command(after_help = "\
+Examples:
+  skillery approve remove-comment acme/email_validator 1.0.0 3f9a01c2
+
+It stays in its thread without its text.")]
+    RemoveComment {
+        #[command(flatten)]
+        which: Which,
+        /// The comment, by the end of its id
+        comment: String,
+    },
     /// Resolve a thread of comments
     #[command(after_help = "\
 Examples:
@@ -191,6 +201,21 @@ Examples:
         #[command(flatten)]
         looked_at: LookedAt,
     },
+    /// Release a version that waits at once, without its approvals: for owners, and for everybody to see
+    #[command(after_help = "\
+Examples:
+  skillery approve break-glass acme/email_validator 1.0.1 --reason 'incident 4711'
+
+The log has it as an entry of its own, `skillery log monitor` counts it, and whoever installs the version is warned until \
+reviewers have approved it. Clients that demand approvals do not take it, unless they say `approved-or-forced`. The reason is \
+for members of the namespace.")]
+    BreakGlass {
+        #[command(flatten)]
+        which: Which,
+        /// Why, for members of the namespace
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -229,6 +254,7 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
             };
             comment::say(session, which, text, about).await
         }
+        ApproveCommand::RemoveComment { which, comment } => comment::remove(session, which, comment).await,
         ApproveCommand::Resolve { which, thread, reopen } => {
             comment::resolve(session, which, thread, !reopen).await
         }
@@ -236,37 +262,26 @@ pub(crate) async fn run(session: &Session, args: &ApproveArgs) -> CommandResult 
             decide(session, which, Decision::ChangesRequested, comment, looked_at, None).await
         }
         ApproveCommand::Accept { which, comment, looked_at, sign, key } => {
-            let missing = || Failure::usage("no key to sign with is known here");
-            let signer = match sign {
-                true => Some(choose_signer(session, key.as_deref(), true, false)?.ok_or_else(missing)?),
-                false => None,
-            };
+            let signer = sign.then(|| needed_signer(session, key.as_deref())).transpose()?;
             decide(session, which, Decision::Approved, comment, looked_at, signer.as_ref()).await
         }
         ApproveCommand::Reject { which, reason, looked_at } => {
             decide(session, which, Decision::Rejected, reason, looked_at, None).await
         }
+        ApproveCommand::BreakGlass { which, reason } => {
+            let standing = session.client()?.break_glass(&which.id, &which.version, reason).await?;
+            session.output.show(&standing, |page| describe_forced(page, &standing))?;
+            Ok(Exit::Done)
+        }
     }
-}
-
-/// What `show` knows, for programs.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    approvals: ApprovalsResponse,
-    comments: Vec<ReviewThread>,
 }
 
 async fn show(session: &Session, which: &Which) -> CommandResult {
     let client = session.client()?;
-    let approvals = client.approvals(&which.id, &which.version).await?;
-    let comments = match approvals.threads {
-        0 => Vec::new(),
-        _ => comment::all(&client, which).await?,
-    };
-    let shown = Shown { approvals, comments };
+    let standing = client.approvals(&which.id, &which.version).await?;
+    let shown = client.with_comments(standing).await?;
     session.output.show(&shown, |page| {
-        describe(page, &shown.approvals);
+        describe(page, &shown.standing);
         for thread in &shown.comments {
             page.blank();
             comment::describe(page, thread);
@@ -281,6 +296,8 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
     session.output.show(&listed, |out| {
         if listed.pending.is_empty() {
             let nothing = match (is_decided, filter.mine, filter.needs_me) {
+                (_, true, _) if filter.due => "nothing that you published is due",
+                (_, _, true) if filter.due => "nothing that is due needs your approval",
                 _ if filter.due => "nothing that is handed out is due where you are a reviewer",
                 (false, true, _) => "nothing that you published waits for approval",
                 (true, true, _) => "nothing that you published has been decided about",
@@ -313,7 +330,7 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
                 &version.version.to_string(),
                 status,
                 &version.publisher,
-                &moment(&since.to_string()),
+                &moment(since),
                 &version.given.to_string(),
                 &version.unresolved.to_string(),
                 version.mine.map_or("-", |decision| decision.as_str()),
@@ -337,23 +354,8 @@ async fn decide(
     let Which { id, version } = which;
     let client = session.client()?;
     let progress = Progress::spinner(&session.output, &format!("looking at {id} {version}"));
-    let digest = match looked_at.digest {
-        Some(digest) => digest,
-        None => match client.approvals(id, version).await? {
-            // Nobody can look at it any more, and the registry says why it is too late.
-            ApprovalsResponse { status: VersionStatus::Rejected, digest, .. } => digest,
-            _ => session.library()?.reviewed_digest(&client, id, version).await?,
-        },
-    };
-    let signature = match signer {
-        Some(signer) => {
-            let standing = client.approvals(id, version).await?;
-            Some(sign_review(&client, &session.home()?, signer, &standing, digest).await?)
-        }
-        None => None,
-    };
-    let request = DecisionRequest { decision, digest: Some(digest), comment: comment.to_owned(), signature };
-    let approvals = client.decide(id, version, &request).await?;
+    let verdict = Verdict { decision, comment, digest: looked_at.digest, signer };
+    let approvals = session.library()?.decide(&client, id, version, verdict).await?;
     drop(progress);
     session.output.show(&approvals, |page| {
         let (tone, done) = match decision {
@@ -389,7 +391,7 @@ fn describe(page: &mut Page, approvals: &ApprovalsResponse) {
             decision.user.as_str(),
             decision.decision.as_str(),
             if decision.counts { "yes" } else { "no" },
-            &moment(&decision.decided_at.to_string()),
+            &moment(decision.decided_at),
             &decision.log_index.to_string(),
             comment,
         ]);

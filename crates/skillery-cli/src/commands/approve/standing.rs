@@ -3,7 +3,7 @@
 use skillery_core::VersionStatus;
 use skillery_core::api::{ApprovalsResponse, StageStanding};
 
-use crate::output::{Page, moment};
+use crate::output::{Line, Page, Tone, moment};
 
 /// Writes what is demanded of it, what there is of that, and what else is to be known.
 pub(super) fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) {
@@ -41,7 +41,7 @@ pub(super) fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) 
         page.field("facts", facts.iter().map(|fact| fact.as_str()).collect::<Vec<_>>().join(", "));
     }
     if let Some(since) = approvals.due_since {
-        page.field("to be reviewed", format!("since {}", moment(&since.to_string())));
+        page.field("to be reviewed", format!("since {}", moment(since)));
     }
     if let Some(why) = approvals.held_for {
         page.field("waits again", why.as_str());
@@ -58,4 +58,17 @@ pub(super) fn describe_standing(page: &mut Page, approvals: &ApprovalsResponse) 
     if let Some(newer) = &approvals.newer {
         page.field("newer", format!("{newer} was published since, and is reviewed for itself"));
     }
+}
+
+/// Says that it was released by force.
+pub(super) fn describe_forced(page: &mut Page, standing: &ApprovalsResponse) {
+    let line = Line::default().toned(Tone::Bad, "released by force ").name(standing.id.as_str());
+    page.line(line.plain(format!(" {}", standing.version)));
+    if let Some(forced) = &standing.forced {
+        page.field("log entry", forced.log_index.to_string());
+    }
+    page.field(
+        "approvals",
+        format!("{} of those that are demanded; reviewers may still give them", standing.given),
+    );
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, args: &ListArgs) -> CommandResult {
         let mut grid = Grid::new(&columns);
         for LogEntry { index, time, actor, event } in &log.entries {
             let actor = actor.as_deref().unwrap_or("-");
-            grid.row([&index.to_string(), &moment(&time.to_string()), actor, event.kind(), &about(event)]);
+            grid.row([&index.to_string(), &moment(*time), actor, event.kind(), &about(event)]);
         }
         page.grid(grid);
     })?;

@@ -93,7 +93,7 @@ async fn show_entry(session: &Session, log: &mut Log, number: u64) -> CommandRes
         page.field("entry", number.to_string());
         match &entry {
             Some(entry) => {
-                page.field("time", moment(&entry.time.to_string()));
+                page.field("time", moment(entry.time));
                 page.field("actor", entry.actor.as_deref().unwrap_or("-"));
                 page.field("what", entry.event.kind());
                 page.field("about", about(&entry.event));

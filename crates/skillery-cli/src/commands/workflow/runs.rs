@@ -39,7 +39,7 @@ pub(super) fn run(session: &Session, args: &RunsArgs) -> CommandResult {
         let columns = [left("RUN"), left("WORKFLOW"), left("STATE"), left("STARTED"), right("STEPS")];
         let mut grid = Grid::new(&columns);
         for run in &report.runs {
-            let started = moment(&run.started_at.to_string());
+            let started = moment(run.started_at);
             let steps = run.steps.to_string();
             grid.row([&run.run_id, &run.workflow, run.state.as_str(), &started, &steps]);
         }

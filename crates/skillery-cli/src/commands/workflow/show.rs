@@ -6,7 +6,7 @@ use skillery_runner::{Event, Pin, RunReport, RunState, Values};
 
 use super::{history, report};
 use crate::failure::{CommandResult, Exit};
-use crate::output::{moment, safe};
+use crate::output::{moment_in, safe};
 use crate::session::Session;
 
 /// Arguments of `workflow show`.
@@ -54,7 +54,7 @@ pub(super) fn run(session: &Session, args: &ShowArgs) -> CommandResult {
     session.output.show(&shown, |page| {
         page.field("run", &report.run_id);
         page.field("state", past.state.as_str());
-        page.field("started", moment(&shown.started_at));
+        page.field("started", moment_in(&shown.started_at));
         for (name, value) in shown.inputs {
             page.field(&format!("input {}", safe(name)), value.to_string());
         }

@@ -6,10 +6,9 @@
 
 Groups of functions, which all raise the classes of :mod:`orchestrator.execution.errors`:
 
-* a registry, :mod:`orchestrator.execution.skill_registry`, and what waits for approval there,
-  :mod:`orchestrator.execution.approvals`;
-* a registry, :mod:`orchestrator.execution.skill_registry`, and how its skills are used,
-  :mod:`orchestrator.execution.insight`;
+* a registry, :mod:`orchestrator.execution.skill_registry`, what waits for approval there,
+  :mod:`orchestrator.execution.approvals`, how its skills are used, :mod:`orchestrator.execution.insight`, and who did what,
+  :mod:`orchestrator.execution.audit`;
 * the skills that are installed on this machine, :mod:`orchestrator.execution.skills`, which of them need which,
   :mod:`orchestrator.execution.dependencies`, and how they do, :mod:`orchestrator.execution.metrics`;
 * workflows of installed skills, :mod:`orchestrator.execution.workflows`, and their runs,
@@ -165,15 +164,15 @@ __all__ = [
     "generate_audit_report",
     "get_all_metrics",
     "get_approval",
-    "get_code_diff",
     "get_audit_logs",
+    "get_code_diff",
     "get_comment_history",
     "get_dependency_graph",
     "get_dependency_order",
-    "get_my_approvals",
-    "get_pending_approvals",
     "get_leaderboard",
+    "get_my_approvals",
     "get_namespace_usage",
+    "get_pending_approvals",
     "get_registry_adoption",
     "get_registry_config",
     "get_registry_dependencies",

@@ -81,6 +81,7 @@ def provide_approval(
     decision: str = "approved",
     comment: str = "",
     digest: Optional[str] = None,
+    sign: bool = False,
 ) -> Dict[str, Any]:
     """Decides about a version that waits. The last approval that is needed releases it.
 
@@ -93,17 +94,21 @@ def provide_approval(
         decision: ``approved``; ``changes-requested``, and it waits on; ``rejected``, and it is never handed out.
         comment: Why, for members of the namespace; needed for all but approving.
         digest: SHA-256 of the bundle that you have looked at elsewhere.
+        sign: Whether to sign the approval with the enrolled SSH key. A policy may demand that.
 
     Returns:
         How far the version is now: see :func:`get_approval`.
 
     Raises:
-        ValueError: If you may not decide that, or the version is not one that waits.
+        ValueError: If you may not decide that, the version is not one that waits, or no key to sign with is known.
         ConnectionError: If the registry cannot be reached.
     """
+    import json
+
     from orchestrator import _native
 
-    return _native.approval_decide(_registry()._native, skill_id, version, decision, comment, digest)
+    form = {"decision": decision, "comment": comment, "digest": digest, "sign": bool(sign)}
+    return _native.approval_decide(_registry()._native, skill_id, version, json.dumps(form))
 
 
 def add_approval_comment(
@@ -193,7 +198,11 @@ def get_approval(skill_id: str, version: str) -> Dict[str, Any]:
 
 
 def get_pending_approvals(
-    namespace: Optional[str] = None, needs_me: bool = False, limit: int = 50, offset: int = 0
+    namespace: Optional[str] = None,
+    needs_me: bool = False,
+    limit: int = 50,
+    offset: int = 0,
+    due: bool = False,
 ) -> List[Dict[str, Any]]:
     """Versions that wait where you are a reviewer, the oldest first.
 
@@ -202,6 +211,7 @@ def get_pending_approvals(
         needs_me: Only what your approval would count for now.
         limit: The most to return, up to 200.
         offset: How many to pass over.
+        due: What is handed out and due to be looked at again, or was released by force, in place of what waits.
 
     Returns:
         Dicts with ``id``, ``version``, ``status``, ``publisher``, ``description``, ``published_at``, ``given``, ``mine``
@@ -211,7 +221,7 @@ def get_pending_approvals(
         ValueError: If no token is configured, or you are no reviewer of the namespace.
         ConnectionError: If the registry cannot be reached.
     """
-    return _listed(namespace, None, False, needs_me, limit, offset)
+    return _listed(limit, offset, namespace=namespace, needs_me=bool(needs_me), due=bool(due))
 
 
 def get_my_approvals(state: str = "pending", limit: int = 50, offset: int = 0) -> List[Dict[str, Any]]:
@@ -229,7 +239,7 @@ def get_my_approvals(state: str = "pending", limit: int = 50, offset: int = 0) -
         ValueError: If no token is configured, or the state is none.
         ConnectionError: If the registry cannot be reached.
     """
-    return _listed(None, state, True, False, limit, offset)
+    return _listed(limit, offset, state=state, mine=True)
 
 
 def publish_approved_skill(skill_id: str, version: str) -> RegistrySkill:
@@ -348,19 +358,11 @@ def get_code_diff(
     return _native.code_diff(_registry()._native, skill_id, version, from_version, path, bool(as_patch))
 
 
-def _listed(
-    namespace: Optional[str], state: Optional[str], mine: bool, needs_me: bool, limit: int, offset: int
-) -> List[Dict[str, Any]]:
+def _listed(limit: int, offset: int, **wanted: Any) -> List[Dict[str, Any]]:
     import json
 
     from orchestrator import _native
 
-    form = {
-        "namespace": namespace,
-        "state": state,
-        "mine": mine,
-        "needs_me": bool(needs_me),
-        "limit": _count(limit, "limit"),
-        "offset": _count(offset, "offset"),
-    }
+    form = {"namespace": None, "state": None, "mine": False, "needs_me": False, "due": False, **wanted}
+    form.update(limit=_count(limit, "limit"), offset=_count(offset, "offset"))
     return _native.approval_list(_registry()._native, json.dumps(form))

@@ -6,7 +6,7 @@ see :mod:`orchestrator.execution.configuration`.
 
 from __future__ import annotations
 
-from .skill_registry import _registry
+from .skill_registry import _count, _registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def get_audit_logs(
         "until": until,
         "namespace": namespace,
     }
-    return _registry()._native.audit(json.dumps(query), int(limit))
+    return _registry()._native.audit(json.dumps(query), _count(limit, "limit"))
 
 
 def generate_audit_report(days: int = 30, namespace: Optional[str] = None) -> Dict[str, Any]:
@@ -75,4 +75,4 @@ def generate_audit_report(days: int = 30, namespace: Optional[str] = None) -> Di
         NotAllowedError: If you are an admin neither of the registry nor of the namespace.
         ConnectionError: If the registry cannot be reached.
     """
-    return _registry()._native.audit_report(int(days), namespace)
+    return _registry()._native.audit_report(_count(days, "days"), namespace)

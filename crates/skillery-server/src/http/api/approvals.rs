@@ -36,7 +36,7 @@ use crate::text::{check_text, invalid};
         ("namespace" = Option<String>, Query, description = "only in this namespace and below it"),
         ("state" = Option<ApprovalState>, Query, description = "`pending`, when left out, or `decided`"),
         ("mine" = Option<bool>, Query, description = "`true`: what the caller published, wherever that is"),
-        ("needs-me" = Option<bool>, Query, description = "`true`: only what an approval of the caller would count for now"),
+        ("needs_me" = Option<bool>, Query, description = "`true`: only what an approval of the caller would count for now"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
         ("due" = Option<bool>, Query, description = "those instead that are handed out, and due or released by force"),
@@ -49,7 +49,7 @@ pub async fn pending(call: &Call) -> Result<Response> {
         namespace: call.parsed("namespace")?,
         state: call.parsed("state")?.unwrap_or(ApprovalState::Pending),
         is_mine: call.parsed("mine")?.unwrap_or(false),
-        needs_me: call.parsed("needs-me")?.unwrap_or(false),
+        needs_me: call.parsed("needs_me")?.unwrap_or(false),
         is_due: call.parsed("due")?.unwrap_or(false),
     };
     json(StatusCode::OK, &listed(&call.app, &call.caller, &filter, call.page()?).await?)
@@ -94,9 +94,9 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
         }
     }
     let whose = match (needs_me, is_mine) {
-        (true, true) => return Err(invalid_parameter("needs-me", "nobody approves what is their own")),
+        (true, true) => return Err(invalid_parameter("needs_me", "nobody approves what is their own")),
         (true, false) if *state != ApprovalState::Pending => {
-            return Err(invalid_parameter("needs-me", "what has been decided needs nobody"));
+            return Err(invalid_parameter("needs_me", "what has been decided needs nobody"));
         }
         (true, false) => Whose::Open,
         (false, true) => Whose::Own,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use skillery_core::api::{AuditReport, AuditResponse};
+use skillery_core::api::{AuditReport, AuditResponse, MAX_REPORT_DAYS};
 use skillery_core::{Namespace, Problem};
 
 use crate::audit::{Asked, Format, body, page, report};
@@ -14,8 +14,6 @@ use crate::http::call::{Call, invalid_parameter, json};
 
 /// Days of a report when the caller does not say.
 const DAYS: u32 = 30;
-/// Days of a report at most.
-const MAX_DAYS: u32 = 366;
 
 /// What was done and what was refused, by whom, when and from where; the newest first. Admins of the registry see all of it,
 /// admins of a namespace what concerns it and what lies below, and from where only of its members. As CSV or JSON Lines
@@ -104,8 +102,8 @@ pub async fn show(call: &Call) -> Result<Response> {
 pub async fn of_days(call: &Call, namespace: Option<&Namespace>) -> Result<AuditReport> {
     let asked = Asked::of(&call.caller, namespace)?;
     let days = call.parsed::<u32>("days")?.unwrap_or(DAYS);
-    if days == 0 || days > MAX_DAYS {
-        return Err(invalid_parameter("days", &format!("from 1 to {MAX_DAYS}")));
+    if days == 0 || days > MAX_REPORT_DAYS {
+        return Err(invalid_parameter("days", &format!("from 1 to {MAX_REPORT_DAYS}")));
     }
     report(&call.app, &asked, namespace, days).await
 }
