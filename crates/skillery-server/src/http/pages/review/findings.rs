@@ -1,11 +1,12 @@
 //! `GET /{id}/versions/{version}/findings`: what the rules for skills find in a version, in plain words.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::VersionFinding;
-use skillery_core::lint::LintRule;
+use skillery_core::lint::{Level, LintRule};
 use skillery_core::{Digest, SkillId, Version};
 
 use super::super::desk::Pager;
@@ -35,8 +36,8 @@ pub struct Counts {
 
 impl Counts {
     fn of(findings: &[VersionFinding]) -> Self {
-        let of = |level: &str| findings.iter().filter(|finding| finding.level == level).count();
-        Self { errors: of("error"), warnings: of("warning"), notes: of("note") }
+        let of = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
+        Self { errors: of(Level::Error), warnings: of(Level::Warning), notes: of(Level::Note) }
     }
 
     /// All of them.
@@ -89,7 +90,7 @@ pub async fn counts(
 /// Findings of one rule, which stand together.
 struct Told {
     rule: String,
-    level: String,
+    level: Level,
     title: String,
     help: &'static str,
     places: Vec<VersionFinding>,
@@ -136,8 +137,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let (row, shown) = skill::handed_out(app, caller, id, version).await?;
     let mut findings = review::findings(app, caller, &row.id, version).await?.findings;
     let counts = Counts::of(&findings);
-    let weight = |level: &str| ["error", "warning", "note"].iter().position(|known| *known == level);
-    findings.sort_by_key(|finding| (weight(&finding.level), rule_place(&finding.rule)));
+    findings.sort_by_key(|finding| (Reverse(finding.level), rule_place(&finding.rule)));
     let total = findings.len();
     let mut told: Vec<Told> = Vec::new();
     for finding in findings.into_iter().skip(rows.offset).take(rows.limit) {
@@ -167,7 +167,7 @@ fn of_rule(finding: VersionFinding) -> Told {
     let rule = rule_place(&finding.rule).map(|place| LintRule::ALL[place]);
     Told {
         rule: finding.rule.clone(),
-        level: finding.level.clone(),
+        level: finding.level,
         title: rule.map_or_else(|| finding.rule.clone(), |rule| rule.title().to_owned()),
         help: rule.map_or("", LintRule::help),
         places: vec![finding],
