@@ -29,7 +29,7 @@ word_enum! {
         SkillRated = "skill-rated",
         /// Somebody wrote about a skill of the user, or answered.
         CommentPosted = "comment-posted",
-        /// Something was found in a version that the user published or installed. Nothing sends it yet.
+        /// The rules find a warning or an error in a version that was published where the user reviews.
         Finding = "finding",
         /// Somebody else has changed what the user may do, or who else may act as the user.
         AccessChanged = "access-changed",
@@ -185,7 +185,7 @@ impl Told<'_> {
                 format!("{who} answered your review of {skill}")
             }
             NotificationKind::CommentPosted => format!("{who} wrote about {skill}"),
-            NotificationKind::Finding => format!("something was found in {skill}"),
+            NotificationKind::Finding => format!("the rules find something in {skill}"),
             NotificationKind::WebhookDisabled => {
                 format!("the webhook to {object} has failed for days and is off")
             }

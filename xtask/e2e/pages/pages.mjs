@@ -88,7 +88,7 @@ export const PAGES = [
   { name: "comments-hostile", path: "/acme/hostile/comments", as: "ada", has: "ben", hostile: true },
   { name: "reports-namespace", path: "/orgs/acme/comments", as: "ada", has: "Resolve" },
   { name: "notifications", path: "/account/notifications", as: "ada", has: "Mark all as read" },
-  { name: "notifications-kind", path: "/account/notifications?kind=finding", as: "ada", has: "There are none of these" },
+  { name: "notifications-kind", path: "/account/notifications?kind=webhook-disabled", as: "ada", has: "There are none of these" },
   { name: "telling", path: "/account/notifications/settings", as: "ada", has: "Waits for you" },
   { name: "telling-reader", path: "/account/notifications/settings", as: "dan", has: "may not see to it" },
   { name: "webhooks", path: "/account/webhooks", as: "ada", has: "Add a webhook" },

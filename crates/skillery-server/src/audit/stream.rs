@@ -17,6 +17,7 @@ use super::syslog::{self, Messages};
 use crate::app::App;
 use crate::db::audit::{self as table, Batch};
 use crate::failure::{Failure, Result};
+use crate::jobs::Job;
 use crate::outbound::{Hook, OutboundError};
 use crate::settings::{AuditSettings, AuditStream};
 
@@ -82,21 +83,25 @@ pub async fn follow(app: Arc<App>, place: usize) {
     let mut follower = Follower::new(&app, place);
     let mut failures = 0_u32;
     loop {
-        let pause = match follower.turn(&app).await {
+        let outcome = follower.turn(&app).await;
+        let pause = match &outcome {
             Ok(is_more) => {
                 failures = 0;
-                if is_more { Duration::ZERO } else { TURN }
+                if *is_more { Duration::ZERO } else { TURN }
             }
-            Err(error) => {
+            Err(_) => {
                 // A smaller batch, or a shorter row, is another try.
                 failures = if follower.is_smaller { 0 } else { failures };
                 let pause = TURN.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE);
                 failures += 1;
-                let (stream, seconds) = (&app.settings.audit.streams[place].name, pause.as_secs());
-                tracing::warn!(stream, %error, again_in_seconds = seconds, "the audit cannot be sent now");
                 pause
             }
         };
+        let stream = &app.settings.audit.streams[place].name;
+        let told = outcome.map_err(|error| {
+            Failure::internal(format!("stream `{stream}`, again in {} s: {error}", pause.as_secs()))
+        });
+        app.work.turned(Job::Audit, app.environment.now(), &told);
         tokio::select! {
             () = app.stopping() => return,
             () = tokio::time::sleep(pause) => {}

@@ -203,8 +203,8 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
         let text = format!(
             "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, \
              author, license, homepage, repository, files, words, publisher, created_at, reason, log_position, \
-             kind, dependencies, permissions) VALUES {}",
-            tuples(1, piece.len(), 22, ""),
+             kind, dependencies, permissions, findings) VALUES {}",
+            tuples(1, piece.len(), 23, ""),
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (skill, row) in piece {
@@ -230,7 +230,8 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
                 .bind(row.log_position)
                 .bind(row.kind.as_str())
                 .bind(row.dependencies.as_ref().map(|told| json(serde_json::to_string(told))).transpose()?)
-                .bind(row.permissions.as_ref().map(|asked| json(serde_json::to_string(asked))).transpose()?);
+                .bind(row.permissions.as_ref().map(|asked| json(serde_json::to_string(asked))).transpose()?)
+                .bind(row.findings.map(|level| level.as_str()));
         }
         query.execute(tx.connection()).await?;
     }

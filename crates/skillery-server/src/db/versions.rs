@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use skillery_core::api::{FileSummary, VersionSummary};
 use skillery_core::approval::Notice;
+use skillery_core::lint::Level;
 use skillery_core::time::Time;
 use skillery_core::{Digest, SkillKind, Version, VersionRequest, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
@@ -60,6 +61,8 @@ pub struct VersionRow {
     pub notice: Option<Notice>,
     /// What it asks for; nothing where nobody has looked. It is not read with the rest.
     pub permissions: Option<Vec<String>>,
+    /// The worst that a strict look finds in it. It is not read with the rest.
+    pub findings: Option<Level>,
 }
 
 const COLUMNS: &str = "version, status, digest, size, code_hash, signature, description, tags, author, license, \
@@ -93,6 +96,7 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
         dependencies: told(row.try_get(19)?)?,
         notice: row.try_get::<Option<String>, _>(20)?.as_deref().map(parsed).transpose()?,
         permissions: None,
+        findings: None,
     })
 }
 
@@ -369,4 +373,20 @@ pub async fn set_statuses(
     }
     let statuses = statuses(tx.connection(), key).await?;
     skills::set_latest(tx, key, latest(&statuses)).await
+}
+
+/// The worst that a strict look found in a version when it was published.
+pub async fn findings(
+    executor: impl Executor<'_, Database = Any>,
+    key: &str,
+    version: &Version,
+) -> Result<Option<Level>> {
+    let found = sqlx::query_scalar::<_, Option<String>>(
+        "SELECT findings FROM versions WHERE skill = $1 AND version = $2",
+    )
+    .bind(key.to_owned())
+    .bind(version.to_string())
+    .fetch_optional(executor)
+    .await?;
+    found.flatten().as_deref().map(parsed).transpose()
 }

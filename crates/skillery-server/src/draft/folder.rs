@@ -77,13 +77,13 @@ pub fn check(
         log_position: 0,
         notice: None,
         permissions,
+        findings: told.findings,
         version,
     };
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let visibility = request.visibility.or(told.visibility);
-    let findings = told.findings;
     let draft =
-        Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default(), findings };
+        Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default() };
     Ok((draft, packed, presented))
 }
 

@@ -40,8 +40,6 @@ pub struct Draft {
     pub row: VersionRow,
     /// What was signed of it.
     pub signed: Checked,
-    /// The worst that a strict look finds in its files.
-    pub findings: Option<Level>,
 }
 
 /// Checks a request, and makes the files of its bundle. What was signed is given back as it came.
@@ -93,12 +91,12 @@ pub fn check(
         log_position: 0,
         notice: None,
         permissions: Some(asked_for(&files, None)),
+        findings: worst(&lint(&files, Some(id.name()), Strictness::Strict, limits)),
         version,
     };
-    let findings = worst(&lint(&files, Some(id.name()), Strictness::Strict, limits));
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let (visibility, has_author) = (request.visibility, author.is_some());
-    Ok((Draft { id, visibility, has_author, row, signed: Checked::default(), findings }, files, presented))
+    Ok((Draft { id, visibility, has_author, row, signed: Checked::default() }, files, presented))
 }
 
 /// The worst of the findings. What a function is called is for its language to say.

@@ -27,6 +27,7 @@ use crate::db::told::{self, Group};
 use crate::db::webhooks::WebhookRow;
 use crate::db::{accounts, mail, places_of, webhooks as table};
 use crate::failure::Result;
+use crate::jobs::Job;
 use crate::outbound::{Hook, OutboundError};
 
 /// How often it is looked whether something is due.
@@ -57,31 +58,24 @@ async fn work(app: &App, way: Way) {
     let mut under_way = FuturesUnordered::new();
     while !app.is_stopping() {
         let room = TOGETHER - under_way.len();
-        let taken = match take(app, way, room).await {
-            Ok(taken) => taken,
-            Err(failure) => {
-                tracing::warn!(%failure, cause = ?failure.source, "nothing can be sent now; trying again");
-                Vec::new()
-            }
-        };
-        under_way.extend(taken.into_iter().map(|(owner, one)| send(app, owner, one)));
+        let taken = take(app, way, room).await;
+        tell(app, &taken);
+        under_way.extend(taken.unwrap_or_default().into_iter().map(|(owner, one)| send(app, owner, one)));
         tokio::select! {
             () = app.stopping() => {}
-            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(outcome),
+            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(app, &outcome),
             () = app.due.wait(way), if under_way.len() < TOGETHER => {}
             () = tokio::time::sleep(TURN), if under_way.len() < TOGETHER => {}
         }
     }
     // What has begun is noted, as far as there is time.
     while let Some(outcome) = under_way.next().await {
-        tell(outcome);
+        tell(app, &outcome);
     }
 }
 
-fn tell(outcome: Result<()>) {
-    if let Err(failure) = outcome {
-        tracing::warn!(%failure, cause = ?failure.source, "it cannot be noted what became of a delivery");
-    }
+fn tell<T>(app: &App, outcome: &Result<T>) {
+    app.work.turned(Job::Deliveries, app.environment.now(), outcome);
 }
 
 /// Takes some of what is due, each with who has it.

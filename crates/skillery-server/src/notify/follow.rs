@@ -18,6 +18,7 @@ use crate::db::told::{self, Group, Seen};
 use crate::db::webhooks::{self, WebhookRow};
 use crate::db::{Tx, accounts, log, mail, places_of, skills};
 use crate::failure::{Failure, Result};
+use crate::jobs::Job;
 
 /// How often the log is looked at when nothing is heard: other servers may have written it.
 const TURN: Duration = Duration::from_secs(1);
@@ -40,8 +41,9 @@ struct Cursor {
 pub async fn run(app: Arc<App>) {
     let mut changes = app.db.changes();
     loop {
-        if let Err(failure) = catch_up(&app).await {
-            tracing::warn!(%failure, cause = ?failure.source, "nobody can be told of what happened now; trying again");
+        let outcome = catch_up(&app).await;
+        app.work.turned(Job::Notifications, app.environment.now(), &outcome);
+        if outcome.is_err() {
             tokio::time::sleep(TURN).await;
         }
         tokio::select! {

@@ -39,6 +39,7 @@ use crate::app::App;
 use crate::db::deliveries::Way;
 use crate::db::{deliveries, notifications};
 use crate::failure::Result;
+use crate::jobs::Job;
 
 /// How often digests and old rows are looked for.
 const TURN: Duration = Duration::from_secs(60);
@@ -75,14 +76,11 @@ impl Due {
 pub async fn keep_house(app: Arc<App>) {
     let mut turn = 0_u32;
     loop {
-        if let Err(failure) = digests(&app).await {
-            tracing::warn!(%failure, cause = ?failure.source, "digests cannot be made now; trying again");
-        }
-        if turn.is_multiple_of(60)
-            && let Err(failure) = prune(&app).await
-        {
-            tracing::warn!(%failure, cause = ?failure.source, "old notifications stay for now");
-        }
+        let outcome = match (digests(&app).await, turn.is_multiple_of(60)) {
+            (Ok(()), true) => prune(&app).await,
+            (outcome, _) => outcome,
+        };
+        app.work.turned(Job::Digests, app.environment.now(), &outcome);
         turn = turn.wrapping_add(1);
         tokio::select! {
             () = app.stopping() => return,

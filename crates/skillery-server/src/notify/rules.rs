@@ -1,13 +1,14 @@
 //! Whom an entry of the log concerns.
 
 use skillery_core::event::{Event, LogEntry};
+use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
 use crate::db::told::{Group, REVIEWERS};
-use crate::db::{accounts, answers, keys};
+use crate::db::{accounts, answers, keys, versions};
 use crate::failure::Result;
 
 /// Who manages a namespace.
@@ -82,7 +83,11 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
     let access = |groups| Rule::new(entry, NotificationKind::AccessChanged, groups);
     let me = |user: &String| vec![Group::User(user.clone())];
     Ok(match &entry.event {
-        Event::VersionPublished { policies, .. } if policies.is_empty() => vec![published(entry)],
+        Event::VersionPublished { policies, .. } if policies.is_empty() => {
+            let mut rules = vec![published(entry)];
+            rules.extend(found(db, entry).await?);
+            rules
+        }
         Event::VersionPublished { .. } => vec![asked(entry)],
         Event::VersionHeld { .. } => {
             let mut rule = asked(entry);
@@ -206,6 +211,17 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
 fn asked(entry: &LogEntry) -> Rule {
     Rule::new(entry, NotificationKind::ApprovalAsked, vec![Group::Roles(REVIEWERS)])
         .only_while(VersionStatus::Pending)
+}
+
+/// Of what waits for approval, its reviewers see what is found where they decide.
+async fn found(db: &Db, entry: &LogEntry) -> Result<Option<Rule>> {
+    let (Some(skill), Some(version)) = (entry.event.skill(), entry.event.version()) else { return Ok(None) };
+    let worst = versions::findings(db.reader(), &skill.key(), version).await?;
+    let rule = || {
+        Rule::new(entry, NotificationKind::Finding, vec![Group::Roles(REVIEWERS)])
+            .only_while(VersionStatus::Published)
+    };
+    Ok((worst >= Some(Level::Warning)).then(rule))
 }
 
 /// Of what was taken back or hidden meanwhile nobody is told.

@@ -242,7 +242,7 @@ fn at<'a>(draft: &'a Draft, identity: &'a Identity, situation: &Situation) -> At
         visibility: situation.skill.as_ref().map_or(asked, |skill| skill.visibility),
         permissions: draft.row.permissions.as_deref(),
         dependencies: draft.row.dependencies.as_ref().map(|needed| needed.keys().collect()),
-        findings: draft.findings,
+        findings: draft.row.findings,
     }
 }
 

@@ -109,7 +109,7 @@ async fn many_versions_wait_at_once_and_those_that_are_ready_do_not() {
     let versions = app.get("/api/v1/skills/acme/tool/versions").await.is(200);
     assert_eq!((&versions["total"], &versions["latest"]), (&json!(1), &json!("1.7.0")));
     assert_eq!(app.get("/api/v1/skills/acme/tool/download").await.is(200)["version"], "1.7.0");
-    let asked = app.get_as(&rob, "/api/v1/approvals?needs-me=true&limit=2&offset=1").await.is(200);
+    let asked = app.get_as(&rob, "/api/v1/approvals?needs_me=true&limit=2&offset=1").await.is(200);
     assert_eq!((&asked["total"], asked["pending"].as_array().unwrap().len()), (&json!(VERSIONS - 1), 2));
     assert_eq!(app.accept(&rob, "1.70.0").await.is(200)["status"], "published");
     assert_eq!(app.get("/api/v1/skills/acme/tool/download").await.is(200)["version"], "1.70.0");

@@ -55,7 +55,7 @@ async fn an_approval_of_an_earlier_stage_grows_old_and_nobody_is_stuck() {
     let standing = app.standing(&rita, "1.0.0").await;
     assert_eq!(given(&standing), [json!([]), json!([]), json!([])]);
     let asked = async |token: &str| {
-        app.get_as(token, "/api/v1/approvals?needs-me=true").await.is(200)["total"].as_u64().unwrap()
+        app.get_as(token, "/api/v1/approvals?needs_me=true").await.is(200)["total"].as_u64().unwrap()
     };
     assert_eq!((asked(&rita).await, asked(&rob).await, asked(&sam).await), (1, 1, 1));
     let standing = app.accept(&rita, "1.0.0").await.is(200);

@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 
 use super::{ADMIN, TestApp};
+use crate::tests::skill;
 use crate::notify;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,4 +351,33 @@ async fn what_was_read_is_removed_after_a_time() {
     app.wait(11 * 86_400);
     notify::prune(&app.app).await.unwrap();
     assert_eq!(app.notifications(&anna).await["notifications"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviewers_are_told_of_what_the_rules_find() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let rita = app.user("rita", &["read"]).await;
+    let reader = app.user("reader", &["read"]).await;
+    app.member("acme", "rita", "reviewer").await;
+    app.member("acme", "reader", "reader").await;
+    let found = async |token: &str| {
+        app.tell().await;
+        let told = app.get_as(token, "/api/v1/notifications?kind=finding").await.is(200);
+        let told = told["notifications"].as_array().unwrap().clone();
+        told.iter().map(|one| one["version"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(found(&rita).await.is_empty());
+    app.publish("acme/tool", "1.1.0").await;
+    // A link to nowhere is a warning of `skillery lint`.
+    let mut with_warning = skill("acme/tool", "1.2.0");
+    with_warning["description"] = json!("Checks [that](missing.md)");
+    app.post("/api/v1/skills", ADMIN, with_warning.clone()).await.is(201);
+    assert_eq!(found(&rita).await, ["1.2.0"]);
+    // What waits for approval is looked at where it is decided about.
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1, "role": "reviewer" })).await.is(200);
+    with_warning["version"] = json!("1.3.0");
+    app.post("/api/v1/skills", ADMIN, with_warning).await.is(202);
+    assert_eq!(found(&rita).await, ["1.2.0"]);
+    assert!(found(&reader).await.is_empty() && found(ADMIN).await.is_empty());
 }

@@ -41,7 +41,7 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
             ("Comments", "Somebody wrote about a skill of yours, or answered you.")
         }
         NotificationKind::Finding => {
-            ("Findings", "Something was found in a version of yours, or that you have.")
+            ("Findings", "A version was published, where you review, in which the rules find a warning or an error.")
         }
         NotificationKind::AccessChanged => {
             ("Your access", "Your roles, tokens, keys, webhooks or addresses were changed.")
