@@ -208,7 +208,7 @@ async fn export(
     };
     // Beside it first: a file is whole, or it is not there.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let failed = |error| Failure::file("write", path, &error);
+    let failed = |error: std::io::Error| Failure::file("write", path, &error);
     let made = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| ".".as_ref()));
     // Its own words name a file that nobody asked for.
     let mut file = made.map_err(|error| failed(error.kind().into()))?;
