@@ -9,6 +9,7 @@ mod hidden;
 mod keys;
 mod policies;
 mod released;
+mod rights;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,14 +18,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::approvals::{Decided, Named};
-use self::hidden::{Bounds, Said, places};
+use self::hidden::{Bounds, Said};
 use self::keys::KeyState;
 use self::policies::{GroupState, PolicyState, Published};
 use self::released::{Forced, Held};
 use self::versions::VersionState;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
-use crate::id::key_contains;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
@@ -442,47 +442,6 @@ impl Monitor {
             found.add(Rule::LogKey, detail);
         }
         self.handover = Some(Handover { index, root: rotation.root, to: rotation.to.to_string() });
-    }
-
-    fn roles_in(&self, namespace: &str, user: &str) -> Vec<(Role, u64)> {
-        places(namespace).filter_map(|place| self.roles.get(place)?.get(user).copied()).collect()
-    }
-
-    fn must_be_admin(&self, actor: Option<&str>, found: &mut Found) {
-        // What the registry does by itself, at its start, has no actor.
-        if let Some(user) = actor.filter(|user| !self.admins.contains(*user)) {
-            found.add(Rule::Right, format!("`{user}` is no admin of the registry"));
-        }
-    }
-
-    fn must_have(&mut self, actor: Option<&str>, namespace: &str, role: Role, found: &mut Found) {
-        let Some(user) = actor else {
-            found.add(Rule::Right, "nobody is said to have done it".to_owned());
-            return;
-        };
-        if self.disabled.contains(user) {
-            found.add(Rule::Right, format!("`{user}` is switched off"));
-            return;
-        }
-        let held = self.roles_in(namespace, user).into_iter().any(|(held, _)| held >= role);
-        if !held && !self.admins.contains(user) && !self.excuse(self.may_have_role(namespace, user)) {
-            found.add(Rule::Right, format!("`{user}` is no {role} of `{namespace}`"));
-        }
-    }
-
-    /// Roles are given and taken by admins; the first owner of an org makes itself one.
-    fn check_member(&mut self, actor: Option<&str>, namespace: &str, user: &str, found: &mut Found) {
-        let Some(place) = key_of(namespace) else {
-            found.add(Rule::Form, format!("`{namespace}` is no namespace"));
-            return;
-        };
-        let org = place.split('/').next().unwrap_or(&place);
-        let below = self.roles.range(org.to_owned()..).take_while(|(known, _)| known.starts_with(org));
-        let is_first =
-            !below.into_iter().any(|(known, members)| key_contains(org, known) && !members.is_empty());
-        if !(is_first && actor.is_some() && place == org) || user.is_empty() {
-            self.must_have(actor, &place, Role::Admin, found);
-        }
     }
 }
 
