@@ -353,7 +353,7 @@ async function hooks(page, world) {
   await page.getByRole("button", { name: "Sign out" }).click();
   await signIn(page, world, "admin", "/admin/audit");
   await page.getByLabel("Who", { exact: true }).fill("ada");
-  await page.getByLabel("Action begins with").fill("webhook.");
+  await page.getByLabel("Action", { exact: true }).fill("webhook.");
   await page.getByRole("button", { name: "Search", exact: true }).last().click();
   await page.waitForURL(/action=webhook/);
   for (const action of ["webhook.added", "webhook.changed", "webhook.removed"]) {

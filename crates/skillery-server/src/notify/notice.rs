@@ -24,7 +24,7 @@ pub enum Changed {
     /// A webhook was added, which leads to this host.
     WebhookAdded(String),
     /// One was changed.
-    WebhookChanged(String),
+    WebhookEdited(String),
     /// Another address was named; what was mailed goes on to the one before.
     AddressNamed,
     /// It was confirmed.
@@ -39,7 +39,7 @@ impl Changed {
     fn words(self) -> (NotificationDetail, Option<String>) {
         match self {
             Self::WebhookAdded(host) => (NotificationDetail::WebhookAdded, Some(host)),
-            Self::WebhookChanged(host) => (NotificationDetail::WebhookChanged, Some(host)),
+            Self::WebhookEdited(host) => (NotificationDetail::WebhookChanged, Some(host)),
             Self::AddressNamed => (NotificationDetail::AddressChanged, Some("named".to_owned())),
             Self::AddressConfirmed => (NotificationDetail::AddressChanged, Some("confirmed".to_owned())),
             Self::AddressRemoved => (NotificationDetail::AddressChanged, Some("removed".to_owned())),

@@ -226,7 +226,7 @@ pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhook
                 audit::insert_private(tx, Some(&actor), "webhook.changed", about(&row)).await?;
                 if row.namespace.is_none() {
                     let address = mail::find(tx.connection(), &actor).await?;
-                    let changed = Changed::WebhookChanged(host(&row.url));
+                    let changed = Changed::WebhookEdited(host(&row.url));
                     notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
                 }
                 Ok(row.summary())
