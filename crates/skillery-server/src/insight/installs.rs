@@ -8,6 +8,7 @@ use skillery_core::api::{
 };
 use skillery_core::{Namespace, Program, SkillId};
 
+use super::kept::Days;
 use super::settings;
 use super::time::{after, start_of, text};
 use super::withheld::with_parts;
@@ -27,6 +28,9 @@ const VERSIONS: usize = 100;
 const SKILLS: i64 = 20;
 /// Days over which the skills of a namespace are compared at most.
 const SKILL_DAYS: i64 = 31;
+
+/// How often sums are read again while days are being added; nobody waits for all that a long stop has left.
+const TRIES: u32 = 8;
 
 /// Which days are asked for: from whole units on, until today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,14 +140,14 @@ async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result
     let found = match span.by {
         Unit::Day => figures::days(db, &key, apart, span.before, span.end).await?,
         by => {
-            let mut added = rollups::cursor(db).await?;
+            let (mut added, mut tries) = (rollups::cursor(db).await?, 0..TRIES);
             loop {
                 let mut found = figures::periods(db, &key, apart, by, span.before, span.end).await?;
                 let left = added.as_ref();
                 found.extend(figures::days_left(db, &key, apart, left, span.before, span.end).await?);
                 // Both must be of one moment: when something was added meanwhile, they are read again.
                 match rollups::cursor(db).await? {
-                    now if now == added => break found,
+                    now if now == added || tries.next().is_none() => break found,
                     now => added = now,
                 }
             }
@@ -155,9 +159,13 @@ async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result
     Ok(sums)
 }
 
-/// Installs of a skill on each of the last days, the earliest first. The caller sees the skill.
-pub async fn daily(app: &App, id: &SkillId, days: u32) -> Result<Vec<(String, u64)>> {
-    let span = Span::last(app, Unit::Day, days);
+/// Installs of a skill on each of the last 28 days, the earliest first; up to a minute old. The caller sees the skill.
+pub async fn daily(app: &App, id: &SkillId) -> Result<Days> {
+    app.insight.days(app, id.key(), made(app, id)).await
+}
+
+async fn made(app: &App, id: &SkillId) -> Result<Vec<(String, u64)>> {
+    let span = Span::last(app, Unit::Day, USUAL_DAYS);
     let mut sums = Sums::default();
     for figure in figures::days(&app.db, &id.key(), Apart::Versions, span.first, span.end).await? {
         sums.add(&span, figure);
@@ -169,13 +177,13 @@ pub async fn daily(app: &App, id: &SkillId, days: u32) -> Result<Vec<(String, u6
 /// Installs of all skills of a namespace and below it, for who sees all of them.
 pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Result<InstallsResponse> {
     let key = namespace.key();
-    let mut added = rollups::cursor(&app.db).await?;
+    let (mut added, mut tries) = (rollups::cursor(&app.db).await?, 0..TRIES);
     let found = loop {
         let mut found = figures::namespace_periods(&app.db, &key, span.by, span.before, span.end).await?;
         let left = added.as_ref();
         found.extend(figures::namespace_days(&app.db, &key, left, span.before, span.end).await?);
         match rollups::cursor(&app.db).await? {
-            now if now == added => break found,
+            now if now == added || tries.next().is_none() => break found,
             now => added = now,
         }
     };

@@ -31,6 +31,9 @@ pub(super) type AdoptionKey = (String, bool, bool, u32);
 /// What must be the same still: what the skill is, how often it was installed, who may do what.
 type Stamp = (u64, u64, u64);
 
+/// Installs by day, of one skill.
+pub(super) type Days = Arc<Vec<(String, u64)>>;
+
 /// Counts what an answer takes in memory.
 #[derive(Debug, Clone)]
 struct ByRows;
@@ -54,6 +57,7 @@ pub struct Kept {
     making: Semaphore,
     reach: Cache<(String, String), (u64, i64, Arc<Reach>), ByFound>,
     adoption: Cache<AdoptionKey, (Stamp, i64, Arc<AdoptionResponse>), ByRows>,
+    days: Cache<String, (i64, Days)>,
 }
 
 impl Default for Kept {
@@ -63,6 +67,7 @@ impl Default for Kept {
             making: Semaphore::new(MAKING),
             reach: Cache::with_weighter(ANSWERS, BYTES, ByFound),
             adoption: Cache::with_weighter(ANSWERS, BYTES, ByRows),
+            days: Cache::new(ANSWERS),
         }
     }
 }
@@ -91,6 +96,21 @@ impl Kept {
         let reach = Arc::new(reach::walk(app, caller, root).await?);
         self.reach.insert(key, (epoch, at, Arc::clone(&reach)));
         Ok(reach)
+    }
+
+    /// Installs of a skill by day, which nothing changes but time, or what `make` makes.
+    pub(super) async fn days(
+        &self,
+        app: &App,
+        skill: String,
+        make: impl Future<Output = Result<Vec<(String, u64)>>>,
+    ) -> Result<Days> {
+        if let Some((_, days)) = self.days.get(&skill).filter(|(at, _)| is_fresh(app, *at)) {
+            return Ok(days);
+        }
+        let (at, days) = (app.environment.now().micros(), Arc::new(make.await?));
+        self.days.insert(skill, (at, Arc::clone(&days)));
+        Ok(days)
     }
 
     /// The adoption that is kept by this key, or what `make` makes.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use skillery_core::SkillId;
-use skillery_core::api::{AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, Unit};
+use skillery_core::api::{
+    AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, USUAL_DAYS, Unit,
+};
 
 use super::frame::{Frame, page};
 use super::show;
@@ -23,8 +25,6 @@ pub const USAGE: &str = "/{id}/usage";
 
 /// Skills that a change reaches, on the page; the page of dependencies has all of them.
 const REACHED: usize = 14;
-/// Days that a small line shows.
-const SMALL_DAYS: u32 = 28;
 
 /// A way to put days together, and how many are shown so.
 pub struct Choice {
@@ -158,10 +158,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
 
 /// Installs of the last days as a small line; none where there is nothing.
 pub async fn small(call: &Call, id: &SkillId) -> Result<Option<String>> {
-    let days = insight::daily(&call.app, id, SMALL_DAYS).await?;
+    let days = insight::daily(&call.app, id).await?;
     if days.iter().all(|(_, installs)| *installs == 0) {
         return Ok(None);
     }
-    let bars: Vec<Bar> = days.into_iter().map(|(label, value)| Bar { label, value }).collect();
-    Ok(Some(chart::sparkline("recent", &format!("Installs of the last {SMALL_DAYS} days"), &bars)))
+    let bar = |(label, value): &(String, u64)| Bar { label: label.clone(), value: *value };
+    let bars: Vec<Bar> = days.iter().map(bar).collect();
+    Ok(Some(chart::sparkline("recent", &format!("Installs of the last {USUAL_DAYS} days"), &bars)))
 }
