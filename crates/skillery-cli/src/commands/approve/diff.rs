@@ -63,7 +63,11 @@ fn describe(page: &mut Page, diff: &DiffResponse) {
         page.line(named(name).toned(tone, told));
     }
     for one in &diff.permissions {
-        let ask = |sign: &str, what: &String| format!("{}: {} {sign} {what}", one.path, one.permission);
+        let ask = |sign: &str, what: &String| match &*one.permission {
+            "undeclared" => format!("{}: {sign} anything, as it does not say what", one.path),
+            "program" => format!("{}: {sign} to be run as a program", one.path),
+            permission => format!("{}: {permission} {sign} {what}", one.path),
+        };
         one.added.iter().for_each(|what| page.line(named("asks for").toned(Tone::Warning, ask("+", what))));
         one.removed.iter().for_each(|what| page.line(named("asks for").plain(ask("-", what))));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
+use skillery_core::approval::Notice;
 use skillery_core::health::Health;
 use skillery_core::skill_md::SkillMd;
 use skillery_core::time::Time;
@@ -195,19 +196,25 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
     let version = &detail.summary.version;
     let reason = detail.summary.reason.as_deref().filter(|reason| !reason.is_empty());
     let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    match detail.summary.status {
-        VersionStatus::Pending => {
+    match (detail.summary.status, detail.summary.notice) {
+        (VersionStatus::Pending, _) => {
             Some(format!("{version} waits for approval. Only reviewers and its publisher see it."))
         }
-        VersionStatus::Rejected => Some(format!("{version} was rejected{because}")),
-        VersionStatus::Yanked => {
+        (VersionStatus::Rejected, _) => Some(format!("{version} was rejected{because}")),
+        (VersionStatus::Yanked, _) => {
             Some(format!("{version} was yanked{because}. It installs only where it is named exactly."))
         }
-        VersionStatus::Quarantined => Some(format!("{version} is quarantined{because}. Nobody gets it.")),
-        VersionStatus::Published if !has_latest => {
+        (VersionStatus::Quarantined, _) => Some(format!("{version} is quarantined{because}. Nobody gets it.")),
+        (VersionStatus::Published, Some(Notice::Forced)) => Some(format!(
+            "{version} was released by an owner, without the approvals that it waited for."
+        )),
+        (VersionStatus::Published, Some(Notice::Due)) => {
+            Some(format!("{version} should have been reviewed again."))
+        }
+        (VersionStatus::Published, None) if !has_latest => {
             Some("There is no version yet that is no prerelease. Name the version to install it.".to_owned())
         }
-        VersionStatus::Published => None,
+        (VersionStatus::Published, None) => None,
     }
 }
 

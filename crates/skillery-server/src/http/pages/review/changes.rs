@@ -104,6 +104,8 @@ fn permission(diff: PermissionDiff) -> Permission {
         "packages" => "install packages",
         "skills" => "call skills",
         "allowed-tools" => "use tools unasked",
+        "program" => "be run as a program",
+        "undeclared" => "anything: it does not say what",
         "unreadable" => "cannot be read",
         other => other,
     };
