@@ -65,7 +65,7 @@ async function look(browser, row, states, colorScheme, viewport) {
   const { page } = watch;
   try {
     watch.expected = row.status ?? 200;
-    const answer = await page.goto(world.url + row.path);
+    const answer = await page.goto(world.url + row.path.replace("{webhook}", world.webhooks[row.as]));
     await page.waitForLoadState("networkidle");
     must(answer.status() === watch.expected, `it is answered with ${answer.status()}`);
     must((await page.content()).includes(row.has), `it does not say “${row.has}”`);

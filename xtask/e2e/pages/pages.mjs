@@ -92,6 +92,8 @@ export const PAGES = [
   { name: "telling", path: "/account/notifications/settings", as: "ada", has: "Waits for you" },
   { name: "telling-reader", path: "/account/notifications/settings", as: "dan", has: "may not see to it" },
   { name: "webhooks", path: "/account/webhooks", as: "ada", has: "Add a webhook" },
+  { name: "webhook", path: "/account/webhooks/{webhook}", as: "ben", has: "Send a test" },
+  { name: "webhook-namespace", path: "/orgs/acme/docs/webhooks/{webhook}", as: "ada", has: "Send a test" },
   { name: "webhooks-namespace", path: "/orgs/acme/docs/webhooks", as: "ada", has: "Add a webhook" },
   { name: "webhooks-stranger", path: "/orgs/acme/webhooks", as: "dan", status: 404, has: "no such org" },
   { name: "audit-namespace", path: "/orgs/acme/audit", as: "ada", has: "version.published" },

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
     let told = json!({
         "url": registry.url, "program": program, "folder": folder.path(), "browser": browser,
         "screens": screens, "only": args.only,
+        "webhooks": { "ada": stock.webhooks[0], "ben": stock.webhooks[1] },
         "tokens": {
             "admin": stock.admin.token, "ada": stock.ada.token, "ben": stock.ben.token, "dan": stock.dan.token,
         },

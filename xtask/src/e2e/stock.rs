@@ -34,6 +34,8 @@ pub(crate) struct Stock {
     pub(crate) spare_tokens: Vec<String>,
     /// Fingerprints of enrolled keys.
     pub(crate) keys: Vec<String>,
+    /// Ids of webhooks: one of `acme/docs`, one of ben's own.
+    pub(crate) webhooks: [String; 2],
 }
 
 impl Stock {
@@ -47,7 +49,7 @@ impl Stock {
         let ben = person("ben", &everything)?;
         let cleo = person("cleo", &everything)?;
         let dan = person("dan", &["read", "rate"])?;
-        let mut stock = Self { admin, ada, ben, dan, spare_tokens: Vec::new(), keys: Vec::new() };
+        let mut stock = Self { admin, ada, ben, dan, spare_tokens: Vec::new(), keys: Vec::new(), webhooks: Default::default() };
         stock.found(&cleo)?;
         stock.publish_many()?;
         stock.publish_standings()?;

@@ -11,7 +11,7 @@ mod report;
 mod stream;
 mod syslog;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,6 +40,8 @@ const WINDOW: i64 = 60_000_000;
 const MAX_OF_CALLER: usize = 20;
 /// Rows of all callers in a window; what goes beyond is counted in one more.
 const MAX_ROWS: usize = 500;
+/// Rows that wait for a database that does not answer.
+const MAX_CLOSED: usize = MAX_ROWS * 20;
 /// Characters of a path that are kept.
 const MAX_SUBJECT: usize = 200;
 /// What one caller was refused beyond the limit of rows.
@@ -65,7 +67,7 @@ struct Buffer {
     /// Rows of each caller.
     callers: HashMap<Caller, usize>,
     /// Of windows that are over.
-    closed: Vec<Counted>,
+    closed: BTreeMap<u64, Counted>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -191,12 +193,8 @@ impl Denials {
         let mut user = who.map(|who| who.user);
         let key = if buffer.open.len() >= MAX_ROWS {
             (origins, user) = (Origins::default(), None);
-            Key {
-                caller: Caller::All,
-                action: DROPPED.to_owned(),
-                about: About::default(),
-                code: "dropped".to_owned(),
-            }
+            let Denied { action, about, code, .. } = dropped(now, now);
+            Key { caller: Caller::All, action, about, code }
         } else if of_caller >= MAX_OF_CALLER {
             let code = "more".to_owned();
             Key { caller: key.caller, action: MORE.to_owned(), about: About::default(), code }
@@ -231,6 +229,21 @@ impl Denials {
     }
 }
 
+/// The row that counts what has none of its own.
+fn dropped(at: Time, last_at: Time) -> Denied {
+    Denied {
+        id: None,
+        at,
+        last_at,
+        times: 1,
+        action: DROPPED.to_owned(),
+        user: None,
+        origin: Origins::default(),
+        about: About::default(),
+        code: "dropped".to_owned(),
+    }
+}
+
 impl Buffer {
     /// Begins another window, when it is time.
     fn turn(&mut self, now: Time) {
@@ -240,10 +253,19 @@ impl Buffer {
         }
         self.window = window;
         self.callers.clear();
-        let over = self.open.drain().map(|(_, counted)| counted);
-        self.closed.extend(over.filter(|counted| counted.denied.times > counted.written));
-        // Only where the database does not answer for minutes do they become many.
-        self.closed.truncate(MAX_ROWS * 20);
+        let over = self.open.drain().map(|(_, counted)| (counted.serial, counted));
+        self.closed.extend(over.filter(|(_, counted)| counted.denied.times > counted.written));
+        self.cut();
+    }
+
+    /// Only where the database does not answer for minutes do rows become many. Then the newest are one row, with their number.
+    fn cut(&mut self) {
+        let Some(last) = self.closed.keys().nth(MAX_CLOSED).copied() else { return };
+        let cut = self.closed.split_off(&last);
+        let times = cut.values().map(|counted| counted.denied.times - counted.written).sum();
+        let (Some(first), Some(last)) = (cut.values().next(), cut.values().next_back()) else { return };
+        let denied = Denied { times, ..dropped(first.denied.at, last.denied.last_at) };
+        self.closed.insert(last.serial, Counted { serial: last.serial, written: 0, denied });
     }
 
     /// Counts it in a row that there is.
@@ -256,7 +278,7 @@ impl Buffer {
 
     /// What is to be written: what is new, and what counts more and will not count more again.
     fn unwritten(&mut self, is_last: bool) -> Vec<Counted> {
-        let mut all = std::mem::take(&mut self.closed);
+        let mut all: Vec<Counted> = std::mem::take(&mut self.closed).into_values().collect();
         let open = self.open.values().filter(|counted| {
             counted.denied.id.is_none() || (is_last && counted.denied.times > counted.written)
         });
@@ -266,8 +288,11 @@ impl Buffer {
     }
 
     fn is_written(&mut self, serial: u64, id: i64, times: i64) {
-        let closed = self.closed.iter_mut();
-        if let Some(counted) = self.open.values_mut().chain(closed).find(|counted| counted.serial == serial) {
+        let counted = match self.closed.get_mut(&serial) {
+            Some(closed) => Some(closed),
+            None => self.open.values_mut().find(|counted| counted.serial == serial),
+        };
+        if let Some(counted) = counted {
             counted.denied.id = Some(id);
             counted.written = times;
         }
@@ -275,12 +300,9 @@ impl Buffer {
 
     fn give_back(&mut self, all: Vec<Counted>) {
         // Those that are still open were copied.
-        let is_open = |serial: u64| self.open.values().any(|open| open.serial == serial);
-        let back: Vec<Counted> = all.into_iter().filter(|counted| !is_open(counted.serial)).collect();
-        for counted in back {
-            if !self.closed.iter().any(|closed| closed.serial == counted.serial) {
-                self.closed.push(counted);
-            }
+        let open: BTreeSet<u64> = self.open.values().map(|counted| counted.serial).collect();
+        for counted in all.into_iter().filter(|counted| !open.contains(&counted.serial)) {
+            self.closed.entry(counted.serial).or_insert(counted);
         }
     }
 }
@@ -363,4 +385,33 @@ fn plain(text: &str) -> String {
 
 fn hidden_code() -> String {
     ProblemCode::SkillNotFound.as_str().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_too_long_is_counted_all_the_same() {
+        let denials = Denials::default();
+        let (windows, callers, each) = (25_i64, 40_u8, 20_i64);
+        for window in 0..windows {
+            let now = Time::from_micros(window * WINDOW);
+            for caller in 0..callers {
+                let address = Some(IpAddr::from([10, 0, 0, caller]));
+                let origin = Origin::request("api", address, String::new(), None);
+                for number in 0..each {
+                    let action = format!("GET /{number}");
+                    denials.count(now, &origin, action, About::default(), "forbidden".to_owned());
+                }
+            }
+        }
+        let mut buffer = denials.buffer.lock().unwrap();
+        buffer.turn(Time::from_micros(windows * WINDOW));
+        let rows = buffer.unwritten(true);
+        assert_eq!(rows.len(), MAX_CLOSED + 1);
+        let times: i64 = rows.iter().map(|row| row.denied.times).sum();
+        assert_eq!(times, windows * i64::from(callers) * each);
+        assert_eq!(rows.last().unwrap().denied.action, DROPPED);
+    }
 }

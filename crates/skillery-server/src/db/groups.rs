@@ -20,7 +20,7 @@ pub struct Membership {
     pub entry: u64,
 }
 
-/// The ids of the members of a group, in order, and the number of its log entry; nothing where there is no such group.
+/// The ids of the members of a group, in order; nothing where there is no such group.
 pub async fn members(tx: &mut Tx, namespace: &Namespace, name: &Segment) -> Result<Option<Vec<String>>> {
     let is_there = sqlx::query_scalar::<_, i64>(
         "SELECT log_index FROM reviewer_groups WHERE namespace = $1 AND name = $2",

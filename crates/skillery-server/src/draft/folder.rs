@@ -82,8 +82,7 @@ pub fn check(
     };
     let presented = Presented { statement: request.statement, signatures: request.signatures };
     let visibility = request.visibility.or(told.visibility);
-    let draft =
-        Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default() };
+    let draft = Draft { id, visibility, has_author: author.is_some(), row, signed: Checked::default() };
     Ok((draft, packed, presented))
 }
 

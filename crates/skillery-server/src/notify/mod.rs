@@ -1,8 +1,8 @@
 //! Notifications: who is told of what happened, and by which ways.
 //!
 //! A follower of the log ([`follow`]) finds out whom an entry concerns and tells them in batches, each in one short transaction
-//! with how far it has come. What is to be sent lies in the database until it has arrived ([`deliver`]), so that neither a crash
-//! nor another server makes any of it lost or twice. Nobody is told of what they may not see: that is looked at when they are
+//! with how far it has come. What is to be sent lies in the database until it has arrived ([`deliver`]), so that none of it is
+//! lost; what a crash cuts off may come twice. Nobody is told of what they may not see: that is looked at when they are
 //! told, when they read, and when something is sent.
 
 mod addresses;

@@ -119,7 +119,7 @@ async fn visible(app: &App, caller: &Caller, id: &str) -> Result<(Identity, Webh
     if is_allowed { Ok(((**identity).clone(), row)) } else { Err(not_found()) }
 }
 
-/// The caller's own webhooks, or those of a namespace and of those above it.
+/// The caller's own webhooks, or those of a namespace.
 pub async fn all(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> Result<WebhooksResponse> {
     let rows = match namespace {
         None => table::of_user(app.db.reader(), &owner(caller)?.user.id).await?,

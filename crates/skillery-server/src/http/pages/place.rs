@@ -308,7 +308,9 @@ mod tests {
             desk::ARRIVAL,
         ];
         let paths = ROWS.split("path: \"").skip(1).filter_map(|rest| rest.split(['"', '?']).next());
-        let looked_at: Vec<_> = paths.filter_map(|path| Some(of(path).ok()?.route())).collect();
+        // What a run makes has another id each time.
+        let path = |path: &str| path.replace("{webhook}", "00000000-0000-7000-8000-000000000000");
+        let looked_at: Vec<_> = paths.filter_map(|row| Some(of(&path(row)).ok()?.route())).collect();
         for (method, route, _) in super::super::ROUTES.iter().chain(desk::ROUTES) {
             let is_page = *method == "get" && !OTHERS.contains(route);
             assert!(!is_page || looked_at.contains(route), "{route} has no row in pages.mjs");

@@ -204,10 +204,12 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
         (VersionStatus::Yanked, _) => {
             Some(format!("{version} was yanked{because}. It installs only where it is named exactly."))
         }
-        (VersionStatus::Quarantined, _) => Some(format!("{version} is quarantined{because}. Nobody gets it.")),
-        (VersionStatus::Published, Some(Notice::Forced)) => Some(format!(
-            "{version} was released by an owner, without the approvals that it waited for."
-        )),
+        (VersionStatus::Quarantined, _) => {
+            Some(format!("{version} is quarantined{because}. Nobody gets it."))
+        }
+        (VersionStatus::Published, Some(Notice::Forced)) => {
+            Some(format!("{version} was released by an owner, without the approvals that it waited for."))
+        }
         (VersionStatus::Published, Some(Notice::Due)) => {
             Some(format!("{version} should have been reviewed again."))
         }

@@ -4,8 +4,8 @@ use axum::http::Method;
 use serde_json::json;
 
 use super::{ADMIN, TestApp};
-use crate::tests::skill;
 use crate::notify;
+use crate::tests::skill;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_installed_or_starred_a_skill_is_told_of_its_new_version_and_reads_it() {

@@ -498,7 +498,9 @@ async fn a_version_is_approved_refused_and_released_by_force() {
     assert!(page.contains("released without approvals") && page.contains("The fix is urgent."), "{page}");
     // Whoever comes by is told.
     let mut anybody = Browser::new(&app);
-    assert!(anybody.page("/acme/tool").await.contains("1.1.0 was released by an owner, without the approvals"));
+    assert!(
+        anybody.page("/acme/tool").await.contains("1.1.0 was released by an owner, without the approvals")
+    );
     assert!(anybody.page("/acme/tool/versions").await.contains("<span class=\"pill warn\">forced</span>"));
     // The second of two looks at it, and that is noted.
     let mut rob = Browser::signed_in(&app, &people.rob).await;

@@ -40,9 +40,10 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
         NotificationKind::CommentPosted => {
             ("Comments", "Somebody wrote about a skill of yours, or answered you.")
         }
-        NotificationKind::Finding => {
-            ("Findings", "A version was published, where you review, in which the rules find a warning or an error.")
-        }
+        NotificationKind::Finding => (
+            "Findings",
+            "A version was published, where you review, in which the rules find a warning or an error.",
+        ),
         NotificationKind::AccessChanged => {
             ("Your access", "Your roles, tokens, keys, webhooks or addresses were changed.")
         }
