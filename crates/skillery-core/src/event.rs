@@ -2,6 +2,7 @@
 
 mod about;
 mod entry;
+mod of_comment;
 mod publisher;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::sign::review::ReviewMark;
 use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
 pub use entry::{Audience, LogEntry};
+pub use of_comment::OfComment;
 pub use publisher::PublisherMatch;
 
 /// A change. The tag is the entry's kind; the rest its body. Bodies hold no name of a person, no text that a person
@@ -440,44 +442,19 @@ pub enum Event {
     /// A user commented on a skill, or answered a comment. What it says is none of the log's, and neither is its digest: of a
     /// short text it would tell what it was.
     #[serde(rename = "comment.posted")]
-    CommentPosted {
-        /// The skill.
-        skill: SkillId,
-        /// The comment's id.
-        comment: String,
-    },
+    CommentPosted(OfComment),
     /// A comment says something else.
     #[serde(rename = "comment.edited")]
-    CommentEdited {
-        /// The skill.
-        skill: SkillId,
-        /// The comment's id.
-        comment: String,
-    },
+    CommentEdited(OfComment),
     /// A comment was taken back by its author.
     #[serde(rename = "comment.deleted")]
-    CommentDeleted {
-        /// The skill.
-        skill: SkillId,
-        /// The comment's id.
-        comment: String,
-    },
+    CommentDeleted(OfComment),
     /// A moderator hid a comment.
     #[serde(rename = "comment.hidden")]
-    CommentHidden {
-        /// The skill.
-        skill: SkillId,
-        /// The comment's id.
-        comment: String,
-    },
+    CommentHidden(OfComment),
     /// A moderator showed a comment again.
     #[serde(rename = "comment.unhidden")]
-    CommentUnhidden {
-        /// The skill.
-        skill: SkillId,
-        /// The comment's id.
-        comment: String,
-    },
+    CommentUnhidden(OfComment),
     /// An author of a skill answered a review, or answers something else.
     #[serde(rename = "review.answered")]
     ReviewAnswered {

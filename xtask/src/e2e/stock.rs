@@ -49,7 +49,15 @@ impl Stock {
         let ben = person("ben", &everything)?;
         let cleo = person("cleo", &everything)?;
         let dan = person("dan", &["read", "rate"])?;
-        let mut stock = Self { admin, ada, ben, dan, spare_tokens: Vec::new(), keys: Vec::new(), webhooks: Default::default() };
+        let mut stock = Self {
+            admin,
+            ada,
+            ben,
+            dan,
+            spare_tokens: Vec::new(),
+            keys: Vec::new(),
+            webhooks: Default::default(),
+        };
         stock.found(&cleo)?;
         stock.publish_many()?;
         stock.publish_standings()?;
@@ -61,6 +69,14 @@ impl Stock {
             let made = stock.admin.call("POST", "/tokens", &asked)?;
             stock.spare_tokens.extend(made["id"].as_str().map(str::to_owned));
         }
+        let webhook = |caller: &Caller, asked: Value| -> Result<String> {
+            let made = caller.call("POST", "/notifications/webhooks", &asked)?;
+            Ok(made["webhook"]["id"].as_str().context("no webhook was made")?.to_owned())
+        };
+        stock.webhooks = [
+            webhook(&stock.ada, json!({"url": "https://hooks.invalid/team", "namespace": "acme/docs"}))?,
+            webhook(&stock.ben, json!({"url": "https://hooks.invalid/mine"}))?,
+        ];
         stock.enrol(program, &registry.url, folder)?;
         Ok(stock)
     }

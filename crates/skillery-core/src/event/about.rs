@@ -1,6 +1,6 @@
 //! What a change is called, what it is about, and who may read of it.
 
-use super::{Audience, Event};
+use super::{Audience, Event, OfComment};
 use crate::{SkillId, Version};
 
 impl Event {
@@ -49,11 +49,11 @@ impl Event {
             Self::SkillUnrated { .. } => "skill.unrated",
             Self::SkillStarred { .. } => "skill.starred",
             Self::SkillUnstarred { .. } => "skill.unstarred",
-            Self::CommentPosted { .. } => "comment.posted",
-            Self::CommentEdited { .. } => "comment.edited",
-            Self::CommentDeleted { .. } => "comment.deleted",
-            Self::CommentHidden { .. } => "comment.hidden",
-            Self::CommentUnhidden { .. } => "comment.unhidden",
+            Self::CommentPosted(_) => "comment.posted",
+            Self::CommentEdited(_) => "comment.edited",
+            Self::CommentDeleted(_) => "comment.deleted",
+            Self::CommentHidden(_) => "comment.hidden",
+            Self::CommentUnhidden(_) => "comment.unhidden",
             Self::ReviewAnswered { .. } => "review.answered",
             Self::ReviewAnswerRemoved { .. } => "review.answer-removed",
             Self::ReviewHidden { .. } => "review.hidden",
@@ -103,11 +103,11 @@ impl Event {
             | Self::SkillUnrated { skill }
             | Self::SkillStarred { skill }
             | Self::SkillUnstarred { skill }
-            | Self::CommentPosted { skill, .. }
-            | Self::CommentEdited { skill, .. }
-            | Self::CommentDeleted { skill, .. }
-            | Self::CommentHidden { skill, .. }
-            | Self::CommentUnhidden { skill, .. }
+            | Self::CommentPosted(OfComment { skill, .. })
+            | Self::CommentEdited(OfComment { skill, .. })
+            | Self::CommentDeleted(OfComment { skill, .. })
+            | Self::CommentHidden(OfComment { skill, .. })
+            | Self::CommentUnhidden(OfComment { skill, .. })
             | Self::ReviewAnswered { skill, .. }
             | Self::ReviewAnswerRemoved { skill, .. }
             | Self::ReviewHidden { skill, .. }
@@ -144,11 +144,11 @@ impl Event {
     pub fn is_said(&self) -> bool {
         matches!(
             self,
-            Self::CommentPosted { .. }
-                | Self::CommentEdited { .. }
-                | Self::CommentDeleted { .. }
-                | Self::CommentHidden { .. }
-                | Self::CommentUnhidden { .. }
+            Self::CommentPosted(_)
+                | Self::CommentEdited(_)
+                | Self::CommentDeleted(_)
+                | Self::CommentHidden(_)
+                | Self::CommentUnhidden(_)
                 | Self::ReviewAnswered { .. }
                 | Self::ReviewAnswerRemoved { .. }
                 | Self::ReviewHidden { .. }

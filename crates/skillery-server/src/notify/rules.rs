@@ -1,6 +1,6 @@
 //! Whom an entry of the log concerns.
 
-use skillery_core::event::{Event, LogEntry};
+use skillery_core::event::{Event, LogEntry, OfComment};
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
@@ -152,7 +152,9 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             rule.notification.source = format!("rated:{}:{actor}", skill.key());
             vec![rule]
         }
-        Event::CommentPosted { skill, comment } => commented(db, entry, &skill.key(), comment).await?,
+        Event::CommentPosted(OfComment { skill, comment }) => {
+            commented(db, entry, &skill.key(), comment).await?
+        }
         // Of an answer that was taken back meanwhile nobody is told.
         Event::ReviewAnswered { skill, user, .. } => {
             let key = skill.key();

@@ -1,7 +1,7 @@
 //! `skillery log list`: shows what was changed in the registry, by whom and when.
 
 use clap::Args;
-use skillery_core::event::{Event, LogEntry};
+use skillery_core::event::{Event, LogEntry, OfComment};
 
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Tone, counted, left, moment, right};
@@ -116,11 +116,11 @@ pub(super) fn about(event: &Event) -> String {
         Event::VersionHeld { skill, version, why, .. } => format!("{skill} {version} {why}"),
         Event::VisibilityChanged { skill, visibility } => format!("{skill} {visibility}"),
         Event::SkillRated { skill, tenths } => format!("{skill} {}.{}", tenths / 10, tenths % 10),
-        Event::CommentPosted { skill, comment }
-        | Event::CommentEdited { skill, comment }
-        | Event::CommentDeleted { skill, comment }
-        | Event::CommentHidden { skill, comment }
-        | Event::CommentUnhidden { skill, comment } => format!("{skill} {comment}"),
+        Event::CommentPosted(OfComment { skill, comment })
+        | Event::CommentEdited(OfComment { skill, comment })
+        | Event::CommentDeleted(OfComment { skill, comment })
+        | Event::CommentHidden(OfComment { skill, comment })
+        | Event::CommentUnhidden(OfComment { skill, comment }) => format!("{skill} {comment}"),
         Event::ReviewAnswered { skill, user, .. }
         | Event::ReviewAnswerRemoved { skill, user }
         | Event::ReviewHidden { skill, user }

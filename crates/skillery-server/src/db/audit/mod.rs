@@ -205,7 +205,7 @@ fn is_of_members(event: &Event) -> bool {
     KINDS.iter().any(|start| kind.starts_with(start))
         || matches!(
             event,
-            Event::VisibilityChanged { .. } | Event::CommentHidden { .. } | Event::CommentUnhidden { .. }
+            Event::VisibilityChanged { .. } | Event::CommentHidden(_) | Event::CommentUnhidden(_)
         )
 }
 

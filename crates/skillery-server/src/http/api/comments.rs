@@ -7,7 +7,7 @@ use axum::response::Response;
 use skillery_core::api::{
     Comment, CommentRequest, CommentTextsResponse, CommentsResponse, EditCommentRequest, HideRequest,
 };
-use skillery_core::event::Event;
+use skillery_core::event::{Event, OfComment};
 use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId};
 
 use crate::access::{Caller, Identity, skill_not_found};
@@ -189,7 +189,7 @@ pub async fn say(app: &App, caller: &Caller, id: &SkillId, request: CommentReque
                     }
                 }
                 table::insert(tx, &new, &key, request.parent.as_deref(), &user.user.id, &text).await?;
-                let event = Event::CommentPosted { skill: skill.id.clone(), comment: new.clone() };
+                let event = Event::CommentPosted(OfComment { skill: skill.id.clone(), comment: new.clone() });
                 tx.append(Some(&user.user.id), event);
                 now_shown(tx, &key, &new, &viewer).await
             })
@@ -389,20 +389,20 @@ async fn apply(
                 return Err(Failure::new(ProblemCode::TooManyComments, detail));
             }
             table::edit(tx, found, &text).await?;
-            Some(Event::CommentEdited { skill, comment })
+            Some(Event::CommentEdited(OfComment { skill, comment }))
         }
         Change::Delete if found.deleted_at.is_none() => {
             table::delete(tx, &comment).await?;
-            Some(Event::CommentDeleted { skill, comment })
+            Some(Event::CommentDeleted(OfComment { skill, comment }))
         }
         Change::Hide(reason) if !found.is_hidden => {
             table::set_hidden(tx, &comment, user, is_site_admin, Some(&reason)).await?;
-            Some(Event::CommentHidden { skill, comment })
+            Some(Event::CommentHidden(OfComment { skill, comment }))
         }
         Change::Unhide if found.is_hidden => {
             check_may_show(is_site_admin, found.by_registry, *user == found.user)?;
             table::set_hidden(tx, &comment, user, is_site_admin, None).await?;
-            Some(Event::CommentUnhidden { skill, comment })
+            Some(Event::CommentUnhidden(OfComment { skill, comment }))
         }
         _ => None,
     })

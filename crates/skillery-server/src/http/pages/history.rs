@@ -105,11 +105,11 @@ fn words(event: &Event) -> &'static str {
         Event::ReviewAnswerRemoved { .. } => "An answer to a review was taken back",
         Event::ReviewHidden { .. } => "A moderator hid the text of a review",
         Event::ReviewUnhidden { .. } => "A moderator showed the text of a review again",
-        Event::CommentPosted { .. } => "Somebody wrote a comment",
-        Event::CommentEdited { .. } => "Somebody changed a comment of theirs",
-        Event::CommentDeleted { .. } => "Somebody took a comment back",
-        Event::CommentHidden { .. } => "A moderator hid a comment",
-        Event::CommentUnhidden { .. } => "A moderator showed a comment again",
+        Event::CommentPosted(_) => "Somebody wrote a comment",
+        Event::CommentEdited(_) => "Somebody changed a comment of theirs",
+        Event::CommentDeleted(_) => "Somebody took a comment back",
+        Event::CommentHidden(_) => "A moderator hid a comment",
+        Event::CommentUnhidden(_) => "A moderator showed a comment again",
         _ => "Something changed that this page has no words for",
     }
 }
