@@ -87,3 +87,34 @@ impl AsRef<[u8]> for Kept {
         &self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_goes_on_when_nobody_waits_for_it() {
+        let turns = Turns::default();
+        let ((go, wait), (done, is_done)) = (channel(), channel());
+        let turn = turns.turn().await.unwrap();
+        let work = turn.work(move || {
+            wait.recv().unwrap();
+            done.send(()).unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            _ = work => panic!("it has not waited"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(turn);
+        assert!(turns.are_taken());
+        go.send(()).unwrap();
+        is_done.recv().unwrap();
+        while turns.are_taken() {
+            tokio::task::yield_now().await;
+        }
+    }
+}

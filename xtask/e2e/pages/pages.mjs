@@ -77,6 +77,7 @@ export const PAGES = [
   { name: "admin-limits", path: "/admin/limits", as: "admin", has: "body_bytes" },
   { name: "admin-jobs", path: "/admin/jobs", as: "admin", has: "search index" },
   { name: "admin-log", path: "/admin/log", as: "admin", has: "version.published" },
+  { name: "admin-reports", path: "/admin/reports", as: "admin", has: "Open" },
   { name: "admin-refused", path: "/admin", as: "ada", status: 403, has: "admin" },
   { name: "ratings-author", path: "/acme/tool-00/ratings?user=ben&form=answer", as: "ada", has: "Your answer" },
   { name: "ratings-hostile", path: "/acme/hostile/ratings", as: "ada", has: "Change the answer", hostile: true },

@@ -137,7 +137,7 @@ async fn badges_are_pictures_of_facts() {
     app.settle().await;
     assert_eq!(shown(&mut browser, "rating.svg").await, "rating: 4.5/5 (1)");
     assert_eq!(shown(&mut browser, "installs.svg").await, "installs: 1");
-    let missing = browser.get("/acme/tool/badge/health.svg").await;
+    let missing = browser.get("/acme/tool/badge/weather.svg").await;
     assert_eq!(missing.status, 404);
     assert!(text(&missing).contains("version.svg"), "{}", text(&missing));
     assert_eq!(browser.get("/acme/nothing/badge/version.svg").await.status, 404);

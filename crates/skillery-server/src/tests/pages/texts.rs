@@ -27,29 +27,6 @@ async fn what_is_nested_without_end_is_shown_as_its_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_nobody_waits_for_any_more_is_made_all_the_same() {
-    let app = TestApp::new().await;
-    publish(&app, "1.0.0", &"word *word* `word`\n\n".repeat(9_000), &[]).await;
-    // It is unpacked first, and then made. Whoever asks leaves both times as soon as it has begun.
-    for _ in 0..2 {
-        let request = axum::http::Request::get("/acme/tool").header("host", "127.0.0.1:8700");
-        let request = app.send(request.body(axum::body::Body::empty()).unwrap());
-        tokio::select! {
-            _ = request => {}
-            () = until(|| app.app.reading.are_taken()) => {}
-        }
-        until(|| !app.app.reading.are_taken()).await;
-    }
-    assert_eq!(app.app.rendered.len(), 1);
-}
-
-async fn until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn pictures_and_links_of_a_skill_stay_in_it() {
     let app = TestApp::new().await;
     app.publish("acme/other", "1.0.0").await;
