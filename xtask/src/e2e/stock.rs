@@ -71,7 +71,7 @@ impl Stock {
         }
         let webhook = |caller: &Caller, asked: Value| -> Result<String> {
             let made = caller.call("POST", "/notifications/webhooks", &asked)?;
-            Ok(made["webhook"]["id"].as_str().context("no webhook was made")?.to_owned())
+            Ok(made["id"].as_str().context("no webhook was made")?.to_owned())
         };
         stock.webhooks = [
             webhook(&stock.ada, json!({"url": "https://hooks.invalid/team", "namespace": "acme/docs"}))?,

@@ -260,11 +260,11 @@ impl About<'_> {
     }
 
     async fn patch(&self, tx: &mut Tx, patch: ReviewCommentPatch, limits: &Limits) -> Result<()> {
+        if patch.text.is_some() && !self.is_author() {
+            let detail = "a comment is changed by who wrote it; answer it instead";
+            return Err(Failure::new(ProblemCode::Forbidden, detail));
+        }
         if let Some(text) = patch.text.filter(|text| *text != self.found.text) {
-            if !self.is_author() {
-                let detail = "a comment is changed by who wrote it; answer it instead";
-                return Err(Failure::new(ProblemCode::Forbidden, detail));
-            }
             if self.found.is_hidden {
                 return Err(comment_not_found(self.id, &self.row.version));
             }
