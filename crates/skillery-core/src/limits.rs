@@ -184,8 +184,8 @@ pub struct Limits {
 #[cfg(feature = "openapi")]
 pub fn limits_document() -> serde_json::Result<String> {
     use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
 
-    let schema = serde_json::to_value(Limits::schema())?;
     let values = serde_json::to_value(Limits::default())?;
     let mut page = String::from(
         "# Limits\n\n\
@@ -194,9 +194,12 @@ pub fn limits_document() -> serde_json::Result<String> {
          times are seconds. `/admin/limits` shows those in force, and [operating](operating.md#settings) says more of some.\n\n\
          | limit | default | of what |\n| --- | --- | --- |\n",
     );
-    for (name, value) in values.as_object().into_iter().flatten() {
-        let what = schema["properties"][name]["description"].as_str().unwrap_or_default();
-        page += &format!("| `{name}` | {value} | {} |\n", what.replace('\n', " "));
+    let RefOr::T(Schema::Object(schema)) = Limits::schema() else { return Ok(page) };
+    // In their order, as some speak of the one before.
+    for (name, property) in schema.properties {
+        let property = serde_json::to_value(property)?;
+        let what = property["description"].as_str().unwrap_or_default().replace('\n', " ");
+        page += &format!("| `{name}` | {} | {what} |\n", values[&name]);
     }
     Ok(page)
 }

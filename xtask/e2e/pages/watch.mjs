@@ -13,6 +13,8 @@ export async function watched(browser, origin, options = {}) {
     if (message.type() !== "error") return;
     // What the browser itself says of a page that is answered with a problem.
     if (watch.expected >= 400 && message.text().includes(`the server responded with a status of ${watch.expected}`)) return;
+    // A picture that its author has not put into the skill.
+    if (message.location().url.includes("/raw/") && message.text().includes("status of 404")) return;
     fault("console", message.text());
   });
   page.on("pageerror", (error) => fault("script", error.message));

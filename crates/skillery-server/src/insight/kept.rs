@@ -34,12 +34,15 @@ type Stamp = (u64, u64, u64);
 /// Installs by day, of one skill.
 pub(super) type Days = Arc<Vec<(String, u64)>>;
 
+/// An answer, with what must be the same still, and when it was made.
+type Made<Same, Answer> = (Same, i64, Arc<Answer>);
+
 /// Counts what an answer takes in memory.
 #[derive(Debug, Clone)]
 struct ByRows;
 
-impl Weighter<AdoptionKey, (Stamp, i64, Arc<AdoptionResponse>)> for ByRows {
-    fn weight(&self, _: &AdoptionKey, (.., answer): &(Stamp, i64, Arc<AdoptionResponse>)) -> u64 {
+impl Weighter<AdoptionKey, Made<Stamp, AdoptionResponse>> for ByRows {
+    fn weight(&self, _: &AdoptionKey, (.., answer): &Made<Stamp, AdoptionResponse>) -> u64 {
         let names = |users: &Vec<String>| users.iter().map(|name| name.len() + 24).sum::<usize>();
         let withdrawn: usize = answer
             .withdrawn
@@ -55,8 +58,8 @@ pub struct Kept {
     /// How often it changed what needs what, or who sees which skill.
     graph: AtomicU64,
     making: Semaphore,
-    reach: Cache<(String, String), (u64, i64, Arc<Reach>), ByFound>,
-    adoption: Cache<AdoptionKey, (Stamp, i64, Arc<AdoptionResponse>), ByRows>,
+    reach: Cache<(String, String), Made<u64, Reach>, ByFound>,
+    adoption: Cache<AdoptionKey, Made<Stamp, AdoptionResponse>, ByRows>,
     days: Cache<String, (i64, Days)>,
 }
 
