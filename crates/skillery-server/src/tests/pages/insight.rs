@@ -71,8 +71,7 @@ async fn how_a_skill_is_used_is_shown_with_its_figures() {
         "{page}"
     );
     let plain = page.replace("&#39;", "'").replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">");
-    let plain =
-        plain.replace("<code>", "`").replace("</code>", "`").replace("&quot;", "\"");
+    let plain = plain.replace("<code>", "`").replace("</code>", "`").replace("&quot;", "\"");
     let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     for part in score["parts"].as_array().unwrap() {
         let hint = part["hint"].as_str().unwrap_or("");
