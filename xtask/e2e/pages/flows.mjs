@@ -482,8 +482,7 @@ export async function flows(browser, world, tell) {
       await tell(`${name}, ${scripts ? "with" : "without"} scripts`, async () => {
         const watch = await watched(browser, world.url, { javaScriptEnabled: scripts });
         // A refused sign-in and a page that is hidden are answered with problems, which the browser writes to its console.
-        watch.expected = { rating: 422, link: 404, hooks: 422 }[name] ?? 200;
-        watch.expected = { rating: 422, link: 404, reviewing: 422 }[name] ?? 200;
+        watch.expected = { rating: 422, link: 404, hooks: 422, reviewing: 422 }[name] ?? 200;
         try {
           await flow(watch.page, world, scripts);
           must(watch.faults.length === 0, watch.faults.join("; "));

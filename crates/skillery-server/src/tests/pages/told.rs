@@ -49,9 +49,9 @@ async fn what_one_is_told_of_is_listed_counted_and_marked_as_read() {
     let all = app.notifications(&anna).await;
     let id = all["notifications"][0]["id"].to_string();
     app.tell().await;
-    assert_eq!(Browser::signed_in(&app, &eve).await.post(PATH, &[("id", &id)]).await.status, 303);
+    assert_eq!(Browser::signed_in(&app, &eve).await.post(PATH, &[("notification", &id)]).await.status, 303);
     assert_eq!(app.notifications(&anna).await["unread"], 5);
-    let fields = [("id", id.as_str()), ("next", "/account/notifications?kind=access-changed")];
+    let fields = [("notification", id.as_str()), ("next", "/account/notifications?kind=access-changed")];
     let answer = browser.post(PATH, &fields).await;
     assert_eq!(answer.headers["location"], "/account/notifications?kind=access-changed&notice=read");
     assert_eq!(app.notifications(&anna).await["unread"], 4);

@@ -153,7 +153,7 @@ pub async fn mark(call: Call) -> Result<Response> {
         let sent = form.filled(name);
         sent.map(|sent| sent.parse().map_err(|_| invalid(name, format!("`{name}` is no number")))).transpose()
     };
-    let request = ReadRequest { ids: number("id")?.into_iter().collect(), up_to: number("up_to")? };
+    let request = ReadRequest { ids: number("notification")?.into_iter().collect(), up_to: number("up_to")? };
     notify::mark_read(&form.app, &form.caller, request).await?;
     Ok(see_other(&notice::with(&form.next(PATH), "read")))
 }
