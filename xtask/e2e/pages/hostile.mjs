@@ -165,7 +165,10 @@ export async function forgeries(browser, world, tell) {
           const before = await context.cookies(world.url);
           const answers = [];
           page.on("response", (answer) => { if (answer.url().startsWith(world.url)) answers.push(answer); });
+          const isSent = (answer) => answer.url().startsWith(world.url) && answer.request().method() === "POST";
+          const sent = kind === "frame" ? undefined : page.waitForResponse(isSent).catch(() => {});
           await page.goto(`${other.url}/${kind}`);
+          await sent;
           await page.waitForTimeout(500);
           const refused = answers.filter((answer) => answer.request().method() === "POST");
           if (kind === "frame") {
