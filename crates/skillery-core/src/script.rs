@@ -165,13 +165,26 @@ pub fn asked(files: &[BundleFile], allowed_tools: Option<&str>) -> Vec<Asked> {
             Err(error) => ask("unreadable", error.to_string()),
         }
     }
-    let tools = allowed_tools.unwrap_or_default().split([' ', ',']).filter(|tool| !tool.is_empty());
-    asked.extend(tools.map(|tool| Asked {
+    asked.extend(tools(allowed_tools.unwrap_or_default()).map(|tool| Asked {
         path: SKILL_FILE.to_owned(),
         permission: "allowed-tools",
         value: tool.to_owned(),
     }));
     asked
+}
+
+/// Each tool with what stands behind it in parentheses, in which blanks and commas part nothing: `Bash(git add:*) Read`.
+fn tools(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    let parts = move |character: char| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && matches!(character, ' ' | ',')
+    };
+    text.split(parts).filter(|tool| !tool.is_empty())
 }
 
 /// The same, each as a word, in order: `host:api.example.com:443`. What a version has and the one before it has not is new.
@@ -320,6 +333,12 @@ def main(): ...
             file("run.sh", true, "echo"),
             file("notes.md", false, "text"),
         ];
+        assert_eq!(
+            asked_for(&[], Some("Bash(rm build/, x) Read,Bash(git add:*) Edit(a")),
+            ["tool:Bash(git add:*)", "tool:Bash(rm build/, x)", "tool:Edit(a", "tool:Read"]
+        );
+        // An open parenthesis makes one of all that follows.
+        assert_eq!(asked_for(&[], Some("Edit(a Read")), ["tool:Edit(a Read"]);
         let asked = asked_for(&files, Some("Read Bash(git:*)"));
         assert_eq!(
             asked,

@@ -221,8 +221,11 @@ async fn preferences(session: &Session, args: &PreferencesArgs) -> CommandResult
         }
         page.grid(grid);
     })?;
-    if !all.mail {
-        session.output.note(why_no_mail(&client.email().await?));
+    // A token that may read this may not be allowed to ask for the address.
+    if !all.mail
+        && let Ok(state) = client.email().await
+    {
+        session.output.note(why_no_mail(&state));
     }
     Ok(Exit::Done)
 }

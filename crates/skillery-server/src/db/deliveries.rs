@@ -187,7 +187,7 @@ pub async fn due(db: &Db, way: Way, now: Time, most: usize, each: usize) -> Resu
         "SELECT d.id FROM (SELECT id, user_id, next_at, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY next_at, id) AS place \
          FROM deliveries WHERE {is_due}) AS d LEFT JOIN (SELECT user_id, COUNT(*) AS number FROM deliveries \
          WHERE taken_by IS NOT NULL AND {} AND next_at > $1 GROUP BY user_id) AS busy ON busy.user_id = d.user_id \
-         WHERE d.place + COALESCE(busy.number, 0) <= $2 ORDER BY d.place, d.next_at, d.id LIMIT $3",
+         WHERE d.place + COALESCE(busy.number, 0) <= $2 ORDER BY d.place + COALESCE(busy.number, 0), d.next_at, d.id LIMIT $3",
         way.condition()
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(text))

@@ -30,7 +30,7 @@ pub mod needs;
 pub mod notifications;
 pub mod oidc;
 pub mod orgs;
-mod policy_history;
+pub mod policy_history;
 pub mod publishing;
 pub mod ratings;
 pub mod registry;

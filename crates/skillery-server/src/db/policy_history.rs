@@ -4,6 +4,7 @@ use skillery_core::Namespace;
 use skillery_core::api::PolicyChange;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Db, from_json};
@@ -38,18 +39,35 @@ pub async fn history(
     .await?;
     let mut changes = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (place, policy) = match from_json::<Event>(row.try_get(3)?)? {
-            Event::PolicySet { namespace, policy } => (namespace, Some(policy)),
-            Event::PolicyRemoved { namespace } => (namespace, None),
-            _ => continue,
-        };
-        changes.push(PolicyChange {
-            namespace: place,
-            policy,
-            at: Time::from_micros(row.try_get(1)?),
-            by: row.try_get(2)?,
-            log_index: u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::internal)?,
-        });
+        changes.extend(change(row)?);
     }
     Ok((u64::try_from(total).unwrap_or(0), changes))
+}
+
+/// The change that the entry of this number made of the policy of a namespace, if it did.
+pub async fn of_entry(db: &Db, namespace: &Namespace, index: u64) -> Result<Option<PolicyChange>> {
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT l.idx, l.at, u.name, l.body FROM (SELECT idx, at, actor, body FROM log WHERE idx = $2 \
+         AND kind IN ('policy.set', 'policy.removed') AND {PLACE} = $1) l LEFT JOIN users u ON u.id = l.actor"
+    )))
+    .bind(namespace.key())
+    .bind(i64::try_from(index).unwrap_or(i64::MAX))
+    .fetch_optional(db.reader())
+    .await?;
+    Ok(row.as_ref().map(change).transpose()?.flatten())
+}
+
+fn change(row: &AnyRow) -> Result<Option<PolicyChange>> {
+    let (namespace, policy) = match from_json::<Event>(row.try_get(3)?)? {
+        Event::PolicySet { namespace, policy } => (namespace, Some(policy)),
+        Event::PolicyRemoved { namespace } => (namespace, None),
+        _ => return Ok(None),
+    };
+    Ok(Some(PolicyChange {
+        namespace,
+        policy,
+        at: Time::from_micros(row.try_get(1)?),
+        by: row.try_get(2)?,
+        log_index: u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::internal)?,
+    }))
 }

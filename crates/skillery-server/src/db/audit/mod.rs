@@ -199,8 +199,18 @@ impl Record {
 
 /// Whether only members of the org may do this. What everybody may do, whoever does it does as anybody.
 fn is_of_members(event: &Event) -> bool {
-    const KINDS: [&str; 8] =
-        ["version.", "org.", "member.", "policy.", "group.", "publisher.", "webhook.", "key."];
+    const KINDS: [&str; 10] = [
+        "version.",
+        "org.",
+        "member.",
+        "policy.",
+        "group.",
+        "publisher.",
+        "webhook.",
+        "key.",
+        "review.",
+        "insight.",
+    ];
     let kind = event.kind();
     KINDS.iter().any(|start| kind.starts_with(start))
         || matches!(

@@ -24,9 +24,10 @@ use super::namespace::Head;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
+use crate::db::policy_history;
 use crate::failure::Result;
 use crate::http::api::policy::{self as api, Seen, is_of};
-use crate::http::call::Call;
+use crate::http::call::{Call, Page};
 use crate::text::invalid;
 pub use history::show as history;
 use told::{Differs, ROLES, Row, differs, rows};
@@ -209,15 +210,17 @@ async fn meanwhile(
     now: Option<&PublishPolicy>,
     seen: Option<u64>,
 ) -> Result<Meanwhile> {
-    let all = crate::http::call::Page { limit: usize::MAX, offset: 0 };
-    let changes = api::history_of(app, caller, namespace, all).await?.changes;
-    let before = seen.and_then(|seen| changes.iter().find(|change| change.log_index == seen));
-    let before = before.and_then(|change| change.policy.as_ref());
-    let last = changes.first();
+    let newest = Page { limit: 1, offset: 0 };
+    let last = api::history_of(app, caller, namespace, newest).await?.changes.pop();
+    let before = match seen {
+        Some(seen) => policy_history::of_entry(&app.db, namespace, seen).await?,
+        None => None,
+    };
+    let before = before.and_then(|change| change.policy);
     Ok(Meanwhile {
-        by: last.and_then(|change| change.by.clone()).unwrap_or_else(|| "Somebody".to_owned()),
-        at: last.map_or_else(|| app.environment.now(), |change| change.at),
-        differs: differs(before, now),
+        at: last.as_ref().map_or_else(|| app.environment.now(), |change| change.at),
+        by: last.and_then(|change| change.by).unwrap_or_else(|| "Somebody".to_owned()),
+        differs: differs(before.as_ref(), now),
     })
 }
 
