@@ -194,6 +194,10 @@ impl TestApp {
         while weak.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
+        // Whoever had it last may still be taking it apart, and the lock of the folder with it.
+        while crate::folder_lock::take(&settings.data).unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
         (settings, environment, folder)
     }
 

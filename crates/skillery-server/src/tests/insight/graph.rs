@@ -183,7 +183,7 @@ async fn of_what_is_needed_only_so_many_versions_are_looked_at() {
     // As many versions as a skill may have.
     let columns: Vec<String> = {
         let name = if super::super::is_postgres() {
-            "SELECT column_name FROM information_schema.columns WHERE table_name = 'versions' AND table_schema = current_schema()"
+            "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_name = 'versions' AND table_schema = current_schema()"
         } else {
             "SELECT name FROM pragma_table_info('versions')"
         };

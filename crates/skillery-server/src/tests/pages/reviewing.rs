@@ -405,7 +405,7 @@ async fn lines_are_spoken_about_and_threads_resolved() {
     location(&rita.post(REVIEW, &hide).await);
     let page = rita.page(REVIEW).await;
     assert!(!page.contains("Said better.") && page.contains("It was taken away."), "{page}");
-    for wrong in ["nothing", "00000000-0000-0000-0000-000000000000", "<script>"] {
+    for wrong in ["nothing", "00000000-0000-0000-0000-000000000000", "%3Cscript%3E"] {
         assert_eq!(rita.get(&format!("{REVIEW}?thread={wrong}")).await.status, 404);
     }
     // A reader of the namespace is told nothing of it.
