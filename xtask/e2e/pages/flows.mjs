@@ -298,7 +298,7 @@ async function told(page, world, scripts) {
   }
   const bar = page.getByRole("navigation", { name: "Account" });
   must(await bar.getByText(/notifications? not read/).count() === 1, "the bar does not say how many");
-  await page.getByLabel("About").selectOption("skill-rated");
+  await page.getByLabel("About", { exact: true }).selectOption("skill-rated");
   await page.getByLabel("Not read", { exact: true }).check();
   await page.getByRole("button", { name: "Show" }).click();
   await page.waitForURL(/kind=skill-rated/);
