@@ -1,5 +1,5 @@
 //! A skill with all that its pages may have to show: long instructions, many files and versions, what it needs and what
-//! needs it, ratings of many people, comments.
+//! needs it, ratings and installs of many people, comments, reports, and a version that waits for approval.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -17,6 +17,8 @@ use crate::registry::Registry;
 pub const ID: &str = "handbook/manual";
 /// Its newest version.
 pub const NEWEST: &str = "1.39.0";
+/// The version that waits for approval.
+pub const PENDING: &str = "2.0.0";
 /// A file of it.
 pub const FILE: &str = "scripts/step_07.py";
 
@@ -25,6 +27,7 @@ const FILES: usize = 30;
 const SECTIONS: usize = 30;
 const NEEDED_BY: usize = 60;
 const READERS: usize = 100;
+const THREADS: usize = 40;
 const FILE_BYTES: usize = 6_144;
 
 /// Publishes it.
@@ -40,7 +43,52 @@ pub fn furnish(registry: &Registry, corpus: &Corpus) -> Result<()> {
         write_skill(&reader, &format!("{ID} ^1.0"), "## Steps\n\nAs the manual says.\n")?;
         publish(registry, &reader, "1.0.0")?;
     }
-    people(registry)
+    people(registry)?;
+    wait(registry, corpus, &folder)
+}
+
+/// Lets a version wait for approval, and reviewers say what they think of its lines.
+fn wait(registry: &Registry, corpus: &Corpus, folder: &Path) -> Result<()> {
+    let mut door = Door::open(registry)?;
+    let group = json!({"users": (0..10).map(reader).collect::<Vec<_>>()});
+    for user in 0..10 {
+        let member = format!("orgs/handbook/members/{}", reader(user));
+        door.change("PUT", &member, &registry.token, &json!({"role": "reviewer"}))?;
+    }
+    door.change("PUT", "orgs/handbook/policy/groups/editors", &registry.token, &group)?;
+    let stages = json!([{"name": "review", "approvals": 2}, {"name": "editors", "group": "editors"}]);
+    door.change("PUT", "orgs/handbook/policy", &registry.token, &json!({"stages": stages}))?;
+    let manual = folder.join("manual");
+    write_manual(&manual, corpus, VERSIONS)?;
+    publish(registry, &manual, PENDING)?;
+    let comments = format!("skills/{ID}/versions/{PENDING}/approvals/comments");
+    for line in 1..=THREADS {
+        let said = json!({"text": "Say here what a reader does next.", "path": "SKILL.md", "line": line});
+        door.change("POST", &comments, &registry.token, &said)?;
+    }
+    Ok(())
+}
+
+/// The name of one who reads it.
+fn reader(number: usize) -> String {
+    format!("reader-{number:03}")
+}
+
+/// Where changes go.
+struct Door(Connection);
+
+impl Door {
+    fn open(registry: &Registry) -> Result<Self> {
+        Ok(Self(Connection::open(registry.address)?))
+    }
+
+    fn change(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Result<Value> {
+        let (address, body) = (format!("/api/v1/{path}"), body.to_string());
+        let answer = self.0.exchange(&http::send_json(method, &address, Some(token), body.as_bytes()))?;
+        let text = String::from_utf8_lossy(&answer.body);
+        ensure!((200..300).contains(&answer.status), "{path} is answered with {}: {text}", answer.status);
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
 }
 
 fn write_manual(folder: &Path, corpus: &Corpus, version: u32) -> Result<()> {
@@ -96,30 +144,35 @@ fn publish(registry: &Registry, folder: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ratings, reviews and comments of many.
+/// Ratings, reviews, comments, reports and installs of many.
 fn people(registry: &Registry) -> Result<()> {
-    let mut connection = Connection::open(registry.address)?;
-    let mut post = |path: &str, token: &str, body: &Value| -> Result<Value> {
-        let answer = connection.exchange(&http::send_json(
-            "POST",
-            &format!("/api/v1/{path}"),
-            Some(token),
-            body.to_string().as_bytes(),
-        ))?;
-        let text = String::from_utf8_lossy(&answer.body);
-        ensure!((200..300).contains(&answer.status), "{path} is answered with {}: {text}", answer.status);
-        Ok(serde_json::from_str(&text)?)
-    };
+    let mut door = Door::open(registry)?;
     for number in 0..READERS {
-        let name = format!("reader-{number:03}");
-        post("users", &registry.token, &json!({"name": name}))?;
+        let name = reader(number);
+        door.change("POST", "users", &registry.token, &json!({"name": name}))?;
         let asked = json!({"user": name, "scopes": ["read", "rate"]});
-        let made = post("tokens", &registry.token, &asked)?;
+        let made = door.change("POST", "tokens", &registry.token, &asked)?;
         let token = made["token"].as_str().context("a token is not shown")?;
         let review = "It tells each step in the order in which one needs it. ".repeat(1 + number % 7);
         let rating = 1.0 + (number % 41) as f64 / 10.0;
-        post(&format!("skills/{ID}/rate"), token, &json!({"rating": rating, "review": review}))?;
-        post(&format!("skills/{ID}/comments"), token, &json!({"text": review}))?;
+        door.change(
+            "POST",
+            &format!("skills/{ID}/rate"),
+            token,
+            &json!({"rating": rating, "review": review}),
+        )?;
+        let said = door.change("POST", &format!("skills/{ID}/comments"), token, &json!({"text": review}))?;
+        let report =
+            json!({"skill": ID, "comment": said["id"], "reason": "other", "text": "It says nothing."});
+        if number % 3 == 0 {
+            door.change("POST", "reports", &registry.token, &report)?;
+        }
+        for version in 0..3 {
+            let bundle =
+                format!("/api/v1/skills/{ID}/versions/1.{}.0/bundle", (number + version) % VERSIONS as usize);
+            let answer = door.0.exchange(&http::get_as(&bundle, token))?;
+            ensure!(answer.status == 200, "{bundle} is answered with {}", answer.status);
+        }
     }
     Ok(())
 }

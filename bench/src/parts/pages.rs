@@ -26,7 +26,7 @@ pub fn run(setup: &Setup) -> Result<Findings> {
         loads.push((name, Load::new(&format!("pages-{name}"), registry.address, &paths, CONNECTIONS)?));
     }
     for (name, path) in signed_in() {
-        let load = Load::new(&format!("pages-{name}"), registry.address, &[path.to_owned()], CONNECTIONS)?;
+        let load = Load::new(&format!("pages-{name}"), registry.address, &[path], CONNECTIONS)?;
         loads.push((name, load.signed_in(&registry.token)));
     }
     let contenders = loads
@@ -71,6 +71,12 @@ fn open() -> Vec<(&'static str, Vec<String>)> {
         ("its dependencies", manual("/dependencies")),
         ("its log", manual("/log")),
         ("its ratings", manual("/ratings")),
+        ("its comments", manual("/comments")),
+        ("its usage", manual("/usage")),
+        ("what changed in a version of it", of_version("/diff")),
+        ("what was found in it", of_version("/findings")),
+        ("leading authors", vec!["/trending/authors".to_owned()]),
+        ("leading teams", vec!["/trending/teams?period=all".to_owned()]),
         ("its files", of_version("/files")),
         ("one of its files", of_version(&format!("/files/{}", furnish::FILE))),
         ("its feed", manual("/feed")),
@@ -83,21 +89,42 @@ fn open() -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Pages of somebody who is signed in, an admin.
-fn signed_in() -> Vec<(&'static str, &'static str)> {
-    vec![
+fn signed_in() -> Vec<(&'static str, String)> {
+    let pending = |page: &str| format!("/{}/versions/{}{page}", furnish::ID, furnish::PENDING);
+    let fixed = [
         ("account", "/account"),
         ("tokens", "/account/tokens"),
         ("keys", "/account/keys"),
+        ("notifications", "/account/notifications"),
+        ("how one is told", "/account/notifications/settings"),
+        ("webhooks", "/account/webhooks"),
+        ("what waits for approval", "/account/approvals"),
         ("settings of a namespace", "/orgs/handbook"),
         ("its members", "/orgs/handbook/members"),
         ("its policy", "/orgs/handbook/policy"),
+        ("its policy before", "/orgs/handbook/policy/history"),
+        ("its groups", "/orgs/handbook/policy/groups"),
+        ("its usage as a whole", "/orgs/handbook/usage"),
+        ("its reports", "/orgs/handbook/comments"),
+        ("its audit", "/orgs/handbook/audit"),
         ("admin", "/admin"),
         ("users", "/admin/users"),
         ("orgs", "/admin/orgs"),
         ("limits", "/admin/limits"),
         ("jobs", "/admin/jobs"),
         ("admin's log", "/admin/log"),
-    ]
+        ("reports", "/admin/reports"),
+        ("audit", "/admin/audit"),
+        ("audit of one actor", "/admin/audit?actor=reader-007"),
+        ("audit of one action", "/admin/audit?action=skill.rated"),
+        ("report of the audit", "/admin/audit?show=report&days=7"),
+    ];
+    let reviewed = [
+        ("review", pending("/review")),
+        ("what changed in what waits", pending("/diff")),
+        ("one line of it", pending("/review?at=new:7:SKILL.md")),
+    ];
+    fixed.into_iter().map(|(name, path)| (name, path.to_owned())).chain(reviewed).collect()
 }
 
 fn row(outcome: &Outcome) -> Row {

@@ -32,6 +32,7 @@ export const PAGES = [
   { name: "version", path: "/acme/tool-00/versions/1.3.0", has: "1.3.0" },
   { name: "version-yanked", path: "/acme/shaky/versions/1.0.1", has: "was yanked" },
   { name: "version-quarantined", path: "/acme/shaky/versions/1.0.2", has: "quarantined" },
+  { name: "version-rejected", path: "/initech/reviewed/versions/1.2.0", as: "ben", has: "was rejected" },
   { name: "version-pending", path: "/initech/reviewed/versions/1.3.0", as: "ben", has: "1.3.0" },
   { name: "diff", path: "/initech/reviewed/versions/1.1.0/diff", has: "What changed" },
   { name: "diff-all", path: "/acme/press/versions/1.0.0/diff", has: "nothing</option>" },

@@ -176,26 +176,42 @@ impl Way {
 }
 
 /// Ids of what is due, at most `most`. Of one user not more than `each` are under way at a time, on all servers together, and users
-/// take turns: however much one has waiting, the others' comes next.
+/// take turns: however much one has waiting, the others' comes next. Of each user only the first `each` are read.
 pub async fn due(db: &Db, way: Way, now: Time, most: usize, each: usize) -> Result<Vec<String>> {
-    let is_due = format!("{} AND next_at <= $1", way.condition());
-    let first = format!("SELECT id FROM deliveries WHERE {is_due} LIMIT 1");
+    let waits = way.condition();
+    let first = format!("SELECT id FROM deliveries WHERE {waits} AND next_at <= $1 LIMIT 1");
     if sqlx::query(AssertSqlSafe(first)).bind(now.micros()).fetch_optional(db.reader()).await?.is_none() {
         return Ok(Vec::new());
     }
-    let text = format!(
-        "SELECT d.id FROM (SELECT id, user_id, next_at, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY next_at, id) AS place \
-         FROM deliveries WHERE {is_due}) AS d LEFT JOIN (SELECT user_id, COUNT(*) AS number FROM deliveries \
-         WHERE taken_by IS NOT NULL AND {} AND next_at > $1 GROUP BY user_id) AS busy ON busy.user_id = d.user_id \
-         WHERE d.place + COALESCE(busy.number, 0) <= $2 ORDER BY d.place + COALESCE(busy.number, 0), d.next_at, d.id LIMIT $3",
-        way.condition()
-    );
-    Ok(sqlx::query_scalar(AssertSqlSafe(text))
+    Ok(sqlx::query_scalar(AssertSqlSafe(due_text(way, each)))
         .bind(now.micros())
         .bind(i64::try_from(each).unwrap_or(i64::MAX))
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(db.reader())
         .await?)
+}
+
+/// Goes from user to user by the index, and takes the first, the second and so on of each there.
+fn due_text(way: Way, each: usize) -> String {
+    let waits = way.condition();
+    let firsts: Vec<String> = (0..each)
+        .map(|place| {
+            format!(
+                "SELECT users.id AS user_id, {place} AS place, (SELECT id FROM deliveries WHERE {waits} AND user_id = users.id \
+                 AND next_at <= $1 ORDER BY next_at, id LIMIT 1 OFFSET {place}) AS id FROM users WHERE users.id IS NOT NULL"
+            )
+        })
+        .collect();
+    format!(
+        "WITH RECURSIVE users(id) AS (SELECT MIN(user_id) FROM deliveries WHERE {waits} UNION ALL SELECT (SELECT MIN(user_id) \
+         FROM deliveries WHERE {waits} AND user_id > users.id) FROM users WHERE users.id IS NOT NULL), \
+         busy(id, number) AS (SELECT user_id, COUNT(*) FROM deliveries WHERE taken_by IS NOT NULL AND {waits} \
+         AND next_at > $1 GROUP BY user_id) \
+         SELECT d.id FROM ({}) AS firsts JOIN deliveries AS d ON d.id = firsts.id LEFT JOIN busy ON busy.id = firsts.user_id \
+         WHERE firsts.place + COALESCE(busy.number, 0) < $2 \
+         ORDER BY firsts.place + COALESCE(busy.number, 0), d.next_at, d.id LIMIT $3",
+        firsts.join(" UNION ALL ")
+    )
 }
 
 /// Takes those of these that are still due, until `until`: whoever has not said by then what became of it has lost it to others.
@@ -445,4 +461,22 @@ pub async fn prune(tx: &mut Tx, done: Time, dead: Time, limit: i64) -> Result<u6
     .execute(tx.connection())
     .await?;
     Ok(removed.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn turns_are_taken_by_the_index() {
+        let app = TestApp::new().await;
+        for (way, index) in
+            [(Way::Mail, "deliveries_turns_mail"), (Way::Webhooks, "deliveries_turns_webhooks")]
+        {
+            let plan = app.plan(&due_text(way, 4), &[0, 4, 64], &[]).await;
+            assert!(plan.matches(index).count() >= 6, "{plan}");
+            assert!(!plan.contains("SCAN deliveries") && !plan.contains("Seq Scan"), "{plan}");
+        }
+    }
 }

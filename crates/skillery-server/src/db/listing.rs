@@ -119,29 +119,11 @@ mod tests {
     use super::*;
     use crate::tests::TestApp;
 
-    /// How the database would go about a statement, where it does not have to look at every row.
-    async fn plan(app: &TestApp, text: &str) -> String {
-        let backend = app.app.db.backend();
-        let mut connection = app.app.db.reader().acquire().await.unwrap();
-        let (explain, column) = match backend {
-            Backend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
-            Backend::Postgres => ("EXPLAIN", 0),
-        };
-        if backend == Backend::Postgres {
-            // Of a few rows it would look at all.
-            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
-        }
-        let query = sqlx::query(AssertSqlSafe(format!("{explain} {text}")));
-        let query = query.bind(0_i64).bind(0_i64).bind(10_i64).bind("a").bind("a{");
-        let rows = query.fetch_all(&mut *connection).await.unwrap();
-        rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n")
-    }
-
     #[tokio::test(flavor = "multi_thread")]
     async fn beginnings_of_names_are_looked_up_in_their_index() {
         let app = TestApp::new().await;
         let text = walk_text(&Walk::Beginning("a".to_owned()), app.app.db.backend());
-        let plan = plan(&app, &text).await;
+        let plan = app.plan(&text, &[0, 0, 10], &["a", "a{"]).await;
         assert!(plan.contains("skills_by_name"), "{plan}");
         assert!(plan.contains(">") && !plan.to_lowercase().contains("scan skills using"), "{plan}");
         assert!(!plan.to_lowercase().contains("temp b-tree") && !plan.contains("Sort"), "{plan}");

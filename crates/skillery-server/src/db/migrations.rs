@@ -37,6 +37,7 @@ const STAGES: &str = include_str!("migrations/0024_approvals.sql");
 const INSIGHT_WISHES: &str = include_str!("migrations/0025_insight_wishes.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 const FINDINGS: &str = include_str!("migrations/0028_findings.sql");
+const TURNS: &str = include_str!("migrations/0029_turns.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -78,6 +79,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (25, "insight wishes", INSIGHT_WISHES),
         (27, "places", PLACES),
         (28, "findings", FINDINGS),
+        (29, "turns", TURNS),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -49,7 +49,8 @@ pub(super) fn context(user: &str) -> String {
     format!("mail code of {user}")
 }
 
-/// Sets the caller's address, and mails a code there. One that was confirmed before is used until this one is, and is told of it.
+/// Sets the caller's address, and mails a code there. One that was confirmed before is used until this one is. The user is told
+/// of it: on the page, and at the address that was used until then.
 pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<EmailResponse> {
     let identity = owner(caller)?.clone();
     if app.mailer.is_none() {
@@ -88,10 +89,10 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "mail.address-set", about).await?;
                 let (code, code_until) = (Some(Secret::new(code).hash()), now.plus_seconds(DAY));
+                notice::tell(tx, &environment, &user, Changed::AddressNamed, used.as_ref()).await?;
                 let row = match used {
                     Some(used) => {
                         deliveries::drop_codes(tx, &user).await?;
-                        notice::tell(tx, &environment, &user, Changed::AddressNamed, Some(&used)).await?;
                         AddressRow { pending: Some(text), code, code_until, guesses: 0, ..used }
                     }
                     None => {
@@ -146,9 +147,9 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
                 if is_right {
                     let about = About::of_user(&user, None);
                     audit::insert_private(tx, Some(&user), "mail.address-confirmed", about).await?;
+                    let former = row.pending.is_some().then_some(&row);
+                    notice::tell(tx, &environment, &user, Changed::AddressConfirmed, former).await?;
                     if let Some(address) = row.pending.take() {
-                        let changed = Changed::AddressConfirmed;
-                        notice::tell(tx, &environment, &user, changed, Some(&row)).await?;
                         row.address = address;
                         row.unsubscribed_at = None;
                     }

@@ -3,8 +3,9 @@
 //! A delivery is taken by one server. One that dies between sending and noting it has sent something that is sent again after a while:
 //! that is what `webhook-id`, and the id of a mail, are the same for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,6 +40,8 @@ const TOGETHER: usize = 16;
 const EACH: usize = 4;
 /// How often it is tried to take something that others take, too.
 const TURNS: usize = 3;
+/// Deliveries of each way that are looked for at once, for places that get free within the next [`TURN`].
+const AHEAD: usize = 64;
 /// Seconds until the next attempt after each that failed; what fails after the last is dead. Together a day.
 const PAUSES: &[i64] = &[30, 120, 600, 1_800, 7_200, 21_600, 43_200];
 /// Days that a webhook may only fail before it is switched off.
@@ -56,9 +59,10 @@ pub async fn run(app: Arc<App>) {
 /// Sends what goes one way: whenever a place is free, what is due takes it.
 async fn work(app: &App, way: Way) {
     let mut under_way = FuturesUnordered::new();
+    let mut line = Line::default();
     while !app.is_stopping() {
         let room = TOGETHER - under_way.len();
-        let taken = take(app, way, room).await;
+        let taken = line.take(app, way, room).await;
         tell(app, &taken);
         under_way.extend(taken.unwrap_or_default().into_iter().map(|(owner, one)| send(app, owner, one)));
         tokio::select! {
@@ -78,38 +82,52 @@ fn tell<T>(app: &App, outcome: &Result<T>) {
     app.work.turned(Job::Deliveries, app.environment.now(), outcome);
 }
 
-/// Takes some of what is due, each with who has it.
-async fn take(app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
-    let owner = app.environment.new_id();
-    for _ in 0..TURNS {
-        let ids = match most {
-            0 => Vec::new(),
-            most => deliveries::due(&app.db, way, app.environment.now(), most, EACH).await?,
-        };
-        if ids.is_empty() {
-            break;
+/// What is due, in the order in which it comes to its turn, as it was when it was looked for.
+#[derive(Default)]
+struct Line {
+    ids: VecDeque<String>,
+    is_from: Option<Instant>,
+}
+
+impl Line {
+    /// Takes some of what is due, each with who has it. What other servers have taken meanwhile is passed over.
+    async fn take(&mut self, app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
+        if most == 0 {
+            return Ok(Vec::new());
         }
-        let taker = owner.clone();
-        let take = app.db.write(move |tx| {
-            Box::pin(async move {
-                let until = tx.now.plus_seconds(LEASE);
-                deliveries::take(tx, &taker, until, &ids).await
-            })
-        });
-        let taken = take.await?;
-        // Otherwise other servers have taken all of these just now.
-        if !taken.is_empty() {
-            return Ok(taken.into_iter().map(|one| (owner.clone(), one)).collect());
+        let owner = app.environment.new_id();
+        for _ in 0..TURNS {
+            let is_old = self.is_from.is_none_or(|is_from| is_from.elapsed() >= TURN);
+            if is_old || self.ids.is_empty() {
+                self.ids = deliveries::due(&app.db, way, app.environment.now(), AHEAD, EACH).await?.into();
+                self.is_from = Some(Instant::now());
+            }
+            if self.ids.is_empty() {
+                break;
+            }
+            let ids: Vec<_> = self.ids.drain(..most.min(self.ids.len())).collect();
+            let taker = owner.clone();
+            let take = app.db.write(move |tx| {
+                Box::pin(async move {
+                    let until = tx.now.plus_seconds(LEASE);
+                    deliveries::take(tx, &taker, until, &ids).await
+                })
+            });
+            let taken = take.await?;
+            // Otherwise other servers have taken all of these just now.
+            if !taken.is_empty() {
+                return Ok(taken.into_iter().map(|one| (owner.clone(), one)).collect());
+            }
         }
+        Ok(Vec::new())
     }
-    Ok(Vec::new())
 }
 
 /// Sends some of what is due, of both ways; false when nothing is.
 #[cfg(test)]
 pub async fn deliver_due(app: &App) -> Result<bool> {
-    let mut taken = take(app, Way::Mail, TOGETHER).await?;
-    taken.extend(take(app, Way::Webhooks, TOGETHER).await?);
+    let mut taken = Line::default().take(app, Way::Mail, TOGETHER).await?;
+    taken.extend(Line::default().take(app, Way::Webhooks, TOGETHER).await?);
     let is_some = !taken.is_empty();
     futures_util::future::try_join_all(taken.into_iter().map(|(owner, one)| send(app, owner, one))).await?;
     Ok(is_some)

@@ -146,8 +146,12 @@ async fn a_hidden_review_keeps_its_stars_and_is_kept() {
     app.delete(&hidden, &olga).await.is(204);
     app.delete(&hidden, &olga).await.is(204);
     assert_eq!(review(&app, "").await["text"], "Bob!");
-    // What an admin of the registry hides, a namespace does not show.
+    // What an admin of the registry hides, a namespace does not show, whoever was first.
+    hide(&olga, "rude").await.is(204);
     hide(ADMIN, "names people").await.is(204);
+    hide(ADMIN, "again").await.is(204);
+    hide(&olga, "again").await.is(204);
+    assert_eq!(review(&app, &olga).await["hidden_reason"], "names people");
     app.delete(&hidden, &olga).await.fails(403, "forbidden");
     app.delete(&hidden, ADMIN).await.is(204);
     let kinds: Vec<String> = app
@@ -159,7 +163,7 @@ async fn a_hidden_review_keeps_its_stars_and_is_kept() {
         })
         .collect();
     let (hid, shown) = ("review.hidden", "review.unhidden");
-    assert_eq!(kinds, ["review.answered", hid, shown, hid, shown]);
+    assert_eq!(kinds, ["review.answered", hid, shown, hid, hid, shown]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

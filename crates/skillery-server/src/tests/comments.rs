@@ -384,9 +384,15 @@ async fn what_the_registry_has_hidden_stays_hidden() {
     app.put(&hidden, &oskar, json!({ "reason": "rude" })).await.is(200);
     app.delete(&hidden, &olga).await.fails(403, "forbidden");
     app.delete(&hidden, &oskar).await.is(204);
-    app.put(&hidden, ADMIN, json!({ "reason": "rude" })).await.is(200);
-    app.delete(&hidden, &oskar).await.fails(403, "forbidden");
-    assert_eq!(list(&app, "").await.len(), 0);
-    app.delete(&hidden, ADMIN).await.is(204);
-    assert_eq!(list(&app, "").await.len(), 1);
+    for is_hidden_already in [false, true] {
+        if is_hidden_already {
+            app.put(&hidden, &oskar, json!({ "reason": "a namespace was first" })).await.is(200);
+        }
+        app.put(&hidden, ADMIN, json!({ "reason": "rude" })).await.is(200);
+        assert_eq!(app.put(&hidden, &oskar, json!({ "reason": "x" })).await.is(200)["hidden_reason"], "rude");
+        app.delete(&hidden, &oskar).await.fails(403, "forbidden");
+        assert_eq!(list(&app, "").await.len(), 0);
+        app.delete(&hidden, ADMIN).await.is(204);
+        assert_eq!(list(&app, "").await.len(), 1);
+    }
 }

@@ -49,11 +49,12 @@ use serde_json::{Value, json};
 use skillery_core::Digest;
 use skillery_core::time::Time;
 use skillery_core::token::Secret;
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::app::App;
+use crate::db::Backend;
 use crate::environment::Environment;
 use crate::http::Door;
 use crate::settings::Settings;
@@ -306,6 +307,31 @@ impl TestApp {
             }
             entries.extend(new.iter().cloned());
         }
+    }
+}
+
+impl TestApp {
+    /// How the database would go about a statement with these values, where it does not have to look at every row.
+    pub(crate) async fn plan(&self, text: &str, numbers: &[i64], texts: &[&str]) -> String {
+        let backend = self.app.db.backend();
+        let mut connection = self.app.db.reader().acquire().await.unwrap();
+        let (explain, column) = match backend {
+            Backend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Backend::Postgres => ("EXPLAIN", 0),
+        };
+        if backend == Backend::Postgres {
+            // Of a few rows it would look at all.
+            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
+        }
+        let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {text}")));
+        for number in numbers {
+            query = query.bind(*number);
+        }
+        for text in texts {
+            query = query.bind((*text).to_owned());
+        }
+        let rows = query.fetch_all(&mut *connection).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n")
     }
 }
 

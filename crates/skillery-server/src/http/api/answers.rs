@@ -164,10 +164,14 @@ pub async fn hide_review(
         .write(move |tx| {
             Box::pin(async move {
                 let found = wanted.find(tx).await?;
-                if table::hidden(tx, &found.key, &found.reviewer).await?.is_some() {
+                let (by, by_registry) = (&found.identity.user.id, found.identity.is_site_admin());
+                // What a namespace has hidden already, the registry hides as well: then the namespace does not show it again.
+                if table::hidden(tx, &found.key, &found.reviewer)
+                    .await?
+                    .is_some_and(|before| before || !by_registry)
+                {
                     return Ok(());
                 }
-                let (by, by_registry) = (&found.identity.user.id, found.identity.is_site_admin());
                 let hide = Hide { by, by_registry, reason: &reason, text: &found.text };
                 table::hide(tx, &found.key, &found.reviewer, &hide).await?;
                 tx.append(Some(by), Event::ReviewHidden { skill: wanted.id, user: found.reviewer.clone() });

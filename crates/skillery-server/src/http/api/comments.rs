@@ -395,7 +395,8 @@ async fn apply(
             table::delete(tx, &comment).await?;
             Some(Event::CommentDeleted(OfComment { skill, comment }))
         }
-        Change::Hide(reason) if !found.is_hidden => {
+        // What a namespace has hidden already, the registry hides as well: then the namespace does not show it again.
+        Change::Hide(reason) if !found.is_hidden || (is_site_admin && !found.by_registry) => {
             table::set_hidden(tx, &comment, user, is_site_admin, Some(&reason)).await?;
             Some(Event::CommentHidden(OfComment { skill, comment }))
         }

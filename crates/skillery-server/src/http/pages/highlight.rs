@@ -13,7 +13,7 @@ pub const MOST: usize = 256 * 1024;
 const LINE: usize = 10_000;
 /// Characters of a line whose kinds of words are looked for.
 const LOOKED_AT: usize = 2_000;
-/// How long kinds of words are looked for in one file; what comes after is plain.
+/// How long kinds of words are looked for on one page; what comes after is plain.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
@@ -50,12 +50,17 @@ static CLASSES: LazyLock<Vec<(Scope, &'static str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The lines of a text as HTML, with line breaks between. Blocks for as long as the file is large.
-pub fn lines(path: &str, text: &str) -> Rendered {
+/// When the texts of a page that is made from now on are to be plain.
+pub fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+/// The lines of a text as HTML, with line breaks between, plain from the deadline on. Blocks for as long as the file is
+/// large.
+pub fn lines(path: &str, text: &str, deadline: Instant) -> Rendered {
     let syntax = if text.len() <= MOST { syntax(path, text) } else { None };
-    let mut state = syntax.map(ParseState::new);
+    let mut state = syntax.filter(|_| Instant::now() < deadline).map(ParseState::new);
     let mut stack = ScopeStack::new();
-    let started = Instant::now();
     let mut html = String::with_capacity(text.len() * 2);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         if number > 0 {
@@ -87,7 +92,7 @@ pub fn lines(path: &str, text: &str) -> Rendered {
         for (class, piece) in pieces {
             one(&mut html, class, piece.trim_end_matches(['\n', '\r']));
         }
-        if started.elapsed() > PATIENCE {
+        if Instant::now() > deadline {
             state = None;
         }
     }
@@ -153,7 +158,8 @@ mod tests {
 
     #[test]
     fn words_have_classes_and_nothing_is_html() {
-        let html = lines("scripts/tool.py", "def tool():\r\n    # <b>&\n    return '<script>' + 1\n");
+        let html =
+            lines("scripts/tool.py", "def tool():\r\n    # <b>&\n    return '<script>' + 1\n", deadline());
         let lines: Vec<&str> = html.split('\n').collect();
         assert_eq!(lines.len(), 3, "{html}");
         assert!(
@@ -163,10 +169,12 @@ mod tests {
         assert!(lines[1].contains("&lt;b&gt;&amp;") && lines[1].contains("class=\"c\""), "{html}");
         assert!(lines[2].contains("class=\"s\"") && !html.contains("<script"), "{html}");
         // A string over lines ends none of its spans too late.
-        let html = super::lines("x.py", "x = '''a\nb\nc'''\ny = 2\n");
+        let html = super::lines("x.py", "x = '''a\nb\nc'''\ny = 2\n", deadline());
         for line in html.split('\n') {
             assert_eq!(line.matches("<b ").count(), line.matches("</b>").count(), "{html}");
         }
+        let late = super::lines("x.py", "def tool():\n    return '<'\n", Instant::now());
+        assert_eq!(&*late, "def tool():\n    return '&lt;'");
     }
 
     #[test]
@@ -175,11 +183,11 @@ mod tests {
             ["", "a", "a\n", "\n\n", "a\n\nb", "\u{0}\u{1b}[0m\n", &"(".repeat(60_000), &"x\n".repeat(9_000)]
         {
             for path in ["x.py", "x.json", "x.md", "x.unknown", "Makefile", ""] {
-                let shown = lines(path, text);
+                let shown = lines(path, text, deadline());
                 assert_eq!(shown.split('\n').count(), text.lines().count().max(1), "{path} {}", text.len());
             }
         }
         let long = format!("{}\ny = 1\n", "é".repeat(20_000));
-        assert_eq!(lines("x.py", &long).split('\n').next().unwrap().chars().count(), LINE);
+        assert_eq!(lines("x.py", &long, deadline()).split('\n').next().unwrap().chars().count(), LINE);
     }
 }

@@ -94,6 +94,8 @@ struct SkillPage {
     manage: Manage,
     /// Whether it is shown by its latest version.
     is_latest: bool,
+    /// Whether anybody gets the version.
+    is_handed_out: bool,
     /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
     waiting: Vec<Version>,
     yanked: usize,
@@ -149,11 +151,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);
     let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
-    let findings = match detail.summary.status {
-        VersionStatus::Published | VersionStatus::Pending | VersionStatus::Yanked if is_pinned => {
-            Some(review::counts(app, &call.caller, &row.id, &shown, detail.summary.digest).await?)
-        }
-        _ => None,
+    let is_handed_out = is_handed_out(&detail);
+    let findings = match is_handed_out && is_pinned {
+        true => Some(review::counts(app, &call.caller, &row.id, &shown, detail.summary.digest).await?),
+        false => None,
     };
     let may_review = review::may_review(&call.caller, &row.id, &detail.summary.publisher);
     let warning = warning(&detail, row.latest.is_some());
@@ -163,9 +164,9 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
     let waiting = waiting.filter(|version| *version != shown).take(5).collect();
     let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
-    let health = match detail.summary.status {
-        VersionStatus::Quarantined | VersionStatus::Rejected => None,
-        _ => Some(insight::health(app, &call.caller, &row.id, &shown).await?.health),
+    let health = match is_handed_out {
+        true => Some(insight::health(app, &call.caller, &row.id, &shown).await?.health),
+        false => None,
     };
     let recent = usage::small(call, &row.id).await?;
     page(&SkillPage {
@@ -181,6 +182,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         warning,
         manage,
         is_latest,
+        is_handed_out,
         waiting,
         yanked,
         badge,
@@ -189,6 +191,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         health,
         recent,
     })
+}
+
+/// Whether its files are for anybody: they are not when it is quarantined, or was rejected.
+fn is_handed_out(detail: &VersionDetail) -> bool {
+    !matches!(detail.summary.status, VersionStatus::Quarantined | VersionStatus::Rejected)
 }
 
 /// What is to be said above a version that is not simply published.
@@ -222,7 +229,7 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
 
 /// The instructions, without the front matter, as HTML; made once for each bundle.
 async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Option<Rendered>> {
-    if detail.summary.status == VersionStatus::Quarantined {
+    if !is_handed_out(detail) {
         return Ok(None);
     }
     // Its links have the version in them.

@@ -180,7 +180,7 @@ async fn lines(call: &Call, row: &VersionRow, file: &FileSummary) -> Result<Opti
         let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0')) else {
             return Ok(None);
         };
-        let ready = highlight::lines(&name, text);
+        let ready = highlight::lines(&name, text, highlight::deadline());
         app.rendered.insert(key, Arc::clone(&ready));
         Ok(Some(ready))
     };

@@ -131,13 +131,21 @@ async fn what_changed_is_shown_to_who_may_have_both_versions() {
         "It is no text",
         "<option value=\"1.0.0\" selected>1.0.0</option>",
         "<option value=\"1.1.0\" selected>1.1.0 (pending)</option>",
-        "href=\"/api/v1/skills/acme/tool/versions/1.1.0/diff?format=patch&#38;from=1.0.0\"",
+        "href=\"/acme/tool/versions/1.1.0/diff?format=patch&#38;from=1.0.0\"",
         "are the same</a>",
         "href=\"/acme/tool/versions/1.1.0/review\"",
         "window.ran=1&lt;/script&gt;",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    // The patch is for whoever sees the page, by the same cookie.
+    let patch = rita.get(&format!("{DIFF}?format=patch&from=1.0.0")).await;
+    assert_eq!(
+        (patch.status.as_u16(), patch.headers["content-type"].to_str().ok()),
+        (200, Some("text/x-diff; charset=utf-8"))
+    );
+    assert!(text(&patch).contains("\ndiff --git a/"), "{patch:?}");
+    assert_eq!(rita.get(&format!("{DIFF}?format=x")).await.status, 400);
     // A file that is new has lines, and one that is gone had some.
     assert!(page.contains("gone.txt") && page.contains(">removed</span>"), "{page}");
     // What anybody may see, and what not.
@@ -520,6 +528,12 @@ async fn a_version_is_approved_refused_and_released_by_force() {
     assert!(page.contains("1.2.0 was rejected") && page.contains("handed out to nobody"), "{page}");
     is_harmless(&page);
     assert_eq!(rita.get("/acme/tool/versions/1.2.0/diff").await.status, 404);
+    // Its own page says what became of it, without links to files that nobody gets.
+    let page = rita.page("/acme/tool/versions/1.2.0").await;
+    assert!(page.contains("1.2.0 was rejected") && page.contains(">SKILL.md</span>"), "{page}");
+    assert!(!page.contains("/versions/1.2.0/files"), "{page}");
+    is_harmless(&page);
+    assert_eq!(Browser::new(&app).get("/acme/tool/versions/1.2.0").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ use super::talking::Talking;
 use crate::access::Caller;
 use crate::app::App;
 use crate::failure::Result;
-use crate::http::api::versions as versions_api;
+use crate::http::api::{diff as diff_api, versions as versions_api};
 use crate::http::call::Call;
 use crate::review;
 use crate::skill;
@@ -65,8 +65,7 @@ impl Shows {
         let diff = review::diff(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
         let from = diff.from.as_ref().map(|end| end.version.clone());
         let named = from.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        let patch =
-            format!("/api/v1/skills/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
+        let patch = format!("/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
         let asked = asked.clone();
         let turn = app.reading.turn().await?;
         turn.work(move || {
@@ -136,9 +135,13 @@ pub fn whole(id: &SkillId, version: &Version, from: Option<&Version>, file: &Fil
 /// Menus have so many versions, the highest of them.
 const MENU: usize = 200;
 
-/// What changed from one version to another, both chosen from menus.
+/// What changed from one version to another, both chosen from menus. As a patch it is what the API answers, whose addresses
+/// heed no cookies.
 pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
     let (app, caller) = (&call.app, &call.caller);
+    if call.parameter("format").is_some() {
+        return diff_api::show(call, id, version).await;
+    }
     let asked = Asked::of(call)?;
     if let Some(to) = call.parsed::<Version>("to")?.filter(|to| to != version) {
         return Ok(see_other(&asked.all(&format!("/{id}/versions/{to}/diff"))));

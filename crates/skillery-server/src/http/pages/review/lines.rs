@@ -1,5 +1,7 @@
 //! Files of a diff as rows of tables: as many as a page may have, and where the rest is.
 
+use std::time::Instant;
+
 use skillery_core::api::{DiffResponse, DiffSide, FileChange, FileDiff, Hunk, HunkLine, LineKind};
 
 use super::super::highlight;
@@ -22,6 +24,13 @@ pub struct Room {
     pub rows: usize,
     /// Bytes that may be added to tell kinds of words.
     pub colours: usize,
+}
+
+/// What is left of it while a page is laid out.
+struct Left {
+    room: Room,
+    /// Until when kinds of words are told.
+    deadline: Instant,
 }
 
 /// A line as it is shown.
@@ -172,8 +181,7 @@ pub struct Files {
 /// Lays the files of a diff out on a page.
 pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Room) -> Files {
     let mut files = std::mem::take(&mut diff.files);
-    let mut left = room.rows;
-    let mut colours = room.colours;
+    let mut left = Left { room, deadline: highlight::deadline() };
     if let Some(path) = &asked.file {
         let has_path = |file: &FileDiff| {
             file.path == *path || file.before.as_ref().is_some_and(|before| before.path == *path)
@@ -181,7 +189,7 @@ pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Room) -> Files {
         files.retain(has_path);
         let views = files.into_iter().take(2).map(|file| {
             let start = start(&file, asked);
-            view(file, start, &mut left, &mut colours, true)
+            view(file, start, &mut left, true)
         });
         return Files { files: views.collect(), offset: 0, next: None, is_one: true };
     }
@@ -196,8 +204,8 @@ pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Room) -> Files {
             break;
         }
         heads = heads.saturating_sub(head);
-        left = left.saturating_sub(head);
-        laid.files.push(view(file, 0, &mut left, &mut colours, false));
+        left.room.rows = left.room.rows.saturating_sub(head);
+        laid.files.push(view(file, 0, &mut left, false));
     }
     laid
 }
@@ -234,7 +242,7 @@ fn flat(hunks: &[Hunk]) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-fn view(mut file: FileDiff, start: usize, left: &mut usize, colours: &mut usize, is_alone: bool) -> FileView {
+fn view(mut file: FileDiff, start: usize, left: &mut Left, is_alone: bool) -> FileView {
     let is_empty =
         |file: &FileDiff| [&file.before, &file.after].into_iter().flatten().all(|summary| summary.size == 0);
     let has_same_content =
@@ -252,7 +260,7 @@ fn view(mut file: FileDiff, start: usize, left: &mut usize, colours: &mut usize,
         return made(file, shown);
     }
     // A file that has no room for some lines is shown elsewhere, unless it is the only one.
-    if !is_alone && *left < ROW * 12 {
+    if !is_alone && left.room.rows < ROW * 12 {
         return made(file, Shown::Elsewhere);
     }
     let pieces: Vec<Piece<'_>> = flat(&hunks).collect();
@@ -264,14 +272,14 @@ fn view(mut file: FileDiff, start: usize, left: &mut usize, colours: &mut usize,
             Piece::Line(line) => Row::Line(plain(line)),
         };
         let cost = ROW + if let Row::Line(line) = &row { line.html.len() } else { 0 };
-        if cost > *left && !(is_alone && rows.is_empty()) {
+        if cost > left.room.rows && !(is_alone && rows.is_empty()) {
             next = Some(place);
             break;
         }
-        *left = left.saturating_sub(cost);
+        left.room.rows = left.room.rows.saturating_sub(cost);
         rows.push(row);
     }
-    colour(&file.path, &pieces[first..], &mut rows, colours);
+    colour(&file.path, &pieces[first..], &mut rows, left);
     let before = (first > 0).then(|| first.saturating_sub(rows.len().max(60)));
     FileView { file, shown: Shown::Rows, rows, before, next }
 }
@@ -302,7 +310,7 @@ fn marked(text: &str) -> String {
 }
 
 /// Tells kinds of words in the rows, as far as there is room: of lines that one version has, one after the other.
-fn colour(path: &str, pieces: &[Piece<'_>], rows: &mut [Row], room: &mut usize) {
+fn colour(path: &str, pieces: &[Piece<'_>], rows: &mut [Row], left: &mut Left) {
     for side in [DiffSide::Old, DiffSide::New] {
         let is_of = |line: &HunkLine| match side {
             DiffSide::Old => line.new.is_none() || line.old.is_some(),
@@ -318,16 +326,16 @@ fn colour(path: &str, pieces: &[Piece<'_>], rows: &mut [Row], room: &mut usize) 
             })
             .collect();
         let text: Vec<&str> = lines.iter().map(|(_, line)| line.text.as_str()).collect();
-        let html = highlight::lines(path, &text.join("\n"));
+        let html = highlight::lines(path, &text.join("\n"), left.deadline);
         for ((place, source), html) in lines.into_iter().zip(html.split('\n')) {
             let Row::Line(line) = &mut rows[place] else { continue };
             // Lines that both have are told once, by the newer file.
             let is_first = side == DiffSide::New || source.new.is_none();
             let more = html.len().saturating_sub(line.html.len());
-            if !is_first || source.hidden > 0 || line.cut > 0 || more > *room {
+            if !is_first || source.hidden > 0 || line.cut > 0 || more > left.room.colours {
                 continue;
             }
-            *room -= more;
+            left.room.colours -= more;
             html.clone_into(&mut line.html);
         }
     }
