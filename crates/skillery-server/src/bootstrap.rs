@@ -92,9 +92,7 @@ async fn set(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, labe
     };
     revoke_others(tx, &user.id, label, &token.id).await?;
     if token.revoked_at.is_some() {
-        accounts::revive(tx, &token.id).await?;
-        let (token, user, scopes, namespaces) = (token.id, user.id, token.scopes, token.namespaces);
-        tx.append(None, Event::TokenIssued { token, user, scopes, namespaces, publisher: None, build: None });
+        accounts::revive_token(tx, &user.id, &token).await?;
     }
     Ok(())
 }
@@ -119,29 +117,6 @@ async fn insert(tx: &mut Tx, user_id: String, token_id: String, hash: &Digest, l
         }
     };
     revoke_others(tx, &user.id, label, &token_id).await?;
-    let token = TokenRow {
-        id: token_id,
-        label: label.to_owned(),
-        scopes: Scope::ALL.to_vec(),
-        namespaces: Vec::new(),
-        created_at: tx.now,
-        expires_at: None,
-        last_used_at: None,
-        revoked_at: None,
-        via: None,
-        parent: None,
-    };
-    accounts::insert_token(tx, &user.id, hash, &token).await?;
-    tx.append(
-        None,
-        Event::TokenIssued {
-            token: token.id,
-            user: user.id,
-            scopes: token.scopes,
-            namespaces: token.namespaces,
-            publisher: None,
-            build: None,
-        },
-    );
-    Ok(())
+    let token = TokenRow::new(token_id, label, Scope::ALL.to_vec(), tx.now);
+    accounts::issue_token(tx, None, &user.id, hash, &token, None).await
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use skillery_core::id::IdError;
+use skillery_core::version::VersionError;
 use skillery_core::{Problem, ProblemCode};
 
 /// A problem to answer with, and what caused it. The cause is logged, never answered.
@@ -96,6 +98,20 @@ impl From<sqlx::Error> for Failure {
             ProblemCode::Internal
         };
         Self::caused(code, "", error)
+    }
+}
+
+/// What a caller has named so is no name of anything. What the database holds is read by [`crate::db`], and is none of theirs.
+impl From<IdError> for Failure {
+    fn from(error: IdError) -> Self {
+        Self::new(ProblemCode::InvalidId, error.to_string())
+    }
+}
+
+/// What a caller has named so is no version.
+impl From<VersionError> for Failure {
+    fn from(error: VersionError) -> Self {
+        Self::new(ProblemCode::InvalidVersion, error.to_string())
     }
 }
 

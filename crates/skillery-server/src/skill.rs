@@ -152,10 +152,7 @@ pub async fn download(
         origin::hidden(Some(&key), &download.namespace);
         return Err(skill_not_found(id));
     }
-    let request: VersionRequest =
-        request_text.parse().map_err(|error: skillery_core::version::VersionError| {
-            Failure::new(ProblemCode::InvalidVersion, error.to_string())
-        })?;
+    let request: VersionRequest = request_text.parse()?;
     let epoch = app.ready.content.of(&key);
     let skill = find(app, caller, id).await?;
     let version = choose(app, &skill, &request).await?;

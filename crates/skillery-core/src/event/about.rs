@@ -184,6 +184,64 @@ impl Event {
         }
     }
 
+    /// Whether only members of the org may do this. What everybody may do, whoever does it does as anybody.
+    pub fn is_of_members(&self) -> bool {
+        match self {
+            Self::Unknown
+            | Self::Genesis
+            | Self::LogKeyRotated { .. }
+            | Self::UserCreated { .. }
+            | Self::UserDisabled { .. }
+            | Self::UserLinked { .. }
+            | Self::UserListed { .. }
+            | Self::TokenIssued { .. }
+            | Self::TokenRevoked { .. }
+            | Self::SkillRated { .. }
+            | Self::SkillUnrated { .. }
+            | Self::SkillStarred { .. }
+            | Self::SkillUnstarred { .. }
+            | Self::CommentPosted(_)
+            | Self::CommentEdited(_)
+            | Self::CommentDeleted(_) => false,
+            Self::OrgCreated { .. }
+            | Self::MemberSet { .. }
+            | Self::MemberRemoved { .. }
+            | Self::PublisherTrusted { .. }
+            | Self::PublisherUntrusted { .. }
+            | Self::SigningSecretSet { .. }
+            | Self::SigningSecretRemoved { .. }
+            | Self::WebhookAdded { .. }
+            | Self::WebhookRemoved { .. }
+            | Self::InsightSet { .. }
+            | Self::PolicySet { .. }
+            | Self::PolicyRemoved { .. }
+            | Self::GroupSet { .. }
+            | Self::GroupRemoved { .. }
+            | Self::KeyEnrolled { .. }
+            | Self::KeyRevoked { .. }
+            | Self::VersionPublished { .. }
+            | Self::VersionSigned { .. }
+            | Self::VersionApproved { .. }
+            | Self::VersionRejected { .. }
+            | Self::VersionChangesRequested { .. }
+            | Self::VersionYanked { .. }
+            | Self::VersionUnyanked { .. }
+            | Self::VersionQuarantined { .. }
+            | Self::VersionReleased { .. }
+            | Self::VersionForced { .. }
+            | Self::VersionHeld { .. }
+            | Self::VersionDue { .. }
+            | Self::VersionReviewed { .. }
+            | Self::VisibilityChanged { .. }
+            | Self::CommentHidden(_)
+            | Self::CommentUnhidden(_)
+            | Self::ReviewAnswered { .. }
+            | Self::ReviewAnswerRemoved { .. }
+            | Self::ReviewHidden { .. }
+            | Self::ReviewUnhidden { .. } => true,
+        }
+    }
+
     /// Whether it changes what callers may do or see, so that what is remembered of callers must go.
     pub fn changes_access(&self) -> bool {
         match self {

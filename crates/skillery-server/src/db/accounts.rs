@@ -167,6 +167,34 @@ pub struct TokenRow {
 }
 
 impl TokenRow {
+    /// A token with this id that is made at this time, bound to nothing, without an end, and no session and no build's.
+    pub fn new(id: String, label: &str, scopes: Vec<Scope>, at: Time) -> Self {
+        Self {
+            id,
+            label: label.to_owned(),
+            scopes,
+            namespaces: Vec::new(),
+            created_at: at,
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            via: None,
+            parent: None,
+        }
+    }
+
+    /// What the log says when it is issued to this user, by this publisher where it is a build's.
+    fn issued(&self, user: &str, publisher: Option<String>) -> Event {
+        Event::TokenIssued {
+            token: self.id.clone(),
+            user: user.to_owned(),
+            scopes: self.scopes.clone(),
+            namespaces: self.namespaces.clone(),
+            publisher,
+            build: self.via.as_deref().map(|via| Digest::of(via.as_bytes())),
+        }
+    }
+
     /// Whether it is the session of a browser.
     pub fn is_session(&self) -> bool {
         self.parent.is_some()
@@ -269,8 +297,15 @@ pub async fn live_tokens(tx: &mut Tx, user: &str) -> Result<i64> {
     .await?)
 }
 
-/// Adds a token.
-pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenRow) -> Result<()> {
+/// Adds a token with this hash for the user, of this publisher where it is a build's, and says so in the log.
+pub async fn issue_token(
+    tx: &mut Tx,
+    actor: Option<&str>,
+    user: &str,
+    hash: &Digest,
+    token: &TokenRow,
+    publisher: Option<String>,
+) -> Result<()> {
     let json = |value: serde_json::Result<String>| value.map_err(Failure::internal);
     sqlx::query(
         "INSERT INTO tokens (id, hash, user_id, label, scopes, namespaces, created_at, expires_at, via, parent) \
@@ -288,15 +323,17 @@ pub async fn insert_token(tx: &mut Tx, user: &str, hash: &Digest, token: &TokenR
     .bind(token.parent.clone())
     .execute(tx.connection())
     .await?;
+    tx.append(actor, token.issued(user, publisher));
     Ok(())
 }
 
-/// Makes a revoked token good again.
-pub async fn revive(tx: &mut Tx, id: &str) -> Result<()> {
+/// Makes a revoked token of this user good again, and says so in the log.
+pub async fn revive_token(tx: &mut Tx, user: &str, token: &TokenRow) -> Result<()> {
     sqlx::query("UPDATE tokens SET revoked_at = NULL WHERE id = $1")
-        .bind(id.to_owned())
+        .bind(token.id.clone())
         .execute(tx.connection())
         .await?;
+    tx.append(None, token.issued(user, None));
     Ok(())
 }
 

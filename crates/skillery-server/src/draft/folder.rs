@@ -10,7 +10,7 @@ use skillery_core::{
     Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, SkillMd, Version, VersionStatus, Visibility,
 };
 
-use super::{Draft, check_signature, check_tags, check_url, parse_id, parse_version, words_of};
+use super::{Draft, check_signature, check_tags, check_url, words_of};
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
@@ -28,7 +28,7 @@ pub fn check(
     identity: &Identity,
     limits: &Limits,
 ) -> Result<(Draft, Vec<u8>, Presented)> {
-    let (id, version) = (parse_id(&request.id)?, parse_version(&request.version)?);
+    let (id, version) = (request.id.parse()?, request.version.parse()?);
     let told = told(&files, &id, &version, request.lenient, limits)?;
     check_text("description", &told.description, limits.description_length, true)?;
     let author = request.author.filter(|author| !author.trim().is_empty());

@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::{HashSet, HashSetExt};
 use skillery_core::api::{FileSummary, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::id::IdError;
 use skillery_core::lint::{Level, Lint, LintRule, Strictness, lint};
 use skillery_core::script::asked_for;
-use skillery_core::version::VersionError;
 use skillery_core::{
     Dependencies, Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, Version, VersionStatus,
     Visibility,
@@ -48,14 +46,14 @@ pub fn check(
     identity: &Identity,
     limits: &Limits,
 ) -> Result<(Draft, Vec<BundleFile>, Presented)> {
-    let id = parse_id(&request.id)?;
+    let id: SkillId = request.id.parse()?;
     if request.name.as_ref().is_some_and(|name| name != id.name()) {
         return Err(invalid("name", format!("`name` must be `{}`, the last segment of `id`", id.name())));
     }
     if request.org.as_ref().is_some_and(|org| *org != id.namespace().as_str()) {
         return Err(invalid("org", format!("`org` must be `{}`, the namespace of `id`", id.namespace())));
     }
-    let version = parse_version(&request.version)?;
+    let version: Version = request.version.parse()?;
     let code_hash = check_code(&request.code, request.code_hash.as_deref(), limits)?;
     let signature = check_signature(request.signature)?;
     check_text("description", &request.description, limits.description_length, true)?;
@@ -108,16 +106,6 @@ fn worst(lint: &Lint) -> Option<Level> {
 /// Dependencies as they are stored and answered.
 pub fn texts_of(dependencies: &Dependencies) -> BTreeMap<String, String> {
     dependencies.iter().map(|(id, wanted)| (id.to_string(), wanted.to_string())).collect()
-}
-
-/// The id of a skill, as a caller sent it.
-pub fn parse_id(text: &str) -> Result<SkillId> {
-    text.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
-}
-
-/// A version, as a caller sent it.
-pub fn parse_version(text: &str) -> Result<Version> {
-    text.parse().map_err(|error: VersionError| Failure::new(ProblemCode::InvalidVersion, error.to_string()))
 }
 
 fn check_signature(signature: Option<String>) -> Result<Option<String>> {

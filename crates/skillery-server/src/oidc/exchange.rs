@@ -1,7 +1,6 @@
 //! A build's identity token for a token that publishes.
 
 use skillery_core::api::{ExchangeRequest, ExchangeResponse};
-use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Digest, Namespace, ProblemCode, Scope};
@@ -26,10 +25,7 @@ const LABEL: &str = "a build";
 
 /// Exchanges a build's identity token. It can be used once, on whichever server.
 pub async fn exchange(app: &App, request: ExchangeRequest) -> Result<ExchangeResponse> {
-    let namespace: Option<Namespace> =
-        request.namespace.as_deref().map(|text| text.parse()).transpose().map_err(
-            |error: skillery_core::id::IdError| Failure::new(ProblemCode::InvalidId, error.to_string()),
-        )?;
+    let namespace: Option<Namespace> = request.namespace.as_deref().map(str::parse).transpose()?;
     let token = Jws::parse(&request.token)?;
     let issuer = issuer(app, token.claims.needed("iss")?).await?;
     let audience = audience(&app.settings, issuer).unwrap_or_default();
@@ -45,16 +41,8 @@ pub async fn exchange(app: &App, request: ExchangeRequest) -> Result<ExchangeRes
         publisher: publisher.id.clone(),
         via: build.via(&issuer.issuer, &publisher.id),
         row: TokenRow {
-            id: app.environment.new_id(),
-            label: LABEL.to_owned(),
-            scopes: vec![Scope::Publish],
             namespaces: vec![namespace.as_ref().map_or_else(|| publisher.namespace.clone(), Namespace::key)],
-            created_at: app.environment.now(),
-            expires_at: None,
-            last_used_at: None,
-            revoked_at: None,
-            via: None,
-            parent: None,
+            ..TokenRow::new(app.environment.new_id(), LABEL, vec![Scope::Publish], app.environment.now())
         },
         hash: secret.hash(),
         unique: verified.unique,
@@ -127,18 +115,8 @@ impl Issue {
             via: Some(self.via.clone()),
             ..self.row
         };
-        accounts::insert_token(tx, &user, &self.hash, &row).await?;
-        tx.append(
-            Some(&user),
-            Event::TokenIssued {
-                token: row.id.clone(),
-                user: user.clone(),
-                scopes: row.scopes.clone(),
-                namespaces: row.namespaces.clone(),
-                publisher: Some(publisher.id.clone()),
-                build: Some(Digest::of(self.via.as_bytes())),
-            },
-        );
+        let id = publisher.id.clone();
+        accounts::issue_token(tx, Some(&user), &user, &self.hash, &row, Some(id)).await?;
         Ok((row, publisher.id))
     }
 }

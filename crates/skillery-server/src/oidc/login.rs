@@ -292,27 +292,10 @@ async fn finish(
                     return Err(Failure::new(ProblemCode::LoginRefused, detail));
                 }
                 let row = TokenRow {
-                    id: token_id,
-                    label: "signed in".to_owned(),
-                    scopes: pending.scopes,
-                    namespaces: Vec::new(),
-                    created_at: tx.now,
                     expires_at: Some(tx.now.plus_seconds(days * DAY_SECONDS)),
-                    last_used_at: None,
-                    revoked_at: None,
-                    via: None,
-                    parent: None,
+                    ..TokenRow::new(token_id, "signed in", pending.scopes, tx.now)
                 };
-                accounts::insert_token(tx, &user.id, &hash, &row).await?;
-                let event = Event::TokenIssued {
-                    token: row.id.clone(),
-                    user: user.id.clone(),
-                    scopes: row.scopes.clone(),
-                    namespaces: Vec::new(),
-                    publisher: None,
-                    build: None,
-                };
-                tx.append(Some(&user.id), event);
+                accounts::issue_token(tx, Some(&user.id), &user.id, &hash, &row, None).await?;
                 Ok((row, user))
             })
         })

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use skillery_core::api::{PolicyInForce, SignatureMark};
 use skillery_core::event::Event;
-use skillery_core::id::IdError;
 use skillery_core::{
     Digest, Namespace, ProblemCode, Role, SkillId, Version, VersionStatus, Visibility, signature,
 };
@@ -395,8 +394,7 @@ fn check_skill(skill: &SkillRow, id: &SkillId, visibility: Option<Visibility>) -
 
 /// Nobody owns the org: its first publisher becomes its owner.
 async fn claim_org(tx: &mut Tx, id: &SkillId, identity: &Identity) -> Result<()> {
-    let org: Namespace =
-        id.org().parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))?;
+    let org: Namespace = id.org().parse()?;
     crate::orgs::create(tx, &org, &identity.user.id, &identity.user.id).await?;
     Ok(())
 }

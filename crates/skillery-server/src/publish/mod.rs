@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use skillery_core::api::{BundleRequest, PublishRequest};
 use skillery_core::bundle::{self, BundleFile};
-use skillery_core::{Digest, ProblemCode, Role, Scope};
+use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId, Version};
 
 use crate::access::{Caller, Identity, check_bounds};
 use crate::app::App;
@@ -60,7 +60,7 @@ pub async fn publish_bundle(
     turn: Turn,
 ) -> Result<Published> {
     let identity = Arc::clone(caller.require(Scope::Publish)?);
-    check_bounds(&identity, &draft::parse_id(&request.id)?.namespace().key())?;
+    check_bounds(&identity, &request.id.parse::<SkillId>()?.namespace().key())?;
     let (publisher, limits) = (Arc::clone(&identity), app.settings.limits.clone());
     let check = move || draft::check_folder(request, files, &publisher, &limits);
     let (draft, packed, presented) = turn.work(check).await?;
@@ -71,7 +71,7 @@ pub async fn publish_bundle(
 /// when the version is written.
 pub async fn check_request(app: &App, caller: &Caller, request: &BundleRequest) -> Result<()> {
     let identity = caller.require(Scope::Publish)?;
-    let (id, version) = (draft::parse_id(&request.id)?, draft::parse_version(&request.version)?);
+    let (id, version) = (request.id.parse::<SkillId>()?, request.version.parse::<Version>()?);
     check_bounds(identity, &id.namespace().key())?;
     let asked = Question {
         id: id.clone(),

@@ -197,28 +197,6 @@ impl Record {
     }
 }
 
-/// Whether only members of the org may do this. What everybody may do, whoever does it does as anybody.
-fn is_of_members(event: &Event) -> bool {
-    const KINDS: [&str; 10] = [
-        "version.",
-        "org.",
-        "member.",
-        "policy.",
-        "group.",
-        "publisher.",
-        "webhook.",
-        "key.",
-        "review.",
-        "insight.",
-    ];
-    let kind = event.kind();
-    KINDS.iter().any(|start| kind.starts_with(start))
-        || matches!(
-            event,
-            Event::VisibilityChanged { .. } | Event::CommentHidden(_) | Event::CommentUnhidden(_)
-        )
-}
-
 /// Notes in those of these records that may be of members whether they are: who has a role where it happened, as things stand
 /// in this transaction.
 async fn note_members(connection: &mut AnyConnection, records: &mut [Record]) -> sqlx::Result<()> {
@@ -282,7 +260,7 @@ pub(super) async fn insert_changes(
         .map(|entry| {
             let (actor, origin) = (entry.actor.as_deref(), entry.origin.as_deref());
             let record = Record::change(now, entry.index, actor, &entry.event, origin);
-            Record { by_member: is_of_members(&entry.event), ..record }
+            Record { by_member: entry.event.is_of_members(), ..record }
         })
         .collect();
     note_members(connection, &mut records).await?;

@@ -5,7 +5,6 @@ use axum::response::Response;
 use skillery_core::api::{GroupRequest, GroupSummary};
 use skillery_core::approval::MAX_GROUP_MEMBERS;
 use skillery_core::event::Event;
-use skillery_core::id::IdError;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 
 use super::orgs::org_not_found;
@@ -30,7 +29,7 @@ const MOST: i64 = 50;
 )]
 pub async fn set(call: Call, namespace: &Namespace, group: &str) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
-    let group = parsed(group)?;
+    let group: Segment = group.parse()?;
     let (app, caller, request) = call.json::<GroupRequest>().await?;
     json(StatusCode::OK, &put(&app, &caller, namespace, group, request, Seen::Any).await?)
 }
@@ -99,7 +98,7 @@ pub async fn put(
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, group: &str) -> Result<Response> {
     call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    drop_own(&call.app, &call.caller, namespace, parsed(group)?).await?;
+    drop_own(&call.app, &call.caller, namespace, group.parse()?).await?;
     Ok(done())
 }
 
@@ -128,9 +127,4 @@ pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace, group: 
             })
         })
         .await
-}
-
-/// The name of a group.
-pub fn parsed(group: &str) -> Result<Segment> {
-    group.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
 }

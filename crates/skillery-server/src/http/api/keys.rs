@@ -91,9 +91,7 @@ pub async fn add(app: &App, caller: &Caller, request: EnrolRequest) -> Result<Ke
     let org = match &request.org {
         None => None,
         Some(org) => {
-            let org: Namespace = org.parse().map_err(|error: skillery_core::id::IdError| {
-                Failure::new(ProblemCode::InvalidId, error.to_string())
-            })?;
+            let org: Namespace = org.parse()?;
             caller.require_role(Scope::Admin, Role::Admin, &org)?;
             if org.depth() > 1 {
                 return Err(invalid_key("an authority is one of a whole org"));

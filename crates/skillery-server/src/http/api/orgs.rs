@@ -55,9 +55,7 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<CreateOrgRequest>().await?;
-    let org: Namespace = request.name.parse().map_err(|error: skillery_core::id::IdError| {
-        Failure::new(ProblemCode::InvalidId, error.to_string())
-    })?;
+    let org: Namespace = request.name.parse()?;
     if org.depth() != 1 {
         return Err(Failure::new(
             ProblemCode::InvalidId,

@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{ReportKind, ReportRequest, ReportsResponse, ResolveRequest};
-use skillery_core::id::IdError;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, SkillId};
 
 use super::comments::{check_rate, checked_reason, comment_not_found, moderates, still_seeing, viewer};
@@ -34,10 +33,7 @@ pub async fn create(call: Call) -> Result<Response> {
 /// Reports something.
 pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Result<()> {
     let identity = (**caller.require(Scope::Rate)?).clone();
-    let id: SkillId = request
-        .skill
-        .parse()
-        .map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))?;
+    let id: SkillId = request.skill.parse()?;
     check_text("text", &request.text, app.settings.limits.reason_length, true)?;
     let skill = skill::find(app, caller, &id).await?;
     let named = request.review.as_ref().or(request.answer.as_ref());

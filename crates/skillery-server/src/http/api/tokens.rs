@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokensResponse};
-use skillery_core::event::Event;
 use skillery_core::limits::MAX_ENTRY_BYTES;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Limits, Namespace, Problem, ProblemCode, Scope};
@@ -63,17 +62,10 @@ pub async fn make(app: &App, caller: &Caller, request: CreateTokenRequest) -> Re
     let kind = if request.service { TokenKind::Service } else { TokenKind::Personal };
     let days = days(&request, &app.settings.limits)?;
     let secret = token::generate(kind, &app.environment.random());
+    let (id, now) = (app.environment.new_id(), app.environment.now());
     let row = TokenRow {
-        id: app.environment.new_id(),
-        label: label(&request, &app.settings.limits)?,
-        scopes: scopes(&request, identity)?,
         namespaces: namespaces(&request, identity, app.settings.limits.token_namespaces)?,
-        created_at: app.environment.now(),
-        expires_at: None,
-        last_used_at: None,
-        revoked_at: None,
-        via: None,
-        parent: None,
+        ..TokenRow::new(id, &label(&request, &app.settings.limits)?, scopes(&request, identity)?, now)
     };
     let parent = identity.token.expires_at;
     let (hash, most, identity, owner) =
@@ -97,14 +89,7 @@ pub async fn make(app: &App, caller: &Caller, request: CreateTokenRequest) -> Re
                 let expires_at = tx.now.plus_seconds(i64::from(days) * DAY_SECONDS);
                 let expires_at = Some(parent.map_or(expires_at, |parent| expires_at.min(parent)));
                 let row = TokenRow { created_at: tx.now, expires_at, ..row };
-                accounts::insert_token(tx, &owner.id, &hash, &row).await?;
-                let (token, user) = (row.id.clone(), owner.id);
-                let (scopes, namespaces) = (row.scopes.clone(), row.namespaces.clone());
-                let (publisher, build) = (None, None);
-                tx.append(
-                    Some(&actor),
-                    Event::TokenIssued { token, user, scopes, namespaces, publisher, build },
-                );
+                accounts::issue_token(tx, Some(&actor), &owner.id, &hash, &row, None).await?;
                 Ok(row)
             })
         })
@@ -215,9 +200,7 @@ fn namespaces(request: &CreateTokenRequest, identity: &Identity, most: usize) ->
     }
     let mut keys = Vec::new();
     for name in &request.namespaces {
-        let namespace: Namespace = name.parse().map_err(|error: skillery_core::id::IdError| {
-            Failure::new(ProblemCode::InvalidId, error.to_string())
-        })?;
+        let namespace: Namespace = name.parse()?;
         crate::access::check_bounds(identity, &namespace.key())?;
         keys.push(namespace.key());
     }

@@ -51,9 +51,7 @@ pub async fn create(call: Call) -> Result<Response> {
 /// Makes a user.
 pub async fn make(app: &App, caller: &Caller, request: CreateUserRequest) -> Result<UserSummary> {
     let identity = (**caller.require_site_admin()?).clone();
-    let name: Segment = request.name.parse().map_err(|error: skillery_core::id::IdError| {
-        Failure::new(ProblemCode::InvalidId, error.to_string())
-    })?;
+    let name: Segment = request.name.parse()?;
     let id = app.environment.new_id();
     let user = app
         .db

@@ -8,7 +8,6 @@ use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use skillery_core::event::Event;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
 use skillery_core::time::Time;
 use skillery_core::token::{self, Secret, TokenKind};
@@ -121,18 +120,14 @@ pub async fn begin(app: &App, identity: &Identity, old: Option<&Identity>) -> Re
                 let identity = parent.again(tx).await?;
                 check_may_begin(&identity.token)?;
                 let parent = identity.token.id.clone();
+                let token = identity.token;
+                // No token outlives the one that made it.
+                let expires_at = earlier(token.expires_at, tx.now.plus_seconds(days * DAY_SECONDS));
                 let row = TokenRow {
-                    id,
-                    label: LABEL.to_owned(),
-                    scopes: identity.token.scopes.clone(),
-                    namespaces: identity.token.namespaces.clone(),
-                    created_at: tx.now,
-                    // No token outlives the one that made it.
-                    expires_at: earlier(identity.token.expires_at, tx.now.plus_seconds(days * DAY_SECONDS)),
-                    last_used_at: None,
-                    revoked_at: None,
-                    via: None,
+                    namespaces: token.namespaces,
+                    expires_at,
                     parent: Some(parent.clone()),
+                    ..TokenRow::new(id, LABEL, token.scopes, tx.now)
                 };
                 keep_row(tx, &identity.user.id, &hash, row, old, &parent, most).await
             })
@@ -155,16 +150,9 @@ pub async fn begin_as(app: &App, person: Arrived, old: Option<&Identity>) -> Res
                 let scopes = person.scopes();
                 let user = person.settle(tx).await?;
                 let row = TokenRow {
-                    id: id.clone(),
-                    label: LABEL.to_owned(),
-                    scopes,
-                    namespaces: Vec::new(),
-                    created_at: tx.now,
                     expires_at: Some(tx.now.plus_seconds(days * DAY_SECONDS)),
-                    last_used_at: None,
-                    revoked_at: None,
-                    via: None,
                     parent: Some(id.clone()),
+                    ..TokenRow::new(id.clone(), LABEL, scopes, tx.now)
                 };
                 keep_row(tx, &user.id, &hash, row, old, &id, most).await
             })
@@ -195,12 +183,7 @@ async fn keep_row(
         tx.comes_from(origin);
     }
     make_room(tx, user, (parent != row.id).then_some(parent), most).await?;
-    accounts::insert_token(tx, user, hash, &row).await?;
-    let TokenRow { id: token, scopes, namespaces, .. } = row;
-    let (user, publisher, build) = (user.to_owned(), None, None);
-    let actor = user.clone();
-    tx.append(Some(&actor), Event::TokenIssued { token, user, scopes, namespaces, publisher, build });
-    Ok(())
+    accounts::issue_token(tx, Some(user), user, hash, &row, None).await
 }
 
 /// Sees that the user has fewer tokens than there may be. The oldest session of the same token gives way.

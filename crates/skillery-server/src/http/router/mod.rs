@@ -4,12 +4,9 @@ mod orgs;
 mod routes;
 mod skills;
 
-use std::str::FromStr;
-
 use axum::http::Method;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
-use skillery_core::id::IdError;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::call::{Call, problem};
@@ -282,8 +279,4 @@ pub fn not_allowed_by(routes: &[(&str, &str, Who)], route: &str) -> Failure {
 
 fn not_utf8() -> Failure {
     Failure::new(ProblemCode::InvalidId, "the address is not UTF-8")
-}
-
-fn parsed<T: FromStr<Err = IdError>>(text: &str) -> Result<T> {
-    text.parse().map_err(|error: IdError| Failure::new(ProblemCode::InvalidId, error.to_string()))
 }

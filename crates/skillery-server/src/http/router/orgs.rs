@@ -3,7 +3,7 @@
 use axum::http::Method;
 use skillery_core::Namespace;
 
-use super::{Answered, answer, not_allowed, nothing, parsed};
+use super::{Answered, answer, not_allowed, nothing};
 use crate::http::api;
 use crate::http::call::Call;
 
@@ -33,7 +33,7 @@ pub(super) async fn below_orgs(call: Call, rest: &str) -> Answered {
     let method = call.method();
     let Some((route, namespace, user)) = of_org(&segments) else { return nothing() };
     let result = async {
-        let namespace: Namespace = parsed(&namespace.join("/"))?;
+        let namespace: Namespace = namespace.join("/").parse()?;
         match (route, method) {
             (ORG, Method::GET) => api::orgs::show(&call, &namespace).await,
             (MEMBERS, Method::GET) => api::members::list(&call, &namespace).await,

@@ -5,10 +5,10 @@
 
 use axum::http::Method;
 use axum::response::Response;
-use skillery_core::version::VersionError;
-use skillery_core::{ProblemCode, SkillId, Version};
+use skillery_core::id::IdError;
+use skillery_core::{SkillId, Version};
 
-use super::{not_allowed, parsed};
+use super::not_allowed;
 use crate::failure::{Failure, Result};
 use crate::http::api;
 use crate::http::call::Call;
@@ -132,7 +132,7 @@ pub(super) fn asked(rest: &str) -> std::result::Result<Asked, (&'static str, Fai
         _ => None,
     };
     if let Some((route, id, comment)) = said {
-        let id = parsed(&id.join("/")).map_err(|failure| (route, failure))?;
+        let id = id.join("/").parse().map_err(|error: IdError| (route, error.into()))?;
         let path = comment.map(str::to_owned);
         return Ok(Asked { route, id, version: None, path });
     }
@@ -141,16 +141,18 @@ pub(super) fn asked(rest: &str) -> std::result::Result<Asked, (&'static str, Fai
     let wrong = |failure| (take_apart(&[&["org"], segments.as_slice()].concat()).0, failure);
     // The id's segments stand together at the beginning, with a slash behind each.
     let length = id.iter().map(|segment| segment.len() + 1).sum::<usize>().saturating_sub(1);
-    let version = version
-        .map(str::parse::<Version>)
-        .transpose()
-        .map_err(|error: VersionError| wrong(Failure::new(ProblemCode::InvalidVersion, error.to_string())));
+    let version = version.map(str::parse::<Version>).transpose().map_err(|error| wrong(error.into()));
     let path = match (file_place(&segments), route) {
         (Some(place), _) => Some(segments[place + 3..].join("/")),
         (None, REVIEW_COMMENT) => segments.last().map(|comment| (*comment).to_owned()),
         (None, _) => None,
     };
-    Ok(Asked { route, id: parsed(&rest[..length]).map_err(wrong)?, version: version?, path })
+    Ok(Asked {
+        route,
+        id: rest[..length].parse().map_err(|error: IdError| wrong(error.into()))?,
+        version: version?,
+        path,
+    })
 }
 
 pub(super) async fn skill(call: Call, asked: Asked) -> Result<Response> {

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::DependenciesResponse;
-use skillery_core::{Problem, ProblemCode, SkillId, VersionRequest};
+use skillery_core::{Problem, SkillId, VersionRequest};
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::call::{Call, json};
 use crate::insight::dependencies;
 
@@ -24,9 +24,7 @@ use crate::insight::dependencies;
 pub async fn show(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
     let text = call.parameter("version").unwrap_or_default();
-    let request: VersionRequest = text.parse().map_err(|error: skillery_core::version::VersionError| {
-        Failure::new(ProblemCode::InvalidVersion, error.to_string())
-    })?;
+    let request: VersionRequest = text.parse()?;
     let depth = call.parsed::<u32>("depth")?.map(|depth| depth.max(1));
     json(StatusCode::OK, &dependencies(&call.app, &call.caller, id, &request, depth, page).await?)
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{GroupRequest, GroupSummary};
 use skillery_core::approval::MAX_GROUP_MEMBERS;
-use skillery_core::{Namespace, ProblemCode, Role, Scope};
+use skillery_core::{Namespace, ProblemCode, Role, Scope, Segment};
 
 use super::super::form::Form;
 use super::super::frame::{Frame, see_other, with_status};
@@ -100,9 +100,9 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
                 let text = "Approvals that name it count no more for its stages.";
                 return ask::ask(frame, &form, question, text, "Remove it", &path);
             }
-            match api::parsed(&name) {
+            match name.parse::<Segment>() {
                 Ok(group) => api::drop_own(app, caller, namespace, group).await.map(|()| "removed"),
-                Err(failure) => Err(failure),
+                Err(error) => Err(error.into()),
             }
         }
         _ => set(&form, namespace, &name).await.map(|()| "saved"),

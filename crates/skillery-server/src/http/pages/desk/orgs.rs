@@ -13,7 +13,7 @@ use super::pager::{Pager, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::api::orgs as api;
 use crate::http::call::{Call, Page};
 use crate::text::invalid;
@@ -78,9 +78,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
 
 fn name(form: &Form) -> Result<Namespace> {
     let name = form.text("name");
-    let org: Namespace = name.trim().parse().map_err(|error: skillery_core::id::IdError| {
-        Failure::new(ProblemCode::InvalidId, error.to_string())
-    })?;
+    let org: Namespace = name.trim().parse()?;
     match org.depth() {
         1 => Ok(org),
         _ => Err(invalid("name", "an org is one segment; what lies below needs no making")),
