@@ -52,59 +52,88 @@ const FINDINGS: &str = "/api/v1/skills/{id}/versions/{version}/findings";
 const YANK: &str = "/api/v1/skills/{id}/versions/{version}/yank";
 const QUARANTINE: &str = "/api/v1/skills/{id}/versions/{version}/quarantine";
 
-/// Which route a path below `/api/v1/skills/` is, and its id and version. The shortest id has two segments; reserved
-/// words can stand only behind them.
-fn take_apart<'path>(
-    segments: &'path [&'path str],
-) -> (&'static str, &'path [&'path str], Option<&'path str>) {
-    // A file's path may have any words in it, so it is looked for first, and from the front.
-    if let Some(place) = file_place(segments) {
-        return (FILE, &segments[..place], Some(segments[place + 1]));
-    }
-    match segments {
-        [id @ .., "versions", version, "yank"] if id.len() >= 2 => (YANK, id, Some(version)),
-        [id @ .., "versions", version, "signatures"] if id.len() >= 2 => (SIGNATURES, id, Some(version)),
-        [id @ .., "versions", version, "signature"] if id.len() >= 2 => (SIGNATURE, id, Some(version)),
-        [id @ .., "versions", version, "statement"] if id.len() >= 2 => (STATEMENT, id, Some(version)),
-        [id @ .., "versions", version, "installs"] if id.len() >= 2 => (WHO_INSTALLED, id, Some(version)),
-        [id @ .., "versions", version, "approvals"] if id.len() >= 2 => (APPROVALS, id, Some(version)),
-        [id @ .., "versions", version, "reviews"] if id.len() >= 2 => (REVIEWS, id, Some(version)),
-        [id @ .., "versions", version, "break-glass"] if id.len() >= 2 => (BREAK_GLASS, id, Some(version)),
-        [id @ .., "versions", version, "approvals", "comments"] if id.len() >= 2 => {
-            (REVIEW_COMMENTS, id, Some(version))
-        }
-        [id @ .., "versions", version, "approvals", "comments", _] if id.len() >= 2 => {
-            (REVIEW_COMMENT, id, Some(version))
-        }
-        [id @ .., "versions", version, "changelog"] if id.len() >= 2 => (CHANGELOG, id, Some(version)),
-        [id @ .., "versions", version, "diff"] if id.len() >= 2 => (DIFF, id, Some(version)),
-        [id @ .., "versions", version, "findings"] if id.len() >= 2 => (FINDINGS, id, Some(version)),
-        [id @ .., "versions", version, "health"] if id.len() >= 2 => (HEALTH, id, Some(version)),
-        [id @ .., "versions", version, "bundle"] if id.len() >= 2 => (BUNDLE, id, Some(version)),
-        [id @ .., "versions", version, "proof"] if id.len() >= 2 => (PROOF, id, Some(version)),
-        [id @ .., "versions", version, "quarantine"] if id.len() >= 2 => (QUARANTINE, id, Some(version)),
-        [id @ .., "versions", version] if id.len() >= 2 => (VERSION, id, Some(version)),
-        [id @ .., "versions"] if id.len() >= 2 => (VERSIONS, id, None),
-        [id @ .., "log"] if id.len() >= 2 => (LOG, id, None),
-        [id @ .., "download"] if id.len() >= 2 => (DOWNLOAD, id, None),
-        [id @ .., "install"] if id.len() >= 2 => (INSTALL, id, None),
-        [id @ .., "rate"] if id.len() >= 2 => (RATE, id, None),
-        [id @ .., "ratings"] if id.len() >= 2 => (RATINGS, id, None),
-        [id @ .., "usage"] if id.len() >= 2 => (USAGE, id, None),
-        [id @ .., "usage", "installs"] if id.len() >= 2 => (INSTALLS, id, None),
-        [id @ .., "usage", "adoption"] if id.len() >= 2 => (ADOPTION, id, None),
-        [id @ .., "dependencies"] if id.len() >= 2 => (DEPENDENCIES, id, None),
-        [id @ .., "dependents"] if id.len() >= 2 => (DEPENDENTS, id, None),
-        [id @ .., "visibility"] if id.len() >= 2 => (VISIBILITY, id, None),
-        id => (SHOW, id, None),
-    }
+/// Words behind an id, and the routes that they are.
+const OF_SKILL: &[(&str, &str)] = &[
+    ("comments", COMMENTS),
+    ("dependencies", DEPENDENCIES),
+    ("dependents", DEPENDENTS),
+    ("download", DOWNLOAD),
+    ("install", INSTALL),
+    ("log", LOG),
+    ("rate", RATE),
+    ("ratings", RATINGS),
+    ("usage", USAGE),
+    ("versions", VERSIONS),
+    ("visibility", VISIBILITY),
+];
+
+/// Words behind a version.
+const OF_VERSION: &[(&str, &str)] = &[
+    ("approvals", APPROVALS),
+    ("break-glass", BREAK_GLASS),
+    ("bundle", BUNDLE),
+    ("changelog", CHANGELOG),
+    ("diff", DIFF),
+    ("findings", FINDINGS),
+    ("health", HEALTH),
+    ("installs", WHO_INSTALLED),
+    ("proof", PROOF),
+    ("quarantine", QUARANTINE),
+    ("reviews", REVIEWS),
+    ("signature", SIGNATURE),
+    ("signatures", SIGNATURES),
+    ("statement", STATEMENT),
+    ("yank", YANK),
+];
+
+fn route_of(words: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
+    words.iter().find(|(known, _)| *known == word).map(|(_, route)| *route)
 }
 
-/// Where `versions/{version}/files/…` begins, if it is there.
-fn file_place(segments: &[&str]) -> Option<usize> {
-    // No name of a skill is `versions`, and an id has no more segments than a namespace and a name.
-    let place = segments.iter().skip(2).position(|segment| *segment == "versions")? + 2;
-    (segments.len() > place + 3 && segments[place + 2] == "files").then_some(place)
+/// What a path below `/api/v1/skills/` is made of.
+struct Parts<'path> {
+    route: &'static str,
+    id: &'path [&'path str],
+    version: Option<&'path str>,
+    /// The path of a file of the version, or the id of a comment, or the name of whose review it is.
+    path: Option<String>,
+}
+
+/// The shortest id has two segments; reserved words can stand only behind them.
+fn take_apart<'path>(segments: &'path [&'path str]) -> Parts<'path> {
+    let shown = Parts { route: SHOW, id: segments, version: None, path: None };
+    // A file's path may have any words in it, and what stands behind a version may be called as what stands behind an id: so
+    // the version is looked for first, and from the front. No name of a skill is `versions`.
+    if let Some(place) = segments.iter().skip(2).position(|segment| *segment == "versions") {
+        let (id, rest) = segments.split_at(place + 2);
+        let (route, path) = match &rest[1..] {
+            [] => return Parts { route: VERSIONS, id, ..shown },
+            [_] => (VERSION, None),
+            [_, "files", path @ ..] if !path.is_empty() => (FILE, Some(path.join("/"))),
+            [_, "approvals", "comments"] => (REVIEW_COMMENTS, None),
+            [_, "approvals", "comments", comment] => (REVIEW_COMMENT, Some((*comment).to_owned())),
+            [_, word] if let Some(route) = route_of(OF_VERSION, word) => (route, None),
+            _ => return shown,
+        };
+        return Parts { route, id, version: rest.get(1).copied(), path };
+    }
+    let (route, id, path) = match segments {
+        [id @ .., word]
+            if id.len() >= 2
+                && let Some(route) = route_of(OF_SKILL, word) =>
+        {
+            (route, id, None)
+        }
+        [id @ .., "usage", "installs"] if id.len() >= 2 => (INSTALLS, id, None),
+        [id @ .., "usage", "adoption"] if id.len() >= 2 => (ADOPTION, id, None),
+        [id @ .., "comments", comment] if id.len() >= 2 => (COMMENT, id, Some(*comment)),
+        [id @ .., "comments", comment, "hidden"] if id.len() >= 2 => (HIDDEN, id, Some(*comment)),
+        [id @ .., "comments", comment, "texts"] if id.len() >= 2 => (TEXTS, id, Some(*comment)),
+        [id @ .., "ratings", user, "answer"] if id.len() >= 2 => (ANSWER, id, Some(*user)),
+        [id @ .., "ratings", user, "hidden"] if id.len() >= 2 => (REVIEW_HIDDEN, id, Some(*user)),
+        _ => return shown,
+    };
+    Parts { route, id, version: None, path: path.map(str::to_owned) }
 }
 
 /// What is asked for below `/api/v1/skills/`.
@@ -119,40 +148,14 @@ pub(super) struct Asked {
 /// What is wrong with it is told with the route that it would be.
 pub(super) fn asked(rest: &str) -> std::result::Result<Asked, (&'static str, Failure)> {
     let segments: Vec<&str> = rest.split('/').collect();
-    // What stands behind a version may be called the same.
-    let is_of_version = segments.iter().skip(2).any(|segment| *segment == "versions");
-    let said = match segments.as_slice() {
-        _ if is_of_version => None,
-        [id @ .., "comments"] if id.len() >= 2 => Some((COMMENTS, id, None)),
-        [id @ .., "comments", comment] if id.len() >= 2 => Some((COMMENT, id, Some(*comment))),
-        [id @ .., "comments", comment, "hidden"] if id.len() >= 2 => Some((HIDDEN, id, Some(*comment))),
-        [id @ .., "comments", comment, "texts"] if id.len() >= 2 => Some((TEXTS, id, Some(*comment))),
-        [id @ .., "ratings", user, "answer"] if id.len() >= 2 => Some((ANSWER, id, Some(*user))),
-        [id @ .., "ratings", user, "hidden"] if id.len() >= 2 => Some((REVIEW_HIDDEN, id, Some(*user))),
-        _ => None,
-    };
-    if let Some((route, id, comment)) = said {
-        let id = id.join("/").parse().map_err(|error: IdError| (route, error.into()))?;
-        let path = comment.map(str::to_owned);
-        return Ok(Asked { route, id, version: None, path });
-    }
-    let (route, id, version) = take_apart(&segments);
+    let Parts { route, id, version, path } = take_apart(&segments);
     // With one segment there is no id, and still the rest says what was meant.
-    let wrong = |failure| (take_apart(&[&["org"], segments.as_slice()].concat()).0, failure);
+    let wrong = |failure: Failure| (take_apart(&[&["org"], segments.as_slice()].concat()).route, failure);
     // The id's segments stand together at the beginning, with a slash behind each.
     let length = id.iter().map(|segment| segment.len() + 1).sum::<usize>().saturating_sub(1);
-    let version = version.map(str::parse::<Version>).transpose().map_err(|error| wrong(error.into()));
-    let path = match (file_place(&segments), route) {
-        (Some(place), _) => Some(segments[place + 3..].join("/")),
-        (None, REVIEW_COMMENT) => segments.last().map(|comment| (*comment).to_owned()),
-        (None, _) => None,
-    };
-    Ok(Asked {
-        route,
-        id: rest[..length].parse().map_err(|error: IdError| wrong(error.into()))?,
-        version: version?,
-        path,
-    })
+    let version = version.map(str::parse::<Version>).transpose().map_err(|error| wrong(error.into()))?;
+    let id = rest[..length].parse().map_err(|error: IdError| wrong(error.into()))?;
+    Ok(Asked { route, id, version, path })
 }
 
 pub(super) async fn skill(call: Call, asked: Asked) -> Result<Response> {
