@@ -63,6 +63,16 @@ word_enum! {
     }
 }
 
+impl VersionStatus {
+    /// Whether those who may see it get its files.
+    pub fn is_handed_out(self) -> bool {
+        match self {
+            Self::Pending | Self::Published | Self::Yanked => true,
+            Self::Rejected | Self::Quarantined => false,
+        }
+    }
+}
+
 /// What is said of a version that its publisher took back.
 pub fn yanked(id: &SkillId, version: &Version, reason: Option<&str>) -> String {
     match reason.filter(|reason| !reason.is_empty()) {

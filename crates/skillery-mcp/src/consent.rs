@@ -18,6 +18,8 @@ use crate::{Refusal, SkillDetail};
 
 /// What the question is called where it has a name.
 const QUESTION: &str = "install";
+/// Findings that are told; the rest is counted.
+const TOLD: usize = 10;
 /// How long the user has.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -126,8 +128,14 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
     if let Some(warning) = &skill.warning {
         words += &format!("\n\nWarning: {}", shown(warning));
     }
-    for finding in skill.findings.iter().take(10) {
-        words += &format!("\n\nA scan found ({}): {}", shown(&finding.severity), shown(&finding.message));
+    // The worst first, which a reader who is asked has time for.
+    let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
+    let worst: Vec<_> = of_level("error").chain(of_level("warning")).collect();
+    for finding in worst.iter().take(TOLD) {
+        words += &format!("\n\nThe rules find ({}): {}", shown(&finding.level), shown(&finding.message));
+    }
+    if worst.len() > TOLD {
+        words += &format!("\n\nAnd {} more.", worst.len() - TOLD);
     }
     words
 }

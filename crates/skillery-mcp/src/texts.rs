@@ -100,7 +100,7 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
             .into_iter()
             .map(|finding| FindingLine {
                 rule: finding.rule,
-                severity: finding.severity,
+                level: finding.level.to_string(),
                 message: finding.message,
             })
             .collect(),
@@ -145,7 +145,7 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
     let signatures = signatures.collect::<Vec<_>>().join(", ");
     field("signatures", if signatures.is_empty() { "none".to_owned() } else { signatures });
     for finding in &skill.findings {
-        field("finding", format!("{}: {} ({})", finding.severity, finding.message, finding.rule));
+        field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }
     field("address", skill.uri.clone());
     field("install", skill.install.join("; "));

@@ -133,7 +133,7 @@ pub struct SkillDetail {
     pub files: Vec<FileLine>,
     /// What was signed of it. Whether a signature holds is checked where the skill is installed.
     pub signatures: Vec<SignatureLine>,
-    /// What a scan found in it.
+    /// What the rules for skills find in it.
     pub findings: Vec<FindingLine>,
     /// Versions that can be had, the highest first.
     pub versions: Vec<VersionLine>,
@@ -161,14 +161,14 @@ pub struct SignatureLine {
     pub level: String,
 }
 
-/// Something that a scan found.
+/// Something that a rule has found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FindingLine {
     /// Which rule.
     pub rule: String,
-    /// How bad it is.
-    pub severity: String,
-    /// What was found.
+    /// How bad it is: `note`, `warning` or `error`.
+    pub level: String,
+    /// What is wrong, and what to do.
     pub message: String,
 }
 

@@ -230,6 +230,24 @@ impl Registry {
         serialized(py, &report)
     }
 
+    /// One page of the signed-in users who have downloaded a version, the last first, and how many there are.
+    fn version_installs<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        version: &str,
+        limit: u64,
+        offset: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client(py)?;
+        let (id, version) = (id.to_owned(), version.to_owned());
+        let installs = wait(py, async move {
+            let page = Page { limit: Some(limit), offset: Some(offset) };
+            client.installs_of(&id.parse()?, &version.parse()?, page).await
+        })?;
+        serialized(py, &installs)
+    }
+
     /// Average, histogram, and one page of reviews.
     #[pyo3(signature = (id, limit=None, offset=None))]
     fn ratings<'py>(

@@ -1,5 +1,7 @@
 """The audit from Python: who did what, what was refused, and what came of it."""
 
+import time
+
 import pytest
 
 from conftest import CALC_CODE, ask
@@ -7,8 +9,10 @@ from orchestrator.execution import (
     InvalidInputError,
     Skill,
     configure_registry,
+    download_registry_skill,
     generate_audit_report,
     get_audit_logs,
+    get_version_installs,
     publish_skill,
 )
 from orchestrator.execution.errors import RegistryError
@@ -24,6 +28,15 @@ def test_changes_and_refusals_are_found_and_counted(configured, registry, code_f
     counted = {count["name"]: count["times"] for count in report["actions"]}
     assert counted["version.published"] == 1
     ask(registry, "POST", "/users", {"name": "looker"})
+    download_registry_skill("audited/looked_at", version="1.0.0")
+    # Installs are written down a moment later.
+    deadline = time.monotonic() + 60
+    while not (installs := get_version_installs("audited/looked_at", "1.0.0"))["total"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (installs["total"], installs["installs"][0]["user"]) == (1, "admin")
+    with pytest.raises(ValueError, match="no version 9.9.9"):
+        get_version_installs("audited/looked_at", "9.9.9")
     ask(registry, "PUT", "/orgs/audited/members/looker", {"role": "reader"})
     ask(registry, "PUT", "/orgs/audited/policy", {"approvals": 1})
     report = generate_audit_report(days=1, namespace="audited")

@@ -1,17 +1,26 @@
 // What pages can do more of where scripts run. Nothing here is needed: every page works without it.
 "use strict";
 
-// Buttons that copy what stands beside them.
+// Buttons that copy what stands beside them. Browsers have a clipboard for pages that came encrypted, or from this machine; for others
+// they copy what is selected.
 for (const command of document.querySelectorAll(".command")) {
   const button = command.querySelector("button");
-  if (!button || !navigator.clipboard) continue;
+  if (!button) continue;
   button.hidden = false;
   const label = button.textContent;
+  const code = command.querySelector("code");
+  const copy = async () => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(code.textContent);
+    getSelection().selectAllChildren(code);
+    if (!document.execCommand("copy")) throw new Error("nothing was copied");
+  };
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(command.querySelector("code").textContent);
+      await copy();
       button.textContent = "Copied";
     } catch {
+      // It is selected at least.
+      getSelection().selectAllChildren(code);
       button.textContent = "Not copied";
     }
     setTimeout(() => { button.textContent = label; }, 2000);

@@ -39,6 +39,7 @@ pub fn install_lines(
         place.gemini(),
         place.opencode(),
         place.clawhub(),
+        place.mcp(),
         place.git(),
         place.curl(),
     ];
@@ -164,6 +165,11 @@ impl Place<'_> {
             false => format!("CLAWHUB_REGISTRY={registry} {install}"),
         };
         line("clawhub", command, None).filter(|_| self.settings.surfaces.clawhub)
+    }
+
+    fn mcp(&self) -> Option<InstallLine> {
+        let note = format!("then ask the agent to install {}{}", self.offer.id, self.pin(" "));
+        line("mcp", "claude mcp add skillery -- skillery mcp".to_owned(), Some(&note))
     }
 
     fn git(&self) -> Option<InstallLine> {

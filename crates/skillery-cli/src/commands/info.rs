@@ -182,7 +182,7 @@ fn describe(page: &mut Page, info: &Info) {
         page.field("signature", format!("{} ({})", signature.kind, signature.level));
     }
     for finding in &version.findings {
-        page.field("finding", format!("{}: {} ({})", finding.severity, finding.message, finding.rule));
+        page.field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }
     page.blank();
     page.heading("files");

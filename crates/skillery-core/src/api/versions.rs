@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::VersionFinding;
 use crate::approval::Notice;
 use crate::time::Time;
 use crate::{Digest, SkillId, SkillKind, Version, VersionStatus, Visibility};
@@ -90,8 +91,8 @@ pub struct VersionDetail {
     pub files: Vec<FileSummary>,
     /// Signatures.
     pub signatures: Vec<SignatureSummary>,
-    /// What scanners found.
-    pub findings: Vec<Finding>,
+    /// What the rules for skills find in it today; nothing of a version that nobody gets.
+    pub findings: Vec<VersionFinding>,
     /// The number of the log entry that published it.
     pub log_position: i64,
 }
@@ -121,18 +122,6 @@ pub struct SignatureSummary {
     pub level: String,
     /// The signature.
     pub value: String,
-}
-
-/// Something a scanner found in a version.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Finding {
-    /// The rule's name.
-    pub rule: String,
-    /// `info`, `low`, `medium`, `high` or `critical`.
-    pub severity: String,
-    /// What was found, in a sentence.
-    pub message: String,
 }
 
 /// A reason, for a yank or a quarantine.

@@ -28,6 +28,7 @@ use crate::db::review as table;
 use crate::db::skills::SkillRow;
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
+use crate::http::pages::Rendered;
 use crate::skill;
 use crate::turns::Turn;
 
@@ -229,12 +230,25 @@ pub async fn findings(
     version: &Version,
 ) -> Result<FindingsResponse> {
     let (skill, row) = skill::handed_out(app, caller, id, version).await?;
-    let turn = app.reading.turn().await?;
-    let packed = app.blobs.get(BlobKey::Bundle(row.digest)).await?;
     let (id, version, digest) = (skill.id, row.version.clone(), row.digest);
-    let skill = id.clone();
-    let look = move || Ok(said::findings(&skill, &Side::unpack(row, &packed)?));
-    let findings: Vec<VersionFinding> = turn.work(look).await?;
+    // The rules stay the same while this program runs, and the bundle for ever; the name of the skill is looked at, too.
+    let key = format!("findings {digest} {id}");
+    let ready = match app.rendered.get(&key) {
+        Some(ready) => ready,
+        None => {
+            let turn = app.reading.turn().await?;
+            let packed = app.blobs.get(BlobKey::Bundle(digest)).await?;
+            let skill = id.clone();
+            let look = move || {
+                let findings = said::findings(&skill, &Side::unpack(row, &packed)?);
+                Ok(Rendered::from(serde_json::to_string(&findings).map_err(Failure::internal)?))
+            };
+            let ready = turn.work(look).await?;
+            app.rendered.insert(key, Rendered::clone(&ready));
+            ready
+        }
+    };
+    let findings: Vec<VersionFinding> = serde_json::from_str(&ready).map_err(Failure::internal)?;
     Ok(FindingsResponse { id, version, digest, findings })
 }
 

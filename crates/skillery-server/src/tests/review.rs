@@ -335,6 +335,10 @@ async fn findings_are_those_of_the_rules() {
     let finding = json!({ "rule": "script-not-executable", "level": "note", "path": "run.sh", "line": 1, "column": 1,
         "message": "the file begins with `#!` and is not executable" });
     assert_eq!(found["findings"], json!([finding]));
+    // The version itself tells the same, and nothing once nobody gets it.
+    let told = async || app.get(&format!("{TOOL}/1.1.0")).await.is(200)["findings"].clone();
+    assert_eq!(told().await, json!([finding]));
+    assert_eq!(told().await, json!([finding]));
     assert_eq!(app.get(&format!("{TOOL}/1.1.0/diff")).await.is(200)["findings"], json!([finding]));
 }
 

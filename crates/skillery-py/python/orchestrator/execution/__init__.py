@@ -32,7 +32,7 @@ from .approvals import (
     request_approval,
     resolve_approval_comment,
 )
-from .audit import generate_audit_report, get_audit_logs
+from .audit import generate_audit_report, get_audit_logs, get_version_installs
 from .calling import execute_skill
 from .comments import (
     add_skill_comment,
@@ -190,6 +190,7 @@ __all__ = [
     "get_skill_version",
     "get_skill_versions",
     "get_top_skills",
+    "get_version_installs",
     "get_workflow_run",
     "hide_review",
     "hide_skill_comment",

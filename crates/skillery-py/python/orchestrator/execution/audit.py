@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-__all__ = ["generate_audit_report", "get_audit_logs"]
+__all__ = ["generate_audit_report", "get_audit_logs", "get_version_installs"]
 
 
 def get_audit_logs(
@@ -76,3 +76,25 @@ def generate_audit_report(days: int = 30, namespace: Optional[str] = None) -> Di
         ConnectionError: If the registry cannot be reached.
     """
     return _registry()._native.audit_report(_count(days, "days"), namespace)
+
+
+def get_version_installs(skill_id: str, version: str, limit: int = 50, offset: int = 0) -> Dict[str, Any]:
+    """Which signed-in users have downloaded a version, the last first. For admins of the namespace.
+
+    Args:
+        skill_id: ``org/name``.
+        version: The version, for example ``1.0.0``.
+        limit: The most users to return, at most 200.
+        offset: Users to pass over.
+
+    Returns:
+        A dict with ``total``, and ``installs``: dicts with ``user``, ``downloads``, ``first_at`` and ``last_at``. Whoever was not
+        signed in is counted only, see :func:`get_registry_usage`.
+
+    Raises:
+        ValueError: If there is no such skill or version.
+        NotAllowedError: If you are no admin of the namespace.
+        ConnectionError: If the registry cannot be reached.
+    """
+    native = _registry()._native
+    return native.version_installs(skill_id, version, _count(limit, "limit"), _count(offset, "offset"))

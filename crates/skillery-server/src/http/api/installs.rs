@@ -5,9 +5,11 @@ use axum::response::Response;
 use skillery_core::api::VersionInstallsResponse;
 use skillery_core::{Problem, Role, Scope, SkillId, Version, VersionRequest};
 
+use crate::access::Caller;
+use crate::app::App;
 use crate::db::{user_installs, versions};
 use crate::failure::Result;
-use crate::http::call::{Call, json};
+use crate::http::call::{Call, Page, json};
 use crate::skill::{self, version_not_found};
 
 /// Which signed-in users have downloaded a version, the last first. For admins of the namespace.
@@ -22,15 +24,25 @@ use crate::skill::{self, version_not_found};
     responses((status = 200, body = VersionInstallsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    call.caller.require(Scope::Admin)?;
-    let page = call.page()?;
-    let skill = skill::find(&call.app, &call.caller, id).await?;
-    call.caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
+    json(StatusCode::OK, &of_version(&call.app, &call.caller, id, version, call.page()?).await?)
+}
+
+/// One page of the signed-in users who have downloaded a version.
+pub async fn of_version(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    version: &Version,
+    page: Page,
+) -> Result<VersionInstallsResponse> {
+    caller.require(Scope::Admin)?;
+    let skill = skill::find(app, caller, id).await?;
+    caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
     let key = skill.id.key();
-    if versions::find(call.app.db.reader(), &key, version).await?.is_none() {
+    if versions::find(app.db.reader(), &key, version).await?.is_none() {
         return Err(version_not_found(&skill.id, &VersionRequest::Exact(version.clone())));
     }
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let (total, installs) = user_installs::of_version(&call.app.db, &key, version, limit, offset).await?;
-    json(StatusCode::OK, &VersionInstallsResponse { total, installs })
+    let (total, installs) = user_installs::of_version(&app.db, &key, version, limit, offset).await?;
+    Ok(VersionInstallsResponse { total, installs })
 }

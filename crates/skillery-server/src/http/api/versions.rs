@@ -13,6 +13,7 @@ use crate::db::skills::SkillRow;
 use crate::db::{Db, signatures, versions as table};
 use crate::failure::Result;
 use crate::http::call::{Call, json};
+use crate::review;
 use crate::skill;
 
 /// All versions of a skill with where they stand, the highest first.
@@ -57,10 +58,19 @@ pub async fn seen(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Vec<Ve
     responses((status = 200, body = VersionDetail), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    json(StatusCode::OK, &detail(&call.app, &call.caller, id, version).await?)
+    json(StatusCode::OK, &whole(&call.app, &call.caller, id, version).await?)
 }
 
 /// Everything about one version, as far as the caller may know of it.
+pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
+    let mut detail = detail(app, caller, id, version).await?;
+    if detail.summary.status.is_handed_out() {
+        detail.findings = review::findings(app, caller, id, version).await?.findings;
+    }
+    Ok(detail)
+}
+
+/// The same without what is found in it, for which its files have to be looked at.
 pub async fn detail(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
     let skill = skill::find(app, caller, id).await?;
     let namespace = skill.id.namespace().key();

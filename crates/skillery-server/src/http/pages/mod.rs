@@ -18,6 +18,7 @@ mod highlight;
 mod history;
 mod home;
 mod insight;
+mod installs;
 mod listing;
 mod markdown;
 mod notice;
@@ -73,6 +74,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", versions::RAW, Who::Reader),
     ("get", review::DIFF, Who::Reader),
     ("get", review::FINDINGS, Who::Reader),
+    ("get", installs::INSTALLS, Who::Scope(skillery_core::Scope::Admin)),
     ("get", review::REVIEW, Who::Scope(skillery_core::Scope::Read)),
     ("post", review::REVIEW, Who::Scope(skillery_core::Scope::Read)),
     ("get", ratings::RATINGS, Who::Reader),
@@ -182,6 +184,9 @@ async fn answer(call: Call, frame: Frame) -> (&'static str, Result<axum::respons
         (Place::Diff(id, version), Method::GET) => Box::pin(review::diff(&call, frame, &id, &version)).await,
         (Place::Findings(id, version), Method::GET) => {
             Box::pin(review::findings(&call, frame, &id, &version)).await
+        }
+        (Place::Installs(id, version), Method::GET) => {
+            Box::pin(installs::list(&call, frame, &id, &version)).await
         }
         (Place::Review(id, version), Method::GET) => {
             Box::pin(review::show(&call, frame, &id, &version)).await

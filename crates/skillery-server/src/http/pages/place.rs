@@ -5,7 +5,7 @@ use skillery_core::api::BoardOf;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, listing, ratings,
+    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, installs, listing, ratings,
     review, search, sign_in, skill, versions,
 };
 use crate::failure::{Failure, Result};
@@ -63,6 +63,8 @@ pub enum Place {
     Diff(SkillId, Version),
     /// What is found in one.
     Findings(SkillId, Version),
+    /// Who has one.
+    Installs(SkillId, Version),
     /// Deciding about one.
     Review(SkillId, Version),
     /// What people think of it.
@@ -117,6 +119,7 @@ impl Place {
             Self::Raw(..) => versions::RAW,
             Self::Diff(..) => review::DIFF,
             Self::Findings(..) => review::FINDINGS,
+            Self::Installs(..) => installs::INSTALLS,
             Self::Review(..) => review::REVIEW,
             Self::Ratings(_) => ratings::RATINGS,
             Self::Comments(_) => comments::COMMENTS,
@@ -217,6 +220,7 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
         [version] => Some(Place::Version(skill, version.parse().ok()?)),
         [version, "diff"] => Some(Place::Diff(skill, version.parse().ok()?)),
         [version, "findings"] => Some(Place::Findings(skill, version.parse().ok()?)),
+        [version, "installs"] => Some(Place::Installs(skill, version.parse().ok()?)),
         [version, "review"] => Some(Place::Review(skill, version.parse().ok()?)),
         [version, "files"] => Some(Place::Files(skill, version.parse().ok()?)),
         [version, "files", path @ ..] if !path.is_empty() => {
@@ -260,6 +264,7 @@ mod tests {
             ("/acme/email/tool/versions/1.0.0/files", Some(Place::Files(id(), version()))),
             ("/acme/email/tool/versions/1.0.0/diff", Some(Place::Diff(id(), version()))),
             ("/acme/email/tool/versions/1.0.0/findings", Some(Place::Findings(id(), version()))),
+            ("/acme/email/tool/versions/1.0.0/installs", Some(Place::Installs(id(), version()))),
             ("/acme/email/tool/versions/1.0.0/review", Some(Place::Review(id(), version()))),
             ("/acme/email/tool/versions/1.0.0/review/x", None),
             ("/acme/email/tool/review", Some(Place::Skill("acme/email/tool/review".parse().unwrap()))),

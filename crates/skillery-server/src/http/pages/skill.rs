@@ -14,7 +14,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus
 use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
-use super::{insight as usage, place, review, show};
+use super::{insight as usage, installs, place, review, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
 use crate::http::call::{Call, Page};
@@ -105,6 +105,8 @@ struct SkillPage {
     findings: Option<review::Counts>,
     /// Whether the viewer may look at the review of it.
     may_review: bool,
+    /// Whether the viewer may know who has it.
+    may_know_who: bool,
     /// How sound the version is that is shown; none where its files are for nobody.
     health: Option<Health>,
     /// Installs of the last days as a small picture.
@@ -129,7 +131,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         Err(failure) => return Err(failure),
     };
     let ratings = ratings_api::of_skill(app, &call.caller, &row.id, Page { limit: 0, offset: 0 }, 0).await?;
-    let installs = skill::load(app, &call.caller, &row.id)
+    let install_count = skill::load(app, &call.caller, &row.id)
         .await?
         .record
         .as_ref()
@@ -151,11 +153,12 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);
     let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
-    let is_handed_out = is_handed_out(&detail);
+    let is_handed_out = detail.summary.status.is_handed_out();
     let findings = match is_handed_out && is_pinned {
-        true => Some(review::counts(app, &call.caller, &row.id, &shown, detail.summary.digest).await?),
+        true => Some(review::counts(app, &call.caller, &row.id, &shown).await?),
         false => None,
     };
+    let may_know_who = installs::may_know(&call.caller, &row.id);
     let may_review = review::may_review(&call.caller, &row.id, &detail.summary.publisher);
     let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
@@ -176,7 +179,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         readme,
         lines,
         needs_token,
-        installs,
+        installs: install_count,
         ratings,
         now,
         warning,
@@ -188,14 +191,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         badge,
         findings,
         may_review,
+        may_know_who,
         health,
         recent,
     })
-}
-
-/// Whether its files are for anybody: they are not when it is quarantined, or was rejected.
-fn is_handed_out(detail: &VersionDetail) -> bool {
-    !matches!(detail.summary.status, VersionStatus::Quarantined | VersionStatus::Rejected)
 }
 
 /// What is to be said above a version that is not simply published.
@@ -229,7 +228,7 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
 
 /// The instructions, without the front matter, as HTML; made once for each bundle.
 async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Option<Rendered>> {
-    if !is_handed_out(detail) {
+    if !detail.summary.status.is_handed_out() {
         return Ok(None);
     }
     // Its links have the version in them.

@@ -240,3 +240,28 @@ async fn authors_and_teams_are_compared_and_who_wants_is_left_out() {
     assert_eq!(browser.get("/trending/authors").await.status, 404);
     assert!(!browser.page("/trending").await.contains("/trending/authors"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_version_is_told_to_admins_of_its_namespace() {
+    let app = TestApp::new().await;
+    used(&app).await;
+    let path = "/acme/tool/versions/1.1.0/installs";
+    let olga = app.user("olga", &["read", "admin"]).await;
+    app.member("acme", "olga", "admin").await;
+    let mut browser = Browser::signed_in(&app, &olga).await;
+    assert!(browser.page("/acme/tool/versions/1.1.0").await.contains(&format!("href=\"{path}\"")));
+    let page = browser.page(path).await;
+    assert!(page.contains("3 users downloaded it") && page.contains("href=\"/users/dora\""), "{page}");
+    let first = browser.page(&format!("{path}?limit=1")).await;
+    assert!(first.contains("offset=1&#38;limit=1") && first.matches("/users/").count() == 1, "{first}");
+    app.publish("acme/tool", "2.0.0").await;
+    let none = browser.page("/acme/tool/versions/2.0.0/installs").await;
+    assert!(none.contains("Nobody that is known of"), "{none}");
+    assert_eq!(browser.get("/acme/tool/versions/9.0.0/installs").await.status, 404);
+    // Others are told how many, and not who.
+    let bert = app.user("bert", &["read", "admin"]).await;
+    let mut stranger = Browser::signed_in(&app, &bert).await;
+    assert_eq!(stranger.get(path).await.status, 403);
+    assert!(!stranger.page("/acme/tool/versions/1.1.0").await.contains(path));
+    assert!(text(&Browser::new(&app).get(path).await).contains("Sign in"));
+}

@@ -101,7 +101,7 @@ impl Registry {
 
     async fn shown(&self, id: &SkillId, request: &VersionRequest) -> Result<Shown> {
         let Offer { id, row, .. } = self.offer(id, request).await?;
-        let version = api::versions::detail(&self.app, &self.caller, &id, &row.version).await?;
+        let version = api::versions::whole(&self.app, &self.caller, &id, &row.version).await?;
         let mut others = versions::summaries(&self.app.db, &id.key()).await?;
         others.retain(|other| matches!(other.status, VersionStatus::Published | VersionStatus::Yanked));
         others.sort_by(|left, right| right.version.cmp(&left.version));

@@ -1,13 +1,12 @@
 //! `GET /{id}/versions/{version}/findings`: what the rules for skills find in a version, in plain words.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::VersionFinding;
 use skillery_core::lint::{Level, LintRule};
-use skillery_core::{Digest, SkillId, Version};
+use skillery_core::{SkillId, Version};
 
 use super::super::desk::Pager;
 use super::super::frame::{Frame, page};
@@ -67,24 +66,9 @@ impl Counts {
     }
 }
 
-/// How many findings a version that is handed out has: looked for once for each bundle and id.
-pub async fn counts(
-    app: &App,
-    caller: &Caller,
-    id: &SkillId,
-    version: &Version,
-    digest: Digest,
-) -> Result<Counts> {
-    let key = format!("findings {digest} {id}");
-    if let Some(ready) = app.rendered.get(&key) {
-        let mut numbers = ready.split(' ').map(|number| number.parse().unwrap_or_default());
-        let mut next = || numbers.next().unwrap_or_default();
-        return Ok(Counts { errors: next(), warnings: next(), notes: next() });
-    }
-    let counts = Counts::of(&review::findings(app, caller, id, version).await?.findings);
-    let Counts { errors, warnings, notes } = counts;
-    app.rendered.insert(key, Arc::from(format!("{errors} {warnings} {notes}")));
-    Ok(counts)
+/// How many findings a version that is handed out has.
+pub async fn counts(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<Counts> {
+    Ok(Counts::of(&review::findings(app, caller, id, version).await?.findings))
 }
 
 /// Findings of one rule, which stand together.

@@ -230,7 +230,7 @@ pub async fn render(
         Err(failure) => return Err(failure),
     };
     let counts = match &shows {
-        Some(_) => Some(counts(app, caller, &id, version, detail.summary.digest).await?),
+        Some(_) => Some(counts(app, caller, &id, version).await?),
         None => None,
     };
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
