@@ -6,7 +6,6 @@ use skillery_core::api::{AnswerReviewRequest, HideRequest, ReviewAnswer};
 use skillery_core::event::Event;
 use skillery_core::{Digest, Problem, ProblemCode, Role, Scope, SkillId};
 
-use super::comments::{check_may_show, check_rate, checked, checked_reason};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::answers::{self as table, Hide};
@@ -14,6 +13,7 @@ use crate::db::{Tx, accounts, ratings};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
 use crate::skill;
+use crate::talk::{check_may_show, check_rate, checked, checked_reason};
 
 /// Answers a review for the authors of the skill, in place of an earlier answer. For publishers of its namespace.
 #[utoipa::path(
@@ -28,7 +28,7 @@ pub async fn set(call: Call, id: &SkillId, reviewer: &str) -> Result<Response> {
     json(StatusCode::OK, &answer(&app, &caller, id, reviewer, &request.text).await?)
 }
 
-/// Takes an answer back. For publishers of the namespace.
+/// Takes an answer back. Nothing happens where the review has none. For publishers of the namespace.
 #[utoipa::path(
     delete, path = "/api/v1/skills/{id}/ratings/{user}/answer", tag = "ratings",
     params(("id" = String, Path, description = "`org/name`"), ("user" = String, Path, description = "whose review it is")),
@@ -131,7 +131,7 @@ pub async fn answer(
         .await
 }
 
-/// Takes an answer back.
+/// Takes an answer back. The same again changes nothing.
 pub async fn take_back(app: &App, caller: &Caller, id: &SkillId, reviewer: &str) -> Result<()> {
     let wanted = Wanted::of(app, caller, id, reviewer, Role::Publisher).await?;
     app.db
@@ -139,7 +139,7 @@ pub async fn take_back(app: &App, caller: &Caller, id: &SkillId, reviewer: &str)
             Box::pin(async move {
                 let found = wanted.find(tx).await?;
                 if !table::remove(tx, &found.key, &found.reviewer).await? {
-                    return Err(Failure::new(ProblemCode::ReviewNotFound, "the review is not answered"));
+                    return Ok(());
                 }
                 let event = Event::ReviewAnswerRemoved { skill: wanted.id, user: found.reviewer };
                 tx.append(Some(&found.identity.user.id), event);
