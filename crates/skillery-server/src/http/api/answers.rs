@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{AnswerReviewRequest, HideRequest, ReviewAnswer};
-use skillery_core::event::Event;
+use skillery_core::event::{Event, OfReview};
 use skillery_core::{Digest, Problem, ProblemCode, Role, Scope, SkillId};
 
 use crate::access::{Caller, Identity};
@@ -141,7 +141,7 @@ pub async fn take_back(app: &App, caller: &Caller, id: &SkillId, reviewer: &str)
                 if !table::remove(tx, &found.key, &found.reviewer).await? {
                     return Ok(());
                 }
-                let event = Event::ReviewAnswerRemoved { skill: wanted.id, user: found.reviewer };
+                let event = Event::ReviewAnswerRemoved(OfReview { skill: wanted.id, user: found.reviewer });
                 tx.append(Some(&found.identity.user.id), event);
                 Ok(())
             })
@@ -174,7 +174,8 @@ pub async fn hide_review(
                 }
                 let hide = Hide { by, by_registry, reason: &reason, text: &found.text };
                 table::hide(tx, &found.key, &found.reviewer, &hide).await?;
-                tx.append(Some(by), Event::ReviewHidden { skill: wanted.id, user: found.reviewer.clone() });
+                let of = OfReview { skill: wanted.id, user: found.reviewer.clone() };
+                tx.append(Some(by), Event::ReviewHidden(of));
                 Ok(())
             })
         })
@@ -194,7 +195,8 @@ pub async fn unhide_review(app: &App, caller: &Caller, id: &SkillId, reviewer: &
                 let by = &found.identity.user.id;
                 check_may_show(found.identity.is_site_admin(), by_registry, *by == found.reviewer)?;
                 table::unhide(tx, &found.key, &found.reviewer).await?;
-                tx.append(Some(by), Event::ReviewUnhidden { skill: wanted.id, user: found.reviewer.clone() });
+                let of = OfReview { skill: wanted.id, user: found.reviewer.clone() };
+                tx.append(Some(by), Event::ReviewUnhidden(of));
                 Ok(())
             })
         })
