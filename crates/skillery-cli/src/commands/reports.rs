@@ -38,7 +38,7 @@ Examples:
         #[command(flatten)]
         why: Why,
     },
-    /// List what was reported and is yours to decide about: the oldest first, or the last resolved
+    /// List what was reported and is yours to decide about, the oldest first
     #[command(after_help = "\
 Examples:
   skillery reports list
