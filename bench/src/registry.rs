@@ -24,14 +24,24 @@ pub struct Registry {
 impl Registry {
     /// Starts it on this folder, and waits until it is ready.
     pub fn start(data: &Path) -> Result<Self> {
-        Self::start_program("skillery", &places::skillery(), data)
+        let settings = places::kept("settings.toml")?;
+        // One user fills a log with ratings.
+        fs_err::write(&settings, "[limits]\ncomments_per_minute = 0\n")?;
+        Self::start_with("skillery", &places::skillery(), data, Some(&settings))
     }
 
     /// Starts another build of it, whose output goes to a log of this name.
     pub fn start_program(name: &str, program: &Path, data: &Path) -> Result<Self> {
+        Self::start_with(name, program, data, None)
+    }
+
+    fn start_with(name: &str, program: &Path, data: &Path, settings: Option<&Path>) -> Result<Self> {
         let address = places::free_address()?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--data").arg(data).args(["--listen", &address.to_string()]);
+        if let Some(settings) = settings {
+            command.arg("--config").arg(settings);
+        }
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SKILLERY_")) {
             command.env_remove(name);
         }

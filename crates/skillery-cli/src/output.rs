@@ -212,6 +212,16 @@ impl Line {
         self
     }
 
+    /// Adds that something is hidden, and why, if it is.
+    #[must_use]
+    pub(crate) fn hidden(self, is_hidden: bool, why: Option<&str>) -> Self {
+        if !is_hidden {
+            return self;
+        }
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        self.toned(Tone::Warning, format!("  hidden{why}"))
+    }
+
     /// Adds a text as it is.
     #[must_use]
     pub(crate) fn plain(self, text: impl AsRef<str>) -> Self {
@@ -271,8 +281,13 @@ impl Page {
 
     /// Adds every line of a text, set in.
     pub(crate) fn indented(&mut self, text: &str) {
+        self.indented_by("  ", text);
+    }
+
+    /// The same, set in by this.
+    pub(crate) fn indented_by(&mut self, indent: &str, text: &str) {
         for line in text.lines() {
-            self.text(format!("  {line}"));
+            self.text(format!("{indent}{line}"));
         }
     }
 

@@ -150,6 +150,12 @@ impl Call {
         Self::below("orgs", method, namespace.as_str(), rest)
     }
 
+    /// The second time does not answer as the first.
+    pub(crate) fn once(mut self) -> Self {
+        self.repeat = Repeat::Never;
+        self
+    }
+
     /// The second time answers as the first.
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeat = Repeat::Harmless;

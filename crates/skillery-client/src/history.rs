@@ -8,13 +8,12 @@ use skillery_core::api::VersionSummary;
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version};
 
+use crate::api::MOST_PAGES;
 use crate::client::Client;
 use crate::error::Result;
 
 /// Entries in one answer, at most.
 const ROWS: u64 = 200;
-/// Answers that are asked for at most, whatever a registry says that there is.
-const MOST_PAGES: usize = 500;
 /// The kind of what publishes a version.
 const PUBLISHED: &str = "version.published";
 

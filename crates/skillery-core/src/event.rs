@@ -13,7 +13,7 @@ use crate::sign::review::ReviewMark;
 use crate::{Digest, Role, Scope, Segment, SkillId, Version, Visibility};
 
 pub use entry::{Audience, LogEntry};
-pub use of_comment::OfComment;
+pub use of_comment::{OfComment, OfReview};
 pub use publisher::PublisherMatch;
 
 /// A change. The tag is the entry's kind; the rest its body. Bodies hold no name of a person, no text that a person
@@ -467,28 +467,13 @@ pub enum Event {
     },
     /// An answer to a review was taken back.
     #[serde(rename = "review.answer-removed")]
-    ReviewAnswerRemoved {
-        /// The skill.
-        skill: SkillId,
-        /// The id of the user whose review it is.
-        user: String,
-    },
+    ReviewAnswerRemoved(OfReview),
     /// A moderator hid the text of a review.
     #[serde(rename = "review.hidden")]
-    ReviewHidden {
-        /// The skill.
-        skill: SkillId,
-        /// The id of the user whose review it is.
-        user: String,
-    },
+    ReviewHidden(OfReview),
     /// A moderator showed the text of a review again.
     #[serde(rename = "review.unhidden")]
-    ReviewUnhidden {
-        /// The skill.
-        skill: SkillId,
-        /// The id of the user whose review it is.
-        user: String,
-    },
+    ReviewUnhidden(OfReview),
     /// A kind that a newer program has written and this one does not know. It is never written.
     #[serde(other, rename = "unknown")]
     Unknown,

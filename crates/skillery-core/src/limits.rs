@@ -91,10 +91,12 @@ pub struct Limits {
     pub review_length: usize,
     /// A comment's text.
     pub comment_length: usize,
-    /// Comments, changes of them, answers to reviews and reports of one user in a minute. 0 is no limit.
+    /// Comments, changes of them, ratings, answers to reviews and reports of one user in a minute. 0 is no limit.
     pub comments_per_minute: u32,
     /// Times that one comment on a skill may be changed.
     pub comment_edits: usize,
+    /// Answers to one comment on a skill.
+    pub comment_answers: usize,
     /// A yank's or quarantine's reason.
     pub reason_length: usize,
     /// A search query.
@@ -220,6 +222,7 @@ impl Default for Limits {
             comment_length: 10_000,
             comments_per_minute: 20,
             comment_edits: 20,
+            comment_answers: 1_000,
             reason_length: 1_024,
             query_length: 256,
             page_rows: 200,

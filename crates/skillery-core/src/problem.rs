@@ -178,7 +178,7 @@ problem_codes! {
     TooManyVersions, "too-many-versions", 409, "the skill has as many versions as one may have",
         "publish under another name, or ask the operator to raise `limits.versions_per_skill`";
     TooManyComments, "too-many-comments", 409, "there are as many comments, or changes of one, as there may be",
-        "answer in fewer words, or ask the operator to raise `limits.review_comments`, `limits.review_edits` or `limits.comment_edits`";
+        "answer in fewer words, or ask the operator to raise `limits.review_comments`, `limits.review_edits`, `limits.comment_edits` or `limits.comment_answers`";
     StatusConflict, "status-conflict", 409, "the version's status does not allow this",
         "look at the versions and their status with `skillery info`";
     KeyExists, "key-exists", 409, "the key is enrolled already, or was",

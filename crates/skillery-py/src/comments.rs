@@ -1,14 +1,19 @@
 //! Comments, answers to reviews, and reports.
 
 use pyo3::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use skillery_client::{Client, Error, Page};
 use skillery_core::SkillId;
-use skillery_core::api::{ReportReason, ReportRequest};
+use skillery_core::api::{Comment, ReportRequest, ReviewAnswer};
 
-use crate::convert::{parsed, serialized};
+use crate::convert::{parsed, serialized, word};
 use crate::registry::Registry;
 use crate::runtime::wait;
+
+/// Comments in one answer, at most.
+const ROWS: u64 = 50;
+/// Reports in one answer.
+const REPORTS: u64 = 200;
 
 /// What is asked for; the word says which change it is, and the rest what it needs.
 #[derive(Deserialize)]
@@ -24,7 +29,7 @@ enum Change {
     UnhideReview { user: String },
 }
 
-/// One page of comments: threads, or the answers to one.
+/// So many comments: threads, or the answers to one.
 #[pyfunction]
 #[pyo3(signature = (registry, id, parent=None, limit=50, offset=0))]
 fn comments_list<'py>(
@@ -36,9 +41,22 @@ fn comments_list<'py>(
     offset: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (client, id) = (registry.client(py)?, id.to_owned());
-    let page = Page { limit: Some(limit), offset: Some(offset) };
-    let found = wait(py, async move { client.comments(&id.parse()?, parent.as_deref(), page).await })?;
-    serialized(py, &found.comments)
+    let found = wait(py, async move {
+        let (id, mut found, mut from) = (id.parse()?, Vec::new(), offset);
+        // Pages end early where comments are long.
+        loop {
+            let page = Page { limit: Some(ROWS.min(limit - found.len() as u64)), offset: Some(from) };
+            let answer = client.comments(&id, parent.as_deref(), page).await?;
+            let is_empty = answer.comments.is_empty();
+            found.extend(answer.comments);
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            match answer.next.filter(|next| *next > from) {
+                Some(next) if !is_empty && (found.len() as u64) < limit => from = next,
+                _ => return Ok(found),
+            }
+        }
+    })?;
+    serialized(py, &found)
 }
 
 /// Says something, or answers.
@@ -83,55 +101,58 @@ fn said_change<'py>(
     serialized(py, &changed)
 }
 
-async fn apply(client: &Client, id: &SkillId, change: Change) -> Result<serde_json::Value, Error> {
-    let value = |value: serde_json::Result<serde_json::Value>| {
-        value.map_err(|error| Error::Invalid { what: "the answer".to_owned(), reason: error.to_string() })
-    };
-    client.need_token("changing what is said")?;
-    match change {
-        Change::Edit { comment, text } => {
-            return value(serde_json::to_value(client.edit_comment(id, &comment, &text).await?));
-        }
-        Change::Hide { comment, reason } => {
-            return value(serde_json::to_value(client.hide_comment(id, &comment, &reason).await?));
-        }
-        Change::Answer { user, text } => {
-            return value(serde_json::to_value(client.answer_review(id, &user, &text).await?));
-        }
-        Change::Delete { comment } => client.delete_comment(id, &comment).await?,
-        Change::Unhide { comment } => client.unhide_comment(id, &comment).await?,
-        Change::RemoveAnswer { user } => client.remove_review_answer(id, &user).await?,
-        Change::HideReview { user, reason } => client.hide_review(id, &user, &reason).await?,
-        Change::UnhideReview { user } => client.unhide_review(id, &user).await?,
-    }
-    Ok(serde_json::Value::Null)
+/// What it is then.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Changed {
+    Comment(Comment),
+    Answer(ReviewAnswer),
+    Nothing(()),
 }
 
+async fn apply(client: &Client, id: &SkillId, change: Change) -> Result<Changed, Error> {
+    client.need_token("changing what is said")?;
+    Ok(match change {
+        Change::Edit { comment, text } => Changed::Comment(client.edit_comment(id, &comment, &text).await?),
+        Change::Hide { comment, reason } => {
+            Changed::Comment(client.hide_comment(id, &comment, &reason).await?)
+        }
+        Change::Answer { user, text } => Changed::Answer(client.answer_review(id, &user, &text).await?),
+        Change::Delete { comment } => Changed::Nothing(client.delete_comment(id, &comment).await?),
+        Change::Unhide { comment } => Changed::Nothing(client.unhide_comment(id, &comment).await?),
+        Change::RemoveAnswer { user } => Changed::Nothing(client.remove_review_answer(id, &user).await?),
+        Change::HideReview { user, reason } => {
+            Changed::Nothing(client.hide_review(id, &user, &reason).await?)
+        }
+        Change::UnhideReview { user } => Changed::Nothing(client.unhide_review(id, &user).await?),
+    })
+}
+
+/// What a report is about; its reason is an argument of its own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReportForm {
+struct About {
     skill: String,
     comment: Option<String>,
     review: Option<String>,
     answer: Option<String>,
-    reason: String,
     text: String,
 }
 
-/// Reports something; the JSON says what and why.
+/// Reports something for this reason; the JSON says what.
 #[pyfunction]
-fn report_add(py: Python<'_>, registry: &Registry, report: &str) -> PyResult<()> {
-    let form: ReportForm = parsed(report, "the report")?;
+fn report_add(py: Python<'_>, registry: &Registry, about: &str, reason: &str) -> PyResult<()> {
+    let about: About = parsed(about, "the report")?;
+    let reason = reason.to_owned();
     let client = registry.client(py)?;
     wait(py, async move {
-        let reason: ReportReason =
-            form.reason.parse().map_err(|reason| Error::Invalid { what: "`reason`".to_owned(), reason })?;
-        let ReportForm { skill, comment, review, answer, text, .. } = form;
+        let reason = word("reason", &reason)?;
+        let About { skill, comment, review, answer, text } = about;
         client.report_abuse(&ReportRequest { skill, comment, review, answer, reason, text }).await
     })
 }
 
-/// One page of the reports that are the caller's to decide about.
+/// So many of the reports that are the caller's to decide about.
 #[pyfunction]
 #[pyo3(signature = (registry, namespace=None, resolved=false, limit=50, offset=0))]
 fn reports_list<'py>(
@@ -145,10 +166,22 @@ fn reports_list<'py>(
     let client = registry.client(py)?;
     let found = wait(py, async move {
         let namespace = namespace.map(|namespace| namespace.parse()).transpose()?;
-        let page = Page { limit: Some(limit), offset: Some(offset) };
-        client.reports(namespace.as_ref(), resolved, page).await
+        let mut found = Vec::new();
+        // A page has fewer than are wanted where these are very many.
+        loop {
+            let (left, from) = (limit - found.len() as u64, offset.saturating_add(found.len() as u64));
+            let page = Page { limit: Some(REPORTS.min(left)), offset: Some(from) };
+            let answer = client.reports(namespace.as_ref(), resolved, page).await?;
+            let is_empty = answer.reports.is_empty();
+            found.extend(answer.reports);
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let seen = offset.saturating_add(found.len() as u64);
+            if is_empty || found.len() as u64 >= limit || seen >= answer.total {
+                return Ok(found);
+            }
+        }
     })?;
-    serialized(py, &found.reports)
+    serialized(py, &found)
 }
 
 /// Says what was done about a report; without a resolution, opens it again.

@@ -47,7 +47,7 @@ pub(crate) fn serialized<'py>(py: Python<'py>, value: &impl Serialize) -> PyResu
 
 /// A word of a closed list. `name` is the argument's, for the error.
 pub(crate) fn word<T: FromStr<Err = String>>(name: &str, text: &str) -> Result<T, Error> {
-    text.parse().map_err(|reason| Error::Invalid { what: format!("`{name}`"), reason })
+    text.parse().map_err(|reason: String| Error::invalid(format!("`{name}`"), reason))
 }
 
 /// JSON that the Python half wrote. `what` names it in the error.

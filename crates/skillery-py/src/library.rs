@@ -120,8 +120,7 @@ fn save<'py>(py: Python<'py>, skill: &str) -> PyResult<Bound<'py, PyAny>> {
 fn change<'py>(py: Python<'py>, name: String, bump: String, change: &str) -> PyResult<Bound<'py, PyAny>> {
     let form: ChangeForm = parsed(change, "the change")?;
     let changed = wait_for_disk(py, move || {
-        let bump: BumpPart =
-            bump.parse().map_err(|reason| Error::Invalid { what: "`bump_type`".to_owned(), reason })?;
+        let bump: BumpPart = bump.parse().map_err(|reason: String| Error::invalid("`bump_type`", reason))?;
         let code = form.code_path.as_deref().map(read_code).transpose()?;
         let ChangeForm { description, tags, license, .. } = form;
         library()?.change(&name, bump, LocalChange { code, description, tags, license })

@@ -54,10 +54,6 @@ fn metrics() -> Result<Metrics, Error> {
     Ok(Metrics::new(&Home::locate()?))
 }
 
-fn invalid(what: &str, reason: impl ToString) -> Error {
-    Error::Invalid { what: what.to_owned(), reason: reason.to_string() }
-}
-
 /// Remembers an execution of an installed skill.
 #[pyfunction(name = "metrics_record")]
 #[pyo3(signature = (name, status, latency_ms=None, version=None))]
@@ -73,7 +69,7 @@ fn record_execution(
         let latency = latency_ms
             .map(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1_000.0))
             .transpose()
-            .map_err(|_| invalid("`latency_ms`", "it is a number of milliseconds, and not below 0"))?;
+            .map_err(|_| Error::invalid("`latency_ms`", "it is a number of milliseconds, and not below 0"))?;
         let version: Option<Version> = version.map(|version| version.parse()).transpose()?;
         let library = library()?;
         let manifest = library.get(&name, version.map(VersionRequest::Exact).as_ref())?.manifest;
@@ -106,8 +102,9 @@ fn all(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn top(py: Python<'_>, metric: String, limit: i64, minimum_runs: i64) -> PyResult<Bound<'_, PyAny>> {
     let found = wait_for_disk(py, move || {
         let ranking: Ranking = metric.parse()?;
-        let number =
-            |what: &str, number: i64| u64::try_from(number).map_err(|_| invalid(what, "it is not below 0"));
+        let number = |what: &str, number: i64| {
+            u64::try_from(number).map_err(|_| Error::invalid(what, "it is not below 0"))
+        };
         let limit = usize::try_from(number("`limit`", limit)?).unwrap_or(usize::MAX);
         metrics()?.top(ranking, limit, number("`minimum_runs`", minimum_runs)?)
     })?;
@@ -119,7 +116,8 @@ fn top(py: Python<'_>, metric: String, limit: i64, minimum_runs: i64) -> PyResul
 #[pyo3(signature = (name, rating, review=None))]
 fn rate(py: Python<'_>, name: String, rating: f64, review: Option<String>) -> PyResult<Bound<'_, PyAny>> {
     let rated = wait_for_disk(py, move || {
-        let rating = Rating::try_from(rating).map_err(|error| invalid("`rating`", error))?;
+        let rating =
+            Rating::try_from(rating).map_err(|error| Error::invalid("`rating`", error.to_string()))?;
         metrics()?.rate(&library()?, &name, rating, review.as_deref())
     })?;
     serialized(py, &rated)

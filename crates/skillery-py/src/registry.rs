@@ -184,8 +184,8 @@ impl Registry {
         let (client, id) = (self.client(py)?, id.to_owned());
         let rated = wait(py, async move {
             let id: SkillId = id.parse()?;
-            let rating = Rating::try_from(rating)
-                .map_err(|error| Error::Invalid { what: "`rating`".to_owned(), reason: error.to_string() })?;
+            let rating =
+                Rating::try_from(rating).map_err(|error| Error::invalid("`rating`", error.to_string()))?;
             client.rate(&id, rating, review.as_deref()).await
         })?;
         serialized(py, &rated)
@@ -296,12 +296,12 @@ impl DraftForm {
         {
             if is_given {
                 let reason = format!("a folder says its `{name}` in `SKILL.md`");
-                return Err(Error::Invalid { what: shown, reason });
+                return Err(Error::invalid(shown, reason));
             }
         }
         let Folder { files, problems } = read_folder(&self.code_path, &Limits::default())?;
         if let Some(problem) = problems.first() {
-            return Err(Error::Invalid { what: shown, reason: problem.to_string() });
+            return Err(Error::invalid(shown, problem.to_string()));
         }
         Ok(FolderDraft {
             id: self.id.parse()?,
@@ -355,7 +355,7 @@ impl SearchForm {
             tags: self.tags,
             org: self.org.map(|org| parse_org(&org, "`org`")).transpose()?,
             min_rating: self.min_rating,
-            sort: sort.map_err(|reason| Error::Invalid { what: "`sort`".to_owned(), reason })?,
+            sort: sort.map_err(|reason| Error::invalid("`sort`", reason))?,
             page: Page { limit: None, offset: Some(self.offset) },
         })
     }

@@ -47,6 +47,11 @@ def test_comments_are_said_answered_changed_and_hidden(configured, registry, cod
     assert get_skill_comments(ID)[0]["replies"][0]["deleted_at"]
     with pytest.raises(NotFoundError):
         edit_skill_comment(ID, answer["id"], "again")
+    for wrong in (-1, 2.7, True):
+        with pytest.raises(InvalidInputError):
+            get_skill_comments(ID, limit=wrong)
+        with pytest.raises(InvalidInputError):
+            get_reports(offset=wrong)
     configure_registry(url=registry.url, token="")
     with pytest.raises(RegistryError):
         add_skill_comment(ID, "x")
@@ -59,8 +64,10 @@ def test_reviews_are_answered_and_hidden_and_reports_resolved(configured, regist
     (review,) = get_registry_ratings(ID)["reviews"]
     assert (review["answer"]["text"], review["hidden"]) == ("Mended", False)
     remove_review_answer(ID, "admin")
+    # The same again changes nothing.
+    remove_review_answer(ID, "admin")
     with pytest.raises(NotFoundError):
-        remove_review_answer(ID, "admin")
+        remove_review_answer(ID, "nobody")
     hide_review(ID, "admin", "names people")
     assert get_registry_ratings(ID)["reviews"][0]["hidden_reason"] == "names people"
     unhide_review(ID, "admin")

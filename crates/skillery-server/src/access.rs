@@ -120,7 +120,15 @@ impl Identity {
                 places.extend(bounds.cloned());
             }
         }
-        Some(places)
+        places.sort_unstable();
+        // A key stands before those below it, though others may stand between them.
+        let mut highest: Vec<String> = Vec::with_capacity(places.len());
+        for place in places {
+            if !highest.iter().any(|above| key_contains(above, &place)) {
+                highest.push(place);
+            }
+        }
+        Some(highest)
     }
 
     /// The highest role in the namespace with this key, held there or above.

@@ -40,6 +40,7 @@ mod settings;
 mod signing;
 mod signing_secret;
 mod skill;
+mod talk;
 mod text;
 mod tlog;
 mod turns;

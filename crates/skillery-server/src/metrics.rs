@@ -153,6 +153,13 @@ impl Metrics {
         self.stream_seconds.get_or_create(&stream).set(seconds);
     }
 
+    /// It is not known how far a stream of the audit is.
+    pub fn stream_is_unknown(&self, name: &str) {
+        let stream = Stream { stream: name.to_owned() };
+        self.stream_rows.remove(&stream);
+        self.stream_seconds.remove(&stream);
+    }
+
     /// The page that Prometheus reads.
     pub fn page(&self, log_size: i64, index_position: i64) -> Result<String, std::fmt::Error> {
         self.log_size.set(log_size);

@@ -115,6 +115,9 @@ fn background(app: &Arc<App>) -> Vec<tokio::task::JoinHandle<()>> {
     for place in 0..app.settings.audit.streams.len() {
         run(Job::Audit, Box::pin(audit::follow(Arc::clone(app), place)));
     }
+    if !app.settings.audit.streams.is_empty() {
+        run(Job::Audit, Box::pin(audit::watch(Arc::clone(app))));
+    }
     run(Job::Caches, Box::pin(search::listen(Arc::clone(app))));
     run(Job::Checkpoint, Box::pin(tlog::follow(Arc::clone(app))));
     run(Job::Contents, Box::pin(jobs::collect_contents(Arc::clone(app))));

@@ -141,8 +141,8 @@ async function elsewhere(pages) {
 export async function forgeries(browser, world, tell) {
   const form = (action, fields, more = "") =>
     `<!doctype html><form id="f" method="post" action="${world.url}${action}" ${more}>${Object.entries(fields).map(([name, value]) => `<input name="${name}" value="${value}">`).join("")}</form><script>document.getElementById("f").submit()</script>`;
-  const rate = { rating: "1", review: "forged" };
-  const fetched = `fetch("${world.url}/acme/tool-05/ratings", {method: "POST", mode: "no-cors", credentials: "include", headers: {"content-type": "application/x-www-form-urlencoded"}, body: "rating=1&review=forged"}).catch(() => {}).finally(() => { document.title = "done" })`;
+  const rate = { action: "rate", rating: "1", review: "forged" };
+  const fetched = `fetch("${world.url}/acme/tool-05/ratings", {method: "POST", mode: "no-cors", credentials: "include", headers: {"content-type": "application/x-www-form-urlencoded"}, body: "action=rate&rating=1&review=forged"}).catch(() => {}).finally(() => { document.title = "done" })`;
   const other = await elsewhere({
     "/rate": form("/acme/tool-05/ratings", rate),
     "/text": form("/acme/tool-05/ratings", rate, 'enctype="text/plain"'),

@@ -2,22 +2,19 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use skillery_client::{Client, Page as Rows};
+use skillery_client::Client;
 use skillery_core::SkillId;
-use skillery_core::api::{Comment, ReportReason, ReportRequest};
+use skillery_core::api::{Comment, ReportRequest};
 
 use crate::commands::reports;
+use crate::commands::short_id::{self, short};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, moment};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
-/// Characters of an id that are shown.
-const SHORT: usize = 8;
 /// Characters of a whole id.
 const WHOLE: usize = 36;
-/// Rows that are asked for at once.
-const ROWS: u64 = 50;
 
 /// Arguments of `comments`.
 #[derive(Debug, Args)]
@@ -99,12 +96,8 @@ Moderators and its author go on seeing it.")]
     Hide {
         #[command(flatten)]
         which: Which,
-        /// Why, for moderators and the author
-        #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
-        reason: Option<String>,
-        /// Show it again
-        #[arg(long, conflicts_with = "reason")]
-        undo: bool,
+        #[command(flatten)]
+        hide: reports::HideArgs,
     },
     /// Show what a comment said before it was edited (admins of the namespace)
     #[command(after_help = "\
@@ -162,28 +155,26 @@ pub(crate) async fn run(session: &Session, args: &CommentsArgs) -> CommandResult
             client.delete_comment(&which.id, &comment).await?;
             done(session, &which.id, &comment, "deleted")
         }
-        CommentsCommand::Hide { which, reason, undo } => {
+        CommentsCommand::Hide { which, hide } => {
             let comment = find(&client, which).await?;
-            if *undo {
-                client.unhide_comment(&which.id, &comment).await?;
-                return done(session, &which.id, &comment, "shown");
+            match hide.reason() {
+                Some(reason) => {
+                    client.hide_comment(&which.id, &comment, reason).await?;
+                    done(session, &which.id, &comment, "hidden")
+                }
+                None => {
+                    client.unhide_comment(&which.id, &comment).await?;
+                    done(session, &which.id, &comment, "shown")
+                }
             }
-            client.hide_comment(&which.id, &comment, reason.as_deref().unwrap_or_default()).await?;
-            done(session, &which.id, &comment, "hidden")
         }
         CommentsCommand::History { which } => history(session, which).await,
         CommentsCommand::Report { which, why } => {
             let comment = find(&client, which).await?;
-            let request =
-                ReportRequest { comment: Some(comment), ..request(&which.id, why.reason, why.text.clone()) };
+            let request = ReportRequest { comment: Some(comment), ..why.about(&which.id) };
             reports::submit(session, &request).await
         }
     }
-}
-
-/// A report about a whole skill.
-pub(crate) fn request(id: &SkillId, reason: ReportReason, text: String) -> ReportRequest {
-    ReportRequest { skill: id.to_string(), comment: None, review: None, answer: None, reason, text }
 }
 
 async fn list(session: &Session, id: &SkillId, thread: Option<&str>, page: PageArgs) -> CommandResult {
@@ -234,13 +225,9 @@ fn describe(out: &mut Page, comment: &Comment, indent: &str) {
     if comment.deleted_at.is_some() {
         head = head.toned(Tone::Warning, "  taken back");
     }
-    if comment.hidden {
-        let why = comment.hidden_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        head = head.toned(Tone::Warning, format!("  hidden{why}"));
-    }
-    out.line(head);
+    out.line(head.hidden(comment.hidden, comment.hidden_reason.as_deref()));
     match &comment.text {
-        Some(text) => text.lines().for_each(|line| out.text(format!("{indent}  {line}"))),
+        Some(text) => out.indented_by(&format!("{indent}  "), text),
         None => out.line(Line::default().toned(Tone::Faint, format!("{indent}  not shown"))),
     }
 }
@@ -270,7 +257,7 @@ async fn history(session: &Session, which: &Which) -> CommandResult {
         for text in &found.texts {
             let until = moment(text.until);
             out.line(Line::default().toned(Tone::Faint, format!("until {until}")));
-            text.text.lines().for_each(|line| out.text(format!("  {line}")));
+            out.indented(&text.text);
         }
     })?;
     Ok(Exit::Done)
@@ -281,51 +268,8 @@ async fn find(client: &Client, which: &Which) -> Result<String, Failure> {
     if which.comment.chars().count() >= WHOLE {
         return Ok(which.comment.clone());
     }
-    let (mut found, mut offset) = (Vec::new(), 0);
-    loop {
-        let page = client.comments(&which.id, None, rows(offset)).await?;
-        for thread in &page.comments {
-            take(&mut found, std::slice::from_ref(thread), &which.comment);
-            take(&mut found, &thread.replies, &which.comment);
-            let mut seen = thread.replies.len() as u64;
-            while seen < thread.reply_count {
-                let more = client.comments(&which.id, Some(&thread.id), rows(seen)).await?.comments;
-                if more.is_empty() {
-                    break;
-                }
-                take(&mut found, &more, &which.comment);
-                seen += more.len() as u64;
-            }
-        }
-        offset += page.comments.len() as u64;
-        if page.comments.is_empty() || offset >= page.total {
-            break;
-        }
-    }
-    match found.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => {
-            let message = format!("{} has no comment `{}`", which.id, which.comment);
-            let show = format!("`skillery comments list {}` lists them", which.id);
-            Err(Failure::new(Exit::NotFound, "comment-not-found", &message).hint(&show))
-        }
-        _ => {
-            let message = format!("the ids of several comments end in `{}`", which.comment);
-            Err(Failure::new(Exit::Usage, "ambiguous-comment", &message).hint("give more of the id"))
-        }
-    }
-}
-
-fn rows(offset: u64) -> Rows {
-    Rows { limit: Some(ROWS), offset: Some(offset) }
-}
-
-fn take(found: &mut Vec<String>, comments: &[Comment], end: &str) {
-    let fits = comments.iter().filter(|comment| !end.is_empty() && comment.id.ends_with(end));
-    found.extend(fits.map(|comment| comment.id.clone()));
-}
-
-/// The end of an id, by which a comment is called.
-fn short(id: &str) -> &str {
-    id.char_indices().rev().nth(SHORT - 1).map_or(id, |(start, _)| &id[start..])
+    let all = client.all_comments(&which.id).await?;
+    let ids = all.iter().map(|comment| comment.id.as_str());
+    let show = format!("skillery comments list {}", which.id);
+    short_id::one_of("comment", which.id.as_str(), ids, &which.comment, &show).map(str::to_owned)
 }

@@ -44,6 +44,7 @@ pub(crate) mod sbom;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod serving;
+mod short_id;
 pub(crate) mod sign;
 pub(crate) mod stats;
 pub(crate) mod token;

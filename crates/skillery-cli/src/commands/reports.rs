@@ -2,10 +2,9 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use skillery_core::api::{Report, ReportReason, ReportRequest};
+use skillery_core::api::{Report, ReportKind, ReportReason, ReportRequest};
 use skillery_core::{Namespace, SkillId};
 
-use crate::commands::comments::request;
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Line, Page, Tone, moment};
 use crate::paging::PageArgs;
@@ -86,6 +85,31 @@ pub(crate) struct Why {
     pub(crate) text: String,
 }
 
+impl Why {
+    /// A report about this skill.
+    pub(crate) fn about(&self, id: &SkillId) -> ReportRequest {
+        ReportRequest::of_skill(id, self.reason, self.text.clone())
+    }
+}
+
+/// Hiding what somebody has said, or showing it again.
+#[derive(Debug, Args)]
+pub(crate) struct HideArgs {
+    /// Why, for moderators and the author
+    #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
+    reason: Option<String>,
+    /// Show it again
+    #[arg(long, conflicts_with = "reason")]
+    undo: bool,
+}
+
+impl HideArgs {
+    /// Why it is hidden; none where it is shown again.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|_| !self.undo)
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Done<'a> {
     report: &'a str,
@@ -95,7 +119,7 @@ struct Done<'a> {
 /// Runs it.
 pub(crate) async fn run(session: &Session, args: &ReportsArgs) -> CommandResult {
     match &args.command {
-        ReportsCommand::Add { id, why } => submit(session, &request(id, why.reason, why.text.clone())).await,
+        ReportsCommand::Add { id, why } => submit(session, &why.about(id)).await,
         ReportsCommand::List { namespace, resolved, page } => {
             list(session, namespace.as_ref(), *resolved, *page).await
         }
@@ -172,8 +196,31 @@ fn describe(page: &mut Page, report: &Report) {
     if !report.text.is_empty() {
         page.indented(&report.text);
     }
-    if let Some(said) = report.said.as_ref().filter(|said| !said.is_empty()) {
-        page.line(Line::default().toned(Tone::Faint, "what it said:"));
-        page.indented(said);
+    said(page, report, report.said.as_deref());
+    if report.changed {
+        let what = match report.kind {
+            ReportKind::Skill => "another version is the newest by now",
+            _ => "it says something else by now, or is not there any more",
+        };
+        page.line(Line::default().toned(Tone::Warning, what));
+    }
+    for former in &report.former {
+        let at = moment(former.created_at);
+        page.line(Line::default().toned(Tone::Faint, format!("reported before, {at}: {}", former.reason)));
+        said(page, report, former.said.as_deref());
+        if let Some(resolution) = &former.resolution {
+            page.field("Resolution", resolution);
+        }
+    }
+}
+
+fn said(page: &mut Page, report: &Report, said: Option<&str>) {
+    match said.filter(|said| !said.is_empty()) {
+        Some(version) if report.kind == ReportKind::Skill => page.field("Newest then", version),
+        Some(said) => {
+            page.line(Line::default().toned(Tone::Faint, "what it said:"));
+            page.indented(said);
+        }
+        None => {}
     }
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 use skillery_core::SkillId;
 use skillery_core::api::{ReportRequest, Review};
 
-use crate::commands::comments::request;
 use crate::commands::reports;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, counted, moment, moment_in};
@@ -65,12 +64,8 @@ The stars count on. Moderators and its author go on seeing the text.")]
     Hide {
         #[command(flatten)]
         which: Which,
-        /// Why, for moderators and the author
-        #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
-        reason: Option<String>,
-        /// Show it again
-        #[arg(long, conflicts_with = "reason")]
-        undo: bool,
+        #[command(flatten)]
+        hide: reports::HideArgs,
     },
     /// Report a review, or what was answered, to moderators
     #[command(after_help = "\
@@ -124,19 +119,20 @@ async fn change(session: &Session, command: &ReviewsCommand) -> CommandResult {
             client.answer_review(&which.id, &which.user, text.as_deref().unwrap_or_default()).await?;
             done(session, which, "answered")
         }
-        ReviewsCommand::Hide { which, undo: true, .. } => {
-            client.unhide_review(&which.id, &which.user).await?;
-            done(session, which, "shown")
-        }
-        ReviewsCommand::Hide { which, reason, .. } => {
-            client.hide_review(&which.id, &which.user, reason.as_deref().unwrap_or_default()).await?;
-            done(session, which, "hidden")
-        }
+        ReviewsCommand::Hide { which, hide } => match hide.reason() {
+            Some(reason) => {
+                client.hide_review(&which.id, &which.user, reason).await?;
+                done(session, which, "hidden")
+            }
+            None => {
+                client.unhide_review(&which.id, &which.user).await?;
+                done(session, which, "shown")
+            }
+        },
         ReviewsCommand::Report { which, answer, why } => {
             let user = Some(which.user.clone());
             let (review, answer) = if *answer { (None, user) } else { (user, None) };
-            let whole = request(&which.id, why.reason, why.text.clone());
-            reports::submit(session, &ReportRequest { review, answer, ..whole }).await
+            reports::submit(session, &ReportRequest { review, answer, ..why.about(&which.id) }).await
         }
     }
 }
@@ -151,22 +147,18 @@ fn done(session: &Session, which: &Which, done: &'static str) -> CommandResult {
 }
 
 fn describe(page: &mut Page, review: &Review) {
-    let mut head = Line::default()
+    let head = Line::default()
         .plain(format!("{:.1} ", review.rating))
         .toned(Tone::Strong, &review.author)
         .toned(Tone::Faint, format!(" {}", moment_in(&review.created_at)));
-    if review.hidden {
-        let why = review.hidden_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        head = head.toned(Tone::Warning, format!("  hidden{why}"));
-    }
-    page.line(head);
+    page.line(head.hidden(review.hidden, review.hidden_reason.as_deref()));
     page.indented(&review.text);
     if let Some(answer) = &review.answer {
         let at = moment(answer.at);
         let before = if answer.outdated { ", to what it said before" } else { "" };
         let head = Line::default().plain("  answer of ").toned(Tone::Strong, &answer.author);
         page.line(head.toned(Tone::Faint, format!(" {at}{before}")));
-        answer.text.lines().for_each(|line| page.text(format!("    {line}")));
+        page.indented_by("    ", &answer.text);
     }
 }
 

@@ -7,14 +7,40 @@ use skillery_core::api::{
 };
 use skillery_core::{Namespace, SkillId};
 
-use crate::api::Page;
+use crate::api::{MOST_PAGES, Page, all};
 use crate::client::{Call, Client};
 use crate::error::Result;
+
+/// Comments in one answer, at most.
+const COMMENTS: u64 = 50;
 
 impl Client {
     /// `GET /skills/{id}/comments`: one page of threads, or of the answers to a comment.
     pub async fn comments(&self, id: &SkillId, parent: Option<&str>, page: Page) -> Result<CommentsResponse> {
         self.json(page.add_to(of(Method::GET, id, &[]).query("parent", parent))).await
+    }
+
+    /// All comments on a skill that the caller sees: each thread, and its answers behind it.
+    pub async fn all_comments(&self, id: &SkillId) -> Result<Vec<Comment>> {
+        let mut left = MOST_PAGES;
+        let threads = all(&mut left, Some(COMMENTS), async |page| {
+            let found = self.comments(id, None, page).await?;
+            Ok((found.comments, found.next.is_some()))
+        });
+        let mut comments = Vec::new();
+        for mut thread in threads.await? {
+            let mut replies = std::mem::take(&mut thread.replies);
+            if thread.reply_count > replies.len() as u64 && left > 0 {
+                let rest = all(&mut left, Some(COMMENTS), async |page| {
+                    let found = self.comments(id, Some(&thread.id), page).await?;
+                    Ok((found.comments, found.next.is_some()))
+                });
+                replies = rest.await?;
+            }
+            comments.push(thread);
+            comments.extend(replies);
+        }
+        Ok(comments)
     }
 
     /// `POST /skills/{id}/comments`: says something, or answers a comment.
@@ -95,7 +121,8 @@ impl Client {
     /// `PUT /reports/{report}`: says what was done about a report.
     pub async fn resolve_report(&self, report: &str, resolution: &str) -> Result<()> {
         let body = ResolveRequest { resolution: resolution.to_owned() };
-        self.empty(Call::put(&["reports", report]).body(&body)?).await
+        // The second time it is resolved already.
+        self.empty(Call::put(&["reports", report]).body(&body)?.once()).await
     }
 
     /// `POST /reports/{report}/reopen`: opens a report again.

@@ -23,6 +23,7 @@ pub use self::search::{SearchQuery, Sort};
 pub use self::skills::{Downloaded, PublishAnswer};
 
 use crate::client::Call;
+use crate::error::Result;
 
 /// Which part of a listing to get.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +34,35 @@ pub struct Page {
     pub offset: Option<u64>,
 }
 
+/// Answers that are asked for at most, whatever a registry says that there is.
+pub(crate) const MOST_PAGES: usize = 500;
+
+/// All of a listing, page by page: each answer has its rows, and whether there are more. At most so many answers are asked for as are
+/// left, together with those before.
+async fn all<T>(
+    left: &mut usize,
+    limit: Option<u64>,
+    mut next: impl AsyncFnMut(Page) -> Result<(Vec<T>, bool)>,
+) -> Result<Vec<T>> {
+    let mut rows = Vec::new();
+    while *left > 0 {
+        *left -= 1;
+        let (some, is_more) = next(Page { limit, offset: Some(rows.len() as u64) }).await?;
+        let is_last = some.is_empty() || !is_more;
+        rows.extend(some);
+        if is_last {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
 impl Page {
+    /// Whether there are rows behind these, of so many.
+    fn has_more<T>(self, rows: &[T], total: u64) -> bool {
+        self.offset.unwrap_or(0).saturating_add(rows.len() as u64) < total
+    }
+
     fn add_to(self, call: Call) -> Call {
         call.query("limit", self.limit).query("offset", self.offset)
     }

@@ -8,7 +8,7 @@ use skillery_core::api::{
 };
 use skillery_core::{SkillId, Version};
 
-use crate::api::Page;
+use crate::api::{MOST_PAGES, Page, all};
 use crate::client::{Call, Client};
 use crate::error::Result;
 
@@ -61,17 +61,12 @@ impl Client {
 
     /// All threads about a version, the oldest first.
     pub async fn all_review_threads(&self, id: &SkillId, version: &Version) -> Result<Vec<ReviewThread>> {
-        let mut threads = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let page = Page { limit: Some(THREADS), offset: Some(threads.len() as u64) };
-            let page = self.review_threads(id, version, page).await?;
-            let is_last = page.threads.is_empty();
-            threads.extend(page.threads);
-            if is_last || threads.len() as u64 >= page.total {
-                break;
-            }
-        }
-        Ok(threads)
+        all(&mut MOST_PAGES.clone(), Some(THREADS), async |page| {
+            let found = self.review_threads(id, version, page).await?;
+            let is_more = page.has_more(&found.threads, found.total);
+            Ok((found.threads, is_more))
+        })
+        .await
     }
 
     /// What is said about a version of which it is known how far it is.
@@ -130,8 +125,6 @@ impl Client {
 
 /// Threads in one answer.
 const THREADS: u64 = 200;
-/// Answers that are asked for at most, whatever a registry says that there is.
-const MOST_PAGES: usize = 500;
 const COMMENTS: &[&str] = &["approvals", "comments"];
 
 impl Call {

@@ -350,3 +350,25 @@ async fn a_lock_file_and_a_library_prove_by_themselves() {
     fs_err::remove_file(&path).unwrap();
     assert_eq!(world.library.verify(&installed).unwrap_err().code(), "proof-missing");
 }
+
+#[tokio::test]
+async fn comments_that_never_end_are_not_followed_for_ever() {
+    let world = World::new().await;
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    world.proxy.alters(move |path, status, body| {
+        if !path.contains("/comments") {
+            return (status, body);
+        }
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let comment = json!({
+            "id": format!("{number}"), "parent": null, "author": "x", "text": "x", "created_at": "2026-01-02T03:04:05Z",
+            "edited_at": null, "deleted_at": null, "hidden": false, "hidden_reason": null,
+            "reply_count": 1_000_000_000, "replies": [],
+        });
+        let page = json!({ "total": 1_000_000_000, "comments": [comment], "next": 1_000_000_000 });
+        (200, page.to_string().into_bytes())
+    });
+    let all = world.proxy.client().all_comments(&id("acme/hello")).await.unwrap();
+    assert_eq!((all.len(), asked.load(std::sync::atomic::Ordering::Relaxed)), (500, 500));
+}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::SkillId;
 use crate::time::Time;
 use crate::words::word_enum;
 
@@ -92,9 +93,12 @@ pub struct Comment {
     pub hidden: bool,
     /// Why, for moderators and the author.
     pub hidden_reason: Option<String>,
+    /// Whether an admin of the registry has hidden it, so that only one of them shows it again; for moderators and the author.
+    #[serde(default)]
+    pub hidden_by_registry: bool,
     /// How many answers the caller sees.
     pub reply_count: u64,
-    /// The first three of them, the oldest first; the rest with `?parent=`.
+    /// In lists of threads, the first three of them, the oldest first; the rest with `?parent=`.
     #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub replies: Vec<Comment>,
 }
@@ -154,6 +158,14 @@ pub struct ReportRequest {
     pub text: String,
 }
 
+impl ReportRequest {
+    /// A report about a whole skill.
+    #[must_use]
+    pub fn of_skill(id: &SkillId, reason: ReportReason, text: String) -> Self {
+        Self { skill: id.to_string(), comment: None, review: None, answer: None, reason, text }
+    }
+}
+
 /// `PUT /api/v1/reports/{report}`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,7 +195,7 @@ pub struct Report {
     /// Who wrote what is reported.
     #[serde(default)]
     pub accused: Option<String>,
-    /// What it said when it was reported.
+    /// What it said when it was reported; of a skill, which version was the newest.
     #[serde(default)]
     pub said: Option<String>,
     /// Whether only admins of the registry decide about it.
@@ -205,9 +217,39 @@ pub struct Report {
     pub resolved_by: Option<String>,
     /// What was done about it.
     pub resolution: Option<String>,
+    /// Whether it says something else by now, or is not there any more; of a skill, whether another version is the newest.
+    #[serde(default)]
+    pub changed: bool,
+    /// What the report was before it was made anew, the oldest first.
+    #[serde(default)]
+    pub former: Vec<FormerReport>,
 }
 
-/// `GET /api/v1/reports`: the oldest first.
+/// What a report was before its reporter made it anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FormerReport {
+    /// Who wrote what was reported.
+    pub accused: Option<String>,
+    /// What it said then.
+    pub said: Option<String>,
+    /// Why.
+    pub reason: ReportReason,
+    /// What there was to say about it.
+    pub text: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Time,
+    /// When it was resolved.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub resolved_at: Option<Time>,
+    /// Who resolved it.
+    pub resolved_by: Option<String>,
+    /// What was done about it.
+    pub resolution: Option<String>,
+}
+
+/// `GET /api/v1/reports`: the oldest first; of those that are resolved, what was resolved last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReportsResponse {

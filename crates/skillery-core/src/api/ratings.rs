@@ -65,6 +65,9 @@ pub struct Review {
     /// Why, for moderators and its author.
     #[serde(default)]
     pub hidden_reason: Option<String>,
+    /// Whether an admin of the registry has hidden it, so that only one of them shows it again; for moderators and its author.
+    #[serde(default)]
+    pub hidden_by_registry: bool,
     /// What an author of the skill answers.
     #[serde(default)]
     pub answer: Option<ReviewAnswer>,

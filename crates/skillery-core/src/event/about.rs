@@ -1,6 +1,6 @@
 //! What a change is called, what it is about, and who may read of it.
 
-use super::{Audience, Event, OfComment};
+use super::{Audience, Event, OfComment, OfReview};
 use crate::{SkillId, Version};
 
 impl Event {
@@ -55,9 +55,9 @@ impl Event {
             Self::CommentHidden(_) => "comment.hidden",
             Self::CommentUnhidden(_) => "comment.unhidden",
             Self::ReviewAnswered { .. } => "review.answered",
-            Self::ReviewAnswerRemoved { .. } => "review.answer-removed",
-            Self::ReviewHidden { .. } => "review.hidden",
-            Self::ReviewUnhidden { .. } => "review.unhidden",
+            Self::ReviewAnswerRemoved(_) => "review.answer-removed",
+            Self::ReviewHidden(_) => "review.hidden",
+            Self::ReviewUnhidden(_) => "review.unhidden",
             Self::Unknown => "unknown",
         }
     }
@@ -109,9 +109,9 @@ impl Event {
             | Self::CommentHidden(OfComment { skill, .. })
             | Self::CommentUnhidden(OfComment { skill, .. })
             | Self::ReviewAnswered { skill, .. }
-            | Self::ReviewAnswerRemoved { skill, .. }
-            | Self::ReviewHidden { skill, .. }
-            | Self::ReviewUnhidden { skill, .. } => Some(skill),
+            | Self::ReviewAnswerRemoved(OfReview { skill, .. })
+            | Self::ReviewHidden(OfReview { skill, .. })
+            | Self::ReviewUnhidden(OfReview { skill, .. }) => Some(skill),
             Self::Genesis
             | Self::LogKeyRotated { .. }
             | Self::Unknown
@@ -150,9 +150,9 @@ impl Event {
                 | Self::CommentHidden(_)
                 | Self::CommentUnhidden(_)
                 | Self::ReviewAnswered { .. }
-                | Self::ReviewAnswerRemoved { .. }
-                | Self::ReviewHidden { .. }
-                | Self::ReviewUnhidden { .. }
+                | Self::ReviewAnswerRemoved(_)
+                | Self::ReviewHidden(_)
+                | Self::ReviewUnhidden(_)
         )
     }
 

@@ -1,4 +1,4 @@
-//! What entries about comments have in them.
+//! What entries about comments and reviews have in them.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,4 +11,13 @@ pub struct OfComment {
     pub skill: SkillId,
     /// The comment's id.
     pub comment: String,
+}
+
+/// A review of a skill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfReview {
+    /// The skill.
+    pub skill: SkillId,
+    /// The id of the user whose review it is.
+    pub user: String,
 }

@@ -32,7 +32,9 @@ pub use read::{Asked, page};
 pub use report::report;
 #[cfg(test)]
 pub use stream::Follower;
-pub use stream::{check_settings, follow, measure};
+#[cfg(test)]
+pub use stream::measure;
+pub use stream::{check_settings, follow, watch};
 
 /// Microseconds within which the same is counted in one row.
 const WINDOW: i64 = 60_000_000;
@@ -44,6 +46,8 @@ const MAX_ROWS: usize = 500;
 const MAX_CLOSED: usize = MAX_ROWS * 20;
 /// Characters of a path that are kept.
 const MAX_SUBJECT: usize = 200;
+/// Where reports are made.
+const REPORTS: &str = "/api/v1/reports";
 /// What one caller was refused beyond the limit of rows.
 pub const MORE: &str = "denied.more";
 /// A browser has shown a session that is good no more.
@@ -162,7 +166,9 @@ impl Denials {
             (None, None) => About::default(),
         };
         about.version = named.version.as_ref().map(ToString::to_string);
+        // No namespace learns who reports, though it be what is hidden of it.
         if about.namespace.is_none()
+            && path != REPORTS
             && let Some(Ok(namespace)) = noted.namespace.as_deref().map(str::parse)
         {
             about = About::namespace(&namespace);

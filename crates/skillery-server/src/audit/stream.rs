@@ -23,6 +23,10 @@ use crate::settings::{AuditSettings, AuditStream};
 
 /// How often it is looked for something new.
 const TURN: Duration = Duration::from_secs(1);
+/// How often it is measured how far the streams are.
+const MEASURED: Duration = Duration::from_secs(15);
+/// What that is called among the streams; none of them has such a name.
+const MEASURING: &str = "how far they are";
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Rows of one batch at most.
@@ -101,7 +105,7 @@ pub async fn follow(app: Arc<App>, place: usize) {
         let told = outcome.map_err(|error| {
             Failure::internal(format!("stream `{stream}`, again in {} s: {error}", pause.as_secs()))
         });
-        app.work.turned(Job::Audit, app.environment.now(), &told);
+        app.work.part_turned(Job::Audit, stream, app.environment.now(), &told);
         tokio::select! {
             () = app.stopping() => return,
             () = tokio::time::sleep(pause) => {}
@@ -109,15 +113,36 @@ pub async fn follow(app: Arc<App>, place: usize) {
     }
 }
 
-/// Notes how far each stream is behind, for whoever reads the metrics.
-pub async fn measure(app: &App) -> Result<()> {
-    for stream in &app.settings.audit.streams {
-        let (rows, oldest) = table::behind(&app.db, &stream.name).await?;
-        let now = app.environment.now().micros();
-        let seconds = oldest.map_or(0, |oldest| (now - oldest.micros()).max(0) / 1_000_000);
-        app.metrics.stream_is_behind(&stream.name, rows, seconds);
+/// Measures how far the streams are, for whoever reads the metrics, until the app stops: whoever asks for them, and however often,
+/// makes the database count nothing.
+pub async fn watch(app: Arc<App>) {
+    loop {
+        let outcome = measure(&app).await;
+        app.work.part_turned(Job::Audit, MEASURING, app.environment.now(), &outcome);
+        tokio::select! {
+            () = app.stopping() => return,
+            () = tokio::time::sleep(MEASURED) => {}
+        }
     }
-    Ok(())
+}
+
+/// Notes how far each stream is behind. Of one of which that is not known nothing is told.
+pub async fn measure(app: &App) -> Result<()> {
+    let mut outcome = Ok(());
+    for stream in &app.settings.audit.streams {
+        match table::behind(&app.db, &stream.name).await {
+            Ok((rows, oldest)) => {
+                let now = app.environment.now().micros();
+                let seconds = oldest.map_or(0, |oldest| (now - oldest.micros()).max(0) / 1_000_000);
+                app.metrics.stream_is_behind(&stream.name, rows, seconds);
+            }
+            Err(failure) => {
+                app.metrics.stream_is_unknown(&stream.name);
+                outcome = Err(failure);
+            }
+        }
+    }
+    outcome
 }
 
 /// Why a batch was not sent.

@@ -104,6 +104,7 @@ impl Viewer {
             deleted_at: row.deleted_at,
             hidden: row.is_hidden,
             hidden_reason: row.hidden_reason.filter(|_| knows_why),
+            hidden_by_registry: row.by_registry && knows_why,
             reply_count: 0,
             replies: Vec::new(),
         }
@@ -119,17 +120,10 @@ pub struct Glimpse {
     pub parent: Option<String>,
     /// Characters that the viewer gets of it.
     pub length: i64,
-    /// Answers beside it that the viewer sees, and itself.
-    pub beside: i64,
 }
 
 fn glimpse(row: &AnyRow) -> Result<Glimpse> {
-    Ok(Glimpse {
-        id: row.try_get(0)?,
-        parent: row.try_get(1)?,
-        length: row.try_get(2)?,
-        beside: row.try_get(3)?,
-    })
+    Ok(Glimpse { id: row.try_get(0)?, parent: row.try_get(1)?, length: row.try_get(2)? })
 }
 
 /// One page of the threads of a skill, the newest first, and how many there are. Where an answer is seen, what it answers stands
@@ -176,7 +170,7 @@ async fn page(
         .fetch_one(db.reader())
         .await?;
     let text = format!(
-        "SELECT c.id, c.parent, CAST(CASE WHEN {} THEN LENGTH(c.text) ELSE 0 END AS BIGINT), CAST(0 AS BIGINT) \
+        "SELECT c.id, c.parent, CAST(CASE WHEN {} THEN LENGTH(c.text) ELSE 0 END AS BIGINT) \
          FROM comments c WHERE {wanted} ORDER BY {order} LIMIT $3 OFFSET $4",
         viewer.condition("c", 2)
     );
@@ -202,32 +196,86 @@ pub async fn hidden(
     page(db, key, viewer, wanted, "COALESCE(c.hidden_at, c.deleted_at) DESC, c.id DESC", limit, offset).await
 }
 
-/// The first answers to each of these comments, the oldest first, in one statement.
+/// How many answers to a comment the viewer sees that stand before this one.
+pub async fn place_of(db: &Db, viewer: &Viewer, answer: &Comment) -> Result<usize> {
+    let text = format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM comments c WHERE c.parent = $1 AND (c.at, c.id) < ($3, $4) AND {}",
+        viewer.condition("c", 2)
+    );
+    let place: i64 = sqlx::query_scalar(AssertSqlSafe(text))
+        .bind(answer.parent.clone().unwrap_or_default())
+        .bind(viewer.user.clone())
+        .bind(answer.created_at.micros())
+        .bind(answer.id.clone())
+        .fetch_one(db.reader())
+        .await?;
+    Ok(usize::try_from(place).unwrap_or(0))
+}
+
+/// The first answers to each of these comments, the oldest first, in one statement. It reads so many rows for each, however many
+/// answers there are.
 pub async fn first_replies(
     db: &Db,
     parents: &[String],
     viewer: &Viewer,
     each: i64,
 ) -> Result<HashMap<String, Vec<Glimpse>>> {
+    let mut found: HashMap<String, Vec<Glimpse>> = HashMap::new();
+    if parents.is_empty() {
+        return Ok(found);
+    }
+    let condition = viewer.condition("c", 2);
+    // Always as many, so that it is one statement that stays prepared.
+    let some: Vec<String> = (3..3 + MAX_THREADS)
+        .map(|place| {
+            format!(
+                "SELECT * FROM (SELECT c.id, c.parent, CAST(LENGTH(c.text) AS BIGINT) AS length, c.at FROM comments c \
+                 WHERE c.parent = ${place} AND {condition} ORDER BY c.at, c.id LIMIT $1) AS r{place}"
+            )
+        })
+        .collect();
     let text = format!(
-        "SELECT r.id, r.parent, r.length, r.beside FROM (SELECT c.id, c.parent, CAST(LENGTH(c.text) AS BIGINT) AS length, \
-         CAST(COUNT(*) OVER (PARTITION BY c.parent) AS BIGINT) AS beside, \
-         ROW_NUMBER() OVER (PARTITION BY c.parent ORDER BY c.at, c.id) AS place \
-         FROM comments c WHERE c.parent IN ({}) AND {}) r WHERE r.place <= $1 ORDER BY r.parent, r.place",
-        placeholders(3, MAX_THREADS),
-        viewer.condition("c", 2)
+        "SELECT r.id, r.parent, r.length FROM ({}) AS r ORDER BY r.parent, r.at, r.id",
+        some.join(" UNION ALL ")
     );
     let mut query = sqlx::query(AssertSqlSafe(text)).bind(each).bind(viewer.user.clone());
-    // Always as many, so that it is one statement that stays prepared.
     for place in 0..MAX_THREADS {
         query = query.bind(parents.get(place).cloned().unwrap_or_default());
     }
-    let mut found: HashMap<String, Vec<Glimpse>> = HashMap::new();
     for row in query.fetch_all(db.reader()).await? {
         let reply = glimpse(&row)?;
         found.entry(reply.parent.clone().unwrap_or_default()).or_default().push(reply);
     }
     Ok(found)
+}
+
+/// How many answers to each of these comments the viewer sees: at most as many as a page has threads.
+pub async fn count_replies(
+    executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+    parents: &[String],
+    viewer: &Viewer,
+) -> Result<HashMap<String, u64>> {
+    if parents.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!(
+        "SELECT c.parent, CAST(COUNT(*) AS BIGINT) FROM comments c WHERE c.parent IN ({}) AND {} GROUP BY c.parent",
+        placeholders(2, MAX_THREADS),
+        viewer.condition("c", 1)
+    );
+    let mut query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text)).bind(viewer.user.clone());
+    for place in 0..MAX_THREADS {
+        query = query.bind(parents.get(place).cloned().unwrap_or_default());
+    }
+    let counts = query.fetch_all(executor).await?.into_iter();
+    Ok(counts.map(|(parent, count)| (parent, u64::try_from(count).unwrap_or(0))).collect())
+}
+
+/// Whether a comment has so many answers, seen or not.
+pub async fn is_full(tx: &mut Tx, parent: &str, most: usize) -> Result<bool> {
+    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM comments WHERE parent = $1";
+    let count: i64 = sqlx::query_scalar(text).bind(parent.to_owned()).fetch_one(tx.connection()).await?;
+    Ok(usize::try_from(count).unwrap_or(0) >= most)
 }
 
 /// The comments with these ids.

@@ -335,11 +335,16 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
 /// prepared.
 const LENGTHS: &[usize] = &[64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
+/// The length of the first piece of so many rows; none of none.
+pub(crate) fn piece_of(rows: usize) -> Option<usize> {
+    LENGTHS.iter().copied().find(|length| *length <= rows)
+}
+
 /// Cuts rows into pieces of such lengths.
 pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
     std::iter::from_fn(move || {
-        let length = *LENGTHS.iter().find(|length| **length <= rest.len())?;
+        let length = piece_of(rest.len())?;
         let (piece, after) = rest.split_at(length);
         rest = after;
         Some(piece)
@@ -350,6 +355,18 @@ pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 pub(crate) fn tuples(first: usize, rows: usize, values: usize, more: &str) -> String {
     let row = |row: usize| format!("({}{more})", placeholders(first + row * values, values));
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Any of these conditions; of none, nothing. It is a tree as flat as can be: SQLite takes none that is deep.
+pub(crate) fn any_of(conditions: &[String]) -> String {
+    match conditions {
+        [] => "1 = 0".to_owned(),
+        [one] => one.clone(),
+        many => {
+            let (some, others) = many.split_at(many.len() / 2);
+            format!("({} OR {})", any_of(some), any_of(others))
+        }
+    }
 }
 
 /// Reads JSON that this program has written.

@@ -7,8 +7,13 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::comments::Viewer;
-use super::{Db, Tx};
+use super::{Db, Tx, accounts};
 use crate::failure::Result;
+
+const REVIEWS: &str = "SELECT u.name, r.tenths, r.review, r.at, r.user_id, h.reason, b.name, a.text, a.at, a.salt, h.by_registry \
+    FROM ratings r JOIN users u ON u.id = r.user_id \
+    LEFT JOIN hidden_reviews h ON h.skill = r.skill AND h.user_id = r.user_id \
+    LEFT JOIN review_answers a ON a.skill = r.skill AND a.user_id = r.user_id LEFT JOIN users b ON b.id = a.author";
 
 /// The average and count after a change.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +24,20 @@ pub struct Sums {
     pub count: i64,
 }
 
-/// Sets the user's rating of a skill, in place of an earlier one.
-pub async fn set(tx: &mut Tx, key: &str, user: &str, rating: Rating, review: &str) -> Result<Sums> {
-    let before = find(tx, key, user).await?;
+/// Sets the user's rating of a skill, in place of the one before. Where the words stay, so does their time: what was answered was
+/// an answer to them.
+pub async fn set(
+    tx: &mut Tx,
+    key: &str,
+    user: &str,
+    (before, rating): (Option<Rating>, Rating),
+    review: &str,
+) -> Result<Sums> {
     let now = tx.now.micros();
     sqlx::query(
         "INSERT INTO ratings (skill, user_id, tenths, review, at) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (skill, user_id) DO UPDATE SET tenths = $3, review = $4, at = $5",
+         ON CONFLICT (skill, user_id) DO UPDATE SET tenths = $3, review = $4, \
+         at = CASE WHEN ratings.review = $4 THEN ratings.at ELSE $5 END",
     )
     .bind(key.to_owned())
     .bind(user.to_owned())
@@ -42,7 +54,7 @@ pub async fn set(tx: &mut Tx, key: &str, user: &str, rating: Rating, review: &st
 
 /// Takes the user's rating back. None when there was none.
 pub async fn remove(tx: &mut Tx, key: &str, user: &str) -> Result<Option<Sums>> {
-    let Some(before) = find(tx, key, user).await? else { return Ok(None) };
+    let Some((before, _)) = find(tx, key, user).await? else { return Ok(None) };
     sqlx::query("DELETE FROM ratings WHERE skill = $1 AND user_id = $2")
         .bind(key.to_owned())
         .bind(user.to_owned())
@@ -51,13 +63,19 @@ pub async fn remove(tx: &mut Tx, key: &str, user: &str) -> Result<Option<Sums>> 
     add(tx, key, before, -1).await.map(Some)
 }
 
-async fn find(tx: &mut Tx, key: &str, user: &str) -> Result<Option<Rating>> {
-    let tenths = sqlx::query_scalar::<_, i64>("SELECT tenths FROM ratings WHERE skill = $1 AND user_id = $2")
-        .bind(key.to_owned())
-        .bind(user.to_owned())
-        .fetch_optional(tx.connection())
-        .await?;
-    Ok(tenths.and_then(Rating::from_tenths))
+/// The user's rating of a skill, and what was written with it.
+pub async fn find(tx: &mut Tx, key: &str, user: &str) -> Result<Option<(Rating, String)>> {
+    let query = sqlx::query_as("SELECT tenths, review FROM ratings WHERE skill = $1 AND user_id = $2");
+    let found: Option<(i64, String)> =
+        query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(tx.connection()).await?;
+    Ok(found.and_then(|(tenths, review)| Some((Rating::from_tenths(tenths)?, review))))
+}
+
+/// The average and count as they are.
+pub async fn sums(tx: &mut Tx, key: &str) -> Result<Sums> {
+    let query = sqlx::query_as("SELECT rating_sum, rating_count FROM skills WHERE key = $1");
+    let (sum, count): (i64, i64) = query.bind(key.to_owned()).fetch_one(tx.connection()).await?;
+    Ok(Sums { average: Rating::average(sum, count), count })
 }
 
 async fn add(tx: &mut Tx, key: &str, rating: Rating, sign: i64) -> Result<Sums> {
@@ -114,18 +132,13 @@ pub async fn page(
         *place == 0 || room >= 0
     });
     let limit = fits.count() as i64;
-    let rows = sqlx::query(
-        "SELECT u.name, r.tenths, r.review, r.at, r.user_id, h.reason, b.name, a.text, a.at, a.salt \
-         FROM ratings r JOIN users u ON u.id = r.user_id \
-         LEFT JOIN hidden_reviews h ON h.skill = r.skill AND h.user_id = r.user_id \
-         LEFT JOIN review_answers a ON a.skill = r.skill AND a.user_id = r.user_id LEFT JOIN users b ON b.id = a.author \
-         WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3",
-    )
-    .bind(key.to_owned())
-    .bind(limit)
-    .bind(offset)
-    .fetch_all(db.reader())
-    .await?;
+    let text = format!("{REVIEWS} WHERE r.skill = $1 ORDER BY r.at DESC, r.user_id DESC LIMIT $2 OFFSET $3");
+    let rows = sqlx::query(AssertSqlSafe(text))
+        .bind(key.to_owned())
+        .bind(limit)
+        .bind(offset)
+        .fetch_all(db.reader())
+        .await?;
     let histogram = (1..=5_usize)
         .map(|stars| Ok((stars.to_string(), sums.try_get::<i64, _>(stars + 1)?)))
         .collect::<Result<_>>()?;
@@ -133,6 +146,14 @@ pub async fn page(
     let (count, end) = (sums.try_get(1)?, offset + limit);
     let next = (limit > 0 && end < count).then(|| u64::try_from(end).ok()).flatten();
     Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews, next })
+}
+
+/// The rating of the user of this name, as the viewer sees it.
+pub async fn of_user(db: &Db, key: &str, viewer: &Viewer, user: &str) -> Result<Option<Review>> {
+    let Some(user) = accounts::user_by_name(db.reader(), user).await? else { return Ok(None) };
+    let text = format!("{REVIEWS} WHERE r.skill = $1 AND r.user_id = $2");
+    let query = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).bind(user.id);
+    query.fetch_optional(db.reader()).await?.map(|row| review(&row, viewer)).transpose()
 }
 
 fn review(row: &AnyRow, viewer: &Viewer) -> Result<Review> {
@@ -154,6 +175,7 @@ fn review(row: &AnyRow, viewer: &Viewer) -> Result<Review> {
         created_at: at.to_string(),
         hidden: reason.is_some(),
         hidden_reason: reason.filter(|_| sees),
+        hidden_by_registry: sees && row.try_get::<Option<i64>, _>(10)?.is_some_and(|by| by != 0),
         answer,
     })
 }

@@ -8,7 +8,6 @@ use skillery_core::ProblemCode;
 
 use super::call::{Call, json};
 use crate::app::App;
-use crate::audit;
 use crate::db::{ROTATED, log};
 use crate::failure::{Failure, Result};
 
@@ -68,10 +67,6 @@ pub async fn trouble(app: &App) -> Result<Option<&'static str>> {
 ))]
 pub async fn metrics(call: &Call) -> Result<Response> {
     let app = &call.app;
-    // Whoever watches a registry whose database is gone wants to see the rest all the more.
-    if let Err(failure) = audit::measure(app).await {
-        tracing::warn!(%failure, "it is not known how far the streams of the audit are");
-    }
     let page = app.metrics.page(app.db.size(), app.search.cursor().log).map_err(Failure::internal)?;
     let mut response = page.into_response();
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

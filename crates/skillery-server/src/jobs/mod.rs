@@ -82,14 +82,14 @@ pub async fn tidy(app: Arc<App>) {
         let day = day_of(app.environment.now());
         if day > today {
             let outcome = leave_trend(&app).await;
-            app.work.turned(Job::Tidy, app.environment.now(), &outcome);
+            app.work.part_turned(Job::Tidy, "trend", app.environment.now(), &outcome);
             if outcome.is_ok() {
                 today = day;
             }
         }
         if pruned.is_none_or(|pruned: Instant| pruned.elapsed() >= PRUNE) {
             let outcome = audit::prune(&app).await;
-            app.work.turned(Job::Tidy, app.environment.now(), &outcome);
+            app.work.part_turned(Job::Tidy, "audit", app.environment.now(), &outcome);
             if outcome.is_ok() {
                 pruned = Some(Instant::now());
             }

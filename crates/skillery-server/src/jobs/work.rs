@@ -53,9 +53,10 @@ jobs! {
     Witnesses "witnesses" "asks witnesses to cosign the log",
 }
 
-/// Everything that runs beside requests, since this server has started.
+/// Everything that runs beside requests, since this server has started. What has several parts goes well where all of them do: a
+/// part that is stuck turns seldom, and one that is well often.
 #[derive(Default)]
-pub struct Work(Mutex<BTreeMap<Job, Standing>>);
+pub struct Work(Mutex<BTreeMap<(Job, String), Standing>>);
 
 /// How one of them goes.
 #[derive(Debug, Clone, Default)]
@@ -68,14 +69,21 @@ pub struct Standing {
     pub is_failing: bool,
     /// When one failed last, and why.
     pub last_error: Option<(Time, String)>,
+    /// Which parts of it fail, where it has several.
+    pub failing: Vec<String>,
 }
 
 impl Work {
     /// One has taken a turn, which ended so. A failure is told to whoever reads the messages of the server; each of them
     /// tries again.
     pub fn turned<T>(&self, job: Job, now: Time, outcome: &Result<T>) {
+        self.part_turned(job, "", now, outcome);
+    }
+
+    /// The same of a part of one.
+    pub fn part_turned<T>(&self, job: Job, part: &str, now: Time, outcome: &Result<T>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = all.entry(job).or_default();
+        let standing = all.entry((job, part.to_owned())).or_default();
         standing.turns += 1;
         standing.last_at = Some(now);
         standing.is_failing = outcome.is_err();
@@ -87,9 +95,26 @@ impl Work {
         }
     }
 
-    /// How this one goes.
+    /// How this one goes, with all its parts.
     pub fn of(&self, job: Job) -> Standing {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&job).cloned().unwrap_or_default()
+        let mut whole = Standing::default();
+        // What fails now is told before what failed once.
+        let mut told = (false, None);
+        for ((_, part), standing) in all.iter().filter(|((of, _), _)| *of == job) {
+            whole.turns += standing.turns;
+            whole.last_at = whole.last_at.max(standing.last_at);
+            whole.is_failing |= standing.is_failing;
+            if standing.is_failing && !part.is_empty() {
+                whole.failing.push(part.clone());
+            }
+            if let Some((at, _)) = &standing.last_error
+                && (standing.is_failing, Some(*at)) > told
+            {
+                told = (standing.is_failing, Some(*at));
+                whole.last_error.clone_from(&standing.last_error);
+            }
+        }
+        whole
     }
 }

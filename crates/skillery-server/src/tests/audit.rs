@@ -11,7 +11,11 @@ use crate::counters;
 const AGENT: &str = "probe/1.0 (tests)";
 
 pub(super) async fn app() -> TestApp {
-    TestApp::with(|settings| settings.trust_forwarded = true).await
+    TestApp::with(|settings| {
+        settings.trust_forwarded = true;
+        settings.limits.comments_per_minute = 0;
+    })
+    .await
 }
 
 /// A request from this address.

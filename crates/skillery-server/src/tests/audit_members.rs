@@ -20,9 +20,11 @@ async fn nobody_learns_an_address_by_making_somebody_a_member() {
     let (mallory, vera) = (app.user("mallory", &SCOPES).await, app.user("vera", &SCOPES).await);
     app.post("/api/v1/skills", &mallory, skill("evil/tool", "1.0.0")).await.is(201);
     let address = "192.0.2.66";
+    let visits = std::cell::Cell::new(0);
     let visit = async || {
         let rate = "/api/v1/skills/evil/tool/rate";
-        from(&app, address, Method::POST, rate, &vera, json!({ "rating": 5 })).await.is(200);
+        let stars = 1 + visits.replace(visits.get() + 1) % 5;
+        from(&app, address, Method::POST, rate, &vera, json!({ "rating": stars })).await.is(200);
         let policy = "/api/v1/orgs/evil/policy";
         from(&app, address, Method::PUT, policy, &vera, json!({ "approvals": 1 }))
             .await

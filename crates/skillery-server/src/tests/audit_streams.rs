@@ -300,6 +300,7 @@ async fn how_far_a_stream_is_behind_is_in_the_metrics() {
     change_and_refusal(&app).await;
     app.app.environment.advance_seconds(7);
     let lag = async || {
+        crate::audit::measure(&app.app).await.unwrap();
         let page = String::from_utf8(app.get("/metrics").await.body).unwrap();
         let of = |name: &str| {
             let start = format!("skillery_audit_stream_{name}{{stream=\"siem\"}} ");
@@ -316,6 +317,10 @@ async fn how_far_a_stream_is_behind_is_in_the_metrics() {
     follower.turn(&app.app).await.unwrap();
     while follower.turn(&app.app).await.unwrap() {}
     assert_eq!(lag().await, ("0".to_owned(), "0".to_owned()));
+    // Who asks makes nothing be counted.
+    app.publish("acme/tool", "2.0.0").await;
+    let page = String::from_utf8(app.get("/metrics").await.body).unwrap();
+    assert!(page.contains("skillery_audit_stream_rows_behind{stream=\"siem\"} 0"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

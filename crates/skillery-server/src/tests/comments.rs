@@ -68,7 +68,9 @@ async fn authors_change_their_own_and_moderators_see_what_it_was() {
     patch(&app, &path, ADMIN, "Worse").await.fails(403, "forbidden");
     let answer = say(&app, &bert, "Thanks", Some(&id)).await;
     app.delete(&path, &anna).await.is(204);
-    app.delete(&path, &anna).await.fails(404, "comment-not-found");
+    // Whose answer was lost on its way asks again.
+    app.delete(&path, &anna).await.is(204);
+    app.delete(&path, &bert).await.fails(404, "comment-not-found");
     patch(&app, &path, &anna, "Again").await.fails(404, "comment-not-found");
     app.post(COMMENTS, &bert, json!({ "text": "late", "parent": id })).await.fails(404, "comment-not-found");
     // An answer keeps its place.
@@ -106,6 +108,13 @@ async fn moderators_hide_and_nothing_is_lost() {
         assert_eq!((&seen[0]["text"], &seen[0]["hidden"]), (&json!("Buy here"), &json!(true)));
         assert_eq!(seen[0]["hidden_reason"], "advertising");
     }
+    // Only a token that may do so moderates.
+    let raters = app.token(json!({ "user": "olga", "scopes": ["rate", "read"] })).await;
+    assert!(list(&app, &raters).await.is_empty());
+    say(&app, &anna, "Still here", Some(&id)).await;
+    assert_eq!(app.put(&hidden, &olga, json!({ "reason": "x" })).await.is(200)["reply_count"], 1);
+    let all = app.get_as(&olga, &format!("{COMMENTS}?hidden=true")).await.is(200);
+    assert_eq!(all["comments"][0]["reply_count"], 1);
     app.delete(&hidden, &olga).await.is(204);
     assert_eq!(list(&app, "").await[0]["hidden_reason"], Value::Null);
     let log = app.log().await;
@@ -385,14 +394,58 @@ async fn what_the_registry_has_hidden_stays_hidden() {
     app.delete(&hidden, &olga).await.fails(403, "forbidden");
     app.delete(&hidden, &oskar).await.is(204);
     for is_hidden_already in [false, true] {
+        assert_eq!(list(&app, "").await[0]["hidden_by_registry"], false);
         if is_hidden_already {
             app.put(&hidden, &oskar, json!({ "reason": "a namespace was first" })).await.is(200);
         }
-        app.put(&hidden, ADMIN, json!({ "reason": "rude" })).await.is(200);
+        let told = app.put(&hidden, ADMIN, json!({ "reason": "rude" })).await.is(200);
+        assert_eq!(told["hidden_by_registry"], true);
         assert_eq!(app.put(&hidden, &oskar, json!({ "reason": "x" })).await.is(200)["hidden_reason"], "rude");
         app.delete(&hidden, &oskar).await.fails(403, "forbidden");
         assert_eq!(list(&app, "").await.len(), 0);
         app.delete(&hidden, ADMIN).await.is(204);
         assert_eq!(list(&app, "").await.len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_has_answers_up_to_a_limit_and_a_list_the_first_of_each() {
+    let app = TestApp::with(|settings| {
+        settings.limits.comments_per_minute = 0;
+        settings.limits.comment_answers = 5;
+        settings.limits.page_offset = 2;
+    })
+    .await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &ALL).await;
+    let mut threads = Vec::new();
+    for number in 0..4 {
+        threads.push(say(&app, &anna, &format!("thread {number}"), None).await);
+        app.app.environment.advance_seconds(1);
+    }
+    for number in 0..5 {
+        for thread in &threads[1..] {
+            say(&app, &anna, &format!("answer {number}"), Some(thread)).await;
+        }
+        app.app.environment.advance_seconds(1);
+    }
+    app.post(COMMENTS, &anna, json!({ "text": "more", "parent": threads[1] }))
+        .await
+        .fails(409, "too-many-comments");
+    let seen = list(&app, "").await;
+    for thread in &seen[..3] {
+        let texts: Vec<&str> = thread["replies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|reply| reply["text"].as_str().unwrap())
+            .collect();
+        assert_eq!((texts, &thread["reply_count"]), (vec!["answer 0", "answer 1", "answer 2"], &json!(5)));
+    }
+    assert_eq!((&seen[3]["replies"], &seen[3]["reply_count"]), (&json!([]), &json!(0)));
+    // `next` leads nowhere where nothing is answered.
+    let page = app.get(&format!("{COMMENTS}?limit=2")).await.is(200);
+    assert_eq!(page["next"], 2);
+    let page = app.get(&format!("{COMMENTS}?limit=1&offset=2")).await.is(200);
+    assert_eq!((&page["total"], &page["next"]), (&json!(4), &Value::Null));
 }

@@ -28,6 +28,7 @@ mod operations;
 mod pages;
 mod publishing;
 mod rating;
+mod reports;
 mod review;
 mod rotation;
 mod routes;

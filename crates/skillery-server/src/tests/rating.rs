@@ -122,3 +122,37 @@ async fn many_users_rate_at_once_and_the_sums_stay_exact() {
     assert_eq!((&ratings["count"], &ratings["average"]), (&json!(10), &json!(3.0)));
     assert_eq!(ratings["histogram"], json!({ "1": 2, "2": 2, "3": 2, "4": 2, "5": 2 }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_again_changes_nothing_and_the_rest_is_counted() {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 3).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, bert) = (app.user("anna", &["rate"]).await, app.user("bert", &["rate"]).await);
+    let rate = async |token: &str, stars: u32, text: &str| {
+        app.post(RATE, token, json!({ "rating": stars, "review": text })).await
+    };
+    rate(&anna, 2, "Slow").await.is(200);
+    app.app.environment.advance_seconds(1);
+    rate(&bert, 5, "Fast").await.is(200);
+    app.put(&format!("{RATINGS}/anna/answer"), ADMIN, json!({ "text": "Sorry" })).await.is(200);
+    let before = app.log().await.len();
+    app.app.environment.advance_seconds(1);
+    for _ in 0..5 {
+        let sums = rate(&anna, 2, " Slow ").await.is(200);
+        assert_eq!((&sums["average_rating"], &sums["rating_count"]), (&json!(3.5), &json!(2)));
+    }
+    assert_eq!(app.log().await.len(), before);
+    // Other stars for the same words: the answer was an answer to them.
+    rate(&anna, 3, "Slow").await.is(200);
+    let seen = app.get(RATINGS).await.is(200);
+    assert_eq!((&seen["reviews"][0]["author"], &seen["reviews"][1]["rating"]), (&json!("bert"), &json!(3.0)));
+    assert_eq!(seen["reviews"][1]["answer"]["outdated"], false);
+    rate(&anna, 3, "Slower").await.is(200);
+    let seen = app.get(RATINGS).await.is(200);
+    assert_eq!(
+        (&seen["reviews"][0]["author"], &seen["reviews"][0]["answer"]["outdated"]),
+        (&json!("anna"), &json!(true))
+    );
+    rate(&anna, 3, "Slowest").await.fails(429, "rate-limited");
+    rate(&anna, 3, "Slower").await.is(200);
+}

@@ -5,12 +5,10 @@ use skillery_core::Version;
 use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread};
 
 use super::Which;
+use crate::commands::short_id::{self, short};
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, moment};
 use crate::session::Session;
-
-/// Characters of an id by which a thread or a comment is called.
-const SHORT: usize = 8;
 
 /// What a comment is about.
 pub(super) struct About<'a> {
@@ -63,39 +61,21 @@ pub(super) async fn remove(session: &Session, which: &Which, end: &str) -> Comma
 
 /// The thread whose id ends so.
 async fn find(client: &Client, which: &Which, end: &str) -> Result<ReviewThread, Failure> {
-    let all = client.all_review_threads(&which.id, &which.version).await?;
-    let id = one_of(which, "thread", all.iter().map(|thread| thread.id.as_str()), end)?.to_owned();
-    all.into_iter().find(|thread| thread.id == id).ok_or_else(|| no_such(which, "thread", end))
+    let mut all = client.all_review_threads(&which.id, &which.version).await?;
+    let id = one_of(which, "thread", all.iter().map(|thread| thread.id.as_str()), end)?;
+    let place = all.iter().position(|thread| thread.id == id).unwrap_or_default();
+    Ok(all.swap_remove(place))
 }
 
-/// The one id that ends so.
 fn one_of<'a>(
     which: &Which,
     what: &str,
     ids: impl Iterator<Item = &'a str>,
     end: &str,
 ) -> Result<&'a str, Failure> {
-    let mut found = ids.filter(|id| !end.is_empty() && id.ends_with(end));
-    match (found.next(), found.next()) {
-        (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => {
-            let message = format!("the ids of several {what}s end in `{end}`");
-            let code = format!("ambiguous-{what}");
-            Err(Failure::new(Exit::Usage, &code, &message).hint("give more of the id"))
-        }
-        (None, _) => Err(no_such(which, what, end)),
-    }
-}
-
-fn no_such(which: &Which, what: &str, end: &str) -> Failure {
-    let message = format!("{} {} has no {what} `{end}`", which.id, which.version);
-    let show = format!("`skillery approve show {} {}` lists them", which.id, which.version);
-    Failure::new(Exit::NotFound, "comment-not-found", &message).hint(&show)
-}
-
-/// The end of an id, by which a thread or a comment is called.
-fn short(id: &str) -> &str {
-    id.char_indices().rev().nth(SHORT - 1).map_or(id, |(start, _)| &id[start..])
+    let (id, version) = (&which.id, &which.version);
+    let show = format!("skillery approve show {id} {version}");
+    short_id::one_of(what, &format!("{id} {version}"), ids, end, &show)
 }
 
 /// Shows a thread.
@@ -123,7 +103,7 @@ pub(super) fn describe(page: &mut Page, thread: &ReviewThread) {
                 .toned(Tone::Faint, format!("  {at}{edited}  {}", short(&comment.id))),
         );
         match &comment.text {
-            Some(text) => text.lines().for_each(|line| page.text(format!("    {line}"))),
+            Some(text) => page.indented_by("    ", text),
             None => page.line(Line::default().toned(Tone::Faint, "    taken away")),
         }
     }

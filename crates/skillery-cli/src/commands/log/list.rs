@@ -1,7 +1,7 @@
 //! `skillery log list`: shows what was changed in the registry, by whom and when.
 
 use clap::Args;
-use skillery_core::event::{Event, LogEntry, OfComment};
+use skillery_core::event::{Event, LogEntry, OfComment, OfReview};
 
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Grid, Line, Tone, counted, left, moment, right};
@@ -122,9 +122,9 @@ pub(super) fn about(event: &Event) -> String {
         | Event::CommentHidden(OfComment { skill, comment })
         | Event::CommentUnhidden(OfComment { skill, comment }) => format!("{skill} {comment}"),
         Event::ReviewAnswered { skill, user, .. }
-        | Event::ReviewAnswerRemoved { skill, user }
-        | Event::ReviewHidden { skill, user }
-        | Event::ReviewUnhidden { skill, user } => format!("{skill} {user}"),
+        | Event::ReviewAnswerRemoved(OfReview { skill, user })
+        | Event::ReviewHidden(OfReview { skill, user })
+        | Event::ReviewUnhidden(OfReview { skill, user }) => format!("{skill} {user}"),
         Event::SkillUnrated { skill } | Event::SkillStarred { skill } | Event::SkillUnstarred { skill } => {
             skill.to_string()
         }

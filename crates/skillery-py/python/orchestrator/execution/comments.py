@@ -5,7 +5,7 @@ The functions ask the configured registry, see :mod:`orchestrator.execution.conf
 
 from __future__ import annotations
 
-from .skill_registry import _registry
+from .skill_registry import _count, _registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def get_skill_comments(
     Args:
         skill_id: ``org/name``.
         parent: The id of the comment whose answers are wanted.
-        limit: The most comments to return, at most 50; fewer come where they are long.
+        limit: The most comments to return. Fewer come where there are no more.
         offset: Comments to skip.
 
     Returns:
@@ -51,7 +51,7 @@ def get_skill_comments(
     """
     from orchestrator import _native
 
-    return _native.comments_list(_registry()._native, skill_id, parent, int(limit), int(offset))
+    return _native.comments_list(_registry()._native, skill_id, parent, _count(limit, "limit"), _count(offset, "offset"))
 
 
 def add_skill_comment(skill_id: str, text: str, parent: Optional[str] = None) -> Dict[str, Any]:
@@ -192,7 +192,7 @@ def remove_review_answer(skill_id: str, user: str) -> None:
 
     Raises:
         NotAllowedError: If you are no publisher of the namespace.
-        NotFoundError: If there is no such review, or no answer to it.
+        NotFoundError: If there is no such review.
         ConnectionError: If the registry cannot be reached.
     """
     _change(skill_id, {"action": "remove_answer", "user": user})
@@ -256,21 +256,20 @@ def report_abuse(
 
     from orchestrator import _native
 
-    form = {
+    about = {
         "skill": skill_id,
         "comment": comment,
         "review": review,
         "answer": answer,
-        "reason": reason,
         "text": text,
     }
-    _native.report_add(_registry()._native, json.dumps(form))
+    _native.report_add(_registry()._native, json.dumps(about), reason)
 
 
 def get_reports(
     namespace: Optional[str] = None, resolved: bool = False, limit: int = 50, offset: int = 0
 ) -> List[Dict[str, Any]]:
-    """What was reported and is yours to decide about, the oldest first.
+    """What was reported and is yours to decide about, the oldest first; or what was resolved, the last first.
 
     Args:
         namespace: Only of this namespace, and what lies below.
@@ -280,7 +279,8 @@ def get_reports(
 
     Returns:
         Dicts with ``id``, ``kind``, ``skill``, ``comment``, ``review``, ``answer``, ``accused``, ``said``, ``reason``,
-        ``text``, ``created_at``, ``resolution``; for admins of the registry with ``reporter``.
+        ``text``, ``created_at``, ``resolution``, ``changed`` (it says something else by now) and ``former``, what the report
+        was before it was made anew; for admins of the registry with ``reporter``.
 
     Raises:
         NotAllowedError: If you are an admin neither of the registry nor of a namespace.
@@ -288,7 +288,7 @@ def get_reports(
     """
     from orchestrator import _native
 
-    return _native.reports_list(_registry()._native, namespace, bool(resolved), int(limit), int(offset))
+    return _native.reports_list(_registry()._native, namespace, bool(resolved), _count(limit, "limit"), _count(offset, "offset"))
 
 
 def resolve_report(report: str, resolution: str) -> None:

@@ -17,7 +17,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 
-use super::{Backend, Committed, Tx, log, pieces, tuples, writer};
+use super::{Backend, Committed, Tx, log, piece_of, pieces, tuples, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
 pub use forget::*;
@@ -33,7 +33,7 @@ const INSERTED: &str = "INSERT INTO audit (id, position, at, last_at, times, out
 const VALUES: usize = 22;
 
 /// What is to be written of something that was done or refused.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Record {
     at: Time,
     last_at: Time,
@@ -237,11 +237,12 @@ async fn positions(connection: &mut AnyConnection, count: usize) -> sqlx::Result
 
 async fn insert(connection: &mut AnyConnection, first: i64, records: Vec<Record>) -> sqlx::Result<()> {
     let mut ids = first..;
-    for piece in pieces(&records) {
-        let text = format!("{INSERTED}{}", tuples(1, piece.len(), VALUES, ""));
+    let mut records = records.into_iter();
+    while let Some(length) = piece_of(records.len()) {
+        let text = format!("{INSERTED}{}", tuples(1, length, VALUES, ""));
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for (record, id) in piece.iter().zip(&mut ids) {
-            query = record.clone().bind(query, id);
+        for (record, id) in records.by_ref().take(length).zip(&mut ids) {
+            query = record.bind(query, id);
         }
         query.execute(&mut *connection).await?;
     }

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Batch;
-use crate::db::{Db, from_json, parsed, pieces, placeholders};
+use crate::db::{Db, any_of, from_json, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// Which rows are wanted.
@@ -130,7 +130,7 @@ impl Conditions {
                 let below = all.begins("a.namespace", &format!("{namespace}/"));
                 any.push(format!("(a.org = {org} AND (a.namespace = {exact} OR {below}))"));
             }
-            all.and(if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") }.as_str());
+            all.and(&any_of(&any));
         }
         all
     }

@@ -3,10 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{AnswerReviewRequest, HideRequest, ReviewAnswer};
-use skillery_core::event::Event;
+use skillery_core::event::{Event, OfReview};
 use skillery_core::{Digest, Problem, ProblemCode, Role, Scope, SkillId};
 
-use super::comments::{check_may_show, check_rate, checked, checked_reason};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::answers::{self as table, Hide};
@@ -14,6 +13,7 @@ use crate::db::{Tx, accounts, ratings};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
 use crate::skill;
+use crate::talk::{check_may_show, check_rate, checked, checked_reason};
 
 /// Answers a review for the authors of the skill, in place of an earlier answer. For publishers of its namespace.
 #[utoipa::path(
@@ -28,7 +28,7 @@ pub async fn set(call: Call, id: &SkillId, reviewer: &str) -> Result<Response> {
     json(StatusCode::OK, &answer(&app, &caller, id, reviewer, &request.text).await?)
 }
 
-/// Takes an answer back. For publishers of the namespace.
+/// Takes an answer back. Nothing happens where the review has none. For publishers of the namespace.
 #[utoipa::path(
     delete, path = "/api/v1/skills/{id}/ratings/{user}/answer", tag = "ratings",
     params(("id" = String, Path, description = "`org/name`"), ("user" = String, Path, description = "whose review it is")),
@@ -131,7 +131,7 @@ pub async fn answer(
         .await
 }
 
-/// Takes an answer back.
+/// Takes an answer back. The same again changes nothing.
 pub async fn take_back(app: &App, caller: &Caller, id: &SkillId, reviewer: &str) -> Result<()> {
     let wanted = Wanted::of(app, caller, id, reviewer, Role::Publisher).await?;
     app.db
@@ -139,9 +139,9 @@ pub async fn take_back(app: &App, caller: &Caller, id: &SkillId, reviewer: &str)
             Box::pin(async move {
                 let found = wanted.find(tx).await?;
                 if !table::remove(tx, &found.key, &found.reviewer).await? {
-                    return Err(Failure::new(ProblemCode::ReviewNotFound, "the review is not answered"));
+                    return Ok(());
                 }
-                let event = Event::ReviewAnswerRemoved { skill: wanted.id, user: found.reviewer };
+                let event = Event::ReviewAnswerRemoved(OfReview { skill: wanted.id, user: found.reviewer });
                 tx.append(Some(&found.identity.user.id), event);
                 Ok(())
             })
@@ -174,7 +174,8 @@ pub async fn hide_review(
                 }
                 let hide = Hide { by, by_registry, reason: &reason, text: &found.text };
                 table::hide(tx, &found.key, &found.reviewer, &hide).await?;
-                tx.append(Some(by), Event::ReviewHidden { skill: wanted.id, user: found.reviewer.clone() });
+                let of = OfReview { skill: wanted.id, user: found.reviewer.clone() };
+                tx.append(Some(by), Event::ReviewHidden(of));
                 Ok(())
             })
         })
@@ -194,7 +195,8 @@ pub async fn unhide_review(app: &App, caller: &Caller, id: &SkillId, reviewer: &
                 let by = &found.identity.user.id;
                 check_may_show(found.identity.is_site_admin(), by_registry, *by == found.reviewer)?;
                 table::unhide(tx, &found.key, &found.reviewer).await?;
-                tx.append(Some(by), Event::ReviewUnhidden { skill: wanted.id, user: found.reviewer.clone() });
+                let of = OfReview { skill: wanted.id, user: found.reviewer.clone() };
+                tx.append(Some(by), Event::ReviewUnhidden(of));
                 Ok(())
             })
         })

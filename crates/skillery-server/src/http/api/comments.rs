@@ -1,5 +1,6 @@
 //! `/api/v1/skills/{id}/comments`, and what is below it
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -10,22 +11,23 @@ use skillery_core::api::{
 use skillery_core::event::{Event, OfComment};
 use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId};
 
-use crate::access::{Caller, Identity, skill_not_found};
+use crate::access::{Caller, Identity};
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::comments::{self as table, CommentRow, Glimpse, Viewer};
-use crate::db::skills::{self, SkillRow};
-use crate::db::{Db, Tx};
+use crate::db::skills::SkillRow;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, created, done, invalid_parameter, json};
 use crate::skill;
-use crate::text::{check_text, invalid};
+use crate::talk::{
+    check_may_show, check_rate, checked, checked_reason, comment_not_found, still_seeing, viewer,
+};
+use crate::text::invalid;
 
 /// Answers that stand below each thread.
 pub const REPLIES: i64 = 3;
 /// Characters of the comments of one page, but for one comment that is longer.
 const MAX_CHARACTERS: i64 = 100_000;
-/// Seconds for which what a user has said is counted.
-const WINDOW: i64 = 60;
 
 /// The comments of a skill: threads, the newest first, or the answers of one, the oldest first.
 #[utoipa::path(
@@ -50,7 +52,7 @@ pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
         }
     };
     let skill = skill::find(&call.app, &call.caller, id).await?;
-    let found = comments(&call.app.db, &call.caller, &skill, &which, page, MAX_CHARACTERS).await?;
+    let found = comments(&call.app, &call.caller, &skill, &which, page, MAX_CHARACTERS).await?;
     json(StatusCode::OK, &found)
 }
 
@@ -68,14 +70,14 @@ pub enum Which {
 /// What the caller sees of the comments of a skill that the caller sees: at most so many characters, and one comment at least.
 /// However many there are, it takes a handful of statements.
 pub async fn comments(
-    db: &Db,
+    app: &App,
     caller: &Caller,
     skill: &SkillRow,
     which: &Which,
     page: Page,
     characters: i64,
 ) -> Result<CommentsResponse> {
-    let (viewer, key) = (viewer(caller, &skill.id), skill.id.key());
+    let (db, viewer, key) = (&app.db, viewer(caller, &skill.id), skill.id.key());
     let (limit, offset) = (page.limit.min(table::MAX_THREADS) as i64, page.offset as i64);
     let (total, rows) = match which {
         Which::Answers(parent) => {
@@ -88,12 +90,12 @@ pub async fn comments(
             table::hidden(db, &key, &viewer, limit, offset).await?
         }
     };
+    let threads = rows.iter().filter(|row| row.parent.is_none()).map(|row| row.id.clone());
+    let threads: Vec<String> = threads.collect();
+    let counts = table::count_replies(db.reader(), &threads, &viewer).await?;
     let mut replies = match which {
-        Which::Threads if !rows.is_empty() => {
-            let parents: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-            table::first_replies(db, &parents, &viewer, REPLIES).await?
-        }
-        _ => std::collections::HashMap::new(),
+        Which::Threads => table::first_replies(db, &threads, &viewer, REPLIES).await?,
+        Which::Answers(_) | Which::Hidden => HashMap::new(),
     };
     let mut room = characters;
     let mut taken: Vec<(Glimpse, u64, Vec<Glimpse>)> = Vec::with_capacity(rows.len());
@@ -103,7 +105,7 @@ pub async fn comments(
         }
         room -= row.length;
         let mut beside = replies.remove(&row.id).unwrap_or_default();
-        let count = beside.first().map_or(0, |reply| u64::try_from(reply.beside).unwrap_or(0));
+        let count = counts.get(&row.id).copied().unwrap_or_default();
         let fits = beside.iter().take_while(|reply| {
             room -= reply.length;
             room >= 0
@@ -127,30 +129,20 @@ pub async fn comments(
         let replies = beside.map(|reply| viewer.shown(reply)).collect();
         shown.push(Comment { reply_count: count, replies, ..viewer.shown(row) });
     }
-    let next = (limit > 0 && end < total).then_some(end);
+    let next = (limit > 0 && end < total && end <= app.settings.limits.page_offset as u64).then_some(end);
     Ok(CommentsResponse { total, comments: shown, next })
 }
 
 /// One comment of a skill that the caller sees, as the caller sees it.
-pub async fn one(db: &Db, caller: &Caller, skill: &SkillRow, id: &str) -> Result<Comment> {
+pub async fn one(app: &App, caller: &Caller, skill: &SkillRow, id: &str) -> Result<Comment> {
     let viewer = viewer(caller, &skill.id);
-    let found = table::find(db.reader(), &skill.id.key(), id).await?;
+    let found = table::find(app.db.reader(), &skill.id.key(), id).await?;
     Ok(viewer.shown(found.ok_or_else(|| comment_not_found(id))?))
 }
 
-/// What the caller is to the comments of this skill.
-pub fn viewer(caller: &Caller, id: &SkillId) -> Viewer {
-    let identity =
-        caller.identity().filter(|identity| identity.has(Scope::Read) || identity.has(Scope::Rate));
-    Viewer {
-        user: identity.map(|identity| identity.user.id.clone()).unwrap_or_default(),
-        is_moderator: identity.is_some_and(|identity| moderates(identity, &id.namespace().key())),
-    }
-}
-
-/// Whether the identity moderates what is said in the namespace with this key.
-pub(super) fn moderates(identity: &Identity, namespace: &str) -> bool {
-    identity.is_within_bounds(namespace) && identity.role_in(namespace) >= Some(Role::Admin)
+/// How many answers that the caller sees stand before this one.
+pub async fn place_of(app: &App, caller: &Caller, id: &SkillId, answer: &Comment) -> Result<usize> {
+    table::place_of(&app.db, &viewer(caller, id), answer).await
 }
 
 /// Comments on a skill, or answers a comment.
@@ -173,6 +165,7 @@ pub async fn say(app: &App, caller: &Caller, id: &SkillId, request: CommentReque
     let skill = skill::find(app, caller, id).await?;
     let identity = (**caller.require(Scope::Rate)?).clone();
     let (new, limit) = (app.environment.new_id(), app.settings.limits.comments_per_minute);
+    let most = app.settings.limits.comment_answers;
     let viewer = viewer(caller, &skill.id);
     app.db
         .write(move |tx| {
@@ -186,6 +179,10 @@ pub async fn say(app: &App, caller: &Caller, id: &SkillId, request: CommentReque
                     let found = found.ok_or_else(|| comment_not_found(parent))?;
                     if found.parent.is_some() {
                         return Err(invalid("parent", "answers are not answered: answer what they answer"));
+                    }
+                    if table::is_full(tx, parent, most).await? {
+                        let detail = format!("a comment has at most {most} answers");
+                        return Err(Failure::new(ProblemCode::TooManyComments, detail));
                     }
                 }
                 table::insert(tx, &new, &key, request.parent.as_deref(), &user.user.id, &text).await?;
@@ -292,15 +289,6 @@ pub async fn hide_comment(
     change(app, caller, id, comment, Change::Hide(reason)).await
 }
 
-/// What a moderator says of a decision.
-pub(super) fn checked_reason(app: &App, field: &str, text: &str, missing: &str) -> Result<String> {
-    check_text(field, text, app.settings.limits.reason_length, true)?;
-    match text.trim() {
-        "" => Err(invalid(field, missing)),
-        text => Ok(text.to_owned()),
-    }
-}
-
 /// Shows a comment again that was hidden. For admins of the namespace; what an admin of the registry has hidden, or what one has
 /// written oneself, only an admin of the registry shows again.
 #[utoipa::path(
@@ -353,8 +341,11 @@ async fn change(
                     false => identity.still(tx, Role::Admin, &skill.id.namespace()).await?,
                 };
                 let found = table::find(tx.connection(), &key, &comment).await?;
-                let found =
-                    found.filter(|found| viewer.sees(found)).ok_or_else(|| comment_not_found(&comment))?;
+                // Whoever takes their own back again, as the first answer was lost on its way, is told that it is done.
+                let is_again =
+                    |found: &CommentRow| matches!(change, Change::Delete) && found.user == identity.user.id;
+                let found = found.filter(|found| viewer.sees(found) || is_again(found));
+                let found = found.ok_or_else(|| comment_not_found(&comment))?;
                 if by_author && found.user != identity.user.id {
                     return Err(Failure::new(ProblemCode::Forbidden, "only its author changes a comment"));
                 }
@@ -409,60 +400,9 @@ async fn apply(
     })
 }
 
-/// Whether a moderator may show again what was hidden. Nobody judges what they have written themselves, or an admin of the registry.
-pub(super) fn check_may_show(is_site_admin: bool, by_registry: bool, is_own: bool) -> Result<()> {
-    match (is_site_admin, by_registry, is_own) {
-        (true, ..) | (_, false, false) => Ok(()),
-        (_, true, _) => Err(Failure::new(
-            ProblemCode::Forbidden,
-            "an admin of the registry has hidden it, and only one of them shows it again",
-        )),
-        (_, _, true) => {
-            Err(Failure::new(ProblemCode::Forbidden, "somebody else decides about what you have written"))
-        }
-    }
-}
-
-/// The identity as it stands in this transaction, where it sees the skill still.
-pub(super) async fn still_seeing(tx: &mut Tx, identity: &Identity, id: &SkillId) -> Result<Identity> {
-    let identity = identity.again(tx).await?;
-    let row = skills::find(tx.connection(), &id.key()).await?.ok_or_else(|| skill_not_found(id))?;
-    // Who may only rate sees what everybody sees.
-    let caller = Caller::signed_in(Arc::new(identity.clone()));
-    caller.see(id, Some(row))?;
-    Ok(identity)
-}
-
-/// Counts one more thing that the user says, if it may be said now.
-pub(super) async fn check_rate(tx: &mut Tx, user: &str, limit: u32) -> Result<()> {
-    if limit == 0 {
-        return Ok(());
-    }
-    let (times, since) = table::count_said(tx, user, WINDOW).await?;
-    if times > i64::from(limit) {
-        // What is refused is undone with its count.
-        let wait = (since.plus_seconds(WINDOW).micros() - tx.now.micros()) / 1_000_000 + 1;
-        let detail = format!("at most {limit} comments, changes of them, answers and reports in a minute");
-        return Err(Problem::new(ProblemCode::RateLimited, detail).with("retry_after", wait).into());
-    }
-    Ok(())
-}
-
 async fn now_shown(tx: &mut Tx, key: &str, id: &str, viewer: &Viewer) -> Result<Comment> {
     let row = table::find(tx.connection(), key, id).await?.ok_or_else(|| comment_not_found(id))?;
-    Ok(viewer.shown(row))
-}
-
-pub(super) fn checked(app: &App, text: &str) -> Result<String> {
-    check_text("text", text, app.settings.limits.comment_length, true)?;
-    match text.trim() {
-        "" => Err(invalid("text", "`text` is empty")),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// There is no such comment, or the caller may not see it.
-pub(super) fn comment_not_found(id: &str) -> Failure {
-    let shown: String = id.chars().take(64).flat_map(char::escape_debug).collect();
-    Failure::new(ProblemCode::CommentNotFound, format!("there is no comment `{shown}` here"))
+    let ids = [id.to_owned()];
+    let counts = table::count_replies(tx.connection(), &ids, viewer).await?;
+    Ok(Comment { reply_count: counts.get(id).copied().unwrap_or_default(), ..viewer.shown(row) })
 }

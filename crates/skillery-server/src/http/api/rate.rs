@@ -6,15 +6,16 @@ use skillery_core::api::{RateRequest, RateResponse};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Rating, Scope, SkillId};
 
-use crate::access::{Caller, skill_not_found};
+use crate::access::Caller;
 use crate::app::App;
-use crate::db::{answers, ratings, skills};
+use crate::db::{answers, ratings};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
 use crate::skill;
+use crate::talk::{check_rate, still_seeing};
 use crate::text::check_text;
 
-/// Rates a skill, in place of the caller's earlier rating.
+/// Rates a skill, in place of the caller's earlier rating. The same again changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/rate", tag = "ratings", request_body = RateRequest,
     params(("id" = String, Path, description = "`org/name`")), security(("token" = ["rate"])),
@@ -38,14 +39,21 @@ pub async fn give(app: &App, caller: &Caller, id: &SkillId, request: RateRequest
     let review = request.review.unwrap_or_default();
     check_text("review", &review, app.settings.limits.review_length, true)?;
     let id = skill::find(app, caller, id).await?.id;
+    let limit = app.settings.limits.comments_per_minute;
     let sums = app
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let user = identity.again(tx).await?.user.id;
-                let key = id.key();
-                skills::find(tx.connection(), &key).await?.ok_or_else(|| skill_not_found(&id))?;
-                let sums = ratings::set(tx, &key, &user, rating, review.trim()).await?;
+                let user = still_seeing(tx, &identity, &id).await?.user.id;
+                let (key, review) = (id.key(), review.trim());
+                let before = ratings::find(tx, &key, &user).await?;
+                if before.as_ref().is_some_and(|(given, text)| *given == rating && text == review) {
+                    return ratings::sums(tx, &key).await;
+                }
+                // Each stays in the log for ever.
+                check_rate(tx, &user, limit).await?;
+                let before = before.map(|(given, _)| given);
+                let sums = ratings::set(tx, &key, &user, (before, rating), review).await?;
                 tx.append(Some(&user), Event::SkillRated { skill: id, tenths: rating.tenths() });
                 Ok(sums)
             })
@@ -72,7 +80,7 @@ pub async fn take_back(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
     app.db
         .write(move |tx| {
             Box::pin(async move {
-                let user = identity.again(tx).await?.user.id;
+                let user = still_seeing(tx, &identity, &skill.id).await?.user.id;
                 let key = skill.id.key();
                 if ratings::remove(tx, &key, &user).await?.is_some() {
                     answers::remove(tx, &key, &user).await?;

@@ -5,20 +5,23 @@ use axum::response::Response;
 use skillery_core::api::{ReportKind, ReportRequest, ReportsResponse, ResolveRequest};
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, SkillId};
 
-use super::comments::{check_rate, checked_reason, comment_not_found, moderates, still_seeing, viewer};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::audit::{self, About};
 use crate::db::reports::{self as table, NewReport, Place};
-use crate::db::{Tx, accounts, answers, comments, ratings};
+use crate::db::{Tx, accounts, answers, comments, ratings, skills};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, done, invalid_parameter, json};
 use crate::skill;
+use crate::talk::{
+    check_rate, checked_reason, comment_not_found, moderates, of_ones_own, still_seeing, viewer,
+};
 use crate::text::{check_text, invalid};
 
 /// Reports a comment, a review, an answer to one or a skill to moderators. About a skill, and about what members of its org wrote,
-/// admins of the registry decide; about the rest admins of its namespace may, too. Each user reports the same once, and once more
-/// what a namespace has resolved: that is for admins of the registry then. Who reports is told to these alone.
+/// admins of the registry decide; about the rest admins of its namespace may, too. Each user reports the same once, once more
+/// what a namespace has resolved: that is for admins of the registry then, and again what says something else since it was resolved:
+/// another text, or of a skill another newest version. Who reports is told to these alone.
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "comments", request_body = ReportRequest, security(("token" = ["rate"])),
     responses((status = 204), (status = "default", description = "a problem", body = Problem)),
@@ -83,11 +86,19 @@ pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Resul
                         (new.accused, new.said) = (Some(new.target.clone()), Some(text));
                     }
                     ReportKind::Answer => {
+                        // What is withheld is neither there nor away for who does not see it.
+                        let may_see = viewer.is_moderator || viewer.user == new.target;
+                        if !may_see && answers::hidden(tx, &key, &new.target).await?.is_some() {
+                            return Err(no_review());
+                        }
                         let found = answers::find(tx.connection(), &key, &new.target).await?;
                         let found = found.ok_or_else(no_review)?;
                         (new.accused, new.said) = (Some(found.author), Some(found.text));
                     }
-                    ReportKind::Skill => {}
+                    ReportKind::Skill => {
+                        let found = skills::find(tx.connection(), &key).await?;
+                        new.said = found.and_then(|found| found.latest).map(|version| version.to_string());
+                    }
                 }
                 if let Some(accused) = &new.accused {
                     // Whose fault it may be does not decide about it.
@@ -107,7 +118,7 @@ fn no_review() -> Failure {
     Failure::new(ProblemCode::ReviewNotFound, "nobody of that name has rated the skill, or been answered")
 }
 
-/// What was reported and is the caller's to decide about, the oldest first. A report that is open and has a resolution was resolved
+/// What was reported and is the caller's to decide about, the oldest first; what is resolved, the last decision first. A report that is open and has a resolution was resolved
 /// before.
 #[utoipa::path(
     get, path = "/api/v1/reports", tag = "comments", security(("token" = ["admin"])),
@@ -122,12 +133,17 @@ fn no_review() -> Failure {
 pub async fn list(call: &Call) -> Result<Response> {
     let page = call.page()?;
     let namespace = call.parsed::<Namespace>("namespace")?;
-    let is_open = match call.parameter("state").as_deref() {
-        None | Some("open") => true,
-        Some("resolved") => false,
-        Some(_) => return Err(invalid_parameter("state", "use `open` or `resolved`")),
-    };
+    let is_open = is_open(call)?;
     json(StatusCode::OK, &reports(&call.app, &call.caller, namespace.as_ref(), is_open, page).await?)
+}
+
+/// Whether those are asked for that are open, or those that are resolved.
+pub fn is_open(call: &Call) -> Result<bool> {
+    match call.parameter("state").as_deref() {
+        None | Some("open") => Ok(true),
+        Some("resolved") => Ok(false),
+        Some(_) => Err(invalid_parameter("state", "use `open` or `resolved`")),
+    }
 }
 
 /// Reports that are the caller's to decide about, of all namespaces or of this one and those below.
@@ -179,27 +195,7 @@ pub async fn resolve(call: Call, report: &str) -> Result<Response> {
 pub async fn resolve_report(app: &App, caller: &Caller, report: &str, resolution: &str) -> Result<()> {
     places(caller, None)?;
     let resolution = checked_reason(app, "resolution", resolution, "say what was done about it")?;
-    let (identity, report) = ((**caller.require(Scope::Admin)?).clone(), report.to_owned());
-    app.db
-        .write(move |tx| {
-            Box::pin(async move {
-                let identity = identity.again(tx).await?;
-                let place = of_moderator(tx, &identity, &report).await?;
-                if !place.is_open {
-                    return Err(Failure::new(ProblemCode::ReportExists, "the report is resolved already"));
-                }
-                let (user, is_site_admin) = (&identity.user.id, identity.is_site_admin());
-                table::resolve(tx, &report, user, is_site_admin, &resolution).await?;
-                audit::insert_private(
-                    tx,
-                    Some(user),
-                    "report.resolved",
-                    about(&place, &report, is_site_admin),
-                )
-                .await
-            })
-        })
-        .await
+    decide(app, caller, report, Decision::Resolved(resolution)).await
 }
 
 /// Opens a report again that was resolved. What was done about it before stays beside it.
@@ -216,18 +212,39 @@ pub async fn reopen(call: &Call, report: &str) -> Result<Response> {
 /// Opens a report again.
 pub async fn reopen_report(app: &App, caller: &Caller, report: &str) -> Result<()> {
     places(caller, None)?;
+    decide(app, caller, report, Decision::Reopened).await
+}
+
+/// What a moderator decides about a report.
+enum Decision {
+    Resolved(String),
+    Reopened,
+}
+
+async fn decide(app: &App, caller: &Caller, report: &str, decision: Decision) -> Result<()> {
     let (identity, report) = ((**caller.require(Scope::Admin)?).clone(), report.to_owned());
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
                 let place = of_moderator(tx, &identity, &report).await?;
-                if place.is_open {
-                    return Err(Failure::new(ProblemCode::ReportExists, "the report is open already"));
-                }
-                table::reopen(tx, &report).await?;
-                let about = about(&place, &report, identity.is_site_admin());
-                audit::insert_private(tx, Some(&identity.user.id), "report.reopened", about).await
+                let (user, is_site_admin) = (&identity.user.id, identity.is_site_admin());
+                let exists = |detail: &str| Err(Failure::new(ProblemCode::ReportExists, detail));
+                let action = match decision {
+                    Decision::Resolved(_) if !place.is_open => {
+                        return exists("the report is resolved already");
+                    }
+                    Decision::Reopened if place.is_open => return exists("the report is open already"),
+                    Decision::Resolved(resolution) => {
+                        table::resolve(tx, &report, user, is_site_admin, &resolution).await?;
+                        "report.resolved"
+                    }
+                    Decision::Reopened => {
+                        table::reopen(tx, &report).await?;
+                        "report.reopened"
+                    }
+                };
+                audit::insert_private(tx, Some(user), action, about(&place, &report, is_site_admin)).await
             })
         })
         .await
@@ -245,8 +262,7 @@ async fn of_moderator(tx: &mut Tx, identity: &Identity, report: &str) -> Result<
         return Err(not_found());
     }
     if place.accused.as_ref() == Some(&identity.user.id) {
-        let detail = "somebody else decides about what you have written";
-        return Err(Failure::new(ProblemCode::Forbidden, detail));
+        return Err(of_ones_own());
     }
     Ok(place)
 }

@@ -12,19 +12,19 @@ use skillery_core::{ProblemCode, Role, Scope, SkillId};
 use super::desk::ask;
 use super::desk::pager::Pager;
 use super::desk::tried::Tried;
-use super::form::Form;
+use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
 use super::markdown::{self, Rendered};
+use super::said::{Open, field, report};
 use super::skill::Header;
 use super::{notice, show};
 use crate::access::Caller;
 use crate::app::App;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::api::comments::{self as api, Which};
 use crate::http::api::reports;
 use crate::http::call::{Call, Page, invalid_parameter};
 use crate::skill;
-use crate::text::invalid;
 
 /// What people say of a skill.
 pub const COMMENTS: &str = "/{id}/comments";
@@ -43,13 +43,6 @@ struct Shown {
     replies: Vec<Shown>,
 }
 
-/// Which form is open, and at which comment.
-#[derive(Default)]
-struct Open {
-    at: String,
-    form: String,
-}
-
 #[derive(Template)]
 #[template(path = "pages/comments.html")]
 struct CommentsPage {
@@ -60,12 +53,14 @@ struct CommentsPage {
     is_hidden: bool,
     comments: Vec<Shown>,
     total: u64,
+    offset: usize,
     pager: Pager,
     open: Open,
     may_say: bool,
     is_moderator: bool,
     reasons: &'static [ReportReason],
     most: usize,
+    reason_length: usize,
     tried: Tried,
     now: Time,
 }
@@ -80,26 +75,32 @@ impl CommentsPage {
         self.open.at == shown.comment.id && self.open.form == form
     }
 
-    /// The address of this page with a form at a comment.
+    /// The address of this page with a form at a comment. An answer that stands beside its comment is shown in its thread.
     fn with(&self, shown: &Shown, form: &str) -> String {
         let id = &shown.comment.id;
-        let of = shown.comment.parent.as_ref().unwrap_or(id);
-        let view = match (&self.thread, self.is_hidden) {
-            (_, true) => "hidden=true&".to_owned(),
-            (Some(thread), _) => format!("thread={}&", thread.comment.id),
-            (None, _) if shown.comment.parent.is_some() => format!("thread={of}&"),
-            (None, _) => match self.offset() {
-                0 => String::new(),
-                offset => format!("offset={offset}&"),
-            },
+        let (view, is_here) = match (&self.thread, self.is_hidden, &shown.comment.parent) {
+            (_, true, _) => ("hidden=true&".to_owned(), true),
+            (Some(thread), ..) => (format!("thread={}&", thread.comment.id), true),
+            (None, _, Some(parent)) => (format!("thread={parent}&"), false),
+            (None, _, None) => (String::new(), true),
         };
-        format!("/{}/comments?{view}at={id}&form={form}#c-{id}", self.header.id)
+        let offset = match self.offset {
+            1.. if is_here => format!("offset={}&", self.offset),
+            _ => String::new(),
+        };
+        format!("/{}/comments?{view}{offset}at={id}&form={form}#c-{id}", self.header.id)
     }
 
-    fn offset(&self) -> usize {
-        let query = self.frame.here.split_once('?').map_or("", |(_, query)| query);
-        let found = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "offset");
-        found.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+    /// Whether the viewer may hide what a namespace has hidden, so that it does not show it again.
+    fn may_hide_again(&self, shown: &Shown) -> bool {
+        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
+        is_site_admin && shown.comment.hidden && !shown.comment.hidden_by_registry
+    }
+
+    /// Whether the viewer may show it again, as far as the registry has not hidden it.
+    fn may_show(&self, shown: &Shown) -> bool {
+        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
+        shown.comment.hidden && (is_site_admin || !(shown.comment.hidden_by_registry || shown.is_own))
     }
 
     /// Answers that are not beside their comment.
@@ -118,7 +119,8 @@ impl CommentsPage {
 
 /// What of the comments is asked for.
 struct Asked {
-    rows: Page,
+    /// How many to pass over; none where what is named is to be seen.
+    offset: Option<usize>,
     thread: Option<String>,
     is_hidden: bool,
     open: Open,
@@ -128,13 +130,10 @@ struct Asked {
 pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let offset = call.page()?.offset;
     let asked = Asked {
-        rows: Page { limit: ROWS, offset },
+        offset: call.parameter("offset").map(|_| offset),
         thread: call.parameter("thread"),
         is_hidden: call.parsed::<bool>("hidden")?.unwrap_or(false),
-        open: Open {
-            at: call.parameter("at").unwrap_or_default(),
-            form: call.parameter("form").unwrap_or_default(),
-        },
+        open: Open::of(call, "at"),
     };
     if asked.is_hidden && asked.thread.is_some() {
         return Err(invalid_parameter("hidden", "ask for one thread, or for what is hidden"));
@@ -151,15 +150,25 @@ async fn render(
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let skill = skill::find(app, caller, id).await?;
-    let Asked { rows, thread, is_hidden, open } = asked;
-    let (db, path) = (&app.db, format!("/{}/comments", skill.id));
+    let Asked { offset, thread, is_hidden, open } = asked;
+    let path = format!("/{}/comments", skill.id);
     // An answer is shown where it stands.
+    let mut named = None;
     let thread = match thread {
         Some(asked) => {
-            let found = api::one(db, caller, &skill, &asked).await?;
-            match &found.parent {
-                Some(parent) => Some(api::one(db, caller, &skill, parent).await?),
-                None => Some(found),
+            let found = api::one(app, caller, &skill, &asked).await?;
+            match found.parent.clone() {
+                Some(parent) => {
+                    named = Some(found);
+                    Some(api::one(app, caller, &skill, &parent).await?)
+                }
+                None => {
+                    if !open.at.is_empty() && open.at != found.id {
+                        let at = api::one(app, caller, &skill, &open.at).await?;
+                        named = Some(at).filter(|at| at.parent.as_ref() == Some(&found.id));
+                    }
+                    Some(found)
+                }
             }
         }
         None => None,
@@ -169,7 +178,14 @@ async fn render(
         (None, true) => Which::Hidden,
         (None, false) => Which::Threads,
     };
-    let found = api::comments(db, caller, &skill, &which, rows, CHARACTERS).await?;
+    let mut rows = Page { limit: ROWS, offset: offset.unwrap_or(0) };
+    let mut found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
+    if let Some(answer) = named.filter(|_| offset.is_none())
+        && !found.comments.iter().any(|comment| comment.id == answer.id)
+    {
+        rows.offset = api::place_of(app, caller, &skill.id, &answer).await?;
+        found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
+    }
     let is_moderator = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace()).is_ok();
     let texts = match open.form.as_str() {
         "history" if is_moderator => newest(api::former_texts(app, caller, &skill.id, &open.at).await?.texts),
@@ -187,7 +203,6 @@ async fn render(
         format!("{path}?{}", text.append_pair("offset", &offset.to_string()).finish())
     };
     let next = found.next.and_then(|next| usize::try_from(next).ok());
-    let next = next.filter(|next| *next <= app.settings.limits.page_offset);
     let pager = Pager {
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(ROWS))),
         next: next.map(address),
@@ -202,11 +217,13 @@ async fn render(
         is_hidden,
         comments: found.comments.into_iter().map(&shown).collect(),
         total: found.total,
+        offset: rows.offset,
         pager,
         may_say,
         is_moderator,
         reasons: ReportReason::ALL,
         most: app.settings.limits.comment_length,
+        reason_length: app.settings.limits.reason_length,
         tried,
         now: app.environment.now(),
         open,
@@ -271,13 +288,9 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
         }
         Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
         Err(failure) => {
-            let field = match action.as_str() {
-                "hide" => "reason",
-                _ => "text",
-            };
-            let shown = Tried::new(&form, failure, field)?;
+            let shown = Tried::new(&form, failure, field(&action))?;
             let asked = Asked {
-                rows: Page { limit: ROWS, offset: 0 },
+                offset: None,
                 thread: Some(comment.clone()).filter(|_| action != "say"),
                 is_hidden: false,
                 open: Open { at: comment, form: action },
@@ -319,13 +332,6 @@ async fn act(form: &Form, id: &SkillId, action: &str, comment: &str) -> Result<(
             reports::submit(app, caller, request).await?;
             ("reported", at)
         }
-        _ => return Err(Failure::new(ProblemCode::InvalidParameter, "there is no such form here")),
+        _ => return Err(unknown()),
     })
-}
-
-/// What a form reports, about a skill.
-pub fn report(form: &Form, id: &SkillId) -> Result<ReportRequest> {
-    let reason = form.text("reason").parse().map_err(|error: String| invalid("reason", error))?;
-    let text = form.text("text").into_owned();
-    Ok(ReportRequest { skill: id.to_string(), comment: None, review: None, answer: None, reason, text })
 }

@@ -89,6 +89,11 @@ pub fn local(path: &str) -> Option<&str> {
     (path.starts_with('/') && !path.starts_with("//") && is_plain).then_some(path)
 }
 
+/// A form that the page does not have.
+pub fn unknown() -> Failure {
+    Failure::new(ProblemCode::InvalidParameter, "there is no such form here")
+}
+
 fn strange() -> Failure {
     let detail = "this did not come from a page of this registry, or the page is of an earlier sign-in";
     Problem::new(ProblemCode::Forbidden, detail).into()

@@ -25,6 +25,7 @@ mod notice;
 mod place;
 mod ratings;
 mod review;
+mod said;
 mod search;
 pub(crate) mod session;
 pub(super) mod show;

@@ -8,11 +8,11 @@ use axum::response::Response;
 use skillery_core::api::{RateRequest, RatingsResponse, ReportReason, ReportRequest, Review};
 use skillery_core::{ProblemCode, Role, Scope, SkillId};
 
-use super::comments::report;
 use super::desk::pager::first;
 use super::desk::tried::Tried;
-use super::form::Form;
+use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
+use super::said::{Open, field, report};
 use super::skill::Header;
 use super::{notice, place, show};
 use crate::access::Caller;
@@ -42,7 +42,8 @@ struct RatingsPage {
     own: Option<(f64, String)>,
     previous: Option<String>,
     next: Option<String>,
-    offset: usize,
+    /// Which rows, as an address has it.
+    rows: String,
     /// Whether the viewer answers for the authors.
     may_answer: bool,
     is_moderator: bool,
@@ -50,19 +51,42 @@ struct RatingsPage {
     open: Open,
     reasons: &'static [ReportReason],
     most: usize,
+    reason_length: usize,
+    review_length: usize,
     tried: Tried,
 }
 
-/// Which form is open, and at whose review.
-struct Open {
-    user: String,
-    form: String,
-}
-
 impl RatingsPage {
-    /// Whether these stars are those that the viewer gave.
-    fn is_chosen(&self, stars: &u32) -> bool {
-        self.own.as_ref().is_some_and(|(rating, _)| rating.round() as u32 == *stars)
+    /// What may be given: five to one star, and what the viewer gave between them by a program.
+    fn choices(&self) -> Vec<String> {
+        let mut choices: Vec<String> = self.bars.iter().map(|(stars, ..)| stars.to_string()).collect();
+        let given = self.own.as_ref().map(|(rating, _)| rating.to_string());
+        choices
+            .extend(given.filter(|given| !self.bars.iter().any(|(stars, ..)| stars.to_string() == *given)));
+        choices
+    }
+
+    /// Whether these stars are those that were tried, or else those that the viewer gave.
+    fn is_chosen(&self, stars: &str) -> bool {
+        let given = self.own.as_ref().is_some_and(|(rating, _)| rating.to_string() == stars);
+        self.tried.chose("rate", "rating", stars, given)
+    }
+
+    /// What is wrong with what was tried of a rating.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.tried.why("rate", field)
+    }
+
+    /// Whether the viewer may hide what a namespace has hidden, so that it does not show it again.
+    fn may_hide_again(&self, review: &Review) -> bool {
+        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
+        is_site_admin && review.hidden && !review.hidden_by_registry
+    }
+
+    /// Whether the viewer may show it again, as far as the registry has not hidden it.
+    fn may_show(&self, review: &Review) -> bool {
+        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
+        review.hidden && (is_site_admin || !(review.hidden_by_registry || self.is_own(review)))
     }
 
     fn is_own(&self, review: &Review) -> bool {
@@ -71,7 +95,7 @@ impl RatingsPage {
 
     /// Whether a form is open at this review that the viewer may send.
     fn is_open(&self, review: &Review) -> bool {
-        self.open.user == review.author
+        self.open.at == review.author
             && match self.open.form.as_str() {
                 "answer" => self.may_answer,
                 "hide" => self.is_moderator,
@@ -83,8 +107,8 @@ impl RatingsPage {
 
     /// The address of this page with a form at a review.
     fn with(&self, review: &Review, form: &str) -> String {
-        let (id, offset, user) = (&self.header.id, self.offset, &review.author);
-        format!("/{id}/ratings?offset={offset}&user={}&form={form}#r-{user}", place::encoded(user))
+        let (id, rows, user) = (&self.header.id, &self.rows, &review.author);
+        format!("/{id}/ratings?{rows}&user={}&form={form}#r-{user}", place::encoded(user))
     }
 
     /// What stands in the field of an answer: what was tried, else what is there.
@@ -97,6 +121,9 @@ impl RatingsPage {
     }
 
     fn own_text(&self) -> &str {
+        if self.tried.is("rate") {
+            return self.tried.typed("rate", "review");
+        }
         self.own.as_ref().map_or("", |(_, text)| text)
     }
 }
@@ -104,10 +131,7 @@ impl RatingsPage {
 /// The mean, how it comes about, and what was written.
 pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
-    let open = Open {
-        user: call.parameter("user").unwrap_or_default(),
-        form: call.parameter("form").unwrap_or_default(),
-    };
+    let open = Open::of(call, "user");
     render(&call.app, &call.caller, frame, id, (rows, open), (Tried::default(), StatusCode::OK)).await
 }
 
@@ -120,7 +144,12 @@ async fn render(
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let skill = skill::find(app, caller, id).await?;
-    let ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
+    let mut ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
+    // Whose review is asked for stands first, wherever it would stand.
+    if !open.at.is_empty() && !ratings.reviews.iter().any(|review| review.author == open.at) {
+        let asked = api::of_user(app, caller, &skill.id, &open.at).await?;
+        ratings.reviews.splice(0..0, asked);
+    }
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
     header.ratings = ratings.count;
     let bar = |stars: u32| {
@@ -133,9 +162,11 @@ async fn render(
         None => None,
     };
     let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
-    let address = |offset: usize| format!("/{}/ratings?offset={offset}", skill.id);
+    let usual = app.settings.limits.default_page_rows;
+    let limit = if rows.limit == usual { String::new() } else { format!("&limit={}", rows.limit) };
+    let rows_at = |offset: usize| format!("offset={offset}{limit}");
+    let address = |offset: usize| format!("/{}/ratings?{}", skill.id, rows_at(offset));
     let next = ratings.next.and_then(|next| usize::try_from(next).ok());
-    let next = next.filter(|next| *next <= app.settings.limits.page_offset);
     let namespace = skill.id.namespace();
     let template = RatingsPage {
         frame: frame.titled(format!("Ratings of {}", skill.id)).part("skill"),
@@ -147,11 +178,13 @@ async fn render(
         own,
         previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
         next: next.map(address),
-        offset: rows.offset,
+        rows: rows_at(rows.offset),
         ratings,
         open,
         reasons: ReportReason::ALL,
         most: app.settings.limits.comment_length,
+        reason_length: app.settings.limits.reason_length,
+        review_length: app.settings.limits.review_length,
         tried,
     };
     with_status(status, &template)
@@ -162,37 +195,38 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
     let form = Form::read(call).await?;
     let skill = skill::find(&form.app, &form.caller, id).await?;
     let path = format!("/{}/ratings", skill.id);
-    let user = form.text("user").into_owned();
-    match form.text("action").as_ref() {
-        "" => {}
-        "remove" => {
-            rate::take_back(&form.app, &form.caller, &skill.id).await?;
-            return Ok(see_other(&notice::with(&path, "rating-removed")));
-        }
-        action => {
-            return match act(&form, &skill.id, action, &user).await {
-                Ok(code) => Ok(see_other(&notice::with(&path, code))),
-                Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
-                Err(failure) => {
-                    let shown = Tried::new(&form, failure, if action == "hide" { "reason" } else { "text" })?;
-                    let asked = (first(&form.app), Open { user, form: action.to_owned() });
-                    render(&form.app, &form.caller, frame, &skill.id, asked, shown).await
-                }
+    let (action, user) = (form.text("action").into_owned(), form.text("user").into_owned());
+    match act(&form, &skill.id, &action, &user).await {
+        Ok(code) => Ok(see_other(&notice::with(&path, code))),
+        Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),
+        Err(failure) => {
+            let field = match failure.code() {
+                ProblemCode::InvalidRating => "rating",
+                _ if action == "rate" => "review",
+                _ => field(&action),
             };
+            let shown = Tried::new(&form, failure, field)?;
+            let asked = (first(&form.app), Open { at: user, form: action });
+            render(&form.app, &form.caller, frame, &skill.id, asked, shown).await
         }
     }
-    let rating = form.text("rating").parse::<f64>();
-    let rating =
-        rating.map_err(|_| Failure::new(ProblemCode::InvalidRating, "choose from one to five stars"))?;
-    let request = RateRequest { rating, review: form.filled("review") };
-    rate::give(&form.app, &form.caller, &skill.id, request).await?;
-    Ok(see_other(&notice::with(&path, "rated")))
 }
 
-/// Does what the form asks for about a review, and gives what is to be said of it.
+/// Does what the form asks for, and gives what is to be said of it.
 async fn act(form: &Form, id: &SkillId, action: &str, user: &str) -> Result<&'static str> {
     let (app, caller) = (&form.app, &form.caller);
     Ok(match action {
+        "rate" => {
+            let rating = form.text("rating").parse::<f64>();
+            let rating = rating
+                .map_err(|_| Failure::new(ProblemCode::InvalidRating, "choose from one to five stars"))?;
+            rate::give(app, caller, id, RateRequest { rating, review: form.filled("review") }).await?;
+            "rated"
+        }
+        "remove" => {
+            rate::take_back(app, caller, id).await?;
+            "rating-removed"
+        }
         "answer" => {
             answers::answer(app, caller, id, user, &form.text("text")).await?;
             "answered"
@@ -216,6 +250,6 @@ async fn act(form: &Form, id: &SkillId, action: &str, user: &str) -> Result<&'st
             reports::submit(app, caller, ReportRequest { review, answer, ..whole }).await?;
             "reported"
         }
-        _ => return Err(Failure::new(ProblemCode::InvalidParameter, "there is no such form here")),
+        _ => return Err(unknown()),
     })
 }

@@ -226,4 +226,14 @@ async fn jobs_tell_how_they_go() {
     app.app.work.turned(Job::Contents, app.app.environment.now(), &Ok(()));
     let page = browser.page("/admin/jobs").await;
     assert!(!page.contains("failing") && page.contains("disk"), "{page}");
+    // One stream is stuck, and another goes well all the time.
+    let now = app.app.environment.now();
+    let failure = crate::failure::Failure::internal("nobody listens");
+    app.app.work.part_turned(Job::Audit, "stuck", now, &Err::<(), _>(failure));
+    for part in ["a-well", "well"] {
+        app.app.work.part_turned(Job::Audit, part, now, &Ok(()));
+    }
+    let page = browser.page("/admin/jobs").await;
+    assert!(page.contains("failing</span> <span class=\"small break\">stuck</span>"), "{page}");
+    assert!(page.contains("nobody listens") && page.contains("3 turns"), "{page}");
 }

@@ -309,3 +309,180 @@ async fn reports_are_resolved_where_they_belong() {
     );
     assert!(admin.page("/admin/reports").await.contains("Resolved before"));
 }
+
+/// A thread with so many answers, the last of which bert wrote: the ids of both.
+async fn long_thread(app: &TestApp, anna: &str, bert: &str, answers: usize) -> (String, String) {
+    let id = |answer: Value| answer["id"].as_str().unwrap().to_owned();
+    let thread = id(app.post(API, anna, json!({ "text": "Begins" })).await.is(201));
+    let mut last = String::new();
+    for number in 1..=answers {
+        app.app.environment.advance_seconds(10);
+        let token = if number == answers { bert } else { anna };
+        let body = json!({ "text": format!("Answer number {number}."), "parent": thread });
+        last = id(app.post(API, token, body).await.is(201));
+    }
+    (thread, last)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_answer_of_a_long_thread_is_changed_hidden_and_found() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, bert) = (app.user("anna", &ALL).await, app.user("bert", &ALL).await);
+    let (thread, last) = long_thread(&app, &anna, &bert, 17).await;
+    let (mut anna, mut bert, mut admin) = (
+        Browser::signed_in(&app, &anna).await,
+        Browser::signed_in(&app, &bert).await,
+        Browser::signed_in(&app, ADMIN).await,
+    );
+    let first = anna.page(&format!("{PAGE}?thread={thread}")).await;
+    assert!(first.contains("Answer number 15.") && !first.contains("Answer number 17."), "{first}");
+    // The way there by links, and by the id of the answer.
+    let second = bert.page(&format!("{PAGE}?thread={thread}&offset=15")).await;
+    let edit =
+        format!("/acme/tool/comments?thread={thread}&#38;offset=15&#38;at={last}&#38;form=edit#c-{last}");
+    assert!(second.contains(&edit) || second.contains(&edit.replace("&#38;", "&amp;")), "{second}");
+    for place in [
+        format!("{PAGE}?thread={thread}&offset=15&at={last}&form=edit"),
+        format!("{PAGE}?thread={thread}&at={last}&form=edit"),
+        format!("{PAGE}?thread={last}&at={last}&form=edit"),
+    ] {
+        let page = bert.page(&place).await;
+        assert!(page.contains(">\nAnswer number 17.</textarea>"), "{place}: {page}");
+    }
+    let page = anna.page(&format!("{PAGE}?thread={last}")).await;
+    assert!(page.contains("Answer number 17.") && page.contains("rel=\"prev\""), "{page}");
+    // What is refused comes back where it was.
+    let refused = bert.post(PAGE, &[("action", "edit"), ("comment", &last), ("text", "a\u{202e}b")]).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 422);
+    assert!(page.contains("not allowed") && page.contains(">\na\u{202e}b</textarea>"), "{page}");
+    let report = [("action", "report"), ("comment", last.as_str()), ("reason", "spam"), ("text", "see")];
+    assert_eq!(anna.post(PAGE, &report).await.status, 303);
+    let desk = admin.page("/admin/reports").await;
+    assert!(desk.contains(&format!("/acme/tool/comments?thread={last}#c-{last}")), "{desk}");
+    assert!(
+        admin.page(&format!("{PAGE}?thread={last}&at={last}&form=hide")).await.contains("value=\"hide\"")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_namespace_has_hidden_the_registry_hides_on_the_page() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga) = (app.user("anna", &ALL).await, app.user("olga", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    let said = app.post(API, &anna, json!({ "text": "Buy here" })).await.is(201);
+    let id = said["id"].as_str().unwrap().to_owned();
+    let rate = json!({ "rating": 1, "review": "Bad" });
+    app.post("/api/v1/skills/acme/tool/rate", &anna, rate).await.is(200);
+    let (mut olga, mut admin) =
+        (Browser::signed_in(&app, &olga).await, Browser::signed_in(&app, ADMIN).await);
+    for (page, form, fields) in [
+        (PAGE, format!("{PAGE}?at={id}&form=hide"), [("action", "hide"), ("comment", id.as_str())]),
+        (RATINGS, format!("{RATINGS}?user=anna&form=hide"), [("action", "hide"), ("user", "anna")]),
+    ] {
+        let why = |why| [fields.as_slice(), &[("reason", why)]].concat();
+        assert_eq!(olga.post(page, &why("advertising")).await.status, 303);
+        assert!(!olga.page(page).await.contains("Hide for the registry"));
+        assert!(olga.page(page).await.contains("Show again"));
+        assert!(admin.page(page).await.contains("Hide for the registry"));
+        assert!(admin.page(&form).await.contains("value=\"hide\""));
+        assert_eq!(admin.post(page, &why("names people")).await.status, 303);
+        let seen = olga.page(page).await;
+        assert!(seen.contains("by the registry: names people") && !seen.contains("Show again"), "{seen}");
+        let seen = admin.page(page).await;
+        assert!(seen.contains("Show again") && !seen.contains("Hide for the registry"), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_is_found_wherever_it_stands_and_what_was_typed_comes_back() {
+    let app = TestApp::with(|settings| settings.limits.review_length = 300).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut tokens = Vec::new();
+    for number in 0..55 {
+        let token = app.user(&format!("user{number:02}"), &ALL).await;
+        let rate = json!({ "rating": 3, "review": format!("Review number {number}.") });
+        app.post("/api/v1/skills/acme/tool/rate", &token, rate).await.is(200);
+        app.app.environment.advance_seconds(1);
+        tokens.push(token);
+    }
+    app.put("/api/v1/skills/acme/tool/ratings/user00/answer", ADMIN, json!({ "text": "Thanks" }))
+        .await
+        .is(200);
+    let (mut first, mut admin) =
+        (Browser::signed_in(&app, &tokens[0]).await, Browser::signed_in(&app, ADMIN).await);
+    assert!(!admin.page(RATINGS).await.contains("Review number 0."));
+    assert!(admin.page(&format!("{RATINGS}?user=user00#r-user00")).await.contains("Review number 0."));
+    let wide = admin.page(&format!("{RATINGS}?limit=2")).await;
+    assert!(wide.contains("offset=2&#38;limit=2") || wide.contains("offset=2&amp;limit=2"), "{wide}");
+    let refused =
+        admin.post(RATINGS, &[("action", "answer"), ("user", "user00"), ("text", "a\u{202e}b")]).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 422);
+    assert!(page.contains("not allowed") && page.contains(">\na\u{202e}b</textarea>"), "{page}");
+    let mut other = Browser::signed_in(&app, &tokens[1]).await;
+    let report = [("action", "report"), ("user", "user00"), ("reason", "abuse"), ("text", "see")];
+    assert_eq!(other.post(RATINGS, &report).await.status, 303);
+    let again = other.post(RATINGS, &report).await;
+    assert_eq!((again.status.as_u16(), text(&again).contains(">\nsee</textarea>")), (409, true));
+    assert!(admin.page("/admin/reports").await.contains("/acme/tool/ratings?user=user00#r-user00"));
+    // One's own, too.
+    let long = "x".repeat(301);
+    let answer = first.post(RATINGS, &[("action", "rate"), ("rating", "2"), ("review", &long)]).await;
+    let page = text(&answer);
+    assert_eq!(answer.status, 422);
+    for part in [
+        &format!(">\n{long}</textarea>"),
+        "value=\"2\" required checked",
+        "maxlength=\"300\"",
+        "role=\"alert\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // What was given between two stars by a program stays so where only a word is mended.
+    app.post("/api/v1/skills/acme/tool/rate", &tokens[0], json!({ "rating": 4.5 })).await.is(200);
+    assert!(first.page(RATINGS).await.contains("value=\"4.5\" required checked"));
+    assert_eq!(
+        first.post(RATINGS, &[("action", "rate"), ("rating", "4.5"), ("review", "Well")]).await.status,
+        303
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desk_of_reports_gives_back_what_was_typed() {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, nora) = (app.user("anna", &ALL).await, app.user("nora", &ALL).await);
+    for number in 0..22 {
+        let said = app.post(API, &anna, json!({ "text": format!("Comment {number}") })).await.is(201);
+        let report = json!({ "skill": "acme/tool", "comment": said["id"], "reason": "spam" });
+        app.post("/api/v1/reports", &nora, report).await.is(204);
+        app.app.environment.advance_seconds(1);
+    }
+    let open = app.get_as(ADMIN, "/api/v1/reports").await.is(200)["reports"].clone();
+    let last = open[21]["id"].as_str().unwrap();
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    let page = admin.page("/admin/reports?offset=20").await;
+    assert!(page.contains("name=\"offset\" value=\"20\"") && page.contains(last), "{page}");
+    let wrong = "a\u{202e}b";
+    let fields = [("action", "resolve"), ("offset", "20"), ("report", last), ("resolution", wrong)];
+    let refused = admin.post("/admin/reports", &fields).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 422);
+    assert!(page.contains(&format!("value=\"{wrong}\"")) && page.contains("not allowed"), "{page}");
+    // Somebody else was first.
+    app.put(&format!("/api/v1/reports/{last}"), ADMIN, json!({ "resolution": "hidden" })).await.is(204);
+    let fields = [("action", "resolve"), ("report", last), ("resolution", "hidden it")];
+    let refused = admin.post("/admin/reports", &fields).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 409);
+    assert!(page.contains("resolved already") && page.contains("You wrote: hidden it"), "{page}");
+    // What a comment says by now is told.
+    let id = open[0]["comment"].as_str().unwrap();
+    let patch = json!({ "text": "Something else" });
+    app.call(axum::http::Method::PATCH, &format!("{API}/{id}"), &anna, Some(patch)).await.is(200);
+    let page = admin.page("/admin/reports").await;
+    assert!(page.contains("It says something else by now"), "{page}");
+}

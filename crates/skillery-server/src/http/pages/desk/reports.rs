@@ -3,21 +3,21 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use skillery_core::Namespace;
 use skillery_core::api::{Report, ReportKind, ReportsResponse};
 use skillery_core::time::Time;
-use skillery_core::{Namespace, ProblemCode};
 
-use super::super::form::Form;
+use super::super::form::{Form, unknown};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, place, show};
 use super::namespace::Head;
-use super::pager::{Pager, first};
+use super::pager::Pager;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::api::reports as api;
-use crate::http::call::{Call, Page, invalid_parameter};
+use crate::http::call::{Call, Page};
 
 /// Reports on a page.
 const ROWS: usize = 20;
@@ -35,6 +35,8 @@ struct ReportsPage {
     is_open: bool,
     path: String,
     pager: Pager,
+    offset: usize,
+    reason_length: usize,
     tried: Tried,
     now: Time,
 }
@@ -55,14 +57,17 @@ impl ReportsPage {
         let id = &report.skill;
         match (&report.comment, report.review.as_ref().or(report.answer.as_ref())) {
             (Some(comment), _) => format!("/{id}/comments?thread={comment}#c-{comment}"),
-            (None, Some(user)) => format!("/{id}/ratings#r-{}", place::encoded(user)),
+            (None, Some(user)) => {
+                let user = place::encoded(user);
+                format!("/{id}/ratings?user={user}#r-{user}")
+            }
             (None, None) => format!("/{id}"),
         }
     }
 
-    /// The beginning of what it said.
-    fn said(&self, report: &Report) -> Option<String> {
-        let said = report.said.as_ref().filter(|said| !said.is_empty())?;
+    /// The beginning of what was said; nothing of a whole skill.
+    fn said(&self, report: &Report, said: &Option<String>) -> Option<String> {
+        let said = said.as_ref().filter(|said| !said.is_empty() && report.kind != ReportKind::Skill)?;
         let mut text: String = said.chars().take(SHOWN).collect();
         if text.len() < said.len() {
             text.push('…');
@@ -73,6 +78,18 @@ impl ReportsPage {
     /// What was typed into the form of this report.
     fn typed(&self, report: &Report) -> &str {
         if self.is_tried(report) { self.tried.typed("resolve", "resolution") } else { "" }
+    }
+
+    /// Which version of the skill was the newest.
+    fn version<'report>(&self, report: &Report, said: &'report Option<String>) -> Option<&'report str> {
+        said.as_deref().filter(|_| report.kind == ReportKind::Skill)
+    }
+
+    /// Why nothing was resolved, and what was typed, where the report is none of these any more.
+    fn lost(&self) -> Option<(&str, &str)> {
+        let is_here = self.reports.reports.iter().any(|report| self.is_tried(report));
+        let is_tried = self.tried.is("resolve") && !is_here;
+        is_tried.then(|| (self.tried.reason(), self.tried.typed("resolve", "resolution")))
     }
 
     fn why(&self, report: &Report) -> Option<&str> {
@@ -90,11 +107,7 @@ fn path(namespace: Option<&Namespace>) -> String {
 
 /// What waits, or with `state=resolved` what does not any more.
 pub async fn show(call: &Call, frame: Frame, namespace: Option<&Namespace>) -> Result<Response> {
-    let is_open = match call.parameter("state").as_deref() {
-        None | Some("open") => true,
-        Some("resolved") => false,
-        Some(_) => return Err(invalid_parameter("state", "use `open` or `resolved`")),
-    };
+    let is_open = api::is_open(call)?;
     let rows = Page { limit: ROWS, ..call.page()? };
     let shown = (Tried::default(), StatusCode::OK);
     list(&call.app, &call.caller, frame, namespace, (is_open, rows), shown).await
@@ -130,6 +143,8 @@ async fn list(
         is_open,
         path,
         pager,
+        offset: rows.offset,
+        reason_length: app.settings.limits.reason_length,
         tried,
         now: app.environment.now(),
     };
@@ -146,7 +161,8 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<&Namespace>) -> 
             Ok(()) => Ok(see_other(&notice::with(&path, "resolved"))),
             Err(failure) => {
                 let shown = Tried::new(&form, failure, "resolution")?;
-                let rows = Page { limit: ROWS, ..first(app) };
+                let offset = form.text("offset").parse().unwrap_or(0);
+                let rows = Page { limit: ROWS, offset: app.settings.limits.page_offset.min(offset) };
                 list(app, caller, frame, namespace, (true, rows), shown).await
             }
         },
@@ -154,6 +170,6 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<&Namespace>) -> 
             api::reopen_report(app, caller, &report).await?;
             Ok(see_other(&notice::with(&path, "reopened")))
         }
-        _ => Err(Failure::new(ProblemCode::InvalidParameter, "there is no such form here")),
+        _ => Err(unknown()),
     }
 }
