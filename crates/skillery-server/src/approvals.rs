@@ -5,6 +5,7 @@
 
 mod again;
 mod asked;
+mod base;
 mod facts;
 mod force;
 mod signed;
@@ -29,6 +30,7 @@ use standing::{group, is_own};
 
 pub use again::{come_back, hold_for_public, review_overdue};
 pub use asked::{Asked, asks_for};
+pub use base::base;
 pub use facts::{At, found, passed};
 pub use force::{Wanted as WantedForce, force};
 pub use signed::{Checked as CheckedReview, check as check_review};

@@ -29,6 +29,8 @@ pub struct Gate {
     pub held_for: Option<HeldFor>,
     /// Who released it by force.
     pub forced: Option<ForcedRow>,
+    /// Whether it was handed out by force alone: never before, and nobody has approved it since.
+    pub is_only_forced: bool,
 }
 
 /// That somebody released a version by force.
@@ -95,7 +97,7 @@ where
 }
 
 const COLUMNS: &str = "g.facts, g.passed, g.counts_from, g.reviewed_at, g.due_at, g.held_for, g.forced_by, u.name, \
-    g.forced_at, g.forced_reason, g.forced_salt, g.forced_index";
+    g.forced_at, g.forced_reason, g.forced_salt, g.forced_index, g.only_forced";
 
 /// What stands in [`COLUMNS`], from column `first` on. There may be no row.
 fn gate_row(row: &AnyRow, first: usize) -> Result<Gate> {
@@ -124,6 +126,7 @@ fn gate_row(row: &AnyRow, first: usize) -> Result<Gate> {
         due_at: time(4)?,
         held_for: text(5)?.as_deref().map(parsed).transpose()?,
         forced,
+        is_only_forced: row.try_get::<i64, _>(first + 12)? != 0,
     })
 }
 
@@ -198,10 +201,10 @@ pub async fn keep(
     let forced = gate.forced.as_ref();
     sqlx::query(
         "INSERT INTO gates (skill, version, facts, passed, counts_from, reviewed_at, due_at, held_for, forced_by, \
-         forced_at, forced_reason, forced_salt, forced_index) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (skill, version) DO UPDATE SET \
+         forced_at, forced_reason, forced_salt, forced_index, only_forced) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (skill, version) DO UPDATE SET \
          facts = $3, passed = $4, counts_from = $5, reviewed_at = $6, due_at = $7, held_for = $8, forced_by = $9, \
-         forced_at = $10, forced_reason = $11, forced_salt = $12, forced_index = $13",
+         forced_at = $10, forced_reason = $11, forced_salt = $12, forced_index = $13, only_forced = $14",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
@@ -216,6 +219,7 @@ pub async fn keep(
     .bind(forced.map(|forced| forced.reason.clone()))
     .bind(forced.map(|forced| forced.salt.clone()))
     .bind(forced.map(|forced| forced.log_index))
+    .bind(i64::from(gate.is_only_forced))
     .execute(tx.connection())
     .await?;
     sqlx::query("UPDATE versions SET notice = $3 WHERE skill = $1 AND version = $2")
@@ -261,7 +265,7 @@ pub async fn turn(tx: &mut Tx, skill: &str, versions: &[Version], turn: Turn) ->
         Turn::Reviewed => (
             None,
             Some(now),
-            "held_for = NULL, reviewed_at = excluded.reviewed_at, due_at = NULL, forced_by = NULL",
+            "held_for = NULL, reviewed_at = excluded.reviewed_at, due_at = NULL, forced_by = NULL, only_forced = 0",
         ),
     };
     for piece in pieces(versions) {
@@ -311,12 +315,12 @@ pub async fn permissions(
     text.flatten().as_deref().map(super::from_json).transpose()
 }
 
-/// Whether a version of the skill was ever handed out: one that waits the first time, or was rejected, was not.
+/// Whether a version of the skill was ever handed out otherwise than by force: one that waits the first time, or was rejected, was not.
 pub async fn was_released(tx: &mut Tx, skill: &str) -> Result<bool> {
     let count = sqlx::query_scalar::<_, i64>(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM versions v LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
-         WHERE v.skill = $1 AND (v.status IN ('published', 'yanked', 'quarantined') OR g.reviewed_at IS NOT NULL \
-         OR g.held_for IS NOT NULL)",
+         WHERE v.skill = $1 AND COALESCE(g.only_forced, 0) = 0 AND (v.status IN ('published', 'yanked', 'quarantined') \
+         OR g.reviewed_at IS NOT NULL OR g.held_for IS NOT NULL)",
     )
     .bind(skill.to_owned())
     .fetch_one(tx.connection())

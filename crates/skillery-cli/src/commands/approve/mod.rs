@@ -88,7 +88,7 @@ versions that you may have are compared.")]
     Diff {
         #[command(flatten)]
         which: Which,
-        /// The older version, or `none` [default: the version that was handed out before]
+        /// The older version, or `none` [default: the last one that was approved before]
         #[arg(long, value_name = "VERSION")]
         from: Option<String>,
         /// Only this file
