@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use skillery_core::approval::{AutoMark, Fact, HeldFor, Notice};
+use skillery_core::approval::{AutoMark, Fact, HeldFor, Notice, Overdue};
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version, VersionStatus};
 use sqlx::any::AnyRow;
@@ -328,26 +328,60 @@ pub async fn was_released(tx: &mut Tx, skill: &str) -> Result<bool> {
     Ok(count > 0)
 }
 
-/// Versions that are handed out in a namespace, or below it, and that nobody has looked at since a time: at most `limit`, and
-/// none that are due already unless `is_due` says so.
+/// A version that is late, by the key of its skill and its own text, with the skill's id.
+pub type Late = (String, SkillId, Version);
+
+fn overdue_text(overdue: Overdue) -> String {
+    let unknown = match overdue {
+        Overdue::List => "AND g.due_at IS NULL",
+        Overdue::Warn => "AND (g.due_at IS NULL OR v.notice IS NULL)",
+        Overdue::Hold => "",
+    };
+    // The skills of the org come first, as they are few beside the versions of all. Keys of namespaces have no letter that `LIKE` takes
+    // for another.
+    format!(
+        "SELECT s.key, s.id, v.version FROM skills s CROSS JOIN versions v \
+         LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
+         WHERE v.skill = s.key AND s.org = $3 AND (s.namespace = $4 OR s.namespace LIKE $4 || '/%') \
+         AND v.status = 'published' AND COALESCE(g.reviewed_at, v.created_at) < $1 {unknown} \
+         AND (s.key > $5 OR (s.key = $5 AND v.version > $6)) ORDER BY s.key, v.version LIMIT $2"
+    )
+}
+
+/// Versions that are handed out in a namespace, or below it, and that nobody has looked at since a time: at most `limit`, in order,
+/// behind the last one. Those of which is known already what `overdue` makes of them are none.
 pub async fn overdue(
     db: &Db,
     namespace: &str,
     since: Time,
-    is_due: bool,
+    overdue: Overdue,
+    behind: Option<&Late>,
     limit: i64,
-) -> Result<Vec<(SkillId, Version)>> {
-    let due = if is_due { "" } else { "AND g.due_at IS NULL" };
-    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT s.id, v.version FROM versions v JOIN skills s ON s.key = v.skill \
-         LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
-         WHERE v.status = 'published' AND (s.namespace = $1 OR s.namespace LIKE $1 || '/%') \
-         AND COALESCE(g.reviewed_at, v.created_at) < $2 {due} ORDER BY v.skill, v.version LIMIT $3"
-    )))
-    .bind(namespace.to_owned())
-    .bind(since.micros())
-    .bind(limit)
-    .fetch_all(db.reader())
-    .await?;
-    rows.iter().map(|(id, version)| Ok((parsed(id)?, parsed(version)?))).collect()
+) -> Result<Vec<Late>> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(AssertSqlSafe(overdue_text(overdue)))
+        .bind(since.micros())
+        .bind(limit)
+        .bind(namespace.split('/').next().unwrap_or_default().to_owned())
+        .bind(namespace.to_owned())
+        .bind(behind.map_or("", |(key, ..)| key).to_owned())
+        .bind(behind.map_or_else(String::new, |(.., version)| version.to_string()))
+        .fetch_all(db.reader())
+        .await?;
+    rows.into_iter().map(|(key, id, version)| Ok((key, parsed(&id)?, parsed(&version)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_late_is_looked_for_among_the_skills_of_the_org() {
+        let app = TestApp::new().await;
+        for overdue in Overdue::ALL {
+            let plan = app.plan(&overdue_text(*overdue), &[10, 100], &["acme", "acme", "", ""]).await;
+            assert!(plan.contains("skills_by_place"), "{plan}");
+            assert!(!plan.contains("SCAN v") && !plan.contains("Seq Scan on versions"), "{plan}");
+        }
+    }
 }
