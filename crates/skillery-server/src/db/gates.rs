@@ -372,6 +372,7 @@ pub async fn overdue(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Backend;
     use super::*;
     use crate::tests::TestApp;
 
@@ -380,8 +381,9 @@ mod tests {
         let app = TestApp::new().await;
         for overdue in Overdue::ALL {
             let plan = app.plan(&overdue_text(*overdue), &[10, 100], &["acme", "acme", "", ""]).await;
-            assert!(plan.contains("skills_by_place"), "{plan}");
-            assert!(!plan.contains("SCAN v") && !plan.contains("Seq Scan on versions"), "{plan}");
+            // PostgreSQL has the choice of more indexes, of few rows.
+            let is_by_org = app.app.db.backend() == Backend::Postgres || plan.contains("skills_by_place");
+            assert!(is_by_org && !plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
         }
     }
 }
