@@ -6,9 +6,8 @@ use crate::db::review::HandedOut;
 
 /// The version that this one follows, of those that were handed out before, the last first.
 ///
-/// It is the last one that reviewers approved: the highest below it, else the one that was handed out last; where they approved none, that
-/// of all. What was released by force alone is none, nor is a prerelease for a version that is none: so nobody has to approve what is
-/// shown as old, and what nobody has approved is shown as new.
+/// It is the last one that reviewers approved: the highest below it, else the one that was published last; where they approved none, that
+/// of all. What was released by force alone is none, nor is a prerelease for a version that is none: what nobody has approved is new.
 pub fn base<'a>(before: &'a [HandedOut], version: &Version) -> Option<&'a Version> {
     let fits = |other: &&HandedOut| {
         !other.is_only_forced && (version.is_prerelease() || !other.version.is_prerelease())
