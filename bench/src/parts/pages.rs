@@ -99,6 +99,8 @@ fn signed_in() -> Vec<(&'static str, String)> {
         ("how one is told", "/account/notifications/settings"),
         ("webhooks", "/account/webhooks"),
         ("what waits for approval", "/account/approvals"),
+        ("what was decided", "/account/approvals?show=decided"),
+        ("what is due", "/account/approvals?show=due"),
         ("settings of a namespace", "/orgs/handbook"),
         ("its members", "/orgs/handbook/members"),
         ("its policy", "/orgs/handbook/policy"),

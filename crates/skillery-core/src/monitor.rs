@@ -78,7 +78,7 @@ impl fmt::Display for Violation {
 
 /// The form of what is kept of a [`Monitor`]: another number where entries were not looked at for all that is known now. Whoever
 /// has kept another form begins anew.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// What is known after some number of entries. It can be kept, and gone on with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

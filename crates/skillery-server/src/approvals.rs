@@ -5,6 +5,7 @@
 
 mod again;
 mod asked;
+mod base;
 mod facts;
 mod force;
 mod signed;
@@ -28,7 +29,8 @@ use crate::skill;
 use standing::{group, is_own};
 
 pub use again::{come_back, hold_for_public, review_overdue};
-pub use asked::{Asked, asks_for};
+pub use asked::{Asked, Worth, asks_for};
+pub use base::base;
 pub use facts::{At, found, passed};
 pub use force::{Wanted as WantedForce, force};
 pub use signed::{Checked as CheckedReview, check as check_review};
@@ -51,7 +53,7 @@ pub fn demand(policies: &[PolicyInForce], gate: &Gate) -> Demand {
 }
 
 /// The key of a namespace that was stored.
-fn key_of(namespace: &str) -> String {
+pub fn key_of(namespace: &str) -> String {
     namespace.parse::<Namespace>().map_or_else(|_| namespace.to_owned(), |namespace| namespace.key())
 }
 
@@ -264,10 +266,7 @@ fn not_asked(standing: &Standing) -> Failure {
     }
     let detail = match asked.is_empty() {
         true => "it has all approvals; what is missing is another look".to_owned(),
-        false => format!(
-            "no stage that is open asks for you, or you counted for an earlier one, which a request for changes takes back: {}",
-            asked.join("; ")
-        ),
+        false => format!("no stage that is open asks for you: {}", asked.join("; ")),
     };
     Failure::new(ProblemCode::Forbidden, detail)
 }

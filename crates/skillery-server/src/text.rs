@@ -35,3 +35,12 @@ pub fn check_text(field: &str, text: &str, limit: usize, lines: bool) -> Result<
         )),
     }
 }
+
+/// What somebody says, without blanks around it: a text of at most `most` characters. `missing` tells whoever says nothing what is missing.
+pub fn said(field: &str, text: &str, most: usize, missing: &str) -> Result<String> {
+    check_text(field, text, most, true)?;
+    match text.trim() {
+        "" => Err(invalid(field, missing)),
+        text => Ok(text.to_owned()),
+    }
+}

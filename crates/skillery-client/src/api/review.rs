@@ -15,7 +15,7 @@ use crate::error::Result;
 /// What a diff is of.
 #[derive(Debug, Clone, Default)]
 pub struct DiffQuery {
-    /// The older version, or `none`; the version that was handed out before when left out.
+    /// The older version, or `none`; the last one that was approved before when left out.
     pub from: Option<String>,
     /// Only this file.
     pub path: Option<String>,

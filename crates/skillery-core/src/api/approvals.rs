@@ -322,4 +322,8 @@ pub struct PendingResponse {
     pub total: u64,
     /// This page.
     pub pending: Vec<PendingVersion>,
+    /// Whether more wait than were looked at, so that newer ones may be missing: of what waits for one person, the oldest 5,000 are
+    /// looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }

@@ -10,9 +10,9 @@ use crate::{Segment, Version, VersionStatus};
 word_enum! {
     /// What is found of a version when it is published, and what a policy asks for.
     Fact {
-        /// No version of the skill was released before.
+        /// No version of the skill was released before, but by force.
         FirstVersion = "first-version",
-        /// It asks for permissions that the last released version did not ask for.
+        /// It asks for permissions that the version before it did not ask for: the last one that reviewers approved.
         NewPermissions = "new-permissions",
         /// `skillery lint` finds something, if only a note.
         FindingsNote = "findings-note",
@@ -51,8 +51,8 @@ pub fn is_trusted_patch(facts: Option<&[Fact]>) -> bool {
     facts.is_some_and(|facts| facts.contains(&Fact::Patch)) && !holds(&worth_a_look, facts)
 }
 
-/// What a new version is measured against: the highest of those before it that were handed out, whether it was yanked since or not,
-/// and none that is a prerelease.
+/// What makes a new version a patch: the highest of those before it that were handed out, whether it was yanked since or not, and
+/// none that is a prerelease. What was released by force alone is not among those before it.
 pub fn baseline<'a>(before: impl IntoIterator<Item = (&'a Version, VersionStatus)>) -> Option<&'a Version> {
     let counts = |(version, status): &(&Version, VersionStatus)| {
         !version.is_prerelease() && matches!(status, VersionStatus::Published | VersionStatus::Yanked)

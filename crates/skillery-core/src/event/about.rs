@@ -236,9 +236,9 @@ impl Event {
             | Self::CommentHidden(_)
             | Self::CommentUnhidden(_)
             | Self::ReviewAnswered { .. }
-            | Self::ReviewAnswerRemoved { .. }
-            | Self::ReviewHidden { .. }
-            | Self::ReviewUnhidden { .. } => true,
+            | Self::ReviewAnswerRemoved(_)
+            | Self::ReviewHidden(_)
+            | Self::ReviewUnhidden(_) => true,
         }
     }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::hidden::{Said, places};
+use super::versions::VersionState;
 use super::{Found, Monitor, Rule, key_of};
 use crate::approval::{
     AutoMark, AutoReason, Demand, Fact, InForce, Passing, PublishPolicy, baseline, of_history,
 };
-use crate::{Role, Segment, SkillId, Version, VersionStatus};
+use crate::{Role, Segment, SkillId, Version};
 
 /// A policy in force, and the entry that set it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,16 +151,24 @@ impl Monitor {
         found: &mut Found,
     ) {
         let Some(facts) = facts else { return };
-        let before: Vec<(Version, VersionStatus, bool)> = self
-            .versions_of(skill)
-            .map(|(_, version, state)| (version, state.status, state.was_released))
-            .collect();
-        let was_released = before.iter().any(|(.., was_released)| *was_released);
-        let baseline = baseline(before.iter().map(|(version, status, _)| (version, *status)));
-        let known = of_history(version, was_released, baseline);
+        let before: Vec<(Version, &VersionState)> =
+            self.versions_of(skill).map(|(_, version, state)| (version, state)).collect();
+        let known = |counts: &dyn Fn(&VersionState) -> bool| {
+            let before = || before.iter().filter(|(_, state)| counts(state));
+            let was_released = before().any(|(_, state)| state.was_released);
+            of_history(
+                version,
+                was_released,
+                baseline(before().map(|(version, state)| (version, state.status))),
+            )
+        };
+        // What was released by force alone is none that others are measured against. In logs from before that was so, it is.
+        let (now, once) = (known(&|state| !state.is_only_forced), known(&|_| true));
         for fact in [Fact::FirstVersion, Fact::Patch] {
-            if facts.contains(&fact) != known.contains(&fact) && !self.excuse(self.has_gap(&skill.key())) {
-                let said = if facts.contains(&fact) { "said" } else { "not said" };
+            let is_said = facts.contains(&fact);
+            let fits = [&now, &once].into_iter().any(|known| known.contains(&fact) == is_said);
+            if !fits && !self.excuse(self.has_gap(&skill.key())) {
+                let said = if is_said { "said" } else { "not said" };
                 found.add(
                     Rule::Approval,
                     format!("it is {said} to be `{fact}`, and the versions before tell otherwise"),

@@ -31,6 +31,9 @@ pub(super) struct VersionState {
     /// Whether it was handed out at some time.
     #[serde(default)]
     pub(super) was_released: bool,
+    /// Whether it was handed out by force alone: never before, and nobody has approved it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_only_forced: bool,
     /// Whether it is handed out without the approvals that are demanded: by force, or as it is due.
     #[serde(default)]
     pub(super) lacks_approvals: bool,
@@ -72,6 +75,14 @@ impl Monitor {
             Ok(after) => {
                 if let Some(known) = self.versions.get_mut(&key) {
                     known.status = after;
+                    known.is_only_forced = match event {
+                        Event::VersionForced { .. } => known.is_only_forced || !known.was_released,
+                        Event::VersionReleased { approvals, .. }
+                        | Event::VersionReviewed { approvals, .. } => {
+                            known.is_only_forced && approvals.is_empty()
+                        }
+                        _ => known.is_only_forced,
+                    };
                     known.was_released |= after == VersionStatus::Published;
                 }
                 true
@@ -106,6 +117,7 @@ impl Monitor {
             facts: facts.clone(),
             passed: passed.clone(),
             was_released: status == VersionStatus::Published,
+            is_only_forced: false,
             lacks_approvals: false,
             waits_when_back: false,
         };

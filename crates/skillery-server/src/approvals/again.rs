@@ -13,8 +13,8 @@ use crate::db::{Tx, approvals, versions};
 use crate::failure::Result;
 
 const DAY_SECONDS: i64 = 86_400;
-/// Versions that a change looks at, so that it stays short.
-const TOGETHER: i64 = 100;
+/// Versions that are read at once. Each is a change of its own.
+const TOGETHER: i64 = 1_000;
 
 /// From now on everybody sees the skill. What is handed out of it waits for what policies ask for then, and is released at once
 /// where that is there already. What was yanked or quarantined stays so, and is asked for when it would be handed out again.
@@ -115,23 +115,22 @@ pub async fn review_overdue(app: &App) -> Result<usize> {
         let Some(review) = set.policy.review else { continue };
         let since = app.environment.now().plus_seconds(-i64::from(review.days) * DAY_SECONDS);
         let place = key_of(&set.namespace);
-        let is_due = review.overdue == Overdue::Hold;
+        let mut behind = None;
         loop {
-            let found = gates::overdue(&app.db, &place, since, is_due, TOGETHER).await?;
-            if found.is_empty() || app.is_stopping() {
-                break;
-            }
-            let before = count;
-            for (id, version) in found {
+            let found =
+                gates::overdue(&app.db, &place, since, review.overdue, behind.as_ref(), TOGETHER).await?;
+            let Some(last) = found.last().cloned() else { break };
+            for (_, id, version) in found {
+                if app.is_stopping() {
+                    return Ok(count);
+                }
                 let is_due = app
                     .db
                     .write(move |tx| Box::pin(async move { fall_due(tx, &id, &version).await }))
                     .await?;
                 count += usize::from(is_due);
             }
-            if count == before {
-                break;
-            }
+            behind = Some(last);
         }
     }
     Ok(count)
@@ -155,7 +154,9 @@ async fn fall_due(tx: &mut Tx, id: &SkillId, version: &Version) -> Result<bool> 
     let overdue: Vec<(Overdue, u64)> = policies.iter().filter_map(overdue).collect();
     let Some(worst) = overdue.iter().map(|(overdue, _)| *overdue).max() else { return Ok(false) };
     let is_held = worst == Overdue::Hold;
-    if gate.due_at.is_some() && !is_held {
+    // Nobody is warned of what was listed alone, until a policy wants that.
+    let is_told = worst != Overdue::Warn || row.notice.is_some();
+    if gate.due_at.is_some() && !is_held && is_told {
         return Ok(false);
     }
     let mut named: Vec<u64> = overdue

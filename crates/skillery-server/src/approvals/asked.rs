@@ -22,14 +22,25 @@ pub struct Asked<'a> {
     pub roles: &'a [(String, Role)],
 }
 
-/// Of each of these versions, whether an approval of theirs would count for a stage that is open; where signed ones are demanded, a
-/// signed one. All that decides it is read in a few statements, however many versions there are.
+/// What an approval of somebody would come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// It counts for no stage that is open.
+    Nothing,
+    /// It counts, and needs no signature.
+    Plain,
+    /// It counts if it is signed: some stage that asks for them, open or not, counts signed ones alone.
+    Signed,
+}
+
+/// What an approval of theirs would come to for each of these versions. All that decides it is read in a few statements, however many
+/// versions there are.
 pub async fn asks_for(
     db: &Db,
     asked: &Asked<'_>,
     versions: &[(&SkillId, &Version)],
     now: Time,
-) -> Result<Vec<bool>> {
+) -> Result<Vec<Worth>> {
     let mut connection = db.reader().acquire().await?;
     let named: Vec<(String, String)> =
         versions.iter().map(|(id, version)| (id.key(), version.to_string())).collect();
@@ -48,7 +59,7 @@ pub async fn asks_for(
     let mut answers = Vec::with_capacity(versions.len());
     for ((id, _), named) in versions.iter().zip(&named) {
         let Some(gated) = gated.get(named) else {
-            answers.push(false);
+            answers.push(Worth::Nothing);
             continue;
         };
         let namespace = id.namespace();
@@ -70,7 +81,13 @@ pub async fn asks_for(
             index: u64::MAX,
             stages: &[],
         };
-        answers.push(role >= standing.demand.lowest_role() && standing.with(new, now).counts);
+        let is_signed = standing.demand.needs_signature(&new).is_some();
+        let counts = role >= standing.demand.lowest_role() && standing.with(new, now).counts;
+        answers.push(match (counts, is_signed) {
+            (false, _) => Worth::Nothing,
+            (true, false) => Worth::Plain,
+            (true, true) => Worth::Signed,
+        });
     }
     Ok(answers)
 }

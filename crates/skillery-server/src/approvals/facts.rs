@@ -5,8 +5,8 @@ use skillery_core::approval::{AutoMark, AutoReason, Fact, InForce, Passing, base
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, SkillId, Version, Visibility};
 
-use super::key_of;
-use crate::db::{Tx, gates, groups, oidc, versions};
+use super::{base, key_of};
+use crate::db::{Tx, gates, groups, oidc, review};
 use crate::failure::Result;
 
 /// A version that is about to be published.
@@ -35,11 +35,12 @@ pub async fn found(tx: &mut Tx, at: &At<'_>, policies: &[PolicyInForce]) -> Resu
         return Ok(None);
     }
     let key = at.id.key();
-    let statuses = versions::statuses(tx.connection(), &key).await?;
+    let before = review::handed_out_before(tx.connection(), &key, None).await?;
     let was_released = gates::was_released(tx, &key).await?;
-    let before = baseline(statuses.iter().map(|(version, status)| (version, *status)));
-    let mut facts = of_history(at.version, was_released, before);
-    if asks_for_more(tx, at, &key, before).await? {
+    let counting = before.iter().filter(|before| !before.is_only_forced);
+    let highest = baseline(counting.map(|before| (&before.version, before.status)));
+    let mut facts = of_history(at.version, was_released, highest);
+    if asks_for_more(tx, at, &key, base(&before, at.version)).await? {
         facts.push(Fact::NewPermissions);
     }
     facts.extend(at.findings.map(|level| match level {
@@ -57,7 +58,8 @@ pub async fn found(tx: &mut Tx, at: &At<'_>, policies: &[PolicyInForce]) -> Resu
     Ok(Some(facts))
 }
 
-/// Whether it asks for what the version did not ask for that it is measured against. Of what nobody has looked at, anything is new.
+/// Whether it asks for what the version before did not ask for, with which reviewers compare it. Of what nobody has looked at, anything
+/// is new.
 async fn asks_for_more(tx: &mut Tx, at: &At<'_>, key: &str, before: Option<&Version>) -> Result<bool> {
     let Some(asked) = at.permissions else { return Ok(true) };
     let had = match before {

@@ -57,6 +57,8 @@ pub async fn force(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<(
     let log_index = tx.append(Some(user), event);
     versions::set_status(tx, &key, &version, VersionStatus::Published, None).await?;
     let forced = Some(ForcedRow { by, name, at: now, reason, salt, log_index });
-    let gate = Gate { reviewed_at: Some(now), due_at: None, held_for: None, forced, ..gate };
+    // What waits again was handed out before.
+    let is_only_forced = gate.is_only_forced || gate.held_for.is_none();
+    let gate = Gate { reviewed_at: Some(now), due_at: None, held_for: None, forced, is_only_forced, ..gate };
     gates::keep(tx, &key, &version, &gate, Some(Notice::Forced)).await
 }

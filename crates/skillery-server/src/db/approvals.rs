@@ -365,18 +365,28 @@ pub async fn listed(
     let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
     const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = v.version";
     const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
-    let waiting = || "v.created_at, v.skill, v.version".to_owned();
-    let (state, order) = match state {
+    const WAITING: &str = "v.created_at, v.skill, v.version";
+    const OWN: &str = "versions v";
+    // Each begins with a table or an index that has few rows, and not with all versions.
+    let (from, state, order) = match state {
         _ if is_due => (
-            format!(
-                "v.status = 'published' AND EXISTS (SELECT 1 {GATE} AND (g.due_at IS NOT NULL OR g.forced_by IS NOT NULL))"
-            ),
-            waiting(),
+            "gates w CROSS JOIN versions v",
+            "v.skill = w.skill AND v.version = w.version AND v.status = 'published' \
+             AND (w.due_at IS NOT NULL OR w.forced_by IS NOT NULL)"
+                .to_owned(),
+            WAITING.to_owned(),
         ),
-        ApprovalState::Pending => ("v.status = 'pending'".to_owned(), waiting()),
-        ApprovalState::Decided => (
+        ApprovalState::Pending => (OWN, "v.status = 'pending'".to_owned(), WAITING.to_owned()),
+        ApprovalState::Decided if whose == Whose::Own => (
+            OWN,
             format!("v.status <> 'pending' AND EXISTS (SELECT 1 {DECIDED})"),
             format!("(SELECT MAX(d.at) {DECIDED}) DESC, v.skill, v.version"),
+        ),
+        ApprovalState::Decided => (
+            "(SELECT skill, version, MAX(at) AS last_at FROM decisions GROUP BY skill, version) w \
+             JOIN versions v ON v.skill = w.skill AND v.version = w.version",
+            "v.status <> 'pending'".to_owned(),
+            "w.last_at DESC, v.skill, v.version".to_owned(),
         ),
     };
     let mut conditions = vec![state];
@@ -410,7 +420,7 @@ pub async fn listed(
     }
     let where_ = conditions.join(" AND ");
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM versions v JOIN skills s ON s.key = v.skill WHERE {where_}"
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM {from} JOIN skills s ON s.key = v.skill WHERE {where_}"
     )));
     let of =
         |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
@@ -421,7 +431,7 @@ pub async fn listed(
          (SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments c WHERE c.skill = v.skill AND c.version = v.version \
           AND c.thread = c.id AND c.resolved_at IS NULL AND EXISTS (SELECT 1 FROM review_comments r \
           WHERE r.thread = c.id AND r.hidden_at IS NULL)) \
-         FROM versions v JOIN skills s ON s.key = v.skill JOIN users u ON u.id = v.publisher \
+         FROM {from} JOIN skills s ON s.key = v.skill JOIN users u ON u.id = v.publisher \
          WHERE {where_} ORDER BY {order} LIMIT ${} OFFSET ${}",
         within.len() + 2,
         within.len() + 3,

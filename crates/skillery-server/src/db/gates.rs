@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use skillery_core::approval::{AutoMark, Fact, HeldFor, Notice};
+use skillery_core::approval::{AutoMark, Fact, HeldFor, Notice, Overdue};
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version, VersionStatus};
 use sqlx::any::AnyRow;
@@ -29,6 +29,8 @@ pub struct Gate {
     pub held_for: Option<HeldFor>,
     /// Who released it by force.
     pub forced: Option<ForcedRow>,
+    /// Whether it was handed out by force alone: never before, and nobody has approved it since.
+    pub is_only_forced: bool,
 }
 
 /// That somebody released a version by force.
@@ -95,7 +97,7 @@ where
 }
 
 const COLUMNS: &str = "g.facts, g.passed, g.counts_from, g.reviewed_at, g.due_at, g.held_for, g.forced_by, u.name, \
-    g.forced_at, g.forced_reason, g.forced_salt, g.forced_index";
+    g.forced_at, g.forced_reason, g.forced_salt, g.forced_index, g.only_forced";
 
 /// What stands in [`COLUMNS`], from column `first` on. There may be no row.
 fn gate_row(row: &AnyRow, first: usize) -> Result<Gate> {
@@ -124,6 +126,7 @@ fn gate_row(row: &AnyRow, first: usize) -> Result<Gate> {
         due_at: time(4)?,
         held_for: text(5)?.as_deref().map(parsed).transpose()?,
         forced,
+        is_only_forced: row.try_get::<i64, _>(first + 12)? != 0,
     })
 }
 
@@ -198,10 +201,10 @@ pub async fn keep(
     let forced = gate.forced.as_ref();
     sqlx::query(
         "INSERT INTO gates (skill, version, facts, passed, counts_from, reviewed_at, due_at, held_for, forced_by, \
-         forced_at, forced_reason, forced_salt, forced_index) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (skill, version) DO UPDATE SET \
+         forced_at, forced_reason, forced_salt, forced_index, only_forced) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (skill, version) DO UPDATE SET \
          facts = $3, passed = $4, counts_from = $5, reviewed_at = $6, due_at = $7, held_for = $8, forced_by = $9, \
-         forced_at = $10, forced_reason = $11, forced_salt = $12, forced_index = $13",
+         forced_at = $10, forced_reason = $11, forced_salt = $12, forced_index = $13, only_forced = $14",
     )
     .bind(skill.to_owned())
     .bind(version.to_string())
@@ -216,6 +219,7 @@ pub async fn keep(
     .bind(forced.map(|forced| forced.reason.clone()))
     .bind(forced.map(|forced| forced.salt.clone()))
     .bind(forced.map(|forced| forced.log_index))
+    .bind(i64::from(gate.is_only_forced))
     .execute(tx.connection())
     .await?;
     sqlx::query("UPDATE versions SET notice = $3 WHERE skill = $1 AND version = $2")
@@ -261,7 +265,7 @@ pub async fn turn(tx: &mut Tx, skill: &str, versions: &[Version], turn: Turn) ->
         Turn::Reviewed => (
             None,
             Some(now),
-            "held_for = NULL, reviewed_at = excluded.reviewed_at, due_at = NULL, forced_by = NULL",
+            "held_for = NULL, reviewed_at = excluded.reviewed_at, due_at = NULL, forced_by = NULL, only_forced = 0",
         ),
     };
     for piece in pieces(versions) {
@@ -311,12 +315,12 @@ pub async fn permissions(
     text.flatten().as_deref().map(super::from_json).transpose()
 }
 
-/// Whether a version of the skill was ever handed out: one that waits the first time, or was rejected, was not.
+/// Whether a version of the skill was ever handed out otherwise than by force: one that waits the first time, or was rejected, was not.
 pub async fn was_released(tx: &mut Tx, skill: &str) -> Result<bool> {
     let count = sqlx::query_scalar::<_, i64>(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM versions v LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
-         WHERE v.skill = $1 AND (v.status IN ('published', 'yanked', 'quarantined') OR g.reviewed_at IS NOT NULL \
-         OR g.held_for IS NOT NULL)",
+         WHERE v.skill = $1 AND COALESCE(g.only_forced, 0) = 0 AND (v.status IN ('published', 'yanked', 'quarantined') \
+         OR g.reviewed_at IS NOT NULL OR g.held_for IS NOT NULL)",
     )
     .bind(skill.to_owned())
     .fetch_one(tx.connection())
@@ -324,26 +328,62 @@ pub async fn was_released(tx: &mut Tx, skill: &str) -> Result<bool> {
     Ok(count > 0)
 }
 
-/// Versions that are handed out in a namespace, or below it, and that nobody has looked at since a time: at most `limit`, and
-/// none that are due already unless `is_due` says so.
+/// A version that is late, by the key of its skill and its own text, with the skill's id.
+pub type Late = (String, SkillId, Version);
+
+fn overdue_text(overdue: Overdue) -> String {
+    let unknown = match overdue {
+        Overdue::List => "AND g.due_at IS NULL",
+        Overdue::Warn => "AND (g.due_at IS NULL OR v.notice IS NULL)",
+        Overdue::Hold => "",
+    };
+    // The skills of the org come first, as they are few beside the versions of all. Keys of namespaces have no letter that `LIKE` takes
+    // for another.
+    format!(
+        "SELECT s.key, s.id, v.version FROM skills s CROSS JOIN versions v \
+         LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
+         WHERE v.skill = s.key AND s.org = $3 AND (s.namespace = $4 OR s.namespace LIKE $4 || '/%') \
+         AND v.status = 'published' AND COALESCE(g.reviewed_at, v.created_at) < $1 {unknown} \
+         AND (s.key > $5 OR (s.key = $5 AND v.version > $6)) ORDER BY s.key, v.version LIMIT $2"
+    )
+}
+
+/// Versions that are handed out in a namespace, or below it, and that nobody has looked at since a time: at most `limit`, in order,
+/// behind the last one. Those of which is known already what `overdue` makes of them are none.
 pub async fn overdue(
     db: &Db,
     namespace: &str,
     since: Time,
-    is_due: bool,
+    overdue: Overdue,
+    behind: Option<&Late>,
     limit: i64,
-) -> Result<Vec<(SkillId, Version)>> {
-    let due = if is_due { "" } else { "AND g.due_at IS NULL" };
-    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT s.id, v.version FROM versions v JOIN skills s ON s.key = v.skill \
-         LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
-         WHERE v.status = 'published' AND (s.namespace = $1 OR s.namespace LIKE $1 || '/%') \
-         AND COALESCE(g.reviewed_at, v.created_at) < $2 {due} ORDER BY v.skill, v.version LIMIT $3"
-    )))
-    .bind(namespace.to_owned())
-    .bind(since.micros())
-    .bind(limit)
-    .fetch_all(db.reader())
-    .await?;
-    rows.iter().map(|(id, version)| Ok((parsed(id)?, parsed(version)?))).collect()
+) -> Result<Vec<Late>> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(AssertSqlSafe(overdue_text(overdue)))
+        .bind(since.micros())
+        .bind(limit)
+        .bind(namespace.split('/').next().unwrap_or_default().to_owned())
+        .bind(namespace.to_owned())
+        .bind(behind.map_or("", |(key, ..)| key).to_owned())
+        .bind(behind.map_or_else(String::new, |(.., version)| version.to_string()))
+        .fetch_all(db.reader())
+        .await?;
+    rows.into_iter().map(|(key, id, version)| Ok((key, parsed(&id)?, parsed(&version)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Backend;
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_late_is_looked_for_among_the_skills_of_the_org() {
+        let app = TestApp::new().await;
+        for overdue in Overdue::ALL {
+            let plan = app.plan(&overdue_text(*overdue), &[10, 100], &["acme", "acme", "", ""]).await;
+            // PostgreSQL has the choice of more indexes, of few rows.
+            let is_by_org = app.app.db.backend() == Backend::Postgres || plan.contains("skills_by_place");
+            assert!(is_by_org && !plan.contains("SCAN") && !plan.contains("Seq Scan"), "{plan}");
+        }
+    }
 }

@@ -11,21 +11,48 @@ use sqlx::{Any, AssertSqlSafe, Executor, Row};
 use super::{Db, Tx, parsed, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
-/// Versions that were handed out before the entry of this number published another one, the last first.
-pub async fn released_before(
+/// A version that is handed out, or was until it was yanked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandedOut {
+    /// The version.
+    pub version: Version,
+    /// Where it stands.
+    pub status: VersionStatus,
+    /// Whether reviewers approved it.
+    pub is_approved: bool,
+    /// Whether it was handed out by force alone.
+    pub is_only_forced: bool,
+}
+
+type HandedOutRow = (String, String, Option<i64>, Option<String>, Option<i64>);
+
+/// Versions of a skill that are handed out, or were yanked, and were published before the entry of this number, if one is said; the last
+/// first.
+pub async fn handed_out_before(
     executor: impl Executor<'_, Database = Any>,
     skill: &str,
-    position: i64,
-) -> Result<Vec<Version>> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT version FROM versions WHERE skill = $1 AND log_position < $2 AND status IN ('published', 'yanked') \
-         ORDER BY log_position DESC",
+    position: Option<i64>,
+) -> Result<Vec<HandedOut>> {
+    let rows: Vec<HandedOutRow> = sqlx::query_as(
+        "SELECT v.version, v.status, g.reviewed_at, g.forced_by, g.only_forced FROM versions v \
+         LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
+         WHERE v.skill = $1 AND v.log_position < $2 AND v.status IN ('published', 'yanked') ORDER BY v.log_position DESC",
     )
     .bind(skill.to_owned())
-    .bind(position)
+    .bind(position.unwrap_or(i64::MAX))
     .fetch_all(executor)
     .await?;
-    rows.iter().map(|version| parsed(version)).collect()
+    let row = |(version, status, reviewed_at, forced_by, only_forced): &HandedOutRow| {
+        let is_only_forced = only_forced.is_some_and(|only_forced| only_forced != 0);
+        Ok(HandedOut {
+            version: parsed(version)?,
+            status: parsed(status)?,
+            // By force, it is said to be looked at as well.
+            is_approved: reviewed_at.is_some() && forced_by.is_none() && !is_only_forced,
+            is_only_forced,
+        })
+    };
+    rows.iter().map(row).collect()
 }
 
 /// Versions that were published after the entry of this number and wait, or are handed out, each with its publisher.

@@ -5,11 +5,11 @@ use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionRequest, 
 
 use crate::access::{Caller, forbidden};
 use crate::app::App;
-use crate::db::{review as table, versions};
+use crate::db::{gates, review as table, versions};
 use crate::failure::{Failure, Result};
 use crate::http::api::versions::detail;
 use crate::skill;
-use crate::text::{check_text, invalid};
+use crate::text::said;
 
 /// Keeps what changed with a version, as whoever published it, or an admin of the namespace, says. As long as it waits, that can be
 /// said otherwise; of a version that is handed out it is said once.
@@ -22,11 +22,8 @@ pub async fn set(
 ) -> Result<VersionDetail> {
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
-    let text = request.changelog;
-    check_text("changelog", &text, app.settings.limits.changelog_length, true)?;
-    if text.trim().is_empty() {
-        return Err(invalid("changelog", "it says what changed, in `changelog`"));
-    }
+    let most = app.settings.limits.changelog_length;
+    let text = said("changelog", &request.changelog, most, "it says what changed, in `changelog`")?;
     let (identity, wanted, namespace) = ((**identity).clone(), version.clone(), skill.id.namespace());
     let (id, seen_by) = (skill.id.clone(), caller.clone());
     app.db
@@ -45,12 +42,19 @@ pub async fn set(
                 }
                 match table::changelog(tx.connection(), &key, &wanted).await? {
                     Some(known) if known == text => return Ok(()),
-                    Some(_) if row.status != VersionStatus::Pending => {
-                        let detail =
-                            format!("what changed with {id} {wanted} is said, and it is {}", row.status);
-                        return Err(Failure::new(ProblemCode::StatusConflict, detail));
+                    Some(_) => {
+                        let gate = gates::find(tx.connection(), &key, &wanted).await?;
+                        let why = match row.status {
+                            VersionStatus::Pending if gate.held_for.is_none() => None,
+                            VersionStatus::Pending => Some("was handed out before".to_owned()),
+                            other => Some(format!("is {other}")),
+                        };
+                        if let Some(why) = why {
+                            let detail = format!("what changed with {id} {wanted} is said, and it {why}");
+                            return Err(Failure::new(ProblemCode::StatusConflict, detail));
+                        }
                     }
-                    _ => {}
+                    None => {}
                 }
                 table::set_changelog(tx, &key, &wanted, &identity.user.id, &text).await
             })

@@ -4,7 +4,9 @@
 //! wrote; what a comment said before it was changed is kept, and what was taken away is hidden.
 
 use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread, ThreadsResponse};
-use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
+use skillery_core::{
+    Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
+};
 
 use super::file_not_found;
 use crate::access::{Caller, Identity, forbidden};
@@ -16,7 +18,7 @@ use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 use crate::skill;
-use crate::text::{check_text, invalid};
+use crate::text::{invalid, said};
 
 /// The version, where the caller is a member of the namespace and sees it.
 async fn seen(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<(SkillRow, VersionRow)> {
@@ -83,12 +85,8 @@ async fn still_seen(
     Ok((identity, row))
 }
 
-fn check(text: &str, limits: &Limits) -> Result<()> {
-    check_text("text", text, limits.review_comment_length, true)?;
-    match text.trim().is_empty() {
-        true => Err(invalid("text", "a comment says something, in `text`")),
-        false => Ok(()),
-    }
+fn checked(text: &str, limits: &Limits) -> Result<String> {
+    said("text", text, limits.review_comment_length, "a comment says something, in `text`")
 }
 
 /// Says something about a version, or answers; the thread as it is then.
@@ -102,10 +100,10 @@ pub async fn say(
     let (skill, row) = seen(app, caller, id, version).await?;
     let identity = taking_part(caller, &skill.id)?.clone();
     let limits = app.settings.limits.clone();
-    check(&request.text, &limits)?;
+    let text = checked(&request.text, &limits)?;
     let against = place(app, caller, &skill.id, &row, &request).await?;
     let (id, version, comment) = (skill.id, row.version, app.environment.new_id());
-    let ReviewCommentRequest { text, thread, path, line, .. } = request;
+    let ReviewCommentRequest { thread, path, line, .. } = request;
     let thread = app
         .db
         .write(move |tx| {
@@ -162,7 +160,16 @@ async fn place(
         (DiffSide::Old, None) => {
             return Err(invalid("against", "the side `old` is that of a version, `against`"));
         }
-        (DiffSide::Old, Some(version)) => Some(skill::handed_out(app, caller, id, version).await?.1),
+        (DiffSide::Old, Some(version)) => {
+            let older = skill::handed_out(app, caller, id, version).await?.1;
+            // Whoever reads the comment may not know of what waits.
+            if older.status == VersionStatus::Pending && row.status != VersionStatus::Pending {
+                let detail =
+                    format!("{version} waits for approval, and {} is read by more people", row.version);
+                return Err(invalid("against", detail));
+            }
+            Some(older)
+        }
     };
     let row = older.as_ref().unwrap_or(row);
     if !row.files.iter().any(|file| file.path == *path) {
@@ -197,14 +204,14 @@ pub async fn change(
     id: &SkillId,
     version: &Version,
     comment: &str,
-    change: Change,
+    mut change: Change,
 ) -> Result<ReviewThread> {
     let (skill, row) = seen(app, caller, id, version).await?;
     let identity = taking_part(caller, &skill.id)?.clone();
     let limits = app.settings.limits.clone();
-    if let Change::Patch(patch) = &change {
-        match &patch.text {
-            Some(text) => check(text, &limits)?,
+    if let Change::Patch(patch) = &mut change {
+        match &mut patch.text {
+            Some(text) => *text = checked(text, &limits)?,
             None if patch.resolved.is_none() => {
                 return Err(invalid("text", "nothing is to be changed: say `text` or `resolved`"));
             }

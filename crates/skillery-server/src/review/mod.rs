@@ -23,6 +23,7 @@ use self::compare::{Pair, pairs};
 use self::lines::Budget;
 use crate::access::Caller;
 use crate::app::App;
+use crate::approvals::base;
 use crate::blobs::BlobKey;
 use crate::db::review as table;
 use crate::db::skills::SkillRow;
@@ -38,8 +39,8 @@ const MOST_TIME: Duration = Duration::from_secs(1);
 /// What a version is compared with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Against {
-    /// The version that was handed out before it: the highest one below it, of those that were released before it was
-    /// published, else the last of these. Nothing where there is none.
+    /// The version before it: the last one that reviewers approved before it was published, as [`base`] says. Nothing where
+    /// there is none.
     #[default]
     Before,
     /// Nothing, so that everything is new.
@@ -78,7 +79,8 @@ async fn ends(
         Against::Nothing => None,
         Against::Version(version) => Some(skill::handed_out(app, caller, id, version).await?.1),
         Against::Before => {
-            let before = table::released_before(app.db.reader(), &skill.id.key(), to.log_position).await?;
+            let position = Some(to.log_position);
+            let before = table::handed_out_before(app.db.reader(), &skill.id.key(), position).await?;
             match base(&before, &to.version) {
                 Some(version) => versions::find(app.db.reader(), &skill.id.key(), version).await?,
                 None => None,
@@ -86,11 +88,6 @@ async fn ends(
         }
     };
     Ok(Ends { skill, from, to })
-}
-
-/// Of the versions that were released before, the last first: the one that this version follows.
-fn base<'a>(before: &'a [Version], version: &Version) -> Option<&'a Version> {
-    before.iter().filter(|other| *other < version).max().or_else(|| before.first())
 }
 
 /// The packed files of both ends, with the right to unpack them.
@@ -268,16 +265,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_follows_the_highest_below_it() {
-        let versions =
-            |texts: &[&str]| -> Vec<Version> { texts.iter().map(|text| text.parse().unwrap()).collect() };
-        let before = versions(&["1.0.1", "2.0.0", "1.0.0"]);
-        let of = |text: &str| base(&before, &text.parse().unwrap()).map(ToString::to_string);
-        assert_eq!(of("2.1.0").as_deref(), Some("2.0.0"));
-        assert_eq!(of("1.0.2").as_deref(), Some("1.0.1"));
-        // Below all of them: the last that was released.
-        assert_eq!(of("0.9.0").as_deref(), Some("1.0.1"));
-        assert_eq!(base(&[], &"1.0.0".parse().unwrap()), None);
+    fn a_version_may_be_compared_with_nothing() {
         assert_eq!("none".parse(), Ok(Against::Nothing));
+        assert_eq!("1.0.0".parse(), "1.0.0".parse().map(Against::Version));
     }
 }

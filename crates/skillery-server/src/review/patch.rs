@@ -29,9 +29,10 @@ pub fn write(
     };
     let mut patch = Vec::new();
     for (place, pair) in pairs.iter().enumerate() {
-        let written = file(pair, from, to, limits, deadline)?
-            .filter(|written| place < limits.diff_files && patch.len() + written.len() <= limits.diff_bytes);
-        match written {
+        // What has no room is not made first.
+        let has_room = place < limits.diff_files && patch.len() < limits.diff_bytes;
+        let written = if has_room { file(pair, from, to, limits, deadline)? } else { None };
+        match written.filter(|written| patch.len() + written.len() <= limits.diff_bytes) {
             Some(written) => patch.extend_from_slice(&written),
             None => {
                 head +=

@@ -325,6 +325,8 @@ async fn what_is_not_signed_is_not_published_where_that_is_demanded() {
         .await
         .fails(422, "signature-required");
     app.publish_signed(&author, "acme/team/tool", "1.0.0", &key).await.is(202);
+    let waiting = app.get_as(&rita, "/api/v1/skills/acme/team/tool/versions/1.0.0/approvals").await.is(200);
+    assert_eq!(waiting["demanded"], below["demanded"]);
     app.audit().await;
 }
 

@@ -362,6 +362,32 @@ async fn what_nobody_looks_at_again_is_listed_warned_of_or_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_listed_as_due_is_warned_of_when_a_policy_comes_to_want_that() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.company().await;
+    let policy = |overdue: &str| json!({ "approvals": 1, "review": { "days": 30, "overdue": overdue } });
+    app.demand(policy("list")).await;
+    app.publish_it(&author, "1.0.0", json!({})).await;
+    app.accept(&rita, "1.0.0").await.is(200);
+    app.app.environment.advance_seconds(31 * DAY);
+    assert_eq!(review_overdue(&app.app).await.unwrap(), 1);
+    let warning = async || app.get("/api/v1/skills/acme/tool/download").await.is(200)["warning"].clone();
+    assert_eq!(warning().await, Value::Null);
+    app.demand(policy("warn")).await;
+    assert_eq!(review_overdue(&app.app).await.unwrap(), 1);
+    assert_eq!(warning().await, "acme/tool 1.0.0 should have been reviewed again");
+    assert_eq!(review_overdue(&app.app).await.unwrap(), 0);
+    // Of what waits again, nobody says otherwise what changed, once it was said.
+    let changelog = format!("{}/changelog", version_path("1.0.0"));
+    app.put(&changelog, &author, json!({ "changelog": "Checks more." })).await.is(200);
+    app.demand(policy("hold")).await;
+    assert_eq!(review_overdue(&app.app).await.unwrap(), 1);
+    assert_eq!(app.standing(&rita, "1.0.0").await["held_for"], "review");
+    app.put(&changelog, &author, json!({ "changelog": "Checks less." })).await.fails(409, "status-conflict");
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_owner_breaks_the_glass_for_everybody_to_see() {
     let app = TestApp::new().await;
     let People { author, rita, ada, .. } = app.company().await;

@@ -560,6 +560,50 @@ async fn what_is_asked_for_is_listed_for_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_me_is_found_behind_all_that_does_not() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.people().await;
+    app.policy("acme", 1).await;
+    app.put("/api/v1/orgs/acme/team/policy", ADMIN, json!({ "approvals": 1, "role": "admin" })).await.is(200);
+    app.post("/api/v1/skills", &author, skill("acme/team/tool", "1.0.0")).await.is(202);
+    // More than are looked at together wait for somebody else, and have waited longer.
+    let more = async |from: u32, to: u32| {
+        let columns = "skill, status, digest, size, code_hash, description, tags, author, license, files, words, publisher, \
+            log_position";
+        app.tamper(format!(
+            "INSERT INTO versions (version, created_at, {columns}) \
+             WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to}) \
+             SELECT '2.0.' || n.i, n.i, {columns} FROM versions, n WHERE skill = 'acme/team/tool' AND version = '1.0.0'"
+        ))
+        .await;
+    };
+    more(1, 600).await;
+    app.post("/api/v1/skills", &author, skill("acme/tool", "1.0.0")).await.is(202);
+    let asked = app.get_as(&rita, "/api/v1/approvals?needs_me=true").await.is(200);
+    assert_eq!((&asked["total"], &asked["pending"][0]["id"]), (&json!(1), &json!("acme/tool")));
+    assert_eq!(asked.get("truncated"), None);
+    // There is an end to it, and it is told.
+    more(601, 5_100).await;
+    let asked = app.get_as(&rita, "/api/v1/approvals?needs_me=true").await.is(200);
+    assert_eq!((&asked["total"], &asked["truncated"]), (&json!(0), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_names_no_version_that_its_readers_may_not_know_of() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.people().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.policy("acme", 1).await;
+    app.publish_as(&author, "1.1.0").await;
+    let path = format!("{TOOL}/1.0.0/approvals/comments");
+    let against =
+        |version: &str| json!({ "text": "x", "path": "SKILL.md", "side": "old", "against": version });
+    app.post(&path, &rita, against("1.1.0")).await.fails(422, "invalid-field");
+    // Whoever reads what waits may know of what is handed out.
+    app.post(&format!("{TOOL}/1.1.0/approvals/comments"), &rita, against("1.0.0")).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changed_is_said_until_it_is_handed_out() {
     let app = TestApp::new().await;
     let People { author, rita, reader, .. } = app.people().await;

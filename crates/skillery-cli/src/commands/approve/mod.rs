@@ -88,7 +88,7 @@ versions that you may have are compared.")]
     Diff {
         #[command(flatten)]
         which: Which,
-        /// The older version, or `none` [default: the version that was handed out before]
+        /// The older version, or `none` [default: the last one that was approved before]
         #[arg(long, value_name = "VERSION")]
         from: Option<String>,
         /// Only this file
@@ -178,7 +178,8 @@ hands out now, else those of --digest. Another bundle is refused.")]
 Examples:
   skillery approve request-changes acme/email_validator 1.0.0 --comment 'name the limit'
 
-What is changed is published as another version. Approving takes the request back.")]
+What is changed is published as another version. Approving takes the request back. Whoever counts for a stage and is needed \
+for a later one asks for changes, and approves again when that is open.")]
     RequestChanges {
         #[command(flatten)]
         which: Which,
@@ -340,6 +341,10 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
         out.grid(grid);
     })?;
     page.note(session, listed.pending.len(), listed.total);
+    if listed.truncated {
+        let text = "more waits than was looked at for you: what is newer may be missing";
+        session.output.note(Line::default().plain(text));
+    }
     Ok(Exit::Done)
 }
 

@@ -177,6 +177,52 @@ fn a_build_passes_only_by_the_word_of_those_who_set_the_policy_or_of_those_above
 }
 
 #[test]
+fn nothing_is_measured_against_what_was_released_by_force_alone() {
+    let forced = |member: u64, policy: u64| Event::VersionForced {
+        skill: tool(),
+        version: "1.0.0".parse().unwrap(),
+        digest: Digest::of(b"1.0.0"),
+        member,
+        reason: Digest::of(b"why"),
+        policies: vec![policy],
+    };
+    let begin = || {
+        let (mut log, policy, [rita, _]) = governed();
+        let owner = log.append("ann", member("acme", "olga", Role::Owner));
+        log.append("pub", version("1.0.0", &NEW, &[policy], &[]));
+        log.append("olga", forced(owner, policy));
+        assert_eq!(log.violations, []);
+        (log, policy, rita)
+    };
+    // Logs from before that say otherwise, and break no rule by it.
+    for facts in [&NEW[..], &[Fact::Public, Fact::Patch]] {
+        let (mut log, policy, _) = begin();
+        log.append("pub", version("1.0.1", facts, &[policy], &[]));
+        assert_eq!(log.violations, []);
+    }
+    let (mut log, policy, _) = begin();
+    log.append("pub", version("1.1.0", &[Fact::Public, Fact::Patch], &[policy], &[]));
+    log.breaks(Rule::Approval);
+    // Once it was reviewed it is as any other.
+    let (mut log, _, rita) = begin();
+    let policy = log.append("ann", demanding(1));
+    let approval = log.append("rita", approved(rita));
+    log.append(
+        "rita",
+        Event::VersionReviewed {
+            skill: tool(),
+            version: "1.0.0".parse().unwrap(),
+            policies: vec![policy],
+            approvals: vec![approval],
+        },
+    );
+    log.append("pub", version("1.0.1", &[Fact::Public, Fact::Patch], &[policy], &[]));
+    assert_eq!(log.violations, []);
+    log.append("pub", version("1.0.2", &[Fact::FirstVersion, Fact::Public, Fact::Patch], &[policy], &[]));
+    log.breaks(Rule::Approval);
+}
+
+#[test]
 fn a_version_that_was_yanked_is_measured_against_still() {
     let (mut log, _, [rita, _]) = governed();
     let policy = log.append("ann", set(|policy| policy.when = vec![Fact::FirstVersion]));

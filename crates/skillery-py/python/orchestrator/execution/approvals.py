@@ -341,7 +341,7 @@ def get_code_diff(
     Args:
         skill_id: ``org/name``.
         version: The newer version.
-        from_version: The older version, or ``none``; the version that was handed out before when left out.
+        from_version: The older version, or ``none``; the last one that was approved before when left out.
         path: Only this file.
         as_patch: Whether to return a patch, which ``git apply`` takes.
 

@@ -12,14 +12,15 @@ use skillery_core::api::{
 use skillery_core::id::key_contains;
 use skillery_core::sign::review::ReviewMark;
 use skillery_core::{
-    Decision, Digest, Namespace, Problem, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Digest, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionRequest,
+    VersionStatus,
 };
 
 use super::orgs::org_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::approvals::{
-    Asked, Standing, Wanted, WantedForce, asks_for, check_review, decide, demand, force, in_force,
+    Asked, Standing, Wanted, WantedForce, Worth, asks_for, check_review, decide, demand, force, in_force,
 };
 use crate::db::approvals::{self as table, Whose};
 use crate::db::versions::VersionRow;
@@ -27,7 +28,7 @@ use crate::db::{gates, keys, review, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, invalid_parameter, json};
 use crate::skill;
-use crate::text::{check_text, invalid};
+use crate::text::{invalid, said};
 
 /// Versions that wait where the caller may decide, the oldest first; or those that have been decided about, the last first.
 #[utoipa::path(
@@ -70,8 +71,10 @@ pub struct Filter {
     pub is_due: bool,
 }
 
-/// Versions that one person is asked to decide about, at most. Of more, these are the oldest.
-const LOOKED_AT: i64 = 500;
+/// Versions of which is asked at once whether they wait for one person.
+const TOGETHER: i64 = 500;
+/// Versions of which that is asked, at most. Of more, these are the oldest.
+const LOOKED_AT: i64 = 5_000;
 
 /// One page of the versions that wait, or have been decided about.
 pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> Result<PendingResponse> {
@@ -110,17 +113,26 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
     let wanted = table::Wanted { user, state: *state, whose, within: &within_bounds, is_due: *is_due };
     if whose != Whose::Open {
         let (total, pending) = table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
-        return Ok(PendingResponse { total, pending });
+        return Ok(PendingResponse { total, pending, truncated: false });
     }
-    let (_, open) = table::listed(&app.db, &wanted, LOOKED_AT, 0).await?;
-    let named: Vec<_> = open.iter().map(|version| (&version.id, &version.version)).collect();
     let asked = Asked { user, roles: &identity.roles };
-    let answers = asks_for(&app.db, &asked, &named, app.environment.now()).await?;
-    let mine: Vec<_> =
-        open.into_iter().zip(answers).filter(|(_, is_asked)| *is_asked).map(|(version, _)| version).collect();
+    let (mut mine, mut looked_at, mut truncated) = (Vec::new(), 0, false);
+    loop {
+        let (total, open) = table::listed(&app.db, &wanted, TOGETHER, looked_at).await?;
+        let named: Vec<_> = open.iter().map(|version| (&version.id, &version.version)).collect();
+        let answers = asks_for(&app.db, &asked, &named, app.environment.now()).await?;
+        let is_last = open.len() < TOGETHER as usize;
+        let answered = open.into_iter().zip(answers);
+        mine.extend(answered.filter(|(_, worth)| *worth != Worth::Nothing).map(|(version, _)| version));
+        looked_at += TOGETHER;
+        if is_last || looked_at >= LOOKED_AT {
+            truncated |= total > looked_at.unsigned_abs();
+            break;
+        }
+    }
     let total = mine.len() as u64;
     let pending = mine.into_iter().skip(page.offset).take(page.limit).collect();
-    Ok(PendingResponse { total, pending })
+    Ok(PendingResponse { total, pending, truncated })
 }
 
 /// What lies in both, of keys of namespaces that stand for all below them.
@@ -185,7 +197,10 @@ async fn approvals_of(
         Standing::of(&mut *app.db.reader().acquire().await?, id, &row, &policies, &gate, now).await?;
     // What waits needs one approval even where nothing is demanded any more.
     let is_demanded = row.status == VersionStatus::Pending || !demand(&policies, &gate).is_nothing();
-    let demanded = is_demanded.then(|| standing.demand.in_short());
+    let demanded = is_demanded.then(|| PublishPolicy {
+        signed: policies.iter().any(|set| set.policy.signed),
+        ..standing.demand.in_short()
+    });
     let stages = if is_demanded { stages(&standing, &policies) } else { Vec::new() };
     let given = standing.judgement.count();
     let decisions = standing
@@ -314,11 +329,8 @@ pub async fn forced(
 ) -> Result<ApprovalsResponse> {
     let skill = skill::find(app, caller, id).await?;
     let identity = (**caller.require_role(Scope::Admin, Role::Owner, &skill.id.namespace())?).clone();
-    let ReasonRequest { reason } = request;
-    check_text("reason", &reason, app.settings.limits.reason_length, true)?;
-    if reason.trim().is_empty() {
-        return Err(invalid("reason", "whoever does this says why, in `reason`"));
-    }
+    let most = app.settings.limits.reason_length;
+    let reason = said("reason", &request.reason, most, "whoever does this says why, in `reason`")?;
     let salt = Digest::of(&app.environment.random::<32>()).to_string();
     let wanted = WantedForce { id: skill.id.clone(), version: version.clone(), reason, salt };
     app.db.write(move |tx| Box::pin(async move { force(tx, &identity, wanted).await })).await?;
@@ -339,7 +351,8 @@ async fn newer(app: &App, caller: &Caller, id: &SkillId, row: &VersionRow) -> Re
 }
 
 /// Approves a version, rejects one that waits, or asks for changes of it. What has all approvals that are demanded is released with the last of
-/// them. Deciding the same again changes nothing.
+/// them. Deciding the same again changes nothing: `stages` says which of them an approval counts for, and whoever counts for one and is needed for a
+/// later one asks for changes first.
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/versions/{version}/approvals", tag = "approvals", security(("token" = ["review"])),
     request_body = DecisionRequest,
@@ -369,16 +382,16 @@ pub async fn decided(
     let skill = skill::find(app, caller, id).await?;
     let identity = caller.require_role(Scope::Review, Role::Reviewer, &skill.id.namespace())?;
     let DecisionRequest { decision, digest, comment, signature } = request;
-    check_text("comment", &comment, app.settings.limits.reason_length, true)?;
-    if comment.trim().is_empty() {
-        match decision {
-            Decision::Approved => {}
-            Decision::Rejected => return Err(invalid("comment", "a rejection says why, in `comment`")),
-            Decision::ChangesRequested => {
-                return Err(invalid("comment", "say what is to be changed, in `comment`"));
-            }
+    let most = app.settings.limits.reason_length;
+    let comment = match decision {
+        Decision::Approved if comment.trim().is_empty() => String::new(),
+        Decision::Approved | Decision::Rejected => {
+            said("comment", &comment, most, "a rejection says why, in `comment`")?
         }
-    }
+        Decision::ChangesRequested => {
+            said("comment", &comment, most, "say what is to be changed, in `comment`")?
+        }
+    };
     let review = match signature {
         Some(_) if decision != Decision::Approved => {
             return Err(invalid("signature", "an approval is signed, and nothing else"));
@@ -389,13 +402,6 @@ pub async fn decided(
     let digest = digest.or_else(|| review.as_ref().map(|review| review.digest()));
     let identity = (**identity).clone();
     let wanted = Wanted { id: skill.id.clone(), version: version.clone(), decision, digest, comment, review };
-    app.db
-        .write(move |tx| {
-            Box::pin(async move {
-                let identity = identity.again(tx).await?;
-                decide(tx, &identity, wanted).await
-            })
-        })
-        .await?;
+    app.db.write(move |tx| Box::pin(async move { decide(tx, &identity, wanted).await })).await?;
     approvals_of(app, caller, &skill.id, version).await
 }

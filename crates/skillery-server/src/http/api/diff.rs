@@ -17,7 +17,7 @@ use crate::review::{self, Against};
     params(
         ("id" = String, Path, description = "`org/name`"),
         ("version" = String, Path, description = "a semantic version"),
-        ("from" = Option<String>, Query, description = "the older version, or `none`; when left out, the version that was handed out before"),
+        ("from" = Option<String>, Query, description = "the older version, or `none`; when left out, the last one that reviewers approved before, or, where they approved none, that was handed out"),
         ("path" = Option<String>, Query, description = "only this file"),
         ("format" = Option<String>, Query, description = "`json` or `patch`"),
     ),

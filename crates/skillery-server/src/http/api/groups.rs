@@ -8,7 +8,7 @@ use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 
 use super::orgs::org_not_found;
-use super::policy::{Seen, is_of, policy_of};
+use super::policy::{Seen, is_of, own};
 use super::publishers::still_admin;
 use crate::access::Caller;
 use crate::app::App;
@@ -42,12 +42,12 @@ pub async fn put(
     group: Segment,
     request: GroupRequest,
     seen: Seen,
-) -> Result<Option<GroupSummary>> {
+) -> Result<GroupSummary> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     if request.users.len() > MAX_GROUP_MEMBERS {
         return Err(invalid("users", format!("a group has at most {MAX_GROUP_MEMBERS} members")));
     }
-    let (place, name) = (namespace.clone(), group.clone());
+    let (place, name) = (namespace.clone(), group);
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -55,6 +55,10 @@ pub async fn put(
                 let actor = still_admin(tx, identity, &place).await?;
                 let around = groups::around(tx.connection(), &place).await?;
                 let own = around.iter().find(|set| set.group == name && is_of(&set.namespace, &place));
+                if own.is_some() && seen == Seen::Entry(None) {
+                    let detail = format!("`{place}` has a group `{name}` already");
+                    return Err(Failure::new(ProblemCode::StatusConflict, detail));
+                }
                 seen.check(own.map(|set| set.log_index), "the group")?;
                 let mut users = Vec::with_capacity(request.users.len());
                 for name in &request.users {
@@ -71,18 +75,18 @@ pub async fn put(
                 if before.is_none() && groups::count(tx, &place).await? >= MOST {
                     return Err(invalid("group", format!("`{place}` has {MOST} groups already")));
                 }
-                if before.as_ref() == Some(&users) {
-                    return Ok(());
+                if before.as_ref() != Some(&users) {
+                    let (namespace, group) = (place.to_string(), name.clone());
+                    let event = Event::GroupSet { namespace, group, users: users.clone() };
+                    let index = tx.append(Some(&actor), event);
+                    groups::set(tx, &place, &name, &users, index).await?;
                 }
-                let (namespace, group) = (place.to_string(), name.clone());
-                let event = Event::GroupSet { namespace, group, users: users.clone() };
-                let index = tx.append(Some(&actor), event);
-                groups::set(tx, &place, &name, &users, index).await
+                let around = groups::around(tx.connection(), &place).await?;
+                let set = around.into_iter().find(|set| set.group == name && is_of(&set.namespace, &place));
+                set.ok_or_else(|| Failure::internal("a group that was set a moment ago is not there"))
             })
         })
-        .await?;
-    let groups = policy_of(app, namespace).await?.groups;
-    Ok(groups.into_iter().rev().find(|known| known.group == group))
+        .await
 }
 
 /// Removes a group, which no policy of the namespace may ask for any more. For admins of the namespace.
@@ -98,12 +102,18 @@ pub async fn put(
 )]
 pub async fn remove(call: &Call, namespace: &Namespace, group: &str) -> Result<Response> {
     call.caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    drop_own(&call.app, &call.caller, namespace, group.parse()?).await?;
+    drop_own(&call.app, &call.caller, namespace, group.parse()?, Seen::Any).await?;
     Ok(done())
 }
 
 /// Removes a group of a namespace.
-pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace, group: Segment) -> Result<()> {
+pub async fn drop_own(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    group: Segment,
+    seen: Seen,
+) -> Result<()> {
     let identity = (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone();
     let (place, name) = (namespace.clone(), group);
     app.db
@@ -111,12 +121,14 @@ pub async fn drop_own(app: &App, caller: &Caller, namespace: &Namespace, group: 
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
                 let policies = approvals::policies(tx.connection(), &place).await?;
-                let own = policies.iter().find(|set| {
-                    set.namespace.parse::<Namespace>().is_ok_and(|namespace| namespace.key() == place.key())
-                });
-                if own.is_some_and(|set| set.policy.groups().any(|group| *group == name)) {
+                if own(&policies, &place).is_some_and(|set| set.policy.groups().any(|group| *group == name)) {
                     let detail = format!("the policy of `{place}` asks for `{name}`; change it first");
                     return Err(invalid("group", detail));
+                }
+                let around = groups::around(tx.connection(), &place).await?;
+                let set = around.iter().find(|set| set.group == name && is_of(&set.namespace, &place));
+                if set.is_some() {
+                    seen.check(set.map(|set| set.log_index), "the group")?;
                 }
                 if !groups::remove(tx, &place, &name).await? {
                     let detail = format!("`{place}` has no group `{name}` itself");

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{PolicyHistoryResponse, PolicyResponse};
+use skillery_core::api::{PolicyHistoryResponse, PolicyInForce, PolicyResponse};
 use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, PublishPolicy, Role, Scope};
 
@@ -136,7 +136,7 @@ pub async fn change(
                 orgs::find(tx.connection(), &place.org_key()).await?.ok_or_else(|| org_not_found(&place))?;
                 let actor = still_admin(tx, identity, &place).await?;
                 let set = table::policies(tx.connection(), &place).await?;
-                let own = set.iter().find(|set| is_of(&set.namespace, &place));
+                let own = own(&set, &place);
                 seen.check(own.map(|set| set.log_index), "the policy")?;
                 if own.is_some_and(|set| set.policy == policy) {
                     return Ok(());
@@ -179,7 +179,7 @@ pub async fn drop_own(
             Box::pin(async move {
                 let actor = still_admin(tx, identity, &place).await?;
                 let set = table::policies(tx.connection(), &place).await?;
-                let own = set.iter().find(|set| is_of(&set.namespace, &place));
+                let own = own(&set, &place);
                 seen.check(own.map(|set| set.log_index), "the policy")?;
                 if !table::remove_policy(tx, &place).await? {
                     let detail = format!("`{place}` demands nothing itself");
@@ -202,6 +202,11 @@ async fn check_groups(tx: &mut Tx, place: &Namespace, policy: &PublishPolicy) ->
         }
     }
     Ok(())
+}
+
+/// The policy that the namespace has itself, of those in force there.
+pub fn own<'a>(policies: &'a [PolicyInForce], namespace: &Namespace) -> Option<&'a PolicyInForce> {
+    policies.iter().find(|set| is_of(&set.namespace, namespace))
 }
 
 /// Whether the policy or group of this place is one of the namespace itself.

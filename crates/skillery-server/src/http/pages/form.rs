@@ -12,6 +12,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::http::call::Call;
+use crate::text::invalid;
 
 /// A form that was sent.
 pub struct Form {
@@ -62,6 +63,12 @@ impl Form {
         Some(self.text(name).trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// The entry of what the form was made from; none where there was nothing.
+    pub fn seen(&self) -> Result<Option<u64>> {
+        let number = self.filled("seen").map(|text| text.parse()).transpose();
+        number.map_err(|_| invalid("seen", "the form is none of this page"))
+    }
+
     /// All values of a field that may be sent several times.
     pub fn all<'form>(&'form self, name: &'form str) -> impl Iterator<Item = &'form str> {
         self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
@@ -81,6 +88,11 @@ impl Form {
     pub fn next(&self, otherwise: &str) -> String {
         local(&self.text("next")).map_or_else(|| otherwise.to_owned(), str::to_owned)
     }
+}
+
+/// A form whose action the page does not know.
+pub fn unknown() -> Failure {
+    invalid("action", "there is no such form here")
 }
 
 /// A path on this registry. An address elsewhere, or what a browser could take for one, is none.

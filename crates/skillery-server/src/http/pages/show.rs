@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use jiff::Timestamp;
 use skillery_core::api::ReportReason;
+use skillery_core::approval::Fact;
 use skillery_core::time::Time;
 
 /// How many there are of something.
@@ -39,6 +40,32 @@ impl Count for u32 {
 impl<T: Count> Count for &T {
     fn number(&self) -> i64 {
         (**self).number()
+    }
+}
+
+/// The first characters of a text, and how many there are besides; nothing where it has no more.
+pub fn cut(text: &str, most: usize) -> Option<(&str, usize)> {
+    let (end, _) = text.char_indices().nth(most)?;
+    let (start, rest) = text.split_at(end);
+    Some((start, rest.chars().count()))
+}
+
+/// What a text weighs as HTML, at most nearly.
+pub fn weight(text: &str) -> usize {
+    text.len() + text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count() * 4
+}
+
+/// What is true of a version, or has to be, for a policy to ask for something.
+pub fn fact(fact: Fact) -> &'static str {
+    match fact {
+        Fact::FirstVersion => "no version of its skill was released before",
+        Fact::NewPermissions => "it asks for new permissions",
+        Fact::FindingsNote => "the rules find something",
+        Fact::FindingsWarning => "the rules find a warning",
+        Fact::FindingsError => "the rules find an error",
+        Fact::ExternalDependency => "it needs a skill of another org",
+        Fact::Public => "everybody sees the skill",
+        Fact::Patch => "it is a patch",
     }
 }
 

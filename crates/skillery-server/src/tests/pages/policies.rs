@@ -317,17 +317,56 @@ async fn groups_are_made_changed_and_removed() {
     let answer = browser.post(GROUPS, &stale).await;
     assert_eq!(answer.status, 409);
     assert!(text(&answer).contains("the-reader</textarea>"), "{}", text(&answer));
+    // Who is in it by now is shown, and what another save would change.
+    for part in ["In it now: the-owner.", "takes out <del>the-owner</del>", "puts in <ins>the-reader</ins>"] {
+        assert!(text(&answer).contains(part), "{part}: {}", text(&answer));
+    }
+    // Nor is one removed that is not as it was looked at, nor is it done by a button that there is not.
+    let late = [("action", "remove"), ("group", "security"), ("confirm", "yes"), ("seen", seen.as_str())];
+    assert_eq!(browser.post(GROUPS, &late).await.status, 409);
+    let other = [("action", "other"), ("group", "security"), ("users", "")];
+    assert_eq!(browser.post(GROUPS, &other).await.status, 422);
+    let again = text(&browser.post(GROUPS, &add).await);
+    assert!(again.contains("has a group `security` already"), "{again}");
+    let newest = {
+        let page = browser.page(GROUPS).await;
+        assert!(page.contains("the-owner</textarea>"), "{page}");
+        self::seen(&page)
+    };
     let policy = json!({ "stages": [{ "name": "security", "group": "security" }] });
     app.put("/api/v1/orgs/acme/policy", ADMIN, policy).await.is(200);
-    let remove = [("action", "remove"), ("group", "security"), ("confirm", "yes")];
+    let remove = [("action", "remove"), ("group", "security"), ("seen", newest.as_str()), ("confirm", "yes")];
     assert_eq!(browser.post(GROUPS, &remove).await.status, 422);
     assert!(browser.page(GROUPS).await.contains("the policy asks for it"));
     app.delete("/api/v1/orgs/acme/policy", ADMIN).await.is(200);
-    assert!(text(&browser.post(GROUPS, &remove[..2]).await).contains("Remove the group security of acme?"));
+    assert!(text(&browser.post(GROUPS, &remove[..3]).await).contains("Remove the group security of acme?"));
     assert_eq!(browser.post(GROUPS, &remove).await.status, 303);
     assert!(browser.page(GROUPS).await.contains("There is no group here"));
     // Groups above are told, and changed where they are.
     app.put("/api/v1/orgs/acme/policy/groups/core", ADMIN, json!({ "users": ["the-owner"] })).await.is(200);
     let page = browser.page("/orgs/acme/inner/policy/groups").await;
     assert!(page.contains("Groups above") && page.contains("href=\"/orgs/acme/policy/groups\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_groups_are_named_and_opened_one_by_one() {
+    let app = TestApp::new().await;
+    let [_, _, admin, ..] = people(&app).await;
+    for number in 10..40 {
+        let path = format!("/api/v1/orgs/acme/policy/groups/g{number}");
+        app.put(&path, ADMIN, json!({ "users": ["the-owner"] })).await.is(200);
+    }
+    let mut browser = Browser::signed_in(&app, &admin).await;
+    let page = browser.page(GROUPS).await;
+    assert!(page.len() < 100_000, "{}", page.len());
+    assert!(page.contains("30 groups") && page.contains("id=\"users-g10\""), "{page}");
+    let closed = "href=\"/orgs/acme/policy/groups?group=g39\">1 member</a>";
+    assert!(page.contains(closed) && !page.contains("id=\"users-g39\""), "{page}");
+    let page = browser.page(&format!("{GROUPS}?group=g39")).await;
+    assert!(!page.contains(closed) && page.contains("id=\"users-g39\""), "{page}");
+    // A form that is refused is among those that are open.
+    let answer = browser
+        .post(GROUPS, &[("action", "set"), ("group", "g39"), ("users", "nobody-x"), ("seen", "1")])
+        .await;
+    assert!(text(&answer).contains("nobody-x</textarea>"), "{}", text(&answer));
 }

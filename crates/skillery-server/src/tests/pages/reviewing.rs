@@ -139,6 +139,8 @@ async fn what_changed_is_shown_to_who_may_have_both_versions() {
         assert!(page.contains(part), "{part}: {page}");
     }
     // The patch is for whoever sees the page, by the same cookie.
+    let one = rita.page(&format!("{DIFF}?file=gone.txt")).await;
+    assert!(one.contains("format=patch&#38;from=1.0.0&#38;path=gone.txt\""), "{one}");
     let patch = rita.get(&format!("{DIFF}?format=patch&from=1.0.0")).await;
     assert_eq!(
         (patch.status.as_u16(), patch.headers["content-type"].to_str().ok()),
@@ -604,4 +606,91 @@ async fn what_waits_is_listed_for_who_decides_and_who_asked() {
     location(&rita.post(REVIEW, &fields).await);
     assert!(!rita.page(path).await.contains("/1.1.0/review"));
     assert!(rita.page(&format!("{path}?show=all&namespace=acme")).await.contains("you approved it"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_no_buttons_that_are_always_refused() {
+    let app = TestApp::new().await;
+    let people = app.reviewed().await;
+    let has = |page: &str, words: [&str; 3]| words.map(|word| page.contains(&format!("value=\"{word}\"")));
+    const ALL: [&str; 3] = ["approve", "reject", "force"];
+    // One ladder counts signed approvals alone, another takes any: an unsigned one is refused.
+    app.demands(json!({ "approvals": 1 })).await;
+    let signed = json!({ "signed_reviews": true, "stages": [{ "name": "look" }, { "name": "late", "role": "admin" }] });
+    app.put("/api/v1/orgs/acme/team/policy", ADMIN, signed).await.is(200);
+    app.send_folder(&people.author, &asked("acme/team/tool", "1.0.0"), first()).await.is(202);
+    let path = "/acme/team/tool/versions/1.0.0/review";
+    let mut rita = Browser::signed_in(&app, &people.rita).await;
+    let page = rita.page(path).await;
+    assert_eq!(has(&page, ALL), [false, true, false], "{page}");
+    assert!(page.contains("skillery approve accept acme/team/tool 1.0.0 --sign"), "{page}");
+    // Namespaces that are written otherwise are the same.
+    app.put("/api/v1/orgs/acme/my-team/policy/groups/security", ADMIN, json!({ "users": ["rob"] }))
+        .await
+        .is(200);
+    let asks = json!({ "stages": [{ "name": "security", "group": "security" }] });
+    app.put("/api/v1/orgs/acme/my_team/policy", ADMIN, asks).await.is(200);
+    app.send_folder(&people.author, &asked("acme/my-team/tool", "1.0.0"), first()).await.is(202);
+    let page = rita.page("/acme/my-team/tool/versions/1.0.0/review").await;
+    assert!(page.contains("In the group: rob"), "{page}");
+    // Where an admin decides, a reviewer does not.
+    app.demands(json!({ "approvals": 1, "role": "admin" })).await;
+    let page = rita.page(REVIEW).await;
+    assert_eq!(has(&page, ALL), [false, false, false], "{page}");
+    assert!(page.contains("`admin` or above"), "{page}");
+    let digest = app.digest("1.1.0").await;
+    let digest = ("digest", digest.as_str());
+    let reject = [("action", "reject"), ("comment", "no"), digest, ("confirm", "yes")];
+    assert_eq!(rita.post(REVIEW, &reject).await.status, 403);
+    let page = Browser::signed_in(&app, &people.owner).await.page(REVIEW).await;
+    assert_eq!(has(&page, ALL), [true, true, true], "{page}");
+    // An admin of the registry decides by a role of their own alone.
+    app.delete("/api/v1/orgs/acme/members/admin", ADMIN).await.is(204);
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    assert_eq!(has(&admin.page(REVIEW).await, ALL), [false, false, false]);
+    assert_eq!(admin.post(REVIEW, &reject).await.status, 403);
+    app.member("acme", "admin", "admin").await;
+    assert_eq!(has(&admin.page(REVIEW).await, ALL), [true, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_approvals_link_to_what_is_there() {
+    let app = TestApp::new().await;
+    let people = app.reviewed().await;
+    let mut author = Browser::signed_in(&app, &people.author).await;
+    let list = "/account/approvals?show=mine-decided";
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
+    let mine = author.page("/account/approvals?show=mine").await;
+    assert!(
+        mine.contains("/acme/tool/versions/1.1.0/review") && mine.contains("/versions/1.1.0/diff"),
+        "{mine}"
+    );
+    let rejected = json!({ "decision": "rejected", "comment": "no" });
+    app.post("/api/v1/skills/acme/tool/versions/1.1.0/approvals", &people.rita, rejected).await.is(200);
+    let page = author.page(list).await;
+    assert!(page.contains("/acme/tool/versions/1.1.0/review") && !page.contains("/1.1.0/diff"), "{page}");
+    // Who left has no review to look at.
+    app.delete("/api/v1/orgs/acme/members/author", ADMIN).await.is(204);
+    let page = author.page(list).await;
+    assert!(page.contains("href=\"/acme/tool/versions/1.1.0\"") && !page.contains("/1.1.0/review"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_take_as_much_as_the_registry_does() {
+    let app = TestApp::with(|settings| {
+        settings.limits.review_comment_length = 9_001;
+        settings.limits.reason_length = 5_002;
+        settings.limits.changelog_length = 7_003;
+    })
+    .await;
+    let people = app.reviewed().await;
+    let page = Browser::signed_in(&app, &people.owner).await.page(REVIEW).await;
+    assert!(page.contains("maxlength=\"9001\"") && page.contains("maxlength=\"5002\""), "{page}");
+    let page = Browser::signed_in(&app, &people.author).await.page(REVIEW).await;
+    assert!(page.contains("maxlength=\"7003\""), "{page}");
+    // What is said stands without blanks around it, whichever way it was said.
+    let path = "/api/v1/skills/acme/tool/versions/1.1.0/approvals";
+    let reject = json!({ "decision": "rejected", "comment": "  no\n" });
+    let said = app.post(path, &people.rita, reject).await.is(200);
+    assert_eq!(said["decisions"][0]["comment"], "no");
 }

@@ -4,11 +4,13 @@ use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{ApprovalState, PendingVersion};
 use skillery_core::time::Time;
-use skillery_core::{Decision, Namespace};
+use skillery_core::{Decision, Namespace, VersionStatus};
 
 use super::super::frame::{Frame, page};
+use super::super::review::may_review;
 use super::super::show;
 use super::pager::Pager;
+use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::approvals::{Filter, listed};
 use crate::http::call::{Call, invalid_parameter};
@@ -22,6 +24,9 @@ struct ApprovalsPage {
     namespace: String,
     total: u64,
     pending: Vec<PendingVersion>,
+    /// Whether more may wait than is told.
+    truncated: bool,
+    caller: Caller,
     pager: Pager,
     now: Time,
 }
@@ -48,6 +53,17 @@ impl ApprovalsPage {
             text.append_pair("namespace", &self.namespace);
         }
         format!("/account/approvals?{}", text.finish())
+    }
+
+    /// The review of a version, where that is for the viewer: who left the namespace is shown the version alone.
+    fn place(&self, version: &PendingVersion) -> String {
+        let of = format!("/{}/versions/{}", version.id, version.version);
+        if may_review(&self.caller, &version.id, &version.publisher) { format!("{of}/review") } else { of }
+    }
+
+    /// Whether its files are handed out to somebody.
+    fn has_files(&self, version: &PendingVersion) -> bool {
+        !matches!(version.status, VersionStatus::Rejected | VersionStatus::Quarantined)
     }
 
     fn decided(&self, version: &PendingVersion) -> Option<&'static str> {
@@ -86,6 +102,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         pager: Pager::of(app, "/account/approvals", &query, rows, list.total),
         total: list.total,
         pending: list.pending,
+        truncated: list.truncated,
+        caller: caller.clone(),
         now: app.environment.now(),
         shown,
         namespace,

@@ -7,8 +7,9 @@ use skillery_core::api::{GroupRequest, GroupSummary};
 use skillery_core::approval::MAX_GROUP_MEMBERS;
 use skillery_core::{Namespace, ProblemCode, Role, Scope, Segment};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::review::few;
 use super::super::{notice, show};
 use super::ask;
 use super::namespace::Head;
@@ -30,8 +31,32 @@ struct GroupsPage {
     above: Vec<GroupSummary>,
     /// Names of groups that the policy of the namespace asks for.
     asked: Vec<String>,
+    /// Names of the groups whose members are shown: as many as there is room for.
+    open: Vec<String>,
     most: usize,
     tried: Tried,
+    /// Whether somebody else has changed the group that was tried.
+    is_stale: bool,
+}
+
+/// Bytes of members that are shown on a page, and what a group has around them.
+const ROOM: usize = 40_000;
+const AROUND: usize = 1_600;
+
+/// The groups that are shown with their members: the wanted one first, and as many others as there is room for.
+fn open(own: &[GroupSummary], wanted: &str) -> Vec<String> {
+    let mut room = ROOM;
+    let (first, others): (Vec<_>, Vec<_>) = own.iter().partition(|group| group.group.as_str() == wanted);
+    let mut open = Vec::new();
+    for group in first.into_iter().chain(others) {
+        let cost = AROUND + group.users.iter().map(|name| name.len() + 2).sum::<usize>();
+        if cost > room && !open.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(cost);
+        open.push(group.group.to_string());
+    }
+    open
 }
 
 impl GroupsPage {
@@ -42,6 +67,28 @@ impl GroupsPage {
     /// The form of a group is known by its name.
     fn is_tried(&self, group: &GroupSummary) -> bool {
         self.tried.is("set") && self.tried.sent("group") == group.group.as_str()
+    }
+
+    fn is_open(&self, group: &GroupSummary) -> bool {
+        self.open.iter().any(|name| name == group.group.as_str())
+    }
+
+    /// The names of those who are in a group above.
+    fn few(&self, group: &GroupSummary) -> String {
+        few(&group.users)
+    }
+
+    /// Who is in the group by now and is not typed, and who is typed and is not in it: what a save would change.
+    fn would(&self, group: &GroupSummary) -> Option<(Vec<String>, Vec<String>)> {
+        if !self.is_stale || !self.is_tried(group) {
+            return None;
+        }
+        let typed: Vec<&str> = names(self.tried.sent("users")).collect();
+        let is_typed = |name: &&String| typed.iter().any(|typed| typed.eq_ignore_ascii_case(name));
+        let out = group.users.iter().filter(|name| !is_typed(name)).cloned().collect();
+        let is_in = |typed: &&&str| group.users.iter().any(|name| name.eq_ignore_ascii_case(typed));
+        let new = typed.iter().filter(|typed| !is_in(typed)).map(|name| (*name).to_owned()).collect();
+        Some((out, new))
     }
 
     fn names(&self, group: &GroupSummary) -> String {
@@ -59,7 +106,8 @@ impl GroupsPage {
 
 /// The groups of a namespace, and of those above it.
 pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
-    render(&call.app, &call.caller, frame, namespace, (Tried::default(), StatusCode::OK)).await
+    let wanted = call.parameter("group").unwrap_or_default();
+    render(&call.app, &call.caller, frame, namespace, &wanted, (Tried::default(), StatusCode::OK)).await
 }
 
 async fn render(
@@ -67,16 +115,20 @@ async fn render(
     caller: &Caller,
     frame: Frame,
     namespace: &Namespace,
+    wanted: &str,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "policy").await?;
     let response = policy_api::of_namespace(app, caller, namespace).await?;
-    let policy = response.policies.iter().find(|set| is_of(&set.namespace, namespace));
+    let policy = policy_api::own(&response.policies, namespace);
     let asked = policy.map(|set| set.policy.groups().map(ToString::to_string).collect());
-    let (own, above) = response.groups.into_iter().partition(|group| is_of(&group.namespace, namespace));
+    let (own, above): (Vec<GroupSummary>, _) =
+        response.groups.into_iter().partition(|group| is_of(&group.namespace, namespace));
     let template = GroupsPage {
         frame: frame.titled(format!("Groups of {namespace}")).part("orgs"),
         head,
+        open: open(&own, wanted),
+        is_stale: status == StatusCode::CONFLICT && tried.is("set"),
         own,
         above,
         asked: asked.unwrap_or_default(),
@@ -101,21 +153,25 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
                 return ask::ask(frame, &form, question, text, "Remove it", &path);
             }
             match name.parse::<Segment>() {
-                Ok(group) => api::drop_own(app, caller, namespace, group).await.map(|()| "removed"),
+                Ok(group) => {
+                    let seen = Seen::Entry(form.seen()?);
+                    api::drop_own(app, caller, namespace, group, seen).await.map(|()| "removed")
+                }
                 Err(error) => Err(error.into()),
             }
         }
-        _ => set(&form, namespace, &name).await.map(|()| "saved"),
+        "set" | "add" => set(&form, namespace, &name).await.map(|()| "saved"),
+        _ => return Err(form::unknown()),
     };
     match outcome {
         Ok(word) => Ok(see_other(&notice::with(&path, word))),
         Err(failure) if failure.code() == ProblemCode::UserNotFound => {
             let shown = Tried::of(&form, failure, "users");
-            render(app, caller, frame, namespace, shown).await
+            render(app, caller, frame, namespace, &name, shown).await
         }
         Err(failure) => {
             let shown = Tried::new(&form, failure, "group")?;
-            render(app, caller, frame, namespace, shown).await
+            render(app, caller, frame, namespace, &name, shown).await
         }
     }
 }
@@ -124,14 +180,12 @@ async fn set(form: &Form, namespace: &Namespace, name: &str) -> Result<()> {
     let group =
         name.parse().map_err(|error: skillery_core::id::IdError| invalid("group", error.to_string()))?;
     // A group that is new must not be there; one that is changed must be as it was looked at.
-    let seen = match form.filled("seen") {
-        None => None,
-        Some(text) => {
-            Some(text.parse::<u64>().map_err(|_| invalid("group", "the form is none of this page"))?)
-        }
-    };
-    let users = form.text("users");
-    let users = users.split(|sign: char| sign.is_whitespace() || sign == ',').filter(|name| !name.is_empty());
-    let request = GroupRequest { users: users.map(str::to_owned).collect() };
+    let seen = form.seen()?;
+    let request = GroupRequest { users: names(&form.text("users")).map(str::to_owned).collect() };
     api::put(&form.app, &form.caller, namespace, group, request, Seen::Entry(seen)).await.map(drop)
+}
+
+/// The names in a text.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|sign: char| sign.is_whitespace() || sign == ',').filter(|name| !name.is_empty())
 }

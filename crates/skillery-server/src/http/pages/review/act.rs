@@ -8,7 +8,7 @@ use skillery_core::api::{
 use skillery_core::{Decision, ProblemCode, SkillId, Version};
 
 use super::super::desk::{Tried, ask, is_answered};
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other};
 use super::super::notice;
 use super::asked::Asked;
@@ -84,13 +84,10 @@ async fn act(form: &Form, frame: &Frame, id: &SkillId, version: &Version, path: 
     let (app, caller) = (&form.app, &form.caller);
     let text = |name: &str| form.text(name).trim().to_owned();
     let thread = text("thread");
-    let here = |place: &str| match form.next(path) {
-        next if next.starts_with(path) => (next, place.to_owned()),
-        _ => (path.to_owned(), place.to_owned()),
-    };
     let at = |word: &'static str, place: &str| {
-        let (address, place) = here(place);
-        Done::At(address, word, place)
+        let next = form.next(path);
+        let address = if next.starts_with(path) { next } else { path.to_owned() };
+        Done::At(address, word, place.to_owned())
     };
     match &*form.text("action") {
         "say" => {
@@ -159,7 +156,7 @@ async fn act(form: &Form, frame: &Frame, id: &SkillId, version: &Version, path: 
             changelog::set(app, caller, id, version, request).await?;
             Ok(at("saved", ""))
         }
-        _ => Err(invalid("action", "the form says nothing that this page knows")),
+        _ => Err(form::unknown()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is said of two versions and differs, as far as a page has room for it: the rest is counted.
 
+use super::super::show::{cut, weight};
 use skillery_core::api::{DependencyDiff, DiffResponse, FieldDiff, PermissionDiff, VersionFinding};
 
 /// Rows of a kind.
@@ -8,6 +9,11 @@ const ROWS: usize = 30;
 const VALUES: usize = 20;
 /// Characters of a value.
 const VALUE: usize = 400;
+/// Bytes of all that is asked to be allowed, which an author chooses.
+const ALLOWED: usize = 25_000;
+/// What a row and a value of it have around their texts.
+const ROW: usize = 180;
+const AROUND: usize = 32;
 
 /// A list of which some is left out.
 #[derive(Debug)]
@@ -25,9 +31,26 @@ impl<T> Few<T> {
         Self { shown: all, left }
     }
 
+    /// As many as there is room for.
+    fn fitting(mut all: Vec<T>, most: usize, room: &mut usize, weight: impl Fn(&T) -> usize) -> Self {
+        let fits = |one: &&T| match room.checked_sub(weight(one)) {
+            Some(left) => {
+                *room = left;
+                true
+            }
+            None => {
+                *room = 0;
+                false
+            }
+        };
+        let (total, shown) = (all.len(), all.iter().take(most).take_while(fits).count());
+        all.truncate(shown);
+        Self { shown: all, left: total - shown }
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.shown.is_empty()
+        self.len() == 0
     }
 
     /// How many there are.
@@ -67,15 +90,19 @@ impl Changes {
     pub fn of(diff: DiffResponse) -> Self {
         let DiffResponse { permissions, fields, dependencies, findings, .. } = diff;
         // What is asked for anew comes before what is not asked for any more.
-        let mut permissions: Vec<Permission> = permissions.into_iter().map(permission).collect();
+        let mut permissions = permissions;
         permissions.sort_by_key(|permission| permission.added.is_empty());
+        let mut room = ALLOWED;
+        let rows = Few::fitting(permissions, ROWS, &mut room, |row| ROW + weight(&row.path));
+        let shown = rows.shown.into_iter().map(|row| permission(row, &mut room)).collect();
+        let permissions = Few { shown, left: rows.left };
         let field = |field: FieldDiff| FieldDiff {
             field: field.field,
-            before: field.before.as_deref().map(cut),
-            after: field.after.as_deref().map(cut),
+            before: field.before.as_deref().map(short),
+            after: field.after.as_deref().map(short),
         };
         Self {
-            permissions: Few::of(permissions, ROWS),
+            permissions,
             fields: Few::of(fields.into_iter().map(field).collect(), ROWS),
             dependencies: Few::of(dependencies, ROWS),
             findings: Few::of(findings, ROWS),
@@ -91,7 +118,7 @@ impl Changes {
     }
 }
 
-fn permission(diff: PermissionDiff) -> Permission {
+fn permission(diff: PermissionDiff, room: &mut usize) -> Permission {
     let PermissionDiff { path, permission, added, removed } = diff;
     let what = match permission.as_str() {
         "read" => "read files",
@@ -109,13 +136,38 @@ fn permission(diff: PermissionDiff) -> Permission {
         "unreadable" => "cannot be read",
         other => other,
     };
-    let values = |values: Vec<String>| Few::of(values.iter().map(|value| cut(value)).collect(), VALUES);
-    Permission { path, what: what.to_owned(), added: values(added), removed: values(removed) }
+    let mut values = |values: Vec<String>| {
+        let values = values.iter().map(|value| short(value)).collect();
+        Few::fitting(values, VALUES, room, |value: &String| AROUND + weight(value))
+    };
+    let (added, removed) = (values(added), values(removed));
+    Permission { path, what: what.to_owned(), added, removed }
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(VALUE) {
-        Some((end, _)) => format!("{} … ({} characters)", &text[..end], text.chars().count()),
+fn short(text: &str) -> String {
+    match cut(text, VALUE) {
+        Some((start, left)) => format!("{start} … (and {left} characters)"),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_has_a_bounded_size_and_the_rest_is_counted() {
+        let row = |number: usize| PermissionDiff {
+            path: format!("scripts/{number}.py"),
+            permission: "hosts".to_owned(),
+            added: (0..60).map(|value| format!("{value}{}", "\"".repeat(900))).collect(),
+            removed: vec!["<".repeat(900); 60],
+        };
+        let mut room = ALLOWED;
+        let rows: Vec<Permission> = (0..40).map(|number| permission(row(number), &mut room)).collect();
+        let weights = rows.iter().flat_map(|row| row.added.shown.iter().chain(&row.removed.shown));
+        assert!(weights.map(|value| weight(value)).sum::<usize>() < ALLOWED);
+        assert!(rows.iter().all(|row| row.added.len() == 60 && row.removed.len() == 60));
+        assert!(rows[0].added.left > 0 && rows[39].added.shown.is_empty() && !rows[39].added.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{DiffResponse, DiffSide, VersionSummary};
+use skillery_core::api::{DiffResponse, VersionSummary};
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version, VersionStatus};
 
@@ -12,7 +12,7 @@ use super::super::show;
 use super::super::skill::Header;
 use super::asked::Asked;
 use super::changes::Changes;
-use super::lines::{FileView, Files, Line, Room, Row, Shown, laid_out};
+use super::lines::{FileView, Files, Room, Row, Shown, laid_out};
 use super::may_review;
 use super::talking::Talking;
 use crate::access::Caller;
@@ -48,7 +48,7 @@ pub struct Shows {
     pub hidden: u64,
     /// Whether lines are left out somewhere.
     pub truncated: bool,
-    /// The address of the patch.
+    /// The address of the patch: of the one file that is shown, else of all.
     pub patch: String,
 }
 
@@ -65,7 +65,10 @@ impl Shows {
         let diff = review::diff(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
         let from = diff.from.as_ref().map(|end| end.version.clone());
         let named = from.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        let patch = format!("/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
+        let mut patch = format!("/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
+        if let Some(file) = &asked.file {
+            patch += &format!("&path={}", encoded(file));
+        }
         let asked = asked.clone();
         let turn = app.reading.turn().await?;
         turn.work(move || {
@@ -86,6 +89,16 @@ impl Shows {
             })
         })
         .await
+    }
+
+    /// Where a file is as it is in the newer version, or where that has none in the older one.
+    pub fn whole(&self, id: &SkillId, version: &Version, file: &FileView) -> Option<String> {
+        let (version, file) = match (&file.file.after, &file.file.before, &self.from) {
+            (Some(file), ..) => (version, file),
+            (None, Some(file), Some(from)) => (from, file),
+            _ => return None,
+        };
+        Some(format!("/{id}/versions/{version}/files/{}", encoded(&file.path)))
     }
 }
 
@@ -110,26 +123,6 @@ impl DiffPage {
     fn is_from(&self, version: &Version) -> bool {
         self.shows.from.as_ref() == Some(version)
     }
-
-    /// Where a file is as it is in the newer version, or where that has none in the older one.
-    fn whole(&self, file: &FileView) -> Option<String> {
-        whole(&self.header.id, &self.version, self.shows.from.as_ref(), file)
-    }
-
-    fn anchor(&self, place: impl show::Count, line: &Line) -> String {
-        let side = if line.side() == DiffSide::New { "n" } else { "o" };
-        format!("f{}{side}{}", self.shows.files.offset as i64 + place.number(), line.number())
-    }
-}
-
-/// Where a file is as it is in the newer version, or where that has none in the older one.
-pub fn whole(id: &SkillId, version: &Version, from: Option<&Version>, file: &FileView) -> Option<String> {
-    let (version, file) = match (&file.file.after, &file.file.before, from) {
-        (Some(file), ..) => (version, file),
-        (None, Some(file), Some(from)) => (from, file),
-        _ => return None,
-    };
-    Some(format!("/{id}/versions/{version}/files/{}", encoded(&file.path)))
 }
 
 /// Menus have so many versions, the highest of them.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use skillery_core::api::{DiffResponse, DiffSide, FileChange, FileDiff, Hunk, HunkLine, LineKind};
 
 use super::super::highlight;
-use super::super::show::escaped;
+use super::super::show::{Count, escaped};
 use super::asked::{Asked, At};
 
 /// Characters of a line that are shown.
@@ -178,6 +178,14 @@ pub struct Files {
     pub is_one: bool,
 }
 
+impl Files {
+    /// What links call a line of the file at this place on the page.
+    pub fn anchor(&self, place: impl Count, line: &Line) -> String {
+        let side = if line.side() == DiffSide::New { "n" } else { "o" };
+        format!("f{}{side}{}", self.offset as i64 + place.number(), line.number())
+    }
+}
+
 /// Lays the files of a diff out on a page.
 pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Room) -> Files {
     let mut files = std::mem::take(&mut diff.files);
@@ -312,6 +320,9 @@ fn marked(text: &str) -> String {
 /// Tells kinds of words in the rows, as far as there is room: of lines that one version has, one after the other.
 fn colour(path: &str, pieces: &[Piece<'_>], rows: &mut [Row], left: &mut Left) {
     for side in [DiffSide::Old, DiffSide::New] {
+        if left.room.colours == 0 {
+            return;
+        }
         let is_of = |line: &HunkLine| match side {
             DiffSide::Old => line.new.is_none() || line.old.is_some(),
             DiffSide::New => line.new.is_some(),
@@ -325,15 +336,22 @@ fn colour(path: &str, pieces: &[Piece<'_>], rows: &mut [Row], left: &mut Left) {
                 _ => None,
             })
             .collect();
-        let text: Vec<&str> = lines.iter().map(|(_, line)| line.text.as_str()).collect();
+        // Lines that are cut stay plain, and are not looked at beyond what is shown of them.
+        let shown =
+            |line: &&HunkLine| line.text.char_indices().nth(LINE).map_or(line.text.len(), |(end, _)| end);
+        let text: Vec<&str> = lines.iter().map(|(_, line)| &line.text[..shown(line)]).collect();
         let html = highlight::lines(path, &text.join("\n"), left.deadline);
         for ((place, source), html) in lines.into_iter().zip(html.split('\n')) {
             let Row::Line(line) = &mut rows[place] else { continue };
             // Lines that both have are told once, by the newer file.
             let is_first = side == DiffSide::New || source.new.is_none();
             let more = html.len().saturating_sub(line.html.len());
-            if !is_first || source.hidden > 0 || line.cut > 0 || more > left.room.colours {
+            if !is_first || source.hidden > 0 || line.cut > 0 {
                 continue;
+            }
+            if more > left.room.colours {
+                left.room.colours = 0;
+                return;
             }
             left.room.colours -= more;
             html.clone_into(&mut line.html);

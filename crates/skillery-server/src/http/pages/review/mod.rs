@@ -21,7 +21,7 @@ pub use act::change;
 pub use compare::{DIFF, show as diff};
 pub use findings::{Counts, FINDINGS, counts, show as findings};
 pub use show::{REVIEW, show};
-pub use standing::needs;
+pub use standing::{few, needs};
 
 /// Whether the review of a version by this publisher is for the caller: reviewers of the namespace, and whoever published it
 /// and is a member still.

@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{ApprovalsResponse, DiffSide, VersionDetail};
+use skillery_core::api::{ApprovalsResponse, VersionDetail};
 use skillery_core::approval::Notice;
+use skillery_core::id::key_contains;
 use skillery_core::time::Time;
 use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
@@ -13,15 +14,15 @@ use super::super::frame::{Frame, with_status};
 use super::super::show;
 use super::super::skill::Header;
 use super::asked::Asked;
-use super::compare::{Shows, whole};
+use super::compare::Shows;
 use super::findings::{Counts, counts};
-use super::lines::{FileView, Line, Room, Row, Shown};
-use super::standing::{Stage, Step, fact, history, stages};
+use super::lines::{FileView, Room, Row, Shown};
+use super::standing::{Stage, Step, history, stages};
 use super::talking::{Stands, Talk, Talking, Viewer, is_of_file, stands_on};
 use super::{may_review, standing, thread};
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::{Asked as Person, asks_for};
+use crate::approvals::{Asked as Person, Worth, asks_for};
 use crate::db::groups;
 use crate::db::review::ThreadPlace;
 use crate::failure::Result;
@@ -61,8 +62,13 @@ struct May {
 }
 
 impl May {
-    fn decide(&self) -> bool {
+    /// Whether there is a button.
+    fn press(&self) -> bool {
         self.approve || self.refuse
+    }
+
+    fn decide(&self) -> bool {
+        self.press() || self.command.is_some()
     }
 }
 
@@ -95,23 +101,15 @@ struct ReviewPage {
     pager: Pager,
     open: usize,
     tried: Tried,
+    /// Characters of a reason, and of what changed, at most.
+    most_reason: usize,
+    most_changelog: usize,
     now: Time,
 }
 
 impl ReviewPage {
-    fn whole(&self, file: &FileView) -> Option<String> {
-        let from = self.shows.as_ref().and_then(|shows| shows.from.as_ref());
-        whole(&self.header.id, &self.version, from, file)
-    }
-
-    fn anchor(&self, place: impl show::Count, line: &Line) -> String {
-        let side = if line.side() == DiffSide::New { "n" } else { "o" };
-        let offset = self.shows.as_ref().map_or(0, |shows| shows.files.offset);
-        format!("f{}{side}{}", offset as i64 + place.number(), line.number())
-    }
-
     fn facts(&self) -> Vec<&'static str> {
-        self.standing.facts.iter().flatten().map(|known| fact(*known)).collect()
+        self.standing.facts.iter().flatten().map(|known| show::fact(*known)).collect()
     }
 
     fn held(&self) -> Option<&'static str> {
@@ -154,7 +152,7 @@ impl ReviewPage {
     /// Whether what was refused stands beside no form: the form may be gone with what others have done meanwhile.
     fn is_homeless(&self) -> bool {
         let is_shown = (self.tried.is("say") && self.talking.may_say)
-            || (self.is_decided() && self.may.decide())
+            || (self.is_decided() && self.may.press())
             || (self.tried.is("force") && self.may.force)
             || (self.tried.is("changelog") && self.may.tell);
         !self.tried.reason().is_empty() && !is_shown
@@ -248,6 +246,7 @@ pub async fn render(
         here: asked.same(&path),
         path: path.clone(),
         may_say: viewer.may_say,
+        most: app.settings.limits.review_comment_length,
         talks,
         at: asked.at.clone().filter(|_| viewer.may_say),
         against: shows.as_ref().and_then(|shows| shows.from.clone()),
@@ -260,6 +259,8 @@ pub async fn render(
         stages: stages(&standing, &groups),
         pager: thread::pager(&path, rows, total),
         now: app.environment.now(),
+        most_reason: app.settings.limits.reason_length,
+        most_changelog: app.settings.limits.changelog_length,
         version: version.clone(),
         header,
         path,
@@ -287,8 +288,7 @@ async fn talks(
 ) -> Result<Vec<Talk>> {
     let from = shows.and_then(|shows| shows.from.as_ref());
     let is_shown = |place: &&ThreadPlace| {
-        let stands =
-            Stands { path: place.path.as_deref(), line: place.line, against: place.against.as_ref() };
+        let stands = Stands::from(*place);
         let on_file = |file: &FileView| {
             is_of_file(&stands, from, file)
                 || file
@@ -342,8 +342,13 @@ async fn may(
     let mine = standing.decisions.iter().find(|decision| decision.user == identity.user.name);
     may.tell = is_publisher
         && caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok()
-        && (is_pending || detail.summary.changelog.is_none());
-    may.force = is_pending && caller.require_role(Scope::Admin, Role::Owner, &namespace).is_ok();
+        && ((is_pending && standing.held_for.is_none()) || detail.summary.changelog.is_none());
+    // The log names the role by which somebody decides: being an admin of the registry is none.
+    let key = namespace.key();
+    let held = identity.roles.iter().filter(|(place, _)| key_contains(place, &key));
+    let own = held.map(|(_, role)| *role).max();
+    may.force =
+        is_pending && own.is_some() && caller.require_role(Scope::Admin, Role::Owner, &namespace).is_ok();
     let wants_look = is_published
         && (standing.due_since.is_some()
             || detail.summary.notice.is_some_and(|notice| matches!(notice, Notice::Due | Notice::Forced)));
@@ -360,6 +365,12 @@ async fn may(
         };
         return Ok(may);
     }
+    let lowest = standing.stages.iter().map(|stage| stage.role).min().unwrap_or(Role::Reviewer);
+    if own < Some(lowest) {
+        may.why_not =
+            format!("Whoever decides about it has a role of their own in {namespace}, `{lowest}` or above.");
+        return Ok(may);
+    }
     may.refuse = is_pending;
     let by = format!("signed by {}", identity.user.name);
     if detail.signatures.iter().any(|signature| signature.level == by) && !is_publisher {
@@ -372,19 +383,20 @@ async fn may(
     }
     let person = Person { user: &identity.user.id, roles: &identity.roles };
     let answers = asks_for(&app.db, &person, &[(id, version)], app.environment.now()).await?;
-    if answers.contains(&true) {
-        let signed = standing.stages.iter().any(|stage| stage.is_open && stage.signed);
-        may.command = signed.then(|| format!("skillery approve accept {id} {version} --sign"));
+    match (answers.first(), mine) {
+        (Some(Worth::Plain), _) => may.approve = true,
         // A browser has no key of the reviewer.
-        may.approve = !signed || standing.stages.iter().any(|stage| stage.is_open && !stage.signed);
-        return Ok(may);
-    }
-    may.why_not = match mine {
-        Some(mine) if mine.decision == Decision::Approved && mine.counts => {
-            "Your approval counts. It waits for others.".to_owned()
+        (Some(Worth::Signed), _) => {
+            may.command = Some(format!("skillery approve accept {id} {version} --sign"));
         }
-        _ => "No stage that is open asks for you: you are not of whom it asks, or you counted for an earlier one."
-            .to_owned(),
-    };
+        (_, Some(mine)) if mine.decision == Decision::Approved && mine.counts => {
+            may.why_not = "Your approval counts. It waits for others.".to_owned();
+        }
+        _ => {
+            may.why_not =
+                "No stage that is open asks for you: you are not of whom it asks, or you counted for an earlier one."
+                    .to_owned();
+        }
+    }
     Ok(may)
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use skillery_core::api::{ApprovalsResponse, GroupSummary, StageStanding};
-use skillery_core::approval::{Fact, HeldFor};
+use skillery_core::approval::HeldFor;
 use skillery_core::event::Event;
 use skillery_core::time::Time;
 use skillery_core::{Role, VersionStatus};
 
 use super::super::show;
 use crate::app::App;
+use crate::approvals::key_of;
 use crate::db::log;
 use crate::failure::{Failure, Result};
 
@@ -45,7 +46,9 @@ pub fn stages(standing: &ApprovalsResponse, groups: &[GroupSummary]) -> Vec<Stag
 fn told(before: &[StageStanding], stage: &StageStanding, groups: &[GroupSummary], waits: bool) -> Stage {
     let given = stage.given.len();
     let missing = (stage.approvals as usize).saturating_sub(given);
-    let blocker = before.iter().find(|other| other.namespace == stage.namespace && !other.is_complete);
+    // Groups and policies of a namespace may have written it otherwise.
+    let place = key_of(&stage.namespace);
+    let blocker = before.iter().find(|other| key_of(&other.namespace) == place && !other.is_complete);
     let (state, missing) = match (stage.is_complete, stage.is_open) {
         (true, _) => ("done", String::new()),
         (false, true) if missing == 0 => {
@@ -60,8 +63,7 @@ fn told(before: &[StageStanding], stage: &StageStanding, groups: &[GroupSummary]
         },
     };
     let members = stage.group.as_ref().and_then(|group| {
-        let found =
-            groups.iter().find(|known| known.namespace == stage.namespace && known.group == *group)?;
+        let found = groups.iter().find(|known| key_of(&known.namespace) == place && known.group == *group)?;
         Some(few(&found.users))
     });
     Stage {
@@ -81,7 +83,7 @@ fn told(before: &[StageStanding], stage: &StageStanding, groups: &[GroupSummary]
 }
 
 /// Some names of many.
-fn few(names: &[String]) -> String {
+pub fn few(names: &[String]) -> String {
     const MOST: usize = 12;
     match names {
         [] => "nobody".to_owned(),
@@ -99,10 +101,9 @@ pub fn needs(approvals: u32, role: Role, group: Option<String>, signed: bool) ->
         Role::Admin => "admin",
         _ => "reviewer",
     };
-    let mut text = match approvals {
-        1 => format!("1 {who}{}", if role == Role::Owner { "" } else { " or above" }),
-        many => format!("{many} {who}s{}", if role == Role::Owner { "" } else { " or above" }),
-    };
+    let more = if approvals == 1 { "" } else { "s" };
+    let above = if role == Role::Owner { "" } else { " or above" };
+    let mut text = format!("{approvals} {who}{more}{above}");
     if let Some(group) = group {
         text += &format!(" of the group {group}");
     }
@@ -110,20 +111,6 @@ pub fn needs(approvals: u32, role: Role, group: Option<String>, signed: bool) ->
         text += ", by signed reviews";
     }
     text
-}
-
-/// What a fact means.
-pub fn fact(fact: Fact) -> &'static str {
-    match fact {
-        Fact::FirstVersion => "no version was released before",
-        Fact::NewPermissions => "it asks for new permissions",
-        Fact::FindingsNote => "the rules found notes",
-        Fact::FindingsWarning => "the rules found warnings",
-        Fact::FindingsError => "the rules found errors",
-        Fact::ExternalDependency => "it needs a skill of another org",
-        Fact::Public => "everybody sees the skill",
-        Fact::Patch => "it is a patch",
-    }
 }
 
 /// Why it waits again.
@@ -154,12 +141,15 @@ pub struct Step {
 
 /// Entries that are told.
 const STEPS: usize = 60;
+/// Characters of what was said with one, and bytes of all of it.
+const SAID: usize = 600;
+const ALL_SAID: usize = 12_000;
 
 /// What happened to a version, the last first.
 pub async fn history(app: &App, standing: &ApprovalsResponse) -> Result<Vec<Step>> {
     let decisions: BTreeMap<u64, _> =
         standing.decisions.iter().map(|decision| (decision.log_index, decision)).collect();
-    let mut steps = Vec::new();
+    let (mut steps, mut room) = (Vec::new(), ALL_SAID);
     for (index, opening, name) in
         log::of_version(&app.db, &standing.id.key(), &standing.version, STEPS).await?
     {
@@ -172,11 +162,22 @@ pub async fn history(app: &App, standing: &ApprovalsResponse) -> Result<Vec<Step
         let forced = standing.forced.as_ref().filter(|forced| forced.log_index == index);
         let said = decision.map(|decision| decision.comment.clone());
         let said = said.or_else(|| forced.map(|forced| forced.reason.clone())).unwrap_or_default();
+        let said = match show::cut(&said, SAID) {
+            Some((start, _)) => format!("{start} …"),
+            None => said,
+        };
+        let said = match room.checked_sub(show::weight(&said)) {
+            Some(left) => {
+                room = left;
+                said
+            }
+            None => "…".to_owned(),
+        };
         steps.push(Step {
             at: entry.time,
             who: name.unwrap_or_else(|| "The registry".to_owned()),
             what: words(&entry.event),
-            said: cut(&said),
+            said,
             // An earlier approval of the same reviewer has a later one in its place.
             counts: is_approval.then(|| decision.is_some_and(|decision| decision.counts)),
             signed: decision.is_some_and(|decision| decision.signed),
@@ -184,14 +185,6 @@ pub async fn history(app: &App, standing: &ApprovalsResponse) -> Result<Vec<Step
         });
     }
     Ok(steps)
-}
-
-fn cut(text: &str) -> String {
-    const MOST: usize = 600;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 fn words(event: &Event) -> &'static str {

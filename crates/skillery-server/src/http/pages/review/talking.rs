@@ -4,9 +4,11 @@ use skillery_core::api::{DiffSide, EarlierText, ReviewComment, ReviewThread};
 use skillery_core::time::Time;
 use skillery_core::{Role, Scope, SkillId, Version};
 
+use super::super::show::{cut, weight};
 use super::asked::{Asked, At};
 use super::lines::{FileView, Line, Row};
 use crate::access::Caller;
+use crate::db::review::ThreadPlace;
 
 /// Characters of a comment where it stands beside others; all of it is on the page of its thread.
 const TEXT: usize = 1_200;
@@ -120,21 +122,12 @@ impl Talk {
     }
 }
 
-/// What a text weighs as HTML, at most nearly.
-fn weight(text: &str) -> usize {
-    text.len() + text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count() * 4
-}
-
 fn one(comment: ReviewComment, viewer: &Viewer, is_whole: bool) -> Said {
     let is_own = comment.author == viewer.name;
     let is_there = comment.text.is_some();
-    let (mut text, mut cut) = (comment.text, 0);
-    if let Some(whole) = text.as_mut().filter(|_| !is_whole)
-        && let Some((end, _)) = whole.char_indices().nth(TEXT)
-    {
-        cut = whole[end..].chars().count();
-        whole.truncate(end);
-    }
+    let short = comment.text.as_deref().filter(|_| !is_whole).and_then(|text| cut(text, TEXT));
+    let short = short.map(|(start, left)| (start.to_owned(), left));
+    let (text, cut) = short.map_or((comment.text, 0), |(start, left)| (Some(start), left));
     Said {
         id: comment.id,
         author: comment.author,
@@ -157,6 +150,8 @@ pub struct Talking {
     pub path: String,
     /// Whether something may be said.
     pub may_say: bool,
+    /// Characters of what is said, at most.
+    pub most: usize,
     /// Threads that are shown.
     pub talks: Vec<Talk>,
     /// Where a form is open.
@@ -172,12 +167,12 @@ pub struct Talking {
 impl Talking {
     /// Threads on a line.
     pub fn on(&self, from: Option<&Version>, file: &FileView, line: &Line) -> Vec<&Talk> {
-        self.talks.iter().filter(|talk| stands_on(&place(talk), from, file, line)).collect()
+        self.talks.iter().filter(|talk| stands_on(&Stands::from(*talk), from, file, line)).collect()
     }
 
     /// Threads on a file as a whole.
     pub fn about(&self, from: Option<&Version>, file: &FileView) -> Vec<&Talk> {
-        self.talks.iter().filter(|talk| is_of_file(&place(talk), from, file)).collect()
+        self.talks.iter().filter(|talk| is_of_file(&Stands::from(*talk), from, file)).collect()
     }
 
     /// Threads on the version as a whole.
@@ -250,8 +245,16 @@ pub struct Stands<'a> {
     pub against: Option<&'a Version>,
 }
 
-fn place(talk: &Talk) -> Stands<'_> {
-    Stands { path: talk.path.as_deref(), line: talk.line, against: talk.against.as_ref() }
+impl<'a> From<&'a ThreadPlace> for Stands<'a> {
+    fn from(place: &'a ThreadPlace) -> Self {
+        Self { path: place.path.as_deref(), line: place.line, against: place.against.as_ref() }
+    }
+}
+
+impl<'a> From<&'a Talk> for Stands<'a> {
+    fn from(talk: &'a Talk) -> Self {
+        Self { path: talk.path.as_deref(), line: talk.line, against: talk.against.as_ref() }
+    }
 }
 
 /// Whether a thread stands on this line of a diff.

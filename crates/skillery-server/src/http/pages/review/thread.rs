@@ -37,6 +37,8 @@ struct ThreadPage {
     line: Option<String>,
     next: Option<String>,
     may_say: bool,
+    /// Characters of what is said, at most.
+    most: usize,
     tried: Tried,
     now: Time,
 }
@@ -122,6 +124,7 @@ pub async fn show(
         about: about(place),
         version: version.clone(),
         may_say: viewer.may_say,
+        most: app.settings.limits.review_comment_length,
         now: app.environment.now(),
         header,
         path,

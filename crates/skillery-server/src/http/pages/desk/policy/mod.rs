@@ -11,12 +11,12 @@ mod typed;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{GroupSummary, PolicyInForce, PolicyResponse};
+use skillery_core::api::{GroupSummary, PolicyInForce};
 use skillery_core::approval::{Fact, MAX_APPROVALS, MAX_DAYS, MAX_STAGES, Overdue, Preset};
 use skillery_core::time::Time;
 use skillery_core::{Namespace, ProblemCode, PublishPolicy, Role, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -84,7 +84,7 @@ impl PolicyPage {
     }
 
     fn condition(&self, fact: &Fact) -> &'static str {
-        told::condition(*fact)
+        show::fact(*fact)
     }
 
     fn overdues(&self) -> &'static [Overdue] {
@@ -127,10 +127,6 @@ fn preset_words(preset: Preset) -> &'static str {
     }
 }
 
-fn own_of<'a>(response: &'a PolicyResponse, namespace: &Namespace) -> Option<&'a PolicyInForce> {
-    response.policies.iter().find(|set| is_of(&set.namespace, namespace))
-}
-
 /// What is demanded of versions that are published there.
 pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
     render(&call.app, &call.caller, frame, namespace, Shown::default()).await
@@ -162,7 +158,7 @@ async fn render(
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "policy").await?;
     let response = api::of_namespace(app, caller, namespace).await?;
-    let own = own_of(&response, namespace);
+    let own = api::own(&response.policies, namespace);
     let own_policy = own.map(|set| set.policy.clone());
     let now_seen = own.map(|set| set.log_index);
     let usual = || Typed::of(own_policy.as_ref().unwrap_or(&PublishPolicy::LEAST));
@@ -230,10 +226,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
     let (app, caller) = (&form.app, &form.caller);
     let path = format!("/orgs/{namespace}/policy");
     caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    let seen = match &*form.text("seen") {
-        "" => None,
-        text => Some(text.parse::<u64>().map_err(|_| invalid("seen", "the form is none of this page"))?),
-    };
+    let seen = form.seen()?;
     let action = form.text("action").into_owned();
     if action == "remove" {
         if !ask::is_answered(&form) {
@@ -268,6 +261,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         return render(app, caller, frame, namespace, shown).await;
     }
     let outcome = match typed.policy() {
+        _ if action != "set" => Err(form::unknown()),
         Ok(policy) => api::change(app, caller, namespace, policy, Seen::Entry(seen)).await,
         Err(failure) => Err(failure),
     };

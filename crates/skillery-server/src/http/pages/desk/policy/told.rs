@@ -9,20 +9,6 @@ use super::super::super::show;
 /// A thing that a policy says, and what it says of it.
 pub type Row = (String, String);
 
-/// When a condition holds.
-pub fn condition(fact: Fact) -> &'static str {
-    match fact {
-        Fact::FirstVersion => "it is the first version of its skill",
-        Fact::NewPermissions => "it asks for new permissions",
-        Fact::FindingsNote => "the rules find something",
-        Fact::FindingsWarning => "the rules find a warning",
-        Fact::FindingsError => "the rules find an error",
-        Fact::ExternalDependency => "it needs a skill of another org",
-        Fact::Public => "everybody sees the skill",
-        Fact::Patch => "it is a patch",
-    }
-}
-
 /// What becomes of a release that nobody looked at again in time.
 pub fn overdue(overdue: Overdue) -> &'static str {
     match overdue {
@@ -33,7 +19,7 @@ pub fn overdue(overdue: Overdue) -> &'static str {
 }
 
 fn when(when: &[Fact]) -> String {
-    let told: Vec<&str> = when.iter().map(|fact| condition(*fact)).collect();
+    let told: Vec<&str> = when.iter().map(|fact| show::fact(*fact)).collect();
     told.join(", or ")
 }
 
