@@ -21,6 +21,7 @@ mod insight;
 mod listing;
 mod markdown;
 mod notice;
+mod pager;
 mod place;
 mod ratings;
 mod review;
@@ -120,6 +121,11 @@ pub fn asks_provider(path: &str) -> bool {
 /// Whether the address may be one of a page, where cookies count.
 pub fn may_be(path: &str) -> bool {
     !(path.starts_with("/api/") || path.starts_with("/log/"))
+}
+
+/// Whether a form may be sent there. Whoever is not signed in any more gets it back, also where only those are answered who are.
+pub fn takes_form(method: &Method, path: &str) -> bool {
+    *method == Method::POST && may_be(path) && place::of(path).is_ok_and(|place| place.has_frame())
 }
 
 /// Answers a call of a page.
