@@ -489,8 +489,8 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// A figure about users, or that it is withheld.
-pub(crate) fn figure(figure: Option<u64>, k: u32) -> String {
-    figure.map_or_else(|| format!("<{k}"), |figure| figure.to_string())
+pub(crate) fn figure(figure: Option<u64>) -> String {
+    figure.map_or_else(|| "withheld".to_owned(), |figure| figure.to_string())
 }
 
 /// A moment to the minute, in UTC.

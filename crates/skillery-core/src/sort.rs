@@ -19,3 +19,10 @@ word_enum! {
         Name = "name",
     }
 }
+
+impl Sort {
+    /// The order of who names none: by what is searched for.
+    pub fn usual(words: &str) -> Self {
+        if words.trim().is_empty() { Self::Installs } else { Self::Relevance }
+    }
+}

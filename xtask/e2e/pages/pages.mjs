@@ -27,7 +27,7 @@ export const PAGES = [
   { name: "skill-unseen", path: "/acme/vault", status: 404, has: "no such skill" },
   { name: "skill-hostile", path: "/acme/hostile", has: "hostile", hostile: true },
   { name: "versions", path: "/acme/shaky/versions", has: "it shakes too much" },
-  { name: "versions-many", path: "/acme/tool-00/versions?limit=10", has: "Older" },
+  { name: "versions-many", path: "/acme/tool-00/versions?limit=10", has: "Next" },
   { name: "versions-reviewer", path: "/initech/reviewed/versions", as: "ben", has: "pending" },
   { name: "version", path: "/acme/tool-00/versions/1.3.0", has: "1.3.0" },
   { name: "version-yanked", path: "/acme/shaky/versions/1.0.1", has: "was yanked" },

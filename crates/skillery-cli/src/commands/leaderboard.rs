@@ -69,8 +69,8 @@ pub(crate) async fn run(session: &Session, args: &LeaderboardArgs) -> CommandRes
             grid.row([
                 place.rank.to_string(),
                 place.name.clone(),
-                figure(place.consumers, place.k),
-                figure(place.raters, place.k),
+                figure(place.consumers),
+                figure(place.raters),
                 place.rating.map_or_else(|| "-".to_owned(), |rating| format!("{rating:.1}")),
             ]);
         }

@@ -110,7 +110,7 @@ fn describe_installs(page: &mut Page, installs: &InstallsResponse, bars: bool) {
         page.grid(grid);
     }
     for program in &installs.programs {
-        page.field(program.program.as_str(), figure(program.installs, installs.k));
+        page.field(program.program.as_str(), figure(program.installs));
     }
     if !installs.skills.is_empty() {
         page.blank();
@@ -123,10 +123,9 @@ fn describe_installs(page: &mut Page, installs: &InstallsResponse, bars: bool) {
 }
 
 fn describe_adoption(page: &mut Page, adoption: &AdoptionResponse) {
-    let k = adoption.k;
     page.blank();
     page.heading(&format!("in use, the last {} days", adoption.days));
-    page.field("users", figure(adoption.consumers, k));
+    page.field("users", figure(adoption.consumers));
     if let Some(latest) = &adoption.latest {
         let share = |share: Option<f64>| {
             share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0))
@@ -142,7 +141,7 @@ fn describe_adoption(page: &mut Page, adoption: &AdoptionResponse) {
                 version.version.to_string(),
                 version.status.to_string(),
                 version.installs.to_string(),
-                figure(version.consumers, k),
+                figure(version.consumers),
             ]);
         }
         page.grid(grid);
@@ -154,7 +153,7 @@ fn describe_adoption(page: &mut Page, adoption: &AdoptionResponse) {
         page.line(
             Line::default()
                 .toned(Tone::Warning, format!("{} is {}", withdrawn.version, withdrawn.status))
-                .plain(format!("{reason}; users who still have it: {}{who}", figure(withdrawn.consumers, k))),
+                .plain(format!("{reason}; users who still have it: {}{who}", figure(withdrawn.consumers))),
         );
     }
 }

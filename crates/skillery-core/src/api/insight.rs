@@ -181,7 +181,7 @@ pub struct Withdrawn {
     pub reason: Option<String>,
     /// Users who have it: who installed no other version later. Nothing where that is withheld.
     pub consumers: Option<u64>,
-    /// Their names, for admins of the namespace; at most 200.
+    /// Their names, for admins of the namespace; at most 200 of all versions together, and nothing where no room is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<String>>,
 }

@@ -1,7 +1,7 @@
 //! Reading what was counted: installs by version, program and time, of a skill or a namespace.
 
-use skillery_core::SkillId;
 use skillery_core::api::Unit;
+use skillery_core::{Namespace, SkillId};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::rollups::{ALL_PROGRAMS, Cursor};
@@ -114,34 +114,47 @@ pub async fn namespace_periods(
     figures(db, text.to_owned(), &[from, until], &[namespace, unit.as_str()]).await
 }
 
-/// What is behind the letters of everything below a namespace.
-fn below(namespace: &str) -> (String, String) {
-    // `0` comes behind `/` as bytes go.
-    (format!("{namespace}/"), format!("{namespace}0"))
+/// The skills `s` below the namespace whose org is `$org` and whose key is `$place`, each with its rows `i` of a table. They are
+/// come to by the namespace, so that it costs nothing what others install.
+fn below(table: &str, org: u8, place: u8) -> String {
+    format!(
+        "FROM skills s JOIN {table} i ON i.skill = s.key WHERE s.org = ${org} AND \
+         (s.namespace = ${place} OR SUBSTR(s.namespace, 1, LENGTH(${place}) + 1) = ${place} || '/')"
+    )
+}
+
+fn days_below(part: &str, table: &str, group: &str) -> String {
+    format!(
+        "SELECT i.day, {part}, CAST(SUM(i.downloads) AS BIGINT) {} AND i.day >= $1 AND i.day < $2 \
+         AND NOT (i.day = $3 AND i.skill <= $6) GROUP BY {group}",
+        below(table, 4, 5)
+    )
+}
+
+fn most_below() -> String {
+    format!(
+        "SELECT MAX(s.id), CAST(SUM(i.downloads) AS BIGINT) {} AND i.day >= $1 AND i.day < $2 \
+         GROUP BY s.key ORDER BY 2 DESC, 1 LIMIT $3",
+        below("installs", 4, 5)
+    )
 }
 
 /// The same of what is not added yet: from `from` until before `until`.
 pub async fn namespace_days(
     db: &Db,
-    namespace: &str,
+    namespace: &Namespace,
     added: Option<&Cursor>,
     from: i64,
     until: i64,
 ) -> Result<Vec<Figure>> {
-    let (first, behind) = below(namespace);
     let (from, day, last) = left(added, from);
-    let bytes = db.backend().by_bytes();
+    let (org, place) = (namespace.org_key(), namespace.key());
     let mut found = Vec::new();
-    for (part, table) in
-        [(format!("'{ALL_PROGRAMS}'"), "installs"), ("program".to_owned(), "program_installs")]
-    {
-        let group = if table == "installs" { "day" } else { "day, program" };
-        let text = format!(
-            "SELECT day, {part}, CAST(SUM(downloads) AS BIGINT) FROM {table} WHERE day >= $1 AND day < $2 \
-             AND skill COLLATE {bytes} >= $4 AND skill COLLATE {bytes} < $5 \
-             AND NOT (day = $3 AND skill <= $6) GROUP BY {group}"
-        );
-        found.extend(figures(db, text, &[from, until, day], &[&first, &behind, last]).await?);
+    for text in [
+        days_below(&format!("'{ALL_PROGRAMS}'"), "installs", "i.day"),
+        days_below("i.program", "program_installs", "i.day, i.program"),
+    ] {
+        found.extend(figures(db, text, &[from, until, day], &[&org, &place, last]).await?);
     }
     Ok(found)
 }
@@ -149,25 +162,38 @@ pub async fn namespace_days(
 /// The skills below a namespace that were installed most on these days.
 pub async fn most_installed(
     db: &Db,
-    namespace: &str,
+    namespace: &Namespace,
     from: i64,
     until: i64,
     limit: i64,
 ) -> Result<Vec<(SkillId, i64)>> {
-    let (first, behind) = below(namespace);
-    let bytes = db.backend().by_bytes();
-    let text = format!(
-        "SELECT MAX(s.id), CAST(SUM(i.downloads) AS BIGINT) FROM installs i JOIN skills s ON s.key = i.skill \
-         WHERE i.day >= $1 AND i.day < $2 AND i.skill COLLATE {bytes} >= $3 AND i.skill COLLATE {bytes} < $4 \
-         GROUP BY i.skill ORDER BY 2 DESC, 1 LIMIT $5"
-    );
-    let rows = sqlx::query(AssertSqlSafe(text))
+    let rows = sqlx::query(AssertSqlSafe(most_below()))
         .bind(from)
         .bind(until)
-        .bind(first)
-        .bind(behind)
         .bind(limit)
+        .bind(namespace.org_key())
+        .bind(namespace.key())
         .fetch_all(db.reader())
         .await?;
     rows.iter().map(|row| Ok((parsed(row.try_get(0)?)?, row.try_get(1)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn figures_of_a_namespace_are_come_to_by_its_skills() {
+        let app = TestApp::new().await;
+        let figures = [
+            (days_below("''", "installs", "i.day"), vec!["acme", "acme", ""]),
+            (most_below(), vec!["acme"; 2]),
+        ];
+        for (text, values) in figures {
+            let plan = app.plan(&text, &[1, 2, 3], &values).await;
+            assert!(plan.contains("skills_by_place"), "{plan}");
+            assert!(!plan.contains("installs_by_day"), "{plan}");
+        }
+    }
 }

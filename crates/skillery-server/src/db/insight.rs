@@ -1,11 +1,9 @@
 //! What namespaces and users want told of how skills are used: from which number of users on, and whether on leaderboards.
 
-use std::collections::HashMap;
-
 use skillery_core::Namespace;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, placeholders, places_of};
+use super::{Tx, placeholders, places_of};
 use crate::failure::Result;
 
 /// What a namespace has set.
@@ -56,33 +54,6 @@ pub async fn set(tx: &mut Tx, namespace: &Namespace, k: Option<u32>, listed: boo
     .execute(tx.connection())
     .await?;
     Ok(())
-}
-
-/// The most that the namespaces of each org withhold figures below: by name of the org.
-pub async fn most_by_org(db: &Db) -> Result<HashMap<String, u32>> {
-    most(
-        db,
-        "SELECT o.name, MAX(n.k) FROM namespace_insight n JOIN orgs o ON o.key = n.org \
-         WHERE n.k IS NOT NULL GROUP BY o.name",
-    )
-    .await
-}
-
-/// The most that the namespaces withhold figures below that an author has published in, or above: by name of the author.
-pub async fn most_by_author(db: &Db) -> Result<HashMap<String, u32>> {
-    most(
-        db,
-        "SELECT a.name, MAX(n.k) FROM namespace_insight n JOIN skills s ON s.org = n.org \
-         AND (s.namespace = n.namespace OR SUBSTR(s.namespace, 1, LENGTH(n.namespace) + 1) = n.namespace || '/') \
-         JOIN versions v ON v.skill = s.key AND v.status = 'published' JOIN users a ON a.id = v.publisher \
-         WHERE n.k IS NOT NULL GROUP BY a.name",
-    )
-    .await
-}
-
-async fn most(db: &Db, text: &'static str) -> Result<HashMap<String, u32>> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(text).fetch_all(db.reader()).await?;
-    Ok(rows.into_iter().map(|(name, k)| (name, u32::try_from(k).unwrap_or(u32::MAX))).collect())
 }
 
 /// Whether a user may be on leaderboards.

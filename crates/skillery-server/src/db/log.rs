@@ -281,6 +281,19 @@ pub async fn of_skill(db: &Db, key: &str, before: Option<u64>, limit: usize) -> 
     rows.iter().map(opening).collect()
 }
 
+/// The entries that say of versions of the skill with this key that they are yanked, or are so no more, the newest first.
+pub async fn yanks(db: &Db, key: &str, limit: usize) -> Result<Vec<Opening>> {
+    let rows = sqlx::query(
+        "SELECT idx, body, salt FROM log WHERE skill = $1 AND kind IN ('version.yanked', 'version.unyanked') \
+         ORDER BY idx DESC LIMIT $2",
+    )
+    .bind(key.to_owned())
+    .bind(limit as i64)
+    .fetch_all(db.reader())
+    .await?;
+    rows.iter().map(|row| Ok(opening(row)?.1)).collect()
+}
+
 /// The entries about a version of the skill with this key, the newest first, each with the name of who made it: at most
 /// `limit`.
 pub async fn of_version(

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod answers;
 pub mod approvals;
 pub mod audit;
+pub mod boards;
 pub mod comments;
 pub mod consumers;
 pub mod contents;

@@ -201,7 +201,8 @@ async fn admit(app: &App, peer: Option<IpAddr>, head: &Parts) -> Result<Caller> 
         }
         None if !app.settings.anonymous_reads
             && (surface.is_some() || is_reading(head.uri.path()))
-            && !Surface::is_open(head.uri.path()) =>
+            && !Surface::is_open(head.uri.path())
+            && (surface.is_some() || !pages::takes_form(&head.method, head.uri.path())) =>
         {
             Err(Failure::new(ProblemCode::Unauthenticated, "this registry answers signed-in callers only"))
         }

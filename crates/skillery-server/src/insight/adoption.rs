@@ -20,7 +20,7 @@ use crate::skill;
 
 /// Versions that are listed at most, and names of users of all of them together.
 const VERSIONS: usize = 200;
-const NAMES: usize = 200;
+const NAMES: i64 = 200;
 
 /// What is known of a version that is in use.
 struct Use {
@@ -151,14 +151,15 @@ async fn withdrawn(
     }
     let reasons: BTreeMap<Version, Option<String>> =
         versions::reasons(&app.db, key).await?.into_iter().collect();
-    let mut room = NAMES;
+    let mut users: HashMap<String, Vec<String>> = HashMap::new();
+    if is_admin {
+        let versions: Vec<String> = held.iter().map(|(used, _)| used.version.to_string()).collect();
+        for (version, name) in consumers::names(&app.db, key, &versions, NAMES).await? {
+            users.entry(version).or_default().push(name);
+        }
+    }
     let mut withdrawn = Vec::with_capacity(held.len());
     for (used, recent) in held {
-        let users = match is_admin {
-            true => Some(consumers::names(&app.db, key, &used.version.to_string(), room as i64).await?),
-            false => None,
-        };
-        room -= users.as_ref().map_or(0, Vec::len).min(room);
         withdrawn.push(Withdrawn {
             reason: reasons.get(&used.version).cloned().flatten(),
             version: used.version.clone(),
@@ -168,7 +169,8 @@ async fn withdrawn(
                 // Neither those of the last days must be told by this figure, nor those of before them.
                 before >= u64::from(k).max(1) || (before == 0 && recent.is_some())
             }),
-            users,
+            // None where there was no room: it is not that there is nobody.
+            users: users.remove(&used.version.to_string()),
         });
     }
     Ok(withdrawn)

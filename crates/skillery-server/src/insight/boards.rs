@@ -3,51 +3,43 @@
 //! What counts is people: users who are signed in, are no members of the skill's org and not the author, each once. So
 //! neither a script that downloads without an end, nor ten tokens of one user, nor an org's own builds move anybody.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use skillery_core::api::{BoardOf, BoardPeriod, BoardPlace, LeaderboardResponse};
-use skillery_core::time::Time;
 use skillery_core::{ProblemCode, Visibility};
+use tokio::sync::Semaphore;
 
-use super::withheld::alone;
+use super::kept::Shelf;
+use super::withheld::one_within_another;
 use crate::access::Caller;
 use crate::app::App;
 use crate::counters::DAY_MICROS;
-use crate::db::consumers::{self, Standing};
-use crate::db::insight as wishes;
+use crate::db::boards::{self, Figures, Standing};
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 
-/// How long a board is kept, in microseconds: each looks at everything that was installed.
-const KEPT: i64 = 60_000_000;
-
-type Key = (BoardOf, BoardPeriod, bool);
-/// When a board was made, and what stands on it.
-type Made = (Time, Arc<Vec<BoardPlace>>);
+/// The boards of authors or of teams, in the order of [`Figures`].
+type Six = [Vec<BoardPlace>; 6];
 
 /// Boards that were made just now.
-#[derive(Default)]
 pub struct Boards {
-    made: Mutex<HashMap<Key, Made>>,
+    made: Shelf<BoardOf, u64, Six>,
     /// How often they were forgotten.
     epoch: AtomicU64,
-    /// One is made at a time.
-    making: tokio::sync::Mutex<()>,
+    /// One kind is made at a time: each looks at everything that was installed.
+    making: Semaphore,
+}
+
+impl Default for Boards {
+    fn default() -> Self {
+        Self { made: Shelf::new(8).patient(), epoch: AtomicU64::new(0), making: Semaphore::new(1) }
+    }
 }
 
 impl Boards {
-    fn get(&self, key: Key, now: Time) -> Option<Arc<Vec<BoardPlace>>> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, places) = made.get(&key)?;
-        (now.micros() - at.micros() < KEPT).then(|| Arc::clone(places))
-    }
-
     /// Forgets them: who sees what has changed.
     pub fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -65,27 +57,9 @@ pub async fn leaderboard(
     }
     let is_bound = caller.identity().is_some_and(|identity| !identity.token.namespaces.is_empty());
     let is_internal = !is_bound && caller.sees(Visibility::Internal, "");
-    let key = (of, period, is_internal);
-    let places = match app.boards.get(key, app.environment.now()) {
-        Some(places) => places,
-        None => {
-            let _turn = app.boards.making.lock().await;
-            let now = app.environment.now();
-            match app.boards.get(key, now) {
-                Some(places) => places,
-                None => {
-                    let epoch = app.boards.epoch.load(Ordering::Acquire);
-                    let places = Arc::new(places(app, of, period, is_internal).await?);
-                    let mut made = app.boards.made.lock().unwrap_or_else(PoisonError::into_inner);
-                    // One that was made of what somebody may not see any more is not kept.
-                    if app.boards.epoch.load(Ordering::Acquire) == epoch {
-                        made.insert(key, (now, Arc::clone(&places)));
-                    }
-                    places
-                }
-            }
-        }
-    };
+    let Boards { made, epoch, making } = &*app.boards;
+    let six = made.get(app, making, of, || epoch.load(Ordering::Acquire), six(app, of)).await?;
+    let places = &six[place_of(period) + if is_internal { 3 } else { 0 }];
     Ok(LeaderboardResponse {
         of,
         period,
@@ -95,33 +69,48 @@ pub async fn leaderboard(
     })
 }
 
-async fn places(app: &App, of: BoardOf, period: BoardPeriod, is_internal: bool) -> Result<Vec<BoardPlace>> {
-    let days = match period {
-        BoardPeriod::Week => Some(7),
-        BoardPeriod::Month => Some(28),
-        BoardPeriod::All => None,
-    };
-    let since = days.map_or(i64::MIN, |days| app.environment.now().micros() - days * DAY_MICROS);
-    let standings = consumers::standings(&app.db, of, since, is_internal).await?;
-    // Where somebody is in several namespaces, the one that withholds most decides: a figure may be of that alone.
-    let most = match of {
-        BoardOf::Authors => wishes::most_by_author(&app.db).await?,
-        BoardOf::Teams => wishes::most_by_org(&app.db).await?,
-    };
-    let places = standings.into_iter().map(|(name, standing)| {
-        let k = most.get(&name).copied().unwrap_or(0).max(app.settings.insight.k);
-        place(name, &standing, k)
-    });
-    Ok(ranked(places.collect()))
+fn place_of(period: BoardPeriod) -> usize {
+    match period {
+        BoardPeriod::Week => 0,
+        BoardPeriod::Month => 1,
+        BoardPeriod::All => 2,
+    }
 }
 
-fn place(name: String, standing: &Standing, k: u32) -> BoardPlace {
-    let count = |count: i64| alone(u64::try_from(count).unwrap_or(0), k);
-    let raters = count(standing.raters);
-    let rating = raters
-        .filter(|raters| *raters > 0)
-        .map(|raters| (standing.tenths as f64 / raters as f64).round() / 10.0);
-    BoardPlace { rank: 0, name, consumers: count(standing.consumers), raters, rating, k }
+async fn six(app: &App, of: BoardOf) -> Result<Six> {
+    let since = [7, 28].map(|days| app.environment.now().micros() - days * DAY_MICROS);
+    let mut six = Six::default();
+    for (name, standing) in boards::standings(&app.db, of, since).await? {
+        for (board, place) in six.iter_mut().zip(places(&name, &standing, app.settings.insight.k)) {
+            board.extend(place);
+        }
+    }
+    Ok(six.map(ranked))
+}
+
+/// The places of somebody on all boards, where there is one. Where they are in several namespaces, the one that withholds
+/// most decides: a figure may be of that alone.
+fn places(name: &str, standing: &Standing, least: u32) -> [Option<BoardPlace>; 6] {
+    let k = standing.k.map(|k| k.max(least));
+    let told =
+        |figures: &Figures| one_within_another(figures.map(|figure| u64::try_from(figure).unwrap_or(0)), k);
+    let (consumers, raters) = (told(&standing.consumers), told(&standing.raters));
+    std::array::from_fn(|at| {
+        if standing.consumers[at] == 0 && standing.raters[at] == 0 {
+            return None;
+        }
+        let rating = raters[at]
+            .filter(|raters| *raters > 0)
+            .map(|raters| (standing.tenths[at] as f64 / raters as f64).round() / 10.0);
+        Some(BoardPlace {
+            rank: 0,
+            name: name.to_owned(),
+            consumers: consumers[at],
+            raters: raters[at],
+            rating,
+            k: k[at / 3],
+        })
+    })
 }
 
 /// In order: most consumers, most raters, best rating. What is withheld is below all that is told but nothing, and alike.
@@ -150,7 +139,10 @@ mod tests {
     use super::*;
 
     fn one(name: &str, consumers: i64, raters: i64, tenths: i64, k: u32) -> BoardPlace {
-        place(name.to_owned(), &Standing { consumers, raters, tenths }, k)
+        let all = |figure| [0, 0, figure, 0, 0, figure];
+        let (consumers, raters, tenths) = (all(consumers), all(raters), all(tenths));
+        let [.., place] = places(name, &Standing { consumers, raters, tenths, k: [k; 2] }, 1);
+        place.unwrap()
     }
 
     #[test]

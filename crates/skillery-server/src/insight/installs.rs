@@ -1,6 +1,7 @@
 //! Installs by time, version and program, of a skill or of a namespace.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use skillery_core::api::{
     InstallsResponse, MAX_DAYS, MAX_PERIOD_DAYS, PeriodInstalls, ProgramInstalls, SkillInstalls, USUAL_DAYS,
@@ -8,7 +9,7 @@ use skillery_core::api::{
 };
 use skillery_core::{Namespace, Program, SkillId};
 
-use super::kept::Days;
+use super::kept::{Days, Most};
 use super::settings;
 use super::time::{after, start_of, text};
 use super::withheld::with_parts;
@@ -16,9 +17,9 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::counters::day_of;
 use crate::db::figures::{self, Apart, Figure};
-use crate::db::parsed;
-use crate::db::rollups;
+use crate::db::rollups::{self, Cursor};
 use crate::db::versions::statuses;
+use crate::db::{Db, parsed};
 use crate::failure::Result;
 use crate::http::call::{Call, invalid_parameter};
 use crate::skill::sees_status;
@@ -134,23 +135,35 @@ pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, span: Span) -> R
     Ok(response)
 }
 
+/// What `read` reads of sums as far as they have come, and of days after that. Both must be of one moment: when something was
+/// added meanwhile, they are read again.
+async fn of_one_moment<Read: Future<Output = Result<Vec<Figure>>>>(
+    db: &Db,
+    read: impl Fn(Option<Cursor>) -> Read,
+) -> Result<Vec<Figure>> {
+    let (mut added, mut tries) = (rollups::cursor(db).await?, 0..TRIES);
+    loop {
+        let found = read(added.clone()).await?;
+        match rollups::cursor(db).await? {
+            now if now == added || tries.next().is_none() => return Ok(found),
+            now => added = now,
+        }
+    }
+}
+
 async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result<Sums> {
-    let (db, key) = (&app.db, id.key());
+    let (db, key) = (&app.db, &id.key());
     let mut sums = Sums::default();
     let found = match span.by {
-        Unit::Day => figures::days(db, &key, apart, span.before, span.end).await?,
+        Unit::Day => figures::days(db, key, apart, span.before, span.end).await?,
         by => {
-            let (mut added, mut tries) = (rollups::cursor(db).await?, 0..TRIES);
-            loop {
-                let mut found = figures::periods(db, &key, apart, by, span.before, span.end).await?;
+            of_one_moment(db, |added| async move {
+                let mut found = figures::periods(db, key, apart, by, span.before, span.end).await?;
                 let left = added.as_ref();
-                found.extend(figures::days_left(db, &key, apart, left, span.before, span.end).await?);
-                // Both must be of one moment: when something was added meanwhile, they are read again.
-                match rollups::cursor(db).await? {
-                    now if now == added || tries.next().is_none() => break found,
-                    now => added = now,
-                }
-            }
+                found.extend(figures::days_left(db, key, apart, left, span.before, span.end).await?);
+                Ok(found)
+            })
+            .await?
         }
     };
     for figure in found {
@@ -160,11 +173,11 @@ async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result
 }
 
 /// Installs of a skill on each of the last 28 days, the earliest first; up to a minute old. The caller sees the skill.
-pub async fn daily(app: &App, id: &SkillId) -> Result<Days> {
+pub async fn daily(app: &App, id: &SkillId) -> Result<Arc<Days>> {
     app.insight.days(app, id.key(), made(app, id)).await
 }
 
-async fn made(app: &App, id: &SkillId) -> Result<Vec<(String, u64)>> {
+async fn made(app: &App, id: &SkillId) -> Result<Days> {
     let span = Span::last(app, Unit::Day, USUAL_DAYS);
     let mut sums = Sums::default();
     for figure in figures::days(&app.db, &id.key(), Apart::Versions, span.first, span.end).await? {
@@ -176,17 +189,14 @@ async fn made(app: &App, id: &SkillId) -> Result<Vec<(String, u64)>> {
 
 /// Installs of all skills of a namespace and below it, for who sees all of them.
 pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Result<InstallsResponse> {
-    let key = namespace.key();
-    let (mut added, mut tries) = (rollups::cursor(&app.db).await?, 0..TRIES);
-    let found = loop {
-        let mut found = figures::namespace_periods(&app.db, &key, span.by, span.before, span.end).await?;
+    let key = &namespace.key();
+    let found = of_one_moment(&app.db, |added| async move {
+        let mut found = figures::namespace_periods(&app.db, key, span.by, span.before, span.end).await?;
         let left = added.as_ref();
-        found.extend(figures::namespace_days(&app.db, &key, left, span.before, span.end).await?);
-        match rollups::cursor(&app.db).await? {
-            now if now == added || tries.next().is_none() => break found,
-            now => added = now,
-        }
-    };
+        found.extend(figures::namespace_days(&app.db, namespace, left, span.before, span.end).await?);
+        Ok(found)
+    })
+    .await?;
     let (mut all, mut programs) = (Sums::default(), Sums::default());
     for figure in found {
         match figure.part.as_str() {
@@ -197,11 +207,16 @@ pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Resul
     let k = settings::k_of(app, namespace).await?;
     let mut response = response(namespace.to_string(), span, &all, &programs, k)?;
     if span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
-        for (id, installs) in figures::most_installed(&app.db, &key, span.first, span.end, SKILLS).await? {
-            response.skills.push(SkillInstalls { id, installs: u64::try_from(installs).unwrap_or(0) });
-        }
+        let place = (key.clone(), span.first, span.end);
+        response.skills = app.insight.most(app, place, most(app, namespace, span)).await?.to_vec();
     }
     Ok(response)
+}
+
+async fn most(app: &App, namespace: &Namespace, span: Span) -> Result<Most> {
+    let found = figures::most_installed(&app.db, namespace, span.first, span.end, SKILLS).await?;
+    let told = |(id, installs)| SkillInstalls { id, installs: u64::try_from(installs).unwrap_or(0) };
+    Ok(found.into_iter().map(told).collect())
 }
 
 fn response(of: String, span: Span, all: &Sums, programs: &Sums, k: u32) -> Result<InstallsResponse> {

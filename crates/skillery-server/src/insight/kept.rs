@@ -3,12 +3,13 @@
 //! An answer is good as long as nothing has changed what it was made of, and for a minute at most: installs are counted all the
 //! time. What an answer is kept by holds all that it depends on of whoever asks, so that nobody gets one of somebody who sees more.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use skillery_core::api::AdoptionResponse;
+use quick_cache::{UnitWeighter, Weighter};
+use skillery_core::api::{AdoptionResponse, SkillInstalls};
 use tokio::sync::Semaphore;
 
 use super::reach::{self, ByFound, Reach};
@@ -32,10 +33,78 @@ pub(super) type AdoptionKey = (String, bool, bool, u32);
 type Stamp = (u64, u64, u64);
 
 /// Installs by day, of one skill.
-pub(super) type Days = Arc<Vec<(String, u64)>>;
+pub type Days = Vec<(String, u64)>;
+
+/// The most installed skills of a namespace.
+pub(super) type Most = Vec<SkillInstalls>;
 
 /// An answer, with what must be the same still, and when it was made.
 type Made<Same, Answer> = (Same, i64, Arc<Answer>);
+
+/// Answers of one kind.
+pub(super) struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
+    cache: Cache<Key, Made<Same, Answer>, Weight>,
+    /// How long one that is too old is an answer still, while a new one is being made.
+    patience: i64,
+}
+
+impl<Key: Eq + Hash + Clone, Same: Clone + PartialEq, Answer> Shelf<Key, Same, Answer> {
+    /// So many answers, about.
+    pub(super) fn new(answers: usize) -> Self {
+        Self { cache: Cache::new(answers), patience: 0 }
+    }
+
+    /// The same, with whom nobody waits for what is being made while there is one of the minute before.
+    pub(super) fn patient(self) -> Self {
+        Self { patience: KEPT, ..self }
+    }
+}
+
+impl<Key, Same, Answer, Weight> Shelf<Key, Same, Answer, Weight>
+where
+    Key: Eq + Hash + Clone,
+    Same: Clone + PartialEq,
+    Weight: Weighter<Key, Made<Same, Answer>> + Clone,
+{
+    /// Answers that take as many bytes together.
+    fn weighed(weight: Weight) -> Self {
+        Self { cache: Cache::with_weighter(ANSWERS, BYTES, weight), patience: 0 }
+    }
+
+    /// The answer that is kept by this key, or what `make` makes when it is its turn. `same` tells what must be as it was.
+    pub(super) async fn get(
+        &self,
+        app: &App,
+        turns: &Semaphore,
+        key: Key,
+        same: impl Fn() -> Same,
+        make: impl Future<Output = Result<Answer>>,
+    ) -> Result<Arc<Answer>> {
+        let ready = |patience: i64| {
+            let (kept, at, answer) = self.cache.get(&key)?;
+            let age = app.environment.now().micros() - at;
+            (kept == same() && age < KEPT + patience).then_some(answer)
+        };
+        if let Some(answer) = ready(0) {
+            return Ok(answer);
+        }
+        let _turn = match turns.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => match ready(self.patience) {
+                Some(answer) => return Ok(answer),
+                None => turns.acquire().await.map_err(Failure::internal)?,
+            },
+        };
+        if let Some(answer) = ready(0) {
+            return Ok(answer);
+        }
+        // What changes while it is made makes it an answer of before.
+        let (same, at) = (same(), app.environment.now().micros());
+        let answer = Arc::new(make.await?);
+        self.cache.insert(key, (same, at, Arc::clone(&answer)));
+        Ok(answer)
+    }
+}
 
 /// Counts what an answer takes in memory.
 #[derive(Debug, Clone)]
@@ -58,9 +127,10 @@ pub struct Kept {
     /// How often it changed what needs what, or who sees which skill.
     graph: AtomicU64,
     making: Semaphore,
-    reach: Cache<(String, String), Made<u64, Reach>, ByFound>,
-    adoption: Cache<AdoptionKey, Made<Stamp, AdoptionResponse>, ByRows>,
-    days: Cache<String, (i64, Days)>,
+    reach: Shelf<(String, String), u64, Reach, ByFound>,
+    adoption: Shelf<AdoptionKey, Stamp, AdoptionResponse, ByRows>,
+    days: Shelf<String, (), Days>,
+    most: Shelf<(String, i64, i64), (), Most>,
 }
 
 impl Default for Kept {
@@ -68,9 +138,10 @@ impl Default for Kept {
         Self {
             graph: AtomicU64::new(0),
             making: Semaphore::new(MAKING),
-            reach: Cache::with_weighter(ANSWERS, BYTES, ByFound),
-            adoption: Cache::with_weighter(ANSWERS, BYTES, ByRows),
-            days: Cache::new(ANSWERS),
+            reach: Shelf::weighed(ByFound),
+            adoption: Shelf::weighed(ByRows),
+            days: Shelf::new(ANSWERS),
+            most: Shelf::new(ANSWERS),
         }
     }
 }
@@ -84,21 +155,8 @@ impl Kept {
     /// What a change of a skill reaches, as far as the caller sees.
     pub(super) async fn reach(&self, app: &App, caller: &Caller, root: &SkillRow) -> Result<Arc<Reach>> {
         let key = (root.id.key(), caller.sight().key());
-        let ready = || {
-            let (epoch, at, reach) = self.reach.get(&key)?;
-            (epoch == self.graph.load(Ordering::Acquire) && is_fresh(app, at)).then_some(reach)
-        };
-        if let Some(reach) = ready() {
-            return Ok(reach);
-        }
-        let _turn = self.making.acquire().await.map_err(Failure::internal)?;
-        if let Some(reach) = ready() {
-            return Ok(reach);
-        }
-        let (epoch, at) = (self.graph.load(Ordering::Acquire), app.environment.now().micros());
-        let reach = Arc::new(reach::walk(app, caller, root).await?);
-        self.reach.insert(key, (epoch, at, Arc::clone(&reach)));
-        Ok(reach)
+        let same = || self.graph.load(Ordering::Acquire);
+        self.reach.get(app, &self.making, key, same, reach::walk(app, caller, root)).await
     }
 
     /// Installs of a skill by day, which nothing changes but time, or what `make` makes.
@@ -106,14 +164,19 @@ impl Kept {
         &self,
         app: &App,
         skill: String,
-        make: impl Future<Output = Result<Vec<(String, u64)>>>,
-    ) -> Result<Days> {
-        if let Some((_, days)) = self.days.get(&skill).filter(|(at, _)| is_fresh(app, *at)) {
-            return Ok(days);
-        }
-        let (at, days) = (app.environment.now().micros(), Arc::new(make.await?));
-        self.days.insert(skill, (at, Arc::clone(&days)));
-        Ok(days)
+        make: impl Future<Output = Result<Days>>,
+    ) -> Result<Arc<Days>> {
+        self.days.get(app, &self.making, skill, || (), make).await
+    }
+
+    /// The most installed skills of a namespace from a day until before another, or what `make` makes.
+    pub(super) async fn most(
+        &self,
+        app: &App,
+        (namespace, first, end): (String, i64, i64),
+        make: impl Future<Output = Result<Most>>,
+    ) -> Result<Arc<Most>> {
+        self.most.get(app, &self.making, (namespace, first, end), || (), make).await
     }
 
     /// The adoption that is kept by this key, or what `make` makes.
@@ -123,28 +186,11 @@ impl Kept {
         key: AdoptionKey,
         make: impl Future<Output = Result<AdoptionResponse>>,
     ) -> Result<Arc<AdoptionResponse>> {
-        let stamp = || {
-            let (content, counts) = app.ready.epochs(&key.0);
+        let skill = key.0.clone();
+        let same = || {
+            let (content, counts) = app.ready.epochs(&skill);
             (content, counts, app.identities.epoch())
         };
-        let ready = || {
-            let (kept, at, answer) = self.adoption.get(&key)?;
-            (kept == stamp() && is_fresh(app, at)).then_some(answer)
-        };
-        if let Some(answer) = ready() {
-            return Ok(answer);
-        }
-        let _turn = self.making.acquire().await.map_err(Failure::internal)?;
-        if let Some(answer) = ready() {
-            return Ok(answer);
-        }
-        let (stamp, at) = (stamp(), app.environment.now().micros());
-        let answer = Arc::new(make.await?);
-        self.adoption.insert(key, (stamp, at, Arc::clone(&answer)));
-        Ok(answer)
+        self.adoption.get(app, &self.making, key, same, make).await
     }
-}
-
-fn is_fresh(app: &App, at: i64) -> bool {
-    app.environment.now().micros() - at < KEPT
 }

@@ -20,12 +20,12 @@ pub struct SkillInsight {
     pub latest: Option<Version>,
     /// The part of that in the installs of the last 28 days.
     pub share: Option<f64>,
-    /// Users who have a version that was taken back; nothing where that is withheld.
-    pub withdrawn: Option<u64>,
+    /// Users who have a version that was taken back, as far as that is told.
+    pub withdrawn: u64,
+    /// Whether there are more, and how many is withheld.
+    pub withholds: bool,
     /// Skills that a change reaches, as far as the caller sees.
     pub reached: u64,
-    /// Figures about fewer users are withheld.
-    pub k: u32,
 }
 
 /// These skills in short, as far as the caller sees them.
@@ -36,16 +36,20 @@ pub async fn of_skills(
 ) -> Result<Vec<SkillInsight>> {
     let mut told = Vec::new();
     for SkillInstalls { id, installs } in skills {
-        let Ok(row) = skill::find(app, caller, &id).await else { continue };
+        let row = match skill::find(app, caller, &id).await {
+            Ok(row) => row,
+            Err(failure) if failure.problem.status == 404 => continue,
+            Err(failure) => return Err(failure),
+        };
         let adoption = adoption(app, caller, &row).await?;
         let reached = dependents(app, caller, &row.id, None, None, Page { limit: 0, offset: 0 }).await?.total;
         told.push(SkillInsight {
             installs,
             latest: row.latest,
             share: adoption.installs_share,
-            withdrawn: adoption.withdrawn.iter().map(|row| row.consumers).sum(),
+            withdrawn: adoption.withdrawn.iter().filter_map(|row| row.consumers).sum(),
+            withholds: adoption.withdrawn.iter().any(|row| row.consumers.is_none()),
             reached,
-            k: adoption.k,
             id: row.id,
         });
     }

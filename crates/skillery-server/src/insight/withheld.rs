@@ -40,6 +40,19 @@ pub(super) fn with_parts(parts: &[u64], k: u32) -> Told {
     }
 }
 
+/// Figures of the same users within a week, a month and at any time: first of some skills, then of these and others, each with
+/// its `k`. None is told that tells of few, by itself or by how it differs from one that is told and is within it.
+pub(super) fn one_within_another(figures: [u64; 6], k: [u32; 2]) -> [Option<u64>; 6] {
+    let mut told = [None; 6];
+    for at in 0..figures.len() {
+        let k = k[at / 3];
+        let within = (0..at).filter(|part| part / 3 <= at / 3 && part % 3 <= at % 3);
+        let mut others = within.filter_map(|part| told[part]).map(|part| figures[at].saturating_sub(part));
+        told[at] = alone(figures[at], k).filter(|_| others.all(|other| alone(other, k).is_some()));
+    }
+    told
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +93,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_board_less_another_is_of_few() {
+        let none = [None; 3];
+        let with = |first: [Option<u64>; 3], then: [Option<u64>; 3]| [first, then].concat();
+        let seven_of_nine = one_within_another([0, 7, 9, 0, 7, 9], [5, 5]);
+        assert_eq!(seven_of_nine.to_vec(), with([Some(0), Some(7), None], [Some(0), Some(7), None]));
+        // Neither of internal skills beside public ones, nor with a step between that is not told.
+        let internal = one_within_another([5, 5, 5, 5, 8, 10], [5, 5]);
+        assert_eq!(internal.to_vec(), with([Some(5); 3], [Some(5), None, Some(10)]));
+        assert_eq!(one_within_another([1, 2, 3, 1, 2, 4], [1, 1]).map(|told| told.is_some()), [true; 6]);
+        assert_eq!(one_within_another([4; 6], [5, 5]).to_vec(), with(none, none));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tantivy::{DocAddress, Order, Searcher, Term};
 
 use super::index::{Index, STEMMED, WHOLE, exact};
 use crate::access::Caller;
+use crate::app::App;
 use crate::failure::{Failure, Result};
 
 /// A last word of fewer characters is not completed.
@@ -43,6 +44,24 @@ pub struct SearchQuery {
     pub offset: usize,
     /// Who asks; only what the caller sees is found or counted.
     pub caller: Caller,
+}
+
+impl SearchQuery {
+    /// All skills that the caller sees, in this order.
+    pub fn all(app: &App, caller: &Caller, sort: Sort, limit: usize, offset: usize) -> Self {
+        Self {
+            words: String::new(),
+            max_words: app.settings.limits.query_words,
+            tags: Vec::new(),
+            namespace: None,
+            publisher: None,
+            min_rating: None,
+            sort,
+            limit,
+            offset,
+            caller: caller.clone(),
+        }
+    }
 }
 
 /// What was found.

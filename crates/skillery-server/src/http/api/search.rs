@@ -68,17 +68,12 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
         return Err(invalid_parameter("min_rating", "it must be a number from 0 to 5"));
     }
     let page = call.page()?;
-    let default = if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
+    let sort = call.parsed::<Sort>("sort")?.unwrap_or_else(|| Sort::usual(&words));
     Ok(SearchQuery {
-        max_words: call.app.settings.limits.query_words,
         tags,
         namespace: call.parsed::<Namespace>("org")?,
-        publisher: None,
         min_rating,
-        sort: call.parsed::<Sort>("sort")?.unwrap_or(default),
-        limit: page.limit,
-        offset: page.offset,
-        caller: call.caller.clone(),
         words,
+        ..SearchQuery::all(&call.app, &call.caller, sort, page.limit, page.offset)
     })
 }

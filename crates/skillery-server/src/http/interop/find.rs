@@ -91,17 +91,11 @@ fn query(call: &Call) -> Result<SearchQuery> {
     if limit > limits.page_rows {
         return Err(invalid_parameter("limit", &format!("at most {} rows are found", limits.page_rows)));
     }
+    let sort = Sort::usual(&words);
     Ok(SearchQuery {
-        max_words: limits.query_words,
-        tags: Vec::new(),
         namespace: call.parsed::<Namespace>("owner")?,
-        publisher: None,
-        min_rating: None,
-        sort: if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance },
-        limit,
-        offset: 0,
-        caller: call.caller.clone(),
         words,
+        ..SearchQuery::all(&call.app, &call.caller, sort, limit, 0)
     })
 }
 

@@ -116,7 +116,8 @@ pub async fn show(call: &Call, id: &SkillId, name: &str) -> Result<Response> {
     let text = Bytes::from(badge.render().map_err(Failure::internal)?);
     let is_for_all = row.visibility == Visibility::Public && call.app.settings.anonymous_reads;
     let tagged = Tagged::new(call, &Digest::of(&text));
-    Ok(tagged.answer(text, "image/svg+xml", Some(feed::cache(is_for_all))))
+    let answer = tagged.answer(text, "image/svg+xml", Some(feed::cache(is_for_all)));
+    Ok(feed::by_cookie(answer, is_for_all))
 }
 
 fn shortened(text: &str) -> String {

@@ -5,10 +5,10 @@ use axum::response::Response;
 use skillery_core::api::{BoardOf, BoardPeriod, BoardPlace, Listed};
 use skillery_core::{Scope, Sort};
 
-use super::desk::Pager;
 use super::form::Form;
 use super::frame::{Frame, page, see_other};
 use super::listing::all;
+use super::pager::{Pager, Pages};
 use super::search::found;
 use super::{notice, show};
 use crate::db::accounts;
@@ -88,7 +88,9 @@ pub async fn show(call: &Call, frame: Frame, of: BoardOf) -> Result<Response> {
         path,
         choice,
         choices: &CHOICES,
-        pager: Pager::of(app, path, &[("period", period.as_str())], rows, board.total),
+        pager: Pages::of(app, path, &[("period", period.as_str())])
+            .at_most(ROWS)
+            .by_offset(rows, board.total),
         total: board.total,
         places,
         listed,

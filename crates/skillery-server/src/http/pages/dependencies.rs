@@ -7,6 +7,7 @@ use skillery_core::{SkillId, Version, VersionRequest};
 
 use super::frame::{Frame, page};
 use super::graph::{Graph, Node};
+use super::pager::{Pager, Pages};
 use super::show;
 use super::skill::Header;
 use crate::db::skills::SkillRow;
@@ -39,8 +40,7 @@ struct DependenciesPage {
     needed_by: DependentsResponse,
     days: u32,
     picture: Option<String>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// What the latest version needs, and the skills whose latest version needs it.
@@ -60,9 +60,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
     // Of later pages, it would show other skills on its left.
     let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by) } else { None };
-    let address = |offset: usize| format!("/{}/dependencies?offset={offset}", skill.id);
-    let end = rows.offset + rows.limit;
-    let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
+    let path = format!("/{}/dependencies", skill.id);
+    let pager = Pages::of(app, &path, &[]).at_most(ROWS).by_offset(rows, needed_by.total);
     page(&DependenciesPage {
         frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),
@@ -73,8 +72,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         needed_by,
         days: USUAL_DAYS,
         picture,
-        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: has_next.then(|| address(end)),
+        pager,
     })
 }
 

@@ -1,12 +1,18 @@
 //! `GET /{id}/feed`, `/{namespace}/feed` and `/search/feed`: what is new, as Atom (RFC 4287).
 
+use std::collections::HashMap;
+
 use askama::Template;
+use axum::http::header::{HeaderValue, VARY};
 use axum::response::Response;
 use bytes::Bytes;
 use skillery_core::api::Record;
-use skillery_core::{Digest, Namespace, ProblemCode, SkillId, Sort, VersionStatus, Visibility};
+use skillery_core::time::Time;
+use skillery_core::{Digest, Namespace, ProblemCode, SkillId, Sort, Version, VersionStatus, Visibility};
 
 use super::search::{found, records};
+use crate::db::log;
+use crate::db::skills::SkillRow;
 use crate::failure::{Failure, Result};
 use crate::http::api::search as search_api;
 use crate::http::api::versions as versions_api;
@@ -24,10 +30,13 @@ pub const SEARCH_FEED: &str = "/search/feed";
 
 /// Entries of a feed.
 const ENTRIES: usize = 50;
+/// Entries of the log about yanked versions that are looked at.
+const YANKS: usize = 200;
 
 struct Entry {
     address: String,
     title: String,
+    published: String,
     updated: String,
     author: String,
     summary: String,
@@ -58,8 +67,17 @@ impl Feed {
         let text =
             Bytes::from(text.chars().filter(|character| may_be_in_xml(*character)).collect::<String>());
         let tagged = Tagged::new(call, &Digest::of(&text));
-        Ok(tagged.answer(text, "application/atom+xml; charset=utf-8", Some(cache(is_for_all))))
+        let answer = tagged.answer(text, "application/atom+xml; charset=utf-8", Some(cache(is_for_all)));
+        Ok(by_cookie(answer, is_for_all))
     }
+}
+
+/// The answer, with what it depends on: a cookie, where it is not for all.
+pub fn by_cookie(mut answer: Response, is_for_all: bool) -> Response {
+    if !is_for_all {
+        answer.headers_mut().insert(VARY, HeaderValue::from_static("cookie"));
+    }
+    answer
 }
 
 /// How long something may be kept that changes now and then, by whom.
@@ -89,21 +107,29 @@ pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
     };
     let loaded = skill::load(&call.app, &call.caller, &row.id).await?;
     let record = loaded.record.as_ref().and_then(|record| serde_json::from_slice::<Record>(record).ok());
-    let (description, tags) = record.map(|record| (record.description, record.tags)).unwrap_or_default();
+    let description = record.as_ref().map(|record| record.description.clone()).unwrap_or_default();
     let mut versions = versions_api::seen(&call.app, &call.caller, &row).await?;
     versions.retain(|version| matches!(version.status, VersionStatus::Published | VersionStatus::Yanked));
     versions.sort_by_key(|version| std::cmp::Reverse(version.created_at));
     versions.truncate(ENTRIES);
+    let changed = changed(call, &row).await?;
     let entries = versions.into_iter().map(|version| {
+        // What the record says is of its version, and of no other.
+        let of = record.as_ref().filter(|record| record.version == version.version.to_string());
+        let changed = changed.get(&version.version).copied().unwrap_or(version.created_at);
         let is_yanked = version.status == VersionStatus::Yanked;
         let reason = version.reason.filter(|_| is_yanked).unwrap_or_default();
         Entry {
             address: format!("{base}/{}/versions/{}", row.id, version.version),
             title: format!("{} {}{}", row.id, version.version, if is_yanked { " (yanked)" } else { "" }),
-            updated: version.created_at.to_string(),
+            published: version.created_at.to_string(),
+            updated: changed.to_string(),
             author: version.publisher,
-            summary: if reason.is_empty() { description.clone() } else { format!("Yanked: {reason}") },
-            tags: tags.clone(),
+            summary: match reason.as_str() {
+                "" => of.map(|record| record.description.clone()).unwrap_or_default(),
+                reason => format!("Yanked: {reason}"),
+            },
+            tags: of.map(|record| record.tags.clone()).unwrap_or_default(),
         }
     });
     let feed = Feed {
@@ -116,6 +142,18 @@ pub async fn of_skill(call: &Call, id: &SkillId) -> Result<Response> {
         version: env!("CARGO_PKG_VERSION"),
     };
     feed.answer(call, row.visibility == Visibility::Public && call.app.settings.anonymous_reads)
+}
+
+/// When versions were yanked, or were so no more: readers show an entry anew that is of a later time.
+async fn changed(call: &Call, row: &SkillRow) -> Result<HashMap<Version, Time>> {
+    let mut changed = HashMap::new();
+    for opening in log::yanks(&call.app.db, &row.id.key(), YANKS).await? {
+        let entry = opening.parse().map_err(Failure::internal)?;
+        if let Some(version) = entry.event.version() {
+            changed.entry(version.clone()).or_insert(entry.time);
+        }
+    }
+    Ok(changed)
 }
 
 /// The skills of a namespace and of those below it, the last published first.
@@ -136,7 +174,11 @@ pub async fn of_query(call: &Call) -> Result<Response> {
     if call.parameter("sort").is_none() {
         query.sort = Sort::Updated;
     }
-    let asked = call.head.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let pairs = call.head.uri.query().unwrap_or_default().split('&');
+    let is_search =
+        |pair: &&str| !["", "offset", "limit", "notice"].contains(&pair.split('=').next().unwrap_or(""));
+    let kept: Vec<&str> = pairs.filter(is_search).collect();
+    let asked = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     let title = match query.words.trim() {
         "" => "Skills".to_owned(),
         words => format!("Skills: {words}"),
@@ -154,7 +196,8 @@ async fn of_search(
     title: String,
 ) -> Result<Response> {
     let base = call.base()?;
-    query.limit = query.limit.min(ENTRIES);
+    // Whoever subscribes from another page, or from one of few rows, wants the newest all the same.
+    (query.limit, query.offset) = (ENTRIES, 0);
     let found = found(call, &query).await?;
     if let Some(namespace) = query.namespace.as_ref().filter(|_| is_place && found.total == 0) {
         let detail = format!("there is no skill in `{namespace}` here");
@@ -163,6 +206,7 @@ async fn of_search(
     let entries = records(call, &found).await?.into_iter().map(|record| Entry {
         address: format!("{base}/{}/versions/{}", record.id, record.version),
         title: format!("{} {}", record.id, record.version),
+        published: record.updated_at.clone(),
         updated: record.updated_at,
         author: record.author,
         summary: record.description,

@@ -1,6 +1,7 @@
 //! What people fill in, and whether it came from a page of this registry.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -26,9 +27,31 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads a form, if it came from a page of this registry: a browser says where it came from, and whoever is signed in
-    /// has a word in the form that pages elsewhere cannot know.
+    /// Reads a form of somebody who is signed in, if it came from a page of this registry: a browser says where it came from,
+    /// and the form has a word that pages elsewhere cannot know.
+    ///
+    /// Who is not signed in any more, or is anew, gets what was sent back, to send it again: see [`Unsent`].
     pub async fn read(call: Call) -> Result<Self> {
+        let form = Self::parsed(call).await?;
+        let code = match (form.caller.identity().is_some(), form.is_of_session()) {
+            (false, _) => ProblemCode::Unauthenticated,
+            (true, false) => ProblemCode::Forbidden,
+            (true, true) => return Ok(form),
+        };
+        let unsent = Unsent(form.fields().cloned().collect());
+        Err(Failure::caused(code, if code == ProblemCode::Forbidden { STRANGE } else { "" }, unsent))
+    }
+
+    /// The same of anybody.
+    pub async fn of_anybody(call: Call) -> Result<Self> {
+        let form = Self::parsed(call).await?;
+        match form.caller.identity().is_none() || form.is_of_session() {
+            true => Ok(form),
+            false => Err(strange()),
+        }
+    }
+
+    async fn parsed(call: Call) -> Result<Self> {
         check_origin(&call)?;
         let is_form = call
             .header("content-type")
@@ -41,15 +64,13 @@ impl Form {
         let fields: Vec<(String, String)> = url::form_urlencoded::parse(&bytes)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        let form = Self { app, caller, head, fields };
-        if form.caller.identity().is_some() {
-            let (sent, expected) = (form.text("csrf"), session::csrf(&form.app, &form.head));
-            // Digests are compared, so that how long it takes tells nothing.
-            if Digest::of(sent.as_bytes()) != Digest::of(expected.as_bytes()) {
-                return Err(strange());
-            }
-        }
-        Ok(form)
+        Ok(Self { app, caller, head, fields })
+    }
+
+    fn is_of_session(&self) -> bool {
+        let (sent, expected) = (self.text("csrf"), session::csrf(&self.app, &self.head));
+        // Digests are compared, so that how long it takes tells nothing.
+        Digest::of(sent.as_bytes()) == Digest::of(expected.as_bytes())
     }
 
     /// A field, empty where it is missing. Lines end as they do here, and not as browsers send them.
@@ -106,9 +127,29 @@ pub fn unknown() -> Failure {
     Failure::new(ProblemCode::InvalidParameter, "there is no such form here")
 }
 
+/// What was filled in and not taken, as whoever sent it is not signed in, or has signed in anew meanwhile. It came from a page of
+/// this registry, so it may be shown again, with the word that is right now.
+pub struct Unsent(pub Vec<(String, String)>);
+
+// What was filled in may be a secret, and is in no log.
+impl fmt::Debug for Unsent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Unsent")
+    }
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a form of an earlier sign-in")
+    }
+}
+
+impl std::error::Error for Unsent {}
+
+const STRANGE: &str = "this did not come from a page of this registry, or the page is of an earlier sign-in";
+
 fn strange() -> Failure {
-    let detail = "this did not come from a page of this registry, or the page is of an earlier sign-in";
-    Problem::new(ProblemCode::Forbidden, detail).into()
+    Problem::new(ProblemCode::Forbidden, STRANGE).into()
 }
 
 /// Browsers say where a request comes from. One that says nothing could be made to send anything.

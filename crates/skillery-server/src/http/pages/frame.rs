@@ -6,7 +6,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use skillery_core::Problem;
 
-use super::{assets, notice, session, show};
+use super::form::Unsent;
+use super::{assets, notice, place, session, show};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, problem};
 use crate::notify;
@@ -34,8 +35,10 @@ pub struct Frame {
     pub description: String,
     /// Where it is, as from outside; none where that is not known.
     pub address: Option<String>,
-    /// Its path and query, to come back to.
+    /// The path and query of a page to come back to: this one, or what it is behind where it is only an answer.
     pub here: String,
+    /// The path and query that were asked for.
+    pub asked: String,
     /// Who looks at it, if signed in.
     pub viewer: Option<Viewer>,
     /// What every form sends that changes something.
@@ -57,14 +60,21 @@ pub struct Frame {
 impl Frame {
     /// Around what this call asks for.
     pub fn of(call: &Call) -> Self {
-        let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let asked = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        // What was done before is not said again by whoever comes back.
+        let mut here = notice::without(asked);
+        if !call.method().is_safe() {
+            here = place::of(call.head.uri.path())
+                .map_or("/".to_owned(), |place| place.behind().unwrap_or(here));
+        }
         let viewer = call.caller.identity().map(|identity| {
             let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
             Viewer { name, is_admin, unread: None }
         });
         Self {
-            address: call.base().ok().map(|base| format!("{base}{path}")),
-            here: path.to_owned(),
+            address: call.base().ok().map(|base| format!("{base}{here}")),
+            here,
+            asked: asked.to_owned(),
             viewer,
             csrf: session::csrf(&call.app, &call.head),
             notice: call.parameter("notice").and_then(|code| notice::text(&code)),
@@ -160,6 +170,23 @@ struct ProblemPage {
     problem: Problem,
 }
 
+/// What was sent and not taken, to be sent again.
+#[derive(Template)]
+#[template(path = "pages/again.html")]
+struct AgainPage {
+    frame: Frame,
+    fields: Vec<(String, String)>,
+}
+
+fn again(frame: Frame, status: StatusCode, fields: &[(String, String)]) -> Result<Response> {
+    let title = if frame.viewer.is_none() { "Sign in, then send it again" } else { "Send it again" };
+    let mut response =
+        with_status(status, &AgainPage { frame: frame.titled(title), fields: fields.to_vec() })?;
+    // There may be secrets among it.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
 /// Whether whoever asks reads pages: browsers say so, programs do not.
 pub fn reads_pages(call: &Call) -> bool {
     call.header("accept").is_some_and(|accept| accept.contains("text/html"))
@@ -175,11 +202,17 @@ pub fn failed(frame: Frame, reads_pages: bool, method: &Method, failure: Failure
         response.extensions_mut().insert(failure.code());
         return response;
     }
-    let shown = failure.problem.clone();
+    let (shown, source) = (failure.problem.clone(), failure.source.clone());
     let mut answer = problem(failure);
     let status = answer.status();
-    let frame = frame.titled(shown.title.clone());
-    if let Ok(page) = with_status(status, &ProblemPage { frame, problem: *shown }) {
+    let page = match source.as_ref().and_then(|source| source.downcast_ref::<Unsent>()) {
+        Some(Unsent(fields)) => again(frame, status, fields),
+        None => {
+            let frame = frame.titled(shown.title.clone());
+            with_status(status, &ProblemPage { frame, problem: *shown })
+        }
+    };
+    if let Ok(page) = page {
         // What the log says of a failure stands in the first answer.
         let (mut head, body) = page.into_parts();
         head.extensions = std::mem::take(answer.extensions_mut());

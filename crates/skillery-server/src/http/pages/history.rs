@@ -7,6 +7,7 @@ use skillery_core::time::Time;
 use skillery_core::{SkillId, Version};
 
 use super::frame::{Frame, page};
+use super::pager::{Pager, Pages};
 use super::show;
 use super::skill::Header;
 use crate::db::log;
@@ -37,7 +38,7 @@ struct LogPage {
     header: Header,
     entries: Vec<Told>,
     now: Time,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// Entries of the log about a skill and the versions that the viewer may know of, the newest first.
@@ -64,7 +65,12 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     header.versions = known.len();
     page(&LogPage {
         frame: frame.titled(format!("Log of {}", skill.id)).part("skill"),
-        next: last.map(|last| format!("/{}/log?before={last}", skill.id)),
+        pager: Pages::of(app, &format!("/{}/log", skill.id), &[]).at(
+            "before",
+            app.settings.limits.default_page_rows,
+            None,
+            last,
+        ),
         now: app.environment.now(),
         header,
         entries,

@@ -6,6 +6,7 @@ use skillery_core::Sort;
 use skillery_core::api::Record;
 
 use super::frame::{Frame, page};
+use super::listing::is_open;
 use super::search::{found, records};
 use super::{place, show};
 use crate::failure::Result;
@@ -26,22 +27,14 @@ struct HomePage {
 
 /// Where one begins: what there is, and what others use now.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
-    let query = |sort| SearchQuery {
-        words: String::new(),
-        max_words: 0,
-        tags: Vec::new(),
-        namespace: None,
-        publisher: None,
-        min_rating: None,
-        sort,
-        limit: SHOWN,
-        offset: 0,
-        caller: call.caller.clone(),
-    };
+    let query = |sort| SearchQuery::all(&call.app, &call.caller, sort, SHOWN, 0);
     let trending = found(call, &query(Sort::Trending)).await?;
     let newest = found(call, &query(Sort::Updated)).await?;
+    let mut frame = frame.titled("Skills for agents").part("home");
+    "Publish, find, review and install what your agents know how to do.".clone_into(&mut frame.description);
+    frame.is_public = is_open(call);
     page(&HomePage {
-        frame: frame.titled("Skills for agents").part("home"),
+        frame,
         total: trending.total,
         trending: records(call, &trending).await?,
         newest: records(call, &newest).await?,

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::Response;
 use skillery_core::SkillId;
 use skillery_core::api::{
-    AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, USUAL_DAYS, Unit,
+    AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, USUAL_DAYS, Unit, Withdrawn,
 };
 
 use super::frame::{Frame, page};
@@ -123,6 +123,12 @@ struct InsightPage {
 }
 
 impl InsightPage {
+    /// Whether more have it than are named.
+    fn has_more(&self, row: &Withdrawn) -> bool {
+        let named = row.users.as_ref().map_or(0, Vec::len) as u64;
+        row.consumers.is_some_and(|all| all > named)
+    }
+
     /// The part of a version in all installs of the last days, in percent.
     fn part(&self, installs: impl std::borrow::Borrow<u64>) -> u64 {
         let all = self.adoption.installs.max(1);

@@ -7,12 +7,13 @@ use skillery_core::{Namespace, ProblemCode, Sort};
 
 use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
+use super::pager::{Pager, Pages};
 use super::search::{found, records};
-use super::{place, show};
+use super::{desk, place, show};
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
 use crate::http::api::orgs;
-use crate::http::call::Call;
+use crate::http::call::{Call, Page};
 use crate::search::{Counted, Facet, SearchQuery};
 
 /// What is installed most this week.
@@ -53,8 +54,7 @@ struct ListingPage {
     search: String,
     /// Where those who have a role here see to it.
     settings: Option<String>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 struct Words {
@@ -72,18 +72,12 @@ struct Words {
 /// All skills in this order.
 pub(super) fn all(call: &Call, sort: Sort) -> Result<SearchQuery> {
     let rows = call.page()?;
-    Ok(SearchQuery {
-        words: String::new(),
-        max_words: 0,
-        tags: Vec::new(),
-        namespace: None,
-        publisher: None,
-        min_rating: None,
-        sort,
-        limit: rows.limit.min(ROWS),
-        offset: rows.offset,
-        caller: call.caller.clone(),
-    })
+    Ok(SearchQuery::all(&call.app, &call.caller, sort, rows.limit.min(ROWS), rows.offset))
+}
+
+/// Whether everybody sees what the viewer sees.
+pub(super) fn is_open(call: &Call) -> bool {
+    call.app.settings.anonymous_reads && call.caller.identity().is_none()
 }
 
 /// The page of what is found, if something is or `is_known` says that it may be looked at without.
@@ -107,10 +101,11 @@ async fn list(
         Some(own) => namespace.len() > own.len(),
         None => !namespace.contains('/'),
     });
-    let address = |offset: usize| format!("{}?offset={offset}", words.path);
-    let end = query.offset + query.limit;
     let mut frame = frame.titled(words.heading.clone()).part(words.part);
     frame.description.clone_from(&words.lead);
+    // Of people no lists are made elsewhere.
+    frame.is_public = words.part != "user" && is_open(call);
+    let rows = Page { limit: query.limit, offset: query.offset };
     // Of what has nothing in it, there is none.
     frame.feed = words.feed.filter(|_| found.total > 0);
     page(&ListingPage {
@@ -125,8 +120,7 @@ async fn list(
         tags,
         search: words.search,
         settings: words.settings,
-        previous: (query.offset > 0).then(|| address(query.offset.saturating_sub(query.limit))),
-        next: (end < found.total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        pager: Pages::of(&call.app, &words.path, &[]).at_most(ROWS).by_offset(rows, found.total as u64),
     })
     .map(Some)
 }
@@ -160,10 +154,14 @@ pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
     let app = &call.app;
     app.search.wait_for(app.db.size()).await?;
     let query = all(call, Sort::Installs)?;
-    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN)?.pop().unwrap_or_default();
-    let is_cut = tags.len() == TAGS_SHOWN;
+    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN + 1)?.pop().unwrap_or_default();
+    let is_cut = tags.len() > TAGS_SHOWN;
+    tags.truncate(TAGS_SHOWN);
     tags.sort();
-    page(&TagsPage { frame: frame.titled("Tags").part("tags"), tags, is_cut })
+    let mut frame = frame.titled("Tags").part("tags");
+    "What skills are about, with how many have each tag.".clone_into(&mut frame.description);
+    frame.is_public = is_open(call);
+    page(&TagsPage { frame, tags, is_cut })
 }
 
 /// Skills with a tag.
@@ -224,7 +222,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         path: format!("/{text}"),
         search: format!("/search?org={text}"),
         feed: Some(format!("/{text}/feed")),
-        settings: has_role.then(|| format!("/orgs/{text}")),
+        settings: has_role.then(|| desk::overview(text)),
         part: "namespace",
     };
     let query = SearchQuery { namespace: Some(namespace.clone()), ..all(call, Sort::Installs)? };

@@ -22,6 +22,7 @@ mod installs;
 mod listing;
 mod markdown;
 mod notice;
+mod pager;
 mod place;
 mod ratings;
 mod review;
@@ -123,6 +124,11 @@ pub fn asks_provider(path: &str) -> bool {
 /// Whether the address may be one of a page, where cookies count.
 pub fn may_be(path: &str) -> bool {
     !(path.starts_with("/api/") || path.starts_with("/log/"))
+}
+
+/// Whether a form may be sent there. Whoever is not signed in any more gets it back, also where only those are answered who are.
+pub fn takes_form(method: &Method, path: &str) -> bool {
+    *method == Method::POST && may_be(path) && place::of(path).is_ok_and(|place| place.has_frame())
 }
 
 /// Answers a call of a page.

@@ -47,6 +47,28 @@ pub fn text(code: &str) -> Option<&'static str> {
 /// The address with the notice in it.
 pub fn with(path: &str, code: &str) -> String {
     debug_assert!(text(code).is_some(), "`{code}` is no notice");
+    let (path, fragment) = path.find('#').map_or((path, ""), |at| path.split_at(at));
     let separator = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{separator}notice={code}")
+    format!("{path}{separator}notice={code}{fragment}")
+}
+
+/// The address without one.
+pub fn without(address: &str) -> String {
+    let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("notice=")).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_stands_in_the_query() {
+        assert_eq!(with("/a?b=c#d", "saved"), "/a?b=c&notice=saved#d");
+        assert_eq!(with("/a#d", "saved"), "/a?notice=saved#d");
+        assert_eq!(without("/a?notice=saved&b=c"), "/a?b=c");
+        assert_eq!(without("/a?notice=saved"), "/a");
+        assert_eq!(without("/a?b=c"), "/a?b=c");
+    }
 }

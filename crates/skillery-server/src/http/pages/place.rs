@@ -136,6 +136,15 @@ impl Place {
 }
 
 impl Place {
+    /// The page that one comes from where there is none at its own address: what is only sent to.
+    pub fn behind(&self) -> Option<String> {
+        match self {
+            Self::Logout | Self::Theme => Some("/".to_owned()),
+            Self::Desk(place) => place.behind(),
+            _ => None,
+        }
+    }
+
     /// Whether it is shown in a frame, and not for itself.
     pub fn has_frame(&self) -> bool {
         !matches!(
@@ -234,6 +243,14 @@ fn of_skill(segments: &[&str]) -> Option<Place> {
 }
 
 const PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// An address with what is not empty of these pairs.
+pub fn address<'pair>(path: &str, pairs: impl IntoIterator<Item = (&'pair str, &'pair str)>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
 
 /// A file's path as a part of an address.
 pub fn encoded(path: &str) -> String {

@@ -2,16 +2,18 @@
 
 use askama::Template;
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use axum::response::Response;
 use serde::Serialize;
 use skillery_core::api::Record;
 use skillery_core::{Namespace, Sort};
 
 use super::frame::{Frame, page};
-use super::{place, show};
+use super::pager::{Pager, Pages};
+use super::{feed, place, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::search as api;
-use crate::http::call::{Call, json};
+use crate::http::call::{Call, Page, json};
 use crate::search::{Counted, Facet, Found, SearchQuery};
 use crate::skill;
 
@@ -50,8 +52,7 @@ struct SearchPage {
     total: usize,
     first: usize,
     records: Vec<Record>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
     suggested_tags: Vec<Counted>,
     namespaces: Vec<Counted>,
 }
@@ -61,6 +62,11 @@ impl SearchPage {
         !self.tags.is_empty() || !self.namespace.is_empty() || !self.min_rating.is_empty()
     }
 
+    /// Whether it is a search for this tag.
+    fn has(&self, tag: impl AsRef<str>) -> bool {
+        self.tags.iter().any(|known| is_same(known, tag.as_ref()))
+    }
+
     fn last(&self) -> usize {
         self.first + self.records.len().saturating_sub(1)
     }
@@ -68,16 +74,16 @@ impl SearchPage {
     /// The address of the same search with this tag, or without it where it has it.
     fn toggled(&self, tag: &str) -> String {
         let mut tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        match tags.iter().position(|known| *known == tag) {
+        match tags.iter().position(|known| is_same(known, tag)) {
             Some(place) => drop(tags.remove(place)),
             None => tags.push(tag),
         }
-        self.address(&tags, &self.namespace, 0)
+        self.address(&tags, &self.namespace)
     }
 
     fn within(&self, namespace: &str) -> String {
         let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.address(&tags, namespace, 0)
+        self.address(&tags, namespace)
     }
 
     fn without_namespace(&self) -> String {
@@ -86,36 +92,32 @@ impl SearchPage {
 
     fn without_rating(&self) -> String {
         let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
-        self.with_rating(&tags, &self.namespace, "", 0)
+        self.with_rating(&tags, &self.namespace, "")
     }
 
-    fn address(&self, tags: &[&str], namespace: &str, offset: usize) -> String {
-        self.with_rating(tags, namespace, &self.min_rating, offset)
+    fn address(&self, tags: &[&str], namespace: &str) -> String {
+        self.with_rating(tags, namespace, &self.min_rating)
     }
 
-    fn with_rating(&self, tags: &[&str], namespace: &str, min_rating: &str, offset: usize) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let offset = if offset > 0 { offset.to_string() } else { String::new() };
+    fn with_rating(&self, tags: &[&str], namespace: &str, min_rating: &str) -> String {
         let tags = tags.join(",");
-        let sort = if self.sort == default_sort(&self.query).as_str() { "" } else { self.sort };
-        for (name, value) in [
-            ("q", self.query.as_str()),
-            ("tags", &tags),
-            ("org", namespace),
-            ("min_rating", min_rating),
-            ("sort", sort),
-            ("offset", &offset),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        format!("{SEARCH}?{}", query.finish())
+        place::address(SEARCH, self.pairs(&tags, namespace, min_rating))
+    }
+
+    fn pairs<'pair>(
+        &'pair self,
+        tags: &'pair str,
+        namespace: &'pair str,
+        min_rating: &'pair str,
+    ) -> [(&'pair str, &'pair str); 5] {
+        let sort = if self.sort == Sort::usual(&self.query).as_str() { "" } else { self.sort };
+        [("q", &self.query), ("tags", tags), ("org", namespace), ("min_rating", min_rating), ("sort", sort)]
     }
 }
 
-fn default_sort(words: &str) -> Sort {
-    if words.trim().is_empty() { Sort::Installs } else { Sort::Relevance }
+/// Whether two tags are one: they are found whatever the case of their letters.
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// What was found, and how to find less or more.
@@ -130,13 +132,19 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     // Those that lie above what is asked for would leave nothing out.
     let own = query.namespace.as_ref().map_or_else(String::new, Namespace::key);
     namespaces.retain(|(namespace, _)| namespace.len() > own.len());
+    let mut tags: Vec<String> = Vec::new();
+    for tag in &query.tags {
+        if !tags.iter().any(|known| is_same(known, tag)) {
+            tags.push(tag.clone());
+        }
+    }
     let mut page_ = SearchPage {
         frame: frame.titled(if words.is_empty() {
             "All skills".to_owned()
         } else {
             format!("{words} · Search")
         }),
-        tags: query.tags.clone(),
+        tags,
         namespace: query.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         min_rating: call.parameter("min_rating").unwrap_or_default(),
         sort: query.sort.as_str(),
@@ -145,23 +153,17 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         suggested_tags: counted.next().unwrap_or_default(),
         namespaces,
         records,
-        previous: None,
-        next: None,
+        pager: Pager::default(),
         query: words,
     };
     page_.frame.words.clone_from(&page_.query);
     page_.frame.part = "search";
-    page_.frame.feed = Some(match call.head.uri.query() {
-        Some(asked) => format!("{}?{asked}", super::feed::SEARCH_FEED),
-        None => super::feed::SEARCH_FEED.to_owned(),
-    });
-    let tags: Vec<&str> = page_.tags.iter().map(String::as_str).collect();
-    let (offset, end) = (query.offset, query.offset + query.limit);
-    let has_next = end < page_.total && end <= call.app.settings.limits.page_offset;
-    let previous =
-        (offset > 0).then(|| page_.address(&tags, &page_.namespace, offset.saturating_sub(query.limit)));
-    let next = has_next.then(|| page_.address(&tags, &page_.namespace, end));
-    (page_.previous, page_.next) = (previous, next);
+    let tags = page_.tags.join(",");
+    let pairs = page_.pairs(&tags, &page_.namespace, &page_.min_rating);
+    let rows = Page { limit: query.limit, offset: query.offset };
+    let pager = Pages::of(&call.app, SEARCH, &pairs).at_most(ROWS).by_offset(rows, page_.total as u64);
+    let feed = place::address(feed::SEARCH_FEED, pairs);
+    (page_.pager, page_.frame.feed) = (pager, Some(feed));
     page(&page_)
 }
 
@@ -186,5 +188,9 @@ pub async fn suggest(call: &Call) -> Result<Response> {
             description: record.description,
         })
         .collect();
-    json(StatusCode::OK, &suggestions)
+    let mut response = json(StatusCode::OK, &suggestions)?;
+    // It is a page's, and depends on who is signed in.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("cookie"));
+    Ok(response)
 }

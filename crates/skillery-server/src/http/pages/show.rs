@@ -110,9 +110,18 @@ pub fn plural(number: impl Count, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A figure about users, or that it is about too few to be told.
-pub fn withheld(figure: impl Borrow<Option<u64>>, k: impl Count) -> String {
-    figure.borrow().map_or_else(|| format!("under {}", count(k)), count)
+/// A figure about users, or that it is withheld: it may be more than few, where another would tell of few beside it.
+pub fn withheld(figure: impl Borrow<Option<u64>>) -> String {
+    figure.borrow().map_or_else(|| "withheld".to_owned(), count)
+}
+
+/// As much of a sum as is told, and whether there is more.
+pub fn at_least(told: impl Count, withholds: impl Borrow<bool>) -> String {
+    match (told.number(), *withholds.borrow()) {
+        (0, true) => "withheld".to_owned(),
+        (told, true) => format!("{} or more", count(told)),
+        (told, false) => count(told),
+    }
 }
 
 /// A part of a whole.
@@ -238,7 +247,9 @@ mod tests {
             [0.0, 0.004, 0.125, 0.996, 1.0].map(percent),
             ["0 %", "under 1 %", "12 %", "99 %", "100 %"]
         );
-        assert_eq!([Some(0), Some(7), None].map(|figure| withheld(figure, 5_u32)), ["0", "7", "under 5"]);
+        assert_eq!([Some(0), Some(7), None].map(withheld), ["0", "7", "withheld"]);
+        let sums = [(0, false), (0, true), (300, true)].map(|(told, more)| at_least(told as u64, more));
+        assert_eq!(sums, ["0", "withheld", "300 or more"]);
         let now = time("2026-01-02T03:04:05Z");
         assert_eq!(day(now), "2026-01-02");
         for (seconds, text) in

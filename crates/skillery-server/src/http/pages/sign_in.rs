@@ -89,7 +89,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
 /// Signs in. What is shown is looked at as a token of the API is, and a session made that can do no more.
 pub async fn sign_in(call: Call, frame: Frame) -> Result<Response> {
     let is_secure = session::is_secure(&call.app, &call.head);
-    let form = Form::read(call).await?;
+    let form = Form::of_anybody(call).await?;
     let next = form.next("/");
     let secret = match begin(&form).await {
         Ok(secret) => secret,
@@ -133,7 +133,7 @@ async fn used_link(form: &Form, code: &Secret) -> Result<Identity> {
 /// Signs out, here and for whoever has the cookie.
 pub async fn sign_out(call: Call) -> Result<Response> {
     let is_secure = session::is_secure(&call.app, &call.head);
-    let form = Form::read(call).await?;
+    let form = Form::of_anybody(call).await?;
     if let Some(identity) = form.caller.identity().filter(|identity| identity.token.is_session()) {
         session::end(&form.app, identity).await?;
     }
@@ -144,7 +144,7 @@ pub async fn sign_out(call: Call) -> Result<Response> {
 
 /// Remembers light or dark in this browser.
 pub async fn set_theme(call: Call) -> Result<Response> {
-    let form = Form::read(call).await?;
+    let form = Form::of_anybody(call).await?;
     let mut response = see_other(&form.next("/"));
     session::keep_theme(&mut response, &form.text("theme"));
     Ok(response)

@@ -11,6 +11,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use super::frame::{Frame, page};
 use super::markdown::Rendered;
+use super::pager::{Pager, Pages};
 use super::skill::Header;
 use super::{highlight, place, review, show};
 use crate::db::versions::VersionRow;
@@ -42,8 +43,7 @@ struct VersionsPage {
     header: Header,
     versions: Vec<VersionSummary>,
     now: Time,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
     /// Those of them that wait, and that the viewer may review.
     reviews: Vec<Version>,
 }
@@ -61,15 +61,13 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let versions = api::seen(&call.app, &call.caller, &skill).await?;
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "versions");
     header.versions = versions.len();
-    let address = |offset: usize| format!("/{}/versions?offset={offset}", skill.id);
-    let end = rows.offset + rows.limit;
+    let path = format!("/{}/versions", skill.id);
     let waits = versions.iter().filter(|version| version.status == VersionStatus::Pending);
     let reviews = waits.filter(|version| review::may_review(&call.caller, &skill.id, &version.publisher));
     page(&VersionsPage {
         reviews: reviews.map(|version| version.version.clone()).collect(),
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
-        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: (end < versions.len() && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        pager: Pager::of(&call.app, &path, &[], rows, versions.len() as u64),
         versions: versions.into_iter().skip(rows.offset).take(rows.limit).collect(),
         now: call.app.environment.now(),
         header,
@@ -84,26 +82,21 @@ struct FilesPage {
     version: Version,
     total: usize,
     files: Vec<FileSummary>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// The files of a version, by path.
 pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
     let rows = call.page()?;
     let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
-    let address = |offset: usize| {
-        format!("/{}/versions/{version}/files?limit={}&offset={offset}", skill.id, rows.limit)
-    };
-    let end = rows.offset + rows.limit;
+    let path = format!("/{}/versions/{version}/files", skill.id);
     let total = row.files.len();
     page(&FilesPage {
         frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
-        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: (end < total && end <= call.app.settings.limits.page_offset).then(|| address(end)),
+        pager: Pager::of(&call.app, &path, &[], rows, total as u64),
         files: row.files.into_iter().skip(rows.offset).take(rows.limit).collect(),
     })
 }
@@ -123,8 +116,7 @@ struct FilePage {
     lines: Option<String>,
     /// The numbers of these lines.
     numbers: std::ops::RangeInclusive<usize>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// One file, with numbers of lines where it is text.
@@ -140,24 +132,23 @@ pub async fn file(
     let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
     let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, 10_000_000);
     let lines = lines(call, &row, &summary).await?;
-    let address = |line: usize| {
-        format!("/{}/versions/{version}/files/{}?from={line}", skill.id, super::place::encoded(path))
-    };
+    let here = format!("/{}/versions/{version}/files/{}", skill.id, place::encoded(path));
+    let before = (from > 1).then(|| from.saturating_sub(LINES).max(1));
     let part = lines.as_deref().map(|lines| part(lines, from));
     let (shown, has_more) = part.map_or((None, false), |(shown, has_more)| (Some(shown), has_more));
     let count = shown.as_ref().map_or(0, |shown| shown.split('\n').count());
+    let behind = has_more.then(|| from + count);
     page(&FilePage {
         frame: frame.titled(format!("{path} · {} {version}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
-        raw: format!("/{}/versions/{version}/raw/{}", skill.id, super::place::encoded(path)),
+        raw: format!("/{}/versions/{version}/raw/{}", skill.id, place::encoded(path)),
         version: version.clone(),
         path: path.to_owned(),
         size: summary.size,
         mode: summary.mode,
         digest: summary.digest.to_string(),
         numbers: from..=(from + count).saturating_sub(1),
-        previous: (from > 1).then(|| address(from.saturating_sub(LINES).max(1))),
-        next: has_more.then(|| address(from + count)),
+        pager: Pages::of(&call.app, &here, &[]).usually(LINES).at("from", LINES, before, behind),
         lines: shown,
     })
 }

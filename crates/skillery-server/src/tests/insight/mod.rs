@@ -3,7 +3,7 @@
 mod counting;
 mod graph;
 mod health;
-mod people;
+pub(crate) mod people;
 mod wishes;
 
 use axum::body::Body;
@@ -28,7 +28,7 @@ impl TestApp {
     }
 
     /// Installs a version, which must go well.
-    async fn install(&self, token: &str, id: &str, version: &str) {
+    pub(crate) async fn install(&self, token: &str, id: &str, version: &str) {
         let path = format!("/api/v1/skills/{id}/download?version={version}");
         self.download_with(token, &path, "skillery/1").await.is(200);
     }

@@ -214,6 +214,98 @@ async fn boards_tell_nothing_of_what_the_caller_does_not_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_counts_on_no_board_withholds_nothing_there() {
+    let app = TestApp::new().await;
+    let anna = app.user("anna", &["read"]).await;
+    author(&app, "ada", "acme/tool").await;
+    for (id, visibility) in [("acme/inner/tool", "internal"), ("corp/hidden/tool", "private")] {
+        app.publish_seen(id, "1.0.0", &[], visibility).await;
+    }
+    let ada = app.token(json!({ "user": "ada", "scopes": ["read", "publish"] })).await;
+    app.member("corp/hidden", "ada", "publisher").await;
+    app.member("acme/inner", "ada", "publisher").await;
+    app.post("/api/v1/skills", &ada, super::skill("corp/hidden/tool", "1.1.0")).await.is(201);
+    app.post("/api/v1/skills", &ada, super::skill("acme/inner/tool", "1.1.0")).await.is(201);
+    app.install(&anna, "acme/tool", "1.0.0").await;
+    for (namespace, k) in [("corp/hidden", 50), ("acme/empty", 40), ("acme/inner", 3)] {
+        let wish = json!({ "k": k, "leaderboards": true });
+        app.put(&format!("/api/v1/orgs/{namespace}/usage/settings"), ADMIN, wish).await.is(200);
+    }
+    for of in ["authors", "teams"] {
+        app.settle().await;
+        app.app.environment.advance_seconds(61);
+        let path = format!("/api/v1/leaderboards?of={of}");
+        let place = |board: Value| (board["places"][0]["consumers"].clone(), board["places"][0]["k"].clone());
+        assert_eq!(place(app.get(&path).await.is(200)), (json!(1), json!(1)), "{of}");
+        // Who sees internal skills sees a board on which these count.
+        assert_eq!(place(app.get_as(&anna, &path).await.is(200)), (Value::Null, json!(3)), "{of}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_longer_time_less_a_shorter_one_is_not_few_either() {
+    let app = TestApp::with(|settings| settings.insight.k = 2).await;
+    let tokens = users(&app, &["anna", "ben", "carl", "dora"]).await;
+    author(&app, "ada", "acme/tool").await;
+    app.install(&tokens[0], "acme/tool", "1.0.0").await;
+    app.app.environment.advance_seconds(10 * DAY);
+    app.install(&tokens[1], "acme/tool", "1.0.0").await;
+    app.install(&tokens[2], "acme/tool", "1.0.0").await;
+    let figures = async || {
+        let mut told = Vec::new();
+        for period in ["week", "month", "all"] {
+            told.push(board(&app, "", &format!("of=teams&period={period}")).await[0].2.clone());
+        }
+        told
+    };
+    assert_eq!(figures().await, [json!(2), Value::Null, Value::Null]);
+    app.app.environment.advance_seconds(20 * DAY);
+    app.install(&tokens[3], "acme/tool", "1.0.0").await;
+    // One of this week is few, three of the month are not, and four of all time would tell of one.
+    assert_eq!(figures().await, [Value::Null, json!(3), Value::Null]);
+}
+
+/// So many users more who have a version of `acme/tool`.
+pub(crate) async fn holders(app: &TestApp, version: &str, count: usize) {
+    let rows = |row: fn(String) -> String| {
+        let names = (0..count).map(|number| format!("user-{version}-{number:03}"));
+        names.map(row).collect::<Vec<_>>().join(", ")
+    };
+    let users = rows(|name| format!("('{name}', '{name}', '{name}', 0, 0)"));
+    app.tamper(format!("INSERT INTO users (id, name, key, site_admin, created_at) VALUES {users}")).await;
+    let have =
+        rows(|name| format!("('acme/tool', 'VERSION', '{name}', 1, 1, 1)")).replace("VERSION", version);
+    let columns = "skill, version, user_id, downloads, first_at, last_at";
+    app.tamper(format!("INSERT INTO user_installs ({columns}) VALUES {have}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_listed_as_far_as_there_is_room() {
+    let app = TestApp::new().await;
+    for version in ["1.0.0", "2.0.0", "3.0.0"] {
+        app.publish("acme/tool", version).await;
+    }
+    let user = app.user("zoe", &["read"]).await;
+    app.install(&user, "acme/tool", "1.0.0").await;
+    app.settle().await;
+    holders(&app, "2.0.0", 205).await;
+    for version in ["1.0.0", "2.0.0"] {
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": "" })).await.is(200);
+    }
+    let told = app.get_as(ADMIN, ADOPTION).await.is(200);
+    let withdrawn = told["withdrawn"].as_array().unwrap();
+    assert_eq!((&withdrawn[0]["version"], &withdrawn[0]["consumers"]), (&json!("2.0.0"), &json!(205)));
+    let names = withdrawn[0]["users"].as_array().unwrap();
+    assert_eq!(
+        (names.len(), &names[0], &names[199]),
+        (200, &json!("user-2.0.0-000"), &json!("user-2.0.0-199"))
+    );
+    // Nothing is not nobody.
+    assert_eq!((&withdrawn[1]["consumers"], withdrawn[1].get("users")), (&json!(1), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boards_have_pages_withhold_few_and_can_be_off() {
     let app = TestApp::with(|settings| settings.insight.k = 2).await;
     let tokens = users(&app, &["anna", "ben"]).await;

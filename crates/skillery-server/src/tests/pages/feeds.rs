@@ -39,6 +39,7 @@ async fn a_feed_tells_what_is_new() {
     hostile["code"] = json!("def tool(text):\n    return None\n");
     hostile.as_object_mut().unwrap().remove("code_hash");
     app.post("/api/v1/skills", ADMIN, hostile).await.is(201);
+    app.app.environment.advance_seconds(60);
     app.put("/api/v1/skills/acme/tool/versions/1.0.0/yank", ADMIN, json!({ "reason": "leaks <mail>" }))
         .await
         .is(200);
@@ -52,14 +53,18 @@ async fn a_feed_tells_what_is_new() {
     assert_eq!(titles, ["acme/tool", "acme/tool 1.1.0", "acme/tool 2.0.0", "acme/tool 1.0.0 (yanked)"]);
     let summaries = texts(&feed, "summary");
     let hostile = "]]></summary><script>alert(1)</script> & \"more\"";
-    assert_eq!(summaries, [hostile, hostile, "Yanked: leaks <mail>"]);
+    // The description is that of the newest version alone.
+    assert_eq!(summaries, [hostile, "Yanked: leaks <mail>"]);
+    // Readers show anew what is of a later time: that it is yanked.
+    let (published, updated) = (texts(&feed, "published"), texts(&feed, "updated"));
+    assert_eq!((published[0], published[1]), (updated[1], updated[2]));
+    assert!(published[2] < published[1] && updated[3] > updated[1], "{published:?} {updated:?}");
+    assert_eq!(updated[0], updated[3]);
     let ids = texts(&feed, "id");
     assert_eq!(
         ids[..2],
         ["http://127.0.0.1:8700/acme/tool/feed", "http://127.0.0.1:8700/acme/tool/versions/1.1.0"]
     );
-    let updated = texts(&feed, "updated");
-    assert!(updated[0] == updated[1] && updated[1] > updated[2] && updated[2] > updated[3], "{updated:?}");
     // Who has it is told so.
     let tag = answer.headers["etag"].to_str().unwrap().to_owned();
     let again = app.send(browser.request_with("/acme/tool/feed", "if-none-match", &tag)).await;
@@ -104,6 +109,35 @@ async fn feeds_of_namespaces_and_searches_show_what_the_viewer_sees() {
         (200, &"private, no-cache".parse().unwrap())
     );
     assert_eq!(titles(&mut admin, "/acme/email/feed").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_of_a_search_is_not_that_of_a_page() {
+    let app = TestApp::new().await;
+    for name in ["one", "two", "three"] {
+        app.publish(&format!("acme/{name}"), "1.0.0").await;
+    }
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/search?org=acme&limit=1&offset=1&notice=saved").await;
+    assert!(page.contains("href=\"/search/feed?org=acme\""), "{page}");
+    assert!(page.contains("rel=\"next\" href=\"/search?org=acme&#38;offset=2&#38;limit=1\""), "{page}");
+    assert!(page.contains("rel=\"prev\" href=\"/search?org=acme&#38;limit=1\""), "{page}");
+    for more in ["", "&offset=2", "&limit=0", "&limit=1&notice=saved"] {
+        let body = text(&browser.get(&format!("/search/feed?org=acme{more}")).await);
+        let feed = Document::parse(&body).unwrap();
+        assert_eq!(texts(&feed, "published").len(), 3, "{more}");
+        assert_eq!(texts(&feed, "id")[0], "http://127.0.0.1:8700/search/feed?org=acme", "{more}");
+    }
+    // What depends on who is signed in says so.
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/search/feed?org=acme", "/search/suggest?q=on"] {
+        let answer = admin.get(path).await;
+        assert_eq!(
+            (&answer.headers["cache-control"], &answer.headers["vary"]),
+            (&"private, no-cache".parse().unwrap(), &"cookie".parse().unwrap()),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

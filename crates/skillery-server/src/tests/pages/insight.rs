@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::folders::{asked, file};
+use super::super::insight::people::holders;
 use super::super::{ADMIN, TestApp, skill};
 use super::{Browser, text};
 
@@ -136,7 +137,7 @@ async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
     app.get_as(&token, "/api/v1/skills/acme/tool/download").await.is(200);
     app.settle().await;
     let page = browser.page("/acme/tool/usage").await;
-    assert!(page.contains("under 3") && page.contains("they are too few"), "{page}");
+    assert!(page.contains(">withheld<") && page.contains("they are too few"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +188,7 @@ async fn a_namespace_sees_how_its_skills_are_used_and_says_what_is_told() {
     let settings = app.get_as(&anna, "/api/v1/orgs/acme/usage/settings").await.is(200);
     assert_eq!((&settings["k"], &settings["leaderboards"]), (&json!(5), &json!(false)));
     let told = Browser::new(&app).page("/acme/tool/usage").await;
-    assert!(told.contains("under 5"), "{told}");
+    assert!(told.contains(">withheld<"), "{told}");
     let both = [("action", "told"), ("k", ""), ("leaderboards", "yes")];
     assert_eq!(browser.post("/orgs/acme/usage", &both).await.status, 303);
     let settings = app.get_as(&anna, "/api/v1/orgs/acme/usage/settings").await.is(200);
@@ -264,4 +265,28 @@ async fn who_has_a_version_is_told_to_admins_of_its_namespace() {
     assert_eq!(stranger.get(path).await.status, 403);
     assert!(!stranger.page("/acme/tool/versions/1.1.0").await.contains(path));
     assert!(text(&Browser::new(&app).get(path).await).contains("Sign in"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sum_of_which_a_part_is_withheld_is_at_least_what_is_told() {
+    let app = TestApp::with(|settings| settings.insight.k = 5).await;
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        app.publish("acme/tool", version).await;
+    }
+    app.install("", "acme/tool", "1.2.0").await;
+    app.settle().await;
+    let anna = app.user("anna", &["read"]).await;
+    app.member("acme", "anna", "reader").await;
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    let told = async |browser: &mut Browser<'_>, version: &str, count: usize| {
+        holders(&app, version, count).await;
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": "" })).await.is(200);
+        let page = browser.page("/orgs/acme/usage").await;
+        let (_, cell) =
+            page.split_once("data-name=\"Still have one that was taken back\" class=\"number\">").unwrap();
+        cell.split_once('<').unwrap().0.to_owned()
+    };
+    assert_eq!(told(&mut browser, "1.0.0", 2).await, "withheld");
+    assert_eq!(told(&mut browser, "1.1.0", 6).await, "6 or more");
 }

@@ -318,3 +318,76 @@ async fn a_theme_is_kept_and_nothing_else_in_its_place() {
         assert!(browser.page("/").await.contains(shown), "{theme}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_outlives_the_session() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.user("anna", &["read", "rate"]).await;
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    let old = browser.csrf().await;
+    browser.cookies.clear();
+    let path = "/acme/tool/comments";
+    let said = |csrf: &str| {
+        [("action", "say"), ("text", "It works & <well>"), ("csrf", csrf)]
+            .map(|(name, value)| (name, value.to_owned()))
+    };
+    let answer = send(&mut browser, "same-origin", path, &said(&old)).await;
+    let page = text(&answer);
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["cache-control"]),
+        (401, &"no-store".parse().unwrap())
+    );
+    for part in [
+        "<h1>Sign in, then send it again</h1>",
+        "action=\"/acme/tool/comments\"",
+        "name=\"text\" value=\"It works &#38; &#60;well&#62;\"",
+        "href=\"/login?next=%2Facme%2Ftool%2Fcomments\" target=\"_blank\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(page.matches("value=\"It works").count(), 1);
+    // Signed in again, the page of before is of an earlier time still.
+    assert_eq!(browser.post("/login", &[("token", &anna)]).await.status, 303);
+    let answer = send(&mut browser, "same-origin", path, &said(&old)).await;
+    let page = text(&answer);
+    assert_eq!(answer.status, 403);
+    assert!(page.contains("<h1>Send it again</h1>") && page.contains("value=\"It works"), "{page}");
+    let (_, form) = page.split_once("action=\"/acme/tool/comments\"").unwrap();
+    let csrf = form.split_once("name=\"csrf\" value=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+    assert_eq!(send(&mut browser, "same-origin", path, &said(&csrf)).await.status, 303);
+    assert!(browser.page(path).await.contains("It works"));
+    // What comes from elsewhere is not made into a form of this registry.
+    let answer = send(&mut browser, "cross-site", path, &said(&old)).await;
+    assert!(answer.status == 403 && !text(&answer).contains("end it again"));
+    // Programs get what they get everywhere, and a registry for those who are signed in loses nothing either.
+    let closed = TestApp::with(|settings| settings.anonymous_reads = false).await;
+    let mut browser = Browser::new(&closed);
+    let answer = send(&mut browser, "same-origin", path, &said(&old)).await;
+    assert!(answer.status == 401 && text(&answer).contains("Sign in, then send it again"));
+    assert_eq!(send(&mut browser, "cross-site", path, &said(&old)).await.status, 403);
+}
+
+async fn send(
+    browser: &mut Browser<'_>,
+    site: &str,
+    path: &str,
+    fields: &[(&str, String)],
+) -> super::super::Answer {
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post_from(site, path, &fields).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_comes_back_to_a_page_and_hears_nothing_twice() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let yank = "/acme/tool/versions/1.0.0/yank";
+    let question = text(&browser.post(yank, &[("reason", "")]).await);
+    assert!(question.contains(&format!("action=\"{yank}\"")), "{question}");
+    assert!(question.contains("name=\"next\" value=\"/acme/tool/versions/1.0.0\""), "{question}");
+    let page = browser.page("/acme/tool?notice=saved").await;
+    assert!(page.contains("Saved.") && page.contains("name=\"next\" value=\"/acme/tool\""), "{page}");
+    assert!(!page.contains("?notice"), "{page}");
+}

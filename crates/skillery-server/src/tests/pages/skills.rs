@@ -60,6 +60,32 @@ async fn a_search_keeps_its_filters_from_page_to_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_that_are_for_all_are_told_of_elsewhere() {
+    let app = TestApp::new().await;
+    app.publish("acme/audit/tool", "1.0.0").await;
+    let mut stranger = Browser::new(&app);
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/", "/tags", "/trending", "/acme", "/acme/audit", "/tags/email"] {
+        let page = stranger.page(path).await;
+        assert!(page.contains("og:title") && page.contains("name=\"description\""), "{path}: {page}");
+        assert!(!page.contains("noindex"), "{path}");
+        assert!(admin.page(path).await.contains("noindex"), "{path}");
+    }
+    assert!(stranger.page("/search").await.contains("noindex"));
+    // Names that pages have as well.
+    for path in ["/acme/audit", "/acme/audit/tool"] {
+        assert!(admin.page(path).await.contains("href=\"/orgs/acme/audit/\""), "{path}");
+    }
+    assert!(
+        admin.page("/orgs/acme/audit/deep/members").await.contains("href=\"/orgs/acme/audit/\">acme/audit")
+    );
+    // A tag is one, however it is typed.
+    let page = stranger.page("/search?tags=EMAIL,email").await;
+    assert!(page.contains("href=\"/search\" aria-current=\"true\">email"), "{page}");
+    assert_eq!(page.matches(">remove</span>").count(), 1, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_see_a_skill_gets_the_page_of_one_that_is_not_there() {
     let app = TestApp::new().await;
     let mut body = skill("acme/secret", "1.0.0");

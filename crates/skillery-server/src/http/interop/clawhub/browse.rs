@@ -117,18 +117,7 @@ async fn find(
 ) -> Result<(usize, Vec<i64>)> {
     let app = &call.app;
     app.search.wait_for(app.db.size()).await?;
-    let query = SearchQuery {
-        max_words: app.settings.limits.query_words,
-        tags: Vec::new(),
-        namespace: None,
-        publisher: None,
-        min_rating: None,
-        sort,
-        limit,
-        offset,
-        caller: call.caller.clone(),
-        words,
-    };
+    let query = SearchQuery { words, ..SearchQuery::all(app, &call.caller, sort, limit, offset) };
     let found = app.search.find(&query)?;
     Ok((found.total, found.numbers))
 }

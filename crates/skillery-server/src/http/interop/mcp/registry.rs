@@ -40,17 +40,10 @@ pub(super) struct Registry {
 
 impl Registry {
     fn query(&self, sort: Sort, limit: usize) -> SearchQuery {
+        let limit = limit.min(self.app.settings.limits.page_rows);
         SearchQuery {
-            words: String::new(),
-            max_words: self.app.settings.limits.query_words,
-            tags: Vec::new(),
             namespace: self.scope.clone(),
-            publisher: None,
-            min_rating: None,
-            sort,
-            limit: limit.min(self.app.settings.limits.page_rows),
-            offset: 0,
-            caller: self.caller.clone(),
+            ..SearchQuery::all(&self.app, &self.caller, sort, limit, 0)
         }
     }
 
@@ -81,7 +74,7 @@ impl Registry {
             return Err(invalid("tags", format!("at most {} tags can be asked for", limits.tags)));
         }
         let nothing = SearchResponse { total: 0, skills: Vec::new() };
-        let default = if arguments.query.trim().is_empty() { Sort::Installs } else { Sort::Relevance };
+        let default = Sort::usual(&arguments.query);
         let mut query = self.query(default, arguments.limit.unwrap_or_default() as usize);
         // What is asked for within the scope narrows it; the scope within what is asked for stays.
         let asked = arguments.namespace.as_deref().and_then(|text| text.parse::<Namespace>().ok());

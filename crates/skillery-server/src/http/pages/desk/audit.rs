@@ -8,7 +8,7 @@ use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
-use super::namespace::Head;
+use super::room::Room;
 use crate::audit::{self, Asked, Format};
 use crate::failure::Result;
 use crate::http::api::audit as api;
@@ -17,17 +17,10 @@ use crate::http::call::{Call, invalid_parameter};
 /// What may be asked for, beside paging.
 const FIELDS: [&str; 7] = ["actor", "subject", "action", "outcome", "from", "to", "address"];
 
-/// Where the page is, and what stands above it.
-struct Room {
-    head: Option<Head>,
-    path: String,
-}
-
 #[derive(Template)]
 #[template(path = "pages/desk/audit.html")]
 struct AuditPage {
     frame: Frame,
-    tab: &'static str,
     room: Room,
     entries: Vec<AuditEntry>,
     /// What was asked for, name by name.
@@ -64,7 +57,6 @@ impl AuditPage {
 #[template(path = "pages/desk/audit-report.html")]
 struct ReportPage {
     frame: Frame,
-    tab: &'static str,
     room: Room,
     report: AuditReport,
     days: String,
@@ -97,26 +89,15 @@ impl ReportPage {
 /// What the parameters ask for, as a page, a file or a report.
 pub async fn show(call: &Call, frame: Frame, namespace: Option<Namespace>) -> Result<Response> {
     let app = &call.app;
-    let room = match &namespace {
-        None => {
-            call.caller.require_site_admin()?;
-            Room { head: None, path: "/admin/audit".to_owned() }
-        }
-        Some(namespace) => {
-            let head = Head::of(app, &call.caller, namespace, "audit").await?;
-            let path = format!("{}/audit", head.path());
-            Room { head: Some(head), path }
-        }
-    };
-    let title = match &namespace {
-        Some(namespace) => format!("Audit of {namespace}"),
-        None => "Audit".to_owned(),
-    };
-    let frame = frame.titled(title).part(if namespace.is_some() { "orgs" } else { "admin" });
+    if namespace.is_none() {
+        call.caller.require_site_admin()?;
+    }
+    let room = Room::of(app, &call.caller, namespace.as_ref(), "audit", "admin").await?;
+    let frame = frame.titled(room.title("Audit", "Audit")).part(room.part());
     if call.parameter("show").as_deref() == Some("report") {
         let report = api::of_days(call, namespace.as_ref()).await?;
         let days = call.parameter("days").unwrap_or_else(|| "30".to_owned());
-        return page(&ReportPage { frame, tab: "audit", room, report, days, now: app.environment.now() });
+        return page(&ReportPage { frame, room, report, days, now: app.environment.now() });
     }
     let asked = Asked::within(call, namespace.as_ref()).await?;
     match call.parameter("format").as_deref() {
@@ -146,7 +127,6 @@ pub async fn show(call: &Call, frame: Frame, namespace: Option<Namespace>) -> Re
     });
     page(&AuditPage {
         frame,
-        tab: "audit",
         files: [("CSV", address(&[("format", "csv")])), ("JSON Lines", address(&[("format", "jsonl")]))],
         next,
         is_filtered: !fields.is_empty() || call.parameter("before").is_some(),

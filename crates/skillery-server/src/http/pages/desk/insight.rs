@@ -71,7 +71,7 @@ async fn render(
     let template = InsightPage {
         frame: frame.titled(format!("Insight into {namespace}")).part("orgs"),
         settings: insight::settings_of(app, caller, namespace).await?,
-        bounds: (app.settings.insight.k.max(1), MAX_K),
+        bounds: (app.settings.insight.k, MAX_K),
         days: by_day.what,
         head,
         usage,

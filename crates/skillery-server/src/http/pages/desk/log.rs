@@ -12,6 +12,7 @@ use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
+use super::pager::{Pager, Pages};
 use crate::app::App;
 use crate::db::{accounts, cosignatures};
 use crate::failure::{Failure, Result};
@@ -37,7 +38,7 @@ struct LogPage {
     size: i64,
     skill: String,
     rows: Vec<Row>,
-    next: Option<String>,
+    pager: Pager,
     /// Whether these are not the newest.
     is_later: bool,
     checkpoint: String,
@@ -72,12 +73,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     };
     let rows = named(app, rows).await?;
     let text = skill.as_ref().map(ToString::to_string).unwrap_or_default();
-    let address = |last: &Row| {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs([("skill", text.as_str())].into_iter().filter(|(_, value)| !value.is_empty()));
-        query.append_pair("before", &last.index.to_string()).append_pair("limit", &limit.to_string());
-        format!("{PATH}?{}", query.finish())
-    };
+    let last = rows.last().filter(|_| has_next).map(|row| row.index);
+    let pager = Pages::of(app, PATH, &[("skill", &text)]).at("before", limit, None, last);
     let mut witnesses = BTreeMap::new();
     for one in cosignatures::all(&app.db).await? {
         witnesses.entry(one.witness).or_insert(one.size);
@@ -86,7 +83,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         frame: frame.titled("Log").part("admin"),
         tab: "log",
         size,
-        next: rows.last().filter(|_| has_next).map(address),
+        pager,
         is_later: before.is_some(),
         skill: text,
         rows,

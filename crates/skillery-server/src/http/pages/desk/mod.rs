@@ -18,11 +18,11 @@ mod members;
 mod namespace;
 mod notifications;
 mod orgs;
-pub(super) mod pager;
 mod policy;
 mod provider;
 mod publishers;
 mod reports;
+mod room;
 mod secret;
 mod skill;
 mod telling;
@@ -36,12 +36,13 @@ use axum::response::Response;
 use skillery_core::{Namespace, Scope, SkillId, Version};
 
 use super::frame::Frame;
+pub(super) use super::pager::{self, Pager};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
 pub use ask::{ask, is_answered};
-pub use pager::Pager;
 #[cfg(test)]
+pub use namespace::overview;
 pub use provider::{ARRIVAL, BEGIN};
 pub use skill::Manage;
 pub use tried::Tried;
@@ -195,6 +196,15 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
 ];
 
 impl Place {
+    /// The page that it is sent to from, where it has none itself.
+    pub fn behind(&self) -> Option<String> {
+        match self {
+            Self::Visibility(id) => Some(format!("/{id}")),
+            Self::Yank(id, version) => Some(format!("/{id}/versions/{version}")),
+            _ => None,
+        }
+    }
+
     /// The name of its route.
     pub fn route(&self) -> &'static str {
         match self {

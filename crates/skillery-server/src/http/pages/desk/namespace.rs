@@ -57,6 +57,11 @@ impl Head {
         overview(self.namespace.as_str())
     }
 
+    /// That of one above it.
+    pub fn overview_of(&self, namespace: impl AsRef<str>) -> String {
+        overview(namespace.as_ref())
+    }
+
     /// Whether the viewer decides about versions here.
     pub fn reviews(&self) -> bool {
         self.role >= Role::Reviewer

@@ -8,6 +8,7 @@ use super::super::form::Form;
 use super::super::frame::{Frame, see_other};
 use super::super::notice;
 use super::ask;
+use super::namespace::overview;
 use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::{status, visibility};
@@ -40,6 +41,11 @@ impl Manage {
     /// Whether there is anything.
     pub fn is_any(&self) -> bool {
         self.visibility || self.yank || self.unyank
+    }
+
+    /// Where the settings of its namespace are.
+    pub fn settings(&self, id: &SkillId) -> String {
+        overview(id.namespace().as_str())
     }
 
     /// Who may see a skill.

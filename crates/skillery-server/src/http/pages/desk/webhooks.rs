@@ -15,9 +15,9 @@ use super::super::form::Form;
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
-use super::namespace::Head;
 use super::notifications::words;
 use super::pager::{Pager, first};
+use super::room::Room;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
@@ -26,37 +26,8 @@ use crate::http::call::{Call, Page};
 use crate::notify;
 use crate::text::invalid;
 
-/// Whose webhooks a page shows.
-struct Room {
-    /// What stands above those of a namespace.
-    head: Option<Head>,
-    /// Where the page is.
-    path: String,
-}
-
-impl Room {
-    async fn of(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> Result<Self> {
-        Ok(match namespace {
-            None => Self { head: None, path: "/account/webhooks".to_owned() },
-            Some(namespace) => {
-                let head = Head::of(app, caller, namespace, "webhooks").await?;
-                let path = format!("{}/webhooks", head.path());
-                Self { head: Some(head), path }
-            }
-        })
-    }
-
-    fn title(&self) -> String {
-        match &self.head {
-            Some(head) => format!("Webhooks of {}", head.namespace),
-            None => "Your webhooks".to_owned(),
-        }
-    }
-
-    fn part(&self) -> &'static str {
-        if self.head.is_some() { "orgs" } else { "account" }
-    }
-}
+const TAB: &str = "webhooks";
+const ELSEWHERE: &str = "account";
 
 fn kinds() -> Vec<(NotificationKind, &'static str)> {
     NotificationKind::ALL.iter().map(|kind| (*kind, words(*kind).0)).collect()
@@ -71,7 +42,6 @@ fn host(url: &str) -> String {
 #[template(path = "pages/desk/webhooks.html")]
 struct WebhooksPage {
     frame: Frame,
-    tab: &'static str,
     room: Room,
     webhooks: Vec<Webhook>,
     kinds: Vec<(NotificationKind, &'static str)>,
@@ -100,11 +70,10 @@ async fn list(
     namespace: Option<&Namespace>,
     shown: Shown,
 ) -> Result<Response> {
-    let room = Room::of(app, caller, namespace).await?;
+    let room = Room::of(app, caller, namespace, TAB, ELSEWHERE).await?;
     let webhooks = notify::all(app, caller, namespace).await?.webhooks;
     let template = WebhooksPage {
-        frame: frame.titled(room.title()).part(room.part()),
-        tab: "webhooks",
+        frame: frame.titled(room.title("Webhooks", "Your webhooks")).part(room.part()),
         room,
         webhooks,
         kinds: kinds(),
@@ -129,7 +98,7 @@ pub async fn add(call: Call, frame: Frame, namespace: Option<Namespace>) -> Resu
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
     // Who may not know of the namespace is told nothing of it.
-    Room::of(app, caller, namespace.as_ref()).await?;
+    Room::of(app, caller, namespace.as_ref(), TAB, ELSEWHERE).await?;
     let outcome = match ticked(&form) {
         Ok(kinds) => {
             let url = form.text("url").trim().to_owned();
@@ -151,7 +120,6 @@ pub async fn add(call: Call, frame: Frame, namespace: Option<Namespace>) -> Resu
 #[template(path = "pages/desk/webhook.html")]
 struct WebhookPage {
     frame: Frame,
-    tab: &'static str,
     room: Room,
     hook: Webhook,
     host: String,
@@ -239,7 +207,7 @@ async fn render(
     at: At<'_>,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
-    let room = Room::of(app, caller, at.namespace).await?;
+    let room = Room::of(app, caller, at.namespace, TAB, ELSEWHERE).await?;
     let hook = found(app, caller, at.namespace, at.id).await?;
     let Page { limit, offset } = at.rows;
     let deliveries = notify::deliveries(app, caller, at.id, at.state, limit, offset).await?;
@@ -249,7 +217,6 @@ async fn render(
     let host = host(&hook.url);
     let template = WebhookPage {
         frame: frame.titled(format!("Webhook to {host}")).part(room.part()),
-        tab: "webhooks",
         pager: Pager::of(app, &path, &[("state", &state)], at.rows, deliveries.total),
         room,
         hook,
@@ -269,7 +236,7 @@ async fn render(
 pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: &str) -> Result<Response> {
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
-    let room = Room::of(app, caller, namespace.as_ref()).await?;
+    let room = Room::of(app, caller, namespace.as_ref(), TAB, ELSEWHERE).await?;
     let hook = found(app, caller, namespace.as_ref(), id).await?;
     let path = format!("{}/{id}", room.path);
     let (outcome, done) = match &*form.text("action") {
