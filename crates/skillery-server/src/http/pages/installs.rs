@@ -6,7 +6,7 @@ use skillery_core::api::VersionInstallsResponse;
 use skillery_core::time::Time;
 use skillery_core::{Role, Scope, SkillId, Version};
 
-use super::desk::Pager;
+use super::pager::Pager;
 use super::frame::{Frame, page};
 use super::show;
 use super::skill::Header;
