@@ -38,6 +38,7 @@ const INSIGHT_WISHES: &str = include_str!("migrations/0025_insight_wishes.sql");
 const PLACES: &str = include_str!("migrations/0027_places.sql");
 const FINDINGS: &str = include_str!("migrations/0028_findings.sql");
 const TURNS: &str = include_str!("migrations/0029_turns.sql");
+const TRIES: &str = include_str!("migrations/0031_tries.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -80,6 +81,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (27, "places", PLACES),
         (28, "findings", FINDINGS),
         (29, "turns", TURNS),
+        (31, "tries", TRIES),
     ]
     .into_iter()
     .map(|(number, name, text)| {
