@@ -80,16 +80,20 @@ word_enum! {
         KeyRevoked = "key-revoked",
         /// An author of a skill answered the user's review of it.
         ReviewAnswered = "review-answered",
-        /// The user's notifications are sent to one more address of the web.
+        /// The user's notifications, or what happens in a namespace that the user manages, are sent to one more address of the web.
         WebhookAdded = "webhook-added",
-        /// The user's notifications are sent to another address of the web, or of other kinds.
+        /// They are sent to another address of the web; those of the user, or of other kinds.
         WebhookChanged = "webhook-changed",
-        /// Another address for the user's mail was named, or confirmed, or the one that there was is removed.
+        /// They are sent to one address of the web less.
+        WebhookRemoved = "webhook-removed",
+        /// An address for the user's mail was named, or confirmed, or the one that there was is removed.
         AddressChanged = "address-changed",
         /// The user is told less of what others may do as the user.
         ToldLess = "told-less",
         /// What was released is due to be reviewed again.
         Due = "due",
+        /// A webhook has answered that there is nobody who wants anything any more.
+        Gone = "gone",
     }
 }
 
@@ -144,7 +148,7 @@ pub struct Told<'a> {
     /// The namespace, where it is about no skill.
     pub namespace: Option<&'a str>,
     /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook, what became
-    /// of an address.
+    /// of an address, whose review it is.
     pub object: Option<&'a str>,
     /// Who did it, by name.
     pub actor: Option<&'a str>,
@@ -182,10 +186,16 @@ impl Told<'_> {
             NotificationKind::ChangesRequested => format!("{who} asks for changes of {skill}"),
             NotificationKind::SkillRated => format!("{who} rated {skill}"),
             NotificationKind::CommentPosted if self.detail == Some(NotificationDetail::ReviewAnswered) => {
-                format!("{who} answered your review of {skill}")
+                match self.object {
+                    Some(reviewer) => format!("{who} answered {reviewer}'s review of {skill}"),
+                    None => format!("{who} answered your review of {skill}"),
+                }
             }
             NotificationKind::CommentPosted => format!("{who} wrote about {skill}"),
             NotificationKind::Finding => format!("the rules find something in {skill}"),
+            NotificationKind::WebhookDisabled if self.detail == Some(NotificationDetail::Gone) => {
+                format!("the webhook to {object} wants nothing any more and is off")
+            }
             NotificationKind::WebhookDisabled => {
                 format!("the webhook to {object} has failed for days and is off")
             }
@@ -200,16 +210,24 @@ impl Told<'_> {
                 Some(NotificationDetail::KeyRevoked) => {
                     format!("the key {object} of {} was revoked", self.whose())
                 }
-                Some(NotificationDetail::WebhookAdded) => {
-                    format!("a webhook to {object} was added, which is sent what you are told")
-                }
-                Some(NotificationDetail::WebhookChanged) => {
-                    format!("your webhook to {object} was changed")
-                }
+                Some(NotificationDetail::WebhookAdded) => match self.namespace {
+                    Some(place) => {
+                        format!("a webhook to {object} was added, which is sent what happens in {place}")
+                    }
+                    None => format!("a webhook to {object} was added, which is sent what you are told"),
+                },
+                Some(NotificationDetail::WebhookChanged) => match self.namespace {
+                    Some(place) => format!("a webhook of {place} leads to {object} now"),
+                    None => format!("your webhook to {object} was changed"),
+                },
+                Some(NotificationDetail::WebhookRemoved) => match self.namespace {
+                    Some(place) => format!("a webhook of {place} was removed"),
+                    None => format!("your webhook to {object} was removed"),
+                },
                 Some(NotificationDetail::AddressChanged) => match object {
-                    "confirmed" => "your mail goes to another address from now on".to_owned(),
+                    "confirmed" => "your mail goes to an address that was confirmed just now".to_owned(),
                     "removed" => "your address for mail was removed".to_owned(),
-                    _ => "another address for your mail was named".to_owned(),
+                    _ => "an address for your mail was named".to_owned(),
                 },
                 Some(NotificationDetail::ToldLess) => {
                     "you are told less of what changes what you may do".to_owned()

@@ -231,6 +231,16 @@ impl Caller {
         Err(problem.with("scope", scope.as_str()).into())
     }
 
+    /// The identity, when the token has this scope and is bound to no namespaces: what is about the user is in none of them.
+    pub fn require_unbound(&self, scope: Scope) -> Result<&Identity> {
+        let identity = self.require(scope)?;
+        if identity.token.namespaces.is_empty() {
+            return Ok(identity);
+        }
+        let detail = "the token is bound to namespaces, and this is about its user";
+        Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
+    }
+
     /// The identity, when it may act as `role` in the namespace.
     pub fn require_role(&self, scope: Scope, role: Role, namespace: &Namespace) -> Result<&Arc<Identity>> {
         let identity = self.require(scope)?;

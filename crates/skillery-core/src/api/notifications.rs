@@ -28,7 +28,8 @@ pub struct Notification {
     pub version: Option<Version>,
     /// The namespace that it is about, where it is about no skill.
     pub namespace: Option<String>,
-    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook.
+    /// A word more: a role, the id of a token, the fingerprint of a key, the id of a comment, the host of a webhook, what became
+    /// of an address.
     pub object: Option<String>,
     /// Who did it, by name, where the user may know.
     pub actor: Option<String>,
@@ -201,6 +202,13 @@ pub struct Webhook {
     /// When it was switched off.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub disabled_at: Option<Time>,
+    /// Who made it, where it is one of a namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
+    /// When somebody has changed it last, or made it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub changed_at: Option<Time>,
 }
 
 /// A webhook that was just made, with the secret that is shown this once.

@@ -157,63 +157,6 @@ pub struct Taken {
     pub attempts: i64,
 }
 
-/// Who sends it: mail and webhooks have workers of their own, so that neither waits for the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// Mail of all kinds.
-    Mail,
-    /// Requests to webhooks.
-    Webhooks,
-}
-
-impl Way {
-    fn condition(self) -> &'static str {
-        match self {
-            Self::Mail => "state = 'waiting' AND channel <> 'webhook'",
-            Self::Webhooks => "state = 'waiting' AND channel = 'webhook'",
-        }
-    }
-}
-
-/// Ids of what is due, at most `most`. Of one user not more than `each` are under way at a time, on all servers together, and users
-/// take turns: however much one has waiting, the others' comes next. Of each user only the first `each` are read.
-pub async fn due(db: &Db, way: Way, now: Time, most: usize, each: usize) -> Result<Vec<String>> {
-    let waits = way.condition();
-    let first = format!("SELECT id FROM deliveries WHERE {waits} AND next_at <= $1 LIMIT 1");
-    if sqlx::query(AssertSqlSafe(first)).bind(now.micros()).fetch_optional(db.reader()).await?.is_none() {
-        return Ok(Vec::new());
-    }
-    Ok(sqlx::query_scalar(AssertSqlSafe(due_text(way, each)))
-        .bind(now.micros())
-        .bind(i64::try_from(each).unwrap_or(i64::MAX))
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(db.reader())
-        .await?)
-}
-
-/// Goes from user to user by the index, and takes the first, the second and so on of each there.
-fn due_text(way: Way, each: usize) -> String {
-    let waits = way.condition();
-    let firsts: Vec<String> = (0..each)
-        .map(|place| {
-            format!(
-                "SELECT users.id AS user_id, {place} AS place, (SELECT id FROM deliveries WHERE {waits} AND user_id = users.id \
-                 AND next_at <= $1 ORDER BY next_at, id LIMIT 1 OFFSET {place}) AS id FROM users WHERE users.id IS NOT NULL"
-            )
-        })
-        .collect();
-    format!(
-        "WITH RECURSIVE users(id) AS (SELECT MIN(user_id) FROM deliveries WHERE {waits} UNION ALL SELECT (SELECT MIN(user_id) \
-         FROM deliveries WHERE {waits} AND user_id > users.id) FROM users WHERE users.id IS NOT NULL), \
-         busy(id, number) AS (SELECT user_id, COUNT(*) FROM deliveries WHERE taken_by IS NOT NULL AND {waits} \
-         AND next_at > $1 GROUP BY user_id) \
-         SELECT d.id FROM ({}) AS firsts JOIN deliveries AS d ON d.id = firsts.id LEFT JOIN busy ON busy.id = firsts.user_id \
-         WHERE firsts.place + COALESCE(busy.number, 0) < $2 \
-         ORDER BY firsts.place + COALESCE(busy.number, 0), d.next_at, d.id LIMIT $3",
-        firsts.join(" UNION ALL ")
-    )
-}
-
 /// Takes those of these that are still due, until `until`: whoever has not said by then what became of it has lost it to others.
 pub async fn take(tx: &mut Tx, owner: &str, until: Time, ids: &[String]) -> Result<Vec<Taken>> {
     let now = tx.now.micros();
@@ -281,17 +224,17 @@ pub async fn settle(tx: &mut Tx, owner: &str, id: &str, outcome: &Outcome) -> Re
 /// What waits for this webhook is dead.
 pub async fn give_up(tx: &mut Tx, webhook: &str, why: &str) -> Result<()> {
     let now = tx.now.micros();
-    sqlx::query(
-        "UPDATE deliveries SET state = 'dead', error = $2, ended_at = $3, taken_by = NULL \
-         WHERE webhook = $1 AND state = 'waiting'",
-    )
-    .bind(webhook.to_owned())
-    .bind(why.to_owned())
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
+    sqlx::query(GIVE_UP)
+        .bind(webhook.to_owned())
+        .bind(why.to_owned())
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
     Ok(())
 }
+
+const GIVE_UP: &str = "UPDATE deliveries SET state = 'dead', error = $2, ended_at = $3, taken_by = NULL \
+    WHERE webhook = $1 AND state = 'waiting' AND channel = 'webhook'";
 
 /// What waits to be mailed to this user is not mailed any more.
 pub async fn drop_mail(tx: &mut Tx, user: &str) -> Result<()> {
@@ -336,13 +279,9 @@ pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>, moved: Time, mo
     let now = tx.now.micros();
     let condition = match id {
         Some(_) => "id = $3 AND (state = 'dead' OR (state = 'done' AND created_at >= $4))",
-        None => "$3 = '' AND CAST($4 AS BIGINT) IS NOT NULL AND state = 'dead'",
+        None => NEWEST_DEAD,
     };
-    let text = format!(
-        "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL WHERE id IN \
-         (SELECT id FROM deliveries WHERE webhook = $1 AND {condition} ORDER BY created_at DESC, id DESC LIMIT $5)"
-    );
-    let changed = sqlx::query(AssertSqlSafe(text))
+    let changed = sqlx::query(AssertSqlSafe(again_text(condition)))
         .bind(webhook.to_owned())
         .bind(now)
         .bind(id.unwrap_or_default().to_owned())
@@ -353,16 +292,23 @@ pub async fn again(tx: &mut Tx, webhook: &str, id: Option<&str>, moved: Time, mo
     Ok(changed.rows_affected())
 }
 
+const NEWEST_DEAD: &str = "$3 = '' AND CAST($4 AS BIGINT) IS NOT NULL AND state = 'dead'";
+
+fn again_text(condition: &str) -> String {
+    format!(
+        "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL, taken_by = NULL WHERE id IN \
+         (SELECT id FROM deliveries WHERE webhook = $1 AND {condition} ORDER BY created_at DESC, id DESC LIMIT $5)"
+    )
+}
+
 /// The delivery of this kind that waits for this webhook, if one does: it is due now, unless it is under way.
 pub async fn hurry(tx: &mut Tx, webhook: &str, kind: &str) -> Result<Option<String>> {
     let now = tx.now.micros();
-    let waiting: Option<String> = sqlx::query_scalar(
-        "SELECT id FROM deliveries WHERE webhook = $1 AND kind = $2 AND state = 'waiting' ORDER BY created_at LIMIT 1",
-    )
-    .bind(webhook.to_owned())
-    .bind(kind.to_owned())
-    .fetch_optional(tx.connection())
-    .await?;
+    let waiting: Option<String> = sqlx::query_scalar(HURRY)
+        .bind(webhook.to_owned())
+        .bind(kind.to_owned())
+        .fetch_optional(tx.connection())
+        .await?;
     if let Some(id) = &waiting {
         sqlx::query("UPDATE deliveries SET next_at = $2 WHERE id = $1 AND taken_by IS NULL AND next_at > $2")
             .bind(id.clone())
@@ -373,35 +319,75 @@ pub async fn hurry(tx: &mut Tx, webhook: &str, kind: &str) -> Result<Option<Stri
     Ok(waiting)
 }
 
-/// How many deliveries of this kind were made for the webhooks of a user since then.
-pub async fn made_since(tx: &mut Tx, user: &str, kind: &str, since: Time) -> Result<i64> {
+const HURRY: &str = "SELECT id FROM deliveries WHERE webhook = $1 AND kind = $2 AND state = 'waiting' AND channel = 'webhook' \
+    ORDER BY created_at LIMIT 1";
+
+/// How many notices were made for a user since then.
+pub async fn notices_since(tx: &mut Tx, user: &str, since: Time) -> Result<i64> {
     Ok(sqlx::query_scalar(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries d JOIN webhooks w ON w.id = d.webhook \
-         WHERE w.user_id = $1 AND w.removed_at IS NULL AND d.kind = $2 AND d.created_at > $3",
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE target = $1 AND created_at > $2",
     )
-    .bind(user.to_owned())
-    .bind(kind.to_owned())
+    .bind(format!("notice:{user}"))
     .bind(since.micros())
     .fetch_one(tx.connection())
     .await?)
+}
+
+/// How many deliveries wait for this webhook.
+pub async fn waiting(tx: &mut Tx, webhook: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(WAITING).bind(webhook.to_owned()).fetch_one(tx.connection()).await?)
+}
+
+const WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE webhook = $1 AND state = 'waiting' \
+    AND channel = 'webhook'";
+
+/// How much of one way waits, and how much is dead.
+#[derive(Debug)]
+pub struct Sent {
+    /// The way, in a word.
+    pub way: &'static str,
+    /// How much waits.
+    pub waiting: u64,
+    /// How much is dead.
+    pub dead: u64,
+}
+
+/// How much waits, and how much is dead.
+pub async fn counts(db: &Db) -> Result<[Sent; 2]> {
+    let count = async |condition: &str| -> Result<u64> {
+        let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE {condition}");
+        let number: i64 = sqlx::query_scalar(AssertSqlSafe(text)).fetch_one(db.reader()).await?;
+        Ok(u64::try_from(number).unwrap_or(0))
+    };
+    let (all, webhooks) =
+        (count("state = 'dead'").await?, count("state = 'dead' AND webhook IS NOT NULL").await?);
+    let mail = count("state = 'waiting' AND channel <> 'webhook'").await?;
+    let requests = count("state = 'waiting' AND channel = 'webhook'").await?;
+    Ok([
+        Sent { way: "mail", waiting: mail, dead: all.saturating_sub(webhooks) },
+        Sent { way: "webhooks", waiting: requests, dead: webhooks },
+    ])
 }
 
 /// Those of these webhooks for which so many deliveries wait.
 async fn crowded(tx: &mut Tx, webhooks: &[String], many: i64) -> Result<HashSet<String>> {
     let mut found = HashSet::new();
     for piece in pieces(webhooks) {
-        let text = format!(
-            "SELECT webhook FROM deliveries WHERE state = 'waiting' AND channel = 'webhook' AND webhook IN ({}) \
-             GROUP BY webhook HAVING COUNT(*) >= $1",
-            placeholders(2, piece.len())
-        );
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind(many);
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(crowded_text(piece.len()))).bind(many);
         for webhook in piece {
             query = query.bind(webhook.clone());
         }
         found.extend(query.fetch_all(tx.connection()).await?);
     }
     Ok(found)
+}
+
+fn crowded_text(count: usize) -> String {
+    format!(
+        "SELECT webhook FROM deliveries WHERE state = 'waiting' AND channel = 'webhook' AND webhook IN ({}) \
+         GROUP BY webhook HAVING COUNT(*) >= $1",
+        placeholders(2, count)
+    )
 }
 
 fn delivery_row(row: &AnyRow) -> Result<Delivery> {
@@ -449,18 +435,42 @@ pub async fn of_webhook(
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(delivery_row).collect::<Result<_>>()?))
 }
 
-/// Removes some that arrived before `done`, or are dead since before `dead`. Returns how many.
-pub async fn prune(tx: &mut Tx, done: Time, dead: Time, limit: i64) -> Result<u64> {
-    let removed = sqlx::query(
-        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE ended_at IS NOT NULL AND ended_at < $1 AND \
-         (state = 'done' OR ended_at < $2) ORDER BY ended_at LIMIT $3)",
-    )
-    .bind(done.micros())
-    .bind(dead.micros())
-    .bind(limit)
-    .execute(tx.connection())
-    .await?;
-    Ok(removed.rows_affected())
+/// The next behind this one of those that arrived before `done`, or are dead since before `dead`, the oldest first: when each has ended,
+/// and its id.
+pub async fn old(
+    db: &Db,
+    done: Time,
+    dead: Time,
+    (at, id): &(i64, String),
+    limit: i64,
+) -> Result<Vec<(i64, String)>> {
+    Ok(sqlx::query_as(OLD)
+        .bind(done.micros())
+        .bind(dead.micros())
+        .bind(*at)
+        .bind(limit)
+        .bind(id.clone())
+        .fetch_all(db.reader())
+        .await?)
+}
+
+const OLD: &str = "SELECT ended_at, id FROM deliveries WHERE ended_at IS NOT NULL AND ended_at < $1 \
+    AND (ended_at, id) > ($3, $5) AND (state = 'done' OR ended_at < $2) ORDER BY ended_at, id LIMIT $4";
+
+/// Removes these, but for what is sent again by now.
+pub async fn remove(tx: &mut Tx, ids: &[String]) -> Result<()> {
+    for piece in pieces(ids) {
+        let text = format!(
+            "DELETE FROM deliveries WHERE ended_at IS NOT NULL AND id IN ({})",
+            placeholders(1, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for id in piece {
+            query = query.bind(id.clone());
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -469,14 +479,33 @@ mod tests {
     use crate::tests::TestApp;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn turns_are_taken_by_the_index() {
+    async fn what_waits_for_a_webhook_or_is_dead_or_old_is_found_by_an_index() {
         let app = TestApp::new().await;
-        for (way, index) in
-            [(Way::Mail, "deliveries_turns_mail"), (Way::Webhooks, "deliveries_turns_webhooks")]
-        {
-            let plan = app.plan(&due_text(way, 4), &[0, 4, 64], &[]).await;
-            assert!(plan.matches(index).count() >= 6, "{plan}");
-            assert!(!plan.contains("SCAN deliveries") && !plan.contains("Seq Scan"), "{plan}");
+        let of_one = |text: &str| text.replace("$1", "'w'");
+        for (text, index) in [
+            (of_one(WAITING), "deliveries_waiting_by_webhook"),
+            (of_one(GIVE_UP).replace("$2", "''").replace("$3", "0"), "deliveries_waiting_by_webhook"),
+            (of_one(HURRY).replace("$2", "'test'"), "deliveries_waiting_by_webhook"),
+            (crowded_text(1).replace("$2", "'w'").replace("$1", "9"), "deliveries_waiting_by_webhook"),
+            (
+                of_one(&again_text(NEWEST_DEAD))
+                    .replace("$2", "0")
+                    .replace("$3", "''")
+                    .replace("$4", "0")
+                    .replace("$5", "9"),
+                "deliveries_dead_by_webhook",
+            ),
+            (
+                OLD.replace("$1", "9")
+                    .replace("$2", "9")
+                    .replace("$3", "0")
+                    .replace("$4", "500")
+                    .replace("$5", "''"),
+                "deliveries_ended",
+            ),
+        ] {
+            let plan = app.plan(&text, &[], &[]).await;
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{text}: {plan}");
         }
     }
 }

@@ -93,16 +93,17 @@ pub async fn remove(tx: &mut Tx, user: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many codes were sent since then: for this user, or to this address.
-pub async fn codes_since(tx: &mut Tx, user: &str, address: &str, since: Time) -> Result<i64> {
+/// How many codes were sent since then, for this user or to this address, and when the first of these was.
+pub async fn codes_since(tx: &mut Tx, user: &str, address: &str, since: Time) -> Result<(i64, Option<Time>)> {
     sqlx::query("DELETE FROM mail_codes WHERE at < $1").bind(since.micros()).execute(tx.connection()).await?;
-    Ok(sqlx::query_scalar::<_, i64>(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM mail_codes WHERE user_id = $1 OR address = $2",
+    let (number, first): (i64, Option<i64>) = sqlx::query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT), MIN(at) FROM mail_codes WHERE user_id = $1 OR address = $2",
     )
     .bind(user.to_owned())
     .bind(address.to_lowercase())
     .fetch_one(tx.connection())
-    .await?)
+    .await?;
+    Ok((number, first.map(Time::from_micros)))
 }
 
 /// Notes that a code was sent.

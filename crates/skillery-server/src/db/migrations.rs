@@ -39,7 +39,8 @@ const PLACES: &str = include_str!("migrations/0027_places.sql");
 const FINDINGS: &str = include_str!("migrations/0028_findings.sql");
 const TURNS: &str = include_str!("migrations/0029_turns.sql");
 const REPORTS: &str = include_str!("migrations/0030_reports.sql");
-const GATES_AGAIN: &str = include_str!("migrations/0032_review.sql");
+const TRIES: &str = include_str!("migrations/0031_tries.sql");
+const REVIEW: &str = include_str!("migrations/0032_review.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -83,7 +84,8 @@ fn all(backend: Backend) -> Vec<Migration> {
         (28, "findings", FINDINGS),
         (29, "turns", TURNS),
         (30, "reports", REPORTS),
-        (32, "review", GATES_AGAIN),
+        (31, "tries", TRIES),
+        (32, "review", REVIEW),
     ]
     .into_iter()
     .map(|(number, name, text)| {

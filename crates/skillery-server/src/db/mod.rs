@@ -14,6 +14,7 @@ pub mod consumers;
 pub mod contents;
 pub mod cosignatures;
 pub mod deliveries;
+pub mod due;
 pub mod figures;
 pub mod gates;
 pub mod git;

@@ -317,15 +317,18 @@ pub async fn of_mail(
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(notification_row).collect::<Result<_>>()?))
 }
 
-/// Marks as read, of what the looker is shown: these, and all up to a number.
-pub async fn read(tx: &mut Tx, looker: &Looker<'_>, ids: &[i64], up_to: Option<i64>) -> Result<()> {
+/// Marks these as read, as far as the looker is shown them.
+pub async fn read(tx: &mut Tx, looker: &Looker<'_>, ids: &[i64]) -> Result<()> {
     for piece in pieces(ids) {
         mark(tx, looker, |first| format!("n.id IN ({})", placeholders(first, piece.len())), piece).await?;
     }
-    match up_to {
-        Some(up_to) => mark(tx, looker, |first| format!("n.id <= ${first}"), &[up_to]).await,
-        None => Ok(()),
-    }
+    Ok(())
+}
+
+/// Marks the oldest `limit` up to this number as read, of what the looker is shown. Returns how many.
+pub async fn read_up_to(tx: &mut Tx, looker: &Looker<'_>, up_to: i64, limit: i64) -> Result<u64> {
+    let which = |first: usize| format!("n.id <= ${first} ORDER BY n.id LIMIT ${}", first + 1);
+    mark(tx, looker, which, &[up_to, limit]).await
 }
 
 /// Marks as read what `which` says; it is given the number of the first of its values.
@@ -334,7 +337,7 @@ async fn mark(
     looker: &Looker<'_>,
     which: impl Fn(usize) -> String,
     numbers: &[i64],
-) -> Result<()> {
+) -> Result<u64> {
     let now = tx.now.micros();
     let (condition, values) = condition(looker);
     let next = values.len() + 1;
@@ -351,13 +354,12 @@ async fn mark(
     for number in numbers {
         query = query.bind(*number);
     }
-    query.execute(tx.connection()).await?;
-    Ok(())
+    Ok(query.execute(tx.connection()).await?.rows_affected())
 }
 
 /// What is not read and was not mailed of what these kinds tell a user since then, the oldest first, at most `limit`.
 pub async fn unmailed(
-    tx: &mut Tx,
+    db: &Db,
     user: &str,
     kinds: &[NotificationKind],
     since: Time,
@@ -366,26 +368,31 @@ pub async fn unmailed(
     if kinds.is_empty() {
         return Ok(Vec::new());
     }
-    let text = format!(
-        "SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND mail IS NULL AND at >= $2 AND kind IN ({}) \
-         ORDER BY id LIMIT $3",
-        placeholders(4, kinds.len())
-    );
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text))
+    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(unmailed_text(kinds)))
         .bind(user.to_owned())
         .bind(since.micros())
         .bind(limit);
     for kind in kinds {
         query = query.bind(kind.as_str());
     }
-    Ok(query.fetch_all(tx.connection()).await?)
+    Ok(query.fetch_all(db.reader()).await?)
 }
 
-/// This delivery mails these.
+fn unmailed_text(kinds: &[NotificationKind]) -> String {
+    format!(
+        "SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND mail IS NULL AND at >= $2 AND kind IN ({}) \
+         ORDER BY id LIMIT $3",
+        placeholders(4, kinds.len())
+    )
+}
+
+/// This delivery mails those of these that nobody has read or mailed meanwhile.
 pub async fn set_mail(tx: &mut Tx, ids: &[i64], mail: &str) -> Result<()> {
     for piece in pieces(ids) {
-        let text =
-            format!("UPDATE notifications SET mail = $1 WHERE id IN ({})", placeholders(2, piece.len()));
+        let text = format!(
+            "UPDATE notifications SET mail = $1 WHERE read_at IS NULL AND mail IS NULL AND id IN ({})",
+            placeholders(2, piece.len())
+        );
         let mut query = sqlx::query(AssertSqlSafe(text)).bind(mail.to_owned());
         for id in piece {
             query = query.bind(*id);
@@ -395,16 +402,54 @@ pub async fn set_mail(tx: &mut Tx, ids: &[i64], mail: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes some that were read, or stand on no page, before `read`, and some of any kind from before `any`. Returns how many.
-pub async fn prune(tx: &mut Tx, read: Time, any: Time, limit: i64) -> Result<u64> {
-    let removed = sqlx::query(
-        "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE at < $1 AND \
-         (read_at < $1 OR on_page = 0 OR at < $2) ORDER BY at LIMIT $3)",
-    )
-    .bind(read.micros())
-    .bind(any.micros())
-    .bind(limit)
-    .execute(tx.connection())
-    .await?;
-    Ok(removed.rows_affected())
+/// The next behind this one of those that were read, or stand on no page, before `read`, and of any kind from before `any`, the oldest
+/// first: when each was, and its number.
+pub async fn old(
+    db: &Db,
+    read: Time,
+    any: Time,
+    (at, id): (i64, i64),
+    limit: i64,
+) -> Result<Vec<(i64, i64)>> {
+    Ok(sqlx::query_as(OLD)
+        .bind(read.micros())
+        .bind(any.micros())
+        .bind(at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?)
+}
+
+const OLD: &str = "SELECT at, id FROM notifications WHERE at < $1 AND (at, id) > ($3, $4) \
+    AND (read_at < $1 OR on_page = 0 OR at < $2) ORDER BY at, id LIMIT $5";
+
+/// Removes these.
+pub async fn remove(tx: &mut Tx, ids: &[i64]) -> Result<()> {
+    for piece in pieces(ids) {
+        let text = format!("DELETE FROM notifications WHERE id IN ({})", placeholders(1, piece.len()));
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for id in piece {
+            query = query.bind(*id);
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_old_unread_or_not_mailed_is_found_by_an_index() {
+        let app = TestApp::new().await;
+        let old = app.plan(OLD, &[1, 1, 0, 0, 500], &[]).await;
+        assert!(old.contains("notifications_by_time") && !old.contains("TEMP B-TREE"), "{old}");
+        let kinds = [NotificationKind::Finding];
+        let unmailed = unmailed_text(&kinds).replace("$1", "'u'").replace("$4", "'finding'");
+        let unmailed = app.plan(&unmailed.replace("$2", "0").replace("$3", "9"), &[], &[]).await;
+        assert!(unmailed.contains("notifications_unmailed"), "{unmailed}");
+    }
 }

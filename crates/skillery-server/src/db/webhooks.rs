@@ -10,12 +10,14 @@ use super::{Db, Tx, from_json, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A webhook as it is stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WebhookRow {
     /// Its id.
     pub id: String,
     /// Whose it is; of a namespace's, who made it.
     pub user: String,
+    /// The name of that user.
+    pub made_by: String,
     /// The key of its namespace.
     pub namespace: Option<String>,
     /// Where to.
@@ -52,12 +54,14 @@ impl WebhookRow {
             created_at: self.created_at,
             failing_since: self.failing_since,
             disabled_at: self.disabled_at,
+            made_by: self.namespace.is_some().then(|| self.made_by.clone()),
+            changed_at: Some(self.changed_at),
         }
     }
 }
 
 const COLUMNS: &str = "id, user_id, namespace, url, secret, kinds, created_at, failing_since, disabled_at, \
-    changed_at, moved_at";
+    changed_at, moved_at, (SELECT name FROM users WHERE users.id = user_id)";
 
 fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
     Ok(WebhookRow {
@@ -72,6 +76,7 @@ fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
         disabled_at: row.try_get::<Option<i64>, _>(8)?.map(Time::from_micros),
         changed_at: Time::from_micros(row.try_get(9)?),
         moved_at: Time::from_micros(row.try_get(10)?),
+        made_by: row.try_get(11)?,
     })
 }
 
@@ -131,6 +136,42 @@ pub async fn of_namespaces(
         query = query.bind(place.clone());
     }
     query.fetch_all(executor).await?.iter().map(webhook_row).collect()
+}
+
+/// How many webhooks an org and the namespaces below it have.
+pub async fn count_of_org(tx: &mut Tx, org: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM webhooks WHERE removed_at IS NULL AND (namespace = $1 \
+         OR SUBSTR(namespace, 1, LENGTH($1) + 1) = $1 || '/')",
+    )
+    .bind(org.to_owned())
+    .fetch_one(tx.connection())
+    .await?)
+}
+
+/// Notes that this user tries a webhook, or sends something again. Where that is one too many since then, nothing is noted, and it is
+/// told when the first of the others was.
+pub async fn note_try(tx: &mut Tx, user: &str, since: Time, most: i64) -> Result<Option<Time>> {
+    sqlx::query("DELETE FROM webhook_tries WHERE user_id = $1 AND at <= $2")
+        .bind(user.to_owned())
+        .bind(since.micros())
+        .execute(tx.connection())
+        .await?;
+    let (number, first): (i64, Option<i64>) =
+        sqlx::query_as("SELECT CAST(COUNT(*) AS BIGINT), MIN(at) FROM webhook_tries WHERE user_id = $1")
+            .bind(user.to_owned())
+            .fetch_one(tx.connection())
+            .await?;
+    if number >= most {
+        return Ok(first.map(Time::from_micros));
+    }
+    let now = tx.now.micros();
+    sqlx::query("INSERT INTO webhook_tries (user_id, at) VALUES ($1, $2)")
+        .bind(user.to_owned())
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    Ok(None)
 }
 
 fn kinds_json(kinds: &[NotificationKind]) -> Result<String> {

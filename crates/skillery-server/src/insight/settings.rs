@@ -3,13 +3,13 @@
 
 use skillery_core::api::{Listed, MAX_K, NamespaceInsight, NamespaceInsightRequest};
 use skillery_core::event::Event;
-use skillery_core::{Namespace, ProblemCode, Role, Scope};
+use skillery_core::{Namespace, Role, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::insight::{self as wishes, Wish};
 use crate::db::orgs;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::api::orgs::org_not_found;
 use crate::text::invalid;
 
@@ -86,11 +86,7 @@ pub async fn listed(app: &App, caller: &Caller) -> Result<Listed> {
 
 /// Sets whether the caller may be on leaderboards.
 pub async fn set_listed(app: &App, caller: &Caller, Listed { listed }: Listed) -> Result<Listed> {
-    let identity = (**caller.require(Scope::Admin)?).clone();
-    if !identity.token.namespaces.is_empty() {
-        let detail = "the token is bound to namespaces, and this is about its user";
-        return Err(Failure::new(ProblemCode::TokenOutOfBounds, detail));
-    }
+    let identity = caller.require_unbound(Scope::Admin)?.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {

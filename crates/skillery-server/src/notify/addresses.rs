@@ -7,7 +7,7 @@ use skillery_core::{Digest, ProblemCode, Scope};
 use super::DAY;
 use super::mailer::parse_address;
 use super::notice::{self, Changed};
-use crate::access::{Caller, Identity};
+use crate::access::Caller;
 use crate::app::App;
 use crate::db::audit::{self, About};
 use crate::db::deliveries::{self, Channel, NewDelivery};
@@ -21,19 +21,9 @@ const MAX_CODES: i64 = 5;
 const MAX_GUESSES: i64 = 10;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The identity, when it may set where private things go: with the scope `admin`, and a token that is bound to nothing.
-pub(super) fn owner(caller: &Caller) -> Result<&Identity> {
-    let identity = caller.require(Scope::Admin)?;
-    if identity.token.namespaces.is_empty() {
-        return Ok(identity);
-    }
-    let detail = "what a user is told of is not bound to namespaces, and this token is";
-    Err(Failure::new(ProblemCode::TokenOutOfBounds, detail))
-}
-
 /// Where the caller gets mail.
 pub async fn address(app: &App, caller: &Caller) -> Result<EmailResponse> {
-    let identity = owner(caller)?;
+    let identity = caller.require_unbound(Scope::Admin)?;
     let row = table::find(app.db.reader(), &identity.user.id).await?;
     Ok(EmailResponse {
         offered: app.mailer.is_some(),
@@ -52,7 +42,7 @@ pub(super) fn context(user: &str) -> String {
 /// Sets the caller's address, and mails a code there. One that was confirmed before is used until this one is. The user is told
 /// of it: on the page, and at the address that was used until then.
 pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<EmailResponse> {
-    let identity = owner(caller)?.clone();
+    let identity = caller.require_unbound(Scope::Admin)?.clone();
     if app.mailer.is_none() {
         return Err(Failure::new(ProblemCode::MailNotOffered, ""));
     }
@@ -80,10 +70,14 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                     return Ok(());
                 }
                 let now = tx.now;
-                if table::codes_since(tx, &user, &text, now.plus_seconds(-DAY)).await? >= MAX_CODES {
+                let since = now.plus_seconds(-DAY);
+                let (codes, first) = table::codes_since(tx, &user, &text, since).await?;
+                if codes >= MAX_CODES {
                     let detail = "so many codes were mailed for this user, or to this address, today";
                     let problem = skillery_core::Problem::new(ProblemCode::RateLimited, detail);
-                    return Err(problem.with("retry_after", DAY).into());
+                    let first = first.unwrap_or(now).micros() - since.micros();
+                    let wait = first.div_euclid(1_000_000).clamp(0, DAY - 1) + 1;
+                    return Err(problem.with("retry_after", wait).into());
                 }
                 table::note_code(tx, &user, &text).await?;
                 let about = About::of_user(&user, None);
@@ -130,7 +124,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
 
 /// Confirms the caller's address by the code that was mailed there.
 pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResponse> {
-    let identity = owner(caller)?.clone();
+    let identity = caller.require_unbound(Scope::Admin)?.clone();
     let said: Digest = Secret::new(code.trim().to_ascii_uppercase()).hash();
     let environment = app.environment.clone();
     let is_right = app
@@ -171,7 +165,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
 
 /// Removes the caller's address. What waits to be mailed is not mailed.
 pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
-    let identity = owner(caller)?.clone();
+    let identity = caller.require_unbound(Scope::Admin)?.clone();
     let environment = app.environment.clone();
     app.db
         .write(move |tx| {

@@ -13,20 +13,19 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use skillery_core::api::DeliveryState;
 use skillery_core::time::Time;
-use skillery_core::{MailMode, NotificationKind};
+use skillery_core::{MailMode, NotificationDetail, NotificationKind};
 
-use super::follow::{Known, Telling, body, rule_of};
+use super::follow::{Telling, body};
 use super::mailer::MailError;
 use super::notice::Notice;
-use super::rules::ADMINS;
 use super::{DAY, addresses, letter, webhooks};
 use crate::app::App;
 use crate::db::audit;
-use crate::db::deliveries::{self, Channel, Outcome, Taken, Way};
+use crate::db::deliveries::{self, Channel, Outcome, Taken};
+use crate::db::due::{Turn, Way, due};
 use crate::db::notifications::{self, Looker, NewNotification};
-use crate::db::told::{self, Group};
 use crate::db::webhooks::WebhookRow;
-use crate::db::{accounts, mail, places_of, webhooks as table};
+use crate::db::{accounts, mail, webhooks as table};
 use crate::failure::Result;
 use crate::jobs::Job;
 use crate::outbound::{Hook, OutboundError};
@@ -85,27 +84,35 @@ fn tell<T>(app: &App, outcome: &Result<T>) {
 /// What is due, in the order in which it comes to its turn, as it was when it was looked for.
 #[derive(Default)]
 struct Line {
-    ids: VecDeque<String>,
+    turns: VecDeque<Turn>,
     is_from: Option<Instant>,
+    /// To whom the round over all users has come.
+    after: String,
 }
 
 impl Line {
     /// Takes some of what is due, each with who has it. What other servers have taken meanwhile is passed over.
     async fn take(&mut self, app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
-        if most == 0 {
+        // Mail waits for a mail server, however long none is named.
+        if most == 0 || (way == Way::Mail && app.mailer.is_none()) {
             return Ok(Vec::new());
         }
         let owner = app.environment.new_id();
         for _ in 0..TURNS {
             let is_old = self.is_from.is_none_or(|is_from| is_from.elapsed() >= TURN);
-            if is_old || self.ids.is_empty() {
-                self.ids = deliveries::due(&app.db, way, app.environment.now(), AHEAD, EACH).await?.into();
+            if is_old || self.turns.is_empty() {
+                let found = due(&app.db, way, app.environment.now(), AHEAD, EACH, &self.after).await?;
+                (self.turns, self.after) = (found.turns.into(), found.after);
                 self.is_from = Some(Instant::now());
             }
-            if self.ids.is_empty() {
+            if self.turns.is_empty() {
                 break;
             }
-            let ids: Vec<_> = self.ids.drain(..most.min(self.ids.len())).collect();
+            let mut ids = Vec::new();
+            for turn in self.turns.drain(..most.min(self.turns.len())) {
+                self.after = turn.reaches.unwrap_or_else(|| std::mem::take(&mut self.after));
+                ids.push(turn.id);
+            }
             let taker = owner.clone();
             let take = app.db.write(move |tx| {
                 Box::pin(async move {
@@ -360,28 +367,19 @@ async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
         })
         .await;
     }
-    let host = url::Url::parse(&hook.url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let notification = NewNotification {
         kind: NotificationKind::WebhookDisabled,
         source: format!("webhook:{}:{}", hook.id, now.micros()),
-        detail: None,
+        detail: is_gone.then_some(NotificationDetail::Gone),
         skill: None,
         version: None,
         namespace: hook.namespace.clone(),
-        object: host,
+        object: Some(webhooks::host(&hook.url)),
         actor: None,
         log_index: None,
         at: now,
     };
-    let places = match hook.namespace.as_deref().map(str::parse::<skillery_core::Namespace>) {
-        Some(Ok(namespace)) => places_of(&namespace)?,
-        _ => Vec::new(),
-    };
-    let group = if hook.namespace.is_some() { Group::Roles(ADMINS) } else { Group::User(hook.user.clone()) };
-    let groups = vec![group];
-    let users = told::members_of(&app.db, &groups, "", &places, "", super::follow::BATCH).await?;
-    let telling =
-        Telling::new(app, &rule_of(notification, groups), &Known::of_places(places), &users).await?;
+    let telling = Telling::of_webhook(app, notification, &hook.user).await?;
     let (id, environment) = (hook.id.clone(), app.environment.clone());
     app.db
         .write(move |tx| {
@@ -394,7 +392,11 @@ async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
                 table::update(tx, &row).await?;
                 let about = webhooks::about(&row);
                 audit::insert_private(tx, None, "webhook.disabled", about).await?;
-                deliveries::give_up(tx, &id, "the webhook is switched off, as it has only failed").await?;
+                let why = match is_gone {
+                    true => "the webhook is switched off, as it has answered 410",
+                    false => "the webhook is switched off, as it has only failed",
+                };
+                deliveries::give_up(tx, &id, why).await?;
                 telling.insert(tx, || environment.new_id()).await
             })
         })

@@ -13,10 +13,12 @@ use crate::db::deliveries::{self, Channel, NewDelivery};
 use crate::db::{mail, notifications, registry, told};
 use crate::failure::Result;
 
-/// Users whose digests are made in one transaction.
+/// Users who are looked at together.
 const USERS: i64 = 50;
 /// Notifications that go into one digest.
 const MOST: i64 = 1_000;
+/// Notifications after which a transaction has enough.
+const ROWS: usize = 1_000;
 /// Days from the first of 1970 to the first Monday.
 const MONDAY: i64 = 4;
 /// What stands for the last user of a period.
@@ -55,23 +57,7 @@ async fn some(app: &App, mode: MailMode) -> Result<bool> {
         // Of a period that was not finished the rest comes with this one.
         Some(_) => String::new(),
     };
-    let users = match after.as_str() {
-        ALL => Vec::new(),
-        after => mail::reachable_after(&app.db, after, USERS).await?,
-    };
-    let ids: Vec<String> = users.iter().map(|(user, _)| user.clone()).collect();
-    let said = told::preferences(&app.db, &ids, None).await?;
-    let next = match users.last() {
-        Some((last, _)) if i64::try_from(users.len()).is_ok_and(|count| count == USERS) => last.clone(),
-        _ => ALL.to_owned(),
-    };
-    let wanted: Vec<_> = users
-        .into_iter()
-        .map(|(user, since)| {
-            let kinds = kinds_of(said.get(&user), mode);
-            (app.environment.new_id(), user, since, kinds)
-        })
-        .collect();
+    let (digests, next) = gather(app, mode, after).await?;
     let is_last = next == ALL;
     app.db
         .write(move |tx| {
@@ -82,12 +68,8 @@ async fn some(app: &App, mode: MailMode) -> Result<bool> {
                 }
                 registry::set(tx, &name, &format!("{period} {next}")).await?;
                 let mut send = Vec::new();
-                for (id, user, since, kinds) in wanted {
-                    let ids = notifications::unmailed(tx, &user, &kinds, since, MOST).await?;
-                    if ids.is_empty() {
-                        continue;
-                    }
-                    notifications::set_mail(tx, &ids, &id).await?;
+                for Digest { id, user, holds } in digests {
+                    notifications::set_mail(tx, &holds, &id).await?;
                     send.push(NewDelivery {
                         id,
                         channel: Channel::Digest,
@@ -106,6 +88,42 @@ async fn some(app: &App, mode: MailMode) -> Result<bool> {
         .await?;
     app.due.tell();
     Ok(!is_last)
+}
+
+/// What is mailed to one user.
+struct Digest {
+    id: String,
+    user: String,
+    /// The numbers of what it tells.
+    holds: Vec<i64>,
+}
+
+/// What is mailed to the users behind this one, as much as goes into one transaction, and the last user who was looked at. Whom there is
+/// nothing to tell costs none.
+async fn gather(app: &App, mode: MailMode, after: String) -> Result<(Vec<Digest>, String)> {
+    let (mut digests, mut rows, mut last) = (Vec::new(), 0, after);
+    while last != ALL && !app.is_stopping() {
+        let users = mail::reachable_after(&app.db, &last, USERS).await?;
+        let is_end = i64::try_from(users.len()).is_ok_and(|count| count < USERS);
+        let ids: Vec<String> = users.iter().map(|(user, _)| user.clone()).collect();
+        let said = told::preferences(&app.db, &ids, None).await?;
+        for (user, since) in users {
+            let kinds = kinds_of(said.get(&user), mode);
+            let holds = notifications::unmailed(&app.db, &user, &kinds, since, MOST).await?;
+            last.clone_from(&user);
+            rows += holds.len();
+            if !holds.is_empty() {
+                digests.push(Digest { id: app.environment.new_id(), user, holds });
+            }
+            if rows >= ROWS {
+                return Ok((digests, last));
+            }
+        }
+        if is_end {
+            ALL.clone_into(&mut last);
+        }
+    }
+    Ok((digests, last))
 }
 
 #[cfg(test)]

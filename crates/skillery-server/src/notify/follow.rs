@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skillery_core::api::{WebhookBody, WebhookData};
-use skillery_core::event::LogEntry;
+use skillery_core::event::{Event, LogEntry};
 use skillery_core::notification::Told;
 use skillery_core::time::Time;
-use skillery_core::{MailMode, NotificationKind, Preference, VersionStatus, Visibility};
+use skillery_core::{MailMode, Namespace, NotificationKind, Preference, VersionStatus, Visibility};
 
-use super::rules::{self, Rule};
+use super::rules::{self, ADMINS, Rule};
 use crate::app::App;
 use crate::db::deliveries::{self, Channel, NewDelivery};
 use crate::db::notifications::{self as table, Head, NewNotification};
@@ -25,7 +25,7 @@ const TURN: Duration = Duration::from_secs(1);
 /// Entries read at once.
 const ENTRIES: i64 = 500;
 /// Users who are told in one transaction.
-pub const BATCH: usize = 250;
+const BATCH: usize = 250;
 /// Entries that concern nobody after which it is written how far this is, so that a start does not begin long before.
 const UNWRITTEN: i64 = 1_000;
 /// Seconds that mail waits for more that goes into it.
@@ -155,16 +155,16 @@ async fn tell_of(app: &App, cursor: &mut Cursor, entry: &LogEntry) -> Result<boo
 }
 
 /// What decides who sees what a rule tells.
-pub struct Known {
+struct Known {
     /// Keys of the namespace and of those above it.
-    pub places: Vec<String>,
+    places: Vec<String>,
     visibility: Option<Visibility>,
     waits_of: Option<String>,
 }
 
 impl Known {
     /// Of something that is about no skill.
-    pub fn of_places(places: Vec<String>) -> Self {
+    fn of_places(places: Vec<String>) -> Self {
         Self { places, visibility: None, waits_of: None }
     }
 }
@@ -197,8 +197,24 @@ pub struct Telling {
 }
 
 impl Telling {
+    /// For whoever sees to a webhook: its user, or the admins of the namespace that the notification names.
+    pub async fn of_webhook(app: &App, notification: NewNotification, user: &str) -> Result<Self> {
+        let places = match notification.namespace.as_deref().map(str::parse::<Namespace>) {
+            Some(Ok(namespace)) => places_of(&namespace)?,
+            _ => Vec::new(),
+        };
+        let group = match notification.namespace {
+            Some(_) => Group::Roles(ADMINS),
+            None => Group::User(user.to_owned()),
+        };
+        let groups = vec![group];
+        let users = told::members_of(&app.db, &groups, "", &places, "", BATCH).await?;
+        let rule = Rule { notification, groups, skip: Vec::new(), status: None, namespace: None };
+        Self::new(app, &rule, &Known::of_places(places), &users).await
+    }
+
     /// For those of these users who may know of it and want to.
-    pub async fn new(app: &App, rule: &Rule, known: &Known, users: &[String]) -> Result<Self> {
+    async fn new(app: &App, rule: &Rule, known: &Known, users: &[String]) -> Result<Self> {
         let kind = rule.notification.kind;
         let candidates: Vec<String> =
             users.iter().filter(|user| !rule.skip.contains(user)).cloned().collect();
@@ -312,6 +328,13 @@ impl Telling {
     }
 }
 
+async fn name_of(app: &App, user: Option<&str>) -> Result<Option<String>> {
+    Ok(match user {
+        Some(user) => accounts::user_by_id(app.db.reader(), user).await?.map(|user| user.name),
+        None => None,
+    })
+}
+
 /// What webhooks of namespaces are told of an entry. Their admins see whatever happens there.
 async fn of_namespace(app: &App, entry: &LogEntry, rules: &[Rule]) -> Result<Vec<NewDelivery>> {
     let Some(skill) = entry.event.skill().filter(|_| !rules.is_empty()) else { return Ok(Vec::new()) };
@@ -319,20 +342,22 @@ async fn of_namespace(app: &App, entry: &LogEntry, rules: &[Rule]) -> Result<Vec
     if hooks.is_empty() {
         return Ok(Vec::new());
     }
-    let actor = match &entry.actor {
-        Some(actor) => accounts::user_by_id(app.db.reader(), actor).await?.map(|user| user.name),
-        None => None,
-    };
     let mut deliveries = Vec::new();
     for rule in rules {
         let kind = rule.notification.kind;
+        // Who did it, as far as the rule says: who made a version wait is not who published it.
+        let actor = name_of(app, rule.notification.actor.as_deref()).await?;
+        let reviewer = match &entry.event {
+            Event::ReviewAnswered { user, .. } => name_of(app, Some(user)).await?,
+            _ => None,
+        };
         let told = Told {
             kind,
             detail: rule.notification.detail,
             skill: Some(skill),
             version: entry.event.version(),
             namespace: None,
-            object: None,
+            object: reviewer.as_deref(),
             actor: actor.as_deref(),
         };
         let text = body(&told, entry.time, u64::try_from(entry.index).ok())?;
@@ -371,11 +396,6 @@ pub fn body(told: &Told<'_>, at: Time, log_index: Option<u64>) -> Result<String>
         },
     };
     serde_json::to_string(&body).map_err(Failure::internal)
-}
-
-/// A rule for what no entry of the log has told.
-pub fn rule_of(notification: NewNotification, groups: Vec<Group>) -> Rule {
-    Rule { notification, groups, skip: Vec::new(), status: None, namespace: None }
 }
 
 /// The kinds that a digest of this mode has, as a user wants them.

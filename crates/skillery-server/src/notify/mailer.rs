@@ -8,6 +8,7 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Category;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use skillery_core::notification::MAX_ADDRESS_LENGTH;
 use skillery_core::token::Secret;
@@ -190,9 +191,15 @@ impl Mailer {
                 cause = next.source();
             }
             let reason = reason.chars().take(300).flat_map(char::escape_debug).collect();
-            MailError { is_final: error.is_permanent(), reason }
+            MailError { is_final: is_final(&error), reason }
         })
     }
+}
+
+/// Whether the mail server refuses this mail and no other: what it says of the one who gets it, or of what is in it (`55x`). A password that is
+/// wrong by now, or a command that it does not know (`50x`, `53x`), is for the operator to mend.
+fn is_final(error: &lettre::transport::smtp::Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| code.category == Category::MailSystem)
 }
 
 /// A header of ASCII letters, as it is: an address in it may be neither folded nor encoded.

@@ -36,7 +36,7 @@ pub use read::{list, mark_read, preferences, set_preferences, unread};
 pub use webhooks::{add, all, deliveries, one, redeliver, remove, test, update};
 
 use crate::app::App;
-use crate::db::deliveries::Way;
+use crate::db::due::Way;
 use crate::db::{deliveries, notifications};
 use crate::failure::Result;
 use crate::jobs::Job;
@@ -95,15 +95,26 @@ pub async fn prune(app: &App) -> Result<()> {
     let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY));
     let days = i64::from(app.settings.notification_days.max(1));
     let (read, any, done, dead) = (before(days), before(days * 4), before(DONE_DAYS), before(DEAD_DAYS));
-    loop {
-        let write = app.db.write(move |tx| {
-            Box::pin(async move {
-                let removed = notifications::prune(tx, read, any, PRUNED).await?;
-                Ok(removed + deliveries::prune(tx, done, dead, PRUNED).await?)
-            })
-        });
-        if write.await? == 0 || app.is_stopping() {
+    // What is kept is gone through once, and not again for each piece: it is looked for before the change, from where that was.
+    let mut told = (i64::MIN, i64::MIN);
+    let mut sent = (i64::MIN, String::new());
+    while !app.is_stopping() {
+        let notifications = notifications::old(&app.db, read, any, told, PRUNED).await?;
+        let deliveries = deliveries::old(&app.db, done, dead, &sent, PRUNED).await?;
+        if notifications.is_empty() && deliveries.is_empty() {
             return Ok(());
         }
+        told = notifications.last().copied().unwrap_or(told);
+        sent = deliveries.last().cloned().unwrap_or(sent);
+        let numbers: Vec<i64> = notifications.into_iter().map(|(_, id)| id).collect();
+        let ids: Vec<String> = deliveries.into_iter().map(|(_, id)| id).collect();
+        let write = app.db.write(move |tx| {
+            Box::pin(async move {
+                notifications::remove(tx, &numbers).await?;
+                deliveries::remove(tx, &ids).await
+            })
+        });
+        write.await?;
     }
+    Ok(())
 }

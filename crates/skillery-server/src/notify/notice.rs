@@ -1,11 +1,13 @@
 //! What a user is told when somebody, who may have nothing but a token of theirs, changes how and where they are told.
 //!
 //! Preferences count for nothing here, since they may have been changed just before: it stands on the page, and is mailed to the
-//! address that was confirmed until then. Of the same, it is told once an hour.
+//! address that was confirmed until then. Where something new may lead each is told by itself; of what is no more than another choice of
+//! kinds, it is told once an hour.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use skillery_core::time::Time;
 use skillery_core::{NotificationDetail, NotificationKind};
 
 use crate::db::Tx;
@@ -15,17 +17,23 @@ use crate::db::notifications::{self, NewNotification};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 
-/// Microseconds within which the same is told once.
-const WINDOW: i64 = 3_600_000_000;
+/// Seconds within which another choice is told once.
+const WINDOW: i64 = 3_600;
+/// Notices that are mailed to a user in that time: more stand on the page alone, or whoever has a token fills a mailbox by it.
+const MOST: i64 = 20;
 
 /// What was changed.
 #[derive(Debug, Clone)]
 pub enum Changed {
-    /// A webhook was added, which leads to this host.
-    WebhookAdded(String),
-    /// One was changed.
-    WebhookEdited(String),
-    /// Another address was named; what was mailed goes on to the one before.
+    /// A webhook was added.
+    WebhookAdded(Place),
+    /// One leads to another address.
+    WebhookMoved(Place),
+    /// Something else of one was changed.
+    WebhookEdited(Place),
+    /// One was removed.
+    WebhookRemoved(Place),
+    /// An address was named; what was mailed goes on to the one before, if there is one.
     AddressNamed,
     /// It was confirmed.
     AddressConfirmed,
@@ -35,11 +43,38 @@ pub enum Changed {
     ToldLess,
 }
 
+/// A webhook, and the host that it leads to.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its id.
+    pub webhook: String,
+    /// The host.
+    pub host: String,
+}
+
 impl Changed {
+    /// What names this change, by an id that is new: another one of the same name is not told.
+    fn source(&self, now: Time, id: &str) -> String {
+        let hour = now.micros().div_euclid(WINDOW * 1_000_000);
+        match self {
+            Self::WebhookAdded(place) => format!("webhook-added:{}", place.webhook),
+            Self::WebhookMoved(place) => format!("webhook-moved:{}:{id}", place.webhook),
+            Self::WebhookEdited(place) => format!("webhook-changed:{}:{hour}", place.webhook),
+            Self::WebhookRemoved(place) => format!("webhook-removed:{}", place.webhook),
+            Self::AddressNamed => format!("address-named:{id}"),
+            Self::AddressConfirmed => format!("address-confirmed:{id}"),
+            Self::AddressRemoved => format!("address-removed:{id}"),
+            Self::ToldLess => format!("told-less:{hour}"),
+        }
+    }
+
     fn words(self) -> (NotificationDetail, Option<String>) {
         match self {
-            Self::WebhookAdded(host) => (NotificationDetail::WebhookAdded, Some(host)),
-            Self::WebhookEdited(host) => (NotificationDetail::WebhookChanged, Some(host)),
+            Self::WebhookAdded(place) => (NotificationDetail::WebhookAdded, Some(place.host)),
+            Self::WebhookMoved(place) | Self::WebhookEdited(place) => {
+                (NotificationDetail::WebhookChanged, Some(place.host))
+            }
+            Self::WebhookRemoved(place) => (NotificationDetail::WebhookRemoved, Some(place.host)),
             Self::AddressNamed => (NotificationDetail::AddressChanged, Some("named".to_owned())),
             Self::AddressConfirmed => (NotificationDetail::AddressChanged, Some("confirmed".to_owned())),
             Self::AddressRemoved => (NotificationDetail::AddressChanged, Some("removed".to_owned())),
@@ -65,9 +100,9 @@ pub async fn tell(
     changed: Changed,
     address: Option<&AddressRow>,
 ) -> Result<()> {
+    let id = environment.new_id();
+    let source = changed.source(tx.now, &id);
     let (detail, object) = changed.words();
-    let hour = tx.now.micros().div_euclid(WINDOW);
-    let source = format!("{detail}:{}:{hour}", object.as_deref().unwrap_or_default());
     let notification = NewNotification {
         kind: NotificationKind::AccessChanged,
         source: source.clone(),
@@ -83,9 +118,13 @@ pub async fn tell(
     let text = notification.sentence();
     notifications::insert(tx, &notification, &[(user.to_owned(), true)], &HashMap::new()).await?;
     let Some(address) = address.filter(|address| address.is_good()) else { return Ok(()) };
+    let since = tx.now.plus_seconds(-WINDOW);
+    if deliveries::notices_since(tx, user, since).await? >= MOST {
+        return Ok(());
+    }
     let notice = Notice { to: address.address.clone(), text };
     let delivery = NewDelivery {
-        id: environment.new_id(),
+        id,
         channel: Channel::Notice,
         user: user.to_owned(),
         webhook: None,

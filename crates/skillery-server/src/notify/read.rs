@@ -7,7 +7,6 @@ use skillery_core::api::{
 };
 use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
-use super::addresses::owner;
 use super::notice::{self, Changed};
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -19,6 +18,9 @@ use crate::text::invalid;
 
 /// Notifications that are marked as read by their numbers in one request.
 const MAX_IDS: usize = 200;
+
+/// Notifications that are marked as read in one transaction.
+const READ: i64 = 1_000;
 
 fn looker(identity: &Identity) -> Looker<'_> {
     Looker { user: &identity.user.id, is_admin: identity.is_site_admin(), within: &identity.token.namespaces }
@@ -53,18 +55,28 @@ pub async fn mark_read(app: &App, caller: &Caller, request: ReadRequest) -> Resu
         return Err(invalid("ids", "say which, in `ids` or by `up_to`"));
     }
     let ids: Vec<i64> = request.ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let unread = app
-        .db
-        .write(move |tx| {
+    let mut ids = Some(ids);
+    loop {
+        let (ids, up_to, identity) = (ids.take(), request.up_to, identity.clone());
+        let write = app.db.write(move |tx| {
             Box::pin(async move {
                 let identity = identity.again(tx).await?;
                 let looker = looker(&identity);
-                table::read(tx, &looker, &ids, request.up_to).await?;
-                table::unread(tx.connection(), &looker).await
+                if let Some(ids) = ids {
+                    table::read(tx, &looker, &ids).await?;
+                }
+                if let Some(up_to) = up_to
+                    && table::read_up_to(tx, &looker, up_to, READ).await? == READ.unsigned_abs()
+                {
+                    return Ok(None);
+                }
+                table::unread(tx.connection(), &looker).await.map(Some)
             })
-        })
-        .await?;
-    Ok(ReadResponse { unread })
+        });
+        if let Some(unread) = write.await? {
+            return Ok(ReadResponse { unread });
+        }
+    }
 }
 
 /// How the caller is told of each kind.
@@ -84,13 +96,24 @@ pub async fn preferences(app: &App, caller: &Caller) -> Result<PreferencesRespon
     })
 }
 
+/// Whether somebody is told by one way less, or later.
+fn is_less(before: Preference, after: Preference) -> bool {
+    let rank = |mode: MailMode| match mode {
+        MailMode::Off => 0,
+        MailMode::Weekly => 1,
+        MailMode::Daily => 2,
+        MailMode::Immediate => 3,
+    };
+    (before.page && !after.page) || (before.webhook && !after.webhook) || rank(after.mail) < rank(before.mail)
+}
+
 /// Changes how the caller is told of some kinds.
 pub async fn set_preferences(
     app: &App,
     caller: &Caller,
     request: PreferencesRequest,
 ) -> Result<PreferencesResponse> {
-    let identity = owner(caller)?.clone();
+    let identity = caller.require_unbound(Scope::Admin)?.clone();
     if request.preferences.is_empty() {
         return preferences(app, caller).await;
     }
@@ -111,9 +134,7 @@ pub async fn set_preferences(
                 let after = told::preference(tx, &user, kind).await?;
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "notifications.preferences-set", about).await?;
-                let is_less = (before.page && !after.page)
-                    || (before.mail == MailMode::Immediate && after.mail != MailMode::Immediate);
-                if is_less {
+                if is_less(before, after) {
                     let address = mail::find(tx.connection(), &user).await?;
                     notice::tell(tx, &ids, &user, Changed::ToldLess, address.as_ref()).await?;
                 }

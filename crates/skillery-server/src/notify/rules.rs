@@ -4,11 +4,12 @@ use skillery_core::event::{Event, LogEntry, OfComment};
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
+use super::webhooks::host;
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
 use crate::db::told::{Group, REVIEWERS};
-use crate::db::{accounts, answers, keys, versions};
+use crate::db::{accounts, answers, keys, versions, webhooks};
 use crate::failure::Result;
 
 /// Who manages a namespace.
@@ -163,7 +164,7 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                 .detail(NotificationDetail::ReviewAnswered);
             // Who changes an answer again and again has answered once that day.
             let day = entry.time.micros().div_euclid(DAY);
-            rule.notification.source = format!("answered:{key}:{day}");
+            rule.notification.source = format!("answered:{key}:{user}:{day}");
             if is_there { vec![rule] } else { Vec::new() }
         }
         Event::MemberSet { namespace, user, role } => {
@@ -184,7 +185,9 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                 .collect()
         }
         Event::KeyEnrolled { key, user: Some(user), .. } => {
-            vec![access(me(user)).detail(NotificationDetail::KeyEnrolled).object(key)]
+            // It lasts when the token is gone by which it was enrolled, so its user hears of it in any case.
+            let rule = access(me(user)).detail(NotificationDetail::KeyEnrolled).object(key);
+            vec![Rule { skip: Vec::new(), ..rule }]
         }
         Event::KeyEnrolled { key, org: Some(org), .. } => {
             vec![
@@ -193,6 +196,14 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                     .object(key)
                     .within(org),
             ]
+        }
+        Event::WebhookAdded { webhook, namespace } => {
+            let row = webhooks::find(db.reader(), webhook).await?;
+            let host = row.map(|row| host(&row.url)).unwrap_or_default();
+            vec![of_webhook(entry, NotificationDetail::WebhookAdded, namespace).object(host)]
+        }
+        Event::WebhookRemoved { namespace, .. } => {
+            vec![of_webhook(entry, NotificationDetail::WebhookRemoved, namespace)]
         }
         Event::KeyRevoked { key } => match keys::find(db.reader(), key).await? {
             Some(keys::KeyRow { user: Some((user, _)), .. }) => {
@@ -208,6 +219,13 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
         },
         _ => Vec::new(),
     })
+}
+
+/// Whoever sees to a namespace is told of its webhooks, which get what is private there, and so is who has changed them: that may be
+/// somebody who has no more than the token.
+fn of_webhook(entry: &LogEntry, detail: NotificationDetail, namespace: &str) -> Rule {
+    let rule = Rule::new(entry, NotificationKind::AccessChanged, vec![Group::Roles(ADMINS)]);
+    Rule { skip: Vec::new(), ..rule }.detail(detail).within(namespace)
 }
 
 fn asked(entry: &LogEntry) -> Rule {

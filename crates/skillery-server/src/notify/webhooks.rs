@@ -6,16 +6,18 @@ use skillery_core::api::{
 };
 use skillery_core::event::Event;
 use skillery_core::notification::MAX_WEBHOOK_URL_LENGTH;
-use skillery_core::{Namespace, NotificationKind, Problem, ProblemCode, Role, Scope};
+use skillery_core::time::Time;
+use skillery_core::{Namespace, NotificationDetail, NotificationKind, Problem, ProblemCode, Role, Scope};
 use url::Url;
 
-use super::addresses::owner;
 use super::deliver::secret_of;
-use super::notice::{self, Changed};
+use super::follow::Telling;
+use super::notice::{self, Changed, Place};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::audit::{self, About};
 use crate::db::deliveries::{self, Channel, NewDelivery};
+use crate::db::notifications::NewNotification;
 use crate::db::webhooks::{self as table, WebhookRow};
 use crate::db::{Tx, mail, orgs};
 use crate::failure::{Failure, Result};
@@ -25,10 +27,12 @@ use crate::text::invalid;
 
 /// Webhooks of one user, and of one namespace.
 const MAX_WEBHOOKS: usize = 20;
+/// Webhooks of an org and of all namespaces below it, there or not.
+const MAX_ORG_WEBHOOKS: i64 = 100;
 /// What a delivery that somebody asked for is of.
 const TEST: &str = "test";
-/// How many of these the webhooks of one user get in a minute.
-const TESTS: i64 = 10;
+/// How often somebody tries webhooks, or sends something again, in a minute.
+const TRIES: i64 = 10;
 
 fn not_found() -> Failure {
     Failure::new(ProblemCode::WebhookNotFound, "")
@@ -82,9 +86,29 @@ pub(super) fn about(row: &WebhookRow) -> About {
     }
 }
 
-/// Where a webhook leads, as its user is told.
-fn host(url: &str) -> String {
+/// The host that a webhook leads to, as people are told.
+pub(super) fn host(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn named(row: &WebhookRow) -> Place {
+    Place { webhook: row.id.clone(), host: host(&row.url) }
+}
+
+/// Has the receiver asked once more, which is for nobody to do again and again. That is counted for whoever asks, whosever webhook it is.
+async fn once_more(tx: &mut Tx, user: &str) -> Result<()> {
+    let since = tx.now.plus_seconds(-60);
+    let Some(first) = table::note_try(tx, user, since, TRIES).await? else { return Ok(()) };
+    let detail = format!("webhooks are tried, and sent something again, {TRIES} times in a minute at most");
+    let wait = (first.micros() - since.micros()).div_euclid(1_000_000).clamp(0, 59) + 1;
+    Err(Problem::new(ProblemCode::RateLimited, detail).with("retry_after", wait).into())
+}
+
+fn must_be_on(row: &WebhookRow) -> Result<()> {
+    match row.disabled_at {
+        Some(_) => Err(invalid("enabled", "the webhook is switched off: switch it on first")),
+        None => Ok(()),
+    }
 }
 
 fn kinds(mut kinds: Vec<NotificationKind>) -> Vec<NotificationKind> {
@@ -110,7 +134,7 @@ async fn visible(app: &App, caller: &Caller, id: &str) -> Result<(Identity, Webh
     let identity = caller.require(Scope::Admin)?;
     let row = table::find(app.db.reader(), id).await?.ok_or_else(not_found)?;
     let is_allowed = match &row.namespace {
-        None => row.user == identity.user.id && identity.token.namespaces.is_empty(),
+        None => row.user == identity.user.id && caller.require_unbound(Scope::Admin).is_ok(),
         Some(namespace) => {
             identity.is_within_bounds(namespace)
                 && identity.role_in(namespace).is_some_and(|role| role >= Role::Admin)
@@ -122,7 +146,7 @@ async fn visible(app: &App, caller: &Caller, id: &str) -> Result<(Identity, Webh
 /// The caller's own webhooks, or those of a namespace.
 pub async fn all(app: &App, caller: &Caller, namespace: Option<&Namespace>) -> Result<WebhooksResponse> {
     let rows = match namespace {
-        None => table::of_user(app.db.reader(), &owner(caller)?.user.id).await?,
+        None => table::of_user(app.db.reader(), &caller.require_unbound(Scope::Admin)?.user.id).await?,
         Some(namespace) => {
             caller.require_role(Scope::Admin, Role::Admin, namespace)?;
             table::of_namespaces(app.db.reader(), &[namespace.key()]).await?
@@ -139,7 +163,7 @@ pub async fn one(app: &App, caller: &Caller, id: &str) -> Result<Webhook> {
 /// Adds a webhook, and gives its secret this once.
 pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> Result<CreateWebhookResponse> {
     let identity = match &request.namespace {
-        None => owner(caller)?.clone(),
+        None => caller.require_unbound(Scope::Admin)?.clone(),
         Some(namespace) => (**caller.require_role(Scope::Admin, Role::Admin, namespace)?).clone(),
     };
     let url = checked(app, &request.url)?;
@@ -148,6 +172,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
         secret: app.secret_key.seal(&app.environment, &context(&id), &secret)?,
         id,
         user: identity.user.id.clone(),
+        made_by: identity.user.name.clone(),
         namespace: request.namespace.as_ref().map(Namespace::key),
         url,
         kinds: kinds(request.kinds),
@@ -170,6 +195,10 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                     Some(namespace) => {
                         let org = orgs::find(tx.connection(), &namespace.org_key()).await?;
                         org.ok_or_else(|| org_not_found(namespace))?;
+                        if table::count_of_org(tx, &namespace.org_key()).await? >= MAX_ORG_WEBHOOKS {
+                            let detail = format!("the org has {MAX_ORG_WEBHOOKS} webhooks already");
+                            return Err(invalid("url", detail));
+                        }
                         table::of_namespaces(tx.connection(), &[namespace.key()]).await?
                     }
                 };
@@ -185,7 +214,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                     None => {
                         audit::insert_private(tx, Some(&actor), "webhook.added", about(&row)).await?;
                         let address = mail::find(tx.connection(), &actor).await?;
-                        let changed = Changed::WebhookAdded(host(&row.url));
+                        let changed = Changed::WebhookAdded(named(&row));
                         notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
                     }
                 }
@@ -196,19 +225,57 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
     Ok(CreateWebhookResponse { secret, webhook: row.summary() })
 }
 
-/// Changes a webhook. One that is switched on again has not failed.
-pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhookRequest) -> Result<Webhook> {
+/// What the admins of a namespace are told when a webhook of it leads elsewhere: it gets what is private there.
+async fn moved(app: &App, row: &WebhookRow, url: &str) -> Result<Option<Telling>> {
+    if row.namespace.is_none() {
+        return Ok(None);
+    }
+    let now = app.environment.now();
+    let notification = NewNotification {
+        kind: NotificationKind::AccessChanged,
+        source: format!("webhook-moved:{}:{}", row.id, app.environment.new_id()),
+        detail: Some(NotificationDetail::WebhookChanged),
+        skill: None,
+        version: None,
+        namespace: row.namespace.clone(),
+        object: Some(host(url)),
+        actor: None,
+        log_index: None,
+        at: now,
+    };
+    Ok(Some(Telling::of_webhook(app, notification, &row.user).await?))
+}
+
+/// Changes a webhook. One that is switched on again has not failed. `seen` is when it was changed last, as whoever changes it has seen
+/// it.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    request: UpdateWebhookRequest,
+    seen: Option<Time>,
+) -> Result<Webhook> {
     let (identity, row) = visible(app, caller, id).await?;
     let url = request.url.as_deref().map(|url| checked(app, url)).transpose()?;
     let environment = app.environment.clone();
+    let telling = match &url {
+        Some(url) => moved(app, &row, url).await?,
+        None => None,
+    };
     let changed = app
         .db
         .write(move |tx| {
             Box::pin(async move {
                 let mut row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
                 let actor = allowed(tx, &identity, &row).await?.user.id;
-                row.changed_at = tx.now;
-                if let Some(url) = url.filter(|url| *url != row.url) {
+                if seen.is_some_and(|seen| seen != row.changed_at) {
+                    let detail = "the webhook was changed since the page was shown: look at it as it is now";
+                    return Err(Failure::new(ProblemCode::StatusConflict, detail));
+                }
+                let before = row.clone();
+                let url = url.filter(|url| *url != row.url);
+                let is_moved = url.is_some();
+                if let Some(url) = url {
                     row.url = url;
                     row.moved_at = tx.now;
                     // It has not failed there.
@@ -222,12 +289,22 @@ pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhook
                     Some(false) => row.disabled_at = row.disabled_at.or(Some(tx.now)),
                     None => {}
                 }
+                // Whoever says that it is on means what is under way, too.
+                if row == before && request.enabled != Some(true) {
+                    return Ok(row.summary());
+                }
+                row.changed_at = tx.now;
                 table::update(tx, &row).await?;
                 audit::insert_private(tx, Some(&actor), "webhook.changed", about(&row)).await?;
                 if row.namespace.is_none() {
                     let address = mail::find(tx.connection(), &actor).await?;
-                    let changed = Changed::WebhookEdited(host(&row.url));
+                    let changed = match is_moved {
+                        true => Changed::WebhookMoved(named(&row)),
+                        false => Changed::WebhookEdited(named(&row)),
+                    };
                     notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
+                } else if let Some(telling) = telling.filter(|_| is_moved) {
+                    telling.insert(tx, || environment.new_id()).await?;
                 }
                 Ok(row.summary())
             })
@@ -240,6 +317,7 @@ pub async fn update(app: &App, caller: &Caller, id: &str, request: UpdateWebhook
 /// Removes a webhook. What waits for it is not sent.
 pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
     let (identity, row) = visible(app, caller, id).await?;
+    let environment = app.environment.clone();
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -252,7 +330,12 @@ pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
                         tx.append(Some(&actor), Event::WebhookRemoved { webhook: row.id, namespace });
                         Ok(())
                     }
-                    None => audit::insert_private(tx, Some(&actor), "webhook.removed", about(&row)).await,
+                    None => {
+                        audit::insert_private(tx, Some(&actor), "webhook.removed", about(&row)).await?;
+                        let address = mail::find(tx.connection(), &actor).await?;
+                        let changed = Changed::WebhookRemoved(named(&row));
+                        notice::tell(tx, &environment, &actor, changed, address.as_ref()).await
+                    }
                 }
             })
         })
@@ -284,15 +367,12 @@ pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<String> {
         .db
         .write(move |tx| {
             Box::pin(async move {
-                allowed(tx, &identity, &row).await?;
+                let asks = allowed(tx, &identity, &row).await?.user.id;
+                let row = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
+                must_be_on(&row)?;
+                once_more(tx, &asks).await?;
                 if let Some(waiting) = deliveries::hurry(tx, &row.id, TEST).await? {
                     return Ok(waiting);
-                }
-                let since = tx.now.plus_seconds(-60);
-                if deliveries::made_since(tx, &row.user, TEST, since).await? >= TESTS {
-                    let detail = format!("webhooks are tried {TESTS} times in a minute at most");
-                    let problem = Problem::new(ProblemCode::RateLimited, detail);
-                    return Err(problem.with("retry_after", 60).into());
                 }
                 deliveries::insert(tx, &[NewDelivery { next_at: tx.now, ..new }]).await?;
                 Ok(delivery)
@@ -318,7 +398,7 @@ pub async fn deliveries(
     Ok(DeliveriesResponse { total, deliveries })
 }
 
-/// Sends again what is dead, or one that is not waiting.
+/// Sends again what is dead, as far as there is room for it to wait, or one that is not waiting.
 pub async fn redeliver(
     app: &App,
     caller: &Caller,
@@ -339,10 +419,18 @@ pub async fn redeliver(
         .db
         .write(move |tx| {
             Box::pin(async move {
-                allowed(tx, &identity, &row).await?;
+                let asks = allowed(tx, &identity, &row).await?.user.id;
                 let now = table::find(tx.connection(), &row.id).await?.ok_or_else(not_found)?;
+                must_be_on(&now)?;
+                once_more(tx, &asks).await?;
+                let room = deliveries::MAX_WAITING - deliveries::waiting(tx, &now.id).await?;
+                if room <= 0 {
+                    let detail = "so many deliveries wait for the webhook already";
+                    let problem = Problem::new(ProblemCode::RateLimited, detail);
+                    return Err(problem.with("retry_after", 60).into());
+                }
                 let one = request.delivery.as_deref();
-                deliveries::again(tx, &now.id, one, now.moved_at, deliveries::MAX_WAITING).await
+                deliveries::again(tx, &now.id, one, now.moved_at, room).await
             })
         })
         .await?;

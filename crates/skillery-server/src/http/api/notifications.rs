@@ -1,9 +1,7 @@
 //! `/api/v1/notifications`, but for webhooks
 
-use askama::Template;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use skillery_core::api::{
     ConfirmEmailRequest, EmailResponse, NotificationsResponse, PreferencesRequest, PreferencesResponse,
     ReadRequest, ReadResponse, SetEmailRequest,
@@ -13,6 +11,7 @@ use skillery_core::{Problem, ProblemCode, Scope};
 use crate::db::notifications::Wanted;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done, json};
+use crate::http::pages::unsubscribe;
 use crate::notify;
 
 /// What the caller is told of, the newest first, as far as the caller may still see it.
@@ -123,31 +122,9 @@ pub async fn remove_email(call: &Call) -> Result<Response> {
     Ok(done())
 }
 
-#[derive(Template)]
-#[template(path = "unsubscribe.html")]
-struct UnsubscribePage {
-    done: bool,
-    action: String,
-}
-
 fn link(call: &Call) -> Result<(String, String)> {
     let of = |name: &str| call.parameter(name).ok_or_else(|| Failure::new(ProblemCode::LinkNotValid, ""));
     Ok((of("user")?, of("signature")?))
-}
-
-fn page(done: bool, action: String) -> Result<Response> {
-    let text = UnsubscribePage { done, action }.render().map_err(Failure::internal)?;
-    let mut response = text.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-        ),
-    );
-    Ok(response)
 }
 
 /// A page with a button that stops all mail, for the link of a mail. Looking at it changes nothing, as programs look at links.
@@ -165,8 +142,7 @@ fn page(done: bool, action: String) -> Result<Response> {
 pub async fn ask_unsubscribe(call: &Call) -> Result<Response> {
     let (user, signature) = link(call)?;
     notify::unsubscribe(&call.app, &user, &signature, false).await?;
-    let action = call.head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    page(false, action)
+    unsubscribe::page(call, false)
 }
 
 /// Stops all mail to the address that the link was mailed to (RFC 8058). It needs no token.
@@ -184,5 +160,5 @@ pub async fn ask_unsubscribe(call: &Call) -> Result<Response> {
 pub async fn unsubscribe(call: &Call) -> Result<Response> {
     let (user, signature) = link(call)?;
     notify::unsubscribe(&call.app, &user, &signature, true).await?;
-    page(true, String::new())
+    unsubscribe::page(call, true)
 }

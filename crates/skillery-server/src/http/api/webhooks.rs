@@ -50,7 +50,7 @@ pub async fn create(call: Call) -> Result<Response> {
 pub async fn update(call: Call, id: &str) -> Result<Response> {
     call.caller.require(Scope::Admin)?;
     let (app, caller, request) = call.json::<UpdateWebhookRequest>().await?;
-    json(StatusCode::OK, &notify::update(&app, &caller, id, request).await?)
+    json(StatusCode::OK, &notify::update(&app, &caller, id, request, None).await?)
 }
 
 /// Removes a webhook.
@@ -70,6 +70,7 @@ pub async fn remove(call: &Call, id: &str) -> Result<Response> {
     params(("webhook" = String, Path, description = "its id")),
     responses(
         (status = 202, description = "it is being sent; the list of deliveries says what becomes of it", body = TestWebhookResponse),
+        (status = 422, description = "the webhook is switched off", body = Problem),
         (status = "default", description = "a problem", body = Problem),
     ),
 )]

@@ -71,9 +71,7 @@ pub async fn show(call: &Call, frame: Frame, of: BoardOf) -> Result<Response> {
         };
         places.push((place, page));
     }
-    let may_change = caller
-        .identity()
-        .is_some_and(|identity| identity.has(Scope::Admin) && identity.token.namespaces.is_empty());
+    let may_change = caller.require_unbound(Scope::Admin).is_ok();
     let listed = match of == BoardOf::Authors && may_change {
         true => Some(insight::listed(app, caller).await?.listed),
         false => None,

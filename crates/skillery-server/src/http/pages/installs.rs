@@ -6,8 +6,8 @@ use skillery_core::api::VersionInstallsResponse;
 use skillery_core::time::Time;
 use skillery_core::{Role, Scope, SkillId, Version};
 
-use super::pager::Pager;
 use super::frame::{Frame, page};
+use super::pager::Pager;
 use super::show;
 use super::skill::Header;
 use crate::access::Caller;

@@ -32,6 +32,7 @@ pub(crate) mod session;
 pub(super) mod show;
 mod sign_in;
 mod skill;
+pub(super) mod unsubscribe;
 mod versions;
 
 use axum::http::Method;

@@ -7,6 +7,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("removed", "Removed."),
     ("read", "Marked as read."),
     ("code-mailed", "A code was mailed there. It is good for a day."),
+    ("address-kept", "It is your address already. Nothing was mailed."),
     ("confirmed", "The address is confirmed."),
     ("tested", "A test is on its way. The list of deliveries says what becomes of it."),
     ("again", "It is sent again."),

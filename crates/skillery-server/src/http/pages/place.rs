@@ -5,8 +5,8 @@ use skillery_core::api::BoardOf;
 use skillery_core::{Namespace, ProblemCode, SkillId, Version};
 
 use super::{
-    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, installs, listing, ratings,
-    review, search, sign_in, skill, versions,
+    assets, badge, boards, comments, crawlers, dependencies, desk, feed, history, insight, installs, listing,
+    ratings, review, search, sign_in, skill, versions,
 };
 use crate::failure::{Failure, Result};
 

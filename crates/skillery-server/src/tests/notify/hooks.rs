@@ -199,6 +199,7 @@ async fn one_that_only_fails_for_days_is_switched_off_and_its_owner_is_told() {
         app.get_as(&anna, "/api/v1/notifications/webhooks").await.is(200)["webhooks"][0]["disabled_at"]
             .is_string()
     );
+    assert_eq!(app.told(&anna).await[0], "the webhook to 127.0.0.1 wants nothing any more and is off");
     let id = hook["id"].as_str().unwrap();
     app.delete(&format!("/api/v1/notifications/webhooks/{id}"), &anna).await.is(204);
     app.delete(&format!("/api/v1/notifications/webhooks/{id}"), &anna).await.fails(404, "webhook-not-found");

@@ -234,8 +234,15 @@ async fn what_happens_together_is_one_mail_and_one_click_stops_them_all() {
         (page.status.as_u16(), page.headers["content-type"].to_str().unwrap()),
         (200, "text/html; charset=utf-8")
     );
-    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self'"));
-    assert!(String::from_utf8(page.body).unwrap().contains("<form method=\"post\" action=\"?user="));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("form-action 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.headers["cache-control"], "no-store");
+    let page = String::from_utf8(page.body).unwrap();
+    assert!(
+        page.contains("<form method=\"post\" action=\"?user=") && page.contains("rel=\"stylesheet\""),
+        "{page}"
+    );
+    assert!(!page.contains("style=\""), "{page}");
     let state = app.get_as(&anna, "/api/v1/notifications/email").await.is(200);
     assert_eq!(state["unsubscribed_at"], json!(null));
 

@@ -6,13 +6,14 @@ mod hooks;
 mod mail;
 mod outside;
 mod told;
+mod ways;
 
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use mailin_embedded::response::{INTERNAL_ERROR, NO_MAILBOX, OK};
+use mailin_embedded::response::{AUTHENTICATION_REQUIRED, INTERNAL_ERROR, NO_MAILBOX, OK};
 use mailin_embedded::{AuthMechanism, Handler, Response, Server, SslConfig};
 use serde_json::{Value, json};
 
@@ -75,6 +76,7 @@ enum Mood {
     Takes,
     LaterPlease,
     NobodyHere,
+    SignInFirst,
 }
 
 /// A mail server.
@@ -91,6 +93,7 @@ impl Handler for Postbox {
     fn rcpt(&mut self, _: &str) -> Response {
         match *self.mood.lock().unwrap() {
             Mood::NobodyHere => NO_MAILBOX,
+            Mood::SignInFirst => AUTHENTICATION_REQUIRED,
             Mood::LaterPlease => INTERNAL_ERROR,
             Mood::Takes => OK,
         }

@@ -218,6 +218,7 @@ async fn jobs_tell_how_they_go() {
         assert!(page.contains(&format!("<strong>{}</strong>", job.name())), "{job:?}: {page}");
     }
     assert!(page.contains("at the end") && page.contains("no turn yet"), "{page}");
+    assert!(page.contains(">notifications</td>") && page.contains("What is sent"), "{page}");
     assert!(browser.page("/admin").await.contains("ready"));
     let failure = crate::failure::Failure::internal("a <b>disk</b> is gone");
     app.app.work.turned(Job::Contents, app.app.environment.now(), &Err::<(), _>(failure));

@@ -125,6 +125,19 @@ async fn how_one_is_told_is_changed() {
         let page = text(&answer);
         assert!(answer.status == 422 && page.contains("class=\"wrong\"") && !page.contains("<b>"), "{page}");
     }
+    // A page that is older than a change undoes nothing of it.
+    let page = browser.page(SETTINGS).await;
+    assert!(page.contains("name=\"was-finding\" value=\"true immediate true\""), "{page}");
+    let stale = [
+        ("action", "preferences"),
+        ("kinds", "finding"),
+        ("was-finding", "true daily true"),
+        ("page-finding", "yes"),
+        ("mail-finding", "daily"),
+        ("webhook-finding", "yes"),
+    ];
+    assert_eq!(browser.post(SETTINGS, &stale).await.status, 303);
+    assert_eq!(preference(&app, &anna, "finding").await["mail"], "immediate");
     // Who may not say where private things go looks only.
     let reader = app.token(json!({ "user": "anna", "scopes": ["read"] })).await;
     let mut reader = Browser::signed_in(&app, &reader).await;
@@ -158,6 +171,9 @@ async fn an_address_is_set_confirmed_changed_and_removed() {
     let answer = browser.post(SETTINGS, &[("action", "confirm"), ("code", &mailed.to_lowercase())]).await;
     assert_eq!(answer.headers["location"], "/account/notifications/settings?notice=confirmed");
     assert!(browser.page(SETTINGS).await.contains("<span class=\"pill good\">confirmed"));
+    // Nothing is mailed to whoever names the one that there is.
+    let answer = browser.post(SETTINGS, &set).await;
+    assert_eq!(answer.headers["location"], "/account/notifications/settings?notice=address-kept");
     // Another one is used once it is confirmed.
     let other = [("action", "address"), ("address", "anna@elsewhere.example")];
     assert_eq!(browser.post(SETTINGS, &other).await.status, 303);

@@ -68,9 +68,16 @@ async fn a_webhook_is_added_tried_changed_switched_and_removed() {
         app.send_due().await;
     }
     receiver.answers(200, "");
-    if hooks(&app, &anna, "").await[0]["disabled_at"].is_string() {
-        assert_eq!(browser.post(&own, &[("action", "on")]).await.status, 303);
-    }
+    // It has failed for days by now. What is for one that is off is not sent again.
+    assert!(hooks(&app, &anna, "").await[0]["disabled_at"].is_string());
+    let answer = browser.post(&own, &[("action", "again")]).await;
+    let page = text(&answer);
+    assert!(
+        answer.status == 422 && page.contains("the webhook is switched off: switch it on first"),
+        "{page}"
+    );
+    assert!(!page.contains("Send all dead again"), "{page}");
+    assert_eq!(browser.post(&own, &[("action", "on")]).await.status, 303);
     let page = browser.page(&format!("{own}?state=dead")).await;
     assert!(page.contains("Send all dead again (1)") && page.contains(">dead</span>"), "{page}");
     let delivery = between(&page, "name=\"delivery\" value=\"", "\"").to_owned();
@@ -94,6 +101,39 @@ async fn a_webhook_is_added_tried_changed_switched_and_removed() {
     let answer = browser.post(&own, &[("action", "edit"), ("url", "http://10.0.0.1/\"><b>")]).await;
     let page = text(&answer);
     assert!(answer.status == 422 && page.contains("10.0.0.1/&#34;&#62;") && !page.contains("<b>"), "{page}");
+    for (fields, says) in [
+        (&[("action", "edit"), ("url", " ")][..], "is no address"),
+        (&[("action", "edit"), ("url", url.as_str()), ("seen", "x")][..], "the form is none of this page"),
+    ] {
+        let answer = browser.post(&own, fields).await;
+        assert!(answer.status == 422 && text(&answer).contains(says), "{}", text(&answer));
+    }
+    assert_eq!(browser.post(&own, &[("action", "stop")]).await.status, 422);
+    assert_eq!(hooks(&app, &anna, "").await[0]["url"], moved);
+    // A page that is older than the last change undoes nothing.
+    let page = browser.page(&own).await;
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    app.wait(1);
+    let late = [("action", "edit"), ("url", moved.as_str()), ("kinds", "finding"), ("seen", seen.as_str())];
+    let other = format!("{url}/other");
+    assert_eq!(browser.post(&own, &[("action", "edit"), ("url", other.as_str())]).await.status, 303);
+    let answer = browser.post(&own, &late).await;
+    let page = text(&answer);
+    assert!(answer.status == 409 && page.contains("the webhook was changed since"), "{page}");
+    assert_eq!(hooks(&app, &anna, "").await[0]["url"], other);
+    // With the page that was shown then, it is saved.
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let now = [("action", "edit"), ("url", moved.as_str()), ("kinds", "finding"), ("seen", seen.as_str())];
+    assert_eq!(browser.post(&own, &now).await.status, 303);
+    assert_eq!(hooks(&app, &anna, "").await[0]["kinds"], json!(["finding"]));
+    // Whoever tries it again and again reads why it is not.
+    app.wait(61);
+    for _ in 0..10 {
+        assert_eq!(browser.post(&own, &[("action", "test")]).await.status, 303);
+    }
+    let answer = browser.post(&own, &[("action", "test")]).await;
+    let page = text(&answer);
+    assert!(answer.status == 429 && page.contains("10 times in a minute at most."), "{page}");
     for (action, is_off) in [("off", true), ("on", false)] {
         assert_eq!(browser.post(&own, &[("action", action)]).await.status, 303);
         assert_eq!(hooks(&app, &anna, "").await[0]["disabled_at"].is_string(), is_off);

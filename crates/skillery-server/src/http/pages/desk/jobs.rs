@@ -1,12 +1,15 @@
 //! `GET /admin/jobs`: what runs beside requests.
 
+use std::sync::atomic::Ordering;
+
 use askama::Template;
 use axum::response::Response;
 use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
 use super::super::show;
-use crate::db::{audit, cosignatures};
+use crate::db::deliveries::{self, Sent};
+use crate::db::{audit, cosignatures, notifications};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::ops;
@@ -40,6 +43,7 @@ struct JobsPage {
     size: u64,
     followers: Vec<Follower>,
     streams: Vec<Stream>,
+    sent: Vec<Sent>,
     trouble: Option<&'static str>,
     now: Time,
 }
@@ -50,7 +54,12 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let app = &call.app;
     let size = u64::try_from(app.db.refresh_size().await?).unwrap_or(0);
     let index = u64::try_from(app.search.cursor().log).unwrap_or(0);
-    let mut followers = vec![Follower { name: "search index".to_owned(), position: index }];
+    let told = notifications::head(&app.db).await?.log_index.max(app.notify_cursor.load(Ordering::Acquire));
+    let told = u64::try_from(told).unwrap_or(0);
+    let mut followers = vec![
+        Follower { name: "search index".to_owned(), position: index },
+        Follower { name: "notifications".to_owned(), position: told },
+    ];
     for one in cosignatures::all(&app.db).await? {
         // The newest of each comes first.
         let name = format!("witness {}", one.witness);
@@ -63,6 +72,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         let (rows, oldest) = audit::behind(&app.db, &stream.name).await?;
         streams.push(Stream { name: stream.name.clone(), rows, oldest });
     }
+    let sent = deliveries::counts(&app.db).await?;
     let rows = Job::ALL.iter().map(|job| Row { job: *job, standing: app.work.of(*job) });
     page(&JobsPage {
         frame: frame.titled("Jobs").part("admin"),
@@ -71,6 +81,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         size,
         followers,
         streams,
+        sent: sent.into(),
         trouble: ops::trouble(app).await?,
         now: app.environment.now(),
     })

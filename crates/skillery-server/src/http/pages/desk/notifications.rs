@@ -136,7 +136,12 @@ fn link(one: &Notification) -> Option<String> {
     let own = match one.detail? {
         NotificationDetail::TokenMade | NotificationDetail::TokenRevoked => "/account/tokens",
         NotificationDetail::KeyEnrolled | NotificationDetail::KeyRevoked => "/account/keys",
-        NotificationDetail::WebhookAdded | NotificationDetail::WebhookChanged => "/account/webhooks",
+        NotificationDetail::WebhookAdded
+        | NotificationDetail::WebhookChanged
+        | NotificationDetail::WebhookRemoved => match &one.namespace {
+            Some(namespace) => return Some(format!("/orgs/{namespace}/webhooks")),
+            None => "/account/webhooks",
+        },
         NotificationDetail::AddressChanged | NotificationDetail::ToldLess => {
             "/account/notifications/settings"
         }

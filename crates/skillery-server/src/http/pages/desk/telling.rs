@@ -14,7 +14,7 @@ use super::notifications::words;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::call::Call;
 use crate::notify;
 use crate::text::invalid;
@@ -40,6 +40,10 @@ struct TellingPage {
 }
 
 impl TellingPage {
+    fn was(&self, preference: &Preference) -> String {
+        written(*preference)
+    }
+
     fn mode(&self, mode: &MailMode) -> &'static str {
         match mode {
             MailMode::Off => "none",
@@ -71,18 +75,14 @@ async fn render(
         tab: "telling",
         rows: preferences.into_iter().map(row).collect(),
         modes: MailMode::ALL,
-        email: match may_change(caller) {
+        // Whether the token of the session may say where private things go.
+        email: match caller.require_unbound(Scope::Admin).is_ok() {
             true => Some(notify::address(app, caller).await?),
             false => None,
         },
         tried,
     };
     with_status(status, &template)
-}
-
-/// Whether the token of the session may say where private things go.
-fn may_change(caller: &Caller) -> bool {
-    caller.require(Scope::Admin).is_ok_and(|identity| identity.token.namespaces.is_empty())
 }
 
 /// Keeps preferences, or sets, confirms or removes the address.
@@ -101,26 +101,24 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             (notify::remove_address(app, caller).await, "address", "removed")
         }
         _ => {
-            let address = form.text("address");
-            (notify::set_address(app, caller, address.trim()).await.map(drop), "address", "code-mailed")
+            let set = notify::set_address(app, caller, form.text("address").trim()).await;
+            // Nothing is mailed to whoever names the one that there is.
+            let is_there = set.as_ref().is_ok_and(|set| set.pending.is_none() && set.confirmed_at.is_some());
+            (set.map(drop), "address", if is_there { "address-kept" } else { "code-mailed" })
         }
     };
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(PATH, done))),
         Err(failure) => {
-            let shown = tried(&form, failure, field)?;
+            let shown = Tried::new(&form, failure, field)?;
             render(app, caller, frame, shown).await
         }
     }
 }
 
-/// Too many codes are told beside the field, too.
-fn tried(form: &Form, failure: Failure, field: &str) -> Result<(Tried, StatusCode)> {
-    if failure.problem.status != 429 {
-        return Tried::new(form, failure, field);
-    }
-    let (tried, _) = Tried::new(form, invalid(field, failure.problem.detail.clone()), field)?;
-    Ok((tried, StatusCode::TOO_MANY_REQUESTS))
+/// A preference as a form says how it was when it was shown.
+fn written(preference: Preference) -> String {
+    format!("{} {} {}", preference.page, preference.mail, preference.webhook)
 }
 
 /// Keeps how the viewer is told of the kinds that the form had, where that has changed.
@@ -133,7 +131,10 @@ async fn keep(form: &Form) -> Result<()> {
         let mail: MailMode = mail.parse().map_err(|error: String| invalid("preferences", error))?;
         let is_ticked = |what: &str| form.is_ticked(&format!("{what}-{name}"));
         let preference = Preference { kind, page: is_ticked("page"), mail, webhook: is_ticked("webhook") };
-        if !before.contains(&preference) {
+        // An older page does not undo what was changed since it was shown.
+        let shown = form.filled(&format!("was-{name}"));
+        let is_changed = shown.is_none_or(|shown| shown != written(preference));
+        if is_changed && !before.contains(&preference) {
             preferences.push(preference);
         }
     }

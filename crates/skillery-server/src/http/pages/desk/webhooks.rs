@@ -166,6 +166,11 @@ impl WebhookPage {
         if typed.is_empty() { &self.hook.url } else { typed }
     }
 
+    /// As of when the page shows it.
+    fn seen(&self) -> i64 {
+        self.hook.changed_at.map_or(0, Time::micros)
+    }
+
     fn is_chosen(&self, kind: &NotificationKind) -> bool {
         self.tried.chose("edit", "kinds", kind.as_str(), self.hook.kinds.contains(kind))
     }
@@ -232,6 +237,20 @@ async fn render(
     with_status(status, &template)
 }
 
+/// Changes where one leads, and what it is told of, where it is still as the form has shown it.
+async fn edit(form: &Form, id: &str) -> Result<()> {
+    let seen = match form.filled("seen") {
+        Some(text) => Some(text.parse().map_err(|_| invalid("url", "the form is none of this page"))?),
+        None => None,
+    };
+    let request = UpdateWebhookRequest {
+        url: Some(form.text("url").trim().to_owned()),
+        kinds: Some(ticked(form)?),
+        enabled: None,
+    };
+    notify::update(&form.app, &form.caller, id, request, seen.map(Time::from_micros)).await.map(drop)
+}
+
 /// Tries, changes or removes one, or sends something again.
 pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: &str) -> Result<Response> {
     let form = Form::read(call).await?;
@@ -243,13 +262,14 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: 
         "test" => (notify::test(app, caller, id).await.map(drop), "tested"),
         "again" => {
             let request = RedeliverRequest { delivery: form.filled("delivery") };
-            let sent = notify::redeliver(app, caller, id, request).await?.redelivered;
-            (Ok(()), if sent == 0 { "nothing-dead" } else { "again" })
+            let sent = notify::redeliver(app, caller, id, request).await.map(|sent| sent.redelivered);
+            let word = if sent.as_ref().is_ok_and(|sent| *sent == 0) { "nothing-dead" } else { "again" };
+            (sent.map(drop), word)
         }
         "on" | "off" => {
             let enabled = Some(form.text("action") == "on");
             let request = UpdateWebhookRequest { enabled, ..UpdateWebhookRequest::default() };
-            (notify::update(app, caller, id, request).await.map(drop), "saved")
+            (notify::update(app, caller, id, request, None).await.map(drop), "saved")
         }
         "remove" => {
             if !ask::is_answered(&form) {
@@ -260,18 +280,8 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: 
             notify::remove(app, caller, id).await?;
             return Ok(see_other(&notice::with(&room.path, "removed")));
         }
-        _ => {
-            let request = ticked(&form).map(|kinds| UpdateWebhookRequest {
-                url: form.filled("url"),
-                kinds: Some(kinds),
-                enabled: None,
-            });
-            let outcome = match request {
-                Ok(request) => notify::update(app, caller, id, request).await.map(drop),
-                Err(failure) => Err(failure),
-            };
-            (outcome, "saved")
-        }
+        "edit" => (edit(&form, id).await, "saved"),
+        _ => return Err(invalid("action", "the form is none of this page")),
     };
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(&path, done))),

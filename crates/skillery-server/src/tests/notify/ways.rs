@@ -1,0 +1,320 @@
+//! By which ways people are told: who hears of a change of them, and how much of them there is for whom.
+
+use serde_json::{Value, json};
+
+use super::super::pages::Browser;
+use super::hooks::hooked;
+use super::mail::code;
+use super::{ADMIN, Mood, Postbox, Receiver, TestApp};
+use crate::notify;
+
+const HOOKS: &str = "/api/v1/notifications/webhooks";
+
+fn own(hook: &Value) -> String {
+    format!("{HOOKS}/{}", hook["id"].as_str().unwrap())
+}
+
+/// The subjects of what came, each with to whom.
+fn subjects(postbox: &Postbox) -> Vec<(String, String)> {
+    let mut seen: Vec<(String, String)> = postbox
+        .take()
+        .iter()
+        .map(|letter| {
+            let subject = letter.header("Subject").unwrap();
+            (letter.to[0].clone(), subject.strip_prefix("[registry.example] ").unwrap().to_owned())
+        })
+        .collect();
+    seen.sort();
+    seen
+}
+
+fn line(to: &str, subject: &str) -> (String, String) {
+    (to.to_owned(), subject.to_owned())
+}
+
+const NAMED: &str = "an address for your mail was named";
+const CONFIRMED: &str = "your mail goes to an address that was confirmed just now";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_address_is_told_on_the_page_and_each_later_one_to_the_one_before() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    app.tell().await;
+    let set = async |address: &str| {
+        app.put("/api/v1/notifications/email", &anna, json!({ "address": address })).await.is(200);
+        app.send_due().await;
+        let letters = postbox.letters.lock().unwrap().clone();
+        code(letters.iter().find(|letter| letter.to == [address]).unwrap())
+    };
+    let confirm = async |code: String| {
+        app.post("/api/v1/notifications/email/confirm", &anna, json!({ "code": code })).await.is(200);
+        app.send_due().await;
+    };
+    let first = set("anna@example.org").await;
+    assert_eq!(app.told(&anna).await[0], NAMED);
+    confirm(first).await;
+    assert_eq!(app.told(&anna).await[..2], [CONFIRMED, NAMED]);
+    // There was nobody else to tell it.
+    assert_eq!(subjects(&postbox), [line("anna@example.org", "confirm this address")]);
+    // Within one hour, her own change and that of whoever has her token.
+    let second = set("b@example.org").await;
+    confirm(second).await;
+    assert_eq!(
+        subjects(&postbox),
+        [
+            line("anna@example.org", NAMED),
+            line("anna@example.org", CONFIRMED),
+            line("b@example.org", "confirm this address"),
+        ]
+    );
+    let third = set("thief@example.net").await;
+    confirm(third).await;
+    assert_eq!(
+        subjects(&postbox),
+        [
+            line("b@example.org", NAMED),
+            line("b@example.org", CONFIRMED),
+            line("thief@example.net", "confirm this address"),
+        ]
+    );
+    let told = app.told(&anna).await;
+    assert_eq!(told.iter().filter(|text| *text == CONFIRMED).count(), 3, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_webhook_and_each_move_of_one_is_told_and_no_mailbox_is_filled() {
+    let (postbox, receiver) = (Postbox::start(), Receiver::start().await);
+    let app = TestApp::with(|settings| {
+        postbox.settings(settings);
+        settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.reader(&postbox, "anna").await;
+    app.quiet(&postbox).await;
+    // Two that lead to one host, and one that leads elsewhere there.
+    let hook = app.hook(&anna, json!({ "url": receiver.url() })).await;
+    app.hook(&anna, json!({ "url": format!("{}/thief", receiver.url()) })).await;
+    app.change(&anna, &hook, json!({ "url": format!("{}/moved", receiver.url()) })).await.is(200);
+    app.send_due().await;
+    let added = "a webhook to 127.0.0.1 was added, which is sent what you are told";
+    let changed = "your webhook to 127.0.0.1 was changed";
+    let to = |subject| line("anna@example.org", subject);
+    assert_eq!(subjects(&postbox), [to(added), to(added), to(changed)]);
+    assert_eq!(app.told(&anna).await[..3], [changed, added, added]);
+    // What changes nothing is no change.
+    let before = app.get_as(&anna, HOOKS).await.is(200);
+    app.wait(5);
+    app.change(&anna, &hook, json!({})).await.is(200);
+    assert_eq!(app.get_as(&anna, HOOKS).await.is(200), before);
+    // One that is gone tells nobody anything any more.
+    app.delete(&own(&hook), &anna).await.is(204);
+    app.send_due().await;
+    let removed = "your webhook to 127.0.0.1 was removed";
+    assert_eq!((app.told(&anna).await[0].as_str(), subjects(&postbox)), (removed, vec![to(removed)]));
+    for number in 0..30 {
+        let hook = app.hook(&anna, json!({ "url": format!("{}/{number}", receiver.url()) })).await;
+        app.delete(&own(&hook), &anna).await.is(204);
+    }
+    app.send_due().await;
+    assert_eq!(subjects(&postbox).len(), 16);
+    // The page has each, fifty at a time.
+    assert_eq!(app.told(&anna).await.iter().filter(|text| *text == removed).count(), 25);
+    // Being told less is told, by whichever way it is less.
+    app.wait(3_601);
+    app.prefer(&anna, "access-changed", true, "immediate", false).await;
+    app.send_due().await;
+    let less = "you are told less of what changes what you may do";
+    assert_eq!(subjects(&postbox), [to(less)]);
+    app.wait(3_601);
+    app.prefer(&anna, "access-changed", true, "daily", false).await;
+    app.wait(3_601);
+    app.prefer(&anna, "access-changed", true, "weekly", false).await;
+    app.send_due().await;
+    assert_eq!(subjects(&postbox), [to(less), to(less)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_of_a_namespace_hear_of_its_webhooks() {
+    let receiver = Receiver::start().await;
+    let app = TestApp::with_hooks().await;
+    app.publish("acme/deep/tool", "1.0.0").await;
+    let scopes = ["read", "admin"];
+    let (ada, bert, paul) =
+        (app.user("ada", &scopes).await, app.user("bert", &scopes).await, app.user("paul", &scopes).await);
+    for (name, role) in [("ada", "admin"), ("bert", "admin"), ("paul", "publisher")] {
+        app.member("acme", name, role).await;
+    }
+    let request = json!({ "url": receiver.url(), "namespace": "acme/deep" });
+    let hook = app.hook(&bert, request.clone()).await;
+    // Who has made it may be nobody but whoever has the token.
+    let added = "a webhook to 127.0.0.1 was added, which is sent what happens in acme/deep";
+    for token in [&ada, &bert] {
+        assert_eq!(app.told(token).await[0], added);
+    }
+    let page = Browser::signed_in(&app, &ada).await.page("/account/notifications").await;
+    assert!(page.contains("href=\"/orgs/acme/deep/webhooks\""), "{page}");
+    let listed = app.get_as(&ada, &format!("{HOOKS}?namespace=acme/deep")).await.is(200);
+    assert_eq!(listed["webhooks"][0]["made_by"], "bert");
+    app.change(&bert, &hook, json!({ "kinds": ["finding"] })).await.is(200);
+    assert_eq!(app.told(&ada).await[0], added);
+    app.change(&bert, &hook, json!({ "url": format!("{}/else", receiver.url()) })).await.is(200);
+    assert_eq!(app.told(&ada).await[0], "a webhook of acme/deep leads to 127.0.0.1 now");
+    app.delete(&own(&hook), &bert).await.is(204);
+    assert_eq!(app.told(&ada).await[0], "a webhook of acme/deep was removed");
+    let others = app.told(&paul).await;
+    assert!(!others.iter().any(|text| text.contains("webhook")), "{others:?}");
+    // Names below an org that are nowhere make no room for more.
+    app.tamper(
+        "INSERT INTO webhooks (id, user_id, namespace, url, secret, kinds, created_at) WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
+         SELECT 'w' || i, (SELECT id FROM users WHERE name = 'ada'), 'acme/x' || i, '', '', '[]', 0 FROM n"
+            .to_owned(),
+    )
+    .await;
+    app.post(HOOKS, &bert, request).await.fails(422, "invalid-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_receivers_asked_again_and_again_is_stopped_by_whichever_way() {
+    let receiver = Receiver::start().await;
+    let (app, anna, hook) = hooked(&receiver).await;
+    let (test, again) = (format!("{}/test", own(&hook)), format!("{}/redeliver", own(&hook)));
+    receiver.answers(500, "");
+    // One that fails is not tried more often by being asked for again.
+    for _ in 0..4 {
+        app.try_out(&anna, &hook).await;
+        app.send_due().await;
+    }
+    receiver.answers(200, "");
+    let id = app.try_out(&anna, &hook).await;
+    app.send_due().await;
+    for _ in 0..5 {
+        assert_eq!(app.redeliver(&anna, &hook, json!({ "delivery": id })).await.is(200)["redelivered"], 1);
+        app.send_due().await;
+    }
+    let refused = app.post(&test, &anna, json!({})).await.fails(429, "rate-limited");
+    assert_eq!(refused["retry_after"], 60);
+    app.post(&again, &anna, json!({ "delivery": id })).await.fails(429, "rate-limited");
+    app.post(&again, &anna, json!({})).await.fails(429, "rate-limited");
+    assert_eq!(receiver.take().len(), 10);
+    // Another webhook, or the same made anew, is no way round.
+    app.delete(&own(&hook), &anna).await.is(204);
+    let other = app.hook(&anna, json!({ "url": receiver.url() })).await;
+    app.post(&format!("{}/test", own(&other)), &anna, json!({})).await.fails(429, "rate-limited");
+    // Who asks is counted, and not who has made it.
+    app.member("acme", "anna", "admin").await;
+    let shared = app.hook(&anna, json!({ "url": receiver.url(), "namespace": "acme" })).await;
+    app.try_out(ADMIN, &shared).await;
+    app.wait(61);
+    app.try_out(&anna, &other).await;
+    // What is for a webhook that is off does not become dead once more.
+    app.change(&anna, &other, json!({ "enabled": false })).await.is(200);
+    app.redeliver(&anna, &other, json!({})).await.fails(422, "invalid-field");
+    app.post(&format!("{}/test", own(&other)), &anna, json!({})).await.fails(422, "invalid-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mail_server_has_against_the_registry_is_tried_again() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    postbox.is(Mood::SignInFirst);
+    app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    app.send_due().await;
+    let (state, error): (String, Option<String>) =
+        sqlx::query_as("SELECT state, error FROM deliveries").fetch_one(app.app.db.reader()).await.unwrap();
+    assert!(state == "waiting" && error.as_ref().unwrap().contains("530"), "{state} {error:?}");
+    postbox.is(Mood::Takes);
+    app.wait(40);
+    app.send_due().await;
+    assert_eq!(subjects(&postbox), [line("anna@example.org", "confirm this address")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_waits_while_no_mail_server_is_named() {
+    let app = TestApp::new().await;
+    app.user("anna", &["read"]).await;
+    app.tamper(
+        "INSERT INTO deliveries (id, channel, user_id, kind, source, target, state, attempts, next_at, created_at) \
+         SELECT 'x', 'mail', id, 'finding', 'mail:x', 'mail:' || id, 'waiting', 0, 0, 0 FROM users WHERE name = 'anna'"
+            .to_owned(),
+    )
+    .await;
+    assert!(!notify::deliver_due(&app.app).await.unwrap());
+    let state: String =
+        sqlx::query_scalar("SELECT state FROM deliveries").fetch_one(app.app.db.reader()).await.unwrap();
+    assert_eq!(state, "waiting");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_hears_of_each_review_that_is_answered_and_of_nobody_who_did_not_publish() {
+    let receiver = Receiver::start().await;
+    let app = TestApp::with_hooks().await;
+    let scopes = ["read", "publish", "rate", "admin"];
+    app.publish("acme/other", "1.0.0").await;
+    let (paul, zoe, yan) =
+        (app.user("paul", &scopes).await, app.user("zoe", &scopes).await, app.user("yan", &scopes).await);
+    app.member("acme", "paul", "publisher").await;
+    app.put(
+        "/api/v1/orgs/acme/policy",
+        ADMIN,
+        json!({ "stages": [{ "name": "review", "when": ["public"] }] }),
+    )
+    .await
+    .is(200);
+    let mut private = super::super::skill("acme/tool", "1.0.0");
+    private["visibility"] = json!("internal");
+    app.post("/api/v1/skills", &paul, private).await.is(201);
+    for token in [&zoe, &yan] {
+        let review = json!({ "rating": 2, "review": "Slow" });
+        app.post("/api/v1/skills/acme/tool/rate", token, review).await.is(200);
+    }
+    app.tell().await;
+    app.hook(ADMIN, json!({ "url": receiver.url(), "namespace": "acme" })).await;
+    for name in ["zoe", "yan"] {
+        let path = format!("/api/v1/skills/acme/tool/ratings/{name}/answer");
+        app.put(&path, &paul, json!({ "text": "Mended" })).await.is(200);
+    }
+    app.tell_and_send().await;
+    let texts = || -> Vec<String> {
+        let mut texts: Vec<String> =
+            receiver.bodies().iter().map(|body| body["data"]["text"].as_str().unwrap().to_owned()).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(
+        texts(),
+        ["paul answered yan's review of acme/tool", "paul answered zoe's review of acme/tool"]
+    );
+    assert_eq!(app.told(&zoe).await[0], "paul answered your review of acme/tool");
+    // Who makes it public has not published it.
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "public" })).await.is(204);
+    app.tell_and_send().await;
+    assert_eq!(texts(), ["acme/tool 1.0.0, published, waits for approval"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_goes_into_one_transaction_is_marked_as_read_and_removed() {
+    let app = TestApp::new().await;
+    let anna = app.user("anna", &["read"]).await;
+    app.tell().await;
+    let now = app.app.environment.now().micros();
+    app.tamper(format!(
+        "INSERT INTO notifications (id, user_id, kind, source, at, on_page) WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+         SELECT 1000 + i, (SELECT id FROM users WHERE name = 'anna'), 'access-changed', 'x:' || i, {now}, 1 FROM n"
+    ))
+    .await;
+    assert_eq!(app.notifications(&anna).await["unread"], 2_501);
+    let left = app.post("/api/v1/notifications/read", &anna, json!({ "up_to": 3_450 })).await.is(200);
+    assert_eq!(left["unread"], 50);
+    app.wait(91 * 86_400);
+    notify::prune(&app.app).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM notifications")
+        .fetch_one(app.app.db.reader())
+        .await
+        .unwrap();
+    assert_eq!(kept, 50);
+}
