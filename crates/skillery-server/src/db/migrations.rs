@@ -40,7 +40,7 @@ const FINDINGS: &str = include_str!("migrations/0028_findings.sql");
 const TURNS: &str = include_str!("migrations/0029_turns.sql");
 const REPORTS: &str = include_str!("migrations/0030_reports.sql");
 const TRIES: &str = include_str!("migrations/0031_tries.sql");
-const REVIEW: &str = include_str!("migrations/0032_review.sql");
+const ONLY_FORCED: &str = include_str!("migrations/0032_only_forced.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -85,7 +85,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (29, "turns", TURNS),
         (30, "reports", REPORTS),
         (31, "tries", TRIES),
-        (32, "review", REVIEW),
+        (32, "only_forced", ONLY_FORCED),
     ]
     .into_iter()
     .map(|(number, name, text)| {

@@ -122,11 +122,6 @@ pub fn local(path: &str) -> Option<&str> {
     (path.starts_with('/') && !path.starts_with("//") && is_plain).then_some(path)
 }
 
-/// A form that the page does not have.
-pub fn unknown() -> Failure {
-    Failure::new(ProblemCode::InvalidParameter, "there is no such form here")
-}
-
 /// What was filled in and not taken, as whoever sent it is not signed in, or has signed in anew meanwhile. It came from a page of
 /// this registry, so it may be shown again, with the word that is right now.
 pub struct Unsent(pub Vec<(String, String)>);

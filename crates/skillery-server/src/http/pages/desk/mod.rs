@@ -41,8 +41,8 @@ use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};
 pub use ask::{ask, is_answered};
-#[cfg(test)]
 pub use namespace::overview;
+#[cfg(test)]
 pub use provider::{ARRIVAL, BEGIN};
 pub use skill::Manage;
 pub use tried::Tried;
