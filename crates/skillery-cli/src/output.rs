@@ -212,16 +212,6 @@ impl Line {
         self
     }
 
-    /// Adds that something is hidden, and why, if it is.
-    #[must_use]
-    pub(crate) fn hidden(self, is_hidden: bool, why: Option<&str>) -> Self {
-        if !is_hidden {
-            return self;
-        }
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        self.toned(Tone::Warning, format!("  hidden{why}"))
-    }
-
     /// Adds a text as it is.
     #[must_use]
     pub(crate) fn plain(self, text: impl AsRef<str>) -> Self {

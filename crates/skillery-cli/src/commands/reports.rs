@@ -110,6 +110,18 @@ impl HideArgs {
     }
 }
 
+impl Line {
+    /// Adds that something is hidden, and why, if it is.
+    #[must_use]
+    pub(crate) fn hidden(self, is_hidden: bool, why: Option<&str>) -> Self {
+        if !is_hidden {
+            return self;
+        }
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        self.toned(Tone::Warning, format!("  hidden{why}"))
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Done<'a> {
     report: &'a str,
