@@ -83,23 +83,23 @@ export async function org(page, world, scripts, mark) {
   await give.getByLabel("User").fill("nobody-at-all");
   await give.getByRole("button", { name: "Give the role" }).click();
   await give.getByRole("alert").waitFor();
-  for (const user of ["dan", "ben"]) {
+  for (const user of ["ben", "dan"]) {
     await give.getByLabel("User").fill(user);
     await give.getByLabel("Role").selectOption("publisher");
     await give.getByRole("button", { name: "Give the role" }).click();
     await page.getByText("Saved.").waitFor();
     await page.goto(`${world.url}/orgs/${name}/members`);
   }
-  await page.getByLabel("Role of dan", { exact: true }).selectOption("reviewer");
-  await page.getByRole("button", { name: "Change the role of dan" }).click();
+  await page.getByLabel("Role of ben", { exact: true }).selectOption("reviewer");
+  await page.getByRole("button", { name: "Change the role of ben" }).click();
   await page.getByText("Saved.").waitFor();
-  must(await page.getByLabel("Role of dan", { exact: true }).inputValue() === "reviewer", "the role is not kept");
-  await sure(page, () => page.getByRole("button", { name: "Remove ben" }).click(), `Take the role of ben in ${name} away?`, "Take it away");
+  must(await page.getByLabel("Role of ben", { exact: true }).inputValue() === "reviewer", "the role is not kept");
+  await sure(page, () => page.getByRole("button", { name: "Remove dan" }).click(), `Take the role of dan in ${name} away?`, "Take it away");
   await page.getByText("Removed.").waitFor();
-  must(await page.getByLabel("Role of ben", { exact: true }).count() === 0, "who was removed stays");
+  must(await page.getByLabel("Role of dan", { exact: true }).count() === 0, "who was removed stays");
 
   await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Policy" }).click();
-  await page.getByRole("link", { name: "Groups" }).click();
+  await page.getByRole("navigation", { name: "Policy" }).getByRole("link", { name: "Groups" }).click();
   const make = page.getByRole("form", { name: "Make a group" });
   await make.getByLabel("Name").fill("security");
   await make.getByLabel("Members, one on a line").fill("nobody-at-all");
@@ -117,7 +117,7 @@ export async function org(page, world, scripts, mark) {
   await sure(page, () => page.getByRole("button", { name: "Remove the group security" }).click(), `Remove the group security of ${name}?`, "Remove it");
   await page.getByText("Removed.").waitFor();
 
-  await page.getByRole("link", { name: "Signing secret" }).click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Signing secret" }).click();
   const secret = `a secret of thirty-two letters ${mark}`;
   await page.getByLabel("Secret", { exact: true }).fill(secret);
   await page.getByRole("button", { name: "Register it" }).click();
@@ -131,7 +131,7 @@ export async function org(page, world, scripts, mark) {
   await page.getByText("Removed.").waitFor();
   must(await main(page).getByText("registered", { exact: true }).count() === 0, "the secret stays");
 
-  await page.getByRole("link", { name: "Publishers" }).click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Publishers" }).click();
   const trust = page.getByRole("form", { name: "Trust builds" });
   await trust.getByLabel("Kind").selectOption("github");
   await trust.getByLabel("Repository").fill(`acme/${mark}`);
@@ -148,8 +148,8 @@ export async function org(page, world, scripts, mark) {
   must(await build.count() === 0, "the builds are trusted on");
   await signOut(page);
 
-  await signIn(page, world, "dan", `/orgs/${name}/members`);
-  await sure(page, () => page.getByRole("button", { name: "Leave" }).click(), `Take the role of dan in ${name} away?`, "Take it away");
+  await signIn(page, world, "ben", `/orgs/${name}/members`);
+  await sure(page, () => page.getByRole("button", { name: "Leave" }).click(), `Take the role of ben in ${name} away?`, "Take it away");
   await page.getByText("Removed.").waitFor();
   must(new URL(page.url()).pathname === "/account", "who has left is led to where they may not be");
 }

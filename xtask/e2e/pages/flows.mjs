@@ -481,6 +481,10 @@ export async function flows(browser, world, tell) {
           must(wide <= 0, `the last page is ${wide} points wider than the window`);
           must(watch.faults.length === 0, watch.faults.join("; "));
           return words;
+        } catch (error) {
+          const alert = await watch.page.getByRole("alert").first().textContent({ timeout: 500 }).catch(() => "");
+          error.message = `${error.message.split("\n").slice(0, 5).join(" / ")}; it was at ${watch.page.url()} ${alert}`;
+          throw error;
         } finally {
           await watch.context.close();
         }

@@ -73,7 +73,7 @@ async function plant(page, world, hook) {
     const answer = await page.request.fetch(`${world.url}/api/v1${path}`, {
       method, data, headers: { authorization: `Bearer ${world.tokens[who]}`, ...headers },
     });
-    must(answer.ok() || [409, 422].includes(answer.status()), `${method} ${path} is answered with ${answer.status()}: ${await answer.text()}`);
+    must(answer.ok() || [400, 409, 422].includes(answer.status()), `${method} ${path} is answered with ${answer.status()}: ${await answer.text()}`);
     return answer;
   };
   await call(page, world, "ada", "POST", "/tokens", { label: text, scopes: ["read"] }, headers);
@@ -99,12 +99,13 @@ async function plant(page, world, hook) {
   await page.request.get(`${world.url}/api/v1/audit`, { headers: { authorization: `Bearer ${world.tokens.dan}`, ...headers } });
   const { id } = await call(page, world, "ada", "POST", "/notifications/webhooks", { url: `${hook.url}?${WORDS}` }, headers);
   await call(page, world, "ada", "POST", `/notifications/webhooks/${id}/test`, undefined, headers);
+  let deliveries = [];
   for (let tries = 0; tries < 80; tries++) {
-    const { deliveries } = await call(page, world, "ada", "GET", `/notifications/webhooks/${id}/deliveries`);
-    if (JSON.stringify(deliveries).includes("ran='script'")) return id;
+    ({ deliveries } = await call(page, world, "ada", "GET", `/notifications/webhooks/${id}/deliveries`));
+    if (JSON.stringify(deliveries).includes("<script>window.ran")) return id;
     await page.waitForTimeout(250);
   }
-  throw new Error("what the receiver answers is not kept");
+  throw new Error(`what the receiver answers is not kept: ${JSON.stringify(deliveries)}`);
 }
 
 export async function injections(browser, world, tell) {

@@ -107,7 +107,7 @@ export function unsubscribing(page, world) {
     await call(page, world, name, "POST", "/skills", { id, version: "1.0.0", description: "Writes letters", code: "def first(value: str) -> str:\n    return value\n" });
     await call(page, world, "dan", "POST", `/skills/${id}/rate`, { rating: 5 });
     // Half a minute is waited for more, before a mail is sent.
-    return (await world.mail.found(`rated ${id}`, /http:\S+unsubscribe\S+[0-9a-zA-Z_-]/))[0];
+    return (await world.mail.found(`rated ${id}`, /No more mail: (\S+)/))[1];
   })();
   return world.unsubscribing;
 }
