@@ -39,16 +39,21 @@ async function searching(page, world, scripts) {
 }
 
 async function filters(page, world) {
+  // Where there is little room, filters are folded up.
+  const unfold = async () => await page.getByLabel("Order").isVisible() || page.getByText("Filters", { exact: true }).click();
   await page.goto(`${world.url}/search`);
+  await unfold();
   await page.getByLabel("Order").selectOption("name");
   await page.getByLabel("Namespace").fill("acme");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.waitForURL(/org=acme/);
   must(query(page).get("sort") === "name", "the order is not in the address");
+  await unfold();
   await page.getByRole("complementary", { name: "Filters" }).getByRole("link", { name: /^pdf/ }).click();
   await page.waitForURL(/tags=pdf/);
   must(query(page).get("sort") === "name" && query(page).get("org") === "acme", "a filter is lost when another is set");
   must(await page.getByLabel("Order").inputValue() === "name", "the form forgets the order");
+  await unfold();
   await page.getByRole("link", { name: /^pdf\s*(×\s*)?remove/ }).click();
   await page.waitForURL((url) => !url.searchParams.has("tags"));
   await page.getByRole("link", { name: "Next →" }).click();

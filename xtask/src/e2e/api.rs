@@ -35,6 +35,7 @@ const SETTINGS: &str = "[limits]\ncomments_per_minute = 0\nrequests_per_second_p
 
 /// What cannot succeed here, and why.
 const UNREACHED: &[(&str, &str, &str)] = &[
+    ("GET", "/api/v1/log/witnessed", "there is no witness"),
     ("POST", "/api/v1/keys", "it takes a signature of a challenge"),
     ("PUT", "/api/v1/notifications/email", "there is no mail server"),
     ("POST", "/api/v1/notifications/email/confirm", "there is no mail server"),
