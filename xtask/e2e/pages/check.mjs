@@ -5,9 +5,10 @@ import { createServer } from "node:http";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
-import { flows, signIn } from "./flows.mjs";
+import { flows } from "./flows.mjs";
 import { forgeries, injections, planted, redirects, waiting } from "./hostile.mjs";
 import { PAGES } from "./pages.mjs";
+import { mailServer, signIn } from "./steps.mjs";
 import { LIMIT, must, ran, violations, watched } from "./watch.mjs";
 
 const world = JSON.parse(readFileSync(process.argv[2], "utf8"));
@@ -19,7 +20,7 @@ let good = 0;
 let wrong = 0;
 
 async function tell(what, attempt) {
-  if (!what.includes(only)) return;
+  if (!only.split("|").some((word) => what.includes(word))) return;
   try {
     const words = await attempt();
     good += 1;
@@ -59,22 +60,29 @@ async function watchersNotice(browser) {
   }
 }
 
-/// One page, as one of those who look at it, in one theme and one size.
-async function look(browser, row, states, colorScheme, viewport) {
-  const watch = await watched(browser, world.url, { colorScheme, viewport, storageState: row.as && states[row.as], reducedMotion: "reduce" });
+/// One page, as one of those who look at it, in one theme and one size, or without scripts.
+async function look(browser, row, states, colorScheme, viewport, scripts = true) {
+  const origin = world[row.at ?? "url"];
+  const watch = await watched(browser, origin, { colorScheme, viewport, storageState: row.as && states[row.as], reducedMotion: "reduce", javaScriptEnabled: scripts });
   const { page } = watch;
   try {
     watch.expected = row.status ?? 200;
-    const answer = await page.goto(world.url + row.path.replace("{webhook}", world.webhooks[row.as]));
-    await page.waitForLoadState("networkidle");
-    must(answer.status() === watch.expected, `it is answered with ${answer.status()}`);
+    await page.goto(origin + row.path.replace("{webhook}", world.webhooks[row.as]));
+    // What was done before is looked at by what it leads to, which is weighed as if nothing were kept of the page before.
+    if (row.before) {
+      await watch.uncached();
+      await row.before(page, world);
+    }
+    await page.waitForLoadState(scripts ? "networkidle" : "load");
+    must(watch.status === watch.expected, `it is answered with ${watch.status}`);
     must((await page.content()).includes(row.has), `it does not say “${row.has}”`);
     must(watch.bytes > 0 && watch.bytes < LIMIT, `it weighs ${watch.bytes} bytes`);
-    await page.screenshot({ path: `${world.screens}/${row.name}-${colorScheme}-${viewport.width}.png`, fullPage: true });
+    await page.screenshot({ path: `${world.screens}/${row.name}-${scripts ? colorScheme : "plain"}-${viewport.width}.png`, fullPage: true });
     const bytes = watch.bytes;
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     must(wide <= 0, `it is ${wide} points wider than the window`);
-    const found = await violations(page, axe, row.hostile ? [[".prose"]] : []);
+    // Axe is a script.
+    const found = !scripts ? [] : await violations(page, axe, row.hostile ? [[".prose"]] : []);
     must(found.length === 0, found.join("; "));
     must(watch.faults.length === 0, watch.faults.join("; "));
     return `${(bytes / 1024).toFixed(1)} KB`;
@@ -83,6 +91,7 @@ async function look(browser, row, states, colorScheme, viewport) {
   }
 }
 
+world.mail = await mailServer(world.smtp);
 const browser = await chromium.launch({ executablePath: world.browser, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 try {
   mkdirSync(world.screens, { recursive: true });
@@ -98,6 +107,7 @@ try {
     for (const theme of ["light", "dark"]) {
       for (const size of SIZES) await tell(`page ${row.name}, ${theme}, ${size.width} wide`, () => look(browser, row, states, theme, size));
     }
+    if (!row.scripts) await tell(`page ${row.name}, without scripts`, () => look(browser, row, states, "light", SIZES[0], false));
   }
   await flows(browser, world, tell);
   await injections(browser, world, tell);
@@ -106,6 +116,7 @@ try {
   await planted(browser, world, tell);
 } finally {
   await browser.close();
+  world.mail.close();
 }
 console.log(`${PAGES.length} pages; ${good} as they must be, ${wrong} not`);
 process.exitCode = wrong === 0 ? 0 : 1;

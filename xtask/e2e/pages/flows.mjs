@@ -2,17 +2,11 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { DESK, REFUSED } from "./desk.mjs";
+import { call, signIn } from "./steps.mjs";
 import { must, watched } from "./watch.mjs";
 
 const run = promisify(execFile);
-
-/// Signs in with a token, as people do.
-export async function signIn(page, world, who, next = "/") {
-  await page.goto(`${world.url}/login?next=${encodeURIComponent(next)}`);
-  await page.getByLabel("Token").fill(world.tokens[who]);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("You are signed in.").waitFor();
-}
 
 const path = (page) => new URL(page.url()).pathname;
 const query = (page) => new URL(page.url()).searchParams;
@@ -45,16 +39,21 @@ async function searching(page, world, scripts) {
 }
 
 async function filters(page, world) {
+  // Where there is little room, filters are folded up.
+  const unfold = async () => await page.getByLabel("Order").isVisible() || page.getByText("Filters", { exact: true }).click();
   await page.goto(`${world.url}/search`);
+  await unfold();
   await page.getByLabel("Order").selectOption("name");
   await page.getByLabel("Namespace").fill("acme");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.waitForURL(/org=acme/);
   must(query(page).get("sort") === "name", "the order is not in the address");
+  await unfold();
   await page.getByRole("complementary", { name: "Filters" }).getByRole("link", { name: /^pdf/ }).click();
   await page.waitForURL(/tags=pdf/);
   must(query(page).get("sort") === "name" && query(page).get("org") === "acme", "a filter is lost when another is set");
   must(await page.getByLabel("Order").inputValue() === "name", "the form forgets the order");
+  await unfold();
   await page.getByRole("link", { name: /^pdf\s*(×\s*)?remove/ }).click();
   await page.waitForURL((url) => !url.searchParams.has("tags"));
   await page.getByRole("link", { name: "Next →" }).click();
@@ -228,8 +227,8 @@ async function keyboard(page, world, scripts) {
   await page.getByText("You are signed in.").waitFor();
 }
 
-async function talking(page, world, scripts) {
-  const said = `Is it fast? ${scripts ? "With" : "Without"} scripts`;
+async function talking(page, world, scripts, mark) {
+  const said = `Is it fast? ${mark}`;
   await signIn(page, world, "dan", "/acme/tool-02/comments");
   await page.getByRole("textbox", { name: "Comment" }).fill(said);
   await page.getByRole("button", { name: "Comment" }).click();
@@ -250,8 +249,8 @@ async function talking(page, world, scripts) {
   await page.getByText("This was taken back by who wrote it.").first().waitFor();
 }
 
-async function moderating(page, world, scripts) {
-  const words = `Buy here, ${scripts ? "with" : "without"} scripts`;
+async function moderating(page, world, scripts, mark) {
+  const words = `Buy here, ${mark}`;
   await signIn(page, world, "dan", "/acme/tool-03/comments");
   await page.getByRole("textbox", { name: "Comment" }).fill(words);
   await page.getByRole("button", { name: "Comment" }).click();
@@ -284,8 +283,9 @@ async function moderating(page, world, scripts) {
 }
 
 /// What somebody is told of: the bar says how many, a kind alone is shown, one and then all are marked as read.
-async function told(page, world, scripts) {
-  const [skill, other] = scripts ? ["acme/tool-08", "acme/tool-10"] : ["acme/tool-09", "acme/tool-11"];
+async function told(page, world, scripts, mark) {
+  const first = 20 + 2 * world.marks.indexOf(mark);
+  const [skill, other] = [`acme/tool-${first}`, `acme/tool-${first + 1}`];
   const rate = { headers: { authorization: `Bearer ${world.tokens.dan}` }, data: { rating: 4 } };
   for (const id of [other, skill]) {
     must((await page.request.post(`${world.url}/api/v1/skills/${id}/rate`, rate)).ok(), "dan cannot rate");
@@ -364,17 +364,9 @@ async function hooks(page, world) {
   must((await file.text()).includes("webhook.added"), "the file has not what the page shows");
 }
 
-/// Publishes or decides as a program does.
-async function call(page, world, who, method, path, data) {
-  const headers = { authorization: `Bearer ${world.tokens[who]}` };
-  const answer = await page.request.fetch(`${world.url}/api/v1${path}`, { method, headers, data });
-  must(answer.ok(), `${method} ${path} is answered with ${answer.status()}: ${await answer.text()}`);
-  return answer.json();
-}
-
-async function reviewing(page, world, scripts) {
-  const id = `initech/flow-${scripts ? "with" : "without"}`;
-  const name = id.split("/")[1].replace("-", "_");
+async function reviewing(page, world, scripts, mark) {
+  const id = `initech/flow-${mark}`;
+  const name = id.split("/")[1].replaceAll("-", "_");
   const publish = (version, value) => call(page, world, "ada", "POST", "/skills", {
     id, version, description: "Goes through a review", code: `def ${name}(value: str) -> str:\n    return ${value}\n`,
   });
@@ -473,19 +465,31 @@ async function policy(page, world) {
   must((await page.getByRole("main").textContent()).includes("The policy was removed."), "the history does not tell it");
 }
 
-const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard };
+const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard, ...DESK };
+/// A refused sign-in, a form that is wrong and a page that is hidden are answered with problems, which the browser writes to its
+/// console.
+const EXPECTED = { rating: 422, link: 404, hooks: 422, reviewing: 422, ...REFUSED };
+const WIDTHS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
+const WAYS = [true, false].flatMap((scripts) => Object.keys(WIDTHS).map((width) => ({ scripts, width, mark: `${scripts ? "with" : "without"}-${width}` })));
 
-/// Does all of it; `tell` is called with what came of each.
+/// Does all of it, with scripts and without, on a desk and on a phone; `tell` is called with what came of each.
 export async function flows(browser, world, tell) {
-  for (const scripts of [true, false]) {
+  world.marks = WAYS.map(({ mark }) => mark);
+  for (const { scripts, width, mark } of WAYS) {
     for (const [name, flow] of Object.entries(FLOWS)) {
-      await tell(`${name}, ${scripts ? "with" : "without"} scripts`, async () => {
-        const watch = await watched(browser, world.url, { javaScriptEnabled: scripts });
-        // A refused sign-in and a page that is hidden are answered with problems, which the browser writes to its console.
-        watch.expected = { rating: 422, link: 404, hooks: 422, reviewing: 422 }[name] ?? 200;
+      await tell(`${name}, ${scripts ? "with" : "without"} scripts, ${width}`, async () => {
+        const watch = await watched(browser, world.url, { javaScriptEnabled: scripts, viewport: WIDTHS[width] });
+        watch.expected = EXPECTED[name] ?? 200;
         try {
-          await flow(watch.page, world, scripts);
+          const words = await flow(watch.page, world, scripts, mark);
+          const wide = await watch.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          must(wide <= 0, `the last page is ${wide} points wider than the window`);
           must(watch.faults.length === 0, watch.faults.join("; "));
+          return words;
+        } catch (error) {
+          const alert = await watch.page.getByRole("alert").first().textContent({ timeout: 500 }).catch(() => "");
+          error.message = `${error.message.split("\n").slice(0, 5).join(" / ")}; it was at ${watch.page.url()} ${alert}`;
+          throw error;
         } finally {
           await watch.context.close();
         }

@@ -1,9 +1,13 @@
 // What hostile people do: texts that would run, forms of other sites, addresses that lead away, sessions that were planted.
 
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { signIn } from "./flows.mjs";
+import { promisify } from "node:util";
+import { call, receiver, signIn } from "./steps.mjs";
 import { must, ran, watched } from "./watch.mjs";
 
+const run = promisify(execFile);
 const SCRIPT = "<script>window.ran='script'</script>";
 const HANDLER = "\"><img src=x onerror=\"window.ran='handler'\">";
 const WORDS = encodeURIComponent(SCRIPT + HANDLER);
@@ -31,6 +35,14 @@ const MEMBERS = [
   `/acme/hostile/versions/1.0.0/review?thread=${WORDS}`, `/acme/hostile/versions/1.0.0/review?from=none&at=new:1:${encodeURIComponent("assets/'onfocus='window.ran=1'.html")}`,
   `/account/approvals?show=${WORDS}`, `/account/approvals?show=all&namespace=${WORDS}`, "/initech/reviewed/versions/1.2.0/review",
 ];
+/// Those in which stand the texts that `plant` puts there, and who sees them.
+const PLANTED = [
+  ["/account/tokens", "ada"], ["/account/keys", "ada"], ["/account/notifications", "ada"], ["/account/webhooks", "ada"],
+  ["/account/webhooks/{hook}", "ada"], ["/orgs/acme/publishers", "ada"], ["/orgs/acme/comments", "ada"], ["/admin/reports", "admin"],
+  ["/orgs/acme/audit", "ada"], ["/admin/audit", "admin"], ["/admin/audit?outcome=denied", "admin"],
+  ["/acme/hostile/versions", "ada"], ["/acme/hostile/versions/1.0.0/review", "ada"], ["/orgs/staged/policy", "ada"],
+  ["/orgs/staged/policy/groups", "ada"], ["/orgs/staged/policy/history", "ada"], ["/admin/log", "admin"], ["/admin/jobs", "admin"],
+];
 const RAW = ["scripts/evil.svg", "assets/page.html", "assets/page.js", "assets/not.png", "SKILL.md"];
 const FEEDS = ["/acme/hostile/feed", "/acme/feed", "/search/feed?q=hostile", "/acme/hostile/badge/license.svg", "/acme/hostile/badge/version.svg", "/llms.txt", "/sitemap.xml"];
 
@@ -53,14 +65,62 @@ export const waiting = () => {
   return found;
 };
 
+/// Puts texts that would run where people and programs put theirs. What is refused is refused for what it is, by a problem.
+async function plant(page, world, hook) {
+  const text = SCRIPT + HANDLER;
+  const headers = { "user-agent": text };
+  const tried = async (who, method, path, data) => {
+    const answer = await page.request.fetch(`${world.url}/api/v1${path}`, {
+      method, data, headers: { authorization: `Bearer ${world.tokens[who]}`, ...headers },
+    });
+    must(answer.ok() || [400, 409, 422].includes(answer.status()), `${method} ${path} is answered with ${answer.status()}: ${await answer.text()}`);
+    return answer;
+  };
+  await call(page, world, "ada", "POST", "/tokens", { label: text, scopes: ["read"] }, headers);
+  await call(page, world, "ada", "PUT", "/skills/acme/hostile/versions/1.0.0/changelog", { changelog: text }, headers);
+  await call(page, world, "dan", "POST", "/reports", { skill: "acme/hostile", reason: "abuse", text }, headers);
+  for (const field of ["repository", "owner_id", "workflow", "environment", "ref"]) {
+    const build = { kind: "github", issuer: "http://127.0.0.1:9", repository: `acme/${field}`, owner_id: "65", workflow: "release.yml" };
+    await tried("ada", "POST", "/orgs/acme/publishers", { ...build, [field]: text });
+  }
+  await tried("ada", "POST", "/orgs/acme/publishers", { kind: "generic", issuer: "http://127.0.0.1:7", claims: { sub: text, [text]: text } });
+  await tried("ada", "PUT", `/orgs/staged/policy/groups/${encodeURIComponent("<b>x")}`, { users: ["ben"] });
+  await tried("ada", "PUT", "/orgs/staged/policy", { stages: [{ name: SCRIPT, approvals: 1 }, { name: "look", approvals: 1 }] });
+  // A key is named by whoever has it, in words that are shown beside it.
+  const file = `${world.folder}/hostile`;
+  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", text, "-f", file]);
+  const key = await readFile(`${file}.pub`, "utf8");
+  const { challenge } = await call(page, world, "ada", "POST", "/keys/challenge", { public_key: key });
+  await writeFile(`${file}.challenge`, challenge);
+  await run("ssh-keygen", ["-Y", "sign", "-n", "skill-enroll@v1", "-f", file, `${file}.challenge`]);
+  const signature = await readFile(`${file}.challenge.sig`, "utf8");
+  await call(page, world, "ada", "POST", "/keys", { public_key: key, challenge, signature, label: text }, headers);
+  // Refused calls are in the audit, too, and so are names of people.
+  await page.request.get(`${world.url}/api/v1/audit`, { headers: { authorization: `Bearer ${world.tokens.dan}`, ...headers } });
+  const { id } = await call(page, world, "ada", "POST", "/notifications/webhooks", { url: `${hook.url}?${WORDS}` }, headers);
+  await call(page, world, "ada", "POST", `/notifications/webhooks/${id}/test`, undefined, headers);
+  let deliveries = [];
+  for (let tries = 0; tries < 80; tries++) {
+    ({ deliveries } = await call(page, world, "ada", "GET", `/notifications/webhooks/${id}/deliveries`));
+    if (JSON.stringify(deliveries).includes("<script>window.ran")) return id;
+    await page.waitForTimeout(250);
+  }
+  throw new Error(`what the receiver answers is not kept: ${JSON.stringify(deliveries)}`);
+}
+
 export async function injections(browser, world, tell) {
-  for (const [place, who] of [...PLACES.map((place) => [place]), ...MEMBERS.map((place) => [place, "ben"])]) {
+  const hook = await receiver(500, SCRIPT + HANDLER);
+  let planted;
+  const places = [...PLACES.map((place) => [place]), ...MEMBERS.map((place) => [place, "ben"]), ...PLANTED.map((row) => [...row, true])];
+  for (const [place, who, isPlanted] of places) {
     await tell(`nothing runs: ${decodeURIComponent(place).slice(0, 100)}`, async () => {
       const watch = await watched(browser, world.url);
       const { page } = watch;
       try {
+        if (isPlanted) planted ??= plant(page, world, hook);
         if (who) await signIn(page, world, who);
-        const answer = await page.goto(world.url + place);
+        const answer = await page.goto(world.url + place.replace("{hook}", await planted));
+        must(!isPlanted || answer.ok(), `it is answered with ${answer.status()}`);
         must(answer.status() < 500, `it is answered with ${answer.status()}`);
         watch.faults = watch.faults.filter((fault) => !(answer.status() >= 400 && fault.includes(`status of ${answer.status()}`)));
         const found = await page.evaluate(waiting);
@@ -78,6 +138,7 @@ export async function injections(browser, world, tell) {
       }
     });
   }
+  hook.close();
   for (const path of RAW) {
     await tell(`nothing runs in the file as it is: ${path}`, async () => {
       const watch = await watched(browser, world.url);

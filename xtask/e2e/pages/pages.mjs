@@ -2,7 +2,15 @@
 // judged by axe; it may weigh so much and ask nobody else for anything.
 //
 // `as` is who looks (nobody, if it is left out), `status` what it is answered with, `has` a text that must be there. Texts of
-// authors are not judged where they are `hostile`.
+// authors are not judged where they are `hostile`. `before` does something on the page first: what that leads to is looked at.
+// `scripts` says that there is no such thing without them, `at: "empty"` that it is another registry, with nothing in it.
+
+import { call, unsubscribing } from "./steps.mjs";
+
+const press = (page, name, within = page.getByRole("main")) => within.getByRole("button", { name }).first().click();
+const type = (page, label, text) => page.getByRole("main").getByLabel(label, { exact: true }).first().fill(text);
+const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKvOE8RsIidInfsEHM8hAvZafXHMjoca/7wB00zPE51g";
+let turn = 0;
 
 export const PAGES = [
   { name: "home", path: "/", has: "Skills for agents" },
@@ -122,4 +130,87 @@ export const PAGES = [
   { name: "docs-bodies", path: "/docs?show=bodies", has: "RateRequest" },
   { name: "docs-body", path: "/docs?show=ProblemCode", has: "invalid-json" },
   { name: "docs-errors", path: "/docs/errors", has: "invalid-json" },
+
+  { name: "home-empty", at: "empty", path: "/", has: "no skills here yet" },
+  { name: "search-empty", at: "empty", path: "/search", has: "Nothing was found" },
+  { name: "suggestions", path: "/", scripts: true, has: 'aria-expanded="true"', before: async (page) => {
+    await page.getByRole("combobox").first().pressSequentially("tool");
+    await page.getByRole("option").first().waitFor();
+  } },
+  { name: "review-line-form", path: "/initech/reviewed/versions/1.3.0/review", as: "ben", scripts: true, has: "talk new", before: (page) =>
+    page.locator(".diff td.line a").first().click() },
+  { name: "token-asked", path: "/account/tokens", as: "ada", has: "Revoke this token?", before: (page) => press(page, /^Revoke/) },
+  { name: "token-refused", path: "/account/tokens", as: "ada", status: 400, has: 'role="alert"', before: async (page) => {
+    await type(page, "Bound to namespaces", "No Namespace!");
+    await press(page, "Make it");
+  } },
+  { name: "token-made", path: "/account/tokens", as: "ben", has: "It is shown this once", before: async (page) => {
+    await type(page, "What for", "a picture");
+    await press(page, "Make it");
+  } },
+  { name: "key-shown", path: "/account/keys", as: "ada", has: "Show that you have the key", before: async (page) => {
+    await type(page, "Public key", PUBLIC_KEY);
+    await press(page, "Go on");
+  } },
+  { name: "key-refused", path: "/account/keys", as: "ada", status: 422, has: 'role="alert"', before: async (page) => {
+    await type(page, "Public key", "ssh-ed25519 nonsense");
+    await press(page, "Go on");
+  } },
+  { name: "webhook-made", path: "/account/webhooks", as: "ben", has: "whsec_", before: async (page) => {
+    await type(page, "Where to", "https://hooks.invalid/shown");
+    await press(page, "Add it");
+  } },
+  { name: "webhook-refused", path: "/account/webhooks", as: "ben", status: 422, has: "private network", before: async (page) => {
+    await type(page, "Where to", "https://10.0.0.1/hook");
+    await press(page, "Add it");
+  } },
+  { name: "webhook-asked", path: "/account/webhooks/{webhook}", as: "ben", has: "Remove the webhook", before: (page) => press(page, "Remove") },
+  { name: "login-refused", path: "/login", status: 422, has: 'role="alert"', before: async (page) => {
+    await type(page, "Token", "sky_pat_nonsense");
+    await press(page, "Sign in");
+  } },
+  { name: "login-link", path: "/login", has: "signs you in as", before: async (page, world) =>
+    void await page.goto((await call(page, world, "dan", "POST", "/login-links")).url) },
+  { name: "member-refused", path: "/orgs/acme/members", as: "ada", status: 404, has: 'role="alert"', before: async (page) => {
+    await type(page, "User", "nobody-at-all");
+    await press(page, "Give the role");
+  } },
+  { name: "member-asked", path: "/orgs/acme/members", as: "ada", has: "Take the role of", before: (page) => press(page, /^Remove/) },
+  { name: "publisher-refused", path: "/orgs/acme/publishers", as: "ada", status: 422, has: 'role="alert"', before: async (page) => {
+    await type(page, "Repository", "acme/builds");
+    await press(page, "Trust it");
+  } },
+  { name: "group-conflict", path: "/orgs/staged/policy/groups", as: "ada", status: 409, has: 'role="alert"', before: async (page, world) => {
+    const users = turn++ % 2 ? ["ben", "ada"] : ["ben"];
+    await call(page, world, "ada", "PUT", "/orgs/staged/policy/groups/security", { users });
+    await page.locator("#users-security").fill("ben\nada\ndan");
+    await press(page, "Save the group security");
+  } },
+  { name: "policy-conflict", path: "/orgs/empty/policy", as: "ada", status: 409, has: "has changed the policy", before: async (page, world) => {
+    await call(page, world, "ada", "PUT", "/orgs/empty/policy", { approvals: 1 + turn++ % 5, role: "reviewer" });
+    await type(page, "Approvals count for days", "77");
+    await press(page, "Save the policy");
+  } },
+  { name: "policy-asked", path: "/orgs/empty/policy", as: "ada", has: "demand nothing itself?", before: (page) => press(page, "Demand nothing") },
+  { name: "user-refused", path: "/admin/users", as: "admin", status: 409, has: 'role="alert"', before: async (page) => {
+    await type(page, "Name", "ada");
+    await press(page, "Make the user");
+  } },
+  { name: "yank-asked", path: "/acme/tool-06", as: "ada", has: "Yank acme/tool-06", before: async (page) => {
+    await page.getByText(/^Yank 1/).click();
+    await type(page, "Why", "It shakes");
+    await press(page, "Yank it");
+  } },
+  { name: "reject-refused", path: "/initech/reviewed/versions/1.3.0/review", as: "ben", status: 422, has: "says why", before: (page) => press(page, "Reject") },
+  { name: "glass-asked", path: "/initech/reviewed/versions/1.3.0/review", as: "ada", has: "without approvals?", before: async (page) => {
+    await page.getByText("Break the glass").click();
+    await type(page, "Why it cannot wait", "The old one deletes files");
+    await press(page, "Release it without approvals");
+  } },
+  { name: "form-forged", path: "/acme/tool-05/ratings", as: "ben", status: 403, has: "<h1", before: async (page) => {
+    await page.locator("main input[name=csrf]").first().evaluate((input) => { input.value = "0"; });
+    await page.getByRole("radio", { name: "1" }).check();
+    await press(page, "Rate");
+  } },
+  { name: "unsubscribe", path: "/", has: "No more mail", before: async (page, world) => void await page.goto(await unsubscribing(page, world)) },
 ];

@@ -2,7 +2,8 @@
 
 export const LIMIT = 100_000;
 
-/// A new page in a context of its own. `faults` says what it did that no page may do.
+/// A new page in a context of its own. `faults` says what it did that no page may do, `status` how its last page was answered, and
+/// `bytes` what that weighs.
 export async function watched(browser, origin, options = {}) {
   const context = await browser.newContext({ acceptDownloads: false, ...options });
   context.setDefaultTimeout(15_000);
@@ -12,7 +13,8 @@ export async function watched(browser, origin, options = {}) {
   page.on("console", (message) => {
     if (message.type() !== "error") return;
     // What the browser itself says of a page that is answered with a problem.
-    if (watch.expected >= 400 && message.text().includes(`the server responded with a status of ${watch.expected}`)) return;
+    const refused = [watch.expected].flat().filter((status) => status >= 400);
+    if (refused.some((status) => message.text().includes(`the server responded with a status of ${status}`))) return;
     // A picture that its author has not put into the skill.
     if (message.location().url.includes("/raw/") && message.text().includes("status of 404")) return;
     fault("console", message.text());
@@ -24,7 +26,14 @@ export async function watched(browser, origin, options = {}) {
     const url = new URL(request.url());
     if (url.origin !== origin) fault("request", request.url());
   });
+  page.on("response", (answer) => {
+    const request = answer.request();
+    if (!request.isNavigationRequest() || request.frame() !== page.mainFrame() || answer.status() === 303) return;
+    [watch.status, watch.bytes] = [answer.status(), 0];
+  });
   const session = await context.newCDPSession(page);
+  /// From now on, what a page loads is loaded again for the next.
+  watch.uncached = () => session.send("Network.setCacheDisabled", { cacheDisabled: true });
   await session.send("Network.enable");
   session.on("Network.loadingFinished", ({ encodedDataLength }) => { watch.bytes += encodedDataLength; });
   return watch;

@@ -4,7 +4,7 @@
 //! must be one that the document names for its route, with its media type and its schema, and none may be a 5xx. The
 //! registry itself counts how many there were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::http::get_body;
 use super::packages::{API_TOOLS, Packages};
@@ -29,9 +29,24 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// How long one of the runs may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Requests are to be refused for what they are, and not for how many they are.
-const SETTINGS: &str = "[limits]\nrequests_per_second_per_token = 0\nrequests_per_second_per_address = 0\n\
+const SETTINGS: &str = "[limits]\ncomments_per_minute = 0\nrequests_per_second_per_token = 0\nrequests_per_second_per_address = 0\n\
                         oidc_requests_per_minute_per_address = 0\n\n\
                         [[oidc_issuers]]\nissuer = \"http://127.0.0.1:9\"\nkind = \"github\"\naudience = \"http://127.0.0.1:8\"\n";
+
+/// What cannot succeed here, and why.
+const UNREACHED: &[(&str, &str, &str)] = &[
+    ("GET", "/api/v1/log/witnessed", "there is no witness"),
+    ("POST", "/api/v1/keys", "it takes a signature of a challenge"),
+    ("PUT", "/api/v1/notifications/email", "there is no mail server"),
+    ("POST", "/api/v1/notifications/email/confirm", "there is no mail server"),
+    ("GET", "/api/v1/notifications/unsubscribe", "only mail has these addresses"),
+    ("POST", "/api/v1/notifications/unsubscribe", "only mail has these addresses"),
+    ("POST", "/api/v1/oidc/exchange", "the issuer answers nothing"),
+    ("POST", "/api/v1/oidc/login", "there is no provider to sign in with"),
+    ("POST", "/api/v1/oidc/login/poll", "there is no provider to sign in with"),
+    ("PUT", "/api/v1/users/{user}/subject", "there is no provider to sign in with"),
+    ("POST", "/api/v1/skills/{id}/versions/{version}/signatures", "it takes a signature"),
+];
 
 /// Arguments of `e2e api`.
 #[derive(Debug, Args)]
@@ -115,7 +130,8 @@ fn on(database: Database, args: &ApiArgs, program: &Path, packages: &Packages) -
     let registry = Registry::start_with(program, &folder.path().join("data"), "TERM", &options)?;
     let stock = Stock::fill(program, &registry, folder.path())?;
     let known = folder.path().join("known.json");
-    std::fs::write(&known, serde_json::to_vec_pretty(&names(&stock))?)?;
+    std::fs::write(&known, serde_json::to_vec_pretty(&names(&stock)?)?)?;
+    let routes = operations(&registry)?;
 
     let began = Instant::now();
     let before = answers(&registry)?;
@@ -150,12 +166,26 @@ fn on(database: Database, args: &ApiArgs, program: &Path, packages: &Packages) -
             wrong.push(format!("as {who}: see `{}`", report.display()));
         }
     }
-    let after = answers(&registry)?;
-    let statuses: BTreeMap<u16, u64> = after
-        .into_iter()
-        .map(|(status, number)| (status, number - before.get(&status).copied().unwrap_or_default()))
-        .filter(|(_, number)| *number > 0)
-        .collect();
+    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut succeeded = BTreeSet::new();
+    for (answer, number) in answers(&registry)? {
+        let number = number - before.get(&answer).copied().unwrap_or_default();
+        if number > 0 {
+            *statuses.entry(answer.status).or_default() += number;
+            if (200..300).contains(&answer.status) {
+                succeeded.insert((answer.method, answer.route));
+            }
+        }
+    }
+    // What was never seen to succeed was never compared with what the document says of its success.
+    for (method, route) in &routes {
+        let excused = UNREACHED.iter().any(|(one, other, _)| one == method && other == route);
+        match (succeeded.contains(&(method.clone(), route.clone())), excused) {
+            (false, false) => wrong.push(format!("`{method} {route}` never succeeded")),
+            (true, true) => wrong.push(format!("`{method} {route}` succeeds: it needs no excuse")),
+            _ => {}
+        }
+    }
     if statuses.keys().any(|status| *status >= 500) {
         let log = std::fs::read_to_string(&registry.log)?;
         wrong.extend(log.lines().filter(|line| line.contains("request failed")).take(20).map(str::to_owned));
@@ -183,8 +213,30 @@ fn finished(mut program: Child) -> Result<bool> {
     }
 }
 
-/// Names that parameters and fields may have.
-fn names(stock: &Stock) -> serde_json::Value {
+/// Operations that the document gives a success to, by method and route.
+fn operations(registry: &Registry) -> Result<BTreeSet<(String, String)>> {
+    let document: Value = serde_json::from_slice(&get_body(registry.address, "/openapi.json")?)?;
+    let paths = document["paths"].as_object().context("the document has no paths")?;
+    let mut operations = BTreeSet::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let answers = operation["responses"].as_object();
+            if answers.is_some_and(|answers| answers.keys().any(|status| status.starts_with('2'))) {
+                operations.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    Ok(operations)
+}
+
+/// Names that parameters and fields may have. What stands under `together` belongs together, each where it says.
+fn names(stock: &Stock) -> Result<Value> {
+    let mut names = names_alone(stock);
+    names["together"] = stock.ids()?;
+    Ok(names)
+}
+
+fn names_alone(stock: &Stock) -> Value {
     json!({
         "id": ["acme/tool-00", "acme/tool-01", "acme/shaky", "acme/vault", "acme/inside", "acme/hostile",
                "initech/reviewed", "initech/waiting", "acme/docs/reports"],
@@ -193,6 +245,10 @@ fn names(stock: &Stock) -> serde_json::Value {
         "org": ["acme", "initech", "empty"],
         // Whoever asks stays who they are.
         "user": ["cleo", "dan"],
+        "actor": ["ada", "ben", "dan"],
+        "subject": ["acme", "acme/tool-00", "initech/reviewed"],
+        "parent": stock.comments,
+        "body.parent": stock.comments,
         "token": stock.spare_tokens,
         "fingerprint": stock.keys,
         "path": ["SKILL.md", "scripts/run.py", "references/guide.md", "assets/not.png"],
@@ -204,17 +260,33 @@ fn names(stock: &Stock) -> serde_json::Value {
     })
 }
 
-/// How many answers of each status the registry has given, as it counts itself.
-fn answers(registry: &Registry) -> Result<BTreeMap<u16, u64>> {
+/// A kind of answers that the registry counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Answer {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// How many answers of each kind the registry has given, as it counts itself.
+fn answers(registry: &Registry) -> Result<BTreeMap<Answer, u64>> {
     let page = String::from_utf8(get_body(registry.address, "/metrics")?)?;
     let mut answers = BTreeMap::new();
     for line in page.lines().filter(|line| line.contains("http_requests_total{")) {
-        let status = line.split("status=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let label = |name: &str| {
+            line.split(&format!("{name}=\""))
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .map(str::to_owned)
+        };
         let number = line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
-        let (Some(status), Some(number)) = (status.and_then(|status| status.parse().ok()), number) else {
+        let status = label("status").and_then(|status| status.parse().ok());
+        let (Some(method), Some(route), Some(status), Some(number)) =
+            (label("method"), label("route"), status, number)
+        else {
             bail!("`{line}` is not as expected");
         };
-        *answers.entry(status).or_default() += number;
+        *answers.entry(Answer { method, route, status }).or_default() += number;
     }
     Ok(answers)
 }

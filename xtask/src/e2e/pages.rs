@@ -14,11 +14,16 @@ use serde_json::json;
 use super::npm::Npm;
 use super::registry::Registry;
 use super::stock::Stock;
-use crate::guard::Folder;
+use crate::guard::{Folder, free_port};
 use crate::shell::{Say, is_there, program, target_folder};
 
 const FROM: &str = "xtask/e2e/pages";
-const SCRIPTS: [&str; 5] = ["check.mjs", "pages.mjs", "watch.mjs", "flows.mjs", "hostile.mjs"];
+/// Webhooks and mail reach what listens on this machine, and there are issuers whose builds can be trusted.
+const SETTINGS: &str = "outbound_allow = [\"127.0.0.0/8\"]\nsmtp_host = \"127.0.0.1\"\n\
+                        mail_from = \"Skills <skills@example.org>\"\n\n\
+                        [limits]\ncomments_per_minute = 0\n\n\
+                        [[oidc_issuers]]\nissuer = \"http://127.0.0.1:9\"\nkind = \"github\"\n\n\
+                        [[oidc_issuers]]\nissuer = \"http://127.0.0.1:7\"\nkind = \"generic\"\n";
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// Arguments of `e2e pages`.
@@ -43,8 +48,11 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
         Ok(packages) => packages,
         Err(why) => bail!("the packages cannot be had: {why}"),
     };
-    for name in SCRIPTS {
-        std::fs::copy(Path::new(FROM).join(name), packages.folder.join(name))?;
+    for file in std::fs::read_dir(FROM)? {
+        let path = file?.path();
+        if let (Some(name), Some("mjs")) = (path.file_name(), path.extension().and_then(|it| it.to_str())) {
+            std::fs::copy(&path, packages.folder.join(name))?;
+        }
     }
     for name in ["playwright-core", "axe-core"] {
         println!("{name} {}", packages.tool(name, Path::new("node"))?.version);
@@ -52,12 +60,17 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
     print!("{}", Command::new(&browser).arg("--version").output_text()?);
 
     let folder = Folder::new("e2e-pages")?;
-    let registry = Registry::start(&program, &folder.path().join("data"), "TERM")?;
+    let smtp = free_port()?;
+    let settings = folder.path().join("pages.toml");
+    std::fs::write(&settings, format!("smtp_port = {smtp}\n{SETTINGS}"))?;
+    let options = ["--config", &settings.display().to_string()];
+    let registry = Registry::start_knowing(&program, &folder.path().join("data"), "TERM", &options)?;
+    let empty = Registry::start(&program, &folder.path().join("empty"), "TERM")?;
     let stock = Stock::fill(&program, &registry, folder.path())?;
     let world = folder.path().join("world.json");
     let screens = std::path::absolute(target_folder().join("screens"))?;
     let told = json!({
-        "url": registry.url, "program": program, "folder": folder.path(), "browser": browser,
+        "url": registry.url, "empty": empty.url, "smtp": smtp, "program": program, "folder": folder.path(), "browser": browser,
         "screens": screens, "only": args.only,
         "webhooks": { "ada": stock.webhooks[0], "ben": stock.webhooks[1] },
         "tokens": {

@@ -53,6 +53,20 @@ impl Registry {
         Ok(Self { address, ..registry })
     }
 
+    /// Starts one that knows the address that it is reached at, as one that sends mail must.
+    pub(crate) fn start_knowing(program: &Path, data: &Path, signal: &str, more: &[&str]) -> Result<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let url = format!("http://{address}");
+        let registry = Self::launch(
+            program,
+            data,
+            signal,
+            &address.to_string(),
+            &[more, &["--public-url", &url]].concat(),
+        )?;
+        Ok(Self { address, ..registry })
+    }
+
     fn launch(program: &Path, data: &Path, signal: &str, listen: &str, more: &[&str]) -> Result<Self> {
         let folder = temporary_folder("e2e-server")?;
         let mut serve = Command::new(program);

@@ -36,6 +36,8 @@ pub(crate) struct Stock {
     pub(crate) keys: Vec<String>,
     /// Ids of webhooks: one of `acme/docs`, one of ben's own.
     pub(crate) webhooks: [String; 2],
+    /// Comments on `acme/tool-00`, of several people.
+    pub(crate) comments: Vec<String>,
 }
 
 impl Stock {
@@ -57,6 +59,7 @@ impl Stock {
             spare_tokens: Vec::new(),
             keys: Vec::new(),
             webhooks: Default::default(),
+            comments: Vec::new(),
         };
         stock.found(&cleo)?;
         stock.publish_many()?;
@@ -229,7 +232,7 @@ impl Stock {
         Ok(())
     }
 
-    fn rate(&self, cleo: &Caller) -> Result<()> {
+    fn rate(&mut self, cleo: &Caller) -> Result<()> {
         let rate = |caller: &Caller, id: &str, rating: f64, review: Option<&str>| {
             let body = json!({"rating": rating, "review": review});
             caller.call("POST", &format!("/skills/{id}/rate"), &body).map(drop)
@@ -238,13 +241,14 @@ impl Stock {
         rate(cleo, "acme/tool-00", 3.5, None)?;
         rate(&self.ben, "acme/tool-01", 2.0, Some("Too slow for big files"))?;
         rate(&self.ben, "acme/shaky", 1.0, Some("It shakes"))?;
+        rate(&self.dan, "acme/tool-00", 4.0, Some("It does umlauts now"))?;
         let hostile = format!("{SCRIPT}\n\n{HANDLER}\n\n{PICTURE}\n\n[x](javascript:window.ran='review')");
         rate(&self.ben, "acme/hostile", 1.0, Some(&hostile))?;
         self.talk(&hostile)
     }
 
     /// Comments with answers, one that is hidden, one that is reported, and a review that is answered.
-    fn talk(&self, hostile: &str) -> Result<()> {
+    fn talk(&mut self, hostile: &str) -> Result<()> {
         let say = |caller: &Caller, id: &str, text: &str, parent: Option<&str>| -> Result<String> {
             let said = caller.call(
                 "POST",
@@ -260,9 +264,11 @@ impl Stock {
             "Does it take files with **umlauts** in their names?\n\n```\ntool_00 Grüße.pdf\n```",
             None,
         )?;
-        say(&self.ada, id, "It does, since 1.3.0. See <https://example.org/names>.", Some(&asked))?;
+        let since =
+            say(&self.ada, id, "It does, since 1.3.0. See <https://example.org/names>.", Some(&asked))?;
+        let mut comments = vec![asked.clone(), since];
         for number in 0..5 {
-            say(&self.ben, id, &format!("Thank you, {number} times."), Some(&asked))?;
+            comments.push(say(&self.ben, id, &format!("Thank you, {number} times."), Some(&asked))?);
         }
         let spam = say(&self.dan, id, "Buy followers at https://example.com", None)?;
         let report =
@@ -271,13 +277,78 @@ impl Stock {
         let hidden = say(&self.dan, id, "Buy likes", None)?;
         let reason = json!({"reason": "advertising"});
         self.ada.call("PUT", &format!("/skills/{id}/comments/{hidden}/hidden"), &reason)?;
+        comments.extend([spam, hidden]);
         let answer = json!({"text": "Thank you.\n\nThe next one is faster."});
         self.ada.call("PUT", &format!("/skills/{id}/ratings/ben/answer"), &answer)?;
         say(&self.ben, "acme/hostile", hostile, None)?;
         self.ada.call("PUT", "/skills/acme/hostile/ratings/ben/answer", &json!({"text": hostile}))?;
         let text: String = hostile.chars().take(1_000).collect();
         let report = json!({"skill": "acme/hostile", "review": "ben", "reason": "abuse", "text": text});
-        self.dan.call("POST", "/reports", &report).map(drop)
+        self.dan.call("POST", "/reports", &report)?;
+        self.comments = comments;
+        Ok(())
+    }
+
+    /// More of what can be asked about by its id than requests can use up, each with what it takes to name it. Needs a registry
+    /// that believes an issuer, and lets people say a lot in a minute.
+    pub(crate) fn ids(&self) -> Result<Value> {
+        let id = |made: &Value| made["id"].as_str().map(str::to_owned).context("what was made has no id");
+        let (mut talk, mut reviews, mut publishers, mut groups) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let skill = "acme/tool-00";
+        talk.extend(self.comments.iter().map(|comment| json!({"id": skill, "comment": comment})));
+        let asked = json!({"url": "https://hooks.invalid/more"});
+        let mut webhooks: Vec<Value> =
+            self.webhooks.iter().map(|webhook| json!({ "webhook": webhook })).collect();
+        for number in 0..16 {
+            for caller in [&self.admin, &self.ben] {
+                let text = format!("Said {number} times, of which some are taken back.");
+                let said =
+                    caller.call("POST", &format!("/skills/{skill}/comments"), &json!({ "text": text }))?;
+                talk.push(json!({"id": skill, "comment": id(&said)?}));
+                let place = "initech/reviewed/versions/1.3.0";
+                let line = json!({"text": text, "path": "references/guide.md", "line": 3});
+                let said = caller.call("POST", &format!("/skills/{place}/approvals/comments"), &line)?;
+                reviews.push(json!({"id": "initech/reviewed", "version": "1.3.0", "comment": id(&said)?}));
+                webhooks
+                    .push(json!({"webhook": id(&caller.call("POST", "/notifications/webhooks", &asked)?)?}));
+            }
+            let build = json!({"kind": "github", "repository": format!("acme/builds-{number}"), "owner_id": "65", "workflow": "release.yml"});
+            let made = self.ada.call("POST", "/orgs/acme/publishers", &build)?;
+            publishers.push(json!({"namespace": "acme", "publisher": id(&made)?}));
+            let group = format!("group-{number}");
+            self.ada.call(
+                "PUT",
+                &format!("/orgs/staged/policy/groups/{group}"),
+                &json!({ "users": ["ben"] }),
+            )?;
+            groups.push(json!({"namespace": "staged", "group": group}));
+            // Each can be reported once by the same person.
+            let rated = json!({"rating": 3, "review": format!("It is the {number}th of its kind")});
+            let id = format!("acme/tool-{:02}", number + 10);
+            self.dan.call("POST", &format!("/skills/{id}/rate"), &rated)?;
+            let report = json!({"skill": id, "review": "dan", "reason": "spam", "text": "as on all pages"});
+            self.ben.call("POST", "/reports", &report)?;
+        }
+        let listed = self.admin.call("GET", "/reports?limit=100", &Value::Null)?;
+        let reports: Vec<Value> = listed["reports"]
+            .as_array()
+            .context("reports are not listed")?
+            .iter()
+            .map(|report| json!({ "report": report["id"] }))
+            .collect();
+        let mut rated: Vec<Value> =
+            ["ben", "dan"].iter().map(|user| json!({"id": skill, "user": user})).collect();
+        rated.extend((10..20).map(|number| json!({"id": format!("acme/tool-{number}"), "user": "dan"})));
+        Ok(json!([
+            {"where": "/approvals/comments/{comment}", "of": reviews},
+            {"where": "/comments/{comment}", "of": talk},
+            {"where": "/ratings/{user}", "of": rated},
+            {"where": "/reports/{report}", "of": reports},
+            {"where": "/webhooks/{webhook}", "of": webhooks},
+            {"where": "/publishers/{publisher}", "of": publishers},
+            {"where": "/groups/{group}", "of": groups},
+        ]))
     }
 
     /// People and programs that have what there is, one of them what was taken back.
