@@ -153,7 +153,7 @@ impl Outbound {
             answer.extend_from_slice(&chunk);
         }
         answer.truncate(MAX_ANSWER);
-        let text = String::from_utf8_lossy(&answer).trim().escape_debug().to_string();
+        let text = crate::text::shown(String::from_utf8_lossy(&answer).trim());
         Err(OutboundError::Status { host: name, status: status.as_u16(), text })
     }
 

@@ -36,6 +36,18 @@ pub fn check_text(field: &str, text: &str, limit: usize, lines: bool) -> Result<
     }
 }
 
+/// A text of others with what nobody would see written out.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\'' | '"' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    shown
+}
+
 /// What somebody says, without blanks around it: a text of at most `most` characters. `missing` tells whoever says nothing what is missing.
 pub fn said(field: &str, text: &str, most: usize, missing: &str) -> Result<String> {
     check_text(field, text, most, true)?;

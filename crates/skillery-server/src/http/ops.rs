@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 
 /// What a health check answers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Health {
+pub struct Running {
     /// `ok`.
     pub status: &'static str,
     /// The program's version.
@@ -21,11 +21,11 @@ pub struct Health {
 }
 
 fn ok() -> Result<Response> {
-    json(StatusCode::OK, &Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+    json(StatusCode::OK, &Running { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
 /// Whether the process runs.
-#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Running)))]
 pub fn healthz() -> Result<Response> {
     ok()
 }
@@ -33,7 +33,7 @@ pub fn healthz() -> Result<Response> {
 /// Whether requests can be answered: the database answers, the log is signed with the key of this server, and the search
 /// index is there.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
-    (status = 200, body = Health),
+    (status = 200, body = Running),
     (status = 503, description = "not ready, or stopping", body = skillery_core::Problem),
 ))]
 pub async fn readyz(call: &Call) -> Result<Response> {

@@ -190,7 +190,7 @@ impl Mailer {
                 reason += &format!(": {next}");
                 cause = next.source();
             }
-            let reason = reason.chars().take(300).flat_map(char::escape_debug).collect();
+            let reason = crate::text::shown(&reason.chars().take(300).collect::<String>());
             MailError { is_final: is_final(&error), reason }
         })
     }

@@ -54,8 +54,10 @@ pub(super) async fn leaves(app: &TestApp) -> Vec<Vec<u8>> {
     leaves
 }
 
+/// Ratings, so that the log grows; more of one user than may be in a minute.
 async fn rate(app: &TestApp, times: usize) {
     for turn in 0..times {
+        app.wait(4);
         let body = json!({ "rating": 1 + turn % 5 });
         app.post("/api/v1/skills/acme/tool/rate", ADMIN, body).await.is(200);
     }

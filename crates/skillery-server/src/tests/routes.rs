@@ -61,7 +61,7 @@ async fn a_method_that_is_not_taken_is_the_first_thing_that_is_wrong() {
     for (path, allowed) in [
         ("/api/v1/skills/0", "GET, HEAD"),
         ("/api/v1/skills/0/rate", "POST, DELETE"),
-        ("/api/v1/skills/0/comments", "GET, HEAD, POST"),
+        ("/api/v1/skills/0/comments", "GET, POST, HEAD"),
         ("/api/v1/skills/0/comments/0", "PATCH, DELETE"),
         ("/api/v1/skills/0/comments/0/hidden", "PUT, DELETE"),
         ("/api/v1/skills/0/ratings/0/answer", "PUT, DELETE"),

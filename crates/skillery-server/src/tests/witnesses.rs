@@ -130,6 +130,8 @@ async fn witnesses_cosign_what_the_log_has_grown_to() {
         for number in 0..=step * 20 {
             let body = serde_json::json!({ "rating": 1 + number % 5 });
             app.publish("acme/tool", &format!("1.{step}.{number}")).await;
+            // One user rates twenty times in a minute at most.
+            app.wait(4);
             app.post("/api/v1/skills/acme/tool/rate", ADMIN, body).await.is(200);
         }
         let pause = feeder.round(&app.app).await.unwrap();

@@ -24,7 +24,12 @@ use crate::text::{check_text, invalid};
 /// another text, or of a skill another newest version. Who reports is told to these alone.
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "comments", request_body = ReportRequest, security(("token" = ["rate"])),
-    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+    responses(
+        (status = 204),
+        (status = 404, description = "there is no such skill, comment or review, or the caller may not see it", body = Problem),
+        (status = 409, description = "`report-exists`", body = Problem),
+        (status = "default", description = "a problem", body = Problem),
+    ),
 )]
 pub async fn create(call: Call) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
@@ -182,7 +187,11 @@ fn places(caller: &Caller, namespace: Option<&Namespace>) -> Result<Option<Vec<S
 #[utoipa::path(
     put, path = "/api/v1/reports/{report}", tag = "comments", request_body = ResolveRequest,
     params(("report" = String, Path, description = "its id")), security(("token" = ["admin"])),
-    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+    responses(
+        (status = 204),
+        (status = 409, description = "`report-exists`: it was resolved already", body = Problem),
+        (status = "default", description = "a problem", body = Problem),
+    ),
 )]
 pub async fn resolve(call: Call, report: &str) -> Result<Response> {
     places(&call.caller, None)?;
@@ -202,7 +211,11 @@ pub async fn resolve_report(app: &App, caller: &Caller, report: &str, resolution
 #[utoipa::path(
     post, path = "/api/v1/reports/{report}/reopen", tag = "comments",
     params(("report" = String, Path, description = "its id")), security(("token" = ["admin"])),
-    responses((status = 204), (status = "default", description = "a problem", body = Problem)),
+    responses(
+        (status = 204),
+        (status = 409, description = "`report-exists`: it is open", body = Problem),
+        (status = "default", description = "a problem", body = Problem),
+    ),
 )]
 pub async fn reopen(call: &Call, report: &str) -> Result<Response> {
     reopen_report(&call.app, &call.caller, report).await?;

@@ -113,7 +113,7 @@ impl Form {
 
 /// A form whose action the page does not know.
 pub fn unknown() -> Failure {
-    invalid("action", "there is no such form here")
+    Failure::new(ProblemCode::InvalidParameter, "there is no such form here")
 }
 
 /// A path on this registry. An address elsewhere, or what a browser could take for one, is none.

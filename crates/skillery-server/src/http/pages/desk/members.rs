@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{MembersResponse, SetMemberRequest};
-use skillery_core::{Namespace, Role};
+use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::Form;
 use super::super::frame::{Frame, see_other, with_status};
@@ -30,6 +30,8 @@ struct MembersPage {
     pager: Pager,
     roles: &'static [Role],
     tried: Tried,
+    /// Whether the viewer's token may give a role back.
+    may_leave: bool,
 }
 
 impl MembersPage {
@@ -40,7 +42,7 @@ impl MembersPage {
 
     /// Whether the viewer may leave by this row.
     fn is_self(&self, user: &str) -> bool {
-        self.frame.viewer.as_ref().is_some_and(|viewer| viewer.name == user)
+        self.may_leave && self.frame.viewer.as_ref().is_some_and(|viewer| viewer.name == user)
     }
 }
 
@@ -67,6 +69,7 @@ async fn list(
         members,
         roles: Role::ALL,
         tried,
+        may_leave: caller.require(Scope::Admin).is_ok(),
     };
     with_status(status, &template)
 }

@@ -134,7 +134,7 @@ mod tests {
         let text: Vec<String> = told.iter().map(|(name, text)| format!("{name}: {text}")).collect();
         assert!(text[0].starts_with("Stage 1: review: 1 reviewer or above"), "{text:?}");
         assert!(
-            text[1].contains("2 reviewers or above of the group security. Only if it is the first"),
+            text[1].contains("2 reviewers or above of the group security. Only if no version of its"),
             "{text:?}"
         );
         for part in
