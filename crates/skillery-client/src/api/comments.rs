@@ -23,7 +23,7 @@ impl Client {
     /// All comments on a skill that the caller sees: each thread, and its answers behind it.
     pub async fn all_comments(&self, id: &SkillId) -> Result<Vec<Comment>> {
         let mut left = MOST_PAGES;
-        let threads = all(&mut left, Some(COMMENTS), async |page| {
+        let threads = all(&mut left, Some(COMMENTS), |page| async move {
             let found = self.comments(id, None, page).await?;
             Ok((found.comments, found.next.is_some()))
         });
@@ -31,8 +31,9 @@ impl Client {
         for mut thread in threads.await? {
             let mut replies = std::mem::take(&mut thread.replies);
             if thread.reply_count > replies.len() as u64 && left > 0 {
-                let rest = all(&mut left, Some(COMMENTS), async |page| {
-                    let found = self.comments(id, Some(&thread.id), page).await?;
+                let parent = Some(thread.id.as_str());
+                let rest = all(&mut left, Some(COMMENTS), |page| async move {
+                    let found = self.comments(id, parent, page).await?;
                     Ok((found.comments, found.next.is_some()))
                 });
                 replies = rest.await?;

@@ -39,10 +39,10 @@ pub(crate) const MOST_PAGES: usize = 500;
 
 /// All of a listing, page by page: each answer has its rows, and whether there are more. At most so many answers are asked for as are
 /// left, together with those before.
-async fn all<T>(
+async fn all<T, Answer: Future<Output = Result<(Vec<T>, bool)>>>(
     left: &mut usize,
     limit: Option<u64>,
-    mut next: impl AsyncFnMut(Page) -> Result<(Vec<T>, bool)>,
+    mut next: impl FnMut(Page) -> Answer,
 ) -> Result<Vec<T>> {
     let mut rows = Vec::new();
     while *left > 0 {
