@@ -144,8 +144,12 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
         skill.signatures.iter().map(|signature| format!("{} ({})", signature.kind, signature.level));
     let signatures = signatures.collect::<Vec<_>>().join(", ");
     field("signatures", if signatures.is_empty() { "none".to_owned() } else { signatures });
-    for finding in &skill.findings {
+    let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
+    for finding in of_level("error").chain(of_level("warning")).chain(of_level("note")).take(TOLD) {
         field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
+    }
+    if skill.findings.len() > TOLD {
+        field("and", format!("{} more findings", skill.findings.len() - TOLD));
     }
     field("address", skill.uri.clone());
     field("install", skill.install.join("; "));

@@ -217,7 +217,7 @@ export async function mailed(page, world, scripts, mark) {
   // A link in a mail stops those of whom it was sent to, whoever is signed in.
   await page.goto(await unsubscribing(page, world));
   await page.getByRole("button", { name: "No more mail" }).click();
-  await page.getByText("No more notifications are mailed to you.").waitFor();
+  await page.getByText("No more notifications are mailed to you").waitFor();
   const stopped = await call(page, world, "letters", "GET", "/notifications/email");
   must(stopped.unsubscribed_at, "mail is not stopped");
   await page.goto(`${world.url}/account/notifications/settings`);

@@ -47,7 +47,7 @@ export const PAGES = [
   { name: "diff-hostile", path: "/acme/hostile/versions/1.0.0/diff?from=0.9.0", has: "files changed" },
   { name: "diff-waits", path: "/initech/reviewed/versions/1.3.0/diff", as: "ben", has: "(pending)" },
   { name: "diff-unseen", path: "/initech/reviewed/versions/1.3.0/diff", status: 404, has: "no such version" },
-  { name: "installs", path: "/acme/shaky/versions/1.0.1/installs", as: "ada", has: "Who has" },
+  { name: "installs", path: "/acme/shaky/versions/1.0.1/installs", as: "ada", has: "Who downloaded" },
   { name: "installs-stranger", path: "/acme/shaky/versions/1.0.1/installs", as: "dan", status: 403, has: "admin" },
   { name: "findings", path: "/acme/docs/reports/versions/1.0.0/findings", has: "Rule" },
   { name: "findings-hostile", path: "/acme/hostile/versions/1.0.0/findings", has: "looked at" },

@@ -37,7 +37,7 @@ pub async fn set(
     sqlx::query(
         "INSERT INTO ratings (skill, user_id, tenths, review, at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (skill, user_id) DO UPDATE SET tenths = $3, review = $4, \
-         at = CASE WHEN ratings.review = $4 THEN ratings.at ELSE $5 END",
+         at = CASE WHEN ratings.review = $4 AND ratings.review <> '' THEN ratings.at ELSE $5 END",
     )
     .bind(key.to_owned())
     .bind(user.to_owned())

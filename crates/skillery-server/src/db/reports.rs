@@ -12,7 +12,7 @@ use super::{Db, Tx, any_of, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// What is reported as it says now; none where it is not there any more. Of a skill it is the newest version.
-const NOW: &str = "CASE a.kind WHEN 'comment' THEN (SELECT text FROM comments WHERE id = a.target) \
+const NOW: &str = "CASE a.kind WHEN 'comment' THEN (SELECT text FROM comments WHERE id = a.target AND deleted_at IS NULL) \
     WHEN 'review' THEN (SELECT review FROM ratings WHERE skill = a.skill AND user_id = a.target) \
     WHEN 'answer' THEN (SELECT text FROM review_answers WHERE skill = a.skill AND user_id = a.target) ELSE s.latest END";
 

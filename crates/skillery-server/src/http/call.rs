@@ -31,7 +31,12 @@ pub struct Call {
     pub head: Parts,
     /// A body cannot be shared between threads by itself, and routes that do not read it share the call.
     body: Mutex<Body>,
+    /// More rows than these are not given, however many are asked for.
+    most_rows: usize,
 }
+
+/// Rows of a page for people, which is to be light to load.
+const LIGHT: usize = 50;
 
 /// Rows of a page.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +50,12 @@ pub struct Page {
 impl Call {
     /// A request that the middleware has passed.
     pub fn new(app: Arc<App>, caller: Caller, head: Parts, body: Body) -> Self {
-        Self { app, caller, head, body: Mutex::new(body) }
+        Self { app, caller, head, body: Mutex::new(body), most_rows: usize::MAX }
+    }
+
+    /// The same for a page that people look at.
+    pub fn light(self) -> Self {
+        Self { most_rows: LIGHT, ..self }
     }
 
     /// What tells this caller from others, where something is shared out: the user, or the address of who is not signed in.
@@ -112,7 +122,7 @@ impl Call {
                 &format!("at most {} rows can be passed over", limits.page_offset),
             ));
         }
-        Ok(Page { limit, offset })
+        Ok(Page { limit: limit.min(self.most_rows), offset })
     }
 
     /// A header, if it is there and is text.

@@ -22,6 +22,8 @@ use crate::failure::{Failure, Result};
 const KEPT: i64 = 60_000_000;
 /// Answers that are made at the same time.
 const MAKING: usize = 2;
+/// Sums that are made at a time: each reads rows of one skill or namespace, and pages of skills wait for them.
+const ADDING: usize = 8;
 /// Bytes that answers take at most, of each kind.
 const BYTES: u64 = 16 * 1024 * 1024;
 /// Answers of each kind, about.
@@ -127,6 +129,7 @@ pub struct Kept {
     /// How often it changed what needs what, or who sees which skill.
     graph: AtomicU64,
     making: Semaphore,
+    adding: Semaphore,
     reach: Shelf<(String, String), u64, Reach, ByFound>,
     adoption: Shelf<AdoptionKey, Stamp, AdoptionResponse, ByRows>,
     days: Shelf<String, (), Days>,
@@ -138,6 +141,7 @@ impl Default for Kept {
         Self {
             graph: AtomicU64::new(0),
             making: Semaphore::new(MAKING),
+            adding: Semaphore::new(ADDING),
             reach: Shelf::weighed(ByFound),
             adoption: Shelf::weighed(ByRows),
             days: Shelf::new(ANSWERS),
@@ -166,7 +170,7 @@ impl Kept {
         skill: String,
         make: impl Future<Output = Result<Days>>,
     ) -> Result<Arc<Days>> {
-        self.days.get(app, &self.making, skill, || (), make).await
+        self.days.get(app, &self.adding, skill, || (), make).await
     }
 
     /// The most installed skills of a namespace from a day until before another, or what `make` makes.
@@ -176,7 +180,7 @@ impl Kept {
         (namespace, first, end): (String, i64, i64),
         make: impl Future<Output = Result<Most>>,
     ) -> Result<Arc<Most>> {
-        self.most.get(app, &self.making, (namespace, first, end), || (), make).await
+        self.most.get(app, &self.adding, (namespace, first, end), || (), make).await
     }
 
     /// The adoption that is kept by this key, or what `make` makes.

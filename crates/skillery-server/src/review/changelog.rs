@@ -7,7 +7,7 @@ use crate::access::{Caller, forbidden};
 use crate::app::App;
 use crate::db::{gates, review as table, versions};
 use crate::failure::{Failure, Result};
-use crate::http::api::versions::detail;
+use crate::http::api::versions::whole;
 use crate::skill;
 use crate::text::said;
 
@@ -60,5 +60,5 @@ pub async fn set(
             })
         })
         .await?;
-    detail(app, caller, &skill.id, version).await
+    whole(app, caller, &skill.id, version).await
 }

@@ -162,10 +162,10 @@ async fn place(
         }
         (DiffSide::Old, Some(version)) => {
             let older = skill::handed_out(app, caller, id, version).await?.1;
-            // Whoever reads the comment may not know of what waits.
-            if older.status == VersionStatus::Pending && row.status != VersionStatus::Pending {
+            // Whoever reads the comment, now or once this version is handed out, may not know of what waits.
+            if older.status == VersionStatus::Pending {
                 let detail =
-                    format!("{version} waits for approval, and {} is read by more people", row.version);
+                    format!("{version} waits for approval, and {} may be read by more people", row.version);
                 return Err(invalid("against", detail));
             }
             Some(older)

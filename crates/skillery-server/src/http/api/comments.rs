@@ -149,7 +149,7 @@ pub async fn place_of(app: &App, caller: &Caller, id: &SkillId, answer: &Comment
 #[utoipa::path(
     post, path = "/api/v1/skills/{id}/comments", tag = "comments", request_body = CommentRequest,
     params(("id" = String, Path, description = "`org/name`")), security(("token" = ["rate"])),
-    responses((status = 201, body = Comment), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 201, body = Comment), (status = 409, description = "`too-many-comments`", body = Problem), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn post(call: Call, id: &SkillId) -> Result<Response> {
     call.caller.require(Scope::Rate)?;
@@ -199,7 +199,7 @@ pub async fn say(app: &App, caller: &Caller, id: &SkillId, request: CommentReque
     patch, path = "/api/v1/skills/{id}/comments/{comment}", tag = "comments", request_body = EditCommentRequest,
     params(("id" = String, Path, description = "`org/name`"), ("comment" = String, Path, description = "its id")),
     security(("token" = ["rate"])),
-    responses((status = 200, body = Comment), (status = "default", description = "a problem", body = Problem)),
+    responses((status = 200, body = Comment), (status = 409, description = "`too-many-comments`", body = Problem), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn edit(call: Call, id: &SkillId, comment: &str) -> Result<Response> {
     call.caller.require(Scope::Rate)?;

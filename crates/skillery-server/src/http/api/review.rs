@@ -37,6 +37,7 @@ pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
     responses(
         (status = 201, body = ReviewThread),
         (status = 404, description = "`version-not-found`; `file-not-found`; `comment-not-found`", body = Problem),
+        (status = 409, description = "`too-many-comments`", body = Problem),
         (status = "default", description = "any other problem", body = Problem),
     ),
 )]
@@ -59,6 +60,7 @@ pub async fn say(call: Call, id: &SkillId, version: &Version) -> Result<Response
     responses(
         (status = 200, body = ReviewThread),
         (status = 404, description = "`comment-not-found`", body = Problem),
+        (status = 409, description = "`too-many-comments`", body = Problem),
         (status = "default", description = "any other problem", body = Problem),
     ),
 )]

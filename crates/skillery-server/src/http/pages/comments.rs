@@ -31,7 +31,7 @@ pub const COMMENTS: &str = "/{id}/comments";
 
 /// Comments on a page, and characters of them.
 const ROWS: usize = 15;
-const CHARACTERS: i64 = 12_000;
+const CHARACTERS: i64 = 5_000;
 
 /// A comment with what the viewer may do about it.
 struct Shown {

@@ -47,7 +47,7 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let row = skill::find(app, caller, id).await?;
     let path = format!("/{}/versions/{version}/installs", row.id);
     page(&InstallsPage {
-        frame: frame.titled(format!("Who has {} {version}", row.id)).part("skill"),
+        frame: frame.titled(format!("Who downloaded {} {version}", row.id)).part("skill"),
         header: Header::new(row.id.clone(), row.visibility, row.latest.clone(), "version").of(version),
         version: version.clone(),
         pager: Pager::of(app, &path, &[], rows, installs.total),

@@ -134,6 +134,7 @@ pub fn takes_form(method: &Method, path: &str) -> bool {
 
 /// Answers a call of a page.
 pub async fn dispatch(call: Call) -> Answered {
+    let call = call.light();
     let mut frame = Frame::of(&call);
     if frame.viewer.is_some() && place::of(call.head.uri.path()).is_ok_and(|place| place.has_frame()) {
         frame = frame.counted(&call).await;

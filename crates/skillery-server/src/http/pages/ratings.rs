@@ -24,7 +24,7 @@ use crate::http::call::{Call, Page};
 use crate::skill;
 
 /// Characters of reviews and answers on a page.
-const CHARACTERS: i64 = 15_000;
+const CHARACTERS: i64 = 6_000;
 
 /// What people think of a skill.
 pub const RATINGS: &str = "/{id}/ratings";

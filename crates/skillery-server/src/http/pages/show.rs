@@ -50,6 +50,11 @@ pub fn cut(text: &str, most: usize) -> Option<(&str, usize)> {
     Some((start, rest.chars().count()))
 }
 
+/// A text of which a list shows the first characters.
+pub fn clipped(text: &str, most: usize) -> String {
+    cut(text, most).map_or_else(|| text.to_owned(), |(start, _)| format!("{start}…"))
+}
+
 /// What a text weighs as HTML, at most nearly.
 pub fn weight(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count() * 4

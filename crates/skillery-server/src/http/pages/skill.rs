@@ -148,7 +148,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     (header.versions, header.ratings) = (versions.len(), ratings.count);
     let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
     let mut frame = frame.titled(title).part("skill");
-    frame.description.clone_from(&detail.description);
+    frame.description = show::clipped(&detail.description, 300);
     frame.feed = Some(format!("/{}/feed", row.id));
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);

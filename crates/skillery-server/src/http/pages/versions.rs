@@ -33,8 +33,8 @@ pub const FILE: &str = "/{id}/versions/{version}/files/{path}";
 pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
 
 /// Lines of a file on one page, and bytes of HTML that they are at most.
-const LINES: usize = 1_000;
-const HTML: usize = 60_000;
+const LINES: usize = 500;
+const HTML: usize = 45_000;
 
 #[derive(Template)]
 #[template(path = "pages/versions.html")]

@@ -16,6 +16,7 @@ mod talk;
 mod texts;
 mod told;
 mod webhooks;
+mod weight;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -78,9 +79,11 @@ impl<'app> Browser<'app> {
         self.send(request).await
     }
 
-    /// A page; it must be there.
+    /// A page; it must be there, and with all that it loads from the registry be light.
     pub(crate) async fn page(&mut self, path: &str) -> String {
         let answer = self.get(path).await;
+        let weight = answer.body.len() + ASSETS;
+        assert!(weight <= 100_000, "{path} weighs {weight} bytes");
         assert_eq!(answer.status, 200, "{path}: {}", text(&answer));
         assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8", "{path}");
         text(&answer)
@@ -113,6 +116,11 @@ impl<'app> Browser<'app> {
         self.send(request).await
     }
 }
+
+/// Bytes of what each page loads.
+const ASSETS: usize = include_bytes!("../../../assets/style.css").len()
+    + include_bytes!("../../../assets/app.js").len()
+    + include_bytes!("../../../assets/mark.svg").len();
 
 pub(crate) fn text(answer: &Answer) -> String {
     String::from_utf8(answer.body.clone()).unwrap()

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{ApprovalState, PendingVersion};
 use skillery_core::time::Time;
-use skillery_core::{Decision, Namespace, VersionStatus};
+use skillery_core::{Decision, Namespace};
 
 use super::super::frame::{Frame, page};
 use super::super::review::may_review;
@@ -63,7 +63,7 @@ impl ApprovalsPage {
 
     /// Whether its files are handed out to somebody.
     fn has_files(&self, version: &PendingVersion) -> bool {
-        !matches!(version.status, VersionStatus::Rejected | VersionStatus::Quarantined)
+        version.status.is_handed_out()
     }
 
     fn decided(&self, version: &PendingVersion) -> Option<&'static str> {

@@ -15,6 +15,8 @@ pub struct Place {
     pub raw: String,
     /// The folder of the text below either, with a slash at its end if it has a name.
     pub folder: String,
+    /// The page of the text as it was written.
+    pub source: String,
 }
 
 impl Place {
@@ -26,6 +28,7 @@ impl Place {
             pages: format!("{version}/files/"),
             raw: format!("{version}/raw/"),
             folder: crate::http::pages::place::encoded(&folder),
+            source: format!("{version}/files/{}", crate::http::pages::place::encoded(file)),
         }
     }
 }

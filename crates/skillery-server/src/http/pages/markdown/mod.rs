@@ -16,8 +16,14 @@ pub use links::Place;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use quick_cache::Weighter;
 
-/// Characters that are shown of a text.
+use super::show;
+
+/// Characters of a text that are looked at.
 const MOST: usize = 256 * 1024;
+/// Bytes of HTML that are shown of a text: so many that a page around it stays light.
+const ROOM: usize = 40_000;
+/// Characters that are shown of a source, each of which may be five bytes.
+const SOURCE: usize = 8_000;
 /// Before the names of places in a text, so that none is one of the page around it.
 const PREFIX: &str = "user-content-";
 
@@ -34,7 +40,8 @@ impl Weighter<String, Rendered> for ByLength {
     }
 }
 
-/// Makes HTML of Markdown. `place` is where it stands, if it is part of a skill; otherwise it has no links of its own.
+/// Makes HTML of Markdown, as far as a page has room for it. `place` is where it stands, if it is part of a skill; otherwise it has
+/// no links of its own.
 pub fn render(text: &str, place: Option<&Place>) -> Rendered {
     let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
     let shown = &text[..end];
@@ -42,18 +49,53 @@ pub fn render(text: &str, place: Option<&Place>) -> Rendered {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
-    let mut html = match rewrite::rewrite(Parser::new_ext(shown, options), place) {
-        Some(events) => {
-            let mut html = String::with_capacity(shown.len() * 3 / 2);
-            pulldown_cmark::html::push_html(&mut html, events.into_iter());
-            cleaner(place).clean(&html).to_string()
+    let (mut html, is_whole) = match rewrite::rewrite(Parser::new_ext(shown, options), place) {
+        Some(mut events) => {
+            let count = events.len();
+            events.truncate(fitting(&events));
+            if events.is_empty() && count > 0 {
+                (beginning(shown), false)
+            } else {
+                let is_whole = events.len() == count && end == text.len();
+                let mut html = String::with_capacity(shown.len() * 3 / 2);
+                pulldown_cmark::html::push_html(&mut html, events.into_iter());
+                (cleaner(place).clean(&html).to_string(), is_whole)
+            }
         }
-        None => source(shown),
+        None => (source(shown), shown.chars().count() <= SOURCE && end == text.len()),
     };
-    if end < text.len() {
-        html += "<p>The rest is not shown here.</p>";
+    match place {
+        _ if is_whole => {}
+        Some(place) => {
+            html += &format!(
+                "<p>There is more: <a href=\"{}\">all of it as it was written</a>.</p>",
+                place.source
+            );
+        }
+        None => html += "<p>The rest is not shown here.</p>",
     }
     html.into()
+}
+
+/// How many of these events a page has room for. It ends between two of those that stand in no other.
+fn fitting(events: &[Event<'_>]) -> usize {
+    let (mut depth, mut from, mut left) = (0_usize, 0, ROOM);
+    let mut html = String::new();
+    for (at, event) in events.iter().enumerate() {
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > 0 {
+            continue;
+        }
+        html.clear();
+        pulldown_cmark::html::push_html(&mut html, events[from..=at].iter().cloned());
+        let Some(rest) = left.checked_sub(html.len()) else { return from };
+        (left, from) = (rest, at + 1);
+    }
+    events.len()
 }
 
 /// Makes HTML of what somebody says in a comment: lines are broken where they were, headings are only bold, and HTML is text. What
@@ -86,11 +128,14 @@ pub fn said(text: &str) -> Rendered {
 
 /// What is too much to be shown as its author meant it.
 fn source(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!(
-        "<p>This text is nested too deeply, or has too many parts, to be shown as a page. This is its source.</p>\
-         <pre tabindex=\"0\"><code>{text}</code></pre>"
-    )
+    let why = "<p>This text is nested too deeply, or has too many parts, to be shown as a page. This is its source.</p>";
+    why.to_owned() + &beginning(text)
+}
+
+/// The beginning of a text as it was written.
+fn beginning(text: &str) -> String {
+    let shown = show::cut(text, SOURCE).map_or(text, |(start, _)| start);
+    format!("<pre tabindex=\"0\"><code>{}</code></pre>", show::escaped(shown))
 }
 
 fn cleaner(place: Option<&Place>) -> Builder<'static> {

@@ -98,8 +98,8 @@ impl FindingsPage {
         let file =
             format!("/{}/versions/{}/files/{}", self.header.id, self.version, place::encoded(&finding.path));
         match finding.line {
-            // A page of a file has a thousand lines; a link says from where on.
-            Some(line) if line > 500 => format!("{file}?from={}#L{line}", line - 20),
+            // A page of a file has some hundred lines; a link says from where on.
+            Some(line) if line > 200 => format!("{file}?from={}#L{line}", line - 20),
             Some(line) => format!("{file}#L{line}"),
             None => file,
         }
