@@ -19,7 +19,7 @@ from orchestrator.execution.errors import RegistryError
 
 
 def test_changes_and_refusals_are_found_and_counted(configured, registry, code_file):
-    publish_skill(Skill("looked_at", code_file(CALC_CODE)), org="audited")
+    publish_skill(Skill("looked_at", code_file(CALC_CODE), "1.0.0"), org="audited")
     done = get_audit_logs(subject="audited", action="version.", outcome="allowed", limit=10)
     assert [entry["action"] for entry in done] == ["version.published"]
     assert done[0]["subject"].startswith("audited/looked_at") and done[0]["actor"]
