@@ -21,11 +21,7 @@ fn texts(told: &[String]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_that_are_added_and_changed_are_told_and_leave_a_trace() {
     let (postbox, receiver) = (Postbox::start(), Receiver::start().await);
-    let app = TestApp::with(|settings| {
-        postbox.settings(settings);
-        settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
-    })
-    .await;
+    let app = TestApp::with_mail_and_hooks(&postbox).await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.reader(&postbox, "anna").await;
     app.quiet(&postbox).await;

@@ -41,11 +41,7 @@ fn ids(first: usize, count: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn whose_receivers_never_answer_holds_up_neither_mail_nor_the_webhooks_of_others() {
     let (postbox, receiver) = (Postbox::start(), Receiver::start().await);
-    let app = TestApp::with(|settings| {
-        postbox.settings(settings);
-        settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
-    })
-    .await;
+    let app = TestApp::with_mail_and_hooks(&postbox).await;
     let (mallory, anna) =
         (app.user("mallory", &["read", "admin"]).await, app.user("anna", &["read", "admin"]).await);
     let (tarpit, arrived, _) = gate(200).await;

@@ -215,6 +215,15 @@ impl Receiver {
 }
 
 impl TestApp {
+    /// One that mails to this postbox, and whose webhooks may lead to this machine.
+    pub(in crate::tests) async fn with_mail_and_hooks(postbox: &Postbox) -> Self {
+        Self::with(|settings| {
+            postbox.settings(settings);
+            settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
+        })
+        .await
+    }
+
     /// A registry that may call webhooks on this machine.
     pub(in crate::tests) async fn with_hooks() -> Self {
         Self::with(|settings| settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()]).await

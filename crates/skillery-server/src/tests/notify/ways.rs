@@ -85,11 +85,7 @@ async fn a_first_address_is_told_on_the_page_and_each_later_one_to_the_one_befor
 #[tokio::test(flavor = "multi_thread")]
 async fn each_webhook_and_each_move_of_one_is_told_and_no_mailbox_is_filled() {
     let (postbox, receiver) = (Postbox::start(), Receiver::start().await);
-    let app = TestApp::with(|settings| {
-        postbox.settings(settings);
-        settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()];
-    })
-    .await;
+    let app = TestApp::with_mail_and_hooks(&postbox).await;
     app.publish("acme/tool", "1.0.0").await;
     let anna = app.reader(&postbox, "anna").await;
     app.quiet(&postbox).await;
