@@ -54,7 +54,11 @@ fn wants_patch(call: &Call) -> Result<bool> {
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/versions/{version}/findings", tag = "approvals",
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
-    responses((status = 200, body = FindingsResponse), (status = "default", description = "a problem", body = Problem)),
+    responses(
+        (status = 200, body = FindingsResponse),
+        (status = 403, description = "`version-quarantined`", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
 )]
 pub async fn findings(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
     json(StatusCode::OK, &review::findings(&call.app, &call.caller, id, version).await?)
