@@ -39,7 +39,11 @@ const MAX_CHARACTERS: i64 = 100_000;
         ("limit" = Option<u32>, Query, description = "rows; a page has 50 at most, and fewer where they are long"),
         ("offset" = Option<u32>, Query, description = "rows to pass over"),
     ),
-    responses((status = 200, body = CommentsResponse), (status = "default", description = "a problem", body = Problem)),
+    responses(
+        (status = 200, body = CommentsResponse),
+        (status = 403, description = "`forbidden`, for what is hidden", body = Problem),
+        (status = "default", description = "any other problem", body = Problem),
+    ),
 )]
 pub async fn list(call: &Call, id: &SkillId) -> Result<Response> {
     let page = call.page()?;
