@@ -29,7 +29,7 @@ word_enum! {
         SkillRated = "skill-rated",
         /// Somebody wrote about a skill of the user, or answered.
         CommentPosted = "comment-posted",
-        /// The rules find a warning or an error in a version that was published where the user reviews.
+        /// The rules find a warning or an error in a version of a skill of the user, or one that was published where the user reviews.
         Finding = "finding",
         /// Somebody else has changed what the user may do, or who else may act as the user.
         AccessChanged = "access-changed",

@@ -85,11 +85,15 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
     let me = |user: &String| vec![Group::User(user.clone())];
     Ok(match &entry.event {
         Event::VersionPublished { policies, .. } if policies.is_empty() => {
-            let mut rules = vec![published(entry)];
-            rules.extend(found(db, entry).await?);
-            rules
+            let groups = vec![Group::Published(None), Group::Roles(REVIEWERS)];
+            let rule = found(db, entry, groups).await?.map(|rule| rule.only_while(VersionStatus::Published));
+            [published(entry)].into_iter().chain(rule).collect()
         }
-        Event::VersionPublished { .. } => vec![asked(entry)],
+        Event::VersionPublished { version, .. } => {
+            // Its reviewers see what is found where they decide.
+            let author = vec![Group::Published(Some(version.to_string()))];
+            [asked(entry)].into_iter().chain(found(db, entry, author).await?).collect()
+        }
         Event::VersionHeld { .. } => {
             let mut rule = asked(entry);
             // Who made it wait is not who published it.
@@ -233,14 +237,11 @@ fn asked(entry: &LogEntry) -> Rule {
         .only_while(VersionStatus::Pending)
 }
 
-/// Of what waits for approval, its reviewers see what is found where they decide.
-async fn found(db: &Db, entry: &LogEntry) -> Result<Option<Rule>> {
+/// Whoever has published the version has not found it, and is told, too.
+async fn found(db: &Db, entry: &LogEntry, groups: Vec<Group>) -> Result<Option<Rule>> {
     let (Some(skill), Some(version)) = (entry.event.skill(), entry.event.version()) else { return Ok(None) };
     let worst = versions::findings(db.reader(), &skill.key(), version).await?;
-    let rule = || {
-        Rule::new(entry, NotificationKind::Finding, vec![Group::Roles(REVIEWERS)])
-            .only_while(VersionStatus::Published)
-    };
+    let rule = || Rule { skip: Vec::new(), ..Rule::new(entry, NotificationKind::Finding, groups) };
     Ok((worst >= Some(Level::Warning)).then(rule))
 }
 

@@ -354,7 +354,7 @@ async fn what_was_read_is_removed_after_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reviewers_are_told_of_what_the_rules_find() {
+async fn reviewers_and_who_published_are_told_of_what_the_rules_find() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
     let rita = app.user("rita", &["read"]).await;
@@ -373,11 +373,65 @@ async fn reviewers_are_told_of_what_the_rules_find() {
     let mut with_warning = skill("acme/tool", "1.2.0");
     with_warning["description"] = json!("Checks [that](missing.md)");
     app.post("/api/v1/skills", ADMIN, with_warning.clone()).await.is(201);
-    assert_eq!(found(&rita).await, ["1.2.0"]);
-    // What waits for approval is looked at where it is decided about.
+    for token in [&rita, ADMIN] {
+        assert_eq!(found(token).await, ["1.2.0"]);
+    }
+    // What waits for approval is looked at where it is decided about, and who published it is told.
     app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1, "role": "reviewer" })).await.is(200);
     with_warning["version"] = json!("1.3.0");
     app.post("/api/v1/skills", ADMIN, with_warning).await.is(202);
     assert_eq!(found(&rita).await, ["1.2.0"]);
-    assert!(found(&reader).await.is_empty() && found(ADMIN).await.is_empty());
+    assert_eq!(found(ADMIN).await, ["1.3.0", "1.2.0"]);
+    assert!(found(&reader).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_skill_it_is_is_told_of_what_the_rules_find_as_far_as_they_see_it() {
+    let app = TestApp::new().await;
+    app.publish("acme/other", "1.0.0").await;
+    let scopes = ["read", "publish", "admin"];
+    let (paul, pete, anna) =
+        (app.user("paul", &scopes).await, app.user("pete", &scopes).await, app.user("anna", &["read"]).await);
+    for name in ["paul", "pete"] {
+        app.member("acme", name, "publisher").await;
+    }
+    for (token, version) in [(&pete, "1.0.0"), (&paul, "1.1.0")] {
+        app.post("/api/v1/skills", token, skill("acme/tool", version)).await.is(201);
+    }
+    app.install_as(&anna, "acme/tool", "1.1.0").await;
+    let found = async |token: &str| {
+        app.tell().await;
+        let told = app.get_as(token, "/api/v1/notifications?kind=finding").await.is(200);
+        let told = told["notifications"].as_array().unwrap().clone();
+        told.iter().map(|one| one["version"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let with_warning = async |version: &str| {
+        let mut body = skill("acme/tool", version);
+        body["description"] = json!("Checks [that](missing.md)");
+        app.post("/api/v1/skills", &paul, body).await
+    };
+    with_warning("1.2.0").await.is(201);
+    for token in [&paul, &pete, ADMIN] {
+        assert_eq!(found(token).await, ["1.2.0"]);
+    }
+    // Who has it installed reads it where the version is.
+    assert!(found(&anna).await.is_empty());
+    // Who does not see the skill any more is told no more of it, and does not read what was told.
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(204);
+    app.delete("/api/v1/orgs/acme/members/pete", ADMIN).await.is(204);
+    with_warning("1.3.0").await.is(201);
+    assert!(found(&pete).await.is_empty());
+    assert_eq!(found(&paul).await, ["1.3.0", "1.2.0"]);
+    // Who wants none of it gets none.
+    app.prefer(&paul, "finding", false, "off", false).await;
+    with_warning("1.4.0").await.is(201);
+    assert_eq!(found(&paul).await, ["1.3.0", "1.2.0"]);
+    assert_eq!(found(ADMIN).await, ["1.4.0", "1.3.0", "1.2.0"]);
+    app.prefer(&paul, "finding", true, "off", false).await;
+    // What waits is seen by who published it, and by reviewers, who are asked.
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    with_warning("1.5.0").await.is(202);
+    assert_eq!(found(&paul).await, ["1.5.0", "1.3.0", "1.2.0"]);
+    assert_eq!(found(ADMIN).await, ["1.4.0", "1.3.0", "1.2.0"]);
+    assert_eq!(app.told(ADMIN).await[0], "acme/tool 1.5.0, published by paul, waits for approval");
 }

@@ -42,7 +42,7 @@ pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
         }
         NotificationKind::Finding => (
             "Findings",
-            "A version was published, where you review, in which the rules find a warning or an error.",
+            "The rules find a warning or an error in a version of a skill of yours, or one that was published where you review.",
         ),
         NotificationKind::AccessChanged => {
             ("Your access", "Your roles, tokens, keys, webhooks or addresses were changed.")
