@@ -6,7 +6,7 @@ use skillery_core::{Digest, ProblemCode, Scope};
 
 use super::DAY;
 use super::mailer::parse_address;
-use super::notice::{self, Changed};
+use super::notice::{Changed, Teller};
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::audit::{self, About};
@@ -53,7 +53,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
     let code: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
     let sealed = app.secret_key.seal(&app.environment, &context(&identity.user.id), &code)?;
     let (text, id) = (text.to_owned(), app.environment.new_id());
-    let environment = app.environment.clone();
+    let teller = Teller::of(app);
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -83,7 +83,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "mail.address-set", about).await?;
                 let (code, code_until) = (Some(Secret::new(code).hash()), now.plus_seconds(DAY));
-                notice::tell(tx, &environment, &user, Changed::AddressNamed, used.as_ref()).await?;
+                teller.tell(tx, &user, Changed::AddressNamed, used.as_ref()).await?;
                 let row = match used {
                     Some(used) => {
                         deliveries::drop_codes(tx, &user).await?;
@@ -126,7 +126,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
 pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResponse> {
     let identity = caller.require_unbound(Scope::Admin)?.clone();
     let said: Digest = Secret::new(code.trim().to_ascii_uppercase()).hash();
-    let environment = app.environment.clone();
+    let teller = Teller::of(app);
     let is_right = app
         .db
         .write(move |tx| {
@@ -142,7 +142,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
                     let about = About::of_user(&user, None);
                     audit::insert_private(tx, Some(&user), "mail.address-confirmed", about).await?;
                     let former = row.pending.is_some().then_some(&row);
-                    notice::tell(tx, &environment, &user, Changed::AddressConfirmed, former).await?;
+                    teller.tell(tx, &user, Changed::AddressConfirmed, former).await?;
                     if let Some(address) = row.pending.take() {
                         row.address = address;
                         row.unsubscribed_at = None;
@@ -166,7 +166,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
 /// Removes the caller's address. What waits to be mailed is not mailed.
 pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
     let identity = caller.require_unbound(Scope::Admin)?.clone();
-    let environment = app.environment.clone();
+    let teller = Teller::of(app);
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -175,7 +175,7 @@ pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
                 deliveries::drop_mail(tx, &user).await?;
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "mail.address-removed", about).await?;
-                notice::tell(tx, &environment, &user, Changed::AddressRemoved, Some(&row)).await?;
+                teller.tell(tx, &user, Changed::AddressRemoved, Some(&row)).await?;
                 table::remove(tx, &user).await
             })
         })

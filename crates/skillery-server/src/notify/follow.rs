@@ -208,9 +208,24 @@ impl Telling {
             None => Group::User(user.to_owned()),
         };
         let groups = vec![group];
-        let users = told::members_of(&app.db, &groups, "", &places, "", BATCH).await?;
+        let mut users: Vec<String> = Vec::new();
+        loop {
+            let after = users.last().cloned().unwrap_or_default();
+            let more = told::members_of(&app.db, &groups, "", &places, &after, BATCH).await?;
+            let is_last = more.len() < BATCH;
+            users.extend(more);
+            if is_last {
+                break;
+            }
+        }
         let rule = Rule { notification, groups, skip: Vec::new(), status: None, namespace: None };
         Self::new(app, &rule, &Known::of_places(places), &users).await
+    }
+
+    /// With the number of the log entry that tells the same.
+    pub fn logged(mut self, index: i64) -> Self {
+        self.notification.log_index = Some(index);
+        self
     }
 
     /// For those of these users who may know of it and want to.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use skillery_core::time::Time;
 use skillery_core::{NotificationDetail, NotificationKind};
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::db::deliveries::{self, Channel, NewDelivery};
 use crate::db::mail::AddressRow;
@@ -92,15 +93,40 @@ pub struct Notice {
     pub text: String,
 }
 
-/// Tells the user, on the page and at this address where it is good, in the transaction of the change.
-pub async fn tell(
+/// Who tells it, in the transaction of the change.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    environment: Environment,
+    /// Whether the registry sends mail. Where it sends none, none is made: it would wait, and be no news whenever a mail server is named.
+    has_mailer: bool,
+}
+
+impl Teller {
+    /// Of this server.
+    pub fn of(app: &App) -> Self {
+        Self { environment: app.environment.clone(), has_mailer: app.mailer.is_some() }
+    }
+
+    /// Tells the user, on the page and at this address where it is good.
+    pub async fn tell(
+        &self,
+        tx: &mut Tx,
+        user: &str,
+        changed: Changed,
+        address: Option<&AddressRow>,
+    ) -> Result<()> {
+        let address = address.filter(|address| self.has_mailer && address.is_good());
+        tell(tx, self.environment.new_id(), user, changed, address).await
+    }
+}
+
+async fn tell(
     tx: &mut Tx,
-    environment: &Environment,
+    id: String,
     user: &str,
     changed: Changed,
     address: Option<&AddressRow>,
 ) -> Result<()> {
-    let id = environment.new_id();
     let source = changed.source(tx.now, &id);
     let (detail, object) = changed.words();
     let notification = NewNotification {
@@ -117,7 +143,7 @@ pub async fn tell(
     };
     let text = notification.sentence();
     notifications::insert(tx, &notification, &[(user.to_owned(), true)], &HashMap::new()).await?;
-    let Some(address) = address.filter(|address| address.is_good()) else { return Ok(()) };
+    let Some(address) = address else { return Ok(()) };
     let since = tx.now.plus_seconds(-WINDOW);
     // What becomes of the address itself is always mailed: codes bound how often that may be.
     let is_of_webhook = matches!(

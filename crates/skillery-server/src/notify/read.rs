@@ -7,7 +7,7 @@ use skillery_core::api::{
 };
 use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
-use super::notice::{self, Changed};
+use super::notice::{Changed, Teller};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::audit::{self, About};
@@ -121,7 +121,7 @@ pub async fn set_preferences(
     if kinds.len() != request.preferences.len() {
         return Err(invalid("preferences", "`preferences` has a kind twice"));
     }
-    let ids = app.environment.clone();
+    let teller = Teller::of(app);
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -136,7 +136,7 @@ pub async fn set_preferences(
                 audit::insert_private(tx, Some(&user), "notifications.preferences-set", about).await?;
                 if is_less(before, after) {
                     let address = mail::find(tx.connection(), &user).await?;
-                    notice::tell(tx, &ids, &user, Changed::ToldLess, address.as_ref()).await?;
+                    teller.tell(tx, &user, Changed::ToldLess, address.as_ref()).await?;
                 }
                 Ok(())
             })

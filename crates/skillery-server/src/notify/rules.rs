@@ -4,12 +4,11 @@ use skillery_core::event::{Event, LogEntry, OfComment};
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
-use super::webhooks::host;
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
 use crate::db::told::{Group, REVIEWERS};
-use crate::db::{accounts, answers, keys, versions, webhooks};
+use crate::db::{accounts, answers, keys, versions};
 use crate::failure::Result;
 
 /// Who manages a namespace.
@@ -201,11 +200,7 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
                     .within(org),
             ]
         }
-        Event::WebhookAdded { webhook, namespace } => {
-            let row = webhooks::find(db.reader(), webhook).await?;
-            let host = row.map(|row| host(&row.url)).unwrap_or_default();
-            vec![of_webhook(entry, NotificationDetail::WebhookAdded, namespace).object(host)]
-        }
+        // Of one that is added, or leads elsewhere, admins are told with the change: it may lead elsewhere again before this is read.
         Event::WebhookRemoved { namespace, .. } => {
             vec![of_webhook(entry, NotificationDetail::WebhookRemoved, namespace)]
         }

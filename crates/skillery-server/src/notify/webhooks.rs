@@ -12,7 +12,7 @@ use url::Url;
 
 use super::deliver::secret_of;
 use super::follow::Telling;
-use super::notice::{self, Changed, Place};
+use super::notice::{Changed, Place, Teller};
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::audit::{self, About};
@@ -183,7 +183,8 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
         moved_at: app.environment.now(),
     };
     let namespace = request.namespace;
-    let environment = app.environment.clone();
+    let telling = leads(app, &row, &row.url, NotificationDetail::WebhookAdded).await?;
+    let (teller, environment) = (Teller::of(app), app.environment.clone());
     let row = app
         .db
         .write(move |tx| {
@@ -209,32 +210,41 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                 match namespace {
                     Some(namespace) => {
                         let (webhook, namespace) = (row.id.clone(), namespace.to_string());
-                        tx.append(Some(&actor), Event::WebhookAdded { webhook, namespace });
+                        let index = tx.append(Some(&actor), Event::WebhookAdded { webhook, namespace });
+                        if let Some(telling) = telling {
+                            telling.logged(index).insert(tx, || environment.new_id()).await?;
+                        }
                     }
                     None => {
                         audit::insert_private(tx, Some(&actor), "webhook.added", about(&row)).await?;
                         let address = mail::find(tx.connection(), &actor).await?;
                         let changed = Changed::WebhookAdded(named(&row));
-                        notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
+                        teller.tell(tx, &actor, changed, address.as_ref()).await?;
                     }
                 }
                 Ok(row)
             })
         })
         .await?;
+    app.due.tell();
     Ok(CreateWebhookResponse { secret, webhook: row.summary() })
 }
 
-/// What the admins of a namespace are told when a webhook of it leads elsewhere: it gets what is private there.
-async fn moved(app: &App, row: &WebhookRow, url: &str) -> Result<Option<Telling>> {
+/// What the admins of a namespace are told when a webhook of it is added, or leads elsewhere: it gets what is private there.
+async fn leads(
+    app: &App,
+    row: &WebhookRow,
+    url: &str,
+    detail: NotificationDetail,
+) -> Result<Option<Telling>> {
     if row.namespace.is_none() {
         return Ok(None);
     }
     let now = app.environment.now();
     let notification = NewNotification {
         kind: NotificationKind::AccessChanged,
-        source: format!("webhook-moved:{}:{}", row.id, app.environment.new_id()),
-        detail: Some(NotificationDetail::WebhookChanged),
+        source: format!("{detail}:{}:{}", row.id, app.environment.new_id()),
+        detail: Some(detail),
         skill: None,
         version: None,
         namespace: row.namespace.clone(),
@@ -257,9 +267,9 @@ pub async fn update(
 ) -> Result<Webhook> {
     let (identity, row) = visible(app, caller, id).await?;
     let url = request.url.as_deref().map(|url| checked(app, url)).transpose()?;
-    let environment = app.environment.clone();
+    let (teller, environment) = (Teller::of(app), app.environment.clone());
     let telling = match &url {
-        Some(url) => moved(app, &row, url).await?,
+        Some(url) => leads(app, &row, url, NotificationDetail::WebhookChanged).await?,
         None => None,
     };
     let changed = app
@@ -302,7 +312,7 @@ pub async fn update(
                         true => Changed::WebhookMoved(named(&row)),
                         false => Changed::WebhookEdited(named(&row)),
                     };
-                    notice::tell(tx, &environment, &actor, changed, address.as_ref()).await?;
+                    teller.tell(tx, &actor, changed, address.as_ref()).await?;
                 } else if let Some(telling) = telling.filter(|_| is_moved) {
                     telling.insert(tx, || environment.new_id()).await?;
                 }
@@ -317,7 +327,7 @@ pub async fn update(
 /// Removes a webhook. What waits for it is not sent.
 pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
     let (identity, row) = visible(app, caller, id).await?;
-    let environment = app.environment.clone();
+    let teller = Teller::of(app);
     app.db
         .write(move |tx| {
             Box::pin(async move {
@@ -334,7 +344,7 @@ pub async fn remove(app: &App, caller: &Caller, id: &str) -> Result<()> {
                         audit::insert_private(tx, Some(&actor), "webhook.removed", about(&row)).await?;
                         let address = mail::find(tx.connection(), &actor).await?;
                         let changed = Changed::WebhookRemoved(named(&row));
-                        notice::tell(tx, &environment, &actor, changed, address.as_ref()).await
+                        teller.tell(tx, &actor, changed, address.as_ref()).await
                     }
                 }
             })

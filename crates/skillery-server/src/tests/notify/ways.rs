@@ -142,6 +142,7 @@ async fn admins_of_a_namespace_hear_of_its_webhooks() {
     for (name, role) in [("ada", "admin"), ("bert", "admin"), ("paul", "publisher")] {
         app.member("acme", name, role).await;
     }
+    app.tell().await;
     let request = json!({ "url": receiver.url(), "namespace": "acme/deep" });
     let hook = app.hook(&bert, request.clone()).await;
     // Who has made it may be nobody but whoever has the token.
@@ -170,6 +171,34 @@ async fn admins_of_a_namespace_hear_of_its_webhooks() {
     )
     .await;
     app.post(HOOKS, &bert, request).await.fails(422, "invalid-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_webhook_led_when_it_was_added_is_told_wherever_it_leads_by_then() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (ada, bert) = (app.user("ada", &["read"]).await, app.user("bert", &["read", "admin"]).await);
+    for name in ["ada", "bert"] {
+        app.member("acme", name, "admin").await;
+    }
+    app.tell().await;
+    let request = json!({ "url": "https://thief.example/hook", "namespace": "acme" });
+    let hook = app.hook(&bert, request).await;
+    let index = app.log().await.pop().unwrap()["index"].clone();
+    app.change(&bert, &hook, json!({ "url": "https://hooks.example.org/" })).await.is(200);
+    app.delete(&own(&hook), &bert).await.is(204);
+    for token in [&ada, &bert] {
+        assert_eq!(
+            app.told(token).await[..3],
+            [
+                "a webhook of acme was removed",
+                "a webhook of acme leads to hooks.example.org now",
+                "a webhook to thief.example was added, which is sent what happens in acme",
+            ]
+        );
+    }
+    let added = app.notifications(&ada).await["notifications"][2].clone();
+    assert_eq!((&added["detail"], &added["log_index"]), (&json!("webhook-added"), &index));
 }
 
 #[tokio::test(flavor = "multi_thread")]
