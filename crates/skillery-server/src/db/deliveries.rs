@@ -155,6 +155,8 @@ pub struct Taken {
     pub body: Option<String>,
     /// How often it was tried, with this time.
     pub attempts: i64,
+    /// When it was made.
+    pub created_at: Time,
 }
 
 /// Takes those of these that are still due, until `until`: whoever has not said by then what became of it has lost it to others.
@@ -165,7 +167,7 @@ pub async fn take(tx: &mut Tx, owner: &str, until: Time, ids: &[String]) -> Resu
         let text = format!(
             "UPDATE deliveries SET taken_by = $1, next_at = $2, attempts = attempts + 1 \
              WHERE state = 'waiting' AND next_at <= $3 AND id IN ({}) \
-             RETURNING id, channel, user_id, webhook, notification, body, attempts",
+             RETURNING id, channel, user_id, webhook, notification, body, attempts, created_at",
             placeholders(4, piece.len())
         );
         let mut query =
@@ -182,6 +184,7 @@ pub async fn take(tx: &mut Tx, owner: &str, until: Time, ids: &[String]) -> Resu
                 notification: row.try_get(4)?,
                 body: row.try_get(5)?,
                 attempts: row.try_get(6)?,
+                created_at: Time::from_micros(row.try_get(7)?),
             });
         }
     }
@@ -236,31 +239,50 @@ pub async fn give_up(tx: &mut Tx, webhook: &str, why: &str) -> Result<()> {
 const GIVE_UP: &str = "UPDATE deliveries SET state = 'dead', error = $2, ended_at = $3, taken_by = NULL \
     WHERE webhook = $1 AND state = 'waiting' AND channel = 'webhook'";
 
+/// Mail that was made before this and still waits, at most `limit`.
+pub async fn late_mail(db: &Db, before: Time, limit: i64) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(LATE_MAIL).bind(before.micros()).bind(limit).fetch_all(db.reader()).await?)
+}
+
+const LATE_MAIL: &str =
+    "SELECT id FROM deliveries WHERE state = 'waiting' AND channel <> 'webhook' AND created_at < $1 LIMIT $2";
+
+/// This mail, as far as it waits, is dead.
+pub async fn give_up_mail(tx: &mut Tx, ids: &[String], why: &str) -> Result<()> {
+    let now = tx.now.micros();
+    for piece in pieces(ids) {
+        let text = format!(
+            "UPDATE deliveries SET state = 'dead', error = $1, ended_at = $2, taken_by = NULL, body = NULL \
+             WHERE state = 'waiting' AND id IN ({})",
+            placeholders(3, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(why.to_owned()).bind(now);
+        for id in piece {
+            query = query.bind(id.clone());
+        }
+        query.execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
 /// What waits to be mailed to this user is not mailed any more.
 pub async fn drop_mail(tx: &mut Tx, user: &str) -> Result<()> {
-    let now = tx.now.micros();
-    sqlx::query(
-        "UPDATE deliveries SET state = 'done', body = NULL, ended_at = $2, taken_by = NULL \
-         WHERE target = $1 AND state = 'waiting'",
-    )
-    .bind(format!("mail:{user}"))
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
-    Ok(())
+    drop_some(tx, user, "").await
 }
 
 /// Codes that wait to be mailed to this user are worth nothing any more.
 pub async fn drop_codes(tx: &mut Tx, user: &str) -> Result<()> {
+    drop_some(tx, user, " AND channel = 'code'").await
+}
+
+async fn drop_some(tx: &mut Tx, user: &str, which: &str) -> Result<()> {
     let now = tx.now.micros();
-    sqlx::query(
+    let text = format!(
         "UPDATE deliveries SET state = 'done', body = NULL, ended_at = $2, taken_by = NULL \
-         WHERE target = $1 AND channel = 'code' AND state = 'waiting'",
-    )
-    .bind(format!("mail:{user}"))
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
+         WHERE target = $1 AND state = 'waiting'{which}"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(format!("mail:{user}")).bind(now);
+    query.execute(tx.connection()).await?;
     Ok(())
 }
 

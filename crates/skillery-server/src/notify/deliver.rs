@@ -18,7 +18,7 @@ use skillery_core::{MailMode, NotificationDetail, NotificationKind};
 use super::follow::{Telling, body};
 use super::mailer::MailError;
 use super::notice::Notice;
-use super::{DAY, addresses, letter, webhooks};
+use super::{DAY, LATE, LATE_DAYS, addresses, letter, webhooks};
 use crate::app::App;
 use crate::db::audit;
 use crate::db::deliveries::{self, Channel, Outcome, Taken};
@@ -93,7 +93,7 @@ struct Line {
 impl Line {
     /// Takes some of what is due, each with who has it. What other servers have taken meanwhile is passed over.
     async fn take(&mut self, app: &App, way: Way, most: usize) -> Result<Vec<(String, Taken)>> {
-        // Mail waits for a mail server, however long none is named.
+        // Mail waits for a mail server, until it is late.
         if most == 0 || (way == Way::Mail && app.mailer.is_none()) {
             return Ok(Vec::new());
         }
@@ -211,6 +211,9 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
     // What there is nobody for any more is done.
     let nothing = Ok(Ended::Well(None));
     let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing };
+    if taken.created_at.plus_seconds(LATE_DAYS * DAY) <= app.environment.now() {
+        return Ok(Ended::Badly { is_final: true, status: None, reason: LATE.to_owned() });
+    }
     let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
     let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing };
     if taken.channel == Channel::Notice {
@@ -226,6 +229,9 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
     }
     let mut to = &address.address;
     let letter = if taken.channel == Channel::Code {
+        if address.code_until <= app.environment.now() {
+            return nothing;
+        }
         to = address.pending.as_ref().unwrap_or(to);
         let Some(sealed) = &taken.body else { return nothing };
         let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {

@@ -47,6 +47,9 @@ const DAY: i64 = 86_400;
 /// Days that what has arrived is kept, and what is dead.
 const DONE_DAYS: i64 = 7;
 const DEAD_DAYS: i64 = 30;
+/// Days after which mail that nobody could send is no news any more, and what is said of it.
+const LATE_DAYS: i64 = 7;
+const LATE: &str = "it was not sent, as it has waited for a week, for a mail server or for its turn";
 /// Rows that are removed in one transaction.
 const PRUNED: i64 = 500;
 
@@ -89,8 +92,25 @@ pub async fn keep_house(app: Arc<App>) {
     }
 }
 
+/// Gives up mail that is late, a few at a time. Whoever names a mail server after a year wants no mail that is a year old to be sent.
+async fn give_up_late(app: &App) -> Result<()> {
+    let before = app.environment.now().plus_seconds(-LATE_DAYS * DAY);
+    while !app.is_stopping() {
+        let late = deliveries::late_mail(&app.db, before, PRUNED).await?;
+        if late.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(mails = late.len(), "mail that has waited for a week is not sent any more");
+        let write =
+            app.db.write(move |tx| Box::pin(async move { deliveries::give_up_mail(tx, &late, LATE).await }));
+        write.await?;
+    }
+    Ok(())
+}
+
 /// Removes notifications and deliveries that are old, a few at a time.
 pub async fn prune(app: &App) -> Result<()> {
+    give_up_late(app).await?;
     let now = app.environment.now();
     let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY));
     let days = i64::from(app.settings.notification_days.max(1));

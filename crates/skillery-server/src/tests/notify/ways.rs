@@ -257,20 +257,78 @@ async fn what_a_mail_server_has_against_the_registry_is_tried_again() {
     assert_eq!(subjects(&postbox), [line("anna@example.org", "confirm this address")]);
 }
 
+/// Mail that waits or is dead: of which channel, in which state, and why.
+async fn unsent(app: &TestApp) -> Vec<(String, String, Option<String>)> {
+    let text = "SELECT channel, state, error FROM deliveries WHERE state <> 'done' AND channel <> 'webhook'";
+    sqlx::query_as(text).fetch_all(app.app.db.reader()).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn mail_waits_while_no_mail_server_is_named() {
-    let app = TestApp::new().await;
-    app.user("anna", &["read"]).await;
+async fn mail_waits_a_week_for_a_mail_server_and_is_dead_then() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let anna = app.reader(&postbox, "anna").await;
+    app.prefer(&anna, "version-published", true, "immediate", true).await;
+    app.quiet(&postbox).await;
+    app.publish("acme/tool", "1.1.0").await;
+    app.tell().await;
+    let waits = || vec![("mail".to_owned(), "waiting".to_owned(), None::<String>)];
+    assert_eq!(unsent(&app).await, waits());
+    let (mut settings, environment, folder) = app.crash().await;
+    (settings.smtp_host, settings.mail_from) = (None, None);
+    let app = TestApp::open(settings, environment, folder).await;
+    // What happens while no mail server is named stands on the page, and no mail is made that would wait for one.
+    app.hook(&anna, json!({ "url": "https://example.org/hook", "kinds": ["finding"] })).await;
+    app.publish("acme/tool", "1.2.0").await;
+    assert_eq!(
+        app.told(&anna).await[..2],
+        [
+            "acme/tool 1.2.0 was published",
+            "a webhook to example.org was added, which is sent what you are told"
+        ]
+    );
+    assert_eq!(unsent(&app).await, waits());
+    app.wait(7 * 86_400 - 60);
+    notify::prune(&app.app).await.unwrap();
+    assert_eq!(unsent(&app).await, waits());
+    app.wait(120);
+    notify::prune(&app.app).await.unwrap();
+    let dead = unsent(&app).await;
+    assert_eq!((dead.len(), dead[0].1.as_str()), (1, "dead"));
+    assert!(dead[0].2.as_ref().unwrap().contains("has waited for a week"), "{dead:?}");
+    let page = Browser::signed_in(&app, ADMIN).await.page("/admin/jobs").await;
+    assert!(
+        page.contains("<td>mail</td><td data-name=\"Waits\">0</td><td data-name=\"Dead\">1</td>"),
+        "{page}"
+    );
+    // A mail server that is named before that is found out is sent none of it, either.
     app.tamper(
-        "INSERT INTO deliveries (id, channel, user_id, kind, source, target, state, attempts, next_at, created_at) \
-         SELECT 'x', 'mail', id, 'finding', 'mail:x', 'mail:' || id, 'waiting', 0, 0, 0 FROM users WHERE name = 'anna'"
+        "UPDATE deliveries SET state = 'waiting', error = NULL, ended_at = NULL WHERE state = 'dead'"
             .to_owned(),
     )
     .await;
-    assert!(!notify::deliver_due(&app.app).await.unwrap());
-    let state: String =
-        sqlx::query_scalar("SELECT state FROM deliveries").fetch_one(app.app.db.reader()).await.unwrap();
-    assert_eq!(state, "waiting");
+    let (mut settings, environment, folder) = app.crash().await;
+    postbox.settings(&mut settings);
+    let app = TestApp::open(settings, environment, folder).await;
+    app.send_due().await;
+    assert_eq!((unsent(&app).await, postbox.take().len()), (dead, 0));
+    app.publish("acme/tool", "1.3.0").await;
+    app.tell().await;
+    app.wait(31);
+    app.send_due().await;
+    assert_eq!(subjects(&postbox), [line("anna@example.org", "acme/tool 1.3.0 was published")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_is_good_no_more_is_not_mailed() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    app.wait(86_400);
+    app.send_due().await;
+    assert!(postbox.take().is_empty() && unsent(&app).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
