@@ -170,17 +170,20 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
     let mut text = "n.user_id = $1".to_owned();
     if !looker.is_admin {
         // Keys of namespaces have no letter that `LIKE` takes for another.
-        let role = |more: &str| {
+        let role = |place: &str, more: &str| {
             format!(
                 "EXISTS (SELECT 1 FROM members m WHERE m.user_id = n.user_id AND \
-                 (s.namespace = m.namespace OR s.namespace LIKE m.namespace || '/%'){more})"
+                 ({place} = m.namespace OR {place} LIKE m.namespace || '/%'){more})"
             )
         };
+        // What happens to a namespace is told to who manages it; a role of one's own that is gone, to whose it was.
         text += &format!(
             " AND (s.key IS NULL OR s.visibility <> 'private' OR {})\
-             AND (v.version IS NULL OR v.status NOT IN ('pending', 'rejected') OR v.publisher = n.user_id OR {})",
-            role(""),
-            role(" AND m.role IN ('reviewer', 'admin', 'owner')")
+             AND (v.version IS NULL OR v.status NOT IN ('pending', 'rejected') OR v.publisher = n.user_id OR {}) \
+             AND (n.skill IS NOT NULL OR n.namespace IS NULL OR n.detail IN ('role-given', 'role-removed') OR {})",
+            role("s.namespace", ""),
+            role("s.namespace", " AND m.role IN ('reviewer', 'admin', 'owner')"),
+            role("n.namespace", " AND m.role IN ('admin', 'owner')")
         );
     }
     if !looker.within.is_empty() {

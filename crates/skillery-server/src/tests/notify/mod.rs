@@ -3,6 +3,7 @@
 mod changes;
 mod fair;
 mod hooks;
+mod lost;
 mod mail;
 mod outside;
 mod told;
