@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Seconds of a day.
+pub const DAY_SECONDS: i64 = 86_400;
+
 /// A moment, in microseconds since the epoch. In JSON: `2026-11-22T10:30:00.123456Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

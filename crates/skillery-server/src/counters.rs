@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use skillery_core::Version;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 
 use crate::access::Caller;
 use crate::app::App;
@@ -16,7 +16,7 @@ use crate::db::user_installs::{self, UserInstall, UserInstallKey};
 use crate::failure::Result;
 
 /// Microseconds of a day.
-pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
+pub(crate) const DAY_MICROS: i64 = DAY_SECONDS * 1_000_000;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Skills in one transaction, so that other changes do not wait long.
 const CHUNK: usize = 500;

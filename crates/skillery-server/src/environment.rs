@@ -79,6 +79,11 @@ impl Environment {
         bytes
     }
 
+    /// What hides a text in the log, for [`skillery_core::Digest::salted`]: 64 hexadecimal digits.
+    pub fn salt(&self) -> String {
+        skillery_core::Digest::of(&self.random::<32>()).to_string()
+    }
+
     /// A new id: a UUIDv7 of the current time.
     pub fn new_id(&self) -> String {
         let random: [u8; 10] = self.random();

@@ -2,14 +2,12 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_runner::{PackageSet, package_sets, prune_packages};
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Tone, counted, left, moment};
 use crate::session::Session;
-
-const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
 /// Arguments of `packages`.
 #[derive(Debug, Args)]
@@ -69,8 +67,8 @@ pub(crate) fn run(session: &Session, args: &PackagesArgs) -> CommandResult {
             })?;
         }
         PackagesCommand::Prune { unused_days } => {
-            let now = jiff::Timestamp::now().as_microsecond();
-            let since = Time::from_micros(now - i64::from(unused_days) * DAY_MICROSECONDS);
+            let now = Time::from_micros(jiff::Timestamp::now().as_microsecond());
+            let since = now.plus_seconds(-i64::from(unused_days) * DAY_SECONDS);
             let sets = prune_packages(&home, since).map_err(|error| Failure::file("clear", &home, &error))?;
             let shown = Sets { sets };
             session.output.show(&shown, |page| {

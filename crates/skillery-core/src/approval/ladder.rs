@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{AutoMark, Fact, PublishPolicy, Stage, holds, is_trusted_patch};
-use crate::time::Time;
+use crate::time::{DAY_SECONDS, Time};
 use crate::{Role, Segment};
-
-const DAY_SECONDS: i64 = 86_400;
 
 /// A policy where it is set.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use skillery_core::api::PolicyInForce;
 use skillery_core::approval::{Fact, HeldFor, Notice, Overdue};
 use skillery_core::event::Event;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_core::{Namespace, SkillId, Version, VersionStatus};
 
 use super::{demand, key_of, release_those_ready};
@@ -12,7 +12,6 @@ use crate::db::gates::{self, Gate, Gated, Turn};
 use crate::db::{Tx, approvals, versions};
 use crate::failure::Result;
 
-const DAY_SECONDS: i64 = 86_400;
 /// Versions that are read at once. Each is a change of its own.
 const TOGETHER: i64 = 1_000;
 

@@ -50,7 +50,7 @@ pub async fn force(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<(
         version: version.clone(),
         digest: row.digest,
         member,
-        reason: Digest::of(format!("{salt}\n{reason}").as_bytes()),
+        reason: Digest::salted(&salt, &reason),
         policies: demand(&policies, &gate).policies(),
     };
     let (now, by, name) = (tx.now, identity.user.id.clone(), identity.user.name.clone());

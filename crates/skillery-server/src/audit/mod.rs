@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::Method;
 use axum::response::Response;
 use skillery_core::ProblemCode;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 
 use crate::app::App;
 use crate::db::audit::{self as table, About, Denied, Origins};
@@ -348,7 +348,7 @@ const FORGOTTEN: i64 = 1_000;
 pub async fn prune(app: &App) -> Result<()> {
     let settings = &app.settings.audit;
     let now = app.environment.now();
-    let ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
+    let ago = |days: u32| now.plus_seconds(-i64::from(days) * DAY_SECONDS);
     let old = ago(settings.denied_days);
     let until = table::beyond(&app.db, settings.denied_rows).await?.map_or(old, |many| many.max(old));
     while !app.is_stopping() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use skillery_core::Namespace;
 use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditRelease, AuditReport};
 use skillery_core::event::Event;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 
 use super::read::Asked;
 use crate::app::App;
@@ -14,7 +14,6 @@ use crate::failure::Result;
 
 /// Rows of each list.
 const ROWS: usize = 200;
-const SECONDS_OF_DAY: i64 = 86_400;
 /// Who is not signed in and comes from an address that is not shown.
 const UNKNOWN: &str = "(not signed in)";
 /// The kind of change that goes around a policy.
@@ -30,7 +29,7 @@ pub async fn report(
     // It reads all rows of these days, some of them thirteen times: a few reports at a time, however many ask.
     let _turn = app.auditing.turn().await?;
     let to = app.environment.now();
-    let from = to.plus_seconds(-i64::from(days) * SECONDS_OF_DAY);
+    let from = to.plus_seconds(-i64::from(days) * DAY_SECONDS);
     // What happens in this moment belongs to it.
     let until = Time::from_micros(to.micros().saturating_add(1));
     let all = Filter { from: Some(from), to: Some(until), ..asked.filter.clone() };

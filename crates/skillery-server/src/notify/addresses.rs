@@ -1,10 +1,10 @@
 //! Where somebody gets mail: an address is used once its owner has said the code that was mailed there.
 
 use skillery_core::api::EmailResponse;
+use skillery_core::time::DAY_SECONDS;
 use skillery_core::token::Secret;
 use skillery_core::{Digest, ProblemCode, Scope};
 
-use super::DAY;
 use super::mailer::parse_address;
 use super::notice::{Changed, Teller};
 use crate::access::Caller;
@@ -70,19 +70,19 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                     return Ok(());
                 }
                 let now = tx.now;
-                let since = now.plus_seconds(-DAY);
+                let since = now.plus_seconds(-DAY_SECONDS);
                 let (codes, first) = table::codes_since(tx, &user, &text, since).await?;
                 if codes >= MAX_CODES {
                     let detail = "so many codes were mailed for this user, or to this address, today";
                     let problem = skillery_core::Problem::new(ProblemCode::RateLimited, detail);
                     let first = first.unwrap_or(now).micros() - since.micros();
-                    let wait = first.div_euclid(1_000_000).clamp(0, DAY - 1) + 1;
+                    let wait = first.div_euclid(1_000_000).clamp(0, DAY_SECONDS - 1) + 1;
                     return Err(problem.with("retry_after", wait).into());
                 }
                 table::note_code(tx, &user, &text).await?;
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "mail.address-set", about).await?;
-                let (code, code_until) = (Some(Secret::new(code).hash()), now.plus_seconds(DAY));
+                let (code, code_until) = (Some(Secret::new(code).hash()), now.plus_seconds(DAY_SECONDS));
                 teller.tell(tx, &user, Changed::AddressNamed, used.as_ref()).await?;
                 let row = match used {
                     Some(used) => {

@@ -12,13 +12,13 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use skillery_core::api::DeliveryState;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_core::{MailMode, NotificationDetail, NotificationKind};
 
 use super::follow::{Telling, body};
 use super::mailer::MailError;
 use super::notice::Notice;
-use super::{DAY, LATE, LATE_DAYS, addresses, letter, webhooks};
+use super::{LATE, LATE_DAYS, addresses, letter, webhooks};
 use crate::app::App;
 use crate::db::audit;
 use crate::db::deliveries::{self, Channel, Outcome, Taken};
@@ -211,7 +211,7 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
     // What there is nobody for any more is done.
     let nothing = Ok(Ended::Well(None));
     let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing };
-    if taken.created_at.plus_seconds(LATE_DAYS * DAY) <= app.environment.now() {
+    if taken.created_at.plus_seconds(LATE_DAYS * DAY_SECONDS) <= app.environment.now() {
         return Ok(Ended::Badly { is_final: true, status: None, reason: LATE.to_owned() });
     }
     let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
@@ -362,7 +362,8 @@ async fn note(
 async fn failed(app: &App, hook: &WebhookRow, is_gone: bool) -> Result<()> {
     let now = app.environment.now();
     let is_over =
-        hook.failing_since.is_some_and(|since| since.plus_seconds(FAILING_DAYS * DAY) <= now) || is_gone;
+        hook.failing_since.is_some_and(|since| since.plus_seconds(FAILING_DAYS * DAY_SECONDS) <= now)
+            || is_gone;
     // Somebody may have changed it, or switched it on again, while this attempt was under way: that one has not failed.
     let seen = hook.changed_at;
     if !is_over {

@@ -4,9 +4,8 @@
 //! mails of one period, however many servers there are and wherever one of them stops.
 
 use skillery_core::MailMode;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 
-use super::DAY;
 use super::follow::kinds_of;
 use crate::app::App;
 use crate::db::deliveries::{self, Channel, NewDelivery};
@@ -38,7 +37,7 @@ pub async fn digests(app: &App) -> Result<()> {
 /// The number of the period that has begun last, which is mailed once it has.
 fn period(mode: MailMode, now: Time, hour: u8) -> i64 {
     let seconds = now.micros().div_euclid(1_000_000) - i64::from(hour) * 3_600;
-    let days = seconds.div_euclid(DAY);
+    let days = seconds.div_euclid(DAY_SECONDS);
     if mode == MailMode::Weekly { (days - MONDAY).div_euclid(7) } else { days }
 }
 

@@ -19,6 +19,7 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
+use skillery_core::time::DAY_SECONDS;
 use tokio::sync::Notify;
 
 pub use addresses::{address, confirm, remove_address, set_address, unsubscribe};
@@ -43,7 +44,6 @@ use crate::jobs::Job;
 
 /// How often digests and old rows are looked for.
 const TURN: Duration = Duration::from_secs(60);
-const DAY: i64 = 86_400;
 /// Days that what has arrived is kept, and what is dead.
 const DONE_DAYS: i64 = 7;
 const DEAD_DAYS: i64 = 30;
@@ -94,7 +94,7 @@ pub async fn keep_house(app: Arc<App>) {
 
 /// Gives up mail that is late, a few at a time. Whoever names a mail server after a year wants no mail that is a year old to be sent.
 async fn give_up_late(app: &App) -> Result<()> {
-    let before = app.environment.now().plus_seconds(-LATE_DAYS * DAY);
+    let before = app.environment.now().plus_seconds(-LATE_DAYS * DAY_SECONDS);
     while !app.is_stopping() {
         let late = deliveries::late_mail(&app.db, before, PRUNED).await?;
         if late.is_empty() {
@@ -112,7 +112,7 @@ async fn give_up_late(app: &App) -> Result<()> {
 pub async fn prune(app: &App) -> Result<()> {
     give_up_late(app).await?;
     let now = app.environment.now();
-    let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY));
+    let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY_SECONDS));
     let days = i64::from(app.settings.notification_days.max(1));
     let (read, any, done, dead) = (before(days), before(days * 4), before(DONE_DAYS), before(DEAD_DAYS));
     // What is kept is gone through once, and not again for each piece: it is looked for before the change, from where that was.

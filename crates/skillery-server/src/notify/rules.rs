@@ -4,6 +4,7 @@ use skillery_core::event::{Event, LogEntry, OfComment};
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
 
+use crate::counters::day_of;
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
@@ -13,9 +14,6 @@ use crate::failure::Result;
 
 /// Who manages a namespace.
 pub const ADMINS: &[&str] = &["admin", "owner"];
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
 
 /// Some who are told of something.
 #[derive(Debug, Clone)]
@@ -166,7 +164,7 @@ pub async fn of(db: &Db, entry: &LogEntry) -> Result<Vec<Rule>> {
             let mut rule = Rule::new(entry, NotificationKind::CommentPosted, me(user))
                 .detail(NotificationDetail::ReviewAnswered);
             // Who changes an answer again and again has answered once that day.
-            let day = entry.time.micros().div_euclid(DAY);
+            let day = day_of(entry.time);
             rule.notification.source = format!("answered:{key}:{user}:{day}");
             if is_there { vec![rule] } else { Vec::new() }
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use skillery_core::ProblemCode;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use url::Url;
 
 use super::keys::{Key, parse_keys};
@@ -21,7 +21,7 @@ use crate::failure::{Failure, Result};
 /// Seconds after which keys are asked for again.
 const FRESH_SECONDS: i64 = 3_600;
 /// Seconds for which keys are used while their issuer does not answer.
-const STALE_SECONDS: i64 = 86_400;
+const STALE_SECONDS: i64 = DAY_SECONDS;
 /// Seconds between two questions for keys.
 const PAUSE_SECONDS: i64 = 60;
 /// The same while none are known: then nobody can do anything.

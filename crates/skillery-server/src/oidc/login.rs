@@ -7,7 +7,7 @@
 use serde_json::Value;
 use skillery_core::api::{CreateTokenResponse, PollLoginResponse, StartLoginRequest, StartLoginResponse};
 use skillery_core::event::Event;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_core::token::{self, Secret, TokenKind};
 use skillery_core::{Digest, ProblemCode, Scope, Segment};
 
@@ -25,7 +25,6 @@ use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::oidc::{self, PendingLogin};
 use crate::failure::{Failure, Result};
 
-const DAY_SECONDS: i64 = 86_400;
 /// Seconds that a person's identity token may be good for. It is used the moment that it is issued.
 const LIFETIME_SECONDS: i64 = DAY_SECONDS;
 /// Characters of what a provider calls an account.

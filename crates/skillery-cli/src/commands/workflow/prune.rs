@@ -2,14 +2,12 @@
 
 use clap::Args;
 use serde::Serialize;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 
 use super::history;
 use crate::failure::{CommandResult, Exit};
 use crate::output::{Line, counted};
 use crate::session::Session;
-
-const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 /// Arguments of `workflow prune`.
 #[derive(Debug, Args)]

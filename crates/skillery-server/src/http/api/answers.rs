@@ -113,7 +113,7 @@ pub async fn answer(
     caller.require(Scope::Publish)?;
     let text = checked(app, text)?;
     let wanted = Wanted::of(app, caller, id, reviewer, Role::Publisher).await?;
-    let salt = Digest::of(&app.environment.random::<32>()).to_string();
+    let salt = app.environment.salt();
     let limit = app.settings.limits.comments_per_minute;
     app.db
         .write(move |tx| {
@@ -122,7 +122,7 @@ pub async fn answer(
                 let user = identity.user;
                 check_rate(tx, &user.id, limit).await?;
                 table::set(tx, &key, &reviewer, &user.id, &text, &salt).await?;
-                let answer = Digest::of(format!("{salt}\n{text}").as_bytes());
+                let answer = Digest::salted(&salt, &text);
                 let event = Event::ReviewAnswered { skill: wanted.id, user: reviewer, answer };
                 tx.append(Some(&user.id), event);
                 Ok(ReviewAnswer { author: user.name, text, at: tx.now, outdated: false, salt })

@@ -331,7 +331,7 @@ pub async fn forced(
     let identity = (**caller.require_role(Scope::Admin, Role::Owner, &skill.id.namespace())?).clone();
     let most = app.settings.limits.reason_length;
     let reason = said("reason", &request.reason, most, "whoever does this says why, in `reason`")?;
-    let salt = Digest::of(&app.environment.random::<32>()).to_string();
+    let salt = app.environment.salt();
     let wanted = WantedForce { id: skill.id.clone(), version: version.clone(), reason, salt };
     app.db.write(move |tx| Box::pin(async move { force(tx, &identity, wanted).await })).await?;
     approvals_of(app, caller, &skill.id, version).await

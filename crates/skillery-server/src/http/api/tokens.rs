@@ -5,6 +5,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokensResponse};
 use skillery_core::limits::MAX_ENTRY_BYTES;
+use skillery_core::time::DAY_SECONDS;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Limits, Namespace, Problem, ProblemCode, Scope};
 
@@ -13,8 +14,6 @@ use crate::app::App;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, created, done, json};
-
-const DAY_SECONDS: i64 = 86_400;
 
 /// The caller's tokens, the newest first; an admin of the registry may look at anybody's.
 #[utoipa::path(

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use skillery_core::limits::MAX_TOKEN_LENGTH;
-use skillery_core::time::Time;
+use skillery_core::time::{DAY_SECONDS, Time};
 use skillery_core::token::{self, Secret, TokenKind};
 use skillery_core::{Digest, ProblemCode};
 
@@ -31,8 +31,6 @@ const THEME: &str = "skillery-theme";
 /// What is kept of a signing in with an account elsewhere, while the person is there.
 const AWAY: &str = "skillery-sign-in";
 const SECURE_AWAY: &str = "__Host-skillery-sign-in";
-
-const DAY_SECONDS: i64 = 86_400;
 
 fn cookie<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'headers str> {
     let pairs =
