@@ -25,6 +25,8 @@ const SECRET_PREFIX: &str = "whsec_";
 
 /// Bytes of an answer that are read at most.
 const MAX_ANSWER: usize = 512;
+/// Characters that are told of why there is no connection: a certificate for other names lists all of these.
+const MAX_REASON: usize = 300;
 
 /// Connections to addresses that others have named.
 #[derive(Default)]
@@ -193,6 +195,7 @@ fn unreachable(host: &str, error: &reqwest::Error) -> OutboundError {
         reason = cause.to_string();
         source = cause.source();
     }
+    let reason = crate::text::shown(&reason.chars().take(MAX_REASON).collect::<String>());
     OutboundError::Unreachable { host: host.to_owned(), reason }
 }
 

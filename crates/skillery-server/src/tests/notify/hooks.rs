@@ -168,6 +168,29 @@ async fn what_fails_is_tried_again_until_it_is_dead_and_can_be_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_attempt_is_signed_for_its_own_time() {
+    let receiver = Receiver::start().await;
+    let (app, anna, hook) = hooked(&receiver).await;
+    receiver.answers(500, "");
+    let id = app.try_out(&anna, &hook).await;
+    app.send_due().await;
+    app.wait(60);
+    app.send_due().await;
+    let requests = receiver.take();
+    assert_eq!(requests.len(), 2);
+    let header = |number: usize, name: &str| requests[number].1[name].to_str().unwrap().to_owned();
+    let time = |number: usize| header(number, "webhook-timestamp").parse::<i64>().unwrap();
+    assert_eq!([id.clone(), id], [json!(header(0, "webhook-id")), json!(header(1, "webhook-id"))]);
+    assert_eq!(time(1) - time(0), 60);
+    assert_ne!(header(0, "webhook-signature"), header(1, "webhook-signature"));
+    // Nothing of the registry goes with it that receivers are not told of.
+    for (_, headers, _) in &requests {
+        let names: Vec<&str> = headers.keys().map(axum::http::HeaderName::as_str).collect();
+        assert!(!names.iter().any(|name| ["cookie", "authorization", "referer"].contains(name)), "{names:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_only_fails_for_days_is_switched_off_and_its_owner_is_told() {
     let receiver = Receiver::start().await;
     let (app, anna, hook) = hooked(&receiver).await;

@@ -1,6 +1,7 @@
 //! Mail, from a real connection to a real mail server.
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
 use mailin_embedded::SslConfig;
 use serde_json::json;
 use skillery_core::token::Secret;
@@ -248,7 +249,16 @@ async fn what_happens_together_is_one_mail_and_one_click_stops_them_all() {
 
     app.publish("acme/tool", "1.4.0").await;
     app.tell().await;
-    assert_eq!(app.call(Method::POST, &path, "", None).await.status, 200);
+    // As mail programs ask for it (RFC 8058), from wherever they are.
+    let click = Request::builder()
+        .method(Method::POST)
+        .uri(path.as_str())
+        .header("host", "127.0.0.1:8700")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::from("List-Unsubscribe=One-Click"))
+        .unwrap();
+    assert_eq!(app.send(click).await.status, 200);
     app.wait(60);
     app.send_due().await;
     assert!(postbox.take().is_empty());

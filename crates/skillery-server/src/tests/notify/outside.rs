@@ -17,6 +17,9 @@ async fn addresses_inside_are_refused_and_so_is_what_has_no_tls() {
         "127.1",
         "0x7f.1",
         "2130706433",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "０ｘ７ｆ．１",
         "0.0.0.0",
         "10.0.0.1",
         "172.16.0.1",
@@ -29,6 +32,8 @@ async fn addresses_inside_are_refused_and_so_is_what_has_no_tls() {
         "[::]",
         "[::ffff:127.0.0.1]",
         "[::ffff:a9fe:a9fe]",
+        "[::127.0.0.1]",
+        "[2002:7f00:1::1]",
         "[64:ff9b::7f00:1]",
         "[fe80::1]",
         "[fd00::1]",
@@ -89,6 +94,23 @@ async fn redirects_are_not_followed() {
     assert_eq!(paths, ["/hook"]);
     let one = app.get_as(&anna, &format!("{path}/deliveries")).await.is(200)["deliveries"][0].clone();
     assert_eq!((&one["state"], &one["status"]), (&json!("waiting"), &json!(307)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_listed_is_no_more_than_that() {
+    let receiver = Receiver::start().await;
+    let app = TestApp::with_hooks().await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    let add = async |host: &str| {
+        let url = format!("http://{host}:{}/hook", receiver.port);
+        app.post("/api/v1/notifications/webhooks", &anna, json!({ "url": url })).await
+    };
+    add("127.0.0.1").await.is(201);
+    // A mapped address is the same one; what a gateway would make of another is not listed by that.
+    add("[::ffff:127.0.0.1]").await.is(201);
+    for host in ["[64:ff9b::7f00:1]", "[2002:7f00:1::1]", "[::1]", "10.0.0.1", "example.org@10.0.0.1"] {
+        add(host).await.fails(422, "address-not-allowed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
