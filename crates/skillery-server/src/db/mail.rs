@@ -147,3 +147,34 @@ pub async fn reachable_after(db: &Db, after: &str, limit: i64) -> Result<Vec<(St
     .await?;
     Ok(rows.into_iter().map(|(user, at)| (user, Time::from_micros(at))).collect())
 }
+
+/// A mail that is dead.
+#[derive(Debug)]
+pub struct DeadMail {
+    /// The name of whose it was.
+    pub user: String,
+    /// What it told of, in a word.
+    pub kind: String,
+    /// Since when.
+    pub at: Time,
+    /// Why.
+    pub why: String,
+}
+
+/// The newest mails that are dead, at most `limit`.
+pub async fn dead(db: &Db, limit: i64) -> Result<Vec<DeadMail>> {
+    let rows: Vec<(String, String, i64, Option<String>)> = sqlx::query_as(
+        "SELECT u.name, d.kind, d.ended_at, d.error FROM deliveries d JOIN users u ON u.id = d.user_id WHERE d.state = 'dead' \
+         AND d.channel <> 'webhook' AND d.ended_at IS NOT NULL ORDER BY d.ended_at DESC, d.id DESC LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(db.reader())
+    .await?;
+    let dead = |(user, kind, at, why): (String, String, i64, Option<String>)| DeadMail {
+        user,
+        kind,
+        at: Time::from_micros(at),
+        why: why.unwrap_or_default(),
+    };
+    Ok(rows.into_iter().map(dead).collect())
+}

@@ -466,6 +466,33 @@ async fn digests_come_once_a_day_or_week_and_once_from_several_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_digest_has_no_more_lines_than_somebody_reads() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.reader(&postbox, "anna").await;
+    notify::digests(&app.app).await.unwrap();
+    app.quiet(&postbox).await;
+    let now = app.app.environment.now().micros();
+    app.tamper(format!(
+        "INSERT INTO notifications (id, user_id, kind, source, skill, version, namespace, at, on_page) WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) \
+         SELECT 1000 + i, (SELECT id FROM users WHERE name = 'anna'), 'version-yanked', 'x:' || i, 'acme/tool', '1.0.0', 'acme', \
+         {now}, 1 FROM n"
+    ))
+    .await;
+    app.wait(86_400);
+    notify::digests(&app.app).await.unwrap();
+    app.send_due().await;
+    let letters = postbox.take();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].header("Subject").unwrap(), "[registry.example] 60 notifications of the day");
+    let plain = letters[0].plain();
+    assert_eq!(plain.matches("* acme/tool 1.0.0 was yanked\n").count(), 50, "{plain}");
+    assert!(plain.contains("and 10 more: skillery notifications list"), "{plain}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_without_a_mail_server_says_so() {
     let app = TestApp::new().await;
     let anna = app.user("anna", &["read", "admin"]).await;

@@ -302,6 +302,10 @@ async fn mail_waits_a_week_for_a_mail_server_and_is_dead_then() {
         page.contains("<td>mail</td><td data-name=\"Waits\">0</td><td data-name=\"Dead\">1</td>"),
         "{page}"
     );
+    assert!(
+        page.contains("<td class=\"break\">anna</td>") && page.contains("has waited for a week"),
+        "{page}"
+    );
     // A mail server that is named before that is found out is sent none of it, either.
     app.tamper(
         "UPDATE deliveries SET state = 'waiting', error = NULL, ended_at = NULL WHERE state = 'dead'"

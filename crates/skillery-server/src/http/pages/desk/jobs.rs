@@ -9,11 +9,15 @@ use skillery_core::time::Time;
 use super::super::frame::{Frame, page};
 use super::super::show;
 use crate::db::deliveries::{self, Sent};
+use crate::db::mail::{self, DeadMail};
 use crate::db::{audit, cosignatures, notifications};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::ops;
 use crate::jobs::{Job, Standing};
+
+/// Dead mails that are shown, the newest.
+const DEAD: i64 = 20;
 
 struct Row {
     job: Job,
@@ -44,6 +48,7 @@ struct JobsPage {
     followers: Vec<Follower>,
     streams: Vec<Stream>,
     sent: Vec<Sent>,
+    dead: Vec<DeadMail>,
     trouble: Option<&'static str>,
     now: Time,
 }
@@ -82,6 +87,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         followers,
         streams,
         sent: sent.into(),
+        dead: mail::dead(&app.db, DEAD).await?,
         trouble: ops::trouble(app).await?,
         now: app.environment.now(),
     })
