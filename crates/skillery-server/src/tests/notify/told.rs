@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
+use super::super::pages::Browser;
 use super::{ADMIN, TestApp};
 use crate::notify;
 use crate::tests::skill;
@@ -432,6 +433,10 @@ async fn whose_skill_it_is_is_told_of_what_the_rules_find_as_far_as_they_see_it(
     app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
     with_warning("1.5.0").await.is(202);
     assert_eq!(found(&paul).await, ["1.5.0", "1.3.0", "1.2.0"]);
+    let mut browser = Browser::signed_in(&app, &paul).await;
+    let findings = "/acme/tool/versions/1.5.0/findings";
+    assert!(browser.page("/account/notifications").await.contains(&format!("href=\"{findings}\"")));
+    assert!(browser.page(findings).await.contains("missing.md"));
     assert_eq!(found(ADMIN).await, ["1.4.0", "1.3.0", "1.2.0"]);
     assert_eq!(app.told(ADMIN).await[0], "acme/tool 1.5.0, published by paul, waits for approval");
 }

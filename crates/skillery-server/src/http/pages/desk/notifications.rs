@@ -128,6 +128,9 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
 fn link(one: &Notification) -> Option<String> {
     if let Some(skill) = &one.skill {
         return Some(match &one.version {
+            Some(version) if one.kind == NotificationKind::Finding => {
+                format!("/{skill}/versions/{version}/findings")
+            }
             Some(version) => format!("/{skill}/versions/{version}"),
             None if one.kind == NotificationKind::SkillRated => format!("/{skill}/ratings"),
             None => format!("/{skill}"),
