@@ -78,7 +78,7 @@ impl fmt::Display for Violation {
 
 /// The form of what is kept of a [`Monitor`]: another number where entries were not looked at for all that is known now. Whoever
 /// has kept another form begins anew.
-pub const FORM: u32 = 3;
+pub const FORM: u32 = 4;
 
 /// What is known after some number of entries. It can be kept, and gone on with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -228,7 +228,7 @@ impl Monitor {
                 }
             }
             Event::OrgCreated { org } => {
-                if let Some(org) = key_of(org) {
+                if let Some(org) = found.place(org) {
                     self.bounds.made_org(org, index);
                 }
             }
@@ -244,25 +244,25 @@ impl Monitor {
                 };
             }
             Event::PublisherTrusted { namespace, user, .. } => {
-                let Some(place) = key_of(namespace) else { return };
+                let Some(place) = found.place(namespace) else { return };
                 self.must_have(actor, &place, Role::Admin, found);
                 self.builds.insert(user.clone(), (place, index));
             }
             Event::PublisherUntrusted { namespace, .. } => {
-                let Some(place) = key_of(namespace) else { return };
+                let Some(place) = found.place(namespace) else { return };
                 self.must_have(actor, &place, Role::Admin, found);
             }
             Event::MemberSet { namespace, user, role } => {
-                self.check_member(actor, namespace, user, found);
-                let Some(place) = key_of(namespace) else { return };
+                let Some(place) = found.place(namespace) else { return };
+                self.check_member(actor, &place, user, found);
                 self.bounds.changed_role(place.clone(), user, index);
                 self.roles.entry(place).or_default().insert(user.clone(), (*role, index));
             }
             Event::MemberRemoved { namespace, user } => {
+                let Some(place) = found.place(namespace) else { return };
                 if actor != Some(user) {
-                    self.check_member(actor, namespace, user, found);
+                    self.check_member(actor, &place, user, found);
                 }
-                let Some(place) = key_of(namespace) else { return };
                 let removed = self.roles.get_mut(&place).and_then(|members| members.remove(user));
                 if removed.is_none() {
                     let bound = self.bound(std::iter::once(place.as_str()), user);
@@ -274,8 +274,12 @@ impl Monitor {
                 self.bounds.changed_role(place, user, index);
             }
             Event::KeyEnrolled { key, user, org } => {
-                match (user, org.as_deref().and_then(key_of)) {
-                    (None, Some(org)) => self.must_have(actor, &org, Role::Admin, found),
+                match (user, org) {
+                    (None, Some(org)) => {
+                        if let Some(org) = found.place(org) {
+                            self.must_have(actor, &org, Role::Admin, found);
+                        }
+                    }
                     (Some(user), _) if actor != Some(user) => {
                         found.add(Rule::Key, format!("{key} of `{user}` was enrolled by somebody else"));
                     }
@@ -454,6 +458,15 @@ struct Found {
 impl Found {
     fn add(&mut self, rule: Rule, detail: String) {
         self.violations.push(Violation { index: self.index, rule, detail });
+    }
+
+    /// The key of a namespace that the entry names. One that is none is against the form.
+    fn place(&mut self, namespace: &str) -> Option<String> {
+        let place = key_of(namespace);
+        if place.is_none() {
+            self.add(Rule::Form, format!("`{namespace}` is no namespace"));
+        }
+        place
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hidden::{Said, places};
 use super::versions::VersionState;
-use super::{Found, Monitor, Rule, key_of};
+use super::{Found, Monitor, Rule};
 use crate::approval::{
     AutoMark, AutoReason, Demand, Fact, InForce, Passing, PublishPolicy, baseline, of_history,
 };
@@ -44,10 +44,7 @@ impl Monitor {
         policy: Option<&PublishPolicy>,
         found: &mut Found,
     ) {
-        let Some(place) = key_of(namespace) else {
-            found.add(Rule::Form, format!("`{namespace}` is no namespace"));
-            return;
-        };
+        let Some(place) = found.place(namespace) else { return };
         self.must_have(actor, &place, Role::Admin, found);
         if let Some(Err(error)) = policy.map(PublishPolicy::check) {
             found.add(Rule::Form, error.to_string());
@@ -73,10 +70,7 @@ impl Monitor {
         users: Option<&[String]>,
         found: &mut Found,
     ) {
-        let Some(place) = key_of(namespace) else {
-            found.add(Rule::Form, format!("`{namespace}` is no namespace"));
-            return;
-        };
+        let Some(place) = found.place(namespace) else { return };
         self.must_have(actor, &place, Role::Admin, found);
         let groups = self.groups.entry(place.clone()).or_default();
         match users {

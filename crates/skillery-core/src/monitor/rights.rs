@@ -1,7 +1,7 @@
 //! Who may do what, by the roles that entries have given.
 
 use super::hidden::places;
-use super::{Found, Monitor, Rule, key_of};
+use super::{Found, Monitor, Rule};
 use crate::Role;
 use crate::id::key_contains;
 
@@ -33,23 +33,13 @@ impl Monitor {
     }
 
     /// Roles are given and taken by admins; the first owner of an org makes itself one.
-    pub(super) fn check_member(
-        &mut self,
-        actor: Option<&str>,
-        namespace: &str,
-        user: &str,
-        found: &mut Found,
-    ) {
-        let Some(place) = key_of(namespace) else {
-            found.add(Rule::Form, format!("`{namespace}` is no namespace"));
-            return;
-        };
-        let org = place.split('/').next().unwrap_or(&place);
+    pub(super) fn check_member(&mut self, actor: Option<&str>, place: &str, user: &str, found: &mut Found) {
+        let org = place.split('/').next().unwrap_or(place);
         let below = self.roles.range(org.to_owned()..).take_while(|(known, _)| known.starts_with(org));
         let is_first =
             !below.into_iter().any(|(known, members)| key_contains(org, known) && !members.is_empty());
         if !(is_first && actor.is_some() && place == org) || user.is_empty() {
-            self.must_have(actor, &place, Role::Admin, found);
+            self.must_have(actor, place, Role::Admin, found);
         }
     }
 }

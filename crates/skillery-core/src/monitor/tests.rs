@@ -248,6 +248,27 @@ fn nobody_acts_without_the_right() {
     }
 }
 
+#[test]
+fn what_is_no_namespace_is_named_by_no_entry() {
+    let nowhere = || "a b".to_owned();
+    let cases: [(&str, Event); 9] = [
+        ("ann", Event::OrgCreated { org: nowhere() }),
+        ("ann", policies::trusted(&nowhere())),
+        ("ann", Event::PublisherUntrusted { publisher: "pub1".into(), namespace: nowhere() }),
+        ("ann", member("a b", "eve", Role::Owner)),
+        ("ann", Event::MemberRemoved { namespace: nowhere(), user: "pub".into() }),
+        ("pub", Event::MemberRemoved { namespace: nowhere(), user: "pub".into() }),
+        ("ann", Event::KeyEnrolled { key: "SHA256:k".into(), user: None, org: Some(nowhere()) }),
+        ("ann", Event::PolicyRemoved { namespace: nowhere() }),
+        ("ann", Event::GroupRemoved { namespace: nowhere(), group: "security".parse().unwrap() }),
+    ];
+    for (actor, event) in cases {
+        let mut log = Log::begun();
+        log.append(actor, event);
+        log.breaks(Rule::Form);
+    }
+}
+
 /// A registry where versions wait for approvals of two reviewers, `rita` and `rob`; with the entries of the policy and of
 /// their roles.
 fn governed() -> (Log, u64, [u64; 2]) {

@@ -125,9 +125,9 @@ fn nothing_passes_by_a_policy_that_does_not_let_it() {
     log.breaks(Rule::Approval);
 }
 
-#[test]
-fn a_build_passes_only_by_the_word_of_those_who_set_the_policy_or_of_those_above() {
-    let trusted = |namespace: &str| Event::PublisherTrusted {
+/// A build that is trusted in this namespace, as the user `bot`.
+pub(super) fn trusted(namespace: &str) -> Event {
+    Event::PublisherTrusted {
         publisher: "p".into(),
         namespace: namespace.into(),
         user: "bot".into(),
@@ -141,7 +141,11 @@ fn a_build_passes_only_by_the_word_of_those_who_set_the_policy_or_of_those_above
             reference: None,
             claims: None,
         },
-    };
+    }
+}
+
+#[test]
+fn a_build_passes_only_by_the_word_of_those_who_set_the_policy_or_of_those_above() {
     let built = |passed: AutoMark| {
         let mut event = version("1.0.0", &NEW, &[], &[passed]);
         if let Event::VersionPublished { skill, via, .. } = &mut event {
