@@ -5,6 +5,7 @@
 //! them; it remembers what later entries must fit.
 
 mod approvals;
+mod events;
 mod hidden;
 mod keys;
 mod policies;
@@ -17,18 +18,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::approvals::{Decided, Named};
 use self::hidden::{Bounds, Said};
 use self::keys::KeyState;
-use self::policies::{GroupState, PolicyState, Published};
-use self::released::{Forced, Held};
+use self::policies::{GroupState, PolicyState};
 use self::versions::VersionState;
 use crate::entry::{Entry, Leaf};
 use crate::event::Event;
 use crate::time::Time;
 use crate::tlog::Rotation;
 use crate::words::word_enum;
-use crate::{Decision, Digest, Namespace, Role, Segment, SkillId, Visibility};
+use crate::{Digest, Namespace, Role, Segment, SkillId};
 
 word_enum! {
     /// A rule of the log.
@@ -215,198 +214,8 @@ impl Monitor {
             }
             None => {}
         }
-        let actor = entry.actor.as_deref();
         self.check_owed(&entry.event, found);
-        match &entry.event {
-            Event::LogKeyRotated { note } => self.hand_over(index, note, found),
-            Event::UserCreated { user, admin } => {
-                self.bounds.made_user(user, index);
-                // Others are made by whoever trusts a build, too.
-                if *admin {
-                    self.must_be_admin(actor, found);
-                    self.admins.insert(user.clone());
-                }
-            }
-            Event::OrgCreated { org } => {
-                if let Some(org) = found.place(org) {
-                    self.bounds.made_org(org, index);
-                }
-            }
-            Event::UserDisabled { user, disabled } => {
-                // Who trusts a build no more switches its user off.
-                match self.builds.get(user).cloned() {
-                    Some((place, _)) => self.must_have(actor, &place, Role::Admin, found),
-                    None => self.must_be_admin(actor, found),
-                }
-                match disabled {
-                    true => self.disabled.insert(user.clone()),
-                    false => self.disabled.remove(user),
-                };
-            }
-            Event::PublisherTrusted { namespace, user, .. } => {
-                let Some(place) = found.place(namespace) else { return };
-                self.must_have(actor, &place, Role::Admin, found);
-                self.builds.insert(user.clone(), (place, index));
-            }
-            Event::PublisherUntrusted { namespace, .. } => {
-                let Some(place) = found.place(namespace) else { return };
-                self.must_have(actor, &place, Role::Admin, found);
-            }
-            Event::MemberSet { namespace, user, role } => {
-                let Some(place) = found.place(namespace) else { return };
-                self.check_member(actor, &place, user, found);
-                self.bounds.changed_role(place.clone(), user, index);
-                self.roles.entry(place).or_default().insert(user.clone(), (*role, index));
-            }
-            Event::MemberRemoved { namespace, user } => {
-                let Some(place) = found.place(namespace) else { return };
-                if actor != Some(user) {
-                    self.check_member(actor, &place, user, found);
-                }
-                let removed = self.roles.get_mut(&place).and_then(|members| members.remove(user));
-                if removed.is_none() {
-                    let bound = self.bound(std::iter::once(place.as_str()), user);
-                    let is_excused = self.may_be(bound, &Said::role(&place, user));
-                    if !self.excuse(is_excused) {
-                        found.add(Rule::Right, format!("`{user}` had no role in `{namespace}`"));
-                    }
-                }
-                self.bounds.changed_role(place, user, index);
-            }
-            Event::KeyEnrolled { key, user, org } => {
-                match (user, org) {
-                    (None, Some(org)) => {
-                        if let Some(org) = found.place(org) {
-                            self.must_have(actor, &org, Role::Admin, found);
-                        }
-                    }
-                    (Some(user), _) if actor != Some(user) => {
-                        found.add(Rule::Key, format!("{key} of `{user}` was enrolled by somebody else"));
-                    }
-                    _ => {}
-                }
-                self.enrol(index, key, user, org, found);
-            }
-            Event::KeyRevoked { key } => self.revoke(index, key, found),
-            Event::PolicySet { namespace, policy } => {
-                self.set_policy(index, actor, namespace, Some(policy), found);
-            }
-            Event::PolicyRemoved { namespace } => self.set_policy(index, actor, namespace, None, found),
-            Event::GroupSet { namespace, group, users } => {
-                self.set_group(index, actor, namespace, group, Some(users), found);
-            }
-            Event::GroupRemoved { namespace, group } => {
-                self.set_group(index, actor, namespace, group, None, found);
-            }
-            Event::VersionPublished {
-                skill,
-                version,
-                digest,
-                statement,
-                signatures,
-                policies,
-                facts,
-                passed,
-                via,
-                ..
-            } => {
-                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-                let facts = facts.as_deref();
-                self.check_facts(skill, version, facts, found);
-                self.check_passed(&Published { actor, skill, facts, passed, via: via.as_deref() }, found);
-                self.check_policies(&skill.namespace().key(), policies, facts, passed, found);
-                let signers = signatures.iter().map(|mark| mark.signer.clone());
-                let authors = signers.chain(actor.map(str::to_owned)).collect();
-                self.publish(skill, version, *digest, authors, entry, found);
-                if statement.is_some() == signatures.is_empty() {
-                    found.add(Rule::Signature, "a statement and signatures come together".to_owned());
-                }
-                if signatures.is_empty() {
-                    self.check_unsigned(&skill.namespace().key(), found);
-                }
-                for mark in signatures {
-                    self.check_signature(index, skill, mark, found);
-                }
-            }
-            Event::VersionSigned { skill, version, signature, .. } => {
-                self.change(skill, version, &entry.event, found);
-                self.check_signature(index, skill, signature, found);
-                self.add_author(skill, version, &signature.signer);
-            }
-            Event::VersionApproved { skill, version, digest, member, .. }
-            | Event::VersionRejected { skill, version, digest, member }
-            | Event::VersionChangesRequested { skill, version, digest, member } => {
-                self.change(skill, version, &entry.event, found);
-                let (time, digest, member) = (entry.time, *digest, *member);
-                let (decision, approval) = match &entry.event {
-                    Event::VersionApproved { groups, stages, signature, .. } => {
-                        (Decision::Approved, Some(Named { groups, stages, signature }))
-                    }
-                    Event::VersionRejected { .. } => (Decision::Rejected, None),
-                    _ => (Decision::ChangesRequested, None),
-                };
-                let decided =
-                    Decided { index, time, actor, skill, version, digest, member, decision, approval };
-                self.decide(decided, found);
-            }
-            Event::VersionReleased { skill, version, policies, approvals }
-            | Event::VersionReviewed { skill, version, policies, approvals } => {
-                let fits = self.change(skill, version, &entry.event, found);
-                match approvals.is_empty() {
-                    true => {
-                        self.must_be_admin(actor, found);
-                        self.come_back(skill, version, fits);
-                    }
-                    false if fits => {
-                        let is_again = matches!(entry.event, Event::VersionReviewed { .. });
-                        self.release(skill, version, policies, approvals, (entry.time, is_again), found);
-                    }
-                    false => {}
-                }
-            }
-            Event::VersionForced { skill, version, digest, member, policies, .. } => {
-                let fits = self.change(skill, version, &entry.event, found);
-                if fits {
-                    let (digest, member) = (*digest, *member);
-                    self.force(Forced { index, actor, skill, version, digest, member, policies }, found);
-                }
-            }
-            Event::VersionHeld { skill, version, why, policies } => {
-                let fits = self.change(skill, version, &entry.event, found);
-                if fits {
-                    self.ask_anew(skill, version, &entry.event);
-                    self.hold(Held { actor, skill, version, why: *why, policies }, found);
-                }
-            }
-            Event::VersionDue { skill, version, policies } => {
-                let fits = self.change(skill, version, &entry.event, found);
-                if fits {
-                    self.ask_anew(skill, version, &entry.event);
-                    self.fall_due(actor, skill, version, policies, found);
-                }
-            }
-            Event::VersionYanked { skill, version } => {
-                self.change(skill, version, &entry.event, found);
-                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-            }
-            Event::VersionUnyanked { skill, version } => {
-                let fits = self.change(skill, version, &entry.event, found);
-                self.must_have(actor, &skill.namespace().key(), Role::Publisher, found);
-                self.come_back(skill, version, fits);
-            }
-            Event::VersionQuarantined { skill, version } => {
-                self.change(skill, version, &entry.event, found);
-                self.must_be_admin(actor, found);
-            }
-            Event::VisibilityChanged { skill, visibility } => {
-                self.must_have(actor, &skill.namespace().key(), Role::Admin, found);
-                match visibility {
-                    Visibility::Public => self.make_public(skill),
-                    _ => drop(self.public.remove(&skill.key())),
-                }
-            }
-            _ => {}
-        }
+        self.check_event(index, entry, found);
     }
 
     fn check_chain(&mut self, index: u64, entry: &Entry, skill: &SkillId, found: &mut Found) {
