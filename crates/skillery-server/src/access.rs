@@ -72,12 +72,8 @@ impl Identity {
     /// As [`Identity::again`], where that may act as `role` in the namespace still.
     pub async fn still(&self, tx: &mut Tx, role: Role, namespace: &Namespace) -> Result<Self> {
         let identity = self.again(tx).await?;
-        let key = namespace.key();
-        check_bounds(&identity, &key)?;
-        match identity.role_in(&key) {
-            Some(held) if held >= role => Ok(identity),
-            _ => Err(forbidden(role, namespace.as_str())),
-        }
+        identity.check_acts_as(role, namespace)?;
+        Ok(identity)
     }
 
     /// Whether the token has this scope.
@@ -136,8 +132,35 @@ impl Identity {
         if self.is_site_admin() {
             return Some(Role::Owner);
         }
-        self.roles.iter().filter(|(place, _)| key_contains(place, namespace)).map(|(_, role)| *role).max()
+        self.own_role_in(namespace)
     }
+
+    /// The highest role that the user was given in the namespace with this key, there or above. Being an admin of the registry is
+    /// none.
+    pub fn own_role_in(&self, namespace: &str) -> Option<Role> {
+        highest_role(&self.roles, namespace)
+    }
+
+    /// Whether it may act as `role` in the namespace with this key: that role or a higher one is held there or above, and the token
+    /// may be used there. Which scope that takes is another question.
+    pub fn acts_as(&self, role: Role, namespace: &str) -> bool {
+        self.is_within_bounds(namespace) && self.role_in(namespace) >= Some(role)
+    }
+
+    /// [`Identity::acts_as`], with the reason why not.
+    fn check_acts_as(&self, role: Role, namespace: &Namespace) -> Result<()> {
+        let key = namespace.key();
+        check_bounds(self, &key)?;
+        match self.acts_as(role, &key) {
+            true => Ok(()),
+            false => Err(forbidden(role, namespace.as_str())),
+        }
+    }
+}
+
+/// The highest of these roles, given by namespace key, that holds in the namespace with this key.
+pub fn highest_role(roles: &[(String, Role)], namespace: &str) -> Option<Role> {
+    roles.iter().filter(|(place, _)| key_contains(place, namespace)).map(|(_, role)| *role).max()
 }
 
 /// What a caller sees, for queries that find skills of strangers and for what is kept of their answers.
@@ -244,12 +267,8 @@ impl Caller {
     /// The identity, when it may act as `role` in the namespace.
     pub fn require_role(&self, scope: Scope, role: Role, namespace: &Namespace) -> Result<&Arc<Identity>> {
         let identity = self.require(scope)?;
-        let key = namespace.key();
-        check_bounds(identity, &key)?;
-        match identity.role_in(&key) {
-            Some(held) if held >= role => Ok(identity),
-            _ => Err(forbidden(role, namespace.as_str())),
-        }
+        identity.check_acts_as(role, namespace)?;
+        Ok(identity)
     }
 
     /// The identity, when it is an admin of the registry.
@@ -267,9 +286,7 @@ impl Caller {
         match visibility {
             Visibility::Public => true,
             Visibility::Internal => reads().is_some_and(|identity| identity.is_within_bounds(namespace)),
-            Visibility::Private => reads().is_some_and(|identity| {
-                identity.is_within_bounds(namespace) && identity.role_in(namespace).is_some()
-            }),
+            Visibility::Private => reads().is_some_and(|identity| identity.acts_as(Role::Reader, namespace)),
         }
     }
 
@@ -293,9 +310,7 @@ impl Caller {
     pub fn is_member_around(&self, namespace: &str) -> bool {
         self.is_member(namespace)
             || self.identity.as_ref().is_some_and(|identity| {
-                identity.has(Scope::Read)
-                    && identity.is_within_bounds(namespace)
-                    && identity.role_in(namespace).is_some()
+                identity.has(Scope::Read) && identity.acts_as(Role::Reader, namespace)
             })
     }
 

@@ -30,7 +30,7 @@ pub fn viewer(caller: &Caller, id: &SkillId) -> Viewer {
 
 /// Whether the identity moderates what is said in the namespace with this key.
 pub fn moderates(identity: &Identity, namespace: &str) -> bool {
-    identity.is_within_bounds(namespace) && identity.role_in(namespace) >= Some(Role::Admin)
+    identity.acts_as(Role::Admin, namespace)
 }
 
 /// What a moderator says of a decision.

@@ -9,6 +9,7 @@ use skillery_core::{Role, SkillId, Version};
 
 use super::MAX_GROUPS_NAMED;
 use super::standing::{Decisions, Standing, group};
+use crate::access::highest_role;
 use crate::db::groups::{self, Membership};
 use crate::db::{Db, approvals, gates, places_of};
 use crate::failure::Result;
@@ -68,8 +69,7 @@ pub async fn asks_for(
         let policies: Vec<_> =
             places_of(&namespace)?.iter().rev().filter_map(|place| set.get(place).cloned()).collect();
         let standing = Standing::by(&known, id, gated, &policies, now);
-        let held = asked.roles.iter().filter(|(above, _)| key_contains(above, &place));
-        let role = held.map(|(_, role)| *role).max().unwrap_or(Role::Reader);
+        let role = highest_role(asked.roles, &place).unwrap_or(Role::Reader);
         let there = mine.iter().filter(|membership| key_contains(&membership.namespace, &place));
         let new = Approval {
             user: asked.user,

@@ -9,6 +9,7 @@ use skillery_core::time::Time;
 use skillery_core::{Decision, Namespace, Role, SkillId};
 
 use super::demand;
+use crate::access::highest_role;
 use crate::db::approvals::{DecisionRow, VersionKey};
 use crate::db::gates::{Gate, Gated};
 use crate::db::groups::{self, Membership};
@@ -175,9 +176,9 @@ impl Decisions {
         let place = namespace.key();
         let signers = self.signers.get(&key).map_or(&[][..], Vec::as_slice);
         let judged = |decision: &DecisionRow| {
-            let roles = self.roles.get(&decision.user).into_iter().flatten();
-            let held = roles.filter(|(above, _)| key_contains(above, &place)).map(|(_, role)| *role);
-            let role = held.max().filter(|_| !decision.is_disabled).map(|held| held.min(decision.role));
+            let roles = self.roles.get(&decision.user).map_or(&[][..], Vec::as_slice);
+            let held = highest_role(roles, &place).filter(|_| !decision.is_disabled);
+            let role = held.map(|held| held.min(decision.role));
             let is_own = is_own(&gated.publisher, signers, &decision.user, decision.log_index);
             let still = self.groups.get(&decision.user).map_or(&[][..], Vec::as_slice);
             let is_still = |named: &&Membership| {

@@ -5,7 +5,6 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use skillery_core::api::DownloadResponse;
-use skillery_core::id::key_contains;
 use skillery_core::{Problem, Scope, SkillId};
 
 use crate::cache::CachedDownload;
@@ -48,7 +47,7 @@ async fn with_secret(call: &Call, id: &SkillId, download: &CachedDownload) -> Re
     let is_member = call.caller.identity().is_some_and(|identity| {
         identity.has(Scope::Read)
             && identity.is_within_bounds(&download.namespace)
-            && identity.roles.iter().any(|(place, _)| key_contains(place, &download.namespace))
+            && identity.own_role_in(&download.namespace).is_some()
     });
     if is_member && let Some(registered) = signing_secret::of(&call.app, id).await? {
         body.put(&b",\"secret\":"[..]);

@@ -35,8 +35,7 @@ pub async fn of_namespace(
     page: Page,
 ) -> Result<MembersResponse> {
     let identity = caller.require(Scope::Read)?;
-    let key = namespace.key();
-    if !identity.is_within_bounds(&key) || identity.role_in(&key).is_none() {
+    if !identity.acts_as(Role::Reader, &namespace.key()) {
         return Err(org_not_found(namespace));
     }
     let (total, members) = orgs::members(&app.db, namespace, page.limit as i64, page.offset as i64).await?;

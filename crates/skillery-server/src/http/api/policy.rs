@@ -35,8 +35,7 @@ pub async fn of_namespace(app: &App, caller: &Caller, namespace: &Namespace) -> 
 
 fn must_be_member(caller: &Caller, namespace: &Namespace) -> Result<()> {
     let identity = caller.require(Scope::Read)?;
-    let key = namespace.key();
-    match identity.is_within_bounds(&key) && identity.role_in(&key).is_some() {
+    match identity.acts_as(Role::Reader, &namespace.key()) {
         true => Ok(()),
         false => Err(org_not_found(namespace)),
     }

@@ -8,7 +8,7 @@ use skillery_core::api::{ReasonRequest, VersionSummary};
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
-use crate::access::{Caller, Identity, check_bounds, forbidden};
+use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::approvals::come_back;
 use crate::db::{Tx, versions};
@@ -189,13 +189,8 @@ fn event(from: VersionStatus, to: VersionStatus, skill: SkillId, version: Versio
 /// Whoever may publish the skill may yank it. Who does not see it learns nothing.
 pub async fn publisher(app: &App, caller: &Caller, id: &SkillId) -> Result<()> {
     let skill = skill::find(app, caller, id).await?;
-    let identity = caller.require(Scope::Publish)?;
-    let namespace = skill.id.namespace();
-    check_bounds(identity, &namespace.key())?;
-    match identity.role_in(&namespace.key()) {
-        Some(role) if role >= Role::Publisher => Ok(()),
-        _ => Err(forbidden(Role::Publisher, namespace.as_str())),
-    }
+    caller.require_role(Scope::Publish, Role::Publisher, &skill.id.namespace())?;
+    Ok(())
 }
 
 /// The reason, when it is one that may be given.

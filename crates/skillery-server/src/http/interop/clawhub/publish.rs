@@ -247,7 +247,7 @@ async fn already(
     };
     let namespace = id.namespace().key();
     let identity = caller.require(Scope::Publish)?;
-    if !identity.is_within_bounds(&namespace) || identity.role_in(&namespace) < Some(Role::Publisher) {
+    if !identity.acts_as(Role::Publisher, &namespace) {
         return Ok(None);
     }
     let row = versions::find(app.db.reader(), &id.key(), &version).await?;

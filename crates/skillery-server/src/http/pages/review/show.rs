@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{ApprovalsResponse, VersionDetail};
 use skillery_core::approval::Notice;
-use skillery_core::id::key_contains;
 use skillery_core::time::Time;
 use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
 
@@ -344,9 +343,7 @@ async fn may(
         && caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok()
         && ((is_pending && standing.held_for.is_none()) || detail.summary.changelog.is_none());
     // The log names the role by which somebody decides: being an admin of the registry is none.
-    let key = namespace.key();
-    let held = identity.roles.iter().filter(|(place, _)| key_contains(place, &key));
-    let own = held.map(|(_, role)| *role).max();
+    let own = identity.own_role_in(&namespace.key());
     may.force =
         is_pending && own.is_some() && caller.require_role(Scope::Admin, Role::Owner, &namespace).is_ok();
     let wants_look = is_published
