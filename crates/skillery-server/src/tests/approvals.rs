@@ -23,17 +23,10 @@ pub(super) struct People {
 
 impl TestApp {
     pub(super) async fn people(&self) -> People {
-        self.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
-        let scopes = ["read", "publish", "review", "admin"];
-        let mut tokens = HashMap::new();
-        for (name, role) in
-            [("author", "publisher"), ("rita", "reviewer"), ("rob", "reviewer"), ("reader", "reader")]
-        {
-            tokens.insert(name, self.user(name, &scopes).await);
-            self.member("acme", name, role).await;
-        }
-        let mut token = |name| tokens.remove(name).unwrap();
-        People { author: token("author"), rita: token("rita"), rob: token("rob"), reader: token("reader") }
+        let people =
+            [("author", "publisher"), ("rita", "reviewer"), ("rob", "reviewer"), ("reader", "reader")];
+        let [author, rita, rob, reader] = self.staff(people).await;
+        People { author, rita, rob, reader }
     }
 
     pub(super) async fn policy(&self, namespace: &str, approvals: u32) -> Value {

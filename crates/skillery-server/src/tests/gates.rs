@@ -11,11 +11,10 @@ use skillery_core::sign::sshsig::{RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::{Decision, Digest};
 
 use super::keys::Signer;
-use super::{ADMIN, Answer, TestApp, skill};
+use super::{ADMIN, Answer, SCOPES, TestApp, skill};
 use crate::approvals::review_overdue;
 
 const DAY: i64 = 86_400;
-const SCOPES: &[&str] = &["read", "publish", "review", "admin"];
 
 /// Everybody of a company with a group `security`: `sam` and `sue`.
 struct People {
@@ -39,21 +38,16 @@ fn with(body: Value, change: Value) -> Value {
 
 impl TestApp {
     async fn company(&self) -> People {
-        self.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
-        let mut tokens = Vec::new();
-        for (name, role) in [
+        let people = [
             ("author", "publisher"),
             ("rita", "reviewer"),
             ("rob", "reviewer"),
             ("sam", "reviewer"),
             ("sue", "reviewer"),
             ("ada", "admin"),
-        ] {
-            tokens.push(self.user(name, SCOPES).await);
-            self.member("acme", name, role).await;
-        }
+        ];
+        let [author, rita, rob, sam, sue, ada] = self.staff(people).await;
         self.group(&["sam", "sue"]).await;
-        let [author, rita, rob, sam, sue, ada] = tokens.try_into().unwrap();
         People { author, rita, rob, sam, sue, ada }
     }
 

@@ -62,6 +62,8 @@ use crate::settings::Settings;
 use crate::{counters, search};
 
 pub(crate) const ADMIN: &str = "an-admin-token-of-the-tests-0123456789";
+/// What a token of a member of [`TestApp::staff`] is for.
+pub(crate) const SCOPES: &[&str] = &["read", "publish", "review", "admin"];
 /// 2026-01-02T03:04:05Z.
 const START: i64 = 1_767_323_045_000_000;
 
@@ -280,6 +282,17 @@ impl TestApp {
         self.put(&format!("/api/v1/orgs/{namespace}/members/{user}"), ADMIN, json!({ "role": role }))
             .await
             .is(200);
+    }
+
+    /// Makes the org `acme` and users with these roles in it; gives a token of each.
+    pub(crate) async fn staff<const N: usize>(&self, people: [(&str, &str); N]) -> [String; N] {
+        self.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
+        let mut tokens = Vec::with_capacity(N);
+        for (name, role) in people {
+            tokens.push(self.user(name, SCOPES).await);
+            self.member("acme", name, role).await;
+        }
+        tokens.try_into().unwrap()
     }
 
     /// Ids that a search finds, and the total.

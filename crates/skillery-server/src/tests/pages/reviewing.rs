@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 use skillery_core::bundle::BundleFile;
 
 use super::super::folders::{asked, file};
-use super::super::{ADMIN, Answer, TestApp};
+use super::super::{ADMIN, Answer, SCOPES, TestApp};
 use super::{Browser, text};
 
-const SCOPES: &[&str] = &["read", "publish", "review", "admin"];
 const EVIL: &str =
     "<script>window.ran=1</script><img src=x onerror=\"window.ran=2\">\"' onfocus=window.ran=3 x=\"";
 const EVIL_NAME: &str = "assets/'onfocus='window.ran=1'.txt";
@@ -63,20 +62,15 @@ fn second() -> Vec<BundleFile> {
 impl TestApp {
     /// A public skill with a released version, and one that waits.
     async fn reviewed(&self) -> People {
-        self.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
-        let mut tokens = Vec::new();
-        for (name, role) in [
+        let people = [
             ("author", "publisher"),
             ("rita", "reviewer"),
             ("rob", "reviewer"),
             ("reader", "reader"),
             ("owner", "owner"),
-        ] {
-            tokens.push(self.user(name, SCOPES).await);
-            self.member("acme", name, role).await;
-        }
-        tokens.push(self.user("stranger", SCOPES).await);
-        let [author, rita, rob, reader, owner, stranger] = tokens.try_into().unwrap();
+        ];
+        let [author, rita, rob, reader, owner] = self.staff(people).await;
+        let stranger = self.user("stranger", SCOPES).await;
         self.send_folder(&author, &asked("acme/tool", "1.0.0"), first()).await.is(201);
         self.demands(json!({ "approvals": 2 })).await;
         self.send_folder(&author, &asked("acme/tool", "1.1.0"), second()).await.is(202);
