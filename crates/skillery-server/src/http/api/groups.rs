@@ -10,6 +10,7 @@ use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope, Segment};
 use super::orgs::org_not_found;
 use super::policy::{Seen, is_of, own};
 use super::publishers::still_admin;
+use super::users::user_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::{accounts, approvals, groups, orgs};
@@ -63,11 +64,7 @@ pub async fn put(
                 let mut users = Vec::with_capacity(request.users.len());
                 for name in &request.users {
                     let user = accounts::user_by_name(tx.connection(), name).await?;
-                    let user = user.ok_or_else(|| {
-                        let detail = format!("there is no user `{}`", name.escape_debug());
-                        Failure::new(ProblemCode::UserNotFound, detail)
-                    })?;
-                    users.push(user.id);
+                    users.push(user.ok_or_else(|| user_not_found(name))?.id);
                 }
                 users.sort();
                 users.dedup();

@@ -7,6 +7,7 @@ use skillery_core::event::Event;
 use skillery_core::{Namespace, Problem, ProblemCode, Role, Scope};
 
 use super::orgs::org_not_found;
+use super::users::user_not_found;
 use crate::access::{Caller, Identity, check_bounds};
 use crate::app::App;
 use crate::db::{Tx, accounts, orgs};
@@ -141,9 +142,8 @@ async fn prepare(
 ) -> Result<(Identity, accounts::UserRow, Option<Role>)> {
     orgs::find(tx.connection(), &namespace.org_key()).await?.ok_or_else(|| org_not_found(namespace))?;
     let identity = identity.again(tx).await?;
-    let target = accounts::user_by_name(tx.connection(), user).await?.ok_or_else(|| {
-        Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", user.escape_debug()))
-    })?;
+    let target = accounts::user_by_name(tx.connection(), user).await?;
+    let target = target.ok_or_else(|| user_not_found(user))?;
     let before = orgs::own_role(tx, namespace, &target.id).await?;
     Ok((identity, target, before))
 }

@@ -8,6 +8,7 @@ use skillery_core::api::{CreateOrgRequest, OrgSummary, OrgsResponse};
 use skillery_core::id::key_contains;
 use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
+use super::users::user_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::orgs::OrgRow;
@@ -79,14 +80,7 @@ pub async fn make(app: &App, caller: &Caller, org: Namespace, owner: Option<&str
         Some(name) if accounts::name_key(name) != accounts::name_key(&identity.user.name) => {
             caller.require_site_admin()?;
             let found = accounts::user_by_name(app.db.reader(), name).await?;
-            found
-                .ok_or_else(|| {
-                    Failure::new(
-                        ProblemCode::UserNotFound,
-                        format!("there is no user `{}`", name.escape_debug()),
-                    )
-                })?
-                .id
+            found.ok_or_else(|| user_not_found(name))?.id
         }
         _ => actor.clone(),
     };

@@ -5,6 +5,7 @@ use skillery_core::api::LinkUserRequest;
 use skillery_core::event::Event;
 use skillery_core::{Problem, ProblemCode};
 
+use super::users::user_not_found;
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::{accounts, oidc};
@@ -41,12 +42,8 @@ pub async fn link_user(app: &App, caller: &Caller, name: &str, request: LinkUser
         .write(move |tx| {
             Box::pin(async move {
                 let actor = identity.still_site_admin(tx).await?.user.id;
-                let user = accounts::user_by_name(tx.connection(), &name).await?.ok_or_else(|| {
-                    Failure::new(
-                        ProblemCode::UserNotFound,
-                        format!("there is no user `{}`", name.escape_debug()),
-                    )
-                })?;
+                let user = accounts::user_by_name(tx.connection(), &name).await?;
+                let user = user.ok_or_else(|| user_not_found(&name))?;
                 if is_service_name(&user.name) {
                     return Err(Failure::new(ProblemCode::Forbidden, "nobody signs in as a build"));
                 }

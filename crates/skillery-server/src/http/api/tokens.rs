@@ -9,6 +9,7 @@ use skillery_core::time::DAY_SECONDS;
 use skillery_core::token::{self, TokenKind};
 use skillery_core::{Limits, Namespace, Problem, ProblemCode, Scope};
 
+use super::users::user_not_found;
 use crate::access::{Caller, Identity};
 use crate::app::App;
 use crate::db::accounts::{self, TokenRow, UserRow};
@@ -142,9 +143,7 @@ async fn whose(app: &App, identity: &Identity, name: Option<String>) -> Result<U
                     "only admins of the registry see to others' tokens",
                 ));
             }
-            accounts::user_by_name(app.db.reader(), &name).await?.ok_or_else(|| {
-                Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", name.escape_debug()))
-            })
+            accounts::user_by_name(app.db.reader(), &name).await?.ok_or_else(|| user_not_found(&name))
         }
         _ => Ok(identity.user.clone()),
     }

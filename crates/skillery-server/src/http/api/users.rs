@@ -76,6 +76,11 @@ pub async fn make(app: &App, caller: &Caller, request: CreateUserRequest) -> Res
     Ok(user.summary())
 }
 
+/// There is no such user.
+pub(super) fn user_not_found(name: &str) -> Failure {
+    Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", name.escape_debug()))
+}
+
 /// Switches a user off, so that every token of the user is refused; or on again.
 #[utoipa::path(
     patch, path = "/api/v1/users/{user}", tag = "accounts", security(("token" = ["admin"])), request_body = UpdateUserRequest,
@@ -107,12 +112,7 @@ pub async fn switch(
             Box::pin(async move {
                 let actor = identity.still_site_admin(tx).await?.user.id;
                 let found = accounts::user_by_name(tx.connection(), &name).await?;
-                let mut user = found.ok_or_else(|| {
-                    Failure::new(
-                        ProblemCode::UserNotFound,
-                        format!("there is no user `{}`", name.escape_debug()),
-                    )
-                })?;
+                let mut user = found.ok_or_else(|| user_not_found(&name))?;
                 if user.disabled_at.is_some() != request.disabled {
                     accounts::set_disabled(tx, &mut user, request.disabled).await?;
                     let event = Event::UserDisabled { user: user.id.clone(), disabled: request.disabled };
