@@ -48,6 +48,12 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// The beginning of a text that was sent, harmless enough to be repeated in an answer.
+pub fn excerpt(text: &str) -> String {
+    const LENGTH: usize = 80;
+    text.chars().take(LENGTH).flat_map(char::escape_default).collect()
+}
+
 /// What somebody says, without blanks around it: a text of at most `most` characters. `missing` tells whoever says nothing what is missing.
 pub fn said(field: &str, text: &str, most: usize, missing: &str) -> Result<String> {
     check_text(field, text, most, true)?;

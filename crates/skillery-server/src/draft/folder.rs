@@ -10,7 +10,7 @@ use skillery_core::{
     Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, SkillMd, Version, VersionStatus, Visibility,
 };
 
-use super::{Draft, check_signature, check_tags, check_url, words_of};
+use super::{Draft, check_signature, check_tags, check_url, other_digest, words_of};
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
@@ -161,12 +161,7 @@ fn fold(name: &str) -> String {
 fn check_digest(claimed: Option<&str>, actual: Digest) -> Result<()> {
     match claimed.filter(|claimed| !claimed.is_empty()) {
         Some(claimed) if claimed.parse() != Ok(actual) => {
-            let shown: String = claimed.chars().take(80).flat_map(char::escape_default).collect();
-            let problem = Problem::new(
-                ProblemCode::CodeHashMismatch,
-                format!("`digest` is {shown}, but the SHA-256 of the canonical bundle is {actual}"),
-            );
-            Err(problem.with("field", "digest").into())
+            Err(other_digest("digest", claimed, "the canonical bundle", actual))
         }
         _ => Ok(()),
     }

@@ -18,7 +18,7 @@ use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::signing::{Checked, Presented};
-use crate::text::{check_text, invalid};
+use crate::text::{check_text, excerpt, invalid};
 
 pub use folder::{bundle_problems, check as check_folder};
 
@@ -155,15 +155,15 @@ fn check_code(code: &str, code_hash: Option<&str>, limits: &Limits) -> Result<Di
     match code_hash.filter(|hash| !hash.is_empty()) {
         None => Ok(actual),
         Some(claimed) if claimed.parse() == Ok(actual) => Ok(actual),
-        Some(claimed) => {
-            let shown: String = claimed.chars().take(80).flat_map(char::escape_default).collect();
-            let problem = Problem::new(
-                ProblemCode::CodeHashMismatch,
-                format!("`code_hash` is {shown}, but the SHA-256 of `code` is {actual}"),
-            );
-            Err(problem.with("field", "code_hash").into())
-        }
+        Some(claimed) => Err(other_digest("code_hash", claimed, "`code`", actual)),
     }
+}
+
+/// The request says another digest in this field than that of what it sends.
+fn other_digest(field: &str, claimed: &str, what: &str, actual: Digest) -> Failure {
+    let shown = excerpt(claimed);
+    let detail = format!("`{field}` is {shown}, but the SHA-256 of {what} is {actual}");
+    Problem::new(ProblemCode::CodeHashMismatch, detail).with("field", field).into()
 }
 
 fn check_url(field: &str, text: Option<String>, limits: &Limits, schemes: &[&str]) -> Result<Option<String>> {

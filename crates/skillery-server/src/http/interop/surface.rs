@@ -8,6 +8,7 @@ use skillery_core::ProblemCode;
 use crate::failure::Failure;
 use crate::http::call::problem;
 use crate::settings::Surfaces;
+use crate::text::excerpt;
 
 /// A protocol of others that the registry speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Surface {
 
     /// There is nothing at this path.
     pub(super) fn not_found(self, path: &str) -> Failure {
-        let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+        let shown = excerpt(path);
         Failure::new(ProblemCode::RouteNotFound, format!("there is nothing at `{shown}`"))
     }
 

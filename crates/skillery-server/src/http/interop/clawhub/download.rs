@@ -14,6 +14,7 @@ use crate::catalog::{self, Offer};
 use crate::failure::Failure;
 use crate::http::call::{Call, invalid_parameter};
 use crate::http::etag;
+use crate::text::excerpt;
 
 /// Hands out a version. Whoever has it already is told so.
 pub async fn download(call: &Call) -> Result<Response> {
@@ -77,6 +78,6 @@ fn put_headers(
 
 /// The program asks for what it read as the latest a moment ago; what is no version is said to be none.
 pub fn bad_version(text: &str) -> Failure {
-    let shown: String = text.chars().take(80).flat_map(char::escape_default).collect();
+    let shown = excerpt(text);
     Failure::new(ProblemCode::InvalidVersion, format!("`{shown}` is no version"))
 }

@@ -31,6 +31,7 @@ pub(crate) use names::slug_of;
 use crate::failure::Failure;
 use crate::http::call::{self, Call};
 use crate::http::router::{Answered, Who};
+use crate::text::excerpt;
 use skillery_core::Scope::{Admin, Publish, Rate};
 
 /// Where the API begins: what its paths are relative to.
@@ -208,7 +209,7 @@ fn nothing(path: &str) -> Failure {
     } else if is_of(&["/skills/-/scan"]) {
         NO_SCANS.to_owned()
     } else {
-        let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+        let shown = excerpt(path);
         format!("there is nothing at `{shown}`")
     };
     Failure::new(ProblemCode::RouteNotFound, detail)

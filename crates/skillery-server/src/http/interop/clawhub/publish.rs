@@ -23,7 +23,7 @@ use crate::http::call::Call;
 use crate::http::multipart::{self, Form};
 use crate::publish::{Published, check_request, publish_bundle};
 use crate::skill::sees_version;
-use crate::text::invalid;
+use crate::text::{excerpt, invalid};
 use crate::uploads::{Spooled, Upload};
 
 /// What the program says of a version. What else it says has no counterpart here.
@@ -174,7 +174,7 @@ async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<Bundle
         return Err(not_done("a skill is not handed to another owner; publish it under that owner"));
     }
     if let Some(tag) = payload.tags.iter().find(|tag| *tag != "latest") {
-        let shown: String = tag.chars().take(80).flat_map(char::escape_default).collect();
+        let shown = excerpt(tag);
         return Err(not_done(format!(
             "the tag `{shown}` cannot be set: this registry has `latest`, which is always the highest version, and no others"
         )));
@@ -296,7 +296,7 @@ async fn staged(app: &Arc<App>, caller: &Caller, payload: &Payload) -> Result<Ve
 }
 
 fn not_there(path: &str) -> Failure {
-    let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+    let shown = excerpt(path);
     invalid("files", format!("`{shown}` was not uploaded, or too long ago; publish again"))
 }
 

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::http::call::{self, Call, invalid_parameter};
 use crate::http::interop::one_segment;
 use crate::skill::version_not_found;
+use crate::text::excerpt;
 
 /// The skill that a call is about.
 async fn asked(call: &Call, slug: &str) -> Result<SkillRow> {
@@ -136,7 +137,7 @@ pub async fn file(call: &Call, slug: &str) -> Result<Response> {
     let row = asked(call, slug).await?;
     let offer = catalog::one(&call.app, &call.caller, &row.id, &request).await?;
     let missing = || {
-        let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+        let shown = excerpt(&path);
         let detail = format!("{} {} has no file `{shown}`", offer.id, offer.row.version);
         Failure::new(ProblemCode::RouteNotFound, detail)
     };
@@ -158,7 +159,7 @@ pub fn tagged(tag: &str) -> Result<VersionRequest> {
     if tag == "latest" {
         return Ok(VersionRequest::Latest);
     }
-    let shown: String = tag.chars().take(80).flat_map(char::escape_default).collect();
+    let shown = excerpt(tag);
     let detail = format!("there is no tag `{shown}`: this registry has `latest` and no others");
     Err(Failure::new(ProblemCode::VersionNotFound, detail).into())
 }

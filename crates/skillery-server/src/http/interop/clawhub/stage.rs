@@ -17,7 +17,7 @@ use crate::blobs::BlobKey;
 use crate::db::staged::{self, StagedFile};
 use crate::failure::Failure;
 use crate::http::call::Call;
-use crate::text::invalid;
+use crate::text::{excerpt, invalid};
 use crate::uploads::{Incoming, Spooled, Upload};
 
 #[derive(Default, Deserialize)]
@@ -114,7 +114,7 @@ async fn take_in<'app>(
 }
 
 fn too_large(path: &str, limit: usize) -> Failure {
-    let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+    let shown = excerpt(path);
     let detail = format!("`{shown}` has more than {limit} bytes");
     Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit).into()
 }
