@@ -15,7 +15,7 @@ use skillery_core::api::PolicyInForce;
 use skillery_core::approval::{Approval, Demand, InForce, MAX_GROUPS_NAMED};
 use skillery_core::event::Event;
 use skillery_core::{
-    Decision, Digest, Namespace, ProblemCode, PublishPolicy, SkillId, Version, VersionRequest, VersionStatus,
+    Decision, Digest, Namespace, ProblemCode, PublishPolicy, SkillId, Version, VersionStatus,
 };
 
 use crate::access::{Identity, forbidden};
@@ -92,7 +92,7 @@ pub async fn decide(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<
     let user = identity.user.id.as_str();
     let row = versions::find(tx.connection(), &key, &version)
         .await?
-        .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(&id, &version))?;
     let policies = approvals::policies(tx.connection(), &id.namespace()).await?;
     let gate = gates::find(tx.connection(), &key, &version).await?;
     let now = tx.now;

@@ -110,6 +110,11 @@ pub fn version_not_found(id: &SkillId, request: &VersionRequest) -> Failure {
     Failure::new(ProblemCode::VersionNotFound, detail)
 }
 
+/// The skill has no such version.
+pub fn no_such_version(id: &SkillId, version: &Version) -> Failure {
+    version_not_found(id, &VersionRequest::Exact(version.clone()))
+}
+
 /// Whether the caller may know of a version in this state. Those that wait for a decision, or were refused, are for
 /// reviewers, and for whoever published them.
 pub fn sees_status(
@@ -213,7 +218,7 @@ pub async fn handed_out(
     let row = versions::find(app.db.reader(), &skill.id.key(), version)
         .await?
         .filter(|row| sees_version(caller, &skill.id.namespace().key(), row))
-        .ok_or_else(|| version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| no_such_version(&skill.id, version))?;
     warning(&skill, &row)?;
     Ok((skill, row))
 }
@@ -222,9 +227,7 @@ pub async fn handed_out(
 fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
     match row.status {
         VersionStatus::Quarantined => Err(quarantined(&skill.id, row)),
-        VersionStatus::Rejected => {
-            Err(version_not_found(&skill.id, &VersionRequest::Exact(row.version.clone())))
-        }
+        VersionStatus::Rejected => Err(no_such_version(&skill.id, &row.version)),
         VersionStatus::Published | VersionStatus::Pending | VersionStatus::Yanked => {
             Ok(said_of(&skill.id, row))
         }

@@ -2,7 +2,7 @@
 
 use skillery_core::approval::Notice;
 use skillery_core::event::Event;
-use skillery_core::{Digest, ProblemCode, Role, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Digest, ProblemCode, Role, SkillId, Version, VersionStatus};
 
 use super::{demand, no_role_of_its_own};
 use crate::access::{Identity, forbidden};
@@ -32,7 +32,7 @@ pub async fn force(tx: &mut Tx, identity: &Identity, wanted: Wanted) -> Result<(
     let user = identity.user.id.as_str();
     let row = versions::find(tx.connection(), &key, &version)
         .await?
-        .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(&id, &version))?;
     let Some((member, role)) = orgs::highest_role(tx, &id.namespace(), user).await? else {
         return Err(no_role_of_its_own(&id));
     };

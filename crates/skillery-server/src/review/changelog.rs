@@ -1,7 +1,7 @@
 //! What changed with a version, in the words of whoever publishes it.
 
 use skillery_core::api::{ChangelogRequest, VersionDetail};
-use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use crate::access::{Caller, forbidden};
 use crate::app::App;
@@ -34,7 +34,7 @@ pub async fn set(
                 let row = versions::find(tx.connection(), &key, &wanted)
                     .await?
                     .filter(|row| skill::sees_version(&seen_by, &namespace.key(), row))
-                    .ok_or_else(|| skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone())))?;
+                    .ok_or_else(|| skill::no_such_version(&id, &wanted))?;
                 // It is shown as the publisher's words.
                 let is_admin = identity.role_in(&namespace.key()).is_some_and(|role| role >= Role::Admin);
                 if row.publisher != identity.user.id && !is_admin {

@@ -4,9 +4,7 @@
 //! wrote; what a comment said before it was changed is kept, and what was taken away is hidden.
 
 use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread, ThreadsResponse};
-use skillery_core::{
-    Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus,
-};
+use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use super::file_not_found;
 use crate::access::{Caller, Identity, forbidden};
@@ -29,7 +27,7 @@ async fn seen(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Re
     let row = versions::find(app.db.reader(), &skill.id.key(), version)
         .await?
         .filter(|row| skill::sees_version(caller, &namespace.key(), row))
-        .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(&skill.id, version))?;
     Ok((skill, row))
 }
 
@@ -81,7 +79,7 @@ async fn still_seen(
     let row = versions::find(tx.connection(), &id.key(), version).await?;
     let caller = Caller::signed_in(std::sync::Arc::new(identity.clone()));
     let row = row.filter(|row| skill::sees_version(&caller, &id.namespace().key(), row));
-    let row = row.ok_or_else(|| skill::version_not_found(id, &VersionRequest::Exact(version.clone())))?;
+    let row = row.ok_or_else(|| skill::no_such_version(id, version))?;
     Ok((identity, row))
 }
 

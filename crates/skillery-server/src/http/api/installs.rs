@@ -3,14 +3,14 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::VersionInstallsResponse;
-use skillery_core::{Problem, Role, Scope, SkillId, Version, VersionRequest};
+use skillery_core::{Problem, Role, Scope, SkillId, Version};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::{user_installs, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, json};
-use crate::skill::{self, version_not_found};
+use crate::skill::{self, no_such_version};
 
 /// Which signed-in users have downloaded a version, the last first. For admins of the namespace.
 #[utoipa::path(
@@ -40,7 +40,7 @@ pub async fn of_version(
     caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace())?;
     let key = skill.id.key();
     if versions::find(app.db.reader(), &key, version).await?.is_none() {
-        return Err(version_not_found(&skill.id, &VersionRequest::Exact(version.clone())));
+        return Err(no_such_version(&skill.id, version));
     }
     let (limit, offset) = (page.limit as i64, page.offset as i64);
     let (total, installs) = user_installs::of_version(&app.db, &key, version, limit, offset).await?;

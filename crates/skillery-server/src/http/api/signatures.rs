@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{SignRequest, SignaturesResponse};
 use skillery_core::sign::author::SignatureKind;
-use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version, VersionRequest};
+use skillery_core::{Problem, ProblemCode, Role, Scope, SkillId, Version};
 
 use crate::db::skills::SkillRow;
 use crate::db::versions::VersionRow;
@@ -20,7 +20,7 @@ async fn find(call: &Call, id: &SkillId, version: &Version) -> Result<(SkillRow,
     let row = versions::find(call.app.db.reader(), &skill.id.key(), version)
         .await?
         .filter(|row| skill::sees_version(&call.caller, &namespace, row))
-        .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(&skill.id, version))?;
     Ok((skill, row))
 }
 

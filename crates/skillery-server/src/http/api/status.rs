@@ -139,7 +139,7 @@ impl Change {
             .write(move |tx| {
                 Box::pin(async move {
                     let user = self.still(tx, &identity, &id).await?.user.id;
-                    let not_found = || skill::version_not_found(&id, &VersionRequest::Exact(wanted.clone()));
+                    let not_found = || skill::no_such_version(&id, &wanted);
                     let row =
                         versions::find(tx.connection(), &row_key, &wanted).await?.ok_or_else(not_found)?;
                     if !skill::sees_version(&caller, &namespace, &row) {

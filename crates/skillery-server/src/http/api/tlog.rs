@@ -8,7 +8,7 @@ use skillery_core::api::{LogKeyResponse, LoggedEntry, OpeningsResponse, SkillLog
 use skillery_core::event::{Audience, Event};
 use skillery_core::id::key_contains;
 use skillery_core::tlog::tile::{Resource, parse_path};
-use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version, VersionRequest};
+use skillery_core::{Namespace, Problem, ProblemCode, SkillId, Version};
 
 use crate::app::App;
 use crate::db::log::HiddenEntry;
@@ -196,7 +196,7 @@ pub async fn proof(call: &Call, id: &SkillId, version: &Version) -> Result<Respo
     let row = versions::find(app.db.reader(), &skill.id.key(), version)
         .await?
         .filter(|row| skill::sees_version(&call.caller, &namespace, row))
-        .ok_or_else(|| skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(&skill.id, version))?;
     let index = u64::try_from(row.log_position).map_err(Failure::internal)?;
     let receipt = tlog::receipt(&app.db, &app.tiles, index).await?;
     Ok(text(receipt.to_string(), "no-cache"))

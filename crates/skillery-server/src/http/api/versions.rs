@@ -5,7 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{
     SignatureSummary, VersionDetail, VersionSignature, VersionSummary, VersionsResponse,
 };
-use skillery_core::{Problem, SkillId, Version, VersionRequest, signature};
+use skillery_core::{Problem, SkillId, Version, signature};
 
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -74,7 +74,7 @@ pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) 
 pub async fn detail(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
     let skill = skill::find(app, caller, id).await?;
     let namespace = skill.id.namespace().key();
-    let not_found = || skill::version_not_found(&skill.id, &VersionRequest::Exact(version.clone()));
+    let not_found = || skill::no_such_version(&skill.id, version);
     let key = skill.id.key();
     let row = table::find(app.db.reader(), &key, version)
         .await?

@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::{ApprovalsResponse, VersionDetail};
 use skillery_core::approval::Notice;
 use skillery_core::time::Time;
-use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, VersionRequest, VersionStatus};
+use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
 use super::super::desk::{Pager, Tried};
 use super::super::frame::{Frame, with_status};
@@ -196,7 +196,7 @@ pub async fn found(
     let row = skill::find(app, caller, id).await?;
     let detail = versions_api::detail(app, caller, &row.id, version).await?;
     if !may_review(caller, &row.id, &detail.summary.publisher) {
-        return Err(skill::version_not_found(&row.id, &VersionRequest::Exact(version.clone())));
+        return Err(skill::no_such_version(&row.id, version));
     }
     Ok((Header::new(row.id, row.visibility, row.latest, "version").of(version), detail))
 }
