@@ -115,6 +115,12 @@ pub fn no_such_version(id: &SkillId, version: &Version) -> Failure {
     version_not_found(id, &VersionRequest::Exact(version.clone()))
 }
 
+/// The version has no file of this path.
+pub fn file_not_found(id: &SkillId, version: &Version, path: &str) -> Failure {
+    let shown: String = path.chars().take(240).flat_map(char::escape_debug).collect();
+    Failure::new(ProblemCode::FileNotFound, format!("{id} {version} has no file `{shown}`"))
+}
+
 /// Whether the caller may know of a version in this state. Those that wait for a decision, or were refused, are for
 /// reviewers, and for whoever published them.
 pub fn sees_status(

@@ -6,7 +6,6 @@
 use skillery_core::api::{DiffSide, ReviewCommentPatch, ReviewCommentRequest, ReviewThread, ThreadsResponse};
 use skillery_core::{Limits, Problem, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
-use super::file_not_found;
 use crate::access::{Caller, Identity, forbidden};
 use crate::app::App;
 use crate::db::Tx;
@@ -171,7 +170,7 @@ async fn place(
     };
     let row = older.as_ref().unwrap_or(row);
     if !row.files.iter().any(|file| file.path == *path) {
-        return Err(file_not_found(id, &row.version, path));
+        return Err(skill::file_not_found(id, &row.version, path));
     }
     if let Some(line) = line {
         let file = skill::file(app, row, path).await?;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use skillery_core::api::{DiffEnd, DiffResponse, FindingsResponse, VersionFinding};
 use skillery_core::bundle::{self, BundleFile};
 use skillery_core::version::VersionError;
-use skillery_core::{Limits, ProblemCode, SkillId, Version};
+use skillery_core::{Limits, SkillId, Version};
 
 use self::compare::{Pair, pairs};
 use self::lines::Budget;
@@ -209,14 +209,8 @@ fn check_path(ends: &Ends, path: Option<&str>) -> Result<()> {
     let sides = ends.from.iter().chain([&ends.to]);
     match sides.flat_map(|row| &row.files).any(|file| file.path == path) {
         true => Ok(()),
-        false => Err(file_not_found(&ends.skill.id, &ends.to.version, path)),
+        false => Err(skill::file_not_found(&ends.skill.id, &ends.to.version, path)),
     }
-}
-
-/// The version has no file of this path.
-fn file_not_found(id: &SkillId, version: &Version, path: &str) -> Failure {
-    let shown: String = path.chars().take(240).flat_map(char::escape_debug).collect();
-    Failure::new(ProblemCode::FileNotFound, format!("{id} {version} has no file `{shown}`"))
 }
 
 /// What is found in a version that the caller may have: by the rules of today, whatever was found when it was published.

@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use skillery_core::{Digest, Problem, ProblemCode, SkillId, Version, VersionStatus, Visibility};
+use skillery_core::{Digest, Problem, SkillId, Version, VersionStatus, Visibility};
 
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::catalog::note_install;
 use crate::db::skills::SkillRow;
 use crate::db::versions::VersionRow;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::etag::is_known;
 use crate::http::range::{Wanted, wanted};
@@ -86,9 +86,7 @@ pub async fn bundle(call: &Call, id: &SkillId, version: &Version) -> Result<Resp
 pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> Result<Response> {
     let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
     let Some(summary) = row.files.iter().find(|file| file.path == path) else {
-        let shown: String = path.chars().take(240).flat_map(char::escape_debug).collect();
-        let detail = format!("{} {} has no file `{shown}`", skill.id, row.version);
-        return Err(Failure::new(ProblemCode::FileNotFound, detail));
+        return Err(skill::file_not_found(&skill.id, &row.version, path));
     };
     let mut headers = kept(&call.app, &skill, &row, &summary.digest);
     if is_known(&call.head.headers, &etag(&summary.digest)) {
