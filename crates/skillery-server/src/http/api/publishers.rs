@@ -7,7 +7,7 @@ use skillery_core::{Namespace, Problem, Role, Scope};
 
 use crate::access::{Caller, Identity};
 use crate::app::App;
-use crate::db::{Tx, oidc};
+use crate::db::{Tx, oidc, places_of};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, created, done, json};
 use crate::oidc::{checked, trust, untrust};
@@ -34,13 +34,7 @@ pub async fn of_namespace(
     page: Page,
 ) -> Result<PublishersResponse> {
     caller.require_role(Scope::Admin, Role::Admin, namespace)?;
-    let key = namespace.key();
-    let places: Vec<String> = key
-        .match_indices('/')
-        .map(|(end, _)| key[..end].to_owned())
-        .chain(std::iter::once(key.clone()))
-        .collect();
-    let all = oidc::publishers_in(app.db.reader(), &places).await?;
+    let all = oidc::publishers_in(app.db.reader(), &places_of(namespace)?).await?;
     let total = all.len() as u64;
     let publishers = all.into_iter().skip(page.offset).take(page.limit).collect();
     Ok(PublishersResponse { total, publishers })
