@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skillery_core::api::{BundleRequest, FileSummary};
+use skillery_core::api::BundleRequest;
 use skillery_core::bundle::{self, BundleFile, BundleProblem, SKILL_FILE};
 use skillery_core::lint::{Finding, Level, Lint, LintRule, Strictness, findings_of, lint};
 use skillery_core::script::asked_for;
@@ -10,7 +10,7 @@ use skillery_core::{
     Digest, Limits, Problem, ProblemCode, SkillId, SkillKind, SkillMd, Version, VersionStatus, Visibility,
 };
 
-use super::{Draft, check_signature, check_tags, check_url, other_digest, words_of};
+use super::{Draft, check_signature, check_tags, check_url, other_digest, summary, words_of};
 use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
@@ -50,7 +50,7 @@ pub fn check(
     let body = files.iter().find(|file| file.path == SKILL_FILE);
     let body = body.and_then(|file| SkillMd::body(&file.bytes)).unwrap_or_default();
     let words = words_of(body, BODY_LENGTH) + &words_of(&names, NAMES_LENGTH);
-    let summaries = files.iter().map(summary).collect();
+    let summaries = files.iter().map(|file| summary(file, Digest::of(&file.bytes))).collect();
     let permissions = Some(asked_for(&files, told.allowed_tools.as_deref()));
     let packed = bundle::pack(files).map_err(Failure::internal)?;
     let digest = bundle::digest(&packed);
@@ -164,15 +164,6 @@ fn check_digest(claimed: Option<&str>, actual: Digest) -> Result<()> {
             Err(other_digest("digest", claimed, "the canonical bundle", actual))
         }
         _ => Ok(()),
-    }
-}
-
-fn summary(file: &BundleFile) -> FileSummary {
-    FileSummary {
-        path: file.path.clone(),
-        size: file.bytes.len() as u64,
-        mode: if file.executable { "0755" } else { "0644" }.to_owned(),
-        digest: Digest::of(&file.bytes),
     }
 }
 

@@ -67,6 +67,10 @@ pub fn check(
     let repository = check_url("repository", request.repository, limits, &["http", "https", "git", "ssh"])?;
     let tags = check_tags(request.tags, limits)?;
     let files = bundle::from_code(&id, &version, &request.description, &license, &request.code);
+    let digest_of = |file: &BundleFile| match file.bytes == request.code.as_bytes() {
+        true => code_hash,
+        false => Digest::of(&file.bytes),
+    };
     let row = VersionRow {
         status: VersionStatus::Published,
         digest: code_hash,
@@ -81,7 +85,7 @@ pub fn check(
         repository,
         kind: SkillKind::Function,
         dependencies: Some(texts_of(&Dependencies::of_code(&request.code))),
-        files: files.iter().map(|file| summary(file, &request.code, code_hash)).collect(),
+        files: files.iter().map(|file| summary(file, digest_of(file))).collect(),
         words: words_of(&request.code, WORDS_LENGTH),
         publisher: identity.user.id.clone(),
         created_at: Default::default(),
@@ -117,13 +121,12 @@ fn check_signature(signature: Option<String>) -> Result<Option<String>> {
     }
 }
 
-fn summary(file: &BundleFile, code: &str, code_hash: Digest) -> FileSummary {
-    let is_code = file.bytes == code.as_bytes();
+fn summary(file: &BundleFile, digest: Digest) -> FileSummary {
     FileSummary {
         path: file.path.clone(),
         size: file.bytes.len() as u64,
         mode: if file.executable { "0755" } else { "0644" }.to_owned(),
-        digest: if is_code { code_hash } else { Digest::of(&file.bytes) },
+        digest,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::db::orgs;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, done};
+use crate::text::invalid;
 
 /// Registers the org's shared HMAC secret: publishes are checked against it, members get it with downloads.
 #[utoipa::path(
@@ -37,9 +38,7 @@ pub async fn register(
     let identity = caller.require_role(Scope::Admin, Role::Admin, org)?;
     let longest = app.settings.limits.text_length;
     if request.secret.is_empty() || request.secret.chars().count() > longest {
-        let problem =
-            Problem::new(ProblemCode::InvalidField, format!("`secret` must have 1 to {longest} characters"));
-        return Err(problem.with("field", "secret").into());
+        return Err(invalid("secret", format!("`secret` must have 1 to {longest} characters")));
     }
     let key = org.key();
     let sealed = app.secret_key.seal(&app.environment, &key, &request.secret)?;

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, created, done, json};
+use crate::text::invalid;
 
 /// The caller's tokens, the newest first; an admin of the registry may look at anybody's.
 #[utoipa::path(
@@ -147,10 +148,6 @@ async fn whose(app: &App, identity: &Identity, name: Option<String>) -> Result<U
         }
         _ => Ok(identity.user.clone()),
     }
-}
-
-fn invalid(field: &str, detail: String) -> Failure {
-    Problem::new(ProblemCode::InvalidField, detail).with("field", field).into()
 }
 
 fn days(request: &CreateTokenRequest, limits: &Limits) -> Result<u32> {
