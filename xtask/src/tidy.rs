@@ -10,9 +10,6 @@ use crate::shell::Say;
 /// Lines of code in one file, tests at its end not counted. Longer ones hide what they are about.
 const MAX_LINES: usize = 500;
 
-/// Files that are lists rather than code, and may be longer.
-const LONG_LISTS: &[&str] = &["crates/skillery-core/src/api.rs"];
-
 /// Which crates of ours a crate may use. Dependencies fan out from core.
 const LAYERS: &[(&str, &[&str])] = &[
     ("crates/skillery-core", &[]),
@@ -119,8 +116,7 @@ impl File {
 }
 
 fn long_files(file: &File) -> Vec<String> {
-    let counted =
-        (file.is("rs") || file.is("py")) && !file.is_test() && !LONG_LISTS.contains(&file.path.as_str());
+    let counted = (file.is("rs") || file.is("py")) && !file.is_test();
     let lines = file.code().count();
     if counted && lines > MAX_LINES { vec![format!("{} ({lines} lines)", file.path)] } else { Vec::new() }
 }
