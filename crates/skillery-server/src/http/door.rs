@@ -1,6 +1,6 @@
 //! The registry as a service: what a connection hands its requests to.
 //!
-//! Routes are matched by `router.rs` itself, as ids with slashes need it anyway; no other router stands in between.
+//! Routes are matched by `router/` itself, as ids with slashes need it anyway; no other router stands in between.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
