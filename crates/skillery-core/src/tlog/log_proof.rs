@@ -9,14 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::note::{Note, NoteError, VerifierKey};
 use super::proof::{ProofError, verify_inclusion};
-use super::{hash_line, parse_decimal, parse_hash};
+use super::{hash_line, parse_decimal, parse_hashes};
 use crate::Digest;
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 /// Bytes of extra data at most.
 const MAX_EXTRA: usize = 64 * 1_024;
-/// Hashes of a proof of inclusion at most: a tree of 2^63 leaves is 63 high.
-const MAX_HASHES: usize = 63;
 
 /// A proof of inclusion that can be verified without a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +86,7 @@ fn parse_head(head: &str) -> Option<Head> {
         line = lines.next()?;
     }
     let index = parse_decimal(line.strip_prefix("index ")?)?;
-    let hashes: Vec<_> = lines.map(parse_hash).take(MAX_HASHES + 1).collect::<Option<_>>()?;
-    if hashes.len() > MAX_HASHES { None } else { Some((extra, index, hashes)) }
+    Some((extra, index, parse_hashes(lines)?))
 }
 
 impl fmt::Display for LogProof {

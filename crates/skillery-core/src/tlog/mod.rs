@@ -40,6 +40,8 @@ use crate::Digest;
 
 /// Leaves that a tree has at most: 2^63. No log comes near, and sums of sizes below it do not overflow.
 pub const MAX_SIZE: u64 = 1 << 63;
+/// Hashes of a proof at most: a tree of 2^63 leaves is 63 high.
+const MAX_HASHES: usize = 63;
 
 /// The hash of a leaf: `SHA-256(0x00 || entry)` (RFC 9162, 2.1.1).
 pub fn leaf_hash(entry: &[u8]) -> Digest {
@@ -174,6 +176,12 @@ fn parse_hash(line: &str) -> Option<Digest> {
     }
     let bytes: [u8; 32] = STANDARD.decode(line).ok()?.try_into().ok()?;
     Some(Digest::from_bytes(bytes))
+}
+
+/// The hashes of a proof, one on each line, unless there are too many of them.
+fn parse_hashes<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Vec<Digest>> {
+    let hashes: Vec<_> = lines.map(parse_hash).take(MAX_HASHES + 1).collect::<Option<_>>()?;
+    (hashes.len() <= MAX_HASHES).then_some(hashes)
 }
 
 /// The contrary of [`parse_hash`].

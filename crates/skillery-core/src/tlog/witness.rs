@@ -10,11 +10,8 @@ use std::str::FromStr;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::note::{KeyKind, Note, NoteError, NoteSignature, VerifierKey, parse_signatures};
 use super::proof::verify_consistency;
-use super::{empty_root, hash_line, parse_decimal, parse_hash};
+use super::{empty_root, hash_line, parse_decimal, parse_hashes};
 use crate::Digest;
-
-/// Hashes of a proof of consistency at most (tlog-witness, add-checkpoint).
-const MAX_HASHES: usize = 63;
 
 /// The body of a request `add-checkpoint`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +103,7 @@ impl FromStr for AddCheckpoint {
 fn parse_head(head: &str) -> Option<(u64, Vec<Digest>)> {
     let mut lines = head.split('\n');
     let old_size = parse_decimal(lines.next()?.strip_prefix("old ")?)?;
-    let proof: Vec<_> = lines.map(parse_hash).take(MAX_HASHES + 1).collect::<Option<_>>()?;
-    if proof.len() > MAX_HASHES { None } else { Some((old_size, proof)) }
+    Some((old_size, parse_hashes(lines)?))
 }
 
 impl fmt::Display for AddCheckpoint {
