@@ -6,6 +6,7 @@ use skillery_core::api::{
     AdoptionResponse, BoardOf, BoardPeriod, DependenciesResponse, DependentsResponse, HealthResponse,
     InstallsResponse, LeaderboardResponse, Unit,
 };
+use skillery_core::{Program, Version};
 
 use crate::convert::word;
 
@@ -17,11 +18,14 @@ pub(crate) enum Question {
         id: String,
         by: String,
         days: u32,
+        version: Option<String>,
+        program: Option<String>,
     },
     Namespace {
         namespace: String,
         by: String,
         days: u32,
+        program: Option<String>,
     },
     Adoption {
         id: String,
@@ -52,6 +56,10 @@ pub(crate) enum Question {
     },
 }
 
+fn one_of_programs(program: Option<String>) -> Result<Option<Program>, Error> {
+    program.map(|program| word("program", &program)).transpose()
+}
+
 /// What the registry answered.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -68,14 +76,16 @@ impl Question {
     /// Asks it.
     pub(crate) async fn ask(self, client: &Client) -> Result<Answer, Error> {
         Ok(match self {
-            Self::Usage { id, by, days } => {
-                let by = word::<Unit>("by", &by)?;
-                Answer::Installs(client.installs(&id.parse()?, Some(by), Some(days)).await?)
+            Self::Usage { id, by, days, version, program } => {
+                let (id, by) = (id.parse()?, Some(word::<Unit>("by", &by)?));
+                let version = version.map(|version| version.parse::<Version>()).transpose()?;
+                let program = one_of_programs(program)?;
+                Answer::Installs(client.installs(&id, by, Some(days), version.as_ref(), program).await?)
             }
-            Self::Namespace { namespace, by, days } => {
-                let by = word::<Unit>("by", &by)?;
-                let namespace = namespace.parse()?;
-                Answer::Installs(client.namespace_installs(&namespace, Some(by), Some(days)).await?)
+            Self::Namespace { namespace, by, days, program } => {
+                let (namespace, by) = (namespace.parse()?, Some(word::<Unit>("by", &by)?));
+                let program = one_of_programs(program)?;
+                Answer::Installs(client.namespace_installs(&namespace, by, Some(days), program).await?)
             }
             Self::Adoption { id } => Answer::Adoption(client.adoption(&id.parse()?).await?),
             Self::Dependencies { id, version, depth, limit, offset } => {

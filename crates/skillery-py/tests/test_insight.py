@@ -52,6 +52,10 @@ def test_what_needs_what_and_how_it_is_used(configured, tmp_path):
     usage = until(lambda: get_registry_usage("insight/base", by="week", days=7), lambda usage: usage["total"] > 0)
     assert (usage["total"], usage["by"]) == (1, "week")
     assert sum(period["installs"] for period in usage["periods"]) == 1
+    only = get_registry_usage("insight/base", version=health["version"], program="skillery")
+    assert (only["total"], only["version"], only["program"]) == (1, health["version"], "skillery")
+    assert get_registry_usage("insight/base", program="git")["total"] == 0
+    assert get_namespace_usage("insight", by="week", program="git")["total"] == 0
     assert [(one["id"], one["installs"]) for one in get_namespace_usage("insight")["skills"]] == [("insight/base", 1)]
     adoption = get_registry_adoption("insight/base")
     assert (adoption["latest"], adoption["versions"][0]["installs"]) == (health["version"], 1)
@@ -63,8 +67,13 @@ def test_what_needs_what_and_how_it_is_used(configured, tmp_path):
 def test_what_cannot_be_asked_says_why(configured):
     with pytest.raises(NotFoundError):
         get_registry_dependents("insight/nothing")
+    with pytest.raises(NotFoundError):
+        get_registry_usage("insight/base", version="9.9.9")
     for ask in (
         lambda: get_registry_usage("insight/base", by="year"),
+        lambda: get_registry_usage("insight/base", version="^1"),
+        lambda: get_registry_usage("insight/base", program="evil"),
+        lambda: get_namespace_usage("insight", program="evil"),
         lambda: get_registry_usage("insight/base", days=-1),
         lambda: get_leaderboard(of="skills"),
         lambda: get_registry_dependents("base"),

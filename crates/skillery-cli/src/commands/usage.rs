@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde::Serialize;
 use skillery_core::api::{AdoptionResponse, InstallsResponse, MAX_PERIOD_DAYS, Unit};
-use skillery_core::{Namespace, SkillId};
+use skillery_core::{Namespace, Program, SkillId, Version};
 
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Grid, Line, Page, Tone, figure, left, right};
@@ -20,6 +20,7 @@ const BAR: u64 = 20;
 Examples:
   skillery usage acme/email_validator
   skillery usage acme/email_validator --by week --days 182
+  skillery usage acme/email_validator --version 1.2.0 --program git
   skillery usage --namespace acme/email              for its members
   skillery usage acme/email_validator --json | jq .adoption.consumers_share
 
@@ -40,6 +41,14 @@ pub(crate) struct UsageArgs {
     /// Of the last so many days
     #[arg(long, value_name = "NUMBER", default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PERIOD_DAYS)))]
     days: u32,
+
+    /// Of this version alone
+    #[arg(long, value_name = "VERSION", conflicts_with = "namespace")]
+    version: Option<Version>,
+
+    /// With this program alone, such as `git` or `skillery`
+    #[arg(long, value_name = "PROGRAM", value_parser = Program::from_str)]
+    program: Option<Program>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,12 +65,14 @@ pub(crate) async fn run(session: &Session, args: &UsageArgs) -> CommandResult {
     let (by, days) = (Some(args.by), Some(args.days));
     let usage = match (&args.id, &args.namespace) {
         (Some(id), _) => {
-            let (installs, adoption) = tokio::try_join!(client.installs(id, by, days), client.adoption(id))
-                .map_err(Failure::from)?;
+            let installs = client.installs(id, by, days, args.version.as_ref(), args.program);
+            let (installs, adoption) =
+                tokio::try_join!(installs, client.adoption(id)).map_err(Failure::from)?;
             Usage { installs, adoption: Some(adoption) }
         }
         (None, Some(namespace)) => {
-            Usage { installs: client.namespace_installs(namespace, by, days).await?, adoption: None }
+            let installs = client.namespace_installs(namespace, by, days, args.program).await?;
+            Usage { installs, adoption: None }
         }
         (None, None) => return Err(Failure::usage("name a skill, or a namespace with `--namespace`")),
     };
@@ -77,6 +88,12 @@ pub(crate) async fn run(session: &Session, args: &UsageArgs) -> CommandResult {
 
 fn describe_installs(page: &mut Page, installs: &InstallsResponse, bars: bool) {
     page.line(Line::default().name(&installs.of));
+    if let Some(version) = &installs.version {
+        page.field("version", version.to_string());
+    }
+    if let Some(program) = installs.program {
+        page.field("program", program.to_string());
+    }
     page.field("from", format!("{} to {}", installs.first_day, installs.last_day));
     page.field("installs", installs.total.to_string());
     let trend = installs.trend.map_or_else(String::new, |trend| format!(" ({:+.0} %)", trend * 100.0));

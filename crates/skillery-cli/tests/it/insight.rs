@@ -19,6 +19,12 @@ fn wait_for_user(place: &Place, id: &str) {
     });
 }
 
+/// The words of the first line that begins with this one.
+fn line_of<'text>(text: &'text str, first: &str) -> Vec<&'text str> {
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.find(|words| words.first() == Some(&first)).unwrap_or_default()
+}
+
 #[test]
 fn what_needs_what_and_how_it_is_used() {
     let server = Server::start();
@@ -53,6 +59,21 @@ fn what_needs_what_and_how_it_is_used() {
     );
     let usage = place.run(["usage", "--namespace", "acme", "--json"]).ok().json();
     assert_eq!((&usage["installs"]["of"], usage.get("adoption")), (&"acme".into(), None));
+    let only = ["usage", "acme/base", "--version", "1.0.0", "--program"];
+    let usage = place.run([&only[..], &["skillery", "--json"]].concat()).ok().json();
+    assert_eq!(
+        (&usage["installs"]["version"], &usage["installs"]["program"], &usage["installs"]["total"]),
+        (&"1.0.0".into(), &"skillery".into(), &1.into())
+    );
+    let usage = place.run([&only[..], &["git"]].concat()).ok();
+    assert_eq!(line_of(&usage.stdout, "version"), ["version", "1.0.0"]);
+    assert_eq!(line_of(&usage.stdout, "program"), ["program", "git"]);
+    assert_eq!(line_of(&usage.stdout, "installs"), ["installs", "0"]);
+    place.run(["usage", "acme/base", "--version", "9.0.0"]).fails(4);
+    place.run(["usage", "acme/base", "--program", "evil"]).fails(2);
+    place.run(["usage", "--namespace", "acme", "--version", "1.0.0"]).fails(2);
+    let usage = place.run(["usage", "--namespace", "acme", "--program", "git", "--json"]).ok().json();
+    assert_eq!(usage["installs"]["total"], 0);
     snapshot!("usage-of-nothing", place.run(["usage"]).fails(2));
     snapshot!("usage-of-no-days", place.run(["usage", "acme/base", "--days", "0"]).fails(2));
 }

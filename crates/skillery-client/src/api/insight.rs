@@ -5,33 +5,39 @@ use skillery_core::api::{
     AdoptionResponse, BoardOf, BoardPeriod, DependenciesResponse, DependentsResponse, HealthResponse,
     InstallsResponse, LeaderboardResponse, Listed, NamespaceInsight, NamespaceInsightRequest, Unit,
 };
-use skillery_core::{Namespace, SkillId, Version, VersionRequest};
+use skillery_core::{Namespace, Program, SkillId, Version, VersionRequest};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
 use crate::error::Result;
 
 impl Client {
-    /// `GET /skills/{id}/usage/installs`: how often a skill was installed in the last days.
+    /// `GET /skills/{id}/usage/installs`: how often a skill was installed in the last days, of all versions and with all
+    /// programs or of one alone.
     pub async fn installs(
         &self,
         id: &SkillId,
         by: Option<Unit>,
         days: Option<u32>,
+        version: Option<&Version>,
+        program: Option<Program>,
     ) -> Result<InstallsResponse> {
         let call = Call::of_skill(Method::GET, id, &["usage", "installs"]);
-        self.json(call.query("by", by).query("days", days)).await
+        let call = call.query("by", by).query("days", days);
+        self.json(call.query("version", version).query("program", program)).await
     }
 
-    /// `GET /orgs/{namespace}/usage`: how often the skills of a namespace and below it were installed.
+    /// `GET /orgs/{namespace}/usage`: how often the skills of a namespace and below it were installed, with all programs or
+    /// with one alone.
     pub async fn namespace_installs(
         &self,
         namespace: &Namespace,
         by: Option<Unit>,
         days: Option<u32>,
+        program: Option<Program>,
     ) -> Result<InstallsResponse> {
         let call = Call::of_namespace(Method::GET, namespace, &["usage"]);
-        self.json(call.query("by", by).query("days", days)).await
+        self.json(call.query("by", by).query("days", days).query("program", program)).await
     }
 
     /// `GET /orgs/{namespace}/usage/settings`: what is told of how the skills of a namespace are used.

@@ -56,6 +56,13 @@ word_enum! {
 pub struct InstallsResponse {
     /// The skill, or the namespace with all below it.
     pub of: String,
+    /// The version that alone is counted; nothing where all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub version: Option<Version>,
+    /// The program that alone is counted; nothing where all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// How days are put together.
     pub by: Unit,
     /// The first day that counts (`2026-11-25`, UTC).
@@ -70,13 +77,14 @@ pub struct InstallsResponse {
     pub trend: Option<f64>,
     /// Each unit from its first day on, the earliest first; those without installs too.
     pub periods: Vec<PeriodInstalls>,
-    /// By version, the most installed first; at most 100. Of a skill only.
+    /// By version, the most installed first; at most 100. Of a skill only, and of one program by single days only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionInstalls>,
-    /// By skill, the most installed first; at most 20. Of a namespace only, and of at most 31 single days.
+    /// By skill, the most installed first; at most 20. Of a namespace only, of at most 31 single days, and of all programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<SkillInstalls>,
-    /// By program, the most used first; none where the whole would tell what is withheld.
+    /// By program, the most used first; none where the whole would tell what is withheld. Of one version by single days
+    /// only, and only where nothing is withheld.
     pub programs: Vec<ProgramInstalls>,
     /// Figures about fewer than so many are not told.
     pub k: u32,

@@ -69,6 +69,27 @@ pub async fn days_left(
     figures(db, text, &[from, until, day], &[skill, last]).await
 }
 
+/// Downloads of a skill on each day from `from` until before `until`, with one program apart by version, or of one version apart
+/// by program. That much is kept of days alone.
+pub async fn days_of_one(
+    db: &Db,
+    skill: &str,
+    apart: Apart,
+    one: &str,
+    from: i64,
+    until: i64,
+) -> Result<Vec<Figure>> {
+    let (part, other) = match apart {
+        Apart::Versions => ("version", "program"),
+        Apart::Programs => ("program", "version"),
+    };
+    let text = format!(
+        "SELECT day, {part}, downloads FROM program_installs \
+         WHERE skill = $3 AND day >= $1 AND day < $2 AND {other} = $4"
+    );
+    figures(db, text, &[from, until], &[skill, one]).await
+}
+
 /// From which day on all is left, and up to which skill of that day it is not.
 fn left(added: Option<&Cursor>, from: i64) -> (i64, i64, &str) {
     match added {

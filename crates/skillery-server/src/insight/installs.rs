@@ -7,7 +7,7 @@ use skillery_core::api::{
     InstallsResponse, MAX_DAYS, MAX_PERIOD_DAYS, PeriodInstalls, ProgramInstalls, SkillInstalls, USUAL_DAYS,
     Unit, VersionInstalls,
 };
-use skillery_core::{Namespace, Program, SkillId};
+use skillery_core::{Namespace, ProblemCode, Program, SkillId, Version, VersionRequest};
 
 use super::kept::{Days, Most};
 use super::settings;
@@ -20,9 +20,9 @@ use crate::db::figures::{self, Apart, Figure};
 use crate::db::rollups::{self, Cursor};
 use crate::db::versions::statuses;
 use crate::db::{Db, parsed};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::http::call::{Call, invalid_parameter};
-use crate::skill::sees_status;
+use crate::skill::{sees_status, version_not_found};
 
 /// Versions and skills that are listed at most.
 const VERSIONS: usize = 100;
@@ -88,6 +88,58 @@ impl Span {
     }
 }
 
+/// What alone is counted: a version, a program, or what was installed of a version with a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Only {
+    /// The version; all where there is none.
+    pub version: Option<Version>,
+    /// The program; all where there is none.
+    pub program: Option<Program>,
+}
+
+impl Only {
+    /// As `version` and `program` of the address say.
+    pub fn of(call: &Call) -> Result<Self> {
+        let version = call.parameter("version").map(|version| version.parse::<Version>()).transpose();
+        let version =
+            version.map_err(|error| Failure::new(ProblemCode::InvalidVersion, error.to_string()))?;
+        Ok(Self { version, program: call.parsed("program")? })
+    }
+
+    /// Whether a row of this version or program counts.
+    fn holds(&self, apart: Apart, part: &str) -> bool {
+        match apart {
+            Apart::Versions => self.version.as_ref().is_none_or(|version| version.to_string() == part),
+            Apart::Programs => self.program.is_none_or(|program| program.as_str() == part),
+        }
+    }
+
+    /// The one of the other kind that rows must be of to count.
+    fn other(&self, apart: Apart) -> Option<String> {
+        match apart {
+            Apart::Versions => self.program.map(|program| program.to_string()),
+            Apart::Programs => self.version.as_ref().map(Version::to_string),
+        }
+    }
+
+    /// Refuses what is not kept, and what would tell of few.
+    fn check(&self, by: Unit, k: u32) -> Result<()> {
+        let Some(program) = self.program else { return Ok(()) };
+        if by != Unit::Day && self.version.is_some() {
+            let why = format!("what was installed of a version with a program is told by {} only", Unit::Day);
+            return Err(invalid_parameter("by", &why));
+        }
+        // The days of a program are parts of its sum as well as of all that was installed that day; both are told.
+        if k > 1 {
+            let why = format!(
+                "figures about fewer than {k} users are withheld here, so `{program}` is not told by time"
+            );
+            return Err(invalid_parameter("program", &why));
+        }
+        Ok(())
+    }
+}
+
 /// Figures by part, and by unit of time.
 #[derive(Default)]
 struct Sums {
@@ -119,15 +171,33 @@ impl Sums {
 
 /// Installs of a skill that the caller sees. Versions that the caller may not know of are in the sums, as they are in those of
 /// the skill, and have no row of their own.
-pub async fn of_skill(app: &App, caller: &Caller, id: &SkillId, span: Span) -> Result<InstallsResponse> {
-    let versions = skill_sums(app, id, span, Apart::Versions).await?;
-    let programs = skill_sums(app, id, span, Apart::Programs).await?;
+pub async fn of_skill(
+    app: &App,
+    caller: &Caller,
+    id: &SkillId,
+    span: Span,
+    only: Only,
+) -> Result<InstallsResponse> {
     let namespace = id.namespace().key();
     let k = settings::k_of(app, &id.namespace()).await?;
-    let mut response = response(id.to_string(), span, &versions, &programs, k)?;
+    only.check(span.by, k)?;
     let mut seen = statuses(app.db.reader(), &id.key()).await?;
     seen.retain(|(_, status)| sees_status(caller, &namespace, *status, |_| false));
+    if let Some(version) =
+        only.version.as_ref().filter(|version| seen.iter().all(|(seen, _)| seen != *version))
+    {
+        return Err(version_not_found(id, &VersionRequest::Exact(version.clone())));
+    }
     let seen: HashSet<String> = seen.iter().map(|(version, _)| version.to_string()).collect();
+    let versions = skill_sums(app, id, span, Apart::Versions, &only).await?;
+    // Programs of each version would tell what is withheld of those of all versions.
+    let programs = match only.version {
+        Some(_) if k > 1 => Sums::default(),
+        _ => skill_sums(app, id, span, Apart::Programs, &only).await?,
+    };
+    // With a program, versions are known of days alone.
+    let all = if only.program.is_some() { &programs } else { &versions };
+    let mut response = response(id.to_string(), span, only, (all, &programs), k)?;
     let sorted = versions.sorted().into_iter().filter(|(version, _)| seen.contains(*version));
     for (version, installs) in sorted.take(VERSIONS) {
         response.versions.push(VersionInstalls { version: parsed(version)?, installs });
@@ -151,12 +221,14 @@ async fn of_one_moment<Read: Future<Output = Result<Vec<Figure>>>>(
     }
 }
 
-async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result<Sums> {
+async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart, only: &Only) -> Result<Sums> {
     let (db, key) = (&app.db, &id.key());
     let mut sums = Sums::default();
-    let found = match span.by {
-        Unit::Day => figures::days(db, key, apart, span.before, span.end).await?,
-        by => {
+    let found = match (span.by, only.other(apart)) {
+        (Unit::Day, None) => figures::days(db, key, apart, span.before, span.end).await?,
+        (Unit::Day, Some(one)) => figures::days_of_one(db, key, apart, &one, span.before, span.end).await?,
+        (_, Some(_)) => Vec::new(),
+        (by, None) => {
             of_one_moment(db, |added| async move {
                 let mut found = figures::periods(db, key, apart, by, span.before, span.end).await?;
                 let left = added.as_ref();
@@ -166,7 +238,7 @@ async fn skill_sums(app: &App, id: &SkillId, span: Span, apart: Apart) -> Result
             .await?
         }
     };
-    for figure in found {
+    for figure in found.into_iter().filter(|figure| only.holds(apart, &figure.part)) {
         sums.add(&span, figure);
     }
     Ok(sums)
@@ -187,8 +259,19 @@ async fn made(app: &App, id: &SkillId) -> Result<Days> {
     Ok((span.first..span.end).map(|day| (text(day), installs(day))).collect())
 }
 
-/// Installs of all skills of a namespace and below it, for who sees all of them.
-pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Result<InstallsResponse> {
+/// Installs of all skills of a namespace and below it, for who sees all of them. Its skills have different versions, so that none
+/// can be asked for.
+pub async fn of_namespace(
+    app: &App,
+    namespace: &Namespace,
+    span: Span,
+    only: Only,
+) -> Result<InstallsResponse> {
+    if only.version.is_some() {
+        return Err(invalid_parameter("version", "versions are told of a skill, and not of a namespace"));
+    }
+    let k = settings::k_of(app, namespace).await?;
+    only.check(span.by, k)?;
     let key = &namespace.key();
     let found = of_one_moment(&app.db, |added| async move {
         let mut found = figures::namespace_periods(&app.db, key, span.by, span.before, span.end).await?;
@@ -199,14 +282,16 @@ pub async fn of_namespace(app: &App, namespace: &Namespace, span: Span) -> Resul
     .await?;
     let (mut all, mut programs) = (Sums::default(), Sums::default());
     for figure in found {
-        match figure.part.as_str() {
-            rollups::ALL_PROGRAMS => all.add(&span, figure),
-            _ => programs.add(&span, figure),
+        if figure.part == rollups::ALL_PROGRAMS {
+            all.add(&span, figure);
+        } else if only.holds(Apart::Programs, &figure.part) {
+            programs.add(&span, figure);
         }
     }
-    let k = settings::k_of(app, namespace).await?;
-    let mut response = response(namespace.to_string(), span, &all, &programs, k)?;
-    if span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
+    let has_all = only.program.is_none();
+    let whole = if has_all { &all } else { &programs };
+    let mut response = response(namespace.to_string(), span, only, (whole, &programs), k)?;
+    if has_all && span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
         let place = (key.clone(), span.first, span.end);
         response.skills = app.insight.most(app, place, most(app, namespace, span)).await?.to_vec();
     }
@@ -219,7 +304,13 @@ async fn most(app: &App, namespace: &Namespace, span: Span) -> Result<Most> {
     Ok(found.into_iter().map(told).collect())
 }
 
-fn response(of: String, span: Span, all: &Sums, programs: &Sums, k: u32) -> Result<InstallsResponse> {
+fn response(
+    of: String,
+    span: Span,
+    only: Only,
+    (all, programs): (&Sums, &Sums),
+    k: u32,
+) -> Result<InstallsResponse> {
     let mut periods = Vec::new();
     let mut start = span.first;
     while start < span.end {
@@ -246,6 +337,8 @@ fn response(of: String, span: Span, all: &Sums, programs: &Sums, k: u32) -> Resu
     let trend = trend.map(|before| (all.total as f64 - before as f64) / before as f64);
     Ok(InstallsResponse {
         of,
+        version: only.version,
+        program: only.program,
         by: span.by,
         first_day: text(span.first),
         last_day: text(span.end - 1),

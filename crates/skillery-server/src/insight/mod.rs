@@ -20,7 +20,7 @@ pub use adoption::adoption;
 pub use boards::{Boards, leaderboard};
 pub use graph::dependencies;
 pub use health::{Content, health};
-pub use installs::{Span, daily, of_namespace, of_skill};
+pub use installs::{Only, Span, daily, of_namespace, of_skill};
 pub use kept::Kept;
 pub use overview::{SkillInsight, of_skills};
 pub use reach::dependents;

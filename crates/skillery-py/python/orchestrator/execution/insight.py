@@ -24,24 +24,35 @@ __all__ = [
 ]
 
 
-def get_registry_usage(skill_id: str, by: str = "day", days: int = 28) -> Dict[str, Any]:
+def get_registry_usage(
+    skill_id: str,
+    by: str = "day",
+    days: int = 28,
+    version: Optional[str] = None,
+    program: Optional[str] = None,
+) -> Dict[str, Any]:
     """How often a skill was installed in the last days: together, over time, by version and by program.
 
     Args:
         skill_id: ``org/name``.
         by: How days are put together: ``day``, ``week`` or ``month``.
         days: Of how many days, rounded up to whole units.
+        version: The version that alone counts, by its exact name; all when left out.
+        program: The program that alone counts, such as ``git``; all when left out. With a version it is told by ``day``
+            only, and where the registry withholds figures about few users, not at all.
 
     Raises:
-        ValueError: If there is no such skill.
+        ValueError: If there is no such skill or version, or what is asked for is not told.
         ConnectionError: If the registry cannot be reached.
     """
-    return _ask("usage", id=skill_id, by=by, days=_count(days, "days"))
+    return _ask("usage", id=skill_id, by=by, days=_count(days, "days"), version=version, program=program)
 
 
-def get_namespace_usage(namespace: str, by: str = "day", days: int = 28) -> Dict[str, Any]:
+def get_namespace_usage(
+    namespace: str, by: str = "day", days: int = 28, program: Optional[str] = None
+) -> Dict[str, Any]:
     """The same of all skills of a namespace and below it, for its members."""
-    return _ask("namespace", namespace=namespace, by=by, days=_count(days, "days"))
+    return _ask("namespace", namespace=namespace, by=by, days=_count(days, "days"), program=program)
 
 
 def get_registry_adoption(skill_id: str) -> Dict[str, Any]:

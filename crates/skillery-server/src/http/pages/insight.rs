@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::SkillId;
 use skillery_core::api::{
-    AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, USUAL_DAYS, Unit, Withdrawn,
+    AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, ProgramInstalls, USUAL_DAYS,
+    Unit, VersionInstalls, Withdrawn,
 };
+use skillery_core::{Program, SkillId, Version};
 
 use super::frame::{Frame, page};
-use super::show;
 use super::skill::Header;
+use super::{place, show};
 use crate::app::App;
 use crate::failure::Result;
 use crate::http::api::versions as versions_api;
 use crate::http::call::{Call, Page};
 use crate::insight::chart::{self, Bar};
-use crate::insight::{self, Span};
+use crate::insight::{self, Only, Span};
 use crate::skill;
 
 /// How a skill is used.
@@ -91,6 +92,48 @@ impl Usage {
         &CHOICES
     }
 
+    fn address(&self, by: Unit, version: Option<&Version>, program: Option<Program>) -> String {
+        let version = version.map(Version::to_string).unwrap_or_default();
+        let program = program.map_or("", Program::as_str);
+        place::address(&self.path, [("by", by.as_str()), ("version", version.as_str()), ("program", program)])
+    }
+
+    /// Where the figures are with days put together otherwise.
+    pub fn put_together(&self, choice: &Choice) -> String {
+        let version = self.installs.version.as_ref();
+        // What was installed of a version with a program is told by day alone.
+        let program = self.installs.program.filter(|_| choice.by == Unit::Day || version.is_none());
+        self.address(choice.by, version, program)
+    }
+
+    /// Where the figures of a version are.
+    pub fn of_version(&self, row: &VersionInstalls) -> String {
+        let program = self.installs.program.filter(|_| self.choice.by == Unit::Day);
+        self.address(self.choice.by, Some(&row.version), program)
+    }
+
+    /// Where the figures of a program are; none where those are withheld.
+    pub fn with_program(&self, row: &ProgramInstalls) -> Option<String> {
+        let version = self.installs.version.as_ref().filter(|_| self.choice.by == Unit::Day);
+        (self.installs.k <= 1).then(|| self.address(self.choice.by, version, Some(row.program)))
+    }
+
+    /// What alone is shown, in words; nothing where all is.
+    pub fn only(&self) -> Option<String> {
+        let InstallsResponse { version, program, .. } = &self.installs;
+        match (version, program) {
+            (Some(version), Some(program)) => Some(format!("version {version}, installed with {program}")),
+            (Some(version), None) => Some(format!("version {version}")),
+            (None, Some(program)) => Some(format!("what was installed with {program}")),
+            (None, None) => None,
+        }
+    }
+
+    /// Where the figures of all versions and programs are.
+    pub fn all(&self) -> String {
+        self.address(self.choice.by, None, None)
+    }
+
     /// How it goes, in words; nothing where there is nothing to compare with.
     pub fn trend(&self) -> Option<String> {
         let before = self.installs.before?;
@@ -141,7 +184,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let (app, caller) = (&call.app, &call.caller);
     let (choice, span) = Usage::span(call)?;
     let skill = skill::find(app, caller, id).await?;
-    let installs = insight::of_skill(app, caller, &skill.id, span).await?;
+    let installs = insight::of_skill(app, caller, &skill.id, span, Only::of(call)?).await?;
     let adoption = insight::adoption(app, caller, &skill).await?;
     let health = match &skill.latest {
         Some(latest) => Some(insight::health(app, caller, &skill.id, latest).await?),

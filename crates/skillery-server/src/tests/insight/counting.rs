@@ -207,6 +207,100 @@ async fn few_are_not_told_by_program() {
     );
 }
 
+/// Installs of the units that have any.
+fn units(installs: &Value) -> Vec<u64> {
+    let periods = installs["periods"].as_array().unwrap().iter();
+    periods.filter_map(|period| period["installs"].as_u64().filter(|installs| *installs > 0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_and_a_program_have_figures_of_their_own() {
+    let app = TestApp::new().await;
+    for version in ["1.0.0", "2.0.0+build.1"] {
+        app.publish("acme/tool", version).await;
+    }
+    let download = async |version: &str, program: &str, times: usize| {
+        for _ in 0..times {
+            let path = format!("{DOWNLOAD}?version={}", version.replace('+', "%2B"));
+            app.download_with("", &path, program).await.is(200);
+        }
+    };
+    download("1.0.0", "curl/8", 2).await;
+    download("2.0.0+build.1", "git/2", 5).await;
+    app.days(1).await;
+    download("1.0.0", "curl/8", 3).await;
+    download("1.0.0", "git/2", 1).await;
+    app.settle().await;
+    let asked = async |query: &str| app.get(&format!("{INSTALLS}?{query}")).await.is(200);
+    let one = asked("version=1.0.0").await;
+    assert_eq!((&one["version"], one.get("program")), (&json!("1.0.0"), None));
+    assert_eq!((&one["total"], units(&one)), (&json!(6), vec![2, 4]));
+    assert_eq!(one["versions"], json!([{ "version": "1.0.0", "installs": 6 }]));
+    assert_eq!(
+        one["programs"],
+        json!([{ "program": "curl", "installs": 5 }, { "program": "git", "installs": 1 }])
+    );
+    let git = asked("program=git").await;
+    assert_eq!((git.get("version"), &git["program"]), (None, &json!("git")));
+    assert_eq!((&git["total"], units(&git)), (&json!(6), vec![5, 1]));
+    assert_eq!(
+        git["versions"],
+        json!([{ "version": "2.0.0+build.1", "installs": 5 }, { "version": "1.0.0", "installs": 1 }])
+    );
+    assert_eq!(git["programs"], json!([{ "program": "git", "installs": 6 }]));
+    let both = asked("version=2.0.0%2Bbuild.1&program=git").await;
+    assert_eq!((&both["total"], units(&both)), (&json!(5), vec![5]));
+    assert_eq!(asked("version=2.0.0%2Bbuild.1&program=curl").await["total"], 0);
+    // Days that are over and the one that is not are in the same sums; those of a version with a program have none.
+    let weeks = asked("by=month&days=60&version=1.0.0").await;
+    assert_eq!((&weeks["total"], &weeks["programs"]), (&json!(6), &json!([])));
+    let weeks = asked("by=month&days=60&program=git").await;
+    assert_eq!((&weeks["total"], weeks.get("versions")), (&json!(6), None));
+    let refused = app.get(&format!("{INSTALLS}?by=week&version=1.0.0&program=git")).await;
+    assert_eq!(refused.fails(400, "invalid-parameter")["parameter"], "by");
+    app.get(&format!("{INSTALLS}?version=3.0.0")).await.fails(404, "version-not-found");
+    app.get(&format!("{INSTALLS}?version=one")).await.fails(400, "invalid-version");
+    app.get(&format!("{INSTALLS}?program=evil")).await.fails(400, "invalid-parameter");
+    for by in ["day", "month"] {
+        let org = format!("/api/v1/orgs/acme/usage?by={by}&program");
+        let git = app.get_as(ADMIN, &format!("{org}=git")).await.is(200);
+        assert_eq!((&git["total"], &git["program"]), (&json!(6), &json!("git")), "{by}");
+        assert_eq!(git["programs"], json!([{ "program": "git", "installs": 6 }]), "{by}");
+        assert_eq!(app.get_as(ADMIN, &format!("{org}=mcp")).await.is(200)["total"], 0, "{by}");
+    }
+    let of_org = app.get_as(ADMIN, "/api/v1/orgs/acme/usage?version=1.0.0").await;
+    assert_eq!(of_org.fails(400, "invalid-parameter")["parameter"], "version");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_of_one_version_or_program_tell_no_more_of_few() {
+    let app = TestApp::with(|settings| settings.insight.k = 5).await;
+    app.publish("acme/tool", "1.0.0").await;
+    for (program, times) in [("curl/8", 9), ("git/2", 6)] {
+        for _ in 0..times {
+            app.download_with("", DOWNLOAD, program).await.is(200);
+        }
+    }
+    app.settle().await;
+    let one = app.get(&format!("{INSTALLS}?version=1.0.0")).await.is(200);
+    assert_eq!((&one["total"], &one["programs"]), (&json!(15), &json!([])));
+    for path in [INSTALLS, "/api/v1/orgs/acme/usage"] {
+        let refused = app.get_as(ADMIN, &format!("{path}?program=git")).await;
+        assert_eq!(refused.fails(400, "invalid-parameter")["parameter"], "program", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_waits_has_no_figures_for_others() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.publish("acme/tool", "2.0.0").await;
+    app.tamper("UPDATE versions SET status = 'pending' WHERE version = '2.0.0'".to_owned()).await;
+    let path = format!("{INSTALLS}?version=2.0.0");
+    app.get(&path).await.fails(404, "version-not-found");
+    assert_eq!(app.get_as(ADMIN, &path).await.is(200)["total"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sums_are_right_while_a_day_is_being_added() {
     let app = TestApp::new().await;

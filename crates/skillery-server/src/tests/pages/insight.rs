@@ -51,7 +51,8 @@ async fn how_a_skill_is_used_is_shown_with_its_figures() {
         "<strong>5</strong> in the last 28 days<span class=\"dim\">, none in the 28 days before</span>",
         "<svg class=\"chart chart-bars\" role=\"img\"",
         "<td>2026-01-02</td><td class=\"number\">5</td>",
-        "<td>1.1.0</td><td class=\"number\">3</td>",
+        "<td><a href=\"/acme/tool/usage?by=day&#38;version=1.1.0\">1.1.0</a></td><td class=\"number\">3</td>",
+        "<a class=\"tag\" href=\"/acme/tool/usage?by=day&#38;program=other\">other <span class=\"dim\">5</span></a>",
         "<strong>60 %</strong> of 5 installs in the last 28 days took the newest version, 1.1.0",
         "Of 4 signed-in users, 75 % have it",
         "1.0.0</a> <span class=\"pill warn\">yanked</span>",
@@ -109,6 +110,44 @@ async fn how_a_skill_is_used_is_shown_with_its_figures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn figures_of_one_version_and_of_one_program_are_a_link_away() {
+    let app = TestApp::new().await;
+    used(&app).await;
+    let mut browser = Browser::new(&app);
+    let version = browser.page("/acme/tool/usage?by=day&version=1.1.0").await;
+    for part in [
+        "<p>Only version 1.1.0. <a href=\"/acme/tool/usage?by=day\">All installs</a></p>",
+        "<strong>3</strong> in the last 28 days",
+        "<td>2026-01-02</td><td class=\"number\">3</td>",
+        "href=\"/acme/tool/usage?by=week&#38;version=1.1.0\"",
+        "href=\"/acme/tool/usage?by=day&#38;version=1.1.0&#38;program=other\"",
+    ] {
+        assert!(version.contains(part), "{part}: {version}");
+    }
+    let both = browser.page("/acme/tool/usage?by=day&version=1.1.0&program=git").await;
+    assert!(both.contains("Only version 1.1.0, installed with git."), "{both}");
+    assert!(both.contains("<strong>0</strong> in the last 28 days"), "{both}");
+    // By week that is not known, so that the way there leads to all programs.
+    assert!(both.contains("href=\"/acme/tool/usage?by=week&#38;version=1.1.0\""), "{both}");
+    let weeks = browser.page("/acme/tool/usage?by=week&version=1.1.0").await;
+    assert!(weeks.contains("<strong>3</strong> in the last 26 weeks"), "{weeks}");
+    assert!(!weeks.contains("they are too few"), "{weeks}");
+    for (wrong, status) in [("version=9.0.0", 404), ("version=x", 400), ("program=evil", 400)] {
+        assert_eq!(browser.get(&format!("/acme/tool/usage?{wrong}")).await.status, status, "{wrong}");
+    }
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    let org = admin.page("/orgs/acme/usage?by=month&program=other").await;
+    for part in [
+        "<p>Only what was installed with other. <a href=\"/orgs/acme/usage?by=month\">All installs</a></p>",
+        "<strong>5</strong> in the last 24 months",
+        "href=\"/acme/tool/usage\"",
+    ] {
+        assert!(org.contains(part), "{part}: {org}");
+    }
+    assert!(admin.page("/orgs/acme/usage?program=git").await.contains("href=\"/acme/tool/usage\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
     let app = TestApp::with(|settings| settings.insight.k = 3).await;
     app.publish("acme/new", "1.0.0-rc.1").await;
@@ -138,6 +177,8 @@ async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
     app.settle().await;
     let page = browser.page("/acme/tool/usage").await;
     assert!(page.contains(">withheld<") && page.contains("they are too few"), "{page}");
+    assert!(!page.contains("program="), "{page}");
+    assert_eq!(browser.get("/acme/tool/usage?program=other").await.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]

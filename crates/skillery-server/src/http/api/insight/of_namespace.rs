@@ -9,7 +9,7 @@ use crate::db::orgs;
 use crate::failure::Result;
 use crate::http::api::orgs::org_not_found;
 use crate::http::call::{Call, json};
-use crate::insight::{Span, of_namespace};
+use crate::insight::{Only, Span, of_namespace};
 
 /// How often the skills of a namespace and below it were installed. For those who have a role there, and so see all of them.
 #[utoipa::path(
@@ -18,12 +18,13 @@ use crate::insight::{Span, of_namespace};
         ("namespace" = String, Path, description = "an org, or what lies below one"),
         ("by" = Option<String>, Query, description = "`day`, `week` or `month`; `day` when left out"),
         ("days" = Option<u32>, Query, description = "the last so many days, from a whole unit on; 28 when left out, at most 366 by `day`, else 3,660"),
+        ("program" = Option<String>, Query, description = "this program alone; only where nothing is withheld (`k` is 1)"),
     ),
     responses((status = 200, body = InstallsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;
-    let span = Span::of(call)?;
+    let (span, only) = (Span::of(call)?, Only::of(call)?);
     let key = namespace.key();
     if !identity.is_within_bounds(&key)
         || identity.role_in(&key).is_none()
@@ -31,5 +32,5 @@ pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
     {
         return Err(org_not_found(namespace));
     }
-    json(StatusCode::OK, &of_namespace(&call.app, namespace, span).await?)
+    json(StatusCode::OK, &of_namespace(&call.app, namespace, span, only).await?)
 }

@@ -16,7 +16,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::failure::Result;
 use crate::http::call::Call;
-use crate::insight::{self, SkillInsight, Span};
+use crate::insight::{self, Only, SkillInsight, Span};
 use crate::text::invalid;
 
 /// Skills of which more is told than how often they were installed.
@@ -47,7 +47,7 @@ impl InsightPage {
 /// How its skills are used.
 pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
     let (choice, span) = Usage::span(call)?;
-    let usage = (choice, span);
+    let usage = (choice, span, Only::of(call)?);
     render(&call.app, &call.caller, frame, namespace, usage, (Tried::default(), StatusCode::OK)).await
 }
 
@@ -56,16 +56,16 @@ async fn render(
     caller: &Caller,
     frame: Frame,
     namespace: &Namespace,
-    (choice, span): (&'static super::super::insight::Choice, Span),
+    (choice, span, only): (&'static super::super::insight::Choice, Span, Only),
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "insight").await?;
-    let installs = insight::of_namespace(app, namespace, span).await?;
+    let installs = insight::of_namespace(app, namespace, span, only).await?;
     let usage = Usage::new(choice, format!("{}/usage", head.path()), installs);
     let by_day = &CHOICES[0];
     let listed = match choice.by {
-        Unit::Day => usage.installs.skills.clone(),
-        _ => insight::of_namespace(app, namespace, by_day.span(app)).await?.skills,
+        Unit::Day if usage.installs.program.is_none() => usage.installs.skills.clone(),
+        _ => insight::of_namespace(app, namespace, by_day.span(app), Only::default()).await?.skills,
     };
     let skills = insight::of_skills(app, caller, listed.into_iter().take(SKILLS)).await?;
     let template = InsightPage {
@@ -94,7 +94,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         Err(failure) => {
             let shown = Tried::new(&form, failure, "k")?;
             let choice = &CHOICES[0];
-            render(app, caller, frame, namespace, (choice, choice.span(app)), shown).await
+            render(app, caller, frame, namespace, (choice, choice.span(app), Only::default()), shown).await
         }
     }
 }
