@@ -42,6 +42,26 @@ pub struct OrgsResponse {
     pub orgs: Vec<OrgSummary>,
 }
 
+/// `GET /api/v1/orgs/{namespace}/namespaces`: one page by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamespacesResponse {
+    /// Namespaces on all pages.
+    pub total: u64,
+    /// Those of this page.
+    pub namespaces: Vec<NamespaceSummary>,
+}
+
+/// A namespace below another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamespaceSummary {
+    /// The whole of it, from its org on.
+    pub namespace: String,
+    /// Skills in it and below it that the caller may see.
+    pub skills: i64,
+}
+
 /// `GET /api/v1/orgs/{namespace}/members`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

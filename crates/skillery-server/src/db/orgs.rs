@@ -223,6 +223,12 @@ pub async fn places(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Vis
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
 }
 
+/// Keys of the namespaces of an org in which somebody was given a role, by name.
+pub async fn member_places(db: &Db, org: &str) -> Result<Vec<String>> {
+    let text = "SELECT DISTINCT namespace FROM members WHERE org = $1 ORDER BY namespace";
+    Ok(sqlx::query_scalar(text).bind(org.to_owned()).fetch_all(db.reader()).await?)
+}
+
 /// How many skills there are by who sees them: org key, namespace key, visibility, and how many. Of one org, or of all.
 pub async fn skill_counts(db: &Db, org: Option<&str>) -> Result<Vec<(String, String, String, i64)>> {
     let of_org = if org.is_some() { "AND org = $1" } else { "" };

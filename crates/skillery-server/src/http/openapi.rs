@@ -79,6 +79,7 @@ use super::{api, docs, ops};
         api::orgs::list,
         api::orgs::create,
         api::orgs::show,
+        api::orgs::namespaces,
         api::members::list,
         api::members::set,
         api::members::remove,

@@ -111,6 +111,45 @@ async fn orgs_are_known_by_what_is_seen_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn namespaces_below_are_listed_as_far_as_one_knows_of_them() {
+    let (app, member, stranger) = registry().await;
+    app.publish("acme/mail/in/reader", "1.0.0").await;
+    app.publish("acme/mail/writer", "1.0.0").await;
+    app.publish("acmes/other/tool", "1.0.0").await;
+    // Where there is no skill yet, those who have a role there or above know of it.
+    app.member("acme/new", "sam", "reader").await;
+    let path = "/api/v1/orgs/acme/namespaces";
+    let (inner, mail) = (("acme/mail/in", 1), ("acme/mail", 2));
+    let (secret, new) = (("acme/email", 1), ("acme/new", 0));
+    for (token, wanted) in [
+        ("", vec![mail, inner]),
+        (member.as_str(), vec![secret, mail, inner]),
+        (stranger.as_str(), vec![mail, inner, new]),
+        (ADMIN, vec![secret, mail, inner, new]),
+    ] {
+        let listed = app.get_as(token, path).await.is(200);
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(namespace, skills)| json!({ "namespace": namespace, "skills": skills }))
+            .collect();
+        assert_eq!((&listed["total"], &listed["namespaces"]), (&json!(wanted.len()), &json!(wanted)));
+    }
+    let second = app.get_as(ADMIN, &format!("{path}?limit=1&offset=1")).await.is(200);
+    assert_eq!(
+        (&second["total"], &second["namespaces"]),
+        (&json!(4), &json!([{ "namespace": "acme/mail", "skills": 2 }]))
+    );
+    let mail = app.get("/api/v1/orgs/acme/mail/namespaces").await.is(200);
+    assert_eq!(mail["namespaces"], json!([{ "namespace": "acme/mail/in", "skills": 1 }]));
+    assert_eq!(app.get("/api/v1/orgs/acme/mail/in/namespaces").await.is(200)["total"], 0);
+    for hidden in ["acme/email", "acme/new", "acme/nothing", "nobody"] {
+        let path = format!("/api/v1/orgs/{hidden}/namespaces");
+        app.get(&path).await.fails(404, "org-not-found");
+    }
+    app.get(&format!("{path}?limit=1000")).await.fails(400, "invalid-parameter");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn anonymous_reads_can_be_switched_off() {
     let app = TestApp::with(|settings| settings.anonymous_reads = false).await;
     app.publish("acme/tool", "1.0.0").await;

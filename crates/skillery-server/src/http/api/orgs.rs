@@ -1,10 +1,10 @@
-//! `GET` and `POST /api/v1/orgs`, `GET /api/v1/orgs/{org}`
+//! `GET` and `POST /api/v1/orgs`, `GET /api/v1/orgs/{org}` and `/api/v1/orgs/{namespace}/namespaces`
 
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{CreateOrgRequest, OrgSummary, OrgsResponse};
+use skillery_core::api::{CreateOrgRequest, NamespaceSummary, NamespacesResponse, OrgSummary, OrgsResponse};
 use skillery_core::id::key_contains;
 use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
@@ -44,6 +44,28 @@ pub async fn list(call: &Call) -> Result<Response> {
 pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
     let found = known_of(&call.app, &call.caller, Some(&org.key())).await?.pop();
     json(StatusCode::OK, &found.ok_or_else(|| org_not_found(org))?)
+}
+
+/// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees, or a role of the caller's
+/// where somebody has one.
+#[utoipa::path(
+    get, path = "/api/v1/orgs/{namespace}/namespaces", tag = "orgs",
+    params(
+        ("namespace" = String, Path, description = "an org, or what lies below one"),
+        ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
+        ("offset" = Option<u32>, Query, description = "rows to pass over"),
+    ),
+    responses((status = 200, body = NamespacesResponse), (status = "default", description = "a problem", body = Problem)),
+)]
+pub async fn namespaces(call: &Call, namespace: &Namespace) -> Result<Response> {
+    let page = call.page()?;
+    if !knows_namespace(call, namespace).await? {
+        return Err(org_not_found(namespace));
+    }
+    let below = below(&call.app, &call.caller, namespace).await?;
+    let total = below.len() as u64;
+    let namespaces = below.into_iter().skip(page.offset).take(page.limit).collect();
+    json(StatusCode::OK, &NamespacesResponse { total, namespaces })
 }
 
 /// Makes an org. On an open registry everybody may; on a managed one only admins of the registry.
@@ -123,6 +145,40 @@ pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Resul
     let places = orgs::places(&call.app.db, &[namespace.org_key()]).await?;
     let is_seen = |inner: &str, visibility| key_contains(&key, inner) && call.caller.sees(visibility, inner);
     Ok(places.iter().any(|(_, inner, visibility)| is_seen(inner, *visibility)))
+}
+
+/// The namespaces below one that the caller knows of, by name, however far below.
+pub async fn below(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<NamespaceSummary>> {
+    let (key, org) = (namespace.key(), namespace.org_key());
+    let mut found = BTreeMap::new();
+    for (_, place, visibility) in orgs::places(&app.db, std::slice::from_ref(&org)).await? {
+        if caller.sees(visibility, &place) {
+            add(&mut found, &key, &place, 0);
+        }
+    }
+    for (_, place, visibility, count) in orgs::skill_counts(&app.db, Some(&org)).await? {
+        let visibility = visibility.parse().map_err(Failure::internal)?;
+        if caller.sees(visibility, &place) {
+            add(&mut found, &key, &place, count);
+        }
+    }
+    for place in orgs::member_places(&app.db, &org).await? {
+        if caller.is_member_around(&place) {
+            add(&mut found, &key, &place, 0);
+        }
+    }
+    Ok(found.into_iter().map(|(namespace, skills)| NamespaceSummary { namespace, skills }).collect())
+}
+
+/// Adds skills to a namespace and to all between it and the one with this key, below which it lies.
+fn add(found: &mut BTreeMap<String, i64>, key: &str, place: &str, skills: i64) {
+    if !key_contains(key, place) {
+        return;
+    }
+    let above = place.match_indices('/').map(|(end, _)| &place[..end]).chain([place]);
+    for namespace in above.filter(|namespace| namespace.len() > key.len()) {
+        *found.entry(namespace.to_owned()).or_default() += skills;
+    }
 }
 
 /// The orgs that the caller knows of, by name.

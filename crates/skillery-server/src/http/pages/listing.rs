@@ -49,6 +49,8 @@ struct ListingPage {
     records: Vec<Record>,
     /// Namespaces within.
     namespaces: Vec<Counted>,
+    /// Where others of these are.
+    more_namespaces: Pager,
     tags: Vec<Counted>,
     /// The same as a search, to be narrowed down.
     search: String,
@@ -66,6 +68,8 @@ struct Words {
     /// Where what is new here is told.
     feed: Option<String>,
     settings: Option<String>,
+    /// The namespaces within, and where others of these are; the commonest where there are none.
+    namespaces: Option<(Vec<Counted>, Pager)>,
     part: &'static str,
 }
 
@@ -94,13 +98,10 @@ async fn list(
     }
     let records = records(call, &found).await?;
     let mut counted = call.app.search.facets(&query, &[Facet::Tag, Facet::Namespace], BESIDE)?.into_iter();
-    let (tags, mut namespaces) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
-    // Those above say nothing new.
-    let own = query.namespace.as_ref().map(Namespace::key);
-    namespaces.retain(|(namespace, _)| match &own {
-        Some(own) => namespace.len() > own.len(),
-        None => !namespace.contains('/'),
-    });
+    let (tags, mut commonest) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
+    // Beside what is of no namespace, orgs alone are listed.
+    commonest.retain(|(namespace, _)| !namespace.contains('/'));
+    let (namespaces, more_namespaces) = words.namespaces.unwrap_or((commonest, Pager::default()));
     let mut frame = frame.titled(words.heading.clone()).part(words.part);
     frame.description.clone_from(&words.lead);
     // Of people no lists are made elsewhere.
@@ -117,6 +118,7 @@ async fn list(
         total: found.total,
         records,
         namespaces,
+        more_namespaces,
         tags,
         search: words.search,
         settings: words.settings,
@@ -135,6 +137,7 @@ pub async fn trending(call: &Call, frame: Frame) -> Result<Response> {
         search: "/search?sort=trending".to_owned(),
         feed: Some(format!("{SEARCH_FEED}?sort=trending")),
         settings: None,
+        namespaces: None,
         part: "trending",
     };
     let shown = list(call, frame, all(call, Sort::Trending)?, words, true).await?;
@@ -175,6 +178,7 @@ pub async fn tag(call: &Call, frame: Frame, tag: &str) -> Result<Response> {
         search: format!("/search?tags={encoded}"),
         feed: Some(format!("{SEARCH_FEED}?tags={encoded}")),
         settings: None,
+        namespaces: None,
         part: "tags",
     };
     let query = SearchQuery { tags: vec![tag.to_owned()], ..all(call, Sort::Installs)? };
@@ -194,6 +198,7 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
         search: "/search".to_owned(),
         feed: None,
         settings: None,
+        namespaces: None,
         part: "user",
     };
     let is_oneself = call.caller.user_id() == Some(&user.id);
@@ -215,6 +220,17 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         let whole = &text[..end];
         (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())
     });
+    let within = orgs::below(&call.app, &call.caller, namespace).await?;
+    let begin = call.parsed::<usize>("namespaces")?.unwrap_or(0);
+    let offset = call.parameter("offset").unwrap_or_default();
+    let more = Pages::of(&call.app, &format!("/{text}"), &[("offset", offset.as_str())]).at(
+        "namespaces",
+        call.app.settings.limits.default_page_rows,
+        (begin > 0).then(|| begin.saturating_sub(BESIDE)),
+        (begin.saturating_add(BESIDE) < within.len()).then_some(begin.saturating_add(BESIDE)),
+    );
+    let within = within.into_iter().skip(begin).take(BESIDE);
+    let within = within.map(|within| (within.namespace, usize::try_from(within.skills).unwrap_or(0)));
     let words = Words {
         crumbs: crumbs.collect(),
         heading: text.rsplit('/').next().unwrap_or(text).to_owned(),
@@ -223,6 +239,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         search: format!("/search?org={text}"),
         feed: Some(format!("/{text}/feed")),
         settings: has_role.then(|| desk::overview(text)),
+        namespaces: Some((within.collect(), more)),
         part: "namespace",
     };
     let query = SearchQuery { namespace: Some(namespace.clone()), ..all(call, Sort::Installs)? };

@@ -12,6 +12,7 @@ pub(super) fn of_org<'path>(
     segments: &'path [&'path str],
 ) -> Option<(&'static str, &'path [&'path str], &'path str)> {
     Some(match segments {
+        [namespace @ .., "namespaces"] if !namespace.is_empty() => (NAMESPACES, namespace, ""),
         [namespace @ .., "members"] if !namespace.is_empty() => (MEMBERS, namespace, ""),
         [namespace @ .., "members", user] if !namespace.is_empty() => (MEMBER, namespace, user),
         [namespace @ .., "allowed_signers"] if !namespace.is_empty() => (ALLOWED_SIGNERS, namespace, ""),
@@ -36,6 +37,7 @@ pub(super) async fn below_orgs(call: Call, rest: &str) -> Answered {
         let namespace: Namespace = namespace.join("/").parse()?;
         match (route, method) {
             (ORG, Method::GET) => api::orgs::show(&call, &namespace).await,
+            (NAMESPACES, Method::GET) => api::orgs::namespaces(&call, &namespace).await,
             (MEMBERS, Method::GET) => api::members::list(&call, &namespace).await,
             (MEMBER, Method::PUT) => api::members::set(call, &namespace, user).await,
             (MEMBER, Method::DELETE) => api::members::remove(&call, &namespace, user).await,
@@ -61,6 +63,7 @@ pub(super) async fn below_orgs(call: Call, rest: &str) -> Answered {
 }
 
 pub(super) const ORG: &str = "/api/v1/orgs/{org}";
+const NAMESPACES: &str = "/api/v1/orgs/{namespace}/namespaces";
 const MEMBERS: &str = "/api/v1/orgs/{namespace}/members";
 const MEMBER: &str = "/api/v1/orgs/{namespace}/members/{user}";
 const ALLOWED_SIGNERS: &str = "/api/v1/orgs/{namespace}/allowed_signers";

@@ -82,6 +82,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/orgs", Who::Reader),
     ("post", "/api/v1/orgs", Who::Scope(Admin)),
     ("get", "/api/v1/orgs/{org}", Who::Reader),
+    ("get", "/api/v1/orgs/{namespace}/namespaces", Who::Reader),
     ("get", "/api/v1/orgs/{namespace}/members", Who::Scope(Read)),
     ("put", "/api/v1/orgs/{namespace}/members/{user}", Who::Scope(Admin)),
     ("delete", "/api/v1/orgs/{namespace}/members/{user}", Who::Scope(Admin)),

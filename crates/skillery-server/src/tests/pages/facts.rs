@@ -96,6 +96,41 @@ async fn namespaces_tags_and_authors_have_pages_of_what_the_viewer_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_namespaces_of_an_org_are_reached_from_its_page() {
+    let app = TestApp::new().await;
+    for number in 0..23 {
+        let id = format!("acme/team-{number:02}/tool");
+        app.post("/api/v1/skills", ADMIN, skill(&id, "1.0.0")).await.is(201);
+    }
+    hidden(&app, "acme/team-99/tool", "hush").await;
+    let mut browser = Browser::new(&app);
+    let listed = |page: &str| page.matches("href=\"/acme/team-").count() - page.matches("/tool\"").count();
+    let first = browser.page("/acme?offset=20").await;
+    assert!(first.contains("href=\"/acme?offset=20&#38;namespaces=20\">More namespaces"), "{first}");
+    assert!(!first.contains("Namespaces before") && first.contains(">acme/team-19</a>"), "{first}");
+    assert_eq!(listed(&first), 20, "{first}");
+    let last = browser.page("/acme?namespaces=20").await;
+    for part in ["href=\"/acme\">Namespaces before", ">acme/team-20</a>", ">acme/team-22</a>"] {
+        assert!(last.contains(part), "{part}: {last}");
+    }
+    assert!(!last.contains("More namespaces") && !last.contains("team-99"), "{last}");
+    assert_eq!(listed(&last), 3, "{last}");
+    assert_eq!(browser.get("/acme?namespaces=x").await.status, 400);
+    // Who has a role there comes to their settings.
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    let settings = admin.page("/orgs/acme?limit=10&offset=20").await;
+    for part in [
+        "href=\"/orgs/acme/team-22\">acme/team-22</a> <span class=\"dim\">1 skill</span>",
+        "href=\"/orgs/acme/team-99\"",
+        "href=\"/orgs/acme?offset=10&#38;limit=10\"",
+    ] {
+        assert!(settings.contains(part), "{part}: {settings}");
+    }
+    assert!(!settings.contains("team-19") && !settings.contains("rel=\"next\""), "{settings}");
+    assert!(!admin.page("/orgs/acme/team-22").await.contains("Namespaces below it"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_is_counted_by_tag_and_namespace() {
     let app = TestApp::new().await;
     for number in 0..30 {

@@ -2,15 +2,17 @@
 
 use askama::Template;
 use axum::response::Response;
+use skillery_core::api::NamespaceSummary;
 use skillery_core::{Namespace, Role, Scope};
 
 use super::super::frame::{Frame, page};
 use super::super::show;
+use super::pager::Pager;
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::orgs::{self, OrgRow};
 use crate::failure::Result;
-use crate::http::api::orgs::org_not_found;
+use crate::http::api::orgs::{below, org_not_found};
 use crate::http::call::Call;
 
 /// What stands above every page of a namespace.
@@ -85,10 +87,20 @@ pub fn overview(namespace: &str) -> String {
 struct NamespacePage {
     frame: Frame,
     head: Head,
+    /// Namespaces below it.
+    below: Vec<NamespaceSummary>,
+    pager: Pager,
 }
 
 /// What the namespace is, and where its settings are.
 pub async fn show(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
-    let head = Head::of(&call.app, &call.caller, namespace, "overview").await?;
-    page(&NamespacePage { frame: frame.titled(format!("Settings of {namespace}")).part("orgs"), head })
+    let (app, rows) = (&call.app, call.page()?);
+    let head = Head::of(app, &call.caller, namespace, "overview").await?;
+    let below = below(app, &call.caller, namespace).await?;
+    page(&NamespacePage {
+        frame: frame.titled(format!("Settings of {namespace}")).part("orgs"),
+        pager: Pager::of(app, &head.overview(), &[], rows, below.len() as u64),
+        below: below.into_iter().skip(rows.offset).take(rows.limit).collect(),
+        head,
+    })
 }
