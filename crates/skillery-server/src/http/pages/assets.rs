@@ -34,6 +34,10 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 static MARK: LazyLock<Asset> =
     LazyLock::new(|| asset("mark.svg", "image/svg+xml", include_bytes!("../../../assets/mark.svg")));
 
+/// The same picture on its ground, 512 pixels each way, for those who show links and draw no SVG.
+static CARD: LazyLock<Asset> =
+    LazyLock::new(|| asset("mark.png", "image/png", include_bytes!("../../../assets/mark.png")));
+
 /// Where the style sheet is.
 pub fn style() -> &'static str {
     &STYLE.address
@@ -49,9 +53,14 @@ pub fn mark() -> &'static str {
     &MARK.address
 }
 
+/// Where the picture is that others show beside links.
+pub fn card() -> &'static str {
+    &CARD.address
+}
+
 /// The file at this address.
 pub fn show(path: &str) -> Result<Response> {
-    let all = [&STYLE, &SCRIPT, &MARK];
+    let all = [&STYLE, &SCRIPT, &MARK, &CARD];
     let found = all.into_iter().find(|asset| asset.address == path);
     let found = found.ok_or_else(|| Failure::new(ProblemCode::RouteNotFound, ""))?;
     Ok(plain(Bytes::from_static(found.bytes), found.content_type, KEPT))

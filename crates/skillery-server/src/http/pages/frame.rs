@@ -35,6 +35,8 @@ pub struct Frame {
     pub description: String,
     /// Where it is, as from outside; none where that is not known.
     pub address: Option<String>,
+    /// Where the picture is that is shown beside links to it, as from outside; none where that is not known.
+    pub card: Option<String>,
     /// The path and query of a page to come back to: this one, or what it is behind where it is only an answer.
     pub here: String,
     /// The path and query that were asked for.
@@ -71,8 +73,10 @@ impl Frame {
             let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
             Viewer { name, is_admin, unread: None }
         });
+        let base = call.base().ok();
         Self {
-            address: call.base().ok().map(|base| format!("{base}{here}")),
+            address: base.as_ref().map(|base| format!("{base}{here}")),
+            card: base.map(|base| format!("{base}{}", assets::card())),
             here,
             asked: asked.to_owned(),
             viewer,

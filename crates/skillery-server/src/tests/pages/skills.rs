@@ -41,6 +41,41 @@ async fn skills_are_found_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_to_public_pages_are_shown_with_a_picture() {
+    let app = TestApp::with(|settings| {
+        settings.public_url = Some("https://skills.example.org".parse().unwrap());
+    })
+    .await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut browser = Browser::new(&app);
+    for path in ["/", "/acme", "/acme/tool"] {
+        let page = browser.page(path).await;
+        let (_, rest) = page.split_once("<meta property=\"og:image\" content=\"").unwrap();
+        let address = rest.split_once('"').unwrap().0;
+        // Whoever shows a link is elsewhere, so that the address has to be a whole one.
+        let picture = browser.get(address.strip_prefix("https://skills.example.org").unwrap()).await;
+        assert_eq!(
+            (picture.status.as_u16(), &picture.headers["content-type"]),
+            (200, &"image/png".parse().unwrap())
+        );
+        let size = |at: usize| u32::from_be_bytes(picture.body[at..at + 4].try_into().unwrap()).to_string();
+        assert!(picture.body.starts_with(b"\x89PNG\r\n\x1a\n"), "{path}");
+        for (name, told) in [
+            ("og:image:type", "image/png"),
+            ("og:image:width", size(16).as_str()),
+            ("og:image:height", size(20).as_str()),
+            ("og:image:alt", "The mark of Skillery"),
+        ] {
+            let tag = format!("<meta property=\"{name}\" content=\"{told}\">");
+            assert!(page.contains(&tag), "{path}: {tag}: {page}");
+        }
+        assert!(page.contains("<meta name=\"twitter:card\" content=\"summary\">"), "{path}: {page}");
+    }
+    // What others may not show has none.
+    assert!(!browser.page("/search").await.contains("og:image"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_keeps_its_filters_from_page_to_page() {
     let app = TestApp::new().await;
     for number in 0..23 {
