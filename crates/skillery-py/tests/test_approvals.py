@@ -164,6 +164,28 @@ def test_what_was_rejected_is_never_published(act, code_file):
         publish_approved_skill("gated/refused", "1.0.0")
 
 
+def test_what_is_missing_is_said_stage_by_stage(registry, people, act, code_file):
+    ask(registry, "POST", "/orgs", {"name": "staged"})
+    for name, role in [("anna", "publisher"), ("rita", "reviewer"), ("rob", "reviewer")]:
+        ask(registry, "PUT", "/orgs/staged/members/" + name, {"role": role})
+    ask(registry, "PUT", "/orgs/staged/policy/groups/core", {"users": ["rita", "rob"]})
+    stages = [{"name": "code", "approvals": 2, "group": "core"}, {"name": "safety", "approvals": 1, "role": "admin"}]
+    ask(registry, "PUT", "/orgs/staged/policy", {"stages": stages})
+    act("anna")
+    request_approval(Skill("tool", code_file(CALC_CODE), "1.0.0", "Adds"), org="staged")
+    act("rita")
+    provide_approval("staged/tool", "1.0.0")
+    act("anna")
+    with pytest.raises(InvalidInputError) as raised:
+        publish_approved_skill("staged/tool", "1.0.0")
+    assert raised.value.code == "not-approved"
+    assert str(raised.value) == (
+        "staged/tool 1.0.0 waits: "
+        "stage `code` of `staged` has 1 of 2 approvals (rita), each by a reviewer or above in the group `core`; "
+        "stage `safety` of `staged` is not open yet and has 0 of 1 approvals, each by an admin or above"
+    )
+
+
 class Repeating(BaseHTTPRequestHandler):
     """A registry that shows the same two entries of its log for ever."""
 
@@ -199,6 +221,8 @@ def test_a_registry_that_repeats_itself_is_not_asked_for_ever(home):
     finally:
         server.shutdown()
         server.server_close()
+
+
 def test_approvals_are_signed_where_that_is_demanded(registry, people, act, home, code_file):
     ask(registry, "POST", "/orgs", {"name": "sealed"})
     for name, role in [("anna", "publisher"), ("rita", "reviewer")]:

@@ -184,12 +184,21 @@ def get_approval(skill_id: str, version: str) -> Dict[str, Any]:
     Returns:
         A dict with ``id``, ``version``, ``status`` (``pending``, ``published``, ``rejected`` and others), ``digest``,
         ``publisher``, ``demanded`` (a dict with ``approvals`` and ``role``, or ``None``), ``given`` (approvals that count),
-        ``decisions`` (each with ``user``, ``decision``, ``comment``, ``decided_at`` and ``counts``), ``unresolved`` and
-        ``comments``: threads, as :func:`add_approval_comment` returns them. ``newer`` is a version that was published since,
-        if there is one.
+        ``decisions`` (each with ``user``, ``decision``, ``comment``, ``decided_at``, ``log_index`` and ``counts``, and
+        ``signed`` where it is), ``stages``, ``policies`` (entries of the log that demand them), ``threads``, ``unresolved``
+        and ``comments``: threads, as :func:`add_approval_comment` returns them.
+
+        Each of the ``stages``, of which all must be complete, has ``namespace``, ``name``, ``approvals`` and ``role`` (how
+        many people, and as what at least), ``given`` (the names of those that count), ``is_open`` and ``is_complete``; and
+        where it asks for that, ``group`` and ``signed``.
+
+        Only where there is something to say, there are ``newer`` (a version that was published since), ``facts`` (what of
+        the policy's conditions is true), ``held_for`` (why it waits again), ``due_since`` (it should be looked at again)
+        and ``forced`` (a dict with ``by``, ``at``, ``reason``, ``salt`` and ``log_index``: it was released by force).
 
     Raises:
-        ValueError: If there is no such version, or not for this token.
+        ValueError: If the id or the version is none, there is no such version, or not for this token: with the ``code``
+            ``skill-not-found``, ``version-not-found`` or another one.
         ConnectionError: If the registry cannot be reached.
     """
     from orchestrator import _native
@@ -255,8 +264,8 @@ def publish_approved_skill(skill_id: str, version: str) -> RegistrySkill:
         The skill. Its version is the latest one; that is not ``version`` where a higher one is handed out.
 
     Raises:
-        ValueError: If something is missing: the message says how many approvals it has and needs. Also if it was rejected,
-            yanked or quarantined, or there is no such version.
+        ValueError: If something is missing: the message says how many approvals it has and needs, stage by stage where there
+            are some, and of whom. Also if it was rejected, yanked or quarantined, or there is no such version.
         ConnectionError: If the registry cannot be reached.
     """
     from .errors import InvalidInputError, NotFoundError
@@ -264,11 +273,8 @@ def publish_approved_skill(skill_id: str, version: str) -> RegistrySkill:
     approval = get_approval(skill_id, version)
     status = approval["status"]
     if status == "pending":
-        demanded = approval["demanded"] or {"approvals": 1, "role": "reviewer"}
         waiting = [one["user"] for one in approval["decisions"] if one["decision"] == "changes-requested"]
-        message = "{} {} waits: {} of {} approvals are given, each by a {} or above".format(
-            approval["id"], approval["version"], approval["given"], demanded["approvals"], demanded["role"]
-        )
+        message = "{} {} waits: {}".format(approval["id"], approval["version"], _missing(approval))
         if waiting:
             message += "; {} asked for changes".format(", ".join(waiting))
         raise InvalidInputError(message, "not-approved")
@@ -356,6 +362,37 @@ def get_code_diff(
     from orchestrator import _native
 
     return _native.code_diff(_registry()._native, skill_id, version, from_version, path, bool(as_patch))
+
+
+def _missing(approval: Dict[str, Any]) -> str:
+    stages = approval["stages"]
+    missing = [stage for stage in stages if not stage["is_complete"]]
+    # One stage for which every reviewer counts has a name that nobody gave it.
+    if not missing or (len(stages) == 1 and not stages[0].get("group") and not stages[0].get("signed")):
+        demanded = approval["demanded"] or {"approvals": 1, "role": "reviewer"}
+        return "{} of {} approvals are given, {}".format(
+            approval["given"], demanded["approvals"], _by_whom(demanded["role"])
+        )
+    return "; ".join(map(_missing_of, missing))
+
+
+def _missing_of(stage: Dict[str, Any]) -> str:
+    message = "stage `{}` of `{}` ".format(stage["name"], stage["namespace"])
+    if not stage["is_open"]:
+        message += "is not open yet and "
+    message += "has {} of {} approvals".format(len(stage["given"]), stage["approvals"])
+    if stage["given"]:
+        message += " ({})".format(", ".join(stage["given"]))
+    message += ", {}".format(_by_whom(stage["role"]))
+    if stage.get("group"):
+        message += " in the group `{}`".format(stage["group"])
+    if stage.get("signed"):
+        message += ", signed"
+    return message
+
+
+def _by_whom(role: str) -> str:
+    return "each by {} {} or above".format("an" if role[0] in "aeiou" else "a", role)
 
 
 def _listed(limit: int, offset: int, **wanted: Any) -> List[Dict[str, Any]]:

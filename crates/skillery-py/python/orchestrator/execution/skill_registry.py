@@ -400,11 +400,18 @@ def get_registry_ratings(
         offset: How many reviews to pass over.
 
     Returns:
-        A dict with ``average`` (0 to 5), ``count``, ``histogram`` (ratings by star, ``"1"`` to ``"5"``) and
-        ``reviews``, the newest first, each a dict with ``author``, ``rating``, ``text`` and ``created_at``.
+        A dict with ``average`` (1 to 5, or 0 where there are none), ``count``, ``histogram`` (ratings by star, ``"1"`` to
+        ``"5"``), ``reviews``, and ``next``: the ``offset`` to go on with, or ``None`` behind the last.
+
+        The reviews are the newest first, fewer than ``limit`` where they are long. Each is a dict with ``author``,
+        ``rating`` (1 to 5), ``text`` (empty where nothing was written, or it is not shown), ``created_at``, ``hidden``
+        (whether a moderator has hidden the text), for moderators and its author ``hidden_reason`` and
+        ``hidden_by_registry``, and ``answer``: ``None``, or a dict with ``author``, ``text``, ``at``, ``outdated`` (the
+        review was written anew since) and ``salt``.
 
     Raises:
-        ValueError: If there is no such skill.
+        ValueError: If the id is not one, there is no such skill or not for this token, or ``limit`` is more than the
+            registry allows.
         ConnectionError: If the registry cannot be reached.
     """
     return _registry().get_ratings(skill_id, limit, offset)
