@@ -98,6 +98,12 @@ fn announce(session: &Session, ready: &Ready, data: PathBuf, config: Option<Path
                         .plain("sign in with ")
                         .command(format!("skillery login --registry {}", started.url)),
                 );
+                page.line(
+                    Line::default()
+                        .plain("then ")
+                        .command("skillery open")
+                        .plain(" opens its pages in a browser, signed in"),
+                );
             }
             (None, Some(file)) => page.field("admin token", format!("in {file}")),
             (None, None) => {}
