@@ -338,4 +338,34 @@ mod tests {
             assert!(!is_page || looked_at.contains(route), "{route} has no row in pages.mjs");
         }
     }
+
+    /// Addresses of the pages that are measured, with what is put into them in braces.
+    const MEASURED: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/src/parts/pages.rs"));
+
+    #[test]
+    fn every_page_is_measured() {
+        // Each with why it is not.
+        const OTHERS: &[(&str, &str)] = &[
+            (assets::ASSET, "its address has a digest, and its bytes are always in memory"),
+            ("/account/webhooks/{webhook}", "there is no webhook where pages are measured"),
+            ("/orgs/{namespace}/webhooks/{webhook}", "there is no webhook where pages are measured"),
+            (desk::BEGIN, "it leads to another site"),
+            (desk::ARRIVAL, "it is come to from another site"),
+        ];
+        let texts = MEASURED.split('"').skip(1).step_by(2).filter(|text| text.starts_with('/'));
+        let filled = |text: &str| {
+            let path = text.split('?').next().unwrap_or_default();
+            let known =
+                [("{id}", "acme/tool"), ("{file}", "SKILL.md"), ("{tag}", "pdf"), ("{team:03}", "000")];
+            let path = path.replace("{newest}", "1.0.0").replace("{pending}", "1.0.0");
+            known.iter().fold(path, |path, (name, value)| path.replace(name, value))
+        };
+        let measured: Vec<_> = texts.filter_map(|text| Some(of(&filled(text)).ok()?.route())).collect();
+        for (method, route, _) in super::super::ROUTES.iter().chain(desk::ROUTES) {
+            let reason = OTHERS.iter().find(|(other, _)| other == route);
+            let has_row = measured.contains(route);
+            assert!(*method != "get" || has_row != reason.is_some(), "{route}: {has_row}, {reason:?}");
+        }
+    }
 }
