@@ -62,6 +62,8 @@ export const PAGES = [
   { name: "dependencies-none", path: "/acme/shaky/dependencies", has: "No skill that you see needs it" },
   { name: "usage", path: "/acme/tool-00/usage", has: "What can be looked at counts" },
   { name: "usage-weeks", path: "/acme/tool-00/usage?by=week", has: "26 weeks" },
+  { name: "usage-version", path: "/acme/tool-00/usage?version=1.3.0", has: "Only version 1.3.0" },
+  { name: "usage-program", path: "/acme/tool-00/usage?by=week&program=skillery", has: "installed with skillery" },
   { name: "usage-names", path: "/acme/shaky/usage", as: "ada", has: "You see names as an admin" },
   { name: "usage-nothing", path: "/acme/docs/reports/usage", has: "There is nothing to draw yet" },
   { name: "usage-hostile", path: "/acme/hostile/usage", as: "ada", has: "hostile", hostile: true },
