@@ -19,13 +19,14 @@ pub const LLMS: &str = "/llms.txt";
 const SKILLS: i64 = 10_000;
 const CACHE: &str = "public, max-age=3600";
 
-/// What programs may look at: skills where everybody may read, and never what asks for a search or for somebody's account.
+/// What programs may look at: skills where everybody may read, and never what asks for a search, for figures of
+/// one of many parts, or for somebody's account.
 pub fn robots(call: &Call) -> Result<Response> {
     if !call.app.settings.anonymous_reads {
         return Ok(text("User-agent: *\nDisallow: /\n".to_owned(), CACHE));
     }
     let rules = "User-agent: *\nDisallow: /search\nDisallow: /login\nDisallow: /account\nDisallow: /admin\n\
-                 Disallow: /api/\nDisallow: /log/\nDisallow: /*/diff\n";
+                 Disallow: /api/\nDisallow: /log/\nDisallow: /*/diff\nDisallow: /*/usage?\n";
     Ok(text(format!("{rules}\nSitemap: {}/sitemap.xml\n", call.base()?), CACHE))
 }
 

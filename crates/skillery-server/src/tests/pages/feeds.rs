@@ -195,6 +195,7 @@ async fn programs_find_what_is_public_and_nothing_else() {
     let robots = text(&admin.get("/robots.txt").await);
     assert!(
         robots.contains("Disallow: /search\n")
+            && robots.contains("Disallow: /*/usage?\n")
             && robots.contains("Sitemap: http://127.0.0.1:8700/sitemap.xml")
     );
     let llms = text(&admin.get("/llms.txt").await);
