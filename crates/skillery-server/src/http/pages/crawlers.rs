@@ -19,8 +19,8 @@ pub const LLMS: &str = "/llms.txt";
 const SKILLS: i64 = 10_000;
 const CACHE: &str = "public, max-age=3600";
 
-/// What programs may look at: skills where everybody may read, and never what asks for a search, for figures of
-/// one of many parts, or for somebody's account.
+/// What programs may look at: skills where everybody may read, and never what asks for a search, for some
+/// figures of many, or for somebody's account.
 pub fn robots(call: &Call) -> Result<Response> {
     if !call.app.settings.anonymous_reads {
         return Ok(text("User-agent: *\nDisallow: /\n".to_owned(), CACHE));
