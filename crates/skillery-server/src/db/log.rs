@@ -283,16 +283,12 @@ pub async fn of_skill(db: &Db, key: &str, before: Option<u64>, limit: usize) -> 
 
 /// The entries that say of versions of the skill with this key that they are yanked, or are so no more, the newest first.
 pub async fn yanks(db: &Db, key: &str, limit: usize) -> Result<Vec<Opening>> {
-    let rows = sqlx::query(
-        "SELECT idx, body, salt FROM log WHERE skill = $1 AND kind IN ('version.yanked', 'version.unyanked') \
-         ORDER BY idx DESC LIMIT $2",
-    )
-    .bind(key.to_owned())
-    .bind(limit as i64)
-    .fetch_all(db.reader())
-    .await?;
+    let rows = sqlx::query(YANKS).bind(key.to_owned()).bind(limit as i64).fetch_all(db.reader()).await?;
     rows.iter().map(|row| Ok(opening(row)?.1)).collect()
 }
+
+const YANKS: &str = "SELECT idx, body, salt FROM log WHERE skill = $1 \
+    AND kind IN ('version.yanked', 'version.unyanked') ORDER BY idx DESC LIMIT $2";
 
 /// The entries about a version of the skill with this key, the newest first, each with the name of who made it: at most
 /// `limit`.
@@ -478,4 +474,29 @@ pub async fn time_before(db: &Db, index: i64) -> Result<i64> {
         .fetch_optional(db.reader())
         .await?;
     Ok(time.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Backend;
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn yanks_are_found_without_the_rest_of_the_log_of_a_skill() {
+        let app = TestApp::new().await;
+        // No entry has such a number, so that nobody takes these for entries.
+        app.tamper(
+            "INSERT INTO log (idx, at, kind, skill, body) WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT -i, 0, \
+             CASE WHEN i % 500 = 0 THEN 'version.yanked' ELSE 'skill.rated' END, 'acme/tool', '{}' FROM n"
+                .to_owned(),
+        )
+        .await;
+        if app.app.db.backend() == Backend::Postgres {
+            app.tamper("ANALYZE log".to_owned()).await;
+        }
+        let plan = app.plan(&YANKS.replace("$1", "'acme/tool'").replace("$2", "200"), &[], &[]).await;
+        assert!(plan.contains("log_yanks") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

@@ -41,6 +41,7 @@ const TURNS: &str = include_str!("migrations/0029_turns.sql");
 const REPORTS: &str = include_str!("migrations/0030_reports.sql");
 const TRIES: &str = include_str!("migrations/0031_tries.sql");
 const ONLY_FORCED: &str = include_str!("migrations/0032_only_forced.sql");
+const YANKS: &str = include_str!("migrations/0033_yanks.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -86,6 +87,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (30, "reports", REPORTS),
         (31, "tries", TRIES),
         (32, "only_forced", ONLY_FORCED),
+        (33, "yanks", YANKS),
     ]
     .into_iter()
     .map(|(number, name, text)| {
