@@ -1,8 +1,8 @@
-//! What namespaces demand of versions, what reviewers have decided, and what waits.
+//! What namespaces demand of versions, and what reviewers have decided.
 
 use std::collections::HashMap;
 
-use skillery_core::api::{ApprovalState, PendingVersion, PolicyInForce, ReviewSignature};
+use skillery_core::api::{PolicyInForce, ReviewSignature};
 use skillery_core::approval::StageMark;
 use skillery_core::time::Time;
 use skillery_core::{Decision, Namespace, PublishPolicy, Role, Version};
@@ -323,146 +323,6 @@ pub async fn signers(
     .bind(version.to_string())
     .fetch_all(executor)
     .await?)
-}
-
-/// Which of the versions that wait, or have been decided about, are asked for.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// The user who asks.
-    pub user: &'a str,
-    /// Whether they wait.
-    pub state: ApprovalState,
-    /// Whose they are.
-    pub whose: Whose,
-    /// Keys of namespaces that they must be in or below; none stands for everywhere.
-    pub within: &'a [String],
-    /// Whether those are wanted that are handed out, and due or released by force; else those that wait.
-    pub is_due: bool,
-}
-
-/// Whose versions are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Everybody's.
-    All,
-    /// Those that the user may decide about, as a reviewer there.
-    Reviewed,
-    /// Those of them that the user has no part in, and has neither rejected nor asked to be changed.
-    Open,
-    /// What the user published, where the user still sees it.
-    Own,
-}
-
-/// One page of them, and how many there are: of those that wait the oldest first, of others the one that was decided last.
-pub async fn listed(
-    db: &Db,
-    wanted: &Wanted<'_>,
-    limit: i64,
-    offset: i64,
-) -> Result<(u64, Vec<PendingVersion>)> {
-    let Wanted { user, state, whose, within, is_due } = *wanted;
-    // Keys of namespaces have no letter that `LIKE` takes for another.
-    let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
-    const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = v.version";
-    const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
-    const WAITING: &str = "v.created_at, v.skill, v.version";
-    const OWN: &str = "versions v";
-    // Each begins with a table or an index that has few rows, and not with all versions.
-    let (from, state, order) = match state {
-        _ if is_due => (
-            "gates w CROSS JOIN versions v",
-            "v.skill = w.skill AND v.version = w.version AND v.status = 'published' \
-             AND (w.due_at IS NOT NULL OR w.forced_by IS NOT NULL)"
-                .to_owned(),
-            WAITING.to_owned(),
-        ),
-        ApprovalState::Pending => (OWN, "v.status = 'pending'".to_owned(), WAITING.to_owned()),
-        ApprovalState::Decided if whose == Whose::Own => (
-            OWN,
-            format!("v.status <> 'pending' AND EXISTS (SELECT 1 {DECIDED})"),
-            format!("(SELECT MAX(d.at) {DECIDED}) DESC, v.skill, v.version"),
-        ),
-        ApprovalState::Decided => (
-            "(SELECT skill, version, MAX(at) AS last_at FROM decisions GROUP BY skill, version) w \
-             JOIN versions v ON v.skill = w.skill AND v.version = w.version",
-            "v.status <> 'pending'".to_owned(),
-            "w.last_at DESC, v.skill, v.version".to_owned(),
-        ),
-    };
-    let mut conditions = vec![state];
-    if !within.is_empty() {
-        let places: Vec<String> = (1..=within.len()).map(|place| below(&format!("${place}"))).collect();
-        conditions.push(format!("({})", places.join(" OR ")));
-    }
-    let me = format!("${}", within.len() + 1);
-    let has_role = |roles: &str| {
-        format!("EXISTS (SELECT 1 FROM members m WHERE m.user_id = {me}{roles} AND {})", below("m.namespace"))
-    };
-    let reviews = has_role(" AND m.role IN ('reviewer', 'admin', 'owner')");
-    match whose {
-        Whose::All => {}
-        Whose::Reviewed => conditions.push(reviews),
-        Whose::Open => {
-            conditions.push(reviews);
-            // An approval that does not count, or not any more, is no answer.
-            conditions.push(format!(
-                "v.publisher <> {me} AND NOT EXISTS (SELECT 1 {DECIDED} AND d.user_id = {me} \
-                 AND d.decision <> 'approved' AND d.log_index >= COALESCE((SELECT g.counts_from {GATE}), 0))"
-            ));
-            conditions.push(format!(
-                "NOT EXISTS (SELECT 1 FROM signatures g WHERE g.skill = v.skill AND g.version = v.version \
-                 AND g.signer = {me})"
-            ));
-        }
-        Whose::Own => {
-            conditions.push(format!("v.publisher = {me} AND (s.visibility <> 'private' OR {})", has_role("")))
-        }
-    }
-    let where_ = conditions.join(" AND ");
-    let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM {from} JOIN skills s ON s.key = v.skill WHERE {where_}"
-    )));
-    let of =
-        |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
-    let (approved, changes) = (of("approved"), of("changes-requested"));
-    let mut page = sqlx::query(AssertSqlSafe(format!(
-        "SELECT s.id, v.version, u.name, v.description, v.created_at, {approved}, \
-         (SELECT d.decision {DECIDED} AND d.user_id = {me}), v.status, (SELECT MAX(d.at) {DECIDED}), {changes}, \
-         (SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments c WHERE c.skill = v.skill AND c.version = v.version \
-          AND c.thread = c.id AND c.resolved_at IS NULL AND EXISTS (SELECT 1 FROM review_comments r \
-          WHERE r.thread = c.id AND r.hidden_at IS NULL)) \
-         FROM {from} JOIN skills s ON s.key = v.skill JOIN users u ON u.id = v.publisher \
-         WHERE {where_} ORDER BY {order} LIMIT ${} OFFSET ${}",
-        within.len() + 2,
-        within.len() + 3,
-    )));
-    for place in within {
-        count = count.bind(place.clone());
-        page = page.bind(place.clone());
-    }
-    if whose != Whose::All {
-        count = count.bind(user.to_owned());
-    }
-    let total = count.fetch_one(db.reader()).await?;
-    let rows = page.bind(user.to_owned()).bind(limit).bind(offset).fetch_all(db.reader()).await?;
-    let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-    let row = |row: &AnyRow| {
-        Ok(PendingVersion {
-            id: parsed(row.try_get(0)?)?,
-            version: parsed(row.try_get(1)?)?,
-            publisher: row.try_get(2)?,
-            description: row.try_get(3)?,
-            published_at: Time::from_micros(row.try_get(4)?),
-            given: number(row.try_get(5)?),
-            mine: row.try_get::<Option<String>, _>(6)?.as_deref().map(parsed).transpose()?,
-            status: parsed(row.try_get(7)?)?,
-            decided_at: row.try_get::<Option<i64>, _>(8)?.map(Time::from_micros),
-            changes_requested: number(row.try_get(9)?),
-            unresolved: u64::try_from(row.try_get::<i64, _>(10)?).unwrap_or(0),
-        })
-    };
-    let listed = rows.iter().map(row).collect::<Result<_>>()?;
-    Ok((u64::try_from(total).unwrap_or(0), listed))
 }
 
 /// The namespaces, by key, whose policies want released versions to be looked at again, with these policies.

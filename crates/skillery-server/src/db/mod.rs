@@ -47,6 +47,7 @@ pub mod told;
 pub mod usage;
 pub mod user_installs;
 pub mod versions;
+pub mod waiting;
 pub mod webhooks;
 mod writer;
 

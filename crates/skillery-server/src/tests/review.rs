@@ -589,6 +589,35 @@ async fn what_waits_for_me_is_found_behind_all_that_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_me_is_told_once_though_much_of_it_came_at_the_same_time() {
+    const MORE: usize = 1_300;
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.people().await;
+    app.policy("acme", 1).await;
+    app.post("/api/v1/skills", &author, skill("acme/tool", "1.0.0")).await.is(202);
+    // It takes several looks, and where one ends, others came in the same instant.
+    let columns = "skill, status, digest, size, code_hash, description, tags, author, license, files, words, publisher, log_position";
+    app.tamper(format!(
+        "INSERT INTO versions (version, created_at, {columns}) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MORE}) \
+         SELECT '2.0.' || n.i, n.i / 700, {columns} FROM versions, n WHERE skill = 'acme/tool' AND version = '1.0.0'"
+    ))
+    .await;
+    let mut found = Vec::new();
+    for offset in (0..=MORE).step_by(200) {
+        let path = format!("/api/v1/approvals?needs_me=true&namespace=acme&limit=200&offset={offset}");
+        let asked = app.get_as(&rita, &path).await.is(200);
+        assert_eq!(asked["total"], MORE + 1);
+        let rows = asked["pending"].as_array().unwrap().iter();
+        found.extend(rows.map(|row| row["version"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(found.last().unwrap(), "1.0.0");
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), MORE + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_comment_names_no_version_that_its_readers_may_not_know_of() {
     let app = TestApp::new().await;
     let People { author, rita, .. } = app.people().await;

@@ -22,9 +22,9 @@ use crate::app::App;
 use crate::approvals::{
     Asked, Standing, Wanted, WantedForce, Worth, asks_for, check_review, decide, demand, force, in_force,
 };
-use crate::db::approvals::{self as table, Whose};
 use crate::db::versions::VersionRow;
-use crate::db::{gates, keys, review, versions};
+use crate::db::waiting::{self, Whose};
+use crate::db::{approvals as table, gates, keys, review, versions};
 use crate::failure::Result;
 use crate::http::call::{Call, Page, invalid_parameter, json};
 use crate::skill;
@@ -110,26 +110,32 @@ pub async fn listed(app: &App, caller: &Caller, filter: &Filter, page: Page) -> 
         return Err(invalid_parameter("due", "what is due has not been decided about"));
     }
     let user = identity.user.id.as_str();
-    let wanted = table::Wanted { user, state: *state, whose, within: &within_bounds, is_due: *is_due };
+    let wanted = waiting::Wanted { user, state: *state, whose, within: &within_bounds, is_due: *is_due };
     if whose != Whose::Open {
-        let (total, pending) = table::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
+        let (total, pending) =
+            waiting::listed(&app.db, &wanted, page.limit as i64, page.offset as i64).await?;
         return Ok(PendingResponse { total, pending, truncated: false });
     }
     let asked = Asked { user, roles: &identity.roles };
-    let (mut mine, mut looked_at, mut truncated) = (Vec::new(), 0, false);
-    loop {
-        let (total, open) = table::listed(&app.db, &wanted, TOGETHER, looked_at).await?;
+    let (mut mine, mut behind, mut looked_at) = (Vec::new(), None, 0);
+    let truncated = loop {
+        // One more than are looked at tells whether there are more.
+        let limit = if looked_at < LOOKED_AT { TOGETHER } else { 1 };
+        let open = waiting::behind(&app.db, &wanted, behind.as_ref(), limit).await?;
+        if looked_at >= LOOKED_AT {
+            break !open.is_empty();
+        }
+        let is_last = open.len() < TOGETHER as usize;
+        behind = open.last().cloned();
+        looked_at += TOGETHER;
         let named: Vec<_> = open.iter().map(|version| (&version.id, &version.version)).collect();
         let answers = asks_for(&app.db, &asked, &named, app.environment.now()).await?;
-        let is_last = open.len() < TOGETHER as usize;
         let answered = open.into_iter().zip(answers);
         mine.extend(answered.filter(|(_, worth)| *worth != Worth::Nothing).map(|(version, _)| version));
-        looked_at += TOGETHER;
-        if is_last || looked_at >= LOOKED_AT {
-            truncated |= total > looked_at.unsigned_abs();
-            break;
+        if is_last {
+            break false;
         }
-    }
+    };
     let total = mine.len() as u64;
     let pending = mine.into_iter().skip(page.offset).take(page.limit).collect();
     Ok(PendingResponse { total, pending, truncated })
