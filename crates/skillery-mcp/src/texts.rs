@@ -97,6 +97,7 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
             .collect(),
         findings: detail
             .findings
+            .unwrap_or_default()
             .into_iter()
             .map(|finding| FindingLine {
                 rule: finding.rule,

@@ -181,7 +181,7 @@ fn describe(page: &mut Page, info: &Info) {
     for signature in &version.signatures {
         page.field("signature", format!("{} ({})", signature.kind, signature.level));
     }
-    for finding in &version.findings {
+    for finding in version.findings.iter().flatten() {
         page.field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }
     page.blank();

@@ -76,7 +76,7 @@ impl Says {
                 visibility: Visibility::Public,
                 files: Vec::new(),
                 signatures: Vec::new(),
-                findings: Vec::new(),
+                findings: None,
                 log_position: 1,
             },
             zip: Vec::new(),

@@ -91,8 +91,10 @@ pub struct VersionDetail {
     pub files: Vec<FileSummary>,
     /// Signatures.
     pub signatures: Vec<SignatureSummary>,
-    /// What the rules for skills find in it today; nothing of a version that nobody gets.
-    pub findings: Vec<VersionFinding>,
+    /// What the rules for skills find in it today. It is left out of a version that nobody gets, and while the files of the version cannot
+    /// be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<VersionFinding>>,
     /// The number of the log entry that published it.
     pub log_position: i64,
 }

@@ -46,6 +46,32 @@ async fn a_content_that_is_missing_or_altered_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_a_version_is_told_without_its_content() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let listed = app.get("/api/v1/skills/acme/tool/versions").await.is(200);
+    let digest: Digest = listed["versions"][0]["digest"].as_str().unwrap().parse().unwrap();
+    let path = file(&app, &digest);
+    let good = fs_err::read(&path).unwrap();
+    let version = "/api/v1/skills/acme/tool/versions/1.0.0";
+    // Whether it is gone or damaged.
+    for content in [None, Some("damaged")] {
+        match content {
+            None => fs_err::remove_file(&path).unwrap(),
+            Some(bytes) => fs_err::write(&path, bytes).unwrap(),
+        }
+        let told = app.get(version).await.is(200);
+        assert_eq!(told["digest"], digest.to_string());
+        assert!(!told["files"].as_array().unwrap().is_empty());
+        // Nobody takes it for one in which nothing is found.
+        assert_eq!(told.get("findings"), None);
+        assert_eq!(app.get(&format!("{version}/findings")).await.status, 500);
+    }
+    fs_err::write(&path, good).unwrap();
+    assert_eq!(app.get(version).await.is(200)["findings"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_acknowledged_is_there_after_a_crash() {
     let app = Arc::new(TestApp::new().await);
     let mut tasks = Vec::new();

@@ -48,7 +48,7 @@ pub async fn seen(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Vec<Ve
     Ok(versions)
 }
 
-/// Everything about one version.
+/// Everything about one version. What the rules find in it is left out while its files cannot be read.
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/versions/{version}", tag = "skills",
     params(
@@ -61,11 +61,17 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
     json(StatusCode::OK, &whole(&call.app, &call.caller, id, version).await?)
 }
 
-/// Everything about one version, as far as the caller may know of it.
+/// Everything about one version, as far as the caller may know of it; what is found in it, only while its files can be read.
 pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
     let mut detail = detail(app, caller, id, version).await?;
     if detail.summary.status.is_handed_out() {
-        detail.findings = review::findings(app, caller, id, version).await?.findings;
+        match review::findings(app, caller, id, version).await {
+            Ok(found) => detail.findings = Some(found.findings),
+            // All else is known without the files, and clients check by it what they have already.
+            Err(failure) => {
+                tracing::warn!(%id, %version, %failure, cause = ?failure.source, "a version is told without its findings");
+            }
+        }
     }
     Ok(detail)
 }
@@ -103,7 +109,7 @@ pub async fn detail(app: &App, caller: &Caller, id: &SkillId, version: &Version)
         visibility: skill.visibility,
         files: row.files,
         signatures,
-        findings: Vec::new(),
+        findings: None,
         log_position: row.log_position,
     })
 }
