@@ -67,6 +67,31 @@ async fn the_diff_and_the_policy_compare_with_the_same_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_approved_meanwhile_changes_the_diff_and_no_fact() {
+    let app = TestApp::new().await;
+    let People { author, rita, .. } = app.company().await;
+    app.demand(json!({ "approvals": 1, "auto": { "patches": true } })).await;
+    app.publish_it(&author, "1.0.0", asking(false)).await;
+    app.accept(&rita, "1.0.0").await.is(200);
+    for version in ["1.1.0", "1.2.0"] {
+        app.publish_it(&author, version, asking(true)).await;
+    }
+    // What it is compared with, whether it asks for more than that, and whether it did so when it was published.
+    let looked_at = async || {
+        let diff = app.get_as(&rita, &format!("{}/diff", version_path("1.2.0"))).await.is(200);
+        let asks_for_more =
+            diff["permissions"].as_array().unwrap().iter().any(|row| row["added"] != json!([]));
+        let facts = app.standing(&rita, "1.2.0").await["facts"].clone();
+        let is_fact = facts.as_array().unwrap().contains(&json!("new-permissions"));
+        (diff["from"]["version"].clone(), asks_for_more, is_fact)
+    };
+    assert_eq!(looked_at().await, (json!("1.0.0"), true, true));
+    app.accept(&rita, "1.1.0").await.is(200);
+    assert_eq!(looked_at().await, (json!("1.1.0"), false, true));
+    app.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_released_by_force_makes_nothing_old() {
     let app = TestApp::new().await;
     let People { author, rita, .. } = app.company().await;
