@@ -6,7 +6,7 @@ use skillery_core::api::BoardOf;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Db;
+use super::{Db, is_within};
 use crate::failure::Result;
 
 /// Figures of the boards of a week, a month and of all time: first of public skills, then of those and internal ones.
@@ -49,20 +49,24 @@ fn subject(of: BoardOf) -> Subject {
 
 /// Which skills `s` count. Private ones count nowhere: a place would tell that they are there. Nor does what is in a namespace
 /// that wants to be on no board.
-const COUNTED: &str = "s.visibility IN ('public', 'internal') AND s.latest IS NOT NULL \
-    AND NOT EXISTS (SELECT 1 FROM namespace_insight w WHERE w.org = s.org AND w.unlisted_at IS NOT NULL AND \
-    (s.namespace = w.namespace OR SUBSTR(s.namespace, 1, LENGTH(w.namespace) + 1) = w.namespace || '/'))";
+fn counted() -> String {
+    format!(
+        "s.visibility IN ('public', 'internal') AND s.latest IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM namespace_insight w WHERE w.org = s.org AND w.unlisted_at IS NOT NULL AND {})",
+        is_within("s.namespace", "w.namespace")
+    )
+}
 
 /// How all authors or orgs stand, by name: `since` is when the week and the month began. Members of the skill's org do not
 /// count, nor authors for themselves, nor users who are switched off.
 ///
 /// All boards are made of one look at each table, so that they are of one moment and fit together.
 pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<String, Standing>> {
-    let Subject { name, join, own } = subject(of);
+    let (Subject { name, join, own }, counted) = (subject(of), counted());
     let from = |table: &str| {
         format!(
             "FROM {table} d JOIN skills s ON s.key = d.skill JOIN users u ON u.id = d.user_id {join} \
-             WHERE u.disabled_at IS NULL AND {COUNTED} {own} \
+             WHERE u.disabled_at IS NULL AND {counted} {own} \
              AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = d.user_id AND m.org = s.org)"
         )
     };
@@ -115,9 +119,9 @@ pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<
     }
     let most = format!(
         "SELECT {name}, MAX(CASE WHEN {open} THEN n.k END), MAX(n.k) FROM namespace_insight n \
-         JOIN skills s ON s.org = n.org AND \
-         (s.namespace = n.namespace OR SUBSTR(s.namespace, 1, LENGTH(n.namespace) + 1) = n.namespace || '/') \
-         {join} WHERE n.k IS NOT NULL AND {COUNTED} GROUP BY {name}"
+         JOIN skills s ON s.org = n.org AND {} \
+         {join} WHERE n.k IS NOT NULL AND {counted} GROUP BY {name}",
+        is_within("s.namespace", "n.namespace")
     );
     for row in sqlx::query(AssertSqlSafe(most)).fetch_all(db.reader()).await? {
         let k = |column| -> Result<u32> {

@@ -5,7 +5,7 @@ use skillery_core::{Namespace, SkillId};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::rollups::{ALL_PROGRAMS, Cursor};
-use super::{Db, parsed};
+use super::{Db, is_within, parsed};
 use crate::failure::Result;
 
 /// Downloads of a part (a version, a program) in a unit of time that begins on a day.
@@ -139,8 +139,8 @@ pub async fn namespace_periods(
 /// come to by the namespace, so that it costs nothing what others install.
 fn below(table: &str, org: u8, place: u8) -> String {
     format!(
-        "FROM skills s JOIN {table} i ON i.skill = s.key WHERE s.org = ${org} AND \
-         (s.namespace = ${place} OR SUBSTR(s.namespace, 1, LENGTH(${place}) + 1) = ${place} || '/')"
+        "FROM skills s JOIN {table} i ON i.skill = s.key WHERE s.org = ${org} AND {}",
+        is_within("s.namespace", &format!("${place}"))
     )
 }
 

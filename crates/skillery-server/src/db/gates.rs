@@ -9,7 +9,7 @@ use skillery_core::{SkillId, Version, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, parsed, pieces, placeholders, tuples};
+use super::{Db, Tx, from_json, is_within, parsed, pieces, placeholders, tuples};
 use crate::failure::{Failure, Result};
 
 /// What is known of a version. Of one that nobody ever had to approve it is what the default says.
@@ -337,14 +337,13 @@ fn overdue_text(overdue: Overdue) -> String {
         Overdue::Warn => "AND (g.due_at IS NULL OR v.notice IS NULL)",
         Overdue::Hold => "",
     };
-    // The skills of the org come first, as they are few beside the versions of all. Keys of namespaces have no letter that `LIKE` takes
-    // for another.
+    // The skills of the org come first, as they are few beside the versions of all.
     format!(
         "SELECT s.key, s.id, v.version FROM skills s CROSS JOIN versions v \
          LEFT JOIN gates g ON g.skill = v.skill AND g.version = v.version \
-         WHERE v.skill = s.key AND s.org = $3 AND (s.namespace = $4 OR s.namespace LIKE $4 || '/%') \
-         AND v.status = 'published' AND COALESCE(g.reviewed_at, v.created_at) < $1 {unknown} \
-         AND (s.key > $5 OR (s.key = $5 AND v.version > $6)) ORDER BY s.key, v.version LIMIT $2"
+         WHERE v.skill = s.key AND s.org = $3 AND {} AND v.status = 'published' AND COALESCE(g.reviewed_at, v.created_at) < $1 {unknown} \
+         AND (s.key > $5 OR (s.key = $5 AND v.version > $6)) ORDER BY s.key, v.version LIMIT $2",
+        is_within("s.namespace", "$4")
     )
 }
 

@@ -360,6 +360,11 @@ pub(crate) fn tuples(first: usize, rows: usize, values: usize, more: &str) -> St
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a namespace is this one or below it; both by their keys, each as a column or a value.
+pub(crate) fn is_within(namespace: &str, outer: &str) -> String {
+    format!("({namespace} = {outer} OR SUBSTR({namespace}, 1, LENGTH({outer}) + 1) = {outer} || '/')")
+}
+
 /// Any of these conditions; of none, nothing. It is a tree as flat as can be: SQLite takes none that is deep.
 pub(crate) fn any_of(conditions: &[String]) -> String {
     match conditions {

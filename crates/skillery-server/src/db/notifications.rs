@@ -9,7 +9,7 @@ use skillery_core::{NotificationDetail, NotificationKind, SkillId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders, tuples};
+use super::{Db, Tx, is_within, parsed, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// How far the log was gone through.
@@ -169,12 +169,9 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
     let mut values = vec![looker.user.to_owned()];
     let mut text = "n.user_id = $1".to_owned();
     if !looker.is_admin {
-        // Keys of namespaces have no letter that `LIKE` takes for another.
         let role = |place: &str, more: &str| {
-            format!(
-                "EXISTS (SELECT 1 FROM members m WHERE m.user_id = n.user_id AND \
-                 ({place} = m.namespace OR {place} LIKE m.namespace || '/%'){more})"
-            )
+            let is_within = is_within(place, "m.namespace");
+            format!("EXISTS (SELECT 1 FROM members m WHERE m.user_id = n.user_id AND {is_within}{more})")
         };
         // What happens to a namespace is told to who manages it; a role of one's own that is gone, to whose it was.
         text += &format!(
@@ -189,8 +186,7 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
     if !looker.within.is_empty() {
         let below = looker.within.iter().map(|bound| {
             values.push(bound.clone());
-            let number = values.len();
-            format!("n.namespace = ${number} OR n.namespace LIKE ${number} || '/%'")
+            is_within("n.namespace", &format!("${}", values.len()))
         });
         let below: Vec<String> = below.collect();
         // What is about no namespace is about the user, and no business of a token that is bound.

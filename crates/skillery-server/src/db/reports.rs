@@ -8,7 +8,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, any_of, parsed, pieces, placeholders};
+use super::{Db, Tx, any_of, is_within, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// What is reported as it says now; none where it is not there any more. Of a skill it is the newest version.
@@ -181,17 +181,9 @@ pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Resul
         wanted += " AND a.for_registry = 0";
     }
     if let Some(within) = within {
-        let mut any = Vec::new();
-        for namespace in within {
-            let place = values.len() + 1;
-            values.extend([namespace.clone(), format!("{namespace}/")]);
-            any.push(format!(
-                "(a.namespace = ${place} OR substr(a.namespace, 1, {}) = ${})",
-                namespace.chars().count() + 1,
-                place + 1
-            ));
-        }
-        wanted += &format!(" AND {}", any_of(&any));
+        values.clone_from(within);
+        let places = (1..=within.len()).map(|place| is_within("a.namespace", &format!("${place}")));
+        wanted += &format!(" AND {}", any_of(&places.collect::<Vec<_>>()));
     }
     let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM abuse_reports a WHERE {wanted}");
     let mut query = sqlx::query_scalar(AssertSqlSafe(text));

@@ -5,7 +5,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{Db, parsed, placeholders};
+use super::{Db, is_within, parsed, placeholders};
 use crate::failure::Result;
 
 /// Which of the versions that wait, or have been decided about, are asked for.
@@ -50,8 +50,6 @@ struct Selection {
 
 fn selection(wanted: &Wanted<'_>) -> Selection {
     let Wanted { state, whose, within, is_due, .. } = *wanted;
-    // Keys of namespaces have no letter that `LIKE` takes for another.
-    let below = |outer: &str| format!("(s.namespace = {outer} OR s.namespace LIKE {outer} || '/%')");
     const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
     const OWN: &str = "versions v";
     // Each begins with a table or an index that has few rows, and not with all versions.
@@ -78,12 +76,16 @@ fn selection(wanted: &Wanted<'_>) -> Selection {
     };
     let mut conditions = vec![state];
     if !within.is_empty() {
-        let places: Vec<String> = (1..=within.len()).map(|place| below(&format!("${place}"))).collect();
+        let places: Vec<String> =
+            (1..=within.len()).map(|place| is_within("s.namespace", &format!("${place}"))).collect();
         conditions.push(format!("({})", places.join(" OR ")));
     }
     let me = format!("${}", within.len() + 1);
     let has_role = |roles: &str| {
-        format!("EXISTS (SELECT 1 FROM members m WHERE m.user_id = {me}{roles} AND {})", below("m.namespace"))
+        format!(
+            "EXISTS (SELECT 1 FROM members m WHERE m.user_id = {me}{roles} AND {})",
+            is_within("s.namespace", "m.namespace")
+        )
     };
     let reviews = has_role(" AND m.role IN ('reviewer', 'admin', 'owner')");
     match whose {

@@ -6,7 +6,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, pieces, placeholders};
+use super::{Db, Tx, from_json, is_within, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A webhook as it is stored.
@@ -140,13 +140,11 @@ pub async fn of_namespaces(
 
 /// How many webhooks an org and the namespaces below it have.
 pub async fn count_of_org(tx: &mut Tx, org: &str) -> Result<i64> {
-    Ok(sqlx::query_scalar(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM webhooks WHERE removed_at IS NULL AND (namespace = $1 \
-         OR SUBSTR(namespace, 1, LENGTH($1) + 1) = $1 || '/')",
-    )
-    .bind(org.to_owned())
-    .fetch_one(tx.connection())
-    .await?)
+    let text = format!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM webhooks WHERE removed_at IS NULL AND {}",
+        is_within("namespace", "$1")
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(text)).bind(org.to_owned()).fetch_one(tx.connection()).await?)
 }
 
 /// Notes that this user tries a webhook, or sends something again. Where that is one too many since then, nothing is noted, and it is

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Batch;
-use crate::db::{Db, any_of, from_json, parsed, pieces, placeholders};
+use crate::db::{Db, any_of, from_json, is_within, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// Which rows are wanted.
@@ -88,10 +88,8 @@ impl Conditions {
         }
         if let Some(Subject { text, key, user }) = &filter.subject {
             let (plain, key_value) = (all.text(text), all.text(key));
-            let below = all.begins("a.namespace", &format!("{key}/"));
-            let mut condition = format!(
-                "a.subject = {plain} OR a.skill = {key_value} OR a.namespace = {key_value} OR {below}"
-            );
+            let is_within = is_within("a.namespace", &key_value);
+            let mut condition = format!("a.subject = {plain} OR a.skill = {key_value} OR {is_within}");
             if let Some(user) = user {
                 let user = all.text(user);
                 condition += &format!(" OR a.affected = {user}");
@@ -126,9 +124,8 @@ impl Conditions {
             let mut any: Vec<String> = Vec::new();
             for namespace in within {
                 let org = all.text(namespace.split('/').next().unwrap_or_default());
-                let exact = all.text(namespace);
-                let below = all.begins("a.namespace", &format!("{namespace}/"));
-                any.push(format!("(a.org = {org} AND (a.namespace = {exact} OR {below}))"));
+                let place = all.text(namespace);
+                any.push(format!("(a.org = {org} AND {})", is_within("a.namespace", &place)));
             }
             all.and(&any_of(&any));
         }
