@@ -9,7 +9,7 @@ use skillery_core::{Digest, Role, Scope, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, from_json, parsed, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A user.
@@ -410,10 +410,8 @@ pub async fn roles_of(
             "SELECT user_id, namespace, role FROM members WHERE user_id IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text))
+            .bind_all(piece.iter().cloned());
         for (user, namespace, role) in query.fetch_all(&mut *connection).await? {
             found.entry(user).or_default().push((namespace, parsed(&role)?));
         }

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
 
 use super::groups::Membership;
-use super::{Db, Tx, from_json, parsed, pieces, placeholders, places_of, tuples};
+use super::{BindAll, Db, Tx, from_json, parsed, pieces, placeholders, places_of, tuples};
 use crate::failure::{Failure, Result};
 
 pub use super::policy_history::history;
@@ -25,10 +25,7 @@ pub async fn policies(
         "SELECT name, approvals, role, set_at, log_index, signed, document FROM policies WHERE namespace IN ({}) ORDER BY LENGTH(namespace)",
         placeholders(1, places.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(places);
     query.fetch_all(executor).await?.iter().map(policy_row).collect()
 }
 
@@ -44,10 +41,7 @@ pub async fn policies_at(
              WHERE namespace IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for place in piece {
-            query = query.bind(place.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(&mut *connection).await? {
             found.insert(row.try_get(7)?, policy_row(&row)?);
         }

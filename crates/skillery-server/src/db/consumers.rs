@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, placeholders};
+use super::{BindAll, Db, placeholders};
 use crate::failure::Result;
 
 /// Users who have a version.
@@ -46,10 +46,9 @@ pub async fn names(db: &Db, skill: &str, asked: &[String], limit: i64) -> Result
         placeholders(3, asked.len()),
         db.backend().by_bytes(),
     );
-    let mut query =
-        sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(skill.to_owned()).bind(limit);
-    for version in asked {
-        query = query.bind(version.clone());
-    }
+    let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
+        .bind(skill.to_owned())
+        .bind(limit)
+        .bind_all(asked.iter().cloned());
     Ok(query.fetch_all(db.reader()).await?)
 }

@@ -11,7 +11,7 @@ use skillery_core::Digest;
 use skillery_core::time::Time;
 use sqlx::AssertSqlSafe;
 
-use super::{Db, Tx, placeholders};
+use super::{BindAll, Db, Tx, placeholders};
 use crate::failure::Result;
 
 /// How many collections have ended.
@@ -25,10 +25,9 @@ pub async fn collections(db: &Db) -> Result<i64> {
 /// Those of these digests that no version needs now. At most a few hundred at once.
 pub async fn unneeded(db: &Db, digests: &[Digest]) -> Result<Vec<Digest>> {
     let text = format!("SELECT digest FROM versions WHERE digest IN ({})", placeholders(1, digests.len()));
-    let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).persistent(false);
-    for digest in digests {
-        query = query.bind(digest.to_string());
-    }
+    let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+        .persistent(false)
+        .bind_all(digests.iter().map(ToString::to_string));
     let needed: HashSet<String> = query.fetch_all(db.reader()).await?.into_iter().collect();
     Ok(digests.iter().filter(|digest| !needed.contains(&digest.to_string())).copied().collect())
 }

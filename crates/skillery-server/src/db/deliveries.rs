@@ -7,7 +7,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders, tuples};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// Deliveries that wait for one webhook at most.
@@ -129,10 +129,9 @@ pub async fn open_mail(tx: &mut Tx, users: &[String]) -> Result<HashMap<String, 
              AND target IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(now);
-        for user in piece {
-            query = query.bind(format!("mail:{user}"));
-        }
+        let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
+            .bind(now)
+            .bind_all(piece.iter().map(|user| format!("mail:{user}")));
         open.extend(query.fetch_all(tx.connection()).await?);
     }
     Ok(open)
@@ -170,11 +169,11 @@ pub async fn take(tx: &mut Tx, owner: &str, until: Time, ids: &[String]) -> Resu
              RETURNING id, channel, user_id, webhook, notification, body, attempts, created_at",
             placeholders(4, piece.len())
         );
-        let mut query =
-            sqlx::query(AssertSqlSafe(text)).bind(owner.to_owned()).bind(until.micros()).bind(now);
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text))
+            .bind(owner.to_owned())
+            .bind(until.micros())
+            .bind(now)
+            .bind_all(piece.iter().cloned());
         for row in query.fetch_all(tx.connection()).await? {
             taken.push(Taken {
                 id: row.try_get(0)?,
@@ -395,10 +394,9 @@ pub async fn counts(db: &Db) -> Result<[Sent; 2]> {
 async fn crowded(tx: &mut Tx, webhooks: &[String], many: i64) -> Result<HashSet<String>> {
     let mut found = HashSet::new();
     for piece in pieces(webhooks) {
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(crowded_text(piece.len()))).bind(many);
-        for webhook in piece {
-            query = query.bind(webhook.clone());
-        }
+        let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(crowded_text(piece.len())))
+            .bind(many)
+            .bind_all(piece.iter().cloned());
         found.extend(query.fetch_all(tx.connection()).await?);
     }
     Ok(found)
@@ -486,10 +484,7 @@ pub async fn remove(tx: &mut Tx, ids: &[String]) -> Result<()> {
             "DELETE FROM deliveries WHERE ended_at IS NOT NULL AND id IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         query.execute(tx.connection()).await?;
     }
     Ok(())

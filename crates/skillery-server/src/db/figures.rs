@@ -5,7 +5,7 @@ use skillery_core::{Namespace, SkillId};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::rollups::{ALL_PROGRAMS, Cursor};
-use super::{Db, is_within, parsed};
+use super::{BindAll, Db, is_within, parsed};
 use crate::failure::Result;
 
 /// Downloads of a part (a version, a program) in a unit of time that begins on a day.
@@ -30,13 +30,8 @@ pub enum Apart {
 
 /// The rows of a statement that asks for these numbers first, and then for these texts.
 async fn figures(db: &Db, text: String, numbers: &[i64], texts: &[&str]) -> Result<Vec<Figure>> {
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for number in numbers {
-        query = query.bind(*number);
-    }
-    for text in texts {
-        query = query.bind((*text).to_owned());
-    }
+    let texts = texts.iter().map(|text| (*text).to_owned());
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(numbers.iter().copied()).bind_all(texts);
     let rows = query.fetch_all(db.reader()).await?;
     rows.iter()
         .map(|row| Ok(Figure { start: row.try_get(0)?, part: row.try_get(1)?, downloads: row.try_get(2)? }))

@@ -9,7 +9,7 @@ use skillery_core::{SkillId, Version, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, is_within, parsed, pieces, placeholders, tuples};
+use super::{BindAll, Db, Tx, from_json, is_within, parsed, pieces, placeholders, tuples};
 use crate::failure::{Failure, Result};
 
 /// What is known of a version. Of one that nobody ever had to approve it is what the default says.
@@ -275,13 +275,11 @@ pub async fn turn(tx: &mut Tx, skill: &str, versions: &[Version], turn: Turn) ->
              WHERE skill = $1 AND version IN ({}) ON CONFLICT (skill, version) DO UPDATE SET {set}",
             placeholders(4, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text))
+        let query = sqlx::query(AssertSqlSafe(text))
             .bind(skill.to_owned())
             .bind(held_for.map(|why| why.as_str()))
-            .bind(reviewed_at);
-        for version in piece {
-            query = query.bind(version.to_string());
-        }
+            .bind(reviewed_at)
+            .bind_all(piece.iter().map(ToString::to_string));
         query.execute(tx.connection()).await?;
         if matches!(turn, Turn::WaitsWhenBack(_)) {
             continue;
@@ -290,10 +288,9 @@ pub async fn turn(tx: &mut Tx, skill: &str, versions: &[Version], turn: Turn) ->
             "UPDATE versions SET notice = NULL WHERE skill = $1 AND notice IS NOT NULL AND version IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(skill.to_owned());
-        for version in piece {
-            query = query.bind(version.to_string());
-        }
+        let query = sqlx::query(AssertSqlSafe(text))
+            .bind(skill.to_owned())
+            .bind_all(piece.iter().map(ToString::to_string));
         query.execute(tx.connection()).await?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use skillery_core::{Digest, SkillId, Version, VersionStatus, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders, tuples, versions};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders, tuples, versions};
 use crate::failure::Result;
 
 /// A version as a repository has it.
@@ -88,10 +88,7 @@ pub async fn published_by(db: &Db, positions: &[i64]) -> Result<Vec<RepositoryVe
              JOIN skills s ON s.key = v.skill LEFT JOIN git_trees g ON g.digest = v.digest WHERE l.idx IN ({})",
             placeholders(1, piece.len()),
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for position in piece {
-            query = query.bind(*position);
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().copied());
         for row in &query.fetch_all(db.reader()).await? {
             found.push(version(row)?);
         }
@@ -118,10 +115,7 @@ pub async fn objects(db: &Db, digests: &[Digest]) -> Result<HashMap<Digest, Stri
             "SELECT digest, objects FROM git_trees WHERE digest IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for digest in piece {
-            query = query.bind(digest.to_string());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().map(ToString::to_string));
         for row in &query.fetch_all(db.reader()).await? {
             found.insert(parsed(row.try_get(0)?)?, row.try_get(1)?);
         }
@@ -191,10 +185,8 @@ pub async fn known_snapshots(db: &Db, namespace: &str, commits: &[String]) -> Re
             "SELECT commit_id, made_at FROM git_snapshots WHERE namespace = $1 AND commit_id IN ({})",
             placeholders(2, piece.len()),
         );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned());
-        for commit in piece {
-            query = query.bind(commit.clone());
-        }
+        let query =
+            sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).bind_all(piece.iter().cloned());
         for row in &query.fetch_all(db.reader()).await? {
             found.push((row.try_get::<i64, _>(1)?, row.try_get::<String, _>(0)?));
         }

@@ -6,7 +6,7 @@ use skillery_core::api::GroupSummary;
 use skillery_core::{Namespace, Segment};
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Tx, parsed, pieces, placeholders, places_of};
+use super::{BindAll, Tx, parsed, pieces, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// A group that somebody is in.
@@ -116,10 +116,7 @@ pub async fn of_user(
          ORDER BY g.log_index",
         placeholders(2, places.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text)).bind(user.to_owned());
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind(user.to_owned()).bind_all(places);
     query.fetch_all(executor).await?.iter().map(membership).collect()
 }
 
@@ -135,10 +132,7 @@ pub async fn of_users(
              ON m.namespace = g.namespace AND m.name = g.name WHERE m.user_id IN ({}) ORDER BY g.log_index",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(&mut *connection).await? {
             found.entry(row.try_get(3)?).or_default().push(membership(&row)?);
         }
@@ -166,10 +160,7 @@ pub async fn around(
          WHERE g.namespace IN ({}) ORDER BY LENGTH(g.namespace), g.name, u.key",
         placeholders(1, places.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(places);
     let mut groups: Vec<GroupSummary> = Vec::new();
     for row in query.fetch_all(executor).await? {
         let (namespace, group): (String, Segment) = (row.try_get(0)?, parsed(row.try_get(1)?)?);

@@ -3,7 +3,7 @@
 use skillery_core::Namespace;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Tx, placeholders, places_of};
+use super::{BindAll, Tx, placeholders, places_of};
 use crate::failure::Result;
 
 /// What a namespace has set.
@@ -24,10 +24,7 @@ pub async fn around(executor: impl Executor<'_, Database = Any>, namespace: &Nam
         "SELECT namespace, k, unlisted_at FROM namespace_insight WHERE namespace IN ({})",
         placeholders(1, places.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(places);
     query.fetch_all(executor).await?.iter().map(wish).collect()
 }
 

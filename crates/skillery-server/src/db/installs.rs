@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use skillery_core::Program;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, pieces, placeholders, tuples};
+use super::{BindAll, Db, Tx, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// Downloads of one version with one program on one day that are not written yet.
@@ -129,9 +129,6 @@ pub async fn since(db: &Db, day: i64, keys: &[String]) -> Result<Vec<(String, i6
         "SELECT skill, CAST(SUM(downloads) AS BIGINT) FROM installs WHERE day >= $1 AND skill IN ({}) GROUP BY skill",
         placeholders(2, keys.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(day);
-    for key in keys {
-        query = query.bind(key.clone());
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(day).bind_all(keys.iter().cloned());
     query.fetch_all(db.reader()).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

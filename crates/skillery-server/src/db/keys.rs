@@ -6,7 +6,7 @@ use skillery_core::{Namespace, Segment};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, accounts, parsed, placeholders, places_of};
+use super::{BindAll, Db, Tx, accounts, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 use skillery_core::sign::author::AuthorKey;
 
@@ -155,10 +155,7 @@ pub async fn signers(
         placeholders(3, places.len())
     );
     let signer = signer.map(|signer| accounts::name_key(signer.as_str())).unwrap_or_default();
-    let mut query = sqlx::query(AssertSqlSafe(text)).bind(signer).bind(limit.saturating_add(1));
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind(signer).bind(limit.saturating_add(1)).bind_all(places);
     let rows = query.fetch_all(db.reader()).await?;
     if i64::try_from(rows.len()).is_ok_and(|rows| rows > limit) {
         return Ok(None);

@@ -10,7 +10,7 @@ use skillery_core::{Digest, Version, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Committed, Db, from_json, parsed, pieces, placeholders, registry, tuples};
+use super::{BindAll, Committed, Db, from_json, parsed, pieces, placeholders, registry, tuples};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -158,10 +158,7 @@ async fn standings(
              WHERE s.key IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(&mut *connection).await? {
             standings.insert(row.try_get(0)?, standing(row.try_get(1)?, row.try_get(2)?));
         }

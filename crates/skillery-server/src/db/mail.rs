@@ -7,7 +7,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// A user's address.
@@ -126,10 +126,7 @@ pub async fn reachable(db: &Db, users: &[String]) -> Result<HashSet<String>> {
             "SELECT user_id FROM mail_addresses WHERE confirmed_at IS NOT NULL AND unsubscribed_at IS NULL AND user_id IN ({})",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         found.extend(query.fetch_all(db.reader()).await?);
     }
     Ok(found)

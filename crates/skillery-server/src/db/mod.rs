@@ -55,8 +55,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use skillery_core::Namespace;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
+use sqlx::query::{Query, QueryAs, QueryScalar};
+use sqlx::{Any, AnyPool, Encode, Executor, Type};
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
@@ -332,6 +333,30 @@ pub(crate) fn places_of(namespace: &Namespace) -> Result<Vec<String>> {
 /// `$1, $2, …` for so many values, from `first` on.
 pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A statement that takes a list of values.
+pub(crate) trait BindAll<'q>: Sized {
+    /// Binds these values, in their order, behind those that are bound already.
+    fn bind_all<T: 'q + Encode<'q, Any> + Type<Any>>(self, values: impl IntoIterator<Item = T>) -> Self;
+}
+
+impl<'q> BindAll<'q> for Query<'q, Any, AnyArguments> {
+    fn bind_all<T: 'q + Encode<'q, Any> + Type<Any>>(self, values: impl IntoIterator<Item = T>) -> Self {
+        values.into_iter().fold(self, |query, value| query.bind(value))
+    }
+}
+
+impl<'q, O> BindAll<'q> for QueryAs<'q, Any, O, AnyArguments> {
+    fn bind_all<T: 'q + Encode<'q, Any> + Type<Any>>(self, values: impl IntoIterator<Item = T>) -> Self {
+        values.into_iter().fold(self, |query, value| query.bind(value))
+    }
+}
+
+impl<'q, O> BindAll<'q> for QueryScalar<'q, Any, O, AnyArguments> {
+    fn bind_all<T: 'q + Encode<'q, Any> + Type<Any>>(self, values: impl IntoIterator<Item = T>) -> Self {
+        values.into_iter().fold(self, |query, value| query.bind(value))
+    }
 }
 
 /// Lengths of statements with many rows: enough of them that most need two statements, and few enough to keep them all

@@ -6,7 +6,7 @@ use skillery_core::{SkillId, Version};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::skills::{SkillRow, skill_row};
-use super::{Db, Tx, from_json, parsed, pieces, placeholders, registry, tuples};
+use super::{BindAll, Db, Tx, from_json, parsed, pieces, placeholders, registry, tuples};
 use crate::access::Sight;
 use crate::failure::Result;
 
@@ -122,10 +122,7 @@ pub async fn dependents(db: &Db, needed: &[String], sight: &Sight, most: usize) 
             break;
         }
         let (text, values) = dependents_text(piece, sight);
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(room as i64);
-        for value in values {
-            query = query.bind(value);
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind(room as i64).bind_all(values);
         for row in query.fetch_all(db.reader()).await? {
             found.push(Dependent {
                 skill: skill_row(&row, 0)?,
@@ -146,10 +143,7 @@ pub async fn skills(db: &Db, keys: &[String]) -> Result<Vec<SkillRow>> {
             "SELECT id, number, visibility, latest, created_at FROM skills WHERE key IN ({}) ORDER BY key",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             found.push(skill_row(&row, 0)?);
         }
@@ -170,11 +164,9 @@ pub async fn published(db: &Db, keys: &[String], most: usize) -> Result<(Version
              ORDER BY skill LIMIT $1",
             placeholders(2, piece.len())
         );
-        let mut query =
-            sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(room.saturating_add(1) as i64);
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
+            .bind(room.saturating_add(1) as i64)
+            .bind_all(piece.iter().cloned());
         let rows = query.fetch_all(db.reader()).await?;
         let last = rows.last().map(|(skill, _)| skill.clone());
         let is_cut = rows.len() > room;

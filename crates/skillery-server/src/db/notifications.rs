@@ -9,7 +9,7 @@ use skillery_core::{NotificationDetail, NotificationKind, SkillId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, is_within, parsed, pieces, placeholders, tuples};
+use super::{BindAll, Db, Tx, is_within, parsed, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// How far the log was gone through.
@@ -244,10 +244,7 @@ pub async fn list(db: &Db, looker: &Looker<'_>, wanted: Wanted, limit: i64) -> R
         "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.on_page = 1{unread}{kind} AND n.id < ${next} ORDER BY n.id DESC LIMIT ${}",
         next + 1
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(values);
     let rows = query.bind(wanted.before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db.reader()).await?;
     rows.iter().map(notification_row).collect()
 }
@@ -258,10 +255,7 @@ pub async fn unread(executor: impl Executor<'_, Database = Any>, looker: &Looker
     let text = format!(
         "SELECT CAST(COUNT(*) AS BIGINT) {FROM} WHERE {condition} AND n.on_page = 1 AND n.read_at IS NULL"
     );
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind_all(values);
     Ok(u64::try_from(query.fetch_one(executor).await?).unwrap_or(0))
 }
 
@@ -273,10 +267,7 @@ pub async fn some_unread(db: &Db, looker: &Looker<'_>, limit: i64) -> Result<u64
          LIMIT ${}) AS counted",
         values.len() + 1
     );
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind_all(values);
     Ok(u64::try_from(query.bind(limit).fetch_one(db.reader()).await?).unwrap_or(0))
 }
 
@@ -284,10 +275,7 @@ pub async fn some_unread(db: &Db, looker: &Looker<'_>, limit: i64) -> Result<u64
 pub async fn one(db: &Db, looker: &Looker<'_>, id: i64) -> Result<Option<Notification>> {
     let (condition, values) = condition(looker);
     let text = format!("SELECT {COLUMNS} {FROM} WHERE {condition} AND n.id = ${}", values.len() + 1);
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(values);
     query.bind(id).fetch_optional(db.reader()).await?.as_ref().map(notification_row).transpose()
 }
 
@@ -305,12 +293,8 @@ pub async fn of_mail(
         "SELECT {COLUMNS} {FROM} WHERE {condition} AND n.mail = ${next} ORDER BY n.id LIMIT ${}",
         next + 1
     );
-    let (mut count, mut query) =
-        (sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)), sqlx::query(AssertSqlSafe(text)));
-    for value in values {
-        count = count.bind(value.clone());
-        query = query.bind(value);
-    }
+    let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(count)).bind_all(values.iter().cloned());
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(values);
     let total = count.bind(mail.to_owned()).fetch_one(db.reader()).await?;
     let rows = query.bind(mail.to_owned()).bind(limit).fetch_all(db.reader()).await?;
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(notification_row).collect::<Result<_>>()?))
@@ -345,14 +329,7 @@ async fn mark(
          (SELECT n.id {FROM} WHERE {condition} AND n.read_at IS NULL AND {})",
         which(next + 1)
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
-    query = query.bind(now);
-    for number in numbers {
-        query = query.bind(*number);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(values).bind(now).bind_all(numbers.iter().copied());
     Ok(query.execute(tx.connection()).await?.rows_affected())
 }
 
@@ -367,13 +344,11 @@ pub async fn unmailed(
     if kinds.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(unmailed_text(kinds)))
+    let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(unmailed_text(kinds)))
         .bind(user.to_owned())
         .bind(since.micros())
-        .bind(limit);
-    for kind in kinds {
-        query = query.bind(kind.as_str());
-    }
+        .bind(limit)
+        .bind_all(kinds.iter().map(|kind| kind.as_str()));
     Ok(query.fetch_all(db.reader()).await?)
 }
 
@@ -392,10 +367,7 @@ pub async fn set_mail(tx: &mut Tx, ids: &[i64], mail: &str) -> Result<()> {
             "UPDATE notifications SET mail = $1 WHERE read_at IS NULL AND mail IS NULL AND id IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(mail.to_owned());
-        for id in piece {
-            query = query.bind(*id);
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind(mail.to_owned()).bind_all(piece.iter().copied());
         query.execute(tx.connection()).await?;
     }
     Ok(())
@@ -427,10 +399,7 @@ const OLD: &str = "SELECT at, id FROM notifications WHERE at < $1 AND (at, id) >
 pub async fn remove(tx: &mut Tx, ids: &[i64]) -> Result<()> {
     for piece in pieces(ids) {
         let text = format!("DELETE FROM notifications WHERE id IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(*id);
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().copied());
         query.execute(tx.connection()).await?;
     }
     Ok(())

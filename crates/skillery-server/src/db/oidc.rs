@@ -6,7 +6,7 @@ use skillery_core::{Digest, Namespace, Scope};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Tx, from_json, parsed, placeholders};
+use super::{BindAll, Tx, from_json, parsed, placeholders};
 use crate::failure::{Failure, Result};
 
 const PUBLISHER: &str = "p.id, p.namespace, u.name, p.kind, p.issuer, p.repository, p.owner_id, p.workflow, \
@@ -119,10 +119,7 @@ pub async fn publishers_in(
         "SELECT {PUBLISHER} WHERE p.namespace IN ({}) AND p.removed_at IS NULL ORDER BY p.namespace, p.created_at, p.id",
         placeholders(1, namespaces.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for namespace in namespaces {
-        query = query.bind(namespace.clone());
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(namespaces.iter().cloned());
     query.fetch_all(executor).await?.iter().map(publisher_row).collect()
 }
 

@@ -6,7 +6,7 @@ use skillery_core::{Namespace, Role, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, placeholders, places_of};
+use super::{BindAll, Db, Tx, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// An org.
@@ -127,10 +127,8 @@ pub async fn highest_role(tx: &mut Tx, namespace: &Namespace, user: &str) -> Res
         "SELECT log_index, role FROM members WHERE user_id = $1 AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC",
         placeholders(2, places.len())
     );
-    let mut query = sqlx::query_as::<_, (i64, String)>(AssertSqlSafe(text)).bind(user.to_owned());
-    for place in places {
-        query = query.bind(place);
-    }
+    let query =
+        sqlx::query_as::<_, (i64, String)>(AssertSqlSafe(text)).bind(user.to_owned()).bind_all(places);
     let mut highest: Option<(u64, Role)> = None;
     for (index, role) in query.fetch_all(tx.connection()).await? {
         let role = parsed(&role)?;
@@ -149,10 +147,7 @@ pub async fn publisher_index(tx: &mut Tx, namespace: &Namespace, user: &str) -> 
          AND namespace IN ({}) ORDER BY LENGTH(namespace) DESC LIMIT 1",
         placeholders(2, places.len())
     );
-    let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind(user.to_owned());
-    for place in places {
-        query = query.bind(place);
-    }
+    let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind(user.to_owned()).bind_all(places);
     let index = query.fetch_optional(tx.connection()).await?;
     Ok(index.and_then(|index| u64::try_from(index).ok()))
 }
@@ -182,19 +177,17 @@ pub async fn owners(tx: &mut Tx, org: &str) -> Result<i64> {
 pub async fn members(db: &Db, namespace: &Namespace, limit: i64, offset: i64) -> Result<(u64, Vec<Member>)> {
     let places = places_of(namespace)?;
     let list = placeholders(1, places.len());
-    let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
+    let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM members WHERE namespace IN ({list})"
-    )));
-    let mut page = sqlx::query(AssertSqlSafe(format!(
+    )))
+    .bind_all(places.iter().cloned());
+    let page = sqlx::query(AssertSqlSafe(format!(
         "SELECT u.name, m.namespace, m.role FROM members m JOIN users u ON u.id = m.user_id \
          WHERE m.namespace IN ({list}) ORDER BY m.namespace, u.key LIMIT ${} OFFSET ${}",
         places.len() + 1,
         places.len() + 2,
-    )));
-    for place in &places {
-        count = count.bind(place.clone());
-        page = page.bind(place.clone());
-    }
+    )))
+    .bind_all(places);
     let total = count.fetch_one(db.reader()).await?;
     let rows = page.bind(limit).bind(offset).fetch_all(db.reader()).await?;
     let members = rows
@@ -215,10 +208,7 @@ pub async fn places(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Vis
         "SELECT DISTINCT org, namespace, visibility FROM skills WHERE org IN ({})",
         placeholders(1, orgs.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for org in orgs {
-        query = query.bind(org.clone());
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(orgs.iter().cloned());
     let rows = query.fetch_all(db.reader()).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
 }

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::orgs::OrgRow;
 use super::skills::SkillRow;
 use super::versions::VersionRow;
-use super::{Tx, needs, parsed, pieces, tuples};
+use super::{BindAll, Tx, needs, parsed, pieces, tuples};
 use crate::failure::{Failure, Result};
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 
@@ -97,9 +97,7 @@ pub async fn situations(connection: &mut AnyConnection, questions: &[Question]) 
                 .bind(namespace.org().to_owned());
             let mut places: Vec<String> = namespace.self_and_ancestors().map(str::to_owned).collect();
             places.resize(MAX_NAMESPACE_DEPTH, String::new());
-            for place in places {
-                query = query.bind(place);
-            }
+            query = query.bind_all(places);
         }
         let rows = query.fetch_all(&mut *connection).await?;
         if rows.len() != piece.len() {

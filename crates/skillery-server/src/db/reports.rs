@@ -8,7 +8,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, any_of, is_within, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, any_of, is_within, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// What is reported as it says now; none where it is not there any more. Of a skill it is the newest version.
@@ -186,10 +186,7 @@ pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Resul
         wanted += &format!(" AND {}", any_of(&places.collect::<Vec<_>>()));
     }
     let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM abuse_reports a WHERE {wanted}");
-    let mut query = sqlx::query_scalar(AssertSqlSafe(text));
-    for value in &values {
-        query = query.bind(value.clone());
-    }
+    let query = sqlx::query_scalar(AssertSqlSafe(text)).bind_all(values.iter().cloned());
     let total: i64 = query.fetch_one(db.reader()).await?;
     let text = format!(
         "SELECT a.id, a.kind, s.id, a.target, o.name, u.name, a.reason, a.text, a.at, a.resolved_at, m.name, a.resolution, \
@@ -202,10 +199,7 @@ pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Resul
         values.len() + 1,
         values.len() + 2
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(values);
     let rows = query.bind(limit).bind(offset).fetch_all(db.reader()).await?;
     let mut former = former(db, &rows).await?;
     let reports = rows
@@ -249,10 +243,7 @@ async fn former(db: &Db, reports: &[AnyRow]) -> Result<HashMap<String, Vec<Forme
              WHERE f.report IN ({}) ORDER BY f.report, f.at",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             found.entry(row.try_get(0)?).or_default().push(FormerReport {
                 reason: parsed(row.try_get(1)?)?,

@@ -8,7 +8,7 @@ use skillery_core::{Version, VersionStatus};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A version that is handed out, or was until it was yanked.
@@ -333,10 +333,8 @@ pub async fn these(db: &Db, ids: &[String]) -> Result<Vec<ReviewThread>> {
             "SELECT e.comment, e.text, e.until FROM review_edits e JOIN review_comments c ON c.id = e.comment \
              WHERE c.thread IN ({wanted}) ORDER BY e.comment, e.number"
         );
-        let mut query = sqlx::query_as::<_, (String, String, i64)>(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query =
+            sqlx::query_as::<_, (String, String, i64)>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for (comment, text, until) in query.fetch_all(db.reader()).await? {
             let until = Time::from_micros(until);
             earlier.entry(comment).or_default().push(EarlierText { until, text });
@@ -346,10 +344,7 @@ pub async fn these(db: &Db, ids: &[String]) -> Result<Vec<ReviewThread>> {
              r.name FROM review_comments c JOIN users u ON u.id = c.user_id \
              LEFT JOIN users r ON r.id = c.resolved_by WHERE c.thread IN ({wanted}) ORDER BY c.number"
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             let thread: String = row.try_get(1)?;
             let comment = comment_of(&row, &mut earlier)?;

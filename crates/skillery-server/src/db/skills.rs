@@ -6,7 +6,7 @@ use skillery_core::{Rating, SkillId, Version, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, from_json, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// What decides who may see a skill, and where it stands.
@@ -127,10 +127,7 @@ async fn many(db: &Db, select: &str, keys: &[String]) -> Result<Vec<FullSkill>> 
     let mut found = Vec::with_capacity(keys.len());
     for piece in pieces(keys) {
         let text = format!("{select} WHERE s.key IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             found.push(full_skill(&row)?);
         }
@@ -144,10 +141,7 @@ pub async fn keys_of(db: &Db, numbers: &[i64]) -> Result<Vec<(i64, String)>> {
     for piece in pieces(numbers) {
         let text =
             format!("SELECT number, key FROM skills WHERE number IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query_as(AssertSqlSafe(text));
-        for number in piece {
-            query = query.bind(*number);
-        }
+        let query = sqlx::query_as(AssertSqlSafe(text)).bind_all(piece.iter().copied());
         found.extend(query.fetch_all(db.reader()).await?);
     }
     Ok(found)

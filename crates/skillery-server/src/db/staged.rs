@@ -4,7 +4,7 @@ use skillery_core::Digest;
 use skillery_core::time::Time;
 use sqlx::AssertSqlSafe;
 
-use super::{Db, Tx, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// A file that its user may upload, or has.
@@ -89,11 +89,10 @@ pub async fn of_user(db: &Db, user: &str, ids: &[String], now: Time) -> Result<V
             "SELECT {COLUMNS} FROM staged_files WHERE user_id = $1 AND expires_at > $2 AND id IN ({})",
             placeholders(3, piece.len())
         );
-        let mut query =
-            sqlx::query_as::<_, Columns>(AssertSqlSafe(text)).bind(user.to_owned()).bind(now.micros());
-        for id in piece {
-            query = query.bind((*id).clone());
-        }
+        let query = sqlx::query_as::<_, Columns>(AssertSqlSafe(text))
+            .bind(user.to_owned())
+            .bind(now.micros())
+            .bind_all(piece.iter().map(ToString::to_string));
         for row in query.fetch_all(db.reader()).await? {
             found.push(staged(row)?);
         }
@@ -105,10 +104,7 @@ pub async fn of_user(db: &Db, user: &str, ids: &[String], now: Time) -> Result<V
 pub async fn remove(tx: &mut Tx, ids: &[String]) -> Result<()> {
     for piece in pieces(ids) {
         let text = format!("DELETE FROM staged_files WHERE id IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in piece {
-            query = query.bind(id.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         query.execute(tx.connection()).await?;
     }
     Ok(())

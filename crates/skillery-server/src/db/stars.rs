@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Db, Tx, pieces, placeholders};
+use super::{BindAll, Db, Tx, pieces, placeholders};
 use crate::failure::Result;
 
 /// Stars a skill for a user. False when the user had starred it.
@@ -51,10 +51,7 @@ pub async fn counts(db: &Db, keys: &[String]) -> Result<HashMap<String, i64>> {
     for piece in pieces(keys) {
         let text =
             format!("SELECT key, star_count FROM skills WHERE key IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text));
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         counts.extend(query.fetch_all(db.reader()).await?);
     }
     Ok(counts)

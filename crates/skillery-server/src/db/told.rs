@@ -6,7 +6,7 @@ use skillery_core::time::Time;
 use skillery_core::{NotificationKind, Preference, VersionStatus, Visibility};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
 use crate::failure::Result;
 
 /// Some of those who may be told of something.
@@ -86,10 +86,10 @@ async fn of_group(
     let text = format!(
         "SELECT DISTINCT {column} FROM {table} WHERE {column} > $1 AND {condition} ORDER BY {column} LIMIT $2"
     );
-    let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind(after.to_owned()).bind(limit);
-    for value in values {
-        query = query.bind(value);
-    }
+    let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text))
+        .bind(after.to_owned())
+        .bind(limit)
+        .bind_all(values);
     Ok(query.fetch_all(db.reader()).await?)
 }
 
@@ -112,10 +112,7 @@ pub async fn who_see(db: &Db, users: &[String], seen: &Seen<'_>) -> Result<Vec<S
             "SELECT id, site_admin FROM users WHERE id IN ({}) AND disabled_at IS NULL",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         let good: HashMap<String, i64> = query.fetch_all(db.reader()).await?.into_iter().collect();
         let needs_role = seen.visibility == Some(Visibility::Private) || seen.waits_of.is_some();
         let roles = if needs_role { roles_of(db, piece).await? } else { Vec::new() };
@@ -144,10 +141,7 @@ async fn roles_of(db: &Db, users: &[String]) -> Result<Vec<(String, String, Stri
         "SELECT user_id, namespace, role FROM members WHERE user_id IN ({})",
         placeholders(1, users.len())
     );
-    let mut query = sqlx::query_as(AssertSqlSafe(text));
-    for user in users {
-        query = query.bind(user.clone());
-    }
+    let query = sqlx::query_as(AssertSqlSafe(text)).bind_all(users.iter().cloned());
     Ok(query.fetch_all(db.reader()).await?)
 }
 
@@ -163,11 +157,9 @@ pub async fn preferences(
             "SELECT user_id, kind, page, mail, webhook FROM notification_preferences WHERE ($1 = '' OR kind = $1) AND user_id IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query =
-            sqlx::query(AssertSqlSafe(text)).bind(kind.map(NotificationKind::as_str).unwrap_or_default());
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text))
+            .bind(kind.map(NotificationKind::as_str).unwrap_or_default())
+            .bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             let preference = Preference {
                 kind: parsed(row.try_get(1)?)?,

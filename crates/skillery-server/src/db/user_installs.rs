@@ -7,7 +7,7 @@ use skillery_core::api::VersionInstall;
 use skillery_core::time::Time;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Db, Tx, pieces, placeholders, tuples};
+use super::{BindAll, Db, Tx, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// A version that a user installed.
@@ -76,10 +76,7 @@ async fn known(tx: &mut Tx, keys: &[String]) -> Result<HashSet<String>> {
     let mut known = HashSet::with_capacity(keys.len());
     for piece in pieces(keys) {
         let text = format!("SELECT key FROM skills WHERE key IN ({})", placeholders(1, piece.len()));
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text));
-        for key in piece {
-            query = query.bind(key.clone());
-        }
+        let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         known.extend(query.fetch_all(tx.connection()).await?);
     }
     Ok(known)

@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
 use super::skills::SkillRow;
-use super::{Db, Tx, from_json, parsed, pieces, placeholders, skills};
+use super::{BindAll, Db, Tx, from_json, parsed, pieces, placeholders, skills};
 use crate::failure::Result;
 
 /// A version as it is stored.
@@ -181,11 +181,11 @@ pub(super) async fn latest_rows(
          WHERE s.namespace = $1 AND s.key > $2 AND s.visibility IN ({}) ORDER BY s.key LIMIT $3",
         placeholders(4, visibilities.len()),
     );
-    let mut query =
-        sqlx::query(AssertSqlSafe(text)).bind(namespace.to_owned()).bind(after.to_owned()).bind(limit);
-    for visibility in visibilities {
-        query = query.bind(visibility.as_str());
-    }
+    let query = sqlx::query(AssertSqlSafe(text))
+        .bind(namespace.to_owned())
+        .bind(after.to_owned())
+        .bind(limit)
+        .bind_all(visibilities.iter().map(|visibility| visibility.as_str()));
     query.fetch_all(db.reader()).await
 }
 
@@ -314,10 +314,9 @@ pub async fn files_of(db: &Db, key: &str, versions: &[&Version]) -> Result<Vec<(
             "SELECT digest, files FROM versions WHERE skill = $1 AND version IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text)).bind(key.to_owned());
-        for version in piece {
-            query = query.bind(version.to_string());
-        }
+        let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
+            .bind(key.to_owned())
+            .bind_all(piece.iter().map(ToString::to_string));
         for (digest, files) in query.fetch_all(db.reader()).await? {
             found.push((parsed(&digest)?, from_json(&files)?));
         }
@@ -337,11 +336,9 @@ pub async fn standing(
             "SELECT version, status, reason FROM versions WHERE skill = $1 AND version IN ({})",
             placeholders(2, piece.len())
         );
-        let mut query =
-            sqlx::query_as::<_, (String, String, Option<String>)>(AssertSqlSafe(text)).bind(key.to_owned());
-        for version in piece {
-            query = query.bind(version.to_string());
-        }
+        let query = sqlx::query_as::<_, (String, String, Option<String>)>(AssertSqlSafe(text))
+            .bind(key.to_owned())
+            .bind_all(piece.iter().map(ToString::to_string));
         for (version, status, reason) in query.fetch_all(tx.connection()).await? {
             found.push((parsed(&version)?, parsed(&status)?, reason));
         }
@@ -362,13 +359,11 @@ pub async fn set_statuses(
             "UPDATE versions SET status = $2, reason = $3 WHERE skill = $1 AND version IN ({})",
             placeholders(4, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text))
+        let query = sqlx::query(AssertSqlSafe(text))
             .bind(key.to_owned())
             .bind(status.as_str())
-            .bind(reason.map(str::to_owned));
-        for version in piece {
-            query = query.bind(version.to_string());
-        }
+            .bind(reason.map(str::to_owned))
+            .bind_all(piece.iter().map(ToString::to_string));
         query.execute(tx.connection()).await?;
     }
     let statuses = statuses(tx.connection(), key).await?;

@@ -5,7 +5,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{Db, is_within, parsed, placeholders};
+use super::{BindAll, Db, is_within, parsed, placeholders};
 use crate::failure::Result;
 
 /// Which of the versions that wait, or have been decided about, are asked for.
@@ -119,18 +119,16 @@ fn pending_rows(wanted: &Wanted<'_>, selection: &Selection, and: &str, end: &str
     let of =
         |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
     let (approved, changes) = (of("approved"), of("changes-requested"));
-    let mut query = sqlx::query(AssertSqlSafe(format!(
+    sqlx::query(AssertSqlSafe(format!(
         "SELECT s.id, v.version, u.name, v.description, v.created_at, {approved}, \
          (SELECT d.decision {DECIDED} AND d.user_id = {me}), v.status, (SELECT MAX(d.at) {DECIDED}), {changes}, \
          (SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments c WHERE c.skill = v.skill AND c.version = v.version \
           AND c.thread = c.id AND c.resolved_at IS NULL AND EXISTS (SELECT 1 FROM review_comments r \
           WHERE r.thread = c.id AND r.hidden_at IS NULL)) \
          FROM {from} JOIN users u ON u.id = v.publisher WHERE {conditions}{and} ORDER BY {order} {end}"
-    )));
-    for place in wanted.within {
-        query = query.bind(place.clone());
-    }
-    query.bind(wanted.user.to_owned())
+    )))
+    .bind_all(wanted.within.iter().cloned())
+    .bind(wanted.user.to_owned())
 }
 
 fn pending_row(row: &AnyRow) -> Result<PendingVersion> {
@@ -161,10 +159,8 @@ pub async fn listed(
     let mut count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM {} WHERE {}",
         selection.from, selection.conditions
-    )));
-    for place in wanted.within {
-        count = count.bind(place.clone());
-    }
+    )))
+    .bind_all(wanted.within.iter().cloned());
     if wanted.whose != Whose::All {
         count = count.bind(wanted.user.to_owned());
     }

@@ -6,7 +6,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{Db, Tx, from_json, is_within, pieces, placeholders};
+use super::{BindAll, Db, Tx, from_json, is_within, pieces, placeholders};
 use crate::failure::{Failure, Result};
 
 /// A webhook as it is stored.
@@ -108,10 +108,7 @@ pub async fn of_users(db: &Db, users: &[String]) -> Result<Vec<WebhookRow>> {
              AND disabled_at IS NULL",
             placeholders(1, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for user in piece {
-            query = query.bind(user.clone());
-        }
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in &query.fetch_all(db.reader()).await? {
             found.push(webhook_row(row)?);
         }
@@ -131,10 +128,7 @@ pub async fn of_namespaces(
         "SELECT {COLUMNS} FROM webhooks WHERE namespace IN ({}) AND removed_at IS NULL ORDER BY created_at, id",
         placeholders(1, places.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for place in places {
-        query = query.bind(place.clone());
-    }
+    let query = sqlx::query(AssertSqlSafe(text)).bind_all(places.iter().cloned());
     query.fetch_all(executor).await?.iter().map(webhook_row).collect()
 }
 
