@@ -295,14 +295,16 @@ pub async fn of_version(
     version: &Version,
     limit: usize,
 ) -> Result<Vec<(u64, Opening, Option<String>)>> {
-    // No version has a sign that `LIKE` takes for another.
+    // None is older than the one that published it. No version has a sign that `LIKE` takes for another.
     let rows = sqlx::query(
         "SELECT l.idx, l.body, l.salt, u.name FROM log l LEFT JOIN users u ON u.id = l.actor WHERE l.skill = $1 \
+         AND l.idx >= (SELECT v.log_position FROM versions v WHERE v.skill = $1 AND v.version = $4) \
          AND l.kind LIKE 'version.%' AND l.body LIKE $2 ORDER BY l.idx DESC LIMIT $3",
     )
     .bind(key.to_owned())
     .bind(format!("%\"version\":\"{version}\"%"))
     .bind(limit as i64)
+    .bind(version.to_string())
     .fetch_all(db.reader())
     .await?;
     rows.iter()

@@ -48,7 +48,7 @@ pub async fn seen(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Vec<Ve
     Ok(versions)
 }
 
-/// Everything about one version. What the rules find in it is left out while its files cannot be read.
+/// Everything about one version.
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/versions/{version}", tag = "skills",
     params(
