@@ -11,7 +11,7 @@ use crate::db::Tx;
 use crate::db::comments::{self, Viewer};
 use crate::db::skills;
 use crate::failure::{Failure, Result};
-use crate::text::{check_text, invalid};
+use crate::text::said;
 
 /// Seconds for which what a user has said is counted.
 const WINDOW: i64 = 60;
@@ -35,11 +35,7 @@ pub fn moderates(identity: &Identity, namespace: &str) -> bool {
 
 /// What a moderator says of a decision.
 pub fn checked_reason(app: &App, field: &str, text: &str, missing: &str) -> Result<String> {
-    check_text(field, text, app.settings.limits.reason_length, true)?;
-    match text.trim() {
-        "" => Err(invalid(field, missing)),
-        text => Ok(text.to_owned()),
-    }
+    said(field, text, app.settings.limits.reason_length, missing)
 }
 
 /// Whether a moderator may show again what was hidden. Nobody judges what they have written themselves, or an admin of the registry.
@@ -87,11 +83,7 @@ pub async fn check_rate(tx: &mut Tx, user: &str, limit: u32) -> Result<()> {
 
 /// What somebody says, as it is kept.
 pub fn checked(app: &App, text: &str) -> Result<String> {
-    check_text("text", text, app.settings.limits.comment_length, true)?;
-    match text.trim() {
-        "" => Err(invalid("text", "`text` is empty")),
-        text => Ok(text.to_owned()),
-    }
+    said("text", text, app.settings.limits.comment_length, "`text` is empty")
 }
 
 /// There is no such comment, or the caller may not see it.

@@ -76,7 +76,8 @@ pub async fn report(tx: &mut Tx, user: &str, new: &NewReport) -> Result<bool> {
     match before(tx, user, new).await? {
         None => insert(tx, user, new).await?,
         Some(before) => {
-            let is_same = before.said == new.said;
+            // Of reports from before it was kept, nobody knows what was said: a decision about them stands as one about the same.
+            let is_same = before.said.is_none() || before.said == new.said;
             if before.is_open || (is_same && before.for_registry) {
                 return Ok(false);
             }

@@ -114,6 +114,31 @@ async fn another_version_is_reported_and_the_right_author_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_resolved_before_its_words_were_kept_rests() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga, nora) =
+        (app.user("anna", &ALL).await, app.user("olga", &ALL).await, app.user("nora", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    let said = app.post(COMMENTS, &anna, json!({ "text": "Buy here" })).await.is(201);
+    let about = json!({ "comment": said["id"] });
+    for what in [json!({}), about.clone()] {
+        report(&app, &nora, what).await.is(204);
+    }
+    resolve(&app, &olga, &listed(&app, &olga, "").await[0], "fine").await;
+    resolve(&app, ADMIN, &listed(&app, ADMIN, "").await[0], "no harm").await;
+    app.tamper("UPDATE abuse_reports SET said = NULL".to_owned()).await;
+    // About the skill the registry has decided; about the comment the namespace has, so the registry may be asked once.
+    report(&app, &nora, json!({})).await.fails(409, "report-exists");
+    report(&app, &nora, about.clone()).await.is(204);
+    assert!(listed(&app, &olga, "").await.is_empty());
+    let open = listed(&app, ADMIN, "").await;
+    assert_eq!((open.len(), &open[0]["resolution"]), (1, &json!("fine")));
+    resolve(&app, ADMIN, &open[0], "fine indeed").await;
+    report(&app, &nora, about).await.fails(409, "report-exists");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_withheld_is_not_found_by_reporting_it() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
