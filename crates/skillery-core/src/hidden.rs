@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
 
-use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
 
 /// What a hidden character does.
@@ -198,6 +198,47 @@ pub fn visible(line: &str) -> (Cow<'_, str>, u64) {
     (Cow::Owned(shown), hidden)
 }
 
+/// Marks on one letter that are shown. Writing has fewer; more of them paint over the lines around.
+const MAX_MARKS: usize = 8;
+
+/// A text in one line, with all that nobody would see written out as in Rust, such as `\u{202e}` and `\n`: what is hidden, and marks
+/// that have no letter to stand on, or too many others on it. What writing needs stays, such as accents, vowels and emoji.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    // How many more marks the letter takes.
+    let (mut before, mut room) = ('\n', 0);
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let after = rest.peek().copied().unwrap_or('\n');
+        let (last, hides) = (std::mem::replace(&mut before, character), Hidden::of(character).is_some());
+        if hides && is_needed(last, character, after) {
+            shown.push(character);
+        } else if hides {
+            shown.extend(character.escape_unicode());
+            room = 0;
+        } else if is_combining_mark(character) {
+            match room {
+                0 => shown.extend(character.escape_unicode()),
+                _ => shown.push(character),
+            }
+            room = room.saturating_sub(1);
+        } else if matches!(character, '\'' | '"' | '\\') || is_blank(character) {
+            shown.push(character);
+            room = MAX_MARKS;
+        } else {
+            let escaped = character.escape_debug();
+            room = if escaped.len() == 1 { MAX_MARKS } else { 0 };
+            shown.extend(escaped);
+        }
+    }
+    shown
+}
+
+/// Whether it is a blank within a line, of whichever width.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() && !character.is_control()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +310,32 @@ mod tests {
         assert_eq!(visible("a\u{202e}b\u{200b}"), ("a⟨U+202E⟩b⟨U+200B⟩".into(), 2));
         assert_eq!(visible("x\u{e0041}\r"), ("x⟨U+E0041⟩⟨U+000D⟩".into(), 2));
         assert_eq!(visible("naïve 👩\u{200d}💻 می\u{200c}خواهم").1, 0);
+    }
+
+    #[test]
+    fn writing_is_shown_and_what_nobody_sees_is_written_out() {
+        for text in [
+            "de\u{301}ja\u{300} l\u{ea}",
+            "t\u{302}\u{301} \"it's\" C:\\x",
+            "हिन्दी தமிழ் ไทยที่",
+            "مَرْحَبًا می\u{200c}خواهم שָׁלוֹם",
+            "❤\u{fe0f} 👩\u{200d}💻 1\u{fe0f}\u{20e3}",
+            "日本語\u{3000}です",
+        ] {
+            assert_eq!(shown(text), text);
+        }
+        for (text, expected) in [
+            ("a\u{202e}b\u{200b}c", "a\\u{202e}b\\u{200b}c"),
+            ("a\nb\t\u{1b}[31m", "a\\nb\\t\\u{1b}[31m"),
+            ("x\u{200d}y\u{fe0f}", "x\\u{200d}y\\u{fe0f}"),
+            ("\u{301}x\n\u{301}", "\\u{301}x\\n\\u{301}"),
+            ("a\u{2028}b\u{115f}", "a\\u{2028}b\\u{115f}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+        let heap = format!("Z{}algo", "\u{315}".repeat(50));
+        let expected = format!("Z{}{}algo", "\u{315}".repeat(8), "\\u{315}".repeat(42));
+        assert_eq!(shown(&heap), expected);
     }
 
     #[test]

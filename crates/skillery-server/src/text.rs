@@ -1,5 +1,6 @@
 //! Texts that callers send and others will read.
 
+pub use skillery_core::hidden::shown;
 use skillery_core::{Problem, ProblemCode};
 
 use crate::failure::{Failure, Result};
@@ -34,18 +35,6 @@ pub fn check_text(field: &str, text: &str, limit: usize, lines: bool) -> Result<
             format!("`{field}` has the character {}, which is not allowed", found.escape_unicode()),
         )),
     }
-}
-
-/// A text of others with what nobody would see written out.
-pub fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\'' | '"' | '\\' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
-        }
-    }
-    shown
 }
 
 /// The beginning of a text that was sent, harmless enough to be repeated in an answer.

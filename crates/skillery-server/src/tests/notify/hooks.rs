@@ -116,13 +116,14 @@ async fn what_is_sent_is_signed_as_standard_webhooks_say() {
 async fn what_fails_is_tried_again_until_it_is_dead_and_can_be_sent_again() {
     let receiver = Receiver::start().await;
     let (app, anna, hook) = hooked(&receiver).await;
-    receiver.answers(500, "<script>alert(1)</script>\u{1b}[31m");
+    receiver.answers(500, "<script>alert(1)</script>\u{1b}[31m De\u{301}sole\u{301}, हिन्दी\u{202e}");
     let id = app.try_out(&anna, &hook).await;
     app.send_due().await;
     let one = app.deliveries(&anna, &hook, "?state=waiting").await.remove(0);
     assert_eq!((&one["id"], &one["attempts"], &one["status"]), (&id, &json!(1), &json!(500)));
     let error = one["error"].as_str().unwrap();
     assert!(error.starts_with("`127.0.0.1` answered 500: <script>") && error.contains("\\u{1b}"), "{error}");
+    assert!(error.ends_with(" De\u{301}sole\u{301}, हिन्दी\\u{202e}"), "{error}");
     app.send_due().await;
     assert_eq!(receiver.take().len(), 1);
     app.wait(86_400);
