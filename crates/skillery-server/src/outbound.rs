@@ -63,7 +63,7 @@ pub enum OutboundError {
         host: String,
         /// What.
         status: u16,
-        /// The beginning of what it said, with everything but plain letters escaped.
+        /// The beginning of what it said in one line, with what nobody would see written out.
         text: String,
     },
 }

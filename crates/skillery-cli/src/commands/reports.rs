@@ -219,10 +219,19 @@ fn describe(page: &mut Page, report: &Report) {
     for former in &report.former {
         let at = moment(former.created_at);
         page.line(Line::default().toned(Tone::Faint, format!("reported before, {at}: {}", former.reason)));
-        said(page, report, former.said.as_deref());
-        if let Some(resolution) = &former.resolution {
-            page.field("Resolution", resolution);
+        for (name, text) in [
+            ("Written by", &former.accused),
+            ("Resolved by", &former.resolved_by),
+            ("Resolution", &former.resolution),
+        ] {
+            if let Some(text) = text {
+                page.field(name, text);
+            }
         }
+        if !former.text.is_empty() {
+            page.indented(&former.text);
+        }
+        said(page, report, former.said.as_deref());
     }
 }
 

@@ -85,6 +85,39 @@ fn a_thread_is_written_changed_hidden_and_reported() {
 }
 
 #[test]
+fn what_a_report_was_before_is_listed_with_its_words() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.publish(ID, "1.0.0");
+    let (anna, bert) = (
+        person(&server, &admin, "anna", &["read", "rate"]),
+        person(&server, &admin, "bert", &["read", "rate"]),
+    );
+    let said = anna.run(["comments", "add", ID, "Buy here", "--json"]).ok().json();
+    let thread = said["id"].as_str().unwrap();
+    bert.run(["comments", "report", ID, thread, "--reason", "spam", "--text", "it sells"]).ok();
+    let open = admin.run(["reports", "list", "--json"]).ok().json();
+    admin.run(["reports", "resolve", open["reports"][0]["id"].as_str().unwrap(), "no harm"]).ok();
+    anna.run(["comments", "edit", ID, thread, "Buy there"]).ok();
+    bert.run(["comments", "report", ID, thread, "--reason", "abuse", "--text", "it sells on"]).ok();
+    let listed = admin.run(["reports", "list"]).ok().stdout;
+    let (now, before) = listed.split_once("reported before, ").unwrap();
+    for text in ["abuse", "it sells on", "Buy there"] {
+        assert!(now.contains(text), "{text}: {listed}");
+    }
+    for text in [
+        "spam",
+        "it sells\n",
+        "Buy here",
+        "Written by    anna",
+        "Resolved by   admin",
+        "Resolution    no harm",
+    ] {
+        assert!(before.contains(text), "{text}: {listed}");
+    }
+}
+
+#[test]
 fn reviews_are_answered_hidden_and_reported() {
     let server = Server::start();
     let admin = server.place();
