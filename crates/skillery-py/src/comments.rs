@@ -10,11 +10,6 @@ use crate::convert::{parsed, serialized, word};
 use crate::registry::Registry;
 use crate::runtime::wait;
 
-/// Comments in one answer, at most.
-const ROWS: u64 = 50;
-/// Reports in one answer.
-const REPORTS: u64 = 200;
-
 /// What is asked for; the word says which change it is, and the rest what it needs.
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
@@ -41,21 +36,8 @@ fn comments_list<'py>(
     offset: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (client, id) = (registry.client(py)?, id.to_owned());
-    let found = wait(py, async move {
-        let (id, mut found, mut from) = (id.parse()?, Vec::new(), offset);
-        // Pages end early where comments are long.
-        loop {
-            let page = Page { limit: Some(ROWS.min(limit - found.len() as u64)), offset: Some(from) };
-            let answer = client.comments(&id, parent.as_deref(), page).await?;
-            let is_empty = answer.comments.is_empty();
-            found.extend(answer.comments);
-            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            match answer.next.filter(|next| *next > from) {
-                Some(next) if !is_empty && (found.len() as u64) < limit => from = next,
-                _ => return Ok(found),
-            }
-        }
-    })?;
+    let wanted = Page { limit: Some(limit), offset: Some(offset) };
+    let found = wait(py, async move { client.comments_many(&id.parse()?, parent.as_deref(), wanted).await })?;
     serialized(py, &found)
 }
 
@@ -164,22 +146,10 @@ fn reports_list<'py>(
     offset: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let client = registry.client(py)?;
+    let wanted = Page { limit: Some(limit), offset: Some(offset) };
     let found = wait(py, async move {
         let namespace = namespace.map(|namespace| namespace.parse()).transpose()?;
-        let mut found = Vec::new();
-        // A page has fewer than are wanted where these are very many.
-        loop {
-            let (left, from) = (limit - found.len() as u64, offset.saturating_add(found.len() as u64));
-            let page = Page { limit: Some(REPORTS.min(left)), offset: Some(from) };
-            let answer = client.reports(namespace.as_ref(), resolved, page).await?;
-            let is_empty = answer.reports.is_empty();
-            found.extend(answer.reports);
-            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let seen = offset.saturating_add(found.len() as u64);
-            if is_empty || found.len() as u64 >= limit || seen >= answer.total {
-                return Ok(found);
-            }
-        }
+        client.reports_many(namespace.as_ref(), resolved, wanted).await
     })?;
     serialized(py, &found)
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use skillery_core::api::{
     AnswerReviewRequest, Comment, CommentRequest, CommentTextsResponse, CommentsResponse, EditCommentRequest,
-    HideRequest, ReportRequest, ReportsResponse, ResolveRequest, ReviewAnswer,
+    HideRequest, Report, ReportRequest, ReportsResponse, ResolveRequest, ReviewAnswer,
 };
 use skillery_core::{Namespace, SkillId};
 
@@ -13,6 +13,8 @@ use crate::error::Result;
 
 /// Comments in one answer, at most.
 const COMMENTS: u64 = 50;
+/// Reports in one answer, at most.
+const REPORTS: u64 = 200;
 
 impl Client {
     /// `GET /skills/{id}/comments`: one page of threads, or of the answers to a comment.
@@ -20,10 +22,24 @@ impl Client {
         self.json(page.add_to(of(Method::GET, id, &[]).query("parent", parent))).await
     }
 
+    /// As [`Client::comments`], however many rows are wanted: pages end early where comments are long.
+    pub async fn comments_many(
+        &self,
+        id: &SkillId,
+        parent: Option<&str>,
+        wanted: Page,
+    ) -> Result<Vec<Comment>> {
+        all(&mut MOST_PAGES.clone(), wanted, COMMENTS, |page| async move {
+            let found = self.comments(id, parent, page).await?;
+            Ok((found.comments, found.next.is_some()))
+        })
+        .await
+    }
+
     /// All comments on a skill that the caller sees: each thread, and its answers behind it.
     pub async fn all_comments(&self, id: &SkillId) -> Result<Vec<Comment>> {
         let mut left = MOST_PAGES;
-        let threads = all(&mut left, Some(COMMENTS), |page| async move {
+        let threads = all(&mut left, Page::default(), COMMENTS, |page| async move {
             let found = self.comments(id, None, page).await?;
             Ok((found.comments, found.next.is_some()))
         });
@@ -32,7 +48,7 @@ impl Client {
             let mut replies = std::mem::take(&mut thread.replies);
             if thread.reply_count > replies.len() as u64 && left > 0 {
                 let parent = Some(thread.id.as_str());
-                let rest = all(&mut left, Some(COMMENTS), |page| async move {
+                let rest = all(&mut left, Page::default(), COMMENTS, |page| async move {
                     let found = self.comments(id, parent, page).await?;
                     Ok((found.comments, found.next.is_some()))
                 });
@@ -117,6 +133,21 @@ impl Client {
         let state = if resolved { "resolved" } else { "open" };
         let call = Call::get(&["reports"]).query("state", Some(state)).query("namespace", namespace);
         self.json(page.add_to(call)).await
+    }
+
+    /// As [`Client::reports`], however many rows are wanted.
+    pub async fn reports_many(
+        &self,
+        namespace: Option<&Namespace>,
+        resolved: bool,
+        wanted: Page,
+    ) -> Result<Vec<Report>> {
+        all(&mut MOST_PAGES.clone(), wanted, REPORTS, |page| async move {
+            let found = self.reports(namespace, resolved, page).await?;
+            let is_more = page.has_more(&found.reports, found.total);
+            Ok((found.reports, is_more))
+        })
+        .await
     }
 
     /// `PUT /reports/{report}`: says what was done about a report.

@@ -37,20 +37,25 @@ pub struct Page {
 /// Answers that are asked for at most, whatever a registry says that there is.
 pub(crate) const MOST_PAGES: usize = 500;
 
-/// All of a listing, page by page: each answer has its rows, and whether there are more. At most so many answers are asked for as are
-/// left, together with those before.
+/// As many rows of a listing as are wanted, all where no number is said, page by page: each answer has its rows, `most` at most, and
+/// whether there are more. At most so many answers are asked for as are left, together with those before.
 async fn all<T, Answer: Future<Output = Result<(Vec<T>, bool)>>>(
     left: &mut usize,
-    limit: Option<u64>,
+    wanted: Page,
+    most: u64,
     mut next: impl FnMut(Page) -> Answer,
 ) -> Result<Vec<T>> {
+    let (from, wanted) = (wanted.offset.unwrap_or(0), wanted.limit.unwrap_or(u64::MAX));
     let mut rows = Vec::new();
     while *left > 0 {
         *left -= 1;
-        let (some, is_more) = next(Page { limit, offset: Some(rows.len() as u64) }).await?;
+        let got = rows.len() as u64;
+        let page = Page { limit: Some(most.min(wanted - got)), offset: Some(from.saturating_add(got)) };
+        let (some, is_more) = next(page).await?;
         let is_last = some.is_empty() || !is_more;
         rows.extend(some);
-        if is_last {
+        rows.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+        if is_last || rows.len() as u64 >= wanted {
             break;
         }
     }

@@ -61,7 +61,7 @@ impl Client {
 
     /// All threads about a version, the oldest first.
     pub async fn all_review_threads(&self, id: &SkillId, version: &Version) -> Result<Vec<ReviewThread>> {
-        all(&mut MOST_PAGES.clone(), Some(THREADS), |page| async move {
+        all(&mut MOST_PAGES.clone(), Page::default(), THREADS, |page| async move {
             let found = self.review_threads(id, version, page).await?;
             let is_more = page.has_more(&found.threads, found.total);
             Ok((found.threads, is_more))
