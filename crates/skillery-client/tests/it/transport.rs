@@ -187,6 +187,42 @@ async fn a_search_for_many_takes_as_many_pages_as_it_needs() {
     ");
 }
 
+#[tokio::test]
+async fn as_many_comments_come_as_are_wanted_though_pages_end_early() {
+    // Each answer has two of five.
+    let server = Scripted::start(|request, _| {
+        let number = |name: &str| -> usize {
+            request.line.split(['?', '&', ' ']).find_map(|pair| pair.strip_prefix(name)).map_or(0, |n| n.parse().unwrap())
+        };
+        let offset = number("offset=");
+        let rows = number("limit=").min(2).min(5_usize.saturating_sub(offset));
+        let comment = r#"{"id":"x","parent":null,"author":"x","text":"x","created_at":"2026-01-02T03:04:05Z","edited_at":null,
+            "deleted_at":null,"hidden":false,"hidden_reason":null,"reply_count":0,"replies":[]}"#;
+        let next = if offset + rows < 5 { (offset + rows).to_string() } else { "null".to_owned() };
+        let comments = vec![comment; rows].join(",");
+        Some(Reply::json(200, format!(r#"{{"total": 5, "comments": [{comments}], "next": {next}}}"#)))
+    })
+    .await;
+    let client = server.client();
+    for (limit, offset, got) in [(None, None, 5), (Some(3), Some(1), 3), (Some(0), None, 0)] {
+        let found = client.comments_many(&id(), None, Page { limit, offset }).await.unwrap();
+        assert_eq!(found.len(), got);
+    }
+    let lines: Vec<String> =
+        server.lines().iter().filter_map(|line| Some(line.split_once('?')?.1.to_owned())).collect();
+    assert_eq!(
+        lines,
+        [
+            "limit=50&offset=0",
+            "limit=50&offset=2",
+            "limit=50&offset=4",
+            "limit=3&offset=1",
+            "limit=1&offset=3",
+            "limit=0&offset=0"
+        ]
+    );
+}
+
 /// A registry that promises many bytes and sends these pieces, one after another, and then nothing.
 async fn slow(pieces: usize, size: usize, pause: Duration, promised: usize) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
