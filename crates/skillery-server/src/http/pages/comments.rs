@@ -10,14 +10,14 @@ use skillery_core::time::Time;
 use skillery_core::{ProblemCode, Role, Scope, SkillId};
 
 use super::desk::ask;
-use super::desk::pager::Pager;
 use super::desk::tried::Tried;
 use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
 use super::markdown::{self, Rendered};
-use super::said::{Open, field, report};
+use super::pager::{Pager, Pages};
+use super::said::{self, Hiding, Open, field, report};
 use super::skill::Header;
-use super::{notice, show};
+use super::{notice, place, show};
 use crate::access::Caller;
 use crate::app::App;
 use crate::failure::Result;
@@ -29,15 +29,22 @@ use crate::skill;
 /// What people say of a skill.
 pub const COMMENTS: &str = "/{id}/comments";
 
-/// Comments on a page, and characters of them.
+/// Comments on a page at most, and characters of them.
 const ROWS: usize = 15;
 const CHARACTERS: i64 = 5_000;
+/// Bytes of HTML around what a comment said before it was edited.
+const AROUND_FORMER: usize = 200;
+/// Bytes of HTML with which nothing more is begun.
+const LITTLE: usize = 2_000;
 
 /// A comment with what the viewer may do about it.
 struct Shown {
     comment: Comment,
     html: Option<Rendered>,
+    /// What it says as it was written, where there is no room for what it is meant to look like, and whether that is all.
+    plain: Option<(String, bool)>,
     is_own: bool,
+    is_asked: bool,
     /// What it said before, where that is asked for.
     texts: Vec<CommentText>,
     replies: Vec<Shown>,
@@ -56,6 +63,8 @@ struct CommentsPage {
     offset: usize,
     pager: Pager,
     open: Open,
+    /// Whether all that the comment said is shown, where that is asked for.
+    shows_all: bool,
     may_say: bool,
     is_moderator: bool,
     reasons: &'static [ReportReason],
@@ -77,30 +86,22 @@ impl CommentsPage {
 
     /// The address of this page with a form at a comment. An answer that stands beside its comment is shown in its thread.
     fn with(&self, shown: &Shown, form: &str) -> String {
-        let id = &shown.comment.id;
+        let id = shown.comment.id.as_str();
         let (view, is_here) = match (&self.thread, self.is_hidden, &shown.comment.parent) {
-            (_, true, _) => ("hidden=true&".to_owned(), true),
-            (Some(thread), ..) => (format!("thread={}&", thread.comment.id), true),
-            (None, _, Some(parent)) => (format!("thread={parent}&"), false),
-            (None, _, None) => (String::new(), true),
+            (_, true, _) => (("hidden", "true"), true),
+            (Some(thread), ..) => (("thread", thread.comment.id.as_str()), true),
+            (None, _, Some(parent)) => (("thread", parent.as_str()), false),
+            (None, _, None) => (("thread", ""), true),
         };
-        let offset = match self.offset {
-            1.. if is_here => format!("offset={}&", self.offset),
-            _ => String::new(),
-        };
-        format!("/{}/comments?{view}{offset}at={id}&form={form}#c-{id}", self.header.id)
+        let offset = if is_here && self.offset > 0 { self.offset.to_string() } else { String::new() };
+        let query = [view, ("offset", offset.as_str()), ("at", id), ("form", form)];
+        let address = place::address(&format!("/{}/comments", self.header.id), query);
+        format!("{address}#c-{id}")
     }
 
-    /// Whether the viewer may hide what a namespace has hidden, so that it does not show it again.
-    fn may_hide_again(&self, shown: &Shown) -> bool {
-        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
-        is_site_admin && shown.comment.hidden && !shown.comment.hidden_by_registry
-    }
-
-    /// Whether the viewer may show it again, as far as the registry has not hidden it.
-    fn may_show(&self, shown: &Shown) -> bool {
-        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
-        shown.comment.hidden && (is_site_admin || !(shown.comment.hidden_by_registry || shown.is_own))
+    fn hiding(&self, shown: &Shown) -> Hiding {
+        let comment = &shown.comment;
+        Hiding::of(&self.frame, comment.hidden, comment.hidden_by_registry, shown.is_own)
     }
 
     /// Answers that are not beside their comment.
@@ -151,7 +152,6 @@ async fn render(
 ) -> Result<Response> {
     let skill = skill::find(app, caller, id).await?;
     let Asked { offset, thread, is_hidden, open } = asked;
-    let path = format!("/{}/comments", skill.id);
     // An answer is shown where it stands.
     let mut named = None;
     let thread = match thread {
@@ -164,8 +164,8 @@ async fn render(
                 }
                 None => {
                     if !open.at.is_empty() && open.at != found.id {
-                        let at = api::one(app, caller, &skill, &open.at).await?;
-                        named = Some(at).filter(|at| at.parent.as_ref() == Some(&found.id));
+                        let at = if_there(api::one(app, caller, &skill, &open.at).await)?;
+                        named = at.filter(|at| at.parent.as_ref() == Some(&found.id));
                     }
                     Some(found)
                 }
@@ -179,6 +179,12 @@ async fn render(
         (None, false) => Which::Threads,
     };
     let mut rows = Page { limit: ROWS, offset: offset.unwrap_or(0) };
+    let asked = match (&named, &thread) {
+        (Some(answer), _) => answer.id.clone(),
+        (None, Some(thread)) if rows.offset == 0 || open.at == thread.id => thread.id.clone(),
+        (None, Some(_)) => String::new(),
+        (None, None) => open.at.clone(),
+    };
     let mut found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
     if let Some(answer) = named.filter(|_| offset.is_none())
         && !found.comments.iter().any(|comment| comment.id == answer.id)
@@ -187,38 +193,46 @@ async fn render(
         found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
     }
     let is_moderator = caller.require_role(Scope::Admin, Role::Admin, &skill.id.namespace()).is_ok();
-    let texts = match open.form.as_str() {
-        "history" if is_moderator => newest(api::former_texts(app, caller, &skill.id, &open.at).await?.texts),
-        _ => Vec::new(),
+    let former = match open.form.as_str() {
+        "history" if is_moderator => if_there(api::former_texts(app, caller, &skill.id, &open.at).await)?,
+        _ => None,
     };
-    let name = caller.identity().map(|identity| identity.user.name.clone());
-    let shown = |comment: Comment| Shown::of(comment, name.as_deref(), &open, &texts);
-    let query = [
-        ("thread", thread.as_ref().map_or("", |thread| thread.id.as_str())),
-        ("hidden", if is_hidden { "true" } else { "" }),
-    ];
-    let address = |offset: usize| {
-        let mut text = url::form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(query.iter().filter(|(_, value)| !value.is_empty()));
-        format!("{path}?{}", text.append_pair("offset", &offset.to_string()).finish())
+    let (texts, shows_all) = newest(former.map_or_else(Vec::new, |former| former.texts));
+    let may_say = caller.identity().is_some_and(|identity| identity.has(Scope::Rate));
+    let mut fitting = Fitting {
+        viewer: caller.identity().map(|identity| identity.user.name.as_str()),
+        id: skill.id.to_string().len(),
+        may_say,
+        is_moderator,
+        open: &open,
+        texts: &texts,
+        asked: &asked,
+        room: said::ROOM,
     };
-    let next = found.next.and_then(|next| usize::try_from(next).ok());
-    let pager = Pager {
-        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(ROWS))),
-        next: next.map(address),
+    let parent = thread.as_ref().map_or_else(String::new, |thread| thread.id.clone());
+    let given = found.comments.len();
+    let Fits { thread, comments, taken } = fitting.all(thread, found.comments);
+    let end = rows.offset + taken;
+    let next = match taken < given {
+        true => Some(end).filter(|end| *end <= app.settings.limits.page_offset),
+        false => found.next.and_then(|next| usize::try_from(next).ok()),
     };
+    let query = [("thread", parent.as_str()), ("hidden", if is_hidden { "true" } else { "" })];
+    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
+    let path = format!("/{}/comments", skill.id);
+    let pager = Pages::of(app, &path, &query).usually(ROWS).at("offset", ROWS, previous, next);
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "comments");
     header.comments = if which == Which::Threads { found.total } else { 0 };
-    let may_say = caller.identity().is_some_and(|identity| identity.has(Scope::Rate));
     let template = CommentsPage {
         frame: frame.titled(format!("Comments on {}", skill.id)).part("skill"),
         header,
-        thread: thread.map(&shown),
+        thread,
         is_hidden,
-        comments: found.comments.into_iter().map(&shown).collect(),
+        comments,
         total: found.total,
         offset: rows.offset,
         pager,
+        shows_all,
         may_say,
         is_moderator,
         reasons: ReportReason::ALL,
@@ -231,34 +245,129 @@ async fn render(
     with_status(status, &template)
 }
 
-/// The newest of these that a page has room for.
-fn newest(texts: Vec<CommentText>) -> Vec<CommentText> {
-    let mut room = CHARACTERS;
-    let mut kept: Vec<CommentText> = texts
-        .into_iter()
-        .rev()
-        .take_while(|text| {
-            let has_room = room > 0;
-            room -= i64::try_from(text.text.chars().count()).unwrap_or(i64::MAX);
-            has_room
-        })
-        .collect();
+/// What was asked for; none where there is no such comment.
+fn if_there<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.code() == ProblemCode::CommentNotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The newest of these that there is room for, long ones by their beginning, and whether that is all.
+fn newest(texts: Vec<CommentText>) -> (Vec<CommentText>, bool) {
+    let (mut room, mut is_all) = (said::ROOM / 2, true);
+    let mut kept = Vec::with_capacity(texts.len());
+    for CommentText { text, until } in texts.into_iter().rev() {
+        if room < LITTLE {
+            is_all = false;
+            break;
+        }
+        let (text, is_whole) = said::fitting(&text, room, true);
+        room = room.saturating_sub(said::weight(&text) + AROUND_FORMER);
+        is_all &= is_whole;
+        kept.push(CommentText { text, until });
+    }
     kept.reverse();
-    kept
+    (kept, is_all)
+}
+
+/// What stands on a page, as far as there is room.
+struct Fitting<'page> {
+    /// The name of who looks.
+    viewer: Option<&'page str>,
+    /// Bytes of the id of the skill, which is in every address.
+    id: usize,
+    may_say: bool,
+    is_moderator: bool,
+    open: &'page Open,
+    /// What the comment said at which that is asked for.
+    texts: &'page [CommentText],
+    /// The id of the comment that is asked for: it goes as far as there is room, before all others.
+    asked: &'page str,
+    /// Bytes of HTML that are left.
+    room: usize,
+}
+
+/// What fits.
+struct Fits {
+    thread: Option<Shown>,
+    comments: Vec<Shown>,
+    /// How many of the comments there are from the first on.
+    taken: usize,
+}
+
+impl Fitting<'_> {
+    /// The thread that is shown alone, and as many of the comments as there is room for: one at least, and the one that is asked for.
+    fn all(&mut self, thread: Option<Comment>, comments: Vec<Comment>) -> Fits {
+        let asked = comments.iter().find(|comment| comment.id == self.asked).cloned();
+        let mut asked = asked.and_then(|comment| self.add(comment, true));
+        let thread = thread.and_then(|comment| self.add(comment, true));
+        let mut shown: Vec<Shown> = Vec::with_capacity(comments.len());
+        for mut comment in comments {
+            let replies = std::mem::take(&mut comment.replies);
+            let next = match asked.take_if(|asked| asked.comment.id == comment.id) {
+                Some(asked) => Some(asked),
+                None => self.add(comment, shown.is_empty()),
+            };
+            let Some(mut next) = next else { break };
+            next.replies = replies.into_iter().map_while(|reply| self.add(reply, false)).collect();
+            shown.push(next);
+        }
+        let taken = shown.len();
+        shown.extend(asked);
+        Fits { thread, comments: shown, taken }
+    }
+
+    /// A comment; none where there is no room for it, unless it has to be there.
+    fn add(&mut self, mut comment: Comment, has_to: bool) -> Option<Shown> {
+        comment.replies.clear();
+        let is_own = self.viewer.is_some() && comment.author.as_deref() == self.viewer;
+        let is_asked = comment.id == self.asked;
+        if let Some(why) = comment.hidden_reason.as_mut().filter(|_| !is_asked) {
+            *why = show::clipped(why, said::BEGINNING);
+        }
+        let around = self.around(&comment, is_own);
+        let left = self.room.saturating_sub(around);
+        let room = if is_asked { left } else { left.min(said::ROOM / 4) };
+        let mut html = comment.text.as_deref().map(markdown::said);
+        let heavy = html.take_if(|html| html.len() > room);
+        let plain = comment.text.as_deref().filter(|_| heavy.is_some());
+        let plain = plain.map(|text| said::fitting(text, room, is_asked));
+        let weight = html.as_ref().map_or(0, |html| html.len())
+            + plain.as_ref().map_or(0, |(text, _)| said::weight(text))
+            + around;
+        if weight > self.room && !has_to {
+            return None;
+        }
+        self.room = self.room.saturating_sub(weight);
+        let texts = if comment.id == self.open.at { self.texts.to_vec() } else { Vec::new() };
+        Some(Shown { html, plain, is_own, is_asked, texts, replies: Vec::new(), comment })
+    }
+
+    /// Bytes of HTML around what a comment says, at most nearly.
+    fn around(&self, comment: &Comment, is_own: bool) -> usize {
+        let (link, form) = (210 + self.id, 400 + self.id);
+        let mut bytes = 800 + 2 * self.id + 3 * comment.author.as_ref().map_or(0, String::len);
+        bytes += comment.hidden_reason.as_deref().map_or(0, show::weight);
+        if self.may_say {
+            bytes += 2 * link + if is_own { form } else { 0 };
+        }
+        if self.is_moderator {
+            bytes += 2 * link + if comment.hidden { form } else { 0 };
+        }
+        if comment.id == self.open.at {
+            let former = self.texts.iter().map(|text| said::weight(&text.text) + AROUND_FORMER);
+            bytes += former.sum::<usize>();
+            if self.open.form == "edit" && is_own {
+                bytes += comment.text.as_deref().map_or(0, show::weight);
+            }
+        }
+        bytes
+    }
 }
 
 impl Shown {
-    fn of(mut comment: Comment, viewer: Option<&str>, open: &Open, texts: &[CommentText]) -> Self {
-        let replies = std::mem::take(&mut comment.replies);
-        Self {
-            html: comment.text.as_deref().map(markdown::said),
-            is_own: viewer.is_some() && comment.author.as_deref() == viewer,
-            texts: if comment.id == open.at { texts.to_vec() } else { Vec::new() },
-            replies: replies.into_iter().map(|reply| Self::of(reply, viewer, open, texts)).collect(),
-            comment,
-        }
-    }
-
     /// Whether something may be said about it still.
     fn is_live(&self) -> bool {
         self.comment.deleted_at.is_none() && self.comment.text.is_some()

@@ -1,5 +1,6 @@
 //! `GET` and `POST /{id}/ratings`
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -12,7 +13,8 @@ use super::desk::pager::first;
 use super::desk::tried::Tried;
 use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
-use super::said::{Open, field, report};
+use super::pager::{Pager, Pages};
+use super::said::{self, Hiding, Open, field, report};
 use super::skill::Header;
 use super::{notice, place, show};
 use crate::access::Caller;
@@ -38,17 +40,23 @@ struct RatingsPage {
     /// Five to one star: how many gave them, and the share in percent.
     bars: Vec<(u32, i64, i64)>,
     may_rate: bool,
+    /// Users whose reviews, or the answers to them, are shown by their beginning.
+    cut: HashSet<String>,
     /// The viewer's rating.
     own: Option<(f64, String)>,
-    previous: Option<String>,
-    next: Option<String>,
-    /// Which rows, as an address has it.
-    rows: String,
+    /// Whether the form to rate it is there: a page has one with much text at most.
+    has_form: bool,
+    pager: Pager,
+    /// Which rows, as an address has them.
+    offset: String,
+    limit: String,
     /// Whether the viewer answers for the authors.
     may_answer: bool,
     is_moderator: bool,
     /// Which form is open.
     open: Open,
+    /// What the review at which it is open was answered.
+    answer: String,
     reasons: &'static [ReportReason],
     most: usize,
     reason_length: usize,
@@ -77,16 +85,13 @@ impl RatingsPage {
         self.tried.why("rate", field)
     }
 
-    /// Whether the viewer may hide what a namespace has hidden, so that it does not show it again.
-    fn may_hide_again(&self, review: &Review) -> bool {
-        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
-        is_site_admin && review.hidden && !review.hidden_by_registry
+    fn hiding(&self, review: &Review) -> Hiding {
+        Hiding::of(&self.frame, review.hidden, review.hidden_by_registry, self.is_own(review))
     }
 
-    /// Whether the viewer may show it again, as far as the registry has not hidden it.
-    fn may_show(&self, review: &Review) -> bool {
-        let is_site_admin = self.frame.viewer.as_ref().is_some_and(|viewer| viewer.is_admin);
-        review.hidden && (is_site_admin || !(review.hidden_by_registry || self.is_own(review)))
+    /// Whether there is more of the review or the answer to it than is shown.
+    fn is_cut(&self, review: &Review) -> bool {
+        self.cut.contains(&review.author)
     }
 
     fn is_own(&self, review: &Review) -> bool {
@@ -107,17 +112,16 @@ impl RatingsPage {
 
     /// The address of this page with a form at a review.
     fn with(&self, review: &Review, form: &str) -> String {
-        let (id, rows, user) = (&self.header.id, &self.rows, &review.author);
-        format!("/{id}/ratings?{rows}&user={}&form={form}#r-{user}", place::encoded(user))
+        let user = review.author.as_str();
+        let rows = [("offset", self.offset.as_str()), ("limit", self.limit.as_str())];
+        let query = rows.into_iter().chain([("user", user), ("form", form)]);
+        let address = place::address(&format!("/{}/ratings", self.header.id), query);
+        format!("{address}#r-{}", place::encoded(user))
     }
 
     /// What stands in the field of an answer: what was tried, else what is there.
-    fn typed<'page>(&'page self, review: &'page Review) -> &'page str {
-        match &review.answer {
-            _ if self.tried.is("answer") => self.tried.typed("answer", "text"),
-            Some(answer) => &answer.text,
-            None => "",
-        }
+    fn typed(&self) -> &str {
+        if self.tried.is("answer") { self.tried.typed("answer", "text") } else { &self.answer }
     }
 
     fn own_text(&self) -> &str {
@@ -145,42 +149,71 @@ async fn render(
 ) -> Result<Response> {
     let skill = skill::find(app, caller, id).await?;
     let mut ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
-    // Whose review is asked for stands first, wherever it would stand.
-    if !open.at.is_empty() && !ratings.reviews.iter().any(|review| review.author == open.at) {
-        let asked = api::of_user(app, caller, &skill.id, &open.at).await?;
-        ratings.reviews.splice(0..0, asked);
-    }
-    let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
-    header.ratings = ratings.count;
-    let bar = |stars: u32| {
-        let number = ratings.histogram.get(&stars.to_string()).copied().unwrap_or_default();
-        (stars, number, number * 100 / ratings.count.max(1))
-    };
     let viewer = caller.identity();
     let own = match viewer {
         Some(identity) => table::own(&app.db, &skill.id.key(), &identity.user.id).await?,
         None => None,
     };
     let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
-    let usual = app.settings.limits.default_page_rows;
-    let limit = if rows.limit == usual { String::new() } else { format!("&limit={}", rows.limit) };
-    let rows_at = |offset: usize| format!("offset={offset}{limit}");
-    let address = |offset: usize| format!("/{}/ratings?{}", skill.id, rows_at(offset));
-    let next = ratings.next.and_then(|next| usize::try_from(next).ok());
     let namespace = skill.id.namespace();
+    let mut fitting = Fitting {
+        id: skill.id.to_string().len(),
+        may_rate: viewer.is_some_and(|identity| identity.has(Scope::Rate)),
+        may_answer: caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok(),
+        is_moderator: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
+        asked: &open.at,
+        cut: HashSet::new(),
+        room: said::ROOM,
+    };
+    // Whose review is asked for stands first where it is not on the page, wherever it would stand.
+    let asked = match ratings.reviews.iter().find(|review| review.author == open.at) {
+        Some(review) => Some(review.clone()),
+        None if open.at.is_empty() => None,
+        None => api::of_user(app, caller, &skill.id, &open.at).await?,
+    };
+    let answered = asked.as_ref().and_then(|review| review.answer.as_ref());
+    let answer = answered.map_or_else(String::new, |answer| answer.text.clone());
+    let has_form = open.form.is_empty() || open.form == "rate";
+    fitting.room -= match (open.form.as_str(), &own) {
+        ("answer", _) if fitting.may_answer => show::weight(&answer).min(said::ROOM),
+        ("" | "rate", Some((_, text))) => show::weight(text).min(said::ROOM),
+        _ => 0,
+    };
+    let given = ratings.reviews.len();
+    let (reviews, taken) = fitting.all(asked, std::mem::take(&mut ratings.reviews));
+    ratings.reviews = reviews;
+    let end = rows.offset + taken;
+    let next = match taken < given {
+        true => Some(end).filter(|end| *end <= app.settings.limits.page_offset),
+        false => ratings.next.and_then(|next| usize::try_from(next).ok()),
+    };
+    let Fitting { may_rate, may_answer, is_moderator, cut, .. } = fitting;
+    let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "ratings");
+    header.ratings = ratings.count;
+    let bar = |stars: u32| {
+        let number = ratings.histogram.get(&stars.to_string()).copied().unwrap_or_default();
+        (stars, number, number * 100 / ratings.count.max(1))
+    };
+    let usual = app.settings.limits.default_page_rows;
+    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
+    let path = format!("/{}/ratings", skill.id);
+    let pager = Pages::of(app, &path, &[]).at("offset", rows.limit, previous, next);
     let template = RatingsPage {
         frame: frame.titled(format!("Ratings of {}", skill.id)).part("skill"),
         header,
         bars: (1..=5).rev().map(bar).collect(),
-        may_rate: viewer.is_some_and(|identity| identity.has(Scope::Rate)),
-        may_answer: caller.require_role(Scope::Publish, Role::Publisher, &namespace).is_ok(),
-        is_moderator: caller.require_role(Scope::Admin, Role::Admin, &namespace).is_ok(),
+        may_rate,
+        may_answer,
+        is_moderator,
+        cut,
         own,
-        previous: (rows.offset > 0).then(|| address(rows.offset.saturating_sub(rows.limit))),
-        next: next.map(address),
-        rows: rows_at(rows.offset),
+        has_form,
+        pager,
+        offset: if rows.offset > 0 { rows.offset.to_string() } else { String::new() },
+        limit: if rows.limit == usual { String::new() } else { rows.limit.to_string() },
         ratings,
         open,
+        answer,
         reasons: ReportReason::ALL,
         most: app.settings.limits.comment_length,
         reason_length: app.settings.limits.reason_length,
@@ -188,6 +221,86 @@ async fn render(
         tried,
     };
     with_status(status, &template)
+}
+
+/// What stands on a page, as far as there is room.
+struct Fitting<'page> {
+    /// Bytes of the id of the skill, which is in every address.
+    id: usize,
+    may_rate: bool,
+    may_answer: bool,
+    is_moderator: bool,
+    /// The user whose review is asked for: it goes as far as there is room, before all others.
+    asked: &'page str,
+    cut: HashSet<String>,
+    /// Bytes of HTML that are left.
+    room: usize,
+}
+
+impl Fitting<'_> {
+    /// The one that is asked for, and as many of the page as there is room for, one at least; and how many these are.
+    fn all(&mut self, asked: Option<Review>, reviews: Vec<Review>) -> (Vec<Review>, usize) {
+        let mut asked = asked.and_then(|review| self.add(review, true));
+        let mut shown: Vec<Review> = Vec::with_capacity(reviews.len() + 1);
+        for review in reviews {
+            let next = match asked.take_if(|asked| asked.author == review.author) {
+                Some(asked) => Some(asked),
+                None => self.add(review, shown.is_empty()),
+            };
+            let Some(next) = next else { break };
+            shown.push(next);
+        }
+        let taken = shown.len();
+        shown.splice(0..0, asked);
+        (shown, taken)
+    }
+
+    /// A review; none where there is no room for it, unless it has to be there.
+    fn add(&mut self, mut review: Review, has_to: bool) -> Option<Review> {
+        let is_asked = review.author == self.asked;
+        if let Some(why) = review.hidden_reason.as_mut().filter(|_| !is_asked) {
+            *why = show::clipped(why, said::BEGINNING);
+        }
+        let around = self.around(&review);
+        let mut weight = around;
+        let texts = [Some(&mut review.text), review.answer.as_mut().map(|answer| &mut answer.text)];
+        let mut is_cut = false;
+        for text in texts.into_iter().flatten() {
+            let left = self.room.saturating_sub(weight);
+            let room = if is_asked { left } else { left.min(said::ROOM / 8) };
+            let (start, is_whole) = said::fitting(text, room, is_asked);
+            weight += said::weight(&start);
+            is_cut |= !is_whole;
+            *text = start;
+        }
+        if weight > self.room && !has_to {
+            return None;
+        }
+        self.room = self.room.saturating_sub(weight);
+        if is_cut {
+            self.cut.insert(review.author.clone());
+        }
+        Some(review)
+    }
+
+    /// Bytes of HTML around what a review and the answer to it say, at most nearly.
+    fn around(&self, review: &Review) -> usize {
+        let name = review.author.len();
+        let (link, form) = (180 + self.id + 2 * name, 400 + self.id + name);
+        let mut bytes = 900 + self.id + 5 * name;
+        bytes += review.answer.as_ref().map_or(0, |answer| 250 + answer.author.len());
+        bytes += review.hidden_reason.as_deref().map_or(0, show::weight);
+        if self.may_answer {
+            bytes += link + if review.answer.is_some() { form } else { 0 };
+        }
+        if self.may_rate {
+            bytes += 2 * link;
+        }
+        if self.is_moderator {
+            bytes += link + if review.hidden { form } else { 0 };
+        }
+        bytes
+    }
 }
 
 /// Rates the skill, takes the rating back, or does something about the review of a user.
