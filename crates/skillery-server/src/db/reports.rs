@@ -171,11 +171,13 @@ pub struct Wanted {
     pub is_open: bool,
     /// With those about which admins of the registry alone decide, and with who reports.
     pub for_site_admin: bool,
+    /// The one with this id alone, if there is one among them.
+    pub id: Option<String>,
 }
 
 /// Reports, the oldest first, or of those that are resolved what was resolved last, and how many there are.
 pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Result<(u64, Vec<Report>)> {
-    let Wanted { within, is_open, for_site_admin } = wanted;
+    let Wanted { within, is_open, for_site_admin, id } = wanted;
     let mut wanted = format!("a.resolved_at IS {}", if *is_open { "NULL" } else { "NOT NULL" });
     let mut values = Vec::new();
     if !for_site_admin {
@@ -185,6 +187,13 @@ pub async fn reports(db: &Db, wanted: &Wanted, limit: i64, offset: i64) -> Resul
         values.clone_from(within);
         let places = (1..=within.len()).map(|place| is_within("a.namespace", &format!("${place}")));
         wanted += &format!(" AND {}", any_of(&places.collect::<Vec<_>>()));
+    }
+    if let Some(id) = id {
+        if uuid::Uuid::try_parse(id).is_err() {
+            return Ok((0, Vec::new()));
+        }
+        values.push(id.clone());
+        wanted += &format!(" AND a.id = ${}", values.len());
     }
     let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM abuse_reports a WHERE {wanted}");
     let query = sqlx::query_scalar(AssertSqlSafe(text)).bind_all(values.iter().cloned());

@@ -139,7 +139,8 @@ pub async fn list(call: &Call) -> Result<Response> {
     let page = call.page()?;
     let namespace = call.parsed::<Namespace>("namespace")?;
     let is_open = is_open(call)?;
-    json(StatusCode::OK, &reports(&call.app, &call.caller, namespace.as_ref(), is_open, page).await?)
+    let asked = Asked { namespace: namespace.as_ref(), is_open, id: None };
+    json(StatusCode::OK, &reports(&call.app, &call.caller, &asked, page).await?)
 }
 
 /// Whether those are asked for that are open, or those that are resolved.
@@ -151,18 +152,24 @@ pub fn is_open(call: &Call) -> Result<bool> {
     }
 }
 
-/// Reports that are the caller's to decide about, of all namespaces or of this one and those below.
-pub async fn reports(
-    app: &App,
-    caller: &Caller,
-    namespace: Option<&Namespace>,
-    is_open: bool,
-    page: Page,
-) -> Result<ReportsResponse> {
+/// Which reports are asked for.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Those of this namespace and those below; none: of all.
+    pub namespace: Option<&'a Namespace>,
+    /// Those that are open, or those that are resolved.
+    pub is_open: bool,
+    /// The one with this id alone.
+    pub id: Option<String>,
+}
+
+/// Reports that are the caller's to decide about.
+pub async fn reports(app: &App, caller: &Caller, asked: &Asked<'_>, page: Page) -> Result<ReportsResponse> {
     let identity = caller.require(Scope::Admin)?;
-    let (within, is_site_admin) = (places(caller, namespace)?, identity.is_site_admin());
+    let (within, is_site_admin) = (places(caller, asked.namespace)?, identity.is_site_admin());
     let (limit, offset) = (page.limit as i64, page.offset as i64);
-    let wanted = table::Wanted { within, is_open, for_site_admin: is_site_admin };
+    let wanted =
+        table::Wanted { within, is_open: asked.is_open, for_site_admin: is_site_admin, id: asked.id.clone() };
     let (total, reports) = table::reports(&app.db, &wanted, limit, offset).await?;
     Ok(ReportsResponse { total, reports })
 }

@@ -3,26 +3,40 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::Namespace;
-use skillery_core::api::{Report, ReportKind, ReportsResponse};
+use skillery_core::api::{Report, ReportKind};
 use skillery_core::time::Time;
+use skillery_core::{Namespace, ProblemCode};
 
 use super::super::form::{Form, unknown};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::{notice, place, show};
+use super::super::{notice, place, said, show};
 use super::namespace::Head;
-use super::pager::Pager;
+use super::pager::{Pager, Pages};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::http::api::reports as api;
 use crate::http::call::{Call, Page};
 
-/// Reports on a page.
+/// Reports on a page at most.
 const ROWS: usize = 20;
-/// Characters of what was reported that are shown here.
-const SHOWN: usize = 600;
+/// Bytes of HTML that a text in a list has at most; one with more is shown by its beginning.
+const OF_TEXT: usize = 1_500;
+/// What a report was before it was made anew, in a list: so often at most.
+const FORMER: usize = 2;
+/// Bytes of HTML around the texts of a report, and around those of a former one, without ids and names.
+const AROUND: usize = 1_600;
+const AROUND_FORMER: usize = 700;
+
+/// A report as far as there is room.
+struct Shown {
+    report: Report,
+    /// How often it was reported before.
+    times: usize,
+    /// Whether there is more of it.
+    is_cut: bool,
+}
 
 #[derive(Template)]
 #[template(path = "pages/desk/reports.html")]
@@ -31,7 +45,9 @@ struct ReportsPage {
     /// Of the namespace; none: of the registry.
     head: Option<Head>,
     tab: &'static str,
-    reports: ReportsResponse,
+    reports: Vec<Shown>,
+    /// Whether one was asked for, which is shown alone.
+    is_alone: bool,
     is_open: bool,
     path: String,
     pager: Pager,
@@ -65,14 +81,14 @@ impl ReportsPage {
         }
     }
 
-    /// The beginning of what was said; nothing of a whole skill.
-    fn said(&self, report: &Report, said: &Option<String>) -> Option<String> {
-        let said = said.as_ref().filter(|said| !said.is_empty() && report.kind != ReportKind::Skill)?;
-        let mut text: String = said.chars().take(SHOWN).collect();
-        if text.len() < said.len() {
-            text.push('…');
-        }
-        Some(text)
+    /// What was said; nothing of a whole skill.
+    fn said<'report>(&self, report: &Report, said: &'report Option<String>) -> Option<&'report str> {
+        said.as_deref().filter(|said| !said.is_empty() && report.kind != ReportKind::Skill)
+    }
+
+    /// Where it is shown alone, with all that it says.
+    fn alone(&self, report: &Report) -> String {
+        place::address(&self.path, [state(self.is_open), ("report", report.id.as_str())])
     }
 
     /// What was typed into the form of this report.
@@ -87,7 +103,7 @@ impl ReportsPage {
 
     /// Why nothing was resolved, and what was typed, where the report is none of these any more.
     fn lost(&self) -> Option<(&str, &str)> {
-        let is_here = self.reports.reports.iter().any(|report| self.is_tried(report));
+        let is_here = self.reports.iter().any(|shown| self.is_tried(&shown.report));
         let is_tried = self.tried.is("resolve") && !is_here;
         is_tried.then(|| (self.tried.reason(), self.tried.typed("resolve", "resolution")))
     }
@@ -105,12 +121,26 @@ fn path(namespace: Option<&Namespace>) -> String {
     namespace.map_or_else(|| "/admin/reports".to_owned(), |namespace| format!("/orgs/{namespace}/comments"))
 }
 
-/// What waits, or with `state=resolved` what does not any more.
+/// What stands in an address for reports that are open, or resolved.
+fn state(is_open: bool) -> (&'static str, &'static str) {
+    ("state", if is_open { "" } else { "resolved" })
+}
+
+/// Which reports a page is of.
+struct Which {
+    is_open: bool,
+    rows: Page,
+    /// The id of one that is shown alone.
+    report: Option<String>,
+}
+
+/// What waits, or with `state=resolved` what does not any more; with `report` one of them.
 pub async fn show(call: &Call, frame: Frame, namespace: Option<&Namespace>) -> Result<Response> {
     let is_open = api::is_open(call)?;
     let rows = Page { limit: ROWS, ..call.page()? };
+    let which = Which { is_open, rows, report: call.parameter("report") };
     let shown = (Tried::default(), StatusCode::OK);
-    list(&call.app, &call.caller, frame, namespace, (is_open, rows), shown).await
+    list(&call.app, &call.caller, frame, namespace, which, shown).await
 }
 
 async fn list(
@@ -118,7 +148,7 @@ async fn list(
     caller: &Caller,
     frame: Frame,
     namespace: Option<&Namespace>,
-    (is_open, rows): (bool, Page),
+    which: Which,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let head = match namespace {
@@ -128,18 +158,37 @@ async fn list(
             None
         }
     };
-    let reports = api::reports(app, caller, namespace, is_open, rows).await?;
-    let path = path(namespace);
-    let query = [("state", if is_open { "" } else { "resolved" })];
-    let mut pager = Pager::of(app, &path, &query, rows, reports.total);
-    for address in [&mut pager.previous, &mut pager.next].into_iter().flatten() {
-        *address = address.replace(&format!("&limit={ROWS}"), "");
+    let Which { is_open, mut rows, report } = which;
+    let is_alone = report.is_some();
+    let mut asked = api::Asked { namespace, is_open, id: report };
+    let mut found = api::reports(app, caller, &asked, rows).await?;
+    if found.reports.is_empty() && is_alone {
+        // Somebody may have decided about it meanwhile.
+        asked.is_open = !is_open;
+        found = api::reports(app, caller, &asked, rows).await?;
+        if found.reports.is_empty() {
+            return Err(Failure::new(ProblemCode::ReportNotFound, "there is no such report here"));
+        }
+    } else if found.reports.is_empty() && found.total > 0 {
+        // What stood there is decided about.
+        rows.offset = usize::try_from(found.total - 1).unwrap_or(0) / ROWS * ROWS;
+        found = api::reports(app, caller, &asked, rows).await?;
     }
+    let is_open = asked.is_open;
+    let path = path(namespace);
+    let reports = fitting(found.reports, is_alone);
+    let end = rows.offset + reports.len();
+    let has_next = (end as u64) < found.total && end <= app.settings.limits.page_offset && !is_alone;
+    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
+    let query = [state(is_open)];
+    let pages = Pages::of(app, &path, &query).usually(ROWS);
+    let pager = pages.at("offset", ROWS, previous, has_next.then_some(end));
     let template = ReportsPage {
         frame: frame.titled("Reports").part(if head.is_some() { "orgs" } else { "admin" }),
         head,
         tab: "reports",
         reports,
+        is_alone,
         is_open,
         path,
         pager,
@@ -151,24 +200,92 @@ async fn list(
     with_status(status, &template)
 }
 
-/// Resolves a report, or opens it again.
+/// As many of these as there is room for, one at least.
+fn fitting(reports: Vec<Report>, is_alone: bool) -> Vec<Shown> {
+    let mut left = said::ROOM;
+    let mut shown = Vec::with_capacity(reports.len());
+    for report in reports {
+        let mut room = Room { most: left, used: 0, is_alone, is_cut: false };
+        let times = report.former.len();
+        let report = room.fitting(report);
+        if room.used > left && !shown.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(room.used);
+        shown.push(Shown { report, times, is_cut: room.is_cut });
+    }
+    shown
+}
+
+/// What there is for a report.
+struct Room {
+    /// Bytes of HTML.
+    most: usize,
+    /// As many of them as are used.
+    used: usize,
+    is_alone: bool,
+    /// Whether something had no room.
+    is_cut: bool,
+}
+
+impl Room {
+    /// The report, with texts as far as there is room: what is said of it before what it is about.
+    fn fitting(&mut self, mut report: Report) -> Report {
+        let names = [&report.accused, &report.reporter, &report.resolved_by, &report.review, &report.answer];
+        let names = names.into_iter().flatten().map(String::len).sum::<usize>();
+        self.used += AROUND + 3 * (report.skill.len() + names);
+        self.cut(&mut report.text);
+        report.resolution.iter_mut().for_each(|text| self.cut(text));
+        report.said.iter_mut().for_each(|text| self.cut(text));
+        let former = std::mem::take(&mut report.former);
+        for (place, mut former) in former.into_iter().rev().enumerate() {
+            let room = self.most.saturating_sub(self.used);
+            if (place >= FORMER && !self.is_alone) || room < AROUND_FORMER + 3 * OF_TEXT {
+                self.is_cut = true;
+                break;
+            }
+            self.used += AROUND_FORMER;
+            self.cut(&mut former.text);
+            former.resolution.iter_mut().for_each(|text| self.cut(text));
+            former.said.iter_mut().for_each(|text| self.cut(text));
+            report.former.push(former);
+        }
+        report.former.reverse();
+        report
+    }
+
+    /// A text as far as there is room for it.
+    fn cut(&mut self, text: &mut String) {
+        let left = self.most.saturating_sub(self.used);
+        let room = if self.is_alone { left } else { left.min(OF_TEXT) };
+        let (start, is_whole) = said::fitting(text, room, self.is_alone);
+        self.used += said::weight(&start);
+        self.is_cut |= !is_whole;
+        *text = start;
+    }
+}
+
+/// Resolves a report, or opens it again, and goes back to the list from which that was done.
 pub async fn change(call: Call, frame: Frame, namespace: Option<&Namespace>) -> Result<Response> {
     let form = Form::read(call).await?;
     let (app, caller, path) = (&form.app, &form.caller, path(namespace));
     let report = form.text("report");
+    let offset = form.text("offset").parse::<usize>().unwrap_or(0).min(app.settings.limits.page_offset);
+    let place = if offset > 0 { offset.to_string() } else { String::new() };
+    let state = state(form.text("state") != "resolved");
+    let back = place::address(&path, [state, ("offset", place.as_str())]);
     match form.text("action").as_ref() {
         "resolve" => match api::resolve_report(app, caller, &report, &form.text("resolution")).await {
-            Ok(()) => Ok(see_other(&notice::with(&path, "resolved"))),
+            Ok(()) => Ok(see_other(&notice::with(&back, "resolved"))),
             Err(failure) => {
                 let shown = Tried::new(&form, failure, "resolution")?;
-                let offset = form.text("offset").parse().unwrap_or(0);
-                let rows = Page { limit: ROWS, offset: app.settings.limits.page_offset.min(offset) };
-                list(app, caller, frame, namespace, (true, rows), shown).await
+                let rows = Page { limit: ROWS, offset };
+                list(app, caller, frame, namespace, Which { is_open: true, rows, report: None }, shown).await
             }
         },
         "reopen" => {
             api::reopen_report(app, caller, &report).await?;
-            Ok(see_other(&notice::with(&path, "reopened")))
+            Ok(see_other(&notice::with(&back, "reopened")))
         }
         _ => Err(unknown()),
     }
