@@ -186,8 +186,10 @@ async fn render(
         (None, None) => open.at.clone(),
     };
     let mut found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
+    // One that takes most of a page stands first on it.
+    let is_long = |answer: &Comment| answer.text.as_deref().map_or(0, said::weight) > said::ROOM / 4;
     if let Some(answer) = named.filter(|_| offset.is_none())
-        && !found.comments.iter().any(|comment| comment.id == answer.id)
+        && (is_long(&answer) || !found.comments.iter().any(|comment| comment.id == answer.id))
     {
         rows.offset = api::place_of(app, caller, &skill.id, &answer).await?;
         found = api::comments(app, caller, &skill, &which, rows, CHARACTERS).await?;
@@ -298,7 +300,7 @@ struct Fits {
 }
 
 impl Fitting<'_> {
-    /// The thread that is shown alone, and as many of the comments as there is room for: one at least, and the one that is asked for.
+    /// The thread that is shown alone, and as many of the comments as there is room for: the one that is asked for, or one at least.
     fn all(&mut self, thread: Option<Comment>, comments: Vec<Comment>) -> Fits {
         let asked = comments.iter().find(|comment| comment.id == self.asked).cloned();
         let mut asked = asked.and_then(|comment| self.add(comment, true));
@@ -308,7 +310,7 @@ impl Fitting<'_> {
             let replies = std::mem::take(&mut comment.replies);
             let next = match asked.take_if(|asked| asked.comment.id == comment.id) {
                 Some(asked) => Some(asked),
-                None => self.add(comment, shown.is_empty()),
+                None => self.add(comment, shown.is_empty() && asked.is_none()),
             };
             let Some(mut next) = next else { break };
             next.replies = replies.into_iter().map_while(|reply| self.add(reply, false)).collect();

@@ -44,7 +44,7 @@ struct RatingsPage {
     cut: HashSet<String>,
     /// The viewer's rating.
     own: Option<(f64, String)>,
-    /// Whether the form to rate it is there: a page has one with much text at most.
+    /// Whether the form to rate it is there, and not only a way to it: a page has one thing with much text at most.
     has_form: bool,
     pager: Pager,
     /// Which rows, as an address has them.
@@ -173,12 +173,13 @@ async fn render(
     };
     let answered = asked.as_ref().and_then(|review| review.answer.as_ref());
     let answer = answered.map_or_else(String::new, |answer| answer.text.clone());
-    let has_form = open.form.is_empty() || open.form == "rate";
-    fitting.room -= match (open.form.as_str(), &own) {
-        ("answer", _) if fitting.may_answer => show::weight(&answer).min(said::ROOM),
-        ("" | "rate", Some((_, text))) => show::weight(text).min(said::ROOM),
-        _ => 0,
+    let has_form = open.form == "rate" || (open.form.is_empty() && open.at.is_empty());
+    let typed = match &own {
+        Some((_, text)) if has_form => text.as_str(),
+        _ if open.form == "answer" && fitting.may_answer => answer.as_str(),
+        _ => "",
     };
+    fitting.room = fitting.room.saturating_sub(show::weight(typed));
     let given = ratings.reviews.len();
     let (reviews, taken) = fitting.all(asked, std::mem::take(&mut ratings.reviews));
     ratings.reviews = reviews;
@@ -238,14 +239,14 @@ struct Fitting<'page> {
 }
 
 impl Fitting<'_> {
-    /// The one that is asked for, and as many of the page as there is room for, one at least; and how many these are.
+    /// The one that is asked for, or one at least, and as many of the page as there is room for; and how many of the page these are.
     fn all(&mut self, asked: Option<Review>, reviews: Vec<Review>) -> (Vec<Review>, usize) {
         let mut asked = asked.and_then(|review| self.add(review, true));
         let mut shown: Vec<Review> = Vec::with_capacity(reviews.len() + 1);
         for review in reviews {
             let next = match asked.take_if(|asked| asked.author == review.author) {
                 Some(asked) => Some(asked),
-                None => self.add(review, shown.is_empty()),
+                None => self.add(review, shown.is_empty() && asked.is_none()),
             };
             let Some(next) = next else { break };
             shown.push(next);

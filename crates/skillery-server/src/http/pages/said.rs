@@ -13,7 +13,7 @@ use crate::talk::check_may_show;
 use crate::text::invalid;
 
 /// Bytes of HTML for what people say on a page: so many that it stays light with all that is around it.
-pub const ROOM: usize = 52_000;
+pub const ROOM: usize = 53_000;
 /// Characters that are shown of a text for which there is no more room.
 pub const BEGINNING: usize = 300;
 

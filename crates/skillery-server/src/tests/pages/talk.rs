@@ -352,6 +352,14 @@ async fn the_last_answer_of_a_long_thread_is_changed_hidden_and_found() {
     }
     let page = anna.page(&format!("{PAGE}?thread={last}")).await;
     assert!(page.contains("Answer number 17.") && page.contains("rel=\"prev\""), "{page}");
+    // A link to an answer that is none leads to the thread.
+    for none in ["x", "00000000-0000-7000-8000-000000000000"] {
+        for form in ["edit", "history"] {
+            let page = admin.page(&format!("{PAGE}?thread={thread}&at={none}&form={form}")).await;
+            assert!(page.contains("Answer number 1.") && !page.contains("Answer number 17."), "{page}");
+        }
+        assert_eq!(admin.get(&format!("{PAGE}?thread={none}")).await.status, 404);
+    }
     // What is refused comes back where it was.
     let refused = bert.post(PAGE, &[("action", "edit"), ("comment", &last), ("text", "a\u{202e}b")]).await;
     let page = text(&refused);
@@ -479,6 +487,24 @@ async fn a_desk_of_reports_gives_back_what_was_typed() {
     let page = text(&refused);
     assert_eq!(refused.status, 409);
     assert!(page.contains("resolved already") && page.contains("You wrote: hidden it"), "{page}");
+    // One comes back to where one was, or to the last page where nothing is left there.
+    let fields = [
+        ("action", "resolve"),
+        ("offset", "20"),
+        ("report", open[20]["id"].as_str().unwrap()),
+        ("resolution", "hidden it"),
+    ];
+    let back = "/admin/reports?offset=20&notice=resolved";
+    goes_to(&admin.post("/admin/reports", &fields).await, back);
+    let page = admin.page(back).await;
+    assert!(
+        page.contains(open[0]["id"].as_str().unwrap()) && page.contains("The report is resolved."),
+        "{page}"
+    );
+    let page = admin.page("/admin/reports?state=resolved").await;
+    assert!(page.contains("name=\"state\" value=\"resolved\"") && page.contains(last), "{page}");
+    let fields = [("action", "reopen"), ("state", "resolved"), ("report", last)];
+    goes_to(&admin.post("/admin/reports", &fields).await, "/admin/reports?state=resolved&notice=reopened");
     // What a comment says by now is told.
     let id = open[0]["comment"].as_str().unwrap();
     let patch = json!({ "text": "Something else" });

@@ -1,6 +1,7 @@
 //! No page is heavy, whatever authors write: [`Browser::page`] weighs each.
 
-use serde_json::json;
+use axum::http::Method;
+use serde_json::{Value, json};
 
 use super::super::folders::{asked, file};
 use super::super::{ADMIN, TestApp, skill};
@@ -9,6 +10,22 @@ use super::Browser;
 /// Takes five bytes for each character as HTML.
 fn dear(length: usize) -> String {
     "<".repeat(length)
+}
+
+/// Texts of so many characters that are heavy as HTML: each character is several bytes there, or all of them are more than they look.
+fn heavy(length: usize) -> [String; 5] {
+    let link = format!("[a]: https://x.example/{}\n\n", "x".repeat(length / 2));
+    let links = "[a] ".repeat((length - link.len()) / 4);
+    ["&".repeat(length), "\"".repeat(length), "😀".repeat(length), "-\n*\n".repeat(length / 4), link + &links]
+}
+
+/// What an `&` is in the text of a page.
+const AND: &str = "&#38;";
+
+/// Where the next page is.
+fn next(page: &str) -> Option<String> {
+    let (_, rest) = page.split_once("rel=\"next\" href=\"")?;
+    Some(rest.split_once('"')?.0.replace(AND, "&"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,4 +106,197 @@ async fn many_reasons_and_many_entries_are_light() {
     ] {
         browser.page(path).await;
     }
+}
+
+const API: &str = "/api/v1/skills/acme/tool";
+
+async fn quiet() -> TestApp {
+    let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
+    app.publish("acme/tool", "1.0.0").await;
+    app
+}
+
+async fn say(app: &TestApp, text: &str, parent: Option<&str>) -> String {
+    let said = app.post(&format!("{API}/comments"), ADMIN, json!({ "text": text, "parent": parent })).await;
+    said.is(201)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_comments_are_light_and_whole_where_they_are_asked_for() {
+    const PAGE: &str = "/acme/tool/comments";
+    let app = quiet().await;
+    let texts = heavy(10_000);
+    let mut threads = Vec::new();
+    for text in &texts {
+        threads.push(say(&app, text, None).await);
+    }
+    let mut answers = Vec::new();
+    for text in &texts {
+        answers.push(say(&app, text, Some(&threads[0])).await);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let list = browser.page(PAGE).await;
+    assert!(list.contains(">All of it</a>") && !list.contains(&"&amp;".repeat(10_000)), "{list}");
+    for id in threads.iter().chain(&answers) {
+        for form in ["", "edit", "report"] {
+            browser.page(&format!("{PAGE}?thread={id}&at={id}&form={form}")).await;
+        }
+    }
+    for id in [&threads[0], &answers[0]] {
+        let page = browser.page(&format!("{PAGE}?thread={id}")).await;
+        assert!(page.contains(&"&amp;".repeat(10_000)), "{}", page.len());
+    }
+    let page = browser.page(&format!("{PAGE}?thread={}", answers[2])).await;
+    assert!(page.contains(&texts[2]), "{}", page.len());
+    let form = browser.page(&format!("{PAGE}?at={0}&form=edit", threads[0])).await;
+    assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
+    // What it said is told as far as there is room.
+    let comment = &threads[1];
+    for number in 0..5 {
+        let patch = json!({ "text": format!("{number}{}", "'".repeat(9_000)) });
+        app.call(Method::PATCH, &format!("{API}/comments/{comment}"), ADMIN, Some(patch)).await.is(200);
+    }
+    let page = browser.page(&format!("{PAGE}?at={comment}&form=history")).await;
+    let command = format!("<code>skillery comments history acme/tool {comment}</code>");
+    assert!(page.contains(&command) && page.contains("<pre tabindex=\"0\">3"), "{}", page.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_comments_with_much_to_do_about_them_are_light() {
+    const PAGE: &str = "/acme/tool/comments";
+    let app = quiet().await;
+    let mut threads = Vec::new();
+    for number in 0..18 {
+        let thread = say(&app, &format!("Thread {number}."), None).await;
+        for _ in 0..3 {
+            say(&app, "Yes.", Some(&thread)).await;
+        }
+        let hide = json!({ "reason": "\"".repeat(if number < 5 { 1_000 } else { 10 }) });
+        app.put(&format!("{API}/comments/{thread}/hidden"), ADMIN, hide).await.is(200);
+        threads.push(thread);
+        app.app.environment.advance_seconds(1);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for (first, least) in [(PAGE.to_owned(), 5), (format!("{PAGE}?hidden=true"), 10)] {
+        let (mut place, mut seen) = (Some(first), Vec::new());
+        while let Some(path) = place {
+            let page = browser.page(&path).await;
+            let here = threads.iter().filter(|id| page.contains(&format!("<article id=\"c-{id}\"")));
+            let before = seen.len();
+            seen.extend(here.cloned());
+            place = next(&page);
+            assert!(seen.len() >= before + least || place.is_none(), "{path}");
+        }
+        seen.sort();
+        let mut all = threads.clone();
+        all.sort();
+        assert_eq!(seen, all);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_reviews_and_answers_are_light_and_whole_where_they_are_asked_for() {
+    const PAGE: &str = "/acme/tool/ratings";
+    let app = quiet().await;
+    let texts = heavy(10_000);
+    for (number, text) in texts.iter().enumerate() {
+        let token = app.user(&format!("user{number}"), &["read", "rate"]).await;
+        let rate = json!({ "rating": 1, "review": text });
+        app.post(&format!("{API}/rate"), &token, rate).await.is(200);
+        if number > 0 {
+            let path = format!("{API}/ratings/user{number}");
+            app.put(&format!("{path}/answer"), ADMIN, json!({ "text": texts[0] })).await.is(200);
+            let hide = json!({ "reason": "\"".repeat(1_000) });
+            app.put(&format!("{path}/hidden"), ADMIN, hide).await.is(204);
+        }
+        app.app.environment.advance_seconds(1);
+    }
+    app.post(&format!("{API}/rate"), ADMIN, json!({ "rating": 1, "review": texts[0] })).await.is(200);
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let (mut place, mut seen) = (Some(format!("{PAGE}?limit=200")), 0);
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        seen += page.matches("<article id=\"r-").count();
+        assert!(page.contains(">All of it</a>"), "{path}");
+        place = next(&page);
+    }
+    assert_eq!(seen, 6);
+    for number in 0..5 {
+        for form in ["", "answer", "hide", "report"] {
+            browser.page(&format!("{PAGE}?user=user{number}&form={form}")).await;
+        }
+    }
+    let page = browser.page(&format!("{PAGE}?user=user0")).await;
+    assert!(page.contains(&AND.repeat(10_000)) && page.contains(">Change your rating</a>"), "{}", page.len());
+    let form = browser.page(&format!("{PAGE}?user=user2&form=answer")).await;
+    assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
+    let form = browser.page(PAGE).await;
+    assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_with_much_to_say_are_light_and_whole_one_by_one() {
+    let app = quiet().await;
+    let nora = app.user("nora", &["read", "rate"]).await;
+    let (mut comments, texts) = (Vec::new(), heavy(9_000));
+    for text in texts.iter().chain(&texts) {
+        comments.push(say(&app, text, None).await);
+    }
+    let why = "\"".repeat(1_000);
+    let open = async || app.get_as(ADMIN, "/api/v1/reports?limit=200").await.is(200)["reports"].clone();
+    for round in 0..4 {
+        for comment in &comments {
+            let report = json!({ "skill": "acme/tool", "comment": comment, "reason": "spam", "text": why });
+            app.post("/api/v1/reports", &nora, report).await.is(204);
+        }
+        if round == 3 {
+            break;
+        }
+        for report in open().await.as_array().unwrap() {
+            let path = format!("/api/v1/reports/{}", report["id"].as_str().unwrap());
+            app.put(&path, ADMIN, json!({ "resolution": why })).await.is(204);
+        }
+        for (comment, text) in comments.iter().zip(texts.iter().chain(&texts)) {
+            let patch = json!({ "text": format!("{round} {text}") });
+            app.call(Method::PATCH, &format!("{API}/comments/{comment}"), ADMIN, Some(patch)).await.is(200);
+        }
+        app.app.environment.advance_seconds(1);
+    }
+    let ids: Vec<String> = open().await.as_array().unwrap().iter().map(id).collect();
+    assert_eq!(ids.len(), 10);
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/admin/reports", "/orgs/acme/comments"] {
+        let (mut place, mut seen) = (Some(path.to_owned()), 0);
+        while let Some(here) = place {
+            let page = browser.page(&here).await;
+            seen += page.matches("aria-label=\"Report ").count();
+            assert!(page.contains(">All of it</a>") && page.contains("3 times reported before"), "{here}");
+            assert!(!page.contains(&"&#34;".repeat(1_000)), "{here}");
+            place = next(&page);
+        }
+        assert_eq!(seen, 10, "{path}");
+        for id in &ids {
+            let page = browser.page(&format!("{path}?report={id}")).await;
+            assert!(page.contains(&"&#34;".repeat(1_000)), "{}", page.len());
+            assert_eq!(page.matches("aria-label=\"Report ").count(), 1);
+        }
+    }
+    let put = json!({ "resolution": why });
+    app.put(&format!("/api/v1/reports/{}", ids[0]), ADMIN, put).await.is(204);
+    let page = browser.page("/admin/reports?state=resolved").await;
+    assert!(page.contains("Open again"), "{}", page.len());
+    // It is found by its address, whatever was decided meanwhile.
+    let page = browser.page(&format!("/admin/reports?report={}", ids[0])).await;
+    assert!(
+        page.contains("Open again") && page.contains("/admin/reports?state=resolved\""),
+        "{}",
+        page.len()
+    );
+    for none in ["x", "%00", "00000000-0000-7000-8000-000000000000"] {
+        assert_eq!(browser.get(&format!("/admin/reports?report={none}")).await.status, 404, "{none}");
+    }
+}
+
+fn id(report: &Value) -> String {
+    report["id"].as_str().unwrap().to_owned()
 }
