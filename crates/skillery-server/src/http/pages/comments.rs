@@ -326,7 +326,8 @@ impl Fitting<'_> {
         comment.replies.clear();
         let is_own = self.viewer.is_some() && comment.author.as_deref() == self.viewer;
         let is_asked = comment.id == self.asked;
-        if let Some(why) = comment.hidden_reason.as_mut().filter(|_| !is_asked) {
+        let has_room = is_asked && self.room > said::ROOM / 2;
+        if let Some(why) = comment.hidden_reason.as_mut().filter(|_| !has_room) {
             *why = show::clipped(why, said::BEGINNING);
         }
         let around = self.around(&comment, is_own);

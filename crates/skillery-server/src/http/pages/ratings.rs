@@ -259,7 +259,8 @@ impl Fitting<'_> {
     /// A review; none where there is no room for it, unless it has to be there.
     fn add(&mut self, mut review: Review, has_to: bool) -> Option<Review> {
         let is_asked = review.author == self.asked;
-        if let Some(why) = review.hidden_reason.as_mut().filter(|_| !is_asked) {
+        let has_room = is_asked && self.room > said::ROOM / 2;
+        if let Some(why) = review.hidden_reason.as_mut().filter(|_| !has_room) {
             *why = show::clipped(why, said::BEGINNING);
         }
         let around = self.around(&review);
