@@ -9,11 +9,10 @@ use axum::response::Response;
 use skillery_core::api::{RateRequest, RatingsResponse, ReportReason, ReportRequest, Review};
 use skillery_core::{ProblemCode, Role, Scope, SkillId};
 
-use super::desk::pager::first;
 use super::desk::tried::Tried;
 use super::form::{Form, unknown};
 use super::frame::{Frame, see_other, with_status};
-use super::pager::{Pager, Pages};
+use super::pager::{Pager, Pages, first};
 use super::said::{self, Hiding, Open, field, report};
 use super::skill::Header;
 use super::{notice, place, show};

@@ -176,7 +176,7 @@ async fn list(
     }
     let is_open = asked.is_open;
     let path = path(namespace);
-    let reports = fitting(found.reports, is_alone);
+    let reports = laid_out(found.reports, is_alone);
     let end = rows.offset + reports.len();
     let has_next = (end as u64) < found.total && end <= app.settings.limits.page_offset && !is_alone;
     let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
@@ -201,24 +201,24 @@ async fn list(
 }
 
 /// As many of these as there is room for, one at least.
-fn fitting(reports: Vec<Report>, is_alone: bool) -> Vec<Shown> {
+fn laid_out(reports: Vec<Report>, is_alone: bool) -> Vec<Shown> {
     let mut left = said::ROOM;
     let mut shown = Vec::with_capacity(reports.len());
     for report in reports {
-        let mut room = Room { most: left, used: 0, is_alone, is_cut: false };
+        let mut fitting = Fitting { most: left, used: 0, is_alone, is_cut: false };
         let times = report.former.len();
-        let report = room.fitting(report);
-        if room.used > left && !shown.is_empty() {
+        let report = fitting.report(report);
+        if fitting.used > left && !shown.is_empty() {
             break;
         }
-        left = left.saturating_sub(room.used);
-        shown.push(Shown { report, times, is_cut: room.is_cut });
+        left = left.saturating_sub(fitting.used);
+        shown.push(Shown { report, times, is_cut: fitting.is_cut });
     }
     shown
 }
 
-/// What there is for a report.
-struct Room {
+/// What stands on a page of a report, as far as there is room.
+struct Fitting {
     /// Bytes of HTML.
     most: usize,
     /// As many of them as are used.
@@ -228,9 +228,9 @@ struct Room {
     is_cut: bool,
 }
 
-impl Room {
+impl Fitting {
     /// The report, with texts as far as there is room: what is said of it before what it is about.
-    fn fitting(&mut self, mut report: Report) -> Report {
+    fn report(&mut self, mut report: Report) -> Report {
         let names = [&report.accused, &report.reporter, &report.resolved_by, &report.review, &report.answer];
         let names = names.into_iter().flatten().map(String::len).sum::<usize>();
         self.used += AROUND + 3 * (report.skill.len() + names);
