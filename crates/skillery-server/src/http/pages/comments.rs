@@ -350,8 +350,8 @@ impl Fitting<'_> {
 
     /// Bytes of HTML around what a comment says, at most nearly.
     fn around(&self, comment: &Comment, is_own: bool) -> usize {
-        let (link, form) = (210 + self.id, 400 + self.id);
-        let mut bytes = 800 + 2 * self.id + 3 * comment.author.as_ref().map_or(0, String::len);
+        let (link, form) = (200 + self.id, 380 + self.id);
+        let mut bytes = 600 + 2 * self.id + 3 * comment.author.as_ref().map_or(0, String::len);
         bytes += comment.hidden_reason.as_deref().map_or(0, show::weight);
         if self.may_say {
             bytes += 2 * link + if is_own { form } else { 0 };

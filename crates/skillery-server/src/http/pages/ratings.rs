@@ -287,8 +287,8 @@ impl Fitting<'_> {
     /// Bytes of HTML around what a review and the answer to it say, at most nearly.
     fn around(&self, review: &Review) -> usize {
         let name = review.author.len();
-        let (link, form) = (180 + self.id + 2 * name, 400 + self.id + name);
-        let mut bytes = 900 + self.id + 5 * name;
+        let (link, form) = (140 + self.id + 2 * name, 370 + self.id + name);
+        let mut bytes = 600 + self.id + 4 * name;
         bytes += review.answer.as_ref().map_or(0, |answer| 250 + answer.author.len());
         bytes += review.hidden_reason.as_deref().map_or(0, show::weight);
         if self.may_answer {
