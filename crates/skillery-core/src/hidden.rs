@@ -206,7 +206,7 @@ const MAX_MARKS: usize = 8;
 pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     // How many more marks the letter takes.
-    let (mut before, mut room) = ('\n', 0);
+    let (mut before, mut room) = ('\n', 0_usize);
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
         let after = rest.peek().copied().unwrap_or('\n');

@@ -27,13 +27,15 @@ STANDINGS = [
     {"id": "acme/docs/reports", "version": "1.0.0"},
 ]
 TOGETHER = KNOWN["together"] + [
+    {"where": "/versions/{version}/signature", "of": [{"id": "acme/docs/reports", "version": "1.0.0"}]},
+    {"where": "/versions/{version}/statement", "of": [{"id": "acme/docs/reports", "version": "1.0.0"}]},
     {"where": "/break-glass", "of": [{"id": "initech/waiting", "version": "0.1.0"}]},
     {"where": "/versions/{version}/approvals", "of": [{"id": "initech/reviewed", "version": "1.3.0"}]},
     {"where": "/versions/{version}/files", "of": [{**one, "path": "SKILL.md"} for one in STANDINGS]},
     {"where": "/versions/{version}", "of": STANDINGS},
     {"where": "/skills/{id}", "of": [{"id": "acme/tool-00"}, {"id": "acme/shaky"}, {"id": "acme/hostile"}]},
-    {"where": "/log/v1/tile", "of": [{"path": "0/000"}, {"path": "entries/000"}]},
 ]
+USED = {"skill": "acme/tool-00", "version": "1.0.0", "runs": 3, "succeeded": 2, "failed": 1}
 # Bodies that are taken: what is made at random seldom is.
 BODIES = [
     ("/versions/{version}/approvals/comments", [{"text": "Why?"}]),
@@ -53,13 +55,12 @@ BODIES = [
     ("/signing-secret", [{"secret": "a secret that is long enough for all"}]),
     ("/keys/challenge", [{"public_key": PUBLIC_KEY}]),
     ("/rate", [{"rating": 4, "review": "It works"}]),
+    ("/api/v1/usage", [{"batch": "6f1c1d3e-5a0b-4f5e-9d57-0c6a7f0f2b11", "entries": [USED]}]),
 ]
 
 
 def known(name, value, path):
     """A name that there is, in three cases of four; else what was generated."""
-    if name == "path":
-        name = "tile" if "/tile/" in path else "path"
     choices = KNOWN.get(name)
     if not choices:
         return value

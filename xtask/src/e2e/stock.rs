@@ -331,12 +331,24 @@ impl Stock {
             self.ben.call("POST", "/reports", &report)?;
         }
         let listed = self.admin.call("GET", "/reports?limit=100", &Value::Null)?;
-        let reports: Vec<Value> = listed["reports"]
+        let reports: Vec<&str> = listed["reports"]
             .as_array()
             .context("reports are not listed")?
             .iter()
-            .map(|report| json!({ "report": report["id"] }))
+            .filter_map(|report| report["id"].as_str())
             .collect();
+        // Some can be opened again.
+        let (resolved, open) = reports.split_at(reports.len() / 2);
+        for report in resolved {
+            self.admin.call(
+                "PUT",
+                &format!("/reports/{report}"),
+                &json!({"resolution": "It was looked at"}),
+            )?;
+        }
+        let reports = |ids: &[&str]| ids.iter().map(|id| json!({ "report": id })).collect::<Vec<_>>();
+        // Only who has a role where something waits releases it by force.
+        self.ada.call("PUT", "/orgs/initech/members/admin", &json!({ "role": "owner" }))?;
         let mut rated: Vec<Value> =
             ["ben", "dan"].iter().map(|user| json!({"id": skill, "user": user})).collect();
         rated.extend((10..20).map(|number| json!({"id": format!("acme/tool-{number}"), "user": "dan"})));
@@ -344,7 +356,8 @@ impl Stock {
             {"where": "/approvals/comments/{comment}", "of": reviews},
             {"where": "/comments/{comment}", "of": talk},
             {"where": "/ratings/{user}", "of": rated},
-            {"where": "/reports/{report}", "of": reports},
+            {"where": "/reports/{report}/reopen", "of": reports(resolved)},
+            {"where": "/reports/{report}", "of": reports(open)},
             {"where": "/webhooks/{webhook}", "of": webhooks},
             {"where": "/publishers/{publisher}", "of": publishers},
             {"where": "/groups/{group}", "of": groups},
@@ -370,14 +383,19 @@ impl Stock {
         Ok(())
     }
 
+    /// Enrols a key, and signs a version with it.
     fn enrol(&mut self, program: &Path, url: &str, folder: &Path) -> Result<()> {
         let key = folder.join("id");
         let mut make = Command::new("ssh-keygen");
         succeeded(make.args(["-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f"]).arg(&key))?;
-        let mut enrol = Command::new(program);
-        enrol.args(["key", "enrol"]).arg(&key).current_dir(folder).env_remove("SSH_AUTH_SOCK");
-        enrol.env("SKILLERY_REGISTRY", url).env("SKILLERY_TOKEN", &self.ada.token);
-        succeeded(enrol.env("SKILLERY_HOME", folder.join("home")))?;
+        let skillery = |words: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(words).arg(&key).current_dir(folder).env_remove("SSH_AUTH_SOCK");
+            command.env("SKILLERY_REGISTRY", url).env("SKILLERY_TOKEN", &self.ada.token);
+            succeeded(command.env("SKILLERY_HOME", folder.join("home")))
+        };
+        skillery(&["key", "enrol"])?;
+        skillery(&["sign", "acme/docs/reports@1.0.0", "--key"])?;
         let listed = self.ada.call("GET", "/keys", &Value::Null)?;
         let keys = listed["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
         self.keys = keys.iter().filter_map(|key| Some(key["fingerprint"].as_str()?.to_owned())).collect();
