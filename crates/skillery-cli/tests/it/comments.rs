@@ -100,7 +100,7 @@ fn what_a_report_was_before_is_listed_with_its_words() {
     admin.run(["reports", "resolve", open["reports"][0]["id"].as_str().unwrap(), "no harm"]).ok();
     anna.run(["comments", "edit", ID, thread, "Buy there"]).ok();
     bert.run(["comments", "report", ID, thread, "--reason", "abuse", "--text", "it sells on"]).ok();
-    let listed = admin.run(["reports", "list"]).ok().stdout;
+    let listed = admin.run(["reports", "list"]).ok().stdout.clone();
     let (now, before) = listed.split_once("reported before, ").unwrap();
     for text in ["abuse", "it sells on", "Buy there"] {
         assert!(now.contains(text), "{text}: {listed}");
