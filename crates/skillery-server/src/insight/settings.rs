@@ -26,8 +26,7 @@ fn most(app: &App, wishes: &[Wish]) -> u32 {
 pub async fn of(app: &App, caller: &Caller, namespace: &Namespace) -> Result<NamespaceInsight> {
     let identity = caller.require(Scope::Read)?;
     let key = namespace.key();
-    if !identity.is_within_bounds(&key)
-        || identity.role_in(&key).is_none()
+    if !identity.acts_as(Role::Reader, &key)
         || orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none()
     {
         return Err(org_not_found(namespace));

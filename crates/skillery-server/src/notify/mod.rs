@@ -34,7 +34,7 @@ pub use follow::run as follow;
 pub use letter::Letter;
 pub use mailer::{Mailer, MailerError, check_settings};
 pub use read::{list, mark_read, preferences, set_preferences, unread};
-pub use webhooks::{add, all, deliveries, one, redeliver, remove, test, update};
+pub use webhooks::{add, all, deliveries, host, one, redeliver, remove, test, update};
 
 use crate::app::App;
 use crate::db::due::Way;

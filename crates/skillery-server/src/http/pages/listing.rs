@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::Record;
-use skillery_core::{Namespace, ProblemCode, Sort};
+use skillery_core::{Namespace, ProblemCode, Role, Sort};
 
 use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
@@ -212,10 +212,7 @@ pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Resu
         return Ok(None);
     }
     let (text, key) = (namespace.as_str(), namespace.key());
-    let has_role = call
-        .caller
-        .identity()
-        .is_some_and(|identity| identity.is_within_bounds(&key) && identity.role_in(&key).is_some());
+    let has_role = call.caller.identity().is_some_and(|identity| identity.acts_as(Role::Reader, &key));
     let crumbs = text.match_indices('/').map(|(end, _)| {
         let whole = &text[..end];
         (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())

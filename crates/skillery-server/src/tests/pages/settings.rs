@@ -223,17 +223,19 @@ async fn a_skill_is_managed_on_its_page() {
         );
     }
     // Now it is not there for who has no role.
-    for path in ["/acme/tool/visibility", "/acme/tool/versions/1.0.0/yank"] {
-        assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &hide).await.status, 404, "{path}");
+    for (path, sent) in
+        [("/acme/tool/visibility", hide), ("/acme/tool/versions/1.0.0/yank", [("action", "yank")])]
+    {
+        assert_eq!(Browser::signed_in(&app, &stranger).await.post(path, &sent).await.status, 404, "{path}");
     }
     let mut browser = Browser::signed_in(&app, &admin).await;
     assert_eq!(browser.post("/acme/tool/visibility", &[("visibility", "<b>")]).await.status, 422);
-    let yank = [("reason", "<script>bad</script>"), ("confirm", "yes")];
+    let yank = [("action", "yank"), ("reason", "<script>bad</script>"), ("confirm", "yes")];
     let path = "/acme/tool/versions/1.0.0/yank";
     assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &yank).await.status, 403);
-    assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &yank[..1]).await.status, 403);
+    assert_eq!(Browser::signed_in(&app, &reader).await.post(path, &yank[..2]).await.status, 403);
     let mut publisher = Browser::signed_in(&app, &publisher).await;
-    let asked = text(&publisher.post(path, &yank[..1]).await);
+    let asked = text(&publisher.post(path, &yank[..2]).await);
     assert!(asked.contains("Yank acme/tool 1.0.0?") && asked.contains("&#60;script&#62;bad"), "{asked}");
     assert_eq!(
         publisher.post(path, &yank).await.headers["location"],
@@ -246,4 +248,50 @@ async fn a_skill_is_managed_on_its_page() {
     );
     assert_eq!(publisher.post(path, &[("action", "unyank")]).await.status, 303);
     assert!(!publisher.page("/acme/tool/versions/1.0.0").await.contains("was yanked"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_a_page_does_not_have_does_nothing() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    app.user("ada", &["read"]).await;
+    let hooks = "/api/v1/notifications/webhooks";
+    let url = "https://hooks.example.org/one";
+    let hook = app.post(hooks, ADMIN, json!({ "url": url })).await.is(201);
+    let hook = format!("/account/webhooks/{}", hook["id"].as_str().unwrap());
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let before = app.log().await.len();
+    let other = ("url", "https://hooks.example.org/other");
+    // Each with what one of its forms would take.
+    let forms: &[(&str, &[(&str, &str)])] = &[
+        ("/account/tokens", &[("label", "x"), ("scopes", "read")]),
+        ("/account/keys", &[("public_key", "x")]),
+        ("/account/notifications/settings", &[("address", "ada@example.org")]),
+        ("/account/webhooks", &[other]),
+        (hook.as_str(), &[other]),
+        ("/orgs/acme/members", &[("user", "ada"), ("role", "reader")]),
+        ("/orgs/acme/policy", &[("approvals", "1"), ("role", "reviewer")]),
+        ("/orgs/acme/policy/groups", &[("group", "security"), ("users", "ada")]),
+        ("/orgs/acme/publishers", &[("kind", "github"), ("repository", "octo/tools")]),
+        ("/orgs/acme/signing-secret", &[("secret", "a-secret-that-nobody-sees")]),
+        ("/orgs/acme/webhooks", &[other]),
+        ("/admin/users", &[("name", "mallory")]),
+        ("/admin/orgs", &[("name", "mallory")]),
+        ("/admin/reports", &[("report", "x")]),
+        ("/acme/tool/comments", &[("text", "x")]),
+        ("/acme/tool/ratings", &[("rating", "5")]),
+        ("/acme/tool/versions/1.0.0/yank", &[("reason", "x"), ("confirm", "yes")]),
+    ];
+    for (path, fields) in forms {
+        for action in [Some("nonsense"), None] {
+            let mut sent = fields.to_vec();
+            sent.extend(action.map(|action| ("action", action)));
+            let answer = browser.post(path, &sent).await;
+            assert_eq!(answer.status, 400, "{path}, {action:?}: {}", text(&answer));
+            assert!(text(&answer).contains("there is no such form here"), "{path}: {}", text(&answer));
+        }
+    }
+    assert_eq!(app.log().await.len(), before);
+    let own = app.get_as(ADMIN, hooks).await.is(200);
+    assert_eq!((own["webhooks"].as_array().unwrap().len(), &own["webhooks"][0]["url"]), (1, &json!(url)));
 }

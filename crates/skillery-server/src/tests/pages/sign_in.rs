@@ -384,7 +384,7 @@ async fn one_comes_back_to_a_page_and_hears_nothing_twice() {
     app.publish("acme/tool", "1.0.0").await;
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     let yank = "/acme/tool/versions/1.0.0/yank";
-    let question = text(&browser.post(yank, &[("reason", "")]).await);
+    let question = text(&browser.post(yank, &[("action", "yank")]).await);
     assert!(question.contains(&format!("action=\"{yank}\"")), "{question}");
     assert!(question.contains("name=\"next\" value=\"/acme/tool/versions/1.0.0\""), "{question}");
     let page = browser.page("/acme/tool?notice=saved").await;

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::InstallsResponse;
-use skillery_core::{Namespace, Problem, Scope};
+use skillery_core::{Namespace, Problem, Role, Scope};
 
 use crate::db::orgs;
 use crate::failure::Result;
@@ -26,8 +26,7 @@ pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
     let identity = call.caller.require(Scope::Read)?;
     let (span, only) = (Span::of(call)?, Only::of(call)?);
     let key = namespace.key();
-    if !identity.is_within_bounds(&key)
-        || identity.role_in(&key).is_none()
+    if !identity.acts_as(Role::Reader, &key)
         || orgs::find(call.app.db.reader(), &namespace.org_key()).await?.is_none()
     {
         return Err(org_not_found(namespace));

@@ -8,7 +8,7 @@ use skillery_core::sign::sshsig::ENROLL_NAMESPACE;
 use skillery_core::time::Time;
 use skillery_core::{Namespace, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -116,7 +116,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
                 }
             }
         }
-        _ => {
+        "challenge" => {
             let shown = match begin(&form) {
                 Ok(challenge) => Shown { step: Some(step(&form, challenge)), ..Shown::default() },
                 Err(failure) => {
@@ -126,6 +126,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             };
             list(app, caller, frame, org, shown).await
         }
+        _ => Err(form::unknown()),
     }
 }
 

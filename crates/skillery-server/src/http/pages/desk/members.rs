@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::{MembersResponse, SetMemberRequest};
 use skillery_core::{Namespace, Role, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -99,6 +99,9 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         let is_left =
             caller.identity().is_some_and(|identity| name_key(&identity.user.name) == name_key(&user));
         return Ok(see_other(&notice::with(if is_left { "/account" } else { &path }, "removed")));
+    }
+    if !matches!(&*form.text("action"), "add" | "change") {
+        return Err(form::unknown());
     }
     let role = form.text("role").parse::<Role>().map_err(|error| invalid("role", error));
     let outcome = match role {

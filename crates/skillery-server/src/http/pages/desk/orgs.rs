@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::OrgSummary;
 use skillery_core::{Namespace, ProblemCode};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::pager::{Pager, first};
@@ -62,6 +62,9 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
     caller.require_site_admin()?;
+    if form.text("action") != "create" {
+        return Err(form::unknown());
+    }
     let outcome = match name(&form) {
         Ok(org) => api::make(app, caller, org, form.filled("owner").as_deref()).await.map(drop),
         Err(failure) => Err(failure),

@@ -8,7 +8,7 @@ use axum::response::Response;
 use skillery_core::api::{CreatePublisherRequest, PublisherKind, PublishersResponse};
 use skillery_core::{Namespace, Role, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -85,6 +85,9 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
         }
         api::end(app, caller, namespace, &form.text("publisher")).await?;
         return Ok(see_other(&notice::with(&path, "removed")));
+    }
+    if form.text("action") != "add" {
+        return Err(form::unknown());
     }
     let outcome = match request(&form) {
         Ok(request) => api::add(app, caller, namespace, request).await,

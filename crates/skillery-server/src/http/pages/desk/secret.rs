@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::SigningSecretRequest;
 use skillery_core::{Namespace, Role, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::notice;
 use super::ask;
@@ -58,6 +58,9 @@ pub async fn change(call: Call, frame: Frame, org: &Namespace) -> Result<Respons
         }
         api::forget(app, caller, org).await?;
         return Ok(see_other(&notice::with(&path, "removed")));
+    }
+    if form.text("action") != "set" {
+        return Err(form::unknown());
     }
     let request = SigningSecretRequest {
         secret: form.text("secret").into_owned(),

@@ -4,7 +4,7 @@ use axum::response::Response;
 use skillery_core::api::VisibilityRequest;
 use skillery_core::{Role, Scope, SkillId, Version, VersionStatus, Visibility};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other};
 use super::super::notice;
 use super::ask;
@@ -67,9 +67,13 @@ pub async fn yank(call: Call, frame: Frame, id: &SkillId, version: &Version) -> 
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
     let path = format!("/{id}/versions/{version}");
-    if form.text("action") == "unyank" {
-        status::unyank_version(app, caller, id, version).await?;
-        return Ok(see_other(&notice::with(&path, "unyanked")));
+    match &*form.text("action") {
+        "yank" => {}
+        "unyank" => {
+            status::unyank_version(app, caller, id, version).await?;
+            return Ok(see_other(&notice::with(&path, "unyanked")));
+        }
+        _ => return Err(form::unknown()),
     }
     if !ask::is_answered(&form) {
         status::publisher(app, caller, id).await?;

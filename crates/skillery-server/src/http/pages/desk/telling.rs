@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::api::{EmailResponse, PreferencesRequest, PreferencesResponse};
 use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::notice;
 use super::ask;
@@ -100,12 +100,13 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             }
             (notify::remove_address(app, caller).await, "address", "removed")
         }
-        _ => {
+        "address" => {
             let set = notify::set_address(app, caller, form.text("address").trim()).await;
             // Nothing is mailed to whoever names the one that there is.
             let is_there = set.as_ref().is_ok_and(|set| set.pending.is_none() && set.confirmed_at.is_some());
             (set.map(drop), "address", if is_there { "address-kept" } else { "code-mailed" })
         }
+        _ => return Err(form::unknown()),
     };
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(PATH, done))),

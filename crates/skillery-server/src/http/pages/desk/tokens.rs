@@ -8,7 +8,7 @@ use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokensResponse
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, Scope};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, session, show};
 use super::ask;
@@ -97,8 +97,10 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
     let is_secure = session::is_secure(&call.app, &call.head);
     let form = Form::read(call).await?;
     let user = form.filled("user");
-    if form.text("action") == "revoke" {
-        return revoke(&form, frame, is_secure, user.as_deref()).await;
+    match &*form.text("action") {
+        "create" => {}
+        "revoke" => return revoke(&form, frame, is_secure, user.as_deref()).await,
+        _ => return Err(form::unknown()),
     }
     let outcome = match request(&form) {
         Ok(request) => api::make(&form.app, &form.caller, request).await,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{CreateUserRequest, LinkUserRequest, UpdateUserRequest, UsersResponse};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -83,10 +83,11 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             let request = LinkUserRequest { subject: form.text("subject").trim().to_owned() };
             (subject::link_user(app, caller, &name, request).await, "subject", "saved")
         }
-        _ => {
+        "create" => {
             let request = CreateUserRequest { name, site_admin: form.is_ticked("site_admin") };
             (api::make(app, caller, request).await.map(drop), "name", "user-made")
         }
+        _ => return Err(form::unknown()),
     };
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(PATH, done))),

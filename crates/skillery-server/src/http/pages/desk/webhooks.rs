@@ -11,7 +11,7 @@ use skillery_core::api::{
 use skillery_core::time::Time;
 use skillery_core::{Namespace, NotificationKind, ProblemCode};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
@@ -23,7 +23,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page};
-use crate::notify;
+use crate::notify::{self, host};
 use crate::text::invalid;
 
 const TAB: &str = "webhooks";
@@ -31,11 +31,6 @@ const ELSEWHERE: &str = "account";
 
 fn kinds() -> Vec<(NotificationKind, &'static str)> {
     NotificationKind::ALL.iter().map(|kind| (*kind, words(*kind).0)).collect()
-}
-
-/// The host of an address, which says enough in a list.
-fn host(url: &str) -> String {
-    url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -99,6 +94,9 @@ pub async fn add(call: Call, frame: Frame, namespace: Option<Namespace>) -> Resu
     let (app, caller) = (&form.app, &form.caller);
     // Who may not know of the namespace is told nothing of it.
     Room::of(app, caller, namespace.as_ref(), TAB, ELSEWHERE).await?;
+    if form.text("action") != "add" {
+        return Err(form::unknown());
+    }
     let outcome = match ticked(&form) {
         Ok(kinds) => {
             let url = form.text("url").trim().to_owned();
@@ -281,7 +279,7 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: 
             return Ok(see_other(&notice::with(&room.path, "removed")));
         }
         "edit" => (edit(&form, id).await, "saved"),
-        _ => return Err(invalid("action", "the form is none of this page")),
+        _ => return Err(form::unknown()),
     };
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(&path, done))),
