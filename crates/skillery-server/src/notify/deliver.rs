@@ -62,23 +62,28 @@ async fn work(app: &App, way: Way) {
     while !app.is_stopping() {
         let room = TOGETHER - under_way.len();
         let taken = line.take(app, way, room).await;
-        tell(app, &taken);
+        tell(app, way, &taken);
         under_way.extend(taken.unwrap_or_default().into_iter().map(|(owner, one)| send(app, owner, one)));
         tokio::select! {
             () = app.stopping() => {}
-            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(app, &outcome),
+            Some(outcome) = under_way.next(), if !under_way.is_empty() => tell(app, way, &outcome),
             () = app.due.wait(way), if under_way.len() < TOGETHER => {}
             () = tokio::time::sleep(TURN), if under_way.len() < TOGETHER => {}
         }
     }
     // What has begun is noted, as far as there is time.
     while let Some(outcome) = under_way.next().await {
-        tell(app, &outcome);
+        tell(app, way, &outcome);
     }
 }
 
-fn tell<T>(app: &App, outcome: &Result<T>) {
-    app.work.turned(Job::Deliveries, app.environment.now(), outcome);
+/// Each way for itself: one that goes well says nothing of the other.
+fn tell<T>(app: &App, way: Way, outcome: &Result<T>) {
+    let part = match way {
+        Way::Mail => "mail",
+        Way::Webhooks => "webhooks",
+    };
+    app.work.part_turned(Job::Deliveries, part, app.environment.now(), outcome);
 }
 
 /// What is due, in the order in which it comes to its turn, as it was when it was looked for.

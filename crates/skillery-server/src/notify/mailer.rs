@@ -8,7 +8,6 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Category;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use skillery_core::notification::MAX_ADDRESS_LENGTH;
 use skillery_core::token::Secret;
@@ -196,10 +195,26 @@ impl Mailer {
     }
 }
 
-/// Whether the mail server refuses this mail and no other: what it says of the one who gets it, or of what is in it (`55x`). A password that is
-/// wrong by now, or a command that it does not know (`50x`, `53x`), is for the operator to mend.
+/// Whether the mail server refuses this mail and no other.
 fn is_final(error: &lettre::transport::smtp::Error) -> bool {
-    error.is_permanent() && error.status().is_some_and(|code| code.category == Category::MailSystem)
+    let Some(code) = error.status().filter(|_| error.is_permanent()) else { return false };
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    is_of_mailbox(code.into(), &said)
+}
+
+/// Whether a refusal is about the mailbox that the mail is for. Everything else may be the registry's: a password that is wrong by now, or
+/// that nothing is relayed for it and it is on a list of bad senders (`5.7.x`). That is for the operator to mend, and would end all mail
+/// that there is. Where the server says by an enhanced code (RFC 3463) what it means, that counts.
+fn is_of_mailbox(code: u16, said: &str) -> bool {
+    let first = said.split_whitespace().next().unwrap_or_default();
+    let parts: Vec<&str> = first.trim_matches(|letter: char| !letter.is_ascii_digit()).split('.').collect();
+    match parts.as_slice() {
+        // Of addresses, these are the sender's.
+        ["5", "1", "7" | "8"] => false,
+        ["5", "1" | "2", _] => true,
+        ["5", _, _] => false,
+        _ => (550..=553).contains(&code),
+    }
 }
 
 /// A header of ASCII letters, as it is: an address in it may be neither folded nor encoded.
@@ -237,6 +252,32 @@ mod tests {
             &long,
         ] {
             assert!(parse_address(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_about_the_mailbox_ends_a_mail() {
+        for (code, said) in [
+            (550, "5.1.1 <anna@example.org>: Recipient address rejected: User unknown"),
+            (550, "#5.1.0 Address rejected."),
+            (552, "5.2.2 Mailbox full"),
+            (501, "5.1.3 Bad recipient address syntax"),
+            (550, "Mailbox unavailable"),
+            (553, ""),
+        ] {
+            assert!(is_of_mailbox(code, said), "{code} {said}");
+        }
+        for (code, said) in [
+            (550, "5.7.1 Relaying denied"),
+            (554, "5.7.1 <mail.example.org>: Client host rejected: Access denied"),
+            (550, "5.7.26 This mail is unauthenticated"),
+            (550, "5.1.8 Sender address rejected: Domain not found"),
+            (554, "5.3.4 Message too big"),
+            (554, "Transaction failed"),
+            (530, "5.7.0 Must issue a STARTTLS command first"),
+            (535, "Invalid credentials"),
+        ] {
+            assert!(!is_of_mailbox(code, said), "{code} {said}");
         }
     }
 

@@ -42,8 +42,10 @@ use crate::db::{deliveries, notifications};
 use crate::failure::Result;
 use crate::jobs::Job;
 
-/// How often digests and old rows are looked for.
+/// How often digests are looked for.
 const TURN: Duration = Duration::from_secs(60);
+/// Turns after which old rows are looked for again, once none is left.
+const PRUNE_TURNS: u32 = 60;
 /// Days that what has arrived is kept, and what is dead.
 const DONE_DAYS: i64 = 7;
 const DEAD_DAYS: i64 = 30;
@@ -77,14 +79,19 @@ impl Due {
 
 /// Mails digests when their time has come, and removes what is old.
 pub async fn keep_house(app: Arc<App>) {
-    let mut turn = 0_u32;
+    let mut turns_left = 0_u32;
     loop {
-        let outcome = match (digests(&app).await, turn.is_multiple_of(60)) {
-            (Ok(()), true) => prune(&app).await,
-            (outcome, _) => outcome,
-        };
-        app.work.turned(Job::Digests, app.environment.now(), &outcome);
-        turn = turn.wrapping_add(1);
+        let outcome = digests(&app).await;
+        app.work.part_turned(Job::Digests, "digests", app.environment.now(), &outcome);
+        if turns_left == 0 {
+            let outcome = prune(&app).await;
+            app.work.part_turned(Job::Digests, "old rows", app.environment.now(), &outcome);
+            // What has failed is tried at the next turn.
+            if outcome.is_ok() {
+                turns_left = PRUNE_TURNS;
+            }
+        }
+        turns_left = turns_left.saturating_sub(1);
         tokio::select! {
             () = app.stopping() => return,
             () = tokio::time::sleep(TURN) => {}

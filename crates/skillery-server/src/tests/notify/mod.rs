@@ -78,6 +78,8 @@ enum Mood {
     LaterPlease,
     NobodyHere,
     SignInFirst,
+    /// Nobody gets mail, with this code and these words.
+    Refuses(u16, &'static str),
 }
 
 /// A mail server.
@@ -96,6 +98,7 @@ impl Handler for Postbox {
             Mood::NobodyHere => NO_MAILBOX,
             Mood::SignInFirst => AUTHENTICATION_REQUIRED,
             Mood::LaterPlease => INTERNAL_ERROR,
+            Mood::Refuses(code, words) => Response::custom(code, words.to_owned()),
             Mood::Takes => OK,
         }
     }

@@ -1,11 +1,15 @@
 //! By which ways people are told: who hears of a change of them, and how much of them there is for whom.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::super::pages::Browser;
 use super::hooks::hooked;
 use super::mail::code;
 use super::{ADMIN, Mood, Postbox, Receiver, TestApp};
+use crate::jobs::Job;
 use crate::notify;
 
 const HOOKS: &str = "/api/v1/notifications/webhooks";
@@ -255,6 +259,58 @@ async fn what_a_mail_server_has_against_the_registry_is_tried_again() {
     app.wait(40);
     app.send_due().await;
     assert_eq!(subjects(&postbox), [line("anna@example.org", "confirm this address")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_the_registry_ends_no_mail_and_what_is_about_the_mailbox_does() {
+    let postbox = Postbox::start();
+    let app = TestApp::with_mail(&postbox).await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    let state = || async {
+        let text = "SELECT state, attempts FROM deliveries";
+        sqlx::query_as::<_, (String, i64)>(text).fetch_one(app.app.db.reader()).await.unwrap()
+    };
+    for (attempts, (code, words, is_final)) in (1..).zip([
+        (550, "5.7.1 Relaying denied", false),
+        (554, "5.7.1 Client host rejected", false),
+        (550, "5.1.8 Sender address rejected", false),
+        (554, "Transaction failed", false),
+        (550, "5.1.1 User unknown", true),
+    ]) {
+        postbox.is(Mood::Refuses(code, words));
+        app.send_due().await;
+        let expected = if is_final { "dead" } else { "waiting" };
+        assert_eq!(state().await, (expected.to_owned(), attempts), "{code} {words}");
+        app.wait(3_600);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_way_that_goes_well_does_not_hide_one_that_fails() {
+    let app = TestApp::new().await;
+    // There is no mail server, so mail needs nothing of it.
+    app.tamper("ALTER TABLE deliveries RENAME TO elsewhere".to_owned()).await;
+    let work = [
+        tokio::spawn(notify::deliver(Arc::clone(&app.app))),
+        tokio::spawn(notify::keep_house(Arc::clone(&app.app))),
+    ];
+    let turns = |job| app.app.work.of(job).turns;
+    while turns(Job::Deliveries) < 4 || turns(Job::Digests) < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for one in work {
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+    }
+    app.tamper("ALTER TABLE elsewhere RENAME TO deliveries".to_owned()).await;
+    let page = Browser::signed_in(&app, ADMIN).await.page("/admin/jobs").await;
+    for part in ["webhooks", "old rows"] {
+        assert!(
+            page.contains(&format!("failing</span> <span class=\"small break\">{part}</span>")),
+            "{page}"
+        );
+    }
 }
 
 /// Mail that waits or is dead: of which channel, in which state, and why.
