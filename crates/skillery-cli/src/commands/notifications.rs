@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use skillery_client::Error;
 use skillery_core::api::{EmailResponse, ReadRequest};
-use skillery_core::{MailMode, NotificationKind, Preference};
+use skillery_core::{MailMode, NotificationKind, Preference, ProblemCode};
 
 use super::webhook::{self, WebhookArgs};
 use crate::failure::{CommandResult, Exit, Failure};
@@ -221,11 +222,15 @@ async fn preferences(session: &Session, args: &PreferencesArgs) -> CommandResult
         }
         page.grid(grid);
     })?;
-    // A token that may read this may not be allowed to ask for the address.
-    if !all.mail
-        && let Ok(state) = client.email().await
-    {
-        session.output.note(why_no_mail(&state));
+    if !all.mail {
+        match client.email().await {
+            Ok(state) => session.output.note(why_no_mail(&state)),
+            // A token that may read this may not be allowed to ask for the address.
+            Err(Error::Problem(problem))
+                if matches!(problem.code, ProblemCode::InsufficientScope | ProblemCode::TokenOutOfBounds) => {
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! What somebody is told of, read and set on the command line.
 
 use crate::support::{Place, Server, snapshot, until};
+use crate::witnesses::lying_registry;
 
 fn wait_for(place: &Place, count: usize) -> serde_json::Value {
     until("so many notifications", || {
@@ -75,4 +76,31 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
     assert_eq!(webhook(&["redeliver", id]).ok().stdout, "0 sent again\n");
     webhook(&["remove", id]).ok();
     webhook(&["remove", id]).fails(4);
+}
+
+#[test]
+fn why_no_mail_is_sent_is_left_out_only_where_it_may_not_be_asked() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.run(["user", "create", "anna"]).ok();
+    let token = |more: &[&str]| {
+        let create = ["token", "create", "--user", "anna", "--scope", "read", "--json"];
+        let made = admin.run(create.iter().chain(more)).ok().reveals().json();
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let preferences = ["notifications", "preferences"];
+    let mut anna = server.place();
+    for more in [&[][..], &["--scope", "admin", "--namespace", "acme"]] {
+        anna.set("REGISTRY_TOKEN", &token(more));
+        let shown = anna.run(preferences).ok();
+        assert!(
+            shown.stdout.contains("skill-rated") && shown.stderr.is_empty(),
+            "{more:?}: {}",
+            shown.stderr
+        );
+    }
+    let email = "/api/v1/notifications/email";
+    anna.set("REGISTRY_TOKEN", &server.admin_token);
+    anna.set("REGISTRY_URL", &lying_registry(&server.url, email, "no answer".to_owned()));
+    assert!(anna.run(preferences).fails(5).stderr.contains("something else may answer there"));
 }

@@ -29,10 +29,15 @@ use crate::text::invalid;
 const MAX_WEBHOOKS: usize = 20;
 /// Webhooks of an org and of all namespaces below it, there or not.
 const MAX_ORG_WEBHOOKS: i64 = 100;
+/// Actions of the audit that count as changes.
+const ADDED: &str = "webhook.added";
+const CHANGED: &str = "webhook.changed";
 /// What a delivery that somebody asked for is of.
 const TEST: &str = "test";
 /// How often somebody tries webhooks, or sends something again, in a minute.
 const TRIES: i64 = 10;
+/// How often somebody adds or changes webhooks of an org and of what lies below it, in an hour.
+const CHANGES: i64 = 60;
 
 fn not_found() -> Failure {
     Failure::new(ProblemCode::WebhookNotFound, "")
@@ -100,8 +105,25 @@ async fn once_more(tx: &mut Tx, user: &str) -> Result<()> {
     let since = tx.now.plus_seconds(-60);
     let Some(first) = table::note_try(tx, user, since, TRIES).await? else { return Ok(()) };
     let detail = format!("webhooks are tried, and sent something again, {TRIES} times in a minute at most");
-    let wait = (first.micros() - since.micros()).div_euclid(1_000_000).clamp(0, 59) + 1;
-    Err(Problem::new(ProblemCode::RateLimited, detail).with("retry_after", wait).into())
+    Err(rate_limited(detail, first, since))
+}
+
+/// Has the admins of a namespace told once more, which is for nobody to do again and again, as each of them would read it and have it
+/// mailed. What is removed was added before, and may always be. Names below an org are free, so all of them are counted together.
+async fn tell_once_more(tx: &mut Tx, user: &str, row: &WebhookRow) -> Result<()> {
+    let Some(org) = about(row).org else { return Ok(()) };
+    let since = tx.now.plus_seconds(-3_600);
+    let Some(first) = audit::has_done(tx, user, &org, [ADDED, CHANGED], since, CHANGES).await? else {
+        return Ok(());
+    };
+    let detail = format!("webhooks of an org are added and changed {CHANGES} times in an hour at most");
+    Err(rate_limited(detail, first, since))
+}
+
+/// It may be done again once `first`, the first of what counts, is no later than what is `since` by then.
+fn rate_limited(detail: String, first: Time, since: Time) -> Failure {
+    let wait = (first.micros() - since.micros() + 999_999).div_euclid(1_000_000).max(1);
+    Problem::new(ProblemCode::RateLimited, detail).with("retry_after", wait).into()
 }
 
 fn must_be_on(row: &WebhookRow) -> Result<()> {
@@ -203,6 +225,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                 if there.len() >= MAX_WEBHOOKS {
                     return Err(invalid("url", format!("there are {MAX_WEBHOOKS} webhooks already")));
                 }
+                tell_once_more(tx, &actor, &row).await?;
                 table::insert(tx, &row).await?;
                 match namespace {
                     Some(namespace) => {
@@ -213,7 +236,7 @@ pub async fn add(app: &App, caller: &Caller, request: CreateWebhookRequest) -> R
                         }
                     }
                     None => {
-                        audit::insert_private(tx, Some(&actor), "webhook.added", about(&row)).await?;
+                        audit::insert_private(tx, Some(&actor), ADDED, about(&row)).await?;
                         let address = mail::find(tx.connection(), &actor).await?;
                         let changed = Changed::WebhookAdded(named(&row));
                         teller.tell(tx, &actor, changed, address.as_ref()).await?;
@@ -300,9 +323,10 @@ pub async fn update(
                 if row == before && request.enabled != Some(true) {
                     return Ok(row.summary());
                 }
+                tell_once_more(tx, &actor, &row).await?;
                 row.changed_at = tx.now;
                 table::update(tx, &row).await?;
-                audit::insert_private(tx, Some(&actor), "webhook.changed", about(&row)).await?;
+                audit::insert_private(tx, Some(&actor), CHANGED, about(&row)).await?;
                 if row.namespace.is_none() {
                     let address = mail::find(tx.connection(), &actor).await?;
                     let changed = match is_moved {

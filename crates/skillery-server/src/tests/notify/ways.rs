@@ -206,6 +206,47 @@ async fn where_a_webhook_led_when_it_was_added_is_told_wherever_it_leads_by_then
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_admins_of_an_org_are_not_told_of_its_webhooks_again_and_again() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let scopes = ["read", "admin"];
+    let (ada, bert) = (app.user("ada", &scopes).await, app.user("bert", &scopes).await);
+    for name in ["ada", "bert"] {
+        app.member("acme", name, "admin").await;
+    }
+    let address = |number: i32| format!("https://hooks.example.org/{number}");
+    let hook = app.hook(&bert, json!({ "url": address(0), "namespace": "acme" })).await;
+    app.wait(600);
+    for number in 1..60 {
+        app.change(&bert, &hook, json!({ "url": address(number) })).await.is(200);
+    }
+    let told = async || {
+        let path = "/api/v1/notifications?kind=access-changed&limit=200";
+        let found = app.get_as(&ada, path).await.is(200);
+        let about = |one: &&Value| one["text"].as_str().unwrap().contains("webhook");
+        found["notifications"].as_array().unwrap().iter().filter(about).count()
+    };
+    assert_eq!(told().await, 60);
+    let moved = json!({ "url": "https://thief.example/" });
+    let refused = app.change(&bert, &hook, moved.clone()).await.fails(429, "rate-limited");
+    assert_eq!(refused["retry_after"], 3_000);
+    // A name below the org that is nowhere is no way round.
+    let below = json!({ "url": "https://thief.example/", "namespace": "acme/below" });
+    app.post(HOOKS, &bert, below).await.fails(429, "rate-limited");
+    let shown = app.get_as(&ada, &format!("{HOOKS}?namespace=acme")).await.is(200);
+    assert_eq!((&shown["webhooks"][0]["url"], told().await), (&json!(address(59)), 60));
+    // What changes nothing is none, webhooks of one's own are told nobody else, and others do what they did.
+    app.change(&bert, &hook, json!({ "url": address(59) })).await.is(200);
+    app.hook(&bert, json!({ "url": address(0) })).await;
+    app.change(&ada, &hook, json!({ "url": address(0) })).await.is(200);
+    app.wait(3_000);
+    app.change(&bert, &hook, moved.clone()).await.is(200);
+    app.change(&bert, &hook, json!({ "url": address(0) })).await.fails(429, "rate-limited");
+    // What leads elsewhere is always removed.
+    app.delete(&own(&hook), &bert).await.is(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_receivers_asked_again_and_again_is_stopped_by_whichever_way() {
     let receiver = Receiver::start().await;
     let (app, anna, hook) = hooked(&receiver).await;
