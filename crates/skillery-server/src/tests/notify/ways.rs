@@ -240,7 +240,7 @@ async fn the_admins_of_an_org_are_not_told_of_its_webhooks_again_and_again() {
     app.hook(&bert, json!({ "url": address(0) })).await;
     app.change(&ada, &hook, json!({ "url": address(0) })).await.is(200);
     app.wait(3_000);
-    app.change(&bert, &hook, moved.clone()).await.is(200);
+    app.change(&bert, &hook, moved).await.is(200);
     app.change(&bert, &hook, json!({ "url": address(0) })).await.fails(429, "rate-limited");
     // What leads elsewhere is always removed.
     app.delete(&own(&hook), &bert).await.is(204);
