@@ -50,3 +50,6 @@ def test_the_stub_names_what_the_extension_has():
         stub = file.read()
     stubbed = set(re.findall(r"^(?:def|class) (\w+)|^(VERSION)", stub, re.MULTILINE))
     assert {first or second for first, second in stubbed} == {n for n in dir(_native) if not n.startswith("_")}
+    for name, body in re.findall(r"^class (\w+):\n((?:    .*\n)+)", stub, re.MULTILINE):
+        methods = set(re.findall(r"^    def ([a-z]\w*)\(", body, re.MULTILINE))
+        assert methods == {n for n in dir(getattr(_native, name)) if not n.startswith("_")}, name
