@@ -84,9 +84,9 @@ pub struct InstallsResponse {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<SkillInstalls>,
     /// By program, the most used first; none where the whole would tell what is withheld. Of one version by single days
-    /// only, and only where nothing is withheld.
+    /// only, and only where nothing is withheld: where `k` is 1, and from admins of the namespace.
     pub programs: Vec<ProgramInstalls>,
-    /// Figures about fewer than so many are not told.
+    /// Figures about fewer than so many are told to admins of the namespace alone.
     pub k: u32,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use skillery_core::api::{AdoptionResponse, USUAL_DAYS, VersionAdoption, Withdrawn};
-use skillery_core::{Role, Scope, Version, VersionStatus};
+use skillery_core::{Version, VersionStatus};
 
 use super::settings;
 use super::withheld::{alone, with_parts};
@@ -52,7 +52,7 @@ impl Asker {
 pub async fn adoption(app: &App, caller: &Caller, skill: &SkillRow) -> Result<Arc<AdoptionResponse>> {
     let namespace = skill.id.namespace();
     let asker = Asker {
-        is_admin: caller.require_role(Scope::Read, Role::Admin, &namespace).is_ok(),
+        is_admin: settings::sees_few(caller, &namespace),
         sees_waiting: skill::sees_status(caller, &namespace.key(), VersionStatus::Pending, |_| false),
         k: settings::k_of(app, &namespace).await?,
     };

@@ -123,16 +123,16 @@ impl Only {
     }
 
     /// Refuses what is not kept, and what would tell of few.
-    fn check(&self, by: Unit, k: u32) -> Result<()> {
+    fn check(&self, by: Unit, withheld: u32) -> Result<()> {
         let Some(program) = self.program else { return Ok(()) };
         if by != Unit::Day && self.version.is_some() {
             let why = format!("what was installed of a version with a program is told by {} only", Unit::Day);
             return Err(invalid_parameter("by", &why));
         }
         // The days of a program are parts of its sum as well as of all that was installed that day; both are told.
-        if k > 1 {
+        if withheld > 1 {
             let why = format!(
-                "figures about fewer than {k} users are withheld here, so `{program}` is not told by time"
+                "figures about fewer than {withheld} users are withheld here, so `{program}` is not told by time"
             );
             return Err(invalid_parameter("program", &why));
         }
@@ -180,7 +180,8 @@ pub async fn of_skill(
 ) -> Result<InstallsResponse> {
     let namespace = id.namespace().key();
     let k = settings::k_of(app, &id.namespace()).await?;
-    only.check(span.by, k)?;
+    let withheld = settings::withheld_from(caller, &id.namespace(), k);
+    only.check(span.by, withheld)?;
     let mut seen = statuses(app.db.reader(), &id.key()).await?;
     seen.retain(|(_, status)| sees_status(caller, &namespace, *status, |_| false));
     if let Some(version) =
@@ -192,12 +193,12 @@ pub async fn of_skill(
     let versions = skill_sums(app, id, span, Apart::Versions, &only).await?;
     // Programs of each version would tell what is withheld of those of all versions.
     let programs = match only.version {
-        Some(_) if k > 1 => Sums::default(),
+        Some(_) if withheld > 1 => Sums::default(),
         _ => skill_sums(app, id, span, Apart::Programs, &only).await?,
     };
     // With a program, versions are known of days alone.
     let all = if only.program.is_some() { &programs } else { &versions };
-    let mut response = response(id.to_string(), span, only, (all, &programs), k)?;
+    let mut response = response(id.to_string(), span, only, (all, &programs), [k, withheld])?;
     let sorted = versions.sorted().into_iter().filter(|(version, _)| seen.contains(*version));
     for (version, installs) in sorted.take(VERSIONS) {
         response.versions.push(VersionInstalls { version: parsed(version)?, installs });
@@ -263,6 +264,7 @@ async fn made(app: &App, id: &SkillId) -> Result<Days> {
 /// can be asked for.
 pub async fn of_namespace(
     app: &App,
+    caller: &Caller,
     namespace: &Namespace,
     span: Span,
     only: Only,
@@ -271,7 +273,8 @@ pub async fn of_namespace(
         return Err(invalid_parameter("version", "versions are told of a skill, and not of a namespace"));
     }
     let k = settings::k_of(app, namespace).await?;
-    only.check(span.by, k)?;
+    let withheld = settings::withheld_from(caller, namespace, k);
+    only.check(span.by, withheld)?;
     let key = &namespace.key();
     let found = of_one_moment(&app.db, |added| async move {
         let mut found = figures::namespace_periods(&app.db, key, span.by, span.before, span.end).await?;
@@ -290,7 +293,7 @@ pub async fn of_namespace(
     }
     let has_all = only.program.is_none();
     let whole = if has_all { &all } else { &programs };
-    let mut response = response(namespace.to_string(), span, only, (whole, &programs), k)?;
+    let mut response = response(namespace.to_string(), span, only, (whole, &programs), [k, withheld])?;
     if has_all && span.by == Unit::Day && span.end - span.first <= SKILL_DAYS {
         let place = (key.clone(), span.first, span.end);
         response.skills = app.insight.most(app, place, most(app, namespace, span)).await?.to_vec();
@@ -309,7 +312,7 @@ fn response(
     span: Span,
     only: Only,
     (all, programs): (&Sums, &Sums),
-    k: u32,
+    [k, withheld]: [u32; 2],
 ) -> Result<InstallsResponse> {
     let mut periods = Vec::new();
     let mut start = span.first;
@@ -325,7 +328,7 @@ fn response(
     let mut counts: Vec<u64> = sorted.iter().map(|(_, count)| *count).collect();
     // What was counted before programs were is a part of the whole, too.
     counts.push(all.total.saturating_sub(programs.total));
-    let counts = with_parts(&counts, k);
+    let counts = with_parts(&counts, withheld);
     // The whole is told, as it is by day. Where parts cannot be told beside it, none is named.
     let parts = counts.parts.into_iter().filter(|_| counts.whole.is_some());
     for ((program, _), installs) in sorted.iter().zip(parts) {

@@ -27,5 +27,5 @@ pub use reach::dependents;
 pub use rollup::follow;
 #[cfg(test)]
 pub use rollup::roll_up;
-pub use settings::{listed, of as settings_of, set as set_settings, set_listed};
+pub use settings::{listed, of as settings_of, sees_few, set as set_settings, set_listed};
 pub use time::start_of;

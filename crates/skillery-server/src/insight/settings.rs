@@ -18,6 +18,16 @@ pub(super) async fn k_of(app: &App, namespace: &Namespace) -> Result<u32> {
     Ok(most(app, &wishes::around(app.db.reader(), namespace).await?))
 }
 
+/// Whether figures about few are told to this caller, too: whoever looks after the namespace must be able to ask people to change.
+pub fn sees_few(caller: &Caller, namespace: &Namespace) -> bool {
+    caller.require_role(Scope::Read, Role::Admin, namespace).is_ok()
+}
+
+/// Below how many users figures are withheld from this caller, where that is `k` for others.
+pub(super) fn withheld_from(caller: &Caller, namespace: &Namespace, k: u32) -> u32 {
+    if sees_few(caller, namespace) { 0 } else { k }
+}
+
 fn most(app: &App, wishes: &[Wish]) -> u32 {
     wishes.iter().filter_map(|wish| wish.k).fold(app.settings.insight.k, u32::max)
 }

@@ -62,6 +62,8 @@ pub struct Usage {
     pub installs: InstallsResponse,
     /// The picture; none where there is nothing.
     pub chart: Option<String>,
+    /// Whether nothing is withheld from the reader.
+    pub tells_all: bool,
 }
 
 impl Usage {
@@ -72,8 +74,8 @@ impl Usage {
         Ok((choice, choice.span(&call.app)))
     }
 
-    /// With a picture of it.
-    pub fn new(choice: &'static Choice, path: String, installs: InstallsResponse) -> Self {
+    /// With a picture of it, for somebody who is told of few, too, or is not.
+    pub fn new(choice: &'static Choice, path: String, installs: InstallsResponse, sees_few: bool) -> Self {
         let bar = |period: &skillery_core::api::PeriodInstalls| Bar {
             label: period.start.clone(),
             value: period.installs,
@@ -84,7 +86,7 @@ impl Usage {
             Unit::Day => chart::bars("installs", &title, &bars),
             Unit::Week | Unit::Month => chart::line("installs", &title, &bars),
         });
-        Self { choice, path, installs, chart }
+        Self { choice, path, tells_all: sees_few || installs.k <= 1, installs, chart }
     }
 
     /// All choices.
@@ -115,7 +117,7 @@ impl Usage {
     /// Where the figures of a program are; none where those are withheld.
     pub fn with_program(&self, row: &ProgramInstalls) -> Option<String> {
         let version = self.installs.version.as_ref().filter(|_| self.choice.by == Unit::Day);
-        (self.installs.k <= 1).then(|| self.address(self.choice.by, version, Some(row.program)))
+        self.tells_all.then(|| self.address(self.choice.by, version, Some(row.program)))
     }
 
     /// What alone is shown, in words; nothing where all is.
@@ -185,6 +187,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let (choice, span) = Usage::span(call)?;
     let skill = skill::find(app, caller, id).await?;
     let installs = insight::of_skill(app, caller, &skill.id, span, Only::of(call)?).await?;
+    let sees_few = insight::sees_few(caller, &skill.id.namespace());
     let adoption = insight::adoption(app, caller, &skill).await?;
     let health = match &skill.latest {
         Some(latest) => Some(insight::health(app, caller, &skill.id, latest).await?),
@@ -197,7 +200,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     page(&InsightPage {
         frame: frame.titled(format!("Insight into {}", skill.id)).part("skill"),
         header,
-        usage: Usage::new(choice, format!("/{}/usage", skill.id), installs),
+        usage: Usage::new(choice, format!("/{}/usage", skill.id), installs, sees_few),
         has_names: adoption.withdrawn.iter().any(|withdrawn| withdrawn.users.is_some()),
         adoption,
         health,

@@ -284,10 +284,23 @@ async fn figures_of_one_version_or_program_tell_no_more_of_few() {
     app.settle().await;
     let one = app.get(&format!("{INSTALLS}?version=1.0.0")).await.is(200);
     assert_eq!((&one["total"], &one["programs"]), (&json!(15), &json!([])));
+    let anna = app.user("anna", &["read"]).await;
+    app.member("acme", "anna", "reviewer").await;
     for path in [INSTALLS, "/api/v1/orgs/acme/usage"] {
-        let refused = app.get_as(ADMIN, &format!("{path}?program=git")).await;
+        let refused = app.get_as(&anna, &format!("{path}?program=git")).await;
         assert_eq!(refused.fails(400, "invalid-parameter")["parameter"], "program", "{path}");
     }
+    // Admins of the namespace are told all.
+    app.member("acme", "anna", "admin").await;
+    let curl = json!({ "program": "curl", "installs": 9 });
+    for path in [INSTALLS, "/api/v1/orgs/acme/usage"] {
+        let git = app.get_as(&anna, &format!("{path}?program=git")).await.is(200);
+        assert_eq!((&git["total"], &git["k"]), (&json!(6), &json!(5)), "{path}");
+    }
+    let one = app.get_as(&anna, &format!("{INSTALLS}?version=1.0.0")).await.is(200);
+    assert_eq!(one["programs"], json!([curl, { "program": "git", "installs": 6 }]));
+    let once = format!("{INSTALLS}?program=mcp");
+    assert_eq!(app.get_as(&anna, &once).await.is(200)["total"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -179,6 +179,14 @@ async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
     assert!(page.contains(">withheld<") && page.contains("they are too few"), "{page}");
     assert!(!page.contains("program="), "{page}");
     assert_eq!(browser.get("/acme/tool/usage?program=other").await.status, 400);
+    // Whoever looks after the namespace sees them.
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/acme/tool/usage", "/orgs/acme/usage"] {
+        let page = admin.page(path).await;
+        assert!(page.contains("program=other") && !page.contains(">withheld<"), "{path}: {page}");
+    }
+    let page = admin.page("/acme/tool/usage?program=other").await;
+    assert!(page.contains("<strong>1</strong> in the last 28 days"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

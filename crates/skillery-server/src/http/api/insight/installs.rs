@@ -18,7 +18,7 @@ use crate::skill;
         ("by" = Option<String>, Query, description = "`day`, `week` or `month`; `day` when left out"),
         ("days" = Option<u32>, Query, description = "the last so many days, from a whole unit on; 28 when left out, at most 366 by `day`, else 3,660"),
         ("version" = Option<String>, Query, description = "this version alone, by its exact name"),
-        ("program" = Option<String>, Query, description = "this program alone; with a version by `day` only, and only where nothing is withheld (`k` is 1)"),
+        ("program" = Option<String>, Query, description = "this program alone; with a version by `day` only, and only where nothing is withheld: where `k` is 1, and from admins of the namespace"),
     ),
     responses((status = 200, body = InstallsResponse), (status = "default", description = "a problem", body = Problem)),
 )]

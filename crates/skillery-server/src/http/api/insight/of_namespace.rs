@@ -18,7 +18,7 @@ use crate::insight::{Only, Span, of_namespace};
         ("namespace" = String, Path, description = "an org, or what lies below one"),
         ("by" = Option<String>, Query, description = "`day`, `week` or `month`; `day` when left out"),
         ("days" = Option<u32>, Query, description = "the last so many days, from a whole unit on; 28 when left out, at most 366 by `day`, else 3,660"),
-        ("program" = Option<String>, Query, description = "this program alone; only where nothing is withheld (`k` is 1)"),
+        ("program" = Option<String>, Query, description = "this program alone; only where nothing is withheld: where `k` is 1, and from admins of the namespace"),
     ),
     responses((status = 200, body = InstallsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
@@ -31,5 +31,5 @@ pub async fn show(call: &Call, namespace: &Namespace) -> Result<Response> {
     {
         return Err(org_not_found(namespace));
     }
-    json(StatusCode::OK, &of_namespace(&call.app, namespace, span, only).await?)
+    json(StatusCode::OK, &of_namespace(&call.app, &call.caller, namespace, span, only).await?)
 }

@@ -60,12 +60,13 @@ async fn render(
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "insight").await?;
-    let installs = insight::of_namespace(app, namespace, span, only).await?;
-    let usage = Usage::new(choice, format!("{}/usage", head.path()), installs);
+    let installs = insight::of_namespace(app, caller, namespace, span, only).await?;
+    let sees_few = insight::sees_few(caller, namespace);
+    let usage = Usage::new(choice, format!("{}/usage", head.path()), installs, sees_few);
     let by_day = &CHOICES[0];
     let listed = match choice.by {
         Unit::Day if usage.installs.program.is_none() => usage.installs.skills.clone(),
-        _ => insight::of_namespace(app, namespace, by_day.span(app), Only::default()).await?.skills,
+        _ => insight::of_namespace(app, caller, namespace, by_day.span(app), Only::default()).await?.skills,
     };
     let skills = insight::of_skills(app, caller, listed.into_iter().take(SKILLS)).await?;
     let template = InsightPage {
