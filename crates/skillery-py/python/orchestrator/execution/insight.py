@@ -39,7 +39,7 @@ def get_registry_usage(
         days: Of how many days, rounded up to whole units.
         version: The version that alone counts, by its exact name; all when left out.
         program: The program that alone counts, such as ``git``; all when left out. With a version it is told by ``day``
-            only, and where the registry withholds figures about few users, not at all.
+            only, and where the registry withholds figures about few users, to admins of the namespace only.
 
     Raises:
         ValueError: If there is no such skill or version, or what is asked for is not told.
