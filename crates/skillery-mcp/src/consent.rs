@@ -14,6 +14,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 
 use crate::resources::shown;
+use crate::texts::placed;
 use crate::{Refusal, SkillDetail};
 
 /// What the question is called where it has a name.
@@ -132,7 +133,8 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
     let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
     let worst: Vec<_> = of_level("error").chain(of_level("warning")).collect();
     for finding in worst.iter().take(TOLD) {
-        words += &format!("\n\nThe rules find ({}): {}", shown(&finding.level), shown(&finding.message));
+        let what = placed(&shown(&finding.path), finding.line, &shown(&finding.message));
+        words += &format!("\n\nThe rules find ({}): {what}", shown(&finding.level));
     }
     if worst.len() > TOLD {
         words += &format!("\n\nAnd {} more.", worst.len() - TOLD);

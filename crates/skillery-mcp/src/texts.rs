@@ -102,6 +102,8 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
             .map(|finding| FindingLine {
                 rule: finding.rule,
                 level: finding.level.to_string(),
+                path: finding.path,
+                line: finding.line,
                 message: finding.message,
             })
             .collect(),
@@ -116,6 +118,15 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
         install,
         id,
         version,
+    }
+}
+
+/// What was found, behind where: in a line of a file, in a file, or in all of them.
+pub(crate) fn placed(path: &str, line: Option<u32>, message: &str) -> String {
+    match (path, line) {
+        ("", _) => message.to_owned(),
+        (path, None) => format!("{path}: {message}"),
+        (path, Some(line)) => format!("{path}:{line}: {message}"),
     }
 }
 
@@ -147,7 +158,8 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
     field("signatures", if signatures.is_empty() { "none".to_owned() } else { signatures });
     let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
     for finding in of_level("error").chain(of_level("warning")).chain(of_level("note")).take(TOLD) {
-        field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
+        let what = placed(&finding.path, finding.line, &finding.message);
+        field("finding", format!("{}: {what} ({})", finding.level, finding.rule));
     }
     if skill.findings.len() > TOLD {
         field("and", format!("{} more findings", skill.findings.len() - TOLD));

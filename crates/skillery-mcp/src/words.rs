@@ -168,6 +168,12 @@ pub struct FindingLine {
     pub rule: String,
     /// How bad it is: `note`, `warning` or `error`.
     pub level: String,
+    /// The file; empty where it is about all of them.
+    pub path: String,
+    /// The line, counted from 1; left out where it is about no line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
+    pub line: Option<u32>,
     /// What is wrong, and what to do.
     pub message: String,
 }
