@@ -64,8 +64,9 @@ word_enum! {
 }
 
 impl VersionStatus {
-    /// Whether those who may see it get its files.
-    pub fn is_handed_out(self) -> bool {
+    /// Whether those who may see it get its files. Of a version that waits these are few, and of one that is handed out all who see
+    /// the skill.
+    pub fn has_files(self) -> bool {
         match self {
             Self::Pending | Self::Published | Self::Yanked => true,
             Self::Rejected | Self::Quarantined => false,

@@ -213,8 +213,8 @@ pub fn stored_limits() -> Limits {
     }
 }
 
-/// One version that is handed out to the caller, and what is to be said of it.
-pub async fn handed_out(
+/// One version of which the caller gets the files.
+pub async fn with_files(
     app: &App,
     caller: &Caller,
     id: &SkillId,
@@ -229,7 +229,7 @@ pub async fn handed_out(
     Ok((skill, row))
 }
 
-/// What is to be said of a version that is handed out. One that is quarantined, or was rejected, is not.
+/// What is to be said of a version of which somebody gets the files. Of one that is quarantined, or was rejected, nobody does.
 fn warning(skill: &SkillRow, row: &VersionRow) -> Result<Option<String>> {
     match row.status {
         VersionStatus::Quarantined => Err(quarantined(&skill.id, row)),

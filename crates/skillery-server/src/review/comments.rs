@@ -158,7 +158,7 @@ async fn place(
             return Err(invalid("against", "the side `old` is that of a version, `against`"));
         }
         (DiffSide::Old, Some(version)) => {
-            let older = skill::handed_out(app, caller, id, version).await?.1;
+            let older = skill::with_files(app, caller, id, version).await?.1;
             // Whoever reads the comment, now or once this version is handed out, may not know of what waits.
             if older.status == VersionStatus::Pending {
                 let detail =

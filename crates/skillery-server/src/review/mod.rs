@@ -74,10 +74,10 @@ async fn ends(
     version: &Version,
     against: &Against,
 ) -> Result<Ends> {
-    let (skill, to) = skill::handed_out(app, caller, id, version).await?;
+    let (skill, to) = skill::with_files(app, caller, id, version).await?;
     let from = match against {
         Against::Nothing => None,
-        Against::Version(version) => Some(skill::handed_out(app, caller, id, version).await?.1),
+        Against::Version(version) => Some(skill::with_files(app, caller, id, version).await?.1),
         Against::Before => {
             let position = Some(to.log_position);
             let before = table::handed_out_before(app.db.reader(), &skill.id.key(), position).await?;
@@ -220,7 +220,7 @@ pub async fn findings(
     id: &SkillId,
     version: &Version,
 ) -> Result<FindingsResponse> {
-    let (skill, row) = skill::handed_out(app, caller, id, version).await?;
+    let (skill, row) = skill::with_files(app, caller, id, version).await?;
     let (id, version, digest) = (skill.id, row.version.clone(), row.digest);
     // The rules stay the same while this program runs, and the bundle for ever; the name of the skill is looked at, too.
     let key = format!("findings {digest} {id}");

@@ -36,7 +36,7 @@ use crate::skill;
     ),
 )]
 pub async fn bundle(call: &Call, id: &SkillId, version: &Version) -> Result<Response> {
-    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let mut headers = kept(&call.app, &skill, &row, &row.digest);
     if is_known(&call.head.headers, &etag(&row.digest)) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Bytes::new()));
@@ -84,7 +84,7 @@ pub async fn bundle(call: &Call, id: &SkillId, version: &Version) -> Result<Resp
     ),
 )]
 pub async fn file(call: &Call, id: &SkillId, version: &Version, path: &str) -> Result<Response> {
-    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let Some(summary) = row.files.iter().find(|file| file.path == path) else {
         return Err(skill::file_not_found(&skill.id, &row.version, path));
     };

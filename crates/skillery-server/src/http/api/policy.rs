@@ -10,7 +10,7 @@ use super::orgs::org_not_found;
 use super::publishers::still_admin;
 use crate::access::Caller;
 use crate::app::App;
-use crate::approvals::in_short;
+use crate::approvals::{in_short, key_of};
 use crate::db::Tx;
 use crate::db::{approvals as table, groups, orgs};
 use crate::failure::{Failure, Result};
@@ -210,5 +210,5 @@ pub fn own<'a>(policies: &'a [PolicyInForce], namespace: &Namespace) -> Option<&
 
 /// Whether the policy or group of this place is one of the namespace itself.
 pub fn is_of(name: &str, namespace: &Namespace) -> bool {
-    name.parse::<Namespace>().is_ok_and(|name| name.key() == namespace.key())
+    key_of(name) == namespace.key()
 }

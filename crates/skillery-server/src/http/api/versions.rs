@@ -64,7 +64,7 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
 /// Everything about one version, as far as the caller may know of it; what is found in it, only while its files can be read.
 pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
     let mut detail = detail(app, caller, id, version).await?;
-    if detail.summary.status.is_handed_out() {
+    if detail.summary.status.has_files() {
         match review::findings(app, caller, id, version).await {
             Ok(found) => detail.findings = Some(found.findings),
             // All else is known without the files, and clients check by it what they have already.

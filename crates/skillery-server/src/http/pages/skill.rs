@@ -94,8 +94,8 @@ struct SkillPage {
     manage: Manage,
     /// Whether it is shown by its latest version.
     is_latest: bool,
-    /// Whether anybody gets the version.
-    is_handed_out: bool,
+    /// Whether whoever sees the version gets its files.
+    has_files: bool,
     /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
     waiting: Vec<Version>,
     yanked: usize,
@@ -153,8 +153,8 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);
     let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
-    let is_handed_out = detail.summary.status.is_handed_out();
-    let findings = match is_handed_out && is_pinned {
+    let has_files = detail.summary.status.has_files();
+    let findings = match has_files && is_pinned {
         true => Some(review::counts(app, &call.caller, &row.id, &shown).await?),
         false => None,
     };
@@ -167,7 +167,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
     let waiting = waiting.filter(|version| *version != shown).take(5).collect();
     let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
-    let health = match is_handed_out {
+    let health = match has_files {
         true => Some(insight::health(app, &call.caller, &row.id, &shown).await?.health),
         false => None,
     };
@@ -185,7 +185,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         warning,
         manage,
         is_latest,
-        is_handed_out,
+        has_files,
         waiting,
         yanked,
         badge,
@@ -228,7 +228,7 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
 
 /// The instructions, without the front matter, as HTML; made once for each bundle.
 async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Option<Rendered>> {
-    if !detail.summary.status.is_handed_out() {
+    if !detail.summary.status.has_files() {
         return Ok(None);
     }
     // Its links have the version in them.
@@ -237,7 +237,7 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
         return Ok(Some(ready));
     }
     let version = &detail.summary.version;
-    let (_, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let (_, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     if !row.files.iter().any(|file| file.path == SKILL_FILE) {
         return Ok(None);
     }

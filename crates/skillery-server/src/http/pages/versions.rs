@@ -88,7 +88,7 @@ struct FilesPage {
 /// The files of a version, by path.
 pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {
     let rows = call.page()?;
-    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let path = format!("/{}/versions/{version}/files", skill.id);
     let total = row.files.len();
     page(&FilesPage {
@@ -127,7 +127,7 @@ pub async fn file(
     version: &Version,
     path: &str,
 ) -> Result<Response> {
-    let (skill, row) = skill::handed_out(&call.app, &call.caller, id, version).await?;
+    let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let found = row.files.iter().find(|file| file.path == path);
     let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
     let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, 10_000_000);

@@ -262,8 +262,8 @@ async fn already(
         there.sort_unstable();
         named == there
     };
-    let is_handed_out = matches!(row.status, VersionStatus::Published | VersionStatus::Pending);
-    Ok((is_same && is_handed_out).then(|| told(&id, &version, row.status)))
+    let is_there = matches!(row.status, VersionStatus::Published | VersionStatus::Pending);
+    Ok((is_same && is_there).then(|| told(&id, &version, row.status)))
 }
 
 /// The files that were sent before, by their paths.

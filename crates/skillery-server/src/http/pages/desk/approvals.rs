@@ -61,9 +61,9 @@ impl ApprovalsPage {
         if may_review(&self.caller, &version.id, &version.publisher) { format!("{of}/review") } else { of }
     }
 
-    /// Whether its files are handed out to somebody.
+    /// Whether anybody gets its files.
     fn has_files(&self, version: &PendingVersion) -> bool {
-        version.status.is_handed_out()
+        version.status.has_files()
     }
 
     fn decided(&self, version: &PendingVersion) -> Option<&'static str> {

@@ -118,7 +118,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let (app, caller) = (&call.app, &call.caller);
     let mut rows = call.page()?;
     rows.limit = rows.limit.clamp(1, ROWS);
-    let (row, shown) = skill::handed_out(app, caller, id, version).await?;
+    let (row, shown) = skill::with_files(app, caller, id, version).await?;
     let mut findings = review::findings(app, caller, &row.id, version).await?.findings;
     let counts = Counts::of(&findings);
     findings.sort_by_key(|finding| (Reverse(finding.level), rule_place(&finding.rule)));
