@@ -5,6 +5,11 @@ use sqlx::{AssertSqlSafe, Row};
 use super::{BindAll, Db, placeholders};
 use crate::failure::Result;
 
+/// Versions whose users are asked for together at most.
+pub const MOST: usize = 200;
+/// As many as mostly are: there is one statement for so many, and one for all that may be.
+const FEW: usize = 8;
+
 /// Users who have a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holders {
@@ -36,19 +41,21 @@ pub async fn holders(db: &Db, skill: &str, since: i64) -> Result<Vec<Holders>> {
 }
 
 /// Versions with the names of users who have them: one version after the other in the order in which they are asked for, and
-/// by name, so many names together.
+/// by name, so many names together. At most [`MOST`] versions are looked at.
 pub async fn names(db: &Db, skill: &str, asked: &[String], limit: i64) -> Result<Vec<(String, String)>> {
-    let places: String = (0..asked.len()).map(|place| format!("WHEN ${} THEN {place} ", place + 3)).collect();
+    let length = if asked.len() <= FEW { FEW } else { MOST };
+    let places: String = (0..length).map(|place| format!("WHEN ${} THEN {place} ", place + 3)).collect();
     let text = format!(
         "{NEWEST} SELECT n.version, u.name FROM newest n JOIN users u ON u.id = n.user_id \
          WHERE n.place = 1 AND n.version IN ({}) \
          ORDER BY CASE n.version {places} END, u.key COLLATE {} LIMIT $2",
-        placeholders(3, asked.len()),
+        placeholders(3, length),
         db.backend().by_bytes(),
     );
     let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
         .bind(skill.to_owned())
         .bind(limit)
-        .bind_all(asked.iter().cloned());
+        // No version is empty.
+        .bind_all((0..length).map(|place| asked.get(place).cloned().unwrap_or_default()));
     Ok(query.fetch_all(db.reader()).await?)
 }

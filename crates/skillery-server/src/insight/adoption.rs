@@ -19,7 +19,7 @@ use crate::failure::Result;
 use crate::skill;
 
 /// Versions that are listed at most, and names of users of all of them together.
-const VERSIONS: usize = 200;
+const VERSIONS: usize = consumers::MOST;
 const NAMES: i64 = 200;
 
 /// What is known of a version that is in use.

@@ -306,6 +306,25 @@ async fn names_are_listed_as_far_as_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn users_of_many_versions_are_named_with_what_they_have() {
+    let app = TestApp::new().await;
+    for minor in 0..10 {
+        let version = format!("1.{minor}.0");
+        app.publish("acme/tool", &version).await;
+        holders(&app, &version, 1).await;
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": "" })).await.is(200);
+    }
+    let told = app.get_as(ADMIN, ADOPTION).await.is(200);
+    let withdrawn = told["withdrawn"].as_array().unwrap();
+    assert_eq!(withdrawn.len(), 10);
+    for one in withdrawn {
+        let user = format!("user-{}-000", one["version"].as_str().unwrap());
+        assert_eq!(one["users"], json!([user]), "{one}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boards_have_pages_withhold_few_and_can_be_off() {
     let app = TestApp::with(|settings| settings.insight.k = 2).await;
     let tokens = users(&app, &["anna", "ben"]).await;
