@@ -50,8 +50,8 @@ impl<'list> Pages<'list> {
         self.at("offset", rows.limit, previous, has_next.then_some(end))
     }
 
-    /// By what stands under this name in the address: a number to go on from, an entry to go on before. Lists whose pages end
-    /// where there is enough on them lead to the first page, as nobody knows where the one before began.
+    /// By what stands under this name in the address: a number to go on from, an entry to go on before. `previous` is left out of
+    /// lists that only go on, as nobody knows where the page before began.
     pub fn at<Place: ToString>(
         &self,
         name: &str,
