@@ -114,7 +114,8 @@ pub enum SmtpTls {
 pub struct InsightSettings {
     /// Days for which installs are kept by day. Weeks and months are kept for ever.
     pub keep_days: u32,
-    /// Figures about fewer users than so many are told to nobody but admins of the namespace; 1 withholds nothing.
+    /// Figures about fewer users than so many are told to nobody but admins of the namespace, and on leaderboards to nobody; 1
+    /// withholds nothing.
     pub k: u32,
     /// Whether there are leaderboards.
     pub leaderboards: bool,

@@ -263,24 +263,23 @@ fn fickle(server: &Server, path: &'static str, from: &str, to: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_is_told_in_which_line_of_which_file_something_was_found() {
     let (_server, place) = registry();
-    let front = "---\nname: linked\ndescription: Leads nowhere. Use it when you are lost.\n---\n";
+    let front =
+        "---\nname: linked\ndescription: Leads nowhere. Use it when you are lost.\nlicense: MIT\n---\n";
     std::fs::create_dir(place.work().join("linked")).unwrap();
-    place.write("linked/SKILL.md", format!("{front}\nRead [it](missing.md).\n"));
+    place.write("linked/SKILL.md", format!("{front}\n# Linked\n\nRead [it](missing.md).\n"));
     place.run(["publish", "./linked", "--namespace", "acme", "--version", "1.0.0"]).ok();
     let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
     let arguments = json!({ "id": "acme/linked" });
     let shown = agent.call("show_skill", arguments.clone()).await;
     let words = shown.content[0].as_text().unwrap().text.clone();
-    let found = shown.structured_content.unwrap()["findings"][0].clone();
-    assert_eq!(
-        (&found["rule"], &found["path"], &found["line"]),
-        (&json!("broken-link"), &json!("SKILL.md"), &json!(6))
-    );
-    let what = format!("SKILL.md:6: {}", found["message"].as_str().unwrap());
+    let found = shown.structured_content.unwrap()["findings"].clone();
+    let found = found.as_array().unwrap().iter().find(|one| one["rule"] == "broken-link").unwrap();
+    assert_eq!((&found["path"], &found["line"]), (&json!("SKILL.md"), &json!(9)));
+    let what = format!("SKILL.md:9: {}", found["message"].as_str().unwrap());
     assert!(words.contains(&format!("finding: warning: {what} (broken-link)")), "{words}");
     agent.tool("install_skill", arguments).await;
     let asked = agent.host.asked.lock().unwrap().concat();
-    assert!(asked.contains("The rules find (warning): SKILL.md:6: "), "{asked}");
+    assert!(asked.contains("The rules find (warning): SKILL.md:9: "), "{asked}");
     agent.leave().await;
 }
 
