@@ -278,8 +278,8 @@ def get_reports(
         offset: Reports to skip.
 
     Returns:
-        Dicts with ``id``, ``kind``, ``skill``, ``comment``, ``review``, ``answer``, ``accused``, ``said``, ``reason``,
-        ``text``, ``created_at``, ``resolution``, ``changed`` (it says something else by now) and ``former``, what the report
+        Dicts with ``id``, ``kind``, ``skill``, ``comment``, ``review``, ``answer``, ``accused``, ``said`` (then; of a
+        skill, its newest version), ``reason``, ``text``, ``created_at``, ``resolution``, ``changed`` (it says something else by now) and ``former``, what the report
         was before it was made anew; for admins of the registry with ``reporter``.
 
     Raises:
