@@ -278,9 +278,10 @@ def get_reports(
         offset: Reports to skip.
 
     Returns:
-        Dicts with ``id``, ``kind``, ``skill``, ``comment``, ``review``, ``answer``, ``accused``, ``said`` (then; of a
-        skill, its newest version), ``reason``, ``text``, ``created_at``, ``resolution``, ``changed`` (it says something else by now) and ``former``, what the report
-        was before it was made anew; for admins of the registry with ``reporter``.
+        Dicts with ``id``, ``kind``, ``skill``, ``comment``, ``review``, ``answer``, ``accused``, ``said`` (what it said
+        then, and of a skill its newest version), ``reason``, ``text``, ``created_at``, ``resolution``, ``changed`` (it says
+        something else by now) and ``former``, what the report was before it was made anew; for admins of the registry with
+        ``reporter``.
 
     Raises:
         NotAllowedError: If you are an admin neither of the registry nor of a namespace.
