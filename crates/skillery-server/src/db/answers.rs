@@ -81,14 +81,15 @@ pub struct Hide<'a> {
     pub text: &'a str,
 }
 
-/// Hides the user's review of a skill. One that is hidden already keeps what it said then.
+/// Hides the user's review of a skill. Where one is hidden already, this takes the place of who hid it and of what it said then:
+/// what is kept is what was decided about last.
 pub async fn hide(tx: &mut Tx, key: &str, user: &str, hide: &Hide<'_>) -> Result<()> {
     let at: Time = tx.now;
     sqlx::query(
         "INSERT INTO hidden_reviews (skill, user_id, at, hidden_by, by_registry, reason, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (skill, user_id) DO UPDATE SET at = excluded.at, hidden_by = excluded.hidden_by, \
-         by_registry = excluded.by_registry, reason = excluded.reason",
+         by_registry = excluded.by_registry, reason = excluded.reason, text = excluded.text",
     )
     .bind(key.to_owned())
     .bind(user.to_owned())

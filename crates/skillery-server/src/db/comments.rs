@@ -271,9 +271,10 @@ pub async fn count_replies(
     Ok(counts.map(|(parent, count)| (parent, u64::try_from(count).unwrap_or(0))).collect())
 }
 
-/// Whether a comment has so many answers that are there still: who hides a flood makes room.
+/// Whether a comment has so many answers. Those that their authors took back count as well, as they are kept and read; who hides a
+/// flood makes room.
 pub async fn is_full(tx: &mut Tx, parent: &str, most: usize) -> Result<bool> {
-    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM comments WHERE parent = $1 AND deleted_at IS NULL AND hidden_at IS NULL";
+    let text = "SELECT CAST(COUNT(*) AS BIGINT) FROM comments WHERE parent = $1 AND hidden_at IS NULL";
     let count: i64 = sqlx::query_scalar(text).bind(parent.to_owned()).fetch_one(tx.connection()).await?;
     Ok(usize::try_from(count).unwrap_or(0) >= most)
 }

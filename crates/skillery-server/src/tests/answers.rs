@@ -150,8 +150,16 @@ async fn a_hidden_review_keeps_its_stars_and_is_kept() {
     assert_eq!(review(&app, "").await["text"], "Bob!");
     // What an admin of the registry hides, a namespace does not show, whoever was first.
     hide(&olga, "rude").await.is(204);
+    let kept = async || {
+        let text = sqlx::query_scalar::<_, String>("SELECT text FROM hidden_reviews");
+        text.fetch_one(app.app.db.reader()).await.unwrap()
+    };
+    app.post(RATE, &anna, json!({ "rating": 1, "review": "Bob, again!" })).await.is(200);
+    assert_eq!(kept().await, "Bob!");
     hide(ADMIN, "names people").await.is(204);
     hide(ADMIN, "again").await.is(204);
+    // What each has judged is what is kept.
+    assert_eq!(kept().await, "Bob, again!");
     hide(&olga, "again").await.is(204);
     assert_eq!(review(&app, &olga).await["hidden_reason"], "names people");
     app.delete(&hidden, &olga).await.fails(403, "forbidden");

@@ -443,6 +443,18 @@ async fn a_comment_has_answers_up_to_a_limit_and_a_list_the_first_of_each() {
         assert_eq!((texts, &thread["reply_count"]), (vec!["answer 0", "answer 1", "answer 2"], &json!(5)));
     }
     assert_eq!((&seen[3]["replies"], &seen[3]["reply_count"]), (&json!([]), &json!(0)));
+    // What its author takes back makes no room, and what a moderator hides does, taken back or not.
+    let more = json!({ "text": "more", "parent": threads[1] });
+    let answers = seen[2]["replies"].as_array().unwrap();
+    let (back, flood) = (answers[0]["id"].as_str().unwrap(), answers[1]["id"].as_str().unwrap());
+    app.delete(&format!("{COMMENTS}/{back}"), &anna).await.is(204);
+    app.post(COMMENTS, &anna, more.clone()).await.fails(409, "too-many-comments");
+    for id in [back, flood] {
+        let hide = json!({ "reason": "a flood" });
+        app.put(&format!("{COMMENTS}/{id}/hidden"), ADMIN, hide).await.is(200);
+        app.post(COMMENTS, &anna, more.clone()).await.is(201);
+        app.post(COMMENTS, &anna, more.clone()).await.fails(409, "too-many-comments");
+    }
     // `next` leads nowhere where nothing is answered.
     let page = app.get(&format!("{COMMENTS}?limit=2")).await.is(200);
     assert_eq!(page["next"], 2);

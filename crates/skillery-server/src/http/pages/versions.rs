@@ -35,6 +35,10 @@ pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
 /// Lines of a file on one page, and bytes of HTML that they are at most.
 const LINES: usize = 500;
 const HTML: usize = 45_000;
+/// The highest line that an address may ask for.
+const LAST: usize = 10_000_000;
+/// Lines before one that is asked for, where there is room.
+const BEFORE: usize = 20;
 
 #[derive(Template)]
 #[template(path = "pages/versions.html")]
@@ -130,8 +134,10 @@ pub async fn file(
     let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let found = row.files.iter().find(|file| file.path == path);
     let summary = found.ok_or_else(|| Failure::new(ProblemCode::FileNotFound, ""))?.clone();
-    let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, 10_000_000);
+    let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, LAST);
+    let line = call.parsed::<usize>("line")?.map(|line| line.clamp(1, LAST));
     let lines = lines(call, &row, &summary).await?;
+    let from = line.zip(lines.as_deref()).map_or(from, |(line, lines)| begin(lines, line));
     let here = format!("/{}/versions/{version}/files/{}", skill.id, place::encoded(path));
     let before = (from > 1).then(|| from.saturating_sub(LINES).max(1));
     let part = lines.as_deref().map(|lines| part(lines, from));
@@ -176,6 +182,18 @@ async fn lines(call: &Call, row: &VersionRow, file: &FileSummary) -> Result<Opti
         Ok(Some(ready))
     };
     turn.work(make).await
+}
+
+/// Where a page begins that has this line on it: some lines before it, where these leave it room.
+fn begin(lines: &str, line: usize) -> usize {
+    let near: Vec<&str> = lines.split('\n').take(line).skip(line.saturating_sub(BEFORE + 1)).collect();
+    let mut room = HTML;
+    let has_room = |near: &&&str| {
+        let left = room.checked_sub(near.len() + 1);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    line - near.iter().rev().take_while(has_room).count().saturating_sub(1)
 }
 
 /// The lines of a page from this one on, and whether more come after.

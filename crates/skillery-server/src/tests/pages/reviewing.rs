@@ -242,7 +242,8 @@ async fn findings_are_told_in_words_and_where_they_are() {
         assert!(page.contains(&format!("Rule <code>{rule}</code>")), "{rule}: {page}");
     }
     let found = findings.iter().find(|finding| finding["path"] == "SKILL.md" && finding["line"].is_number());
-    let place = format!("/acme/tool/versions/1.1.0/files/SKILL.md#L{}", found.unwrap()["line"]);
+    let line = &found.unwrap()["line"];
+    let place = format!("/acme/tool/versions/1.1.0/files/SKILL.md?line={line}#L{line}");
     assert!(page.contains(&place), "{place}: {page}");
     for browser in [&mut Browser::new(&app), &mut Browser::signed_in(&app, &people.stranger).await] {
         assert_eq!(browser.get(path).await.status, 404);
@@ -268,6 +269,35 @@ async fn findings_are_told_in_words_and_where_they_are() {
     let mut author = Browser::signed_in(&app, &people.author).await;
     assert!(author.page("/acme/tool/versions").await.contains("aria-label=\"Review 1.1.0\""));
     assert!(!anybody.page("/acme/tool/versions").await.contains("aria-label=\"Review"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_leads_to_its_line_however_long_the_lines_are() {
+    const FILE: &str = "/acme/tool/versions/1.0.0/files/SKILL.md?line=";
+    let app = TestApp::new().await;
+    let lines = (1..=190).map(|number| match number {
+        10 | 180 => "x\u{202e}y\n".to_owned(),
+        number if number < 100 => "Short.\n".to_owned(),
+        _ => "<".repeat(600) + "\n",
+    });
+    let files = vec![skill_file("Is long.", &lines.collect::<String>())];
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
+    app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), files).await.is(201);
+    let mut browser = Browser::new(&app);
+    let findings = browser.page("/acme/tool/versions/1.0.0/findings").await;
+    let mut seen = Vec::new();
+    for place in findings.split(FILE).skip(1) {
+        let (line, rest) = place.split_once("#L").unwrap();
+        assert!(rest.starts_with(&format!("{line}\"")), "{findings}");
+        let line: usize = line.parse().unwrap();
+        let page = browser.page(&format!("{FILE}{line}")).await;
+        let has = |line: usize| page.contains(&format!("id=\"L{line}\""));
+        assert!(has(line) && has(line - 1), "{line}: {page}");
+        seen.push((line, has(1), has(line.saturating_sub(20))));
+    }
+    // All from the beginning, all that is before it as far as there is room.
+    let [(first, true, _), (second, false, false)] = seen[..] else { panic!("{seen:?}: {findings}") };
+    assert_eq!(second - first, 170);
 }
 
 #[tokio::test(flavor = "multi_thread")]

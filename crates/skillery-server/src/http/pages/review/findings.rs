@@ -98,9 +98,8 @@ impl FindingsPage {
         let file =
             format!("/{}/versions/{}/files/{}", self.header.id, self.version, place::encoded(&finding.path));
         match finding.line {
-            // A page of a file has some hundred lines; a link says from where on.
-            Some(line) if line > 200 => format!("{file}?from={}#L{line}", line - 20),
-            Some(line) => format!("{file}#L{line}"),
+            // A page shows a part of a file: the link says which line has to be on it.
+            Some(line) => format!("{file}?line={line}#L{line}"),
             None => file,
         }
     }
