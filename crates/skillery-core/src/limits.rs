@@ -95,7 +95,7 @@ pub struct Limits {
     pub comments_per_minute: u32,
     /// Times that one comment on a skill may be changed.
     pub comment_edits: usize,
-    /// Answers to one comment on a skill.
+    /// Answers to one comment on a skill, those among them that were taken back.
     pub comment_answers: usize,
     /// A yank's or quarantine's reason.
     pub reason_length: usize,

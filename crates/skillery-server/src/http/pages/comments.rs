@@ -209,7 +209,7 @@ async fn render(
         open: &open,
         texts: &texts,
         asked: &asked,
-        room: said::ROOM,
+        room: said::ROOM.saturating_sub(tried.weight()),
     };
     let parent = thread.as_ref().map_or_else(String::new, |thread| thread.id.clone());
     let given = found.comments.len();

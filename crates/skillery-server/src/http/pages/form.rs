@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use skillery_core::{Digest, Problem, ProblemCode};
 
-use super::session;
+use super::{said, session, show};
 use crate::access::Caller;
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -30,7 +30,8 @@ impl Form {
     /// Reads a form of somebody who is signed in, if it came from a page of this registry: a browser says where it came from,
     /// and the form has a word that pages elsewhere cannot know.
     ///
-    /// Who is not signed in any more, or is anew, gets what was sent back, to send it again: see [`Unsent`].
+    /// Who is not signed in any more, or is anew, gets what was sent back, to send it again, where a page has room for it: see
+    /// [`Unsent`].
     pub async fn read(call: Call) -> Result<Self> {
         let form = Self::parsed(call).await?;
         let code = match (form.caller.identity().is_some(), form.is_of_session()) {
@@ -38,8 +39,12 @@ impl Form {
             (true, false) => ProblemCode::Forbidden,
             (true, true) => return Ok(form),
         };
-        let unsent = Unsent(form.fields().cloned().collect());
-        Err(Failure::caused(code, if code == ProblemCode::Forbidden { STRANGE } else { "" }, unsent))
+        let detail = if code == ProblemCode::Forbidden { STRANGE } else { "" };
+        // Anybody may send anything here, and is given back no more than people type.
+        if form.is_heavy() {
+            return Err(Failure::new(code, detail));
+        }
+        Err(Failure::caused(code, detail, Unsent(form.fields().cloned().collect())))
     }
 
     /// The same of anybody.
@@ -105,11 +110,27 @@ impl Form {
         self.fields.iter().filter(|(name, _)| name != "csrf")
     }
 
+    /// Whether a page with all of it would be no light one any more.
+    pub fn is_heavy(&self) -> bool {
+        self.weight() > said::ROOM
+    }
+
+    /// Bytes of HTML that everything takes that was filled in, at most nearly.
+    pub fn weight(&self) -> usize {
+        let weights = self.fields().map(|(name, value)| AROUND + show::weight(name) + show::weight(value));
+        weights.sum()
+    }
+
     /// Where to go afterwards: a page of this registry, or this one.
     pub fn next(&self, otherwise: &str) -> String {
         local(&self.text("next")).map_or_else(|| otherwise.to_owned(), str::to_owned)
     }
 }
+
+/// Bytes of HTML around a field.
+const AROUND: usize = 45;
+/// Bytes of a path that is gone to, at most.
+const MOST_PATH: usize = 4_096;
 
 /// A form whose action the page does not know.
 pub fn unknown() -> Failure {
@@ -118,7 +139,8 @@ pub fn unknown() -> Failure {
 
 /// A path on this registry. An address elsewhere, or what a browser could take for one, is none.
 pub fn local(path: &str) -> Option<&str> {
-    let is_plain = path.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'\\');
+    let is_plain =
+        path.len() <= MOST_PATH && path.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'\\');
     (path.starts_with('/') && !path.starts_with("//") && is_plain).then_some(path)
 }
 
@@ -178,6 +200,7 @@ mod tests {
             "/a\r\nset-cookie: x",
             "a",
             "/\t/e",
+            &format!("/{}", "a".repeat(4_096)),
         ] {
             assert_eq!(local(bad), None, "{bad:?}");
         }

@@ -180,12 +180,18 @@ struct ProblemPage {
 struct AgainPage {
     frame: Frame,
     fields: Vec<(String, String)>,
+    /// Whether it was sent from such a page already, before which one has signed in.
+    is_again: bool,
 }
+
+/// The field that a page sends which one was shown before signing in.
+const AGAIN: &str = "again";
 
 fn again(frame: Frame, status: StatusCode, fields: &[(String, String)]) -> Result<Response> {
     let title = if frame.viewer.is_none() { "Sign in, then send it again" } else { "Send it again" };
-    let mut response =
-        with_status(status, &AgainPage { frame: frame.titled(title), fields: fields.to_vec() })?;
+    let (again, fields): (Vec<_>, Vec<_>) = fields.iter().cloned().partition(|(name, _)| name == AGAIN);
+    let template = AgainPage { frame: frame.titled(title), fields, is_again: !again.is_empty() };
+    let mut response = with_status(status, &template)?;
     // There may be secrets among it.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -178,7 +178,7 @@ async fn render(
         _ if open.form == "answer" && fitting.may_answer => answer.as_str(),
         _ => "",
     };
-    fitting.room = fitting.room.saturating_sub(show::weight(typed));
+    fitting.room = fitting.room.saturating_sub(show::weight(typed).max(tried.weight()));
     let given = ratings.reviews.len();
     let (reviews, taken) = fitting.all(asked, std::mem::take(&mut ratings.reviews));
     ratings.reviews = reviews;

@@ -12,7 +12,8 @@ use crate::http::call::Call;
 use crate::talk::check_may_show;
 use crate::text::invalid;
 
-/// Bytes of HTML for what people say on a page: so many that it stays light with all that is around it.
+/// Bytes of HTML for what people say on a page, or for what one has filled in oneself and is given back: so many that it stays light
+/// with all that is around it.
 pub const ROOM: usize = 53_000;
 /// Characters that are shown of a text for which there is no more room.
 pub const BEGINNING: usize = 300;

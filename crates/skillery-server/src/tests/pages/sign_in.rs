@@ -343,6 +343,8 @@ async fn what_was_typed_outlives_the_session() {
         "action=\"/acme/tool/comments\"",
         "name=\"text\" value=\"It works &#38; &#60;well&#62;\"",
         "href=\"/login?next=%2Facme%2Ftool%2Fcomments\" target=\"_blank\"",
+        "You are asked once more then",
+        "<button name=\"again\" value=\"yes\">Send it again</button>",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
@@ -353,6 +355,15 @@ async fn what_was_typed_outlives_the_session() {
     let page = text(&answer);
     assert_eq!(answer.status, 403);
     assert!(page.contains("<h1>Send it again</h1>") && page.contains("value=\"It works"), "{page}");
+    assert!(page.contains("You have signed in anew since the page was opened"), "{page}");
+    // Nor can the page know who it is that shows what was kept: it says so, and asks once more.
+    let [action, words, _] = said("");
+    let kept = [action, words, ("csrf", String::new()), ("again", "yes".to_owned())];
+    let answer = send(&mut browser, "same-origin", path, &kept).await;
+    let page = text(&answer);
+    assert_eq!(answer.status, 403);
+    assert!(page.contains("You are signed in now, as anna.") && page.contains("value=\"It works"), "{page}");
+    assert!(page.contains(">Send it</button>") && !page.contains("name=\"again\""), "{page}");
     let (_, form) = page.split_once("action=\"/acme/tool/comments\"").unwrap();
     let csrf = form.split_once("name=\"csrf\" value=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
     assert_eq!(send(&mut browser, "same-origin", path, &said(&csrf)).await.status, 303);
@@ -366,6 +377,28 @@ async fn what_was_typed_outlives_the_session() {
     let answer = send(&mut browser, "same-origin", path, &said(&old)).await;
     assert!(answer.status == 401 && text(&answer).contains("Sign in, then send it again"));
     assert_eq!(send(&mut browser, "cross-site", path, &said(&old)).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_given_back_than_people_type() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let mut browser = Browser::new(&app);
+    for (length, is_kept) in [(10_000, true), (11_000, false), (300_000, false)] {
+        let typed = "\"".repeat(length);
+        let fields = [("action", "say"), ("text", typed.as_str())];
+        let answer = browser.post_from("same-origin", "/acme/tool/comments", &fields).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, 401);
+        assert!(answer.body.len() + super::ASSETS <= 100_000, "{length}: {}", answer.body.len());
+        assert_eq!(page.contains("Sign in, then send it again"), is_kept, "{length}");
+        assert_eq!(page.contains(&format!("value=\"{}\"", "&#34;".repeat(length))), is_kept, "{length}");
+        assert!(page.contains("href=\"/login?next=%2Facme%2Ftool%2Fcomments\""), "{length}");
+    }
+    // Nor is an address that no browser would ask for.
+    let next = format!("/{}", "\"".repeat(5_000));
+    let answer = browser.post_from("same-origin", "/login", &[("token", "x"), ("next", &next)]).await;
+    assert!(answer.status == 422 && answer.body.len() < 20_000, "{}", answer.body.len());
 }
 
 async fn send(

@@ -4,8 +4,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::super::folders::{asked, file};
-use super::super::{ADMIN, TestApp, skill};
-use super::Browser;
+use super::super::{ADMIN, Answer, SCOPES, TestApp, skill};
+use super::{ASSETS, Browser, text};
 
 /// Takes five bytes for each character as HTML.
 fn dear(length: usize) -> String {
@@ -108,6 +108,18 @@ async fn many_reasons_and_many_entries_are_light() {
     }
 }
 
+/// What a form was refused with: a page that is as light as all others.
+#[track_caller]
+fn refused(answer: &Answer) -> String {
+    let weight = answer.body.len() + ASSETS;
+    assert!(weight <= 100_000, "{weight} bytes");
+    assert_eq!(answer.status, 422, "{}", text(answer));
+    text(answer)
+}
+
+/// What an `"` is in a page.
+const QUOTE: &str = "&#34;";
+
 const API: &str = "/api/v1/skills/acme/tool";
 
 async fn quiet() -> TestApp {
@@ -156,6 +168,16 @@ async fn long_comments_are_light_and_whole_where_they_are_asked_for() {
     assert!(page.contains(&texts[2]), "{}", page.len());
     let form = browser.page(&format!("{PAGE}?thread={0}&at={0}&form=edit", threads[0])).await;
     assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
+    // What was typed and refused comes before what others say; what no field takes is not given back.
+    for (length, is_kept) in [(10_001, true), (20_000, false)] {
+        let typed = "\"".repeat(length);
+        for (action, at) in [("say", ""), ("reply", threads[0].as_str()), ("edit", threads[2].as_str())] {
+            let fields = [("action", action), ("comment", at), ("text", typed.as_str())];
+            let page = refused(&browser.post(PAGE, &fields).await);
+            let kept = page.contains(&format!(">\n{}</textarea>", QUOTE.repeat(length)));
+            assert_eq!(kept, is_kept, "{action} {length}: {}", page.len());
+        }
+    }
     // What it said is told as far as there is room.
     let comment = &threads[1];
     for number in 0..5 {
@@ -238,6 +260,16 @@ async fn long_reviews_and_answers_are_light_and_whole_where_they_are_asked_for()
     assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
     let form = browser.page(PAGE).await;
     assert!(form.contains(&format!(">\n{}</textarea>", AND.repeat(10_000))), "{}", form.len());
+    for (length, is_kept) in [(10_001, true), (20_000, false)] {
+        let typed = "\"".repeat(length);
+        let rate = [("action", "rate"), ("rating", "1"), ("review", &*typed)];
+        let answer = [("action", "answer"), ("user", "user1"), ("text", &*typed)];
+        for fields in [rate, answer] {
+            let page = refused(&browser.post(PAGE, &fields).await);
+            let kept = page.contains(&format!(">\n{}</textarea>", QUOTE.repeat(length)));
+            assert_eq!(kept, is_kept, "{fields:?}: {}", page.len());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

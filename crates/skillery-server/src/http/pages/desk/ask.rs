@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, page};
 use crate::failure::Result;
 
@@ -32,6 +32,10 @@ pub fn ask(
     button: &'static str,
     back: &str,
 ) -> Result<Response> {
+    if form.is_heavy() {
+        // No page has such a form.
+        return Err(form::unknown());
+    }
     let fields = form.fields().filter(|(name, _)| name != "confirm").cloned().collect();
     let (text, back) = (text.to_owned(), back.to_owned());
     page(&AskPage { frame: frame.titled(question.clone()), question, text, button, fields, back })

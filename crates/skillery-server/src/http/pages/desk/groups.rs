@@ -166,7 +166,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
     match outcome {
         Ok(word) => Ok(see_other(&notice::with(&path, word))),
         Err(failure) if failure.code() == ProblemCode::UserNotFound => {
-            let shown = Tried::of(&form, failure, "users");
+            let shown = Tried::of(&form, failure, "users")?;
             render(app, caller, frame, namespace, &name, shown).await
         }
         Err(failure) => {

@@ -12,6 +12,7 @@ pub struct Tried {
     fields: Vec<(String, String)>,
     field: String,
     why: String,
+    weight: usize,
 }
 
 /// Whether a failure is about what was typed, so that typing something else may help.
@@ -25,16 +26,20 @@ fn is_about_fields(failure: &Failure) -> bool {
 
 impl Tried {
     /// A form that was refused, with the status of the answer. The text stands beside the field that the failure names, else
-    /// beside `otherwise`. What has nothing to do with what was typed stays a failure.
+    /// beside `otherwise`. What has nothing to do with what was typed stays a failure, and so does a form that a page has no
+    /// room for.
     pub fn new(form: &Form, failure: Failure, otherwise: &str) -> Result<(Self, StatusCode)> {
         if !is_about_fields(&failure) {
             return Err(failure);
         }
-        Ok(Self::of(form, failure, otherwise))
+        Self::of(form, failure, otherwise)
     }
 
     /// The same, whatever the failure is about.
-    pub fn of(form: &Form, failure: Failure, otherwise: &str) -> (Self, StatusCode) {
+    pub fn of(form: &Form, failure: Failure, otherwise: &str) -> Result<(Self, StatusCode)> {
+        if form.is_heavy() {
+            return Err(failure);
+        }
         let problem = &failure.problem;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let fields: Vec<_> = form.fields().cloned().collect();
@@ -42,7 +47,13 @@ impl Tried {
         let named = named.filter(|named| fields.iter().any(|(name, _)| name == named));
         let why = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
         let why = format!("{}.", why.trim_end_matches('.'));
-        (Self { field: named.unwrap_or(otherwise).to_owned(), why, fields }, status)
+        let field = named.unwrap_or(otherwise).to_owned();
+        Ok((Self { field, why, fields, weight: form.weight() }, status))
+    }
+
+    /// Bytes of HTML that what was typed takes on the page, at most nearly; 0 where nothing was.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// What was sent in a field, of whichever form.

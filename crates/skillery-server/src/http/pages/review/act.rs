@@ -60,7 +60,7 @@ async fn again(
     if !is_told {
         return Err(failure);
     }
-    let refused: (Tried, StatusCode) = Tried::of(form, failure, "comment");
+    let refused: (Tried, StatusCode) = Tried::of(form, failure, "comment")?;
     let is_of_thread = matches!(&*form.text("action"), "answer" | "edit" | "hide" | "resolve" | "reopen");
     if let Some(thread) = form.filled("thread").filter(|_| is_of_thread) {
         let which_thread = thread::Which { thread, after: 0 };

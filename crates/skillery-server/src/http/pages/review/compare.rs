@@ -12,7 +12,7 @@ use super::super::show;
 use super::super::skill::Header;
 use super::asked::Asked;
 use super::changes::Changes;
-use super::lines::{FileView, Files, Room, Row, Shown, laid_out};
+use super::lines::{FileView, Files, Row, Shown, Space, laid_out};
 use super::may_review;
 use super::talking::Talking;
 use crate::access::Caller;
@@ -26,7 +26,7 @@ use crate::skill;
 /// What changed from one version to another.
 pub const DIFF: &str = "/{id}/versions/{version}/diff";
 
-const ROOM: Room = Room { rows: 34_000, colours: 14_000 };
+const ROOM: Space = Space { rows: 34_000, colours: 14_000 };
 
 /// A diff as it is shown on a page.
 pub struct Shows {
@@ -60,7 +60,7 @@ impl Shows {
         id: &SkillId,
         version: &Version,
         asked: &Asked,
-        room: Room,
+        room: Space,
     ) -> Result<Self> {
         let diff = review::diff(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
         let from = diff.from.as_ref().map(|end| end.version.clone());

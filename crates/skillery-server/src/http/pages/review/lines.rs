@@ -19,7 +19,7 @@ const BEFORE: usize = 8;
 
 /// How much a page has room for.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct Space {
     /// Bytes of rows and heads of files.
     pub rows: usize,
     /// Bytes that may be added to tell kinds of words.
@@ -28,7 +28,7 @@ pub struct Room {
 
 /// What is left of it while a page is laid out.
 struct Left {
-    room: Room,
+    room: Space,
     /// Until when kinds of words are told.
     deadline: Instant,
 }
@@ -187,7 +187,7 @@ impl Files {
 }
 
 /// Lays the files of a diff out on a page.
-pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Room) -> Files {
+pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Space) -> Files {
     let mut files = std::mem::take(&mut diff.files);
     let mut left = Left { room, deadline: highlight::deadline() };
     if let Some(path) = &asked.file {
@@ -421,7 +421,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_named_and_has_pages_of_its_own() {
-        let room = Room { rows: 20_000, colours: 0 };
+        let room = Space { rows: 20_000, colours: 0 };
         let mut many = diff((0..40).map(|number| file(&format!("{number:02}.txt"), 50)).collect());
         let first = laid_out(&mut many, &Asked::default(), room);
         assert!(first.files.iter().any(|file| file.shown == Shown::Rows));
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_asked_for_is_on_the_page_and_nothing_in_it_is_html() {
-        let room = Room { rows: 10_000, colours: 10_000 };
+        let room = Space { rows: 10_000, colours: 10_000 };
         let at = At { side: DiffSide::New, line: 400, path: "a.py".to_owned() };
         let asked = Asked { file: Some("a.py".to_owned()), at: Some(at), ..Asked::default() };
         let page = laid_out(&mut diff(vec![file("a.py", 500)]), &asked, room);

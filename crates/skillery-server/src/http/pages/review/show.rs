@@ -15,7 +15,7 @@ use super::super::skill::Header;
 use super::asked::Asked;
 use super::compare::Shows;
 use super::findings::{Counts, counts};
-use super::lines::{FileView, Room, Row, Shown};
+use super::lines::{FileView, Row, Shown, Space};
 use super::standing::{Stage, Step, history, stages};
 use super::talking::{Stands, Talk, Talking, Viewer, is_of_file, stands_on};
 use super::{may_review, standing, thread};
@@ -33,7 +33,7 @@ use crate::skill;
 /// What a version needs, and deciding about it.
 pub const REVIEW: &str = "/{id}/versions/{version}/review";
 
-const ROOM: Room = Room { rows: 20_000, colours: 8_000 };
+const ROOM: Space = Space { rows: 20_000, colours: 8_000 };
 /// Bytes of what is said beside lines.
 const SAID: usize = 20_000;
 /// What a thread has around what is said in it.
@@ -215,7 +215,15 @@ pub async fn render(
     let id = header.id.clone();
     let standing = api::standing(app, caller, &id, version).await?;
     let path = format!("/{id}/versions/{version}/review");
-    let shows = match Shows::of(app, caller, &id, version, &asked, ROOM).await {
+    // What was typed and refused comes first.
+    let mut typed = tried.weight();
+    let mut left = |room: usize| {
+        let taken = room.min(typed);
+        typed -= taken;
+        room - taken
+    };
+    let (space, said) = (Space { rows: left(ROOM.rows), colours: left(ROOM.colours) }, left(SAID));
+    let shows = match Shows::of(app, caller, &id, version, &asked, space).await {
         Ok(shows) => Some(shows),
         // What is handed out to nobody has no files to look at.
         Err(failure)
@@ -232,7 +240,7 @@ pub async fn render(
     };
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
     let places = comments::places(app, caller, &id, version).await?;
-    let talks = talks(app, &viewer, &places, shows.as_ref()).await?;
+    let talks = talks(app, &viewer, &places, shows.as_ref(), said).await?;
     let known: Vec<&str> = talks.iter().map(|talk| talk.id.as_str()).collect();
     let total = places.len();
     let open = places.iter().filter(|place| !place.is_resolved).count();
@@ -284,6 +292,7 @@ async fn talks(
     viewer: &Viewer,
     places: &[ThreadPlace],
     shows: Option<&Shows>,
+    mut room: usize,
 ) -> Result<Vec<Talk>> {
     let from = shows.and_then(|shows| shows.from.as_ref());
     let is_shown = |place: &&ThreadPlace| {
@@ -301,7 +310,6 @@ async fn talks(
     let mut wanted: Vec<&ThreadPlace> = places.iter().filter(is_shown).collect();
     wanted.sort_by_key(|place| place.is_resolved);
     let ids: Vec<String> = wanted.iter().take(READ).map(|place| place.id.clone()).collect();
-    let mut room = SAID;
     let mut talks = Vec::new();
     for thread in comments::these(app, &ids).await? {
         // The list of all threads leads to those that have no room here.

@@ -106,7 +106,7 @@ pub async fn show(
     let place = places.iter().find(|place| place.id == which.thread).ok_or_else(not_found)?;
     let thread = comments::these(app, std::slice::from_ref(&place.id)).await?.pop().ok_or_else(not_found)?;
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
-    let mut room = SAID;
+    let mut room = SAID.saturating_sub(tried.weight());
     let talk = Talk::of(thread, &viewer, &mut room, which.after, true);
     let path = format!("/{id}/versions/{version}/review");
     let here = format!("{path}?thread={}", place.id);

@@ -239,12 +239,16 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
             Ok(_) => Ok(see_other(&notice::with(&path, "removed"))),
             Err(failure) if failure.code() == ProblemCode::StatusConflict => {
                 // What is there now is looked at before it is removed.
-                let (tried, status) = Tried::of(&form, failure, "action");
+                let (tried, status) = Tried::of(&form, failure, "action")?;
                 let shown = Shown { tried, status, ..Shown::default() };
                 render(app, caller, frame, namespace, shown).await
             }
             Err(failure) => Err(failure),
         };
+    }
+    if form.is_heavy() {
+        // No page has such a form.
+        return Err(form::unknown());
     }
     let mut typed = Typed::sent(&form);
     if action == "begin" {
@@ -256,7 +260,10 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
             "look" => typed.policy().and_then(|policy| api::check(&policy)).err(),
             _ => None,
         };
-        let tried = wrong.map_or_else(Tried::default, |failure| Tried::of(&form, failure, "action").0);
+        let tried = match wrong {
+            Some(failure) => Tried::of(&form, failure, "action")?.0,
+            None => Tried::default(),
+        };
         let shown = Shown { typed: Some((typed, seen)), tried, ..Shown::default() };
         return render(app, caller, frame, namespace, shown).await;
     }
