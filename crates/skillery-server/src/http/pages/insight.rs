@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{
     AdoptionResponse, DependentsResponse, HealthResponse, InstallsResponse, ProgramInstalls, USUAL_DAYS,
-    Unit, VersionInstalls, Withdrawn,
+    Unit, VersionAdoption, VersionInstalls, Withdrawn,
 };
 use skillery_core::{Program, SkillId, Version};
 
@@ -26,6 +26,13 @@ pub const USAGE: &str = "/{id}/usage";
 
 /// Skills that a change reaches, on the page; the page of dependencies has all of them.
 const REACHED: usize = 14;
+
+/// Versions in use on the page, and such as were taken back; programs are told all of them.
+const IN_USE: usize = 30;
+const WITHDRAWN: usize = 20;
+/// Characters of why one was, and of the names of who has it.
+const REASON: usize = 120;
+const NAMES: usize = 600;
 
 /// A way to put days together, and how many are shown so.
 pub struct Choice {
@@ -120,6 +127,16 @@ impl Usage {
         self.tells_all.then(|| self.address(self.choice.by, version, Some(row.program)))
     }
 
+    /// The versions that were installed most, as many as the page has room for.
+    pub fn versions(&self) -> &[VersionInstalls] {
+        first(&self.installs.versions, IN_USE)
+    }
+
+    /// How many of them are shown, where there are more.
+    pub fn most(&self) -> Option<usize> {
+        (self.installs.versions.len() > IN_USE).then_some(IN_USE)
+    }
+
     /// What alone is shown, in words; nothing where all is.
     pub fn only(&self) -> Option<String> {
         let InstallsResponse { version, program, .. } = &self.installs;
@@ -168,6 +185,29 @@ struct InsightPage {
 }
 
 impl InsightPage {
+    /// As many versions in use as the page has room for, the highest first.
+    fn in_use(&self) -> &[VersionAdoption] {
+        first(&self.adoption.versions, IN_USE)
+    }
+
+    /// The same of those that were taken back.
+    fn withdrawn(&self) -> &[Withdrawn] {
+        first(&self.adoption.withdrawn, WITHDRAWN)
+    }
+
+    /// Whether there are more of one of them.
+    fn is_cut(&self) -> bool {
+        self.adoption.versions.len() > IN_USE || self.adoption.withdrawn.len() > WITHDRAWN
+    }
+
+    fn why(&self, reason: &str) -> String {
+        show::clipped(reason, REASON)
+    }
+
+    fn names(&self, users: &[String]) -> String {
+        show::clipped(&users.join(", "), NAMES)
+    }
+
     /// Whether more have it than are named.
     fn has_more(&self, row: &Withdrawn) -> bool {
         let named = row.users.as_ref().map_or(0, Vec::len) as u64;
@@ -179,6 +219,10 @@ impl InsightPage {
         let all = self.adoption.installs.max(1);
         (*installs.borrow() as f64 / all as f64 * 100.0).round() as u64
     }
+}
+
+fn first<T>(rows: &[T], most: usize) -> &[T] {
+    &rows[..rows.len().min(most)]
 }
 
 /// The page.

@@ -108,6 +108,26 @@ async fn many_reasons_and_many_entries_are_light() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_versions_that_were_taken_back_for_long_reasons_are_light() {
+    let app = TestApp::new().await;
+    let installed: Vec<String> = (0..45).map(|number| format!("1.0.{number}")).collect();
+    for (number, version) in installed.iter().enumerate() {
+        app.publish("acme/tool", version).await;
+        let token = app.user(&format!("{number}-{}", "n".repeat(50)), &["read"]).await;
+        app.install(&token, "acme/tool", version).await;
+        let path = format!("/api/v1/skills/acme/tool/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": dear(1_000) })).await.is(200);
+    }
+    app.settle().await;
+    let told = app.get_as(ADMIN, "/api/v1/skills/acme/tool/usage/adoption").await.is(200);
+    assert_eq!(told["withdrawn"].as_array().unwrap().len(), 45);
+    let page = Browser::signed_in(&app, ADMIN).await.page("/acme/tool/usage").await;
+    assert_eq!(page.matches("<td data-name=\"Why\" class=\"break\">&#60;").count(), 20, "{page}");
+    assert!(page.contains("&#60;…</td>") && page.contains("The 30 that were installed most."), "{page}");
+    assert!(page.contains("<code>skillery usage acme/tool</code>") && page.contains("nnn</td>"), "{page}");
+}
+
 /// What a form was refused with: a page that is as light as all others.
 #[track_caller]
 fn refused(answer: &Answer) -> String {
