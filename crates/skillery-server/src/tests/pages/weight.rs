@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::super::folders::{asked, file};
-use super::super::{ADMIN, Answer, SCOPES, TestApp, skill};
+use super::super::{ADMIN, Answer, TestApp, skill};
 use super::{ASSETS, Browser, text};
 
 /// Takes five bytes for each character as HTML.
@@ -72,6 +72,73 @@ async fn long_instructions_are_shown_as_far_as_there_is_room() {
     }
     let page = Browser::new(&app).page("/acme/sections").await;
     assert!(page.contains("The beginning.") && page.contains("Part 9<") && !page.contains("The end."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_findings_in_files_with_long_names_are_light() {
+    const PAGE: &str = "/acme/tool/versions/1.0.0/findings";
+    let app = TestApp::new().await;
+    let links: String = (0..60).map(|number| format!("[x]({}{number})\n", "&".repeat(150))).collect();
+    let head = "---\nname: tool\ndescription: Does much. Use it for that.\n---\n";
+    let mut files = vec![file("SKILL.md", format!("{head}{links}"))];
+    let name = |number: usize| format!("scripts/{number}{}.sh", "&".repeat(150));
+    files.extend((0..60).map(|number| file(&name(number), "#!/bin/sh\n")));
+    app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), files).await.is(201);
+    let mut browser = Browser::new(&app);
+    let (mut place, mut seen) = (Some(format!("{PAGE}?limit=200")), 0);
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        seen += page.matches("<li class=\"break\">").count();
+        place = next(&page);
+    }
+    let told = app.get(&format!("/api/v1/skills{PAGE}")).await.is(200);
+    assert_eq!(seen, told["findings"].as_array().unwrap().len());
+    assert!(seen > 100, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn much_that_waits_and_much_that_is_said_about_it_are_light() {
+    const WAITS: &str = "/account/approvals?show=all&limit=200";
+    const REVIEW: &str = "/acme/tool/versions/1.0.29/review";
+    let app = TestApp::new().await;
+    let [author, rita] = app.staff([("author", "publisher"), ("rita", "reviewer")]).await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 2 })).await.is(200);
+    for number in 0..30 {
+        let mut body = skill("acme/tool", &format!("1.0.{number}"));
+        body["description"] = json!(dear(4_096));
+        app.post("/api/v1/skills", &author, body).await.is(202);
+    }
+    let version = format!("{API}/versions/1.0.29");
+    app.put(&format!("{version}/changelog"), &author, json!({ "changelog": dear(4_096) })).await.is(200);
+    let say = async |body: Value| {
+        app.post(&format!("{version}/approvals/comments"), &rita, body).await.is(201)["id"].clone()
+    };
+    let thread = say(json!({ "text": dear(4_096) })).await;
+    for _ in 0..9 {
+        say(json!({ "text": dear(4_096) })).await;
+        say(json!({ "text": dear(4_096), "thread": thread })).await;
+    }
+    let thread = format!("{REVIEW}?thread={}", thread.as_str().unwrap());
+    let typed = "\"".repeat(4_097);
+    for (token, tells) in [(&author, true), (&rita, false)] {
+        let mut browser = Browser::signed_in(&app, token).await;
+        for path in [WAITS, REVIEW, &thread, "/acme/tool/versions/1.0.29/diff"] {
+            let page = browser.page(path).await;
+            assert_eq!(page.contains("Say otherwise what changed"), tells && path == REVIEW, "{path}");
+        }
+    }
+    let mut browser = Browser::signed_in(&app, &author).await;
+    let answer = [("action", "answer"), ("thread", thread.split_once('=').unwrap().1), ("text", &*typed)];
+    let page = refused(&browser.post(&thread, &answer).await);
+    assert!(page.contains(&format!(">\n{}</textarea>", QUOTE.repeat(4_097))), "{}", page.len());
+    let mut browser = Browser::signed_in(&app, &rita).await;
+    let page = browser.page(WAITS).await;
+    assert_eq!(page.matches("<li class=\"result\">").count(), 25, "{page}");
+    let page = browser.page(&next(&page).unwrap()).await;
+    assert_eq!(page.matches("<li class=\"result\">").count(), 5, "{page}");
+    let say = [("action", "say"), ("text", &*typed)];
+    let page = refused(&browser.post(REVIEW, &say).await);
+    assert_eq!(page.matches(&QUOTE.repeat(4_097)).count(), 1, "{}", page.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,10 +75,14 @@ impl ApprovalsPage {
     }
 }
 
+/// Rows of a page: what a version is said to do may be long.
+const ROWS: usize = 25;
+
 /// One of the lists.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let (app, caller) = (&call.app, &call.caller);
-    let rows = call.page()?;
+    let mut rows = call.page()?;
+    rows.limit = rows.limit.clamp(1, ROWS);
     let wanted = call.parameter("show").unwrap_or_else(|| "needs-me".to_owned());
     let shown = LISTS.iter().find(|(list, _)| *list == wanted).map(|(list, _)| *list);
     let shown = shown.ok_or_else(|| invalid_parameter("show", "there is no such list"))?;

@@ -11,6 +11,8 @@ const VALUES: usize = 20;
 const VALUE: usize = 400;
 /// Bytes of all that is asked to be allowed, which an author chooses.
 const ALLOWED: usize = 25_000;
+/// Findings that are shown beside what changed.
+const FINDINGS: usize = 8;
 /// What a row and a value of it have around their texts.
 const ROW: usize = 180;
 const AROUND: usize = 32;
@@ -107,6 +109,24 @@ impl Changes {
             dependencies: Few::of(dependencies, ROWS),
             findings: Few::of(findings, ROWS),
         }
+    }
+
+    /// Bytes of HTML that it takes, at most nearly.
+    pub fn weight(&self) -> usize {
+        let texts = |texts: &[String]| texts.iter().map(|text| AROUND + weight(text)).sum::<usize>();
+        let text = |text: &Option<String>| text.as_deref().map_or(0, weight);
+        let permissions = self
+            .permissions
+            .shown
+            .iter()
+            .map(|row| ROW + weight(&row.path) + texts(&row.added.shown) + texts(&row.removed.shown));
+        let fields = self.fields.shown.iter().map(|row| AROUND + text(&row.before) + text(&row.after));
+        let findings = self.findings.shown.iter().take(FINDINGS);
+        let findings = findings.map(|row| ROW + weight(&row.message) + weight(&row.path));
+        permissions.sum::<usize>()
+            + fields.sum::<usize>()
+            + findings.sum::<usize>()
+            + self.dependencies.shown.len() * ROW
     }
 
     /// Whether there is nothing to say.

@@ -74,7 +74,11 @@ impl Shows {
         turn.work(move || {
             let mut diff: DiffResponse = diff;
             let (changed, hidden) = (diff.files.len(), diff.files.iter().map(|file| file.hidden).sum());
-            let files = laid_out(&mut diff, &asked, room);
+            // What is said of both versions stands above the files, which have the room that it leaves.
+            let listed = std::mem::take(&mut diff.files);
+            let changes = Changes::of(diff.clone());
+            diff.files = listed;
+            let files = laid_out(&mut diff, &asked, room.without(changes.weight()));
             Ok(Self {
                 files,
                 from,
@@ -85,7 +89,7 @@ impl Shows {
                 hidden,
                 truncated: diff.truncated,
                 patch,
-                changes: Changes::of(diff),
+                changes,
             })
         })
         .await

@@ -109,8 +109,8 @@ impl FindingsPage {
     }
 }
 
-/// Rows of a page: a message may be long.
-const ROWS: usize = 50;
+/// Rows of a page: a message may be long, and so may the name of a file.
+const ROWS: usize = 25;
 
 /// What is found in a version, the worst first.
 pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) -> Result<Response> {

@@ -26,6 +26,14 @@ pub struct Space {
     pub colours: usize,
 }
 
+impl Space {
+    /// What is left of it where so many bytes are something else: rows lose their colours last.
+    pub fn without(self, bytes: usize) -> Self {
+        let beyond = bytes.saturating_sub(self.rows);
+        Self { rows: self.rows.saturating_sub(bytes), colours: self.colours.saturating_sub(beyond) }
+    }
+}
+
 /// What is left of it while a page is laid out.
 struct Left {
     room: Space,

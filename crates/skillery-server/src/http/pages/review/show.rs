@@ -215,14 +215,12 @@ pub async fn render(
     let id = header.id.clone();
     let standing = api::standing(app, caller, &id, version).await?;
     let path = format!("/{id}/versions/{version}/review");
-    // What was typed and refused comes first.
-    let mut typed = tried.weight();
-    let mut left = |room: usize| {
-        let taken = room.min(typed);
-        typed -= taken;
-        room - taken
-    };
-    let (space, said) = (Space { rows: left(ROOM.rows), colours: left(ROOM.colours) }, left(SAID));
+    let may = may(app, caller, &standing, &detail).await?;
+    // What was typed and refused comes first, and what is said to whoever decides. The publisher has it in a form as well.
+    let told = detail.summary.changelog.as_deref().map_or(0, show::weight);
+    let forced = standing.forced.as_ref().map_or(0, |forced| show::weight(&forced.reason));
+    let before = tried.weight() + forced + if may.tell { 2 * told } else { told };
+    let (space, beyond) = (ROOM.without(before), before.saturating_sub(ROOM.rows + ROOM.colours));
     let shows = match Shows::of(app, caller, &id, version, &asked, space).await {
         Ok(shows) => Some(shows),
         // What is handed out to nobody has no files to look at.
@@ -240,6 +238,7 @@ pub async fn render(
     };
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
     let places = comments::places(app, caller, &id, version).await?;
+    let said = SAID.saturating_sub(beyond);
     let talks = talks(app, &viewer, &places, shows.as_ref(), said).await?;
     let known: Vec<&str> = talks.iter().map(|talk| talk.id.as_str()).collect();
     let total = places.len();
@@ -247,7 +246,6 @@ pub async fn render(
     let rows = Page { limit: PLACES, offset };
     let threads = listed(&places, &known, &path, rows);
     let groups = groups::around(app.db.reader(), &id.namespace()).await?;
-    let may = may(app, caller, &standing, &detail).await?;
     let is_said = tried.is("say");
     let talking = Talking {
         here: asked.same(&path),
