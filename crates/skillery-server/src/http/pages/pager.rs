@@ -50,8 +50,9 @@ impl<'list> Pages<'list> {
         self.at("offset", rows.limit, previous, has_next.then_some(end))
     }
 
-    /// By what stands under this name in the address: a number to go on from, an entry to go on before. `previous` is left out of
-    /// lists that only go on, as nobody knows where the page before began.
+    /// By what stands under this name in the address: a number to go on from, an entry to go on before. Lists whose pages end
+    /// where there is enough on them go back by a whole page, as nobody knows where the one before began; lists that go on before
+    /// an entry have no way back.
     pub fn at<Place: ToString>(
         &self,
         name: &str,
