@@ -14,7 +14,7 @@ pub type Figures = [i64; 6];
 
 /// What users outside of an org did with what is of somebody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Tally {
     /// Users who installed something.
     pub consumers: Figures,
     /// Users who rated something.
@@ -61,7 +61,7 @@ fn counted() -> String {
 /// count, nor authors for themselves, nor users who are switched off.
 ///
 /// All boards are made of one look at each table, so that they are of one moment and fit together.
-pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<String, Standing>> {
+pub async fn tallies(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<String, Tally>> {
     let (Subject { name, join, own }, counted) = (subject(of), counted());
     let from = |table: &str| {
         format!(
@@ -71,7 +71,7 @@ pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<
         )
     };
     let open = "s.visibility = 'public'";
-    let mut found: HashMap<String, Standing> = HashMap::new();
+    let mut found: HashMap<String, Tally> = HashMap::new();
     // Each user counts once, by what they installed last of all that is open, and of all.
     let counts: Vec<String> = ["open_at", "last_at"]
         .iter()
@@ -114,8 +114,8 @@ pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<
         from("ratings")
     );
     for row in week_month(ratings).fetch_all(db.reader()).await? {
-        let standing = found.entry(row.try_get(0)?).or_default();
-        (standing.raters, standing.tenths) = (figures(&row, 1)?, figures(&row, 7)?);
+        let tally = found.entry(row.try_get(0)?).or_default();
+        (tally.raters, tally.tenths) = (figures(&row, 1)?, figures(&row, 7)?);
     }
     let most = format!(
         "SELECT {name}, MAX(CASE WHEN {open} THEN n.k END), MAX(n.k) FROM namespace_insight n \
@@ -128,8 +128,8 @@ pub async fn standings(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<
             let k: Option<i64> = row.try_get(column)?;
             Ok(k.map_or(0, |k| u32::try_from(k).unwrap_or(u32::MAX)))
         };
-        if let Some(standing) = found.get_mut(row.try_get::<&str, _>(0)?) {
-            standing.k = [k(1)?, k(2)?];
+        if let Some(tally) = found.get_mut(row.try_get::<&str, _>(0)?) {
+            tally.k = [k(1)?, k(2)?];
         }
     }
     Ok(found)

@@ -14,7 +14,7 @@ use super::withheld::one_within_another;
 use crate::access::Caller;
 use crate::app::App;
 use crate::counters::DAY_MICROS;
-use crate::db::boards::{self, Figures, Standing};
+use crate::db::boards::{self, Figures, Tally};
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
 
@@ -80,8 +80,8 @@ fn place_of(period: BoardPeriod) -> usize {
 async fn six(app: &App, of: BoardOf) -> Result<Six> {
     let since = [7, 28].map(|days| app.environment.now().micros() - days * DAY_MICROS);
     let mut six = Six::default();
-    for (name, standing) in boards::standings(&app.db, of, since).await? {
-        for (board, place) in six.iter_mut().zip(places(&name, &standing, app.settings.insight.k)) {
+    for (name, tally) in boards::tallies(&app.db, of, since).await? {
+        for (board, place) in six.iter_mut().zip(places(&name, &tally, app.settings.insight.k)) {
             board.extend(place);
         }
     }
@@ -90,18 +90,18 @@ async fn six(app: &App, of: BoardOf) -> Result<Six> {
 
 /// The places of somebody on all boards, where there is one. Where they are in several namespaces, the one that withholds
 /// most decides: a figure may be of that alone.
-fn places(name: &str, standing: &Standing, least: u32) -> [Option<BoardPlace>; 6] {
-    let k = standing.k.map(|k| k.max(least));
+fn places(name: &str, tally: &Tally, least: u32) -> [Option<BoardPlace>; 6] {
+    let k = tally.k.map(|k| k.max(least));
     let told =
         |figures: &Figures| one_within_another(figures.map(|figure| u64::try_from(figure).unwrap_or(0)), k);
-    let (consumers, raters) = (told(&standing.consumers), told(&standing.raters));
+    let (consumers, raters) = (told(&tally.consumers), told(&tally.raters));
     std::array::from_fn(|at| {
-        if standing.consumers[at] == 0 && standing.raters[at] == 0 {
+        if tally.consumers[at] == 0 && tally.raters[at] == 0 {
             return None;
         }
         let rating = raters[at]
             .filter(|raters| *raters > 0)
-            .map(|raters| (standing.tenths[at] as f64 / raters as f64).round() / 10.0);
+            .map(|raters| (tally.tenths[at] as f64 / raters as f64).round() / 10.0);
         Some(BoardPlace {
             rank: 0,
             name: name.to_owned(),
@@ -141,7 +141,7 @@ mod tests {
     fn one(name: &str, consumers: i64, raters: i64, tenths: i64, k: u32) -> BoardPlace {
         let all = |figure| [0, 0, figure, 0, 0, figure];
         let (consumers, raters, tenths) = (all(consumers), all(raters), all(tenths));
-        let [.., place] = places(name, &Standing { consumers, raters, tenths, k: [k; 2] }, 1);
+        let [.., place] = places(name, &Tally { consumers, raters, tenths, k: [k; 2] }, 1);
         place.unwrap()
     }
 

@@ -56,11 +56,11 @@ jobs! {
 /// Everything that runs beside requests, since this server has started. What has several parts goes well where all of them do: a
 /// part that is stuck turns seldom, and one that is well often.
 #[derive(Default)]
-pub struct Work(Mutex<BTreeMap<(Job, String), Standing>>);
+pub struct Work(Mutex<BTreeMap<(Job, String), Course>>);
 
 /// How one of them goes.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub struct Course {
     /// Turns that it has taken.
     pub turns: u64,
     /// When the last one ended.
@@ -83,36 +83,36 @@ impl Work {
     /// The same of a part of one.
     pub fn part_turned<T>(&self, job: Job, part: &str, now: Time, outcome: &Result<T>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = all.entry((job, part.to_owned())).or_default();
-        standing.turns += 1;
-        standing.last_at = Some(now);
-        standing.is_failing = outcome.is_err();
+        let course = all.entry((job, part.to_owned())).or_default();
+        course.turns += 1;
+        course.last_at = Some(now);
+        course.is_failing = outcome.is_err();
         if let Err(failure) = outcome {
             let (name, cause) = (job.name(), failure.source.as_ref());
             tracing::warn!(job = name, %failure, ?cause, "a job has failed; it tries again");
             let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-            standing.last_error = Some((now, format!("{failure}{cause}")));
+            course.last_error = Some((now, format!("{failure}{cause}")));
         }
     }
 
     /// How this one goes, with all its parts.
-    pub fn of(&self, job: Job) -> Standing {
+    pub fn of(&self, job: Job) -> Course {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut whole = Standing::default();
+        let mut whole = Course::default();
         // What fails now is told before what failed once.
         let mut told = (false, None);
-        for ((_, part), standing) in all.iter().filter(|((of, _), _)| *of == job) {
-            whole.turns += standing.turns;
-            whole.last_at = whole.last_at.max(standing.last_at);
-            whole.is_failing |= standing.is_failing;
-            if standing.is_failing && !part.is_empty() {
+        for ((_, part), course) in all.iter().filter(|((of, _), _)| *of == job) {
+            whole.turns += course.turns;
+            whole.last_at = whole.last_at.max(course.last_at);
+            whole.is_failing |= course.is_failing;
+            if course.is_failing && !part.is_empty() {
                 whole.failing.push(part.clone());
             }
-            if let Some((at, _)) = &standing.last_error
-                && (standing.is_failing, Some(*at)) > told
+            if let Some((at, _)) = &course.last_error
+                && (course.is_failing, Some(*at)) > told
             {
-                told = (standing.is_failing, Some(*at));
-                whole.last_error.clone_from(&standing.last_error);
+                told = (course.is_failing, Some(*at));
+                whole.last_error.clone_from(&course.last_error);
             }
         }
         whole

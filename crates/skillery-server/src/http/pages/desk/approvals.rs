@@ -9,7 +9,7 @@ use skillery_core::{Decision, Namespace};
 use super::super::frame::{Frame, page};
 use super::super::review::may_review;
 use super::super::show;
-use super::pager::Pager;
+use super::pager::{Pager, Pages};
 use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::approvals::{Filter, listed};
@@ -103,7 +103,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     page(&ApprovalsPage {
         frame: frame.titled("Approvals").part("account"),
         tab: "approvals",
-        pager: Pager::of(app, "/account/approvals", &query, rows, list.total),
+        pager: Pages::of(app, "/account/approvals", &query).at_most(ROWS).by_offset(rows, list.total),
         total: list.total,
         pending: list.pending,
         truncated: list.truncated,

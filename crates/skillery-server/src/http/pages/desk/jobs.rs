@@ -14,14 +14,14 @@ use crate::db::{audit, cosignatures, notifications};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::ops;
-use crate::jobs::{Job, Standing};
+use crate::jobs::{Course, Job};
 
 /// Dead mails that are shown, the newest.
 const DEAD: i64 = 20;
 
 struct Row {
     job: Job,
-    standing: Standing,
+    course: Course,
 }
 
 /// How far somebody is who follows the log.
@@ -78,7 +78,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         streams.push(Stream { name: stream.name.clone(), rows, oldest });
     }
     let sent = deliveries::counts(&app.db).await?;
-    let rows = Job::ALL.iter().map(|job| Row { job: *job, standing: app.work.of(*job) });
+    let rows = Job::ALL.iter().map(|job| Row { job: *job, course: app.work.of(*job) });
     page(&JobsPage {
         frame: frame.titled("Jobs").part("admin"),
         tab: "jobs",

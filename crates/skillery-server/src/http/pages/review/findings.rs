@@ -10,6 +10,7 @@ use skillery_core::{SkillId, Version};
 
 use super::super::desk::Pager;
 use super::super::frame::{Frame, page};
+use super::super::pager::Pages;
 use super::super::place;
 use super::super::show;
 use super::super::skill::Header;
@@ -138,7 +139,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         told,
         rules: LintRule::ALL.len(),
         files: shown.files.len(),
-        pager: Pager::of(app, &path, &[], rows, total as u64),
+        pager: Pages::of(app, &path, &[]).at_most(ROWS).by_offset(rows, total as u64),
     })
 }
 
