@@ -51,8 +51,7 @@ impl<'list> Pages<'list> {
     }
 
     /// By what stands under this name in the address: a number to go on from, an entry to go on before. Lists whose pages end
-    /// where there is enough on them go back by a whole page, as nobody knows where the one before began; lists that go on before
-    /// an entry have no way back.
+    /// where there is enough on them lead to the first page, as nobody knows where the one before began.
     pub fn at<Place: ToString>(
         &self,
         name: &str,
