@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::super::folders::{asked, file};
+use super::super::notify::Receiver;
 use super::super::{ADMIN, Answer, TestApp, skill};
 use super::{ASSETS, Browser, text};
 
@@ -193,6 +194,26 @@ async fn many_versions_that_were_taken_back_for_long_reasons_are_light() {
     assert_eq!(page.matches("<td data-name=\"Why\" class=\"break\">&#60;").count(), 20, "{page}");
     assert!(page.contains("&#60;…</td>") && page.contains("The 30 that were installed most."), "{page}");
     assert!(page.contains("<code>skillery usage acme/tool</code>") && page.contains("nnn</td>"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_answers_to_a_webhook_are_light() {
+    let receiver = Receiver::start().await;
+    receiver.answers(500, &dear(2_000));
+    let app = TestApp::with_hooks().await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    let asked = json!({ "url": receiver.url() });
+    let made = app.post("/api/v1/notifications/webhooks", &anna, asked).await;
+    let hook = made.is(201)["id"].as_str().unwrap().to_owned();
+    for _ in 0..50 {
+        let test = format!("/api/v1/notifications/webhooks/{hook}/test");
+        app.post(&test, &anna, json!({})).await.is(202);
+        app.send_due().await;
+        app.wait(7);
+    }
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    let page = browser.page(&format!("/account/webhooks/{hook}?limit=200")).await;
+    assert!(page.matches("answered 500").count() >= 50, "{page}");
 }
 
 /// What a form was refused with: a page that is as light as all others.
