@@ -47,7 +47,7 @@ pub async fn list(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
     get, path = "/api/v1/skills/{id}/versions/{version}/statement", tag = "keys",
     params(("id" = String, Path, description = "`org/name`"), ("version" = String, Path, description = "a semantic version")),
     responses(
-        (status = 200, description = "an in-toto statement as canonical JSON", body = String, content_type = "application/vnd.in-toto+json"),
+        (status = 200, description = "an in-toto statement as canonical JSON", body = Object, content_type = "application/vnd.in-toto+json"),
         (status = 404, description = "`not-signed`", body = Problem),
         (status = "default", description = "any other problem", body = Problem),
     ),
