@@ -255,11 +255,8 @@ pub async fn give_up_mail(tx: &mut Tx, ids: &[String], why: &str) -> Result<()> 
              WHERE state = 'waiting' AND id IN ({})",
             placeholders(3, piece.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(why.to_owned()).bind(now);
-        for id in piece {
-            query = query.bind(id.clone());
-        }
-        query.execute(tx.connection()).await?;
+        let query = sqlx::query(AssertSqlSafe(text)).bind(why.to_owned()).bind(now);
+        query.bind_all(piece.iter().cloned()).execute(tx.connection()).await?;
     }
     Ok(())
 }

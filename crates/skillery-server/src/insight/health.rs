@@ -4,7 +4,7 @@ use skillery_core::api::HealthResponse;
 use skillery_core::bundle::{self, BundleFile, SKILL_FILE};
 use skillery_core::health::{Health, HealthFacts, Signed, Source};
 use skillery_core::lint::{Level, Strictness, lint};
-use skillery_core::{SkillId, SkillKind, Version, VersionRequest, VersionStatus};
+use skillery_core::{SkillId, SkillKind, Version, VersionStatus};
 
 use crate::access::Caller;
 use crate::app::App;
@@ -13,7 +13,7 @@ use crate::counters::DAY_MICROS;
 use crate::db::signatures;
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
-use crate::skill::{self, stored_limits, version_not_found};
+use crate::skill::{self, no_such_version, stored_limits};
 
 /// What the files of a version say, whenever they are looked at.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +33,7 @@ pub async fn health(app: &App, caller: &Caller, id: &SkillId, version: &Version)
         .await?
         .filter(|row| skill::sees_version(caller, &skill.id.namespace().key(), row))
         .filter(|row| row.status != VersionStatus::Rejected)
-        .ok_or_else(|| version_not_found(&skill.id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| no_such_version(&skill.id, version))?;
     let content = content(app, &skill.id, &row).await?;
     let own = !signatures::of_version(app.db.reader(), &key, version).await?.is_empty();
     let age = app.environment.now().micros().saturating_sub(row.created_at.micros()) / DAY_MICROS;

@@ -7,7 +7,7 @@ use skillery_core::api::{
     InstallsResponse, MAX_DAYS, MAX_PERIOD_DAYS, PeriodInstalls, ProgramInstalls, SkillInstalls, USUAL_DAYS,
     Unit, VersionInstalls,
 };
-use skillery_core::{Namespace, ProblemCode, Program, SkillId, Version, VersionRequest};
+use skillery_core::{Namespace, ProblemCode, Program, SkillId, Version};
 
 use super::kept::{Days, Most};
 use super::settings;
@@ -22,7 +22,7 @@ use crate::db::versions::statuses;
 use crate::db::{Db, parsed};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, invalid_parameter};
-use crate::skill::{sees_status, version_not_found};
+use crate::skill::{no_such_version, sees_status};
 
 /// Versions and skills that are listed at most.
 const VERSIONS: usize = 100;
@@ -187,7 +187,7 @@ pub async fn of_skill(
     if let Some(version) =
         only.version.as_ref().filter(|version| seen.iter().all(|(seen, _)| seen != *version))
     {
-        return Err(version_not_found(id, &VersionRequest::Exact(version.clone())));
+        return Err(no_such_version(id, version));
     }
     let seen: HashSet<String> = seen.iter().map(|(version, _)| version.to_string()).collect();
     let versions = skill_sums(app, id, span, Apart::Versions, &only).await?;

@@ -12,8 +12,7 @@ use skillery_core::api::{
 use skillery_core::id::key_contains;
 use skillery_core::sign::review::ReviewMark;
 use skillery_core::{
-    Decision, Digest, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionRequest,
-    VersionStatus,
+    Decision, Digest, Namespace, Problem, PublishPolicy, Role, Scope, SkillId, Version, VersionStatus,
 };
 
 use super::orgs::org_not_found;
@@ -189,7 +188,7 @@ async fn approvals_of(
     id: &SkillId,
     version: &Version,
 ) -> Result<ApprovalsResponse> {
-    let not_found = || skill::version_not_found(id, &VersionRequest::Exact(version.clone()));
+    let not_found = || skill::no_such_version(id, version);
     let (key, namespace) = (id.key(), id.namespace());
     let row = versions::find(app.db.reader(), &key, version)
         .await?
@@ -286,7 +285,7 @@ pub async fn reviews(call: &Call, id: &SkillId, version: &Version) -> Result<Res
     versions::find(call.app.db.reader(), &key, version)
         .await?
         .filter(|row| skill::sees_version(&call.caller, &namespace, row))
-        .ok_or_else(|| skill::version_not_found(id, &VersionRequest::Exact(version.clone())))?;
+        .ok_or_else(|| skill::no_such_version(id, version))?;
     let (mut reviews, mut known) = (Vec::new(), HashMap::new());
     for (index, fingerprint, review) in table::signed_reviews(call.app.db.reader(), &key, version).await? {
         let found = match known.entry(fingerprint.clone()) {

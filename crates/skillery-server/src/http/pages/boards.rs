@@ -5,7 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{BoardOf, BoardPeriod, BoardPlace, Listed};
 use skillery_core::{Scope, Sort};
 
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::{Frame, page, see_other};
 use super::listing::all;
 use super::pager::{Pager, Pages};
@@ -105,7 +105,11 @@ async fn has_page(call: &Call, name: &str) -> Result<bool> {
 /// Takes the viewer off all boards, or lets them be there again.
 pub async fn change(call: Call) -> Result<Response> {
     let form = Form::read(call).await?;
-    let listed = Listed { listed: form.text("listed") == "yes" };
-    insight::set_listed(&form.app, &form.caller, listed).await?;
+    let listed = match (&*form.text("action"), &*form.text("listed")) {
+        ("list", "yes") => true,
+        ("list", "no") => false,
+        _ => return Err(form::unknown()),
+    };
+    insight::set_listed(&form.app, &form.caller, Listed { listed }).await?;
     Ok(see_other(&notice::with(AUTHORS, "saved")))
 }

@@ -275,16 +275,21 @@ async fn authors_and_teams_are_compared_and_who_wants_is_left_out() {
     assert!(browser.page("/trending/teams?offset=20").await.contains("There is nothing here"));
     let mut mara = Browser::signed_in(&app, &author).await;
     assert!(mara.page("/trending/authors").await.contains("Leave me out"));
-    assert_eq!(mara.post("/trending/authors", &[("listed", "no")]).await.status, 303);
+    assert_eq!(mara.post("/trending/authors", &[("action", "list"), ("listed", "no")]).await.status, 303);
     let page = mara.page("/trending/authors").await;
     assert!(
         page.contains("Take me in") && page.contains("Nobody yet") && !page.contains("/users/mara"),
         "{page}"
     );
-    assert_eq!(mara.post("/trending/authors", &[("listed", "yes")]).await.status, 303);
+    assert_eq!(mara.post("/trending/authors", &[("action", "list"), ("listed", "yes")]).await.status, 303);
     assert!(browser.page("/trending/authors").await.contains("/users/mara"));
-    assert_eq!(mara.post_from("cross-site", "/trending/authors", &[("listed", "no")]).await.status, 403);
-    assert_eq!(mara.post("/trending/teams", &[("listed", "no")]).await.status, 405);
+    assert_eq!(
+        mara.post_from("cross-site", "/trending/authors", &[("action", "list"), ("listed", "no")])
+            .await
+            .status,
+        403
+    );
+    assert_eq!(mara.post("/trending/teams", &[("action", "list"), ("listed", "no")]).await.status, 405);
     let off = TestApp::with(|settings| settings.insight.leaderboards = false).await;
     let mut browser = Browser::new(&off);
     assert_eq!(browser.get("/trending/authors").await.status, 404);

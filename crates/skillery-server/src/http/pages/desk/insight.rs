@@ -6,7 +6,7 @@ use axum::response::Response;
 use skillery_core::Namespace;
 use skillery_core::api::{MAX_K, NamespaceInsight, NamespaceInsightRequest, Unit};
 
-use super::super::form::Form;
+use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::insight::{CHOICES, Usage};
 use super::super::{notice, show};
@@ -85,6 +85,9 @@ async fn render(
 /// Sets what is told.
 pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<Response> {
     let form = Form::read(call).await?;
+    if form.text("action") != "told" {
+        return Err(form::unknown());
+    }
     let (app, caller) = (&form.app, &form.caller);
     let outcome = match request(&form) {
         Ok(request) => insight::set_settings(app, caller, namespace, request).await.map(drop),
