@@ -3,8 +3,8 @@
 use reqwest::Method;
 use skillery_core::api::{
     CreateOrgRequest, CreateTokenRequest, CreateTokenResponse, CreateUserRequest, LoginLinkResponse, Member,
-    MembersResponse, OrgSummary, OrgsResponse, SetMemberRequest, SigningSecretRequest, TokensResponse,
-    UpdateUserRequest, UserSummary, UsersResponse, WhoAmI,
+    MembersResponse, NamespacesResponse, OrgSummary, OrgsResponse, SetMemberRequest, SigningSecretRequest,
+    TokensResponse, UpdateUserRequest, UserSummary, UsersResponse, WhoAmI,
 };
 use skillery_core::token::Secret;
 use skillery_core::{Namespace, Role, Segment};
@@ -67,6 +67,11 @@ impl Client {
     /// `GET /orgs/{org}`.
     pub async fn org(&self, org: &Segment) -> Result<OrgSummary> {
         self.json(Call::get(&["orgs", org.as_str()])).await
+    }
+
+    /// `GET /orgs/{namespace}/namespaces`: the namespaces below it that the caller knows of, by name.
+    pub async fn namespaces(&self, namespace: &Namespace, page: Page) -> Result<NamespacesResponse> {
+        self.json(page.add_to(Call::of_namespace(Method::GET, namespace, &["namespaces"]))).await
     }
 
     /// `GET /orgs/{namespace}/members`: roles held there and above.

@@ -330,6 +330,8 @@ async fn ratings_accounts_and_the_log() {
     let bob: Segment = "bob".parse().unwrap();
     ann.set_member(&email, &bob, Role::Reviewer).await.unwrap();
     assert_eq!(ann.members(&email, all).await.unwrap().total, 2);
+    let below = ann.namespaces(&"acme".parse().unwrap(), all).await.unwrap();
+    assert_eq!((below.total, below.namespaces[0].namespace.as_str()), (1, "acme/email"));
     ann.remove_member(&email, &bob).await.unwrap();
     assert_eq!(ann.remove_member(&email, &bob).await.unwrap_err().code(), "member-not-found");
     ann.set_signing_secret(&acme, &Secret::new("s"), false).await.unwrap();

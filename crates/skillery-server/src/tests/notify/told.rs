@@ -435,8 +435,20 @@ async fn whose_skill_it_is_is_told_of_what_the_rules_find_as_far_as_they_see_it(
     assert_eq!(found(&paul).await, ["1.5.0", "1.3.0", "1.2.0"]);
     let mut browser = Browser::signed_in(&app, &paul).await;
     let findings = "/acme/tool/versions/1.5.0/findings";
-    assert!(browser.page("/account/notifications").await.contains(&format!("href=\"{findings}\"")));
+    let version = "/acme/tool/versions/1.5.0";
+    assert!(browser.page("/account/notifications").await.contains(&format!("href=\"{version}\"")));
+    assert!(browser.page(version).await.contains(&format!("href=\"{findings}\"")));
     assert!(browser.page(findings).await.contains("missing.md"));
     assert_eq!(found(ADMIN).await, ["1.4.0", "1.3.0", "1.2.0"]);
     assert_eq!(app.told(ADMIN).await[0], "acme/tool 1.5.0, published by paul, waits for approval");
+    // What is found may be why it is rejected; nobody gets its files then, and where the notification leads is there still.
+    let rita = app.user("rita", &["read", "review"]).await;
+    app.member("acme", "rita", "reviewer").await;
+    let rejected = json!({ "decision": "rejected", "comment": "a link leads nowhere" });
+    app.post("/api/v1/skills/acme/tool/versions/1.5.0/approvals", &rita, rejected).await.is(200);
+    assert!(
+        browser.page("/account/notifications?kind=finding").await.contains(&format!("href=\"{version}\""))
+    );
+    assert_eq!(browser.get(findings).await.status, 404);
+    assert!(browser.page(version).await.contains("a link leads nowhere"));
 }

@@ -337,9 +337,13 @@ async fn a_way_that_goes_well_does_not_hide_one_that_fails() {
         tokio::spawn(notify::keep_house(Arc::clone(&app.app))),
     ];
     let turns = |job| app.app.work.of(job).turns;
-    while turns(Job::Deliveries) < 4 || turns(Job::Digests) < 2 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let turned = async {
+        while turns(Job::Deliveries) < 4 || turns(Job::Digests) < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Where a turn fails to come, this ends, and does not wait for ever.
+    tokio::time::timeout(Duration::from_secs(120), turned).await.unwrap();
     for one in work {
         one.abort();
         assert!(one.await.unwrap_err().is_cancelled());

@@ -128,9 +128,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
 fn link(one: &Notification) -> Option<String> {
     if let Some(skill) = &one.skill {
         return Some(match &one.version {
-            Some(version) if one.kind == NotificationKind::Finding => {
-                format!("/{skill}/versions/{version}/findings")
-            }
+            // What is found stands behind the page of the version, which its publisher has when nobody gets its files any more, too.
             Some(version) => format!("/{skill}/versions/{version}"),
             None if one.kind == NotificationKind::SkillRated => format!("/{skill}/ratings"),
             None => format!("/{skill}"),
