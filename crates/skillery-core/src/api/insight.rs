@@ -84,7 +84,7 @@ pub struct InstallsResponse {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<SkillInstalls>,
     /// By program, the most used first; none where the whole would tell what is withheld. Of one version by single days
-    /// only, and only where nothing is withheld: where `k` is 1, and from admins of the namespace.
+    /// only. Where `k` is above 1, others than admins of the namespace are told of the last 28 single days alone, and of no single version.
     pub programs: Vec<ProgramInstalls>,
     /// Figures about fewer than so many are told to admins of the namespace alone.
     pub k: u32,

@@ -76,6 +76,11 @@ impl Span {
         Self { by, first, end: today + 1, before, is_kept }
     }
 
+    /// Whether it is what is told where nobody says otherwise: the last 28 days, one by one.
+    fn is_usual(&self) -> bool {
+        self.by == Unit::Day && self.end - self.first == i64::from(USUAL_DAYS)
+    }
+
     /// As `by` and `days` of the address say.
     pub fn of(call: &Call) -> Result<Self> {
         let by = call.parsed::<Unit>("by")?.unwrap_or(Unit::Day);
@@ -138,6 +143,13 @@ impl Only {
         }
         Ok(())
     }
+
+    /// Whether programs may be told of beside each other. Of two spans, what one has more than the other is that of few days; and
+    /// programs of each version would tell what is withheld of those of all versions. So where figures of few are withheld, they
+    /// are told of all versions in the usual span, and of nothing else.
+    fn has_programs(&self, span: &Span, withheld: u32) -> bool {
+        withheld <= 1 || (self.version.is_none() && span.is_usual())
+    }
 }
 
 /// Figures by part, and by unit of time.
@@ -191,10 +203,9 @@ pub async fn of_skill(
     }
     let seen: HashSet<String> = seen.iter().map(|(version, _)| version.to_string()).collect();
     let versions = skill_sums(app, id, span, Apart::Versions, &only).await?;
-    // Programs of each version would tell what is withheld of those of all versions.
-    let programs = match only.version {
-        Some(_) if withheld > 1 => Sums::default(),
-        _ => skill_sums(app, id, span, Apart::Programs, &only).await?,
+    let programs = match only.has_programs(&span, withheld) {
+        true => skill_sums(app, id, span, Apart::Programs, &only).await?,
+        false => Sums::default(),
     };
     // With a program, versions are known of days alone.
     let all = if only.program.is_some() { &programs } else { &versions };
@@ -284,10 +295,11 @@ pub async fn of_namespace(
     })
     .await?;
     let (mut all, mut programs) = (Sums::default(), Sums::default());
+    let has_programs = only.has_programs(&span, withheld);
     for figure in found {
         if figure.part == rollups::ALL_PROGRAMS {
             all.add(&span, figure);
-        } else if only.holds(Apart::Programs, &figure.part) {
+        } else if has_programs && only.holds(Apart::Programs, &figure.part) {
             programs.add(&span, figure);
         }
     }

@@ -127,6 +127,11 @@ impl Usage {
         self.tells_all.then(|| self.address(self.choice.by, version, Some(row.program)))
     }
 
+    /// Whether programs are told of these days, as far as they are not too few.
+    pub fn tells_programs(&self) -> bool {
+        self.tells_all || self.choice.by == Unit::Day
+    }
+
     /// The versions that were installed most, as many as the page has room for.
     pub fn versions(&self) -> &[VersionInstalls] {
         first(&self.installs.versions, IN_USE)

@@ -207,6 +207,45 @@ async fn few_are_not_told_by_program() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_no_difference_of_two_spans_where_few_are_withheld() {
+    let app = TestApp::with(|settings| settings.insight.k = 5).await;
+    app.publish("acme/tool", "1.0.0").await;
+    let download = async |times: usize| {
+        for _ in 0..times {
+            app.download_with("", DOWNLOAD, "git/2").await.is(200);
+        }
+    };
+    // One on a day by itself, which 28 days have and 27 have not.
+    download(1).await;
+    app.days(27).await;
+    download(5).await;
+    app.settle().await;
+    let anna = app.user("anna", &["read"]).await;
+    app.member("acme", "anna", "reviewer").await;
+    let asked = async |query: &str| {
+        let mut answers = Vec::new();
+        for path in [INSTALLS, "/api/v1/orgs/acme/usage"] {
+            let told = app.get_as(&anna, &format!("{path}?{query}")).await.is(200);
+            answers.push((told["total"].clone(), told["programs"].clone()));
+        }
+        answers
+    };
+    let git = |installs: u64| json!([{ "program": "git", "installs": installs }]);
+    for usual in ["by=day", "days=28"] {
+        assert_eq!(asked(usual).await, vec![(json!(6), git(6)); 2], "{usual}");
+    }
+    // Totals are told of any span.
+    assert_eq!(asked("days=27").await, vec![(json!(5), json!([])); 2]);
+    for other in ["days=29", "by=week", "by=month&days=60"] {
+        assert_eq!(asked(other).await, vec![(json!(6), json!([])); 2], "{other}");
+    }
+    // Admins of the namespace are told all.
+    app.member("acme", "anna", "admin").await;
+    assert_eq!(asked("days=27").await, vec![(json!(5), git(5)); 2]);
+    assert_eq!(asked("by=month&days=60").await, vec![(json!(6), git(6)); 2]);
+}
+
 /// Installs of the units that have any.
 fn units(installs: &Value) -> Vec<u64> {
     let periods = installs["periods"].as_array().unwrap().iter();

@@ -178,6 +178,11 @@ async fn a_page_of_usage_of_nothing_says_so_and_what_is_hidden_is_not_there() {
     let page = browser.page("/acme/tool/usage").await;
     assert!(page.contains(">withheld<") && page.contains("they are too few"), "{page}");
     assert!(!page.contains("program="), "{page}");
+    let weeks = browser.page("/acme/tool/usage?by=week").await;
+    assert!(
+        weeks.contains("is told of the last 28 days alone") && !weeks.contains("they are too few"),
+        "{weeks}"
+    );
     assert_eq!(browser.get("/acme/tool/usage?program=other").await.status, 400);
     // Whoever looks after the namespace sees them.
     let mut admin = Browser::signed_in(&app, ADMIN).await;
