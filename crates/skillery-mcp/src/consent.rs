@@ -129,8 +129,12 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
     if let Some(warning) = &skill.warning {
         words += &format!("\n\nWarning: {}", shown(warning));
     }
+    if skill.findings.is_none() {
+        words += "\n\nWhat the rules find is not known now.";
+    }
+    let findings = skill.findings.as_deref().unwrap_or_default();
     // The worst first, which a reader who is asked has time for.
-    let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
+    let of_level = |level: &'static str| findings.iter().filter(move |finding| finding.level == level);
     let worst: Vec<_> = of_level("error").chain(of_level("warning")).collect();
     for finding in worst.iter().take(TOLD) {
         let what = placed(&shown(&finding.path), finding.line, &shown(&finding.message));

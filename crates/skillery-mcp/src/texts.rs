@@ -2,7 +2,7 @@
 
 use skillery_core::VersionStatus;
 use skillery_core::access::yanked;
-use skillery_core::api::{Record, SearchResponse};
+use skillery_core::api::{Record, SearchResponse, VersionFinding};
 
 use crate::words::{FileLine, FindingLine, SignatureLine, VersionLine};
 use crate::{FileContent, InstallResult, SearchHit, SearchResult, Shown, SkillAddress, SkillDetail};
@@ -95,18 +95,7 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
             .into_iter()
             .map(|signature| SignatureLine { kind: signature.kind, level: signature.level })
             .collect(),
-        findings: detail
-            .findings
-            .unwrap_or_default()
-            .into_iter()
-            .map(|finding| FindingLine {
-                rule: finding.rule,
-                level: finding.level.to_string(),
-                path: finding.path,
-                line: finding.line,
-                message: finding.message,
-            })
-            .collect(),
+        findings: detail.findings.map(|found| found.into_iter().map(finding_line).collect()),
         versions: versions
             .into_iter()
             .map(|version| VersionLine {
@@ -118,6 +107,16 @@ pub(crate) fn detail(shown: Shown) -> SkillDetail {
         install,
         id,
         version,
+    }
+}
+
+fn finding_line(finding: VersionFinding) -> FindingLine {
+    FindingLine {
+        rule: finding.rule,
+        level: finding.level.to_string(),
+        path: finding.path,
+        line: finding.line,
+        message: finding.message,
     }
 }
 
@@ -156,13 +155,18 @@ pub(crate) fn shown(skill: &SkillDetail) -> String {
         skill.signatures.iter().map(|signature| format!("{} ({})", signature.kind, signature.level));
     let signatures = signatures.collect::<Vec<_>>().join(", ");
     field("signatures", if signatures.is_empty() { "none".to_owned() } else { signatures });
-    let of_level = |level: &'static str| skill.findings.iter().filter(move |finding| finding.level == level);
+    // Nobody gets the files of some versions, and of those nothing is looked for.
+    if skill.findings.is_none() && skill.status.parse::<VersionStatus>().is_ok_and(VersionStatus::has_files) {
+        field("findings", "not known now".to_owned());
+    }
+    let findings = skill.findings.as_deref().unwrap_or_default();
+    let of_level = |level: &'static str| findings.iter().filter(move |finding| finding.level == level);
     for finding in of_level("error").chain(of_level("warning")).chain(of_level("note")).take(TOLD) {
         let what = placed(&finding.path, finding.line, &finding.message);
         field("finding", format!("{}: {what} ({})", finding.level, finding.rule));
     }
-    if skill.findings.len() > TOLD {
-        field("and", format!("{} more findings", skill.findings.len() - TOLD));
+    if findings.len() > TOLD {
+        field("and", format!("{} more findings", findings.len() - TOLD));
     }
     field("address", skill.uri.clone());
     field("install", skill.install.join("; "));

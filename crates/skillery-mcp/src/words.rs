@@ -133,8 +133,10 @@ pub struct SkillDetail {
     pub files: Vec<FileLine>,
     /// What was signed of it. Whether a signature holds is checked where the skill is installed.
     pub signatures: Vec<SignatureLine>,
-    /// What the rules for skills find in it.
-    pub findings: Vec<FindingLine>,
+    /// What the rules for skills find in it; left out while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<FindingLine>")]
+    pub findings: Option<Vec<FindingLine>>,
     /// Versions that can be had, the highest first.
     pub versions: Vec<VersionLine>,
     /// Commands that install it.

@@ -181,6 +181,9 @@ fn describe(page: &mut Page, info: &Info) {
     for signature in &version.signatures {
         page.field("signature", format!("{} ({})", signature.kind, signature.level));
     }
+    if version.findings.is_none() && version.summary.status.has_files() {
+        page.field("findings", "not known now");
+    }
     for finding in version.findings.iter().flatten() {
         page.field("finding", format!("{}: {} ({})", finding.level, finding.message, finding.rule));
     }

@@ -284,6 +284,32 @@ async fn the_user_is_told_in_which_line_of_which_file_something_was_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn findings_that_are_not_known_are_not_taken_for_none() {
+    let (server, mut place) = registry();
+    let arguments = json!({ "id": "acme/email_validator", "version": "1.1.0" });
+    let path = "/api/v1/skills/acme/email_validator/versions/1.1.0";
+    // A field that nobody knows is one that is left out.
+    let without = || fickle(&server, path, "\"findings\":", "\"findingz\":");
+    place.set("REGISTRY_URL", &without());
+    let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
+    let shown = agent.call("show_skill", arguments.clone()).await;
+    let words = shown.content[0].as_text().unwrap().text.clone();
+    assert!(words.contains("findings: not known now"), "{words}");
+    assert_eq!(shown.structured_content.unwrap().get("findings"), None);
+    assert!(agent.tool("show_skill", arguments.clone()).await["findings"].is_array());
+    agent.leave().await;
+    place.set("REGISTRY_URL", &without());
+    let run = place.run(["info", "acme/email_validator", "--version", "1.1.0"]).ok();
+    assert!(run.stdout.contains("not known now"), "{}", run.report());
+    place.set("REGISTRY_URL", &without());
+    let agent = Agent::start(&place, &[], Some(ElicitationAction::Accept)).await;
+    agent.tool("install_skill", arguments).await;
+    let asked = agent.host.asked.lock().unwrap().concat();
+    assert!(asked.contains("What the rules find is not known now."), "{asked}");
+    agent.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_installed_is_what_the_user_was_shown() {
     let (server, mut place) = registry();
     let arguments = json!({ "id": "acme/email_validator", "version": "1.1.0" });

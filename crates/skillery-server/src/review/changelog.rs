@@ -7,7 +7,7 @@ use crate::access::{Caller, forbidden};
 use crate::app::App;
 use crate::db::{gates, review as table, versions};
 use crate::failure::{Failure, Result};
-use crate::http::api::versions::whole;
+use crate::http::api::versions::{detail, whole};
 use crate::skill;
 use crate::text::said;
 
@@ -60,5 +60,13 @@ pub async fn set(
             })
         })
         .await?;
-    whole(app, caller, &skill.id, version).await
+    match whole(app, caller, &skill.id, version).await {
+        Ok(told) => Ok(told),
+        // It is written: that what is found cannot be told is no failure of that.
+        Err(failure) => {
+            let (id, cause) = (&skill.id, &failure.source);
+            tracing::warn!(%id, %version, %failure, ?cause, "a version is told without its findings");
+            detail(app, caller, &skill.id, version).await
+        }
+    }
 }

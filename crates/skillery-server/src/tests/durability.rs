@@ -72,6 +72,20 @@ async fn what_is_known_of_a_version_is_told_without_its_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_fails_apart_from_a_content_is_a_failure_and_takes_back_nothing_that_was_written() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let digest = digest(&app, "acme/tool").await;
+    // What is kept of its findings is none.
+    app.app.rendered.insert(format!("findings {digest} acme/tool"), "nothing".into());
+    let version = "/api/v1/skills/acme/tool/versions/1.0.0";
+    app.get(version).await.fails(500, "internal");
+    let changelog = json!({ "changelog": "Checks more." });
+    let said = app.put(&format!("{version}/changelog"), ADMIN, changelog).await.is(200);
+    assert_eq!((&said["changelog"], said.get("findings")), (&json!("Checks more."), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_acknowledged_is_there_after_a_crash() {
     let app = Arc::new(TestApp::new().await);
     let mut tasks = Vec::new();

@@ -5,7 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{
     SignatureSummary, VersionDetail, VersionSignature, VersionSummary, VersionsResponse,
 };
-use skillery_core::{Problem, SkillId, Version, signature};
+use skillery_core::{Problem, ProblemCode, SkillId, Version, signature};
 
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -68,12 +68,21 @@ pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) 
         match review::findings(app, caller, id, version).await {
             Ok(found) => detail.findings = Some(found.findings),
             // All else is known without the files, and clients check by it what they have already.
-            Err(failure) => {
+            Err(failure) if is_of_content(failure.code()) => {
                 tracing::warn!(%id, %version, %failure, cause = ?failure.source, "a version is told without its findings");
             }
+            Err(failure) => return Err(failure),
         }
     }
     Ok(detail)
+}
+
+/// Whether files cannot be read now, and so nothing else failed.
+fn is_of_content(code: ProblemCode) -> bool {
+    matches!(
+        code,
+        ProblemCode::ContentMissing | ProblemCode::ContentDamaged | ProblemCode::StorageUnavailable
+    )
 }
 
 /// The same without what is found in it, for which its files have to be looked at.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::blobs::BlobKey;
 use crate::tests::{ADMIN, TestApp, skill};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +71,27 @@ async fn the_tools_are_reviewed() {
     let app = TestApp::new().await;
     let listed = app.rpc("", "tools/list", json!({})).await;
     insta::assert_json_snapshot!(listed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_that_are_not_known_are_not_told_as_none() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let shown = app.tool("", "show_skill", json!({ "id": "acme/tool" })).await;
+    assert!(shown["findings"].is_array(), "{shown}");
+    let digest = app.digest_of("acme/tool", "1.0.0").await;
+    // Nothing of it is remembered.
+    let app = app.crash_and_reopen().await;
+    app.app.blobs.delete(BlobKey::Bundle(digest)).await.unwrap();
+    let call = json!({ "name": "show_skill", "arguments": { "id": "acme/tool" } });
+    let result = app.rpc("", "tools/call", call).await;
+    assert_eq!(
+        (&result["isError"], &result["structuredContent"]["version"]),
+        (&json!(false), &json!("1.0.0"))
+    );
+    assert_eq!(result["structuredContent"].get("findings"), None);
+    let words = result["content"][0]["text"].as_str().unwrap();
+    assert!(words.contains("\nfindings: not known now"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
