@@ -77,7 +77,7 @@ pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) 
     Ok(detail)
 }
 
-/// Whether files cannot be read now, and so nothing else failed.
+/// Whether it is the files alone that cannot be read now.
 fn is_of_content(code: ProblemCode) -> bool {
     matches!(
         code,
