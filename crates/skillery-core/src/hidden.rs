@@ -216,7 +216,7 @@ pub fn shown(text: &str) -> String {
         } else if hides {
             shown.extend(character.escape_unicode());
             room = 0;
-        } else if is_combining_mark(character) {
+        } else if is_mark(character) {
             match room {
                 0 => shown.extend(character.escape_unicode()),
                 _ => shown.push(character),
@@ -232,6 +232,11 @@ pub fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether it stands on the letter before it. The voiced marks of halfwidth katakana are letters by name, and marks by what they do.
+fn is_mark(character: char) -> bool {
+    is_combining_mark(character) || matches!(character, '\u{ff9e}' | '\u{ff9f}')
 }
 
 /// Whether it is a blank within a line, of whichever width.
@@ -321,6 +326,7 @@ mod tests {
             "مَرْحَبًا می\u{200c}خواهم שָׁלוֹם",
             "❤\u{fe0f} 👩\u{200d}💻 1\u{fe0f}\u{20e3}",
             "日本語\u{3000}です",
+            "ﾊﾟｿｺﾝ ｶﾞｲﾄﾞ",
         ] {
             assert_eq!(shown(text), text);
         }
@@ -329,6 +335,7 @@ mod tests {
             ("a\nb\t\u{1b}[31m", "a\\nb\\t\\u{1b}[31m"),
             ("x\u{200d}y\u{fe0f}", "x\\u{200d}y\\u{fe0f}"),
             ("\u{301}x\n\u{301}", "\\u{301}x\\n\\u{301}"),
+            ("\u{ff9e}", "\\u{ff9e}"),
             ("a\u{2028}b\u{115f}", "a\\u{2028}b\\u{115f}"),
         ] {
             assert_eq!(shown(text), expected);

@@ -82,14 +82,16 @@ pub struct Hide<'a> {
 }
 
 /// Hides the user's review of a skill. Where one is hidden already, this takes the place of who hid it and of what it said then:
-/// what is kept is what was decided about last.
+/// what is kept is what was decided about last. Where it has no words any more, those that were hidden first are kept: nothing else
+/// has them.
 pub async fn hide(tx: &mut Tx, key: &str, user: &str, hide: &Hide<'_>) -> Result<()> {
     let at: Time = tx.now;
     sqlx::query(
         "INSERT INTO hidden_reviews (skill, user_id, at, hidden_by, by_registry, reason, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (skill, user_id) DO UPDATE SET at = excluded.at, hidden_by = excluded.hidden_by, \
-         by_registry = excluded.by_registry, reason = excluded.reason, text = excluded.text",
+         by_registry = excluded.by_registry, reason = excluded.reason, \
+         text = CASE WHEN excluded.text = '' THEN hidden_reviews.text ELSE excluded.text END",
     )
     .bind(key.to_owned())
     .bind(user.to_owned())

@@ -158,15 +158,10 @@ pub struct DeadMail {
     pub why: String,
 }
 
-/// The newest mails that are dead, at most `limit`.
+/// The mails that are dead and were made last, at most `limit`.
 pub async fn dead(db: &Db, limit: i64) -> Result<Vec<DeadMail>> {
-    let rows: Vec<(String, String, i64, Option<String>)> = sqlx::query_as(
-        "SELECT u.name, d.kind, d.ended_at, d.error FROM deliveries d JOIN users u ON u.id = d.user_id WHERE d.state = 'dead' \
-         AND d.channel <> 'webhook' AND d.ended_at IS NOT NULL ORDER BY d.ended_at DESC, d.id DESC LIMIT $1",
-    )
-    .bind(limit)
-    .fetch_all(db.reader())
-    .await?;
+    let query = sqlx::query_as(DEAD).bind(limit);
+    let rows: Vec<(String, String, i64, Option<String>)> = query.fetch_all(db.reader()).await?;
     let dead = |(user, kind, at, why): (String, String, i64, Option<String>)| DeadMail {
         user,
         kind,
@@ -174,4 +169,22 @@ pub async fn dead(db: &Db, limit: i64) -> Result<Vec<DeadMail>> {
         why: why.unwrap_or_default(),
     };
     Ok(rows.into_iter().map(dead).collect())
+}
+
+// Mail is of no webhook. That the order names it too has both databases read the index of what is dead from its end.
+const DEAD: &str = "SELECT u.name, d.kind, d.ended_at, d.error FROM deliveries d JOIN users u ON u.id = d.user_id \
+    WHERE d.state = 'dead' AND d.webhook IS NULL AND d.channel <> 'webhook' AND d.ended_at IS NOT NULL \
+    ORDER BY d.webhook DESC, d.created_at DESC, d.id DESC LIMIT $1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn mail_that_is_dead_is_found_by_an_index() {
+        let app = TestApp::new().await;
+        let plan = app.plan_in_order(&DEAD.replace("$1", "20"), &[], &[]).await;
+        assert!(plan.contains("deliveries_dead_by_webhook"), "{plan}");
+    }
 }

@@ -232,3 +232,26 @@ pub async fn skill_counts(db: &Db, org: Option<&str>) -> Result<Vec<(String, Str
     }
     Ok(query.fetch_all(db.reader()).await?)
 }
+
+/// Where an org has skills, who sees them, and how many of them have a version that is handed out, which may be none: namespace key,
+/// visibility, and how many.
+pub async fn skills_by_place(db: &Db, org: &str) -> Result<Vec<(String, Visibility, i64)>> {
+    let rows = sqlx::query(BY_PLACE).bind(org.to_owned()).fetch_all(db.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, parsed(row.try_get(1)?)?, row.try_get(2)?))).collect()
+}
+
+const BY_PLACE: &str = "SELECT namespace, visibility, CAST(COUNT(latest) AS BIGINT) FROM skills WHERE org = $1 \
+    GROUP BY namespace, visibility";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_places_of_an_org_are_counted_by_an_index() {
+        let app = TestApp::new().await;
+        let plan = app.plan(BY_PLACE, &[], &["acme"]).await;
+        assert!(plan.contains("skills_by_place"), "{plan}");
+    }
+}

@@ -174,6 +174,12 @@ async fn a_hidden_review_keeps_its_stars_and_is_kept() {
         .collect();
     let (hid, shown) = ("review.hidden", "review.unhidden");
     assert_eq!(kinds, ["review.answered", hid, shown, hid, hid, shown]);
+    // What was hidden is not lost where its author has taken the words back since.
+    hide(&olga, "rude").await.is(204);
+    app.post(RATE, &anna, json!({ "rating": 1 })).await.is(200);
+    hide(ADMIN, "names people").await.is(204);
+    assert_eq!(kept().await, "Bob, again!");
+    assert_eq!(review(&app, &olga).await["hidden_reason"], "names people");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,10 +59,8 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
 )]
 pub async fn namespaces(call: &Call, namespace: &Namespace) -> Result<Response> {
     let page = call.page()?;
-    if !knows_namespace(call, namespace).await? {
-        return Err(org_not_found(namespace));
-    }
-    let below = below(&call.app, &call.caller, namespace).await?;
+    let below = known_below(&call.app, &call.caller, namespace).await?;
+    let below = below.ok_or_else(|| org_not_found(namespace))?;
     let total = below.len() as u64;
     let namespaces = below.into_iter().skip(page.offset).take(page.limit).collect();
     json(StatusCode::OK, &NamespacesResponse { total, namespaces })
@@ -135,32 +133,59 @@ pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Re
 
 /// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
 pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Result<bool> {
-    let key = namespace.key();
-    if orgs::find(call.app.db.reader(), &namespace.org_key()).await?.is_none() {
+    let (app, caller) = (&call.app, &call.caller);
+    if orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none() {
         return Ok(false);
     }
-    if call.caller.is_member_around(&key) {
-        return Ok(true);
+    Ok(caller.is_member_around(&namespace.key()) || !seen(app, caller, namespace).await?.is_empty())
+}
+
+/// The namespaces below one, as [`below`] tells them; none where the caller may not know of the one.
+pub(crate) async fn known_below(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+) -> Result<Option<Vec<NamespaceSummary>>> {
+    if orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none() {
+        return Ok(None);
     }
-    let places = orgs::places(&call.app.db, &[namespace.org_key()]).await?;
-    let is_seen = |inner: &str, visibility| key_contains(&key, inner) && call.caller.sees(visibility, inner);
-    Ok(places.iter().any(|(_, inner, visibility)| is_seen(inner, *visibility)))
+    // Each look reads all skills of the org, so that one has to do for both.
+    let seen = seen(app, caller, namespace).await?;
+    if seen.is_empty() && !caller.is_member_around(&namespace.key()) {
+        return Ok(None);
+    }
+    with_members(app, caller, namespace, &seen).await.map(Some)
 }
 
 /// The namespaces below one that the caller knows of, by name, however far below.
 pub async fn below(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<NamespaceSummary>> {
-    let (key, org) = (namespace.key(), namespace.org_key());
-    let mut found = BTreeMap::new();
-    for (_, place, visibility) in orgs::places(&app.db, std::slice::from_ref(&org)).await? {
-        if caller.sees(visibility, &place) {
-            add(&mut found, &key, &place, 0);
+    let seen = seen(app, caller, namespace).await?;
+    with_members(app, caller, namespace, &seen).await
+}
+
+/// Where the caller sees skills in the namespace and below, and how many of them have a version that is handed out.
+async fn seen(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(String, i64)>> {
+    let key = namespace.key();
+    let mut seen = Vec::new();
+    for (place, visibility, count) in orgs::skills_by_place(&app.db, &namespace.org_key()).await? {
+        if key_contains(&key, &place) && caller.sees(visibility, &place) {
+            seen.push((place, count));
         }
     }
-    for (_, place, visibility, count) in orgs::skill_counts(&app.db, Some(&org)).await? {
-        let visibility = visibility.parse().map_err(Failure::internal)?;
-        if caller.sees(visibility, &place) {
-            add(&mut found, &key, &place, count);
-        }
+    Ok(seen)
+}
+
+/// These, and namespaces in which somebody has a role that the caller may know of.
+async fn with_members(
+    app: &App,
+    caller: &Caller,
+    namespace: &Namespace,
+    seen: &[(String, i64)],
+) -> Result<Vec<NamespaceSummary>> {
+    let (key, org) = (namespace.key(), namespace.org_key());
+    let mut found = BTreeMap::new();
+    for (place, count) in seen {
+        add(&mut found, &key, place, *count);
     }
     for place in orgs::member_places(&app.db, &org).await? {
         if caller.is_member_around(&place) {

@@ -101,6 +101,8 @@ async fn list(
     let (tags, mut commonest) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
     // Beside what is of no namespace, orgs alone are listed.
     commonest.retain(|(namespace, _)| !namespace.contains('/'));
+    // Going on among skills leaves the namespaces where they are.
+    let begin = words.namespaces.as_ref().and_then(|_| call.parameter("namespaces")).unwrap_or_default();
     let (namespaces, more_namespaces) = words.namespaces.unwrap_or((commonest, Pager::default()));
     let mut frame = frame.titled(words.heading.clone()).part(words.part);
     frame.description.clone_from(&words.lead);
@@ -122,7 +124,9 @@ async fn list(
         tags,
         search: words.search,
         settings: words.settings,
-        pager: Pages::of(&call.app, &words.path, &[]).at_most(ROWS).by_offset(rows, found.total as u64),
+        pager: Pages::of(&call.app, &words.path, &[("namespaces", begin.as_str())])
+            .at_most(ROWS)
+            .by_offset(rows, found.total as u64),
     })
     .map(Some)
 }
@@ -208,22 +212,23 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
 
 /// Skills of a namespace and below; none where the viewer may not know of it.
 pub async fn namespace(call: &Call, frame: Frame, namespace: &Namespace) -> Result<Option<Response>> {
-    if !orgs::knows_namespace(call, namespace).await? {
+    let Some(within) = orgs::known_below(&call.app, &call.caller, namespace).await? else {
         return Ok(None);
-    }
+    };
     let (text, key) = (namespace.as_str(), namespace.key());
     let has_role = call.caller.identity().is_some_and(|identity| identity.acts_as(Role::Reader, &key));
     let crumbs = text.match_indices('/').map(|(end, _)| {
         let whole = &text[..end];
         (whole.rsplit('/').next().unwrap_or(whole).to_owned(), whole.to_owned())
     });
-    let within = orgs::below(&call.app, &call.caller, namespace).await?;
     let begin = call.parsed::<usize>("namespaces")?.unwrap_or(0);
     let offset = call.parameter("offset").unwrap_or_default();
+    // From behind the end of the list one comes back to its last page.
+    let last = within.len().saturating_sub(1) / BESIDE * BESIDE;
     let more = Pages::of(&call.app, &format!("/{text}"), &[("offset", offset.as_str())]).at(
         "namespaces",
         call.app.settings.limits.default_page_rows,
-        (begin > 0).then(|| begin.saturating_sub(BESIDE)),
+        (begin > 0).then(|| begin.saturating_sub(BESIDE).min(last)),
         (begin.saturating_add(BESIDE) < within.len()).then_some(begin.saturating_add(BESIDE)),
     );
     let within = within.into_iter().skip(begin).take(BESIDE);

@@ -115,6 +115,11 @@ async fn all_namespaces_of_an_org_are_reached_from_its_page() {
     }
     assert!(!last.contains("More namespaces") && !last.contains("team-99"), "{last}");
     assert_eq!(listed(&last), 3, "{last}");
+    // Skills and namespaces are gone through each by itself, and from behind the end there is a way back.
+    assert!(last.contains("href=\"/acme?namespaces=20&#38;offset=20\""), "{last}");
+    let behind = browser.page("/acme?namespaces=1000").await;
+    assert!(behind.contains("href=\"/acme?namespaces=20\">Namespaces before"), "{behind}");
+    assert_eq!(listed(&behind), 0, "{behind}");
     assert_eq!(browser.get("/acme?namespaces=x").await.status, 400);
     // Who has a role there comes to their settings.
     let mut admin = Browser::signed_in(&app, ADMIN).await;

@@ -174,6 +174,25 @@ async fn many_reasons_and_many_entries_are_light() {
     ] {
         browser.page(path).await;
     }
+    // What was typed and refused is given back beside these as far as there is room.
+    for name in &people {
+        app.member("acme", name, "reader").await;
+    }
+    browser.page("/orgs/acme/members?limit=200").await;
+    for (length, is_kept) in [(2_000, true), (10_000, false)] {
+        let typed = "\"".repeat(length);
+        let member = [("action", "add"), ("role", "reader"), ("user", &*typed)];
+        let made = [("action", "create"), ("name", &*typed)];
+        let forms =
+            [("/orgs/acme/members", &member[..]), ("/admin/users", &made[..]), ("/admin/orgs", &made[..])];
+        for (path, fields) in forms {
+            let answer = browser.post(path, fields).await;
+            let weight = answer.body.len() + ASSETS;
+            assert!(answer.status.is_client_error() && weight <= 100_000, "{path} {length}: {weight}");
+            let is_given_back = text(&answer).contains(&format!("value=\"{}\"", QUOTE.repeat(length)));
+            assert_eq!(is_given_back, is_kept, "{path} {length}: {weight}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -427,6 +446,14 @@ async fn reports_with_much_to_say_are_light_and_whole_one_by_one() {
             assert_eq!(page.matches("aria-label=\"Report ").count(), 1);
         }
     }
+    // What was typed and refused comes first.
+    let typed = "\"".repeat(10_000);
+    let resolve = [("action", "resolve"), ("report", ids[0].as_str()), ("resolution", &*typed)];
+    for path in ["/admin/reports", "/orgs/acme/comments"] {
+        let page = refused(&browser.post(path, &resolve).await);
+        assert_eq!(page.matches(&QUOTE.repeat(10_000)).count(), 1, "{path}: {}", page.len());
+        assert!(page.contains("aria-label=\"Report "), "{path}: {}", page.len());
+    }
     let put = json!({ "resolution": why });
     app.put(&format!("/api/v1/reports/{}", ids[0]), ADMIN, put).await.is(204);
     let page = browser.page("/admin/reports?state=resolved").await;
@@ -438,6 +465,8 @@ async fn reports_with_much_to_say_are_light_and_whole_one_by_one() {
         "{}",
         page.len()
     );
+    let page = browser.page(&format!("/admin/reports?report={}&offset=20", ids[0])).await;
+    assert!(page.contains("Open again"), "{}", page.len());
     for none in ["x", "00000000-0000-7000-8000-000000000000"] {
         assert_eq!(browser.get(&format!("/admin/reports?report={none}")).await.status, 404, "{none}");
     }

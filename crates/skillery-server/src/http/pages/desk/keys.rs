@@ -110,7 +110,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             match api::add(app, caller, request).await {
                 Ok(_) => Ok(see_other(&notice::with(&path, "key-enrolled"))),
                 Err(failure) => {
-                    let (tried, status) = Tried::new(&form, failure, "signature")?;
+                    let (tried, status) = Tried::beside(&form, failure, "signature")?;
                     let step = Some(step(&form, form.text("challenge").into_owned()));
                     list(app, caller, frame, org, Shown { step, tried, status }).await
                 }
@@ -120,7 +120,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
             let shown = match begin(&form) {
                 Ok(challenge) => Shown { step: Some(step(&form, challenge)), ..Shown::default() },
                 Err(failure) => {
-                    let (tried, status) = Tried::new(&form, failure, "public_key")?;
+                    let (tried, status) = Tried::beside(&form, failure, "public_key")?;
                     Shown { tried, status, step: None }
                 }
             };

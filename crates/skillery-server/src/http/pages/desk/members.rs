@@ -11,7 +11,7 @@ use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
 use super::namespace::Head;
-use super::pager::{Pager, first};
+use super::pager::{Pager, Pages, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
@@ -20,6 +20,9 @@ use crate::failure::Result;
 use crate::http::api::members as api;
 use crate::http::call::{Call, Page};
 use crate::text::invalid;
+
+/// Members on a page at most: each has two forms, and names are long.
+const ROWS: usize = 30;
 
 #[derive(Template)]
 #[template(path = "pages/desk/members.html")]
@@ -61,10 +64,12 @@ async fn list(
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
     let head = Head::of(app, caller, namespace, "members").await?;
+    let rows = Page { limit: rows.limit.min(ROWS), ..rows };
     let members = api::of_namespace(app, caller, namespace, rows).await?;
+    let list = format!("{}/members", head.path());
     let template = MembersPage {
         frame: frame.titled(format!("Members of {namespace}")).part("orgs"),
-        pager: Pager::of(app, &format!("{}/members", head.path()), &[], rows, members.total),
+        pager: Pages::of(app, &list, &[]).at_most(ROWS).by_offset(rows, members.total),
         head,
         members,
         roles: Role::ALL,
@@ -111,7 +116,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
     match outcome {
         Ok(_) => Ok(see_other(&notice::with(&path, "saved"))),
         Err(failure) => {
-            let shown = Tried::new(&form, failure, "user")?;
+            let shown = Tried::beside(&form, failure, "user")?;
             list(app, caller, frame, namespace, first(app), shown).await
         }
     }

@@ -73,7 +73,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
         Ok(()) => Ok(see_other(&notice::with(PATH, "org-made"))),
         Err(failure) => {
             let field = if failure.code() == ProblemCode::UserNotFound { "owner" } else { "name" };
-            let shown = Tried::new(&form, failure, field)?;
+            let shown = Tried::beside(&form, failure, field)?;
             list(app, caller, frame, first(app), shown).await
         }
     }

@@ -96,7 +96,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
     match outcome {
         Ok(_) => Ok(see_other(&notice::with(&path, "saved"))),
         Err(failure) => {
-            let shown = Tried::new(&form, failure, "kind")?;
+            let shown = Tried::beside(&form, failure, "kind")?;
             list(app, caller, frame, namespace, first(app), shown).await
         }
     }

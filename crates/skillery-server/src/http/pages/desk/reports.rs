@@ -160,6 +160,10 @@ async fn list(
     };
     let Which { is_open, mut rows, report } = which;
     let is_alone = report.is_some();
+    if is_alone {
+        // It is the first of a list of one, wherever it stands in another.
+        rows.offset = 0;
+    }
     let mut asked = api::Asked { namespace, is_open, id: report };
     let mut found = api::reports(app, caller, &asked, rows).await?;
     if found.reports.is_empty() && is_alone {
@@ -176,7 +180,7 @@ async fn list(
     }
     let is_open = asked.is_open;
     let path = path(namespace);
-    let reports = laid_out(found.reports, is_alone);
+    let reports = laid_out(found.reports, is_alone, said::ROOM.saturating_sub(tried.weight()));
     let end = rows.offset + reports.len();
     let has_next = (end as u64) < found.total && end <= app.settings.limits.page_offset && !is_alone;
     let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(ROWS));
@@ -200,9 +204,9 @@ async fn list(
     with_status(status, &template)
 }
 
-/// As many of these as there is room for, one at least.
-fn laid_out(reports: Vec<Report>, is_alone: bool) -> Vec<Shown> {
-    let mut left = said::ROOM;
+/// As many of these as so many bytes of HTML have room for, one at least.
+fn laid_out(reports: Vec<Report>, is_alone: bool, room: usize) -> Vec<Shown> {
+    let mut left = room;
     let mut shown = Vec::with_capacity(reports.len());
     for report in reports {
         let mut fitting = Fitting { most: left, used: 0, is_alone, is_cut: false };

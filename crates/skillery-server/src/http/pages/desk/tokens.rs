@@ -116,7 +116,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
                 ProblemCode::InvalidId => "namespaces",
                 _ => "label",
             };
-            let (tried, status) = Tried::new(&form, failure, otherwise)?;
+            let (tried, status) = Tried::beside(&form, failure, otherwise)?;
             Shown { tried, status, made: None }
         }
     };

@@ -15,6 +15,9 @@ pub struct Tried {
     weight: usize,
 }
 
+/// Bytes of HTML of what was typed that a list leaves room for: keys and certificates are the longest of it.
+const BESIDE: usize = 12_000;
+
 /// Whether a failure is about what was typed, so that typing something else may help.
 fn is_about_fields(failure: &Failure) -> bool {
     matches!(failure.problem.status, 400 | 409 | 422)
@@ -33,6 +36,14 @@ impl Tried {
             return Err(failure);
         }
         Self::of(form, failure, otherwise)
+    }
+
+    /// The same of a form beside a list, which leaves room for what people type there and for no more.
+    pub fn beside(form: &Form, failure: Failure, otherwise: &str) -> Result<(Self, StatusCode)> {
+        if form.weight() > BESIDE {
+            return Err(failure);
+        }
+        Self::new(form, failure, otherwise)
     }
 
     /// The same, whatever the failure is about.

@@ -92,7 +92,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(PATH, done))),
         Err(failure) => {
-            let shown = Tried::new(&form, failure, field)?;
+            let shown = Tried::beside(&form, failure, field)?;
             list(app, caller, frame, String::new(), first(app), shown).await
         }
     }

@@ -107,7 +107,7 @@ pub async fn add(call: Call, frame: Frame, namespace: Option<Namespace>) -> Resu
     let shown = match outcome {
         Ok(made) => Shown { made: Some(made), ..Shown::default() },
         Err(failure) => {
-            let (tried, status) = Tried::new(&form, failure, "url")?;
+            let (tried, status) = Tried::beside(&form, failure, "url")?;
             Shown { tried, status, made: None }
         }
     };
@@ -284,7 +284,7 @@ pub async fn change(call: Call, frame: Frame, namespace: Option<Namespace>, id: 
     match outcome {
         Ok(()) => Ok(see_other(&notice::with(&path, done))),
         Err(failure) => {
-            let shown = Tried::new(&form, failure, "url")?;
+            let shown = Tried::beside(&form, failure, "url")?;
             let at = At { namespace: namespace.as_ref(), id, state: None, rows: first(app) };
             render(app, caller, frame, at, shown).await
         }
