@@ -143,6 +143,55 @@ async fn much_that_waits_and_much_that_is_said_about_it_are_light() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_review_of_what_asks_for_much_and_says_much_is_light() {
+    const PAGE: &str = "/acme/tool/versions/1.0.0/review";
+    let app = TestApp::new().await;
+    let [author, rita] = app.staff([("author", "publisher"), ("rita", "reviewer")]).await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 2 })).await.is(200);
+    let script = |number: usize| {
+        let name = |value: usize| format!("# '{number}-{value}-{}',\n", dear(300));
+        let names: String = (0..20).map(name).collect();
+        let head = "# /// script\n# [tool.skillery.permissions]\n# environment = [\n";
+        file(&format!("scripts/{number}.py"), format!("{head}{names}# ]\n# ///\n"))
+    };
+    let head = "---\nname: tool\ndescription: Does much. Use it for that.\n---\n\n# Tool\n";
+    let mut files = vec![file("SKILL.md", head)];
+    files.extend((0..10).map(script));
+    app.send_folder(&author, &asked("acme/tool", "1.0.0"), files).await.is(202);
+    let version = format!("{API}/versions/1.0.0");
+    app.put(&format!("{version}/changelog"), &author, json!({ "changelog": dear(4_096) })).await.is(200);
+    for _ in 0..10 {
+        let said = json!({ "text": dear(4_096) });
+        app.post(&format!("{version}/approvals/comments"), &rita, said).await.is(201);
+    }
+    let all = LESS.repeat(4_096);
+    let mut browser = Browser::signed_in(&app, &rita).await;
+    let page = browser.page(PAGE).await;
+    for part in [
+        "What it asks to be allowed",
+        "<strong>and 20 more</strong>",
+        "#t-",
+        "&#60;…</p><p class=\"small\"><a href=\"/acme/tool/versions/1.0.0/review?told=all#told\">All of it</a>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains(&all), "{}", page.len());
+    assert!(browser.page(&format!("{PAGE}?told=all")).await.contains(&all));
+    browser.page("/acme/tool/versions/1.0.0/diff").await;
+    let typed = "\"".repeat(4_097);
+    let page = refused(&browser.post(PAGE, &[("action", "say"), ("text", &*typed)]).await);
+    assert_eq!(page.matches(&QUOTE.repeat(4_097)).count(), 1, "{}", page.len());
+    // What no field takes is not given back.
+    let typed = "\"".repeat(8_000);
+    let answer = browser.post(PAGE, &[("action", "say"), ("text", &*typed)]).await;
+    assert!(answer.status == 422 && !text(&answer).contains(&QUOTE.repeat(8_000)), "{}", answer.status);
+    // Who published it has all of it in a form.
+    let mut browser = Browser::signed_in(&app, &author).await;
+    let page = browser.page(PAGE).await;
+    assert_eq!(page.matches(&all).count(), 1, "{}", page.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_reasons_and_many_entries_are_light() {
     let app = TestApp::new().await;
     let reason = json!({ "reason": dear(1_000) });
@@ -243,6 +292,9 @@ fn refused(answer: &Answer) -> String {
     assert_eq!(answer.status, 422, "{}", text(answer));
     text(answer)
 }
+
+/// What a `<` is in the text of a page.
+const LESS: &str = "&#60;";
 
 /// What an `"` is in a page.
 const QUOTE: &str = "&#34;";

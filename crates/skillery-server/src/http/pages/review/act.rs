@@ -45,6 +45,9 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId, version: &Version) -
     }
 }
 
+/// Bytes of HTML of what was typed that the page has room for: what may be said there, of whichever characters.
+const TYPED: usize = 22_000;
+
 /// The page again, with what was typed and why it was refused.
 async fn again(
     form: &Form,
@@ -57,7 +60,7 @@ async fn again(
     // What somebody may not do is said beside what they have typed.
     let is_told = matches!(status, 400 | 403 | 409 | 422)
         || matches!(failure.code(), ProblemCode::CommentNotFound | ProblemCode::FileNotFound);
-    if !is_told {
+    if !is_told || form.weight() > TYPED {
         return Err(failure);
     }
     let refused: (Tried, StatusCode) = Tried::of(form, failure, "comment")?;

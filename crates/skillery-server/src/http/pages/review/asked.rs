@@ -51,6 +51,8 @@ pub struct Asked {
     pub offset: usize,
     /// Where somebody wants to say something.
     pub at: Option<At>,
+    /// Whether all that the publisher says has changed is wanted, however much else that leaves no room for.
+    pub is_told: bool,
 }
 
 impl Asked {
@@ -65,6 +67,7 @@ impl Asked {
             row: call.parsed("row")?.unwrap_or(0),
             offset: call.parsed("offset")?.unwrap_or(0),
             at,
+            is_told: call.parameter("told").is_some(),
         })
     }
 

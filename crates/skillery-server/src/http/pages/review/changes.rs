@@ -9,8 +9,10 @@ const ROWS: usize = 30;
 const VALUES: usize = 20;
 /// Characters of a value.
 const VALUE: usize = 400;
-/// Bytes of all that is asked to be allowed, which an author chooses.
-const ALLOWED: usize = 25_000;
+/// The part of the room that what is asked to be allowed has, and the part that each other kind has. Authors choose all of it, and
+/// no kind pushes another one out.
+const ALLOWED: usize = 3;
+const OTHERS: usize = 7;
 /// Findings that are shown beside what changed.
 const FINDINGS: usize = 8;
 /// What a row and a value of it have around their texts.
@@ -27,12 +29,6 @@ pub struct Few<T> {
 }
 
 impl<T> Few<T> {
-    fn of(mut all: Vec<T>, most: usize) -> Self {
-        let left = all.len().saturating_sub(most);
-        all.truncate(most);
-        Self { shown: all, left }
-    }
-
     /// As many as there is room for.
     fn fitting(mut all: Vec<T>, most: usize, room: &mut usize, weight: impl Fn(&T) -> usize) -> Self {
         let fits = |one: &&T| match room.checked_sub(weight(one)) {
@@ -88,15 +84,15 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Of this diff.
-    pub fn of(diff: DiffResponse) -> Self {
+    /// Of this diff, where a page has so many bytes of HTML for it and for the files below it.
+    pub fn of(diff: DiffResponse, room: usize) -> Self {
         let DiffResponse { permissions, fields, dependencies, findings, .. } = diff;
         // What is asked for anew comes before what is not asked for any more.
         let mut permissions = permissions;
         permissions.sort_by_key(|permission| permission.added.is_empty());
-        let mut room = ALLOWED;
-        let rows = Few::fitting(permissions, ROWS, &mut room, |row| ROW + weight(&row.path));
-        let shown = rows.shown.into_iter().map(|row| permission(row, &mut room)).collect();
+        let mut allowed = room / ALLOWED;
+        let rows = Few::fitting(permissions, ROWS, &mut allowed, |row| ROW + weight(&row.path));
+        let shown = rows.shown.into_iter().map(|row| permission(row, &mut allowed)).collect();
         let permissions = Few { shown, left: rows.left };
         let field = |field: FieldDiff| FieldDiff {
             field: field.field,
@@ -105,28 +101,29 @@ impl Changes {
         };
         Self {
             permissions,
-            fields: Few::of(fields.into_iter().map(field).collect(), ROWS),
-            dependencies: Few::of(dependencies, ROWS),
-            findings: Few::of(findings, ROWS),
+            fields: Few::fitting(
+                fields.into_iter().map(field).collect(),
+                ROWS,
+                &mut (room / OTHERS),
+                field_weight,
+            ),
+            dependencies: Few::fitting(dependencies, ROWS, &mut (room / OTHERS), need_weight),
+            findings: Few::fitting(findings, FINDINGS, &mut (room / OTHERS), finding_weight),
         }
     }
 
     /// Bytes of HTML that it takes, at most nearly.
     pub fn weight(&self) -> usize {
         let texts = |texts: &[String]| texts.iter().map(|text| AROUND + weight(text)).sum::<usize>();
-        let text = |text: &Option<String>| text.as_deref().map_or(0, weight);
         let permissions = self
             .permissions
             .shown
             .iter()
             .map(|row| ROW + weight(&row.path) + texts(&row.added.shown) + texts(&row.removed.shown));
-        let fields = self.fields.shown.iter().map(|row| AROUND + text(&row.before) + text(&row.after));
-        let findings = self.findings.shown.iter().take(FINDINGS);
-        let findings = findings.map(|row| ROW + weight(&row.message) + weight(&row.path));
         permissions.sum::<usize>()
-            + fields.sum::<usize>()
-            + findings.sum::<usize>()
-            + self.dependencies.shown.len() * ROW
+            + self.fields.shown.iter().map(field_weight).sum::<usize>()
+            + self.dependencies.shown.iter().map(need_weight).sum::<usize>()
+            + self.findings.shown.iter().map(finding_weight).sum::<usize>()
     }
 
     /// Whether there is nothing to say.
@@ -136,6 +133,22 @@ impl Changes {
             && self.dependencies.is_empty()
             && self.findings.is_empty()
     }
+}
+
+fn both(before: Option<&String>, after: Option<&String>) -> usize {
+    [before, after].into_iter().flatten().map(|text| AROUND + weight(text)).sum()
+}
+
+fn field_weight(row: &FieldDiff) -> usize {
+    AROUND + both(row.before.as_ref(), row.after.as_ref())
+}
+
+fn need_weight(row: &DependencyDiff) -> usize {
+    ROW / 2 + 2 * weight(&row.id) + both(row.before.as_ref(), row.after.as_ref())
+}
+
+fn finding_weight(row: &VersionFinding) -> usize {
+    ROW + weight(&row.message) + weight(&row.path)
 }
 
 fn permission(diff: PermissionDiff, room: &mut usize) -> Permission {
@@ -183,10 +196,11 @@ mod tests {
             added: (0..60).map(|value| format!("{value}{}", "\"".repeat(900))).collect(),
             removed: vec!["<".repeat(900); 60],
         };
-        let mut room = ALLOWED;
+        const MOST: usize = 9_000;
+        let mut room = MOST;
         let rows: Vec<Permission> = (0..40).map(|number| permission(row(number), &mut room)).collect();
         let weights = rows.iter().flat_map(|row| row.added.shown.iter().chain(&row.removed.shown));
-        assert!(weights.map(|value| weight(value)).sum::<usize>() < ALLOWED);
+        assert!(weights.map(|value| weight(value)).sum::<usize>() < MOST);
         assert!(rows.iter().all(|row| row.added.len() == 60 && row.removed.len() == 60));
         assert!(rows[0].added.left > 0 && rows[39].added.shown.is_empty() && !rows[39].added.is_empty());
     }

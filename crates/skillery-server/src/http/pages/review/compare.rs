@@ -76,7 +76,7 @@ impl Shows {
             let (changed, hidden) = (diff.files.len(), diff.files.iter().map(|file| file.hidden).sum());
             // What is said of both versions stands above the files, which have the room that it leaves.
             let listed = std::mem::take(&mut diff.files);
-            let changes = Changes::of(diff.clone());
+            let changes = Changes::of(diff.clone(), room.rows + room.colours);
             diff.files = listed;
             let files = laid_out(&mut diff, &asked, room.without(changes.weight()));
             Ok(Self {
@@ -131,6 +131,8 @@ impl DiffPage {
 
 /// Menus have so many versions, the highest of them.
 const MENU: usize = 200;
+/// Bytes of HTML of the menus for which there is room beside what is shown.
+const MENUS: usize = 8_000;
 
 /// What changed from one version to another, both chosen from menus. As a patch it is what the API answers, whose addresses
 /// heed no cookies.
@@ -144,7 +146,6 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         return Ok(see_other(&asked.all(&format!("/{id}/versions/{to}/diff"))));
     }
     let row = skill::find(app, caller, id).await?;
-    let shows = Shows::of(app, caller, &row.id, version, &asked, ROOM).await?;
     let mut versions = versions_api::seen(app, caller, &row).await?;
     let mut header = Header::new(row.id.clone(), row.visibility, row.latest.clone(), "version").of(version);
     header.versions = versions.len();
@@ -153,6 +154,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     // What was rejected or is quarantined is handed out to nobody.
     versions.retain(|known| !matches!(known.status, VersionStatus::Rejected | VersionStatus::Quarantined));
     versions.truncate(MENU);
+    // Each stands in two menus, twice in each.
+    let menus: usize = versions.iter().map(|known| 2 * (40 + 2 * known.version.to_string().len())).sum();
+    let room = ROOM.without(menus.saturating_sub(MENUS));
+    let shows = Shows::of(app, caller, &row.id, version, &asked, room).await?;
     let title = match &shows.from {
         Some(from) => format!("{} from {from} to {version}", row.id),
         None => format!("{} {version}, all of it", row.id),

@@ -10,8 +10,8 @@ use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, Versio
 
 use super::super::desk::{Pager, Tried};
 use super::super::frame::{Frame, with_status};
-use super::super::show;
 use super::super::skill::Header;
+use super::super::{said, show};
 use super::asked::Asked;
 use super::compare::Shows;
 use super::findings::{Counts, counts};
@@ -36,6 +36,12 @@ pub const REVIEW: &str = "/{id}/versions/{version}/review";
 const ROOM: Space = Space { rows: 20_000, colours: 8_000 };
 /// Bytes of what is said beside lines.
 const SAID: usize = 20_000;
+/// Bytes of what happened to the version.
+const HAPPENED: usize = 12_000;
+/// Bytes of what its publisher says has changed, and of its beginning alone, beside what was typed and refused. All of it is shown
+/// where it is asked for.
+const TOLD: usize = 8_000;
+const BEGINNING: usize = 1_500;
 /// What a thread has around what is said in it.
 const AROUND: usize = 1_900;
 /// Threads whose places are listed on a page.
@@ -95,6 +101,8 @@ struct ReviewPage {
     may: May,
     shows: Option<Shows>,
     counts: Option<Counts>,
+    /// What its publisher says has changed, and whether that is all of it.
+    told: Option<(String, bool)>,
     talking: Talking,
     threads: Vec<Listed>,
     pager: Pager,
@@ -216,11 +224,22 @@ pub async fn render(
     let standing = api::standing(app, caller, &id, version).await?;
     let path = format!("/{id}/versions/{version}/review");
     let may = may(app, caller, &standing, &detail).await?;
-    // What was typed and refused comes first, and what is said to whoever decides. The publisher has it in a form as well.
-    let told = detail.summary.changelog.as_deref().map_or(0, show::weight);
-    let forced = standing.forced.as_ref().map_or(0, |forced| show::weight(&forced.reason));
-    let before = tried.weight() + forced + if may.tell { 2 * told } else { told };
-    let (space, beyond) = (ROOM.without(before), before.saturating_sub(ROOM.rows + ROOM.colours));
+    // What was typed and refused comes first, and what is said to whoever decides. The publisher has all of it in a form.
+    let changelog = detail.summary.changelog.as_deref();
+    let most_told = match tried.weight() {
+        0 if asked.is_told && !may.tell => usize::MAX,
+        0 => TOLD,
+        _ => BEGINNING,
+    };
+    let told = changelog.map(|text| said::fitting(text, most_told, true));
+    let in_form = changelog.filter(|_| may.tell).map_or(0, show::weight);
+    let history = history(app, &standing, HAPPENED.saturating_sub(tried.weight())).await?;
+    let before = tried.weight()
+        + standing.forced.as_ref().map_or(0, |forced| show::weight(&forced.reason))
+        + told.as_ref().map_or(0, |(text, _)| show::weight(text))
+        + in_form
+        + history.iter().map(Step::weight).sum::<usize>();
+    let space = ROOM.without(before);
     let shows = match Shows::of(app, caller, &id, version, &asked, space).await {
         Ok(shows) => Some(shows),
         // What is handed out to nobody has no files to look at.
@@ -238,8 +257,10 @@ pub async fn render(
     };
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
     let places = comments::places(app, caller, &id, version).await?;
-    let said = SAID.saturating_sub(beyond);
-    let talks = talks(app, &viewer, &places, shows.as_ref(), said).await?;
+    // What neither the files nor their colours could give, threads give.
+    let above = before + shows.as_ref().map_or(0, |shows| shows.changes.weight());
+    let left = SAID.saturating_sub(above.saturating_sub(ROOM.rows + ROOM.colours));
+    let talks = talks(app, &viewer, &places, shows.as_ref(), left).await?;
     let known: Vec<&str> = talks.iter().map(|talk| talk.id.as_str()).collect();
     let total = places.len();
     let open = places.iter().filter(|place| !place.is_resolved).count();
@@ -258,7 +279,6 @@ pub async fn render(
         typed: if is_said { tried.sent("text").to_owned() } else { String::new() },
         why: is_said.then(|| tried.reason().to_owned()),
     };
-    let history = history(app, &standing).await?;
     let template = ReviewPage {
         frame: frame.titled(format!("Review of {id} {version}")).part("skill"),
         stages: stages(&standing, &groups),
@@ -276,6 +296,7 @@ pub async fn render(
         may,
         shows,
         counts,
+        told,
         talking,
         threads,
         open,

@@ -139,20 +139,27 @@ pub struct Step {
     pub index: u64,
 }
 
+impl Step {
+    /// Bytes of HTML that it takes, at most nearly.
+    pub fn weight(&self) -> usize {
+        AROUND + show::weight(&self.said)
+    }
+}
+
 /// Entries that are told.
 const STEPS: usize = 60;
-/// Characters of what was said with one, and bytes of all of it.
+/// Characters of what was said with one.
 const SAID: usize = 600;
-const ALL_SAID: usize = 12_000;
+/// Bytes of HTML of one, without what was said.
+const AROUND: usize = 200;
 
-/// What happened to a version, the last first.
-pub async fn history(app: &App, standing: &ApprovalsResponse) -> Result<Vec<Step>> {
+/// What happened to a version, the last first, and what was said with it as far as so many bytes of HTML have room for.
+pub async fn history(app: &App, standing: &ApprovalsResponse, room: usize) -> Result<Vec<Step>> {
     let decisions: BTreeMap<u64, _> =
         standing.decisions.iter().map(|decision| (decision.log_index, decision)).collect();
-    let (mut steps, mut room) = (Vec::new(), ALL_SAID);
-    for (index, opening, name) in
-        log::of_version(&app.db, &standing.id.key(), &standing.version, STEPS).await?
-    {
+    let entries = log::of_version(&app.db, &standing.id.key(), &standing.version, STEPS).await?;
+    let (mut steps, mut room) = (Vec::new(), room.saturating_sub(AROUND * entries.len()));
+    for (index, opening, name) in entries {
         let entry = opening.parse().map_err(Failure::internal)?;
         if entry.event.version() != Some(&standing.version) {
             continue;
