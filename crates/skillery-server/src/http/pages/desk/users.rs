@@ -9,7 +9,7 @@ use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::{notice, show};
 use super::ask;
-use super::pager::{Pager, first};
+use super::pager::{Pager, Pages, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
@@ -18,6 +18,9 @@ use crate::http::api::{subject, users as api};
 use crate::http::call::{Call, Page};
 
 const PATH: &str = "/admin/users";
+
+/// Users on a page at most: each has up to two forms, and names are long.
+const ROWS: usize = 30;
 
 #[derive(Template)]
 #[template(path = "pages/desk/users.html")]
@@ -47,11 +50,12 @@ async fn list(
     rows: Page,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
+    let rows = Page { limit: rows.limit.min(ROWS), ..rows };
     let users = api::all(app, caller, &query, rows).await?;
     let template = UsersPage {
         frame: frame.titled("Users").part("admin"),
         tab: "users",
-        pager: Pager::of(app, PATH, &[("q", &query)], rows, users.total),
+        pager: Pages::of(app, PATH, &[("q", &query)]).at_most(ROWS).by_offset(rows, users.total),
         query,
         users,
         may_link: app.settings.oidc_login.is_some(),

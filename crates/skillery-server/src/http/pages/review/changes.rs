@@ -190,13 +190,13 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_has_a_bounded_size_and_the_rest_is_counted() {
+        const MOST: usize = 9_000;
         let row = |number: usize| PermissionDiff {
             path: format!("scripts/{number}.py"),
             permission: "hosts".to_owned(),
             added: (0..60).map(|value| format!("{value}{}", "\"".repeat(900))).collect(),
             removed: vec!["<".repeat(900); 60],
         };
-        const MOST: usize = 9_000;
         let mut room = MOST;
         let rows: Vec<Permission> = (0..40).map(|number| permission(row(number), &mut room)).collect();
         let weights = rows.iter().flat_map(|row| row.added.shown.iter().chain(&row.removed.shown));
