@@ -65,7 +65,7 @@ export const PAGES = [
   { name: "usage-version", path: "/acme/tool-00/usage?version=1.3.0", has: "Only version 1.3.0" },
   { name: "usage-program", path: "/acme/tool-00/usage?by=week&program=skillery", has: "installed with skillery" },
   { name: "usage-names", path: "/acme/shaky/usage", as: "ada", has: "You see names as an admin" },
-  { name: "usage-nothing", path: "/acme/docs/reports/usage", has: "There is nothing to draw yet" },
+  { name: "usage-nothing", path: "/acme/tool-05/usage", has: "There is nothing to draw yet" },
   { name: "usage-hostile", path: "/acme/hostile/usage", as: "ada", has: "hostile", hostile: true },
   { name: "usage-unseen", path: "/acme/vault/usage", status: 404, has: "no such skill" },
   { name: "usage-namespace", path: "/orgs/acme/usage", as: "ada", has: "The most installed" },
