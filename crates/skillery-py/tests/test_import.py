@@ -39,6 +39,25 @@ def test_the_package_is_typed_and_every_public_name_is_documented():
         assert getattr(execution, name).__doc__, name
 
 
+def test_every_function_is_in_the_documents_with_its_parameters():
+    import inspect
+    import pathlib
+
+    from orchestrator import execution
+
+    text = (pathlib.Path(__file__).parents[3] / "docs" / "python.md").read_text(encoding="utf-8")
+    for name in execution.__all__:
+        entry = getattr(execution, name)
+        if not inspect.isfunction(entry):
+            assert f"`{name}`" in text, name
+            continue
+        parameters = inspect.signature(entry).parameters
+        line = next((line for line in text.splitlines() if f"`{name}(" in line), None)
+        assert line, name
+        signature = line[line.index(f"`{name}(") :].split("`")[1]
+        assert all(parameter in signature for parameter in parameters), (name, signature)
+
+
 def test_the_stub_names_what_the_extension_has():
     import os
     import re

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::folders::{asked, file};
+use super::super::keys::Signer;
 use super::super::{ADMIN, TestApp, skill};
 use super::{Browser, text};
 
@@ -336,4 +337,28 @@ async fn a_file_is_shown_in_pages_with_its_words_marked() {
             .contains("class=\"source\"")
     );
     assert_eq!(browser.get("/acme/tool/versions/1.0.0/files/long.py?from=x").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_a_version_is_said_on_its_pages() {
+    let app = TestApp::new().await;
+    let signer = Signer::of("admin", 7);
+    app.enrol(ADMIN, &signer).await;
+    app.publish("acme/plain", "1.0.0").await;
+    app.publish_signed(ADMIN, "acme/tool", "1.0.0", &signer).await.is(201);
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    app.publish_signed(ADMIN, "acme/tool", "1.1.0", &signer).await.is(202);
+    app.post("/api/v1/skills", ADMIN, skill("acme/plain", "1.1.0")).await.is(202);
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for (path, is_signed) in [
+        ("/acme/tool", true),
+        ("/acme/tool/versions/1.0.0", true),
+        ("/acme/tool/versions/1.1.0/review", true),
+        ("/acme/plain", false),
+        ("/acme/plain/versions/1.1.0/review", false),
+    ] {
+        let page = browser.page(path).await;
+        assert_eq!(page.contains("signed by admin <span class=\"dim\">sshsig"), is_signed, "{path}: {page}");
+        assert_eq!(page.contains("Nobody has signed it."), !is_signed, "{path}: {page}");
+    }
 }

@@ -283,6 +283,13 @@ async fn skills_are_rated_on_their_page() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    // One bar for each number of stars: the only rating has four.
+    let bars = ["5 ★</th>", "4 ★</th>", "3 ★</th>", "2 ★</th>", "1 ★</th>"].map(|stars| {
+        let (_, row) = page.split_once(stars).unwrap_or_else(|| panic!("{stars}: {page}"));
+        let (row, _) = row.split_once("</tr>").unwrap();
+        (row.contains("value=\"100\""), row.contains("<td class=\"number\">1</td>"))
+    });
+    assert_eq!(bars.map(|(is_full, is_one)| is_full && is_one), [false, true, false, false, false], "{page}");
     let told = app.get("/api/v1/skills/acme/tool/ratings").await.is(200);
     assert_eq!(
         (&told["average"], &told["reviews"][0]["text"]),
