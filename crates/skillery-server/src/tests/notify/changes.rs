@@ -93,11 +93,7 @@ async fn a_webhook_of_a_namespace_leaves_a_trace_for_its_admins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_goes_to_the_address_before_until_another_is_confirmed_and_it_is_told_there() {
     let postbox = Postbox::start();
-    let app = TestApp::with_mail(&postbox).await;
-    app.publish("acme/tool", "1.0.0").await;
-    let anna = app.reader(&postbox, "anna").await;
-    app.prefer(&anna, "version-published", true, "immediate", true).await;
-    app.quiet(&postbox).await;
+    let (app, anna) = TestApp::with_reader(&postbox).await;
     let set = async |address: &str| {
         app.put("/api/v1/notifications/email", &anna, json!({ "address": address })).await.is(200)
     };

@@ -273,11 +273,7 @@ async fn what_happens_together_is_one_mail_and_one_click_stops_them_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_seen_any_more_is_not_mailed() {
     let postbox = Postbox::start();
-    let app = TestApp::with_mail(&postbox).await;
-    app.publish("acme/tool", "1.0.0").await;
-    let anna = app.reader(&postbox, "anna").await;
-    app.prefer(&anna, "version-published", true, "immediate", true).await;
-    app.quiet(&postbox).await;
+    let (app, _) = TestApp::with_reader(&postbox).await;
     app.publish("acme/tool", "1.1.0").await;
     app.tell().await;
     app.put("/api/v1/skills/acme/tool/visibility", ADMIN, json!({ "visibility": "private" })).await.is(204);
@@ -289,11 +285,7 @@ async fn what_may_not_be_seen_any_more_is_not_mailed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_that_is_not_taken_is_tried_again_or_given_up() {
     let postbox = Postbox::start();
-    let app = TestApp::with_mail(&postbox).await;
-    app.publish("acme/tool", "1.0.0").await;
-    let anna = app.reader(&postbox, "anna").await;
-    app.prefer(&anna, "version-published", true, "immediate", true).await;
-    app.quiet(&postbox).await;
+    let (app, _) = TestApp::with_reader(&postbox).await;
     let state = || async {
         let text = "SELECT state, attempts, error FROM deliveries WHERE channel = 'mail' ORDER BY created_at DESC, id DESC LIMIT 1";
         sqlx::query_as::<_, (String, i64, Option<String>)>(text).fetch_one(app.app.db.reader()).await.unwrap()

@@ -228,6 +228,16 @@ impl TestApp {
         .await
     }
 
+    /// One that mails to this postbox, with a skill, and Anna, who is mailed of its new versions at once; what came of that is taken.
+    async fn with_reader(postbox: &Postbox) -> (Self, String) {
+        let app = Self::with_mail(postbox).await;
+        app.publish("acme/tool", "1.0.0").await;
+        let anna = app.reader(postbox, "anna").await;
+        app.prefer(&anna, "version-published", true, "immediate", true).await;
+        app.quiet(postbox).await;
+        (app, anna)
+    }
+
     /// A registry that may call webhooks on this machine.
     pub(in crate::tests) async fn with_hooks() -> Self {
         Self::with(|settings| settings.outbound_allow = vec!["127.0.0.0/8".parse().unwrap()]).await

@@ -367,11 +367,7 @@ async fn unsent(app: &TestApp) -> Vec<(String, String, Option<String>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_waits_a_week_for_a_mail_server_and_is_dead_then() {
     let postbox = Postbox::start();
-    let app = TestApp::with_mail(&postbox).await;
-    app.publish("acme/tool", "1.0.0").await;
-    let anna = app.reader(&postbox, "anna").await;
-    app.prefer(&anna, "version-published", true, "immediate", true).await;
-    app.quiet(&postbox).await;
+    let (app, anna) = TestApp::with_reader(&postbox).await;
     app.publish("acme/tool", "1.1.0").await;
     app.tell().await;
     let waits = || vec![("mail".to_owned(), "waiting".to_owned(), None::<String>)];
