@@ -185,7 +185,9 @@ async fn lines(call: &Call, row: &VersionRow, file: &FileSummary) -> Result<Opti
 }
 
 /// Where a page begins that has this line on it: some lines before it, where these leave it room.
+/// A line behind the end is the last one.
 fn begin(lines: &str, line: usize) -> usize {
+    let line = line.min(lines.split('\n').count());
     let near: Vec<&str> = lines.split('\n').take(line).skip(line.saturating_sub(BEFORE + 1)).collect();
     let mut room = HTML;
     let has_room = |near: &&&str| {

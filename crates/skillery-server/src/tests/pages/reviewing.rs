@@ -298,6 +298,9 @@ async fn a_finding_leads_to_its_line_however_long_the_lines_are() {
     // All from the beginning, all that is before it as far as there is room.
     let [(first, true, _), (second, false, false)] = seen[..] else { panic!("{seen:?}: {findings}") };
     assert_eq!(second - first, 170);
+    // A line that the file has no more leads to its end.
+    let end = browser.page(&format!("{FILE}9999")).await;
+    assert!(end.contains(&format!("id=\"L{}\"", second + 10)), "{end}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
