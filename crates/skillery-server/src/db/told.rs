@@ -1,12 +1,13 @@
 //! Who may be told of something, who sees it, and how each wants to be told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use skillery_core::lint::Level;
 use skillery_core::time::Time;
 use skillery_core::{NotificationKind, Preference, VersionStatus, Visibility};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
+use super::{BindAll, Db, Tx, parsed, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// Some of those who may be told of something.
@@ -210,6 +211,35 @@ pub struct VersionFacts {
     pub status: VersionStatus,
     /// The id of who published it.
     pub publisher: String,
+}
+
+/// Those of these versions, by the keys of their skills, that anybody may be told of when they are published: somebody has installed
+/// or starred the skill, or something at or above this level was found.
+pub async fn of_interest(
+    db: &Db,
+    versions: &[(String, String)],
+    from: Level,
+) -> Result<HashSet<(String, String)>> {
+    let mut found = HashSet::new();
+    let levels: Vec<&str> =
+        Level::ALL.iter().filter(|level| **level >= from).map(|level| level.as_str()).collect();
+    for piece in pieces(versions) {
+        let text = format!(
+            "WITH asked (skill, version) AS (VALUES {}) SELECT asked.skill, asked.version FROM asked \
+             WHERE EXISTS (SELECT 1 FROM user_installs i WHERE i.skill = asked.skill) \
+             OR EXISTS (SELECT 1 FROM stars s WHERE s.skill = asked.skill) \
+             OR EXISTS (SELECT 1 FROM versions v WHERE v.skill = asked.skill AND v.version = asked.version \
+             AND v.findings IN ({}))",
+            tuples(1, piece.len(), 2, ""),
+            placeholders(1 + piece.len() * 2, levels.len()),
+        );
+        let values = piece.iter().flat_map(|(skill, version)| [skill.clone(), version.clone()]);
+        let query = sqlx::query_as(AssertSqlSafe(text))
+            .bind_all(values)
+            .bind_all(levels.iter().map(|level| (*level).to_owned()));
+        found.extend(query.fetch_all(db.reader()).await?);
+    }
+    Ok(found)
 }
 
 /// What decides who may be told of a version, by the key of its skill.

@@ -1,5 +1,7 @@
 //! Webhooks of users and of namespaces.
 
+use std::collections::HashSet;
+
 use skillery_core::NotificationKind;
 use skillery_core::api::Webhook;
 use skillery_core::time::Time;
@@ -130,6 +132,20 @@ pub async fn of_namespaces(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind_all(places.iter().cloned());
     query.fetch_all(executor).await?.iter().map(webhook_row).collect()
+}
+
+/// Which of the namespaces with these keys have webhooks.
+pub async fn namespaces_with_some(db: &Db, places: &[String]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for piece in pieces(places) {
+        let text = format!(
+            "SELECT DISTINCT namespace FROM webhooks WHERE namespace IN ({}) AND removed_at IS NULL",
+            placeholders(1, piece.len())
+        );
+        let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
+        found.extend(query.fetch_all(db.reader()).await?);
+    }
+    Ok(found)
 }
 
 /// How many webhooks an org and the namespaces below it have.

@@ -68,8 +68,14 @@ pub async fn catch_up(app: &App) -> Result<()> {
         if entries.is_empty() {
             break;
         }
+        let quiet = rules::without_concern(&app.db, &entries).await?;
         for entry in &entries {
-            if entry.index == cursor.at.log_index && !tell_of(app, &mut cursor, entry).await? {
+            if entry.index != cursor.at.log_index {
+                continue;
+            }
+            if cursor.at.step == 0 && quiet.contains(&entry.index) {
+                cursor.at = Head::at(entry.index + 1);
+            } else if !tell_of(app, &mut cursor, entry).await? {
                 // Another server is ahead: on from where it is.
                 let written = table::head(&app.db).await?;
                 cursor = Cursor { written: written.log_index, at: written };

@@ -1,5 +1,7 @@
 //! Whom an entry of the log concerns.
 
+use std::collections::{BTreeSet, HashSet};
+
 use skillery_core::event::{Event, LogEntry, OfComment};
 use skillery_core::lint::Level;
 use skillery_core::{Namespace, NotificationDetail, NotificationKind, Version, VersionStatus};
@@ -8,12 +10,15 @@ use crate::counters::day_of;
 use crate::db::Db;
 use crate::db::comments::{self, CommentRow};
 use crate::db::notifications::NewNotification;
-use crate::db::told::{Group, REVIEWERS};
-use crate::db::{accounts, answers, keys, versions};
+use crate::db::told::{self, Group, REVIEWERS};
+use crate::db::{accounts, answers, keys, places_of, versions, webhooks};
 use crate::failure::Result;
 
 /// Who manages a namespace.
 pub const ADMINS: &[&str] = &["admin", "owner"];
+
+/// What is found at or above this level is told of.
+const WORTH_TELLING: Level = Level::Warning;
 
 /// Some who are told of something.
 #[derive(Debug, Clone)]
@@ -74,6 +79,28 @@ impl Rule {
         self.status = Some(status);
         self
     }
+}
+
+/// The numbers of those of these entries that concern nobody: versions of skills that nobody follows, which most are. Found out
+/// for all entries at once, as one that is looked at alone takes a handful of questions to the database.
+///
+/// Who follows a skill, or adds a webhook, after this look did so after the version was published.
+pub async fn without_concern(db: &Db, entries: &[LogEntry]) -> Result<HashSet<i64>> {
+    let mut asked = Vec::new();
+    for entry in entries {
+        if let Event::VersionPublished { skill, version, policies, .. } = &entry.event
+            && policies.is_empty()
+        {
+            asked.push((entry.index, places_of(&skill.namespace())?, (skill.key(), version.to_string())));
+        }
+    }
+    let places: BTreeSet<String> = asked.iter().flat_map(|(_, places, _)| places.clone()).collect();
+    let hooked = webhooks::namespaces_with_some(db, &Vec::from_iter(places)).await?;
+    asked.retain(|(_, places, _)| !places.iter().any(|place| hooked.contains(place)));
+    let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
+    let of_interest = told::of_interest(db, &versions, WORTH_TELLING).await?;
+    let quiet = asked.into_iter().filter(|(_, _, version)| !of_interest.contains(version));
+    Ok(quiet.map(|(index, ..)| index).collect())
 }
 
 /// Whom this entry concerns. Kinds that are not known here concern nobody.
@@ -235,7 +262,7 @@ async fn found(db: &Db, entry: &LogEntry, groups: Vec<Group>) -> Result<Option<R
     let (Some(skill), Some(version)) = (entry.event.skill(), entry.event.version()) else { return Ok(None) };
     let worst = versions::findings(db.reader(), &skill.key(), version).await?;
     let rule = || Rule { skip: Vec::new(), ..Rule::new(entry, NotificationKind::Finding, groups) };
-    Ok((worst >= Some(Level::Warning)).then(rule))
+    Ok((worst >= Some(WORTH_TELLING)).then(rule))
 }
 
 /// Of what was taken back or hidden meanwhile nobody is told.
