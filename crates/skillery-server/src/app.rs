@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::folder_lock;
 use crate::http::interop::{Fingerprints, GitState};
 use crate::http::limiter::Limiter;
-use crate::http::pages::{ByLength, Rendered};
+use crate::http::pages::{ByLength, ByRoom, Rendered, Shows};
 use crate::insight::{Boards, Content, Kept};
 use crate::jobs::Work;
 use crate::metrics::Metrics;
@@ -58,6 +58,9 @@ const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
 const RENDERED: usize = 4_000;
 const RENDERED_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Bytes that a diff takes, as it is laid out on a page that is full.
+const DIFF_BYTES: u64 = 64 * 1024;
+
 /// The registry.
 pub struct App {
     /// How it runs.
@@ -92,6 +95,8 @@ pub struct App {
     pub health: Cache<String, Content>,
     /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
     pub rendered: Cache<String, Rendered, ByLength>,
+    /// What changed from one version to another, as it is laid out on a page for whoever may have both.
+    pub diffs: Cache<String, Arc<Shows>, ByRoom>,
     /// Signing secrets by org, with the epoch of the identities at which they were looked up.
     pub signing_secrets: Cache<String, (u64, Option<Arc<SigningSecret>>)>,
     /// What is counted and not written yet.
@@ -271,6 +276,7 @@ impl App {
         let uploads = Uploads::new(settings.data.clone(), &settings.limits);
         let limiter = Limiter::new(&settings.limits);
         let (stop, _) = watch::channel(false);
+        let diff_bytes = settings.cache_megabytes.max(1) * 1024 * 1024 / 8;
         let git = GitState::new(settings.cache_megabytes.max(1) * 1024 * 1024 / 4);
         let app = Self {
             settings,
@@ -289,6 +295,7 @@ impl App {
             insight,
             health: Cache::new(HEALTH),
             rendered: Cache::with_weighter(RENDERED, RENDERED_BYTES, ByLength),
+            diffs: Cache::with_weighter((diff_bytes / DIFF_BYTES) as usize, diff_bytes, ByRoom),
             signing_secrets: Cache::new(ORGS),
             counters: Counters::default(),
             denials: Denials::default(),

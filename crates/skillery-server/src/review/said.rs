@@ -24,24 +24,21 @@ pub fn findings(id: &SkillId, side: &Side) -> Vec<VersionFinding> {
 }
 
 /// What is found in the newer version and was not in the older one, wherever in its file it stood.
-pub fn new_findings(id: &SkillId, from: Option<&Side>, to: &Side) -> Vec<VersionFinding> {
+pub fn new_findings(before: Vec<VersionFinding>, mut after: Vec<VersionFinding>) -> Vec<VersionFinding> {
     let mut known: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     let key =
         |finding: &VersionFinding| (finding.rule.clone(), finding.path.clone(), finding.message.clone());
-    for finding in from.map(|side| findings(id, side)).unwrap_or_default() {
-        *known.entry(key(&finding)).or_default() += 1;
+    for finding in &before {
+        *known.entry(key(finding)).or_default() += 1;
     }
-    let is_new = |finding: &VersionFinding| match known.get_mut(&key(finding)) {
+    after.retain(|finding| match known.get_mut(&key(finding)) {
         Some(count) if *count > 0 => {
             *count -= 1;
             false
         }
         _ => true,
-    };
-    let mut found = findings(id, to);
-    let mut is_new = is_new;
-    found.retain(|finding| is_new(finding));
-    found
+    });
+    after
 }
 
 /// What is said of the versions and differs.

@@ -46,6 +46,7 @@ use crate::failure::{Failure, Result};
 pub use frame::{Frame, page};
 pub use markdown::{ByLength, Rendered};
 use place::Place;
+pub use review::{ByRoom, Shows};
 
 /// Method, path and who may. Pages are not in the OpenAPI document.
 pub const ROUTES: &[(&str, &str, Who)] = &[

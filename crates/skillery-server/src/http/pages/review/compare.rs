@@ -1,12 +1,16 @@
 //! `GET /{id}/versions/{version}/diff`: what changed from one version to another.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{DiffResponse, VersionSummary};
+use quick_cache::Weighter;
+use skillery_core::api::VersionSummary;
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version, VersionStatus};
 
 use super::super::frame::{Frame, page, see_other};
+use super::super::highlight;
 use super::super::place::encoded;
 use super::super::show;
 use super::super::skill::Header;
@@ -20,7 +24,7 @@ use crate::app::App;
 use crate::failure::Result;
 use crate::http::api::{diff as diff_api, versions as versions_api};
 use crate::http::call::Call;
-use crate::review;
+use crate::review::{Compared, Ends};
 use crate::skill;
 
 /// What changed from one version to another.
@@ -53,33 +57,44 @@ pub struct Shows {
 }
 
 impl Shows {
-    /// Compares, and lays out what a page has room for.
+    /// Compares, and lays out what a page has room for: once for as long as it is remembered, whoever asks. What only some may see
+    /// is refused before that, and what readers see of it that others do not is added later.
     pub async fn of(
-        app: &App,
+        app: &Arc<App>,
         caller: &Caller,
         id: &SkillId,
         version: &Version,
         asked: &Asked,
         room: Space,
-    ) -> Result<Self> {
-        let diff = review::diff(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
-        let from = diff.from.as_ref().map(|end| end.version.clone());
+    ) -> Result<Arc<Self>> {
+        let ends = Ends::of(app, caller, id, version, &asked.against(), asked.file.clone()).await?;
+        let key = key(&ends, asked, room);
+        if let Some(ready) = app.diffs.get(&key) {
+            return Ok(ready);
+        }
+        let turn = app.reading.turn().await?;
+        // Others may have waited for the same.
+        if let Some(ready) = app.diffs.get(&key) {
+            return Ok(ready);
+        }
+        let from = ends.older().cloned();
         let named = from.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
         let mut patch = format!("/{id}/versions/{version}/diff?format=patch&from={}", encoded(&named));
         if let Some(file) = &asked.file {
             patch += &format!("&path={}", encoded(file));
         }
-        let asked = asked.clone();
-        let turn = app.reading.turn().await?;
-        turn.work(move || {
-            let mut diff: DiffResponse = diff;
+        let (asked, keeper) = (asked.clone(), Arc::clone(app));
+        let lay_out = move |compared: Compared| {
+            let Compared { mut diff, in_time } = compared;
             let (changed, hidden) = (diff.files.len(), diff.files.iter().map(|file| file.hidden).sum());
             // What is said of both versions stands above the files, which have the room that it leaves.
             let listed = std::mem::take(&mut diff.files);
             let changes = Changes::of(diff.clone(), room.rows + room.colours);
             diff.files = listed;
-            let files = laid_out(&mut diff, &asked, room.without(changes.weight()));
-            Ok(Self {
+            let room = room.without(changes.weight());
+            let files = laid_out(&mut diff, &asked, room, highlight::deadline());
+            let is_whole = in_time && !files.is_late;
+            let shows = Arc::new(Self {
                 files,
                 from,
                 changed,
@@ -90,9 +105,23 @@ impl Shows {
                 truncated: diff.truncated,
                 patch,
                 changes,
-            })
-        })
-        .await
+            });
+            // What time was too short for is made again: there may be more of it then. Here, so that it is kept whether somebody
+            // still waits for it or not.
+            if is_whole {
+                keeper.diffs.insert(key, Arc::clone(&shows));
+            }
+            Ok(shows)
+        };
+        ends.compare(app, turn, lay_out).await
+    }
+
+    /// Bytes that it takes in memory, at most nearly.
+    fn size(&self) -> usize {
+        size_of::<Self>()
+            + self.patch.len()
+            + self.changes.weight()
+            + self.files.files.iter().map(FileView::size).sum::<usize>()
     }
 
     /// Where a file is as it is in the newer version, or where that has none in the older one.
@@ -106,13 +135,33 @@ impl Shows {
     }
 }
 
+/// All that a diff that is laid out depends on.
+fn key(ends: &Ends, asked: &Asked, room: Space) -> String {
+    let Asked { from: _, file, row, offset, at, is_told: _ } = asked;
+    // Where something is said matters to the page of one file alone, which begins near it.
+    let at = at.as_ref().filter(|_| file.is_some());
+    let at = at.map_or_else(String::new, |at| format!("{}:{}", at.side, at.line));
+    let Space { rows, colours } = room;
+    format!("{row} {offset} {at} {rows} {colours} {} {}", file.is_some(), ends.key())
+}
+
+/// Counts what diffs that are laid out take in memory.
+#[derive(Debug, Clone)]
+pub struct ByRoom;
+
+impl Weighter<String, Arc<Shows>> for ByRoom {
+    fn weight(&self, key: &String, shows: &Arc<Shows>) -> u64 {
+        (key.len() + shows.size()) as u64
+    }
+}
+
 #[derive(Template)]
 #[template(path = "pages/review/diff.html")]
 struct DiffPage {
     frame: Frame,
     header: Header,
     version: Version,
-    shows: Shows,
+    shows: Arc<Shows>,
     asked: Asked,
     path: String,
     /// Versions that may be compared.

@@ -135,6 +135,19 @@ pub struct FileView {
 }
 
 impl FileView {
+    /// Bytes that it takes in memory, at most nearly.
+    pub fn size(&self) -> usize {
+        let of_row = |row: &Row| match row {
+            Row::Line(line) => line.html.capacity(),
+            Row::Same { .. } => 0,
+        };
+        // Its path stands in what is said of it before and after, too.
+        size_of::<Self>()
+            + self.file.path.len() * 3
+            + self.rows.capacity() * size_of::<Row>()
+            + self.rows.iter().map(of_row).sum::<usize>()
+    }
+
     /// Where it was, if that is another place.
     pub fn was(&self) -> Option<&str> {
         let before = self.file.before.as_ref().map(|file| file.path.as_str());
@@ -184,6 +197,8 @@ pub struct Files {
     pub next: Option<usize>,
     /// Whether only one is shown.
     pub is_one: bool,
+    /// Whether time was over before kinds of words were told as far as there was room.
+    pub is_late: bool,
 }
 
 impl Files {
@@ -194,10 +209,10 @@ impl Files {
     }
 }
 
-/// Lays the files of a diff out on a page.
-pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Space) -> Files {
+/// Lays the files of a diff out on a page, without kinds of words from the deadline on.
+pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Space, deadline: Instant) -> Files {
     let mut files = std::mem::take(&mut diff.files);
-    let mut left = Left { room, deadline: highlight::deadline() };
+    let mut left = Left { room, deadline };
     if let Some(path) = &asked.file {
         let has_path = |file: &FileDiff| {
             file.path == *path || file.before.as_ref().is_some_and(|before| before.path == *path)
@@ -207,7 +222,8 @@ pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Space) -> Files {
             let start = start(&file, asked);
             view(file, start, &mut left, true)
         });
-        return Files { files: views.collect(), offset: 0, next: None, is_one: true };
+        let files = views.collect();
+        return Files { files, offset: 0, next: None, is_one: true, is_late: Instant::now() >= deadline };
     }
     let total = files.len();
     let mut laid = Files { offset: asked.offset.min(total), ..Files::default() };
@@ -223,6 +239,7 @@ pub fn laid_out(diff: &mut DiffResponse, asked: &Asked, room: Space) -> Files {
         left.room.rows = left.room.rows.saturating_sub(head);
         laid.files.push(view(file, 0, &mut left, false));
     }
+    laid.is_late = Instant::now() >= deadline;
     laid
 }
 
@@ -431,7 +448,7 @@ mod tests {
     fn what_has_no_room_is_named_and_has_pages_of_its_own() {
         let room = Space { rows: 20_000, colours: 0 };
         let mut many = diff((0..40).map(|number| file(&format!("{number:02}.txt"), 50)).collect());
-        let first = laid_out(&mut many, &Asked::default(), room);
+        let first = laid_out(&mut many, &Asked::default(), room, highlight::deadline());
         assert!(first.files.iter().any(|file| file.shown == Shown::Rows));
         assert!(first.files.iter().any(|file| file.shown == Shown::Elsewhere), "{first:?}");
         let next = first.next.unwrap();
@@ -440,7 +457,8 @@ mod tests {
         let (mut offset, mut seen) = (0, 0);
         loop {
             let mut many = diff((0..40).map(|number| file(&format!("{number:02}.txt"), 50)).collect());
-            let page = laid_out(&mut many, &Asked { offset, ..Asked::default() }, room);
+            let page =
+                laid_out(&mut many, &Asked { offset, ..Asked::default() }, room, highlight::deadline());
             seen += page.files.len();
             match page.next {
                 Some(next) => offset = next,
@@ -451,7 +469,7 @@ mod tests {
         let (mut row, mut lines) = (0, Vec::new());
         loop {
             let asked = Asked { file: Some("a.txt".to_owned()), row, ..Asked::default() };
-            let page = laid_out(&mut diff(vec![file("a.txt", 500)]), &asked, room);
+            let page = laid_out(&mut diff(vec![file("a.txt", 500)]), &asked, room, highlight::deadline());
             let [view] = page.files.as_slice() else { panic!("{page:?}") };
             lines.extend(view.rows.iter().filter_map(|row| match row {
                 Row::Line(line) => line.new,
@@ -470,7 +488,7 @@ mod tests {
         let room = Space { rows: 10_000, colours: 10_000 };
         let at = At { side: DiffSide::New, line: 400, path: "a.py".to_owned() };
         let asked = Asked { file: Some("a.py".to_owned()), at: Some(at), ..Asked::default() };
-        let page = laid_out(&mut diff(vec![file("a.py", 500)]), &asked, room);
+        let page = laid_out(&mut diff(vec![file("a.py", 500)]), &asked, room, highlight::deadline());
         let found = page.files[0].rows.iter().find_map(|row| match row {
             Row::Line(line) if line.new == Some(400) => Some(line.html.clone()),
             _ => None,
@@ -479,5 +497,16 @@ mod tests {
         assert!(!html.contains("<b>") && html.contains("line"), "{html}");
         assert_eq!(marked("a⟨U+202E⟩<"), "a<mark>⟨U+202E⟩</mark>&lt;");
         assert_eq!(marked("⟨U+"), "⟨U+");
+    }
+
+    #[test]
+    fn what_is_plain_as_time_was_over_says_so() {
+        let room = Space { rows: 10_000, colours: 10_000 };
+        let one = Asked { file: Some("a.py".to_owned()), ..Asked::default() };
+        for asked in [Asked::default(), one] {
+            let laid = |deadline| laid_out(&mut diff(vec![file("a.py", 5)]), &asked, room, deadline).is_late;
+            assert!(laid(Instant::now()));
+            assert!(!laid(Instant::now() + std::time::Duration::from_secs(3_600)));
+        }
     }
 }

@@ -18,7 +18,7 @@ use skillery_core::{Role, Scope, SkillId};
 
 use crate::access::Caller;
 pub use act::change;
-pub use compare::{DIFF, show as diff};
+pub use compare::{ByRoom, DIFF, Shows, show as diff};
 pub use findings::{Counts, FINDINGS, counts, show as findings};
 pub use show::{REVIEW, show};
 pub use standing::{few, needs};

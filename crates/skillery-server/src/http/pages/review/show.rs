@@ -1,5 +1,7 @@
 //! `GET /{id}/versions/{version}/review`: everything that whoever decides about a version needs to see.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -99,7 +101,7 @@ struct ReviewPage {
     stages: Vec<Stage>,
     history: Vec<Step>,
     may: May,
-    shows: Option<Shows>,
+    shows: Option<Arc<Shows>>,
     counts: Option<Counts>,
     /// What its publisher says has changed, and whether that is all of it.
     told: Option<(String, bool)>,
@@ -211,7 +213,7 @@ pub async fn found(
 
 /// The page, with what was refused.
 pub async fn render(
-    app: &App,
+    app: &Arc<App>,
     caller: &Caller,
     frame: Frame,
     (id, version): (&SkillId, &Version),
@@ -260,7 +262,7 @@ pub async fn render(
     // What neither the files nor their colours could give, threads give.
     let above = before + shows.as_ref().map_or(0, |shows| shows.changes.weight());
     let left = SAID.saturating_sub(above.saturating_sub(ROOM.rows + ROOM.colours));
-    let talks = talks(app, &viewer, &places, shows.as_ref(), left).await?;
+    let talks = talks(app, &viewer, &places, shows.as_deref(), left).await?;
     let known: Vec<&str> = talks.iter().map(|talk| talk.id.as_str()).collect();
     let total = places.len();
     let open = places.iter().filter(|place| !place.is_resolved).count();
