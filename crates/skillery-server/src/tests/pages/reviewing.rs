@@ -183,6 +183,100 @@ async fn what_changed_is_shown_to_who_may_have_both_versions() {
     assert_eq!(bound.get(REVIEW).await.status, 404);
 }
 
+/// The files of a page, each with its lines and what stands between them.
+fn files(page: &str) -> Vec<&str> {
+    let parts = page.split("<section class=\"file\"").skip(1);
+    parts.map(|part| part.split("</section>").next().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_compared_is_shown_again_and_hides_nothing_that_came_since() {
+    let app = TestApp::new().await;
+    let people = app.reviewed().await;
+    let mut rita = Browser::signed_in(&app, &people.rita).await;
+    let mut rob = Browser::signed_in(&app, &people.rob).await;
+    let (diff, review) = (rita.page(DIFF).await, rita.page(REVIEW).await);
+    assert!(diff.contains("gone.txt") && !diff.contains("same.txt"), "{diff}");
+    assert_eq!((files(&diff).len(), files(&review).len()), (5, 5));
+    assert_eq!(files(&rita.page(DIFF).await), files(&diff));
+    assert_eq!(files(&rob.page(&format!("{DIFF}?from=1.0.0")).await), files(&diff));
+    assert_eq!(files(&rob.page(REVIEW).await), files(&review));
+    let said = [
+        ("action", "say"),
+        ("text", "Why this host?"),
+        ("path", "scripts/tool.py"),
+        ("line", "3"),
+        ("side", "new"),
+        ("against", "1.0.0"),
+    ];
+    location(&rita.post(REVIEW, &said).await);
+    for browser in [&mut rita, &mut rob] {
+        let page = browser.page(REVIEW).await;
+        let (before, _) = page.split_once("Why this host?").unwrap();
+        assert!(before.rsplit("<tr class=\"added\">").next().unwrap().contains("at=new:3:"), "{page}");
+    }
+    // All of that was laid out once for each kind of page.
+    assert_eq!(app.app.diffs.len(), 2);
+    // Forms stand where they were asked for.
+    for line in [2, 3] {
+        let page = rita.page(&format!("{REVIEW}?at=new:{line}:scripts/tool.py")).await;
+        assert!(page.contains(&format!("name=\"line\" value=\"{line}\"")), "{page}");
+    }
+    // Whatever else is compared is something else.
+    let all = rita.page(&format!("{DIFF}?from=none")).await;
+    assert!(all.contains("same.txt") && !all.contains("gone.txt"), "{all}");
+    let back = rita.page("/acme/tool/versions/1.0.0/diff?from=1.1.0").await;
+    assert!(back.contains("gone.txt") && files(&back) != files(&diff), "{back}");
+    for name in ["gone.txt", "picture.bin"] {
+        let one = rita.page(&format!("{DIFF}?file={name}")).await;
+        assert_eq!(files(&one).len(), 1, "{one}");
+        assert!(files(&one)[0].contains(name), "{one}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ready_is_for_who_may_have_both_versions_now() {
+    let app = TestApp::new().await;
+    let people = app.reviewed().await;
+    let mut rita = Browser::signed_in(&app, &people.rita).await;
+    let mut anybody = Browser::new(&app);
+    let (first, named) = ("/acme/tool/versions/1.0.0/diff", format!("{DIFF}?from=1.0.0"));
+    let back = format!("{first}?from=1.1.0");
+    for path in [DIFF, REVIEW, &*named, &*back] {
+        rita.page(path).await;
+    }
+    for token in [None, Some(&people.stranger), Some(&people.reader)] {
+        let mut browser = match token {
+            Some(token) => Browser::signed_in(&app, token).await,
+            None => Browser::new(&app),
+        };
+        for path in [DIFF, &*named, &*back] {
+            let answer = browser.get(path).await;
+            assert_eq!(answer.status, 404, "{path}");
+            assert!(!text(&answer).contains("example.org:443"), "{path}");
+        }
+    }
+    // What is not for everybody any more, and then for nobody, is so at once.
+    anybody.page(first).await;
+    let private = json!({ "visibility": "private" });
+    app.put("/api/v1/skills/acme/tool/visibility", ADMIN, private).await.is(204);
+    assert_eq!(anybody.get(first).await.status, 404);
+    rita.page(first).await;
+    let quarantine = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    app.put(quarantine, ADMIN, json!({ "reason": "harms" })).await.is(200);
+    for path in [first, &*named, &*back] {
+        assert_eq!(rita.get(path).await.status, 403, "{path}");
+    }
+    // With nothing before it, all of the newer version is new; once that is compared, its bytes are not read again.
+    let page = rita.page(DIFF).await;
+    assert!(page.contains("<option value=\"none\" selected>") && page.contains("same.txt"), "{page}");
+    let digest = app.digest("1.1.0").await;
+    let content = app.app.settings.blob_folder().join("sha256").join(&digest[..2]).join(&digest);
+    fs_err::remove_file(content).unwrap();
+    assert_eq!(files(&rita.page(DIFF).await), files(&page));
+    assert_eq!(rita.get(&format!("{DIFF}?file=SKILL.md")).await.status, 500);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_diff_comes_in_pages_and_loses_nothing() {
     let app = TestApp::new().await;
