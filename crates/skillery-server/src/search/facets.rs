@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tantivy::query::EnableScoring;
-use tantivy::{DocId, SegmentReader};
+use tantivy::{DocId, Searcher, SegmentReader};
 
 use super::index::{Index, NAMESPACE, TAG};
 use super::query::SearchQuery;
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 const CANDIDATES: usize = 8;
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Facet {
     /// Tags, in lower case.
     Tag,
@@ -35,11 +35,16 @@ pub type Counted = (String, usize);
 
 impl Index {
     /// The commonest values of each of these among all that is found, on whatever page. Exact where they are few.
-    pub fn facets(&self, query: &SearchQuery, facets: &[Facet], most: usize) -> Result<Vec<Vec<Counted>>> {
-        let searcher = self.reader.searcher();
+    pub(super) fn facets(
+        &self,
+        searcher: &Searcher,
+        query: &SearchQuery,
+        facets: &[Facet],
+        most: usize,
+    ) -> Result<Vec<Vec<Counted>>> {
         let built = self.built(query, Vec::new())?;
         let weight =
-            built.weight(EnableScoring::disabled_from_searcher(&searcher)).map_err(Failure::internal)?;
+            built.weight(EnableScoring::disabled_from_searcher(searcher)).map_err(Failure::internal)?;
         let mut counted: Vec<Vec<Column>> = facets.iter().map(|_| Vec::new()).collect();
         for segment in searcher.segment_readers() {
             let mut columns = Vec::with_capacity(facets.len());

@@ -6,6 +6,7 @@
 mod facets;
 mod follow;
 mod index;
+mod kept;
 mod query;
 mod stems;
 
@@ -24,6 +25,7 @@ pub use facets::{Counted, Facet};
 pub use follow::tidy;
 pub use follow::{TREND_DAYS, catch_up, listen, run};
 pub use index::{Cursor, Document, Index};
+use kept::Kept;
 pub use query::{Found, SearchQuery};
 
 /// How long a search waits for changes that were acknowledged before it.
@@ -32,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The index, and how far it has followed the log.
 pub struct Search {
     index: Arc<Index>,
+    kept: Kept,
     applied: watch::Sender<Cursor>,
     building: AtomicBool,
     failing: AtomicBool,
@@ -52,6 +55,7 @@ impl Search {
         let (applied, _) = watch::channel(usable.unwrap_or_default());
         Ok(Self {
             index: Arc::new(index),
+            kept: Kept::default(),
             applied,
             building: AtomicBool::new(usable.is_none()),
             failing: AtomicBool::new(false),
@@ -112,13 +116,18 @@ impl Search {
     }
 
     /// The numbers of the skills on this page, and how many there are on all.
-    pub fn find(&self, query: &SearchQuery) -> Result<Found> {
-        self.index.find(query)
+    pub async fn find(&self, query: &SearchQuery) -> Result<Found> {
+        self.kept.find(&self.index, query).await
     }
 
     /// How many of what is found have which tag, and lie in which namespace.
-    pub fn facets(&self, query: &SearchQuery, facets: &[Facet], most: usize) -> Result<Vec<Vec<Counted>>> {
-        self.index.facets(query, facets, most)
+    pub async fn facets(
+        &self,
+        query: &SearchQuery,
+        facets: &[Facet],
+        most: usize,
+    ) -> Result<Vec<Vec<Counted>>> {
+        self.kept.facets(&self.index, query, facets, most).await
     }
 
     /// As [`Search::find`], among the skills whose keys come behind this one.

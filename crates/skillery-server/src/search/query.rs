@@ -62,6 +62,56 @@ impl SearchQuery {
             caller: caller.clone(),
         }
     }
+
+    /// Whether it asks for words.
+    pub(super) fn has_words(&self) -> bool {
+        !self.words.trim().is_empty()
+    }
+
+    /// What it leaves, whatever words it asks for.
+    pub(super) fn filter(&self) -> Filter {
+        fn sorted(mut texts: Vec<String>) -> Vec<String> {
+            texts.sort_unstable();
+            texts.dedup();
+            texts
+        }
+        let mut hidden = Vec::new();
+        for visibility in [Visibility::Internal, Visibility::Private] {
+            if let Seen::Below(namespaces) = seen_in(&self.caller, visibility) {
+                hidden.push((visibility, sorted(namespaces)));
+            }
+        }
+        Filter {
+            tags: sorted(self.tags.iter().map(|tag| tag.to_lowercase()).collect()),
+            namespace: self.namespace.as_ref().map(Namespace::key),
+            publisher: self.publisher.clone(),
+            min_rating: self.min_rating.filter(|least| *least > 0.0).map(f64::to_bits),
+            hidden,
+        }
+    }
+}
+
+/// What a search leaves of all skills before it looks at words: the same for all whose filters are equal, whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Filter {
+    /// In lower case.
+    tags: Vec<String>,
+    /// A key.
+    namespace: Option<String>,
+    publisher: Option<String>,
+    /// The bits of the number, which can be compared as they are.
+    min_rating: Option<u64>,
+    /// Skills of which visibility are left out, but for those in namespaces with these keys.
+    hidden: Vec<(Visibility, Vec<String>)>,
+}
+
+impl Filter {
+    /// What it takes in memory, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        let hidden = self.hidden.iter().flat_map(|(_, namespaces)| namespaces);
+        let texts = self.tags.iter().chain(&self.namespace).chain(&self.publisher).chain(hidden);
+        300 + texts.map(|text| size_of::<String>() + text.len()).sum::<usize>()
+    }
 }
 
 /// What was found.
@@ -73,25 +123,37 @@ pub struct Found {
     pub numbers: Vec<i64>,
 }
 
+impl Found {
+    /// A part of what was found from the first row on.
+    pub(super) fn page(&self, limit: usize, offset: usize) -> Self {
+        let numbers = self.numbers.iter().skip(offset).take(limit).copied().collect();
+        Self { total: self.total, numbers }
+    }
+}
+
 pub(super) type Clauses = Vec<(Occur, Box<dyn Query>)>;
 
 impl Index {
+    /// What is searched now.
+    pub(super) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
     /// Searches.
-    pub fn find(&self, query: &SearchQuery) -> Result<Found> {
-        self.find_with(query, Vec::new())
+    pub(super) fn find(&self, searcher: &Searcher, query: &SearchQuery) -> Result<Found> {
+        self.find_with(searcher, query, Vec::new())
     }
 
     /// Searches among the skills whose keys come behind this one.
     pub fn find_behind(&self, query: &SearchQuery, key: &str) -> Result<Found> {
         let behind = Bound::Excluded(Term::from_field_text(self.fields.key, key));
         let behind = Box::new(InvertedIndexRangeQuery::new(behind, Bound::Unbounded));
-        self.find_with(query, vec![(Occur::Must, constant(behind, 0.0))])
+        self.find_with(&self.searcher(), query, vec![(Occur::Must, constant(behind, 0.0))])
     }
 
-    fn find_with(&self, query: &SearchQuery, clauses: Clauses) -> Result<Found> {
-        let searcher = self.reader.searcher();
+    fn find_with(&self, searcher: &Searcher, query: &SearchQuery, clauses: Clauses) -> Result<Found> {
         let built = self.built(query, clauses)?;
-        let (total, addresses) = self.collect(&searcher, &*built, query).map_err(Failure::internal)?;
+        let (total, addresses) = self.collect(searcher, &*built, query).map_err(Failure::internal)?;
         let mut columns = Vec::new();
         for segment in searcher.segment_readers() {
             columns.push(segment.fast_fields().u64("number").map_err(Failure::internal)?);
@@ -107,7 +169,7 @@ impl Index {
     /// The whole query, with these clauses.
     pub(super) fn built(&self, query: &SearchQuery, mut clauses: Clauses) -> Result<Box<dyn Query>> {
         clauses.extend(self.word_clauses(query)?);
-        clauses.extend(self.filters(query));
+        clauses.extend(self.filters(&query.filter()));
         if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
             clauses.push((Occur::Must, Box::new(AllQuery)));
         }
@@ -191,7 +253,7 @@ impl Index {
             }
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(places))));
         }
-        if stems.is_empty() && !words.trim().is_empty() {
+        if stems.is_empty() && query.has_words() {
             // Words without a letter or digit find nothing, rather than everything.
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(Vec::new()))));
         }
@@ -212,30 +274,26 @@ impl Index {
         Ok(tokens)
     }
 
-    fn filters(&self, query: &SearchQuery) -> Clauses {
+    fn filters(&self, filter: &Filter) -> Clauses {
         let fields = &self.fields;
         let unscored = |inner| constant(inner, 0.0);
         let mut clauses: Clauses = Vec::new();
-        for tag in &query.tags {
-            clauses.push((Occur::Must, unscored(term(fields.tag, &tag.to_lowercase()))));
+        for tag in &filter.tags {
+            clauses.push((Occur::Must, unscored(term(fields.tag, tag))));
         }
-        if let Some(namespace) = &query.namespace {
-            clauses.push((Occur::Must, unscored(term(fields.namespace, &namespace.key()))));
+        if let Some(namespace) = &filter.namespace {
+            clauses.push((Occur::Must, unscored(term(fields.namespace, namespace))));
         }
-        if let Some(publisher) = &query.publisher {
+        if let Some(publisher) = &filter.publisher {
             clauses.push((Occur::Must, unscored(term(fields.publisher, publisher))));
         }
-        if let Some(least) = query.min_rating.filter(|least| *least > 0.0) {
+        if let Some(least) = filter.min_rating.map(f64::from_bits) {
             let least = Bound::Included(Term::from_field_f64(fields.rating, least));
             clauses.push((Occur::Must, unscored(Box::new(RangeQuery::new(least, Bound::Unbounded)))));
         }
-        for visibility in [Visibility::Internal, Visibility::Private] {
+        for (visibility, namespaces) in &filter.hidden {
             let mut hidden: Clauses = vec![(Occur::Must, term(fields.visibility, visibility.as_str()))];
-            match seen_in(&query.caller, visibility) {
-                Seen::Everywhere => continue,
-                Seen::Below(namespaces) => hidden
-                    .extend(namespaces.iter().map(|place| (Occur::MustNot, term(fields.namespace, place)))),
-            }
+            hidden.extend(namespaces.iter().map(|place| (Occur::MustNot, term(fields.namespace, place))));
             clauses.push((Occur::MustNot, Box::new(BooleanQuery::new(hidden))));
         }
         clauses

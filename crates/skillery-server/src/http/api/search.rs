@@ -32,8 +32,7 @@ pub async fn search(call: &Call) -> Result<Response> {
     let query = query(call)?;
     // What was acknowledged before this search started is found by it.
     call.app.search.wait_for(call.app.db.size()).await?;
-    // A search takes well under a millisecond, less than handing it to another thread and back is worth.
-    let found = call.app.search.find(&query)?;
+    let found = call.app.search.find(&query).await?;
     let records = skill::records(&call.app, &call.caller, &found.numbers).await?;
     let mut body = BytesMut::with_capacity(64 + records.iter().map(|record| record.len() + 1).sum::<usize>());
     body.put(format!("{{\"total\":{},\"skills\":[", found.total).as_bytes());

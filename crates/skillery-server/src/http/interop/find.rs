@@ -55,7 +55,7 @@ pub(super) async fn find(call: &Call) -> Result<Response> {
     let query = query(call)?;
     let base = call.base()?;
     call.app.search.wait_for(call.app.db.size()).await?;
-    let found = call.app.search.find(&query)?;
+    let found = call.app.search.find(&query).await?;
     let mut skills = Vec::with_capacity(found.numbers.len());
     for record in skill::records(&call.app, &call.caller, &found.numbers).await? {
         let record: Record = serde_json::from_slice(&record).map_err(Failure::internal)?;

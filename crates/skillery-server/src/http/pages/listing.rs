@@ -97,7 +97,8 @@ async fn list(
         return Ok(None);
     }
     let records = records(call, &found).await?;
-    let mut counted = call.app.search.facets(&query, &[Facet::Tag, Facet::Namespace], BESIDE)?.into_iter();
+    let mut counted =
+        call.app.search.facets(&query, &[Facet::Tag, Facet::Namespace], BESIDE).await?.into_iter();
     let (tags, mut commonest) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
     // Beside what is of no namespace, orgs alone are listed.
     commonest.retain(|(namespace, _)| !namespace.contains('/'));
@@ -161,7 +162,7 @@ pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
     let app = &call.app;
     app.search.wait_for(app.db.size()).await?;
     let query = all(call, Sort::Installs)?;
-    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN + 1)?.pop().unwrap_or_default();
+    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN + 1).await?.pop().unwrap_or_default();
     let is_cut = tags.len() > TAGS_SHOWN;
     tags.truncate(TAGS_SHOWN);
     tags.sort();

@@ -31,7 +31,7 @@ const FACETS: usize = 12;
 /// What is found by a query, once everything is in the index that was acknowledged before.
 pub async fn found(call: &Call, query: &SearchQuery) -> Result<Found> {
     call.app.search.wait_for(call.app.db.size()).await?;
-    call.app.search.find(query)
+    call.app.search.find(query).await
 }
 
 /// The records of what was found.
@@ -127,7 +127,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let found = found(call, &query).await?;
     let records = records(call, &found).await?;
     let words = call.parameter("q").unwrap_or_default();
-    let mut counted = call.app.search.facets(&query, &[Facet::Namespace, Facet::Tag], FACETS)?.into_iter();
+    let mut counted =
+        call.app.search.facets(&query, &[Facet::Namespace, Facet::Tag], FACETS).await?.into_iter();
     let mut namespaces = counted.next().unwrap_or_default();
     // Those that lie above what is asked for would leave nothing out.
     let own = query.namespace.as_ref().map_or_else(String::new, Namespace::key);
@@ -179,7 +180,7 @@ pub async fn suggest(call: &Call) -> Result<Response> {
     let mut query = api::query(call)?;
     query.limit = SUGGESTIONS;
     query.offset = 0;
-    let suggestions: Vec<Suggestion> = records(call, &call.app.search.find(&query)?)
+    let suggestions: Vec<Suggestion> = records(call, &call.app.search.find(&query).await?)
         .await?
         .into_iter()
         .map(|record| Suggestion {

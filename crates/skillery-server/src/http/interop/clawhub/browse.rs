@@ -118,7 +118,7 @@ async fn find(
     let app = &call.app;
     app.search.wait_for(app.db.size()).await?;
     let query = SearchQuery { words, ..SearchQuery::all(app, &call.caller, sort, limit, offset) };
-    let found = app.search.find(&query)?;
+    let found = app.search.find(&query).await?;
     Ok((found.total, found.numbers))
 }
 

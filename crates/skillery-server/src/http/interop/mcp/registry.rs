@@ -88,7 +88,7 @@ impl Registry {
         query.words.clone_from(&arguments.query);
         query.tags = tags.to_vec();
         self.app.search.wait_for(self.app.db.size()).await?;
-        let found = self.app.search.find(&query)?;
+        let found = self.app.search.find(&query).await?;
         Ok(SearchResponse { total: found.total as u64, skills: self.records(&found.numbers).await? })
     }
 
@@ -140,7 +140,7 @@ impl Registry {
         self.app.search.wait_for(self.app.db.size()).await?;
         let found = match after {
             Some(after) => self.app.search.find_behind(&query, after)?,
-            None => self.app.search.find(&query)?,
+            None => self.app.search.find(&query).await?,
         };
         let records = self.records(&found.numbers).await?;
         let mut skills = Vec::with_capacity(records.len());
