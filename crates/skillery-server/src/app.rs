@@ -93,7 +93,7 @@ pub struct App {
     pub insight: Arc<Kept>,
     /// What the files of versions say for their health, by id and digest.
     pub health: Cache<String, Content>,
-    /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id.
+    /// What authors wrote in Markdown, as HTML, by the digest of the bundle and the id; comments by that of the text.
     pub rendered: Cache<String, Rendered, ByLength>,
     /// What changed from one version to another, as it is laid out on a page for whoever may have both.
     pub diffs: Cache<String, Arc<Shows>, ByRoom>,

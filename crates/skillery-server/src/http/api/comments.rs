@@ -98,7 +98,10 @@ pub async fn comments(
     let threads: Vec<String> = threads.collect();
     let counts = table::count_replies(db.reader(), &threads, &viewer).await?;
     let mut replies = match which {
-        Which::Threads => table::first_replies(db, &threads, &viewer, REPLIES).await?,
+        Which::Threads => {
+            let answered: Vec<String> = counts.keys().cloned().collect();
+            table::first_replies(db, &answered, &viewer, REPLIES).await?
+        }
         Which::Answers(_) | Which::Hidden => HashMap::new(),
     };
     let mut room = characters;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{Comment, CommentRequest, CommentText, ReportReason, ReportRequest};
 use skillery_core::time::Time;
-use skillery_core::{ProblemCode, Role, Scope, SkillId};
+use skillery_core::{Digest, ProblemCode, Role, Scope, SkillId};
 
 use super::desk::ask;
 use super::desk::tried::Tried;
@@ -202,6 +202,7 @@ async fn render(
     let (texts, shows_all) = newest(former.map_or_else(Vec::new, |former| former.texts));
     let may_say = caller.identity().is_some_and(|identity| identity.has(Scope::Rate));
     let mut fitting = Fitting {
+        app,
         viewer: caller.identity().map(|identity| identity.user.name.as_str()),
         id: skill.id.to_string().len(),
         may_say,
@@ -276,6 +277,7 @@ fn newest(texts: Vec<CommentText>) -> (Vec<CommentText>, bool) {
 
 /// What stands on a page, as far as there is room.
 struct Fitting<'page> {
+    app: &'page App,
     /// The name of who looks.
     viewer: Option<&'page str>,
     /// Bytes of the id of the skill, which is in every address.
@@ -333,7 +335,7 @@ impl Fitting<'_> {
         let around = self.around(&comment, is_own);
         let left = self.room.saturating_sub(around);
         let room = if is_asked { left } else { left.min(said::ROOM / 4) };
-        let mut html = comment.text.as_deref().map(markdown::said);
+        let mut html = comment.text.as_deref().map(|text| said_in(self.app, text));
         let heavy = html.take_if(|html| html.len() > room);
         let plain = comment.text.as_deref().filter(|_| heavy.is_some());
         let plain = plain.map(|text| said::fitting(text, room, is_asked));
@@ -368,6 +370,17 @@ impl Fitting<'_> {
         }
         bytes
     }
+}
+
+/// What a comment says as HTML, made once for each text.
+fn said_in(app: &App, text: &str) -> Rendered {
+    let key = format!("said {}", Digest::of(text.as_bytes()));
+    if let Some(ready) = app.rendered.get(&key) {
+        return ready;
+    }
+    let ready = markdown::said(text);
+    app.rendered.insert(key, Arc::clone(&ready));
+    ready
 }
 
 impl Shown {

@@ -9,7 +9,7 @@ mod links;
 mod rewrite;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ammonia::Builder;
 pub use links::Place;
@@ -26,6 +26,9 @@ const ROOM: usize = 40_000;
 const SOURCE: usize = 8_000;
 /// Before the names of places in a text, so that none is one of the page around it.
 const PREFIX: &str = "user-content-";
+
+/// Keeps what is harmless of a text that is part of no skill. Making one takes longer than a short text does.
+static PLACELESS: LazyLock<Builder<'static>> = LazyLock::new(|| cleaner(None));
 
 /// HTML that can stand in a page as it is.
 pub type Rendered = Arc<str>;
@@ -123,7 +126,7 @@ pub fn said(text: &str) -> Rendered {
     }
     let mut html = String::with_capacity(text.len() * 3 / 2);
     pulldown_cmark::html::push_html(&mut html, plain.into_iter());
-    cleaner(place).clean(&html).to_string().into()
+    PLACELESS.clean(&html).to_string().into()
 }
 
 /// What is too much to be shown as its author meant it.
