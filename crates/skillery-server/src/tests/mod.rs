@@ -20,6 +20,7 @@ mod history;
 mod insight;
 mod interop;
 mod keys;
+mod lists;
 mod log;
 mod notify;
 mod nul;

@@ -135,6 +135,24 @@ async fn moderators_hide_and_look_at_what_is_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_twice_is_edited_once() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let token = app.user("anna", &ALL).await;
+    for _ in 0..2 {
+        app.post(API, &token, json!({ "text": "The **same** words" })).await.is(201);
+    }
+    let mut anna = Browser::signed_in(&app, &token).await;
+    let same = |page: &str| page.matches("The <strong>same</strong> words").count();
+    assert_eq!(same(&anna.page(PAGE).await), 2);
+    let id = threads(&app).await[0]["id"].as_str().unwrap().to_owned();
+    let edit = [("action", "edit"), ("comment", &id), ("text", "*Other* words")];
+    assert_eq!(anna.post(PAGE, &edit).await.status, 303);
+    let page = anna.page(PAGE).await;
+    assert!(same(&page) == 1 && page.contains("<em>Other</em> words"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_said_runs_and_no_page_is_large() {
     let app = TestApp::with(|settings| settings.limits.comments_per_minute = 0).await;
     app.publish("acme/tool", "1.0.0").await;
