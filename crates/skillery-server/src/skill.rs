@@ -286,6 +286,24 @@ async fn read(app: &App, skill: &SkillRow, row: &VersionRow) -> Result<DownloadR
     })
 }
 
+/// What the files of a version say; none where it is the files alone that cannot be read now, for callers that have
+/// something to tell without them.
+pub fn while_readable<T>(id: &SkillId, version: &Version, read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(said) => Ok(Some(said)),
+        Err(failure)
+            if matches!(
+                failure.code(),
+                ProblemCode::ContentMissing | ProblemCode::ContentDamaged | ProblemCode::StorageUnavailable
+            ) =>
+        {
+            tracing::warn!(%id, %version, %failure, cause = ?failure.source, "a version is told without its files");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// One file of a version that lists it. A turn bounds how many bundles are in memory for it.
 pub async fn file(app: &App, row: &VersionRow, path: &str) -> Result<BundleFile> {
     let turn = app.reading.turn().await?;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use skillery_core::api::{
     SignatureSummary, VersionDetail, VersionSignature, VersionSummary, VersionsResponse,
 };
-use skillery_core::{Problem, ProblemCode, SkillId, Version, signature};
+use skillery_core::{Problem, SkillId, Version, signature};
 
 use crate::access::{Caller, Identity};
 use crate::app::App;
@@ -65,24 +65,11 @@ pub async fn show(call: &Call, id: &SkillId, version: &Version) -> Result<Respon
 pub async fn whole(app: &App, caller: &Caller, id: &SkillId, version: &Version) -> Result<VersionDetail> {
     let mut detail = detail(app, caller, id, version).await?;
     if detail.summary.status.has_files() {
-        match review::findings(app, caller, id, version).await {
-            Ok(found) => detail.findings = Some(found.findings),
-            // All else is known without the files, and clients check by it what they have already.
-            Err(failure) if is_of_content(failure.code()) => {
-                tracing::warn!(%id, %version, %failure, cause = ?failure.source, "a version is told without its findings");
-            }
-            Err(failure) => return Err(failure),
-        }
+        // All else is known without the files, and clients check by it what they have already.
+        let found = skill::while_readable(id, version, review::findings(app, caller, id, version).await)?;
+        detail.findings = found.map(|found| found.findings);
     }
     Ok(detail)
-}
-
-/// Whether it is the files alone that cannot be read now.
-fn is_of_content(code: ProblemCode) -> bool {
-    matches!(
-        code,
-        ProblemCode::ContentMissing | ProblemCode::ContentDamaged | ProblemCode::StorageUnavailable
-    )
 }
 
 /// The same without what is found in it, for which its files have to be looked at.

@@ -182,7 +182,7 @@ struct InsightPage {
     header: Header,
     usage: Usage,
     adoption: Arc<AdoptionResponse>,
-    /// Of the latest version; none where there is none, or it cannot be looked into.
+    /// Of the latest version; none where there is none, or its files cannot be read now.
     health: Option<HealthResponse>,
     reached: DependentsResponse,
     /// Whether names of users are told.
@@ -239,7 +239,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let sees_few = insight::sees_few(caller, &skill.id.namespace());
     let adoption = insight::adoption(app, caller, &skill).await?;
     let health = match &skill.latest {
-        Some(latest) => Some(insight::health(app, caller, &skill.id, latest).await?),
+        Some(latest) => {
+            let health = insight::health(app, caller, &skill.id, latest).await;
+            skill::while_readable(&skill.id, latest, health)?
+        }
         None => None,
     };
     let first = Page { limit: REACHED, offset: 0 };

@@ -96,18 +96,20 @@ struct SkillPage {
     is_latest: bool,
     /// Whether whoever sees the version gets its files.
     has_files: bool,
+    /// Whether the files are there for whoever sees the version, and cannot be read now.
+    is_unreadable: bool,
     /// Versions that wait for approval, as far as the viewer may know, but for the one that is shown.
     waiting: Vec<Version>,
     yanked: usize,
     /// A badge as Markdown, where everybody may look at it.
     badge: Option<String>,
-    /// What is found in the version, on its own page.
+    /// What is found in the version, on its own page; none while its files cannot be read.
     findings: Option<review::Counts>,
     /// Whether the viewer may look at the review of it.
     may_review: bool,
     /// Whether the viewer may know who has it.
     may_know_who: bool,
-    /// How sound the version is that is shown; none where its files are for nobody.
+    /// How sound the version is that is shown; none where its files are for nobody, or cannot be read now.
     health: Option<Health>,
     /// Installs of the last days as a small picture.
     recent: Option<String>,
@@ -137,7 +139,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         .as_ref()
         .and_then(|record| serde_json::from_slice::<Record>(record).ok())
         .map_or(0, |record| record.install_count);
-    let readme = readme(call, &row.id, &detail).await?;
+    let has_files = detail.summary.status.has_files();
+    // The record needs no files: a page tells it while they cannot be read, and says so.
+    let mut readable = has_files;
+    let readme = skill::while_readable(&row.id, &shown, readme(call, &row.id, &detail).await)?;
+    readable &= readme.is_some();
     let mut header = Header::new(
         row.id.clone(),
         row.visibility,
@@ -153,11 +159,14 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
     let address = format!("{}/{}", call.base()?, row.id);
     let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
-    let has_files = detail.summary.status.has_files();
-    let findings = match has_files && is_pinned {
-        true => Some(review::counts(app, &call.caller, &row.id, &shown).await?),
+    let findings = match readable && is_pinned {
+        true => {
+            let counts = review::counts(app, &call.caller, &row.id, &shown).await;
+            skill::while_readable(&row.id, &shown, counts)?
+        }
         false => None,
     };
+    readable &= findings.is_some() || !is_pinned;
     let may_know_who = installs::may_know(&call.caller, &row.id);
     let may_review = review::may_review(&call.caller, &row.id, &detail.summary.publisher);
     let warning = warning(&detail, row.latest.is_some());
@@ -167,16 +176,20 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     let waiting = of(VersionStatus::Pending).map(|version| version.version.clone());
     let waiting = waiting.filter(|version| *version != shown).take(5).collect();
     let (yanked, is_latest) = (of(VersionStatus::Yanked).count(), row.latest.as_ref() == Some(&shown));
-    let health = match has_files {
-        true => Some(insight::health(app, &call.caller, &row.id, &shown).await?.health),
+    let health = match readable {
+        true => {
+            let health = insight::health(app, &call.caller, &row.id, &shown).await;
+            skill::while_readable(&row.id, &shown, health)?.map(|found| found.health)
+        }
         false => None,
     };
+    readable &= health.is_some();
     let recent = usage::small(call, &row.id).await?;
     page(&SkillPage {
         frame,
         header,
         detail,
-        readme,
+        readme: readme.flatten(),
         lines,
         needs_token,
         installs: install_count,
@@ -186,6 +199,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         manage,
         is_latest,
         has_files,
+        is_unreadable: has_files && !readable,
         waiting,
         yanked,
         badge,

@@ -3,6 +3,7 @@
 use serde_json::json;
 use skillery_core::Digest;
 
+use super::super::folders::{asked, file};
 use super::super::{ADMIN, TestApp, skill};
 use super::{Browser, text};
 
@@ -327,5 +328,42 @@ async fn the_own_rating_is_known_on_every_page() {
     assert!(!page.contains("<p>Mine</p>"), "{page}");
     for part in ["value=\"2\" required checked", ">\nMine</textarea>", "Take it back"] {
         assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_is_shown_while_the_store_of_contents_is_away() {
+    let app = TestApp::new().await;
+    let text = "---\nname: tool\ndescription: Fills in forms.\n---\n\nAsk for the quartzite first.\n";
+    app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), vec![file("SKILL.md", text)]).await.is(201);
+    // A file where the folder of all contents is: nothing below it can be opened.
+    let folder = app.app.settings.blob_folder().join("sha256");
+    let aside = app.app.settings.blob_folder().join("aside");
+    fs_err::rename(&folder, &aside).unwrap();
+    fs_err::write(&folder, "").unwrap();
+    app.get("/api/v1/skills/acme/tool/versions/1.0.0/findings").await.fails(503, "storage-unavailable");
+    let mut browser = Browser::new(&app);
+    for path in ["/acme/tool", "/acme/tool/versions/1.0.0"] {
+        let page = browser.page(path).await;
+        for part in [
+            "The files of 1.0.0 cannot be read at the moment",
+            "The instructions cannot be read at the moment.",
+            "<dt>Health</dt><dd>not known now</dd>",
+            "Fills in forms.",
+            "skillery install acme/tool",
+            "href=\"/acme/tool/versions/1.0.0/files/SKILL.md\"",
+        ] {
+            assert!(page.contains(part), "{path}, {part}: {page}");
+        }
+        assert!(!page.contains("There is nothing to read here"), "{page}");
+        assert_eq!(page.contains("<dt>Findings</dt><dd>not known now</dd>"), path != "/acme/tool", "{page}");
+    }
+    assert!(browser.page("/acme/tool/usage").await.contains("It is not known now"));
+    fs_err::remove_file(&folder).unwrap();
+    fs_err::rename(&aside, &folder).unwrap();
+    for path in ["/acme/tool", "/acme/tool/versions/1.0.0"] {
+        let page = browser.page(path).await;
+        assert!(page.contains("quartzite") && !page.contains("at the moment"), "{path}: {page}");
+        assert!(!page.contains("not known now"), "{path}: {page}");
     }
 }
