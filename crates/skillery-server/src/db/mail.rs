@@ -1,6 +1,6 @@
-//! Where users get mail, and whether they have confirmed it.
+//! Where users get mail, whether they have confirmed it, and what becomes of mail that waits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use skillery_core::Digest;
 use skillery_core::time::Time;
@@ -143,6 +143,79 @@ pub async fn reachable_after(db: &Db, after: &str, limit: i64) -> Result<Vec<(St
     .fetch_all(db.reader())
     .await?;
     Ok(rows.into_iter().map(|(user, at)| (user, Time::from_micros(at))).collect())
+}
+
+/// Mail to these users that nobody has begun to send, by user: more may still go into it.
+pub async fn open(tx: &mut Tx, users: &[String]) -> Result<HashMap<String, String>> {
+    let now = tx.now.micros();
+    let mut open = HashMap::new();
+    for piece in pieces(users) {
+        let text = format!(
+            "SELECT user_id, id FROM deliveries WHERE channel = 'mail' AND state = 'waiting' AND attempts = 0 AND next_at > $1 \
+             AND target IN ({})",
+            placeholders(2, piece.len())
+        );
+        let query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(text))
+            .bind(now)
+            .bind_all(piece.iter().map(|user| format!("mail:{user}")));
+        open.extend(query.fetch_all(tx.connection()).await?);
+    }
+    Ok(open)
+}
+
+/// Mail that was made before this and still waits, at most `limit`.
+pub async fn late(db: &Db, before: Time, limit: i64) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(LATE).bind(before.micros()).bind(limit).fetch_all(db.reader()).await?)
+}
+
+const LATE: &str =
+    "SELECT id FROM deliveries WHERE state = 'waiting' AND channel <> 'webhook' AND created_at < $1 LIMIT $2";
+
+/// This mail, as far as it waits, is dead.
+pub async fn give_up(tx: &mut Tx, ids: &[String], why: &str) -> Result<()> {
+    let now = tx.now.micros();
+    for piece in pieces(ids) {
+        let text = format!(
+            "UPDATE deliveries SET state = 'dead', error = $1, ended_at = $2, taken_by = NULL, body = NULL \
+             WHERE state = 'waiting' AND id IN ({})",
+            placeholders(3, piece.len())
+        );
+        let query = sqlx::query(AssertSqlSafe(text)).bind(why.to_owned()).bind(now);
+        query.bind_all(piece.iter().cloned()).execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// What waits to be mailed to this user is not mailed any more.
+pub async fn drop_waiting(tx: &mut Tx, user: &str) -> Result<()> {
+    drop_some(tx, user, "").await
+}
+
+/// Codes that wait to be mailed to this user are worth nothing any more.
+pub async fn drop_codes(tx: &mut Tx, user: &str) -> Result<()> {
+    drop_some(tx, user, " AND channel = 'code'").await
+}
+
+async fn drop_some(tx: &mut Tx, user: &str, which: &str) -> Result<()> {
+    let now = tx.now.micros();
+    let text = format!(
+        "UPDATE deliveries SET state = 'done', body = NULL, ended_at = $2, taken_by = NULL \
+         WHERE target = $1 AND state = 'waiting'{which}"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(format!("mail:{user}")).bind(now);
+    query.execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// How many notices were made for a user since then.
+pub async fn notices_since(tx: &mut Tx, user: &str, since: Time) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE target = $1 AND created_at > $2",
+    )
+    .bind(format!("notice:{user}"))
+    .bind(since.micros())
+    .fetch_one(tx.connection())
+    .await?)
 }
 
 /// A mail that is dead.

@@ -64,7 +64,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                     // Whatever was named meanwhile is not wanted any more.
                     if used.pending.take().is_some() {
                         used.code = None;
-                        deliveries::drop_codes(tx, &user).await?;
+                        table::drop_codes(tx, &user).await?;
                         table::set(tx, &user, &used).await?;
                     }
                     return Ok(());
@@ -86,11 +86,11 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                 teller.tell(tx, &user, Changed::AddressNamed, used.as_ref()).await?;
                 let row = match used {
                     Some(used) => {
-                        deliveries::drop_codes(tx, &user).await?;
+                        table::drop_codes(tx, &user).await?;
                         AddressRow { pending: Some(text), code, code_until, guesses: 0, ..used }
                     }
                     None => {
-                        deliveries::drop_mail(tx, &user).await?;
+                        table::drop_waiting(tx, &user).await?;
                         AddressRow {
                             address: text,
                             code,
@@ -172,7 +172,7 @@ pub async fn remove_address(app: &App, caller: &Caller) -> Result<()> {
             Box::pin(async move {
                 let user = identity.again(tx).await?.user.id;
                 let Some(row) = table::find(tx.connection(), &user).await? else { return Ok(()) };
-                deliveries::drop_mail(tx, &user).await?;
+                table::drop_waiting(tx, &user).await?;
                 let about = About::of_user(&user, None);
                 audit::insert_private(tx, Some(&user), "mail.address-removed", about).await?;
                 teller.tell(tx, &user, Changed::AddressRemoved, Some(&row)).await?;
@@ -217,7 +217,7 @@ pub async fn unsubscribe(app: &App, user: &str, signature: &str, act: bool) -> R
                     // Whoever has the mail does it: it is not known that it is the user.
                     let about = About::of_user(&user, None);
                     audit::insert_private(tx, None, "mail.unsubscribed", about).await?;
-                    deliveries::drop_mail(tx, &user).await?;
+                    table::drop_waiting(tx, &user).await?;
                 }
                 Ok(())
             })

@@ -305,7 +305,7 @@ impl Telling {
             .filter(|(user, _)| self.mailed.contains(user))
             .map(|(user, _)| user.clone())
             .collect();
-        let open = deliveries::open_mail(tx, &mailed).await?;
+        let open = mail::open(tx, &mailed).await?;
         let mails: HashMap<String, String> = mailed
             .into_iter()
             .map(|user| {

@@ -38,7 +38,7 @@ pub use webhooks::{add, all, deliveries, host, one, redeliver, remove, test, upd
 
 use crate::app::App;
 use crate::db::due::Way;
-use crate::db::{deliveries, notifications};
+use crate::db::{deliveries, mail, notifications};
 use crate::failure::Result;
 use crate::jobs::Job;
 
@@ -103,13 +103,12 @@ pub async fn keep_house(app: Arc<App>) {
 async fn give_up_late(app: &App) -> Result<()> {
     let before = app.environment.now().plus_seconds(-LATE_DAYS * DAY_SECONDS);
     while !app.is_stopping() {
-        let late = deliveries::late_mail(&app.db, before, PRUNED).await?;
+        let late = mail::late(&app.db, before, PRUNED).await?;
         if late.is_empty() {
             return Ok(());
         }
         tracing::warn!(mails = late.len(), "mail that has waited for a week is not sent any more");
-        let write =
-            app.db.write(move |tx| Box::pin(async move { deliveries::give_up_mail(tx, &late, LATE).await }));
+        let write = app.db.write(move |tx| Box::pin(async move { mail::give_up(tx, &late, LATE).await }));
         write.await?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use skillery_core::{NotificationDetail, NotificationKind};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::deliveries::{self, Channel, NewDelivery};
-use crate::db::mail::AddressRow;
+use crate::db::mail::{self, AddressRow};
 use crate::db::notifications::{self, NewNotification};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
@@ -152,7 +152,7 @@ async fn tell(
             | NotificationDetail::WebhookChanged
             | NotificationDetail::WebhookRemoved
     );
-    if is_of_webhook && deliveries::notices_since(tx, user, since).await? >= MOST {
+    if is_of_webhook && mail::notices_since(tx, user, since).await? >= MOST {
         return Ok(());
     }
     let notice = Notice { to: address.address.clone(), text };
