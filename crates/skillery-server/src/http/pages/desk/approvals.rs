@@ -7,9 +7,9 @@ use skillery_core::time::Time;
 use skillery_core::{Decision, Namespace};
 
 use super::super::frame::{Frame, page};
+use super::super::pager::{Pager, Pages};
 use super::super::review::may_review;
 use super::super::show;
-use super::pager::{Pager, Pages};
 use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::approvals::{Filter, listed};

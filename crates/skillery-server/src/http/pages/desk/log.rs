@@ -11,8 +11,8 @@ use skillery_core::event::Event;
 use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
+use super::super::pager::{Pager, Pages};
 use super::super::show;
-use super::pager::{Pager, Pages};
 use crate::app::App;
 use crate::db::{accounts, cosignatures};
 use crate::failure::{Failure, Result};

@@ -8,10 +8,10 @@ use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, Pages, first};
 use super::super::{notice, show};
 use super::ask;
 use super::namespace::Head;
-use super::pager::{Pager, Pages, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;

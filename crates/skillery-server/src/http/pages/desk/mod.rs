@@ -36,7 +36,6 @@ use axum::response::Response;
 use skillery_core::{Namespace, Scope, SkillId, Version};
 
 use super::frame::Frame;
-pub(super) use super::pager::{self, Pager};
 use crate::failure::Result;
 use crate::http::call::Call;
 use crate::http::router::{Who, not_allowed_by};

@@ -6,8 +6,8 @@ use skillery_core::api::NamespaceSummary;
 use skillery_core::{Namespace, Role, Scope};
 
 use super::super::frame::{Frame, page};
+use super::super::pager::Pager;
 use super::super::show;
-use super::pager::Pager;
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::orgs::{self, OrgRow};

@@ -8,8 +8,8 @@ use skillery_core::{Namespace, ProblemCode};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, first};
 use super::super::{notice, show};
-use super::pager::{Pager, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;

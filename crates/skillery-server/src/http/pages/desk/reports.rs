@@ -9,9 +9,9 @@ use skillery_core::{Namespace, ProblemCode};
 
 use super::super::form::{Form, unknown};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, Pages};
 use super::super::{notice, place, said, show};
 use super::namespace::Head;
-use super::pager::{Pager, Pages};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;

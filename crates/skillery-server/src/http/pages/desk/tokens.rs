@@ -10,9 +10,9 @@ use skillery_core::{ProblemCode, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, first};
 use super::super::{notice, session, show};
 use super::ask;
-use super::pager::{Pager, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;

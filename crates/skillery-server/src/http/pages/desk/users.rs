@@ -7,9 +7,9 @@ use skillery_core::api::{CreateUserRequest, LinkUserRequest, UpdateUserRequest, 
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, Pages, first};
 use super::super::{notice, show};
 use super::ask;
-use super::pager::{Pager, Pages, first};
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;

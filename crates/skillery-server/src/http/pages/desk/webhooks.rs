@@ -13,10 +13,10 @@ use skillery_core::{Namespace, NotificationKind, ProblemCode};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
+use super::super::pager::{Pager, first};
 use super::super::{notice, show};
 use super::ask;
 use super::notifications::words;
-use super::pager::{Pager, first};
 use super::room::Room;
 use super::tried::Tried;
 use crate::access::Caller;

@@ -8,9 +8,8 @@ use skillery_core::api::VersionFinding;
 use skillery_core::lint::{Level, LintRule};
 use skillery_core::{SkillId, Version};
 
-use super::super::desk::Pager;
 use super::super::frame::{Frame, page};
-use super::super::pager::Pages;
+use super::super::pager::{Pager, Pages};
 use super::super::place;
 use super::super::show;
 use super::super::skill::Header;

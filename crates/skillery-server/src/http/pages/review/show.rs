@@ -10,8 +10,9 @@ use skillery_core::approval::Notice;
 use skillery_core::time::Time;
 use skillery_core::{Decision, ProblemCode, Role, Scope, SkillId, Version, VersionStatus};
 
-use super::super::desk::{Pager, Tried};
+use super::super::desk::Tried;
 use super::super::frame::{Frame, with_status};
+use super::super::pager::Pager;
 use super::super::skill::Header;
 use super::super::{said, show};
 use super::asked::Asked;

@@ -5,9 +5,9 @@ use axum::response::Response;
 use skillery_core::time::Time;
 use skillery_core::{SkillId, Version};
 
-use super::super::desk::Pager;
 use super::super::desk::Tried;
 use super::super::frame::{Frame, with_status};
+use super::super::pager::Pager;
 use super::super::place::encoded;
 use super::super::show;
 use super::super::skill::Header;

@@ -6,9 +6,9 @@ use skillery_core::Namespace;
 use skillery_core::time::Time;
 
 use super::super::super::frame::{Frame, page};
+use super::super::super::pager::Pager;
 use super::super::super::show;
 use super::super::namespace::Head;
-use super::super::pager::Pager;
 use super::told::{Differs, Row, differs, rows};
 use crate::failure::Result;
 use crate::http::api::policy as api;
