@@ -234,6 +234,28 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// Characters that an excerpt has at most, and what is repeated of a name.
+const EXCERPT: usize = 240;
+const NAME: usize = 100;
+
+/// The beginning of a text as [`shown`], short enough to be repeated in a message; `…` stands for the rest.
+pub fn excerpt(text: &str) -> String {
+    cut(text, EXCERPT, shown)
+}
+
+/// The beginning of what should be a name, short enough to be repeated in a message; `…` stands for the rest. All that is not ASCII is
+/// written out as in Rust, and quotes and backslashes have a backslash before them, so that no letter passes for one that it looks like.
+pub fn named(text: &str) -> String {
+    cut(text, NAME, |text| text.escape_default().to_string())
+}
+
+fn cut(text: &str, most: usize, harmless: impl Fn(&str) -> String) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => harmless(&text[..end]) + "…",
+        None => harmless(text),
+    }
+}
+
 /// Whether it stands on the letter before it. The voiced marks of halfwidth katakana are letters by name, and marks by what they do.
 fn is_mark(character: char) -> bool {
     is_combining_mark(character) || matches!(character, '\u{ff9e}' | '\u{ff9f}')
@@ -343,6 +365,19 @@ mod tests {
         let heap = format!("Z{}algo", "\u{315}".repeat(50));
         let expected = format!("Z{}{}algo", "\u{315}".repeat(8), "\\u{315}".repeat(42));
         assert_eq!(shown(&heap), expected);
+    }
+
+    #[test]
+    fn messages_repeat_the_beginning_of_what_came() {
+        let text = "De\u{301}ja\u{300} \u{202e}";
+        assert_eq!(excerpt(text), "De\u{301}ja\u{300} \\u{202e}");
+        assert_eq!(named(text), "De\\u{301}ja\\u{300} \\u{202e}");
+        assert_eq!(
+            (excerpt(&"日".repeat(240)), named(&"a".repeat(100))),
+            ("日".repeat(240), "a".repeat(100))
+        );
+        assert_eq!(excerpt(&"日".repeat(241)), "日".repeat(240) + "…");
+        assert_eq!(named(&"a".repeat(101)), "a".repeat(100) + "…");
     }
 
     #[test]

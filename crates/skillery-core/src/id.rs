@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hidden::named;
 use crate::limits::{MAX_ID_LENGTH, MAX_NAMESPACE_DEPTH, MAX_SEGMENT_LENGTH};
 
 /// The namespace of skills that only one machine knows, and names without it.
@@ -150,7 +151,7 @@ fn check_segment(text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::EmptySegment(String::new()));
     }
-    let bad = |what: String| IdError::BadCharacter { segment: shown(text), what };
+    let bad = |what: String| IdError::BadCharacter { segment: named(text), what };
     for (position, character) in text.chars().enumerate() {
         match character {
             'a'..='z' | '0'..='9' => {}
@@ -161,7 +162,7 @@ fn check_segment(text: &str) -> Result<(), IdError> {
         }
     }
     if text.len() > MAX_SEGMENT_LENGTH {
-        return Err(IdError::SegmentTooLong(shown(text)));
+        return Err(IdError::SegmentTooLong(named(text)));
     }
     if text.ends_with('.') || text.ends_with(".git") || text.contains("..") {
         return Err(IdError::BadDots(text.to_owned()));
@@ -170,15 +171,6 @@ fn check_segment(text: &str) -> Result<(), IdError> {
         return Err(IdError::Reserved(text.to_owned()));
     }
     Ok(())
-}
-
-/// A foreign text made safe to repeat in a message: control and non-ASCII characters escaped, cut at 80.
-fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(80).flat_map(char::escape_default).collect();
-    if text.chars().nth(80).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// Whether the word, or one that compares equal, is in the list.
@@ -252,7 +244,7 @@ impl FromStr for Namespace {
         }
         for (position, segment) in text.split('/').enumerate() {
             check_segment(segment).map_err(|error| match error {
-                IdError::EmptySegment(_) => IdError::EmptySegment(shown(text)),
+                IdError::EmptySegment(_) => IdError::EmptySegment(named(text)),
                 other => other,
             })?;
             let reserved = if position == 0 { RESERVED_ORGS } else { RESERVED_NAMES };
@@ -319,11 +311,11 @@ impl FromStr for SkillId {
         }
         let Some((namespace, name)) = text.rsplit_once('/') else {
             check_segment(text)?;
-            return Err(IdError::NoNamespace(shown(text)));
+            return Err(IdError::NoNamespace(named(text)));
         };
         namespace.parse::<Namespace>()?;
         check_segment(name).map_err(|error| match error {
-            IdError::EmptySegment(_) => IdError::EmptySegment(shown(text)),
+            IdError::EmptySegment(_) => IdError::EmptySegment(named(text)),
             other => other,
         })?;
         if is_reserved(name, RESERVED_NAMES) {

@@ -12,8 +12,8 @@ use rmcp::model::{
     ElicitationSchema, InputRequest, InputRequests, InputRequiredResult, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
+use skillery_core::hidden::excerpt;
 
-use crate::resources::shown;
 use crate::texts::placed;
 use crate::{Refusal, SkillDetail};
 
@@ -103,7 +103,7 @@ fn agreed(action: &ElicitationAction) -> Result<Consent, Refusal> {
 fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: &[String]) -> String {
     let signed = match skill.signatures.as_slice() {
         [] => "It is not signed.".to_owned(),
-        [one] => format!("It has a signature of the kind {}.", shown(&one.kind)),
+        [one] => format!("It has a signature of the kind {}.", excerpt(&one.kind)),
         more => format!("It has {} signatures.", more.len()),
     };
     let mut words = format!(
@@ -111,14 +111,14 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
          is installed. SHA-256: {}",
         skill.id,
         skill.version,
-        shown(&skill.publisher),
+        excerpt(&skill.publisher),
         skill.digest
     );
     match needs {
         Some(needs) if needs.is_empty() => {}
         Some(needs) => {
             let needs: Vec<String> =
-                needs.iter().map(|(id, range)| shown(&format!("{id} {range}"))).collect();
+                needs.iter().map(|(id, range)| excerpt(&format!("{id} {range}"))).collect();
             words += &format!("\n\nIt needs other skills, which come with it: {}", needs.join(", "));
         }
         None => words += "\n\nWhat its files say that it needs comes with it.",
@@ -127,7 +127,7 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
         words += &format!("\n\nIt is placed in the working project for: {}", agents.join(", "));
     }
     if let Some(warning) = &skill.warning {
-        words += &format!("\n\nWarning: {}", shown(warning));
+        words += &format!("\n\nWarning: {}", excerpt(warning));
     }
     if skill.findings.is_none() {
         words += "\n\nWhat the rules find is not known now.";
@@ -137,8 +137,8 @@ fn words(skill: &SkillDetail, needs: Option<&BTreeMap<String, String>>, agents: 
     let of_level = |level: &'static str| findings.iter().filter(move |finding| finding.level == level);
     let worst: Vec<_> = of_level("error").chain(of_level("warning")).collect();
     for finding in worst.iter().take(TOLD) {
-        let what = placed(&shown(&finding.path), finding.line, &shown(&finding.message));
-        words += &format!("\n\nThe rules find ({}): {what}", shown(&finding.level));
+        let what = placed(&excerpt(&finding.path), finding.line, &excerpt(&finding.message));
+        words += &format!("\n\nThe rules find ({}): {what}", excerpt(&finding.level));
     }
     if worst.len() > TOLD {
         words += &format!("\n\nAnd {} more.", worst.len() - TOLD);

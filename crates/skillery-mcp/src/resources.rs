@@ -10,6 +10,7 @@ use rmcp::model::{
 };
 use skillery_core::VersionRequest;
 use skillery_core::bundle::{SKILL_FILE, skill_name};
+use skillery_core::hidden::excerpt;
 use skillery_core::limits::MAX_ID_LENGTH;
 
 use crate::manifest::{Child, media_type};
@@ -85,7 +86,7 @@ pub(crate) fn templates() -> ListResourceTemplatesResult {
 /// `resources/read`.
 pub(crate) async fn read<B: Backend>(backend: &B, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let no_file =
-        || Refusal::new("file-not-found", format!("there is no file `{}`", shown(uri))).into_error();
+        || Refusal::new("file-not-found", format!("there is no file `{}`", excerpt(uri))).into_error();
     let address = address(uri).map_err(Refusal::into_error)?;
     let skill = backend.file(&address.id, &address.request(), &address.path).await;
     let SkillFile { id, version, file, .. } = skill.map_err(Refusal::into_error)?;
@@ -131,7 +132,7 @@ pub(crate) async fn get_skill<B: Backend>(backend: &B, uri: &str) -> Result<GetS
     let (address, manifest) = manifest(backend, uri).await?;
     if address.path != SKILL_FILE || address.to_string() != uri {
         let canonical = address.skill_file();
-        let message = format!("`{}` is not the address of a `SKILL.md`; try `{canonical}`", shown(uri));
+        let message = format!("`{}` is not the address of a `SKILL.md`; try `{canonical}`", excerpt(uri));
         return Err(ErrorData::invalid_params(message, None));
     }
     if !manifest.fits() {
@@ -151,7 +152,7 @@ pub(crate) async fn read_directory<B: Backend>(
 ) -> Result<ReadResourceDirectoryResult, ErrorData> {
     let (address, manifest) = manifest(backend, uri).await?;
     let children = manifest.children(&address.path).ok_or_else(|| {
-        let message = format!("`{}` is no folder of {} {}", shown(uri), manifest.id, manifest.version);
+        let message = format!("`{}` is no folder of {} {}", excerpt(uri), manifest.id, manifest.version);
         ErrorData::invalid_params(message, None)
     })?;
     let resource = |child| match child {
@@ -191,15 +192,10 @@ fn for_params(refusal: Refusal) -> ErrorData {
 
 fn address(uri: &str) -> Result<SkillAddress, Refusal> {
     uri.parse().map_err(|reason| {
-        Refusal::new("skill-not-found", format!("`{}` is no address of a skill: {reason}", shown(uri)))
+        Refusal::new("skill-not-found", format!("`{}` is no address of a skill: {reason}", excerpt(uri)))
     })
 }
 
 fn lifetime(address: &SkillAddress) -> u64 {
     if address.version.is_some() { LONG } else { SHORT }
-}
-
-/// As much of what a caller sent as is repeated.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
 }

@@ -14,11 +14,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use skillery_core::bundle::SKILL_FILE;
+use skillery_core::hidden::excerpt;
 use skillery_core::limits::MAX_ID_LENGTH;
 use skillery_core::{Digest, Namespace, Problem, ProblemCode, SkillId, VersionRequest};
 
 use crate::consent::{self, Consent};
-use crate::resources::shown;
 use crate::words::{MAX_TAGS, USUAL_HITS};
 use crate::{
     Backend, FileContent, InstallArguments, InstallOrder, InstallResult, MAX_FILE_BYTES, MAX_HITS,
@@ -117,7 +117,7 @@ pub(crate) async fn call<B: Backend>(
 ) -> Result<CallToolResponse, ErrorData> {
     let name = request.name.clone();
     if !offered::<B>().any(|tool| tool.name == name) {
-        return Err(ErrorData::invalid_params(format!("there is no tool `{}`", shown(&name)), None));
+        return Err(ErrorData::invalid_params(format!("there is no tool `{}`", excerpt(&name)), None));
     }
     let arguments = request.arguments.clone().unwrap_or_default();
     let answered = match &*name {
@@ -132,7 +132,7 @@ pub(crate) async fn call<B: Backend>(
 /// The arguments as this type. What a model has made up is named, so that it can do better.
 fn parsed<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Refusal> {
     serde_json::from_value(Value::Object(arguments)).map_err(|error| {
-        let text = shown(&error.to_string());
+        let text = excerpt(&error.to_string());
         let is_unknown = text.starts_with("unknown field");
         let code = if is_unknown { ProblemCode::UnknownField } else { ProblemCode::InvalidField };
         Refusal::from(Problem::new(code, text)).hint("the tool's schema says what it takes")
@@ -198,7 +198,7 @@ async fn read<B: Backend>(backend: &B, arguments: JsonObject) -> Result<CallTool
     let wanted = path.strip_prefix("./").unwrap_or(&path);
     let SkillFile { id, version, warning, file, paths } = backend.file(&id, &request, wanted).await?;
     let file = file.ok_or_else(|| {
-        let message = format!("{id} {version} has no file `{}`", shown(&path));
+        let message = format!("{id} {version} has no file `{}`", excerpt(&path));
         let few = &paths[..paths.len().min(50)];
         Refusal::new("file-not-found", message).hint(format!("it has {}", few.join(", ")))
     })?;

@@ -20,6 +20,7 @@ use crate::db::skills::{self, FullSkill, SkillRow};
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
 use crate::origin;
+use crate::text::excerpt;
 
 /// The skill, when it exists and the caller sees it.
 pub async fn load(app: &App, caller: &Caller, id: &SkillId) -> Result<Arc<CachedSkill>> {
@@ -117,8 +118,7 @@ pub fn no_such_version(id: &SkillId, version: &Version) -> Failure {
 
 /// The version has no file of this path.
 pub fn file_not_found(id: &SkillId, version: &Version, path: &str) -> Failure {
-    let shown: String = path.chars().take(240).flat_map(char::escape_debug).collect();
-    Failure::new(ProblemCode::FileNotFound, format!("{id} {version} has no file `{shown}`"))
+    Failure::new(ProblemCode::FileNotFound, format!("{id} {version} has no file `{}`", excerpt(path)))
 }
 
 /// Whether the caller may know of a version in this state. Those that wait for a decision, or were refused, are for

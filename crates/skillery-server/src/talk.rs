@@ -11,7 +11,7 @@ use crate::db::Tx;
 use crate::db::comments::{self, Viewer};
 use crate::db::skills;
 use crate::failure::{Failure, Result};
-use crate::text::said;
+use crate::text::{named, said};
 
 /// Seconds for which what a user has said is counted.
 const WINDOW: i64 = 60;
@@ -88,6 +88,5 @@ pub fn checked(app: &App, text: &str) -> Result<String> {
 
 /// There is no such comment, or the caller may not see it.
 pub fn comment_not_found(id: &str) -> Failure {
-    let shown: String = id.chars().take(64).flat_map(char::escape_debug).collect();
-    Failure::new(ProblemCode::CommentNotFound, format!("there is no comment `{shown}` here"))
+    Failure::new(ProblemCode::CommentNotFound, format!("there is no comment `{}` here", named(id)))
 }

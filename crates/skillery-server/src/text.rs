@@ -1,6 +1,6 @@
 //! Texts that callers send and others will read.
 
-pub use skillery_core::hidden::shown;
+pub use skillery_core::hidden::{excerpt, named, shown};
 use skillery_core::{Problem, ProblemCode};
 
 use crate::failure::{Failure, Result};
@@ -35,12 +35,6 @@ pub fn check_text(field: &str, text: &str, limit: usize, lines: bool) -> Result<
             format!("`{field}` has the character {}, which is not allowed", found.escape_unicode()),
         )),
     }
-}
-
-/// The beginning of a text that was sent, harmless enough to be repeated in an answer.
-pub fn excerpt(text: &str) -> String {
-    const LENGTH: usize = 80;
-    text.chars().take(LENGTH).flat_map(char::escape_default).collect()
 }
 
 /// What somebody says, without blanks around it: a text of at most `most` characters. `missing` tells whoever says nothing what is missing.

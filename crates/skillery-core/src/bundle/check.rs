@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::problem::{Problems, shown};
+use super::problem::Problems;
 use super::{BundleFile, BundleProblem, BundleProblemKind, check_path};
 use crate::Limits;
-use crate::hidden::{first_hidden, first_hidden_of_published};
+use crate::hidden::{excerpt, first_hidden, first_hidden_of_published};
 use crate::id::RESERVED_FILES;
 
 /// Checks the files of a skill, and tells all that is wrong with them. No problem means that [`super::pack`] takes them.
@@ -69,7 +69,7 @@ pub(super) fn check_names<'a>(
         if !is_folder && let Some(other) = files.insert(folded, path) {
             let kind = match other == path {
                 true => BundleProblemKind::Duplicate,
-                false => BundleProblemKind::Collision(shown(other)),
+                false => BundleProblemKind::Collision(excerpt(other)),
             };
             problems.push(path, kind);
             continue;
@@ -78,7 +78,7 @@ pub(super) fn check_names<'a>(
         for folder in above.chain(is_folder.then_some(path)) {
             let (first, inner) = *folders.entry(fold(folder)).or_insert((folder, path));
             if first != folder {
-                problems.push(path, BundleProblemKind::FolderCollision(shown(inner)));
+                problems.push(path, BundleProblemKind::FolderCollision(excerpt(inner)));
                 break;
             }
         }
@@ -89,7 +89,7 @@ pub(super) fn check_names<'a>(
         .collect();
     both.sort_unstable();
     for (path, inner) in both {
-        problems.push(path, BundleProblemKind::FileAndFolder(shown(inner)));
+        problems.push(path, BundleProblemKind::FileAndFolder(excerpt(inner)));
     }
     problems.finish()
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::hidden::excerpt;
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BundleProblem {
@@ -17,7 +19,7 @@ pub struct BundleProblem {
 impl BundleProblem {
     /// A problem of one path, which comes from elsewhere.
     pub fn new(path: &str, kind: BundleProblemKind) -> Self {
-        Self { path: shown(path), kind }
+        Self { path: excerpt(path), kind }
     }
 
     /// A problem of the whole.
@@ -125,19 +127,4 @@ impl Problems {
         }
         self.told
     }
-}
-
-/// A foreign path made safe to repeat: what is hidden, controls or is no letter of this line is escaped; cut at 240.
-pub(super) fn shown(path: &str) -> String {
-    let mut shown = String::with_capacity(path.len().min(240));
-    for character in path.chars().take(240) {
-        match crate::hidden::Hidden::of(character) {
-            None if !matches!(character, '\t' | '\n' | '\r') => shown.push(character),
-            _ => shown.extend(character.escape_default()),
-        }
-    }
-    if path.chars().nth(240).is_some() {
-        shown.push('…');
-    }
-    shown
 }

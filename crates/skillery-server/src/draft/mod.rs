@@ -18,7 +18,7 @@ use crate::access::Identity;
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::signing::{Checked, Presented};
-use crate::text::{check_text, excerpt, invalid};
+use crate::text::{check_text, invalid, named};
 
 pub use folder::{bundle_problems, check as check_folder};
 
@@ -164,7 +164,7 @@ fn check_code(code: &str, code_hash: Option<&str>, limits: &Limits) -> Result<Di
 
 /// The request says another digest in this field than that of what it sends.
 fn other_digest(field: &str, claimed: &str, what: &str, actual: Digest) -> Failure {
-    let shown = excerpt(claimed);
+    let shown = named(claimed);
     let detail = format!("`{field}` is {shown}, but the SHA-256 of {what} is {actual}");
     Problem::new(ProblemCode::CodeHashMismatch, detail).with("field", field).into()
 }

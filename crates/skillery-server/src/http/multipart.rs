@@ -15,6 +15,7 @@ use futures_util::{Stream, StreamExt};
 use skillery_core::{Limits, Problem, ProblemCode};
 
 use crate::failure::{Failure, Result};
+use crate::text::named;
 use crate::uploads::{Incoming, Spool, Spooled};
 
 /// Bytes that the parser gets at once.
@@ -77,7 +78,7 @@ impl Form {
         match self.next().await? {
             Some(part) if part.name() == name => Ok(part),
             Some(part) => {
-                Err(malformed(format!("the part `{name}` is expected, and `{}` came", shown(part.name()))))
+                Err(malformed(format!("the part `{name}` is expected, and `{}` came", named(part.name()))))
             }
             None => Err(malformed(format!("the part `{name}` is missing"))),
         }
@@ -86,7 +87,7 @@ impl Form {
     /// That no further part comes.
     pub async fn end(&mut self) -> Result<()> {
         match self.next().await? {
-            Some(part) => Err(malformed(format!("there is a part too many, `{}`", shown(part.name())))),
+            Some(part) => Err(malformed(format!("there is a part too many, `{}`", named(part.name())))),
             None => Ok(()),
         }
     }
@@ -134,7 +135,7 @@ impl Part {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > limit {
-                let detail = format!("the part `{}` has more than {limit} bytes", shown(self.name()));
+                let detail = format!("the part `{}` has more than {limit} bytes", named(self.name()));
                 return Err(Problem::new(ProblemCode::BodyTooLarge, detail).with("limit", limit).into());
             }
             bytes.extend_from_slice(&chunk);
@@ -263,8 +264,4 @@ fn malformed(detail: impl Into<String>) -> Failure {
 fn too_large(limit: usize) -> Failure {
     let detail = format!("it has more than {limit} bytes");
     Problem::new(ProblemCode::BundleTooLarge, detail).with("limit", limit).into()
-}
-
-fn shown(name: &str) -> String {
-    name.chars().take(40).flat_map(char::escape_debug).collect()
 }

@@ -12,11 +12,11 @@ use skillery_core::{Digest, ProblemCode, Scope};
 
 use super::device::{self, Tokens};
 use super::login::{Person, completed, person, provider_of, settle, unavailable};
-use super::shown;
 use crate::app::App;
 use crate::db::accounts::UserRow;
 use crate::db::{Tx, oidc};
 use crate::failure::{Failure, Result};
+use crate::text::{excerpt, named};
 
 /// Seconds that a person may be away.
 const SECONDS: i64 = 600;
@@ -136,8 +136,8 @@ pub async fn arrive(app: &App, kept: Option<&str>, back: Back) -> Result<(Arrive
         return Err(completed());
     }
     if let Some(error) = back.error {
-        let words = back.error_description.map_or_else(String::new, |words| format!(": {}", shown(&words)));
-        return Err(refused(format!("the provider says `{}`{words}", shown(&error))));
+        let words = back.error_description.map_or_else(String::new, |words| format!(": {}", excerpt(&words)));
+        return Err(refused(format!("the provider says `{}`{words}", named(&error))));
     }
     let code = back.code.ok_or_else(|| refused("the provider has sent no code".to_owned()))?;
     let provider = app.oidc.provider(app, &login.issuer).await?;

@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::Value;
 use skillery_core::time::Time;
 
-use super::{LEEWAY_SECONDS, refused, shown};
+use super::{LEEWAY_SECONDS, refused};
 use crate::failure::Result;
+use crate::text::named;
 
 /// The claims of a token.
 pub struct Claims(BTreeMap<String, Value>);
@@ -102,7 +103,7 @@ impl Claims {
         match only {
             Some(only) if only == audience => Ok(()),
             Some(other) => {
-                Err(refused(format!("it is for `{}`, and must be for `{audience}`", shown(other))))
+                Err(refused(format!("it is for `{}`, and must be for `{audience}`", named(other))))
             }
             None => Err(refused("it does not say whom it is for")),
         }

@@ -6,8 +6,8 @@ use url::Url;
 
 use super::issuers::Provider;
 use super::settings::{LoginProvider, secure_url};
-use super::shown;
 use super::web::{Web, WebError, host};
+use crate::text::named;
 
 /// Seconds between two questions where the provider does not say.
 const USUAL_PAUSE: i64 = 5;
@@ -194,7 +194,7 @@ async fn send(
 fn error(url: &Url, body: &[u8]) -> WebError {
     let form: Option<ErrorForm> = serde_json::from_slice(body).ok();
     let word =
-        form.map_or_else(|| "it says no reason".to_owned(), |form| format!("`{}`", shown(&form.error)));
+        form.map_or_else(|| "it says no reason".to_owned(), |form| format!("`{}`", named(&form.error)));
     unusable(url, &word)
 }
 

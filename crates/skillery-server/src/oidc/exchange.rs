@@ -10,11 +10,12 @@ use super::claims::Rules;
 use super::jws::Jws;
 use super::settings::{TrustedIssuer, audience};
 use super::verify::verify;
-use super::{LEEWAY_SECONDS, matching, shown};
+use super::{LEEWAY_SECONDS, matching};
 use crate::app::App;
 use crate::db::accounts::{self, TokenRow};
 use crate::db::{Tx, oidc};
 use crate::failure::{Failure, Result};
+use crate::text::named;
 
 /// Seconds that a build may publish for.
 const LIFETIME_SECONDS: i64 = 15 * 60;
@@ -63,7 +64,7 @@ pub async fn exchange(app: &App, request: ExchangeRequest) -> Result<ExchangeRes
 async fn issuer<'a>(app: &'a App, claimed: &str) -> Result<&'a TrustedIssuer> {
     let issuer =
         app.settings.oidc_issuers.iter().find(|issuer| issuer.issuer == claimed).ok_or_else(|| {
-            let detail = format!("`{}` is no issuer of this registry", shown(claimed));
+            let detail = format!("`{}` is no issuer of this registry", named(claimed));
             Failure::new(ProblemCode::IssuerNotAllowed, detail)
         })?;
     if !oidc::is_issuer_trusted(app.db.reader(), &issuer.issuer).await? {

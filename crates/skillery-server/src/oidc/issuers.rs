@@ -12,11 +12,12 @@ use skillery_core::time::{DAY_SECONDS, Time};
 use url::Url;
 
 use super::keys::{Key, parse_keys};
+use super::refused;
 use super::settings::{is_loopback, secure_url};
 use super::web::{Web, WebError, host};
-use super::{refused, shown};
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::text::named;
 
 /// Seconds after which keys are asked for again.
 const FRESH_SECONDS: i64 = 3_600;
@@ -117,7 +118,7 @@ impl Issuers {
         let published = self.published(app, issuer, has).await?;
         let keys: Vec<Key> = published.keys.iter().filter(|key| key.id == id).cloned().collect();
         if keys.is_empty() {
-            return Err(refused(format!("its issuer has no key `{}`", shown(id))));
+            return Err(refused(format!("its issuer has no key `{}`", named(id))));
         }
         Ok(keys)
     }
@@ -182,7 +183,7 @@ impl Issuers {
         let provider: Provider = serde_json::from_slice(&document)
             .map_err(|error| form(format!("it is no description of an issuer: {error}")))?;
         if provider.issuer != issuer {
-            return Err(form(format!("it says that it is `{}`", shown(&provider.issuer))));
+            return Err(form(format!("it says that it is `{}`", named(&provider.issuer))));
         }
         let address = provider.endpoint("jwks_uri", Some(&provider.jwks_uri))?;
         let document = self.web.get(&address, None).await?;

@@ -18,12 +18,13 @@ use super::jws::Jws;
 use super::settings::LoginProvider;
 use super::verify::{Verified, verify};
 use super::web::WebError;
-use super::{LEEWAY_SECONDS, is_service_name, refused, shown};
+use super::{LEEWAY_SECONDS, is_service_name, refused};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::accounts::{self, TokenRow, UserRow};
 use crate::db::oidc::{self, PendingLogin};
 use crate::failure::{Failure, Result};
+use crate::text::named;
 
 /// Seconds that a person's identity token may be good for. It is used the moment that it is issued.
 const LIFETIME_SECONDS: i64 = DAY_SECONDS;
@@ -220,7 +221,7 @@ pub(super) async fn person(
         None if !login.create_users => {
             let detail = format!(
                 "nobody here is linked with `{}`; an admin does it with `skillery user link`",
-                shown(&subject)
+                named(&subject)
             );
             return Err(Failure::new(ProblemCode::LoginRefused, detail));
         }
@@ -260,7 +261,7 @@ fn segment(text: &str) -> Result<Segment> {
     let name = text.split('@').next().unwrap_or_default().to_ascii_lowercase();
     let refused = |why: String| Failure::new(ProblemCode::LoginRefused, why);
     let segment: Segment =
-        name.parse().map_err(|error| refused(format!("`{}` makes no name here: {error}", shown(text))))?;
+        name.parse().map_err(|error| refused(format!("`{}` makes no name here: {error}", named(text))))?;
     if is_service_name(segment.as_str()) {
         return Err(refused(format!("`{}` is a name for builds", segment.as_str())));
     }
@@ -331,7 +332,7 @@ async fn user(tx: &mut Tx, issuer: &str, person: &Person, id: String) -> Result<
         let detail = format!(
             "there is a user `{}` already; an admin links it with `{}` by `skillery user link`",
             name.as_str(),
-            shown(&person.subject)
+            named(&person.subject)
         );
         return Err(refused(detail));
     }

@@ -5,8 +5,8 @@ use skillery_core::id::key_contains;
 use skillery_core::{Namespace, ProblemCode};
 
 use super::build::{Build, RepositoryBuild};
-use super::shown;
 use crate::failure::{Failure, Result};
+use crate::text::named;
 
 /// The word that stands for any branch or tag that is protected.
 pub const PROTECTED: &str = "protected";
@@ -104,19 +104,19 @@ pub fn choose<'a>(
 fn untrusted(nearest: Difference, build: &Build) -> Failure {
     let detail = match (nearest, build) {
         (Difference::Workflow, Build::OfRepository(build)) => {
-            format!("the repository is trusted, and its workflow `{}` is not", shown(&build.workflow))
+            format!("the repository is trusted, and its workflow `{}` is not", named(&build.workflow))
         }
         (Difference::Environment, Build::OfRepository(build)) => match &build.environment {
             Some(environment) => {
-                format!("the workflow is trusted, and not in the environment `{}`", shown(environment))
+                format!("the workflow is trusted, and not in the environment `{}`", named(environment))
             }
             None => "the workflow is trusted, and only in an environment".to_owned(),
         },
         (Difference::Reference, Build::OfRepository(build)) => {
-            format!("the workflow is trusted, and not for `{}`", shown(&build.reference))
+            format!("the workflow is trusted, and not for `{}`", named(&build.reference))
         }
         (_, Build::OfRepository(build)) => {
-            format!("no namespace trusts builds of `{}` by this owner", shown(&build.repository))
+            format!("no namespace trusts builds of `{}` by this owner", named(&build.repository))
         }
         (_, Build::Other(_)) => "no namespace trusts what the token says".to_owned(),
     };

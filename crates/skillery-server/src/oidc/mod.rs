@@ -39,13 +39,3 @@ const LEEWAY_SECONDS: i64 = 60;
 fn refused(why: impl std::fmt::Display) -> Failure {
     Failure::new(ProblemCode::InvalidIdToken, format!("the identity token is not taken: {why}"))
 }
-
-/// A text of a token, short and harmless enough to be repeated.
-fn shown(text: &str) -> String {
-    const LENGTH: usize = 100;
-    let mut shown: String = text.chars().take(LENGTH).flat_map(char::escape_default).collect();
-    if text.chars().nth(LENGTH).is_some() {
-        shown.push('…');
-    }
-    shown
-}

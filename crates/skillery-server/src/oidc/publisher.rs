@@ -15,7 +15,7 @@ use super::matching::PROTECTED;
 use super::settings::TrustedIssuer;
 use crate::db::{Tx, accounts, oidc, orgs};
 use crate::failure::{Failure, Result};
-use crate::text::{check_text, invalid};
+use crate::text::{check_text, invalid, named};
 
 /// What names of such users begin with.
 const NAME_PREFIX: &str = "ci-";
@@ -86,11 +86,7 @@ fn issuer<'a>(request: &CreatePublisherRequest, issuers: &'a [TrustedIssuer]) ->
     let not_allowed = |detail: String| Failure::new(ProblemCode::IssuerNotAllowed, detail);
     match &request.issuer {
         Some(wanted) => of_kind.find(|issuer| issuer.issuer == *wanted).ok_or_else(|| {
-            not_allowed(format!(
-                "`{}` is no `{}` issuer of this registry",
-                super::shown(wanted),
-                request.kind
-            ))
+            not_allowed(format!("`{}` is no `{}` issuer of this registry", named(wanted), request.kind))
         }),
         None => match (of_kind.next(), of_kind.next()) {
             (Some(only), None) => Ok(only),

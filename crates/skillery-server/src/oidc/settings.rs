@@ -167,7 +167,7 @@ fn check_issuer(setting: &str, issuer: &str) -> Result<(), SettingsError> {
         Some(_) => Ok(()),
         None => Err(SettingsError::Invalid(format!(
             "`{setting}` has the issuer `{}`, which is no `https://` address without a query",
-            super::shown(issuer)
+            crate::text::named(issuer)
         ))),
     }
 }

@@ -78,7 +78,7 @@ pub async fn make(app: &App, caller: &Caller, request: CreateUserRequest) -> Res
 
 /// There is no such user.
 pub(super) fn user_not_found(name: &str) -> Failure {
-    Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", crate::text::excerpt(name)))
+    Failure::new(ProblemCode::UserNotFound, format!("there is no user `{}`", crate::text::named(name)))
 }
 
 /// Switches a user off, so that every token of the user is refused; or on again.

@@ -8,7 +8,7 @@ use skillery_core::ProblemCode;
 use crate::failure::Failure;
 use crate::http::call::problem;
 use crate::settings::Surfaces;
-use crate::text::excerpt;
+use crate::text::named;
 
 /// A protocol of others that the registry speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Surface {
 
     /// There is nothing at this path.
     pub(super) fn not_found(self, path: &str) -> Failure {
-        let shown = excerpt(path);
+        let shown = named(path);
         Failure::new(ProblemCode::RouteNotFound, format!("there is nothing at `{shown}`"))
     }
 

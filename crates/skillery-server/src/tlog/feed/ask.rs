@@ -11,14 +11,13 @@ use url::{Host, Url};
 use super::Shown;
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::text::excerpt;
 use crate::tlog::tree;
 
 /// How long a witness may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer at most.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Characters of an answer that are repeated at most.
-const MAX_SHOWN: usize = 200;
 /// How often a witness is asked in a row: it may know another size than we believe, twice if another server asks too.
 const TRIES: usize = 3;
 /// Seconds by which clocks may differ before it is worth a word.
@@ -226,8 +225,7 @@ impl Asked {
 }
 
 fn refused(status: u16, body: &str) -> AskError {
-    let text = body.trim().chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
-    AskError::Refused { status, text }
+    AskError::Refused { status, text: excerpt(body.trim()) }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -14,7 +14,7 @@ use crate::catalog::{self, Offer};
 use crate::failure::Failure;
 use crate::http::call::{Call, invalid_parameter};
 use crate::http::etag;
-use crate::text::excerpt;
+use crate::text::named;
 
 /// Hands out a version. Whoever has it already is told so.
 pub async fn download(call: &Call) -> Result<Response> {
@@ -78,6 +78,6 @@ fn put_headers(
 
 /// The program asks for what it read as the latest a moment ago; what is no version is said to be none.
 pub fn bad_version(text: &str) -> Failure {
-    let shown = excerpt(text);
+    let shown = named(text);
     Failure::new(ProblemCode::InvalidVersion, format!("`{shown}` is no version"))
 }

@@ -31,7 +31,7 @@ pub(crate) use names::slug_of;
 use crate::failure::Failure;
 use crate::http::call::{self, Call};
 use crate::http::router::{Answered, Who};
-use crate::text::excerpt;
+use crate::text::named;
 use skillery_core::Scope::{Admin, Publish, Rate};
 
 /// Where the API begins: what its paths are relative to.
@@ -209,7 +209,7 @@ fn nothing(path: &str) -> Failure {
     } else if is_of(&["/skills/-/scan"]) {
         NO_SCANS.to_owned()
     } else {
-        let shown = excerpt(path);
+        let shown = named(path);
         format!("there is nothing at `{shown}`")
     };
     Failure::new(ProblemCode::RouteNotFound, detail)

@@ -13,7 +13,6 @@ use crate::db::skills::{self, SkillRow};
 use crate::failure::Failure;
 use crate::http::call;
 use crate::http::interop::one_segment;
-use crate::text::excerpt;
 
 /// Rows that are looked at at once.
 const ROWS: i64 = 200;
@@ -148,7 +147,7 @@ fn ambiguous(base: &str, slug: &str, skills: &[SkillRow]) -> Refused {
             }
         })
         .collect();
-    let shown = excerpt(slug);
+    let shown = crate::text::named(slug);
     let message = format!("several skills are called `{shown}`; say whose, as `{}`", matches[0].reference);
     let body = Ambiguous { code: "AMBIGUOUS_SKILL_SLUG", message, matches };
     match call::json(StatusCode::CONFLICT, &body) {

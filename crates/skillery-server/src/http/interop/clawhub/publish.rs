@@ -174,7 +174,7 @@ async fn request(app: &App, caller: &Caller, payload: &Payload) -> Result<Bundle
         return Err(not_done("a skill is not handed to another owner; publish it under that owner"));
     }
     if let Some(tag) = payload.tags.iter().find(|tag| *tag != "latest") {
-        let shown = excerpt(tag);
+        let shown = crate::text::named(tag);
         return Err(not_done(format!(
             "the tag `{shown}` cannot be set: this registry has `latest`, which is always the highest version, and no others"
         )));

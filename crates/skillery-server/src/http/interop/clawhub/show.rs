@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::http::call::{self, Call, invalid_parameter};
 use crate::http::interop::one_segment;
 use crate::skill::version_not_found;
-use crate::text::excerpt;
+use crate::text::{excerpt, named};
 
 /// The skill that a call is about.
 async fn asked(call: &Call, slug: &str) -> Result<SkillRow> {
@@ -159,7 +159,7 @@ pub fn tagged(tag: &str) -> Result<VersionRequest> {
     if tag == "latest" {
         return Ok(VersionRequest::Latest);
     }
-    let shown = excerpt(tag);
+    let shown = named(tag);
     let detail = format!("there is no tag `{shown}`: this registry has `latest` and no others");
     Err(Failure::new(ProblemCode::VersionNotFound, detail).into())
 }
