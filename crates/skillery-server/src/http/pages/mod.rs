@@ -43,6 +43,8 @@ use skillery_core::{Namespace, ProblemCode, SkillId};
 use super::call::Call;
 use super::router::{Answered, Who, not_allowed_by};
 use crate::failure::{Failure, Result};
+#[cfg(test)]
+pub use desk::ROUTES as DESK_ROUTES;
 pub use frame::{Frame, page};
 pub use markdown::{ByLength, Rendered};
 use place::Place;

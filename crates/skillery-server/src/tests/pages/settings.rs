@@ -6,6 +6,7 @@ use skillery_core::api::PublisherKind;
 use super::super::oidc::{Issuer, registry_with};
 use super::super::{ADMIN, TestApp};
 use super::{Browser, text};
+use crate::http::pages::{DESK_ROUTES, ROUTES};
 
 /// A registry with the org `acme` and somebody with each role there; and somebody who has none.
 pub(super) async fn people(app: &TestApp) -> [String; 5] {
@@ -250,47 +251,124 @@ async fn a_skill_is_managed_on_its_page() {
     assert!(!publisher.page("/acme/tool/versions/1.0.0").await.contains("was yanked"));
 }
 
+/// A form of a page: where it is sent, and what is filled in as it comes.
+struct PageForm {
+    path: String,
+    fields: Vec<(String, String)>,
+}
+
+/// What an attribute of a tag says.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    let value = rest.split_once('"')?.0;
+    Some(value.replace("&#38;", "&").replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\""))
+}
+
+/// The forms of a page that change something.
+fn forms(page: &str) -> Vec<PageForm> {
+    let mut forms = Vec::new();
+    for text in page.split("<form method=\"post\"").skip(1) {
+        let (head, rest) = text.split_once('>').unwrap();
+        let path = attribute(head, "action").unwrap();
+        let path = path.split(['?', '#']).next().unwrap().to_owned();
+        let mut fields = Vec::new();
+        let mut select = None;
+        for tag in rest.split("</form>").next().unwrap().split('<') {
+            let (tag, behind) = tag.split_once('>').unwrap_or((tag, ""));
+            let value = attribute(tag, "value").unwrap_or_default();
+            let named = attribute(tag, "name");
+            match (tag.split(' ').next().unwrap(), named) {
+                ("input", Some(name)) => {
+                    let is_choice = tag.contains("\"checkbox\"") || tag.contains("\"radio\"");
+                    if !is_choice || tag.contains(" checked") {
+                        fields.push((name, value));
+                    }
+                }
+                ("textarea", Some(name)) => fields.push((name, behind.trim_start().to_owned())),
+                ("button", Some(name)) => fields.push((name, value)),
+                ("select", Some(name)) => select = Some(name),
+                ("option", None) if tag.contains(" selected") => {
+                    fields.extend(select.clone().map(|name| (name, value)));
+                }
+                _ => {}
+            }
+        }
+        fields.retain(|(name, _)| name != "csrf");
+        forms.push(PageForm { path, fields });
+    }
+    forms
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_a_page_does_not_have_does_nothing() {
+    // Each takes one form, which has no word that says what is done.
+    const ONE_FORM: [&str; 5] =
+        ["/login", "/logout", "/theme", "/account/notifications", "/acme/tool/visibility"];
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;
     app.user("ada", &["read"]).await;
     let hooks = "/api/v1/notifications/webhooks";
     let url = "https://hooks.example.org/one";
-    let hook = app.post(hooks, ADMIN, json!({ "url": url })).await.is(201);
-    let hook = format!("/account/webhooks/{}", hook["id"].as_str().unwrap());
+    let mut ids = Vec::new();
+    for body in [json!({ "url": url }), json!({ "url": url, "namespace": "acme" })] {
+        let made = app.post(hooks, ADMIN, body).await.is(201);
+        ids.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let filled = |route: &str| {
+        let hook = if route.starts_with("/account") { &ids[0] } else { &ids[1] };
+        [
+            ("{webhook}", hook.as_str()),
+            ("{id}", "acme/tool"),
+            ("{version}", "1.0.0"),
+            ("{namespace}", "acme"),
+            ("{user}", "admin"),
+            ("{tag}", "email"),
+            ("{file}", "none"),
+            ("{kind}", "version.svg"),
+            ("{path}", "SKILL.md"),
+        ]
+        .iter()
+        .fold(route.to_owned(), |path, (name, value)| path.replace(name, value))
+    };
+    let routes = || ROUTES.iter().chain(DESK_ROUTES);
+    let posted: Vec<String> =
+        routes().filter(|(method, ..)| *method == "post").map(|(_, route, _)| filled(route)).collect();
     let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let mut found = Vec::new();
+    for (_, route, _) in routes().filter(|(method, ..)| *method == "get") {
+        let answer = browser.get(&filled(route)).await;
+        let kind = answer.headers.get("content-type");
+        if answer.status == 200 && kind.is_some_and(|kind| kind == "text/html; charset=utf-8") {
+            found.extend(forms(&text(&answer)));
+        }
+    }
+    for form in &found {
+        assert!(posted.contains(&form.path), "no route takes the form of {}", form.path);
+        let says = form.fields.iter().any(|(name, _)| name == "action");
+        assert_eq!(says, !ONE_FORM.contains(&form.path.as_str()), "{}: {:?}", form.path, form.fields);
+    }
+    // What is sent below is what these forms send, and not nothing.
+    for path in
+        ["/account/tokens", "/account/webhooks", "/orgs/acme/members", "/admin/users", "/acme/tool/comments"]
+    {
+        assert!(found.iter().any(|form| form.path == path), "{path} has no form");
+    }
     let before = app.log().await.len();
-    let other = ("url", "https://hooks.example.org/other");
-    // Each with what one of its forms would take.
-    let forms: &[(&str, &[(&str, &str)])] = &[
-        ("/account/tokens", &[("label", "x"), ("scopes", "read")]),
-        ("/account/keys", &[("public_key", "x")]),
-        ("/account/notifications/settings", &[("address", "ada@example.org")]),
-        ("/account/webhooks", &[other]),
-        (hook.as_str(), &[other]),
-        ("/orgs/acme/members", &[("user", "ada"), ("role", "reader")]),
-        ("/orgs/acme/policy", &[("approvals", "1"), ("role", "reviewer")]),
-        ("/orgs/acme/policy/groups", &[("group", "security"), ("users", "ada")]),
-        ("/orgs/acme/publishers", &[("kind", "github"), ("repository", "octo/tools")]),
-        ("/orgs/acme/signing-secret", &[("secret", "a-secret-that-nobody-sees")]),
-        ("/orgs/acme/usage", &[("k", "7"), ("leaderboards", "yes")]),
-        ("/orgs/acme/webhooks", &[other]),
-        ("/trending/authors", &[("listed", "no")]),
-        ("/admin/users", &[("name", "mallory")]),
-        ("/admin/orgs", &[("name", "mallory")]),
-        ("/admin/reports", &[("report", "x")]),
-        ("/acme/tool/comments", &[("text", "x")]),
-        ("/acme/tool/ratings", &[("rating", "5")]),
-        ("/acme/tool/versions/1.0.0/yank", &[("reason", "x"), ("confirm", "yes")]),
-    ];
-    for (path, fields) in forms {
-        for action in [Some("nonsense"), None] {
-            let mut sent = fields.to_vec();
-            sent.extend(action.map(|action| ("action", action)));
-            let answer = browser.post(path, &sent).await;
-            assert_eq!(answer.status, 400, "{path}, {action:?}: {}", text(&answer));
-            assert!(text(&answer).contains("there is no such form here"), "{path}: {}", text(&answer));
+    let nothing: &[(String, String)] = &[];
+    for path in posted.iter().filter(|path| !ONE_FORM.contains(&path.as_str())) {
+        let of_page = found.iter().filter(|form| form.path == *path).map(|form| form.fields.as_slice());
+        for fields in of_page.chain([nothing]) {
+            let others = fields.iter().filter(|(name, _)| name != "action");
+            let others: Vec<_> = others.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            for action in [Some("nonsense"), None] {
+                let mut sent = others.clone();
+                sent.extend(action.map(|action| ("action", action)));
+                let answer = browser.post(path, &sent).await;
+                assert_eq!(answer.status, 400, "{path}, {sent:?}: {}", text(&answer));
+                // The page of a review comes back, with what was typed.
+                let is_told = text(&answer).contains("there is no such form here");
+                assert!(is_told || path.ends_with("/review"), "{path}: {}", text(&answer));
+            }
         }
     }
     assert_eq!(app.log().await.len(), before);
