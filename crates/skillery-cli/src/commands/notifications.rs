@@ -287,4 +287,8 @@ fn describe(page: &mut Page, state: &EmailResponse) {
     if let Some(pending) = &state.pending {
         page.field("to be confirmed", pending);
     }
+    if let Some(mail) = &state.undelivered {
+        let why = mail.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        page.field("not delivered", format!("to {}, {}{why}", mail.address, moment(mail.at)));
+    }
 }

@@ -147,6 +147,23 @@ pub struct EmailResponse {
     /// An address that was set and is not confirmed, while mail goes to the one before.
     #[serde(default)]
     pub pending: Option<String>,
+    /// The last mail that could not be delivered to one of these addresses, until one arrives there or an address is confirmed.
+    #[serde(default)]
+    pub undelivered: Option<UndeliveredMail>,
+}
+
+/// A mail that could not be delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UndeliveredMail {
+    /// Where it was sent.
+    pub address: String,
+    /// When it was given up.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Time,
+    /// What the mail server said, where that is about the address: one line of at most a few hundred characters, in which what
+    /// nobody would see is written out.
+    pub reason: Option<String>,
 }
 
 /// `POST /api/v1/notifications/webhooks`.

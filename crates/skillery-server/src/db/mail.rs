@@ -27,6 +27,19 @@ pub struct AddressRow {
     pub unsubscribed_at: Option<Time>,
     /// The address that the code confirms, where that is another one.
     pub pending: Option<String>,
+    /// The last mail that could not be delivered, where none has arrived at the same address since.
+    pub undelivered: Option<Undelivered>,
+}
+
+/// A mail that could not be delivered.
+#[derive(Debug, Clone)]
+pub struct Undelivered {
+    /// Where it was sent.
+    pub to: String,
+    /// When it was given up.
+    pub at: Time,
+    /// What the mail server said, where it was about this address.
+    pub why: Option<String>,
 }
 
 impl AddressRow {
@@ -40,6 +53,10 @@ fn address_row(row: &AnyRow) -> Result<AddressRow> {
     let time = |column: usize| -> Result<Option<Time>> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros))
     };
+    let undelivered = match (row.try_get::<Option<String>, _>(7)?, time(8)?) {
+        (Some(to), Some(at)) => Some(Undelivered { to, at, why: row.try_get(9)? }),
+        _ => None,
+    };
     Ok(AddressRow {
         address: row.try_get(0)?,
         code: row.try_get::<Option<String>, _>(1)?.as_deref().map(parsed).transpose()?,
@@ -48,13 +65,15 @@ fn address_row(row: &AnyRow) -> Result<AddressRow> {
         confirmed_at: time(4)?,
         unsubscribed_at: time(5)?,
         pending: row.try_get(6)?,
+        undelivered,
     })
 }
 
 /// The address of a user, if there is one.
 pub async fn find(executor: impl Executor<'_, Database = Any>, user: &str) -> Result<Option<AddressRow>> {
     let row = sqlx::query(
-        "SELECT address, code, code_until, guesses, confirmed_at, unsubscribed_at, pending FROM mail_addresses WHERE user_id = $1",
+        "SELECT address, code, code_until, guesses, confirmed_at, unsubscribed_at, pending, undelivered_to, undelivered_at, \
+         undelivered_why FROM mail_addresses WHERE user_id = $1",
     )
     .bind(user.to_owned())
     .fetch_optional(executor)
@@ -67,8 +86,9 @@ pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
     let now = tx.now.micros();
     sqlx::query(
         "INSERT INTO mail_addresses (user_id, address, set_at, code, code_until, guesses, confirmed_at, unsubscribed_at, \
-         pending) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (user_id) DO UPDATE SET address = $2, set_at = $3, code = $4, \
-         code_until = $5, guesses = $6, confirmed_at = $7, unsubscribed_at = $8, pending = $9",
+         pending, undelivered_to, undelivered_at, undelivered_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (user_id) DO UPDATE SET address = $2, set_at = $3, code = $4, code_until = $5, guesses = $6, confirmed_at = $7, \
+         unsubscribed_at = $8, pending = $9, undelivered_to = $10, undelivered_at = $11, undelivered_why = $12",
     )
     .bind(user.to_owned())
     .bind(row.address.clone())
@@ -79,6 +99,39 @@ pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
     .bind(row.confirmed_at.map(Time::micros))
     .bind(row.unsubscribed_at.map(Time::micros))
     .bind(row.pending.clone())
+    .bind(row.undelivered.as_ref().map(|mail| mail.to.clone()))
+    .bind(row.undelivered.as_ref().map(|mail| mail.at.micros()))
+    .bind(row.undelivered.as_ref().and_then(|mail| mail.why.clone()))
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Notes that a mail to this address of a user was given up, and what the mail server said of the address. An address that is the
+/// user's no more is nothing to tell of.
+pub async fn note_undelivered(tx: &mut Tx, user: &str, to: &str, why: Option<&str>) -> Result<()> {
+    let now = tx.now.micros();
+    sqlx::query(
+        "UPDATE mail_addresses SET undelivered_to = $2, undelivered_at = $3, undelivered_why = $4 \
+         WHERE user_id = $1 AND (address = $2 OR pending = $2)",
+    )
+    .bind(user.to_owned())
+    .bind(to.to_owned())
+    .bind(now)
+    .bind(why.map(str::to_owned))
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Notes that a mail has arrived at this address of a user.
+pub async fn note_arrived(tx: &mut Tx, user: &str, to: &str) -> Result<()> {
+    sqlx::query(
+        "UPDATE mail_addresses SET undelivered_to = NULL, undelivered_at = NULL, undelivered_why = NULL \
+         WHERE user_id = $1 AND undelivered_to = $2",
+    )
+    .bind(user.to_owned())
+    .bind(to.to_owned())
     .execute(tx.connection())
     .await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Where somebody gets mail: an address is used once its owner has said the code that was mailed there.
 
-use skillery_core::api::EmailResponse;
+use skillery_core::api::{EmailResponse, UndeliveredMail};
 use skillery_core::time::DAY_SECONDS;
 use skillery_core::token::Secret;
 use skillery_core::{Digest, ProblemCode, Scope};
@@ -25,11 +25,21 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub async fn address(app: &App, caller: &Caller) -> Result<EmailResponse> {
     let identity = caller.require_unbound(Scope::Admin)?;
     let row = table::find(app.db.reader(), &identity.user.id).await?;
+    let undelivered = row.as_ref().and_then(|row| {
+        // One that was named and then another one is of no interest any more.
+        let mail = row.undelivered.clone();
+        mail.filter(|mail| mail.to == row.address || row.pending.as_ref() == Some(&mail.to))
+    });
     Ok(EmailResponse {
         offered: app.mailer.is_some(),
         confirmed_at: row.as_ref().and_then(|row| row.confirmed_at),
         unsubscribed_at: row.as_ref().and_then(|row| row.unsubscribed_at),
         pending: row.as_ref().and_then(|row| row.pending.clone()),
+        undelivered: undelivered.map(|mail| UndeliveredMail {
+            address: mail.to,
+            at: mail.at,
+            reason: mail.why,
+        }),
         address: row.map(|row| row.address),
     })
 }
@@ -99,6 +109,7 @@ pub async fn set_address(app: &App, caller: &Caller, text: &str) -> Result<Email
                             confirmed_at: None,
                             unsubscribed_at: None,
                             pending: None,
+                            undelivered: None,
                         }
                     }
                 };
@@ -149,6 +160,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Result<EmailResp
                     }
                     row.confirmed_at = Some(tx.now);
                     row.code = None;
+                    row.undelivered = None;
                 } else {
                     row.guesses += 1;
                 }

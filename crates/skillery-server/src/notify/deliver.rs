@@ -167,6 +167,13 @@ enum Ended {
     },
 }
 
+/// How an attempt to mail has ended.
+struct Mailed {
+    ended: Ended,
+    /// Where it was sent; none where nothing was.
+    to: Option<String>,
+}
+
 fn outcome(app: &App, attempts: i64, ended: &Ended) -> Outcome {
     let now = app.environment.now();
     match ended {
@@ -194,76 +201,90 @@ fn later(app: &App, now: Time, pause: i64) -> Time {
 }
 
 async fn to_mailbox(app: &App, owner: &str, taken: Taken) -> Result<()> {
-    let ended = mail_it(app, &taken).await?;
+    let Mailed { ended, to } = mail_it(app, &taken).await?;
     if let Ended::Badly { reason, is_final, .. } = &ended {
         tracing::warn!(delivery = taken.id, reason, is_final, "a mail was not sent");
     }
     let (outcome, owner) = (outcome(app, taken.attempts, &ended), owner.to_owned());
+    // What the mail server has against the registry is for the operator alone to read.
+    let why = match ended {
+        Ended::Badly { is_final: true, reason, .. } => Some(reason),
+        Ended::Badly { .. } | Ended::Well(_) => None,
+    };
     app.db
         .write(move |tx| {
             Box::pin(async move {
                 let is_ours = deliveries::settle(tx, &owner, &taken.id, &outcome).await?;
-                if is_ours && outcome.state != DeliveryState::Waiting {
-                    deliveries::forget_body(tx, &taken.id).await?;
+                if !is_ours || outcome.state == DeliveryState::Waiting {
+                    return Ok(());
                 }
-                Ok(())
+                deliveries::forget_body(tx, &taken.id).await?;
+                match to {
+                    Some(to) if outcome.state == DeliveryState::Dead => {
+                        mail::note_undelivered(tx, &taken.user, &to, why.as_deref()).await
+                    }
+                    Some(to) => mail::note_arrived(tx, &taken.user, &to).await,
+                    None => Ok(()),
+                }
             })
         })
         .await
 }
 
-async fn mail_it(app: &App, taken: &Taken) -> Result<Ended> {
+async fn mail_it(app: &App, taken: &Taken) -> Result<Mailed> {
     // What there is nobody for any more is done.
-    let nothing = Ok(Ended::Well(None));
-    let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing };
+    let nothing = || Ok(Mailed { ended: Ended::Well(None), to: None });
+    let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing() };
     if taken.created_at.plus_seconds(LATE_DAYS * DAY_SECONDS) <= app.environment.now() {
-        return Ok(Ended::Badly { is_final: true, status: None, reason: LATE.to_owned() });
+        let ended = Ended::Badly { is_final: true, status: None, reason: LATE.to_owned() };
+        return Ok(Mailed { ended, to: None });
     }
     let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
-    let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing };
+    let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing() };
     if taken.channel == Channel::Notice {
         // It goes to the address that was the user's, whatever that is by now.
         let notice = taken.body.as_deref().and_then(|body| serde_json::from_str::<Notice>(body).ok());
-        let Some(notice) = notice else { return nothing };
+        let Some(notice) = notice else { return nothing() };
         let letter = letter::of_notice(base, registry, &user.name, &notice.text)?;
-        return Ok(posted(mailer.send(&taken.id, &notice.to, &letter).await));
+        return Ok(posted(mailer.send(&taken.id, &notice.to, &letter).await, notice.to));
     }
-    let Some(address) = mail::find(app.db.reader(), &user.id).await? else { return nothing };
+    let Some(address) = mail::find(app.db.reader(), &user.id).await? else { return nothing() };
     if user.disabled_at.is_some() {
-        return nothing;
+        return nothing();
     }
     let mut to = &address.address;
     let letter = if taken.channel == Channel::Code {
         if address.code_until <= app.environment.now() {
-            return nothing;
+            return nothing();
         }
         to = address.pending.as_ref().unwrap_or(to);
-        let Some(sealed) = &taken.body else { return nothing };
+        let Some(sealed) = &taken.body else { return nothing() };
         let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {
-            return nothing;
+            return nothing();
         };
         letter::of_code(base, registry, &user.name, code.expose())?
     } else {
         if !address.is_good() {
-            return nothing;
+            return nothing();
         }
         let looker = Looker { user: &user.id, is_admin: user.site_admin, within: &[] };
         let (total, told) = notifications::of_mail(&app.db, &looker, &taken.id, LINES).await?;
         if told.is_empty() {
-            return nothing;
+            return nothing();
         }
         let digest = taken.body.as_deref().and_then(|mode| mode.parse::<MailMode>().ok());
         let link = addresses::link(app, base, &user.id, &address.address);
         letter::of_notifications(base, registry, digest, &told, total, link)?
     };
-    Ok(posted(mailer.send(&taken.id, to, &letter).await))
+    Ok(posted(mailer.send(&taken.id, to, &letter).await, to.clone()))
 }
 
-fn posted(outcome: Result<(), MailError>) -> Ended {
-    match outcome {
+fn posted(outcome: Result<(), MailError>, to: String) -> Mailed {
+    let ended = match outcome {
         Ok(()) => Ended::Well(None),
         Err(error) => Ended::Badly { is_final: error.is_final, status: None, reason: error.reason },
-    }
+    };
+    Mailed { ended, to: Some(to) }
 }
 
 async fn to_webhook(app: &App, owner: &str, taken: Taken) -> Result<()> {

@@ -6,6 +6,7 @@ use mailin_embedded::SslConfig;
 use serde_json::json;
 use skillery_core::token::Secret;
 
+use super::super::pages::Browser;
 use super::{ADMIN, Letter, Mood, Postbox, TestApp};
 use crate::notify;
 use crate::settings::{Settings, SmtpTls};
@@ -493,4 +494,53 @@ async fn a_registry_without_a_mail_server_says_so() {
     app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" }))
         .await
         .fails(404, "mail-not-offered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_mail_could_not_be_delivered_reads_it_until_one_arrives() {
+    const EMAIL: &str = "/api/v1/notifications/email";
+    let postbox = Postbox::start();
+    let (app, anna) = TestApp::with_reader(&postbox).await;
+    let undelivered = async || app.get_as(&anna, EMAIL).await.is(200)["undelivered"].clone();
+    let page = async || {
+        let mut browser = Browser::signed_in(&app, &anna).await;
+        browser.page("/account/notifications/settings").await
+    };
+    let publish = async |version: &str| {
+        app.publish("acme/tool", version).await;
+        app.tell().await;
+        app.wait(31);
+        app.send_due().await;
+    };
+    assert_eq!(undelivered().await, json!(null));
+    // What is tried again is not given up.
+    postbox.is(Mood::Refuses(550, "5.7.1 Relaying denied"));
+    publish("1.1.0").await;
+    assert_eq!(undelivered().await, json!(null));
+    assert!(!page().await.contains("could not be delivered"));
+    postbox.is(Mood::Refuses(550, "5.1.1 <b>Nobody</b> here"));
+    publish("1.2.0").await;
+    let told = undelivered().await;
+    assert_eq!((&told["address"], told["at"].is_string()), (&json!("anna@example.org"), true), "{told}");
+    assert!(told["reason"].as_str().unwrap().contains("<b>Nobody</b> here"), "{told}");
+    let text = page().await;
+    assert!(text.contains("A mail to anna@example.org could not be delivered"), "{text}");
+    assert!(text.contains("&#60;b&#62;Nobody&#60;/b&#62; here") && !text.contains("<b>Nobody"), "{text}");
+    postbox.is(Mood::Takes);
+    publish("1.3.0").await;
+    assert_eq!(undelivered().await, json!(null));
+    assert!(!page().await.contains("could not be delivered"));
+    // A code that nobody gets is told of as well.
+    let bert = app.user("bert", &["read", "admin"]).await;
+    postbox.is(Mood::NobodyHere);
+    app.put(EMAIL, &bert, json!({ "address": "bert@example.org" })).await.is(200);
+    app.send_due().await;
+    let state = app.get_as(&bert, EMAIL).await.is(200);
+    assert_eq!(
+        (&state["confirmed_at"], &state["undelivered"]["address"]),
+        (&json!(null), &json!("bert@example.org"))
+    );
+    postbox.is(Mood::Takes);
+    app.mailed(&postbox, &bert, "bert@example.org").await;
+    assert_eq!(app.get_as(&bert, EMAIL).await.is(200)["undelivered"], json!(null));
 }

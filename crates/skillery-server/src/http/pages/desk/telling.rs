@@ -4,11 +4,12 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use skillery_core::api::{EmailResponse, PreferencesRequest, PreferencesResponse};
+use skillery_core::time::Time;
 use skillery_core::{MailMode, NotificationKind, Preference, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::notice;
+use super::super::{notice, show};
 use super::ask;
 use super::notifications::words;
 use super::tried::Tried;
@@ -36,6 +37,7 @@ struct TellingPage {
     modes: &'static [MailMode],
     /// Where mail goes, for who may say so.
     email: Option<EmailResponse>,
+    now: Time,
     tried: Tried,
 }
 
@@ -80,6 +82,7 @@ async fn render(
             true => Some(notify::address(app, caller).await?),
             false => None,
         },
+        now: app.environment.now(),
         tried,
     };
     with_status(status, &template)
