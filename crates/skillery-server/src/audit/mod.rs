@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use skillery_core::ProblemCode;
 use skillery_core::time::{DAY_SECONDS, Time};
@@ -52,6 +52,8 @@ const REPORTS: &str = "/api/v1/reports";
 pub const MORE: &str = "denied.more";
 /// A browser has shown a session that is good no more.
 pub const SESSION: &str = "session";
+/// Somebody has asked too much.
+pub const TOO_MANY: &str = "denied.too-many";
 /// What all callers were refused beyond the limit of rows.
 pub const DROPPED: &str = "denied.dropped";
 
@@ -127,6 +129,12 @@ impl Denials {
         // Pages that need somebody who is signed in lead to where that is done.
         let is_sent_away = status.is_redirection() && code.is_some();
         if !status.is_client_error() && !is_sent_away && origin.via != "mcp" {
+            return;
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS || code == Some(ProblemCode::RateLimited) {
+            // One row whatever was asked for: it says that there was too much, and each address would make another of it.
+            let code = ProblemCode::RateLimited.as_str().to_owned();
+            self.count(app.environment.now(), origin, TOO_MANY.to_owned(), About::default(), code);
             return;
         }
         let is_wrong = matches!(

@@ -283,6 +283,44 @@ async fn a_flood_is_few_rows_and_nothing_of_it_is_lost_count_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_too_much_is_one_row_in_a_minute() {
+    let app = TestApp::with(|settings| {
+        settings.trust_forwarded = true;
+        settings.limits.requests_per_second_per_address = 3;
+        settings.limits.requests_per_second_per_token = 5;
+    })
+    .await;
+    let anna = app.user("anna", &["read"]).await;
+    let ask = async |address: &str, token: &str| {
+        let mut refused = 0;
+        for number in 0..100 {
+            let path = format!("/api/v1/skills/acme/tool{number}");
+            let answer = from(&app, address, Method::GET, &path, token, Value::Null).await;
+            refused += i64::from(answer.status == 429);
+        }
+        refused
+    };
+    let of_stranger = ask("192.0.2.1", "").await;
+    let of_anna = ask("192.0.2.2", &anna).await;
+    let path = format!("action={}", audit::TOO_MANY);
+    let rows = entries(&app, ADMIN, &path).await;
+    let told = |row: &Value| {
+        (row["actor"].clone(), row["address"].clone(), row["code"].clone(), row["times"].clone())
+    };
+    let code = json!("rate-limited");
+    let expected = [
+        (json!("anna"), json!("192.0.2.2"), code.clone(), json!(of_anna)),
+        (Value::Null, json!("192.0.2.1"), code, json!(of_stranger)),
+    ];
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), expected);
+    // The next minute has another row.
+    app.app.environment.advance_seconds(60);
+    let again = ask("192.0.2.1", "").await;
+    let rows = entries(&app, ADMIN, &path).await;
+    assert_eq!((rows.len(), &rows[0]["times"]), (3, &json!(again)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn admins_of_a_namespace_read_what_concerns_it() {
     let app = app().await;
     for id in ["acme/tool", "acme/deep/tool", "other/tool", "acme2/tool"] {
