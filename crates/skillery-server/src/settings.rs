@@ -114,6 +114,8 @@ pub enum SmtpTls {
 pub struct InsightSettings {
     /// Days for which installs are kept by day. Weeks and months are kept for ever.
     pub keep_days: u32,
+    /// Days after their last download of a version for which it is known that a user has installed it; 0: for ever.
+    pub keep_user_days: u32,
     /// Figures about fewer users than so many are told to nobody but admins of the namespace, and on leaderboards to nobody; 1
     /// withholds nothing.
     pub k: u32,
@@ -123,7 +125,7 @@ pub struct InsightSettings {
 
 impl Default for InsightSettings {
     fn default() -> Self {
-        Self { keep_days: 400, k: 1, leaderboards: true }
+        Self { keep_days: 400, keep_user_days: 0, k: 1, leaderboards: true }
     }
 }
 
@@ -328,6 +330,11 @@ impl Settings {
         if self.insight.keep_days < LEAST_DAYS {
             return Err(SettingsError::Invalid(format!(
                 "`keep_days` in `[insight]` must be at least {LEAST_DAYS}"
+            )));
+        }
+        if (1..LEAST_DAYS).contains(&self.insight.keep_user_days) {
+            return Err(SettingsError::Invalid(format!(
+                "`keep_user_days` in `[insight]` must be 0, for ever, or at least {LEAST_DAYS}"
             )));
         }
         if self.read_connections == 0 {

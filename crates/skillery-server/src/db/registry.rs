@@ -10,6 +10,9 @@ pub const SECRET_KEY: &str = "secret-key";
 /// The last day that has left the trend (days since 1970 UTC).
 pub const TREND_DAY: &str = "trend-day";
 
+/// The last day on which it was looked for installs of users that are too old (days since 1970 UTC).
+pub const USERS_FORGOTTEN: &str = "users-forgotten";
+
 /// What is stored by this name.
 pub async fn value(tx: &mut Tx, name: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar::<_, String>("SELECT value FROM settings WHERE name = $1")

@@ -11,7 +11,7 @@ use super::{BindAll, Db, Tx, pieces, placeholders, tuples};
 use crate::failure::Result;
 
 /// A version that a user installed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserInstallKey {
     /// The skill's key.
     pub skill: String,
@@ -115,4 +115,59 @@ pub async fn of_version(
         })
     };
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(install).collect::<Result<_>>()?))
+}
+
+/// The last of the next `limit` rows behind this one, and whether the last download of any of them was before then; none where there
+/// are no more rows.
+pub async fn next(
+    db: &Db,
+    after: &UserInstallKey,
+    before: Time,
+    limit: i64,
+) -> Result<Option<(UserInstallKey, bool)>> {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(NEXT)
+        .bind(after.skill.clone())
+        .bind(after.version.clone())
+        .bind(after.user.clone())
+        .bind(limit)
+        .fetch_all(db.reader())
+        .await?;
+    let has_old = rows.iter().any(|(.., last)| *last < before.micros());
+    let last = rows.into_iter().next_back();
+    Ok(last.map(|(skill, version, user, _)| (UserInstallKey { skill, version, user }, has_old)))
+}
+
+const NEXT: &str = "SELECT skill, version, user_id, last_at FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) \
+    ORDER BY skill, version, user_id LIMIT $4";
+
+/// Forgets those behind `after`, as far as `until`, whose last download was before then.
+pub async fn forget(tx: &mut Tx, after: &UserInstallKey, until: &UserInstallKey, before: Time) -> Result<()> {
+    let mut query = sqlx::query(FORGET);
+    for key in [after, until] {
+        query = query.bind(key.skill.clone()).bind(key.version.clone()).bind(key.user.clone());
+    }
+    query.bind(before.micros()).execute(tx.connection()).await?;
+    Ok(())
+}
+
+const FORGET: &str = "DELETE FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) \
+    AND (skill, version, user_id) <= ($4, $5, $6) AND last_at < $7";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_old_is_looked_for_by_the_key() {
+        let app = TestApp::new().await;
+        for text in [NEXT.replace("$4", "9"), FORGET.replace("$7", "9")] {
+            let text = (1..=6).fold(text, |text, place| text.replace(&format!("${place}"), "'a'"));
+            let plan = app.plan_in_order(&text, &[], &[]).await;
+            assert!(
+                plan.contains("autoindex_user_installs") || plan.contains("user_installs_pkey"),
+                "{plan}"
+            );
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::counters::{DAY_MICROS, day_of};
-use crate::db::{needs, rollups};
+use crate::db::user_installs::{self, UserInstallKey};
+use crate::db::{needs, registry, rollups};
 use crate::failure::Result;
 use crate::jobs::Job;
 use skillery_core::time::Time;
@@ -17,6 +18,8 @@ const TURN: Duration = Duration::from_secs(600);
 const LATE: i64 = DAY_MICROS / 24;
 /// How long others get the writer between two steps.
 const BREATH: Duration = Duration::from_millis(20);
+/// Rows that are looked at together for such as are too old.
+const ROWS: i64 = 1_000;
 
 /// Does what there is to do, at the start and every ten minutes.
 pub async fn follow(app: Arc<App>) {
@@ -45,6 +48,40 @@ pub async fn roll_up(app: &App) -> Result<()> {
         tokio::time::sleep(BREATH).await;
     }
     while !app.is_stopping() && app.db.write(move |tx| Box::pin(rollups::prune(tx, horizon))).await? {
+        tokio::time::sleep(BREATH).await;
+    }
+    forget_users(app, today).await
+}
+
+/// Forgets once a day which users have installed versions so long ago that the settings do not want it known. All rows are gone
+/// through by reading, as no index has them by time, and only where some are old is there something to write.
+async fn forget_users(app: &App, today: i64) -> Result<()> {
+    let days = i64::from(app.settings.insight.keep_user_days);
+    if days == 0 {
+        return Ok(());
+    }
+    let done = registry::read(&app.db, registry::USERS_FORGOTTEN).await?;
+    if done.and_then(|day| day.parse::<i64>().ok()).is_some_and(|done| done >= today) {
+        return Ok(());
+    }
+    let before = Time::from_micros((today - days) * DAY_MICROS);
+    let mut after = UserInstallKey::default();
+    while !app.is_stopping() {
+        let Some((last, has_old)) = user_installs::next(&app.db, &after, before, ROWS).await? else {
+            let day = today.to_string();
+            let set = app.db.write(move |tx| {
+                Box::pin(async move { registry::set(tx, registry::USERS_FORGOTTEN, &day).await })
+            });
+            return set.await;
+        };
+        if has_old {
+            let (from, until) = (after, last.clone());
+            let forget = app.db.write(move |tx| {
+                Box::pin(async move { user_installs::forget(tx, &from, &until, before).await })
+            });
+            forget.await?;
+        }
+        after = last;
         tokio::time::sleep(BREATH).await;
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! Who has installed what.
 
+use serde_json::Value;
 use sqlx::Row;
 
 use super::{ADMIN, TestApp};
+use crate::insight::roll_up;
 
 impl TestApp {
     /// Rows as `version user downloads first last`, the times in seconds since `start`, in their order.
@@ -46,4 +48,37 @@ async fn installs_of_users_are_kept_by_version_and_those_of_others_are_only_coun
     let installs = app.user_installs("acme/tool").await;
     assert_eq!(installs, ["1.0.0 anna 3 +60", "1.1.0 ben 1 +0"]);
     assert_eq!(app.get_as(ADMIN, "/api/v1/skills/acme/tool").await.is(200)["install_count"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_installed_something_is_forgotten_after_as_long_as_the_settings_say() {
+    for (keep, left) in [(0, ["anna", "ben"].as_slice()), (62, ["anna"].as_slice())] {
+        let app = TestApp::with(|settings| settings.insight.keep_user_days = keep).await;
+        app.publish("acme/tool", "1.0.0").await;
+        let anna = app.user("anna", &["read"]).await;
+        let ben = app.user("ben", &["read"]).await;
+        app.install_as(&anna, "acme/tool", "1.0.0").await;
+        app.install_as(&ben, "acme/tool", "1.0.0").await;
+        for days in [40, 40] {
+            app.app.environment.advance_seconds(days * 86_400);
+            roll_up(&app.app).await.unwrap();
+            // Anna downloads it again meanwhile, and ben does not.
+            app.install_as(&anna, "acme/tool", "1.0.0").await;
+        }
+        let path = "/api/v1/skills/acme/tool/versions/1.0.0/installs";
+        let found = app.get_as(ADMIN, path).await.is(200);
+        let installs = found["installs"].as_array().unwrap();
+        let mut names: Vec<&str> = installs.iter().map(|one| one["user"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, left, "{keep}");
+        // Who is not known to have it is told nothing of it.
+        app.publish("acme/tool", "1.1.0").await;
+        app.tell().await;
+        for (name, token) in [("anna", &anna), ("ben", &ben)] {
+            let found = app.notifications(token).await;
+            let is_published = |one: &Value| one["kind"] == "version-published";
+            let is_told = found["notifications"].as_array().unwrap().iter().any(is_published);
+            assert_eq!(is_told, left.contains(&name), "{keep} {name}");
+        }
+    }
 }
