@@ -235,18 +235,18 @@ pub fn shown(text: &str) -> String {
 }
 
 /// Characters that an excerpt has at most, and what is repeated of a name.
-const EXCERPT: usize = 240;
-const NAME: usize = 100;
+const MAX_EXCERPT: usize = 240;
+const MAX_NAME: usize = 100;
 
 /// The beginning of a text as [`shown`], short enough to be repeated in a message; `…` stands for the rest.
 pub fn excerpt(text: &str) -> String {
-    cut(text, EXCERPT, shown)
+    cut(text, MAX_EXCERPT, shown)
 }
 
 /// The beginning of what should be a name, short enough to be repeated in a message; `…` stands for the rest. All that is not ASCII is
 /// written out as in Rust, and quotes and backslashes have a backslash before them, so that no letter passes for one that it looks like.
 pub fn named(text: &str) -> String {
-    cut(text, NAME, |text| text.escape_default().to_string())
+    cut(text, MAX_NAME, |text| text.escape_default().to_string())
 }
 
 fn cut(text: &str, most: usize, harmless: impl Fn(&str) -> String) -> String {
