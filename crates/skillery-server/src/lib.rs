@@ -37,6 +37,7 @@ mod search;
 mod secrets;
 mod serve;
 mod settings;
+mod shelf;
 mod signing;
 mod signing_secret;
 mod skill;

@@ -37,6 +37,12 @@ impl Turns {
         self.semaphore.available_permits() < number()
     }
 
+    /// A turn, if there is one now.
+    pub fn try_turn(&self) -> Option<Turn> {
+        let permit = Arc::clone(&self.semaphore).try_acquire_owned().ok()?;
+        Some(Turn { _permit: Some(Arc::new(permit)) })
+    }
+
     /// The next turn.
     pub async fn turn(&self) -> Result<Turn> {
         let permit = Arc::clone(&self.semaphore).acquire_owned().await.map_err(Failure::internal)?;

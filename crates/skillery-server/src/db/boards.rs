@@ -29,19 +29,25 @@ pub struct Tally {
 struct Subject {
     name: &'static str,
     /// How that is joined to a skill `s`.
-    join: &'static str,
+    join: String,
     /// What keeps a user `d.user_id` from counting for it.
     own: &'static str,
 }
 
-fn subject(of: BoardOf) -> Subject {
+/// `among` selects the keys of the skills that anything is known of: they are few beside all that was published, and who has
+/// published nothing of them need not be looked at.
+fn subject(of: BoardOf, among: &str) -> Subject {
     match of {
-        BoardOf::Teams => Subject { name: "o.name", join: "JOIN orgs o ON o.key = s.org", own: "" },
+        BoardOf::Teams => {
+            Subject { name: "o.name", join: "JOIN orgs o ON o.key = s.org".to_owned(), own: "" }
+        }
         BoardOf::Authors => Subject {
             name: "a.name",
-            join: "JOIN (SELECT DISTINCT skill, publisher FROM versions WHERE status = 'published') p \
-                   ON p.skill = s.key \
-                   JOIN users a ON a.id = p.publisher AND a.disabled_at IS NULL AND a.unlisted_at IS NULL",
+            join: format!(
+                "JOIN (SELECT DISTINCT skill, publisher FROM versions WHERE status = 'published' AND skill IN ({among})) p \
+                 ON p.skill = s.key \
+                 JOIN users a ON a.id = p.publisher AND a.disabled_at IS NULL AND a.unlisted_at IS NULL"
+            ),
             own: "AND d.user_id <> p.publisher",
         },
     }
@@ -62,8 +68,10 @@ fn counted() -> String {
 ///
 /// All boards are made of one look at each table, so that they are of one moment and fit together.
 pub async fn tallies(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<String, Tally>> {
-    let (Subject { name, join, own }, counted) = (subject(of), counted());
+    let counted = counted();
+    let name = subject(of, "").name;
     let from = |table: &str| {
+        let Subject { join, own, .. } = subject(of, &format!("SELECT skill FROM {table}"));
         format!(
             "FROM {table} d JOIN skills s ON s.key = d.skill JOIN users u ON u.id = d.user_id {join} \
              WHERE u.disabled_at IS NULL AND {counted} {own} \
@@ -117,6 +125,9 @@ pub async fn tallies(db: &Db, of: BoardOf, since: [i64; 2]) -> Result<HashMap<St
         let tally = found.entry(row.try_get(0)?).or_default();
         (tally.raters, tally.tenths) = (figures(&row, 1)?, figures(&row, 7)?);
     }
+    let withheld =
+        "SELECT x.key FROM namespace_insight y JOIN skills x ON x.org = y.org WHERE y.k IS NOT NULL";
+    let join = subject(of, withheld).join;
     let most = format!(
         "SELECT {name}, MAX(CASE WHEN {open} THEN n.k END), MAX(n.k) FROM namespace_insight n \
          JOIN skills s ON s.org = n.org AND {} \

@@ -3,13 +3,12 @@
 //! What counts is people: users who are signed in, are no members of the skill's org and not the author, each once. So
 //! neither a script that downloads without an end, nor ten tokens of one user, nor an org's own builds move anybody.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use skillery_core::api::{BoardOf, BoardPeriod, BoardPlace, LeaderboardResponse};
 use skillery_core::{ProblemCode, Visibility};
-use tokio::sync::Semaphore;
 
-use super::kept::Shelf;
 use super::withheld::one_within_another;
 use crate::access::Caller;
 use crate::app::App;
@@ -17,6 +16,8 @@ use crate::counters::DAY_MICROS;
 use crate::db::boards::{self, Figures, Tally};
 use crate::failure::{Failure, Result};
 use crate::http::call::Page;
+use crate::shelf::Shelf;
+use crate::turns::Turns;
 
 /// The boards of authors or of teams, in the order of [`Figures`].
 type Six = [Vec<BoardPlace>; 6];
@@ -27,12 +28,12 @@ pub struct Boards {
     /// How often they were forgotten.
     epoch: AtomicU64,
     /// One kind is made at a time: each looks at everything that was installed.
-    making: Semaphore,
+    making: Turns,
 }
 
 impl Default for Boards {
     fn default() -> Self {
-        Self { made: Shelf::new(8).patient(), epoch: AtomicU64::new(0), making: Semaphore::new(1) }
+        Self { made: Shelf::new(8), epoch: AtomicU64::new(0), making: Turns::of(1) }
     }
 }
 
@@ -44,9 +45,10 @@ impl Boards {
 }
 
 /// A page of a leaderboard, as the caller may see it: of public skills, and of internal ones where the caller sees those
-/// everywhere. Private skills count for nobody, so that no place tells of them.
+/// everywhere. Private skills count for nobody, so that no place tells of them. It is up to a minute old, and older for whoever is
+/// first to ask after a while, but never than an hour nor than a wish not to be on it.
 pub async fn leaderboard(
-    app: &App,
+    app: &Arc<App>,
     caller: &Caller,
     of: BoardOf,
     period: BoardPeriod,
@@ -58,7 +60,8 @@ pub async fn leaderboard(
     let is_bound = caller.identity().is_some_and(|identity| !identity.token.namespaces.is_empty());
     let is_internal = !is_bound && caller.sees(Visibility::Internal, "");
     let Boards { made, epoch, making } = &*app.boards;
-    let six = made.get(app, making, of, || epoch.load(Ordering::Acquire), six(app, of)).await?;
+    let same = || epoch.load(Ordering::Acquire);
+    let six = made.get_soon(app, making, of, same, move |app| async move { six(&app, of).await }).await?;
     let places = &six[place_of(period) + if is_internal { 3 } else { 0 }];
     Ok(LeaderboardResponse {
         of,

@@ -1,25 +1,22 @@
 //! What was found out just now, for all who see the same.
 //!
 //! An answer is good as long as nothing has changed what it was made of, and for a minute at most: installs are counted all the
-//! time. What an answer is kept by holds all that it depends on of whoever asks, so that nobody gets one of somebody who sees more.
+//! time. All of these are of one skill or namespace, so that they are made soon.
 
-use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::Cache;
-use quick_cache::{UnitWeighter, Weighter};
+use quick_cache::Weighter;
 use skillery_core::api::{AdoptionResponse, SkillInstalls};
-use tokio::sync::Semaphore;
 
 use super::reach::{self, ByFound, Reach};
 use crate::access::Caller;
 use crate::app::App;
 use crate::db::skills::SkillRow;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
+use crate::shelf::{Made, Shelf};
+use crate::turns::Turns;
 
-/// How long an answer is good at most, in microseconds.
-const KEPT: i64 = 60_000_000;
 /// Answers that are made at the same time.
 const MAKING: usize = 2;
 /// Sums that are made at a time: each reads rows of one skill or namespace, and pages of skills wait for them.
@@ -39,74 +36,6 @@ pub type Days = Vec<(String, u64)>;
 
 /// The most installed skills of a namespace.
 pub(super) type Most = Vec<SkillInstalls>;
-
-/// An answer, with what must be the same still, and when it was made.
-type Made<Same, Answer> = (Same, i64, Arc<Answer>);
-
-/// Answers of one kind.
-pub(super) struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
-    cache: Cache<Key, Made<Same, Answer>, Weight>,
-    /// How long one that is too old is an answer still, while a new one is being made.
-    patience: i64,
-}
-
-impl<Key: Eq + Hash + Clone, Same: Clone + PartialEq, Answer> Shelf<Key, Same, Answer> {
-    /// So many answers, about.
-    pub(super) fn new(answers: usize) -> Self {
-        Self { cache: Cache::new(answers), patience: 0 }
-    }
-
-    /// The same, with whom nobody waits for what is being made while there is one of the minute before.
-    pub(super) fn patient(self) -> Self {
-        Self { patience: KEPT, ..self }
-    }
-}
-
-impl<Key, Same, Answer, Weight> Shelf<Key, Same, Answer, Weight>
-where
-    Key: Eq + Hash + Clone,
-    Same: Clone + PartialEq,
-    Weight: Weighter<Key, Made<Same, Answer>> + Clone,
-{
-    /// Answers that take as many bytes together.
-    fn weighed(weight: Weight) -> Self {
-        Self { cache: Cache::with_weighter(ANSWERS, BYTES, weight), patience: 0 }
-    }
-
-    /// The answer that is kept by this key, or what `make` makes when it is its turn. `same` tells what must be as it was.
-    pub(super) async fn get(
-        &self,
-        app: &App,
-        turns: &Semaphore,
-        key: Key,
-        same: impl Fn() -> Same,
-        make: impl Future<Output = Result<Answer>>,
-    ) -> Result<Arc<Answer>> {
-        let ready = |patience: i64| {
-            let (kept, at, answer) = self.cache.get(&key)?;
-            let age = app.environment.now().micros() - at;
-            (kept == same() && age < KEPT + patience).then_some(answer)
-        };
-        if let Some(answer) = ready(0) {
-            return Ok(answer);
-        }
-        let _turn = match turns.try_acquire() {
-            Ok(turn) => turn,
-            Err(_) => match ready(self.patience) {
-                Some(answer) => return Ok(answer),
-                None => turns.acquire().await.map_err(Failure::internal)?,
-            },
-        };
-        if let Some(answer) = ready(0) {
-            return Ok(answer);
-        }
-        // What changes while it is made makes it an answer of before.
-        let (same, at) = (same(), app.environment.now().micros());
-        let answer = Arc::new(make.await?);
-        self.cache.insert(key, (same, at, Arc::clone(&answer)));
-        Ok(answer)
-    }
-}
 
 /// Counts what an answer takes in memory.
 #[derive(Debug, Clone)]
@@ -128,8 +57,8 @@ impl Weighter<AdoptionKey, Made<Stamp, AdoptionResponse>> for ByRows {
 pub struct Kept {
     /// How often it changed what needs what, or who sees which skill.
     graph: AtomicU64,
-    making: Semaphore,
-    adding: Semaphore,
+    making: Turns,
+    adding: Turns,
     reach: Shelf<(String, String), u64, Reach, ByFound>,
     adoption: Shelf<AdoptionKey, Stamp, AdoptionResponse, ByRows>,
     days: Shelf<String, (), Days>,
@@ -140,10 +69,10 @@ impl Default for Kept {
     fn default() -> Self {
         Self {
             graph: AtomicU64::new(0),
-            making: Semaphore::new(MAKING),
-            adding: Semaphore::new(ADDING),
-            reach: Shelf::weighed(ByFound),
-            adoption: Shelf::weighed(ByRows),
+            making: Turns::of(MAKING),
+            adding: Turns::of(ADDING),
+            reach: Shelf::weighed(ANSWERS, BYTES, ByFound),
+            adoption: Shelf::weighed(ANSWERS, BYTES, ByRows),
             days: Shelf::new(ANSWERS),
             most: Shelf::new(ANSWERS),
         }

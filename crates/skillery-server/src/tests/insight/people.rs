@@ -6,6 +6,8 @@ use super::super::{ADMIN, TestApp};
 use super::DAY;
 
 const ADOPTION: &str = "/api/v1/skills/acme/tool/usage/adoption";
+/// In seconds.
+const HOUR: i64 = 3_600;
 
 async fn users(app: &TestApp, names: &[&str]) -> Vec<String> {
     let mut tokens = Vec::new();
@@ -23,9 +25,9 @@ async fn author(app: &TestApp, name: &str, id: &str) -> String {
 }
 
 async fn board(app: &TestApp, token: &str, query: &str) -> Vec<(u64, String, Value)> {
-    // Boards are kept for a minute.
+    // No board is given that is an hour old.
     app.settle().await;
-    app.app.environment.advance_seconds(61);
+    app.app.environment.advance_seconds(HOUR);
     let board = app.get_as(token, &format!("/api/v1/leaderboards?{query}")).await.is(200);
     let places = board["places"].as_array().unwrap().iter();
     places
@@ -167,6 +169,33 @@ async fn neither_scripts_nor_tokens_nor_friends_within_move_anybody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_board_while_there_is_one_of_before() {
+    let app = TestApp::new().await;
+    author(&app, "ada", "acme/tool").await;
+    let tokens = users(&app, &["anna", "ben"]).await;
+    let path = "/api/v1/leaderboards?of=authors";
+    let consumers = async || app.get(path).await.is(200)["places"][0]["consumers"].clone();
+    app.install(&tokens[0], "acme/tool", "1.0.0").await;
+    app.settle().await;
+    assert_eq!(consumers().await, json!(1));
+    app.install(&tokens[1], "acme/tool", "1.0.0").await;
+    app.settle().await;
+    app.app.environment.advance_seconds(59);
+    assert_eq!(consumers().await, json!(1), "it is kept for a minute");
+    // Whoever is first to ask after that has another one made, and does not wait for it.
+    app.app.environment.advance_seconds(1);
+    assert_eq!(consumers().await, json!(1));
+    while consumers().await != json!(2) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // One that is an hour old says too little.
+    app.install(&author(&app, "bea", "other/tool").await, "acme/tool", "1.0.0").await;
+    app.settle().await;
+    app.app.environment.advance_seconds(HOUR);
+    assert_eq!(consumers().await, json!(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_rater_counts_once_however_much_they_rate() {
     let app = TestApp::new().await;
     let author = author(&app, "ann", "org/first").await;
@@ -233,7 +262,7 @@ async fn what_counts_on_no_board_withholds_nothing_there() {
     }
     for of in ["authors", "teams"] {
         app.settle().await;
-        app.app.environment.advance_seconds(61);
+        app.app.environment.advance_seconds(HOUR);
         let path = format!("/api/v1/leaderboards?of={of}");
         let place = |board: Value| (board["places"][0]["consumers"].clone(), board["places"][0]["k"].clone());
         assert_eq!(place(app.get(&path).await.is(200)), (json!(1), json!(1)), "{of}");
