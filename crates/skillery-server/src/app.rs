@@ -11,7 +11,7 @@ use skillery_mcp::Manifest;
 use tokio::sync::watch;
 
 use crate::access::Identity;
-use crate::audit::Denials;
+use crate::audit::{self, Denials, Reports};
 use crate::blobs::Blobs;
 use crate::bootstrap;
 use crate::cache::Ready;
@@ -79,6 +79,8 @@ pub struct App {
     pub reading: Turns,
     /// Turns to read much of the audit at once.
     pub auditing: Turns,
+    /// Reports about the audit that were made just now.
+    pub reports: Reports,
     /// The search index.
     pub search: Search,
     /// Ready answers.
@@ -287,6 +289,7 @@ impl App {
             uploads,
             reading: Turns::default(),
             auditing: Turns::of(AUDITING),
+            reports: audit::reports(),
             search,
             ready,
             identities,

@@ -29,7 +29,7 @@ use crate::origin::Origin;
 
 pub use export::{Format, body};
 pub use read::{Asked, page};
-pub use report::report;
+pub use report::{Reports, report, reports};
 #[cfg(test)]
 pub use stream::Follower;
 #[cfg(test)]

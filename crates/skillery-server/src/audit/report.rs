@@ -1,6 +1,7 @@
 //! A report about some days: what was done and refused, by whom, and what an auditor asks for first.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use skillery_core::Namespace;
 use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditRelease, AuditReport};
@@ -11,7 +12,17 @@ use super::read::Asked;
 use crate::app::App;
 use crate::db::audit::{self as table, By, Filter};
 use crate::failure::Result;
+use crate::shelf::Shelf;
 
+/// Reports that are kept for a minute.
+pub type Reports = Shelf<Key, (), AuditReport>;
+/// Keys of namespaces, if it is not about all; whether addresses are shown; of which namespace, as it is spelled; and days.
+pub type Key = (Option<Vec<String>>, bool, Option<String>, u32);
+
+/// Reports that are kept at most, about.
+const REPORTS: usize = 32;
+/// So much happened that a report about it takes a while to make.
+const MUCH: i64 = 1_000;
 /// Rows of each list.
 const ROWS: usize = 200;
 /// Who is not signed in and comes from an address that is not shown.
@@ -19,15 +30,27 @@ const UNKNOWN: &str = "(not signed in)";
 /// The kind of change that goes around a policy.
 const BREAK_GLASS: &str = "version.forced";
 
-/// What happened in these days.
+/// Where reports are kept: those about so much that it takes a while to make them. Others are of the moment.
+pub fn reports() -> Reports {
+    Shelf::new(REPORTS).of_those(|report: &AuditReport| report.allowed.saturating_add(report.denied) >= MUCH)
+}
+
+/// What happened in these days. Where that is much it may be a minute old, and older for whoever is first to ask after a while;
+/// `to` says of when it is.
 pub async fn report(
-    app: &App,
-    asked: &Asked,
+    app: &Arc<App>,
+    asked: Asked,
     namespace: Option<&Namespace>,
     days: u32,
-) -> Result<AuditReport> {
+) -> Result<Arc<AuditReport>> {
     // It reads all rows of these days, some of them thirteen times: a few reports at a time, however many ask.
-    let _turn = app.auditing.turn().await?;
+    let namespace = namespace.map(ToString::to_string);
+    let key = (asked.filter.within.clone(), asked.is_all, namespace.clone(), days);
+    let make = move |app: Arc<App>| async move { made(&app, &asked, namespace, days).await };
+    app.reports.get_soon(app, &app.auditing, key, || (), make).await
+}
+
+async fn made(app: &App, asked: &Asked, namespace: Option<String>, days: u32) -> Result<AuditReport> {
     let to = app.environment.now();
     let from = to.plus_seconds(-i64::from(days) * DAY_SECONDS);
     // What happens in this moment belongs to it.
@@ -47,7 +70,7 @@ pub async fn report(
     Ok(AuditReport {
         from,
         to,
-        namespace: namespace.map(ToString::to_string),
+        namespace,
         allowed: table::total(&app.db, &allowed).await?,
         denied: table::total(&app.db, &denied).await?,
         actions: counts(app, &allowed, By::Action).await?,

@@ -510,6 +510,51 @@ async fn a_report_counts_and_names_what_is_asked_for_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_about_much_is_kept_for_a_minute_and_nobody_waits_for_the_next() {
+    let app = app().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, ben) = (app.user("anna", &["read", "admin"]).await, app.user("ben", &["read", "admin"]).await);
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "other" })).await.is(201);
+    app.member("acme", "anna", "admin").await;
+    app.member("other", "ben", "admin").await;
+    let path = "/api/v1/audit/report";
+    let allowed = async |path: &str| app.get_as(ADMIN, path).await.is(200)["allowed"].as_i64().unwrap();
+    // What is little is of the moment.
+    let few = allowed(path).await;
+    app.publish("acme/tool", "1.1.0").await;
+    assert_eq!(allowed(path).await, few + 1);
+    let much = "UPDATE audit SET times = 2000 WHERE action = 'version.published' AND id = \
+         (SELECT MIN(id) FROM audit WHERE action = 'version.published')";
+    app.tamper(much.to_owned()).await;
+    let many = allowed(path).await;
+    assert_eq!(many, few + 2_000);
+    app.publish("acme/tool", "1.2.0").await;
+    app.app.environment.advance_seconds(59);
+    assert_eq!(allowed(path).await, many);
+    // Other days and other eyes have others.
+    assert_eq!(allowed("/api/v1/audit/report?days=29").await, many + 1);
+    let mine = app.get_as(&anna, path).await.is(200);
+    assert_eq!(mine["actions"][0], json!({ "name": "version.published", "times": 2_002 }), "{mine}");
+    let bens = app.get_as(&ben, path).await.is(200);
+    assert!(bens["allowed"].as_i64().unwrap() < few, "{bens}");
+    // The first after a minute has a new one made, and gets the one of before, which says of when it is.
+    app.app.environment.advance_seconds(1);
+    let before = app.get_as(ADMIN, path).await.is(200);
+    assert_eq!((&before["allowed"], &before["to"]), (&json!(many), &json!("2026-01-02T03:04:05Z")));
+    while allowed(path).await != many + 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // While all turns are taken there is the one that is good no more, for an hour.
+    let turns = (app.app.auditing.turn().await.unwrap(), app.app.auditing.turn().await.unwrap());
+    app.publish("acme/tool", "1.3.0").await;
+    app.app.environment.advance_seconds(3_599);
+    assert_eq!(allowed(path).await, many + 1);
+    drop(turns);
+    app.app.environment.advance_seconds(1);
+    assert_eq!(allowed(path).await, many + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_installed_a_version_is_for_admins_of_its_namespace() {
     let app = app().await;
     app.publish("acme/tool", "1.0.0").await;

@@ -84,7 +84,8 @@ fn format(call: &Call) -> Result<Option<Format>> {
     Ok(wanted.flatten())
 }
 
-/// What happened in the last days, counted, with what an auditor asks for first.
+/// What happened in the last days, counted, with what an auditor asks for first. A report about 1,000 events or more may be a minute
+/// old, and for whoever is first to ask after a while an hour; `to` says of when it is.
 #[utoipa::path(
     get, path = "/api/v1/audit/report", tag = "audit", security(("token" = ["admin"])),
     params(
@@ -95,15 +96,15 @@ fn format(call: &Call) -> Result<Option<Format>> {
 )]
 pub async fn show(call: &Call) -> Result<Response> {
     let namespace = call.parsed::<Namespace>("namespace")?;
-    json(StatusCode::OK, &of_days(call, namespace.as_ref()).await?)
+    json(StatusCode::OK, &*of_days(call, namespace.as_ref()).await?)
 }
 
 /// The report that the call asks for, of a namespace or of all that the caller may read.
-pub async fn of_days(call: &Call, namespace: Option<&Namespace>) -> Result<AuditReport> {
+pub async fn of_days(call: &Call, namespace: Option<&Namespace>) -> Result<Arc<AuditReport>> {
     let asked = Asked::of(&call.caller, namespace)?;
     let days = call.parsed::<u32>("days")?.unwrap_or(DAYS);
     if days == 0 || days > MAX_REPORT_DAYS {
         return Err(invalid_parameter("days", &format!("from 1 to {MAX_REPORT_DAYS}")));
     }
-    report(&call.app, &asked, namespace, days).await
+    report(&call.app, asked, namespace, days).await
 }

@@ -1,5 +1,7 @@
 //! `GET /admin/audit` and `GET /orgs/{namespace}/audit`: who did what, when and from where; as a list, as a file, as a report.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::Response;
 use skillery_core::Namespace;
@@ -58,7 +60,7 @@ impl AuditPage {
 struct ReportPage {
     frame: Frame,
     room: Room,
-    report: AuditReport,
+    report: Arc<AuditReport>,
     days: String,
     now: Time,
 }
