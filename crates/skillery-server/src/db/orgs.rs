@@ -37,14 +37,45 @@ pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Res
     row.as_ref().map(org_row).transpose()
 }
 
-/// Every org by name.
-pub async fn all(db: &Db) -> Result<Vec<OrgRow>> {
-    sqlx::query("SELECT name, created_at, signing_secret FROM orgs ORDER BY key")
-        .fetch_all(db.reader())
-        .await?
-        .iter()
-        .map(org_row)
-        .collect()
+/// Orgs that somebody may know of, who does not know of all.
+#[derive(Debug)]
+pub struct Known {
+    /// Whether internal skills are seen everywhere, and not public ones alone.
+    pub is_internal: bool,
+    /// Keys of orgs that are known whatever is in them.
+    pub keys: Vec<String>,
+}
+
+/// One page of the orgs that have a skill to be seen, or are known for another reason, by name; of all where `known` is none. And how
+/// many there are.
+pub async fn page(db: &Db, known: Option<&Known>, limit: i64, offset: i64) -> Result<(u64, Vec<OrgRow>)> {
+    let (condition, keys): (String, &[String]) = match known {
+        None => ("1 = 1".to_owned(), &[]),
+        Some(known) => (known_condition(known), &known.keys),
+    };
+    let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM orgs o WHERE {condition}");
+    let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).bind_all(keys.iter().cloned());
+    let total = count.fetch_one(db.reader()).await?;
+    let text = format!(
+        "SELECT o.name, o.created_at, o.signing_secret FROM orgs o WHERE {condition} ORDER BY o.key LIMIT ${} OFFSET ${}",
+        keys.len() + 1,
+        keys.len() + 2
+    );
+    let page = sqlx::query(AssertSqlSafe(text)).bind_all(keys.iter().cloned()).bind(limit).bind(offset);
+    let rows = page.fetch_all(db.reader()).await?;
+    Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(org_row).collect::<Result<_>>()?))
+}
+
+/// The keys are the first values. One skill of an org is enough, so that no other is looked at.
+fn known_condition(known: &Known) -> String {
+    let seen = if known.is_internal { "'public', 'internal'" } else { "'public'" };
+    let has_skill = format!(
+        "EXISTS (SELECT 1 FROM skills s WHERE s.org = o.key AND s.visibility IN ({seen}) AND s.latest IS NOT NULL)"
+    );
+    match known.keys.len() {
+        0 => has_skill,
+        count => format!("({has_skill} OR o.key IN ({}))", placeholders(1, count)),
+    }
 }
 
 /// Adds an org.
@@ -219,18 +250,25 @@ pub async fn member_places(db: &Db, org: &str) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(text).bind(org.to_owned()).fetch_all(db.reader()).await?)
 }
 
-/// How many skills there are by who sees them: org key, namespace key, visibility, and how many. Of one org, or of all.
-pub async fn skill_counts(db: &Db, org: Option<&str>) -> Result<Vec<(String, String, String, i64)>> {
-    let of_org = if org.is_some() { "AND org = $1" } else { "" };
-    let text = format!(
-        "SELECT org, namespace, visibility, CAST(COUNT(*) AS BIGINT) FROM skills \
-         WHERE latest IS NOT NULL {of_org} GROUP BY org, namespace, visibility"
-    );
-    let mut query = sqlx::query_as(AssertSqlSafe(text));
-    if let Some(org) = org {
-        query = query.bind(org.to_owned());
+/// How many skills these orgs have by who sees them: org key, namespace key, visibility, and how many.
+pub async fn skill_counts(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Visibility, i64)>> {
+    if orgs.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(query.fetch_all(db.reader()).await?)
+    let query = sqlx::query(AssertSqlSafe(counts_text(orgs.len()))).bind_all(orgs.iter().cloned());
+    let rows = query.fetch_all(db.reader()).await?;
+    let count = |row: &AnyRow| -> Result<_> {
+        Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?, row.try_get(3)?))
+    };
+    rows.iter().map(count).collect()
+}
+
+fn counts_text(orgs: usize) -> String {
+    format!(
+        "SELECT org, namespace, visibility, CAST(COUNT(*) AS BIGINT) FROM skills \
+         WHERE latest IS NOT NULL AND org IN ({}) GROUP BY org, namespace, visibility",
+        placeholders(1, orgs)
+    )
 }
 
 /// Where an org has skills, who sees them, and how many of them have a version that is handed out, which may be none: namespace key,
@@ -246,12 +284,21 @@ const BY_PLACE: &str = "SELECT namespace, visibility, CAST(COUNT(latest) AS BIGI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::TestApp;
+    use crate::tests::{TestApp, is_postgres};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_places_of_an_org_are_counted_by_an_index() {
         let app = TestApp::new().await;
         let plan = app.plan(BY_PLACE, &[], &["acme"]).await;
         assert!(plan.contains("skills_by_place"), "{plan}");
+        let plan = app.plan(&counts_text(2), &[], &["acme", "beta"]).await;
+        assert!(plan.contains("skills_by_place") && !plan.contains("SCAN skills"), "{plan}");
+        // Of so few rows PostgreSQL may make another plan.
+        if !is_postgres() {
+            let known = Known { is_internal: true, keys: vec!["acme".to_owned()] };
+            let text = format!("SELECT o.key FROM orgs o WHERE {}", known_condition(&known));
+            let plan = app.plan(&text, &[], &["acme"]).await;
+            assert!(plan.contains("SEARCH s USING COVERING INDEX skills_by_place"), "{plan}");
+        }
     }
 }

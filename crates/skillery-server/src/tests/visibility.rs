@@ -111,6 +111,48 @@ async fn orgs_are_known_by_what_is_seen_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_page_of_orgs_has_those_that_the_caller_knows_of() {
+    let (app, member, stranger) = registry().await;
+    for (id, visibility) in [("cellar/wine", "private"), ("inner/deep/tool", "internal")] {
+        let mut body = skill(id, "1.0.0");
+        body["visibility"] = json!(visibility);
+        app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    }
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "empty" })).await.is(201);
+    let bound = async |namespace: &str| {
+        let asked = json!({ "user": "sam", "scopes": ["read"], "namespaces": [namespace] });
+        app.token(asked).await
+    };
+    let narrow = app.token(json!({ "user": "mia", "scopes": ["publish"] })).await;
+    app.member("empty/below", "mia", "reader").await;
+    for (token, wanted) in [
+        (String::new(), vec![("acme", 1)]),
+        (narrow, vec![("acme", 1)]),
+        (stranger, vec![("acme", 2), ("inner", 1)]),
+        (bound("inner/deep").await, vec![("acme", 1), ("inner", 1)]),
+        (bound("inner/other").await, vec![("acme", 1)]),
+        (bound("acme").await, vec![("acme", 2)]),
+        (member, vec![("acme", 3), ("empty", 0), ("inner", 1)]),
+        (ADMIN.to_owned(), vec![("acme", 3), ("cellar", 1), ("empty", 0), ("inner", 1)]),
+    ] {
+        for limit in [1, 2, 200] {
+            let mut found = Vec::new();
+            for offset in (0..wanted.len()).step_by(limit) {
+                let path = format!("/api/v1/orgs?limit={limit}&offset={offset}");
+                let listed = app.get_as(&token, &path).await.is(200);
+                assert_eq!(listed["total"], wanted.len(), "{listed}");
+                found.extend(listed["orgs"].as_array().unwrap().clone());
+            }
+            let found: Vec<_> = found
+                .iter()
+                .map(|org| (org["name"].as_str().unwrap(), org["skills"].as_i64().unwrap()))
+                .collect();
+            assert_eq!(found, wanted, "{limit}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn namespaces_below_are_listed_as_far_as_one_knows_of_them() {
     let (app, member, stranger) = registry().await;
     app.publish("acme/mail/in/reader", "1.0.0").await;

@@ -1,6 +1,6 @@
 //! `GET` and `POST /api/v1/orgs`, `GET /api/v1/orgs/{org}` and `/api/v1/orgs/{namespace}/namespaces`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -9,12 +9,12 @@ use skillery_core::id::key_contains;
 use skillery_core::{Namespace, Problem, ProblemCode, Scope};
 
 use super::users::user_not_found;
-use crate::access::Caller;
+use crate::access::{Caller, Sight};
 use crate::app::App;
 use crate::db::orgs::OrgRow;
 use crate::db::{accounts, orgs};
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, created, json};
+use crate::http::call::{Call, Page, created, json};
 use crate::origin;
 use crate::settings::NamespacePolicy;
 
@@ -28,11 +28,7 @@ use crate::settings::NamespacePolicy;
     responses((status = 200, body = OrgsResponse), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn list(call: &Call) -> Result<Response> {
-    let page = call.page()?;
-    let known = known(&call.app, &call.caller).await?;
-    let total = known.len() as u64;
-    let orgs = known.into_iter().skip(page.offset).take(page.limit).collect();
-    json(StatusCode::OK, &OrgsResponse { total, orgs })
+    json(StatusCode::OK, &known(&call.app, &call.caller, call.page()?).await?)
 }
 
 /// One org.
@@ -42,8 +38,13 @@ pub async fn list(call: &Call) -> Result<Response> {
     responses((status = 200, body = OrgSummary), (status = "default", description = "a problem", body = Problem)),
 )]
 pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
-    let found = known_of(&call.app, &call.caller, Some(&org.key())).await?.pop();
-    json(StatusCode::OK, &found.ok_or_else(|| org_not_found(org))?)
+    let (app, caller, key) = (&call.app, &call.caller, org.key());
+    let row = orgs::find(app.db.reader(), &key).await?.ok_or_else(|| org_not_found(org))?;
+    let counts = counts(app, caller, std::slice::from_ref(&key)).await?;
+    if !counts.contains_key(&key) && !caller.is_member(&key) {
+        return Err(org_not_found(org));
+    }
+    json(StatusCode::OK, &summary(row, &counts))
 }
 
 /// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees, or a role of the caller's
@@ -206,36 +207,51 @@ fn add(found: &mut BTreeMap<String, i64>, key: &str, place: &str, skills: i64) {
     }
 }
 
-/// The orgs that the caller knows of, by name.
-pub async fn known(app: &App, caller: &Caller) -> Result<Vec<OrgSummary>> {
-    known_of(app, caller, None).await
+/// One page of the orgs that the caller knows of, by name, and how many there are.
+pub async fn known(app: &App, caller: &Caller, page: Page) -> Result<OrgsResponse> {
+    let sight = caller.sight();
+    let known = match sight.is_all {
+        true => None,
+        false => Some(orgs::Known {
+            is_internal: !sight.is_public && sight.bounds.is_empty(),
+            keys: known_keys(app, caller, &sight).await?,
+        }),
+    };
+    let (limit, offset) = (page.limit as i64, page.offset as i64);
+    let (total, rows) = orgs::page(&app.db, known.as_ref(), limit, offset).await?;
+    // Skills of other orgs are not counted: there may be very many.
+    let keys: Vec<String> = rows.iter().map(|row| accounts::name_key(&row.name)).collect();
+    let counts = counts(app, caller, &keys).await?;
+    Ok(OrgsResponse { total, orgs: rows.into_iter().map(|row| summary(row, &counts)).collect() })
 }
 
-/// The same; only the one with this key, if there is one.
-async fn known_of(app: &App, caller: &Caller, only: Option<&str>) -> Result<Vec<OrgSummary>> {
+/// Keys of the orgs that the caller knows of though they may have no skill that many see: by a role, which shows private skills as
+/// well, or by an internal skill where the token is bound to.
+async fn known_keys(app: &App, caller: &Caller, sight: &Sight) -> Result<Vec<String>> {
+    let org = |place: &String| place.split('/').next().unwrap_or_default().to_owned();
+    let bounds: BTreeSet<String> = sight.bounds.iter().map(org).collect();
+    let bounds: Vec<String> = bounds.into_iter().collect();
+    let mut keys: BTreeSet<String> = sight.places.iter().map(org).collect();
+    keys.extend(counts(app, caller, &bounds).await?.into_keys());
+    Ok(keys.into_iter().collect())
+}
+
+/// How many skills the caller sees in these orgs, by the keys of those that have any.
+async fn counts(app: &App, caller: &Caller, keys: &[String]) -> Result<BTreeMap<String, i64>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db, only).await? {
-        let visibility = visibility.parse().map_err(Failure::internal)?;
+    for (org, namespace, visibility, count) in orgs::skill_counts(&app.db, keys).await? {
         if caller.sees(visibility, &namespace) {
             *counts.entry(org).or_default() += count;
         }
     }
-    let is_member = |key: &str| caller.is_member(key);
-    let rows = match only {
-        None => orgs::all(&app.db).await?,
-        Some(key) => orgs::find(app.db.reader(), key).await?.into_iter().collect(),
-    };
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let key = accounts::name_key(&row.name);
-            let skills = counts.get(&key).copied();
-            (skills.is_some() || is_member(&key)).then(|| OrgSummary {
-                name: row.name,
-                created_at: row.created_at,
-                signing_secret: row.signing_secret.is_some(),
-                skills: skills.unwrap_or(0),
-            })
-        })
-        .collect())
+    Ok(counts)
+}
+
+fn summary(row: OrgRow, counts: &BTreeMap<String, i64>) -> OrgSummary {
+    OrgSummary {
+        skills: counts.get(&accounts::name_key(&row.name)).copied().unwrap_or(0),
+        name: row.name,
+        created_at: row.created_at,
+        signing_secret: row.signing_secret.is_some(),
+    }
 }

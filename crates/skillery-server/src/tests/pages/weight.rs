@@ -204,9 +204,11 @@ async fn many_reasons_and_many_entries_are_light() {
     let people: Vec<String> = (0..60).map(|number| format!("{number}-{}", "x".repeat(50))).collect();
     for name in &people {
         app.post("/api/v1/users", ADMIN, json!({ "name": name })).await.is(201);
+        app.post("/api/v1/orgs", ADMIN, json!({ "name": format!("org-{name}") })).await.is(201);
     }
+    let group = format!("group-7-{}", "g".repeat(50));
     for number in 0..50 {
-        let path = format!("/api/v1/orgs/acme/policy/groups/group-{number}");
+        let path = format!("/api/v1/orgs/acme/policy/groups/group-{number}-{}", "g".repeat(50));
         app.put(&path, ADMIN, json!({ "users": people })).await.is(200);
     }
     let mut browser = Browser::signed_in(&app, ADMIN).await;
@@ -215,7 +217,10 @@ async fn many_reasons_and_many_entries_are_light() {
         "/acme/tool/log",
         "/admin/log?limit=200",
         "/admin/users?limit=200",
+        "/admin/orgs?limit=200",
         "/admin/audit?limit=200",
+        "/admin/audit?show=report&days=366",
+        "/orgs/acme/audit?show=report&days=366",
         "/orgs/acme/audit?limit=200",
         "/orgs/acme/policy/groups",
         "/account/notifications?limit=200",
@@ -241,7 +246,25 @@ async fn many_reasons_and_many_entries_are_light() {
             let is_given_back = text(&answer).contains(&format!("value=\"{}\"", QUOTE.repeat(length)));
             assert_eq!(is_given_back, is_kept, "{path} {length}: {weight}");
         }
+        let add = [("action", "add"), ("group", "fresh"), ("users", &*typed)];
+        let set = [("action", "set"), ("group", &*group), ("seen", "1"), ("users", &*typed)];
+        for fields in [&add[..], &set[..]] {
+            let answer = browser.post("/orgs/acme/policy/groups", fields).await;
+            let weight = answer.body.len() + ASSETS;
+            assert!(answer.status.is_client_error() && weight <= 100_000, "{fields:?}: {weight}");
+            let is_given_back = text(&answer).contains(&QUOTE.repeat(length));
+            assert_eq!(is_given_back, is_kept, "{} {length}: {weight}", fields[0].1);
+        }
     }
+    // Many names of people are given back, too, beside those that are in the group by now.
+    let typed = people.join("\n");
+    let set = [("action", "set"), ("group", &*group), ("seen", "1"), ("users", &*typed)];
+    let answer = browser.post("/orgs/acme/policy/groups", &set).await;
+    let weight = answer.body.len() + ASSETS;
+    assert!(answer.status == 409 && weight <= 100_000, "{}: {weight}", answer.status);
+    assert!(text(&answer).contains(&typed), "{}", text(&answer));
+    let below = browser.page("/orgs/acme/inner/policy/groups").await;
+    assert!(below.contains("more, on the pages of the namespaces above"), "{below}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

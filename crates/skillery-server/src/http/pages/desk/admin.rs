@@ -16,7 +16,7 @@ struct AdminPage {
     frame: Frame,
     tab: &'static str,
     users: u64,
-    orgs: usize,
+    orgs: u64,
     entries: i64,
     /// Why the registry is not as it should be, if it is not.
     trouble: Option<&'static str>,
@@ -26,12 +26,13 @@ struct AdminPage {
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let app = &call.app;
     call.caller.require_site_admin()?;
-    let users = users::all(app, &call.caller, "", Page { limit: 0, offset: 0 }).await?.total;
+    let none = Page { limit: 0, offset: 0 };
+    let users = users::all(app, &call.caller, "", none).await?.total;
     page(&AdminPage {
         frame: frame.titled("Registry").part("admin"),
         tab: "admin",
         users,
-        orgs: orgs::known(app, &call.caller).await?.len(),
+        orgs: orgs::known(app, &call.caller, none).await?.total,
         entries: app.db.refresh_size().await?,
         trouble: ops::trouble(app).await?,
     })

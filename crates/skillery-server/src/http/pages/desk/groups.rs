@@ -29,6 +29,8 @@ struct GroupsPage {
     head: Head,
     own: Vec<GroupSummary>,
     above: Vec<GroupSummary>,
+    /// How many groups above there is no room for.
+    more_above: usize,
     /// Names of groups that the policy of the namespace asks for.
     asked: Vec<String>,
     /// Names of the groups whose members are shown: as many as there is room for.
@@ -39,24 +41,54 @@ struct GroupsPage {
     is_stale: bool,
 }
 
-/// Bytes of members that are shown on a page, and what a group has around them.
-const ROOM: usize = 40_000;
+/// Bytes of HTML that groups and what was typed take together.
+const ROOM: usize = 54_000;
+/// What of that members of groups take at most, and groups above.
+const MEMBERS: usize = 40_000;
+const ABOVE: usize = 12_000;
+/// What an open group has around its members, and any group around its names.
 const AROUND: usize = 1_600;
+const NAMED: usize = 180;
+/// What is typed at most: as many names as a group has members, however long they are.
+const TYPED: usize = 15_000;
 
-/// The groups that are shown with their members: the wanted one first, and as many others as there is room for.
-fn open(own: &[GroupSummary], wanted: &str) -> Vec<String> {
-    let mut room = ROOM;
+/// What of the groups is shown.
+struct Shown {
+    /// Names of those that are shown with their members.
+    open: Vec<String>,
+    /// How many of those above are shown.
+    above: usize,
+}
+
+/// What there is room for: the wanted group with its members, some of those above, and as many others with their members as fit
+/// beside what was typed.
+fn shown((own, above): (&[GroupSummary], &[GroupSummary]), wanted: &str, path: &str, typed: usize) -> Shown {
+    let named = |group: &GroupSummary| NAMED + path.len() + 3 * group.group.as_str().len();
+    let mut room = ROOM.saturating_sub(typed + own.iter().map(named).sum::<usize>());
+    let mut shown = Shown { open: Vec::new(), above: 0 };
+    let mut room_above = room.min(ABOVE);
+    for group in above {
+        let cost = named(group) + 2 * group.namespace.len() + few(&group.users).len();
+        if cost > room_above {
+            break;
+        }
+        (room_above, room) = (room_above - cost, room - cost);
+        shown.above += 1;
+    }
+    room = room.min(MEMBERS);
     let (first, others): (Vec<_>, Vec<_>) = own.iter().partition(|group| group.group.as_str() == wanted);
-    let mut open = Vec::new();
-    for group in first.into_iter().chain(others) {
+    let is_wanted = !first.is_empty();
+    for (at, group) in first.into_iter().chain(others).enumerate() {
         let cost = AROUND + group.users.iter().map(|name| name.len() + 2).sum::<usize>();
-        if cost > room && !open.is_empty() {
+        // The wanted one is there in any case, and one where nothing was typed.
+        let is_needed = at == 0 && (is_wanted || typed == 0);
+        if cost > room && !is_needed {
             break;
         }
         room = room.saturating_sub(cost);
-        open.push(group.group.to_string());
+        shown.open.push(group.group.to_string());
     }
-    open
+    shown
 }
 
 impl GroupsPage {
@@ -73,7 +105,7 @@ impl GroupsPage {
         self.open.iter().any(|name| name == group.group.as_str())
     }
 
-    /// The names of those who are in a group above.
+    /// Who is in a group, as far as there is room.
     fn few(&self, group: &GroupSummary) -> String {
         few(&group.users)
     }
@@ -122,15 +154,22 @@ async fn render(
     let response = policy_api::of_namespace(app, caller, namespace).await?;
     let policy = policy_api::own(&response.policies, namespace);
     let asked = policy.map(|set| set.policy.groups().map(ToString::to_string).collect());
-    let (own, above): (Vec<GroupSummary>, _) =
+    let (own, mut above): (Vec<GroupSummary>, Vec<GroupSummary>) =
         response.groups.into_iter().partition(|group| is_of(&group.namespace, namespace));
+    let is_stale = status == StatusCode::CONFLICT && tried.is("set");
+    // Beside what has changed meanwhile, what was typed stands twice.
+    let typed = tried.weight() * if is_stale { 2 } else { 1 };
+    let shown = shown((&own, &above), wanted, &head.path(), typed);
+    let more_above = above.len() - shown.above;
+    above.truncate(shown.above);
     let template = GroupsPage {
         frame: frame.titled(format!("Groups of {namespace}")).part("orgs"),
         head,
-        open: open(&own, wanted),
-        is_stale: status == StatusCode::CONFLICT && tried.is("set"),
+        open: shown.open,
+        is_stale,
         own,
         above,
+        more_above,
         asked: asked.unwrap_or_default(),
         most: MAX_GROUP_MEMBERS,
         tried,
@@ -165,6 +204,7 @@ pub async fn change(call: Call, frame: Frame, namespace: &Namespace) -> Result<R
     };
     match outcome {
         Ok(word) => Ok(see_other(&notice::with(&path, word))),
+        Err(failure) if form.weight() > TYPED => Err(failure),
         Err(failure) if failure.code() == ProblemCode::UserNotFound => {
             let shown = Tried::of(&form, failure, "users")?;
             render(app, caller, frame, namespace, &name, shown).await

@@ -8,7 +8,7 @@ use skillery_core::{Namespace, ProblemCode};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, first};
+use super::super::pager::{Pager, Pages, first};
 use super::super::{notice, show};
 use super::tried::Tried;
 use crate::access::Caller;
@@ -19,13 +19,15 @@ use crate::http::call::{Call, Page};
 use crate::text::invalid;
 
 const PATH: &str = "/admin/orgs";
+/// Orgs on a page at most, however many a list has elsewhere.
+const ROWS: usize = 50;
 
 #[derive(Template)]
 #[template(path = "pages/desk/orgs.html")]
 struct OrgsPage {
     frame: Frame,
     tab: &'static str,
-    total: usize,
+    total: u64,
     orgs: Vec<OrgSummary>,
     pager: Pager,
     tried: Tried,
@@ -44,14 +46,14 @@ async fn list(
     rows: Page,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
-    let known = api::known(app, caller).await?;
-    let total = known.len();
+    let rows = Page { limit: rows.limit.min(ROWS), ..rows };
+    let known = api::known(app, caller, rows).await?;
     let template = OrgsPage {
         frame: frame.titled("Orgs").part("admin"),
         tab: "orgs",
-        total,
-        pager: Pager::of(app, PATH, &[], rows, total as u64),
-        orgs: known.into_iter().skip(rows.offset).take(rows.limit).collect(),
+        total: known.total,
+        pager: Pages::of(app, PATH, &[]).at_most(ROWS).by_offset(rows, known.total),
+        orgs: known.orgs,
         tried,
     };
     with_status(status, &template)
