@@ -3,10 +3,12 @@
 use askama::Template;
 use axum::response::Response;
 use bytes::Bytes;
+use skillery_core::Digest;
 
 use crate::db::listing;
 use crate::failure::{Failure, Result};
-use crate::http::call::{Call, invalid_parameter, plain, text};
+use crate::http::call::{Call, invalid_parameter, text};
+use crate::http::etag::Tagged;
 
 /// What programs may look at.
 pub const ROBOTS: &str = "/robots.txt";
@@ -15,8 +17,9 @@ pub const SITEMAP: &str = "/sitemap.xml";
 /// What the registry is, for language models.
 pub const LLMS: &str = "/llms.txt";
 
-/// Skills in one map: well below the 50,000 addresses that one may have.
-const SKILLS: i64 = 10_000;
+/// Skills in one map. It may have 50,000 addresses, and so may the list of maps; with these each is made soon, and there is room for
+/// 50 million skills.
+const SKILLS: i64 = 1_000;
 const CACHE: &str = "public, max-age=3600";
 
 /// What programs may look at: skills where everybody may read, and never what asks for a search, for some
@@ -76,7 +79,9 @@ pub async fn sitemap(call: &Call) -> Result<Response> {
             Sitemaps { addresses }.render()
         }
     };
-    Ok(plain(Bytes::from(text.map_err(Failure::internal)?), "application/xml; charset=utf-8", CACHE))
+    let text = Bytes::from(text.map_err(Failure::internal)?);
+    let tagged = Tagged::new(call, &Digest::of(&text));
+    Ok(tagged.answer(text, "application/xml; charset=utf-8", Some(CACHE)))
 }
 
 #[derive(Template)]

@@ -219,7 +219,7 @@ async fn many_skills_are_in_several_maps() {
     let app = TestApp::new().await;
     app.publish("acme/first", "1.0.0").await;
     app.publish("acme/last", "1.0.0").await;
-    app.tamper("UPDATE skills SET number = 25000 WHERE key = 'acme/last'".to_owned()).await;
+    app.tamper("UPDATE skills SET number = 2500 WHERE key = 'acme/last'".to_owned()).await;
     let mut browser = Browser::new(&app);
     let index = text(&browser.get("/sitemap.xml").await);
     let index = Document::parse(&index).unwrap();
@@ -233,6 +233,24 @@ async fn many_skills_are_in_several_maps() {
     }
     let base = "http://127.0.0.1:8700";
     assert_eq!(found, [format!("{base}/"), format!("{base}/acme/first"), format!("{base}/acme/last")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_map_is_not_sent_again_to_who_has_it() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    for path in ["/sitemap.xml", "/sitemap.xml?page=0"] {
+        let first = Browser::new(&app).get(path).await;
+        assert_eq!(first.status, 200);
+        assert_eq!(first.headers["cache-control"], "public, max-age=3600");
+        let tag = first.headers["etag"].to_str().unwrap().to_owned();
+        let ask = || Browser::new(&app).request_with(path, "if-none-match", &tag);
+        let again = app.send(ask()).await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+        app.publish(&format!("acme/tool-{}", path.len()), "1.0.0").await;
+        let changed = app.send(ask()).await;
+        assert!(changed.status == 200 && changed.headers["etag"] != *tag, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
