@@ -43,9 +43,9 @@ pub async fn report(
     namespace: Option<&Namespace>,
     days: u32,
 ) -> Result<Arc<AuditReport>> {
-    // It reads all rows of these days, some of them thirteen times: a few reports at a time, however many ask.
     let namespace = namespace.map(ToString::to_string);
     let key = (asked.filter.within.clone(), asked.is_all, namespace.clone(), days);
+    // It reads all rows of these days, some of them thirteen times: a few reports at a time, however many ask.
     let make = move |app: Arc<App>| async move { made(&app, &asked, namespace, days).await };
     app.reports.get_soon(app, &app.auditing, key, || (), make).await
 }
