@@ -89,6 +89,9 @@ where
         let answer = Arc::new(make.await?);
         if (self.is_kept)(&answer) {
             self.cache.insert(key, (same, at, Arc::clone(&answer)));
+        } else {
+            // Nor is one of before given any more.
+            self.cache.remove(&key);
         }
         Ok(answer)
     }

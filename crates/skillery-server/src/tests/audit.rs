@@ -552,6 +552,15 @@ async fn a_report_about_much_is_kept_for_a_minute_and_nobody_waits_for_the_next(
     drop(turns);
     app.app.environment.advance_seconds(1);
     assert_eq!(allowed(path).await, many + 2);
+    // Where little is left, the one of before is not given for ever.
+    app.tamper("UPDATE audit SET times = 1".to_owned()).await;
+    app.app.environment.advance_seconds(60);
+    assert_eq!(allowed(path).await, many + 2);
+    while allowed(path).await != few + 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    app.publish("acme/tool", "1.4.0").await;
+    assert_eq!(allowed(path).await, few + 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
