@@ -374,6 +374,7 @@ fn forget(
         event,
         Event::VisibilityChanged { .. }
             | Event::UserListed { .. }
+            | Event::UserDisabled { .. }
             | Event::InsightSet { .. }
             | Event::Unknown
     ) {

@@ -193,6 +193,10 @@ async fn nobody_waits_for_a_board_while_there_is_one_of_before() {
     app.settle().await;
     app.app.environment.advance_seconds(HOUR);
     assert_eq!(consumers().await, json!(3));
+    // Whoever is switched off is gone at once.
+    let off = Some(json!({ "disabled": true }));
+    app.call(axum::http::Method::PATCH, "/api/v1/users/ben", ADMIN, off).await.is(200);
+    assert_eq!(consumers().await, json!(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
