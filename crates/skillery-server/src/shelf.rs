@@ -17,7 +17,7 @@ use crate::turns::{Turn, Turns};
 pub const KEPT: i64 = 60_000_000;
 /// How long one that is good no more is given while a new one is being made, in microseconds since it was made. What is older
 /// says too little of now.
-pub const PATIENCE: i64 = 3_600_000_000;
+pub const PATIENCE: i64 = 600_000_000;
 
 /// An answer, with what must be the same still, and when it was made.
 pub type Made<Same, Answer> = (Same, i64, Arc<Answer>);

@@ -25,7 +25,7 @@ async fn author(app: &TestApp, name: &str, id: &str) -> String {
 }
 
 async fn board(app: &TestApp, token: &str, query: &str) -> Vec<(u64, String, Value)> {
-    // No board is given that is an hour old.
+    // No board is given that is ten minutes old.
     app.settle().await;
     app.app.environment.advance_seconds(HOUR);
     let board = app.get_as(token, &format!("/api/v1/leaderboards?{query}")).await.is(200);
@@ -188,7 +188,7 @@ async fn nobody_waits_for_a_board_while_there_is_one_of_before() {
     while consumers().await != json!(2) {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    // One that is an hour old says too little.
+    // One that is ten minutes old says too little.
     app.install(&author(&app, "bea", "other/tool").await, "acme/tool", "1.0.0").await;
     app.settle().await;
     app.app.environment.advance_seconds(HOUR);
