@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { enter } from "./entry.mjs";
 import { flows } from "./flows.mjs";
 import { forgeries, injections, planted, redirects, waiting } from "./hostile.mjs";
 import { PAGES } from "./pages.mjs";
@@ -63,7 +64,8 @@ async function watchersNotice(browser) {
 /// One page, as one of those who look at it, in one theme and one size, or without scripts.
 async function look(browser, row, states, colorScheme, viewport, scripts = true) {
   const origin = world[row.at ?? "url"];
-  const watch = await watched(browser, origin, { colorScheme, viewport, storageState: row.as && states[row.as], reducedMotion: "reduce", javaScriptEnabled: scripts });
+  const asked = row.asks ? [origin, world[row.asks]] : origin;
+  const watch = await watched(browser, asked, { colorScheme, viewport, storageState: row.as && states[row.as], reducedMotion: "reduce", javaScriptEnabled: scripts });
   const { page } = watch;
   try {
     watch.expected = row.status ?? 200;
@@ -92,6 +94,7 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
 }
 
 world.mail = await mailServer(world.smtp);
+const entry = await enter(world);
 const browser = await chromium.launch({ executablePath: world.browser, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 try {
   mkdirSync(world.screens, { recursive: true });
@@ -117,6 +120,7 @@ try {
 } finally {
   await browser.close();
   world.mail.close();
+  await entry.close();
 }
 console.log(`${PAGES.length} pages; ${good} as they must be, ${wrong} not`);
 process.exitCode = wrong === 0 ? 0 : 1;

@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { DESK, REFUSED } from "./desk.mjs";
+import { ENTRY, ENTRY_ASKS, ENTRY_REFUSED } from "./entry.mjs";
 import { call, signIn } from "./steps.mjs";
 import { must, watched } from "./watch.mjs";
 
@@ -465,10 +466,10 @@ async function policy(page, world) {
   must((await page.getByRole("main").textContent()).includes("The policy was removed."), "the history does not tell it");
 }
 
-const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard, ...DESK };
+const FLOWS = { told, hooks, reviewing, policy, talking, moderating, searching, filters, reading, rating, ratingAlone, link, standings, insight, theme, keyboard, ...DESK, ...ENTRY };
 /// A refused sign-in, a form that is wrong and a page that is hidden are answered with problems, which the browser writes to its
 /// console.
-const EXPECTED = { rating: 422, link: 404, hooks: 422, reviewing: 422, ...REFUSED };
+const EXPECTED = { rating: 422, link: 404, hooks: 422, reviewing: 422, ...REFUSED, ...ENTRY_REFUSED };
 const WIDTHS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 const WAYS = [true, false].flatMap((scripts) => Object.keys(WIDTHS).map((width) => ({ scripts, width, mark: `${scripts ? "with" : "without"}-${width}` })));
 
@@ -478,7 +479,8 @@ export async function flows(browser, world, tell) {
   for (const { scripts, width, mark } of WAYS) {
     for (const [name, flow] of Object.entries(FLOWS)) {
       await tell(`${name}, ${scripts ? "with" : "without"} scripts, ${width}`, async () => {
-        const watch = await watched(browser, world.url, { javaScriptEnabled: scripts, viewport: WIDTHS[width] });
+        const asked = (ENTRY_ASKS[name] ?? ["url"]).map((origin) => world[origin]);
+        const watch = await watched(browser, asked, { javaScriptEnabled: scripts, viewport: WIDTHS[width] });
         watch.expected = EXPECTED[name] ?? 200;
         try {
           const words = await flow(watch.page, world, scripts, mark);

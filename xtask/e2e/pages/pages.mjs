@@ -3,8 +3,10 @@
 //
 // `as` is who looks (nobody, if it is left out), `status` what it is answered with, `has` a text that must be there. Texts of
 // authors are not judged where they are `hostile`. `before` does something on the page first: what that leads to is looked at.
-// `scripts` says that there is no such thing without them, `at: "empty"` that it is another registry, with nothing in it.
+// `scripts` says that there is no such thing without them. `at` is another registry: `empty` has nothing in it, `provider` has a
+// provider of identities, `closed` answers signed-in callers only; `asks` is what else may be asked for something.
 
+import { answer, leave, signInInside, STUMBLING, tooLate, usedLink } from "./entry.mjs";
 import { call, unsubscribing } from "./steps.mjs";
 
 const press = (page, name, within = page.getByRole("main")) => within.getByRole("button", { name }).first().click();
@@ -117,6 +119,8 @@ export const PAGES = [
   { name: "audit-report", path: "/admin/audit?show=report&days=7", as: "admin", has: "By whom" },
   { name: "approvals", path: "/account/approvals", as: "ben", has: "Wait for me" },
   { name: "approvals-decided", path: "/account/approvals?show=decided", as: "ben", has: "you approved it" },
+  { name: "approvals-due", path: "/account/approvals?show=due", as: "ben", has: "initech/forced" },
+  { name: "approvals-due-none", path: "/account/approvals?show=due", as: "dan", has: "Nothing is due" },
   { name: "approvals-none", path: "/account/approvals", as: "dan", has: "Nothing waits for you" },
   { name: "policy", path: "/orgs/initech/policy", as: "ada", has: "Save the policy" },
   { name: "policy-stages", path: "/orgs/staged/policy", as: "ada", has: "Stage 2" },
@@ -173,6 +177,28 @@ export const PAGES = [
   } },
   { name: "login-link", path: "/login", has: "signs you in as", before: async (page, world) =>
     void await page.goto((await call(page, world, "dan", "POST", "/login-links")).url) },
+  { name: "login-link-used", path: "/login", has: "This link was used before", before: usedLink },
+  { name: "login-link-late", path: "/login", status: 422, has: 'role="alert"', before: tooLate },
+  { name: "login-provider", at: "provider", path: "/login?next=%2Fsearch", has: "Sign in with Example ID" },
+  { name: "login-provider-refused", at: "provider", asks: "issuer", path: "/login", status: 422, has: "access_denied", before: async (page, world) => {
+    await leave(page, world);
+    await answer(page, "somebody", "Refuse");
+  } },
+  { name: "login-provider-unknown", at: "provider", asks: "issuer", path: "/login", status: 422, has: "nobody here is linked with", before: async (page, world) => {
+    await leave(page, world);
+    await answer(page, "somebody");
+  } },
+  { name: "login-provider-forged", at: "provider", path: "/login", status: 422, has: "was not begun in this browser", before: async (page, world) =>
+    void await page.goto(`${world.provider}/login/oidc/callback?code=forged&state=forged`) },
+  { name: "login-provider-stumbles", at: "provider", asks: "issuer", path: "/login", status: 503, has: "does not answer as it should", before: async (page, world) => {
+    await leave(page, world);
+    await answer(page, STUMBLING);
+  } },
+  { name: "login-provider-none", path: "/login/oidc", status: 404, has: "<h1" },
+  { name: "closed-home", at: "closed", path: "/", has: 'name="next" value="/"' },
+  { name: "closed-skill", at: "closed", path: "/inside/first", has: 'name="next" value="/inside/first"' },
+  { name: "closed-feed", at: "closed", path: "/inside/first/feed", has: 'name="next" value="/inside/first/feed"' },
+  { name: "closed-signed-in", at: "closed", path: "/login", has: "Is kept among ourselves", before: signInInside },
   { name: "member-refused", path: "/orgs/acme/members", as: "ada", status: 404, has: 'role="alert"', before: async (page) => {
     await type(page, "User", "nobody-at-all");
     await press(page, "Give the role");
@@ -215,4 +241,8 @@ export const PAGES = [
     await press(page, "Rate");
   } },
   { name: "unsubscribe", path: "/", has: "No more mail", before: async (page, world) => void await page.goto(await unsubscribing(page, world)) },
+  { name: "unsubscribed", path: "/", has: "No more notifications are mailed to you", before: async (page, world) => {
+    await page.goto(await unsubscribing(page, world, "pictures"));
+    await press(page, "No more mail");
+  } },
 ];

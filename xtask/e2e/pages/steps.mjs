@@ -91,10 +91,11 @@ export async function mailServer(port) {
   };
 }
 
-/// A link by which somebody stops mail, as a mail has it. There is one for all who ask.
-export function unsubscribing(page, world) {
-  world.unsubscribing ??= (async () => {
-    const [name, address, id] = ["letters", "letters@example.org", "letters/first"];
+/// A link by which this user stops mail, as a mail has it. There is one for all who ask.
+export function unsubscribing(page, world, name = "letters") {
+  world.unsubscribing ??= {};
+  world.unsubscribing[name] ??= (async () => {
+    const [address, id] = [`${name}@example.org`, `${name}/first`];
     await call(page, world, "admin", "POST", "/users", { name });
     const made = await call(page, world, "admin", "POST", "/tokens", { label: "mail", user: name, scopes: ["read", "publish", "rate", "admin"] });
     world.tokens[name] = made.token;
@@ -109,7 +110,7 @@ export function unsubscribing(page, world) {
     // Half a minute is waited for more, before a mail is sent.
     return (await world.mail.found(`rated ${id}`, /No more mail: (\S+)/))[1];
   })();
-  return world.unsubscribing;
+  return world.unsubscribing[name];
 }
 
 /// A program that webhooks lead to. It answers all that it is asked with this.

@@ -2,7 +2,7 @@
 
 export const LIMIT = 100_000;
 
-/// A new page in a context of its own. `faults` says what it did that no page may do, `status` how its last page was answered, and
+/// A new page in a context of its own that may ask this origin, or these. `faults` says what it did that no page may do, `status` how its last page was answered, and
 /// `bytes` what that weighs.
 export async function watched(browser, origin, options = {}) {
   const context = await browser.newContext({ acceptDownloads: false, ...options });
@@ -24,7 +24,7 @@ export async function watched(browser, origin, options = {}) {
   page.on("popup", (popup) => fault("window", popup.url()));
   context.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.origin !== origin) fault("request", request.url());
+    if (![origin].flat().includes(url.origin)) fault("request", request.url());
   });
   page.on("response", (answer) => {
     const request = answer.request();
