@@ -232,7 +232,7 @@ async function opened(page, world, scripts, mark) {
   const { said, token } = world.entry.closed;
   const home = `${world.folder}/home-opened-${mark}`;
   const env = { ...process.env, SKILLERY_HOME: home };
-  const [, login] = said.match(/skillery (login --registry \S+)/);
+  const [, login] = said.match(/skillery (login --registry [^\s`]+)/);
   must(/skillery open/.test(said), `the first start does not say how its pages are opened: ${said}`);
   const signing = run(world.program, [...login.split(" "), "--token-stdin"], { env });
   signing.child.stdin.end(token);

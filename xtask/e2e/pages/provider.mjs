@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 export const TITLE = "Example ID";
 export const CLIENT = { id: "skillery", secret: "a secret of the pages" };
 /// What this provider says of who refuses: a registry shows it as the text that it is.
-export const WHY_NOT = "<img src=x onerror=\"window.ran='provider'\"> said no";
+export const WHY_NOT = "<img src=x onerror=window.ran=1> said no";
 /// The account of whom the provider cannot hand out tokens.
 export const STUMBLING = "stumbling";
 
