@@ -253,7 +253,7 @@ async function opened(page, world, scripts, mark) {
     await page.getByText("You are signed in.").waitFor();
     must(!page.url().includes("code="), "the link stays in the address");
     await late.getByRole("button", { name: "Sign in as admin" }).click();
-    await late.getByRole("alert").waitFor();
+    await alerted(late, "This link was used before, or is too old.");
     must(await isOut(late), "one link signs two in");
     await late.goto(address);
     await alerted(late, "This link was used before, or is too old.");

@@ -479,8 +479,7 @@ export async function flows(browser, world, tell) {
   for (const { scripts, width, mark } of WAYS) {
     for (const [name, flow] of Object.entries(FLOWS)) {
       await tell(`${name}, ${scripts ? "with" : "without"} scripts, ${width}`, async () => {
-        const asked = (ENTRY_ASKS[name] ?? ["url"]).map((origin) => world[origin]);
-        const watch = await watched(browser, asked, { javaScriptEnabled: scripts, viewport: WIDTHS[width] });
+        const watch = await watched(browser, (ENTRY_ASKS[name] ?? ["url"]).map((origin) => world[origin]), { javaScriptEnabled: scripts, viewport: WIDTHS[width] });
         watch.expected = EXPECTED[name] ?? 200;
         try {
           const words = await flow(watch.page, world, scripts, mark);

@@ -178,7 +178,7 @@ export const PAGES = [
   { name: "login-link", path: "/login", has: "signs you in as", before: async (page, world) =>
     void await page.goto((await call(page, world, "dan", "POST", "/login-links")).url) },
   { name: "login-link-used", path: "/login", has: "This link was used before", before: usedLink },
-  { name: "login-link-late", path: "/login", status: 422, has: 'role="alert"', before: tooLate },
+  { name: "login-link-late", path: "/login", status: 422, has: "This link was used before", before: tooLate },
   { name: "login-provider", at: "provider", path: "/login?next=%2Fsearch", has: "Sign in with Example ID" },
   { name: "login-provider-refused", at: "provider", asks: "issuer", path: "/login", status: 422, has: "access_denied", before: async (page, world) => {
     await leave(page, world);

@@ -25,6 +25,8 @@ pub const LOGIN: &str = "/login";
 pub const LOGOUT: &str = "/logout";
 /// Light or dark.
 pub const THEME: &str = "/theme";
+/// What is said of a link that signs nobody in any more.
+const USED: &str = "This link was used before, or is too old. Get another one with `skillery open`.";
 
 #[derive(Template)]
 #[template(path = "pages/login.html")]
@@ -74,12 +76,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     if let Some(code) = call.parameter("code") {
         match login_links::find(call.app.db.reader(), &Secret::new(code.as_str()).hash()).await? {
             Some(found) if found.expires_at > call.app.environment.now() => link = Some((code, found.user)),
-            _ => {
-                refused = Some(
-                    "This link was used before, or is too old. Get another one with `skillery open`."
-                        .to_owned(),
-                )
-            }
+            _ => refused = Some(USED.to_owned()),
         }
     }
     let provider = provider(&call.app);
@@ -124,7 +121,7 @@ async fn used_link(form: &Form, code: &Secret) -> Result<Identity> {
     let hash = code.hash();
     let used =
         form.app.db.write(move |tx| Box::pin(async move { login_links::take(tx, &hash).await })).await?;
-    let identity = used.ok_or_else(|| Failure::new(ProblemCode::LoginRefused, ""))?;
+    let identity = used.ok_or_else(|| Failure::new(ProblemCode::LoginRefused, USED))?;
     // It is the token's doing that the link was made with.
     origin::shown(&identity);
     Ok(identity)
@@ -137,7 +134,9 @@ pub async fn sign_out(call: Call) -> Result<Response> {
     if let Some(identity) = form.caller.identity().filter(|identity| identity.token.is_session()) {
         session::end(&form.app, identity).await?;
     }
-    let mut response = see_other(&notice::with("/", "signed-out"));
+    // Where only those are answered who are signed in, every other page leads to this one, and the notice would be lost.
+    let next = if form.app.settings.anonymous_reads { "/" } else { LOGIN };
+    let mut response = see_other(&notice::with(next, "signed-out"));
     session::keep(&mut response, &form.app, is_secure, None);
     Ok(response)
 }

@@ -69,7 +69,8 @@ async fn a_link_signs_in_once() {
     assert_eq!(browser.post("/login", &[("code", &code)]).await.status, 303);
     assert!(browser.page("/").await.contains(">ada</span>"));
     let mut other = Browser::new(&app);
-    assert_eq!(other.post("/login", &[("code", &code)]).await.status, 422);
+    let late = other.post("/login", &[("code", &code)]).await;
+    assert!(late.status == 422 && text(&late).contains("was used before"), "{}", text(&late));
     assert!(other.page(&url).await.contains("was used before"));
     // One whose token was revoked meanwhile, and one that is too old, are worth nothing.
     let link = app.post("/api/v1/login-links", &ada, json!({})).await.is(201);
@@ -152,6 +153,10 @@ async fn what_needs_a_sign_in_leads_to_it_and_back() {
         browser.post_from("same-origin", "/login", &[("token", ADMIN), ("next", "/acme/tool")]).await;
     assert_eq!(answer.headers["location"], "/acme/tool?notice=signed-in");
     assert!(browser.page("/acme/tool").await.contains("skillery install acme/tool"));
+    // Who signs out is told so, on the one page that is left.
+    let answer = browser.post("/logout", &[]).await;
+    assert_eq!(answer.headers["location"], "/login?notice=signed-out");
+    assert!(browser.page("/login?notice=signed-out").await.contains("You are signed out."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
