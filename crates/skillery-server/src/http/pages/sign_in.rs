@@ -134,11 +134,16 @@ pub async fn sign_out(call: Call) -> Result<Response> {
     if let Some(identity) = form.caller.identity().filter(|identity| identity.token.is_session()) {
         session::end(&form.app, identity).await?;
     }
+    Ok(signed_out(&form.app, is_secure))
+}
+
+/// Takes the session from a browser, and leads it to where that is said.
+pub fn signed_out(app: &App, is_secure: bool) -> Response {
     // Where only those are answered who are signed in, every other page leads to this one, and the notice would be lost.
-    let next = if form.app.settings.anonymous_reads { "/" } else { LOGIN };
+    let next = if app.settings.anonymous_reads { "/" } else { LOGIN };
     let mut response = see_other(&notice::with(next, "signed-out"));
-    session::keep(&mut response, &form.app, is_secure, None);
-    Ok(response)
+    session::keep(&mut response, app, is_secure, None);
+    response
 }
 
 /// Remembers light or dark in this browser.

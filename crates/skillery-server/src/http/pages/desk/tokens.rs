@@ -11,7 +11,7 @@ use skillery_core::{ProblemCode, Scope};
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
 use super::super::pager::{Pager, first};
-use super::super::{notice, session, show};
+use super::super::{notice, session, show, sign_in};
 use super::ask;
 use super::tried::Tried;
 use crate::access::Caller;
@@ -163,9 +163,7 @@ async fn revoke(form: &Form, frame: Frame, is_secure: bool, user: Option<&str>) 
     }
     api::end(&form.app, &form.caller, &id).await?;
     if is_own {
-        let mut response = see_other(&notice::with("/", "signed-out"));
-        session::keep(&mut response, &form.app, is_secure, None);
-        return Ok(response);
+        return Ok(sign_in::signed_out(&form.app, is_secure));
     }
     Ok(see_other(&notice::with(&back, "token-revoked")))
 }
