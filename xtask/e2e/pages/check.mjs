@@ -14,6 +14,8 @@ import { LIMIT, must, ran, violations, watched } from "./watch.mjs";
 
 const world = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+// Flows judge what they come by, too.
+world.axe = axe;
 const only = world.only ?? "";
 const SIZES = [{ width: 1280, height: 900 }, { width: 390, height: 844 }];
 

@@ -42,7 +42,7 @@ export async function reloaded(page, locator) {
   await locator.first().waitFor();
 }
 
-/// A mail server that takes everything. `mails` are those that came, as they were sent.
+/// A mail server that takes everything but what is for `refused-…`. `mails` are those that came, as they were sent.
 export async function mailServer(port) {
   const mails = [];
   const server = createServer((socket) => {
@@ -63,6 +63,8 @@ export async function mailServer(port) {
         } else if (/^DATA/i.test(line)) {
           mail = "";
           say("354 go on");
+        } else if (/^RCPT TO:<refused-/i.test(line)) {
+          say("550 5.1.1 there is no such mailbox");
         } else if (/^QUIT/i.test(line)) {
           say("221 bye");
           socket.end();
