@@ -335,6 +335,12 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
+/// The condition that there is a row `FROM …`. Not `EXISTS`, of which SQLite 3.51 makes a join where it is one of the conditions: `OFFSET`
+/// then passes over rows of that join, and a row of the outer table comes again on the next page.
+pub(crate) fn has_row(from: &str) -> String {
+    format!("(SELECT 1 {from} LIMIT 1) IS NOT NULL")
+}
+
 /// A statement that takes a list of values.
 pub(crate) trait BindAll<'q>: Sized {
     /// Binds these values, in their order, behind those that are bound already.

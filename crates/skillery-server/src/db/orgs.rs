@@ -6,7 +6,7 @@ use skillery_core::{Namespace, Role, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
-use super::{BindAll, Db, Tx, parsed, placeholders, places_of};
+use super::{BindAll, Db, Tx, has_row, parsed, placeholders, places_of};
 use crate::failure::{Failure, Result};
 
 /// An org.
@@ -69,9 +69,9 @@ pub async fn page(db: &Db, known: Option<&Known>, limit: i64, offset: i64) -> Re
 /// The keys are the first values. One skill of an org is enough, so that no other is looked at.
 fn known_condition(known: &Known) -> String {
     let seen = if known.is_internal { "'public', 'internal'" } else { "'public'" };
-    let has_skill = format!(
-        "EXISTS (SELECT 1 FROM skills s WHERE s.org = o.key AND s.visibility IN ({seen}) AND s.latest IS NOT NULL)"
-    );
+    let has_skill = has_row(&format!(
+        "FROM skills s WHERE s.org = o.key AND s.visibility IN ({seen}) AND s.latest IS NOT NULL"
+    ));
     match known.keys.len() {
         0 => has_skill,
         count => format!("({has_skill} OR o.key IN ({}))", placeholders(1, count)),

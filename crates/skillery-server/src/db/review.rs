@@ -232,10 +232,10 @@ pub async fn resolve(tx: &mut Tx, thread: &str, user: Option<&str>) -> Result<()
     Ok(())
 }
 
-/// First comments of threads in which something is left to read.
-const THREADS: &str = "FROM review_comments c WHERE c.skill = $1 AND c.version = $2 AND c.thread = c.id AND EXISTS \
+/// First comments of threads in which something is left to read; as [`super::has_row`] says it.
+const THREADS: &str = "FROM review_comments c WHERE c.skill = $1 AND c.version = $2 AND c.thread = c.id AND \
     (SELECT 1 FROM review_comments r WHERE r.skill = c.skill AND r.version = c.version AND r.thread = c.id \
-     AND r.hidden_at IS NULL)";
+     AND r.hidden_at IS NULL LIMIT 1) IS NOT NULL";
 
 /// How many threads a version has, and how many of them are not resolved.
 pub async fn threads(

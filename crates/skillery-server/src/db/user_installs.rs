@@ -140,18 +140,26 @@ pub async fn next(
 const NEXT: &str = "SELECT skill, version, user_id, last_at FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) \
     ORDER BY skill, version, user_id LIMIT $4";
 
-/// Forgets those behind `after`, as far as `until`, whose last download was before then.
-pub async fn forget(tx: &mut Tx, after: &UserInstallKey, until: &UserInstallKey, before: Time) -> Result<()> {
+/// Forgets those behind `after`, as far as `until`, at most `limit`, whose last download was before then.
+pub async fn forget(
+    tx: &mut Tx,
+    after: &UserInstallKey,
+    until: &UserInstallKey,
+    before: Time,
+    limit: i64,
+) -> Result<()> {
     let mut query = sqlx::query(FORGET);
     for key in [after, until] {
         query = query.bind(key.skill.clone()).bind(key.version.clone()).bind(key.user.clone());
     }
-    query.bind(before.micros()).execute(tx.connection()).await?;
+    query.bind(before.micros()).bind(limit).execute(tx.connection()).await?;
     Ok(())
 }
 
-const FORGET: &str = "DELETE FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) \
-    AND (skill, version, user_id) <= ($4, $5, $6) AND last_at < $7";
+/// The order of the key keeps the database from an index of skills, by which it would look at all rows of a skill for some of them.
+const FORGET: &str = "DELETE FROM user_installs WHERE (skill, version, user_id) IN (SELECT skill, version, user_id \
+    FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) AND (skill, version, user_id) <= ($4, $5, $6) \
+    AND last_at < $7 ORDER BY skill, version, user_id LIMIT $8)";
 
 #[cfg(test)]
 mod tests {
@@ -161,7 +169,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_old_is_looked_for_by_the_key() {
         let app = TestApp::new().await;
-        for text in [NEXT.replace("$4", "9"), FORGET.replace("$7", "9")] {
+        for text in [NEXT.replace("$4", "9"), FORGET.replace("$7", "9").replace("$8", "9")] {
             let text = (1..=6).fold(text, |text, place| text.replace(&format!("${place}"), "'a'"));
             let plan = app.plan_in_order(&text, &[], &[]).await;
             assert!(

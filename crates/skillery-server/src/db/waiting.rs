@@ -5,7 +5,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::{BindAll, Db, is_within, parsed, placeholders};
+use super::{BindAll, Db, has_row, is_within, parsed, placeholders};
 use crate::failure::Result;
 
 /// Which of the versions that wait, or have been decided about, are asked for.
@@ -64,7 +64,7 @@ fn selection(wanted: &Wanted<'_>) -> Selection {
         ApprovalState::Pending => (OWN, "v.status = 'pending'".to_owned(), WAITING.to_owned()),
         ApprovalState::Decided if whose == Whose::Own => (
             OWN,
-            format!("v.status <> 'pending' AND EXISTS (SELECT 1 {DECIDED})"),
+            format!("v.status <> 'pending' AND {}", has_row(DECIDED)),
             format!("(SELECT MAX(d.at) {DECIDED}) DESC, v.skill, v.version"),
         ),
         ApprovalState::Decided => (
@@ -82,10 +82,8 @@ fn selection(wanted: &Wanted<'_>) -> Selection {
     }
     let me = format!("${}", within.len() + 1);
     let has_role = |roles: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM members m WHERE m.user_id = {me}{roles} AND {})",
-            is_within("s.namespace", "m.namespace")
-        )
+        let is_within = is_within("s.namespace", "m.namespace");
+        has_row(&format!("FROM members m WHERE m.user_id = {me}{roles} AND {is_within}"))
     };
     let reviews = has_role(" AND m.role IN ('reviewer', 'admin', 'owner')");
     match whose {

@@ -77,7 +77,7 @@ async fn forget_users(app: &App, today: i64) -> Result<()> {
         if has_old {
             let (from, until) = (after, last.clone());
             let forget = app.db.write(move |tx| {
-                Box::pin(async move { user_installs::forget(tx, &from, &until, before).await })
+                Box::pin(async move { user_installs::forget(tx, &from, &until, before, ROWS).await })
             });
             forget.await?;
         }
