@@ -387,10 +387,12 @@ async function needing(page, world, scripts, mark) {
     const here = await page.evaluate(() => {
       const link = document.activeElement;
       const [own, box] = [link.getBoundingClientRect(), link.closest(".scroll")?.getBoundingClientRect()];
-      const style = getComputedStyle(link);
+      // Of what has the focus, the box is drawn in another colour than those around it.
+      const strokes = (links) => links.map((one) => getComputedStyle(one.querySelector("rect")).stroke);
+      const others = [...document.querySelectorAll("svg.graph a")].filter((one) => one !== link);
       return {
         href: link.getAttribute("href"), isDrawn: link.closest("svg.graph") !== null,
-        isSeen: style.outlineStyle !== "none" || [...link.querySelectorAll("rect")].some((rect) => getComputedStyle(rect).outlineStyle !== "none" || getComputedStyle(rect).strokeWidth !== "1px"),
+        isSeen: link.matches("svg.graph a") && !strokes(others).includes(strokes([link])[0]),
         isInside: !box || (own.left >= box.left - 1 && own.right <= box.right + 1),
       };
     });
