@@ -10,7 +10,7 @@ use skillery_core::{Digest, Version, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{BindAll, Committed, Db, from_json, parsed, pieces, placeholders, registry, tuples};
+use super::{BindAll, Committed, Db, from_json, many_tuples, parsed, pieces, placeholders, registry};
 use crate::environment::Environment;
 use crate::failure::{Failure, Result};
 use crate::tlog::{Batch, Draft, LogKey, Standing, seal};
@@ -108,7 +108,7 @@ pub(super) async fn append(
         .map_err(|failure| sqlx::Error::Encode(failure.to_string().into()))?;
     let rows: Vec<(&Committed, &Opening)> = entries.iter().zip(&batch.openings).collect();
     for piece in pieces(&rows) {
-        let rows = tuples(1, piece.len(), 7, "");
+        let rows = many_tuples(connection, piece.len(), 7, "");
         let text = format!("INSERT INTO log (idx, at, kind, actor, skill, body, salt) VALUES {rows}");
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (entry, opening) in piece {
@@ -129,8 +129,10 @@ pub(super) async fn append(
 
 async fn insert_nodes(connection: &mut AnyConnection, batch: &Batch) -> sqlx::Result<()> {
     for piece in pieces(&batch.tile_nodes()) {
-        let text =
-            format!("INSERT INTO log_nodes (level, idx, hash) VALUES {}", tuples(1, piece.len(), 3, ""));
+        let text = format!(
+            "INSERT INTO log_nodes (level, idx, hash) VALUES {}",
+            many_tuples(connection, piece.len(), 3, "")
+        );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (node, hash) in piece {
             query = query

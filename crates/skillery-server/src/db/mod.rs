@@ -57,7 +57,7 @@ use std::time::Duration;
 use skillery_core::Namespace;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::{Any, AnyPool, Encode, Executor, Type};
+use sqlx::{Any, AnyConnection, AnyPool, Database, Encode, Executor, Sqlite, Type};
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
@@ -388,6 +388,23 @@ pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 /// `($1, $2…), ($3, $4…), …` for so many rows of so many values each, from `$first` on; `more` ends each row.
 pub(crate) fn tuples(first: usize, rows: usize, values: usize, more: &str) -> String {
     let row = |row: usize| format!("({}{more})", placeholders(first + row * values, values));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// As [`placeholders`], for a statement with very many values that names each once and in order.
+///
+/// In SQLite they have no names then: sqlx asks for the name of each, which SQLite looks for from the first on, half a million steps for a
+/// thousand values.
+pub(crate) fn many_placeholders(connection: &AnyConnection, first: usize, count: usize) -> String {
+    match connection.backend_name() == Sqlite::NAME {
+        true => vec!["?"; count].join(", "),
+        false => placeholders(first, count),
+    }
+}
+
+/// As [`tuples`] from `$1` on, of [`many_placeholders`].
+pub(crate) fn many_tuples(connection: &AnyConnection, rows: usize, values: usize, more: &str) -> String {
+    let row = |row: usize| format!("({}{more})", many_placeholders(connection, 1 + row * values, values));
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::orgs::OrgRow;
 use super::skills::SkillRow;
 use super::versions::VersionRow;
-use super::{BindAll, Tx, needs, parsed, pieces, tuples};
+use super::{BindAll, Tx, many_placeholders, many_tuples, needs, parsed, pieces, tuples};
 use crate::failure::{Failure, Result};
 use skillery_core::limits::MAX_NAMESPACE_DEPTH;
 
@@ -82,7 +82,7 @@ pub async fn situations(connection: &mut AnyConnection, questions: &[Question]) 
     let mut situations = Vec::with_capacity(questions.len());
     for piece in pieces(questions) {
         let asked: Vec<String> = (0..piece.len())
-            .map(|place| format!("({place}, {})", super::placeholders(place * VALUES + 1, VALUES)))
+            .map(|place| format!("({place}, {})", many_placeholders(connection, place * VALUES + 1, VALUES)))
             .collect();
         let text = format!("WITH {ASKED} AS (VALUES {}) {LOOK}", asked.join(", "));
         let mut query = sqlx::query(AssertSqlSafe(text));
@@ -174,7 +174,7 @@ async fn insert_skills(tx: &mut Tx, skills: &[SkillRow]) -> Result<()> {
             "INSERT INTO skills (key, number, id, namespace, org, visibility, latest, created_at, updated_at, \
              rating_sum, rating_count, stars_1, stars_2, stars_3, stars_4, stars_5, install_count, install_position) \
              VALUES {}",
-            tuples(1, piece.len(), 9, ", 0, 0, 0, 0, 0, 0, 0, 0, 0"),
+            many_tuples(tx.connection(), piece.len(), 9, ", 0, 0, 0, 0, 0, 0, 0, 0, 0"),
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for skill in piece {
@@ -202,7 +202,7 @@ async fn insert_versions(tx: &mut Tx, versions: &[(String, VersionRow)]) -> Resu
             "INSERT INTO versions (skill, version, status, digest, size, code_hash, signature, description, tags, \
              author, license, homepage, repository, files, words, publisher, created_at, reason, log_position, \
              kind, dependencies, permissions, findings) VALUES {}",
-            tuples(1, piece.len(), 23, ""),
+            many_tuples(tx.connection(), piece.len(), 23, ""),
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (skill, row) in piece {

@@ -17,7 +17,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
 
-use super::{Backend, Committed, Tx, log, piece_of, pieces, tuples, writer};
+use super::{Backend, Committed, Tx, log, many_tuples, piece_of, pieces, writer};
 use crate::failure::Result;
 use crate::origin::Origin;
 pub use forget::*;
@@ -239,7 +239,7 @@ async fn insert(connection: &mut AnyConnection, first: i64, records: Vec<Record>
     let mut ids = first..;
     let mut records = records.into_iter();
     while let Some(length) = piece_of(records.len()) {
-        let text = format!("{INSERTED}{}", tuples(1, length, VALUES, ""));
+        let text = format!("{INSERTED}{}", many_tuples(connection, length, VALUES, ""));
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (record, id) in records.by_ref().take(length).zip(&mut ids) {
             query = record.bind(query, id);
