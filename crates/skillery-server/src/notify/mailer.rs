@@ -186,7 +186,11 @@ impl Mailer {
             let mut reason = error.to_string();
             let mut cause = std::error::Error::source(&error);
             while let Some(next) = cause {
-                reason += &format!(": {next}");
+                // Errors of mail say their cause themselves, and not every cause does.
+                let said = next.to_string();
+                if !reason.ends_with(&said) {
+                    reason += &format!(": {said}");
+                }
                 cause = next.source();
             }
             let reason = crate::text::shown(&reason.chars().take(300).collect::<String>());
