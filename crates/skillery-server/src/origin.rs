@@ -58,6 +58,8 @@ pub struct Noted {
     pub is_hidden: bool,
     /// Why the session of a browser is good no more, and whose it was.
     pub session: Option<(ProblemCode, Option<Who>)>,
+    /// Why a form was given back with what was typed: the page around it is no problem that would tell.
+    pub form: Option<ProblemCode>,
 }
 
 impl Origin {
@@ -150,6 +152,11 @@ pub fn ended_session(code: ProblemCode) {
         let who = origin.set_who(None);
         origin.note(|noted| noted.session = Some((code, who)));
     });
+}
+
+/// A form is given back by a page of its own, and why.
+pub fn gave_back(code: ProblemCode) {
+    let _ = ORIGIN.try_with(|origin| origin.note(|noted| noted.form = Some(code)));
 }
 
 /// Something is about to be refused that is about the namespace with this key.

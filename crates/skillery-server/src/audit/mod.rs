@@ -126,6 +126,8 @@ impl Denials {
             );
         }
         let code = response.extensions().get::<ProblemCode>().copied();
+        // A form that was refused is a page like others.
+        let code = code.or(noted.form.filter(|_| status.is_client_error()));
         // Pages that need somebody who is signed in lead to where that is done.
         let is_sent_away = status.is_redirection() && code.is_some();
         if !status.is_client_error() && !is_sent_away && origin.via != "mcp" {

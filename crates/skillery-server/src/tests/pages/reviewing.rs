@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use skillery_core::bundle::BundleFile;
 
+use super::super::audit::denied;
 use super::super::folders::{asked, file};
 use super::super::{ADMIN, Answer, SCOPES, TestApp};
 use super::{Browser, text};
@@ -767,6 +768,11 @@ async fn there_are_no_buttons_that_are_always_refused() {
     let digest = ("digest", digest.as_str());
     let reject = [("action", "reject"), ("comment", "no"), digest, ("confirm", "yes")];
     assert_eq!(rita.post(REVIEW, &reject).await.status, 403);
+    // The audit has the code of a form that was given back, as of all that is refused.
+    let refused = denied(&app).await;
+    let is_form = |row: &&Value| row["action"] == "POST /{id}/versions/{version}/review";
+    let codes: Vec<&Value> = refused.iter().filter(is_form).map(|row| &row["code"]).collect();
+    assert_eq!(codes, [&json!("forbidden")], "{refused:?}");
     let page = Browser::signed_in(&app, &people.owner).await.page(REVIEW).await;
     assert_eq!(has(&page, ALL), [true, true, true], "{page}");
     // An admin of the registry decides by a role of their own alone.

@@ -5,6 +5,7 @@ use skillery_core::ProblemCode;
 
 use super::super::form::Form;
 use crate::failure::{Failure, Result};
+use crate::origin;
 
 /// What was tried; nothing where a page is looked at.
 #[derive(Default)]
@@ -51,6 +52,7 @@ impl Tried {
         if form.is_heavy() {
             return Err(failure);
         }
+        origin::gave_back(failure.code());
         let problem = &failure.problem;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let fields: Vec<_> = form.fields().cloned().collect();
