@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, VARY};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use skillery_core::Problem;
+use skillery_core::{Problem, Scope};
 
 use super::form::Unsent;
 use super::{assets, notice, place, session, show};
@@ -19,6 +19,8 @@ pub struct Viewer {
     pub name: String,
     /// Whether the registry's own pages are shown.
     pub is_admin: bool,
+    /// Whether the token of the session has the scope `admin`.
+    pub may_administer: bool,
     /// How many notifications are not read, where there are any.
     pub unread: Option<String>,
 }
@@ -71,7 +73,7 @@ impl Frame {
         }
         let viewer = call.caller.identity().map(|identity| {
             let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
-            Viewer { name, is_admin, unread: None }
+            Viewer { name, is_admin, may_administer: identity.has(Scope::Admin), unread: None }
         });
         let base = call.base().ok();
         Self {
@@ -117,6 +119,11 @@ impl Frame {
     pub fn sign_in(&self) -> String {
         let next: String = url::form_urlencoded::byte_serialize(self.here.as_bytes()).collect();
         format!("/login?next={next}")
+    }
+
+    /// Whether pages are there for the viewer that need the scope `admin`.
+    pub fn may_administer(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.may_administer)
     }
 
     /// Where the style sheet is.

@@ -115,6 +115,16 @@ struct SkillPage {
     recent: Option<String>,
 }
 
+impl SkillPage {
+    /// Whether the address of the proof leads to it: the API knows nobody by the session of a browser, and tells strangers nothing of
+    /// what waits or was rejected.
+    fn has_proof(&self) -> bool {
+        let is_known =
+            !matches!(self.detail.summary.status, VersionStatus::Pending | VersionStatus::Rejected);
+        self.frame.is_public && is_known
+    }
+}
+
 /// A skill by this version, else by its latest one, or where it has none by its newest that the viewer may know of.
 pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Version>) -> Result<Response> {
     let app = &call.app;

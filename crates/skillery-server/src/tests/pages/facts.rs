@@ -182,6 +182,14 @@ async fn what_a_skill_needs_and_what_needs_it_is_shown() {
     publish(&app, "acme/tool", "acme/base ^1.0, acme/secret 1.0.0, acme/nothing ^2").await;
     publish(&app, "acme/upper", "acme/tool ^1.0").await;
     let mut browser = Browser::new(&app);
+    // What changed names all that it needs, and links what has a page for who looks.
+    let links = ["base", "secret", "nothing"].map(|name| format!("<a href=\"/acme/{name}\">acme/{name}</a>"));
+    let diff = "/acme/tool/versions/1.0.0/diff";
+    let page = browser.page(diff).await;
+    assert_eq!(links.each_ref().map(|link| page.contains(link)), [true, false, false], "{page}");
+    assert!(page.contains("acme/secret <ins") && page.contains("acme/nothing <ins"), "{page}");
+    let page = Browser::signed_in(&app, ADMIN).await.page(diff).await;
+    assert_eq!(links.each_ref().map(|link| page.contains(link)), [true, true, false], "{page}");
     let page = browser.page("/acme/tool/dependencies").await;
     for part in [
         "href=\"/acme/base\"",
@@ -277,6 +285,9 @@ async fn the_log_of_a_skill_is_told_in_words() {
     let mut admin = Browser::signed_in(&app, ADMIN).await;
     assert!(admin.page("/acme/tool/log").await.contains("1.2.0</a> was published, and waits for approval"));
     assert!(admin.page("/acme/tool").await.contains("waits for approval"));
+    // The API, which knows no sessions of browsers, has no proof of it for the link.
+    let waits = admin.page("/acme/tool/versions/1.2.0").await;
+    assert!(waits.contains("The proof of it") && !waits.contains("/1.2.0/proof"), "{waits}");
     // So is what is said of it, and all else has words.
     let rows = async |browser: &mut Browser<'_>| browser.page("/acme/tool/log").await.matches("<tr>").count();
     let before = rows(&mut browser).await;

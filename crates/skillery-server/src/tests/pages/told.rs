@@ -143,6 +143,10 @@ async fn how_one_is_told_is_changed() {
     let mut reader = Browser::signed_in(&app, &reader).await;
     let page = reader.page(SETTINGS).await;
     assert!(page.contains("may not see to it") && page.contains(" disabled"), "{page}");
+    // The menu leads to no page that is none of theirs.
+    assert!(browser.page(SETTINGS).await.contains("href=\"/account/webhooks\""));
+    assert!(!page.contains("/account/webhooks"), "{page}");
+    assert_eq!(reader.get("/account/webhooks").await.status, 403);
     assert_eq!(reader.post(SETTINGS, &fields).await.status, 403);
 }
 

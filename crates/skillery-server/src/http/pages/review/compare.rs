@@ -1,5 +1,6 @@
 //! `GET /{id}/versions/{version}/diff`: what changed from one version to another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -21,6 +22,7 @@ use super::may_review;
 use super::talking::Talking;
 use crate::access::Caller;
 use crate::app::App;
+use crate::db::needs;
 use crate::failure::Result;
 use crate::http::api::{diff as diff_api, versions as versions_api};
 use crate::http::call::Call;
@@ -116,6 +118,21 @@ impl Shows {
         ends.compare(app, turn, lay_out).await
     }
 
+    /// Which of the skills that it tells are needed have a page for the caller, as they are written here.
+    pub async fn seen(&self, app: &App, caller: &Caller) -> Result<HashSet<String>> {
+        let told = self.changes.dependencies.shown.iter();
+        let told: Vec<(&str, String)> = told
+            .filter_map(|need| Some((need.id.as_str(), need.id.parse::<SkillId>().ok()?.key())))
+            .collect();
+        let keys: Vec<String> = told.iter().map(|(_, key)| key.clone()).collect();
+        let mut there = needs::skills(&app.db, &keys).await?;
+        there.retain(|skill| {
+            skill.latest.is_some() && caller.sees(skill.visibility, &skill.id.namespace().key())
+        });
+        let there: HashSet<String> = there.iter().map(|skill| skill.id.key()).collect();
+        Ok(told.into_iter().filter(|(_, key)| there.contains(key)).map(|(id, _)| id.to_owned()).collect())
+    }
+
     /// Bytes that it takes in memory, at most nearly.
     fn size(&self) -> usize {
         size_of::<Self>()
@@ -162,6 +179,8 @@ struct DiffPage {
     header: Header,
     version: Version,
     shows: Arc<Shows>,
+    /// Which of the skills that are needed have a page for the viewer.
+    seen: HashSet<String>,
     asked: Asked,
     path: String,
     /// Versions that may be compared.
@@ -175,6 +194,10 @@ struct DiffPage {
 impl DiffPage {
     fn is_from(&self, version: &Version) -> bool {
         self.shows.from.as_ref() == Some(version)
+    }
+
+    fn is_seen(&self, id: &str) -> bool {
+        self.seen.contains(id)
     }
 }
 
@@ -219,6 +242,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         talking: Talking::default(),
         now: app.environment.now(),
         header,
+        seen: shows.seen(app, caller).await?,
         shows,
         asked,
         versions,

@@ -1,5 +1,6 @@
 //! `GET /{id}/versions/{version}/review`: everything that whoever decides about a version needs to see.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -103,6 +104,8 @@ struct ReviewPage {
     history: Vec<Step>,
     may: May,
     shows: Option<Arc<Shows>>,
+    /// Which of the skills that are needed have a page for the viewer.
+    seen: HashSet<String>,
     counts: Option<Counts>,
     /// What its publisher says has changed, and whether that is all of it.
     told: Option<(String, bool)>,
@@ -142,6 +145,10 @@ impl ReviewPage {
             }
             VersionStatus::Published => ("good", format!("{version} is handed out")),
         }
+    }
+
+    fn is_seen(&self, id: &str) -> bool {
+        self.seen.contains(id)
     }
 
     /// What was typed into the form that decides.
@@ -258,6 +265,10 @@ pub async fn render(
         Some(_) => Some(counts(app, caller, &id, version).await?),
         None => None,
     };
+    let seen = match &shows {
+        Some(shows) => shows.seen(app, caller).await?,
+        None => HashSet::new(),
+    };
     let viewer = Viewer::of(caller, &id, &detail.summary.publisher);
     let places = comments::places(app, caller, &id, version).await?;
     // What neither the files nor their colours could give, threads give.
@@ -298,6 +309,7 @@ pub async fn render(
         history,
         may,
         shows,
+        seen,
         counts,
         told,
         talking,
