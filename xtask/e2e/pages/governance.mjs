@@ -306,7 +306,14 @@ async function reporting(page, world, scripts, mark) {
   const reporter = await person(page, world, `reporter-${mark}`);
   const env = { ...process.env, SKILLERY_REGISTRY: world.url, SKILLERY_TOKEN: world.tokens[reporter], SKILLERY_HOME: `${world.folder}/home-${reporter}` };
   const report = (text) => run(world.program, ["reports", "add", id, "--reason", "malicious", "--text", text], { env });
-  await report("It reads <b>keys</b>");
+  await signIn(page, world, reporter, `/${id}`);
+  await page.getByRole("link", { name: "Report this skill" }).click();
+  await page.getByLabel("What is wrong with it").selectOption("malicious");
+  await page.getByLabel("More about it").fill("It reads <b>keys</b>");
+  await page.getByRole("button", { name: "Report", exact: true }).click();
+  await page.getByText("It is reported.").waitFor();
+  must(new URL(page.url()).pathname === `/${id}`, `who has reported it is at ${page.url()}`);
+  await signOut(page);
   const twice = await report("It reads keys still").catch((error) => error);
   must(/this was reported/.test(`${twice.stderr}`), `who reports the same again is told ${twice.stderr}`);
 

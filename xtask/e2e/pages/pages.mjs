@@ -98,6 +98,7 @@ export const PAGES = [
   { name: "ratings-hostile", path: "/acme/hostile/ratings", as: "ada", has: "Change the answer", hostile: true },
   { name: "comments", path: "/acme/tool-00/comments", has: "Sign in" },
   { name: "comments-signed-in", path: "/acme/tool-00/comments", as: "dan", has: "Say something" },
+  { name: "report-skill", path: "/acme/tool-00/comments?form=report-skill", as: "dan", has: "It harms who installs it" },
   { name: "comments-moderator", path: "/acme/tool-00/comments", as: "ada", has: "Hidden or taken back" },
   { name: "comments-hidden", path: "/acme/tool-00/comments?hidden=true", as: "ada", has: "Buy likes" },
   { name: "comments-none", path: "/acme/docs/reports/comments", has: "Nobody has said anything yet" },

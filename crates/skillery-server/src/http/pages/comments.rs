@@ -29,6 +29,8 @@ use crate::skill;
 /// What people say of a skill.
 pub const COMMENTS: &str = "/{id}/comments";
 
+/// What reports the skill itself, and nothing that is said of it. It stands here, as an address of its own would be one of a skill.
+const REPORT_SKILL: &str = "report-skill";
 /// Comments on a page at most, and characters of them.
 const ROWS: usize = 15;
 const CHARACTERS: i64 = 5_000;
@@ -82,6 +84,11 @@ impl CommentsPage {
 
     fn is_open(&self, shown: &Shown, form: &str) -> bool {
         self.open.at == shown.comment.id && self.open.form == form
+    }
+
+    /// Whether the form is open that reports the whole skill.
+    fn is_reporting(&self) -> bool {
+        self.open.form == REPORT_SKILL
     }
 
     /// The address of this page with a form at a comment. An answer that stands beside its comment is shown in its thread.
@@ -407,6 +414,7 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
             let path = match (action.as_str(), at) {
                 // A thread of one's own stands first.
                 ("say" | "delete", _) => format!("/{skill}/comments"),
+                (REPORT_SKILL, _) => format!("/{skill}"),
                 (_, at) => format!("/{skill}/comments?thread={at}"),
             };
             Ok(see_other(&notice::with(&path, code)))
@@ -416,7 +424,7 @@ pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> 
             let shown = Tried::new(&form, failure, field(&action))?;
             let asked = Asked {
                 offset: None,
-                thread: Some(comment.clone()).filter(|_| action != "say"),
+                thread: Some(comment.clone()).filter(|_| action != "say" && action != REPORT_SKILL),
                 is_hidden: false,
                 open: Open { at: comment, form: action },
             };
@@ -455,6 +463,10 @@ async fn act(form: &Form, id: &SkillId, action: &str, comment: &str) -> Result<(
         "report" => {
             let request = ReportRequest { comment: Some(at.clone()), ..report(form, id)? };
             reports::submit(app, caller, request).await?;
+            ("reported", at)
+        }
+        REPORT_SKILL => {
+            reports::submit(app, caller, report(form, id)?).await?;
             ("reported", at)
         }
         _ => return Err(unknown()),

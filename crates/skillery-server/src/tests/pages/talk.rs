@@ -328,6 +328,49 @@ async fn reports_are_resolved_where_they_belong() {
     assert!(admin.page("/admin/reports").await.contains("Resolved before"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_skill_is_reported_beside_what_is_said_of_it() {
+    const FORM: &str = "/acme/tool/comments?form=report-skill";
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, olga) = (app.user("anna", &ALL).await, app.user("olga", &ALL).await);
+    app.member("acme", "olga", "admin").await;
+    let mut stranger = Browser::new(&app);
+    let mut reader = Browser::signed_in(&app, &app.user("rita", &["read"]).await).await;
+    let (mut anna, mut olga) = (Browser::signed_in(&app, &anna).await, Browser::signed_in(&app, &olga).await);
+    let page = stranger.page("/acme/tool").await;
+    assert!(page.contains(&format!("href=\"{FORM}#report-skill\">Report this skill</a>")), "{page}");
+    let is_form = |page: &str| page.contains("value=\"report-skill\"");
+    let page = stranger.page(FORM).await;
+    assert!(page.contains("Sign in</a> to report it") && !is_form(&page), "{page}");
+    let page = reader.page(FORM).await;
+    assert!(page.contains("may not report it") && !is_form(&page), "{page}");
+    let page = anna.page(PAGE).await;
+    assert!(page.contains("Report this skill") && !is_form(&page), "{page}");
+    let page = anna.page(FORM).await;
+    assert!(is_form(&page) && page.contains("It harms who installs it"), "{page}");
+    let report = [("action", "report-skill"), ("reason", "malicious"), ("text", HOSTILE)];
+    assert_eq!(stranger.post_from("same-origin", PAGE, &report).await.status, 401);
+    assert_eq!(reader.post(PAGE, &report).await.status, 403);
+    let wrong = [("action", "report-skill"), ("reason", "malicious"), ("text", "a\u{202e}b")];
+    let refused = anna.post(PAGE, &wrong).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 422);
+    for part in [">\na\u{202e}b</textarea>", "value=\"malicious\" selected", "not allowed"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    goes_to(&anna.post(PAGE, &report).await, "/acme/tool?notice=reported");
+    let again = anna.post(PAGE, &report).await;
+    assert_eq!((again.status.as_u16(), is_form(&text(&again))), (409, true));
+    // Only the registry decides about a skill.
+    let page = Browser::signed_in(&app, ADMIN).await.page("/admin/reports").await;
+    for part in ["The skill", "malicious", "&#60;script&#62;", "anna"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let page = olga.page("/orgs/acme/comments").await;
+    assert!(!page.contains("malicious") && !page.contains("&#60;script&#62;"), "{page}");
+}
+
 /// A thread with so many answers, the last of which bert wrote: the ids of both.
 async fn long_thread(app: &TestApp, anna: &str, bert: &str, answers: usize) -> (String, String) {
     let id = |answer: Value| answer["id"].as_str().unwrap().to_owned();
