@@ -298,6 +298,16 @@ pub struct PendingVersion {
     /// Threads of comments about it that are not resolved.
     #[serde(default)]
     pub unresolved: u64,
+    /// Since when somebody should look at it again; told to reviewers in the list of what is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub due_since: Option<Time>,
+    /// The name of the user who released it without the approvals that it waited for; told as `due_since` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced_by: Option<String>,
+    /// Why it was released so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced_reason: Option<String>,
 }
 
 fn pending() -> VersionStatus {

@@ -37,6 +37,7 @@ pub enum Whose {
 }
 
 const WAITING: &str = "v.created_at, v.skill, v.version";
+const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
 const DECIDED: &str = "FROM decisions d WHERE d.skill = v.skill AND d.version = v.version";
 
 /// From where versions (`v`) of skills (`s`) are read, on which conditions and in which order. The first values are the namespaces that
@@ -50,7 +51,6 @@ struct Selection {
 
 fn selection(wanted: &Wanted<'_>) -> Selection {
     let Wanted { state, whose, within, is_due, .. } = *wanted;
-    const GATE: &str = "FROM gates g WHERE g.skill = v.skill AND g.version = v.version";
     const OWN: &str = "versions v";
     // Each begins with a table or an index that has few rows, and not with all versions.
     let (from, state, order) = match state {
@@ -117,12 +117,20 @@ fn pending_rows(wanted: &Wanted<'_>, selection: &Selection, and: &str, end: &str
     let of =
         |decision: &str| format!("(SELECT CAST(COUNT(*) AS BIGINT) {DECIDED} AND d.decision = '{decision}')");
     let (approved, changes) = (of("approved"), of("changes-requested"));
+    // Why it was released by force is for members, and whoever published it may have left. What is not forced any more keeps its reason.
+    let why = match wanted.is_due && wanted.whose != Whose::Own {
+        true => format!(
+            "(SELECT g.due_at {GATE}), (SELECT f.name FROM users f WHERE f.id = (SELECT g.forced_by {GATE})), \
+             (SELECT g.forced_reason {GATE} AND g.forced_by IS NOT NULL)"
+        ),
+        false => "CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT)".to_owned(),
+    };
     sqlx::query(AssertSqlSafe(format!(
         "SELECT s.id, v.version, u.name, v.description, v.created_at, {approved}, \
          (SELECT d.decision {DECIDED} AND d.user_id = {me}), v.status, (SELECT MAX(d.at) {DECIDED}), {changes}, \
          (SELECT CAST(COUNT(*) AS BIGINT) FROM review_comments c WHERE c.skill = v.skill AND c.version = v.version \
           AND c.thread = c.id AND c.resolved_at IS NULL AND EXISTS (SELECT 1 FROM review_comments r \
-          WHERE r.thread = c.id AND r.hidden_at IS NULL)) \
+          WHERE r.thread = c.id AND r.hidden_at IS NULL)), {why} \
          FROM {from} JOIN users u ON u.id = v.publisher WHERE {conditions}{and} ORDER BY {order} {end}"
     )))
     .bind_all(wanted.within.iter().cloned())
@@ -143,6 +151,9 @@ fn pending_row(row: &AnyRow) -> Result<PendingVersion> {
         decided_at: row.try_get::<Option<i64>, _>(8)?.map(Time::from_micros),
         changes_requested: number(row.try_get(9)?),
         unresolved: u64::try_from(row.try_get::<i64, _>(10)?).unwrap_or(0),
+        due_since: row.try_get::<Option<i64>, _>(11)?.map(Time::from_micros),
+        forced_by: row.try_get(12)?,
+        forced_reason: row.try_get(13)?,
     })
 }
 

@@ -11,6 +11,7 @@ use skillery_core::sign::sshsig::{RELEASE_NAMESPACE, REVIEW_NAMESPACE};
 use skillery_core::{Decision, Digest};
 
 use super::keys::Signer;
+use super::pages::Browser;
 use super::{ADMIN, Answer, SCOPES, TestApp, skill};
 use crate::approvals::review_overdue;
 
@@ -343,6 +344,9 @@ async fn what_nobody_looks_at_again_is_listed_warned_of_or_held() {
             };
             assert_eq!(warning, expected);
             assert_eq!((&due["total"], &due["pending"][0]["status"]), (&json!(1), &json!("published")));
+            assert!(due["pending"][0]["due_since"].is_string() && due["pending"][0]["forced_by"].is_null());
+            let page = Browser::signed_in(&app, &rita).await.page("/account/approvals?show=due").await;
+            assert!(page.contains("somebody should look at it again"), "{page}");
             let asked = app.get_as(&rita, "/api/v1/approvals?due=true&needs_me=true").await.is(200);
             assert_eq!(asked["total"], 1);
             assert_eq!(app.accept(&rita, "1.0.0").await.is(200)["due_since"], Value::Null);
@@ -410,7 +414,13 @@ async fn an_owner_breaks_the_glass_for_everybody_to_see() {
         "acme/tool 1.0.0 was released by an owner, without the approvals that it waited for"
     );
     assert_eq!(app.get(&version_path("1.0.0")).await.is(200)["notice"], "forced");
-    assert_eq!(app.get_as(&rita, "/api/v1/approvals?due=true").await.is(200)["total"], 1);
+    let due = app.get_as(&rita, "/api/v1/approvals?due=true").await.is(200);
+    let told = &due["pending"][0];
+    assert_eq!((&due["total"], told["due_since"].is_null()), (&json!(1), true));
+    assert_eq!((&told["forced_by"], &told["forced_reason"]), (&json!("olga"), &json!("mails are lost")));
+    let page = Browser::signed_in(&app, &rita).await.page("/account/approvals?show=due").await;
+    let words = "olga released it without the approvals that it waited for: mails are lost";
+    assert!(page.contains(words) && !page.contains("somebody should look at it again"), "{page}");
     let reviewed = app.accept(&rita, "1.0.0").await.is(200);
     assert_eq!(reviewed["forced"], Value::Null);
     assert_eq!(app.get("/api/v1/skills/acme/tool/download").await.is(200)["warning"], Value::Null);
