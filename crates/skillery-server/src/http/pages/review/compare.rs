@@ -230,6 +230,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
     let menus: usize = versions.iter().map(|known| 2 * (40 + 2 * known.version.to_string().len())).sum();
     let room = ROOM.without(menus.saturating_sub(MENUS));
     let shows = Shows::of(app, caller, &row.id, version, &asked, room).await?;
+    let seen = shows.seen(app, caller).await?;
     let title = match &shows.from {
         Some(from) => format!("{} from {from} to {version}", row.id),
         None => format!("{} {version}, all of it", row.id),
@@ -242,7 +243,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: &Version) ->
         talking: Talking::default(),
         now: app.environment.now(),
         header,
-        seen: shows.seen(app, caller).await?,
+        seen,
         shows,
         asked,
         versions,
