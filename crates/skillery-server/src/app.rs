@@ -375,6 +375,7 @@ fn forget(
         Event::VisibilityChanged { .. }
             | Event::UserListed { .. }
             | Event::UserDisabled { .. }
+            | Event::VersionQuarantined { .. }
             | Event::InsightSet { .. }
             | Event::Unknown
     ) {

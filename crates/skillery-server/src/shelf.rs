@@ -3,8 +3,9 @@
 //! What an answer is kept by holds all that it depends on of whoever asks, so that nobody gets one of somebody who sees more.
 //! Where an answer takes long to make, nobody waits for a new one while there is one that was good not long ago.
 
+use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
 use quick_cache::{UnitWeighter, Weighter};
@@ -27,12 +28,34 @@ pub struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
     cache: Arc<Cache<Key, Made<Same, Answer>, Weight>>,
     /// Whether an answer is worth keeping.
     is_kept: fn(&Answer) -> bool,
+    /// What is being made beside.
+    beside: Arc<Mutex<HashSet<Key>>>,
+}
+
+/// Something that is being made beside, until this is dropped.
+struct Beside<Key: Eq + Hash> {
+    all: Arc<Mutex<HashSet<Key>>>,
+    key: Key,
+}
+
+impl<Key: Eq + Hash + Clone> Beside<Key> {
+    /// None where it is being made already: a second one would be the same, and take a turn from others.
+    fn begin(all: &Arc<Mutex<HashSet<Key>>>, key: &Key) -> Option<Self> {
+        let is_new = all.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        is_new.then(|| Self { all: Arc::clone(all), key: key.clone() })
+    }
+}
+
+impl<Key: Eq + Hash> Drop for Beside<Key> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
 }
 
 impl<Key: Eq + Hash + Clone, Same: Clone + PartialEq, Answer> Shelf<Key, Same, Answer> {
     /// So many answers, about.
     pub fn new(answers: usize) -> Self {
-        Self { cache: Arc::new(Cache::new(answers)), is_kept: |_| true }
+        Self { cache: Arc::new(Cache::new(answers)), is_kept: |_| true, beside: Arc::default() }
     }
 
     /// The same for answers of which some are made so soon that they need not be kept.
@@ -49,7 +72,8 @@ where
 {
     /// So many answers, about, that take as many bytes together.
     pub fn weighed(answers: usize, bytes: u64, weight: Weight) -> Self {
-        Self { cache: Arc::new(Cache::with_weighter(answers, bytes, weight)), is_kept: |_| true }
+        let cache = Arc::new(Cache::with_weighter(answers, bytes, weight));
+        Self { cache, is_kept: |_| true, beside: Arc::default() }
     }
 
     /// The answer that is kept by this key, or what `make` makes when it is its turn. `same` tells what must be as it was.
@@ -121,8 +145,10 @@ where
         }
         let making = make(Arc::clone(app));
         if let Some(answer) = self.younger(app, &key, &same(), PATIENCE) {
-            if let Some(turn) = turns.try_turn() {
-                self.make_beside(Arc::clone(app), turn, key, same(), making);
+            if let Some(beside) = Beside::begin(&self.beside, &key)
+                && let Some(turn) = turns.try_turn()
+            {
+                self.make_beside(Arc::clone(app), (turn, beside), same(), making);
             }
             return Ok(answer);
         }
@@ -131,13 +157,19 @@ where
     }
 
     /// Makes an answer that nobody waits for. Where that fails, whoever asks next tries again.
-    fn make_beside<Making>(&self, app: Arc<App>, turn: Turn, key: Key, same: Same, making: Making)
-    where
+    fn make_beside<Making>(
+        &self,
+        app: Arc<App>,
+        (turn, beside): (Turn, Beside<Key>),
+        same: Same,
+        making: Making,
+    ) where
         Making: Future<Output = Result<Answer>> + Send + 'static,
     {
-        let shelf = Self { cache: Arc::clone(&self.cache), is_kept: self.is_kept };
+        let shelf =
+            Self { cache: Arc::clone(&self.cache), is_kept: self.is_kept, beside: Arc::clone(&self.beside) };
         tokio::spawn(async move {
-            let _turn = turn;
+            let (_turn, key) = (turn, beside.key.clone());
             tokio::select! {
                 () = app.stopping() => {}
                 made = shelf.made(&app, key, same, making) => {

@@ -20,7 +20,7 @@ pub type Reports = Shelf<Key, (), AuditReport>;
 pub type Key = (Option<Vec<String>>, bool, Option<String>, u32);
 
 /// Reports that are kept at most, about.
-const REPORTS: usize = 32;
+const REPORTS: usize = 8;
 /// So much happened that a report about it takes a while to make.
 const MUCH: i64 = 1_000;
 /// Rows of each list.
@@ -35,8 +35,8 @@ pub fn reports() -> Reports {
     Shelf::new(REPORTS).of_those(|report: &AuditReport| report.allowed.saturating_add(report.denied) >= MUCH)
 }
 
-/// What happened in these days. Where that is much it may be a minute old, and older for whoever is first to ask after a while;
-/// `to` says of when it is.
+/// What happened in these days. Where that is much it may be a minute old, and up to ten while a new one is made; `to` says of
+/// when it is.
 pub async fn report(
     app: &Arc<App>,
     asked: Asked,

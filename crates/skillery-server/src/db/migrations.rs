@@ -42,7 +42,7 @@ const REPORTS: &str = include_str!("migrations/0030_reports.sql");
 const TRIES: &str = include_str!("migrations/0031_tries.sql");
 const ONLY_FORCED: &str = include_str!("migrations/0032_only_forced.sql");
 const YANKS: &str = include_str!("migrations/0033_yanks.sql");
-const UNDELIVERED: &str = include_str!("migrations/0035_undelivered.sql");
+const UNDELIVERED: &str = include_str!("migrations/0034_undelivered.sql");
 
 /// Brings the tables to the newest form. A database that a newer program has written is refused.
 pub async fn run(pool: &AnyPool, backend: Backend) -> Result<(), MigrateError> {
@@ -89,7 +89,7 @@ fn all(backend: Backend) -> Vec<Migration> {
         (31, "tries", TRIES),
         (32, "only_forced", ONLY_FORCED),
         (33, "yanks", YANKS),
-        (35, "undelivered", UNDELIVERED),
+        (34, "undelivered", UNDELIVERED),
     ]
     .into_iter()
     .map(|(number, name, text)| {

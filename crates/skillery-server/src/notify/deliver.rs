@@ -206,7 +206,7 @@ async fn to_mailbox(app: &App, owner: &str, taken: Taken) -> Result<()> {
         tracing::warn!(delivery = taken.id, reason, is_final, "a mail was not sent");
     }
     let (outcome, owner) = (outcome(app, taken.attempts, &ended), owner.to_owned());
-    // What the mail server has against the registry is for the operator alone to read.
+    // What is wrong between the mail server and the registry, and may pass, is for the operator alone to read.
     let why = match ended {
         Ended::Badly { is_final: true, reason, .. } => Some(reason),
         Ended::Badly { .. } | Ended::Well(_) => None,

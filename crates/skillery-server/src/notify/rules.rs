@@ -84,7 +84,8 @@ impl Rule {
 /// The numbers of those of these entries that concern nobody: versions of skills that nobody follows, which most are. Found out
 /// for all entries at once, as one that is looked at alone takes a handful of questions to the database.
 ///
-/// Who follows a skill, or adds a webhook, after this look did so after the version was published.
+/// Who follows a skill, or adds a webhook, after this look did so after the version was published; but for a download in the moment
+/// before, which is counted a little later.
 pub async fn without_concern(db: &Db, entries: &[LogEntry]) -> Result<HashSet<i64>> {
     let mut asked = Vec::new();
     for entry in entries {

@@ -132,7 +132,10 @@ impl Kept {
             return Arc::clone(known);
         }
         let new = Arc::new(State::new(generation));
-        *state = Some(Arc::clone(&new));
+        // Who began before the last change keeps nothing, and takes nothing from those who came after it.
+        if state.as_ref().is_none_or(|known| known.generation < generation) {
+            *state = Some(Arc::clone(&new));
+        }
         new
     }
 }

@@ -85,7 +85,7 @@ fn format(call: &Call) -> Result<Option<Format>> {
 }
 
 /// What happened in the last days, counted, with what an auditor asks for first. A report about 1,000 events or more may be a minute
-/// old, and for whoever is first to ask after a while ten minutes; `to` says of when it is.
+/// old, and up to ten while a new one is made; `to` says of when it is.
 #[utoipa::path(
     get, path = "/api/v1/audit/report", tag = "audit", security(("token" = ["admin"])),
     params(
