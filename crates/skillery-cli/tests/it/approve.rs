@@ -237,7 +237,7 @@ fn a_team_has_stages_groups_signed_reviews_and_a_way_around_them() {
     let force = ["approve", "break-glass", ID, "1.1.0", "--reason", "incident 4711"];
     rita.run(force).fails(3);
     says(&admin.run(force).ok().stdout, &["released by force"]);
-    says(&rita.run(["approve", "list", "--due"]).ok().stdout, &["1.1.0"]);
+    says(&rita.run(["approve", "list", "--due"]).ok().stdout, &["1.1.0", "incident 4711"]);
     says(
         &rita.run(["approve", "list", "--due", "--mine"]).ok().stdout,
         &["nothing that you published is due"],

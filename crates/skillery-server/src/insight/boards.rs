@@ -38,7 +38,7 @@ impl Default for Boards {
 }
 
 impl Boards {
-    /// Forgets them: who sees what has changed.
+    /// Forgets them: who sees what has changed, or what counts.
     pub fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use skillery_client::{ApprovalFilter, Signer, Verdict};
-use skillery_core::api::{ApprovalState, ApprovalsResponse};
+use skillery_core::api::{ApprovalState, ApprovalsResponse, PendingVersion};
 use skillery_core::{Decision, Digest, Namespace, SkillId, Version, VersionStatus};
 
 use crate::commands::publish::needed_signer;
@@ -291,6 +291,15 @@ async fn show(session: &Session, which: &Which) -> CommandResult {
     Ok(Exit::Done)
 }
 
+/// Why it is among what is due, as far as that is told.
+fn why(version: &PendingVersion) -> Option<String> {
+    let forced = version.forced_by.as_ref().map(|by| {
+        let reason = version.forced_reason.as_deref().unwrap_or("no reason is told");
+        format!("released by {by} without the approvals: {reason}")
+    });
+    forced.or_else(|| version.due_since.map(|since| format!("due since {}", moment(since))))
+}
+
 async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> CommandResult {
     let listed = session.client()?.pending(filter, page.page()).await?;
     let is_decided = filter.state == Some(ApprovalState::Decided);
@@ -318,7 +327,7 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
             right("APPROVED"),
             right("OPEN"),
             left("YOU"),
-            left("FOR"),
+            left(if filter.due { "WHY" } else { "FOR" }),
         ]);
         for version in &listed.pending {
             let since = version.decided_at.filter(|_| is_decided).unwrap_or(version.published_at);
@@ -335,7 +344,7 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
                 &version.given.to_string(),
                 &version.unresolved.to_string(),
                 version.mine.map_or("-", |decision| decision.as_str()),
-                &version.description,
+                &why(version).unwrap_or_else(|| version.description.clone()),
             ]);
         }
         out.grid(grid);

@@ -224,7 +224,8 @@ def get_pending_approvals(
 
     Returns:
         Dicts with ``id``, ``version``, ``status``, ``publisher``, ``description``, ``published_at``, ``given``, ``mine``
-        (what you have decided, or ``None``), ``changes_requested`` and ``unresolved``.
+        (what you have decided, or ``None``), ``changes_requested`` and ``unresolved``; with ``due`` also ``due_since``, or
+        ``forced_by`` and ``forced_reason``.
 
     Raises:
         ValueError: If no token is configured, or you are no reviewer of the namespace.

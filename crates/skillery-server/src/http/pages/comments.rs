@@ -467,7 +467,7 @@ async fn act(form: &Form, id: &SkillId, action: &str, comment: &str) -> Result<(
         }
         REPORT_SKILL => {
             reports::submit(app, caller, report(form, id)?).await?;
-            ("reported", at)
+            ("skill-reported", at)
         }
         _ => return Err(unknown()),
     })

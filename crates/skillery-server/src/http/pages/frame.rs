@@ -19,7 +19,7 @@ pub struct Viewer {
     pub name: String,
     /// Whether the registry's own pages are shown.
     pub is_admin: bool,
-    /// Whether the token of the session has the scope `admin`.
+    /// Whether the token of the session has the scope `admin`, and is bound to no namespace.
     pub may_administer: bool,
     /// How many notifications are not read, where there are any.
     pub unread: Option<String>,
@@ -73,7 +73,12 @@ impl Frame {
         }
         let viewer = call.caller.identity().map(|identity| {
             let (name, is_admin) = (identity.user.name.clone(), identity.is_site_admin());
-            Viewer { name, is_admin, may_administer: identity.has(Scope::Admin), unread: None }
+            Viewer {
+                name,
+                is_admin,
+                may_administer: call.caller.require_unbound(Scope::Admin).is_ok(),
+                unread: None,
+            }
         });
         let base = call.base().ok();
         Self {

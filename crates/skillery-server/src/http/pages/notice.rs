@@ -25,6 +25,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("hidden", "It is hidden. Moderators and its author go on seeing it."),
     ("unhidden", "It is shown again."),
     ("reported", "It is reported. Moderators look at it."),
+    ("skill-reported", "The skill is reported. Admins of the registry look at it."),
     ("answered", "The review is answered."),
     ("answer-removed", "The answer is taken back."),
     ("resolved", "The report is resolved."),

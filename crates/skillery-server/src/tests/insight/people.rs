@@ -197,6 +197,10 @@ async fn nobody_waits_for_a_board_while_there_is_one_of_before() {
     let off = Some(json!({ "disabled": true }));
     app.call(axum::http::Method::PATCH, "/api/v1/users/ben", ADMIN, off).await.is(200);
     assert_eq!(consumers().await, json!(2));
+    // And so is what is in quarantine.
+    let quarantine = "/api/v1/skills/acme/tool/versions/1.0.0/quarantine";
+    app.put(quarantine, ADMIN, json!({ "reason": "It sends keys elsewhere." })).await.is(200);
+    assert_eq!(consumers().await, Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -359,7 +359,7 @@ async fn a_whole_skill_is_reported_beside_what_is_said_of_it() {
     for part in [">\na\u{202e}b</textarea>", "value=\"malicious\" selected", "not allowed"] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    goes_to(&anna.post(PAGE, &report).await, "/acme/tool?notice=reported");
+    goes_to(&anna.post(PAGE, &report).await, "/acme/tool?notice=skill-reported");
     let again = anna.post(PAGE, &report).await;
     assert_eq!((again.status.as_u16(), is_form(&text(&again))), (409, true));
     // Only the registry decides about a skill.

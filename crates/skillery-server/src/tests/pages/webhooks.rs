@@ -77,7 +77,7 @@ async fn a_webhook_is_added_tried_changed_switched_and_removed() {
         "{page}"
     );
     assert!(!page.contains("Send all dead again"), "{page}");
-    let to_do = "1 delivery is dead. Switch the webhook on to send again what is dead.";
+    let to_do = "1 delivery is dead. Switch it on, then send again what is dead.";
     assert!(browser.page(&own).await.contains(to_do));
     assert_eq!(browser.post(&own, &[("action", "on")]).await.status, 303);
     let page = browser.page(&format!("{own}?state=dead")).await;

@@ -77,15 +77,18 @@ impl ApprovalsPage {
 
 /// Rows of a page: what a version is said to do may be long.
 const ROWS: usize = 25;
+/// Rows of what is due, which have why besides.
+const DUE_ROWS: usize = 18;
 
 /// One of the lists.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let (app, caller) = (&call.app, &call.caller);
     let mut rows = call.page()?;
-    rows.limit = rows.limit.clamp(1, ROWS);
     let wanted = call.parameter("show").unwrap_or_else(|| "needs-me".to_owned());
     let shown = LISTS.iter().find(|(list, _)| *list == wanted).map(|(list, _)| *list);
     let shown = shown.ok_or_else(|| invalid_parameter("show", "there is no such list"))?;
+    let most = if shown == "due" { DUE_ROWS } else { ROWS };
+    rows.limit = rows.limit.clamp(1, most);
     let namespace = call.parsed::<Namespace>("namespace")?;
     let filter = Filter {
         namespace: namespace.clone(),
@@ -103,7 +106,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     page(&ApprovalsPage {
         frame: frame.titled("Approvals").part("account"),
         tab: "approvals",
-        pager: Pages::of(app, "/account/approvals", &query).at_most(ROWS).by_offset(rows, list.total),
+        pager: Pages::of(app, "/account/approvals", &query).at_most(most).by_offset(rows, list.total),
         total: list.total,
         pending: list.pending,
         truncated: list.truncated,

@@ -2,15 +2,16 @@
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::NotificationKind;
 use skillery_core::api::{Notification, NotificationsResponse, ReadRequest};
 use skillery_core::notification::NotificationDetail;
 use skillery_core::time::Time;
+use skillery_core::{NotificationKind, Scope};
 
 use super::super::form::Form;
 use super::super::frame::{Frame, page, see_other};
 use super::super::{notice, show};
 use super::namespace::overview;
+use crate::access::Caller;
 use crate::failure::Result;
 use crate::http::api::notifications as api;
 use crate::http::call::Call;
@@ -108,7 +109,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         format!("{PATH}?{}", query.append_pair("before", &next.to_string()).finish())
     });
     let newest = notifications.first().map(|newest| newest.id);
-    let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one), one };
+    let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one, &call.caller), one };
     page(&NotificationsPage {
         frame: frame.titled("Notifications").part("account"),
         tab: "notifications",
@@ -124,8 +125,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     })
 }
 
-/// Where to see more of it.
-fn link(one: &Notification) -> Option<String> {
+/// Where to see more of it, if the caller gets in there.
+fn link(one: &Notification, caller: &Caller) -> Option<String> {
     if let Some(skill) = &one.skill {
         return Some(match &one.version {
             // What is found stands behind the page of the version, which its publisher has when nobody gets its files any more, too.
@@ -141,6 +142,7 @@ fn link(one: &Notification) -> Option<String> {
         | NotificationDetail::WebhookChanged
         | NotificationDetail::WebhookRemoved => match &one.namespace {
             Some(namespace) => return Some(format!("/orgs/{namespace}/webhooks")),
+            None if caller.require_unbound(Scope::Admin).is_err() => return None,
             None => "/account/webhooks",
         },
         NotificationDetail::AddressChanged | NotificationDetail::ToldLess => {
