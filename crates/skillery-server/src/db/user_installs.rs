@@ -117,14 +117,14 @@ pub async fn of_version(
     Ok((u64::try_from(total).unwrap_or(0), rows.iter().map(install).collect::<Result<_>>()?))
 }
 
-/// The last of the next `limit` rows behind this one, and whether the last download of any of them was before then; none where there
-/// are no more rows.
+/// The last of the next `limit` rows behind this one, and those of them whose last download was before then; none where there are no more
+/// rows.
 pub async fn next(
     db: &Db,
     after: &UserInstallKey,
     before: Time,
     limit: i64,
-) -> Result<Option<(UserInstallKey, bool)>> {
+) -> Result<Option<(UserInstallKey, Vec<UserInstallKey>)>> {
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(NEXT)
         .bind(after.skill.clone())
         .bind(after.version.clone())
@@ -132,34 +132,40 @@ pub async fn next(
         .bind(limit)
         .fetch_all(db.reader())
         .await?;
-    let has_old = rows.iter().any(|(.., last)| *last < before.micros());
-    let last = rows.into_iter().next_back();
-    Ok(last.map(|(skill, version, user, _)| (UserInstallKey { skill, version, user }, has_old)))
+    let mut last = None;
+    let mut old = Vec::new();
+    for (skill, version, user, at) in rows {
+        let key = UserInstallKey { skill, version, user };
+        if at < before.micros() {
+            old.push(key.clone());
+        }
+        last = Some(key);
+    }
+    Ok(last.map(|last| (last, old)))
 }
 
 const NEXT: &str = "SELECT skill, version, user_id, last_at FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) \
     ORDER BY skill, version, user_id LIMIT $4";
 
-/// Forgets those behind `after`, as far as `until`, at most `limit`, whose last download was before then.
-pub async fn forget(
-    tx: &mut Tx,
-    after: &UserInstallKey,
-    until: &UserInstallKey,
-    before: Time,
-    limit: i64,
-) -> Result<()> {
-    let mut query = sqlx::query(FORGET);
-    for key in [after, until] {
-        query = query.bind(key.skill.clone()).bind(key.version.clone()).bind(key.user.clone());
+/// Forgets these, as far as their last download was before then still.
+pub async fn forget(tx: &mut Tx, keys: &[UserInstallKey], before: Time) -> Result<()> {
+    for piece in pieces(keys) {
+        let mut query = sqlx::query(AssertSqlSafe(forget_text(piece.len())));
+        for key in piece {
+            query = query.bind(key.skill.clone()).bind(key.version.clone()).bind(key.user.clone());
+        }
+        query.bind(before.micros()).execute(tx.connection()).await?;
     }
-    query.bind(before.micros()).bind(limit).execute(tx.connection()).await?;
     Ok(())
 }
 
-/// The order of the key keeps the database from an index of skills, by which it would look at all rows of a skill for some of them.
-const FORGET: &str = "DELETE FROM user_installs WHERE (skill, version, user_id) IN (SELECT skill, version, user_id \
-    FROM user_installs WHERE (skill, version, user_id) > ($1, $2, $3) AND (skill, version, user_id) <= ($4, $5, $6) \
-    AND last_at < $7 ORDER BY skill, version, user_id LIMIT $8)";
+fn forget_text(keys: usize) -> String {
+    format!(
+        "DELETE FROM user_installs WHERE (skill, version, user_id) IN (VALUES {}) AND last_at < ${}",
+        tuples(1, keys, 3, ""),
+        keys * 3 + 1
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -169,13 +175,16 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_old_is_looked_for_by_the_key() {
         let app = TestApp::new().await;
-        for text in [NEXT.replace("$4", "9"), FORGET.replace("$7", "9").replace("$8", "9")] {
-            let text = (1..=6).fold(text, |text, place| text.replace(&format!("${place}"), "'a'"));
-            let plan = app.plan_in_order(&text, &[], &[]).await;
-            assert!(
-                plan.contains("autoindex_user_installs") || plan.contains("user_installs_pkey"),
-                "{plan}"
-            );
-        }
+        let with = |text: &str, places: usize| {
+            // From the last on, as `$1` begins `$10`.
+            (1..=places).rev().fold(text.to_owned(), |text, place| text.replace(&format!("${place}"), "'a'"))
+        };
+        let plan = app.plan_in_order(&with(&NEXT.replace("$4", "9"), 3), &[], &[]).await;
+        assert!(plan.contains("autoindex_user_installs") || plan.contains("user_installs_pkey"), "{plan}");
+        let plan = app.plan(&with(&forget_text(2).replace("$7", "9"), 6), &[], &[]).await;
+        assert!(
+            !plan.contains("SCAN user_installs") && !plan.contains("Seq Scan on user_installs"),
+            "{plan}"
+        );
     }
 }

@@ -67,18 +67,17 @@ async fn forget_users(app: &App, today: i64) -> Result<()> {
     let before = Time::from_micros((today - days) * DAY_MICROS);
     let mut after = UserInstallKey::default();
     while !app.is_stopping() {
-        let Some((last, has_old)) = user_installs::next(&app.db, &after, before, ROWS).await? else {
+        let Some((last, old)) = user_installs::next(&app.db, &after, before, ROWS).await? else {
             let day = today.to_string();
             let set = app.db.write(move |tx| {
                 Box::pin(async move { registry::set(tx, registry::USERS_FORGOTTEN, &day).await })
             });
             return set.await;
         };
-        if has_old {
-            let (from, until) = (after, last.clone());
-            let forget = app.db.write(move |tx| {
-                Box::pin(async move { user_installs::forget(tx, &from, &until, before, ROWS).await })
-            });
+        if !old.is_empty() {
+            let forget = app
+                .db
+                .write(move |tx| Box::pin(async move { user_installs::forget(tx, &old, before).await }));
             forget.await?;
         }
         after = last;
