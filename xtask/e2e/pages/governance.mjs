@@ -311,7 +311,7 @@ async function reporting(page, world, scripts, mark) {
   await page.getByLabel("What is wrong with it").selectOption("malicious");
   await page.getByLabel("More about it").fill("It reads <b>keys</b>");
   await page.getByRole("button", { name: "Report", exact: true }).click();
-  await page.getByText("It is reported.").waitFor();
+  await page.getByText("The skill is reported.").waitFor();
   must(new URL(page.url()).pathname === `/${id}`, `who has reported it is at ${page.url()}`);
   await signOut(page);
   const twice = await report("It reads keys still").catch((error) => error);
