@@ -15,7 +15,7 @@ use super::npm::Npm;
 use super::registry::Registry;
 use super::stock::Stock;
 use crate::guard::{Folder, free_port};
-use crate::shell::{Say, is_there, program, target_folder};
+use crate::shell::{Say, install_packages, is_there, program, target_folder};
 
 const FROM: &str = "xtask/e2e/pages";
 /// Webhooks and mail reach what listens on this machine, and there are issuers whose builds can be trusted.
@@ -95,14 +95,20 @@ pub(crate) fn run(args: &PagesArgs) -> Result<()> {
     done
 }
 
+/// The browser that is asked for, or one that is there, or Debian's.
 fn browser() -> Result<PathBuf> {
-    let asked = std::env::var_os("SKILLERY_E2E_BROWSER").map(PathBuf::from);
-    let mut there = BROWSERS.iter().filter(|name| is_there(name, "--version"));
-    asked
-        .or_else(|| {
-            let name = there.next()?;
-            let path = std::env::var_os("PATH")?;
-            std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
-        })
-        .context("there is no browser; run `sudo apt-get install chromium`, or set `SKILLERY_E2E_BROWSER`")
+    if let Some(asked) = std::env::var_os("SKILLERY_E2E_BROWSER") {
+        return Ok(asked.into());
+    }
+    if let Some(found) = installed_browser() {
+        return Ok(found);
+    }
+    install_packages(&["chromium"])?;
+    installed_browser().context("there is no browser; `SKILLERY_E2E_BROWSER` says where one is")
+}
+
+fn installed_browser() -> Option<PathBuf> {
+    let name = BROWSERS.iter().find(|name| is_there(name, "--version"))?;
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
