@@ -80,6 +80,7 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
     await page.waitForLoadState(scripts ? "networkidle" : "load");
     must(watch.status === watch.expected, `it is answered with ${watch.status}`);
     must((await page.content()).includes(row.has), `it does not say “${row.has}”`);
+    if (!row.hostile && !row.at) await note(page, row);
     must(watch.bytes > 0 && watch.bytes < LIMIT, `it weighs ${watch.bytes} bytes`);
     await page.screenshot({ path: `${world.screens}/${row.name}-${scripts ? colorScheme : "plain"}-${viewport.width}.png`, fullPage: true });
     const bytes = watch.bytes;
@@ -92,6 +93,32 @@ async function look(browser, row, states, colorScheme, viewport, scripts = true)
     return `${(bytes / 1024).toFixed(1)} KB`;
   } finally {
     await watch.context.close();
+  }
+}
+
+/// Where pages lead, by who looks at them: each address with the name of a page that has it. What authors write leads wherever they want.
+const led = new Map();
+
+async function note(page, row) {
+  const links = page.locator("main a[href^='/']:not(.prose a):not(.said .text a)");
+  const found = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href").split("#")[0]));
+  const known = led.get(row.as) ?? led.set(row.as, new Map()).get(row.as);
+  for (const address of found) known.set(address, known.get(address) ?? row.name);
+}
+
+/// No page leads to what is not there, or may not be seen by who is led there.
+async function leading(browser, states, who) {
+  const context = await browser.newContext({ storageState: states[who] });
+  try {
+    const dead = [];
+    for (const [address, name] of led.get(who)) {
+      const answer = await context.request.get(world.url + address);
+      if (!answer.ok()) dead.push(`${address} of ${name}: ${answer.status()}`);
+    }
+    must(dead.length === 0, dead.join("; "));
+    return `${led.get(who).size} addresses`;
+  } finally {
+    await context.close();
   }
 }
 
@@ -114,6 +141,8 @@ try {
     }
     if (!row.scripts) await tell(`page ${row.name}, without scripts`, () => look(browser, row, states, "light", SIZES[0], false));
   }
+  // Before anything is done that takes away what was seen.
+  for (const who of led.keys()) await tell(`pages lead to pages, for ${who ?? "nobody"}`, () => leading(browser, states, who));
   await flows(browser, world, tell);
   await injections(browser, world, tell);
   await forgeries(browser, world, tell);
