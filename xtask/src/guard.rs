@@ -1,7 +1,8 @@
 //! A program that runs beside a task and never outlives it, however the task ends.
 //!
 //! A shell stands between: it ignores Ctrl-C, waits for the end of its input, which the kernel brings about even when the
-//! task is killed, and then stops the program and removes its folder.
+//! task is killed, and then stops the program and removes its folder. A program that was told before it could hear is killed after
+//! a minute. What `procps` has is not asked for: small systems do without it.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -23,7 +24,13 @@ exec 3>&- 4>&-
 echo "$program"
 while read -r _; do :; done
 kill -s "$signal" "$program" 2>/dev/null
+last=
+if [ "$signal" != KILL ]; then
+    { sleep 60; kill -s KILL "$program"; } >/dev/null 2>&1 &
+    last=$!
+fi
 { wait "$program"; } 2>/dev/null
+[ -z "$last" ] || kill -s KILL "$last" 2>/dev/null
 rm -rf -- "$folder"
 "#;
 
@@ -81,8 +88,9 @@ impl Guarded {
 
     /// Sends the program a signal; false when it is gone.
     pub(crate) fn signal(&self, name: &str) -> bool {
-        let mut kill = Command::new("kill");
-        kill.args(["-s", name, &self.program]).stderr(Stdio::null());
+        // That of the shell, which is always there.
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -s \"$0\" \"$1\"", name, &self.program]).stderr(Stdio::null());
         kill.status().is_ok_and(|status| status.success())
     }
 
@@ -93,8 +101,9 @@ impl Guarded {
 
     /// Whether the program has not ended yet.
     pub(crate) fn is_running(&self) -> bool {
-        let state = Command::new("ps").args(["-o", "stat=", "-p", &self.program]).output();
-        state.is_ok_and(|state| !state.stdout.trim_ascii().is_empty() && !state.stdout.starts_with(b"Z"))
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.program)).unwrap_or_default();
+        // Behind its name, which may have anything in it. The shell has not waited for one that ended, so that its number is no other's.
+        status.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
     }
 }
 

@@ -128,7 +128,9 @@ fn spawn_server_at(data: &Path, listen: &str, arguments: &[&str]) -> (Child, Val
 
 /// Sends a signal to a process that this test started.
 pub(crate) fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap().success());
+    // That of the shell, which is there where `procps` is not.
+    let kill = format!("kill -{name} {process}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 /// Every file below a folder, with its bytes and whether it may be executed.
