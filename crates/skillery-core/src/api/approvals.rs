@@ -298,7 +298,7 @@ pub struct PendingVersion {
     /// Threads of comments about it that are not resolved.
     #[serde(default)]
     pub unresolved: u64,
-    /// Since when somebody should look at it again; told to reviewers in the list of what is due, but for what they published.
+    /// Since when somebody should look at it again; told to reviewers in the list of what is due, and not with `mine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub due_since: Option<Time>,

@@ -56,7 +56,7 @@ pub struct NamespacesResponse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NamespaceSummary {
-    /// The whole of it, from its org on.
+    /// The whole of it, from its org on, as its key: in lower case, with `-` for `_` and `.`. It stands for the namespace wherever one is asked for.
     pub namespace: String,
     /// Skills in it and below it that the caller may see.
     pub skills: i64,

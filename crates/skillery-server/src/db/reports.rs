@@ -11,10 +11,12 @@ use sqlx::{AssertSqlSafe, Row};
 use super::{BindAll, Db, Tx, any_of, is_within, parsed, pieces, placeholders};
 use crate::failure::Result;
 
-/// What is reported as it says now; none where it is not there any more. Of a skill it is the newest version.
+/// What is reported as it says now; none where it is not there any more. Of a skill it is the newest version,
+/// and nothing where it has none.
 const NOW: &str = "CASE a.kind WHEN 'comment' THEN (SELECT text FROM comments WHERE id = a.target AND deleted_at IS NULL) \
     WHEN 'review' THEN (SELECT review FROM ratings WHERE skill = a.skill AND user_id = a.target) \
-    WHEN 'answer' THEN (SELECT text FROM review_answers WHERE skill = a.skill AND user_id = a.target) ELSE s.latest END";
+    WHEN 'answer' THEN (SELECT text FROM review_answers WHERE skill = a.skill AND user_id = a.target) \
+    ELSE COALESCE(s.latest, '') END";
 
 /// What is reported.
 #[derive(Debug, Clone)]

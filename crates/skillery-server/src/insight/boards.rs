@@ -46,7 +46,7 @@ impl Boards {
 
 /// A page of a leaderboard, as the caller may see it: of public skills, and of internal ones where the caller sees those
 /// everywhere. Private skills count for nobody, so that no place tells of them. It is up to a minute old, and
-/// older while a new one is made, but never than ten minutes nor than a wish not to be on it.
+/// older while a new one is made, but never than ten minutes, nor than a change of who sees what, a quarantine, or a wish not to be on it.
 pub async fn leaderboard(
     app: &Arc<App>,
     caller: &Caller,

@@ -323,7 +323,12 @@ pub async fn update(
                 if row == before && request.enabled != Some(true) {
                     return Ok(row.summary());
                 }
-                tell_once_more(tx, &actor, &row).await?;
+                // One that leaks can be switched off however often it was changed.
+                let is_switched_off = row.disabled_at.is_some()
+                    && row == WebhookRow { disabled_at: row.disabled_at, ..before.clone() };
+                if !is_switched_off {
+                    tell_once_more(tx, &actor, &row).await?;
+                }
                 row.changed_at = tx.now;
                 table::update(tx, &row).await?;
                 audit::insert_private(tx, Some(&actor), CHANGED, about(&row)).await?;

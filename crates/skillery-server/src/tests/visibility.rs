@@ -192,6 +192,30 @@ async fn namespaces_below_are_listed_as_far_as_one_knows_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
+    let (app, member, stranger) = registry().await;
+    app.policy("acme", 1).await;
+    app.post("/api/v1/skills", ADMIN, skill("acme/plans/tool", "1.0.0")).await.is(202);
+    app.member("acme/plans", "mia", "reviewer").await;
+    let plans = json!({ "namespace": "acme/plans", "skills": 0 });
+    for (token, is_told) in [("", false), (stranger.as_str(), false), (member.as_str(), true), (ADMIN, true)] {
+        let listed = app.get_as(token, "/api/v1/orgs/acme/namespaces").await.is(200);
+        assert_eq!(listed["namespaces"].as_array().unwrap().contains(&plans), is_told, "{listed}");
+        let below = app.get_as(token, "/api/v1/orgs/acme/plans/namespaces").await;
+        assert_eq!(below.status, if is_told { 200 } else { 404 });
+    }
+    app.settle().await;
+    let page = app.get("/acme").await;
+    assert!(page.status == 200 && !String::from_utf8_lossy(&page.body).contains("acme/plans"));
+    assert_eq!(app.get("/acme/plans").await.status, 404);
+    let path = "/api/v1/skills/acme/plans/tool/versions/1.0.0/approvals";
+    app.post(path, &member, json!({ "decision": "approved" })).await.is(200);
+    let listed = app.get("/api/v1/orgs/acme/namespaces").await.is(200);
+    assert_eq!(listed["namespaces"], json!([{ "namespace": "acme/plans", "skills": 1 }]));
+    assert_eq!(app.get("/acme/plans").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn anonymous_reads_can_be_switched_off() {
     let app = TestApp::with(|settings| settings.anonymous_reads = false).await;
     app.publish("acme/tool", "1.0.0").await;

@@ -297,12 +297,16 @@ fn why(version: &PendingVersion) -> Option<String> {
         let reason = version.forced_reason.as_deref().unwrap_or("no reason is told");
         format!("released by {by} without the approvals: {reason}")
     });
-    forced.or_else(|| version.due_since.map(|since| format!("due since {}", moment(since))))
+    let due = version.due_since.map(|since| format!("due since {}", moment(since)));
+    let both: Vec<String> = forced.into_iter().chain(due).collect();
+    (!both.is_empty()).then(|| both.join("; "))
 }
 
 async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> CommandResult {
     let listed = session.client()?.pending(filter, page.page()).await?;
     let is_decided = filter.state == Some(ApprovalState::Decided);
+    // Of what one published oneself, reviewers alone are told why.
+    let is_told = filter.due && !filter.mine;
     session.output.show(&listed, |out| {
         if listed.pending.is_empty() {
             let nothing = match (is_decided, filter.mine, filter.needs_me) {
@@ -327,7 +331,7 @@ async fn list(session: &Session, filter: &ApprovalFilter, page: PageArgs) -> Com
             right("APPROVED"),
             right("OPEN"),
             left("YOU"),
-            left(if filter.due { "WHY" } else { "FOR" }),
+            left(if is_told { "WHY" } else { "FOR" }),
         ]);
         for version in &listed.pending {
             let since = version.decided_at.filter(|_| is_decided).unwrap_or(version.published_at);

@@ -151,7 +151,7 @@ pub(crate) async fn known_below(
         return Ok(None);
     }
     // Each look reads all skills of the org, so that one has to do for both.
-    let seen = seen(app, caller, namespace).await?;
+    let seen = told(app, caller, namespace).await?;
     if seen.is_empty() && !caller.is_member_around(&namespace.key()) {
         return Ok(None);
     }
@@ -160,8 +160,16 @@ pub(crate) async fn known_below(
 
 /// The namespaces below one that the caller knows of, by name, however far below.
 pub async fn below(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<NamespaceSummary>> {
-    let seen = seen(app, caller, namespace).await?;
+    let seen = told(app, caller, namespace).await?;
     with_members(app, caller, namespace, &seen).await
+}
+
+/// As [`seen`], but where nothing is handed out for those alone who have a role around it: what waits for approval shows no
+/// namespace to others, as it shows no org.
+async fn told(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(String, i64)>> {
+    let mut seen = seen(app, caller, namespace).await?;
+    seen.retain(|(place, count)| *count > 0 || caller.is_member_around(place));
+    Ok(seen)
 }
 
 /// Where the caller sees skills in the namespace and below, and how many of them have a version that is handed out.

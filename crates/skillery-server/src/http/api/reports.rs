@@ -102,7 +102,9 @@ pub async fn submit(app: &App, caller: &Caller, request: ReportRequest) -> Resul
                     }
                     ReportKind::Skill => {
                         let found = skills::find(tx.connection(), &key).await?;
-                        new.said = found.and_then(|found| found.latest).map(|version| version.to_string());
+                        let latest = found.and_then(|found| found.latest).map(|version| version.to_string());
+                        // Nothing is what a skill says that has no such version; unknown it is of old reports alone.
+                        new.said = Some(latest.unwrap_or_default());
                     }
                 }
                 if let Some(accused) = &new.accused {

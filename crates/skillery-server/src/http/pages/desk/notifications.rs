@@ -5,11 +5,11 @@ use axum::response::Response;
 use skillery_core::api::{Notification, NotificationsResponse, ReadRequest};
 use skillery_core::notification::NotificationDetail;
 use skillery_core::time::Time;
-use skillery_core::{NotificationKind, Scope};
+use skillery_core::{Namespace, NotificationKind, Role, Scope};
 
 use super::super::form::Form;
 use super::super::frame::{Frame, page, see_other};
-use super::super::{notice, show};
+use super::super::{notice, place, show};
 use super::namespace::overview;
 use crate::access::Caller;
 use crate::failure::Result;
@@ -135,12 +135,22 @@ fn link(one: &Notification, caller: &Caller) -> Option<String> {
             None => format!("/{skill}"),
         });
     }
+    let manages = |namespace: &str| {
+        let key = namespace.parse::<Namespace>().map(|namespace| namespace.key()).unwrap_or_default();
+        caller
+            .identity()
+            .is_some_and(|identity| identity.has(Scope::Admin) && identity.acts_as(Role::Admin, &key))
+    };
     let own = match one.detail? {
         NotificationDetail::TokenMade | NotificationDetail::TokenRevoked => "/account/tokens",
-        NotificationDetail::KeyEnrolled | NotificationDetail::KeyRevoked => "/account/keys",
+        NotificationDetail::KeyEnrolled | NotificationDetail::KeyRevoked => match &one.namespace {
+            Some(namespace) => return Some(place::address("/account/keys", [("org", namespace.as_str())])),
+            None => "/account/keys",
+        },
         NotificationDetail::WebhookAdded
         | NotificationDetail::WebhookChanged
         | NotificationDetail::WebhookRemoved => match &one.namespace {
+            Some(namespace) if !manages(namespace) => return None,
             Some(namespace) => return Some(format!("/orgs/{namespace}/webhooks")),
             None if caller.require_unbound(Scope::Admin).is_err() => return None,
             None => "/account/webhooks",

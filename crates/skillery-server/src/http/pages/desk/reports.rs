@@ -98,7 +98,7 @@ impl ReportsPage {
 
     /// Which version of the skill was the newest.
     fn version<'report>(&self, report: &Report, said: &'report Option<String>) -> Option<&'report str> {
-        said.as_deref().filter(|_| report.kind == ReportKind::Skill)
+        said.as_deref().filter(|said| !said.is_empty() && report.kind == ReportKind::Skill)
     }
 
     /// Why nothing was resolved, and what was typed, where the report is none of these any more.
