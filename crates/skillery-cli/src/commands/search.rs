@@ -3,10 +3,10 @@
 use clap::Args;
 use skillery_client::{SearchQuery, Sort};
 use skillery_core::Namespace;
-use skillery_core::api::Record;
+use skillery_core::api::{FacetsResponse, Record};
 
 use crate::failure::{CommandResult, Exit};
-use crate::output::{Grid, Line, Page, left, right};
+use crate::output::{Grid, Line, Page, Tone, left, right};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
@@ -17,6 +17,7 @@ Examples:
   skillery search email                              in names, tags, descriptions and texts
   skillery search --tag email --tag validation       with both tags
   skillery search --org acme --min-rating 4 --sort rating
+  skillery search email --facets                     what it can be narrowed down by
   skillery search email --json | jq -r '.skills[].id'")]
 pub(crate) struct SearchArgs {
     /// Words to look for; all skills when left out
@@ -38,6 +39,10 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "ORDER")]
     sort: Option<Sort>,
 
+    /// Count the tags and namespaces of all that is found, `--limit` of each
+    #[arg(long, conflicts_with_all = ["sort", "offset"])]
+    facets: bool,
+
     #[command(flatten)]
     page: PageArgs,
 }
@@ -52,6 +57,16 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
         sort: args.sort,
         page: args.page.page(),
     };
+    if args.facets {
+        let facets = session.client()?.facets(&query).await?;
+        session.output.show(&facets, |page| describe(page, &facets))?;
+        if facets.truncated {
+            session
+                .output
+                .note(Line::default().toned(Tone::Faint, "there are more: ").command("--limit 200"));
+        }
+        return Ok(Exit::Done);
+    }
     let found = session.client()?.search(&query).await?;
     session.output.show(&found, |page| {
         if !found.skills.is_empty() {
@@ -78,6 +93,21 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
     })?;
     args.page.note(session, found.skills.len(), found.total);
     Ok(Exit::Done)
+}
+
+/// By what the search can be narrowed down.
+fn describe(page: &mut Page, facets: &FacetsResponse) {
+    if facets.tags.is_empty() && facets.namespaces.is_empty() {
+        page.text("no skill fits");
+        return;
+    }
+    let mut grid = Grid::new(&[left("BY"), left("NAME"), right("SKILLS")]);
+    for (kind, counts) in [("namespace", &facets.namespaces), ("tag", &facets.tags)] {
+        for one in counts {
+            grid.row([kind, &one.name, &one.count.to_string()]);
+        }
+    }
+    page.grid(grid);
 }
 
 /// A table of skills.

@@ -91,6 +91,20 @@ fn more_than_one_page() {
 }
 
 #[test]
+fn what_a_search_can_be_narrowed_down_by() {
+    let server = Server::start();
+    let place = server.place();
+    for id in ["acme/one", "acme/text/two", "other/three"] {
+        place.publish(id, "1.0.0");
+    }
+    snapshot!("facets", place.run(["search", "--facets"]).ok());
+    snapshot!("facets-cut", place.run(["search", "--org", "acme", "--facets", "--limit", "1"]).ok());
+    snapshot!("facets-json", place.run(["search", "three", "--facets", "--json"]).ok());
+    snapshot!("facets-nothing", place.run(["search", "spreadsheet", "--facets"]).ok());
+    place.run(["search", "--facets", "--sort", "name"]).fails(2);
+}
+
+#[test]
 fn signed_skills() {
     use crate::support::SECRET;
 

@@ -1,8 +1,8 @@
-//! `GET /skills`: find skills.
+//! `GET /skills` and `GET /facets`: find skills.
 
 use skillery_core::Namespace;
 pub use skillery_core::Sort;
-use skillery_core::api::{Record, SearchResponse};
+use skillery_core::api::{FacetsResponse, Record, SearchResponse};
 
 use crate::api::Page;
 use crate::client::{Call, Client};
@@ -28,18 +28,29 @@ pub struct SearchQuery {
     pub page: Page,
 }
 
+impl SearchQuery {
+    /// What skills have to be for it to find them.
+    fn add_to(&self, call: Call) -> Call {
+        let words = Some(self.q.trim()).filter(|words| !words.is_empty());
+        let tags = Some(self.tags.join(",")).filter(|tags| !tags.is_empty());
+        call.query("q", words)
+            .query("tags", tags)
+            .query("org", self.org.as_ref())
+            .query("min_rating", self.min_rating)
+    }
+}
+
 impl Client {
     /// One page of a search.
     pub async fn search(&self, query: &SearchQuery) -> Result<SearchResponse> {
-        let words = Some(query.q.trim()).filter(|words| !words.is_empty());
-        let tags = Some(query.tags.join(",")).filter(|tags| !tags.is_empty());
-        let call = Call::get(&["skills"])
-            .query("q", words)
-            .query("tags", tags)
-            .query("org", query.org.as_ref())
-            .query("min_rating", query.min_rating)
-            .query("sort", query.sort);
+        let call = query.add_to(Call::get(&["skills"])).query("sort", query.sort);
         self.json(query.page.add_to(call)).await
+    }
+
+    /// The commonest tags and namespaces of all that a search finds, as many of each as the page has rows. Its order and the
+    /// rows to skip count for nothing.
+    pub async fn facets(&self, query: &SearchQuery) -> Result<FacetsResponse> {
+        self.json(query.add_to(Call::get(&["facets"])).query("limit", query.page.limit)).await
     }
 
     /// As many skills as `limit` says, from as many pages as that takes.

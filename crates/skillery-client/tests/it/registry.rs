@@ -182,6 +182,9 @@ async fn publish_find_install_and_lock() {
     let query = SearchQuery { q: "hel".into(), sort: Some(Sort::Relevance), ..SearchQuery::default() };
     let found = registry.stranger().search(&query).await.unwrap();
     assert_eq!((found.total, found.skills[0].id.as_str()), (1, "acme/text/hello"));
+    let facets = registry.stranger().facets(&query).await.unwrap();
+    let namespaces: Vec<_> = facets.namespaces.iter().map(|one| (one.name.as_str(), one.count)).collect();
+    assert_eq!(namespaces, [("acme", 1), ("acme/text", 1)]);
     assert_eq!(client.skill(&id("acme/text/hello")).await.unwrap().version, "1.1.0+build.7");
 
     let library = Library::new(home);

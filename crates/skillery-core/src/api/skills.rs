@@ -176,6 +176,28 @@ pub struct SearchResponse {
     pub skills: Vec<Record>,
 }
 
+/// `GET /api/v1/facets`: how many of the skills that a search finds have which tag, and lie in which namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FacetsResponse {
+    /// The commonest tags, in lower case; of those that are as common the first by name come first.
+    pub tags: Vec<FacetCount>,
+    /// The namespaces with most skills, each with those below it, with `-` for `_` and `.`: an address with either finds the same.
+    pub namespaces: Vec<FacetCount>,
+    /// Whether there are more tags, or more namespaces, than these.
+    pub truncated: bool,
+}
+
+/// How many skills have something in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FacetCount {
+    /// The tag or the namespace.
+    pub name: String,
+    /// Skills that have it, or lie in it or below.
+    pub count: u64,
+}
+
 /// `GET /api/v1/skills/{id}/download`: the code and what is needed to check it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -19,6 +19,7 @@ use super::{api, docs, ops};
     ),
     paths(
         api::search::search,
+        api::search::facets,
         api::publish::publish,
         api::show::show,
         api::download::download,

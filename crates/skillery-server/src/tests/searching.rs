@@ -86,6 +86,62 @@ async fn tags_namespaces_and_ratings_filter() {
     assert_eq!(app.search("", "min_rating=0").await.1, 5);
 }
 
+/// What a search can be narrowed down by: tags and namespaces, each with its count, and whether there are more.
+async fn facets(app: &TestApp, query: &str) -> (Vec<(String, u64)>, Vec<(String, u64)>, bool) {
+    let found = app.get(&format!("/api/v1/facets?{query}")).await.is(200);
+    let counts = |kind: &str| {
+        let counts = found[kind].as_array().unwrap().iter();
+        counts.map(|one| (one["name"].as_str().unwrap().to_owned(), one["count"].as_u64().unwrap())).collect()
+    };
+    (counts("tags"), counts("namespaces"), found["truncated"].as_bool().unwrap())
+}
+
+fn counted(counts: &[(&str, u64)]) -> Vec<(String, u64)> {
+    counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_and_namespaces_of_what_is_found_are_counted() {
+    let app = library().await;
+    let all = counted(&[("acme", 3), ("acme-two", 1), ("acme/email", 1), ("utils", 1)]);
+    let tags = counted(&[("utility", 3), ("email", 1), ("mail", 1)]);
+    assert_eq!(facets(&app, "").await, (tags, all, false));
+    assert_eq!(
+        facets(&app, "q=email&limit=200").await,
+        (
+            counted(&[("utility", 2), ("email", 1), ("mail", 1)]),
+            counted(&[("acme", 3), ("acme/email", 1), ("utils", 1)]),
+            false
+        )
+    );
+    assert_eq!(
+        facets(&app, "tags=UTILITY").await,
+        (counted(&[("utility", 3), ("email", 1)]), counted(&[("acme", 2), ("acme-two", 1)]), false)
+    );
+    // So many of each, whatever the search has on its pages.
+    assert_eq!(
+        facets(&app, "org=acme&limit=1&offset=2").await,
+        (counted(&[("utility", 2)]), counted(&[("acme", 3)]), true)
+    );
+    assert_eq!(facets(&app, "limit=0").await, (Vec::new(), Vec::new(), true));
+    assert_eq!(facets(&app, "tags=nothing").await, (Vec::new(), Vec::new(), false));
+    // What was acknowledged before is counted.
+    app.post("/api/v1/skills/acme/reporter/rate", ADMIN, json!({ "rating": 4.4 })).await.is(200);
+    assert_eq!(
+        facets(&app, "min_rating=4").await,
+        (counted(&[("utility", 1)]), counted(&[("acme", 1)]), false)
+    );
+    publish(&app, "under_score/thing", "Does", &["mail"], "def thing(): pass").await;
+    assert_eq!(
+        facets(&app, "org=under_score").await,
+        (counted(&[("mail", 1)]), counted(&[("under-score", 1)]), false)
+    );
+    assert_eq!(app.search("", "org=under-score").await.1, 1);
+    for query in ["limit=201", "limit=-1", "min_rating=6", "org=../x"] {
+        app.get(&format!("/api/v1/facets?{query}")).await.fails(400, "invalid-parameter");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sort_orders_and_pages_fit_together() {
     let app = TestApp::new().await;

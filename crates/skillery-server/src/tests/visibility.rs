@@ -36,6 +36,16 @@ async fn search_and_total_show_only_what_the_caller_sees() {
         let (ids, total) = app.search(token, "sort=name").await;
         assert_eq!((ids, total), (wanted.iter().map(ToString::to_string).collect(), wanted.len() as u64));
         assert_eq!(app.search(token, "q=texts").await.1, wanted.len() as u64);
+        // Nor is anything else counted, with words or without.
+        let mut namespaces = vec![json!({ "name": "acme", "count": wanted.len() })];
+        if wanted.contains(&"acme/email/secret") {
+            namespaces.push(json!({ "name": "acme/email", "count": 1 }));
+        }
+        let tags = ["email", "validation"].map(|tag| json!({ "name": tag, "count": wanted.len() }));
+        for query in ["", "?q=texts"] {
+            let facets = app.get_as(token, &format!("/api/v1/facets{query}")).await.is(200);
+            assert_eq!(facets, json!({ "tags": tags, "namespaces": namespaces, "truncated": false }));
+        }
     }
 }
 
@@ -220,6 +230,7 @@ async fn anonymous_reads_can_be_switched_off() {
     let app = TestApp::with(|settings| settings.anonymous_reads = false).await;
     app.publish("acme/tool", "1.0.0").await;
     app.get("/api/v1/skills").await.fails(401, "unauthenticated");
+    app.get("/api/v1/facets").await.fails(401, "unauthenticated");
     app.get("/api/v1/skills/acme/tool").await.fails(401, "unauthenticated");
     app.get_as(ADMIN, "/api/v1/skills/acme/tool").await.is(200);
     app.get("/healthz").await.is(200);

@@ -1,14 +1,15 @@
-//! `GET /api/v1/skills`
+//! `GET /api/v1/skills` and `GET /api/v1/facets`
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, BytesMut};
-use skillery_core::api::SearchResponse;
+use skillery_core::api::{FacetCount, FacetsResponse, SearchResponse};
 use skillery_core::{Namespace, Problem, Sort};
 
+use crate::app::App;
 use crate::failure::Result;
-use crate::http::call::{Call, invalid_parameter, ready_json};
-use crate::search::SearchQuery;
+use crate::http::call::{Call, invalid_parameter, json, ready_json};
+use crate::search::{Counted, Facet, SearchQuery};
 use crate::skill;
 
 /// Searches the skills that the caller sees, by their latest versions.
@@ -44,6 +45,64 @@ pub async fn search(call: &Call) -> Result<Response> {
     }
     body.put(&b"]}"[..]);
     Ok(ready_json(StatusCode::OK, body.freeze()))
+}
+
+/// Counts the tags and the namespaces of all that a search finds, on whatever page: what it can be narrowed down by. Only skills
+/// that the caller sees are counted.
+#[utoipa::path(
+    get, path = "/api/v1/facets", tag = "skills",
+    params(
+        ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas"),
+        ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
+        ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
+        ("limit" = Option<u32>, Query, description = "how many tags, and how many namespaces; 50 when left out, at most 200"),
+    ),
+    responses(
+        (status = 200, body = FacetsResponse),
+        (status = "default", description = "a problem", body = Problem),
+    ),
+)]
+pub async fn facets(call: &Call) -> Result<Response> {
+    let query = query(call)?;
+    let counted = count(&call.app, &query, &[Facet::Tag, Facet::Namespace], query.limit).await?;
+    let told = |counts: Vec<Counted>| -> Vec<FacetCount> {
+        counts.into_iter().map(|(name, count)| FacetCount { name, count: count as u64 }).collect()
+    };
+    let response = FacetsResponse {
+        tags: told(counted.tags),
+        namespaces: told(counted.namespaces),
+        truncated: counted.is_cut,
+    };
+    json(StatusCode::OK, &response)
+}
+
+/// What all that is found has in common.
+#[derive(Debug, Default)]
+pub struct Facets {
+    /// The commonest tags.
+    pub tags: Vec<Counted>,
+    /// The namespaces with most skills.
+    pub namespaces: Vec<Counted>,
+    /// Whether there are more of a kind than these.
+    pub is_cut: bool,
+}
+
+/// Counts what is asked for, at most so many values of each kind, once everything is in the index that was acknowledged before.
+pub async fn count(app: &App, query: &SearchQuery, kinds: &[Facet], most: usize) -> Result<Facets> {
+    app.search.wait_for(app.db.size()).await?;
+    // One more says whether there are more.
+    let counted = app.search.facets(query, kinds, most.saturating_add(1)).await?;
+    let mut facets = Facets::default();
+    for (kind, mut counts) in kinds.iter().zip(counted) {
+        facets.is_cut |= counts.len() > most;
+        counts.truncate(most);
+        match kind {
+            Facet::Tag => facets.tags = counts,
+            Facet::Namespace => facets.namespaces = counts,
+        }
+    }
+    Ok(facets)
 }
 
 /// What a call asks for.

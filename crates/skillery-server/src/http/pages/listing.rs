@@ -12,7 +12,7 @@ use super::search::{found, records};
 use super::{desk, place, show};
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
-use crate::http::api::orgs;
+use crate::http::api::{orgs, search as api};
 use crate::http::call::{Call, Page};
 use crate::search::{Counted, Facet, SearchQuery};
 
@@ -97,9 +97,8 @@ async fn list(
         return Ok(None);
     }
     let records = records(call, &found).await?;
-    let mut counted =
-        call.app.search.facets(&query, &[Facet::Tag, Facet::Namespace], BESIDE).await?.into_iter();
-    let (tags, mut commonest) = (counted.next().unwrap_or_default(), counted.next().unwrap_or_default());
+    let counted = api::count(&call.app, &query, &[Facet::Tag, Facet::Namespace], BESIDE).await?;
+    let (tags, mut commonest) = (counted.tags, counted.namespaces);
     // Beside what is of no namespace, orgs alone are listed.
     commonest.retain(|(namespace, _)| !namespace.contains('/'));
     // Going on among skills leaves the namespaces where they are.
@@ -159,12 +158,9 @@ struct TagsPage {
 
 /// The tags of what the viewer sees.
 pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
-    let app = &call.app;
-    app.search.wait_for(app.db.size()).await?;
     let query = all(call, Sort::Installs)?;
-    let mut tags = app.search.facets(&query, &[Facet::Tag], TAGS_SHOWN + 1).await?.pop().unwrap_or_default();
-    let is_cut = tags.len() > TAGS_SHOWN;
-    tags.truncate(TAGS_SHOWN);
+    let counted = api::count(&call.app, &query, &[Facet::Tag], TAGS_SHOWN).await?;
+    let (mut tags, is_cut) = (counted.tags, counted.is_cut);
     tags.sort();
     let mut frame = frame.titled("Tags").part("tags");
     "What skills are about, with how many have each tag.".clone_into(&mut frame.description);

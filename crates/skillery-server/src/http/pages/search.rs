@@ -127,9 +127,8 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let found = found(call, &query).await?;
     let records = records(call, &found).await?;
     let words = call.parameter("q").unwrap_or_default();
-    let mut counted =
-        call.app.search.facets(&query, &[Facet::Namespace, Facet::Tag], FACETS).await?.into_iter();
-    let mut namespaces = counted.next().unwrap_or_default();
+    let counted = api::count(&call.app, &query, &[Facet::Namespace, Facet::Tag], FACETS).await?;
+    let mut namespaces = counted.namespaces;
     // Those that lie above what is asked for would leave nothing out.
     let own = query.namespace.as_ref().map_or_else(String::new, Namespace::key);
     namespaces.retain(|(namespace, _)| namespace.len() > own.len());
@@ -151,7 +150,7 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         sort: query.sort.as_str(),
         total: found.total,
         first: query.offset + 1,
-        suggested_tags: counted.next().unwrap_or_default(),
+        suggested_tags: counted.tags,
         namespaces,
         records,
         pager: Pager::default(),

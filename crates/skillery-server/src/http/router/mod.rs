@@ -197,6 +197,7 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/docs/errors", Method::GET) => docs::errors(&call),
         ("/api/v1/skills", Method::GET) => api::search::search(&call).await,
         ("/api/v1/skills", Method::POST) => api::publish::publish(call).await,
+        ("/api/v1/facets", Method::GET) => api::search::facets(&call).await,
         ("/api/v1/usage", Method::POST) => api::usage::report(call).await,
         ("/api/v1/reports", Method::GET) => api::reports::list(&call).await,
         ("/api/v1/reports", Method::POST) => api::reports::create(call).await,

@@ -29,6 +29,7 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/docs/errors", Who::Anyone),
     ("get", "/api/v1/skills", Who::Reader),
     ("post", "/api/v1/skills", Who::Scope(Publish)),
+    ("get", "/api/v1/facets", Who::Reader),
     ("get", "/api/v1/skills/{id}", Who::Reader),
     ("get", "/api/v1/skills/{id}/download", Who::Reader),
     ("get", "/api/v1/skills/{id}/install", Who::Reader),
