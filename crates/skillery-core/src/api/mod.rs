@@ -1,6 +1,7 @@
 //! The bodies of requests and answers. Both ends use these types; the OpenAPI document is made from them.
 
 mod accounts;
+mod admin;
 mod approvals;
 mod audit;
 mod comments;
@@ -18,6 +19,7 @@ mod usage;
 mod versions;
 
 pub use accounts::*;
+pub use admin::*;
 pub use approvals::*;
 pub use audit::*;
 pub use comments::*;

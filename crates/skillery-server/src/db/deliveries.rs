@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use skillery_core::api::{Delivery, DeliveryState};
+use skillery_core::api::{Delivery, DeliveryState, SentCount};
 use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -286,19 +286,8 @@ pub async fn waiting(tx: &mut Tx, webhook: &str) -> Result<i64> {
 const WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE webhook = $1 AND state = 'waiting' \
     AND channel = 'webhook'";
 
-/// How much of one way waits, and how much is dead.
-#[derive(Debug)]
-pub struct Sent {
-    /// The way, in a word.
-    pub way: &'static str,
-    /// How much waits.
-    pub waiting: u64,
-    /// How much is dead.
-    pub dead: u64,
-}
-
-/// How much waits, and how much is dead.
-pub async fn counts(db: &Db) -> Result<[Sent; 2]> {
+/// How much of each way waits, and how much is dead.
+pub async fn counts(db: &Db) -> Result<[SentCount; 2]> {
     let count = async |condition: &str| -> Result<u64> {
         let text = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries WHERE {condition}");
         let number: i64 = sqlx::query_scalar(AssertSqlSafe(text)).fetch_one(db.reader()).await?;
@@ -309,8 +298,8 @@ pub async fn counts(db: &Db) -> Result<[Sent; 2]> {
     let mail = count("state = 'waiting' AND channel <> 'webhook'").await?;
     let requests = count("state = 'waiting' AND channel = 'webhook'").await?;
     Ok([
-        Sent { way: "mail", waiting: mail, dead: all.saturating_sub(webhooks) },
-        Sent { way: "webhooks", waiting: requests, dead: webhooks },
+        SentCount { way: "mail".to_owned(), waiting: mail, dead: all.saturating_sub(webhooks) },
+        SentCount { way: "webhooks".to_owned(), waiting: requests, dead: webhooks },
     ])
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use skillery_core::Digest;
+use skillery_core::api::DeadMail;
 use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
@@ -269,19 +270,6 @@ pub async fn notices_since(tx: &mut Tx, user: &str, since: Time) -> Result<i64> 
     .bind(since.micros())
     .fetch_one(tx.connection())
     .await?)
-}
-
-/// A mail that is dead.
-#[derive(Debug)]
-pub struct DeadMail {
-    /// The name of whose it was.
-    pub user: String,
-    /// What it told of, in a word.
-    pub kind: String,
-    /// Since when.
-    pub at: Time,
-    /// Why.
-    pub why: String,
 }
 
 /// The mails that are dead and were made last, at most `limit`.

@@ -119,6 +119,8 @@ use super::{api, docs, ops};
         api::audit::list,
         api::audit::show,
         api::installs::list,
+        api::jobs::show,
+        api::settings::show,
         api::notifications::list,
         api::notifications::read,
         api::notifications::preferences,

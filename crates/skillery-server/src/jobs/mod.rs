@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use collect::collect;
-pub use work::{Course, Job, Work};
+pub use work::{Job, Work};
 
 use crate::app::App;
 use crate::approvals::review_overdue;

@@ -312,6 +312,10 @@ async fn how_far_a_stream_is_behind_is_in_the_metrics() {
         (of("rows_behind"), of("behind_seconds"))
     };
     assert_eq!(lag().await, ("4".to_owned(), "7".to_owned()));
+    let told = app.get_as(ADMIN, "/api/v1/admin/jobs").await.is(200);
+    let stream = &told["streams"][0];
+    assert_eq!((&stream["name"], &stream["rows"]), (&json!("siem"), &json!(4)));
+    assert!(stream["oldest_at"].as_str().is_some_and(|at| at < told["at"].as_str().unwrap()), "{told}");
     let page = super::pages::Browser::signed_in(&app, ADMIN).await.page("/admin/jobs").await;
     assert!(page.contains("siem</td>") && page.contains("rows behind"), "{page}");
     follower.turn(&app.app).await.unwrap();

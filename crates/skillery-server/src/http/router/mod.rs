@@ -222,6 +222,8 @@ async fn fixed(call: Call, route: &'static str) -> Result<Response> {
         ("/api/v1/keys/challenge", Method::POST) => api::keys::challenge(call).await,
         ("/api/v1/audit", Method::GET) => api::audit::list(&call).await,
         ("/api/v1/audit/report", Method::GET) => api::audit::show(&call).await,
+        ("/api/v1/admin/jobs", Method::GET) => api::jobs::show(&call).await,
+        ("/api/v1/admin/settings", Method::GET) => api::settings::show(&call),
         ("/api/v1/notifications", Method::GET) => api::notifications::list(&call).await,
         ("/api/v1/notifications/read", Method::POST) => api::notifications::read(call).await,
         ("/api/v1/notifications/preferences", Method::GET) => api::notifications::preferences(&call).await,

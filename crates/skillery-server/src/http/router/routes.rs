@@ -113,6 +113,8 @@ pub const ROUTES: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/audit", Who::Scope(Admin)),
     ("get", "/api/v1/audit/report", Who::Scope(Admin)),
     ("get", "/api/v1/skills/{id}/versions/{version}/installs", Who::Scope(Admin)),
+    ("get", "/api/v1/admin/jobs", Who::SiteAdmin),
+    ("get", "/api/v1/admin/settings", Who::SiteAdmin),
     ("get", "/api/v1/notifications", Who::Scope(Read)),
     ("post", "/api/v1/notifications/read", Who::Scope(Read)),
     ("get", "/api/v1/notifications/preferences", Who::Scope(Read)),

@@ -403,6 +403,14 @@ async fn mail_waits_a_week_for_a_mail_server_and_is_dead_then() {
         page.contains("<td class=\"break\">anna</td>") && page.contains("has waited for a week"),
         "{page}"
     );
+    let told = app.get_as(ADMIN, "/api/v1/admin/jobs").await.is(200);
+    assert_eq!(told["sent"][0], json!({ "way": "mail", "waiting": 0, "dead": 1 }));
+    let mails = told["dead_mail"].as_array().unwrap();
+    assert_eq!(
+        (mails.len(), &mails[0]["user"], &mails[0]["kind"]),
+        (1, &json!("anna"), &json!("version-published"))
+    );
+    assert!(mails[0]["why"].as_str().unwrap().contains("has waited for a week"), "{mails:?}");
     // A mail server that is named before that is found out is sent none of it, either.
     app.tamper(
         "UPDATE deliveries SET state = 'waiting', error = NULL, ended_at = NULL WHERE state = 'dead'"

@@ -28,6 +28,13 @@ async fn they_are_for_admins_of_the_registry() {
         let page = Browser::signed_in(&app, ADMIN).await.page(path).await;
         assert!(page.len() < 100_000 && page.contains("aria-current=\"page\""), "{path}");
     }
+    for path in ["/api/v1/admin/jobs", "/api/v1/admin/settings"] {
+        app.get(path).await.fails(401, "unauthenticated");
+        for token in [&owner, &weak, &bound] {
+            assert_eq!(app.get_as(token, path).await.status, 403, "{path}");
+        }
+        app.get_as(ADMIN, path).await.is(200);
+    }
     for (path, fields) in [
         ("/admin/users", [("action", "create"), ("name", "mallory")]),
         ("/admin/users", [("action", "disable"), ("name", "admin")]),
@@ -172,6 +179,27 @@ async fn settings_are_told_and_secrets_are_not() {
     assert!(page.contains("https://id.example") && !page.contains("a-secret-of-the-client"));
     assert!(page.contains("https://skills.example/") && !page.contains("hush-hush"), "{page}");
     assert!(!page.contains(ADMIN) && !page.contains(app.app.settings.data.to_str().unwrap()));
+    // Programs get the same, as values.
+    let told = app.get_as(ADMIN, "/api/v1/admin/settings").await.is(200);
+    let value = |name: &str| {
+        let mut settings = told["settings"].as_array().unwrap().iter();
+        settings.find(|setting| setting["name"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!(value("public_url"), "https://skills.example/");
+    assert_eq!(value("oidc_login"), "https://id.example");
+    assert_eq!((value("anonymous_reads"), value("tls")), (json!(true), json!(false)));
+    assert_eq!((value("stop_seconds"), value("witnesses")), (json!(20), json!([])));
+    let limits = serde_json::to_value(&app.app.settings.limits).unwrap();
+    let told_limits = told["limits"].as_array().unwrap();
+    assert_eq!(told_limits.len(), limits.as_object().unwrap().len());
+    for limit in told_limits {
+        assert_eq!(limit["value"], limits[limit["name"].as_str().unwrap()], "{limit}");
+        assert!(limit["what"].as_str().unwrap().len() > 3, "{limit}");
+    }
+    let text = told.to_string();
+    for secret in ["a-secret-of-the-client", "hush-hush", ADMIN, app.app.settings.data.to_str().unwrap()] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,4 +265,28 @@ async fn jobs_tell_how_they_go() {
     let page = browser.page("/admin/jobs").await;
     assert!(page.contains("failing</span> <span class=\"small break\">stuck</span>"), "{page}");
     assert!(page.contains("nobody listens") && page.contains("3 turns"), "{page}");
+    // Programs get the same.
+    let told = app.get_as(ADMIN, "/api/v1/admin/jobs").await.is(200);
+    let jobs = told["jobs"].as_array().unwrap();
+    let names: Vec<&str> = jobs.iter().map(|job| job["name"].as_str().unwrap()).collect();
+    assert_eq!(names, Job::ALL.iter().map(|job| job.name()).collect::<Vec<_>>());
+    let of = |name: &str| jobs.iter().find(|job| job["name"] == name).unwrap().clone();
+    let audit = of("audit");
+    assert_eq!(
+        (&audit["failing"], &audit["failing_parts"], &audit["turns"]),
+        (&json!(true), &json!(["stuck"]), &json!(3))
+    );
+    assert!(audit["last_error"]["why"].as_str().unwrap().contains("nobody listens"), "{audit}");
+    let contents = of("contents");
+    assert_eq!((&contents["failing"], &contents["failing_parts"]), (&json!(false), &json!([])));
+    assert!(contents["last_error"]["why"].as_str().unwrap().contains("a <b>disk</b> is gone"), "{contents}");
+    let witnesses = of("witnesses");
+    assert_eq!((&witnesses["turns"], &witnesses["last_at"]), (&json!(0), &json!(null)));
+    let size = app.log().await.len();
+    assert_eq!((&told["size"], &told["trouble"]), (&json!(size), &json!(null)));
+    assert_eq!(told["followers"][0], json!({ "name": "search index", "position": size }));
+    assert_eq!(told["followers"][1]["name"], "notifications");
+    let none = |way: &str| json!({ "way": way, "waiting": 0, "dead": 0 });
+    assert_eq!(told["sent"], json!([none("mail"), none("webhooks")]));
+    assert_eq!((&told["streams"], &told["dead_mail"]), (&json!([]), &json!([])));
 }
