@@ -173,7 +173,7 @@ pub(crate) enum Command {
     Log(commands::log::LogArgs),
     /// Show who did what, when and from where, and what was refused (admins)
     Audit(commands::audit::AuditArgs),
-    /// Look after a registry's data
+    /// Look after a registry
     Admin(commands::admin::AdminArgs),
     /// Show what this program is configured to do
     Config(commands::config::ConfigArgs),

@@ -1,4 +1,4 @@
-//! `skillery admin`: looks after a registry's data, on the machine that holds it.
+//! `skillery admin`: looks after a registry's data, on the machine that holds it, and shows how a registry goes that runs.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use skillery_server::admin::{self, AdminError, DoctorReport};
 use skillery_server::{Settings, StartError};
 
+use crate::commands::admin_running;
 use crate::failure::{CommandResult, Exit, Failure};
 use crate::output::{Line, Page, Tone, counted, size};
 use crate::progress::Progress;
@@ -18,7 +19,8 @@ use crate::settings::{self, DataArgs};
 Examples:
   skillery admin backup /backups/monday
   skillery admin doctor
-  skillery admin reindex --data ./data")]
+  skillery admin reindex --data ./data
+  skillery admin jobs")]
 pub(crate) struct AdminArgs {
     #[command(subcommand)]
     command: AdminCommand,
@@ -84,6 +86,18 @@ Exit code 1 when something is wrong.")]
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Show what runs beside requests, and how it went (admins of the registry)
+    #[command(after_help = "\
+Examples:
+  skillery admin jobs
+  skillery admin jobs --json | jq '.jobs[] | select(.failing)'")]
+    Jobs,
+    /// Show the settings and limits in force (admins of the registry)
+    #[command(after_help = "\
+Examples:
+  skillery admin settings
+  skillery admin settings --json | jq '.limits[] | select(.name == \"tags\") | .value'")]
+    Settings,
 }
 
 /// Runs it.
@@ -162,6 +176,8 @@ pub(crate) async fn run(session: &Session, args: &AdminArgs) -> CommandResult {
             session.output.show(&report, |page| describe(page, &report))?;
             return Ok(if report.ok { Exit::Done } else { Exit::Failed });
         }
+        AdminCommand::Jobs => return admin_running::jobs(session).await,
+        AdminCommand::Settings => return admin_running::settings(session).await,
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! Every command, and which function runs it.
 
 pub(crate) mod admin;
+mod admin_running;
 pub(crate) mod agents;
 pub(crate) mod approve;
 pub(crate) mod audit;

@@ -1,6 +1,7 @@
 //! One method for each route of the registry, on [`Client`](crate::Client).
 
 mod accounts;
+mod admin;
 mod approvals;
 mod audit;
 mod comments;
