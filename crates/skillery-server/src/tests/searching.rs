@@ -86,8 +86,10 @@ async fn tags_namespaces_and_ratings_filter() {
     assert_eq!(app.search("", "min_rating=0").await.1, 5);
 }
 
+type Counts = Vec<(String, u64)>;
+
 /// What a search can be narrowed down by: tags and namespaces, each with its count, and whether there are more.
-async fn facets(app: &TestApp, query: &str) -> (Vec<(String, u64)>, Vec<(String, u64)>, bool) {
+async fn facets(app: &TestApp, query: &str) -> (Counts, Counts, bool) {
     let found = app.get(&format!("/api/v1/facets?{query}")).await.is(200);
     let counts = |kind: &str| {
         let counts = found[kind].as_array().unwrap().iter();
@@ -96,7 +98,7 @@ async fn facets(app: &TestApp, query: &str) -> (Vec<(String, u64)>, Vec<(String,
     (counts("tags"), counts("namespaces"), found["truncated"].as_bool().unwrap())
 }
 
-fn counted(counts: &[(&str, u64)]) -> Vec<(String, u64)> {
+fn counted(counts: &[(&str, u64)]) -> Counts {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
