@@ -136,6 +136,18 @@ impl Registry {
         serialized(py, &found.skills)
     }
 
+    /// Counts the tags and namespaces of all that a search finds; the JSON says which.
+    fn facets<'py>(&self, py: Python<'py>, query: &str) -> PyResult<Bound<'py, PyAny>> {
+        let form: SearchForm = parsed(query, "the search")?;
+        let client = self.client(py)?;
+        let limit = Some(form.limit);
+        let found = wait(py, async move {
+            let query = SearchQuery { page: Page { limit, offset: None }, ..form.read()? };
+            client.facets(&query).await
+        })?;
+        serialized(py, &found)
+    }
+
     /// The record of a skill, or `None`.
     fn skill<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (client, id) = (self.client(py)?, id.to_owned());

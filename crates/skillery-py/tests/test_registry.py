@@ -31,6 +31,7 @@ from orchestrator.execution import (
     add_signing_secret,
     configure_registry,
     download_registry_skill,
+    get_registry_facets,
     get_registry_ratings,
     get_registry_skill,
     get_skill,
@@ -232,6 +233,15 @@ def test_search_and_trending(configured, code_file):
     counts = [skill.install_count for skill in trending_skills(limit=50)]
     assert counts == sorted(counts, reverse=True)
     assert len(trending_skills(2)) == 2
+    facets = get_registry_facets(tags=["found"])
+    assert facets["tags"][0] == {"name": "found", "count": 3}
+    assert {"name": "number2", "count": 1} in facets["tags"]
+    assert (facets["namespaces"], facets["truncated"]) == ([{"name": "acme", "count": 3}], False)
+    first = get_registry_facets("found1", tags=["found"], limit=1)
+    assert (first["tags"], first["truncated"]) == ([{"name": "found", "count": 1}], True)
+    for arguments in ({"limit": -1}, {"limit": 201}, {"tags": "found"}, {"org": "A"}, {"min_rating": 6}):
+        with pytest.raises(ValueError):
+            get_registry_facets(**arguments)
     for arguments in (
         {"limit": -1},
         {"limit": 2.5},

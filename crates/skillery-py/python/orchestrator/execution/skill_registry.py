@@ -25,6 +25,7 @@ __all__ = [
     "configure_registry",
     "download_registry_skill",
     "get_registry_config",
+    "get_registry_facets",
     "get_registry_ratings",
     "get_registry_skill",
     "publish_skill",
@@ -190,22 +191,19 @@ class SkillRegistry:
         sort: Optional[str] = None,
     ) -> List[RegistrySkill]:
         """Finds skills. See :func:`search_registry`."""
-        import json
+        form = _search_form(query, tags, org, min_rating, limit, offset, sort)
+        return [RegistrySkill(**record) for record in self._native.search(form)]
 
-        if min_rating is not None and not 0 <= min_rating <= 5:
-            from .errors import InvalidInputError
-
-            raise InvalidInputError("`min_rating` is a number from 0 to 5", "invalid-input")
-        form = {
-            "query": query or "",
-            "tags": list_of_texts(tags, "tags"),
-            "org": org,
-            "min_rating": min_rating,
-            "sort": sort,
-            "limit": _count(limit, "limit"),
-            "offset": _count(offset, "offset"),
-        }
-        return [RegistrySkill(**record) for record in self._native.search(json.dumps(form))]
+    def get_facets(
+        self,
+        query: Optional[str] = None,
+        tags: Optional[Iterable[str]] = None,
+        org: Optional[str] = None,
+        min_rating: Optional[float] = None,
+        limit: int = 50,
+    ) -> Dict[str, Any]:
+        """Counts the tags and namespaces of all that a search finds. See :func:`get_registry_facets`."""
+        return self._native.facets(_search_form(query, tags, org, min_rating, limit))
 
     def get_skill(self, skill_id: str) -> Optional[RegistrySkill]:
         """Looks up a skill. See :func:`get_registry_skill`."""
@@ -334,6 +332,34 @@ def search_registry(
     return _registry().search(query, tags, org, min_rating, limit, offset, sort)
 
 
+def get_registry_facets(
+    query: Optional[str] = None,
+    tags: Optional[Iterable[str]] = None,
+    org: Optional[str] = None,
+    min_rating: Optional[float] = None,
+    limit: int = 50,
+) -> Dict[str, Any]:
+    """Counts the tags and namespaces of all that a search finds: what it can be narrowed down by.
+
+    Args:
+        query: Words of name, tags, description and text.
+        tags: Topics that must all be there.
+        org: This namespace and what is below it.
+        min_rating: The lowest mean rating, 0 to 5.
+        limit: The most tags, and the most namespaces, to return; at most 200.
+
+    Returns:
+        A dict with ``tags`` and ``namespaces``, lists of dicts with ``name`` and ``count`` (skills), the commonest first, and
+        ``truncated``: whether there are more of either. Tags are in lower case. Namespaces have ``-`` for ``_`` and ``.``, and
+        each counts for those above it. Only skills that this token sees are counted.
+
+    Raises:
+        ValueError: If an argument is not valid.
+        ConnectionError: If the registry cannot be reached.
+    """
+    return _registry().get_facets(query, tags, org, min_rating, limit)
+
+
 def get_registry_skill(skill_id: str) -> Optional[RegistrySkill]:
     """Looks up a skill.
 
@@ -439,6 +465,33 @@ def _registry() -> SkillRegistry:
     if latest is None or latest.config != config:
         _latest = latest = SkillRegistry(config)
     return latest
+
+
+def _search_form(
+    query: Optional[str],
+    tags: Optional[Iterable[str]],
+    org: Optional[str],
+    min_rating: Optional[float],
+    limit: int,
+    offset: int = 0,
+    sort: Optional[str] = None,
+) -> str:
+    import json
+
+    if min_rating is not None and not 0 <= min_rating <= 5:
+        from .errors import InvalidInputError
+
+        raise InvalidInputError("`min_rating` is a number from 0 to 5", "invalid-input")
+    form = {
+        "query": query or "",
+        "tags": list_of_texts(tags, "tags"),
+        "org": org,
+        "min_rating": min_rating,
+        "sort": sort,
+        "limit": _count(limit, "limit"),
+        "offset": _count(offset, "offset"),
+    }
+    return json.dumps(form)
 
 
 def _count(number: int, name: str) -> int:
