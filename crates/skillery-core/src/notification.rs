@@ -97,6 +97,30 @@ word_enum! {
     }
 }
 
+impl NotificationDetail {
+    /// Whether it is about whoever is told, although it names a namespace: it is read by who has no part in that any more. What else
+    /// happens to a namespace is for those who manage it.
+    pub fn is_of_addressee(self) -> bool {
+        match self {
+            Self::RoleGiven | Self::RoleRemoved => true,
+            Self::Approved
+            | Self::Rejected
+            | Self::TokenMade
+            | Self::TokenRevoked
+            | Self::KeyEnrolled
+            | Self::KeyRevoked
+            | Self::ReviewAnswered
+            | Self::WebhookAdded
+            | Self::WebhookChanged
+            | Self::WebhookRemoved
+            | Self::AddressChanged
+            | Self::ToldLess
+            | Self::Due
+            | Self::Gone => false,
+        }
+    }
+}
+
 impl NotificationKind {
     /// What is sent by mail where nobody has said anything: at once what waits for somebody or what is about safety, and
     /// the rest once a day. Nothing is sent before an address is confirmed.

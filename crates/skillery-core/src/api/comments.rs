@@ -195,7 +195,7 @@ pub struct Report {
     /// Who wrote what is reported.
     #[serde(default)]
     pub accused: Option<String>,
-    /// What it said when it was reported; of a skill, which version was the newest.
+    /// What it said when it was reported; of a skill, which version was the newest, and nothing where it had none.
     #[serde(default)]
     pub said: Option<String>,
     /// Whether only admins of the registry decide about it.

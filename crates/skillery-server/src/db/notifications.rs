@@ -173,11 +173,13 @@ fn condition(looker: &Looker<'_>) -> (String, Vec<String>) {
             let is_within = is_within(place, "m.namespace");
             format!("EXISTS (SELECT 1 FROM members m WHERE m.user_id = n.user_id AND {is_within}{more})")
         };
-        // What happens to a namespace is told to who manages it; a role of one's own that is gone, to whose it was.
+        let own = NotificationDetail::ALL.iter().filter(|detail| detail.is_of_addressee());
+        let own: Vec<String> = own.map(|detail| format!("'{detail}'")).collect();
+        let own = own.join(", ");
         text += &format!(
             " AND (s.key IS NULL OR s.visibility <> 'private' OR {})\
              AND (v.version IS NULL OR v.status NOT IN ('pending', 'rejected') OR v.publisher = n.user_id OR {}) \
-             AND (n.skill IS NOT NULL OR n.namespace IS NULL OR n.detail IN ('role-given', 'role-removed') OR {})",
+             AND (n.skill IS NOT NULL OR n.namespace IS NULL OR n.detail IN ({own}) OR {})",
             role("s.namespace", ""),
             role("s.namespace", " AND m.role IN ('reviewer', 'admin', 'owner')"),
             role("n.namespace", " AND m.role IN ('admin', 'owner')")

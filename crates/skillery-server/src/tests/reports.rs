@@ -114,6 +114,23 @@ async fn another_version_is_reported_and_the_right_author_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_skill_that_had_no_release_is_reported_again_when_it_has_one() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0-beta").await;
+    let nora = app.user("nora", &ALL).await;
+    report(&app, &nora, json!({})).await.is(204);
+    let open = listed(&app, ADMIN, "").await;
+    assert_eq!((&open[0]["said"], &open[0]["changed"]), (&json!(""), &json!(false)));
+    resolve(&app, ADMIN, &open[0], "no spam").await;
+    report(&app, &nora, json!({})).await.fails(409, "report-exists");
+    app.publish("acme/tool", "1.0.0").await;
+    app.app.environment.advance_seconds(1);
+    report(&app, &nora, json!({ "reason": "malicious" })).await.is(204);
+    let open = listed(&app, ADMIN, "").await;
+    assert_eq!((&open[0]["said"], &open[0]["former"][0]["said"]), (&json!("1.0.0"), &json!("")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_resolved_before_its_words_were_kept_rests() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;

@@ -242,7 +242,11 @@ async fn the_admins_of_an_org_are_not_told_of_its_webhooks_again_and_again() {
     app.wait(3_000);
     app.change(&bert, &hook, moved).await.is(200);
     app.change(&bert, &hook, json!({ "url": address(0) })).await.fails(429, "rate-limited");
-    // What leads elsewhere is always removed.
+    // What leads elsewhere is always switched off, if nothing else is changed, and removed.
+    let off = json!({ "enabled": false, "url": address(1) });
+    app.change(&bert, &hook, off).await.fails(429, "rate-limited");
+    app.change(&bert, &hook, json!({ "enabled": false })).await.is(200);
+    app.change(&bert, &hook, json!({ "enabled": true })).await.fails(429, "rate-limited");
     app.delete(&own(&hook), &bert).await.is(204);
 }
 
