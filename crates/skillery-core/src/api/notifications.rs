@@ -161,8 +161,8 @@ pub struct UndeliveredMail {
     /// When it was given up.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Time,
-    /// What the mail server said, where that is about the address: one line of at most a few hundred characters, in which what
-    /// nobody would see is written out.
+    /// What the mail server said, where that is about the address, or why it was not sent at all, such as that it has waited for a week:
+    /// one line of at most a few hundred characters, in which what nobody would see is written out.
     pub reason: Option<String>,
 }
 

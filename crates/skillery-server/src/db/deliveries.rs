@@ -41,7 +41,7 @@ impl Channel {
         }
     }
 
-    fn of(word: &str) -> Self {
+    pub(super) fn of(word: &str) -> Self {
         match word {
             "mail" => Self::Mail,
             "digest" => Self::Digest,

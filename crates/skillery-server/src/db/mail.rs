@@ -8,6 +8,7 @@ use skillery_core::time::Time;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Executor, Row};
 
+use super::deliveries::Channel;
 use super::{BindAll, Db, Tx, parsed, pieces, placeholders};
 use crate::failure::Result;
 
@@ -39,7 +40,7 @@ pub struct Undelivered {
     pub to: String,
     /// When it was given up.
     pub at: Time,
-    /// What the mail server said, where it was about this address.
+    /// What the mail server said, where it was about this address, or why it was not sent at all.
     pub why: Option<String>,
 }
 
@@ -108,8 +109,8 @@ pub async fn set(tx: &mut Tx, user: &str, row: &AddressRow) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a mail to this address of a user was given up, and what the mail server said of the address. An address that is the
-/// user's no more is nothing to tell of.
+/// Notes that a mail to this address of a user was given up, and why, where that is for the user to read. An address that is the user's
+/// no more is nothing to tell of.
 pub async fn note_undelivered(tx: &mut Tx, user: &str, to: &str, why: Option<&str>) -> Result<()> {
     let now = tx.now.micros();
     sqlx::query(
@@ -225,19 +226,43 @@ pub async fn late(db: &Db, before: Time, limit: i64) -> Result<Vec<String>> {
 const LATE: &str =
     "SELECT id FROM deliveries WHERE state = 'waiting' AND channel <> 'webhook' AND created_at < $1 LIMIT $2";
 
-/// This mail, as far as it waits, is dead.
-pub async fn give_up(tx: &mut Tx, ids: &[String], why: &str) -> Result<()> {
+/// A mail that was given up before it was sent.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// What kind of mail it was.
+    pub channel: Channel,
+    /// Whose it was.
+    pub user: String,
+    /// What it had to say, where that was known.
+    pub body: Option<String>,
+}
+
+/// This mail, as far as it waits, is dead. What it had to say is forgotten once it is told here.
+pub async fn give_up(tx: &mut Tx, ids: &[String], why: &str) -> Result<Vec<GivenUp>> {
     let now = tx.now.micros();
+    let mut given_up = Vec::with_capacity(ids.len());
     for piece in pieces(ids) {
         let text = format!(
-            "UPDATE deliveries SET state = 'dead', error = $1, ended_at = $2, taken_by = NULL, body = NULL \
-             WHERE state = 'waiting' AND id IN ({})",
+            "UPDATE deliveries SET state = 'dead', error = $1, ended_at = $2, taken_by = NULL \
+             WHERE state = 'waiting' AND id IN ({}) RETURNING channel, user_id, body",
             placeholders(3, piece.len())
         );
         let query = sqlx::query(AssertSqlSafe(text)).bind(why.to_owned()).bind(now);
-        query.bind_all(piece.iter().cloned()).execute(tx.connection()).await?;
+        for row in query.bind_all(piece.iter().cloned()).fetch_all(tx.connection()).await? {
+            given_up.push(GivenUp {
+                channel: Channel::of(row.try_get(0)?),
+                user: row.try_get(1)?,
+                body: row.try_get(2)?,
+            });
+        }
+        let text = format!(
+            "UPDATE deliveries SET body = NULL WHERE state = 'dead' AND id IN ({})",
+            placeholders(1, piece.len())
+        );
+        let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
+        query.execute(tx.connection()).await?;
     }
-    Ok(())
+    Ok(given_up)
 }
 
 /// What waits to be mailed to this user is not mailed any more.

@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::db::audit;
 use crate::db::deliveries::{self, Channel, Outcome, Taken};
 use crate::db::due::{Turn, Way, due};
+use crate::db::mail::AddressRow;
 use crate::db::notifications::{self, Looker, NewNotification};
 use crate::db::webhooks::WebhookRow;
 use crate::db::{accounts, mail, webhooks as table};
@@ -47,6 +48,8 @@ const PAUSES: &[i64] = &[30, 120, 600, 1_800, 7_200, 21_600, 43_200];
 const FAILING_DAYS: i64 = 3;
 /// Notifications that stand in one mail.
 const LINES: i64 = 50;
+/// What is said of a mail with a code that nobody could enter any more.
+const EXPIRED: &str = "it was not sent, as the code in it is too old by now";
 /// What a receiver answers that wants nothing any more.
 const GONE: u16 = 410;
 
@@ -231,42 +234,60 @@ async fn to_mailbox(app: &App, owner: &str, taken: Taken) -> Result<()> {
         .await
 }
 
+/// Where a mail goes; nowhere where there is nobody for it any more.
+pub(super) fn goes_to(channel: Channel, body: Option<&str>, address: Option<&AddressRow>) -> Option<String> {
+    match channel {
+        // It goes to the address that was the user's, whatever that is by now.
+        Channel::Notice => notice(body).map(|notice| notice.to),
+        Channel::Code => {
+            let address = address.filter(|address| address.code.is_some())?;
+            Some(address.pending.as_ref().unwrap_or(&address.address).clone())
+        }
+        Channel::Mail | Channel::Digest => {
+            address.filter(|address| address.is_good()).map(|address| address.address.clone())
+        }
+        Channel::Webhook => None,
+    }
+}
+
+fn notice(body: Option<&str>) -> Option<Notice> {
+    body.and_then(|body| serde_json::from_str(body).ok())
+}
+
 async fn mail_it(app: &App, taken: &Taken) -> Result<Mailed> {
     // What there is nobody for any more is done.
     let nothing = || Ok(Mailed { ended: Ended::Well(None), to: None });
     let (Some(mailer), Some(url)) = (&app.mailer, &app.settings.public_url) else { return nothing() };
-    if taken.created_at.plus_seconds(LATE_DAYS * DAY_SECONDS) <= app.environment.now() {
-        let ended = Ended::Badly { is_final: true, status: None, reason: LATE.to_owned() };
-        return Ok(Mailed { ended, to: None });
-    }
     let (base, registry) = (url.as_str().trim_end_matches('/'), url.host_str().unwrap_or("the registry"));
     let Some(user) = accounts::user_by_id(app.db.reader(), &taken.user).await? else { return nothing() };
-    if taken.channel == Channel::Notice {
-        // It goes to the address that was the user's, whatever that is by now.
-        let notice = taken.body.as_deref().and_then(|body| serde_json::from_str::<Notice>(body).ok());
-        let Some(notice) = notice else { return nothing() };
-        let letter = letter::of_notice(base, registry, &user.name, &notice.text)?;
-        return Ok(posted(mailer.send(&taken.id, &notice.to, &letter).await, notice.to));
-    }
-    let Some(address) = mail::find(app.db.reader(), &user.id).await? else { return nothing() };
-    if user.disabled_at.is_some() {
+    let address = mail::find(app.db.reader(), &user.id).await?;
+    let to = goes_to(taken.channel, taken.body.as_deref(), address.as_ref());
+    let Some(to) = to.filter(|_| user.disabled_at.is_none() || taken.channel == Channel::Notice) else {
         return nothing();
+    };
+    let given_up = |to: String, why: &str| {
+        let ended = Ended::Badly { is_final: true, status: None, reason: why.to_owned() };
+        Ok(Mailed { ended, to: Some(to) })
+    };
+    if taken.created_at.plus_seconds(LATE_DAYS * DAY_SECONDS) <= app.environment.now() {
+        return given_up(to, LATE);
     }
-    let mut to = &address.address;
+    if taken.channel == Channel::Notice {
+        let Some(notice) = notice(taken.body.as_deref()) else { return nothing() };
+        let letter = letter::of_notice(base, registry, &user.name, &notice.text)?;
+        return Ok(posted(mailer.send(&taken.id, &to, &letter).await, to));
+    }
+    let Some(address) = address else { return nothing() };
     let letter = if taken.channel == Channel::Code {
         if address.code_until <= app.environment.now() {
-            return nothing();
+            return given_up(to, EXPIRED);
         }
-        to = address.pending.as_ref().unwrap_or(to);
         let Some(sealed) = &taken.body else { return nothing() };
         let Ok(code) = app.secret_key.open_sealed(&addresses::context(&user.id), sealed) else {
             return nothing();
         };
         letter::of_code(base, registry, &user.name, code.expose())?
     } else {
-        if !address.is_good() {
-            return nothing();
-        }
         let looker = Looker { user: &user.id, is_admin: user.site_admin, within: &[] };
         let (total, told) = notifications::of_mail(&app.db, &looker, &taken.id, LINES).await?;
         if told.is_empty() {
@@ -276,7 +297,7 @@ async fn mail_it(app: &App, taken: &Taken) -> Result<Mailed> {
         let link = addresses::link(app, base, &user.id, &address.address);
         letter::of_notifications(base, registry, digest, &told, total, link)?
     };
-    Ok(posted(mailer.send(&taken.id, to, &letter).await, to.clone()))
+    Ok(posted(mailer.send(&taken.id, &to, &letter).await, to))
 }
 
 fn posted(outcome: Result<(), MailError>, to: String) -> Mailed {

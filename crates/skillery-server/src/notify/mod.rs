@@ -54,6 +54,8 @@ const LATE_DAYS: i64 = 7;
 const LATE: &str = "it was not sent, as it has waited for a week, for a mail server or for its turn";
 /// Rows that are removed in one transaction.
 const PRUNED: i64 = 500;
+/// Mails that are given up in one, as each is noted where whose it was reads it.
+const GIVEN_UP: i64 = 100;
 
 /// What wakes those who send.
 #[derive(Default)]
@@ -103,12 +105,23 @@ pub async fn keep_house(app: Arc<App>) {
 async fn give_up_late(app: &App) -> Result<()> {
     let before = app.environment.now().plus_seconds(-LATE_DAYS * DAY_SECONDS);
     while !app.is_stopping() {
-        let late = mail::late(&app.db, before, PRUNED).await?;
+        let late = mail::late(&app.db, before, GIVEN_UP).await?;
         if late.is_empty() {
             return Ok(());
         }
         tracing::warn!(mails = late.len(), "mail that has waited for a week is not sent any more");
-        let write = app.db.write(move |tx| Box::pin(async move { mail::give_up(tx, &late, LATE).await }));
+        let write = app.db.write(move |tx| {
+            Box::pin(async move {
+                for given_up in mail::give_up(tx, &late, LATE).await? {
+                    let address = mail::find(tx.connection(), &given_up.user).await?;
+                    let to = deliver::goes_to(given_up.channel, given_up.body.as_deref(), address.as_ref());
+                    if let Some(to) = to {
+                        mail::note_undelivered(tx, &given_up.user, &to, Some(LATE)).await?;
+                    }
+                }
+                Ok(())
+            })
+        });
         write.await?;
     }
     Ok(())

@@ -525,6 +525,7 @@ async fn whose_mail_could_not_be_delivered_reads_it_until_one_arrives() {
     assert_eq!(told["reason"], "permanent error (550): 5.1.1 <b>Nobody</b> here");
     let text = page().await;
     assert!(text.contains("A mail to anna@example.org could not be delivered"), "{text}");
+    assert!(text.contains(": permanent error (550): 5.1.1 "), "{text}");
     assert!(text.contains("&#60;b&#62;Nobody&#60;/b&#62; here") && !text.contains("<b>Nobody"), "{text}");
     postbox.is(Mood::Takes);
     publish("1.3.0").await;

@@ -13,6 +13,7 @@ use crate::jobs::Job;
 use crate::notify;
 
 const HOOKS: &str = "/api/v1/notifications/webhooks";
+const EMAIL: &str = "/api/v1/notifications/email";
 
 fn own(hook: &Value) -> String {
     format!("{HOOKS}/{}", hook["id"].as_str().unwrap())
@@ -415,33 +416,55 @@ async fn mail_waits_a_week_for_a_mail_server_and_is_dead_then() {
         (1, &json!("anna"), &json!("version-published"))
     );
     assert!(mails[0]["why"].as_str().unwrap().contains("has waited for a week"), "{mails:?}");
+    // Whose it was reads so, too.
+    let told = app.get_as(&anna, EMAIL).await.is(200)["undelivered"].clone();
+    assert_eq!(told["address"], "anna@example.org", "{told}");
+    assert!(told["reason"].as_str().unwrap().contains("has waited for a week"), "{told}");
     // A mail server that is named before that is found out is sent none of it, either.
     app.tamper(
         "UPDATE deliveries SET state = 'waiting', error = NULL, ended_at = NULL WHERE state = 'dead'"
             .to_owned(),
     )
     .await;
+    app.tamper("UPDATE mail_addresses SET undelivered_to = NULL, undelivered_at = NULL".to_owned()).await;
     let (mut settings, environment, folder) = app.crash().await;
     postbox.settings(&mut settings);
     let app = TestApp::open(settings, environment, folder).await;
     app.send_due().await;
     assert_eq!((unsent(&app).await, postbox.take().len()), (dead, 0));
+    let page = Browser::signed_in(&app, &anna).await.page("/account/notifications/settings").await;
+    assert!(page.contains("A mail to anna@example.org could not be delivered"), "{page}");
+    assert!(page.contains(": it was not sent, as it has waited for a week"), "{page}");
     app.publish("acme/tool", "1.3.0").await;
     app.tell().await;
     app.wait(31);
     app.send_due().await;
     assert_eq!(subjects(&postbox), [line("anna@example.org", "acme/tool 1.3.0 was published")]);
+    assert_eq!(app.get_as(&anna, EMAIL).await.is(200)["undelivered"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_that_is_good_no_more_is_not_mailed() {
+async fn a_code_that_is_good_no_more_is_not_mailed_and_whose_it_is_reads_so() {
     let postbox = Postbox::start();
     let app = TestApp::with_mail(&postbox).await;
     let anna = app.user("anna", &["read", "admin"]).await;
-    app.put("/api/v1/notifications/email", &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    app.put(EMAIL, &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    postbox.is(Mood::LaterPlease);
+    app.send_due().await;
+    assert_eq!(app.get_as(&anna, EMAIL).await.is(200)["undelivered"], json!(null));
+    postbox.is(Mood::Takes);
     app.wait(86_400);
     app.send_due().await;
-    assert!(postbox.take().is_empty() && unsent(&app).await.is_empty());
+    assert!(postbox.take().is_empty());
+    let why = "it was not sent, as the code in it is too old by now";
+    assert_eq!(unsent(&app).await, [("code".to_owned(), "dead".to_owned(), Some(why.to_owned()))]);
+    let told = app.get_as(&anna, EMAIL).await.is(200)["undelivered"].clone();
+    assert_eq!((&told["address"], &told["reason"]), (&json!("anna@example.org"), &json!(why)));
+    // One that was asked for anew counts alone.
+    app.put(EMAIL, &anna, json!({ "address": "anna@example.org" })).await.is(200);
+    app.send_due().await;
+    assert_eq!(postbox.take().len(), 1);
+    assert_eq!(app.get_as(&anna, EMAIL).await.is(200)["undelivered"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
