@@ -41,7 +41,9 @@ pub fn field(action: &str) -> &'static str {
 
 /// What a form reports, about a skill.
 pub fn report(form: &Form, id: &SkillId) -> Result<ReportRequest> {
-    let reason = form.text("reason").parse().map_err(|error: String| invalid("reason", error))?;
+    // What was sent instead is nothing that somebody has typed, and is not said again.
+    let reason = form.text("reason").parse();
+    let reason = reason.map_err(|_: String| invalid("reason", "choose what is wrong with it"))?;
     Ok(ReportRequest::of_skill(id, reason, form.text("text").into_owned()))
 }
 

@@ -249,6 +249,10 @@ async fn authors_answer_reviews_and_moderators_hide_them() {
     let again = anna.post(RATINGS, &report).await;
     assert_eq!(again.status, 409);
     assert!(text(&again).contains("it is not"), "{}", text(&again));
+    let wrong = [("action", "report-answer"), ("user", "anna"), ("reason", "boring")];
+    let refused = anna.post(RATINGS, &wrong).await;
+    assert_eq!(refused.status, 422);
+    assert!(text(&refused).contains("<span id=\"report-answer-reason-hint\">"), "{}", text(&refused));
     let hide = [("action", "hide"), ("user", "anna"), ("reason", "names people")];
     assert_eq!(paul.post(RATINGS, &hide).await.status, 403);
     goes_to(&admin.post(RATINGS, &hide).await, "/acme/tool/ratings?notice=hidden");
@@ -292,10 +296,9 @@ async fn reports_are_resolved_where_they_belong() {
     assert!(nora.page(&format!("{PAGE}?at={id}&form=report")).await.contains("It is advertising"));
     let report = [("action", "report"), ("comment", &id), ("reason", "spam"), ("text", "look at it")];
     goes_to(&nora.post(PAGE, &report).await, &format!("{PAGE}?thread={id}&notice=reported"));
-    assert_eq!(
-        nora.post(PAGE, &[("action", "report"), ("comment", &id), ("reason", "boring")]).await.status,
-        422
-    );
+    let refused = nora.post(PAGE, &[("action", "report"), ("comment", &id), ("reason", "boring")]).await;
+    assert_eq!(refused.status, 422);
+    assert!(text(&refused).contains("<span id=\"report-reason-hint\">"), "{}", text(&refused));
     assert_eq!(nora.get("/acme/hidden/comments").await.status, 404);
     // About the skill itself only the registry decides.
     app.post("/api/v1/reports", &anna, json!({ "skill": "acme/tool", "reason": "malicious" })).await.is(204);
@@ -357,6 +360,17 @@ async fn a_whole_skill_is_reported_beside_what_is_said_of_it() {
     let page = text(&refused);
     assert_eq!(refused.status, 422);
     for part in [">\na\u{202e}b</textarea>", "value=\"malicious\" selected", "not allowed"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // So does one with a reason that there is none of, beside that field.
+    let refused = anna.post(PAGE, &[("action", "report-skill"), ("reason", "none"), ("text", "It is")]).await;
+    let page = text(&refused);
+    assert_eq!(refused.status, 422);
+    for part in [
+        "<span id=\"report-skill-reason-hint\"><strong class=\"wrong\" role=\"alert\">choose what is wrong with it.",
+        "name=\"reason\" aria-invalid=\"true\" aria-describedby=\"report-skill-reason-hint\">",
+        ">\nIt is</textarea>",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     goes_to(&anna.post(PAGE, &report).await, "/acme/tool?notice=skill-reported");
