@@ -60,6 +60,8 @@ pub struct Noted {
     pub session: Option<(ProblemCode, Option<Who>)>,
     /// Why a form was given back with what was typed: the page around it is no problem that would tell.
     pub form: Option<ProblemCode>,
+    /// Whether something is reported: no namespace learns by whom, though it be refused.
+    pub is_report: bool,
 }
 
 impl Origin {
@@ -157,6 +159,11 @@ pub fn ended_session(code: ProblemCode) {
 /// A form is given back by a page of its own, and why.
 pub fn gave_back(code: ProblemCode) {
     let _ = ORIGIN.try_with(|origin| origin.note(|noted| noted.form = Some(code)));
+}
+
+/// Something is reported, which may be refused.
+pub fn reports() {
+    let _ = ORIGIN.try_with(|origin| origin.note(|noted| noted.is_report = true));
 }
 
 /// Something is about to be refused that is about the namespace with this key.

@@ -46,8 +46,6 @@ const MAX_ROWS: usize = 500;
 const MAX_CLOSED: usize = MAX_ROWS * 20;
 /// Characters of a path that are kept.
 const MAX_SUBJECT: usize = 200;
-/// Where reports are made.
-const REPORTS: &str = "/api/v1/reports";
 /// What one caller was refused beyond the limit of rows.
 pub const MORE: &str = "denied.more";
 /// A browser has shown a session that is good no more.
@@ -178,7 +176,7 @@ impl Denials {
         about.version = named.version.as_ref().map(ToString::to_string);
         // No namespace learns who reports, though it be what is hidden of it.
         if about.namespace.is_none()
-            && path != REPORTS
+            && !noted.is_report
             && let Some(Ok(namespace)) = noted.namespace.as_deref().map(str::parse)
         {
             about = About::namespace(&namespace);

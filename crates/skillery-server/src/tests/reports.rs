@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::pages::Browser;
 use super::{ADMIN, TestApp, audit, skill};
 
 const COMMENTS: &str = "/api/v1/skills/acme/tool/comments";
@@ -183,6 +184,27 @@ async fn a_namespace_does_not_learn_who_tried_to_report() {
     assert!(seen[0]["action"].as_str().unwrap().starts_with("GET "), "{seen:?}");
     let all = audit::entries(&app, ADMIN, "outcome=denied&action=POST%20/api/v1/reports").await;
     assert_eq!((all.len(), &all[0]["actor"]), (1, &json!("nora")));
+    // Nor by whom a form was sent that reports; what else is refused there it does learn.
+    let mut browser = Browser::signed_in(&app, &nora).await;
+    for (path, action) in [
+        ("/acme/tool/comments", "report"),
+        ("/acme/tool/comments", "report-skill"),
+        ("/acme/tool/ratings", "report"),
+        ("/acme/tool/ratings", "report-answer"),
+        ("/acme/tool/comments", "say"),
+    ] {
+        let form = [("action", action), ("reason", "abuse"), ("text", "It is")];
+        assert_eq!(browser.post(path, &form).await.status, 404, "{path}: {action}");
+    }
+    let posts = async |token: &str| -> Vec<Value> {
+        let all = audit::entries(&app, token, "outcome=denied").await.into_iter();
+        let of_pages = |row: &Value| row["action"].as_str().unwrap().starts_with("POST /{");
+        all.filter(|row| row["actor"] == "nora" && of_pages(row)).collect()
+    };
+    let seen = posts(&olga).await;
+    assert_eq!((seen.len(), &seen[0]["times"]), (1, &json!(1)), "{seen:?}");
+    assert!(seen[0]["action"].as_str().unwrap().ends_with("/comments"), "{seen:?}");
+    assert_eq!(posts(ADMIN).await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use crate::db::reports::{self as table, NewReport, Place};
 use crate::db::{Tx, accounts, answers, comments, ratings, skills};
 use crate::failure::{Failure, Result};
 use crate::http::call::{Call, Page, done, invalid_parameter, json};
+use crate::origin;
 use crate::skill;
 use crate::talk::{
     check_rate, checked_reason, comment_not_found, moderates, of_ones_own, still_seeing, viewer,
@@ -32,6 +33,7 @@ use crate::text::{check_text, invalid};
     ),
 )]
 pub async fn create(call: Call) -> Result<Response> {
+    origin::reports();
     call.caller.require(Scope::Rate)?;
     let (app, caller, request) = call.json::<ReportRequest>().await?;
     submit(&app, &caller, request).await?;

@@ -401,8 +401,9 @@ impl Shown {
 pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let form = Form::read(call).await?;
     let (app, caller) = (&form.app, &form.caller);
-    let skill = skill::find(app, caller, id).await?.id;
     let (action, comment) = (form.text("action").into_owned(), form.text("comment").into_owned());
+    said::begin(&action);
+    let skill = skill::find(app, caller, id).await?.id;
     if action == "delete" && !ask::is_answered(&form) {
         caller.require(Scope::Rate)?;
         let back = format!("/{skill}/comments?thread={}", super::place::encoded(&comment));

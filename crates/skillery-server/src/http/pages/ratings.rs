@@ -307,9 +307,10 @@ impl Fitting<'_> {
 /// Rates the skill, takes the rating back, or does something about the review of a user.
 pub async fn change(call: Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let form = Form::read(call).await?;
+    let (action, user) = (form.text("action").into_owned(), form.text("user").into_owned());
+    said::begin(&action);
     let skill = skill::find(&form.app, &form.caller, id).await?;
     let path = format!("/{}/ratings", skill.id);
-    let (action, user) = (form.text("action").into_owned(), form.text("user").into_owned());
     match act(&form, &skill.id, &action, &user).await {
         Ok(code) => Ok(see_other(&notice::with(&path, code))),
         Err(failure) if failure.code() == ProblemCode::InvalidParameter => Err(failure),

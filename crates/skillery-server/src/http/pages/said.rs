@@ -9,6 +9,7 @@ use super::frame::Frame;
 use super::show;
 use crate::failure::Result;
 use crate::http::call::Call;
+use crate::origin;
 use crate::talk::check_may_show;
 use crate::text::invalid;
 
@@ -37,6 +38,13 @@ impl Open {
 /// The field beside which stands why a form was refused, where that names none.
 pub fn field(action: &str) -> &'static str {
     if action == "hide" { "reason" } else { "text" }
+}
+
+/// A form with this action is about to be looked at: no namespace learns who reports something that is answered as if it did not exist.
+pub fn begin(action: &str) {
+    if action.starts_with("report") {
+        origin::reports();
+    }
 }
 
 /// What a form reports, about a skill.
