@@ -1,6 +1,6 @@
 //! Loading skills and downloads as they are answered: from memory, else from the database and the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::access::{Caller, Identity, skill_not_found};
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::cache::{CachedDownload, CachedSkill};
+use crate::db::needs;
 use crate::db::skills::{self, FullSkill, SkillRow};
 use crate::db::versions::{self, VersionRow};
 use crate::failure::{Failure, Result};
@@ -97,6 +98,29 @@ fn keep(app: &App, full: FullSkill, epoch: (u64, u64)) -> Result<Arc<CachedSkill
 pub async fn find(app: &App, caller: &Caller, id: &SkillId) -> Result<SkillRow> {
     let skill = skills::find(app.db.reader(), &id.key()).await?;
     caller.see(id, skill)
+}
+
+/// Which of these ids of skills lead to a page that the caller gets, each as it is written here.
+pub async fn with_page(app: &App, caller: &Caller, ids: &[&str]) -> Result<HashSet<String>> {
+    let named: Vec<(&str, String)> =
+        ids.iter().filter_map(|id| Some((*id, id.parse::<SkillId>().ok()?.key()))).collect();
+    let keys: Vec<String> = named.iter().map(|(_, key)| key.clone()).collect();
+    let mut there = needs::skills(&app.db, &keys).await?;
+    there.retain(|skill| caller.sees(skill.visibility, &skill.id.namespace().key()));
+    // One without a latest version has the page of its newest one that the caller may know of.
+    let (with_latest, without): (Vec<SkillRow>, Vec<SkillRow>) =
+        there.into_iter().partition(|skill| skill.latest.is_some());
+    let mut seen: HashSet<String> = with_latest.iter().map(|skill| skill.id.key()).collect();
+    let without: HashMap<String, String> =
+        without.iter().map(|skill| (skill.id.key(), skill.id.namespace().key())).collect();
+    let keys: Vec<String> = without.keys().cloned().collect();
+    for state in needs::states(&app.db, &keys).await? {
+        let Some(namespace) = without.get(&state.skill) else { continue };
+        if sees_status(caller, namespace, state.status, |identity| identity.user.id == state.publisher) {
+            seen.insert(state.skill);
+        }
+    }
+    Ok(named.into_iter().filter(|(_, key)| seen.contains(key)).map(|(id, _)| id.to_owned()).collect())
 }
 
 /// The skill has no version that fits.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skillery_core::{SkillId, Version};
+use skillery_core::{SkillId, Version, VersionStatus};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::skills::{SkillRow, skill_row};
@@ -146,6 +146,34 @@ pub async fn skills(db: &Db, keys: &[String]) -> Result<Vec<SkillRow>> {
         let query = sqlx::query(AssertSqlSafe(text)).bind_all(piece.iter().cloned());
         for row in query.fetch_all(db.reader()).await? {
             found.push(skill_row(&row, 0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Of which skill somebody has published versions that are in a state.
+#[derive(Debug)]
+pub struct InState {
+    /// The key of the skill.
+    pub skill: String,
+    /// The state.
+    pub status: VersionStatus,
+    /// The id of who published them.
+    pub publisher: String,
+}
+
+/// In which states versions of these skills are, and of whom.
+pub async fn states(db: &Db, keys: &[String]) -> Result<Vec<InState>> {
+    let mut found = Vec::new();
+    for piece in pieces(keys) {
+        let text = format!(
+            "SELECT DISTINCT skill, status, publisher FROM versions WHERE skill IN ({})",
+            placeholders(1, piece.len())
+        );
+        let query = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(text))
+            .bind_all(piece.iter().cloned());
+        for (skill, status, publisher) in query.fetch_all(db.reader()).await? {
+            found.push(InState { skill, status: parsed(&status)?, publisher });
         }
     }
     Ok(found)

@@ -1,5 +1,7 @@
 //! `GET /{id}/dependencies`: what a skill needs, and what needs it, as lists and as a picture.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::response::Response;
 use skillery_core::api::{Dependency, Dependent, DependentsResponse, USUAL_DAYS};
@@ -33,6 +35,8 @@ struct DependenciesPage {
     header: Header,
     version: Option<Version>,
     needs: Vec<Dependency>,
+    /// Which of these have a page for the viewer, whether a version of them fits or not.
+    seen: HashSet<String>,
     /// Skills that it needs and that are not listed.
     more_needs: u64,
     /// Whether it is known of all of these versions what they need.
@@ -41,6 +45,12 @@ struct DependenciesPage {
     days: u32,
     picture: Option<String>,
     pager: Pager,
+}
+
+impl DependenciesPage {
+    fn is_seen(&self, id: &SkillId) -> bool {
+        self.seen.contains(id.as_str())
+    }
 }
 
 /// What the latest version needs, and the skills whose latest version needs it.
@@ -58,8 +68,10 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     };
     let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
     let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    let ids: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
+    let seen = skill::with_page(app, caller, &ids).await?;
     // Of later pages, it would show other skills on its left.
-    let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by) } else { None };
+    let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by, &seen) } else { None };
     let path = format!("/{}/dependencies", skill.id);
     let pager = Pages::of(app, &path, &[]).at_most(ROWS).by_offset(rows, needed_by.total);
     page(&DependenciesPage {
@@ -68,6 +80,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         version: skill.latest.clone(),
         more_needs: total - needs.len() as u64,
         needs,
+        seen,
         complete,
         needed_by,
         days: USUAL_DAYS,
@@ -89,14 +102,20 @@ fn with_rest(mut layer: Vec<Node>, all: usize) -> Vec<Node> {
     layer
 }
 
-fn needed(dependency: &Dependency) -> Node {
+fn needed(dependency: &Dependency, seen: &HashSet<String>) -> Node {
     let range = dependency.wanted.first().map(|wanted| wanted.range.clone()).unwrap_or_default();
     let note = dependency.version.as_ref().map_or(range, ToString::to_string);
-    node(&dependency.id, note, dependency.version.is_some())
+    node(&dependency.id, note, seen.contains(dependency.id.as_str()))
 }
 
 /// From what needs it to what it needs, and what that needs.
-fn picture(skill: &SkillRow, needs: &[Dependency], needed_by: &DependentsResponse) -> Option<String> {
+fn picture(
+    skill: &SkillRow,
+    needs: &[Dependency],
+    needed_by: &DependentsResponse,
+    seen: &HashSet<String>,
+) -> Option<String> {
+    let needed = |dependency: &Dependency| needed(dependency, seen);
     let direct: Vec<&Dependent> =
         needed_by.dependents.iter().filter(|dependent| dependent.depth == 1).take(IN_LAYER).collect();
     let left = direct.iter().map(|dependent| node(&dependent.id, dependent.version.to_string(), true));
@@ -108,7 +127,7 @@ fn picture(skill: &SkillRow, needs: &[Dependency], needed_by: &DependentsRespons
         is_here: true,
     };
     let at = |depth: u32| needs.iter().filter(move |dependency| dependency.depth == depth);
-    let right: Vec<Node> = at(1).take(IN_LAYER).map(needed).collect();
+    let right: Vec<Node> = at(1).take(IN_LAYER).map(&needed).collect();
     let far: Vec<&Dependency> = at(2)
         .filter(|dependency| dependency.wanted.iter().any(|wanted| has(&right, &wanted.by).is_some()))
         .take(IN_LAYER)

@@ -224,6 +224,43 @@ async fn what_a_skill_needs_and_what_needs_it_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_needed_is_linked_where_it_has_a_page_though_it_has_no_latest_version() {
+    let app = TestApp::new().await;
+    app.publish("acme/gone", "1.0.0").await;
+    app.publish("acme/early", "1.0.0-rc.1").await;
+    hidden(&app, "acme/secret", "x").await;
+    for name in ["gone", "secret"] {
+        let path = format!("/api/v1/skills/acme/{name}/versions/1.0.0/yank");
+        app.put(&path, ADMIN, json!({ "reason": "wrong" })).await.is(200);
+    }
+    publish(&app, "acme/tool", "acme/gone ^1.0, acme/early ^1.0, acme/secret ^1.0, acme/waits ^1.0").await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    let ann = app.user("ann", &["read", "publish"]).await;
+    app.member("acme", "ann", "publisher").await;
+    app.post("/api/v1/skills", &ann, skill("acme/waits", "1.0.0")).await.is(202);
+    let mut stranger = Browser::new(&app);
+    let mut publisher = Browser::signed_in(&app, &ann).await;
+    for (browser, linked) in [
+        (&mut stranger, [("gone", true), ("early", true), ("secret", false), ("waits", false)]),
+        (&mut publisher, [("gone", true), ("early", true), ("secret", true), ("waits", true)]),
+    ] {
+        let diff = browser.page("/acme/tool/versions/1.0.0/diff").await;
+        let list = browser.page("/acme/tool/dependencies").await;
+        assert_eq!(list.matches("nothing that you see here").count(), 4, "{list}");
+        for (name, is_linked) in linked {
+            let status: u16 = if is_linked { 200 } else { 404 };
+            assert_eq!(browser.get(&format!("/acme/{name}")).await.status, status, "{name}");
+            let link = format!("href=\"/acme/{name}\"");
+            assert_eq!(
+                (diff.contains(&link), list.contains(&link)),
+                (is_linked, is_linked),
+                "{name}: {list}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_say_what_they_are_of_and_where_more_is() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;

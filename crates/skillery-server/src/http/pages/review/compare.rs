@@ -22,7 +22,6 @@ use super::may_review;
 use super::talking::Talking;
 use crate::access::Caller;
 use crate::app::App;
-use crate::db::needs;
 use crate::failure::Result;
 use crate::http::api::{diff as diff_api, versions as versions_api};
 use crate::http::call::Call;
@@ -120,17 +119,9 @@ impl Shows {
 
     /// Which of the skills that it tells are needed have a page for the caller, as they are written here.
     pub async fn seen(&self, app: &App, caller: &Caller) -> Result<HashSet<String>> {
-        let told = self.changes.dependencies.shown.iter();
-        let told: Vec<(&str, String)> = told
-            .filter_map(|need| Some((need.id.as_str(), need.id.parse::<SkillId>().ok()?.key())))
-            .collect();
-        let keys: Vec<String> = told.iter().map(|(_, key)| key.clone()).collect();
-        let mut there = needs::skills(&app.db, &keys).await?;
-        there.retain(|skill| {
-            skill.latest.is_some() && caller.sees(skill.visibility, &skill.id.namespace().key())
-        });
-        let there: HashSet<String> = there.iter().map(|skill| skill.id.key()).collect();
-        Ok(told.into_iter().filter(|(_, key)| there.contains(key)).map(|(id, _)| id.to_owned()).collect())
+        let needed = self.changes.dependencies.shown.iter();
+        let needed: Vec<&str> = needed.map(|need| need.id.as_str()).collect();
+        skill::with_page(app, caller, &needed).await
     }
 
     /// Bytes that it takes in memory, at most nearly.
