@@ -108,9 +108,14 @@ pub async fn show(call: &Call, id: &SkillId, name: &str) -> Result<Response> {
         (Kind::License, Some(record)) => Badge::new("license", shortened(&record.license), BLUE),
         (Kind::Health, Some(record)) => {
             let version = record.version.parse().map_err(Failure::internal)?;
-            let health = insight::health(&call.app, &call.caller, &row.id, &version).await?.health;
-            let colour = if health.points >= GOOD { GREEN } else { AMBER };
-            Badge::new("health", format!("{}/{}", health.points, health.most), colour)
+            let found = insight::health(&call.app, &call.caller, &row.id, &version).await;
+            match skill::while_readable(&row.id, &version, found)?.map(|found| found.health) {
+                Some(health) => {
+                    let colour = if health.points >= GOOD { GREEN } else { AMBER };
+                    Badge::new("health", format!("{}/{}", health.points, health.most), colour)
+                }
+                None => Badge::new("health", "unknown".to_owned(), GREY),
+            }
         }
     };
     let text = Bytes::from(badge.render().map_err(Failure::internal)?);

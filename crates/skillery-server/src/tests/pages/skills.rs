@@ -359,6 +359,20 @@ async fn a_skill_is_shown_while_the_store_of_contents_is_away() {
         assert!(!page.contains("There is nothing to read here"), "{page}");
     }
     assert!(browser.page("/acme/tool/usage").await.contains("It is not known now"));
+    let badge = browser.get("/acme/tool/badge/health.svg").await;
+    assert_eq!(badge.status, 200);
+    assert!(text(&badge).contains(">unknown</text>"), "{}", text(&badge));
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    let page = admin.page("/acme/tool/versions/1.0.0/review").await;
+    for part in [
+        "The files of 1.0.0, or those that it is compared with, cannot be read at the moment",
+        "Not known now: the files cannot be read at the moment.",
+        "What happened",
+        "What is said about it",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("handed out to nobody"), "{page}");
     fs_err::remove_file(&folder).unwrap();
     fs_err::rename(&aside, &folder).unwrap();
     for path in ["/acme/tool", "/acme/tool/versions/1.0.0"] {
@@ -366,4 +380,7 @@ async fn a_skill_is_shown_while_the_store_of_contents_is_away() {
         assert!(page.contains("quartzite") && !page.contains("at the moment"), "{path}: {page}");
         assert!(!page.contains("not known now"), "{path}: {page}");
     }
+    assert!(!text(&browser.get("/acme/tool/badge/health.svg").await).contains("unknown"));
+    let page = admin.page("/acme/tool/versions/1.0.0/review").await;
+    assert!(page.contains("quartzite") && !page.contains("at the moment"), "{page}");
 }

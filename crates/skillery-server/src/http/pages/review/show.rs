@@ -104,6 +104,8 @@ struct ReviewPage {
     history: Vec<Step>,
     may: May,
     shows: Option<Arc<Shows>>,
+    /// Whether the files are there for whoever reviews, and cannot be read now.
+    is_unreadable: bool,
     /// Which of the skills that are needed have a page for the viewer.
     seen: HashSet<String>,
     counts: Option<Counts>,
@@ -250,21 +252,25 @@ pub async fn render(
         + in_form
         + history.iter().map(Step::weight).sum::<usize>();
     let space = ROOM.without(before);
-    let shows = match Shows::of(app, caller, &id, version, &asked, space).await {
-        Ok(shows) => Some(shows),
+    let shows = Shows::of(app, caller, &id, version, &asked, space).await;
+    let (shows, is_unreadable) = match skill::while_readable(&id, version, shows) {
+        Ok(Some(shows)) => (Some(shows), false),
+        Ok(None) => (None, true),
         // What is handed out to nobody has no files to look at.
         Err(failure)
             if matches!(failure.code(), ProblemCode::VersionNotFound | ProblemCode::VersionQuarantined)
                 && asked.from.is_none() =>
         {
-            None
+            (None, false)
         }
         Err(failure) => return Err(failure),
     };
+    // What was compared before is kept, though the files cannot be read now.
     let counts = match &shows {
-        Some(_) => Some(counts(app, caller, &id, version).await?),
+        Some(_) => skill::while_readable(&id, version, counts(app, caller, &id, version).await)?,
         None => None,
     };
+    let is_unreadable = is_unreadable || (shows.is_some() && counts.is_none());
     let seen = match &shows {
         Some(shows) => shows.seen(app, caller).await?,
         None => HashSet::new(),
@@ -309,6 +315,7 @@ pub async fn render(
         history,
         may,
         shows,
+        is_unreadable,
         seen,
         counts,
         told,
