@@ -143,6 +143,33 @@ async fn much_that_waits_and_much_that_is_said_about_it_are_light() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn much_that_is_due_for_long_reasons_is_light() {
+    const DUE: &str = "/account/approvals?show=due&limit=200";
+    let app = TestApp::new().await;
+    let [author, owner] = ["a", "o"].map(|letter| letter.repeat(64));
+    let roles = [(author.as_str(), "publisher"), (owner.as_str(), "owner"), ("rita", "reviewer")];
+    let [author, owner, rita] = app.staff(roles).await;
+    app.put("/api/v1/orgs/acme/policy", ADMIN, json!({ "approvals": 1 })).await.is(200);
+    let part = "t".repeat(60);
+    let id = format!("acme/{part}/{part}/{part}/{part}");
+    for number in 0..20 {
+        let version = format!("1.0.{number}-{}", "v".repeat(118));
+        let mut body = skill(&id, &version);
+        body["description"] = json!(dear(4_096));
+        app.post("/api/v1/skills", &author, body).await.is(202);
+        let path = format!("/api/v1/skills/{id}/versions/{version}/break-glass");
+        app.post(&path, &owner, json!({ "reason": dear(1_024) })).await.is(200);
+    }
+    let mut browser = Browser::signed_in(&app, &rita).await;
+    let page = browser.page(DUE).await;
+    assert_eq!(page.matches("<li class=\"result\">").count(), 18, "{page}");
+    let reason = format!("without the approvals that it waited for: {}…</p>", LESS.repeat(60));
+    assert_eq!(page.matches(&reason).count(), 18, "{page}");
+    let page = browser.page(&next(&page).unwrap()).await;
+    assert_eq!(page.matches("<li class=\"result\">").count(), 2, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_review_of_what_asks_for_much_and_says_much_is_light() {
     const PAGE: &str = "/acme/tool/versions/1.0.0/review";
     let app = TestApp::new().await;
