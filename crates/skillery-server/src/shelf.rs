@@ -1,9 +1,10 @@
 //! Answers that are kept for a minute, for all who see the same.
 //!
 //! What an answer is kept by holds all that it depends on of whoever asks, so that nobody gets one of somebody who sees more.
-//! Where an answer takes long to make, nobody waits for a new one while there is one that was good not long ago.
+//! Where an answer takes long to make, nobody waits for a new one while there is one that was good not long ago. Of those who ask for
+//! the same at the same time one makes it, and the others wait for that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,43 @@ pub struct Shelf<Key, Same, Answer, Weight = UnitWeighter> {
     is_kept: fn(&Answer) -> bool,
     /// What is being made beside.
     beside: Arc<Mutex<HashSet<Key>>>,
+    /// Who makes which answer, or waits for it.
+    lines: Arc<Mutex<HashMap<Key, Line>>>,
+}
+
+/// Those who ask for one answer: one of them makes it at a time.
+#[derive(Default)]
+struct Line {
+    places: usize,
+    making: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A place among those who ask for one answer, until this is dropped, whether it came to its turn or not.
+struct Place<Key: Eq + Hash> {
+    lines: Arc<Mutex<HashMap<Key, Line>>>,
+    key: Key,
+    making: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<Key: Eq + Hash + Clone> Place<Key> {
+    fn begin(lines: &Arc<Mutex<HashMap<Key, Line>>>, key: &Key) -> Self {
+        let mut all = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = all.entry(key.clone()).or_default();
+        line.places += 1;
+        Self { lines: Arc::clone(lines), key: key.clone(), making: Arc::clone(&line.making) }
+    }
+}
+
+impl<Key: Eq + Hash> Drop for Place<Key> {
+    fn drop(&mut self) {
+        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = all.get_mut(&self.key) {
+            line.places -= 1;
+            if line.places == 0 {
+                all.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// Something that is being made beside, until this is dropped.
@@ -55,7 +93,8 @@ impl<Key: Eq + Hash> Drop for Beside<Key> {
 impl<Key: Eq + Hash + Clone, Same: Clone + PartialEq, Answer> Shelf<Key, Same, Answer> {
     /// So many answers, about.
     pub fn new(answers: usize) -> Self {
-        Self { cache: Arc::new(Cache::new(answers)), is_kept: |_| true, beside: Arc::default() }
+        let cache = Arc::new(Cache::new(answers));
+        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default() }
     }
 
     /// The same for answers of which some are made so soon that they need not be kept.
@@ -73,7 +112,7 @@ where
     /// So many answers, about, that take as many bytes together.
     pub fn weighed(answers: usize, bytes: u64, weight: Weight) -> Self {
         let cache = Arc::new(Cache::with_weighter(answers, bytes, weight));
-        Self { cache, is_kept: |_| true, beside: Arc::default() }
+        Self { cache, is_kept: |_| true, beside: Arc::default(), lines: Arc::default() }
     }
 
     /// The answer that is kept by this key, or what `make` makes when it is its turn. `same` tells what must be as it was.
@@ -85,6 +124,24 @@ where
         same: impl Fn() -> Same,
         make: impl Future<Output = Result<Answer>>,
     ) -> Result<Arc<Answer>> {
+        if let Some(answer) = self.younger(app, &key, &same(), KEPT) {
+            return Ok(answer);
+        }
+        self.make_alone(app, turns, key, same, make).await
+    }
+
+    /// What `make` makes when it is its turn, unless somebody has made it meanwhile. Who waits for somebody else to make the same takes
+    /// no turn for that.
+    async fn make_alone(
+        &self,
+        app: &App,
+        turns: &Turns,
+        key: Key,
+        same: impl Fn() -> Same,
+        make: impl Future<Output = Result<Answer>>,
+    ) -> Result<Arc<Answer>> {
+        let place = Place::begin(&self.lines, &key);
+        let _alone = place.making.lock().await;
         if let Some(answer) = self.younger(app, &key, &same(), KEPT) {
             return Ok(answer);
         }
@@ -152,8 +209,7 @@ where
             }
             return Ok(answer);
         }
-        let _turn = turns.turn().await?;
-        self.made(app, key, same(), making).await
+        self.make_alone(app, turns, key, same, making).await
     }
 
     /// Makes an answer that nobody waits for. Where that fails, whoever asks next tries again.
@@ -166,8 +222,12 @@ where
     ) where
         Making: Future<Output = Result<Answer>> + Send + 'static,
     {
-        let shelf =
-            Self { cache: Arc::clone(&self.cache), is_kept: self.is_kept, beside: Arc::clone(&self.beside) };
+        let shelf = Self {
+            cache: Arc::clone(&self.cache),
+            is_kept: self.is_kept,
+            beside: Arc::clone(&self.beside),
+            lines: Arc::clone(&self.lines),
+        };
         tokio::spawn(async move {
             let (_turn, key) = (turn, beside.key.clone());
             tokio::select! {
@@ -179,5 +239,84 @@ where
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::failure::Failure;
+    use crate::tests::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_those_who_ask_for_the_same_one_makes_it() {
+        let app = TestApp::new().await;
+        let (shelf, turns) = (Shelf::<&str, (), usize>::new(8), Turns::of(4));
+        let begun = AtomicUsize::new(0);
+        let ask = |key: &'static str, fails: usize| {
+            let begun = &begun;
+            let make = async move {
+                let number = begun.fetch_add(1, Ordering::SeqCst);
+                // Meanwhile the others ask, as all of them run in one task.
+                tokio::task::yield_now().await;
+                if number < fails { Err(Failure::internal("it cannot be made")) } else { Ok(number) }
+            };
+            shelf.get(&app.app, &turns, key, || (), make)
+        };
+        let answers = join_all((0..4).map(|_| ask("one", 0))).await;
+        assert!(answers.iter().all(|answer| **answer.as_ref().unwrap() == 0));
+        assert_eq!(begun.swap(0, Ordering::SeqCst), 1);
+        // Where the first fails, the next one tries.
+        let answers = join_all((0..4).map(|_| ask("another", 1))).await;
+        assert!(answers[0].is_err());
+        assert!(answers[1..].iter().all(|answer| **answer.as_ref().unwrap() == 1));
+        assert_eq!(begun.swap(0, Ordering::SeqCst), 2);
+        // Who goes away before it is made leaves it to the others.
+        let mut first = Box::pin(ask("third", 0));
+        let mut second = Box::pin(ask("third", 0));
+        tokio::select! {
+            biased;
+            _ = &mut first => panic!("it has not waited"),
+            _ = &mut second => panic!("it has not waited"),
+            () = std::future::ready(()) => {}
+        }
+        drop(first);
+        assert_eq!(*second.await.unwrap(), 1);
+        assert!(shelf.lines.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_made_beside_is_made_once_while_all_get_the_one_of_before() {
+        let app = TestApp::new().await;
+        let (shelf, turns) = (Shelf::<&str, (), usize>::new(8), Turns::of(2));
+        let (begun, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1)));
+        let ask = async || {
+            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+            let make = |_: Arc<App>| async move {
+                let number = begun.fetch_add(1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                Ok(number)
+            };
+            *shelf.get_soon(&app.app, &turns, "one", || (), make).await.unwrap()
+        };
+        assert_eq!(ask().await, 0);
+        app.app.environment.advance_seconds(61);
+        for _ in 0..3 {
+            assert_eq!(ask().await, 0);
+        }
+        // One turn is taken, and no second one for the same.
+        let turn = turns.try_turn().unwrap();
+        assert!(turns.try_turn().is_none());
+        drop(turn);
+        gate.add_permits(1);
+        while ask().await == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((ask().await, begun.load(Ordering::SeqCst)), (1, 2));
     }
 }
