@@ -26,7 +26,7 @@ fn a_registry_tells_its_admins_how_it_goes_and_is_set() {
         is_there.then_some(told)
     });
     assert_eq!((&told["trouble"], &told["dead_mail"]), (&serde_json::Value::Null, &serde_json::json!([])));
-    let jobs = place.run(["admin", "jobs"]).ok().stdout;
+    let jobs = place.run(["admin", "jobs"]).ok().stdout.clone();
     let size = told["size"].to_string();
     assert_eq!(line_of(&jobs, "search")[..2], ["search", "index"]);
     assert_eq!(line_of(&jobs, "search").last(), Some(&size.as_str()));
@@ -35,7 +35,7 @@ fn a_registry_tells_its_admins_how_it_goes_and_is_set() {
         assert!(!line_of(&jobs, job["name"].as_str().unwrap()).is_empty(), "{job}: {jobs}");
     }
 
-    let set = place.run(["admin", "settings"]).ok().stdout;
+    let set = place.run(["admin", "settings"]).ok().stdout.clone();
     assert_eq!(line_of(&set, "anonymous_reads")[..2], ["anonymous_reads", "yes"]);
     assert_eq!(line_of(&set, "database")[..2], ["database", "SQLite"]);
     assert_eq!(line_of(&set, "session_days")[..3], ["session_days", "14", "Days"]);

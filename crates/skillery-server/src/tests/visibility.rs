@@ -208,7 +208,8 @@ async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
     app.post("/api/v1/skills", ADMIN, skill("acme/plans/tool", "1.0.0")).await.is(202);
     app.member("acme/plans", "mia", "reviewer").await;
     let plans = json!({ "namespace": "acme/plans", "skills": 0 });
-    for (token, is_told) in [("", false), (stranger.as_str(), false), (member.as_str(), true), (ADMIN, true)] {
+    for (token, is_told) in [("", false), (stranger.as_str(), false), (member.as_str(), true), (ADMIN, true)]
+    {
         let listed = app.get_as(token, "/api/v1/orgs/acme/namespaces").await.is(200);
         assert_eq!(listed["namespaces"].as_array().unwrap().contains(&plans), is_told, "{listed}");
         let below = app.get_as(token, "/api/v1/orgs/acme/plans/namespaces").await;

@@ -334,8 +334,8 @@ async fn the_own_rating_is_known_on_every_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_skill_is_shown_while_the_store_of_contents_is_away() {
     let app = TestApp::new().await;
-    let text = "---\nname: tool\ndescription: Fills in forms.\n---\n\nAsk for the quartzite first.\n";
-    app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), vec![file("SKILL.md", text)]).await.is(201);
+    let manual = "---\nname: tool\ndescription: Fills in forms.\n---\n\nAsk for the quartzite first.\n";
+    app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), vec![file("SKILL.md", manual)]).await.is(201);
     // A file where the folder of all contents is: nothing below it can be opened.
     let folder = app.app.settings.blob_folder().join("sha256");
     let aside = app.app.settings.blob_folder().join("aside");
