@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -41,6 +41,13 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         if !is_there("git", "--version") {
             install_packages(&["git"])?;
         }
+        // For the check of a version without our own programs, and for skills that ask for packages.
+        if !is_there("curl", "--version") {
+            install_packages(&["curl"])?;
+        }
+        if !has_pip() {
+            install_packages(&["python3-pip"])?;
+        }
         tests("--workspace", &args.args)
             .env_remove("SKILLERY_TEST_DATABASE")
             .env("SKILLERY_TEST_VECTORS", vectors::fetch()?)
@@ -68,6 +75,13 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         }),
     }
     checks.finish()
+}
+
+/// Whether the Python that runs skills can install packages.
+fn has_pip() -> bool {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    is_there("uv", "--version") || pip.status().is_ok_and(|status| status.success())
 }
 
 /// A run of Rust tests. The server's alone are chosen from the same build, where nextest can do that.
