@@ -206,7 +206,9 @@ async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
     let (app, member, stranger) = registry().await;
     app.policy("acme", 1).await;
     app.post("/api/v1/skills", ADMIN, skill("acme/plans/tool", "1.0.0")).await.is(202);
-    app.member("acme/plans", "mia", "reviewer").await;
+    app.member("acme/plans", "mia", "reader").await;
+    let rita = app.user("rita", &["read", "review"]).await;
+    app.member("acme/plans", "rita", "reviewer").await;
     let plans = json!({ "namespace": "acme/plans", "skills": 0 });
     for (token, is_told) in [("", false), (stranger.as_str(), false), (member.as_str(), true), (ADMIN, true)]
     {
@@ -220,7 +222,8 @@ async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
     assert!(page.status == 200 && !String::from_utf8_lossy(&page.body).contains("acme/plans"));
     assert_eq!(app.get("/acme/plans").await.status, 404);
     let path = "/api/v1/skills/acme/plans/tool/versions/1.0.0/approvals";
-    app.post(path, &member, json!({ "decision": "approved" })).await.is(200);
+    app.post(path, &rita, json!({ "decision": "approved" })).await.is(200);
+    app.settle().await;
     let listed = app.get("/api/v1/orgs/acme/namespaces").await.is(200);
     assert_eq!(listed["namespaces"], json!([{ "namespace": "acme/plans", "skills": 1 }]));
     assert_eq!(app.get("/acme/plans").await.status, 200);
