@@ -7,8 +7,8 @@ moved from one to the other. The functions talk to the configured registry, see 
 
 from __future__ import annotations
 
-from .skill_registry import RegistrySkill, _count, _registry
-from .skills import Skill
+from .skill_registry import RegistrySkill, _registry
+from .skills import Skill, _count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ see :mod:`orchestrator.execution.configuration`.
 
 from __future__ import annotations
 
-from .skill_registry import _count, _registry
+from .skill_registry import _registry
+from .skills import _count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ machine is in :mod:`orchestrator.execution.metrics`, what installed skills need 
 
 from __future__ import annotations
 
-from .skill_registry import _count, _registry
+from .skill_registry import _registry
+from .skills import _count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .configuration import DEFAULT_TIMEOUT, DEFAULT_URL, RegistryConfig, configure_registry, get_registry_config
-from .skills import Skill, _form, list_of_texts
+from .skills import Skill, _count, _form, list_of_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -492,11 +492,3 @@ def _search_form(
         "offset": _count(offset, "offset"),
     }
     return json.dumps(form)
-
-
-def _count(number: int, name: str) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        from .errors import InvalidInputError
-
-        raise InvalidInputError("`{}` is a whole number of 0 or more".format(name), "invalid-input")
-    return number

@@ -308,3 +308,11 @@ def list_of_texts(texts: Optional[Iterable[str]], name: str) -> List[str]:
 
         raise InvalidInputError("`{}` is a list of texts".format(name), "invalid-input")
     return listed
+
+
+def _count(number: int, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        from .errors import InvalidInputError
+
+        raise InvalidInputError("`{}` is a whole number of 0 or more".format(name), "invalid-input")
+    return number
