@@ -12,6 +12,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 use super::frame::{Frame, page};
 use super::markdown::Rendered;
 use super::pager::{Pager, Pages};
+use super::said::{self, Fit};
 use super::skill::Header;
 use super::{highlight, place, review, show};
 use crate::db::versions::VersionRow;
@@ -32,9 +33,17 @@ pub const FILE: &str = "/{id}/versions/{version}/files/{path}";
 /// The same as it is.
 pub const RAW: &str = "/{id}/versions/{version}/raw/{path}";
 
-/// Lines of a file on one page, and bytes of HTML that they are at most.
+/// Bytes of HTML that a row of the list of versions has without texts, and each link to a page of a version.
+const ROW: usize = 360;
+const LINK: usize = 65;
+/// Bytes of HTML that a row of a list of files has without names.
+const FILE_ROW: usize = 100;
+/// Characters of a reason in the list of versions.
+const REASON: usize = 160;
+/// Lines of a file on one page, and bytes of HTML that they are at most with their numbers, each of which takes so many.
 const LINES: usize = 500;
-const HTML: usize = 45_000;
+const HTML: usize = 48_000;
+const NUMBER: usize = 46;
 /// The highest line that an address may ask for.
 const LAST: usize = 10_000_000;
 /// Lines before one that is asked for, where there is room.
@@ -68,14 +77,26 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let path = format!("/{}/versions", skill.id);
     let waits = versions.iter().filter(|version| version.status == VersionStatus::Pending);
     let reviews = waits.filter(|version| review::may_review(&call.caller, &skill.id, &version.publisher));
+    let reviews: Vec<Version> = reviews.map(|version| version.version.clone()).collect();
+    let fit = Fit::of(&versions, rows, said::ROOM, |version| version_weight(version, path.len()));
     page(&VersionsPage {
-        reviews: reviews.map(|version| version.version.clone()).collect(),
+        reviews,
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
-        pager: Pager::of(&call.app, &path, &[], rows, versions.len() as u64),
-        versions: versions.into_iter().skip(rows.offset).take(rows.limit).collect(),
+        pager: fit.pager(&call.app, &path, rows.limit),
+        versions: versions.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
         now: call.app.environment.now(),
         header,
     })
+}
+
+/// Bytes of HTML that a row of the list of versions takes, at most nearly, where the path of the list has so many.
+fn version_weight(version: &VersionSummary, path: usize) -> usize {
+    let links =
+        1 + usize::from(version.status.has_files()) + usize::from(version.status == VersionStatus::Pending);
+    let reason = version.reason.as_deref().map(|reason| show::weight(&show::clipped(reason, REASON)));
+    ROW + links * (LINK + path + 2 * version.version.to_string().len())
+        + version.publisher.len()
+        + reason.unwrap_or(0)
 }
 
 #[derive(Template)]
@@ -95,14 +116,20 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
     let (skill, row) = skill::with_files(&call.app, &call.caller, id, version).await?;
     let path = format!("/{}/versions/{version}/files", skill.id);
     let total = row.files.len();
+    let fit = Fit::of(&row.files, rows, said::ROOM, |file| file_weight(file, path.len()));
     page(&FilesPage {
         frame: frame.titled(format!("Files of {} {version}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
-        pager: Pager::of(&call.app, &path, &[], rows, total as u64),
-        files: row.files.into_iter().skip(rows.offset).take(rows.limit).collect(),
+        pager: fit.pager(&call.app, &path, rows.limit),
+        files: row.files.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
     })
+}
+
+/// Bytes of HTML that a row of a list of files takes, at most nearly, where the path of the list has so many.
+pub fn file_weight(file: &FileSummary, path: usize) -> usize {
+    FILE_ROW + path + place::encoded(&file.path).len() + show::weight(&file.path)
 }
 
 #[derive(Template)]
@@ -137,10 +164,12 @@ pub async fn file(
     let from = call.parsed::<usize>("from")?.unwrap_or(1).clamp(1, LAST);
     let line = call.parsed::<usize>("line")?.map(|line| line.clamp(1, LAST));
     let lines = lines(call, &row, &summary).await?;
-    let from = line.zip(lines.as_deref()).map_or(from, |(line, lines)| begin(lines, line));
+    // The name stands in the title and above, too, and for those who show links.
+    let room = HTML.saturating_sub(4 * show::weight(path));
+    let from = line.zip(lines.as_deref()).map_or(from, |(line, lines)| begin(lines, line, room));
     let here = format!("/{}/versions/{version}/files/{}", skill.id, place::encoded(path));
     let before = (from > 1).then(|| from.saturating_sub(LINES).max(1));
-    let part = lines.as_deref().map(|lines| part(lines, from));
+    let part = lines.as_deref().map(|lines| part(lines, from, room));
     let (shown, has_more) = part.map_or((None, false), |(shown, has_more)| (Some(shown), has_more));
     let count = shown.as_ref().map_or(0, |shown| shown.split('\n').count());
     let behind = has_more.then(|| from + count);
@@ -184,32 +213,33 @@ async fn lines(call: &Call, row: &VersionRow, file: &FileSummary) -> Result<Opti
     turn.work(make).await
 }
 
-/// Where a page begins that has this line on it: some lines before it, where these leave it room.
+/// Where a page begins that has this line on it: some lines before it, where so many bytes of HTML leave them room.
 /// A line behind the end is the last one.
-fn begin(lines: &str, line: usize) -> usize {
+fn begin(lines: &str, line: usize, mut room: usize) -> usize {
     let line = line.min(lines.split('\n').count());
     let near: Vec<&str> = lines.split('\n').take(line).skip(line.saturating_sub(BEFORE + 1)).collect();
-    let mut room = HTML;
     let has_room = |near: &&&str| {
-        let left = room.checked_sub(near.len() + 1);
+        let left = room.checked_sub(near.len() + NUMBER);
         room = left.unwrap_or(0);
         left.is_some()
     };
     line - near.iter().rev().take_while(has_room).count().saturating_sub(1)
 }
 
-/// The lines of a page from this one on, and whether more come after.
-fn part(lines: &str, from: usize) -> (String, bool) {
+/// The lines of a page from this one on that so many bytes of HTML have room for, one at least, and whether more come after.
+fn part(lines: &str, from: usize, mut room: usize) -> (String, bool) {
     let mut shown = String::new();
     let mut rest = lines.split('\n').skip(from - 1);
     for number in 0..LINES {
         let Some(line) = rest.next() else { return (shown, false) };
+        let left = room.checked_sub(line.len() + NUMBER);
         if number > 0 {
-            if shown.len() + line.len() > HTML {
+            if left.is_none() {
                 return (shown, true);
             }
             shown.push('\n');
         }
+        room = left.unwrap_or(0);
         shown.push_str(line);
     }
     (shown, rest.next().is_some())
