@@ -20,10 +20,8 @@ use super::show;
 
 /// Characters of a text that are looked at.
 const MOST: usize = 256 * 1024;
-/// Bytes of HTML that are shown of a text: so many that a page around it stays light.
-const ROOM: usize = 40_000;
-/// Characters that are shown of a source, each of which may be five bytes.
-const SOURCE: usize = 8_000;
+/// Bytes of HTML that are shown of a text at most: so many that a page around it stays light.
+pub const ROOM: usize = 40_000;
 /// Before the names of places in a text, so that none is one of the page around it.
 const PREFIX: &str = "user-content-";
 
@@ -43,32 +41,21 @@ impl Weighter<String, Rendered> for ByLength {
     }
 }
 
-/// Makes HTML of Markdown, as far as a page has room for it. `place` is where it stands, if it is part of a skill; otherwise it has
+/// Makes HTML of Markdown, as far as so many bytes of it have room. `place` is where it stands, if it is part of a skill; otherwise it has
 /// no links of its own.
-pub fn render(text: &str, place: Option<&Place>) -> Rendered {
+pub fn render(text: &str, place: Option<&Place>, room: usize) -> Rendered {
     let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
     let shown = &text[..end];
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
-    let (mut html, is_whole) = match rewrite::rewrite(Parser::new_ext(shown, options), place) {
-        Some(mut events) => {
-            let count = events.len();
-            events.truncate(fitting(&events));
-            if events.is_empty() && count > 0 {
-                (beginning(shown), false)
-            } else {
-                let is_whole = events.len() == count && end == text.len();
-                let mut html = String::with_capacity(shown.len() * 3 / 2);
-                pulldown_cmark::html::push_html(&mut html, events.into_iter());
-                (cleaner(place).clean(&html).to_string(), is_whole)
-            }
-        }
-        None => (source(shown), shown.chars().count() <= SOURCE && end == text.len()),
+    let (mut html, is_all) = match rewrite::rewrite(Parser::new_ext(shown, options), place) {
+        Some(events) => cleaned(events, place, room).unwrap_or_else(|| beginning(shown, room)),
+        None => source(shown, room),
     };
     match place {
-        _ if is_whole => {}
+        _ if is_all && end == text.len() => {}
         Some(place) => {
             html += &format!(
                 "<p>There is more: <a href=\"{}\">all of it as it was written</a>.</p>",
@@ -80,9 +67,29 @@ pub fn render(text: &str, place: Option<&Place>) -> Rendered {
     html.into()
 }
 
-/// How many of these events a page has room for. It ends between two of those that stand in no other.
-fn fitting(events: &[Event<'_>]) -> usize {
-    let (mut depth, mut from, mut left) = (0_usize, 0, ROOM);
+/// What may be shown of these events, as far as there is room, and whether that is all; none where there is no room for the first.
+fn cleaned(mut events: Vec<Event<'_>>, place: Option<&Place>, room: usize) -> Option<(String, bool)> {
+    let (count, mut left) = (events.len(), room);
+    loop {
+        let fits = fitting(&events, left);
+        events.truncate(fits);
+        if events.is_empty() && count > 0 {
+            return None;
+        }
+        let mut html = String::with_capacity(left);
+        pulldown_cmark::html::push_html(&mut html, events.iter().cloned());
+        let html = cleaner(place).clean(&html).to_string();
+        if html.len() <= room || left == 0 {
+            return Some((html, events.len() == count));
+        }
+        // Links are longer by where they lead and what is said of them, so that there was less room than it seemed.
+        left = (left * room / html.len()).min(left / 4 * 3);
+    }
+}
+
+/// How many of these events so many bytes of HTML have room for. It ends between two of those that stand in no other.
+fn fitting(events: &[Event<'_>], room: usize) -> usize {
+    let (mut depth, mut from, mut left) = (0_usize, 0, room);
     let mut html = String::new();
     for (at, event) in events.iter().enumerate() {
         match event {
@@ -106,7 +113,7 @@ fn fitting(events: &[Event<'_>]) -> usize {
 pub fn said(text: &str) -> Rendered {
     let place = None;
     let Some(events) = rewrite::rewrite(Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH), place) else {
-        return source(text).into();
+        return source(text, ROOM).0.into();
     };
     let mut plain = Vec::with_capacity(events.len());
     for event in events {
@@ -129,16 +136,29 @@ pub fn said(text: &str) -> Rendered {
     PLACELESS.clean(&html).to_string().into()
 }
 
-/// What is too much to be shown as its author meant it.
-fn source(text: &str) -> String {
+/// What is too much to be shown as its author meant it, and whether that is all of it.
+fn source(text: &str, room: usize) -> (String, bool) {
     let why = "<p>This text is nested too deeply, or has too many parts, to be shown as a page. This is its source.</p>";
-    why.to_owned() + &beginning(text)
+    let (source, is_all) = beginning(text, room);
+    (why.to_owned() + &source, is_all)
 }
 
-/// The beginning of a text as it was written.
-fn beginning(text: &str) -> String {
-    let shown = show::cut(text, SOURCE).map_or(text, |(start, _)| start);
-    format!("<pre tabindex=\"0\"><code>{}</code></pre>", show::escaped(shown))
+/// The beginning of a text as it was written, as far as so many bytes of HTML have room for it, and whether that is all of it.
+fn beginning(text: &str, room: usize) -> (String, bool) {
+    let mut left = room;
+    let has_no_room = |character: char| {
+        // As `show::escaped` writes it.
+        let rest = left.checked_sub(match character {
+            '"' => "&quot;".len(),
+            '&' => "&amp;".len(),
+            '<' | '>' => "&lt;".len(),
+            other => other.len_utf8(),
+        });
+        left = rest.unwrap_or(0);
+        rest.is_none()
+    };
+    let end = text.find(has_no_room).unwrap_or(text.len());
+    (format!("<pre tabindex=\"0\"><code>{}</code></pre>", show::escaped(&text[..end])), end == text.len())
 }
 
 fn cleaner(place: Option<&Place>) -> Builder<'static> {
@@ -169,7 +189,7 @@ mod tests {
     use super::*;
 
     fn html(text: &str) -> String {
-        render(text, Some(&Place::of("/a/b/versions/1.0.0", "SKILL.md"))).to_string()
+        render(text, Some(&Place::of("/a/b/versions/1.0.0", "SKILL.md")), ROOM).to_string()
     }
 
     #[test]
