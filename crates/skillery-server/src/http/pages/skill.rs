@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
-use skillery_core::api::{InstallLine, RatingsResponse, Record, VersionDetail};
+use skillery_core::api::{FileSummary, InstallLine, RatingsResponse, Record, VersionDetail};
 use skillery_core::approval::Notice;
 use skillery_core::health::Health;
 use skillery_core::skill_md::SkillMd;
@@ -14,6 +14,8 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus
 use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
+use super::said::fitting_rows;
+use super::versions::file_weight;
 use super::{insight as usage, installs, place, review, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::{ratings as ratings_api, versions as versions_api};
@@ -26,6 +28,30 @@ use crate::{catalog, insight};
 pub const SKILL: &str = "/{id}";
 
 const SKILL_FILE: &str = "SKILL.md";
+
+/// Bytes of HTML for all that is not the same on the pages of all skills: so many that each stays light.
+const ROOM: usize = 56_000;
+/// Bytes of HTML that the instructions leave to the list of files, and those that tags have.
+const FILES: usize = 3_000;
+const TAGS: usize = 3_000;
+/// Files in the list.
+const MANY: usize = 50;
+/// Characters that are shown of the description, of it to those who show links, of a short text, and of the name of a file.
+const DESCRIPTION: usize = 1_500;
+const SUMMARY: usize = 300;
+const SHORT: usize = 200;
+const NAME: usize = 100;
+/// Bytes of HTML that an address has as a link; a heavier one is shown as text.
+const ADDRESS: usize = 1_500;
+/// How often the id and the version stand on the page at most, but for lines, files and instructions.
+const IDS: usize = 48;
+const VERSIONS: usize = 34;
+/// Bytes of HTML around what to type for a program, around a signature, and around a tag.
+const LINE: usize = 160;
+const SIGNATURE: usize = 80;
+const TAG: usize = 50;
+/// What the room for instructions is a multiple of, so that what is kept of them is that of most looks at the page.
+const STEP: usize = 2_000;
 
 /// What stands above every page of a skill.
 pub struct Header {
@@ -113,6 +139,9 @@ struct SkillPage {
     health: Option<Health>,
     /// Installs of the last days as a small picture.
     recent: Option<String>,
+    /// The files and tags that there is room for.
+    files: Vec<FileSummary>,
+    tags: Vec<String>,
 }
 
 impl SkillPage {
@@ -122,6 +151,31 @@ impl SkillPage {
         let is_known =
             !matches!(self.detail.summary.status, VersionStatus::Pending | VersionStatus::Rejected);
         self.frame.is_public && is_known
+    }
+
+    /// How many files there are besides those that are shown.
+    fn more_files(&self) -> usize {
+        self.detail.files.len() - self.files.len()
+    }
+
+    /// How many tags there are besides those that are shown.
+    fn more_tags(&self) -> usize {
+        self.detail.tags.len() - self.tags.len()
+    }
+
+    /// The name of a file as the list shows it.
+    fn name(&self, path: &str) -> String {
+        short_name(path)
+    }
+
+    /// A text of which the facts show the beginning.
+    fn short(&self, text: &str) -> String {
+        show::clipped(text, SHORT)
+    }
+
+    /// Whether there is room for a link to this address.
+    fn has_room_for(&self, address: &str) -> bool {
+        show::weight(address) <= ADDRESS
     }
 }
 
@@ -150,10 +204,22 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         .and_then(|record| serde_json::from_slice::<Record>(record).ok())
         .map_or(0, |record| record.install_count);
     let has_files = detail.summary.status.has_files();
+    let is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
+    let address = format!("{}/{}", call.base()?, row.id);
+    let badge = is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
+    let warning = warning(&detail, row.latest.is_some());
+    let recent = usage::small(call, &row.id).await?;
+    let tags = shown_tags(&detail.tags);
+    let facts = [warning.as_deref(), badge.as_deref()].into_iter().flatten().map(show::weight).sum::<usize>();
+    let above = around(&detail, &lines, &tags) + facts + recent.as_ref().map_or(0, String::len);
+    let left = ROOM.saturating_sub(above);
+    let room = (left.saturating_sub(FILES) / STEP * STEP).min(markdown::ROOM);
     // The record needs no files: a page tells it while they cannot be read, and says so.
     let mut readable = has_files;
-    let readme = skill::while_readable(&row.id, &shown, readme(call, &row.id, &detail).await)?;
+    let readme = skill::while_readable(&row.id, &shown, readme(call, &row.id, &detail, room).await)?;
     readable &= readme.is_some();
+    let left = left.saturating_sub(readme.iter().flatten().map(|html| html.len()).sum());
+    let files = shown_files(&detail, left);
     let mut header = Header::new(
         row.id.clone(),
         row.visibility,
@@ -164,11 +230,9 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     (header.versions, header.ratings) = (versions.len(), ratings.count);
     let title = if is_pinned { format!("{} {shown}", row.id) } else { row.id.to_string() };
     let mut frame = frame.titled(title).part("skill");
-    frame.description = show::clipped(&detail.description, 300);
+    frame.description = show::clipped(&detail.description, SUMMARY);
     frame.feed = Some(format!("/{}/feed", row.id));
-    frame.is_public = row.visibility == Visibility::Public && app.settings.anonymous_reads;
-    let address = format!("{}/{}", call.base()?, row.id);
-    let badge = frame.is_public.then(|| format!("[![skill]({address}/badge/version.svg)]({address})"));
+    frame.is_public = is_public;
     let findings = match readable && is_pinned {
         true => {
             let counts = review::counts(app, &call.caller, &row.id, &shown).await;
@@ -179,7 +243,6 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
     readable &= findings.is_some() || !is_pinned;
     let may_know_who = installs::may_know(&call.caller, &row.id);
     let may_review = review::may_review(&call.caller, &row.id, &detail.summary.publisher);
-    let warning = warning(&detail, row.latest.is_some());
     let now = app.environment.now();
     let manage = Manage::of(&call.caller, &row.id, detail.summary.status);
     let of = |status| versions.iter().filter(move |version| version.status == status);
@@ -194,7 +257,6 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         false => None,
     };
     readable &= health.is_some();
-    let recent = usage::small(call, &row.id).await?;
     page(&SkillPage {
         frame,
         header,
@@ -218,7 +280,64 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId, version: Option<Versi
         may_know_who,
         health,
         recent,
+        files,
+        tags,
     })
+}
+
+/// Bytes of HTML that a version takes on its page without its instructions and files, at most nearly.
+fn around(detail: &VersionDetail, lines: &[InstallLine], tags: &[String]) -> usize {
+    let clipped = |text: &str, most| show::weight(&show::clipped(text, most));
+    let names = IDS * detail.id.as_str().len() + VERSIONS * detail.summary.version.to_string().len();
+    // Those who show links find it twice.
+    let texts = clipped(&detail.description, DESCRIPTION) + 2 * clipped(&detail.description, SUMMARY);
+    let lines = lines.iter().map(|line| {
+        let note = line.note.as_deref().map_or(0, show::weight);
+        LINE + show::weight(&line.command) + line.client.len() + note
+    });
+    let facts = clipped(&detail.author, SHORT) + clipped(&detail.license, SHORT);
+    let addresses = [&detail.homepage, &detail.repository].into_iter().flatten();
+    let addresses = addresses.map(|address| show::weight(address).min(ADDRESS) + clipped(address, SHORT));
+    let signatures = detail.signatures.iter().map(|signature| SIGNATURE + signature.level.len());
+    let tags = tags.iter().map(|tag| tag_weight(tag));
+    names
+        + texts
+        + facts
+        + lines.sum::<usize>()
+        + addresses.sum::<usize>()
+        + signatures.sum::<usize>()
+        + tags.sum::<usize>()
+}
+
+/// Bytes of HTML that a tag takes, at most nearly.
+fn tag_weight(tag: &str) -> usize {
+    TAG + place::encoded(tag).len() + show::weight(tag)
+}
+
+/// As many of the tags as there is room for.
+fn shown_tags(tags: &[String]) -> Vec<String> {
+    tags[..fitting_rows(tags.iter(), TAGS, |tag: &String| tag_weight(tag))].to_vec()
+}
+
+/// As many of the files as so many bytes of HTML have room for.
+fn shown_files(detail: &VersionDetail, room: usize) -> Vec<FileSummary> {
+    let path = format!("/{}/versions/{}/files", detail.id, detail.summary.version).len();
+    let weight = |file: &FileSummary| {
+        let left_out = show::weight(&file.path).saturating_sub(show::weight(&short_name(&file.path)));
+        file_weight(file, path) - left_out
+    };
+    detail.files[..fitting_rows(detail.files.iter().take(MANY), room, weight)].to_vec()
+}
+
+/// The name of a file; of a long one its beginning and its end, as these say most of where it is and what.
+fn short_name(path: &str) -> String {
+    let count = path.chars().count();
+    if count <= NAME {
+        return path.to_owned();
+    }
+    let start: String = path.chars().take(NAME / 2).collect();
+    let end: String = path.chars().skip(count - NAME / 2).collect();
+    format!("{start}…{end}")
 }
 
 /// What is to be said above a version that is not simply published.
@@ -250,13 +369,13 @@ fn warning(detail: &VersionDetail, has_latest: bool) -> Option<String> {
     }
 }
 
-/// The instructions, without the front matter, as HTML; made once for each bundle.
-async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Option<Rendered>> {
+/// The instructions, without the front matter, as HTML, as far as so many bytes of it have room; made once for each bundle and room.
+async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail, room: usize) -> Result<Option<Rendered>> {
     if !detail.summary.status.has_files() {
         return Ok(None);
     }
     // Its links have the version in them.
-    let key = format!("{} {id} {}", detail.summary.digest, detail.summary.version);
+    let key = format!("{} {id} {} {room}", detail.summary.digest, detail.summary.version);
     if let Some(ready) = call.app.rendered.get(&key) {
         return Ok(Some(ready));
     }
@@ -274,7 +393,7 @@ async fn readme(call: &Call, id: &SkillId, detail: &VersionDetail) -> Result<Opt
         if let Some(ready) = app.rendered.get(&key) {
             return Ok(Some(ready));
         }
-        let ready = markdown::render(SkillMd::body(&file).unwrap_or_default(), Some(&place));
+        let ready = markdown::render(SkillMd::body(&file).unwrap_or_default(), Some(&place), room);
         // Here, so that it is kept whether somebody still waits for it or not.
         app.rendered.insert(key, Arc::clone(&ready));
         Ok(Some(ready))
