@@ -1,11 +1,13 @@
 //! No page is heavy, whatever authors write: [`Browser::page`] weighs each.
 
+use std::collections::HashSet;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::super::folders::{asked, file};
 use super::super::notify::Receiver;
-use super::super::{ADMIN, Answer, TestApp, skill};
+use super::super::{ADMIN, Answer, SCOPES, TestApp, skill};
 use super::{ASSETS, Browser, text};
 
 /// Takes five bytes for each character as HTML.
@@ -25,8 +27,43 @@ const AND: &str = "&#38;";
 
 /// Where the next page is.
 fn next(page: &str) -> Option<String> {
-    let (_, rest) = page.split_once("rel=\"next\" href=\"")?;
+    beside(page, "next")
+}
+
+/// Where the next page is, or with `prev` the one before.
+fn beside(page: &str, which: &str) -> Option<String> {
+    let (_, rest) = page.split_once(&format!("rel=\"{which}\" href=\""))?;
     Some(rest.split_once('"')?.0.replace(AND, "&"))
+}
+
+/// Where the rows of a list lead, on all of its pages from this one on. The way back has the same on each page.
+async fn rows(browser: &mut Browser<'_>, first: &str, before: &str) -> Vec<String> {
+    let of = |page: &str| -> Vec<String> {
+        page.split(before).skip(1).map(|rest| rest.split_once('"').unwrap().0.to_owned()).collect()
+    };
+    let (mut pages, mut place, mut last) = (Vec::new(), Some(first.to_owned()), String::new());
+    while let Some(path) = place {
+        last = browser.page(&path).await;
+        pages.push(of(&last));
+        place = next(&last);
+    }
+    assert!(pages.len() > 2, "{first}: {}", pages.len());
+    for shown in pages.iter().rev().skip(1) {
+        last = browser.page(&beside(&last, "prev").unwrap()).await;
+        assert_eq!(of(&last), *shown, "{first}");
+    }
+    assert_eq!(beside(&last, "prev"), None, "{first}");
+    let rows = pages.concat();
+    assert_eq!(rows.iter().collect::<HashSet<_>>().len(), rows.len(), "{first}");
+    rows
+}
+
+/// The name of a skill, and an id and a version that are as long as they may be.
+fn longest() -> (String, String, String) {
+    let name = "t".repeat(31);
+    let id = format!("{}/", "n".repeat(27)).repeat(8) + &name;
+    assert_eq!(id.len(), 255);
+    (name, id, format!("1.0.10-{}", "a".repeat(121)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +123,8 @@ async fn many_findings_in_files_with_long_names_are_light() {
     files.extend((0..60).map(|number| file(&name(number), "#!/bin/sh\n")));
     app.send_folder(ADMIN, &asked("acme/tool", "1.0.0"), files).await.is(201);
     let mut browser = Browser::new(&app);
+    browser.page("/acme/tool").await;
+    browser.page("/acme/tool/versions/1.0.0/files?limit=200").await;
     let (mut place, mut seen) = (Some(format!("{PAGE}?limit=200")), 0);
     while let Some(path) = place {
         let page = browser.page(&path).await;
@@ -95,6 +134,105 @@ async fn many_findings_in_files_with_long_names_are_light() {
     let told = app.get(&format!("/api/v1/skills{PAGE}")).await.is(200);
     assert_eq!(seen, told["findings"].as_array().unwrap().len());
     assert!(seen > 100, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_with_the_longest_names_beside_heavy_instructions_are_light() {
+    let app = TestApp::new().await;
+    let (name, id, version) = longest();
+    // Short links are long once it is said where they lead.
+    let bodies =
+        ["[a](b)\n\n".repeat(2_000), "&".repeat(100_000), "\"".repeat(100_000), "&&&&\n\n".repeat(9_000)];
+    let lines = format!("{}\n", "&".repeat(16)).repeat(12_000);
+    for (number, body) in bodies.iter().enumerate() {
+        let head = format!(
+            "---\nname: {name}\ndescription: Does much. Use it for that{}.\n---\n\n",
+            "&".repeat(900)
+        );
+        let mut files = vec![file("SKILL.md", head + body)];
+        files.extend((10..70).map(|number| file(&format!("{number}{}", "&".repeat(238)), "x")));
+        files.push(file(&format!("{}.txt", "&".repeat(236)), &lines));
+        let version = version.replace("1.0.10", &format!("1.0.1{number}"));
+        app.send_folder(ADMIN, &asked(&id, &version), files).await.is(201);
+        let here = format!("/{id}/versions/{version}");
+        let mut browser = Browser::signed_in(&app, ADMIN).await;
+        for path in [format!("/{id}"), here.clone()] {
+            let page = browser.page(&path).await;
+            let (_, list) = page.split_once("<h2>Files</h2>").unwrap();
+            let (shown, rest) = list.split_once("</ul>").unwrap();
+            let more = rest
+                .strip_prefix("<p class=\"small\">And ")
+                .unwrap()
+                .split_once(" more. <a href=\"")
+                .unwrap();
+            let shown = shown.matches("<li>").count();
+            assert!(shown > 0 && shown + more.0.parse::<usize>().unwrap() == 62, "{shown} and {}", more.0);
+            assert!(more.1.starts_with(&format!("{here}/files\">All 62 files</a>")), "{rest}");
+        }
+        if number == 0 {
+            let start = "<a class=\"break mono\" href=\"";
+            assert_eq!(rows(&mut browser, &format!("{here}/files?limit=200"), start).await.len(), 62);
+            let long = format!("{here}/files/{}.txt", "%26".repeat(236));
+            let (mut place, mut seen) = (Some(format!("{long}?from=10001")), 0);
+            while let Some(path) = place {
+                let page = browser.page(&path).await;
+                seen += page.matches("<a id=\"L").count();
+                place = next(&page);
+            }
+            assert_eq!(seen, 2_000);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_of_which_all_is_said_at_length_is_light() {
+    let app = TestApp::new().await;
+    let (_, id, version) = longest();
+    let mut body = skill(&id, &version);
+    body["description"] = json!(dear(4_096));
+    body["author"] = json!(dear(1_024));
+    body["license"] = json!(dear(1_024));
+    body["homepage"] = json!(format!("https://home.example/{}", "&".repeat(1_000)));
+    body["repository"] = json!("https://source.example/code");
+    body["tags"] = (10..42).map(|number| format!("{number}{}", "😀".repeat(62))).collect();
+    app.post("/api/v1/skills", ADMIN, body).await.is(201);
+    let yank = format!("/api/v1/skills/{id}/versions/{version}/yank");
+    app.put(&yank, ADMIN, json!({ "reason": dear(1_000) })).await.is(200);
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in [format!("/{id}"), format!("/{id}/versions/{version}")] {
+        let page = browser.page(&path).await;
+        let tags = page.matches("<a class=\"tag\"").count();
+        assert!(
+            tags > 0 && page.contains(&format!("<li class=\"dim\">and {} more</li>", 32 - tags)),
+            "{page}"
+        );
+        for part in [
+            format!("<dt>Author</dt><dd>{}…</dd>", LESS.repeat(200)),
+            "<dt>Homepage</dt><dd>https://home.example/&#38;".to_owned(),
+            "href=\"https://source.example/code\">https://source.example/code</a>".to_owned(),
+        ] {
+            assert!(page.contains(&part), "{part}: {page}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_versions_with_the_longest_names_are_light() {
+    let app = TestApp::new().await;
+    let (_, id, version) = longest();
+    let (org, publisher) = (id.split_once('/').unwrap().0, "p".repeat(64));
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": org })).await.is(201);
+    let token = app.user(&publisher, SCOPES).await;
+    app.member(org, &publisher, "publisher").await;
+    for number in 10..70 {
+        let version = version.replace("1.0.10", &format!("1.0.{number}"));
+        app.post("/api/v1/skills", &token, skill(&id, &version)).await.is(201);
+        let path = format!("/api/v1/skills/{id}/versions/{version}/yank");
+        app.put(&path, ADMIN, json!({ "reason": dear(1_000) })).await.is(200);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let shown = rows(&mut browser, &format!("/{id}/versions?limit=200"), "<td><a href=\"").await;
+    assert_eq!(shown.len(), 60);
 }
 
 #[tokio::test(flavor = "multi_thread")]
