@@ -10,6 +10,7 @@ use skillery_core::{SkillId, Version, VersionRequest};
 use super::frame::{Frame, page};
 use super::graph::{Graph, Node};
 use super::pager::{Pager, Pages};
+use super::said::{self, fitting_rows};
 use super::show;
 use super::skill::Header;
 use crate::db::skills::SkillRow;
@@ -27,6 +28,9 @@ const ROWS: usize = 20;
 const NEEDS: usize = 100;
 /// Skills in one layer of the picture.
 const IN_LAYER: usize = 10;
+/// Bytes of HTML around the names in a row of either list, and around each of those by which it is needed, or that it needs.
+const ROW: usize = 280;
+const NEED: usize = 50;
 
 #[derive(Template)]
 #[template(path = "pages/dependencies.html")]
@@ -58,7 +62,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
     let (app, caller) = (&call.app, &call.caller);
     let skill = skill::find(app, caller, id).await?;
-    let (needs, total, complete) = match &skill.latest {
+    let (mut needs, total, complete) = match &skill.latest {
         Some(latest) => {
             let (request, first) = (VersionRequest::Exact(latest.clone()), Page { limit: NEEDS, offset: 0 });
             let told = insight::dependencies(app, caller, &skill.id, &request, None, first).await?;
@@ -67,13 +71,23 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         None => (Vec::new(), 0, true),
     };
     let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
-    let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    let mut needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
     let ids: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
     let seen = skill::with_page(app, caller, &ids).await?;
     // Of later pages, it would show other skills on its left.
     let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by, &seen) } else { None };
     let path = format!("/{}/dependencies", skill.id);
-    let pager = Pages::of(app, &path, &[]).at_most(ROWS).by_offset(rows, needed_by.total);
+    // What needs it goes on at the next page, so that it has no more than half of the room; of the rest the API has all.
+    let room = said::ROOM.saturating_sub(picture.as_ref().map_or(0, String::len));
+    let fits = fitting_rows(needed_by.dependents.iter(), room / 2, dependent_weight);
+    let end = rows.offset + if fits < needed_by.dependents.len() { fits } else { rows.limit };
+    needed_by.dependents.truncate(fits);
+    let taken = needed_by.dependents.iter().map(dependent_weight).sum::<usize>();
+    needs.truncate(fitting_rows(needs.iter(), room.saturating_sub(taken), need_weight));
+    let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
+    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
+    let pages = Pages::of(app, &path, &[]).at_most(ROWS);
+    let pager = pages.at("offset", rows.limit, previous, has_next.then_some(end));
     page(&DependenciesPage {
         frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),
@@ -87,6 +101,19 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         picture,
         pager,
     })
+}
+
+/// Bytes of HTML that a skill takes that this one needs, at most nearly.
+fn need_weight(need: &Dependency) -> usize {
+    let version = need.version.as_ref().map_or(0, |version| version.to_string().len());
+    let wanted = need.wanted.iter().map(|wanted| NEED + wanted.by.len() + show::weight(&wanted.range));
+    ROW + 3 * need.id.as_str().len() + 2 * version + wanted.sum::<usize>()
+}
+
+/// The same of a skill that needs it.
+fn dependent_weight(dependent: &Dependent) -> usize {
+    let needs = dependent.needs.iter().map(|needed| NEED + needed.id.len() + show::weight(&needed.range));
+    ROW + 2 * dependent.id.as_str().len() + dependent.version.to_string().len() + needs.sum::<usize>()
 }
 
 fn node(id: &SkillId, note: String, is_seen: bool) -> Node {

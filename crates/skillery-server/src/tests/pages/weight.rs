@@ -217,6 +217,26 @@ async fn a_skill_of_which_all_is_said_at_length_is_light() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_skills_with_long_ids_that_a_skill_needs_are_light() {
+    let app = TestApp::new().await;
+    let (name, id, _) = longest();
+    let namespace = id.strip_suffix(name.as_str()).unwrap();
+    let needs: Vec<String> =
+        (10..70).map(|number| format!("{namespace}{}{number}", "s".repeat(29))).collect();
+    for need in &needs {
+        app.publish(need, "1.0.0").await;
+    }
+    let list = needs.iter().map(|need| format!("{need} ^1.0")).collect::<Vec<_>>().join(", ");
+    let head = format!("---\nname: {name}\ndescription: Does much. Use it for that.\n");
+    let text = format!("{head}metadata:\n  skillery-dependencies: \"{list}\"\n---\nx\n");
+    app.send_folder(ADMIN, &asked(&id, "1.0.0"), vec![file("SKILL.md", text)]).await.is(201);
+    let page = Browser::new(&app).page(&format!("/{id}/dependencies")).await;
+    let shown = page.matches("<td data-name=\"Would be taken\">").count();
+    let rest = format!("<p class=\"small dim\">And {} more, which the API has at", 60 - shown);
+    assert!(shown > 10 && page.contains(&rest), "{shown}: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_versions_with_the_longest_names_are_light() {
     let app = TestApp::new().await;
     let (_, id, version) = longest();
