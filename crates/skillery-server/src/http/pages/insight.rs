@@ -11,6 +11,7 @@ use skillery_core::api::{
 use skillery_core::{Program, SkillId, Version};
 
 use super::frame::{Frame, page};
+use super::said::fitting_rows;
 use super::skill::Header;
 use super::{place, show};
 use crate::app::App;
@@ -30,6 +31,16 @@ const REACHED: usize = 14;
 /// Versions in use on the page, and such as were taken back; programs are told all of them.
 const IN_USE: usize = 30;
 const WITHDRAWN: usize = 20;
+/// Bytes of HTML for these lists, for installs by version, and for the skills that a change reaches: names may be long.
+const ROOM_IN_USE: usize = 11_500;
+const ROOM_WITHDRAWN: usize = 21_000;
+const ROOM_INSTALLS: usize = 6_000;
+const ROOM_REACHED: usize = 4_000;
+/// Bytes of HTML that a row of each has without names and reasons.
+const ROW_IN_USE: usize = 300;
+const ROW_WITHDRAWN: usize = 300;
+const ROW_INSTALLS: usize = 80;
+const ROW_REACHED: usize = 80;
 /// Characters of why one was, and of the names of who has it.
 const REASON: usize = 120;
 const NAMES: usize = 600;
@@ -134,12 +145,15 @@ impl Usage {
 
     /// The versions that were installed most, as many as the page has room for.
     pub fn versions(&self) -> &[VersionInstalls] {
-        first(&self.installs.versions, IN_USE)
+        first(&self.installs.versions, IN_USE, ROOM_INSTALLS, |row| {
+            ROW_INSTALLS + self.of_version(row).len() + length(&row.version)
+        })
     }
 
     /// How many of them are shown, where there are more.
     pub fn most(&self) -> Option<usize> {
-        (self.installs.versions.len() > IN_USE).then_some(IN_USE)
+        let shown = self.versions().len();
+        (self.installs.versions.len() > shown).then_some(shown)
     }
 
     /// What alone is shown, in words; nothing where all is.
@@ -192,17 +206,24 @@ struct InsightPage {
 impl InsightPage {
     /// As many versions in use as the page has room for, the highest first.
     fn in_use(&self) -> &[VersionAdoption] {
-        first(&self.adoption.versions, IN_USE)
+        let id = self.header.id.as_str().len();
+        first(&self.adoption.versions, IN_USE, ROOM_IN_USE, |row| ROW_IN_USE + id + 2 * length(&row.version))
     }
 
     /// The same of those that were taken back.
     fn withdrawn(&self) -> &[Withdrawn] {
-        first(&self.adoption.withdrawn, WITHDRAWN)
+        let id = self.header.id.as_str().len();
+        first(&self.adoption.withdrawn, WITHDRAWN, ROOM_WITHDRAWN, |row| {
+            let why = row.reason.as_deref().map_or(0, |reason| show::weight(&self.why(reason)));
+            let names = row.users.as_deref().map_or(0, |users| self.names(users).len());
+            ROW_WITHDRAWN + id + 2 * length(&row.version) + why + names
+        })
     }
 
     /// Whether there are more of one of them.
     fn is_cut(&self) -> bool {
-        self.adoption.versions.len() > IN_USE || self.adoption.withdrawn.len() > WITHDRAWN
+        self.adoption.versions.len() > self.in_use().len()
+            || self.adoption.withdrawn.len() > self.withdrawn().len()
     }
 
     fn why(&self, reason: &str) -> String {
@@ -226,8 +247,14 @@ impl InsightPage {
     }
 }
 
-fn first<T>(rows: &[T], most: usize) -> &[T] {
-    &rows[..rows.len().min(most)]
+/// So many of these at most, as far as so many bytes of HTML have room for them.
+fn first<T>(rows: &[T], most: usize, room: usize, weight: impl Fn(&T) -> usize) -> &[T] {
+    &rows[..fitting_rows(rows.iter().take(most), room, weight)]
+}
+
+/// Characters of a version.
+fn length(version: &Version) -> usize {
+    version.to_string().len()
 }
 
 /// The page.
@@ -246,7 +273,11 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         None => None,
     };
     let first = Page { limit: REACHED, offset: 0 };
-    let reached = insight::dependents(app, caller, &skill.id, None, None, first).await?;
+    let mut reached = insight::dependents(app, caller, &skill.id, None, None, first).await?;
+    let fits = fitting_rows(reached.dependents.iter(), ROOM_REACHED, |row| {
+        ROW_REACHED + 2 * row.id.as_str().len() + length(&row.version)
+    });
+    reached.dependents.truncate(fits);
     let mut header = Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "insight");
     header.versions = versions_api::seen(app, caller, &skill).await?.len();
     page(&InsightPage {

@@ -247,12 +247,20 @@ async fn many_versions_with_the_longest_names_are_light() {
     for number in 10..70 {
         let version = version.replace("1.0.10", &format!("1.0.{number}"));
         app.post("/api/v1/skills", &token, skill(&id, &version)).await.is(201);
+        let reader = app.user(&format!("{number}-{}", "r".repeat(61)), &["read"]).await;
+        app.install(&reader, &id, &version).await;
         let path = format!("/api/v1/skills/{id}/versions/{version}/yank");
         app.put(&path, ADMIN, json!({ "reason": dear(1_000) })).await.is(200);
     }
+    app.settle().await;
     let mut browser = Browser::signed_in(&app, ADMIN).await;
     let shown = rows(&mut browser, &format!("/{id}/versions?limit=200"), "<td><a href=\"").await;
     assert_eq!(shown.len(), 60);
+    let page = browser.page(&format!("/{id}/usage")).await;
+    let most =
+        page.split_once("<p class=\"small dim\">The ").unwrap().1.split_once(" that were installed most.");
+    assert!(page.contains("There are more versions than stand here."), "{page}");
+    assert!(most.unwrap().0.parse::<usize>().unwrap() < 30, "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
