@@ -9,10 +9,9 @@ use skillery_core::{SkillId, Version, VersionRequest};
 
 use super::frame::{Frame, page};
 use super::graph::{Graph, Node};
-use super::pager::{Pager, Pages};
-use super::said::{self, fitting_rows};
-use super::show;
+use super::pager::{Pager, Pages, fitting_rows};
 use super::skill::Header;
+use super::{said, show};
 use crate::db::skills::SkillRow;
 use crate::failure::Result;
 use crate::http::call::{Call, Page};
@@ -62,7 +61,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let rows = call.page()?;
     let (app, caller) = (&call.app, &call.caller);
     let skill = skill::find(app, caller, id).await?;
-    let (mut needs, total, complete) = match &skill.latest {
+    let (needs, total, complete) = match &skill.latest {
         Some(latest) => {
             let (request, first) = (VersionRequest::Exact(latest.clone()), Page { limit: NEEDS, offset: 0 });
             let told = insight::dependencies(app, caller, &skill.id, &request, None, first).await?;
@@ -71,19 +70,17 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         None => (Vec::new(), 0, true),
     };
     let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
-    let mut needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
     let ids: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
     let seen = skill::with_page(app, caller, &ids).await?;
     // Of later pages, it would show other skills on its left.
     let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by, &seen) } else { None };
     let path = format!("/{}/dependencies", skill.id);
-    // What needs it goes on at the next page, so that it has no more than half of the room; of the rest the API has all.
+    let given = needed_by.dependents.len();
     let room = said::ROOM.saturating_sub(picture.as_ref().map_or(0, String::len));
-    let fits = fitting_rows(needed_by.dependents.iter(), room / 2, dependent_weight);
-    let end = rows.offset + if fits < needed_by.dependents.len() { fits } else { rows.limit };
-    needed_by.dependents.truncate(fits);
-    let taken = needed_by.dependents.iter().map(dependent_weight).sum::<usize>();
-    needs.truncate(fitting_rows(needs.iter(), room.saturating_sub(taken), need_weight));
+    let (needs, needed_by) = fitting(needs, needed_by, room);
+    let taken = needed_by.dependents.len();
+    let end = rows.offset + if taken < given { taken } else { rows.limit };
     let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
     let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
     let pages = Pages::of(app, &path, &[]).at_most(ROWS);
@@ -101,6 +98,20 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         picture,
         pager,
     })
+}
+
+/// As many of both as so many bytes of HTML have room for. What needs the skill goes on at the next page and has half of the room at
+/// most; all that it needs the API has.
+fn fitting(
+    mut needs: Vec<Dependency>,
+    mut needed_by: DependentsResponse,
+    room: usize,
+) -> (Vec<Dependency>, DependentsResponse) {
+    let dependents = &mut needed_by.dependents;
+    dependents.truncate(fitting_rows(dependents.iter(), room / 2, dependent_weight));
+    let taken = dependents.iter().map(dependent_weight).sum::<usize>();
+    needs.truncate(fitting_rows(needs.iter(), room.saturating_sub(taken), need_weight));
+    (needs, needed_by)
 }
 
 /// Bytes of HTML that a skill takes that this one needs, at most nearly.

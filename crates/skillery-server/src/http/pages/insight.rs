@@ -11,7 +11,7 @@ use skillery_core::api::{
 use skillery_core::{Program, SkillId, Version};
 
 use super::frame::{Frame, page};
-use super::said::fitting_rows;
+use super::pager::fitting_rows;
 use super::skill::Header;
 use super::{place, show};
 use crate::app::App;

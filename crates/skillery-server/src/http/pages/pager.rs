@@ -1,4 +1,6 @@
-//! Going from one page of a list to the next.
+//! Going from one page of a list to the next, and how much of it a page has room for.
+
+use std::ops::Range;
 
 use super::place;
 use crate::app::App;
@@ -83,6 +85,51 @@ impl Pager {
 /// The first page.
 pub fn first(app: &App) -> Page {
     Page { limit: app.settings.limits.default_page_rows, offset: 0 }
+}
+
+/// How many of these rows, from the first on, so many bytes of HTML have room for: one at least, where there is one. `weight` is what a
+/// row takes, in bytes of HTML, at most nearly.
+pub fn fitting_rows<'list, Row: 'list>(
+    rows: impl Iterator<Item = &'list Row>,
+    room: usize,
+    weight: impl Fn(&Row) -> usize,
+) -> usize {
+    let mut left = room;
+    let fits = rows.enumerate().take_while(|&(place, row)| {
+        let rest = left.checked_sub(weight(row));
+        left = rest.unwrap_or(0);
+        rest.is_some() || place == 0
+    });
+    fits.count()
+}
+
+/// A page of a list, which ends where there is no more room: the next one begins there.
+pub struct Fit {
+    /// The places in the list of the rows that the page has.
+    pub rows: Range<usize>,
+    previous: Option<usize>,
+    next: Option<usize>,
+}
+
+impl Fit {
+    /// The page of this list that is asked for, with as many of its rows as so many bytes of HTML have room for.
+    pub fn of<Row>(list: &[Row], asked: Page, room: usize, weight: impl Fn(&Row) -> usize) -> Self {
+        let (before, behind) = list.split_at(asked.offset.min(list.len()));
+        let end = before.len() + fitting_rows(behind.iter().take(asked.limit), room, &weight);
+        // Those before that fit together end where this page begins.
+        let back = fitting_rows(before.iter().rev().take(asked.limit), room, &weight);
+        Self {
+            rows: before.len()..end,
+            previous: (asked.offset > 0).then(|| before.len() - back),
+            next: (end < list.len()).then_some(end),
+        }
+    }
+
+    /// The way to the pages before and behind of a list at this path, of so many rows at most.
+    pub fn pager(&self, app: &App, path: &str, limit: usize) -> Pager {
+        let next = self.next.filter(|next| *next <= app.settings.limits.page_offset);
+        Pages::of(app, path, &[]).at("offset", limit, self.previous, next)
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,14 @@
 //! What comments and reviews have in common on pages: which form is open, where, what a form reports, what may be done about what
-//! is hidden, and how much of a text and of a list there is room for.
-
-use std::ops::Range;
+//! is hidden, and how much of a text there is room for.
 
 use skillery_core::SkillId;
 use skillery_core::api::ReportRequest;
 
 use super::form::Form;
 use super::frame::Frame;
-use super::pager::{Pager, Pages};
 use super::show;
-use crate::app::App;
 use crate::failure::Result;
-use crate::http::call::{Call, Page};
+use crate::http::call::Call;
 use crate::origin;
 use crate::talk::check_may_show;
 use crate::text::invalid;
@@ -91,50 +87,5 @@ pub fn fitting(text: &str, room: usize, is_asked: bool) -> (String, bool) {
     match show::cut(text, most) {
         Some((start, _)) if weight(text) > room => (format!("{start}…"), false),
         _ => (text.to_owned(), true),
-    }
-}
-
-/// How many of these rows, from the first on, so many bytes of HTML have room for: one at least, where there is one. `weight` is what a
-/// row takes, in bytes of HTML, at most nearly.
-pub fn fitting_rows<'list, Row: 'list>(
-    rows: impl Iterator<Item = &'list Row>,
-    room: usize,
-    weight: impl Fn(&Row) -> usize,
-) -> usize {
-    let mut left = room;
-    let fits = rows.enumerate().take_while(|&(place, row)| {
-        let rest = left.checked_sub(weight(row));
-        left = rest.unwrap_or(0);
-        rest.is_some() || place == 0
-    });
-    fits.count()
-}
-
-/// A page of a list, which ends where there is no more room: the next one begins there.
-pub struct Fit {
-    /// The places in the list of the rows that the page has.
-    pub rows: Range<usize>,
-    previous: Option<usize>,
-    next: Option<usize>,
-}
-
-impl Fit {
-    /// The page of this list that is asked for, with as many of its rows as so many bytes of HTML have room for.
-    pub fn of<Row>(list: &[Row], asked: Page, room: usize, weight: impl Fn(&Row) -> usize) -> Self {
-        let (before, behind) = list.split_at(asked.offset.min(list.len()));
-        let end = before.len() + fitting_rows(behind.iter().take(asked.limit), room, &weight);
-        // Those before that fit together end where this page begins.
-        let back = fitting_rows(before.iter().rev().take(asked.limit), room, &weight);
-        Self {
-            rows: before.len()..end,
-            previous: (asked.offset > 0).then(|| before.len() - back),
-            next: (end < list.len()).then_some(end),
-        }
-    }
-
-    /// The way to the pages before and behind of a list at this path, of so many rows at most.
-    pub fn pager(&self, app: &App, path: &str, limit: usize) -> Pager {
-        let next = self.next.filter(|next| *next <= app.settings.limits.page_offset);
-        Pages::of(app, path, &[]).at("offset", limit, self.previous, next)
     }
 }

@@ -14,7 +14,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionRequest, VersionStatus
 use super::desk::Manage;
 use super::frame::{Frame, page};
 use super::markdown::{self, Rendered};
-use super::said::fitting_rows;
+use super::pager::fitting_rows;
 use super::versions::file_weight;
 use super::{insight as usage, installs, place, review, show};
 use crate::failure::{Failure, Result};

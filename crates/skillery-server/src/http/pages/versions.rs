@@ -11,10 +11,9 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use super::frame::{Frame, page};
 use super::markdown::Rendered;
-use super::pager::{Pager, Pages};
-use super::said::{self, Fit};
+use super::pager::{Fit, Pager, Pages};
 use super::skill::Header;
-use super::{highlight, place, review, show};
+use super::{highlight, place, review, said, show};
 use crate::db::versions::VersionRow;
 use crate::failure::{Failure, Result};
 use crate::http::api::bundle;
