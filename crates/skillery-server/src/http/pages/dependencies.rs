@@ -81,10 +81,7 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     let (needs, needed_by) = fitting(needs, needed_by, room);
     let taken = needed_by.dependents.len();
     let end = rows.offset + if taken < given { taken } else { rows.limit };
-    let has_next = (end as u64) < needed_by.total && end <= app.settings.limits.page_offset;
-    let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
-    let pages = Pages::of(app, &path, &[]).at_most(ROWS);
-    let pager = pages.at("offset", rows.limit, previous, has_next.then_some(end));
+    let pager = Pages::of(app, &path, &[]).at_most(ROWS).up_to(end, rows, needed_by.total);
     page(&DependenciesPage {
         frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),

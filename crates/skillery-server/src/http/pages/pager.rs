@@ -46,7 +46,11 @@ impl<'list> Pages<'list> {
 
     /// By how many rows are before a page, of so many in all.
     pub fn by_offset(&self, rows: Page, total: u64) -> Pager {
-        let end = rows.offset.saturating_add(rows.limit);
+        self.up_to(rows.offset.saturating_add(rows.limit), rows, total)
+    }
+
+    /// The same of a page that has no row from this one on, as there is no more room.
+    pub fn up_to(&self, end: usize, rows: Page, total: u64) -> Pager {
         let has_next = (end as u64) < total && end <= self.most;
         let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
         self.at("offset", rows.limit, previous, has_next.then_some(end))

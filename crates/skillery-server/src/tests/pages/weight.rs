@@ -500,6 +500,26 @@ async fn long_answers_to_a_webhook_are_light() {
     assert!(page.matches("answered 500").count() >= 45, "{page}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tokens_with_long_labels_are_light() {
+    let app = TestApp::new().await;
+    app.user("rita", &["read"]).await;
+    for _ in 0..60 {
+        app.token(json!({ "user": "rita", "scopes": ["read"], "label": dear(1_024) })).await;
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let (mut place, mut seen) = (Some("/account/tokens?user=rita&limit=200".to_owned()), HashSet::new());
+    let mut count = 0;
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        let rows = page.split("<input type=\"hidden\" name=\"token\" value=\"").skip(1);
+        seen.extend(rows.map(|rest| rest.split_once('"').unwrap().0.to_owned()));
+        count += page.matches("name=\"token\" value=\"").count();
+        place = next(&page);
+    }
+    assert_eq!((count, seen.len()), (61, 61));
+}
+
 /// What a form was refused with: a page that is as light as all others.
 #[track_caller]
 fn refused(answer: &Answer) -> String {

@@ -4,14 +4,14 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
-use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokensResponse};
+use skillery_core::api::{CreateTokenRequest, CreateTokenResponse, TokenSummary, TokensResponse};
 use skillery_core::time::Time;
 use skillery_core::{ProblemCode, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, first};
-use super::super::{notice, session, show, sign_in};
+use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::{notice, said, session, show, sign_in};
 use super::ask;
 use super::tried::Tried;
 use crate::access::Caller;
@@ -22,6 +22,11 @@ use crate::http::call::{Call, Page};
 use crate::text::invalid;
 
 const PATH: &str = "/account/tokens";
+/// Characters that are shown of a label, and of the namespaces that a token is bound to.
+const LABEL: usize = 120;
+const NAMESPACES: usize = 300;
+/// Bytes of HTML that a row has without these.
+const ROW: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "pages/desk/tokens.html")]
@@ -44,6 +49,16 @@ struct TokensPage {
     tried: Tried,
 }
 
+impl TokensPage {
+    fn label(&self, token: &TokenSummary) -> String {
+        label(token)
+    }
+
+    fn namespaces(&self, token: &TokenSummary) -> String {
+        namespaces(token)
+    }
+}
+
 /// What is shown besides the list.
 #[derive(Default)]
 struct Shown {
@@ -58,6 +73,16 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     list(&call.app, &call.caller, frame, user, call.page()?, Shown::default()).await
 }
 
+/// The label of a token as the list shows it.
+fn label(token: &TokenSummary) -> String {
+    show::clipped(&token.label, LABEL)
+}
+
+/// The same of the namespaces that it is bound to.
+fn namespaces(token: &TokenSummary) -> String {
+    show::clipped(&token.namespaces.join(", "), NAMESPACES)
+}
+
 async fn list(
     app: &App,
     caller: &Caller,
@@ -66,7 +91,14 @@ async fn list(
     rows: Page,
     shown: Shown,
 ) -> Result<Response> {
-    let tokens = api::of_user(app, caller, user.clone(), rows).await?;
+    let mut tokens = api::of_user(app, caller, user.clone(), rows).await?;
+    let given = tokens.tokens.len();
+    let room = said::ROOM.saturating_sub(shown.tried.weight());
+    let taken = fitting_rows(tokens.tokens.iter(), room, |token| {
+        ROW + 2 * show::weight(&label(token)) + show::weight(&namespaces(token))
+    });
+    tokens.tokens.truncate(taken);
+    let end = rows.offset + if taken < given { taken } else { rows.limit };
     let identity = caller.require(Scope::Read)?;
     let scopes = if identity.has(Scope::Admin) { identity.token.scopes.clone() } else { Vec::new() };
     let query = [("user", user.as_deref().unwrap_or_default())];
@@ -74,7 +106,7 @@ async fn list(
     let template = TokensPage {
         frame: frame.titled("Tokens").part("account"),
         tab: "tokens",
-        pager: Pager::of(app, PATH, &query, rows, tokens.total),
+        pager: Pages::of(app, PATH, &query).up_to(end, rows, tokens.total),
         user,
         tokens,
         own: identity.token.id.clone(),
