@@ -261,6 +261,16 @@ async fn many_versions_with_the_longest_names_are_light() {
         page.split_once("<p class=\"small dim\">The ").unwrap().1.split_once(" that were installed most.");
     assert!(page.contains("There are more versions than stand here."), "{page}");
     assert!(most.unwrap().0.parse::<usize>().unwrap() < 30, "{page}");
+    // Who published them is told of each.
+    app.tell().await;
+    let mut browser = Browser::signed_in(&app, &token).await;
+    let (mut place, mut told) = (Some("/account/notifications?kind=version-yanked&limit=200".to_owned()), 0);
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        told += page.matches("<div class=\"what\">").count();
+        place = next(&page);
+    }
+    assert_eq!(told, 60);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,8 @@ use skillery_core::{Namespace, NotificationKind, Role, Scope};
 
 use super::super::form::Form;
 use super::super::frame::{Frame, page, see_other};
-use super::super::{notice, place, show};
+use super::super::pager::fitting_rows;
+use super::super::{notice, place, said, show};
 use super::namespace::overview;
 use crate::access::Caller;
 use crate::failure::Result;
@@ -19,6 +20,8 @@ use crate::notify;
 use crate::text::invalid;
 
 const PATH: &str = "/account/notifications";
+/// Bytes of HTML that a row has without its text and addresses.
+const ROW: usize = 600;
 
 /// A kind of notifications in plain words: what it is called, and when it is told.
 pub fn words(kind: NotificationKind) -> (&'static str, &'static str) {
@@ -91,7 +94,18 @@ struct NotificationsPage {
 
 /// The newest, or those of a kind or that are not read.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
-    let NotificationsResponse { unread, notifications, next } = api::asked(call).await?;
+    let NotificationsResponse { unread, notifications, mut next } = api::asked(call).await?;
+    let newest = notifications.first().map(|newest| newest.id);
+    let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one, &call.caller), one };
+    let mut rows: Vec<Row> = notifications.into_iter().map(row).collect();
+    let here = show::weight(&frame.here);
+    let fits = fitting_rows(rows.iter(), said::ROOM, |row| {
+        ROW + here + 2 * show::weight(&row.one.text) + row.link.as_ref().map_or(0, String::len)
+    });
+    if fits < rows.len() {
+        rows.truncate(fits);
+        next = rows.last().map(|last| last.one.id);
+    }
     let kind = call.parameter("kind").unwrap_or_default();
     let is_unread = call.parsed("unread")?.unwrap_or(false);
     let before = call.parameter("before");
@@ -108,12 +122,10 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
         }
         format!("{PATH}?{}", query.append_pair("before", &next.to_string()).finish())
     });
-    let newest = notifications.first().map(|newest| newest.id);
-    let row = |one: Notification| Row { title: words(one.kind).0, link: link(&one, &call.caller), one };
     page(&NotificationsPage {
         frame: frame.titled("Notifications").part("account"),
         tab: "notifications",
-        rows: notifications.into_iter().map(row).collect(),
+        rows,
         unread,
         newest,
         next,
