@@ -98,7 +98,7 @@ async fn long_instructions_are_shown_as_far_as_there_is_room() {
     for (name, body) in [
         ("sections", format!("The beginning.\n\n{sections}The end.\n")),
         ("block", format!("```\n{}\n```\n", dear(200_000))),
-        ("nested", format!("{}x\n", "> ".repeat(5_000))),
+        ("nested", format!("{}x\n", "> ".repeat(20_000))),
     ] {
         let files = vec![file("SKILL.md", head(name) + &body)];
         app.send_folder(ADMIN, &asked(&format!("acme/{name}"), "1.0.0"), files).await.is(201);
