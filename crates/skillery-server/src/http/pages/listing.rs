@@ -7,9 +7,9 @@ use skillery_core::{Namespace, ProblemCode, Role, Sort};
 
 use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
-use super::pager::{Pager, Pages};
+use super::pager::{Pager, Pages, fitting_rows};
 use super::search::{found, records};
-use super::{desk, place, show};
+use super::{desk, place, said, show};
 use crate::db::accounts;
 use crate::failure::{Failure, Result};
 use crate::http::api::{orgs, search as api};
@@ -31,6 +31,8 @@ pub const NAMESPACE: &str = "/{namespace}";
 const ROWS: usize = 20;
 /// Tags that are listed.
 const TAGS_SHOWN: usize = 200;
+/// Bytes of HTML that the number beside a tag takes.
+const COUNT: usize = 50;
 /// Tags, and namespaces, beside a list.
 const BESIDE: usize = 20;
 
@@ -160,7 +162,11 @@ struct TagsPage {
 pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
     let query = all(call, Sort::Installs)?;
     let counted = api::count(&call.app, &query, &[Facet::Tag], TAGS_SHOWN).await?;
-    let (mut tags, is_cut) = (counted.tags, counted.is_cut);
+    let mut tags = counted.tags;
+    // The commonest are first, and have the room.
+    let fits = fitting_rows(tags.iter(), said::ROOM, |(tag, _)| COUNT + show::tag_weight(tag));
+    let is_cut = counted.is_cut || fits < tags.len();
+    tags.truncate(fits);
     tags.sort();
     let mut frame = frame.titled("Tags").part("tags");
     "What skills are about, with how many have each tag.".clone_into(&mut frame.description);

@@ -129,10 +129,11 @@ impl Fit {
         }
     }
 
-    /// The way to the pages before and behind of a list at this path, of so many rows at most.
-    pub fn pager(&self, app: &App, path: &str, limit: usize) -> Pager {
+    /// The way to the pages before and behind of a list at this path, of so many rows at most; `query` is what else stands in the
+    /// address.
+    pub fn pager(&self, app: &App, path: &str, query: &[(&str, &str)], limit: usize) -> Pager {
         let next = self.next.filter(|next| *next <= app.settings.limits.page_offset);
-        Pages::of(app, path, &[]).at("offset", limit, self.previous, next)
+        Pages::of(app, path, query).at("offset", limit, self.previous, next)
     }
 }
 

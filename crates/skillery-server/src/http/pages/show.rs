@@ -7,6 +7,9 @@ use skillery_core::api::ReportReason;
 use skillery_core::approval::Fact;
 use skillery_core::time::Time;
 
+use super::pager::fitting_rows;
+use super::place;
+
 /// How many there are of something.
 pub trait Count {
     /// The number.
@@ -58,6 +61,17 @@ pub fn clipped(text: &str, most: usize) -> String {
 /// What a text weighs as HTML, at most nearly.
 pub fn weight(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count() * 4
+}
+
+/// Bytes of HTML that a tag takes where it is a link, at most nearly.
+pub fn tag_weight(tag: &str) -> usize {
+    place::encoded(tag).len() + weight(tag) + 50
+}
+
+/// The tags of a skill that a list shows: five, or fewer where they are long.
+pub fn few_tags(tags: &[String]) -> &[String] {
+    let few = &tags[..tags.len().min(5)];
+    &few[..fitting_rows(few.iter(), 1_000, |tag| tag_weight(tag))]
 }
 
 /// What is true of a version, or has to be, for a policy to ask for something.

@@ -49,7 +49,6 @@ const VERSIONS: usize = 34;
 /// Bytes of HTML around what to type for a program, around a signature, and around a tag.
 const LINE: usize = 160;
 const SIGNATURE: usize = 80;
-const TAG: usize = 50;
 /// What the room for instructions is a multiple of, so that what is kept of them is that of most looks at the page.
 const STEP: usize = 2_000;
 
@@ -299,7 +298,7 @@ fn around(detail: &VersionDetail, lines: &[InstallLine], tags: &[String]) -> usi
     let addresses = [&detail.homepage, &detail.repository].into_iter().flatten();
     let addresses = addresses.map(|address| show::weight(address).min(ADDRESS) + clipped(address, SHORT));
     let signatures = detail.signatures.iter().map(|signature| SIGNATURE + signature.level.len());
-    let tags = tags.iter().map(|tag| tag_weight(tag));
+    let tags = tags.iter().map(|tag| show::tag_weight(tag));
     names
         + texts
         + facts
@@ -309,14 +308,9 @@ fn around(detail: &VersionDetail, lines: &[InstallLine], tags: &[String]) -> usi
         + tags.sum::<usize>()
 }
 
-/// Bytes of HTML that a tag takes, at most nearly.
-fn tag_weight(tag: &str) -> usize {
-    TAG + place::encoded(tag).len() + show::weight(tag)
-}
-
 /// As many of the tags as there is room for.
 fn shown_tags(tags: &[String]) -> Vec<String> {
-    tags[..fitting_rows(tags.iter(), TAGS, |tag: &String| tag_weight(tag))].to_vec()
+    tags[..fitting_rows(tags.iter(), TAGS, |tag: &String| show::tag_weight(tag))].to_vec()
 }
 
 /// As many of the files as so many bytes of HTML have room for.

@@ -81,7 +81,7 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     page(&VersionsPage {
         reviews,
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
-        pager: fit.pager(&call.app, &path, rows.limit),
+        pager: fit.pager(&call.app, &path, &[], rows.limit),
         versions: versions.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
         now: call.app.environment.now(),
         header,
@@ -121,7 +121,7 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
-        pager: fit.pager(&call.app, &path, rows.limit),
+        pager: fit.pager(&call.app, &path, &[], rows.limit),
         files: row.files.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
     })
 }

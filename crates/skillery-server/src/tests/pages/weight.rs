@@ -4,9 +4,12 @@ use std::collections::HashSet;
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use skillery_core::api::PublisherKind;
 
 use super::super::folders::{asked, file};
+use super::super::keys::Signer;
 use super::super::notify::Receiver;
+use super::super::oidc::{Issuer, registry_with};
 use super::super::{ADMIN, Answer, SCOPES, TestApp, skill};
 use super::{ASSETS, Browser, text};
 
@@ -72,7 +75,11 @@ async fn lists_of_skills_with_much_to_say_are_light() {
     for number in 0..25 {
         let mut body = skill(&format!("acme/tool-{number}"), "1.0.0");
         body["description"] = json!(dear(4_096));
-        body["tags"] = json!(["much"]);
+        body["author"] = json!(dear(1_024));
+        // The longest tags there are, each of its own but for one.
+        let tags: Vec<String> =
+            (0..31).map(|tag| format!("{}{number:03}{tag:02}", "😀".repeat(59))).collect();
+        body["tags"] = json!([&["much".to_owned()], &*tags].concat());
         app.post("/api/v1/skills", ADMIN, body).await.is(201);
     }
     app.settle().await;
@@ -82,6 +89,7 @@ async fn lists_of_skills_with_much_to_say_are_light() {
         "/search?limit=200",
         "/trending?limit=200",
         "/tags/much",
+        "/tags",
         "/users/admin",
         "/acme",
         "/acme/tool-1",
@@ -528,6 +536,55 @@ async fn many_tokens_with_long_labels_are_light() {
         place = next(&page);
     }
     assert_eq!((count, seen.len()), (61, 61));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_keys_with_long_labels_are_light() {
+    let app = TestApp::new().await;
+    let anna = app.user("anna", &["read", "admin"]).await;
+    for number in 0..50 {
+        let label = format!("{number:02}{}", dear(1_022));
+        app.enrol(&anna, &Signer::of(&label, number)).await;
+    }
+    let mut browser = Browser::signed_in(&app, &anna).await;
+    let keys = rows(&mut browser, "/account/keys?limit=20", "name=\"key\" value=\"").await;
+    assert_eq!(keys.len(), 50);
+    assert!(browser.page("/account/keys").await.contains(&format!("49{LESS}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_webhooks_with_long_addresses_are_light() {
+    let app = TestApp::with_hooks().await;
+    // As many as there may be.
+    for number in 0..20 {
+        let url = format!("https://hooks.example/{number}{}", "&".repeat(1_900));
+        app.post("/api/v1/notifications/webhooks", ADMIN, json!({ "url": url })).await.is(201);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let page = browser.page("/account/webhooks").await;
+    assert_eq!(page.matches("<a href=\"/account/webhooks/").count(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_publishers_with_long_claims_are_light() {
+    let issuer = Issuer::new().await;
+    let trusted = [issuer.trusted(PublisherKind::Generic)];
+    let app = registry_with(|settings| settings.oidc_issuers = trusted.to_vec()).await;
+    for number in 0..40 {
+        let text = "&".repeat(250);
+        let claims = json!({ "sub": format!("{number}{text}"), "one": text, "two": text, "three": text });
+        let body = json!({ "kind": "generic", "claims": claims });
+        app.post("/api/v1/orgs/acme/publishers", ADMIN, body).await.is(201);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    let (mut place, mut seen) = (Some("/orgs/acme/publishers?limit=200".to_owned()), HashSet::new());
+    while let Some(path) = place {
+        let page = browser.page(&path).await;
+        let rows = page.split("name=\"publisher\" value=\"").skip(1);
+        seen.extend(rows.map(|rest| rest.split_once('"').unwrap().0.to_owned()));
+        place = next(&page);
+    }
+    assert_eq!(seen.len(), 40);
 }
 
 /// What a form was refused with: a page that is as light as all others.

@@ -10,17 +10,22 @@ use skillery_core::{Namespace, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::{notice, show};
+use super::super::pager::{Fit, Pager, first};
+use super::super::{notice, said, show};
 use super::ask;
 use super::tried::Tried;
 use crate::access::Caller;
 use crate::app::App;
 use crate::failure::Result;
 use crate::http::api::keys as api;
-use crate::http::call::Call;
+use crate::http::call::{Call, Page};
 use crate::text::invalid;
 
 const PATH: &str = "/account/keys";
+/// Characters that are shown of a label.
+const LABEL: usize = 120;
+/// Bytes of HTML that a row has without it, and without the names of an org and of a kind of key.
+const ROW: usize = 1_000;
 
 /// What is to be signed to show that one has a key.
 struct Step {
@@ -39,6 +44,7 @@ struct KeysPage {
     /// The org whose authorities they are, where they are that.
     org: Option<Namespace>,
     keys: Vec<KeySummary>,
+    pager: Pager,
     may_change: bool,
     step: Option<Step>,
     now: Time,
@@ -56,7 +62,7 @@ struct Shown {
 /// The viewer's keys, or an org's.
 pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     let org = call.parsed::<Namespace>("org")?;
-    list(&call.app, &call.caller, frame, org, Shown::default()).await
+    list(&call.app, &call.caller, frame, org, call.page()?, Shown::default()).await
 }
 
 async fn list(
@@ -64,13 +70,21 @@ async fn list(
     caller: &Caller,
     frame: Frame,
     org: Option<Namespace>,
+    rows: Page,
     shown: Shown,
 ) -> Result<Response> {
-    let keys = api::held(app, caller, org.as_ref()).await?.keys;
+    let mut keys = api::held(app, caller, org.as_ref()).await?.keys;
+    let room = said::ROOM.saturating_sub(shown.tried.weight());
+    let name = org.as_ref().map_or_else(String::new, Namespace::to_string);
+    let fit =
+        Fit::of(&keys, rows, room, |key| ROW + name.len() + show::weight(&show::clipped(&key.label, LABEL)));
+    keys.truncate(fit.rows.end);
+    keys.drain(..fit.rows.start);
     let template = KeysPage {
         frame: frame.titled("Keys").part("account"),
         tab: "keys",
         may_change: caller.require(Scope::Admin).is_ok(),
+        pager: fit.pager(app, PATH, &[("org", &name)], rows.limit),
         org,
         keys,
         step: shown.step,
@@ -112,7 +126,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
                 Err(failure) => {
                     let (tried, status) = Tried::beside(&form, failure, "signature")?;
                     let step = Some(step(&form, form.text("challenge").into_owned()));
-                    list(app, caller, frame, org, Shown { step, tried, status }).await
+                    list(app, caller, frame, org, first(app), Shown { step, tried, status }).await
                 }
             }
         }
@@ -124,7 +138,7 @@ pub async fn change(call: Call, frame: Frame) -> Result<Response> {
                     Shown { tried, status, step: None }
                 }
             };
-            list(app, caller, frame, org, shown).await
+            list(app, caller, frame, org, first(app), shown).await
         }
         _ => Err(form::unknown()),
     }

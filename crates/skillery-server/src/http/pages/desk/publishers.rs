@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use skillery_core::api::{CreatePublisherRequest, PublisherKind, PublishersResponse};
+use skillery_core::api::{CreatePublisherRequest, Publisher, PublisherKind, PublishersResponse};
 use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, first};
-use super::super::{notice, show};
+use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::{notice, said, show};
 use super::ask;
 use super::namespace::Head;
 use super::tried::Tried;
@@ -35,6 +35,28 @@ struct PublishersPage {
     tried: Tried,
 }
 
+/// Bytes of HTML that a row has without its texts, and a claim without its name and what it must be.
+const ROW: usize = 1_000;
+const CLAIM: usize = 40;
+
+/// Bytes of HTML that a publisher takes, at most nearly.
+fn publisher_weight(publisher: &Publisher) -> usize {
+    let claims =
+        publisher.claims.iter().map(|(name, value)| CLAIM + show::weight(name) + show::weight(value));
+    let texts = [
+        &publisher.repository,
+        &publisher.repository,
+        &publisher.owner_id,
+        &publisher.workflow,
+        &publisher.environment,
+        &publisher.reference,
+    ];
+    let texts = texts.into_iter().flatten().map(|text| show::weight(text));
+    let subject = publisher.claims.get("sub").map_or(0, |subject| show::weight(subject));
+    let names = 2 * (publisher.issuer.len() + publisher.user.len() + publisher.namespace.len());
+    ROW + claims.sum::<usize>() + texts.sum::<usize>() + subject + names
+}
+
 impl PublishersPage {
     /// Whether it is trusted here, and not above.
     fn is_own(&self, namespace: &str) -> bool {
@@ -56,12 +78,17 @@ async fn list(
     rows: Page,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
-    let publishers = api::of_namespace(app, caller, namespace, rows).await?;
+    let mut publishers = api::of_namespace(app, caller, namespace, rows).await?;
+    let given = publishers.publishers.len();
+    let room = said::ROOM.saturating_sub(tried.weight());
+    let taken = fitting_rows(publishers.publishers.iter(), room, publisher_weight);
+    publishers.publishers.truncate(taken);
+    let end = rows.offset + if taken < given { taken } else { rows.limit };
     let head = Head::of(app, caller, namespace, "publishers").await?;
     let issuers = app.settings.oidc_issuers.iter().map(|issuer| (issuer.kind, issuer.issuer.clone()));
     let template = PublishersPage {
         frame: frame.titled(format!("Publishers of {namespace}")).part("orgs"),
-        pager: Pager::of(app, &format!("{}/publishers", head.path()), &[], rows, publishers.total),
+        pager: Pages::of(app, &format!("{}/publishers", head.path()), &[]).up_to(end, rows, publishers.total),
         head,
         publishers,
         issuers: issuers.collect(),

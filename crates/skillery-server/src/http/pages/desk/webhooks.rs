@@ -26,6 +26,9 @@ use crate::http::call::{Call, Page};
 use crate::notify::{self, host};
 use crate::text::invalid;
 
+/// Characters that the list shows of an address.
+const ADDRESS: usize = 300;
+
 const TAB: &str = "webhooks";
 const ELSEWHERE: &str = "account";
 
