@@ -69,9 +69,10 @@ pub async fn page(db: &Db, known: Option<&Known>, limit: i64, offset: i64) -> Re
 /// The keys are the first values. One skill of an org is enough, so that no other is looked at.
 fn known_condition(known: &Known) -> String {
     let seen = if known.is_internal { "'public', 'internal'" } else { "'public'" };
-    let has_skill = has_row(&format!(
-        "FROM skills s WHERE s.org = o.key AND s.visibility IN ({seen}) AND s.latest IS NOT NULL"
-    ));
+    let has = |which: &str| {
+        has_row(&format!("FROM skills s WHERE s.org = o.key AND s.visibility IN ({seen}) AND {which}"))
+    };
+    let has_skill = format!("({} OR {})", has("s.latest IS NOT NULL"), has(&shown_by_others()));
     match known.keys.len() {
         0 => has_skill,
         count => format!("({has_skill} OR o.key IN ({}))", placeholders(1, count)),
@@ -271,8 +272,34 @@ fn counts_text(orgs: usize) -> String {
     )
 }
 
-/// Where an org has skills, who sees them, and how many of them have a version that is handed out, which may be none: namespace key,
-/// visibility, and how many.
+/// Whether a skill `s` has no latest version, but others that everybody knows of who sees it: prereleases, or such as were yanked or
+/// quarantined. What waits for a decision or was refused is none.
+fn shown_by_others() -> String {
+    let other = "FROM versions v WHERE v.skill = s.key AND v.status NOT IN ('pending', 'rejected')";
+    format!("s.latest IS NULL AND {}", has_row(other))
+}
+
+/// Where these orgs have skills that are shown though they have no latest version, and who sees them: org key, namespace key,
+/// visibility.
+pub async fn shown_without_latest(db: &Db, orgs: &[String]) -> Result<Vec<(String, String, Visibility)>> {
+    if orgs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = sqlx::query(AssertSqlSafe(without_latest_text(orgs.len()))).bind_all(orgs.iter().cloned());
+    let rows = query.fetch_all(db.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, parsed(row.try_get(2)?)?))).collect()
+}
+
+fn without_latest_text(orgs: usize) -> String {
+    format!(
+        "SELECT DISTINCT s.org, s.namespace, s.visibility FROM skills s WHERE s.org IN ({}) AND {}",
+        placeholders(1, orgs),
+        shown_by_others()
+    )
+}
+
+/// Where an org has skills, who sees them, and how many of them have a latest version, which may be none: namespace key, visibility,
+/// and how many.
 pub async fn skills_by_place(db: &Db, org: &str) -> Result<Vec<(String, Visibility, i64)>> {
     let rows = sqlx::query(BY_PLACE).bind(org.to_owned()).fetch_all(db.reader()).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, parsed(row.try_get(1)?)?, row.try_get(2)?))).collect()
@@ -293,6 +320,8 @@ mod tests {
         assert!(plan.contains("skills_by_place"), "{plan}");
         let plan = app.plan(&counts_text(2), &[], &["acme", "beta"]).await;
         assert!(plan.contains("skills_by_place") && !plan.contains("SCAN skills"), "{plan}");
+        let plan = app.plan(&without_latest_text(2), &[], &["acme", "beta"]).await;
+        assert!(plan.contains("skills_by_place") && !plan.contains("SCAN s"), "{plan}");
         // Of so few rows PostgreSQL may make another plan.
         if !is_postgres() {
             let known = Known { is_internal: true, keys: vec!["acme".to_owned()] };

@@ -216,6 +216,8 @@ async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
         assert_eq!(listed["namespaces"].as_array().unwrap().contains(&plans), is_told, "{listed}");
         let below = app.get_as(token, "/api/v1/orgs/acme/plans/namespaces").await;
         assert_eq!(below.status, if is_told { 200 } else { 404 });
+        let signers = app.get_as(token, "/api/v1/orgs/acme/plans/allowed_signers").await;
+        assert_eq!(signers.status, if is_told { 200 } else { 404 });
     }
     app.settle().await;
     let page = app.get("/acme").await;
@@ -227,6 +229,47 @@ async fn what_waits_for_approval_shows_no_namespace_to_strangers() {
     let listed = app.get("/api/v1/orgs/acme/namespaces").await.is(200);
     assert_eq!(listed["namespaces"], json!([{ "namespace": "acme/plans", "skills": 1 }]));
     assert_eq!(app.get("/acme/plans").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_in_which_all_waits_is_not_there_for_strangers() {
+    let app = TestApp::new().await;
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": "acme" })).await.is(201);
+    app.policy("acme", 1).await;
+    app.post("/api/v1/skills", ADMIN, skill("acme/tool", "1.0.0")).await.is(202);
+    let (member, stranger) = (app.user("mia", &["read"]).await, app.user("sam", &["read"]).await);
+    app.member("acme", "mia", "reader").await;
+    for (token, is_told) in [(&stranger, false), (&member, true)] {
+        for path in ["/api/v1/orgs/acme", "/api/v1/orgs/acme/allowed_signers", "/api/v1/keys?org=acme"] {
+            assert_eq!(app.get_as(token, path).await.status, if is_told { 200 } else { 404 }, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skill_without_a_latest_version_shows_where_it_is() {
+    let app = TestApp::new().await;
+    app.publish("early/new/tool", "1.0.0-rc.1").await;
+    app.publish("gone/old/tool", "1.0.0").await;
+    let yank = json!({ "reason": "it deletes files" });
+    app.put("/api/v1/skills/gone/old/tool/versions/1.0.0/yank", ADMIN, yank).await.is(200);
+    app.settle().await;
+    for (org, namespace) in [("early", "early/new"), ("gone", "gone/old")] {
+        let page = app.get(&format!("/{namespace}/tool")).await;
+        assert_eq!(page.status, 200);
+        // What the page of the skill leads to.
+        let crumb = format!("href=\"/{namespace}\"");
+        assert!(String::from_utf8_lossy(&page.body).contains(&crumb));
+        assert_eq!(app.get(&format!("/{namespace}")).await.status, 200);
+        assert_eq!(app.get(&format!("/{org}")).await.status, 200);
+        assert_eq!(app.get(&format!("/api/v1/orgs/{org}")).await.is(200)["skills"], 0);
+        let below = app.get(&format!("/api/v1/orgs/{org}/namespaces")).await.is(200);
+        assert_eq!(below["namespaces"], json!([{ "namespace": namespace, "skills": 0 }]));
+        let listed = app.get("/api/v1/orgs").await.is(200);
+        let names: Vec<&str> =
+            listed["orgs"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&org), "{listed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

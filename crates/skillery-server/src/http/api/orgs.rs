@@ -47,8 +47,8 @@ pub async fn show(call: &Call, org: &Namespace) -> Result<Response> {
     json(StatusCode::OK, &summary(row, &counts))
 }
 
-/// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees, or a role of the caller's
-/// where somebody has one.
+/// The namespaces below an org or a namespace that the caller knows of: with a skill that the caller sees and of which not all waits
+/// for a decision, or a role of the caller's where somebody has one.
 #[utoipa::path(
     get, path = "/api/v1/orgs/{namespace}/namespaces", tag = "orgs",
     params(
@@ -125,11 +125,7 @@ pub(crate) fn org_not_found(org: &Namespace) -> Failure {
 /// Whether the caller may know of the org: as one of its members, or by a skill of it.
 pub(super) async fn knows_org(app: &App, caller: &Caller, org: &Namespace) -> Result<bool> {
     let key = org.org_key();
-    if caller.is_member(&key) {
-        return Ok(true);
-    }
-    let places = orgs::places(&app.db, &[key]).await?;
-    Ok(places.iter().any(|(_, namespace, visibility)| caller.sees(*visibility, namespace)))
+    Ok(caller.is_member(&key) || counts(app, caller, std::slice::from_ref(&key)).await?.contains_key(&key))
 }
 
 /// Whether the caller may know of the namespace: by a role there, above or below, or by a skill there or below.
@@ -138,7 +134,7 @@ pub(crate) async fn knows_namespace(call: &Call, namespace: &Namespace) -> Resul
     if orgs::find(app.db.reader(), &namespace.org_key()).await?.is_none() {
         return Ok(false);
     }
-    Ok(caller.is_member_around(&namespace.key()) || !seen(app, caller, namespace).await?.is_empty())
+    Ok(caller.is_member_around(&namespace.key()) || !told(app, caller, namespace).await?.is_empty())
 }
 
 /// The namespaces below one, as [`below`] tells them; none where the caller may not know of the one.
@@ -164,24 +160,23 @@ pub async fn below(app: &App, caller: &Caller, namespace: &Namespace) -> Result<
     with_members(app, caller, namespace, &seen).await
 }
 
-/// As [`seen`], but where nothing is handed out for those alone who have a role around it: what waits for approval shows no
-/// namespace to others, as it shows no org.
+/// Where the caller sees skills in the namespace and below, and how many of them have a latest version. Where all wait for a decision
+/// or were refused, those alone who have a role around it are told: it shows no namespace to others, as it shows no org.
 async fn told(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(String, i64)>> {
-    let mut seen = seen(app, caller, namespace).await?;
-    seen.retain(|(place, count)| *count > 0 || caller.is_member_around(place));
-    Ok(seen)
-}
-
-/// Where the caller sees skills in the namespace and below, and how many of them have a version that is handed out.
-async fn seen(app: &App, caller: &Caller, namespace: &Namespace) -> Result<Vec<(String, i64)>> {
-    let key = namespace.key();
-    let mut seen = Vec::new();
-    for (place, visibility, count) in orgs::skills_by_place(&app.db, &namespace.org_key()).await? {
-        if key_contains(&key, &place) && caller.sees(visibility, &place) {
-            seen.push((place, count));
+    let (key, org) = (namespace.key(), namespace.org_key());
+    let is_seen = |place: &str, visibility| key_contains(&key, place) && caller.sees(visibility, place);
+    let mut told = Vec::new();
+    for (place, visibility, count) in orgs::skills_by_place(&app.db, &org).await? {
+        if is_seen(&place, visibility) && (count > 0 || caller.is_member_around(&place)) {
+            told.push((place, count));
         }
     }
-    Ok(seen)
+    for (_, place, visibility) in orgs::shown_without_latest(&app.db, &[org]).await? {
+        if is_seen(&place, visibility) {
+            told.push((place, 0));
+        }
+    }
+    Ok(told)
 }
 
 /// These, and namespaces in which somebody has a role that the caller may know of.
@@ -244,12 +239,17 @@ async fn known_keys(app: &App, caller: &Caller, sight: &Sight) -> Result<Vec<Str
     Ok(keys.into_iter().collect())
 }
 
-/// How many skills the caller sees in these orgs, by the keys of those that have any.
+/// How many skills with a latest version the caller sees in these orgs, by the keys of those that have any skill that is shown.
 async fn counts(app: &App, caller: &Caller, keys: &[String]) -> Result<BTreeMap<String, i64>> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for (org, namespace, visibility, count) in orgs::skill_counts(&app.db, keys).await? {
         if caller.sees(visibility, &namespace) {
             *counts.entry(org).or_default() += count;
+        }
+    }
+    for (org, namespace, visibility) in orgs::shown_without_latest(&app.db, keys).await? {
+        if caller.sees(visibility, &namespace) {
+            counts.entry(org).or_default();
         }
     }
     Ok(counts)

@@ -9,7 +9,7 @@ use skillery_core::{SkillId, Version, VersionRequest};
 
 use super::frame::{Frame, page};
 use super::graph::{Graph, Node};
-use super::pager::{Pager, Pages, fitting_rows};
+use super::pager::{Fit, Pager, Pages, fitting_rows, with_before};
 use super::skill::Header;
 use super::{said, show};
 use crate::db::skills::SkillRow;
@@ -70,18 +70,23 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
         None => (Vec::new(), 0, true),
     };
     let rows = Page { limit: rows.limit.min(ROWS), offset: rows.offset };
-    let needed_by = insight::dependents(app, caller, &skill.id, None, None, rows).await?;
+    let known = with_before(rows);
+    let needed_by = insight::dependents(app, caller, &skill.id, None, None, known).await?;
     let ids: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
     let seen = skill::with_page(app, caller, &ids).await?;
-    // Of later pages, it would show other skills on its left.
-    let picture = if rows.offset == 0 { picture(&skill, &needs, &needed_by, &seen) } else { None };
     let path = format!("/{}/dependencies", skill.id);
-    let given = needed_by.dependents.len();
-    let room = said::ROOM.saturating_sub(picture.as_ref().map_or(0, String::len));
-    let (needs, needed_by) = fitting(needs, needed_by, room);
-    let taken = needed_by.dependents.len();
-    let end = rows.offset + if taken < given { taken } else { rows.limit };
-    let pager = Pages::of(app, &path, &[]).at_most(ROWS).up_to(end, rows, needed_by.total);
+    let mut shown = Shown::of(&needs, (&needed_by, known), rows, said::ROOM);
+    // Of later pages, it would show other skills on its left.
+    let draw = |shown: &Shown| picture(&skill, &shown.needs, &shown.needed_by, &seen);
+    let mut picture = None;
+    if rows.offset == 0 {
+        let weight = draw(&shown).map_or(0, |picture| picture.len());
+        shown = Shown::of(&needs, (&needed_by, known), rows, said::ROOM.saturating_sub(weight));
+        // It shows what the lists have, and is no heavier with fewer.
+        picture = draw(&shown);
+    }
+    let Shown { needs, needed_by, fit } = shown;
+    let pager = fit.pager(&Pages::of(app, &path, &[]).at_most(ROWS), rows.limit);
     page(&DependenciesPage {
         frame: frame.titled(format!("Dependencies of {}", skill.id)).part("skill"),
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "dependencies"),
@@ -97,18 +102,30 @@ pub async fn show(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     })
 }
 
-/// As many of both as so many bytes of HTML have room for. What needs the skill goes on at the next page and has half of the room at
-/// most; all that it needs the API has.
-fn fitting(
-    mut needs: Vec<Dependency>,
-    mut needed_by: DependentsResponse,
-    room: usize,
-) -> (Vec<Dependency>, DependentsResponse) {
-    let dependents = &mut needed_by.dependents;
-    dependents.truncate(fitting_rows(dependents.iter(), room / 2, dependent_weight));
-    let taken = dependents.iter().map(dependent_weight).sum::<usize>();
-    needs.truncate(fitting_rows(needs.iter(), room.saturating_sub(taken), need_weight));
-    (needs, needed_by)
+/// As many of both as a page has room for.
+struct Shown {
+    needs: Vec<Dependency>,
+    needed_by: DependentsResponse,
+    fit: Fit,
+}
+
+impl Shown {
+    /// As many as so many bytes of HTML have room for. What needs the skill goes on at the next page and has half of the room at most;
+    /// all that it needs the API has.
+    fn of(
+        needs: &[Dependency],
+        (needed_by, known): (&DependentsResponse, Page),
+        asked: Page,
+        room: usize,
+    ) -> Self {
+        let part = (needed_by.dependents.as_slice(), known, needed_by.total);
+        let fit = Fit::of_part(part, asked, room / 2, dependent_weight);
+        let mut needed_by = needed_by.clone();
+        fit.cut(&mut needed_by.dependents);
+        let taken = needed_by.dependents.iter().map(dependent_weight).sum::<usize>();
+        let fits = fitting_rows(needs.iter(), room.saturating_sub(taken), need_weight);
+        Self { needs: needs[..fits].to_vec(), needed_by, fit }
+    }
 }
 
 /// Bytes of HTML that a skill takes that this one needs, at most nearly.

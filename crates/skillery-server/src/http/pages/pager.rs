@@ -46,11 +46,7 @@ impl<'list> Pages<'list> {
 
     /// By how many rows are before a page, of so many in all.
     pub fn by_offset(&self, rows: Page, total: u64) -> Pager {
-        self.up_to(rows.offset.saturating_add(rows.limit), rows, total)
-    }
-
-    /// The same of a page that has no row from this one on, as there is no more room.
-    pub fn up_to(&self, end: usize, rows: Page, total: u64) -> Pager {
+        let end = rows.offset.saturating_add(rows.limit);
         let has_next = (end as u64) < total && end <= self.most;
         let previous = (rows.offset > 0).then(|| rows.offset.saturating_sub(rows.limit));
         self.at("offset", rows.limit, previous, has_next.then_some(end))
@@ -107,9 +103,15 @@ pub fn fitting_rows<'list, Row: 'list>(
     fits.count()
 }
 
+/// The rows that are to be asked for where those before a page have to be known as well: its own, and as many before it.
+pub fn with_before(asked: Page) -> Page {
+    let offset = asked.offset.saturating_sub(asked.limit);
+    Page { limit: asked.offset - offset + asked.limit, offset }
+}
+
 /// A page of a list, which ends where there is no more room: the next one begins there.
 pub struct Fit {
-    /// The places in the list of the rows that the page has.
+    /// The places of the rows that the page has, in the list, or in the part of it that is known.
     pub rows: Range<usize>,
     previous: Option<usize>,
     next: Option<usize>,
@@ -118,22 +120,39 @@ pub struct Fit {
 impl Fit {
     /// The page of this list that is asked for, with as many of its rows as so many bytes of HTML have room for.
     pub fn of<Row>(list: &[Row], asked: Page, room: usize, weight: impl Fn(&Row) -> usize) -> Self {
-        let (before, behind) = list.split_at(asked.offset.min(list.len()));
+        let all = Page { limit: list.len(), offset: 0 };
+        Self::of_part((list, all, list.len() as u64), asked, room, weight)
+    }
+
+    /// The same of a list of so many rows, of which these are known, as [`with_before`] asks for them.
+    pub fn of_part<Row>(
+        (part, known, total): (&[Row], Page, u64),
+        asked: Page,
+        room: usize,
+        weight: impl Fn(&Row) -> usize,
+    ) -> Self {
+        let (before, behind) = part.split_at(asked.offset.saturating_sub(known.offset).min(part.len()));
         let end = before.len() + fitting_rows(behind.iter().take(asked.limit), room, &weight);
         // Those before that fit together end where this page begins.
         let back = fitting_rows(before.iter().rev().take(asked.limit), room, &weight);
+        let next = known.offset + end;
         Self {
             rows: before.len()..end,
-            previous: (asked.offset > 0).then(|| before.len() - back),
-            next: (end < list.len()).then_some(end),
+            previous: (asked.offset > 0).then(|| known.offset + before.len() - back),
+            next: (!behind.is_empty() && (next as u64) < total).then_some(next),
         }
     }
 
-    /// The way to the pages before and behind of a list at this path, of so many rows at most; `query` is what else stands in the
-    /// address.
-    pub fn pager(&self, app: &App, path: &str, query: &[(&str, &str)], limit: usize) -> Pager {
-        let next = self.next.filter(|next| *next <= app.settings.limits.page_offset);
-        Pages::of(app, path, query).at("offset", limit, self.previous, next)
+    /// Leaves of the known rows those that the page has.
+    pub fn cut<Row>(&self, rows: &mut Vec<Row>) {
+        rows.truncate(self.rows.end);
+        rows.drain(..self.rows.start);
+    }
+
+    /// The way to the pages before and behind of this list, of so many rows at most.
+    pub fn pager(&self, pages: &Pages<'_>, limit: usize) -> Pager {
+        let next = self.next.filter(|next| *next <= pages.most);
+        pages.at("offset", limit, self.previous, next)
     }
 }
 
@@ -159,5 +178,46 @@ mod tests {
         assert_eq!(told((20, 100), 500).1, "");
         let cursor = Pages { path: "/log", query: &[], usual: 50, most: 100 }.at("before", 50, None, Some(7));
         assert_eq!(cursor, Pager { previous: None, next: Some("/log?before=7".to_owned()) });
+    }
+
+    #[test]
+    fn pages_that_end_where_there_is_no_room_lose_no_row_on_any_way() {
+        let list: Vec<usize> = (0..100).map(|row| 1 + row % 7).collect();
+        for (limit, room) in [(1, 3), (5, 1_000), (20, 30), (20, 1), (100, 50), (200, 1_000)] {
+            let fit = |offset: usize| {
+                let asked = Page { limit, offset };
+                let whole = Fit::of(&list, asked, room, |row| *row);
+                let known = with_before(asked);
+                let end = (known.offset + known.limit).min(list.len());
+                let mut part = list[known.offset.min(end)..end].to_vec();
+                let of_part = Fit::of_part((&part, known, 100), asked, room, |row| *row);
+                assert_eq!((of_part.previous, of_part.next), (whole.previous, whole.next));
+                of_part.cut(&mut part);
+                assert_eq!(part, list[whole.rows.clone()]);
+                whole
+            };
+            let (mut place, mut seen) = (Some(0), 0);
+            while let Some(offset) = place {
+                let page = fit(offset);
+                assert_eq!(page.rows.start, seen);
+                (seen, place) = (page.rows.end, page.next);
+            }
+            assert_eq!(seen, 100);
+            // On the way back, each page reaches to where the one behind it begins, or further where there is room.
+            let mut place = 99;
+            while let Some(previous) = fit(place).previous {
+                let page = fit(previous);
+                assert!(previous < place && page.rows.end >= place, "{limit} {room}");
+                place = previous;
+            }
+            assert_eq!(place, 0);
+        }
+        assert_eq!(fit_behind_the_end(), (Some(80), None));
+    }
+
+    fn fit_behind_the_end() -> (Option<usize>, Option<usize>) {
+        let asked = Page { limit: 20, offset: 100 };
+        let fit = Fit::of_part((&[1; 0], with_before(asked), 7), asked, 10, |row| *row);
+        (fit.previous, fit.next)
     }
 }

@@ -11,7 +11,7 @@ use skillery_core::{ProblemCode, SkillId, Version, VersionStatus};
 
 use super::frame::{Frame, page};
 use super::markdown::Rendered;
-use super::pager::{Fit, Pager, Pages};
+use super::pager::{Fit, Pager, Pages, fitting_rows};
 use super::skill::Header;
 use super::{highlight, place, review, said, show};
 use crate::db::versions::VersionRow;
@@ -81,7 +81,7 @@ pub async fn list(call: &Call, frame: Frame, id: &SkillId) -> Result<Response> {
     page(&VersionsPage {
         reviews,
         frame: frame.titled(format!("Versions of {}", skill.id)).part("skill"),
-        pager: fit.pager(&call.app, &path, &[], rows.limit),
+        pager: fit.pager(&Pages::of(&call.app, &path, &[]), rows.limit),
         versions: versions.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
         now: call.app.environment.now(),
         header,
@@ -121,7 +121,7 @@ pub async fn files(call: &Call, frame: Frame, id: &SkillId, version: &Version) -
         header: Header::new(skill.id.clone(), skill.visibility, skill.latest.clone(), "version").of(version),
         version: version.clone(),
         total,
-        pager: fit.pager(&call.app, &path, &[], rows.limit),
+        pager: fit.pager(&Pages::of(&call.app, &path, &[]), rows.limit),
         files: row.files.into_iter().skip(fit.rows.start).take(fit.rows.len()).collect(),
     })
 }
@@ -167,7 +167,7 @@ pub async fn file(
     let room = HTML.saturating_sub(4 * show::weight(path));
     let from = line.zip(lines.as_deref()).map_or(from, |(line, lines)| begin(lines, line, room));
     let here = format!("/{}/versions/{version}/files/{}", skill.id, place::encoded(path));
-    let before = (from > 1).then(|| from.saturating_sub(LINES).max(1));
+    let before = lines.as_deref().and_then(|lines| back(lines, from, room));
     let part = lines.as_deref().map(|lines| part(lines, from, room));
     let (shown, has_more) = part.map_or((None, false), |(shown, has_more)| (Some(shown), has_more));
     let count = shown.as_ref().map_or(0, |shown| shown.split('\n').count());
@@ -223,6 +223,13 @@ fn begin(lines: &str, line: usize, mut room: usize) -> usize {
         left.is_some()
     };
     line - near.iter().rev().take_while(has_room).count().saturating_sub(1)
+}
+
+/// Where the page begins that ends before this line, where there is a line before it.
+fn back(lines: &str, from: usize, room: usize) -> Option<usize> {
+    let before: Vec<&str> = lines.split('\n').take(from - 1).collect();
+    let fits = fitting_rows(before.iter().rev().take(LINES), room, |line| line.len() + NUMBER);
+    (from > 1).then(|| before.len() - fits + 1)
 }
 
 /// The lines of a page from this one on that so many bytes of HTML have room for, one at least, and whether more come after.

@@ -10,7 +10,7 @@ use skillery_core::{Namespace, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Fit, Pager, first};
+use super::super::pager::{Fit, Pager, Pages, first};
 use super::super::{notice, said, show};
 use super::ask;
 use super::tried::Tried;
@@ -78,13 +78,12 @@ async fn list(
     let name = org.as_ref().map_or_else(String::new, Namespace::to_string);
     let fit =
         Fit::of(&keys, rows, room, |key| ROW + name.len() + show::weight(&show::clipped(&key.label, LABEL)));
-    keys.truncate(fit.rows.end);
-    keys.drain(..fit.rows.start);
+    fit.cut(&mut keys);
     let template = KeysPage {
         frame: frame.titled("Keys").part("account"),
         tab: "keys",
         may_change: caller.require(Scope::Admin).is_ok(),
-        pager: fit.pager(app, PATH, &[("org", &name)], rows.limit),
+        pager: fit.pager(&Pages::of(app, PATH, &[("org", &name)]), rows.limit),
         org,
         keys,
         step: shown.step,

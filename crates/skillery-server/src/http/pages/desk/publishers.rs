@@ -10,7 +10,7 @@ use skillery_core::{Namespace, Role, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::pager::{Fit, Pager, Pages, first, with_before};
 use super::super::{notice, said, show};
 use super::ask;
 use super::namespace::Head;
@@ -78,17 +78,17 @@ async fn list(
     rows: Page,
     (tried, status): (Tried, StatusCode),
 ) -> Result<Response> {
-    let mut publishers = api::of_namespace(app, caller, namespace, rows).await?;
-    let given = publishers.publishers.len();
+    let known = with_before(rows);
+    let mut publishers = api::of_namespace(app, caller, namespace, known).await?;
     let room = said::ROOM.saturating_sub(tried.weight());
-    let taken = fitting_rows(publishers.publishers.iter(), room, publisher_weight);
-    publishers.publishers.truncate(taken);
-    let end = rows.offset + if taken < given { taken } else { rows.limit };
+    let part = (publishers.publishers.as_slice(), known, publishers.total);
+    let fit = Fit::of_part(part, rows, room, publisher_weight);
+    fit.cut(&mut publishers.publishers);
     let head = Head::of(app, caller, namespace, "publishers").await?;
     let issuers = app.settings.oidc_issuers.iter().map(|issuer| (issuer.kind, issuer.issuer.clone()));
     let template = PublishersPage {
         frame: frame.titled(format!("Publishers of {namespace}")).part("orgs"),
-        pager: Pages::of(app, &format!("{}/publishers", head.path()), &[]).up_to(end, rows, publishers.total),
+        pager: fit.pager(&Pages::of(app, &format!("{}/publishers", head.path()), &[]), rows.limit),
         head,
         publishers,
         issuers: issuers.collect(),

@@ -10,7 +10,7 @@ use skillery_core::{ProblemCode, Scope};
 
 use super::super::form::{self, Form};
 use super::super::frame::{Frame, see_other, with_status};
-use super::super::pager::{Pager, Pages, first, fitting_rows};
+use super::super::pager::{Fit, Pager, Pages, first, with_before};
 use super::super::{notice, said, session, show, sign_in};
 use super::ask;
 use super::tried::Tried;
@@ -91,14 +91,13 @@ async fn list(
     rows: Page,
     shown: Shown,
 ) -> Result<Response> {
-    let mut tokens = api::of_user(app, caller, user.clone(), rows).await?;
-    let given = tokens.tokens.len();
+    let known = with_before(rows);
+    let mut tokens = api::of_user(app, caller, user.clone(), known).await?;
     let room = said::ROOM.saturating_sub(shown.tried.weight());
-    let taken = fitting_rows(tokens.tokens.iter(), room, |token| {
+    let fit = Fit::of_part((&tokens.tokens, known, tokens.total), rows, room, |token| {
         ROW + 2 * show::weight(&label(token)) + show::weight(&namespaces(token))
     });
-    tokens.tokens.truncate(taken);
-    let end = rows.offset + if taken < given { taken } else { rows.limit };
+    fit.cut(&mut tokens.tokens);
     let identity = caller.require(Scope::Read)?;
     let scopes = if identity.has(Scope::Admin) { identity.token.scopes.clone() } else { Vec::new() };
     let query = [("user", user.as_deref().unwrap_or_default())];
@@ -106,7 +105,7 @@ async fn list(
     let template = TokensPage {
         frame: frame.titled("Tokens").part("account"),
         tab: "tokens",
-        pager: Pages::of(app, PATH, &query).up_to(end, rows, tokens.total),
+        pager: fit.pager(&Pages::of(app, PATH, &query), rows.limit),
         user,
         tokens,
         own: identity.token.id.clone(),
