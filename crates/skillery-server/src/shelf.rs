@@ -131,7 +131,7 @@ where
     }
 
     /// What `make` makes when it is its turn, unless somebody has made it meanwhile. Who waits for somebody else to make the same takes
-    /// no turn for that.
+    /// no turn for that, and waits for [`WAIT`] at most.
     async fn make_alone(
         &self,
         app: &App,
@@ -141,7 +141,8 @@ where
         make: impl Future<Output = Result<Answer>>,
     ) -> Result<Arc<Answer>> {
         let place = Place::begin(&self.lines, &key);
-        let _alone = place.making.lock().await;
+        // Where those who make it go away one after the other, nobody waits for them until there is no time left to make it oneself.
+        let _alone = tokio::time::timeout(WAIT, place.making.lock()).await.ok();
         if let Some(answer) = self.younger(app, &key, &same(), KEPT) {
             return Ok(answer);
         }

@@ -7,7 +7,7 @@ use skillery_core::{Namespace, ProblemCode, Role, Sort};
 
 use super::feed::SEARCH_FEED;
 use super::frame::{Frame, page};
-use super::pager::{Pager, Pages, fitting_rows};
+use super::pager::{Pager, Pages};
 use super::search::{found, records};
 use super::{desk, place, said, show};
 use crate::db::accounts;
@@ -31,8 +31,8 @@ pub const NAMESPACE: &str = "/{namespace}";
 const ROWS: usize = 20;
 /// Tags that are listed.
 const TAGS_SHOWN: usize = 200;
-/// Bytes of HTML that the number beside a tag takes.
-const COUNT: usize = 50;
+/// Bytes of HTML for those tags.
+const ROOM_BESIDE: usize = 5_000;
 /// Tags, and namespaces, beside a list.
 const BESIDE: usize = 20;
 
@@ -100,7 +100,8 @@ async fn list(
     }
     let records = records(call, &found).await?;
     let counted = api::count(&call.app, &query, &[Facet::Tag, Facet::Namespace], BESIDE).await?;
-    let (tags, mut commonest) = (counted.tags, counted.namespaces);
+    let (mut tags, mut commonest) = (counted.tags, counted.namespaces);
+    show::fitting_tags(&mut tags, ROOM_BESIDE);
     // Beside what is of no namespace, orgs alone are listed.
     commonest.retain(|(namespace, _)| !namespace.contains('/'));
     // Going on among skills leaves the namespaces where they are.
@@ -163,10 +164,10 @@ pub async fn tags(call: &Call, frame: Frame) -> Result<Response> {
     let query = all(call, Sort::Installs)?;
     let counted = api::count(&call.app, &query, &[Facet::Tag], TAGS_SHOWN).await?;
     let mut tags = counted.tags;
+    let given = tags.len();
     // The commonest are first, and have the room.
-    let fits = fitting_rows(tags.iter(), said::ROOM, |(tag, _)| COUNT + show::tag_weight(tag));
-    let is_cut = counted.is_cut || fits < tags.len();
-    tags.truncate(fits);
+    show::fitting_tags(&mut tags, said::ROOM);
+    let is_cut = counted.is_cut || tags.len() < given;
     tags.sort();
     let mut frame = frame.titled("Tags").part("tags");
     "What skills are about, with how many have each tag.".clone_into(&mut frame.description);

@@ -9,7 +9,7 @@ use skillery_core::api::Record;
 use skillery_core::{Namespace, Sort};
 
 use super::frame::{Frame, page};
-use super::pager::{Pager, Pages};
+use super::pager::{Pager, Pages, fitting_rows};
 use super::{feed, place, show};
 use crate::failure::{Failure, Result};
 use crate::http::api::search as api;
@@ -27,6 +27,9 @@ const ROWS: usize = 20;
 const SUGGESTIONS: usize = 8;
 /// Tags, and namespaces, that are counted.
 const FACETS: usize = 12;
+/// Bytes of HTML for each of both, and for a link without its address and its text.
+const ROOM_BESIDE: usize = 5_000;
+const LINK: usize = 100;
 
 /// What is found by a query, once everything is in the index that was acknowledged before.
 pub async fn found(call: &Call, query: &SearchQuery) -> Result<Found> {
@@ -158,6 +161,15 @@ pub async fn show(call: &Call, frame: Frame) -> Result<Response> {
     };
     page_.frame.words.clone_from(&page_.query);
     page_.frame.part = "search";
+    // Each link has all that is asked for in it, which may be long.
+    let fits = fitting_rows(page_.suggested_tags.iter(), ROOM_BESIDE, |(tag, _)| {
+        LINK + show::weight(&page_.toggled(tag)) + show::weight(tag)
+    });
+    page_.suggested_tags.truncate(fits);
+    let fits = fitting_rows(page_.namespaces.iter(), ROOM_BESIDE, |(namespace, _)| {
+        LINK + show::weight(&page_.within(namespace)) + namespace.len()
+    });
+    page_.namespaces.truncate(fits);
     let tags = page_.tags.join(",");
     let pairs = page_.pairs(&tags, &page_.namespace, &page_.min_rating);
     let rows = Page { limit: query.limit, offset: query.offset };

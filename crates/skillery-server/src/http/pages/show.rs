@@ -9,6 +9,7 @@ use skillery_core::time::Time;
 
 use super::pager::fitting_rows;
 use super::place;
+use crate::search::Counted;
 
 /// How many there are of something.
 pub trait Count {
@@ -58,6 +59,16 @@ pub fn clipped(text: &str, most: usize) -> String {
     cut(text, most).map_or_else(|| text.to_owned(), |(start, _)| format!("{start}…"))
 }
 
+/// The same of no more characters than so many bytes of HTML have room for.
+pub fn clipped_to(text: &str, most: usize, mut room: usize) -> String {
+    let fits = text.chars().take(most).take_while(|character| {
+        let left = room.checked_sub(weight(character.encode_utf8(&mut [0; 4])));
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    clipped(text, fits.count())
+}
+
 /// What a text weighs as HTML, at most nearly.
 pub fn weight(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| b"<>&\"'".contains(byte)).count() * 4
@@ -69,9 +80,19 @@ pub fn tag_weight(tag: &str) -> usize {
 }
 
 /// The tags of a skill that a list shows: five, or fewer where they are long.
-pub fn few_tags(tags: &[String]) -> &[String] {
-    let few = &tags[..tags.len().min(5)];
-    &few[..fitting_rows(few.iter(), 1_000, |tag| tag_weight(tag))]
+pub fn few_tags(tags: &[String]) -> impl Iterator<Item = &String> {
+    let mut room = 500_usize;
+    tags.iter().take(5).take_while(move |tag| {
+        let left = room.checked_sub(tag_weight(tag));
+        room = left.unwrap_or(0);
+        left.is_some()
+    })
+}
+
+/// As many of the tags, with how many skills have each, as so many bytes of HTML have room for.
+pub fn fitting_tags(tags: &mut Vec<Counted>, room: usize) {
+    const COUNT: usize = 50;
+    tags.truncate(fitting_rows(tags.iter(), room, |(tag, _)| COUNT + tag_weight(tag)));
 }
 
 /// What is true of a version, or has to be, for a policy to ask for something.

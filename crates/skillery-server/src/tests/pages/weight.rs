@@ -72,8 +72,14 @@ fn longest() -> (String, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_of_skills_with_much_to_say_are_light() {
     let app = TestApp::new().await;
+    let within = format!("acme{}", format!("/{}", "n".repeat(29)).repeat(7));
     for number in 0..25 {
-        let mut body = skill(&format!("acme/tool-{number}"), "1.0.0");
+        // Some are long by their ids as well.
+        let (id, version) = match number {
+            0..2 => (format!("acme/tool-{number}"), "1.0.0".to_owned()),
+            _ => (format!("{within}/{number}{}", "t".repeat(38)), format!("1.0.0+{}", "a".repeat(120))),
+        };
+        let mut body = skill(&id, &version);
         body["description"] = json!(dear(4_096));
         body["author"] = json!(dear(1_024));
         // The longest tags there are, each of its own but for one.
@@ -92,6 +98,7 @@ async fn lists_of_skills_with_much_to_say_are_light() {
         "/tags",
         "/users/admin",
         "/acme",
+        &format!("/{within}"),
         "/acme/tool-1",
     ] {
         browser.page(path).await;
