@@ -17,6 +17,7 @@ mod texts;
 mod told;
 mod webhooks;
 mod weight;
+mod weight_desk;
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -14,7 +14,7 @@ use super::super::{ADMIN, Answer, SCOPES, TestApp, skill};
 use super::{ASSETS, Browser, text};
 
 /// Takes five bytes for each character as HTML.
-fn dear(length: usize) -> String {
+pub(super) fn dear(length: usize) -> String {
     "<".repeat(length)
 }
 
@@ -29,7 +29,7 @@ fn heavy(length: usize) -> [String; 5] {
 const AND: &str = "&#38;";
 
 /// Where the next page is.
-fn next(page: &str) -> Option<String> {
+pub(super) fn next(page: &str) -> Option<String> {
     beside(page, "next")
 }
 
@@ -40,7 +40,7 @@ fn beside(page: &str, which: &str) -> Option<String> {
 }
 
 /// Where the rows of a list lead, on all of its pages from this one on. The way back has the same on each page.
-async fn rows(browser: &mut Browser<'_>, first: &str, before: &str) -> Vec<String> {
+pub(super) async fn rows(browser: &mut Browser<'_>, first: &str, before: &str) -> Vec<String> {
     let of = |page: &str| -> Vec<String> {
         page.split(before).skip(1).map(|rest| rest.split_once('"').unwrap().0.to_owned()).collect()
     };
@@ -62,7 +62,7 @@ async fn rows(browser: &mut Browser<'_>, first: &str, before: &str) -> Vec<Strin
 }
 
 /// The name of a skill, and an id and a version that are as long as they may be.
-fn longest() -> (String, String, String) {
+pub(super) fn longest() -> (String, String, String) {
     let name = "t".repeat(31);
     let id = format!("{}/", "n".repeat(27)).repeat(8) + &name;
     assert_eq!(id.len(), 255);
@@ -604,7 +604,7 @@ fn refused(answer: &Answer) -> String {
 }
 
 /// What a `<` is in the text of a page.
-const LESS: &str = "&#60;";
+pub(super) const LESS: &str = "&#60;";
 
 /// What an `"` is in a page.
 const QUOTE: &str = "&#34;";

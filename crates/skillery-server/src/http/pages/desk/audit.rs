@@ -5,11 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use skillery_core::Namespace;
-use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditReport};
+use skillery_core::api::{AuditCount, AuditEntry, AuditOutcome, AuditRelease, AuditReport};
 use skillery_core::time::Time;
 
 use super::super::frame::{Frame, page};
-use super::super::show;
+use super::super::pager::fitting_rows;
+use super::super::{said, show};
 use super::room::Room;
 use crate::audit::{self, Asked, Format};
 use crate::failure::Result;
@@ -18,6 +19,17 @@ use crate::http::call::{Call, invalid_parameter};
 
 /// What may be asked for, beside paging.
 const FIELDS: [&str; 7] = ["actor", "subject", "action", "outcome", "from", "to", "address"];
+/// Characters that are shown of what a client calls itself, where nobody points at it.
+const AGENT: usize = 80;
+/// Bytes of HTML that a row has without the texts that others chose.
+const ROW: usize = 620;
+/// Bytes of HTML that a byte of what is asked for takes at most: it stands in the form, and encoded in addresses.
+const ASKED: usize = 17;
+/// Rows of each list of a report, and the bytes of HTML that there is room for.
+const LISTED: usize = 30;
+const LIST: usize = 10_500;
+/// Bytes of HTML that a row of such a list has without its texts.
+const LISTED_ROW: usize = 260;
 
 #[derive(Template)]
 #[template(path = "pages/desk/audit.html")]
@@ -53,6 +65,29 @@ impl AuditPage {
             (None, AuditOutcome::Allowed) => "the registry".to_owned(),
         }
     }
+
+    /// What a client calls itself, as far as it is shown.
+    fn agent(&self, agent: &str) -> String {
+        show::clipped(agent, AGENT)
+    }
+}
+
+/// Bytes of HTML that these texts take, at most nearly.
+fn texts<'text>(texts: impl IntoIterator<Item = &'text Option<String>>) -> usize {
+    texts.into_iter().flatten().map(|text| show::weight(text)).sum()
+}
+
+/// The same of a row of the list.
+fn weight(entry: &AuditEntry) -> usize {
+    // A namespace stands where there is no subject.
+    let about = if entry.subject.is_some() { &entry.subject } else { &entry.namespace };
+    let agent = entry.agent.as_deref().unwrap_or_default();
+    let said =
+        [about, &entry.version, &entry.affected, &entry.actor, &entry.address, &entry.via, &entry.code];
+    ROW + show::weight(&entry.action)
+        + texts(said)
+        + show::weight(agent)
+        + show::weight(&show::clipped(agent, AGENT))
 }
 
 #[derive(Template)]
@@ -86,6 +121,25 @@ impl ReportPage {
             ("Changes of policies", &report.policies),
         ]
     }
+
+    /// The newest rows of a list: as many as there is room for.
+    fn newest<'list>(&self, entries: &'list [AuditEntry]) -> &'list [AuditEntry] {
+        let fits = fitting_rows(entries.iter().take(LISTED), LIST, |entry| {
+            let said = [&entry.subject, &entry.version, &entry.affected, &entry.actor];
+            LISTED_ROW + show::weight(&entry.action) + texts(said)
+        });
+        &entries[..fits]
+    }
+
+    /// The same of what was released.
+    fn newest_releases(&self) -> &[AuditRelease] {
+        let releases = &self.report.releases;
+        let fits = fitting_rows(releases.iter().take(LISTED), LIST, |release| {
+            let approved: usize = release.approved_by.iter().map(|name| show::weight(name) + 2).sum();
+            LISTED_ROW + 2 * (release.skill.len() + release.version.len()) + approved
+        });
+        &releases[..fits]
+    }
 }
 
 /// What the parameters ask for, as a page, a file or a report.
@@ -109,9 +163,15 @@ pub async fn show(call: &Call, frame: Frame, namespace: Option<Namespace>) -> Re
         Some(_) => return Err(invalid_parameter("format", "use `csv` or `jsonl`")),
     }
     let rows = call.page()?;
-    let found = audit::page(app, &asked, call.parsed("before")?, rows.limit).await?;
+    let mut found = audit::page(app, &asked, call.parsed("before")?, rows.limit).await?;
     let fields: Vec<(&'static str, String)> =
         FIELDS.into_iter().filter_map(|name| Some((name, call.parameter(name)?))).collect();
+    let typed: usize = fields.iter().map(|(_, value)| ASKED * value.len()).sum();
+    let fits = fitting_rows(found.entries.iter(), said::ROOM.saturating_sub(typed), weight);
+    if fits < found.entries.len() {
+        found.entries.truncate(fits);
+        found.next = found.entries.last().map(|entry| entry.id);
+    }
     let address = |more: &[(&str, &str)]| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&fields);

@@ -1,0 +1,80 @@
+//! No page of what people see to is heavy, whatever clients call themselves, and however much there is of all that is named at length.
+
+use axum::http::Request;
+use serde_json::json;
+
+use super::super::{ADMIN, SCOPES, TestApp, skill};
+use super::Browser;
+use super::weight::{dear, longest, next};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_of_clients_that_call_themselves_much_is_light() {
+    let app = TestApp::new().await;
+    let (name, id, version) = longest();
+    for number in 10..70 {
+        let version = version.replace("1.0.10", &format!("1.0.{number}"));
+        let request = Request::post("/api/v1/skills")
+            .header("authorization", format!("Bearer {ADMIN}"))
+            .header("user-agent", dear(300))
+            .header("content-type", "application/json")
+            .body(skill(&id, &version).to_string().into())
+            .unwrap();
+        app.send(request).await.is(201);
+    }
+    let namespace = id.strip_suffix(&format!("/{name}")).unwrap();
+    let newest_first: Vec<String> = (10..70).rev().map(|number: u32| number.to_string()).collect();
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/admin/audit".to_owned(), format!("/orgs/{namespace}/audit")] {
+        let mut place = Some(format!("{path}?action=version.published&limit=200"));
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        while let Some(here) = place {
+            let page = browser.page(&here).await;
+            let rows = page.split(&format!("{id} 1.0.")).skip(1);
+            seen.extend(rows.map(|rest| rest.split_once('-').unwrap().0.to_owned()));
+            pages += 1;
+            place = next(&page);
+        }
+        // Nothing is left out between one page and the next, and none has but a few rows.
+        assert_eq!(seen, newest_first, "{path}");
+        assert!((3..6).contains(&pages), "{path}: {pages}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_the_audit_about_long_names_is_light() {
+    let app = TestApp::new().await;
+    let (name, id, version) = longest();
+    let org = id.split_once('/').unwrap().0;
+    let namespace = id.strip_suffix(&format!("/{name}")).unwrap();
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": org })).await.is(201);
+    let author = app.user("author", SCOPES).await;
+    let reviewer = "r".repeat(64);
+    let rita = app.user(&reviewer, SCOPES).await;
+    app.member(org, "author", "publisher").await;
+    app.member(org, &reviewer, "reviewer").await;
+    app.put(&format!("/api/v1/orgs/{org}/policy"), ADMIN, json!({ "approvals": 1 })).await.is(200);
+    for number in 10..50 {
+        let version = version.replace("1.0.10", &format!("1.0.{number}"));
+        app.post("/api/v1/skills", &author, skill(&id, &version)).await.is(202);
+        let path = format!("/api/v1/skills/{id}/versions/{version}/approvals");
+        app.post(&path, &rita, json!({ "decision": "approved" })).await.is(200);
+        let reader = format!("{number}{}", "u".repeat(62));
+        app.post("/api/v1/users", ADMIN, json!({ "name": reader })).await.is(201);
+        app.member(namespace, &reader, "reader").await;
+    }
+    for number in 0..40 {
+        let policy = json!({ "approvals": 1 + number % 2 });
+        app.put(&format!("/api/v1/orgs/{namespace}/policy"), ADMIN, policy).await.is(200);
+    }
+    let mut browser = Browser::signed_in(&app, ADMIN).await;
+    for path in ["/admin/audit".to_owned(), format!("/orgs/{namespace}/audit")] {
+        let page = browser.page(&format!("{path}?show=report&days=366")).await;
+        let (_, released) =
+            page.split_once("<caption class=\"hidden\">Released after approval</caption>").unwrap();
+        let (table, rest) = released.split_once("</table>").unwrap();
+        let shown = table.matches("data-name=\"Approved by\"").count();
+        assert!(shown > 5 && shown < 30, "{path}: {shown}");
+        assert!(rest.starts_with(&format!("<p class=\"small dim\">The newest {shown};")), "{path}: {page}");
+        assert!(table.contains(&format!("{id} 1.0.49-")), "{path}: {page}");
+    }
+}
