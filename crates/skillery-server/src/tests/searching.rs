@@ -210,6 +210,15 @@ async fn parameters_are_checked() {
     }
     let long = "x".repeat(257);
     app.get(&format!("/api/v1/skills?q={long}")).await.fails(400, "invalid-parameter");
+    // Tags are as long as those that skills have.
+    let emoji = "%F0%9F%98%80";
+    for path in ["/api/v1/skills", "/api/v1/facets", "/search"] {
+        let tags = |length: usize| format!("{path}?tags=email,{}", emoji.repeat(length));
+        assert_eq!(app.get(&tags(64)).await.status, 200, "{path}");
+        assert_eq!(app.get(&tags(65)).await.status, 400, "{path}");
+    }
+    let long = app.get(&format!("/api/v1/skills?tags=email,{}", emoji.repeat(65))).await;
+    assert_eq!(long.fails(400, "invalid-parameter")["parameter"], "tags");
     assert_eq!(app.get("/api/v1/skills?limit=0").await.is(200), json!({ "total": 0, "skills": [] }));
 }
 

@@ -17,7 +17,7 @@ use crate::skill;
     get, path = "/api/v1/skills", tag = "skills",
     params(
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
-        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
         ("sort" = Option<String>, Query, description = "`relevance` (default with `q`), `installs` (default without), `trending` (of the last seven days), `rating`, `updated`, `name`"),
@@ -53,7 +53,7 @@ pub async fn search(call: &Call) -> Result<Response> {
     get, path = "/api/v1/facets", tag = "skills",
     params(
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
-        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas"),
+        ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
         ("limit" = Option<u32>, Query, description = "how many tags, and how many namespaces; 50 when left out, at most 200"),
@@ -120,6 +120,11 @@ pub fn query(call: &Call) -> Result<SearchQuery> {
     let most = call.app.settings.limits.tags;
     if tags.len() > most {
         return Err(invalid_parameter("tags", &format!("at most {most} tags can be asked for")));
+    }
+    // No skill has a longer one, and each link of a page of results has all of them.
+    let longest = call.app.settings.limits.tag_length;
+    if tags.iter().any(|tag| tag.chars().count() > longest) {
+        return Err(invalid_parameter("tags", &format!("a tag has at most {longest} characters")));
     }
     let min_rating = call.parsed::<f64>("min_rating")?;
     if min_rating.is_some_and(|least| !(0.0..=5.0).contains(&least)) {
