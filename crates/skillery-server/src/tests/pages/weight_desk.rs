@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::{ADMIN, SCOPES, TestApp, skill};
 use super::Browser;
-use super::weight::{dear, longest, next};
+use super::weight::{dear, longest, next, rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_of_clients_that_call_themselves_much_is_light() {
@@ -77,4 +77,22 @@ async fn a_report_of_the_audit_about_long_names_is_light() {
         assert!(rest.starts_with(&format!("<p class=\"small dim\">The newest {shown};")), "{path}: {page}");
         assert!(table.contains(&format!("{id} 1.0.49-")), "{path}: {page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_roles_in_namespaces_with_long_names_are_light() {
+    let app = TestApp::new().await;
+    let (org, rita) = ("n".repeat(27), app.user("rita", &["read"]).await);
+    app.post("/api/v1/orgs", ADMIN, json!({ "name": org })).await.is(201);
+    let above = format!("{org}/").repeat(7);
+    let namespaces: Vec<String> =
+        (100..230).map(|number| format!("{above}{number}{}", "s".repeat(56))).collect();
+    for namespace in &namespaces {
+        assert_eq!(namespace.len(), 255);
+        app.member(namespace, "rita", "reader").await;
+    }
+    let mut browser = Browser::signed_in(&app, &rita).await;
+    let shown = rows(&mut browser, "/account", "<tr><td><a class=\"break\" href=\"/orgs/").await;
+    assert_eq!(shown, namespaces);
+    assert!(browser.page("/account?offset=130").await.contains("You have no more."));
 }
