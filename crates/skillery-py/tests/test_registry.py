@@ -230,6 +230,9 @@ def test_search_and_trending(configured, code_file):
     assert search_registry(tags=["found"], limit=0) == []
     assert search_registry(tags=["found"], min_rating=1) == []
     assert search_registry("nothing-has-this-word") == []
+    assert len(search_registry(tags=["found"], publisher="admin")) == 3
+    assert search_registry(tags=["found"], publisher="nobody") == []
+    assert get_registry_facets(publisher="nobody")["tags"] == []
     counts = [skill.install_count for skill in trending_skills(limit=50)]
     assert counts == sorted(counts, reverse=True)
     assert len(trending_skills(2)) == 2

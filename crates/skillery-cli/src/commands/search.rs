@@ -31,6 +31,10 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "NAMESPACE")]
     org: Option<Namespace>,
 
+    /// Only skills whose latest version this user has published
+    #[arg(long, value_name = "NAME")]
+    publisher: Option<String>,
+
     /// Only skills with this rating or a better one
     #[arg(long, value_name = "STARS", value_parser = parse_stars)]
     min_rating: Option<f64>,
@@ -53,6 +57,7 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
         q: args.query.join(" "),
         tags: args.tags.clone(),
         org: args.org.clone(),
+        publisher: args.publisher.clone(),
         min_rating: args.min_rating,
         sort: args.sort,
         page: args.page.page(),
@@ -80,6 +85,7 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
         let narrowed = !args.query.is_empty()
             || !args.tags.is_empty()
             || args.org.is_some()
+            || args.publisher.is_some()
             || args.min_rating.is_some();
         if found.total == 0 && narrowed {
             page.line(

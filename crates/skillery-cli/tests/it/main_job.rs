@@ -101,6 +101,13 @@ fn what_a_search_can_be_narrowed_down_by() {
     snapshot!("facets-cut", place.run(["search", "--org", "acme", "--facets", "--limit", "1"]).ok());
     snapshot!("facets-json", place.run(["search", "three", "--facets", "--json"]).ok());
     snapshot!("facets-nothing", place.run(["search", "spreadsheet", "--facets"]).ok());
+    let found = |name: &str| place.run(["search", "--publisher", name, "--json"]).ok().json()["total"].as_u64();
+    assert_eq!((found("admin"), found("nobody")), (Some(3), Some(0)));
+    let facets = |name: &str| {
+        let facets = place.run(["search", "--publisher", name, "--facets", "--json"]).ok().json();
+        facets["namespaces"].as_array().unwrap().len()
+    };
+    assert_eq!((facets("admin"), facets("nobody")), (3, 0));
     place.run(["search", "--facets", "--sort", "name"]).fails(2);
 }
 

@@ -20,6 +20,8 @@ pub struct SearchQuery {
     pub tags: Vec<String>,
     /// This namespace and what is below it.
     pub org: Option<Namespace>,
+    /// The name of the user who has published the latest version.
+    pub publisher: Option<String>,
     /// From 0 to 5.
     pub min_rating: Option<f64>,
     /// The order; `relevance` with words, `installs` without, when left out.
@@ -36,6 +38,7 @@ impl SearchQuery {
         call.query("q", words)
             .query("tags", tags)
             .query("org", self.org.as_ref())
+            .query("publisher", self.publisher.as_ref())
             .query("min_rating", self.min_rating)
     }
 }

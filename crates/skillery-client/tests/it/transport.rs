@@ -26,6 +26,7 @@ async fn a_request_has_its_path_its_query_and_its_headers() {
         q: " e mail&x=1 ".into(),
         tags: vec!["a".into(), "b".into()],
         org: Some("acme/email".parse().unwrap()),
+        publisher: Some("ada".into()),
         min_rating: Some(3.5),
         sort: Some(Sort::Rating),
         page: Page { limit: Some(10), offset: Some(20) },
@@ -36,7 +37,7 @@ async fn a_request_has_its_path_its_query_and_its_headers() {
     let _ = client.download(&id(), &"^1.2".parse().unwrap()).await;
     let _ = client.download(&id(), &VersionRequest::Exact(version)).await;
     insta::assert_snapshot!(server.lines().join("\n"), @r"
-    GET /api/v1/skills?q=e+mail%26x%3D1&tags=a%2Cb&org=acme%2Femail&min_rating=3.5&sort=rating&limit=10&offset=20
+    GET /api/v1/skills?q=e+mail%26x%3D1&tags=a%2Cb&org=acme%2Femail&publisher=ada&min_rating=3.5&sort=rating&limit=10&offset=20
     GET /api/v1/skills/acme/email/validator/versions/1.0.0+build.1
     GET /api/v1/skills/acme/email/validator/download?version=%5E1.2
     GET /api/v1/skills/acme/email/validator/download?version=1.0.0%2Bbuild.1

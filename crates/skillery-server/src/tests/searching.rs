@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::pages::Browser;
 use super::{ADMIN, TestApp, skill};
 
 async fn publish(app: &TestApp, id: &str, description: &str, tags: &[&str], code: &str) {
@@ -84,6 +85,32 @@ async fn tags_namespaces_and_ratings_filter() {
     assert_eq!(app.search("", "min_rating=4.4").await.0, ["acme/reporter"]);
     assert_eq!(app.search("", "min_rating=4.41").await.1, 0);
     assert_eq!(app.search("", "min_rating=0").await.1, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skills_of_a_publisher_are_those_whose_latest_version_is_theirs() {
+    let app = library().await;
+    let anna = app.publisher("anna").await;
+    app.post("/api/v1/skills", &anna, skill("acme/hers", "1.0.0")).await.is(201);
+    app.post("/api/v1/skills", &anna, skill("acme/reporter", "2.0.0")).await.is(201);
+    let mut private = skill("acme/secret", "1.0.0");
+    private["visibility"] = json!("private");
+    app.post("/api/v1/skills", &anna, private).await.is(201);
+    let hers = vec!["acme/hers".to_owned(), "acme/reporter".to_owned()];
+    assert_eq!(app.search("", "publisher=anna&sort=name").await, (hers, 2));
+    assert_eq!(app.search("", "publisher=admin&tags=utility").await.1, 2);
+    assert_eq!(app.search(&anna, "publisher=anna").await.1, 3);
+    assert_eq!(app.search("", "publisher=admin").await.1, 4);
+    assert_eq!(facets(&app, "publisher=anna").await.1, counted(&[("acme", 2)]));
+    for nobody in ["bert", "..%2Fx", "a%00"] {
+        let query = format!("publisher={nobody}");
+        assert_eq!(app.search("", &query).await.1, 0, "{nobody}");
+        assert_eq!(facets(&app, &query).await, (Vec::new(), Vec::new(), false), "{nobody}");
+    }
+    let page = Browser::new(&app).page("/users/anna").await;
+    for part in ["2 skills", "href=\"/acme/hers\"", "href=\"/acme/reporter\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }
 
 type Counts = Vec<(String, u64)>;

@@ -189,9 +189,10 @@ class SkillRegistry:
         limit: int = 50,
         offset: int = 0,
         sort: Optional[str] = None,
+        publisher: Optional[str] = None,
     ) -> List[RegistrySkill]:
         """Finds skills. See :func:`search_registry`."""
-        form = _search_form(query, tags, org, min_rating, limit, offset, sort)
+        form = _search_form(query, tags, org, min_rating, limit, offset, sort, publisher)
         return [RegistrySkill(**record) for record in self._native.search(form)]
 
     def get_facets(
@@ -201,9 +202,10 @@ class SkillRegistry:
         org: Optional[str] = None,
         min_rating: Optional[float] = None,
         limit: int = 50,
+        publisher: Optional[str] = None,
     ) -> Dict[str, Any]:
         """Counts the tags and namespaces of all that a search finds. See :func:`get_registry_facets`."""
-        return self._native.facets(_search_form(query, tags, org, min_rating, limit))
+        return self._native.facets(_search_form(query, tags, org, min_rating, limit, publisher=publisher))
 
     def get_skill(self, skill_id: str) -> Optional[RegistrySkill]:
         """Looks up a skill. See :func:`get_registry_skill`."""
@@ -309,6 +311,7 @@ def search_registry(
     limit: int = 50,
     offset: int = 0,
     sort: Optional[str] = None,
+    publisher: Optional[str] = None,
 ) -> List[RegistrySkill]:
     """Finds skills.
 
@@ -321,6 +324,7 @@ def search_registry(
         offset: How many to pass over.
         sort: ``relevance``, ``installs``, ``trending``, ``rating``, ``updated`` or ``name``; ``relevance`` with a
             query and ``installs`` without when left out.
+        publisher: The name of the user who has published the latest version.
 
     Returns:
         The skills, best first; an empty list when none fits.
@@ -329,7 +333,7 @@ def search_registry(
         ValueError: If an argument is not valid.
         ConnectionError: If the registry cannot be reached.
     """
-    return _registry().search(query, tags, org, min_rating, limit, offset, sort)
+    return _registry().search(query, tags, org, min_rating, limit, offset, sort, publisher)
 
 
 def get_registry_facets(
@@ -338,6 +342,7 @@ def get_registry_facets(
     org: Optional[str] = None,
     min_rating: Optional[float] = None,
     limit: int = 50,
+    publisher: Optional[str] = None,
 ) -> Dict[str, Any]:
     """Counts the tags and namespaces of all that a search finds: what it can be narrowed down by.
 
@@ -347,6 +352,7 @@ def get_registry_facets(
         org: This namespace and what is below it.
         min_rating: The lowest mean rating, 0 to 5.
         limit: The most tags, and the most namespaces, to return; at most 200.
+        publisher: The name of the user who has published the latest version.
 
     Returns:
         A dict with ``tags`` and ``namespaces``, lists of dicts with ``name`` and ``count`` (skills), the commonest first, and
@@ -357,7 +363,7 @@ def get_registry_facets(
         ValueError: If an argument is not valid.
         ConnectionError: If the registry cannot be reached.
     """
-    return _registry().get_facets(query, tags, org, min_rating, limit)
+    return _registry().get_facets(query, tags, org, min_rating, limit, publisher)
 
 
 def get_registry_skill(skill_id: str) -> Optional[RegistrySkill]:
@@ -475,6 +481,7 @@ def _search_form(
     limit: int,
     offset: int = 0,
     sort: Optional[str] = None,
+    publisher: Optional[str] = None,
 ) -> str:
     import json
 
@@ -486,6 +493,7 @@ def _search_form(
         "query": query or "",
         "tags": list_of_texts(tags, "tags"),
         "org": org,
+        "publisher": publisher,
         "min_rating": min_rating,
         "sort": sort,
         "limit": _count(limit, "limit"),

@@ -7,6 +7,7 @@ use skillery_core::api::{FacetCount, FacetsResponse, SearchResponse};
 use skillery_core::{Namespace, Problem, Sort};
 
 use crate::app::App;
+use crate::db::accounts::{self, UserRow};
 use crate::failure::Result;
 use crate::http::call::{Call, invalid_parameter, json, ready_json};
 use crate::search::{Counted, Facet, SearchQuery};
@@ -19,6 +20,7 @@ use crate::skill;
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
         ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
+        ("publisher" = Option<String>, Query, description = "the name of the user who has published the latest version"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
         ("sort" = Option<String>, Query, description = "`relevance` (default with `q`), `installs` (default without), `trending` (of the last seven days), `rating`, `updated`, `name`"),
         ("limit" = Option<u32>, Query, description = "rows; 50 when left out, at most 200"),
@@ -30,7 +32,7 @@ use crate::skill;
     ),
 )]
 pub async fn search(call: &Call) -> Result<Response> {
-    let query = query(call)?;
+    let query = asked(call).await?;
     // What was acknowledged before this search started is found by it.
     call.app.search.wait_for(call.app.db.size()).await?;
     let found = call.app.search.find(&query).await?;
@@ -55,6 +57,7 @@ pub async fn search(call: &Call) -> Result<Response> {
         ("q" = Option<String>, Query, description = "words that must all be found; the last may be the beginning of one"),
         ("tags" = Option<String>, Query, description = "tags that must all be there, separated by commas; at most 32, of 64 characters each"),
         ("org" = Option<String>, Query, description = "a namespace; what lies below belongs to it"),
+        ("publisher" = Option<String>, Query, description = "the name of the user who has published the latest version"),
         ("min_rating" = Option<f64>, Query, description = "the least average rating, 0 to 5"),
         ("limit" = Option<u32>, Query, description = "how many tags, and how many namespaces; 50 when left out, at most 200"),
     ),
@@ -64,7 +67,7 @@ pub async fn search(call: &Call) -> Result<Response> {
     ),
 )]
 pub async fn facets(call: &Call) -> Result<Response> {
-    let query = query(call)?;
+    let query = asked(call).await?;
     let counted = count(&call.app, &query, &[Facet::Tag, Facet::Namespace], query.limit).await?;
     let told = |counts: Vec<Counted>| -> Vec<FacetCount> {
         counts.into_iter().map(|(name, count)| FacetCount { name, count: count as u64 }).collect()
@@ -105,7 +108,26 @@ pub async fn count(app: &App, query: &SearchQuery, kinds: &[Facet], most: usize)
     Ok(facets)
 }
 
-/// What a call asks for.
+/// What a call of the API asks for.
+async fn asked(call: &Call) -> Result<SearchQuery> {
+    let query = query(call)?;
+    match call.parameter("publisher") {
+        Some(name) => {
+            let user = accounts::user_by_name(call.app.db.reader(), &name).await?;
+            Ok(published_by(user.as_ref(), query))
+        }
+        None => Ok(query),
+    }
+}
+
+/// The query, of skills alone whose latest version this user has published; of none where there is no such user.
+pub fn published_by(user: Option<&UserRow>, query: SearchQuery) -> SearchQuery {
+    // The id of nobody is empty, and nobody has published anything.
+    let id = user.map_or_else(String::new, |user| user.id.clone());
+    SearchQuery { publisher: Some(id), ..query }
+}
+
+/// What a call asks for, of whatever publisher.
 pub fn query(call: &Call) -> Result<SearchQuery> {
     let words = call.parameter("q").unwrap_or_default();
     let longest = call.app.settings.limits.query_length;

@@ -210,7 +210,7 @@ pub async fn user(call: &Call, frame: Frame, name: &str) -> Result<Response> {
         part: "user",
     };
     let is_oneself = call.caller.user_id() == Some(&user.id);
-    let query = SearchQuery { publisher: Some(user.id), ..all(call, Sort::Installs)? };
+    let query = api::published_by(Some(&user), all(call, Sort::Installs)?);
     list(call, frame, query, words, is_oneself).await?.ok_or_else(nobody)
 }
 
