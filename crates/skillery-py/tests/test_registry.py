@@ -210,7 +210,8 @@ def test_ratings(configured, code_file, caplog):
     assert (ratings["average"], ratings["count"]) == (4.5, 1)
     assert ratings["histogram"] == {"1": 0, "2": 0, "3": 0, "4": 0, "5": 1}
     assert [(review["author"], review["text"]) for review in ratings["reviews"]] == [("admin", "Fine")]
-    assert get_registry_ratings("acme/rated", limit=1, offset=1)["reviews"] == []
+    behind = get_registry_ratings("acme/rated", limit=1, offset=1)
+    assert (behind["reviews"], behind["own"]["rating"], behind["own"]["text"]) == ([], 4.5, "Fine")
     for rating in (0, 0.99, 5.01, 6, float("nan"), float("inf")):
         assert rate_registry_skill("acme/rated", rating) is False
     assert rate_registry_skill("acme/not_there", 4) is False

@@ -101,7 +101,8 @@ fn what_a_search_can_be_narrowed_down_by() {
     snapshot!("facets-cut", place.run(["search", "--org", "acme", "--facets", "--limit", "1"]).ok());
     snapshot!("facets-json", place.run(["search", "three", "--facets", "--json"]).ok());
     snapshot!("facets-nothing", place.run(["search", "spreadsheet", "--facets"]).ok());
-    let found = |name: &str| place.run(["search", "--publisher", name, "--json"]).ok().json()["total"].as_u64();
+    let found =
+        |name: &str| place.run(["search", "--publisher", name, "--json"]).ok().json()["total"].as_u64();
     assert_eq!((found("admin"), found("nobody")), (Some(3), Some(0)));
     let facets = |name: &str| {
         let facets = place.run(["search", "--publisher", name, "--facets", "--json"]).ok().json();

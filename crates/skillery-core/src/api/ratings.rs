@@ -45,6 +45,9 @@ pub struct RatingsResponse {
     /// The `offset` of the page behind, where there is one.
     #[serde(default)]
     pub next: Option<u64>,
+    /// The rating of whoever asks, on whatever page it is; none where nobody is signed in, or has not rated.
+    #[serde(default)]
+    pub own: Option<Review>,
 }
 
 /// One user's rating.

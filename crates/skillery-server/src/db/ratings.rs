@@ -94,15 +94,9 @@ async fn add(tx: &mut Tx, key: &str, rating: Rating, sign: i64) -> Result<Sums> 
     Ok(Sums { average: Rating::average(sum, count), count })
 }
 
-/// The user's rating of a skill, in tenths, and what was written with it.
-pub async fn own(db: &Db, key: &str, user: &str) -> Result<Option<(i64, String)>> {
-    let query = sqlx::query_as("SELECT tenths, review FROM ratings WHERE skill = $1 AND user_id = $2");
-    Ok(query.bind(key.to_owned()).bind(user.to_owned()).fetch_optional(db.reader()).await?)
-}
-
 /// One page of a skill's ratings, the newest first. What is hidden has its text for moderators and its author alone, and no answer
 /// for anybody else.
-/// It has at most so many characters, or one rating.
+/// It has at most so many characters, or one rating, beside the viewer's own.
 pub async fn page(
     db: &Db,
     key: &str,
@@ -145,14 +139,24 @@ pub async fn page(
     let reviews = rows.iter().map(|row| review(row, viewer)).collect::<Result<_>>()?;
     let (count, end) = (sums.try_get(1)?, offset + limit);
     let next = (limit > 0 && end < count).then(|| u64::try_from(end).ok()).flatten();
-    Ok(RatingsResponse { average: Rating::average(sums.try_get(0)?, count), count, histogram, reviews, next })
+    let own = match viewer.user.as_str() {
+        "" => None,
+        user => of_user_id(db, key, viewer, user).await?,
+    };
+    let average = Rating::average(sums.try_get(0)?, count);
+    Ok(RatingsResponse { average, count, histogram, reviews, next, own })
 }
 
 /// The rating of the user of this name, as the viewer sees it.
 pub async fn of_user(db: &Db, key: &str, viewer: &Viewer, user: &str) -> Result<Option<Review>> {
     let Some(user) = accounts::user_by_name(db.reader(), user).await? else { return Ok(None) };
+    of_user_id(db, key, viewer, &user.id).await
+}
+
+/// The rating of the user with this id, as the viewer sees it.
+async fn of_user_id(db: &Db, key: &str, viewer: &Viewer, user: &str) -> Result<Option<Review>> {
     let text = format!("{REVIEWS} WHERE r.skill = $1 AND r.user_id = $2");
-    let query = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).bind(user.id);
+    let query = sqlx::query(AssertSqlSafe(text)).bind(key.to_owned()).bind(user.to_owned());
     query.fetch_optional(db.reader()).await?.map(|row| review(&row, viewer)).transpose()
 }
 

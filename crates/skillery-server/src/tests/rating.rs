@@ -78,6 +78,39 @@ async fn a_page_of_long_reviews_has_a_bounded_size_and_says_how_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ones_own_rating_is_told_to_oneself_alone_on_every_page() {
+    let app = TestApp::new().await;
+    app.publish("acme/tool", "1.0.0").await;
+    let (anna, bert) = (app.user("anna", &["read", "rate"]).await, app.user("bert", &["rate"]).await);
+    app.post(RATE, &anna, json!({ "rating": 4.5, "review": "Fine" })).await.is(200);
+    app.app.environment.advance_seconds(1);
+    app.post(RATE, &bert, json!({ "rating": 2 })).await.is(200);
+    let own = async |token: &str| {
+        let answer = app.get_as(token, &format!("{RATINGS}?limit=1")).await;
+        let headers = (answer.headers["cache-control"].clone(), answer.headers["vary"].clone());
+        assert_eq!(headers, ("no-cache".parse().unwrap(), "authorization".parse().unwrap()));
+        let page = answer.is(200);
+        assert_eq!(page["reviews"][0]["author"], "bert");
+        page["own"].clone()
+    };
+    let hers = own(&anna).await;
+    assert_eq!(
+        (&hers["author"], &hers["rating"], &hers["text"]),
+        (&json!("anna"), &json!(4.5), &json!("Fine"))
+    );
+    assert_eq!(own(&bert).await["author"], "bert");
+    for other in ["", ADMIN] {
+        assert_eq!(own(other).await, Value::Null);
+    }
+    // What is hidden from others is not hidden from its author.
+    app.put(&format!("{RATINGS}/anna/hidden"), ADMIN, json!({ "reason": "rude" })).await.is(204);
+    let hers = own(&anna).await;
+    assert_eq!((&hers["text"], &hers["hidden"]), (&json!("Fine"), &json!(true)));
+    app.delete(RATE, &anna).await.is(204);
+    assert_eq!(own(&anna).await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_rating_is_refused() {
     let app = TestApp::new().await;
     app.publish("acme/tool", "1.0.0").await;

@@ -433,7 +433,8 @@ def get_registry_ratings(
 
     Returns:
         A dict with ``average`` (1 to 5, or 0 where there are none), ``count``, ``histogram`` (ratings by star, ``"1"`` to
-        ``"5"``), ``reviews``, and ``next``: the ``offset`` to go on with, or ``None`` behind the last.
+        ``"5"``), ``reviews``, ``next``: the ``offset`` to go on with, or ``None`` behind the last, and ``own``: what this
+        token's user has given, like one of the reviews, or ``None``.
 
         The reviews are the newest first, fewer than ``limit`` where they are long. Each is a dict with ``author``,
         ``rating`` (1 to 5), ``text`` (empty where nothing was written, or it is not shown), ``created_at``, ``hidden``

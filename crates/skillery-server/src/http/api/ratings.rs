@@ -16,7 +16,7 @@ use crate::talk::viewer;
 /// Characters of the reviews and answers of one page, but for one review that is longer.
 const MAX_CHARACTERS: i64 = 200_000;
 
-/// A skill's ratings, the newest first.
+/// A skill's ratings, the newest first, and that of whoever asks (`own`).
 #[utoipa::path(
     get, path = "/api/v1/skills/{id}/ratings", tag = "ratings",
     params(

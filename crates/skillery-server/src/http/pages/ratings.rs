@@ -18,7 +18,6 @@ use super::skill::Header;
 use super::{notice, place, show};
 use crate::access::Caller;
 use crate::app::App;
-use crate::db::ratings as table;
 use crate::failure::{Failure, Result};
 use crate::http::api::{answers, rate, ratings as api, reports};
 use crate::http::call::{Call, Page};
@@ -149,11 +148,7 @@ async fn render(
     let skill = skill::find(app, caller, id).await?;
     let mut ratings = api::of_skill(app, caller, &skill.id, rows, CHARACTERS).await?;
     let viewer = caller.identity();
-    let own = match viewer {
-        Some(identity) => table::own(&app.db, &skill.id.key(), &identity.user.id).await?,
-        None => None,
-    };
-    let own = own.map(|(tenths, text)| (tenths as f64 / 10.0, text));
+    let own = ratings.own.take().map(|own| (own.rating, own.text));
     let namespace = skill.id.namespace();
     let mut fitting = Fitting {
         id: skill.id.to_string().len(),
