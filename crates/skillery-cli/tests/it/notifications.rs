@@ -79,6 +79,24 @@ fn notifications_are_listed_and_read_and_say_where_they_go() {
 }
 
 #[test]
+fn whose_mail_could_not_be_delivered_is_told_when_and_why() {
+    let server = Server::start();
+    let mut place = server.place();
+    let state = serde_json::json!({
+        "offered": true, "address": "ada@example.org", "confirmed_at": "2026-01-02T03:04:05Z",
+        "unsubscribed_at": null, "pending": null,
+        "undelivered": {
+            "address": "ada@example.org", "at": "2026-02-03T04:05:06Z", "reason": "550 no such mailbox",
+        },
+    });
+    let email = "/api/v1/notifications/email";
+    place.set("REGISTRY_URL", &lying_registry(&server.url, email, state.to_string()));
+    let shown = place.run(["notifications", "email"]).ok().stdout.clone();
+    let told = "not delivered to ada@example.org, 2026-02-03 04:05: 550 no such mailbox\n";
+    assert!(shown.contains(told), "{shown}");
+}
+
+#[test]
 fn why_no_mail_is_sent_is_left_out_only_where_it_may_not_be_asked() {
     let server = Server::start();
     let admin = server.place();
