@@ -10,6 +10,9 @@ use crate::output::{Grid, Line, Page, Tone, left, right};
 use crate::paging::PageArgs;
 use crate::session::Session;
 
+/// The most of each kind that can be asked for.
+const MOST: u64 = 200;
+
 /// Arguments of `search`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -66,9 +69,11 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> CommandResult {
         let facets = session.client()?.facets(&query).await?;
         session.output.show(&facets, |page| describe(page, &facets))?;
         if facets.truncated {
-            session
-                .output
-                .note(Line::default().toned(Tone::Faint, "there are more: ").command("--limit 200"));
+            let line = Line::default();
+            session.output.note(match args.page.limit < MOST {
+                true => line.toned(Tone::Faint, "there are more: ").command(format!("--limit {MOST}")),
+                false => line.toned(Tone::Faint, "there are more"),
+            });
         }
         return Ok(Exit::Done);
     }

@@ -1,6 +1,7 @@
 //! The main job, as the guide tells it: publish, search, look, install, run, rate.
 
 use crate::support::{Server, VALIDATOR, snapshot};
+use crate::witnesses::lying_registry;
 
 #[test]
 fn publish_search_install_run_rate() {
@@ -110,6 +111,11 @@ fn what_a_search_can_be_narrowed_down_by() {
     };
     assert_eq!((facets("admin"), facets("nobody")), (3, 0));
     place.run(["search", "--facets", "--sort", "name"]).fails(2);
+    // Where the most was asked for, nothing is advised.
+    let cut = r#"{"tags": [{"name": "email", "count": 1}], "namespaces": [], "truncated": true}"#;
+    let lying = lying_registry(&server.url, "/api/v1/facets?limit=200", cut.to_owned());
+    let most = place.run(["search", "--facets", "--limit", "200", "--registry", &lying]).ok();
+    assert_eq!(most.stderr, "there are more\n");
 }
 
 #[test]
