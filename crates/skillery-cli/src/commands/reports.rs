@@ -210,8 +210,10 @@ fn describe(page: &mut Page, report: &Report) {
     }
     said(page, report, report.said.as_deref());
     if report.changed {
-        let what = match report.kind {
-            ReportKind::Skill => "another version is the newest by now",
+        let what = match (report.kind, report.said.as_deref()) {
+            // There was none when it was reported.
+            (ReportKind::Skill, Some("")) => "it has a release by now",
+            (ReportKind::Skill, _) => "another version is the newest by now",
             _ => "it says something else by now, or is not there any more",
         };
         page.line(Line::default().toned(Tone::Warning, what));

@@ -85,6 +85,24 @@ fn a_thread_is_written_changed_hidden_and_reported() {
 }
 
 #[test]
+fn a_report_about_a_skill_says_that_it_has_a_release_or_another_one_by_now() {
+    let server = Server::start();
+    let admin = server.place();
+    admin.publish(ID, "1.0.0-beta");
+    admin.publish("acme/other", "1.0.0");
+    let anna = person(&server, &admin, "anna", &["read", "rate"]);
+    let listed = |id: &str| {
+        anna.run(["reports", "add", id, "--reason", "malicious"]).ok();
+        admin.publish(id, "2.0.0");
+        admin.run(["reports", "list"]).ok().stdout.clone()
+    };
+    let first = listed(ID);
+    assert!(first.contains("it has a release by now") && !first.contains("says something else"), "{first}");
+    let both = listed("acme/other");
+    assert!(both.contains("another version is the newest by now"), "{both}");
+}
+
+#[test]
 fn what_a_report_was_before_is_listed_with_its_words() {
     let server = Server::start();
     let admin = server.place();

@@ -125,10 +125,16 @@ async fn a_skill_that_had_no_release_is_reported_again_when_it_has_one() {
     resolve(&app, ADMIN, &open[0], "no spam").await;
     report(&app, &nora, json!({})).await.fails(409, "report-exists");
     app.publish("acme/tool", "1.0.0").await;
+    let mut admin = Browser::signed_in(&app, ADMIN).await;
+    let page = admin.page("/admin/reports?state=resolved").await;
+    assert!(page.contains("It has a release by now.") && !page.contains("says something else"), "{page}");
     app.app.environment.advance_seconds(1);
     report(&app, &nora, json!({ "reason": "malicious" })).await.is(204);
     let open = listed(&app, ADMIN, "").await;
     assert_eq!((&open[0]["said"], &open[0]["former"][0]["said"]), (&json!("1.0.0"), &json!("")));
+    app.publish("acme/tool", "2.0.0").await;
+    let page = admin.page("/admin/reports").await;
+    assert!(page.contains("Another version is the newest by now."), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

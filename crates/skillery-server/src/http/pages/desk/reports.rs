@@ -101,6 +101,16 @@ impl ReportsPage {
         said.as_deref().filter(|said| !said.is_empty() && report.kind == ReportKind::Skill)
     }
 
+    /// What is said of a report about what has changed since.
+    fn since(&self, report: &Report) -> &'static str {
+        match (report.kind, report.said.as_deref()) {
+            // There was none when it was reported.
+            (ReportKind::Skill, Some("")) => "It has a release by now.",
+            (ReportKind::Skill, _) => "Another version is the newest by now.",
+            _ => "It says something else by now, or is not there any more.",
+        }
+    }
+
     /// Why nothing was resolved, and what was typed, where the report is none of these any more.
     fn lost(&self) -> Option<(&str, &str)> {
         let is_here = self.reports.iter().any(|shown| self.is_tried(&shown.report));
