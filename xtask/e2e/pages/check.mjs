@@ -4,7 +4,7 @@
 import { createServer } from "node:http";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { lasting } from "./browser.mjs";
 import { enter } from "./entry.mjs";
 import { flows } from "./flows.mjs";
 import { forgeries, injections, planted, redirects, waiting } from "./hostile.mjs";
@@ -25,13 +25,30 @@ let wrong = 0;
 async function tell(what, attempt) {
   if (!only.split("|").some((word) => what.includes(word))) return;
   try {
-    const words = await attempt();
+    const words = await browser.twice(what, attempt);
     good += 1;
     console.log(`  ok        ${what}${words ? `: ${words}` : ""}`);
   } catch (error) {
     wrong += 1;
     console.log(`  WRONG     ${what}: ${error.message.split("\n").slice(0, 6).join(" / ")}`);
   }
+}
+
+/// A browser that ends is replaced, and what it was in the middle of is done once more.
+async function replaced() {
+  const context = await browser.newContext();
+  try {
+    if (browser.ends === 0) {
+      const session = await context.browser().newBrowserCDPSession();
+      await session.send("Browser.crash");
+    }
+    await (await context.newPage()).goto(world.url);
+    must(browser.ends === 1, `the browser ended ${browser.ends} times`);
+  } finally {
+    await context.close();
+  }
+  // That end was meant.
+  browser.ends = 0;
 }
 
 /// Every watcher must first be seen to notice: one that cannot would say nothing with its silence.
@@ -124,16 +141,20 @@ async function leading(browser, states, who) {
 
 world.mail = await mailServer(world.smtp);
 const entry = await enter(world);
-const browser = await chromium.launch({ executablePath: world.browser, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const browser = lasting(world.browser);
 try {
   mkdirSync(world.screens, { recursive: true });
+  await tell("a browser that ends is replaced", replaced);
   await tell("what must be noticed is noticed", () => watchersNotice(browser));
   const states = {};
   for (const who of new Set(PAGES.flatMap((row) => row.as ?? []))) {
-    const context = await browser.newContext();
-    await signIn(await context.newPage(), world, who);
-    states[who] = await context.storageState();
-    await context.close();
+    states[who] = await browser.twice(`${who} signs in`, async () => {
+      const context = await browser.newContext();
+      await signIn(await context.newPage(), world, who);
+      const state = await context.storageState();
+      await context.close();
+      return state;
+    });
   }
   for (const row of PAGES) {
     for (const theme of ["light", "dark"]) {
@@ -153,5 +174,5 @@ try {
   world.mail.close();
   await entry.close();
 }
-console.log(`${PAGES.length} pages; ${good} as they must be, ${wrong} not`);
+console.log(`${PAGES.length} pages; ${good} as they must be, ${wrong} not; the browser ended by itself ${browser.ends} times`);
 process.exitCode = wrong === 0 ? 0 : 1;

@@ -87,7 +87,7 @@ async function plant(page, world, hook) {
   await tried("ada", "PUT", `/orgs/staged/policy/groups/${encodeURIComponent("<b>x")}`, { users: ["ben"] });
   await tried("ada", "PUT", "/orgs/staged/policy", { stages: [{ name: SCRIPT, approvals: 1 }, { name: "look", approvals: 1 }] });
   // A key is named by whoever has it, in words that are shown beside it.
-  const file = `${world.folder}/hostile`;
+  const file = `${world.folder}/hostile-${Date.now()}`;
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", text, "-f", file]);
   const key = await readFile(`${file}.pub`, "utf8");
   const { challenge } = await call(page, world, "ada", "POST", "/keys/challenge", { public_key: key });
@@ -117,7 +117,7 @@ export async function injections(browser, world, tell) {
       const watch = await watched(browser, world.url);
       const { page } = watch;
       try {
-        if (isPlanted) planted ??= plant(page, world, hook);
+        if (isPlanted) planted ??= plant(page, world, hook).catch((error) => { planted = undefined; throw error; });
         if (who) await signIn(page, world, who);
         const answer = await page.goto(world.url + place.replace("{hook}", await planted));
         must(!isPlanted || answer.ok(), `it is answered with ${answer.status()}`);
